@@ -392,7 +392,7 @@ class Failure(Record):
     details: str = ""
 
 
-def kept(problem: AgentError) -> Failure:
+def make_failure(problem: AgentError) -> Failure:
     """Make a record of an error, from which `restored` makes it again."""
     # A class of some module's own is kept as what everybody else takes it for.
     kind = next(one for one in type(problem).__mro__ if _KINDS.get(one.__name__) is one)
@@ -406,7 +406,7 @@ def kept(problem: AgentError) -> Failure:
     )
 
 
-def restored(failure: Failure) -> AgentError:
+def restore_error(failure: Failure) -> AgentError:
     """Make an error again from its record.
 
     Raises:
@@ -433,10 +433,10 @@ def _hints(kind: type[AgentError]) -> dict[str, Any]:
     return hints
 
 
-def _leaves(kind: type[AgentError]) -> Iterator[type[AgentError]]:
+def _iterate_leaves(kind: type[AgentError]) -> Iterator[type[AgentError]]:
     yield kind
     for below in kind.__subclasses__():
-        yield from _leaves(below)
+        yield from _iterate_leaves(below)
 
 
-_KINDS = {kind.__name__: kind for kind in _leaves(AgentError)}
+_KINDS = {kind.__name__: kind for kind in _iterate_leaves(AgentError)}

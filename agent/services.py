@@ -39,19 +39,19 @@ Record = Callable[[str, Mapping[str, object]], None]
 class Memory(Protocol):
     """What is kept of this run and of others; the store implements it."""
 
-    def beside(self, run: Run) -> tuple[OtherRun, ...]:
+    def list_other_runs(self, run: Run) -> tuple[OtherRun, ...]:
         """List runs of other issues that are not over or have opened a pull request."""
         ...
 
-    def history(self, run: Run) -> tuple[StoredRun, ...]:
+    def list_history(self, run: Run) -> tuple[StoredRun, ...]:
         """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         ...
 
-    def earlier_pull(self, run: Run) -> int | None:
+    def find_earlier_pull(self, run: Run) -> int | None:
         """Return the newest pull request of the run's issue that is not known to be merged."""
         ...
 
-    def guidance(self, run_id: str) -> tuple[Guidance, ...]:
+    def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """List what people have said to a run since its text was approved."""
         ...
 
@@ -59,19 +59,19 @@ class Memory(Protocol):
 class NoMemory:
     """Nobody keeps runs."""
 
-    def beside(self, run: Run) -> tuple[OtherRun, ...]:
+    def list_other_runs(self, run: Run) -> tuple[OtherRun, ...]:
         """Return none."""
         return ()
 
-    def history(self, run: Run) -> tuple[StoredRun, ...]:
+    def list_history(self, run: Run) -> tuple[StoredRun, ...]:
         """Return none."""
         return ()
 
-    def earlier_pull(self, run: Run) -> int | None:
+    def find_earlier_pull(self, run: Run) -> int | None:
         """Return none."""
         return None
 
-    def guidance(self, run_id: str) -> tuple[Guidance, ...]:
+    def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """Return none."""
         return ()
 
@@ -159,10 +159,10 @@ class Services:
         """Times that the run was allowed its money and minutes."""
         return self.execution.budget_multiplier
 
-    def bound(self, usd: float) -> None:
+    def lower_limit(self, usd: float) -> None:
         """Lower what models may cost the run; requests without a reply count as well."""
         if isinstance(self.models, CountedModels):
-            self.models.bound(usd)
+            self.models.lower_limit(usd)
 
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.
@@ -170,7 +170,7 @@ class Services:
         Raises:
             CacheGone: It cannot be had as it was; the run goes on with the step that makes it.
         """
-        known, stored = prepared.environment, storage.ready(self.settings, "")
+        known, stored = prepared.environment, storage.locate_environment(self.settings, "")
         wants_more = prepared.contract.project.uses_pyright and not known.type_checker_path
         parts = (known.key, *(Path(layer.folder).name for layer in known.layers))
         held = all(storage.is_held(self.settings, key) for key in parts) and not wants_more
@@ -179,7 +179,9 @@ class Services:
         tree = self.base_folder(prepared.run)
         worktree.open_tree(prepared.checkout, tree)
         request = self._request(prepared, tree)
-        return environments.again(request, known, self.sandbox, self.index, self.settings, self.say)
+        return environments.reuse_environment(
+            request, known, self.sandbox, self.index, self.settings, self.say
+        )
 
     def environment_of_change(self, prepared: Prepared, declared: tuple[str, ...]) -> Environment:
         """Give the environment that the files of the change declare, laid out as head.
@@ -198,7 +200,9 @@ class Services:
             request = self._request_of_change(prepared).model_copy(
                 update={"known": prepared.environment.packages, **more}
             )
-            return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
+            return environments.ensure_environment(
+                request, self.sandbox, self.index, self.settings, self.say
+            )
 
         built = ensure()
         if not (unmet := distributions.find_unmet(declared, built)):
@@ -235,7 +239,9 @@ class Services:
         return request.model_copy(update={"setup": setup, "needs_project": needs})
 
     def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
-        request = environments.EnvironmentRequest.of(prepared.contract, prepared.checkout, tree)
+        request = environments.EnvironmentRequest.from_tree(
+            prepared.contract, prepared.checkout, tree
+        )
         return request.model_copy(update={"python": prepared.environment.section})
 
     def run_folder(self, run: Run) -> Path:

@@ -123,9 +123,6 @@ class Settings(Record):
     rule_floors: tuple[str, ...] = ()
     """The least that repositories can make of single rules, as `http-client=block`; `secrets=off`
     lets them switch that one off. Default: what each rule says of itself."""
-    osv: Path | None = None
-    """Records of known vulnerabilities: osv.dev's dump for PyPI, a zip file. What
-    comes with a change is looked up in it; None: nothing is said of it."""
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
@@ -296,7 +293,7 @@ _OF_A_PROVIDER = re.compile(
 )
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
     Raises:
@@ -321,9 +318,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         loaded = Settings.model_validate(given, strict=False)
     except ValidationError as problem:
-        raise _together([*problems, *_in_words(problem)]) from problem
+        raise _join_problems([*problems, *_in_words(problem)]) from problem
     if problems:
-        raise _together(problems)
+        raise _join_problems(problems)
     return loaded
 
 
@@ -412,10 +409,10 @@ def hold_all(*checks: Callable[[], object]) -> None:
         except SettingsInvalid as problem:
             problems.append(problem.message)
     if problems:
-        raise _together(problems)
+        raise _join_problems(problems)
 
 
-def _together(problems: list[str]) -> SettingsInvalid:
+def _join_problems(problems: list[str]) -> SettingsInvalid:
     lines = list(dict.fromkeys(problems))
     if len(lines) == 1:
         return SettingsInvalid(lines[0])
@@ -486,19 +483,6 @@ def require_home(settings: Settings) -> None:
             f"{variable('home')}: {home} cannot be used ({problem.strerror}). Name a folder that"
             " this user may write to."
         ) from problem
-
-
-def require_records(settings: Settings) -> None:
-    """Have the records of known vulnerabilities, where some are named.
-
-    Raises:
-        SettingsInvalid: There is no file at that place.
-    """
-    if settings.osv is not None and not settings.osv.is_file():
-        raise SettingsInvalid(
-            f"{variable('osv')}: there is no file at {settings.osv}. Name the zip file of"
-            " osv.dev's dump for PyPI, or leave it unset."
-        )
 
 
 def github_token(settings: Settings) -> SecretStr | None:

@@ -109,7 +109,7 @@ class Cancellation:
         return self._problem
 
 
-class Directly:
+class DirectStep:
     """Keeps nothing: a run ends with its process."""
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
@@ -160,7 +160,7 @@ class Steps:
         self._most_minutes = max_minutes
         self._budget_multiplier = budget_multiplier
         self._minutes = max_minutes
-        self._remember = remember or Directly()
+        self._remember = remember or DirectStep()
         self.kept = remember is not None
         """Whether a further process can go on with the run."""
         self._cancellation = cancellation or Cancellation()
@@ -216,8 +216,8 @@ class Steps:
             if not made:
                 self._watcher.ended(name, record.seconds, ok=record.failure is None)
             if record.failure is not None:
-                problem = errors.restored(record.failure)
-                self._judged(name, problem)
+                problem = errors.restore_error(record.failure)
+                self._note_refusal(name, problem)
                 raise problem
             result = (
                 fresh[0] if fresh else result_adapter(work).validate_json(record.value or "null")
@@ -243,7 +243,7 @@ class Steps:
             self._log.line(f"[{name}]")
             self._watcher.started(name)
             self._may_begin(name)
-            with _uninterrupted() if name in _FINISHED else nullcontext():
+            with _defer_signals() if name in _FINISHED else nullcontext():
                 result = work(*args)
             # What a step returns must survive the process.
             value = result_adapter(work).dump_json(result).decode()
@@ -254,7 +254,7 @@ class Steps:
             self._log.result(name, result)
             fresh.append(result)
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
-            value, failure = None, errors.kept(self._told(name, problem))
+            value, failure = None, errors.make_failure(self._explain_error(name, problem))
         finally:
             seconds = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, seconds, ok=value is not None)
@@ -264,7 +264,7 @@ class Steps:
                     self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
-    def _told(self, name: str, problem: Exception) -> AgentError:
+    def _explain_error(self, name: str, problem: Exception) -> AgentError:
         """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
         broken_off = name not in _FINISHED or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
@@ -274,13 +274,13 @@ class Steps:
             return stopped
         if not isinstance(problem, AgentError):
             self._log.line("".join(traceback.format_exception(problem)))
-        told = foreseen(problem)
+        told = make_agent_error(problem)
         self._log.line(" ".join(filter(None, (told.message, told.details))))
         return told
 
     def _may_begin(self, name: str) -> None:
         """Refuse a step that is not to be begun; it is told to people all the same."""
-        if (lost := self._ledger.lost(name)) >= _MOST_LOST:
+        if (lost := self._ledger.count_lost(name)) >= _MOST_LOST:
             raise Unforeseen(
                 f"The worker was lost {lost} times while it was at {name!r}, so that is not begun"
                 " again. The operator finds the reason in the service's log."
@@ -288,12 +288,12 @@ class Steps:
         if name == "deliver":
             return
         # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
-        begun = name in _FINISHED and self._ledger.begun(name)
+        begun = name in _FINISHED and self._ledger.has_begun(name)
         if self._cancellation.is_set() and not begun:
             raise self._cancellation.problem
-        if name not in _FINISHED and self._used > self._granted * 60:
+        if name not in _FINISHED and self._used_seconds > self._granted_seconds * 60:
             then = _GOES_ON.format(command=self._go_on) if self.kept else _BEGINS_ANEW
-            minutes = f"{self._granted} minute{'s' * (self._granted != 1)}"
+            minutes = f"{self._granted_seconds} minute{'s' * (self._granted_seconds != 1)}"
             raise TimeSpent(
                 f"The run has used its {minutes} (limits.minutes) before the step {name!r}. {then}"
             )
@@ -301,16 +301,16 @@ class Steps:
     @property
     def seconds_left(self) -> float:
         """What the steps so far have left of the run's minutes."""
-        return max(0.0, self._granted * 60 - self._used)
+        return max(0.0, self._granted_seconds * 60 - self._used_seconds)
 
     @property
-    def _used(self) -> float:
+    def _used_seconds(self) -> float:
         """Seconds of the steps, and of earlier attempts in which no model answered."""
         in_vain = self._ledger.seconds_of(ModelUnavailable.__name__)
         return sum(self.seconds.values()) + in_vain
 
     @property
-    def _granted(self) -> int:
+    def _granted_seconds(self) -> int:
         return self._minutes * self._budget_multiplier
 
     def _learn(self, result: object) -> None:
@@ -337,7 +337,7 @@ class Steps:
                 self.findings += result.findings
                 self._first(result.reason, passed=result.publish)
 
-    def _judged(self, name: str, problem: AgentError) -> None:
+    def _note_refusal(self, name: str, problem: AgentError) -> None:
         """Learn that rules refused a change; what they refuse elsewhere was let pass by them."""
         if isinstance(problem, PolicyRefused) and name.startswith(_POLICY):
             self._first(problem.reason, passed=False)
@@ -347,7 +347,7 @@ class Steps:
             self.first_round = FirstRound(passed=passed, reason=reason)
 
 
-def foreseen(problem: Exception) -> AgentError:
+def make_agent_error(problem: Exception) -> AgentError:
     """Make any error one of ours."""
     if isinstance(problem, AgentError):
         return problem
@@ -364,7 +364,7 @@ def _for_ledger(value: str, redactor: Redactor, *, whole: bool) -> dict[str, obj
     facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
     if whole and len(value) <= _LEDGER_BYTES:
         result = json.loads(value)
-        facts["result"] = redactor.inside(result)
+        facts["result"] = redactor.redact_record(result)
         if facts["result"] != result:
             facts["redacted"] = True
     return facts
@@ -391,7 +391,7 @@ def _adapter_of(work: Callable[..., T]) -> TypeAdapter[T]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _defer_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM come too late: what is being handed over is handed over whole."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -71,51 +71,51 @@ class FakeCodeHost:
         self.shown: list[Plan] = []
         """Plans that a word was awaited for."""
 
-    def ticket(self, run: Run) -> Ticket:
+    def read_ticket(self, run: Run) -> Ticket:
         """Return the one ticket."""
         self.calls.append("ticket")
         return self._ticket
 
-    def begin(self, run: Run) -> None:
+    def announce_start(self, run: Run) -> None:
         """Keep the run."""
         self.calls.append("begin")
         self.begun.append(run)
 
-    def mark(self, run: Run, progress: Progress) -> None:
+    def update_status(self, run: Run, progress: Progress) -> None:
         """Keep how far it is."""
         self.marks.append(progress)
 
-    def pause(self, run: Run) -> None:
+    def stop_updates(self, run: Run) -> None:
         """Keep that it was called."""
         self.calls.append("pause")
 
-    def remote(self, run: Run) -> Remote | None:
+    def find_remote(self, run: Run) -> Remote | None:
         """Return the remote, if there is one."""
         self.calls.append("remote")
         return self._remote
 
-    def credential(self, run: Run, *, write: bool) -> str:
+    def create_credential(self, run: Run, *, write: bool) -> str:
         """Return a token that opens nothing."""
         self.calls.append("credential")
         return "ghs_" + ("w" if write else "r") * 36
 
-    def rules(self, run: Run, branch: str) -> BranchRules:
+    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
         """Return the one set of rules."""
         self.calls.append("rules")
         return self._rules
 
-    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Keep what would be committed; the same content gets the same id."""
         self.calls.append("commit")
         self.commits.append((branch, message, change))
         return change.digest[:40]
 
-    def proposed(self, run: Run, branch: str) -> bool:
+    def has_pull_request(self, run: Run, branch: str) -> bool:
         """Say whether the branch was proposed."""
         self.calls.append("proposed")
         return any(one.branch == branch for one in self.proposals)
 
-    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
         """Return the pull requests that were proposed before, but that of one branch."""
         self.calls.append("own_pulls")
         newest = {one.branch: one for one in self.proposals}
@@ -132,7 +132,7 @@ class FakeCodeHost:
             if one.branch != besides
         )
 
-    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Number pull requests by their branches."""
         self.calls.append("propose")
         self.proposals.append(proposal)
@@ -145,16 +145,16 @@ class FakeCodeHost:
             notes=self._notes,
         )
 
-    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
+    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Say how the pull request of the branch stands, if it was opened."""
         self.calls.append("onboarding")
         if self.onboarded is None or not any(one.branch == branch for one in self.proposals):
             return None
         return self.onboarded
 
-    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open it; from then on `onboarded` says how it stands."""
-        pull = self.propose(run, proposal)
+        pull = self.publish_pull_request(run, proposal)
         self.calls[-1] = "onboard"
         self.onboarded = Onboarding(
             number=pull.number, url=pull.url, state="open", head=proposal.base_commit
@@ -179,7 +179,7 @@ class FakeCodeHost:
         name = self._remote.name if self._remote else "local"
         return f"https://forge.example/{name}/pull/{number}"
 
-    def deliver(self, run: Run, outcome: Outcome) -> Outcome:
+    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
         """Keep the outcome."""
         self.calls.append("deliver")
         self.delivered.append(outcome)
@@ -214,15 +214,15 @@ class FakeModel:
         self.seconds: list[float | None] = []
         """What was left for each."""
 
-    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """Name the one model for the roles that it has."""
         return (self._name,) if role in self._roles else ()
 
-    def missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role, category: str = "") -> str:
         """Return what is missing, for the roles that it has."""
         return self._missing if role in self._roles else ""
 
-    def worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> Worst:
         """Return the one worst case."""
         return self._worst
 
@@ -239,7 +239,9 @@ class FakeModel:
         return self._answer(request)
 
 
-def said(*calls: tuple[str, dict[str, object]], text: str = "", model: str = "fake:one") -> Reply:
+def make_reply(
+    *calls: tuple[str, dict[str, object]], text: str = "", model: str = "fake:one"
+) -> Reply:
     """Make a reply that calls tools by name and arguments."""
     made = tuple(
         ToolCall(call_id=f"c{number}", name=name, arguments=json.dumps(arguments))
@@ -366,7 +368,7 @@ class FakeSession:
         }
         for path, place in sorted(places.items()):
             if place.is_symlink():
-                findings.append(_remark(path, "A symbolic link is not part of the change."))
+                findings.append(_make_remark(path, "A symbolic link is not part of the change."))
             if place.is_symlink() or not place.is_file() or path.startswith(".git/"):
                 continue
             content = place.read_bytes()
@@ -387,7 +389,7 @@ class FakeSession:
         self._remove()
 
 
-def _remark(path: str, message: str) -> Finding:
+def _make_remark(path: str, message: str) -> Finding:
     return Finding(
         rule="not-taken", severity=Severity.REVIEW, path=path, line=None, message=message, fix=""
     )

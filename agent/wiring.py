@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 
-def sandbox(settings: Settings) -> Sandbox:
+def make_sandbox(settings: Settings) -> Sandbox:
     """Make what opens sandboxes, of the kind that the settings ask for."""
     return ChosenSandbox(settings)
 
 
-def local(settings: Settings, say: Callable[[str], None]) -> Services:
+def make_local_services(settings: Settings, say: Callable[[str], None]) -> Services:
     """Compose services on this machine for a command that carries no run."""
     return on_this_machine(settings)(Execution(say=say, redactor=make_redactor(settings)))
 
@@ -47,10 +47,14 @@ def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the services of a run without a server."""
     make_home(settings)
 
-    return lambda execution: _compose(settings, execution, LocalCodeHost(), models(settings))
+    return lambda execution: _make_services(
+        settings, execution, LocalCodeHost(), make_models(settings)
+    )
 
 
-def replayed(settings: Settings, run: Run, asked: ChatModel, execution: Execution) -> Services:
+def make_replay_services(
+    settings: Settings, run: Run, asked: ChatModel, execution: Execution
+) -> Services:
     """Compose the services of a run that is done again, without GitHub itself.
 
     Args:
@@ -58,16 +62,16 @@ def replayed(settings: Settings, run: Run, asked: ChatModel, execution: Executio
         asked: Gives the replies of then.
     """
     if run.snapshot is None:
-        return _compose(settings, execution, LocalCodeHost(), asked)
+        return _make_services(settings, execution, LocalCodeHost(), asked)
     from agent.github.code_host import GithubCodeHost
     from agent.github.pulls import GithubPulls
 
     way = way_to_github(settings)
     pulls = GithubPulls(way, settings)
-    return _compose(settings, execution, GithubCodeHost(way, settings), asked, pulls)
+    return _make_services(settings, execution, GithubCodeHost(way, settings), asked, pulls)
 
 
-def _compose(
+def _make_services(
     settings: Settings,
     execution: Execution,
     code_host: CodeHost,
@@ -79,7 +83,7 @@ def _compose(
         settings=settings,
         code_host=code_host,
         pulls=pulls,
-        sandbox=Stoppable(sandbox(settings), execution.stopped),
+        sandbox=Stoppable(make_sandbox(settings), execution.stopped),
         index=SimpleIndex(settings),
         execution=execution,
         models=execution.counted(asked) if asked else None,
@@ -87,7 +91,7 @@ def _compose(
     )
 
 
-def models(settings: Settings) -> ProvidedModels | None:
+def make_models(settings: Settings) -> ProvidedModels | None:
     """Make what asks models; None: no model is set.
 
     Raises:
@@ -97,10 +101,10 @@ def models(settings: Settings) -> ProvidedModels | None:
     from agent.llm.routes import routes
 
     chosen = routes(settings)
-    return provided(chosen, settings) if chosen.names else None
+    return make_provided_models(chosen, settings) if chosen.names else None
 
 
-def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
+def make_provided_models(chosen: Routes, settings: Settings) -> ProvidedModels:
     """Make what asks the models of these chains, whatever chains are set.
 
     Raises:
@@ -108,7 +112,7 @@ def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
     """
     from agent.llm import prices, routes
 
-    known = prices.load(settings)
+    known = prices.load_prices(settings)
     if problems := routes.find_problems(settings, known):
         raise ModelUnusable("\n".join(problems))
     from agent.llm.provided import ProvidedModels
@@ -136,10 +140,10 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     # Only runs on GitHub need its client; the others start without.
     from agent.github import access
 
-    return access.connect(settings, record=_note, stopping=stopping)
+    return access.connect_to_github(settings, record=_note_fact, stopping=stopping)
 
 
-def _note(kind: str, facts: Mapping[str, object]) -> None:
+def _note_fact(kind: str, facts: Mapping[str, object]) -> None:
     _log.info(kind, **facts)
 
 
@@ -156,15 +160,17 @@ def on_github(settings: Settings, way: Access) -> Compose:
     make_home(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
-    asked, sessions = models(settings), SessionFactory(settings)
+    asked, sessions = make_models(settings), SessionFactory(settings)
     if asked is not None:
         # What providers need takes seconds to load; the first run does not wait for all of it.
-        threading.Thread(target=asked.ready, name="load models", daemon=True).start()
+        threading.Thread(target=asked.preload, name="load models", daemon=True).start()
 
     def compose(execution: Execution) -> Services:
         own = way.recording(execution.record_write)
         pulls = GithubPulls(own, settings)
-        return _compose(settings, execution, GithubCodeHost(own, settings), asked, pulls, sessions)
+        return _make_services(
+            settings, execution, GithubCodeHost(own, settings), asked, pulls, sessions
+        )
 
     return compose
 

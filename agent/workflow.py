@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import partial
 
 from agent.editing import scouting
-from agent.editing.rounds import Draft, Round, best
+from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckReport
@@ -47,18 +47,18 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     Raises:
         RunStopped: The run ends without a branch; the error says why.
     """
-    ticket = step("read ticket", triage.read, run, svc)
-    step("announce", svc.code_host.begin, run)
-    decision = step("triage", triage.decide, ticket, run, svc)
-    ticket = step("earlier", earlier_attempt.know, ticket, run, svc)
-    base = step("checkout", checkout.prepare, run, svc)
-    contract = step("read config", checkout.contract, run, base, svc)
-    step("onboard", onboard.settle, run, base, contract, svc)
-    facts = step("clarify", plan.settle, ticket, decision, run, base, contract, svc)
+    ticket = step("read ticket", triage.read_ticket, run, svc)
+    step("announce", svc.code_host.announce_start, run)
+    decision = step("triage", triage.decide_ticket, ticket, run, svc)
+    ticket = step("earlier", earlier_attempt.add_earlier_attempt, ticket, run, svc)
+    base = step("checkout", checkout.prepare_checkout, run, svc)
+    contract = step("read config", checkout.read_contract, run, base, svc)
+    step("onboard", onboard.settle_onboarding, run, base, contract, svc)
+    facts = step("clarify", plan.settle_parameters, ticket, decision, run, base, contract, svc)
     opened = Opened(run=run, checkout=base, contract=contract)
-    run_context = RunContext(ticket, decision, facts, opened, step, svc, measure=_measure)
+    run_context = RunContext(ticket, decision, facts, opened, step, svc, measure=_measure_base)
     with run_context.attach_best_change():
-        decided = _reviewed(
+        decided = _review_change(
             _by_recipe(run_context) if facts else _by_model(run_context), run_context
         )
     return step("publish", publish.open_pull_request, run_context.prepared, decided, svc)
@@ -73,28 +73,28 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     Raises:
         RunStopped: The follow-up ends without a result; the pull request stays as it is.
     """
-    context = step("read pull", follow_up.read, run, svc)
+    context = step("read pull", follow_up.read_context, run, svc)
     if not follow_up.has_work(context, run):
-        return step("publish", answer.nothing, context, run, svc)
-    step("announce", svc.code_host.begin, run)
-    ticket = step("read ticket", triage.read, run, svc)
-    ticket = step("earlier", earlier_attempt.know, ticket, run, svc)
-    branch_state = step("checkout", follow_up.stand, context, run, svc)
+        return step("publish", answer.end_without_work, context, run, svc)
+    step("announce", svc.code_host.announce_start, run)
+    ticket = step("read ticket", triage.read_ticket, run, svc)
+    ticket = step("earlier", earlier_attempt.add_earlier_attempt, ticket, run, svc)
+    branch_state = step("checkout", follow_up.read_branch_state, context, run, svc)
     if not follow_up.has_work(context, run, branch_state):
-        return step("publish", answer.nothing_by_now, context, run, svc)
-    asked = step("read threads", follow_up.agenda, context, branch_state, run, svc)
-    contract = step("read config", checkout.contract, run, branch_state.checkout, svc)
+        return step("publish", answer.end_without_work_left, context, run, svc)
+    asked = step("read threads", follow_up.make_task, context, branch_state, run, svc)
+    contract = step("read config", checkout.read_contract, run, branch_state.checkout, svc)
     opened = Opened(run=run, checkout=branch_state.checkout, contract=contract)
     human_changes = branch_state.change if branch_state.foreign_commits else None
     run_context = RunContext(
         ticket,
-        follow_up.decision(context),
+        follow_up.make_decision(context),
         "",
         opened,
         step,
         svc,
         human_changes,
-        _measure,
+        _measure_base,
     )
     with run_context.attach_best_change():
         run_context.prepare_environment()
@@ -102,64 +102,73 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
         # The branch stays as it is where nothing was edited or merged in.
         is_news = follow_up.is_news(draft.change, asked, run)
         tried = _until_green(draft, run_context) if is_news else None
-        decided = _reviewed(tried, run_context) if tried and tried.passed else None
+        decided = _review_change(tried, run_context) if tried and tried.is_passed else None
     failed = None if decided else tried
-    answers = respond.withheld(answers, decided, failed)
+    answers = respond.make_withheld_answers(answers, decided, failed)
     return step(
-        "publish", answer.publish, asked, answers, decided, failed, run_context.prepared, svc
+        "publish",
+        answer.publish_answers,
+        asked,
+        answers,
+        decided,
+        failed,
+        run_context.prepared,
+        svc,
     )
 
 
-def _measure(run_context: RunContext) -> tuple[Prepared, CheckReport]:
+def _measure_base(run_context: RunContext) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change; propose what that takes."""
     base, step, svc = run_context.base, run_context.step, run_context.svc
-    scout = partial(scouting.scout, run_context)
+    scout = partial(scouting.scout_configuration, run_context)
     measures = environment.Measures(
-        baseline.measure, baseline.measure_tests, baseline.measure_others
+        baseline.measure_base, baseline.measure_tests, baseline.measure_others
     )
     try:
-        found = environment.prepare(base, step, svc, measures, scout)
+        found = environment.prepare_environment(base, step, svc, measures, scout)
     except (EnvironmentFailed, RepositoryUnfit):
-        step("propose configuration", onboard.propose, base, svc)
+        step("propose configuration", onboard.propose_configuration, base, svc)
         raise
-    step("propose configuration", onboard.propose, base, svc)
+    step("propose configuration", onboard.propose_configuration, base, svc)
     return found
 
 
 def _by_recipe(run_context: RunContext) -> Round:
     """Plan, edit, judge: a recipe makes the same change each time, so it has one try."""
     step, svc = run_context.step, run_context.svc
-    agreed = step("plan", plan.draft, run_context.decision, run_context.facts)
-    step("approval", plan.approve, agreed, run_context.base, svc)
+    agreed = step("plan", plan.draft_plan, run_context.decision, run_context.facts)
+    step("approval", plan.approve_plan, agreed, run_context.base, svc)
     run_context.prepare_environment()
     change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)
-    return validate.judge(Draft(plan=agreed, change=change), run_context)
+    return validate.judge_change(Draft(plan=agreed, change=change), run_context)
 
 
 def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
-    attempt = plan.agree(run_context)
-    run_context.step("approval", plan.approve, attempt.plan, run_context.base, run_context.svc)
+    attempt = plan.agree_plan(run_context)
+    run_context.step("approval", plan.approve_plan, attempt.plan, run_context.base, run_context.svc)
     run_context.prepare_environment()
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:
         candidates.append(_until_green(draft, run_context))
-    return best(candidates)
+    return choose_best(candidates)
 
 
 def _until_green(draft: Draft, run_context: RunContext) -> Round:
     """Rules, checks, repair; and again while repair has something new to try."""
-    tried = [validate.judge(draft, run_context)]
+    tried = [validate.judge_change(draft, run_context)]
     while (following := repair.next_draft(tried, run_context)) is not None:
-        tried.append(validate.judge(following, run_context))
-    return best(tried)
+        tried.append(validate.judge_change(following, run_context))
+    return choose_best(tried)
 
 
-def _reviewed(chosen: Round, run_context: RunContext) -> pull_request_content.Decided:
+def _review_change(chosen: Round, run_context: RunContext) -> pull_request_content.Decided:
     """Have a second model look at what a model has edited; what it demands is seen to once."""
-    notes = review.examine(chosen, run_context)
-    if (draft := repair.answer(chosen, notes, run_context)) is not None:
-        chosen, notes = review.settled(chosen, _until_green(draft, run_context), notes, run_context)
+    notes = review.review_change(chosen, run_context)
+    if (draft := repair.answer_submission(chosen, notes, run_context)) is not None:
+        chosen, notes = review.settle_review(
+            chosen, _until_green(draft, run_context), notes, run_context
+        )
     return pull_request_content.decided(
         decide.with_review(chosen, notes, run_context.prepared.contract), notes, run_context
     )

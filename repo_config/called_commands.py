@@ -36,7 +36,9 @@ class CalledCommands:
         for name, lines in _read_tasks(files):
             self._tasks.setdefault(name, []).extend(lines)
         make, just = (
-            _read_rules(next((files.text(path) for path in paths if files.has(path)), ""), tool)
+            _read_rules(
+                next((files.text(path) for path in paths if files.has_file(path)), ""), tool
+            )
             for tool, paths in (("make", _MAKEFILES), ("just", _JUSTFILES))
         )
         sessions = dict(_read_sessions(files.module("noxfile.py")))
@@ -51,9 +53,9 @@ class CalledCommands:
             every = list(rules) if program == "nox" else list(rules)[:1]
             for name in called or every:
                 yield f"{program} {name}", rules[name]
-        elif program in _SHELLS or self._files.has(program.removeprefix("./")):
+        elif program in _SHELLS or self._files.has_file(program.removeprefix("./")):
             named = (word.removeprefix("./") for word in words)
-            path = next((path for path in named if self._files.has(path)), "")
+            path = next((path for path in named if self._files.has_file(path)), "")
             if path and not path.endswith(".py"):
                 yield path, [self._files.text(path)]
         else:

@@ -21,7 +21,7 @@ from repo_config import (
     tool_pins,
 )
 from repo_config.dependencies import Dependency
-from repo_config.located import inert
+from repo_config.located import escape_text
 from repo_config.project_files import Detected, Files, table
 from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolOptions
@@ -57,7 +57,9 @@ class Tools(NamedTuple):
     """See `detect.Project`."""
 
 
-def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Dependency]) -> Tools:
+def find_tools(
+    files: Files, whole: Files, config: RepoConfig, declared: Iterable[Dependency]
+) -> Tools:
     """Say what is run.
 
     Args:
@@ -67,7 +69,7 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
         declared: The packages that the project says it needs.
     """
     named = _Named(files, whole, config.folder)
-    own = _own_settings(files, named, _required(declared))
+    own = _own_settings(files, named, _find_required(declared))
     lint, types = _lint(config, named, own), _types(config, named, own)
     running = {found.value for found in (*types, *lint)}
     told = {
@@ -91,8 +93,8 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
         not_run,
         _pyright(whole, config, types, told),
         ruff_formats=_RUFF_FORMAT in {*own, *told},
-        own_excludes=tuple(one.value for one in lint if _excludes(files, one.value, told)),
-        pins=tool_pins.find(files, whole, running, named.commands),
+        own_excludes=tuple(one.value for one in lint if _has_own_excludes(files, one.value, told)),
+        pins=tool_pins.find_pins(files, whole, running, named.commands),
     )
 
 
@@ -116,20 +118,20 @@ class _Named:
         def exists(name: str) -> bool:
             return posixpath.normpath(name) in there
 
-        self.commands = tool_commands.found(files, whole, folder)
+        self.commands = tool_commands.find_commands(files, whole, folder)
         for one in self.commands:
-            found = tool_options.follow(one, exists)
+            found = tool_options.parse_options(one, exists)
             if isinstance(found, ToolOptions):
                 if not one.is_hook:
                     self.elsewhere.setdefault(one.check, found)
                 if one.check not in self.told:
-                    self.told[one.check], self.origin[one.check] = found, inert(one.origin)
+                    self.told[one.check], self.origin[one.check] = found, escape_text(one.origin)
                 self.why.pop(one.check, None)
             elif one.check not in self.told:
-                self.why.setdefault(one.check, f"{inert(one.origin)} names it, and {found}")
+                self.why.setdefault(one.check, f"{escape_text(one.origin)} names it, and {found}")
 
 
-def _required(declared: Iterable[Dependency]) -> dict[str, str]:
+def _find_required(declared: Iterable[Dependency]) -> dict[str, str]:
     """Where a pyright is asked for that the project does not run with; by its name."""
     found: dict[str, str] = {}
     for one in declared:
@@ -170,7 +172,7 @@ def _types(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Dete
         return ()
     if asked != "auto":
         several = (asked,) if isinstance(asked, str) else asked
-        return tuple(_given(tool, "checks.types.tool") for tool in dict.fromkeys(several))
+        return tuple(_make_detected(tool, "checks.types.tool") for tool in dict.fromkeys(several))
     # Of the two pyrights one is enough: the one that has settings, else the one that is run.
     pyright = next((tool for tool in _PYRIGHTS if tool in own), None) or next(
         (tool for tool in _PYRIGHTS if tool in named.told), None
@@ -187,7 +189,7 @@ def _lint(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Detec
     if asked == "off":
         return ()
     if asked != "auto":
-        return tuple(_given(name, "checks.lint") for name in dict.fromkeys(asked))
+        return tuple(_make_detected(name, "checks.lint") for name in dict.fromkeys(asked))
     found = []
     for tool in _LINTERS:
         checks = _CHECKS.get(tool, (tool,))
@@ -205,12 +207,12 @@ def _pyright(
     tool = next((one for one in _PYRIGHTS if one in running), None)
     if tool is None:
         return None
-    named, _ = pyright_settings.pointed(type_args(config, running, told, tool))
+    named, _ = pyright_settings.find_settings_argument(type_args(config, running, told, tool))
 
     def text(path: str) -> str | None:
-        return whole.text(path) if whole.has(path) else None
+        return whole.text(path) if whole.has_file(path) else None
 
-    return pyright_settings.read(text, config.folder, tool, named)
+    return pyright_settings.read_settings(text, config.folder, tool, named)
 
 
 def type_args(
@@ -241,7 +243,7 @@ def _formats_alone(files: Files) -> bool:
     return formats and not any(_LINTS & one.keys() for one in tables)
 
 
-def _excludes(files: Files, tool: str, told: dict[str, ToolOptions]) -> bool:
+def _has_own_excludes(files: Files, tool: str, told: dict[str, ToolOptions]) -> bool:
     """Whether the project lists all that a tool leaves out, in place of the tool's own list."""
     key = "skip" if tool == "isort" else "exclude"
     checks = _CHECKS.get(tool, (tool,))
@@ -260,7 +262,7 @@ def _tables(files: Files, tool: str, own: tuple[str, ...]) -> list[dict[str, obj
     return [table(files.pyproject, "tool", tool), *(files.toml(path) for path in own)]
 
 
-def _given(tool: str, key: str) -> Detected:
+def _make_detected(tool: str, key: str) -> Detected:
     return Detected(tool, f"configuration: {key}")
 
 
@@ -274,7 +276,7 @@ def _section_of(
 ) -> str | None:
     """Where a tool has a file of its own, or a section in a file that is shared."""
     for path in own:
-        if files.has(path):
+        if files.has_file(path):
             return path
     if in_pyproject and section in table(files.pyproject, "tool"):
         return f"pyproject.toml: tool.{section}"

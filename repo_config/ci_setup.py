@@ -22,7 +22,7 @@ from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_list, as_map
 from repo_config.project_files import Files, split_words
 from repo_config.schema import PackagesCommand
-from repo_config.tool_commands import find_tool, read_all, unwrap
+from repo_config.tool_commands import find_tool, read_all, unwrap_command
 from repo_config.tox import Tox
 from repo_config.workflows import Job
 
@@ -107,13 +107,13 @@ class CiSetup(BaseModel):
         yield from (f"not done: {name}" for name in self.not_done)
 
 
-def read(files: Files) -> CiSetup:
+def read_ci_setup(files: Files) -> CiSetup:
     """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
-    jobs = [job for job in workflows.read(files) if job.is_on_linux and _find_tests(job)]
+    jobs = [job for job in workflows.read_jobs(files) if job.is_on_linux and _find_tests(job)]
 
     def is_in_image(job: Job) -> bool:
         _, line = _find_tests(job) or (0, "")
-        return _runs_image(unwrap(split_words(line)))
+        return _runs_image(unwrap_command(split_words(line)))
 
     # The tests of a front end are run beside those of Python, linters with one version of it.
     jobs.sort(
@@ -132,11 +132,11 @@ def read(files: Files) -> CiSetup:
     # A job that tests without one would find other values in it.
     found = _read_tox(files, CalledCommands(files))
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
-    if example := next((match for match in examples if not files.has(match[1])), None):
+    if example := next((match for match in examples if not files.has_file(match[1])), None):
         commands = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": commands}
         found = found.model_copy(update=more)
-    return found.model_copy(update={"system_packages": debian_packages.find(files, ())})
+    return found.model_copy(update={"system_packages": debian_packages.find_packages(files, ())})
 
 
 def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
@@ -191,8 +191,8 @@ def _read_job(job: Job, files: Files) -> CiSetup:
     env = {
         key: value
         for given in (*servers, job.env, as_map(job.steps[last].get("env")))
-        for key, value in _known(given, job)
-    } | _assigned(own, line)
+        for key, value in _find_known_variables(given, job)
+    } | _read_assigned(own, line)
     images = [image.partition(":")[0] for _, image, _ in job.services]
     # Of an extended server under the usual name, the plain one is better than none.
     names = [*images, *(name for name, *_ in job.services)]
@@ -207,7 +207,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
         install=tuple(dict.fromkeys((*read_installed(whole, files), *behind.install, *node))),
         parts=tuple(dict.fromkeys(_name_parts(job, called))),
-        system_packages=debian_packages.find(files, (whole,)),
+        system_packages=debian_packages.find_packages(files, (whole,)),
         test_args=behind.test_args or _read_places(line, files),
         not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
     )
@@ -215,7 +215,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
 
 def _read_called(line: str, called: CalledCommands, files: Files) -> CiSetup:
     """Read what the line that runs the tests calls: tox, containers, or a name for other lines."""
-    words = unwrap(split_words(line))
+    words = unwrap_command(split_words(line))
     if "tox" in words:
         return _read_tox(files, called)
     if _runs_image(words):
@@ -232,7 +232,9 @@ def _read_lines_of(every: Sequence[str], called: CalledCommands, files: Files) -
     before = list(takewhile(lambda one: not _RUNS_TESTS.search(one), every))
     lines = _drop_needless(before, called)
     tests = "".join(every[len(before) :][:1])
-    return CiSetup(commands=(_write(lines),) if lines else (), test_args=_read_places(tests, files))
+    return CiSetup(
+        commands=(_write_lines(lines),) if lines else (), test_args=_read_places(tests, files)
+    )
 
 
 def _read_places(line: str, files: Files) -> tuple[str, ...]:
@@ -250,7 +252,7 @@ def _is_there(word: str, files: Files) -> bool:
     return any(f"/{path}".endswith(ends[1]) or ends[0] in f"/{path}" for path in files.paths)
 
 
-def _write(lines: Sequence[str]) -> str:
+def _write_lines(lines: Sequence[str]) -> str:
     return _BEFORE + "\n".join(lines) + _AFTER
 
 
@@ -261,7 +263,7 @@ def _find_lines(
     for name, scripts in called.find(words) if words and len(seen) < _DEEPEST else ():
         if name not in seen:
             for line in (line for script in scripts for line in _in_own_shell(script)):
-                behind = _find_lines(unwrap(split_words(line)), called, seen | {name})
+                behind = _find_lines(unwrap_command(split_words(line)), called, seen | {name})
                 # One by one, since targets can call each other ever so often.
                 yield next(behind, line)
                 yield from behind
@@ -277,7 +279,9 @@ def _drop_needless(lines: Iterable[str], called: CalledCommands) -> list[str]:
     """Leave out lines that manage packages or check the code, or call nothing else."""
     left = []
     for line in lines:
-        behind = list(islice(_find_lines(unwrap(split_words(line)), called), _MOST_LINES)) or [line]
+        behind = list(
+            islice(_find_lines(unwrap_command(split_words(line)), called), _MOST_LINES)
+        ) or [line]
         if not all(map(_is_needless, behind)):
             left.append(line)
     return left
@@ -285,13 +289,13 @@ def _drop_needless(lines: Iterable[str], called: CalledCommands) -> list[str]:
 
 def _is_needless(line: str) -> bool:
     words = split_words(line) if "#" in line else line.split()
-    check, _ = find_tool(unwrap(words))
+    check, _ = find_tool(unwrap_command(words))
     # How a script goes on after a failure is said at its beginning.
     return not words or words[0] == "set" or bool(check or _MANAGES_PACKAGES.search(line))
 
 
 def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
-    found = tox.read(files)
+    found = tox.read_tox(files)
     if found is None:
         return CiSetup()
     every = [line for line in found.commands() if "{" not in line]
@@ -337,9 +341,9 @@ def _read_compose(files: Files) -> CiSetup:
         for one in parts.values():
             named = one.get("env_file")
             for file in as_list(named) or [named]:
-                env |= _assigned(files.text(str(file).removeprefix("./")), "")
+                env |= _read_assigned(files.text(str(file).removeprefix("./")), "")
             given = one.get("environment")
-            env |= _assigned("\n".join(map(str, as_list(given))), "")
+            env |= _read_assigned("\n".join(map(str, as_list(given))), "")
             env |= {key: value for key, value in as_map(given).items() if isinstance(value, str)}
         return CiSetup(
             origin=path,
@@ -354,14 +358,14 @@ def _write_step(script: str, step: Mapping[str, Any], job: Job) -> str | None:
     text = job.fill(script)
     if text is None or "if" in step:
         return None
-    env = dict(_known(as_map(step.get("env")), job))
+    env = dict(_find_known_variables(as_map(step.get("env")), job))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     if (folder := str(step.get("working-directory", job.folder))) != ".":
         lines.append(f"cd {shlex.quote(folder)}")
-    return _write((*lines, text.strip()))
+    return _write_lines((*lines, text.strip()))
 
 
-def _known(env: Mapping[str, Any], job: Job) -> Iterator[tuple[str, str]]:
+def _find_known_variables(env: Mapping[str, Any], job: Job) -> Iterator[tuple[str, str]]:
     """Yield the variables whose values can be known."""
     for name, value in env.items():
         text = job.fill(value) if isinstance(value, str) else None
@@ -369,7 +373,7 @@ def _known(env: Mapping[str, Any], job: Job) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
-def _assigned(script: str, line: str) -> dict[str, str]:
+def _read_assigned(script: str, line: str) -> dict[str, str]:
     """Read the variables that lines set to plain values, and those before a command."""
     found: dict[str, str] = {}
     for one in script.splitlines():
@@ -423,7 +427,7 @@ def _read_npm(job: Job, files: Files) -> Iterator[PackagesCommand]:
 def _name_parts(job: Job, called: CalledCommands) -> Iterator[str]:
     """Yield what the lines of a job that manage packages pick of the project, as it is written."""
     own = [line for step in job.steps for line in _read_lines(step)]
-    behind = (_find_lines(unwrap(split_words(line)), called) for line in own)
+    behind = (_find_lines(unwrap_command(split_words(line)), called) for line in own)
     for line in (*own, *(one for lines in behind for one in islice(lines, _MOST_LINES))):
         words = split_words(line) if _MANAGES_PACKAGES.search(line) else []
         for word, following in zip(words, [*words[1:], ""], strict=False):
@@ -452,6 +456,6 @@ def read_installed(script: str, files: Files) -> Iterator[str]:
                 named = Requirement(word)
             except InvalidRequirement:
                 continue
-            known = named.name in programs or files.has(word) or before.startswith("-")
+            known = named.name in programs or files.has_file(word) or before.startswith("-")
             if named.url is None and not known:
                 yield word

@@ -21,14 +21,14 @@ _MOST = 60
 _MOST_FILES = 10
 
 
-def find(files: Files, scripts: Iterable[str]) -> tuple[str, ...]:
+def find_packages(files: Files, scripts: Iterable[str]) -> tuple[str, ...]:
     """List what these scripts install, then what a Dockerfile and the README do."""
     places = [path for path in files.paths if _PLACE.fullmatch(path)][:_MOST_FILES]
     texts = (*scripts, *map(files.text, places))
-    return tuple(dict.fromkeys(name for text in texts for name in _read(text)))[:_MOST]
+    return tuple(dict.fromkeys(name for text in texts for name in _read_packages(text)))[:_MOST]
 
 
-def _read(text: str) -> Iterator[str]:
+def _read_packages(text: str) -> Iterator[str]:
     plain = _OPEN.sub("$OPEN", _COMMENT.sub("", text)).replace("\\\n", " ")
     for command in (one for one in _END.split(plain) if " install " in one):
         words = split_words(command)

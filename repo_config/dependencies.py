@@ -33,10 +33,10 @@ class Dependency(NamedTuple):
     """Whether the project itself needs it, not only its development."""
 
 
-def declared(files: Files) -> tuple[Dependency, ...]:
+def list_declared(files: Files) -> tuple[Dependency, ...]:
     """All declared packages, in the order in which they were found."""
     found: list[Dependency] = []
-    for lines, origin, runtime in written(files):
+    for lines, origin, runtime in list_requirements(files):
         for line in lines:
             name = _NAME.match(line)
             if name and not line.lstrip().startswith("-"):
@@ -44,7 +44,7 @@ def declared(files: Files) -> tuple[Dependency, ...]:
     return tuple(found)
 
 
-def written(files: Files) -> Iterator[tuple[list[str], str, bool]]:
+def list_requirements(files: Files) -> Iterator[tuple[list[str], str, bool]]:
     """Yield each list of requirements as it is written, its origin, and whether it runs with them.
 
     Of tables, as poetry and Pipenv have them, there are the names alone.

@@ -20,14 +20,14 @@ from repo_config import (
     suites,
     tool_commands,
 )
-from repo_config.located import inert
+from repo_config.located import escape_text
 from repo_config.project_files import CONFIGURED, Detected, Files
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
 from repo_config.tool_options import ToolOptions
 from repo_config.tree import Below, Tree
 
-__all__ = ["DjangoProject", "Project", "Tree", "project"]
+__all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
 
 
 class DjangoProject(BaseModel):
@@ -120,7 +120,7 @@ class Project(BaseModel):
         return bool({"pyright", "basedpyright"} & set(self.type_tools))
 
 
-def project(tree: Tree, config: RepoConfig) -> Project:
+def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
     files = Files(Below(tree, config.folder))
     whole = Files(tree) if config.folder else files
@@ -135,7 +135,7 @@ def _from_above(found: Project, files: Files, folder: str) -> Project:
         return f"{folder}/{path}" if path else folder
 
     def origin(text: str) -> str:
-        return above(text) if files.has(text.partition(":")[0]) else text
+        return above(text) if files.has_file(text.partition(":")[0]) else text
 
     django = found.django
     if django is not None:
@@ -160,7 +160,7 @@ def _from_above(found: Project, files: Files, folder: str) -> Project:
 
 def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
     origins: dict[str, str] = {}
-    declared = dependencies.declared(files)
+    declared = dependencies.list_declared(files)
     pytest = suites.pytest_settings(files)
 
     def note(key: str, found: Detected | None) -> str | None:
@@ -168,8 +168,14 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
             origins[key] = found.origin
         return found.value if found else None
 
-    given = Detected(config.framework, _from("framework")) if config.framework != "auto" else None
-    framework = note("framework", given or frameworks.detect(files, declared, pytest)) or "none"
+    given = (
+        Detected(config.framework, _describe_origin("framework"))
+        if config.framework != "auto"
+        else None
+    )
+    framework = (
+        note("framework", given or frameworks.detect_framework(files, declared, pytest)) or "none"
+    )
     django = _django(files, whole, config, pytest, origins) if framework == "django" else None
     manage = django.manage if django else None
     start = suites.find_start(
@@ -182,7 +188,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
     if django and not _tests_know_settings(files, config, pytest, runner, script):
         django = django.model_copy(update={"tests_know_settings": False})
     app = note("fastapi_app", _fastapi_app(files, config)) if framework == "fastapi" else None
-    tools = checking_tools.find(files, whole, config, declared)
+    tools = checking_tools.find_tools(files, whole, config, declared)
     for key, several in (("type_tools", tools.types), ("lint_tools", tools.lint)):
         if several:
             origins[key] = ", ".join(f"{found.value}: {found.origin}" for found in several)
@@ -208,20 +214,20 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),
         type_stubs=tools.pyright.stubs if tools.pyright else None,
-        plugins=plugins.loaded(files, pytest, config.checks.tests.args),
-        origins={key: inert(origin) for key, origin in origins.items()},
-        unreadable={path: inert(reason) for path, reason in files.unreadable.items()},
+        plugins=plugins.find_plugins(files, pytest, config.checks.tests.args),
+        origins={key: escape_text(origin) for key, origin in origins.items()},
+        unreadable={path: escape_text(reason) for path, reason in files.unreadable.items()},
     )
 
 
-def _from(key: str) -> str:
+def _describe_origin(key: str) -> str:
     return f"{CONFIGURED}: {key}"
 
 
 def _python_version(files: Files, config: RepoConfig) -> Detected | None:
     if config.python.version:
-        return Detected(config.python.version, _from("python.version"))
-    return python_versions.lowest(files)
+        return Detected(config.python.version, _describe_origin("python.version"))
+    return python_versions.find_lowest(files)
 
 
 def _django(
@@ -245,9 +251,9 @@ def _django(
     variable = config.env.get(django_projects.VARIABLE)
     given: Detected | None = None
     if config.django.settings:
-        given = Detected(config.django.settings, _from("django.settings"))
+        given = Detected(config.django.settings, _describe_origin("django.settings"))
     elif variable:
-        given = Detected(variable, _from(f"env.{django_projects.VARIABLE}"))
+        given = Detected(variable, _describe_origin(f"env.{django_projects.VARIABLE}"))
     manage = config.django.manage or next(iter(scripts), None)
     if (
         manage
@@ -265,14 +271,16 @@ def _django(
     if settings:
         origins["django.settings_module"] = settings.origin
     if manage:
-        origins["django.manage"] = _from("django.manage") if config.django.manage else manage
-    by_manage = module is None and django_projects.configures(files, manage)
+        origins["django.manage"] = (
+            _describe_origin("django.manage") if config.django.manage else manage
+        )
+    by_manage = module is None and django_projects.is_configuring(files, manage)
     return DjangoProject(
         settings_module=module,
         manage=manage,
         python_path=path,
         configured_by=manage if by_manage else None,
-        found_instead="" if module or by_manage else django_projects.unsettled(files),
+        found_instead="" if module or by_manage else django_projects.explain_unsettled(files),
     )
 
 
@@ -293,5 +301,5 @@ def _tests_know_settings(
 
 def _fastapi_app(files: Files, config: RepoConfig) -> Detected | None:
     if config.fastapi.app:
-        return Detected(config.fastapi.app, _from("fastapi.app"))
+        return Detected(config.fastapi.app, _describe_origin("fastapi.app"))
     return fastapi_apps.application(files)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from repo_config import suites, tox
-from repo_config.located import inert
+from repo_config.located import escape_text
 from repo_config.project_files import Detected, Files, table, texts
 from repo_config.suites import ASIDE, PytestSettings
 
@@ -41,7 +41,7 @@ _MOST_GUESSES = 20
 
 def manage_scripts(files: Files) -> list[str]:
     """Django's manage.py files, nearest to the root first, those of examples last."""
-    paths = files.named("manage.py")[:_MOST_GUESSES]
+    paths = files.find_named("manage.py")[:_MOST_GUESSES]
     return sorted((path for path in paths if _starts_django(files, path)), key=is_aside)
 
 
@@ -85,20 +85,20 @@ def settings_names(files: Files) -> tuple[str, ...]:
     return tuple(stem.removeprefix("src/").replace("/", ".") for stem in stems)
 
 
-def configures(files: Files, path: str | None) -> bool:
+def is_configuring(files: Files, path: str | None) -> bool:
     """Whether a script gives Django its settings itself, without any module."""
     return path is not None and _CONFIGURES in files.text(path)
 
 
 def is_known_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
     """Whether what pytest reads by itself says which settings there are."""
-    paths = (path for path in files.named("conftest.py")[:_MOST_GUESSES] if not is_aside(path))
+    paths = (path for path in files.find_named("conftest.py")[:_MOST_GUESSES] if not is_aside(path))
     return _of_pytest(pytest) is not None or any(names_settings(files, path) for path in paths)
 
 
 def names_settings(files: Files, path: str) -> bool:
     """Whether a file names the settings module, or configures the settings itself."""
-    return configures(files, path) or VARIABLE in files.text(path)
+    return is_configuring(files, path) or VARIABLE in files.text(path)
 
 
 def is_known_to_script(files: Files, path: str | None) -> bool:
@@ -106,14 +106,14 @@ def is_known_to_script(files: Files, path: str | None) -> bool:
     return not path or not path.endswith("manage.py") or names_settings(files, path)
 
 
-def unsettled(files: Files) -> str:
+def explain_unsettled(files: Files) -> str:
     """Say what stands in the place of a settings module that can be told."""
-    scripts = [path for path in suites.SCRIPTS if files.has(path)]
-    for path in (*scripts, *files.named("conftest.py")[:5]):
-        if not is_aside(path) and configures(files, path):
-            return f"{inert(path)} configures the settings itself, for its own run alone"
+    scripts = [path for path in suites.SCRIPTS if files.has_file(path)]
+    for path in (*scripts, *files.find_named("conftest.py")[:5]):
+        if not is_aside(path) and is_configuring(files, path):
+            return f"{escape_text(path)} configures the settings itself, for its own run alone"
     if modules := [_module_name(files, path) for path in _settings_files(files)]:
-        named = ", ".join(inert(module) for module in modules[:4])
+        named = ", ".join(escape_text(module) for module in modules[:4])
         return f"nothing says which settings module is the one for tests, of {named}"
     return ""
 
@@ -156,7 +156,7 @@ def source_folders(files: Files) -> Iterator[tuple[str, str]]:
         if folder not in ("", ".") and any(path.startswith(f"{folder}/") for path in files.paths):
             yield folder, "pyproject.toml: tool.setuptools.packages.find.where"
     packages = re.compile(r"src/[A-Za-z_]\w*(?:/__init__)?\.py\Z")
-    if not files.has("src/__init__.py") and any(packages.match(path) for path in files.paths):
+    if not files.has_file("src/__init__.py") and any(packages.match(path) for path in files.paths):
         yield "src", "src layout"
 
 
@@ -165,7 +165,7 @@ def _home_of(files: Files, module: str, entries: Iterable[str]) -> str | None:
     inner = module.replace(".", "/")
     endings = (f"{inner}.py", f"{inner}/__init__.py")
     for entry in entries:
-        if any(files.has(f"{entry}/{ending}".lstrip("/")) for ending in endings):
+        if any(files.has_file(f"{entry}/{ending}".lstrip("/")) for ending in endings):
             return entry
     homes = [
         path.removesuffix(ending).rstrip("/")
@@ -197,7 +197,7 @@ def _of_pytest(pytest: PytestSettings | None) -> Detected | None:
 
 def _of_tox(files: Files) -> Detected | None:
     """The settings module that tox sets for every run of the tests."""
-    found = tox.read(files)
+    found = tox.read_tox(files)
     for line in found.lines("setenv", "set_env") if found else ():
         name, module = (part.strip() for part in f"{line}=".split("=")[:2])
         if found and name == VARIABLE and has_module(files, module):
@@ -209,7 +209,7 @@ def _of_script(files: Files, path: str | None) -> Detected | None:
     """The settings module that a Python file sets; one for tests where it names several."""
     if path is None or VARIABLE not in files.text(path):
         return None
-    named = sorted(_assigned(files.module(path)))
+    named = sorted(_find_assigned(files.module(path)))
     modules = [module for _, module in named if _MODULE.match(module)]
     best = next((module for module in modules if _TESTISH.search(module)), None)
     if best or modules:
@@ -222,11 +222,11 @@ def _of_test_script(files: Files) -> Detected | None:
 
 
 def _of_conftest(files: Files) -> Detected | None:
-    paths = (path for path in files.named("conftest.py")[:5] if not is_aside(path))
+    paths = (path for path in files.find_named("conftest.py")[:5] if not is_aside(path))
     return next((found for path in paths if (found := _of_script(files, path))), None)
 
 
-def _assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
+def _find_assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and value of each literal that is given to the environment variable."""
     for node in ast.walk(module):
         match node:
@@ -262,9 +262,9 @@ def _of_file_name(files: Files) -> Detected | None:
 
     Not where a script or conftest.py configures the settings itself.
     """
-    scripts = [path for path in suites.SCRIPTS if files.has(path)]
-    own = [path for path in (*scripts, *files.named("conftest.py")[:5]) if not is_aside(path)]
-    if any(configures(files, path) for path in own):
+    scripts = [path for path in suites.SCRIPTS if files.has_file(path)]
+    own = [path for path in (*scripts, *files.find_named("conftest.py")[:5]) if not is_aside(path)]
+    if any(is_configuring(files, path) for path in own):
         return None
     real = _settings_files(files)
     chosen = next((path for path in real if _TESTISH.search(path)), None)
@@ -277,8 +277,10 @@ def _of_file_name(files: Files) -> Detected | None:
 
 def _settings_files(files: Files) -> list[str]:
     """Files that look like Django settings, by name and by content."""
-    in_folder = [path for path in files.named("test.py", "tests.py") if "/settings/" in f"/{path}"]
-    paths = [*files.named(*_SETTINGS_NAMES), *in_folder][:_MOST_GUESSES]
+    in_folder = [
+        path for path in files.find_named("test.py", "tests.py") if "/settings/" in f"/{path}"
+    ]
+    paths = [*files.find_named(*_SETTINGS_NAMES), *in_folder][:_MOST_GUESSES]
     return [path for path in paths if not is_aside(path) and _has_apps(files, path)]
 
 
@@ -290,7 +292,7 @@ def _module_name(files: Files, path: str) -> str:
     """The name by which a file is imported from the nearest folder that is no package."""
     parts = path.removesuffix(".py").split("/")
     start = len(parts) - 1
-    while start and files.has("/".join([*parts[:start], "__init__.py"])):
+    while start and files.has_file("/".join([*parts[:start], "__init__.py"])):
         start -= 1
     # A folder directly at the root is importable without being a package.
     if start == 1 and parts[0] not in dict(source_folders(files)):

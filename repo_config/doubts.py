@@ -10,12 +10,12 @@ import difflib
 
 from repo_config import django_projects
 from repo_config.detect import Project
-from repo_config.located import inert
+from repo_config.located import escape_text
 from repo_config.project_files import Files
 from repo_config.tree import Below, Tree
 
 
-def of(tree: Tree, project: Project) -> tuple[str, ...]:
+def find_doubts(tree: Tree, project: Project) -> tuple[str, ...]:
     """Name each doubt in a sentence, with the nearest that is there."""
     django = project.django
     if django is None or django.settings_module is None:
@@ -28,5 +28,5 @@ def of(tree: Tree, project: Project) -> tuple[str, ...]:
     known = django_projects.settings_names(files)
     near = difflib.get_close_matches(module, known, 3, cutoff=0.5) or list(known[:3])
     fix = f"Did you mean {' or '.join(near)}?" if near else "Is its file committed?"
-    said = f"no file in the repository is the settings module {inert(module)} ({origin})"
-    return (f"{said}. {inert(fix)}",)
+    said = f"no file in the repository is the settings module {escape_text(module)} ({origin})"
+    return (f"{said}. {escape_text(fix)}",)

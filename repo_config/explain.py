@@ -12,7 +12,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from repo_config import reference
-from repo_config.located import Located, Path, Problem, dotted, problem_at, resolve, shown
+from repo_config.located import (
+    Located,
+    Path,
+    Problem,
+    dotted,
+    format_excerpt,
+    problem_at,
+    resolve_path,
+)
 from repo_config.values import WRONG_FORM
 
 #: What pydantic's location of a wrong key of a mapping ends with.
@@ -23,7 +31,7 @@ def problems(error: ValidationError, root: Located, name: str) -> list[Problem]:
     """One problem for each value that is wrong; alternatives of a union count as one."""
     by_path: dict[tuple[Path, bool], tuple[Located, Any]] = {}
     for detail in error.errors(include_url=False):
-        path, located = resolve(detail["loc"], root)
+        path, located = resolve_path(detail["loc"], root)
         by_path.setdefault((path, detail["loc"][-1:] == (_KEY,)), (located, detail))
     above = {path[:depth] for path, _ in by_path for depth in range(len(path))}
     found = []
@@ -49,12 +57,12 @@ def _unknown_key(path: Path, located: Located, name: str) -> Problem:
         for where, section in reference.sections()
         if where != parent and key in section.model_fields
     ]
-    near = nearest(key, known)
+    near = find_nearest(key, known)
     fixes = [f"Did you mean {near[0]}?"] if near else []
     fixes += [f"{key} belongs {' or '.join(homes)}"] if homes else []
     fix = " ".join(fixes) or f"Known keys here: {', '.join(known)}"
     where = f" in {dotted(parent)}" if parent else ""
-    return problem_at(name, located.key_at, path, f"unknown key {shown(key)}{where}", fix)
+    return problem_at(name, located.key_at, path, f"unknown key {format_excerpt(key)}{where}", fix)
 
 
 def _missing_key(path: Path, located: Located, detail: Any, name: str) -> Problem:
@@ -65,7 +73,7 @@ def _missing_key(path: Path, located: Located, detail: Any, name: str) -> Proble
     return problem_at(name, located.place, parent, message, f"Add {key}: {form}")
 
 
-def nearest(key: str, known: tuple[str, ...]) -> list[str]:
+def find_nearest(key: str, known: tuple[str, ...]) -> list[str]:
     """Return the known key that was probably meant, if there is one."""
     asked = key.lower().replace("-", "_")
     begun = [one for one in known if len(one) > 2 and asked.startswith(one)]
@@ -77,7 +85,7 @@ def _wrong_form(path: Path, located: Located, detail: Any, name: str) -> Problem
     stands = located.words()
     at = located.at
     if detail["loc"][-1:] == (_KEY,):
-        at, stands = located.key_at, shown(str(path[-1]))
+        at, stands = located.key_at, format_excerpt(str(path[-1]))
     message = f"{dotted(path)}: {context['message']}: {stands}"
     return problem_at(name, at, path, message, _sentence(context["fix"]))
 
@@ -100,7 +108,7 @@ def _way_out(path: Path, form: Any, located: Located) -> str:
     written = located.value if isinstance(located.value, str) else located.written
     if near := difflib.get_close_matches(written.lower(), reference.choices(form), 1):
         return f"did you mean {near[0]}?"
-    quoted = _quoted(written) if len(written) < 80 else "it"
+    quoted = _quote(written) if len(written) < 80 else "it"
     others: list[tuple[object, str]] = [(written, f"{quoted} in quotes")]
     others.append(((written,), f"a list: [{quoted}]"))
     if written.isdecimal() and len(written) < 20:
@@ -117,8 +125,8 @@ def _way_out(path: Path, form: Any, located: Located) -> str:
     return f"write {reference.words(form)}"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False) if text.isprintable() else shown(text)
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else format_excerpt(text)
 
 
 def _sentence(text: str) -> str:

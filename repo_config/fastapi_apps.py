@@ -33,8 +33,8 @@ def applications(files: Files) -> tuple[Detected, ...]:
 def folder(files: Files, application: str) -> str:
     """The folder in which the application's module begins: src, or the root as ""."""
     stem = application.partition(":")[0].replace(".", "/")
-    in_root = files.has(f"{stem}.py") or files.has(f"{stem}/__init__.py")
-    in_src = files.has(f"src/{stem}.py") or files.has(f"src/{stem}/__init__.py")
+    in_root = files.has_file(f"{stem}.py") or files.has_file(f"{stem}/__init__.py")
+    in_src = files.has_file(f"src/{stem}.py") or files.has_file(f"src/{stem}/__init__.py")
     return "src" if in_src and not in_root else ""
 
 

@@ -22,7 +22,7 @@ class BeyondBounds(SyntaxError):
     """Python that would be accepted elsewhere, and that is not read here."""
 
 
-def parse(source: str | bytes, filename: str = "<source>") -> ast.Module:
+def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:
     """Parse a module.
 
     Raises:

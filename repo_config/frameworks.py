@@ -17,7 +17,7 @@ from repo_config.suites import PytestSettings
 _ON_DJANGO = frozenset({"django", "djangorestframework", "wagtail"})
 
 
-def detect(
+def detect_framework(
     files: Files, declared: tuple[Dependency, ...], pytest: PytestSettings | None
 ) -> Detected | None:
     """The framework; None for a plain project."""
@@ -38,7 +38,7 @@ def _answers(
         yield from (Detected(framework, one.origin) for one in runtime if one.name == framework)
     yield from _classifiers(files)
     # A reusable app may leave the choice of Django to its users and only test with it.
-    apps = files.named("apps.py", "0001_initial.py")
+    apps = files.find_named("apps.py", "0001_initial.py")
     if any(not django_projects.is_aside(path) for path in apps):
         yield from (Detected("django", one.origin) for one in declared if _on_django(one))
 

@@ -16,13 +16,13 @@ class JsonError(ValueError):
     """A text is not JSON; the message has the line."""
 
 
-def parse(text: str) -> object:
+def parse_json(text: str) -> object:
     """Read a document.
 
     Raises:
         JsonError: It is not JSON, not even with comments, or nested far too deep.
     """
-    plain = _COMMAS.sub(_kept, _PARTS.sub(_kept, text.removeprefix("\ufeff")))
+    plain = _COMMAS.sub(_keep_string, _PARTS.sub(_keep_string, text.removeprefix("\ufeff")))
     try:
         return json.loads(plain)
     except json.JSONDecodeError as problem:
@@ -31,6 +31,6 @@ def parse(text: str) -> object:
         raise JsonError("nested too deep, or a number too long") from problem
 
 
-def _kept(found: re.Match[str]) -> str:
+def _keep_string(found: re.Match[str]) -> str:
     """A string as it is; of anything else its line ends, so that places stay."""
     return found["text"] or re.sub(r"[^\n]", " ", found[0])

@@ -77,10 +77,10 @@ class Demand:
         return None if None in answers else not settles
 
     def _judge_name(self, name: str) -> bool | None:
-        if any(_matches(entry, name) for entry in self.forbid):
+        if any(_is_match(entry, name) for entry in self.forbid):
             return False
         if self.allow:
-            return any(_matches(entry, name) for entry in self.allow)
+            return any(_is_match(entry, name) for entry in self.allow)
         # What somebody has written for one package says nothing to a list of known ones.
         return None if name.startswith(_CUSTOM) else True
 
@@ -93,7 +93,7 @@ def read_entry(text: str) -> str | None:
     """
     if "*" in text:
         plain = re.fullmatch(r"[\w.+*-]+", text) is not None
-        return text if plain and any(_fits(one, text) for one in IDENTIFIERS) else None
+        return text if plain and any(_is_fitting(one, text) for one in IDENTIFIERS) else None
     try:
         found = str(canonicalize_license_expression(text))
     except InvalidLicenseExpression:
@@ -109,7 +109,7 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
         field: `License`, likewise; it may hold a whole text.
         classifiers: Of the metadata; others than those of licences count for nothing.
     """
-    if stated := _canonicalize(expression):
+    if stated := _canonicalize_expression(expression):
         return Licence(stated, (stated,))
     titles = [
         one.rpartition(" :: ")[2]
@@ -121,7 +121,7 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
         return Licence(", ".join(titles), ())
     options = tuple(dict.fromkeys(one for several in known for one in several))
     hyphenated = field.removesuffix(" License").replace(" ", "-")
-    if stated := _canonicalize(field) or _canonicalize(hyphenated):
+    if stated := _canonicalize_expression(field) or _canonicalize_expression(hyphenated):
         # `BSD-3-Clause` beside the classifier of all BSD licences says which one, and `MIT OR
         # Apache-2.0` beside those of both says how they relate.
         names = set(_LICENCE.findall(stated))
@@ -129,7 +129,7 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
         options = (stated,) if settles else (stated, *options)
     if len(options) == 1:
         return Licence(options[0], options)
-    words = ", ".join(titles) or _shorten(field) or _shorten(expression)
+    words = ", ".join(titles) or _shorten_text(field) or _shorten_text(expression)
     return Licence(f"{words} (which one is not said)" if options else words, options)
 
 
@@ -141,31 +141,31 @@ def _read_title(title: str) -> tuple[str, ...]:
     return (later,) if found[3] else (f"{name}-only", later)
 
 
-def _canonicalize(text: str) -> str:
+def _canonicalize_expression(text: str) -> str:
     """Return an SPDX expression in the identifiers of today; "" where the text is none."""
     if not text or len(text) > _LONGEST:
         return ""
     try:
-        return _modernize(canonicalize_license_expression(text))
+        return _modernize_name(canonicalize_license_expression(text))
     except (InvalidLicenseExpression, RecursionError, MemoryError):
         return ""
 
 
-def _modernize(text: str) -> str:
+def _modernize_name(text: str) -> str:
     return _DEPRECATED.sub(lambda found: f"{found[1]}-{'or-later' if found[2] else 'only'}", text)
 
 
-def _shorten(text: str) -> str:
+def _shorten_text(text: str) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= _SHOWN else f"{flat[:_SHOWN]}…"
 
 
-def _matches(entry: str, name: str) -> bool:
+def _is_match(entry: str, name: str) -> bool:
     # `GPL-3.0` has always meant both.
-    patterns = (entry, _modernize(entry), f"{entry}-only", f"{entry}-or-later")
+    patterns = (entry, _modernize_name(entry), f"{entry}-only", f"{entry}-or-later")
     names = (name, name.partition(" WITH ")[0])
-    return any(_fits(one, pattern) for one in names for pattern in patterns)
+    return any(_is_fitting(one, pattern) for one in names for pattern in patterns)
 
 
-def _fits(name: str, pattern: str) -> bool:
+def _is_fitting(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name.lower(), pattern.lower())

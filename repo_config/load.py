@@ -20,8 +20,8 @@ from repo_config.located import (
     Position,
     Problem,
     dotted,
+    format_excerpt,
     problem_at,
-    shown,
 )
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -56,7 +56,7 @@ class Source(BaseModel):
     """The whole file, decoded."""
 
 
-def find(tree: Tree) -> Source | None:
+def find_config(tree: Tree) -> Source | None:
     """Locate the configuration of a repository.
 
     Raises:
@@ -64,7 +64,7 @@ def find(tree: Tree) -> Source | None:
     """
     paths = set(tree.paths())
     found = [name for name in OWN_FILES if name in paths]
-    sources = {name: decode(tree.read(name), name) for name in found}
+    sources = {name: decode_config(tree.read(name), name) for name in found}
     if PYPROJECT in paths and (text := _with_table(tree.read(PYPROJECT))) is not None:
         sources[PYPROJECT] = text
     if len(sources) > 1:
@@ -83,7 +83,7 @@ def from_tree(tree: Tree) -> RepoConfig:
     Raises:
         ConfigProblem: With every problem, also paths that are named but are not in the tree.
     """
-    source = find(tree)
+    source = find_config(tree)
     return RepoConfig() if source is None else from_text(source.text, source.name, tree)
 
 
@@ -102,7 +102,7 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
     toml = name.endswith(".toml")
     if len(text.encode("utf-8", "surrogatepass")) > most_bytes(name):
         raise ConfigProblem((_too_large(name),))
-    reading = toml_text.read(text, name) if toml else yaml_text.read(text, name)
+    reading = toml_text.read_table(text, name) if toml else yaml_text.read_yaml(text, name)
     root, problems = reading.root, list(reading.problems)
     if root is None:
         if toml and not problems:
@@ -110,7 +110,7 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
         if problems:
             raise ConfigProblem(tuple(problems))
         return RepoConfig()
-    config = _validate(root, name, problems)
+    config = _validate_config(root, name, problems)
     if tree is not None:
         problems += _absent_paths(root, name, tree, {problem.key for problem in problems})
     if problems or config is None:
@@ -125,7 +125,7 @@ def find_command(read: Callable[[str], str | None], command: str) -> str:
         read: Returns the text of a file of the repository.
     """
     for name in (*OWN_FILES, PYPROJECT):
-        reader = toml_text.read if name == PYPROJECT else yaml_text.read
+        reader = toml_text.read_table if name == PYPROJECT else yaml_text.read_yaml
         root = reader(read(name) or "", name).root
         entries = root.child("setup") if root is not None else None
         for entry in (
@@ -142,7 +142,7 @@ def most_bytes(name: str) -> int:
     return toml_text.MOST_CHARACTERS if name.endswith(".toml") else _MOST_BYTES
 
 
-def decode(content: bytes, name: str) -> str:
+def decode_config(content: bytes, name: str) -> str:
     """Take the bytes of a configuration file as text.
 
     Raises:
@@ -166,24 +166,24 @@ def _with_table(content: bytes) -> str | None:
         return None
     text = content.decode("utf-8-sig", "replace")
     try:
-        tool = toml_text.parse(text).get("tool")
+        tool = toml_text.parse_toml(text).get("tool")
     except toml_text.TomlError:
         if not toml_text.TABLE.search(text):
             return None
     else:
         if not isinstance(tool, dict) or "mergewright" not in tool:
             return None
-    return decode(content, PYPROJECT)
+    return decode_config(content, PYPROJECT)
 
 
-def _validate(root: Located, name: str, problems: list[Problem]) -> RepoConfig | None:
+def _validate_config(root: Located, name: str, problems: list[Problem]) -> RepoConfig | None:
     if not isinstance(root.value, dict):
         message = f"the configuration must be a mapping of keys; found {root.words()}"
         fix = "Begin with a key such as version: 1"
         problems.append(problem_at(name, root.at, (), message, fix))
         return None
     try:
-        return RepoConfig.model_validate(root.plain())
+        return RepoConfig.model_validate(root.to_plain())
     except ValidationError as error:
         # What could not be read fits nothing either, and is told already.
         told = {(one.line, one.column) for one in problems}
@@ -201,7 +201,7 @@ def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list
         folder = str(PurePosixPath(below.value)).removeprefix(".")
         folder = f"{folder}/" if folder else ""
         if not any(path.startswith(folder) for path in paths):
-            message = f"root: no such folder in the repository: {shown(below.value)}"
+            message = f"root: no such folder in the repository: {format_excerpt(below.value)}"
             fix = "Name a folder with committed files, such as services/api"
             return [problem_at(name, below.at, ("root",), message, fix)]
     problems = []
@@ -215,7 +215,7 @@ def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list
         last = PurePosixPath(wanted).name
         near = [one for one in paths if PurePosixPath(one).name == last][:3]
         near = near or difflib.get_close_matches(wanted, paths, 3)
-        message = f"{dotted(path)}: no such file in the repository: {shown(wanted)}"
+        message = f"{dotted(path)}: no such file in the repository: {format_excerpt(wanted)}"
         fix = f"Did you mean {' or '.join(near)}?" if near else "Name a file that is committed"
         problems.append(problem_at(name, located.at, path, message, fix))
     return problems

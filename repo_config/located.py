@@ -68,12 +68,12 @@ class Located:
         """Where to point at: at the value, or at its key when the value begins elsewhere."""
         return self.key_at if isinstance(self.value, dict) else self.at
 
-    def plain(self) -> object:
+    def to_plain(self) -> object:
         """The value without places; lists become tuples, as strict models take them."""
         if isinstance(self.value, dict):
-            return {key: child.plain() for key, child in self.value.items()}
+            return {key: child.to_plain() for key, child in self.value.items()}
         if isinstance(self.value, list):
-            return tuple(child.plain() for child in self.value)
+            return tuple(child.to_plain() for child in self.value)
         return self.value
 
     def child(self, step: str | int) -> Located | None:
@@ -100,8 +100,8 @@ class Located:
     def words(self) -> str:
         """Say what stands here."""
         if isinstance(self.value, str):
-            return shown(self.value)
-        written = shown(self.written, quoted=False)
+            return format_excerpt(self.value)
+        written = format_excerpt(self.written, quoted=False)
         kinds: tuple[tuple[type, str], ...] = (
             (dict, "a mapping"),
             (list, "a list"),
@@ -130,24 +130,24 @@ def dotted(path: Path) -> str:
     """Write a path as people do: `checks.lint[1]`."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{shown(step, quoted=False)}"
+        text += f"[{step}]" if isinstance(step, int) else f".{format_excerpt(step, quoted=False)}"
     return text.removeprefix(".")
 
 
-def inert(text: str) -> str:
+def escape_text(text: str) -> str:
     """Write out what is invisible or what a terminal would obey."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
-def shown(text: str, *, quoted: bool = True) -> str:
+def format_excerpt(text: str, *, quoted: bool = True) -> str:
     """Make a piece of the file safe to print: one line, nothing invisible, not endless."""
-    safe = inert(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+    safe = escape_text(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
     return json.dumps(safe, ensure_ascii=False).replace("\\\\", "\\") if quoted else safe
 
 
-def resolve(place: tuple[int | str, ...], root: Located) -> tuple[Path, Located]:
+def resolve_path(place: tuple[int | str, ...], root: Located) -> tuple[Path, Located]:
     """Follow pydantic's location as far as it names something that stands in the file."""
     path: Path = ()
     located = root

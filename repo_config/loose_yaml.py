@@ -17,12 +17,12 @@ _MOST_VALUES = 20_000
 _DEEPEST = 60
 
 
-class NotRead(Exception):
+class YamlRefused(Exception):
     """A document is not YAML, or far too large."""
 
 
 @lru_cache(maxsize=256)  # To read one takes long, and several ask for each.
-def read(text: str) -> Any:
+def read_yaml(text: str) -> Any:
     """A document as mappings, lists and texts; numbers and truth values stay as written.
 
     Nobody may change what is returned.
@@ -33,7 +33,7 @@ def read(text: str) -> Any:
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except (YAMLError, ValueError, RecursionError) as problem:
-        raise NotRead(str(problem).splitlines()[0]) from problem
+        raise YamlRefused(str(problem).splitlines()[0]) from problem
     return _Plain().value(node) if node is not None else None
 
 
@@ -44,7 +44,7 @@ class _Plain:
     def value(self, node: Node, depth: int = 0) -> Any:
         self._left -= 1
         if self._left < 0 or depth > _DEEPEST:
-            raise NotRead("it has too many values, or they are nested too deep")
+            raise YamlRefused("it has too many values, or they are nested too deep")
         if isinstance(node, ScalarNode):
             return str(node.value)
         if isinstance(node, SequenceNode):

@@ -18,7 +18,7 @@ from repo_config.suites import PytestSettings
 _MOST_CONFTESTS = 50
 
 
-def loaded(
+def find_plugins(
     files: Files, pytest: PytestSettings | None, arguments: Iterable[str]
 ) -> tuple[str, ...]:
     """Return the files of the tree that mypy and pytest load as plugins, sorted.
@@ -51,7 +51,7 @@ def _of_pytest(
             yield after
         elif word.startswith("-p") and not word.startswith("-p="):
             yield word[2:]
-    for path in files.named("conftest.py")[:_MOST_CONFTESTS]:
+    for path in files.find_named("conftest.py")[:_MOST_CONFTESTS]:
         for node in files.module(path).body:
             if isinstance(node, ast.Assign) and any(
                 isinstance(target, ast.Name) and target.id == "pytest_plugins"
@@ -72,6 +72,6 @@ def _paths(files: Files, name: str) -> Iterator[str]:
     else:
         inner = name.replace(".", "/")
         stems = [f"{inner}.py", f"{inner}/__init__.py"]
-    for path in files.named(*{posixpath.basename(stem) for stem in stems}):
+    for path in files.find_named(*{posixpath.basename(stem) for stem in stems}):
         if any(path == stem or path.endswith(f"/{stem}") for stem in stems):
             yield path

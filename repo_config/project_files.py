@@ -47,11 +47,11 @@ class Files:
         self.unreadable: dict[str, str] = {}
         """Files that should say something and could not be read, with the reason."""
 
-    def has(self, path: str) -> bool:
+    def has_file(self, path: str) -> bool:
         """Whether the tree has this file."""
         return path in self._known
 
-    def named(self, *names: str) -> list[str]:
+    def find_named(self, *names: str) -> list[str]:
         """All files of these names, those nearest to the root first."""
         found = [path for name in names for path in self._by_name.get(name, ())]
         return sorted(found, key=lambda path: (path.count("/"), path))
@@ -63,7 +63,7 @@ class Files:
 
     def text(self, path: str, most: int = _MOST_BYTES) -> str:
         """What a file says, undecodable bytes replaced; empty when there is no such file."""
-        if not self.has(path):
+        if not self.has_file(path):
             return ""
         if path not in self._texts:
             content = self._tree.read(path)
@@ -77,7 +77,7 @@ class Files:
         """A TOML file; empty when there is none."""
         if path not in self._tomls:
             try:
-                self._tomls[path] = toml_text.parse(self.text(path))
+                self._tomls[path] = toml_text.parse_toml(self.text(path))
             except toml_text.TomlError as error:
                 self.unreadable[path] = f"not read as TOML: line {error.at.line}: {error.message}"
                 self._tomls[path] = {}
@@ -86,8 +86,8 @@ class Files:
     def yaml(self, path: str) -> dict[str, Any]:
         """A YAML file that is a mapping; empty when there is none, nor one that can be read."""
         try:
-            return loose_yaml.as_map(loose_yaml.read(self.text(path)))
-        except loose_yaml.NotRead:
+            return loose_yaml.as_map(loose_yaml.read_yaml(self.text(path)))
+        except loose_yaml.YamlRefused:
             return {}
 
     def ini(self, path: str) -> dict[str, dict[str, str]]:
@@ -105,7 +105,7 @@ class Files:
         if path not in self._modules:
             self._modules[path] = ast.Module([], [])
             try:
-                self._modules[path] = foreign_python.parse(self.text(path))
+                self._modules[path] = foreign_python.parse_module(self.text(path))
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 self.unreadable[path] = f"not read as Python: {type(error).__name__}: {error}"
         return self._modules[path]
@@ -128,7 +128,7 @@ class Files:
         }
         found: dict[str, list[str]] = {}
         for node in ast.walk(module):
-            if isinstance(node, ast.Call) and _called(node) == "setup":
+            if isinstance(node, ast.Call) and _get_called_name(node) == "setup":
                 for keyword in node.keywords:
                     if keyword.arg:
                         found[keyword.arg] = list(_texts_in(keyword.value, constants))
@@ -187,7 +187,7 @@ def split_words(line: str) -> list[str]:
         return []
 
 
-def _called(node: ast.Call) -> str:
+def _get_called_name(node: ast.Call) -> str:
     function = node.func
     if isinstance(function, ast.Attribute):
         return function.attr

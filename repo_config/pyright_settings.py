@@ -51,7 +51,7 @@ class Settings(NamedTuple):
         return None if _is_outside(path) or path == "." else path
 
 
-def read(text: Read, folder: str, tool: Tool, named: str | None = None) -> Settings:
+def read_settings(text: Read, folder: str, tool: Tool, named: str | None = None) -> Settings:
     """Read the settings that hold in a folder.
 
     Args:
@@ -80,7 +80,7 @@ def read(text: Read, folder: str, tool: Tool, named: str | None = None) -> Setti
             problem = f"{path}: {found or 'there is no such file'}"
             break
         own = own or found
-        values = {key: _move(key, one, path, home) for key, one in found.items()} | values
+        values = {key: _make_relative(key, one, path, home) for key, one in found.items()} | values
         base = found.get("extends")
         if not isinstance(base, str):
             break
@@ -91,7 +91,7 @@ def read(text: Read, folder: str, tool: Tool, named: str | None = None) -> Setti
     return Settings(first, home, tuple(files), {} if problem else values, problem, own)
 
 
-def pointed(args: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+def find_settings_argument(args: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """The file or folder of settings that arguments point the tool at, and the other arguments."""
     named: str | None = None
     rest: list[str] = []
@@ -113,9 +113,9 @@ def _read_file(text: Read, path: str, tool: Tool) -> dict[str, object] | str | N
         return None
     try:
         if not path.endswith(".toml"):
-            values = json_text.parse(content)
+            values = json_text.parse_json(content)
             return values if isinstance(values, dict) else "it is no object"
-        tools = table(toml_text.parse(content), "tool")
+        tools = table(toml_text.parse_toml(content), "tool")
     except json_text.JsonError as problem:
         return str(problem)
     except toml_text.TomlError as problem:
@@ -125,7 +125,7 @@ def _read_file(text: Read, path: str, tool: Tool) -> dict[str, object] | str | N
     return found if isinstance(found, dict) else None
 
 
-def _move(key: str, value: object, path: str, folder: str) -> object:
+def _make_relative(key: str, value: object, path: str, folder: str) -> object:
     """Return a list of paths of one file relative to the folder."""
     if key not in _PATHS or not isinstance(value, list):
         return value

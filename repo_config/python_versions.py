@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
 _PATCHES = (*range(30), 999)
 
 
-def lowest(files: Files) -> Detected | None:
+def find_lowest(files: Files) -> Detected | None:
     """The lowest declared version, from the first of the places that names one."""
     for text, origin in ranges(files):
         version = lowest_in(text)
@@ -23,14 +23,14 @@ def lowest(files: Files) -> Detected | None:
             return Detected(version, origin)
         path = origin.partition(":")[0]
         files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
-    if found := named(files):
+    if found := read_version_file(files):
         return found
-    if versions := classified(files):
+    if versions := read_classified(files):
         return Detected(min(versions, key=_minor), next(iter(versions.values())))
     return None
 
 
-def classified(files: Files) -> dict[str, str]:
+def read_classified(files: Files) -> dict[str, str]:
     """Return the minor versions that classifiers name, each with the origin."""
     return {
         match[1]: origin
@@ -40,7 +40,7 @@ def classified(files: Files) -> dict[str, str]:
     }
 
 
-def named(files: Files) -> Detected | None:
+def read_version_file(files: Files) -> Detected | None:
     """The version that a file made for that alone names; the lowest of several."""
     for path in (".python-version", "runtime.txt"):
         lines = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]

@@ -24,7 +24,9 @@ def form_at(path: Path) -> Form:
     """The annotation that the value at a path must fit; None where no key is known."""
     form: Form = RepoConfig
     for step in path:
-        form = next((inner for one in _members(form) if (inner := _inside(one, step))), None)
+        form = next(
+            (inner for one in _members(form) if (inner := _get_inner_form(one, step))), None
+        )
     return form
 
 
@@ -105,7 +107,7 @@ def _is_union(form: Form) -> bool:
     return _origin(form) in (typing.Union, types.UnionType)
 
 
-def _inside(form: Form, step: str | int) -> Form:
+def _get_inner_form(form: Form, step: str | int) -> Form:
     """The form of what stands under a key or at an index."""
     if is_section(form):
         field = form.model_fields.get(step)
@@ -134,12 +136,12 @@ def _words(form: Form, *, many: bool = False) -> str:
     if origin is dict:
         return f"a mapping of {_words(inner[0], many=True)} to {_words(inner[1])}"
     if is_section(form):
-        return f"mappings of {_and(tuple(form.model_fields))}" if many else "a mapping"
+        return f"mappings of {_join_names(tuple(form.model_fields))}" if many else "a mapping"
     plain = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     return plain.get(form, str(form))
 
 
-def _and(names: tuple[str, ...]) -> str:
+def _join_names(names: tuple[str, ...]) -> str:
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
 

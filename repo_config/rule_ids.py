@@ -20,15 +20,15 @@ migration-merged migration-squash migration-unasked migration-unexplained
 migration-destructive migration-locks migration-column-index migration-model-import
 migration-irreversible
 new-dependency forbidden-dependency dependency-lookalike dependency-source
-dependency-unpinned hidden-from-type-checker nested-scan
-http-client http-retries http-timeout http-timeout-unset background-tasks forbidden-import
+hidden-from-type-checker nested-scan
+newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
+forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity
 django-null-text unused-import dead-code possible-secret test-tool-in-source checker-in-code
 security-lint
 unread-file missing-name unknown-module public-api coverage-of-change other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
 url-map url-map-new fastapi-auth lock-behind forbidden-licence unknown-licence package-licence
-known-vulnerability kept-vulnerability vulnerability-data
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

@@ -39,7 +39,7 @@ from repo_config.values import (
 )
 
 
-def _whole(value: object) -> object:
+def _require_whole(value: object) -> object:
     # A literal compares with ==, which would take true and 1.0 for 1.
     if type(value) is not int:
         raise ValueError("not a whole number")
@@ -361,7 +361,7 @@ class PullRequestSection(Section):
 class RepoConfig(Section):
     """The whole file; every key is optional."""
 
-    version: Annotated[Literal[1], BeforeValidator(_whole)] = 1
+    version: Annotated[Literal[1], BeforeValidator(_require_whole)] = 1
     """Of this format."""
     label: Label | None = None
     """On GitHub: the label that starts a run; default: the operator's, `mergewright`."""

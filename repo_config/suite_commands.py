@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from repo_config.project_files import Files
-from repo_config.tool_commands import Called, Script, read_all
+from repo_config.tool_commands import CalledCommand, Script, read_all
 
 _README = re.compile(r"(?:README|CONTRIBUTING)[^/]*", re.IGNORECASE)
 _PROMPT = re.compile(r"^[ \t]*[$>%][ \t]+", re.MULTILINE)
@@ -51,7 +51,7 @@ _UNITTEST.add_argument("-p", "--pattern", dest="p")
 _UNITTEST.add_argument("-t", "--top-level-directory")
 
 
-def find(files: Files, whole: Files, folder: str) -> Iterator[SuiteCommand]:
+def find_commands(files: Files, whole: Files, folder: str) -> Iterator[SuiteCommand]:
     """Yield the commands that say more than "all tests", those of CI and tox first.
 
     Args:
@@ -74,7 +74,7 @@ def find_manage_scripts(files: Files, whole: Files, folder: str) -> dict[str, bo
     return found
 
 
-def _read_commands(files: Files, whole: Files, folder: str) -> Iterator[Called]:
+def _read_commands(files: Files, whole: Files, folder: str) -> Iterator[CalledCommand]:
     readmes = [path for path in files.paths if _README.fullmatch(path)][:_MOST_READMES]
     scripts = [Script(_PROMPT.sub("", files.text(path)), path) for path in readmes]
     make = Script("make test", "make")
@@ -82,7 +82,7 @@ def _read_commands(files: Files, whole: Files, folder: str) -> Iterator[Called]:
     yield from islice((one for one in every if one.words), _MOST_COMMANDS)
 
 
-def _read_command(called: Called, files: Files) -> SuiteCommand | None:
+def _read_command(called: CalledCommand, files: Files) -> SuiteCommand | None:
     program, *rest = called.words
     path = find_script(called.words, files, called.folder)
     if program == "pytest":
@@ -106,7 +106,7 @@ def find_script(words: Sequence[str], files: Files, folder: str = ".") -> str:
     named = rest if _PYTHON.fullmatch(program) else [program]
     word = next((word for word in named if word.endswith(".py")), "")
     path = posixpath.normpath(posixpath.join(folder, word))
-    return path if files.has(path) else ""
+    return path if files.has_file(path) else ""
 
 
 def _holds_tests(files: Files, path: str) -> bool:
@@ -129,34 +129,38 @@ def _runs_tests(path: str, words: Sequence[str], files: Files) -> bool:
 
 def _read_pytest(words: Sequence[str], folder: str, files: Files) -> tuple[str, ...]:
     doctests = ("--doctest-modules",) if "--doctest-modules" in words else ()
-    names = _parse(_PYTEST, words).names
+    names = _parse_words(_PYTEST, words).names
     named = (_find_place(name.partition("::")[0], folder, files) for name in names)
     # Of a folder, files by their names alone.
     places = (
         place
         for place in dict.fromkeys(filter(None, named))
-        if doctests or place.endswith(".py") or any(_match(place, one, files) for one in _COLLECTED)
+        if doctests
+        or place.endswith(".py")
+        or any(_match_files(place, one, files) for one in _COLLECTED)
     )
     return (*doctests, *places)
 
 
 def _read_unittest(words: Sequence[str], folder: str, files: Files) -> tuple[str, ...]:
-    given = _parse(_UNITTEST, words)
+    given = _parse_words(_UNITTEST, words)
     names: list[str] = given.names or ["discover"]
     first, start, pattern, *_ = (*names, None, None)
     if first != "discover":
         return tuple(one for name in names for one in _read_module(name, folder, files))
     place = posixpath.join(folder, given.s or start or ".")
-    return _match(posixpath.normpath(place), given.p or pattern or "test*.py", files)
+    return _match_files(posixpath.normpath(place), given.p or pattern or "test*.py", files)
 
 
 def _read_module(name: str, folder: str, files: Files) -> tuple[str, ...]:
     """Name a module for pytest, or all those of a package, which finds them itself."""
     place = _find_place(name, folder, files)
-    return (place,) if place.endswith(".py") else _match(place, "*.py", files) if place else ()
+    return (
+        (place,) if place.endswith(".py") else _match_files(place, "*.py", files) if place else ()
+    )
 
 
-def _match(folder: str, pattern: str, files: Files) -> tuple[str, ...]:
+def _match_files(folder: str, pattern: str, files: Files) -> tuple[str, ...]:
     start = "" if folder == "." else f"{folder}/"
     inside = files.paths if not start or folder in files.folders else ()
     names = (path.rpartition("/")[2] for path in inside if path.startswith(start))
@@ -169,12 +173,12 @@ def _find_place(word: str, folder: str, files: Files) -> str:
     """Find a Python file or a folder by its path or its dotted name; "" where there is none."""
     for name in (word, f"{word.replace('.', '/')}.py", word.replace(".", "/")):
         path = posixpath.normpath(posixpath.join(folder, name))
-        if path in files.folders or (files.has(path) and path.endswith(".py")):
+        if path in files.folders or (files.has_file(path) and path.endswith(".py")):
             return path
     return ""
 
 
-def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+def _parse_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     try:
         return parser.parse_known_args(words)[0]
     except argparse.ArgumentError:

@@ -13,7 +13,7 @@ from repo_config.dependencies import Dependency
 from repo_config.project_files import CONFIGURED, Detected, Files, split_words, table, texts
 from repo_config.schema import RepoConfig
 from repo_config.suite_commands import SuiteCommand
-from repo_config.tool_commands import unwrap
+from repo_config.tool_commands import unwrap_command
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
 #: Has pytest look where unittest does, for names that it would pass over.
@@ -76,10 +76,10 @@ class PytestSettings:
 def pytest_settings(files: Files) -> PytestSettings | None:
     """Find pytest's section in the order in which pytest itself looks for it."""
     for path in ("pytest.toml", ".pytest.toml"):
-        if files.has(path):
+        if files.has_file(path):
             return PytestSettings(path, table(files.toml(path), "pytest"))
     for path in ("pytest.ini", ".pytest.ini"):
-        if files.has(path):
+        if files.has_file(path):
             return PytestSettings(path, dict(files.ini(path).get("pytest", {})))
     tool = table(files.pyproject, "tool")
     if "pytest" in tool:
@@ -115,7 +115,7 @@ def _find_tests(files: Files, settings: PytestSettings | None) -> Iterator[str]:
     own = [name for pattern in patterns for name in fnmatch.filter(files.names, pattern)]
     names = set(own) | {name for name in files.names if name.startswith("test") or "_test" in name}
     unsure = 0
-    for path in files.named(*sorted(names)):
+    for path in files.find_named(*sorted(names)):
         *folders, name = path.split("/")
         if not path.endswith(".py") or ASIDE & set(folders):
             continue
@@ -151,7 +151,7 @@ def find_start(
         found = configured if given.runner != "off" else None
     elif not (given.args or given.script or _are_found(files, settings, found)):
         usual = SuiteCommand(found.origin, args=AS_UNITTEST) if found else None
-        named = suite_commands.find(files, whole, config.folder)
+        named = suite_commands.find_commands(files, whole, config.folder)
         # Without tests by name, manage.py finds none either.
         command = next((one for one in named if found or one.script != manage), usual)
         found = command and Detected("django" if command.script else "pytest", command.origin)
@@ -183,7 +183,7 @@ def _find_runner(
     for dependency in declared:
         if dependency.name in names:
             return Detected("pytest", f"{dependency.origin}: {dependency.name}")
-    for path in files.named("conftest.py"):
+    for path in files.find_named("conftest.py"):
         if not ASIDE & set(path.split("/")[:-1]):
             return Detected("pytest", path)
     if is_django:
@@ -193,8 +193,8 @@ def _find_runner(
 
 def script(files: Files, manage: str | None) -> str | None:
     """The script that starts Django's runner: one made for tests, else manage.py."""
-    env = tox.read(files)
-    commands = (unwrap(split_words(line)) for line in (env.commands() if env else ()))
+    env = tox.read_tox(files)
+    commands = (unwrap_command(split_words(line)) for line in (env.commands() if env else ()))
     named = (suite_commands.find_script(words, files) for words in commands if words)
     used = (path for path in named if _TEST_NAME.match(path.rsplit("/", 1)[-1]) or "test" in path)
-    return next((path for path in (*SCRIPTS, *used) if files.has(path)), manage)
+    return next((path for path in (*SCRIPTS, *used) if files.has_file(path)), manage)

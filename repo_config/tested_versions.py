@@ -33,7 +33,7 @@ class TestedVersions(BaseModel):
     """Of what is installed for another reason."""
 
 
-def find(files: Files, whole: Files) -> TestedVersions:
+def find_tested_versions(files: Files, whole: Files) -> TestedVersions:
     """Find what is tested.
 
     Args:
@@ -42,7 +42,7 @@ def find(files: Files, whole: Files) -> TestedVersions:
     """
     of_tox = list(_of_tox(files))
     found: dict[str, list[SpecifierSet]] = {}
-    for name, specifier in (*_classified(files), *of_tox, *_of_ci(whole)):
+    for name, specifier in (*_read_classified(files), *of_tox, *_of_ci(whole)):
         found.setdefault(name, []).append(specifier)
     ranges = {name: text for name in sorted(found) if (text := _range(found[name]))}
     installed = dict.fromkeys(name for name, _ in of_tox)
@@ -56,19 +56,19 @@ def find(files: Files, whole: Files) -> TestedVersions:
 
 def _range(specifiers: list[SpecifierSet]) -> str:
     """Span from the lowest version to the end of the highest range; empty where none begins."""
-    starts = {start: one for one in specifiers if (start := _start(one)) is not None}
+    starts = {start: one for one in specifiers if (start := _parse_start(one)) is not None}
     if not starts:
         return ""
     first, newest = min(starts), starts[max(starts)]
-    return ",".join([f">={first}", *filter(None, map(_end, newest))])
+    return ",".join([f">={first}", *filter(None, map(_parse_end, newest))])
 
 
-def _start(specifier: SpecifierSet) -> Version | None:
+def _parse_start(specifier: SpecifierSet) -> Version | None:
     versions = [_version(one.version) for one in specifier if one.operator in _STARTS]
     return max((one for one in versions if one is not None), default=None)
 
 
-def _end(one: Specifier) -> str:
+def _parse_end(one: Specifier) -> str:
     """What a clause of a specifier says of the highest version."""
     release = (_version(one.version) or Version("0")).release
     if one.operator in ("<", "<="):
@@ -81,14 +81,14 @@ def _end(one: Specifier) -> str:
     return f"<{'.'.join(map(str, (*release[:-1], release[-1] + 1)))}"
 
 
-def _classified(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
+def _read_classified(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
     for lines, _ in python_versions.classifiers(files):
         for match in filter(None, (_CLASSIFIER.fullmatch(line.strip()) for line in lines)):
             yield canonicalize_name(match[1].replace(" ", "-")), SpecifierSet(f"=={match[2]}.*")
 
 
 def _of_tox(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
-    found = tox.read(files)
+    found = tox.read_tox(files)
     for line in found.lines("deps") if found else ():
         factors, plain = tox.split_factors(line)
         if factors:
@@ -100,7 +100,7 @@ def _of_tox(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
 
 
 def _of_ci(whole: Files) -> Iterator[tuple[str, SpecifierSet]]:
-    for job in workflows.read(whole):
+    for job in workflows.read_jobs(whole):
         for key, values in job.matrix.items():
             match = _VERSION_KEY.fullmatch(key.replace("_", "-"))
             for value in values if match else ():

@@ -16,7 +16,7 @@ from repo_config.located import (
     Position,
     Reading,
     Unreadable,
-    inert,
+    escape_text,
     problem_at,
 )
 
@@ -44,7 +44,7 @@ class _Number(float):
         self.written = written
 
 
-def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
+def parse_toml(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
     """Parse a document that may be hostile.
 
     Raises:
@@ -73,29 +73,29 @@ def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
         raise TomlError("a number that is too long") from error
 
 
-def read(text: str, file: str) -> Reading:
+def read_table(text: str, file: str) -> Reading:
     """Read our table of a document; no root when it has none."""
     try:
-        tool = parse(text).get("tool")
+        tool = parse_toml(text).get("tool")
         if not isinstance(tool, dict) or "mergewright" not in tool:
             return Reading(None)
         found = TABLE.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
-        return Reading(_locate(tool["mergewright"], Position(line, 1)))
+        return Reading(_locate_value(tool["mergewright"], Position(line, 1)))
     except TomlError as error:
-        message = inert(f"not read as TOML: {error.message}")[:200]
+        message = escape_text(f"not read as TOML: {error.message}")[:200]
         problem = problem_at(file, error.at, (), message, "Correct the file at this place")
         return Reading(None, (problem,))
 
 
-def _locate(value: object, at: Position, left: int = DEEPEST) -> Located:
+def _locate_value(value: object, at: Position, left: int = DEEPEST) -> Located:
     if left < 0:
         raise TomlError(f"nested more than {DEEPEST} levels deep", at)
     if isinstance(value, dict):
-        inner = {key: _locate(one, at, left - 1) for key, one in value.items()}
+        inner = {key: _locate_value(one, at, left - 1) for key, one in value.items()}
         return Located(inner, at, key_at=at)
     if isinstance(value, list):
-        return Located([_locate(one, at, left - 1) for one in value], at, key_at=at)
+        return Located([_locate_value(one, at, left - 1) for one in value], at, key_at=at)
     if isinstance(value, _Number):
         is_plain = abs(value) < float("inf")
         return Located(float(value) if is_plain else Unreadable(), at, value.written, at)

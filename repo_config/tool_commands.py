@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from repo_config import pre_commit, tox, workflows
 from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_map
-from repo_config.project_files import Files, split_words, texts
+from repo_config.project_files import Files, split_words
 
 #: By the name of a program: the check.
 _PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
@@ -77,7 +77,7 @@ class Script(NamedTuple):
     """Where it begins, relative to the project."""
 
 
-class Called(NamedTuple):
+class CalledCommand(NamedTuple):
     """One command of a script, without what stands before it."""
 
     words: list[str]
@@ -87,7 +87,7 @@ class Called(NamedTuple):
     """As of its script."""
 
 
-def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
+def find_commands(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
     """Every command, those of hooks first, then those of tox and of CI, then what these call.
 
     Args:
@@ -113,14 +113,14 @@ def run_in_parallel(files: Files, whole: Files, folder: str) -> bool:
 
 def read_all(
     files: Files, whole: Files, folder: str, more: Iterable[Script] = ()
-) -> Iterator[Called]:
+) -> Iterator[CalledCommand]:
     """Yield each command of tox, of CI, of more scripts, and of what these call; as for `found`."""
-    scripts = [*_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder), *more]
+    scripts = [*_tox(files), *_workflows(whole, folder), *more]
     called = CalledCommands(files)
     read: set[tuple[str, str]] = set()
     for script in scripts:
         for words, why, place in _read_script(script):
-            yield Called(list(words), script.origin, why, place)
+            yield CalledCommand(list(words), script.origin, why, place)
             for name, lines in called.find(words) if words else ():
                 if (name, why) not in read and len(read) < _MOST:
                     read.add((name, why))
@@ -135,7 +135,7 @@ def _hooks(files: Files) -> Iterator[Command]:
     for hook in pre_commit.hooks(files):
         entry = split_words(hook.entry)
         if entry:
-            check, words = find_tool(unwrap(entry))
+            check, words = find_tool(unwrap_command(entry))
         else:
             check, words = pre_commit.TOOLS.get(hook.name, ""), ()
         if not check:
@@ -164,7 +164,7 @@ def _tox(files: Files) -> Iterator[Script]:
 
 
 def _workflows(whole: Files, folder: str) -> Iterator[Script]:
-    for job in workflows.read(whole):
+    for job in workflows.read_jobs(whole):
         for step in job.steps:
             unbound = job.may_fail or workflows.allows_failure(step)
             yield from _step(step, job.folder, folder, job.origin, _UNBOUND if unbound else "")
@@ -185,16 +185,6 @@ def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -
         yield Script(_ACTIONS[action], where, why or strange)
 
 
-def _gitlab(whole: Files, folder: str) -> Iterator[Script]:
-    name = ".gitlab-ci.yml"
-    if folder or not whole.has(name):
-        return
-    for job, section in whole.yaml(name).items():
-        for line in texts(as_map(section).get("script")):
-            unbound = str(as_map(section).get("allow_failure", "")).lower() == "true"
-            yield Script(line, f"{name} job {job}", _UNBOUND if unbound else "")
-
-
 def _read_script(script: Script) -> Iterator[tuple[Sequence[str], str, str]]:
     """Yield each command, unwrapped, why it is no check, and its folder."""
     text = _OPEN.sub("$OPEN", re.sub(r"\\\r?\n", " ", script.text))
@@ -206,7 +196,7 @@ def _read_script(script: Script) -> Iterator[tuple[Sequence[str], str, str]]:
                 folder = posixpath.normpath(posixpath.join(folder, *words[1:2]))
             if words == ["set", "+e"]:
                 why = why or _UNBOUND
-            yield unwrap(words), why or ("" if counts else _UNBOUND), folder
+            yield unwrap_command(words), why or ("" if counts else _UNBOUND), folder
 
 
 def _statements(line: str) -> Iterator[tuple[list[str], bool]]:
@@ -249,7 +239,7 @@ def _until_redirected(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def unwrap(words: Sequence[str]) -> Sequence[str]:
+def unwrap_command(words: Sequence[str]) -> Sequence[str]:
     """Return the command itself: without variables before it, `poetry run`, `python -m`."""
     at = 0
     while at < len(words):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from repo_config.located import inert
+from repo_config.located import escape_text
 from repo_config.tool_commands import Command
 
 
@@ -98,7 +98,7 @@ _OPTIONS: dict[str, _Options] = {
 }
 
 
-def follow(command: Command, exists: Callable[[str], bool]) -> ToolOptions | str:
+def parse_options(command: Command, exists: Callable[[str], bool]) -> ToolOptions | str:
     """Give what a check can take over of a command; words where it cannot follow it.
 
     Args:
@@ -108,7 +108,7 @@ def follow(command: Command, exists: Callable[[str], bool]) -> ToolOptions | str
         return command.why
     known = _OPTIONS[command.check]
     if strange := next((word for word in command.words if re.search(r"[$`{}]", word)), None):
-        return _open(strange)
+        return _get_open_option(strange)
     if off := next((word for word in command.words if word in known.never.split()), None):
         return f"{off} makes it no check"
     demanded = known.demanded.split()
@@ -116,22 +116,26 @@ def follow(command: Command, exists: Callable[[str], bool]) -> ToolOptions | str
         return "it mends, and objects to nothing"
     args: list[str] = []
     paths: list[str] = []
-    for kind, words in _sorted(command.words, known, exists):
+    for kind, words in _sort_words(command.words, known, exists):
         if kind == "path":
             if not exists(words[0]):
                 pattern = re.search(r"[*?\[]", words[0])
-                return _open(words[0]) if pattern else f"there is no {inert(words[0])}"
+                return (
+                    _get_open_option(words[0])
+                    if pattern
+                    else f"there is no {escape_text(words[0])}"
+                )
             paths.append(posixpath.normpath(words[0]))
         elif kind == "option":
             args += words
     return ToolOptions(args=tuple(args), paths=() if paths == ["."] else tuple(paths))
 
 
-def _open(word: str) -> str:
-    return f"it is told {inert(word)}, which only a shell could write out"
+def _get_open_option(word: str) -> str:
+    return f"it is told {escape_text(word)}, which only a shell could write out"
 
 
-def _sorted(
+def _sort_words(
     words: tuple[str, ...], known: _Options, exists: Callable[[str], bool]
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield `option`, `path` or `aside`, each with its words."""

@@ -27,7 +27,7 @@ _MOST_BYTES = 8 * 1024**2
 _EXTENSIBLE = frozenset({"flake8", "mypy"})
 
 
-def find(
+def find_pins(
     files: Files, whole: Files, tools: Iterable[str], commands: Iterable[Command]
 ) -> dict[str, tuple[str, ...]]:
     """Return by tool the requirements of its version and its plugins.
@@ -56,7 +56,7 @@ def _of_hooks(files: Files, tool: str) -> tuple[str, ...]:
         version = _version(hook.revision)
         if version and pre_commit.TOOLS.get(hook.name, "").split(" ")[0] == tool:
             # What mypy is to know of packages, it finds where these are installed.
-            more = () if tool == "mypy" else tuple(_plain(hook.additional))
+            more = () if tool == "mypy" else tuple(_list_plain(hook.additional))
             return (f"{tool}=={version}", *more)
     return ()
 
@@ -70,7 +70,7 @@ def _of_settings(files: Files, tool: str) -> tuple[str, ...]:
             is_plain = required[:1].isdigit()
             # black takes a bare number for all versions of that year.
             exact = f"=={required}" + (".*" if required.isdigit() else "")
-            return tuple(_plain([tool + (exact if is_plain else required)]))
+            return tuple(_list_plain([tool + (exact if is_plain else required)]))
     return ()
 
 
@@ -83,8 +83,8 @@ def _of_locks(files: Files, tool: str) -> tuple[str, ...]:
 
 
 def _of_requirements(files: Files, tool: str) -> tuple[str, ...]:
-    for lines, _, _ in dependencies.written(files):
-        for text in _plain(line.partition(" #")[0].strip() for line in lines):
+    for lines, _, _ in dependencies.list_requirements(files):
+        for text in _list_plain(line.partition(" #")[0].strip() for line in lines):
             requirement = Requirement(text)
             operators = [one.operator for one in requirement.specifier]
             if canonicalize_name(requirement.name) == tool and operators == ["=="]:
@@ -100,7 +100,7 @@ def _version(text: str) -> str:
         return ""
 
 
-def _plain(lines: Iterable[str]) -> Iterator[str]:
+def _list_plain(lines: Iterable[str]) -> Iterator[str]:
     """Yield the requirements that a package index can meet."""
     for line in lines:
         try:
@@ -126,7 +126,7 @@ def _find_beside(
 
 
 def _of_ci(whole: Files) -> Iterator[tuple[str, list[str]]]:
-    for job in workflows.read(whole):
+    for job in workflows.read_jobs(whole):
         script = "\n".join(str(step.get("run", "")) for step in job.steps)
         yield job.origin, list(ci_setup.read_installed(script, whole))
 

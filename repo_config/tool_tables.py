@@ -49,7 +49,7 @@ def list_read_by_tools(
     if found is None:
         return None
     sides = {
-        name: (_strip(path, name, old), _strip(path, name, new))
+        name: (_strip_table(path, name, old), _strip_table(path, name, new))
         for name, (old, new) in found.items()
     }
     return tuple((name, old, new) for name, (old, new) in sides.items() if old != new)
@@ -57,11 +57,11 @@ def list_read_by_tools(
 
 def restore_rules(path: str, before: bytes | None, after: bytes | None) -> bytes | None:
     """Return a file with the rules of base and all else as changed; None: it cannot be done."""
-    old, new = _read(path, before), _read(path, after)
+    old, new = _read_tables(path, before), _read_tables(path, after)
     if after is None or old is None or new is None:
         return None
     texts = ((before or b"").decode(), after.decode())
-    theirs, ours = (list(_split(path, text)) for text in texts)
+    theirs, ours = (list(_split_tables(path, text)) for text in texts)
     parts = [text for name, text in ours if not _is_rule(path, name)]
     parts += [text for name, text in theirs if _is_rule(path, name)]
     made = "".join(f"{part.removesuffix(chr(10))}\n" for part in parts if part).encode()
@@ -69,7 +69,7 @@ def restore_rules(path: str, before: bytes | None, after: bytes | None) -> bytes
     wanted |= {name: table for name, table in old.items() if _is_rule(path, name)}
     if wanted == old:
         return before
-    return made if _read(path, made) == wanted else None
+    return made if _read_tables(path, made) == wanted else None
 
 
 def _is_rule(path: str, name: str) -> bool:
@@ -77,7 +77,7 @@ def _is_rule(path: str, name: str) -> bool:
     return packaging.fullmatch(name) is None
 
 
-def _strip(path: str, name: str, table: object) -> object:
+def _strip_table(path: str, name: str, table: object) -> object:
     if not path.lower().endswith(".toml"):
         return table if _is_rule(path, name) else None
     names = _READ_BY_TOOLS.get(name)
@@ -89,7 +89,7 @@ def _strip(path: str, name: str, table: object) -> object:
 def _list_changed(
     path: str, before: bytes | None, after: bytes | None
 ) -> dict[str, tuple[object, object]] | None:
-    old, new = _read(path, before), _read(path, after)
+    old, new = _read_tables(path, before), _read_tables(path, after)
     if old is None or new is None:
         return None
     names = sorted(old.keys() | new.keys())
@@ -97,7 +97,7 @@ def _list_changed(
     return {name: (was, now) for name, (was, now) in pairs.items() if was != now}
 
 
-def _read(path: str, content: bytes | None) -> Tables | None:
+def _read_tables(path: str, content: bytes | None) -> Tables | None:
     """Return the tables by name, those of `tool` one by one; None: it does not parse."""
     reader: Callable[[str], Tables] = _read_toml if path.lower().endswith(".toml") else _read_ini
     try:
@@ -107,7 +107,7 @@ def _read(path: str, content: bytes | None) -> Tables | None:
 
 
 def _read_toml(text: str) -> Tables:
-    tables: Tables = toml_text.parse(text)
+    tables: Tables = toml_text.parse_toml(text)
     tools = tables.pop("tool", {})
     if not isinstance(tools, dict):
         raise toml_text.TomlError("tool is no table")
@@ -120,7 +120,7 @@ def _read_ini(text: str) -> Tables:
     return {name: dict(section) for name, section in parser.items() if section}
 
 
-def _split(path: str, text: str) -> Iterator[tuple[str, str]]:
+def _split_tables(path: str, text: str) -> Iterator[tuple[str, str]]:
     """Yield tables as they are written, by name; what a value seems to begin shows in the whole."""
     is_toml = path.lower().endswith(".toml")
     name = ""

@@ -39,7 +39,9 @@ class Tox(NamedTuple):
 
     def text(self, *keys: str) -> str:
         """Return a single value, by the first of several keys; "" where there is none."""
-        return fill(str(next((self.table[key] for key in keys if key in self.table), "")).strip())
+        return fill_text(
+            str(next((self.table[key] for key in keys if key in self.table), "")).strip()
+        )
 
     def lines(self, *keys: str) -> Iterator[str]:
         """Yield a value line by line, by the first of several keys; what is in braces stays.
@@ -53,7 +55,7 @@ class Tox(NamedTuple):
         for line in given if isinstance(given, list) else ():
             words = line if isinstance(line, list) else ()
             written = shlex.join(map(str, words)) if words else line
-            text = fill(written).strip() if isinstance(written, str) else "{…}"
+            text = fill_text(written).strip() if isinstance(written, str) else "{…}"
             if text and not text.startswith("#"):
                 yield text
 
@@ -86,7 +88,7 @@ def _read_tables(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {"env_run_base": table(data, "env_run_base"), **named}
 
 
-def read(files: Files) -> Tox | None:
+def read_tox(files: Files) -> Tox | None:
     """Read the environment from which all others inherit."""
     return next((one for one in read_all(files) if one.is_base), None)
 
@@ -97,7 +99,7 @@ def split_factors(line: str) -> tuple[str, str]:
     return (match[0].rstrip(": \t"), line[match.end() :]) if match else ("", line)
 
 
-def fill(text: str) -> str:
+def fill_text(text: str) -> str:
     """Leave out what people hand to tox, and make paths relative to its file."""
     text = _ROOT.sub(".", _FOLDER.sub("", text))
     return _POSARGS.sub(lambda match: match[1] or "", text)

@@ -45,7 +45,7 @@ class Words:
     many: str
 
 
-def _wrong(message: str, fix: str) -> PydanticCustomError:
+def _make_error(message: str, fix: str) -> PydanticCustomError:
     return PydanticCustomError(WRONG_FORM, "{message}", {"message": message, "fix": fix})
 
 
@@ -53,11 +53,11 @@ def _minor(text: str) -> str:
     if re.fullmatch(_MINOR, text):
         return text
     near = _NEAR_MINOR.search(text)
-    fix = f'write "{_meant(near[1])}"' if near else 'write a version such as "3.11"'
-    raise _wrong("not a minor version of Python 3", fix)
+    fix = f'write "{_guess_version(near[1])}"' if near else 'write a version such as "3.11"'
+    raise _make_error("not a minor version of Python 3", fix)
 
 
-def _meant(minor: str) -> str:
+def _guess_version(minor: str) -> str:
     """The version that was probably meant: of 3.10 a number keeps only 3.1."""
     return f"3.{minor}" if int(minor) > 2 else f"3.1{int(minor) if int(minor) != 1 else 0}"
 
@@ -77,7 +77,7 @@ def _requirement(text: str) -> str:
         option, file = named
         return f"{option} {_path(file)}"
     if text.lstrip().startswith("-"):
-        raise _wrong(
+        raise _make_error(
             "the only options taken here are -r and -c",
             "write a requirement such as pytest-xdist>=3, or -r and the path of a file",
         )
@@ -85,7 +85,7 @@ def _requirement(text: str) -> str:
         Requirement(text)
     except InvalidRequirement as problem:
         reason = str(problem).splitlines()[0].strip()
-        raise _wrong(
+        raise _make_error(
             f"not a requirement: {reason}", "write a requirement such as pytest-xdist>=3"
         ) from problem
     return text
@@ -94,7 +94,9 @@ def _requirement(text: str) -> str:
 def _constraint(text: str) -> str:
     requirement = "" if text.lstrip().startswith("-") else _requirement(text)
     if not requirement or Requirement(text).url or Requirement(text).extras:
-        raise _wrong("not a constraint", "write a package and its versions, such as Django==4.2.*")
+        raise _make_error(
+            "not a constraint", "write a package and its versions, such as Django==4.2.*"
+        )
     return requirement
 
 
@@ -104,14 +106,14 @@ def _date(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise _wrong("not a day", 'write year, month and day in quotes, such as "2024-05-31"')
+    raise _make_error("not a day", 'write year, month and day in quotes, such as "2024-05-31"')
 
 
 def _rule_id(text: str) -> str:
     if text not in RULE_IDS:
         near = difflib.get_close_matches(text, RULE_IDS, 2, 0.6)
         fix = f"Did you mean {' or '.join(near)}?" if near else "`mergewright rules` lists them"
-        raise _wrong("there is no rule of this name", fix)
+        raise _make_error("there is no rule of this name", fix)
     return text
 
 
@@ -119,43 +121,43 @@ def _licence(text: str) -> str:
     if found := licences.read_entry(text):
         return found
     if re.search(r"\s(?:and|or)\s", text, re.IGNORECASE):
-        raise _wrong("several licences in one entry", "give each an entry of its own")
+        raise _make_error("several licences in one entry", "give each an entry of its own")
     known = {one.lower(): one for one in licences.IDENTIFIERS}
     near = [known[one] for one in difflib.get_close_matches(text.lower(), known, 2, 0.7)]
     fix = f"write {' or '.join(near)}" if near else "write one such as MIT, or GPL-* for several"
-    raise _wrong("not a licence of SPDX's list", fix)
+    raise _make_error("not a licence of SPDX's list", fix)
 
 
-def _relative(text: str, what: str) -> str:
+def _require_relative(text: str, what: str) -> str:
     """Refuse what leads out of the repository or means different things to different tools."""
     if not text.strip():
-        raise _wrong(f"an empty {what}", "write one, or remove the line")
+        raise _make_error(f"an empty {what}", "write one, or remove the line")
     if any(not char.isprintable() for char in text):
-        raise _wrong(f"a {what} with an invisible character", "remove that character")
+        raise _make_error(f"a {what} with an invisible character", "remove that character")
     if "\\" in text:
-        raise _wrong(f"a {what} with a backslash", "write forward slashes: / between folders")
+        raise _make_error(f"a {what} with a backslash", "write forward slashes: / between folders")
     if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:", text):
-        raise _wrong(f"an absolute {what}", "write it relative to the root of the repository")
+        raise _make_error(f"an absolute {what}", "write it relative to the root of the repository")
     if ".." in PurePosixPath(text).parts:
-        raise _wrong(f"a {what} with ..", "write one that stays inside the repository")
+        raise _make_error(f"a {what} with ..", "write one that stays inside the repository")
     return text
 
 
 def _path(text: str) -> str:
-    _relative(text, "path")
+    _require_relative(text, "path")
     if text.startswith("-"):
-        raise _wrong("a path that begins with a dash", f"write ./{text}")
+        raise _make_error("a path that begins with a dash", f"write ./{text}")
     return str(PurePosixPath(text))
 
 
 def _glob(text: str) -> str:
     """A pattern as in a .gitignore file, relative to the root."""
     if text.startswith("#"):
-        raise _wrong("a pattern that is read as a comment", "write [#] in place of the #")
+        raise _make_error("a pattern that is read as a comment", "write [#] in place of the #")
     mark = "!" if text.startswith("!") else ""
-    pattern = _relative(text.removeprefix(mark), "pattern").removeprefix("./")
+    pattern = _require_relative(text.removeprefix(mark), "pattern").removeprefix("./")
     if pattern in ("", "."):
-        raise _wrong("a pattern that matches nothing", 'write "**" for everything')
+        raise _make_error("a pattern that matches nothing", 'write "**" for everything')
     return mark + pattern
 
 
@@ -164,26 +166,28 @@ def _module(text: str) -> str:
         return text
     if text.endswith(".py"):
         dotted = text.removesuffix(".py").removeprefix("./").replace("/", ".")
-        raise _wrong("a file where a module is named", f'write "{dotted}"')
-    raise _wrong("not a dotted module name", 'write one such as "config.settings.test"')
+        raise _make_error("a file where a module is named", f'write "{dotted}"')
+    raise _make_error("not a dotted module name", 'write one such as "config.settings.test"')
 
 
 def _model(text: str) -> str:
     if re.fullmatch(_DOTTED, text) and text.rpartition(".")[2][:1].isupper():
         return text
-    raise _wrong("not the name of a model", "write its class, as in Order or shop.models.Order")
+    raise _make_error(
+        "not the name of a model", "write its class, as in Order or shop.models.Order"
+    )
 
 
 def _variable(text: str) -> str:
     if text.startswith("MERGEWRIGHT_"):
-        raise _wrong("a variable of Mergewright itself", "choose another name")
+        raise _make_error("a variable of Mergewright itself", "choose another name")
     if text == "PYTHONINSPECT":
-        raise _wrong(
+        raise _make_error(
             "with this variable no program ends with its own exit code", "take it out of `env`"
         )
     if re.fullmatch(_VARIABLE, text):
         return text
-    raise _wrong(
+    raise _make_error(
         "not a name for an environment variable",
         "write letters, digits and underscores, not beginning with a digit",
     )
@@ -191,31 +195,33 @@ def _variable(text: str) -> str:
 
 def _value(text: str) -> str:
     if "\0" in text:
-        raise _wrong("a text with a NUL character", "no environment variable can hold it")
+        raise _make_error("a text with a NUL character", "no environment variable can hold it")
     return text
 
 
 def _reviewer(text: str) -> str:
     if re.fullmatch(_REVIEWER, text.removeprefix("@")):
         return text.removeprefix("@")
-    raise _wrong("not a login and not a team", "write octocat, or my-org/my-team")
+    raise _make_error("not a login and not a team", "write octocat, or my-org/my-team")
 
 
 def _services(entries: tuple[str, ...]) -> tuple[str, ...]:
     names = [entry.partition(":")[0] for entry in entries]
     for name in names:
         if names.count(name) > 1:
-            raise _wrong(f"{name} is named more than once", "keep one of them")
+            raise _make_error(f"{name} is named more than once", "keep one of them")
     return entries
 
 
-def _fitting(pattern: str, problem: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
+def _make_pattern_check(
+    pattern: str, problem: str, fix: str, *, is_shown: bool = True
+) -> AfterValidator:
     """Take texts of one pattern, of letters that can be seen."""
 
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) and (text.isprintable() or not is_shown):
             return text
-        raise _wrong(problem, fix)
+        raise _make_error(problem, fix)
 
     return AfterValidator(check)
 
@@ -237,7 +243,7 @@ Constraint = Annotated[str, AfterValidator(_constraint), Words("a constraint", "
 Date = Annotated[str, AfterValidator(_date), Words('a day such as "2024-05-31"', "days")]
 ProjectName = Annotated[
     str,
-    _fitting(
+    _make_pattern_check(
         r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?",
         "not a name of an extra or a group",
         "write letters, digits, dots, dashes and underscores only",
@@ -256,7 +262,9 @@ ModuleName = Annotated[
 ]
 ApplicationName = Annotated[
     str,
-    _fitting(_APPLICATION, "not a module and a name in it", 'write both, as in "app.main:app"'),
+    _make_pattern_check(
+        _APPLICATION, "not a module and a name in it", 'write both, as in "app.main:app"'
+    ),
     _json(_APPLICATION),
     Words("a module and a name in it, as in app.main:app", "applications"),
 ]
@@ -265,19 +273,19 @@ ModelKey = Annotated[
 ]
 ModelName = Annotated[
     str,
-    _fitting(_MODEL_NAME, "not a provider and a name", "write both, as in openai:NAME"),
+    _make_pattern_check(_MODEL_NAME, "not a provider and a name", "write both, as in openai:NAME"),
     _json(_MODEL_NAME),
     Words("a model, as provider:name", "models"),
 ]
 AttributeName = Annotated[
     str,
-    _fitting(_VARIABLE, "not the name of an attribute", "write one such as `active`"),
+    _make_pattern_check(_VARIABLE, "not the name of an attribute", "write one such as `active`"),
     _json(_VARIABLE),
     Words("the name of an attribute", "names of attributes"),
 ]
 UrlPattern = Annotated[
     str,
-    _fitting(
+    _make_pattern_check(
         _URL_PATTERN,
         "not a URL path",
         "write one as in /health or /admin/**, with ** between slashes",
@@ -289,12 +297,14 @@ VariableName = Annotated[
 ]
 Plain = Annotated[
     str,
-    _fitting(_PLAIN, "a text with a control character", "write one line", is_shown=False),
+    _make_pattern_check(
+        _PLAIN, "a text with a control character", "write one line", is_shown=False
+    ),
     Words("text", "texts"),
 ]
 Command = Annotated[
     str,
-    _fitting(
+    _make_pattern_check(
         r"[^\x00]*\S[^\x00]*", "not a command", "write one, as in mkdir -p data", is_shown=False
     ),
     Words("a command", "commands"),
@@ -302,7 +312,7 @@ Command = Annotated[
 VariableValue = Annotated[str, AfterValidator(_value), Words("text", "texts")]
 BranchPrefix = Annotated[
     str,
-    _fitting(
+    _make_pattern_check(
         _PREFIX,
         "not the beginning of a branch's name for git",
         "write letters of ASCII, digits and . _ / + # = -, beginning with a letter or digit",
@@ -311,7 +321,7 @@ BranchPrefix = Annotated[
 ]
 ServiceName = Annotated[
     str,
-    _fitting(
+    _make_pattern_check(
         _SERVICE,
         "not a service that is known here",
         "write postgres or redis, or with a version as in postgres:15",
@@ -321,7 +331,9 @@ ServiceName = Annotated[
 ]
 SystemPackage = Annotated[
     str,
-    _fitting(DEBIAN_NAME, "not the name of a Debian package", "write one such as libpq-dev"),
+    _make_pattern_check(
+        DEBIAN_NAME, "not the name of a Debian package", "write one such as libpq-dev"
+    ),
     _json(DEBIAN_NAME),
     Words("the name of a Debian package", "names of Debian packages"),
 ]
@@ -334,7 +346,7 @@ RuleId = Annotated[
 Services = Annotated[tuple[ServiceName, ...], AfterValidator(_services)]
 Label = Annotated[
     str,
-    _fitting(
+    _make_pattern_check(
         r"(?! )[^,]{1,50}(?<! )", "not a label of GitHub", "write its name, of 50 letters at most"
     ),
     Words("a label", "labels"),

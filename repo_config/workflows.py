@@ -29,7 +29,7 @@ class Job:
         self._job = job
         self.env = {**as_map(whole.get("env")), **as_map(job.get("env"))}
         steps = map(as_map, as_list(job.get("steps")))
-        self.steps = [one for step in steps for one in _expand(step, files)]
+        self.steps = [one for step in steps for one in _expand_step(step, files)]
         """Its own, and those of the actions of the repository that it uses."""
         usual = [as_map(as_map(one.get("defaults")).get("run")) for one in (whole, job)]
         self.folder = str({**usual[0], **usual[1]}.get("working-directory", "."))
@@ -96,12 +96,12 @@ def _read_image(service: object) -> str:
     return str(as_map(service).get("image", service)).rsplit("/", 1)[-1]
 
 
-def _expand(step: dict[str, Any], files: Files) -> Iterator[dict[str, Any]]:
+def _expand_step(step: dict[str, Any], files: Files) -> Iterator[dict[str, Any]]:
     """Yield what an action of the repository does, or the step itself."""
     uses = str(step.get("uses", ""))
     folder = posixpath.normpath(uses)
     names = (f"{folder}/action.{ending}" for ending in ("yml", "yaml"))
-    action = next((files.yaml(name) for name in names if files.has(name)), None)
+    action = next((files.yaml(name) for name in names if files.has_file(name)), None)
     if action is None or not uses.startswith("./"):
         yield step
         return
@@ -120,7 +120,7 @@ def find_paths(files: Files) -> list[str]:
     return [path for path in files.paths if _WORKFLOW.fullmatch(path)]
 
 
-def read(files: Files, folder: str = "") -> list[Job]:
+def read_jobs(files: Files, folder: str = "") -> list[Job]:
     """Read the jobs of a repository; of a sub-folder, only those that mention it."""
     found = []
     for path in find_paths(files):

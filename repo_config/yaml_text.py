@@ -22,9 +22,9 @@ from repo_config.located import (
     Problem,
     Reading,
     Unreadable,
-    inert,
+    escape_text,
+    format_excerpt,
     problem_at,
-    shown,
 )
 
 _TAG = "tag:yaml.org,2002:"
@@ -32,7 +32,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SYNTAX_FIX = "Correct the YAML at this place"
 
 
-def read(text: str, file: str) -> Reading:
+def read_yaml(text: str, file: str) -> Reading:
     """Read a document; an empty one has no root."""
     try:
         root = YAML(typ="safe", pure=True).compose(text)
@@ -44,16 +44,16 @@ def read(text: str, file: str) -> Reading:
     if root is None or _kind(root) == "null":
         return Reading(None)
     problems: list[Problem] = []
-    located = _convert(root, (), START, file, problems)
+    located = _convert_node(root, (), START, file, problems)
     return Reading(located, tuple(dict.fromkeys(problems)))
 
 
-def _refuse(node: Node, depth: int) -> tuple[str, str] | None:
+def _find_refusal(node: Node, depth: int) -> tuple[str, str] | None:
     """Say what is wrong with what a small document can blow up with, and the way out."""
     if depth >= DEEPEST and not isinstance(node, ScalarNode):
         return f"nested more than {DEEPEST} levels deep", "Write it flat"
     if node.anchor is not None:
-        name = shown(node.anchor, quoted=False)
+        name = format_excerpt(node.anchor, quoted=False)
         return f"an anchor (&{name})", "Remove it; anchors and aliases are not taken"
     if isinstance(node, ScalarNode) and _SURROGATE.search(node.value):
         fix = "Write the character itself"
@@ -61,18 +61,18 @@ def _refuse(node: Node, depth: int) -> tuple[str, str] | None:
     return None
 
 
-def _convert(
+def _convert_node(
     node: Node, path: Path, key_at: Position, file: str, problems: list[Problem]
 ) -> Located:
     at = _position(node.start_mark)
-    if refused := _refuse(node, len(path)):
+    if refused := _find_refusal(node, len(path)):
         problems.append(problem_at(file, at, (), *refused))
         return Located(Unreadable(), at, key_at=key_at)
     if isinstance(node, MappingNode) and _kind(node) == "map":
         return Located(_mapping(node, path, file, problems), at, key_at=key_at)
     if isinstance(node, SequenceNode) and _kind(node) == "seq":
         items = [
-            _convert(item, (*path, index), _position(item.start_mark), file, problems)
+            _convert_node(item, (*path, index), _position(item.start_mark), file, problems)
             for index, item in enumerate(node.value)
         ]
         return Located(items, at, key_at=key_at)
@@ -92,13 +92,18 @@ def _mapping(
             continue
         key = str(key_node.value)
         if _kind(key_node) not in ("str", "merge"):
-            message = f"the key {shown(key, quoted=False) or 'before the colon'} is not text"
-            fix = f"Write {shown(key)} in quotes" if key else "Write a word before the colon"
+            message = (
+                f"the key {format_excerpt(key, quoted=False) or 'before the colon'} is not text"
+            )
+            fix = (
+                f"Write {format_excerpt(key)} in quotes" if key else "Write a word before the colon"
+            )
             problems.append(problem_at(file, at, (*path, key), message, fix))
             continue
-        value = _convert(value_node, (*path, key), at, file, problems)
+        value = _convert_node(value_node, (*path, key), at, file, problems)
         if key in entries:
-            message = f"the key {shown(key)} stands twice, first on line {entries[key].key_at.line}"
+            first = entries[key].key_at.line
+            message = f"the key {format_excerpt(key)} is there twice, first on line {first}"
             problems.append(problem_at(file, at, (*path, key), message, "Keep one of the two"))
             continue
         entries[key] = value
@@ -152,7 +157,7 @@ def _syntax(error: YAMLError, text: str, file: str) -> Problem:
         fix = "Put text that contains a colon in quotes, and check the indentation"
     elif error.context:
         what += f" {error.context}"
-    return problem_at(file, at, (), f"not valid YAML: {inert(what)[:200]}", fix)
+    return problem_at(file, at, (), f"not valid YAML: {escape_text(what)[:200]}", fix)
 
 
 def _position(mark: StreamMark) -> Position:

@@ -112,7 +112,7 @@ def left_of(backend: str, home: Path) -> set[str]:
     from agent.sandbox.runtime import slots
 
     if backend != "docker":
-        return cgroup.names(slots.prefix(home))
+        return cgroup.list_names(slots.prefix(home))
     mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
-    with engine.connect(settings_for(backend, home)).client() as client:
+    with engine.connect_to_engine(settings_for(backend, home)).client() as client:
         return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}

@@ -37,16 +37,16 @@ _log = structlog.get_logger()
 def main() -> None:
     """Listen until a signal says stop."""
     _start_clean()
-    run_log.configure(verbose=True)
+    run_log.configure_logging(verbose=True)
     try:
-        loaded = settings.load()
+        loaded = settings.load_settings()
         secret = settings.signing_secret(loaded)
         inbox = Inbox(loaded.home)
         door = _door(loaded)
     except AgentError as problem:
         print(f"mergewright listener: {problem.message}", file=sys.stderr)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
-    _serve(loaded, secret, inbox, door)
+    _serve_app(loaded, secret, inbox, door)
 
 
 def _start_clean() -> None:
@@ -81,15 +81,15 @@ def _door(loaded: Settings) -> socket.socket:
     return door
 
 
-def _serve(loaded: Settings, secret: bytes, inbox: Inbox, door: socket.socket) -> None:
+def _serve_app(loaded: Settings, secret: bytes, inbox: Inbox, door: socket.socket) -> None:
     host, port = door.getsockname()[:2]
     app = create_app(loaded.home, secret, inbox)
     _log.info("listening", host=host, port=port, inbox=str(inbox.path))
-    run(app, door)
+    run_server(app, door)
     _log.info("stopped")
 
 
-def run(app: FastAPI, door: socket.socket) -> None:
+def run_server(app: FastAPI, door: socket.socket) -> None:
     """Serve an application until a signal says stop."""
     server = uvicorn.Server(
         uvicorn.Config(

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent.models.ticket import Delivery
-from agent.store.sql_inbox import Inbox, Kept
+from agent.store.sql_inbox import Inbox, ReceiptKind
 from webhooks import health, limits, runs_pages, signatures
 from webhooks.inbox import Committer
 from webhooks.listener_metrics import ListenerMetrics
@@ -73,20 +73,20 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
         figures.taken(kept, time.perf_counter() - begun)
         return answer
 
-    async def take(request: Request) -> tuple[Response, Kept]:
+    async def take(request: Request) -> tuple[Response, ReceiptKind]:
         # Taken apart once: to ask the framework for each is a search through all of them.
         given = limits.headers(request.scope["headers"])
         limits.check_head(given)
-        signature = signatures.given(given.get(signatures.HEADER.lower()))
+        signature = signatures.read_signature(given.get(signatures.HEADER.lower()))
         event = _header(given, "X-GitHub-Event", _EVENT)
         delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
         with space.share() as share:
             body = await limits.read_body(request.stream(), share)
             read = (secret, body, signature, event, delivery_id)
             if len(body) > _ASIDE_BYTES:
-                delivery = await asyncio.to_thread(_verified, *read)
+                delivery = await asyncio.to_thread(_verify_delivery, *read)
             else:
-                delivery = _verified(*read)
+                delivery = _verify_delivery(*read)
             receipt = await committer.put(delivery)
         told = {"delivery": delivery_id, "status": receipt.kept.value, "reason": receipt.reason}
         return JSONResponse(told, 202), receipt.kept
@@ -94,16 +94,18 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
     # A plain route: there is nothing for the framework to take apart before the signature is
     # checked.
     app.add_route("/webhooks/github", github, methods=["POST"])
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Refused, _make_refusal)
     app.include_router(health.router(committer, figures))
     app.include_router(runs_pages.router(home / "runs"))
     return app
 
 
-def _verified(secret: bytes, body: bytes, signature: str, event: str, delivery_id: str) -> Delivery:
+def _verify_delivery(
+    secret: bytes, body: bytes, signature: str, event: str, delivery_id: str
+) -> Delivery:
     """Check the signature, then parse; only what the intake reads is kept."""
-    signatures.verify(secret, body, signature)
-    parsed = github_events.parse(event, body)
+    signatures.verify_signature(secret, body, signature)
+    parsed = github_events.parse_event(event, body)
     if isinstance(parsed, Ignored):
         return Delivery(
             delivery_id=delivery_id,
@@ -131,7 +133,7 @@ def _header(given: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
     return value
 
 
-def _refused(request: Request, problem: Exception) -> Response:
+def _make_refusal(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Refused)  # noqa: S101  the handler is set for this class alone
     client = request.client.host if request.client else None
     _log.warning("refused", status=problem.status, reason=problem.message, client=client)

@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from agent.errors import AgentError
-from agent.service.pause import Paused, Switch
+from agent.service.pause import Pause, Switch
 from agent.store.sql_inbox import Counts, Inbox
 from webhooks.inbox import Committer
 from webhooks.listener_metrics import KIND, ListenerMetrics
@@ -106,6 +106,6 @@ def _stands_still(seconds: float | None) -> str | None:
     return None
 
 
-def _prove(inbox: Inbox) -> tuple[Counts, float | None, Paused | None]:
+def _prove(inbox: Inbox) -> tuple[Counts, float | None, Pause | None]:
     inbox.prove_writable()
-    return inbox.counts(), inbox.last_beat(), Switch(inbox.path.parent).paused()
+    return inbox.counts(), inbox.last_beat(), Switch(inbox.path.parent).get_pause()

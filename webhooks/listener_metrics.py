@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agent.errors import AgentError
 from agent.service.pause import Switch
-from agent.store.sql_inbox import Inbox, Kept
+from agent.store.sql_inbox import Inbox, ReceiptKind
 from agent.telemetry import metrics
 from webhooks.inbox import Committer
 
@@ -83,11 +83,11 @@ class ListenerMetrics:
         )
         ProcessCollector(namespace=f"{_NAMESPACE}_listener", registry=self._registry)
         # Looked up once; every delivery passes here.
-        self._taken = {kept: self._answers.labels("202", kept.value) for kept in Kept}
+        self._taken = {kept: self._answers.labels("202", kept.value) for kept in ReceiptKind}
         for status in _REFUSALS:
             self._answers.labels(str(status), "refused")
 
-    def taken(self, kept: Kept, seconds: float) -> None:
+    def taken(self, kept: ReceiptKind, seconds: float) -> None:
         """Count a delivery that was answered with 202."""
         self._taken[kept].inc()
         self._seconds.observe(seconds)
@@ -117,7 +117,7 @@ class ListenerMetrics:
             oldest = there.oldest_unread
             self._oldest.set(0.0 if oldest is None else max(0.0, now - oldest))
         self._waiting.set(self._committer.waiting)
-        self._paused.set(Switch(self._home).paused() is not None)
+        self._paused.set(Switch(self._home).get_pause() is not None)
         beat = self._inbox.last_beat()
         self._alive.set(float("nan") if beat is None else now - beat)
         of_worker, written = _of_worker(self._home / metrics.FILE_NAME)

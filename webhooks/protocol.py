@@ -53,7 +53,7 @@ class PatientProtocol(H11Protocol):
         """Start the clock: what was written is not being read."""
         super().pause_writing()
         _stop(self._stalled)
-        self._stalled = self.loop.call_later(STALL_SECONDS, self._cut)
+        self._stalled = self.loop.call_later(STALL_SECONDS, self._cut_connection)
 
     def resume_writing(self) -> None:
         """Stop the clock: it was read."""
@@ -92,14 +92,14 @@ class PatientProtocol(H11Protocol):
 
     def _watch_answer(self) -> None:
         if self._whole is None and self._in_request():
-            self._whole = self.loop.call_later(ANSWER_SECONDS, self._cut)
+            self._whole = self.loop.call_later(ANSWER_SECONDS, self._cut_connection)
 
     def _cut_unread(self) -> None:
         self._stalled = None
         if self.transport.get_write_buffer_size():
-            self._cut()
+            self._cut_connection()
 
-    def _cut(self) -> None:
+    def _cut_connection(self) -> None:
         # Closing would wait until what is buffered has been read.
         self.transport.abort()
 

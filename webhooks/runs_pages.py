@@ -68,7 +68,7 @@ def _web_or_nothing(value: str | None) -> str | None:
     return value if value is not None and re.match(r"https?://", value) else None
 
 
-_Word = Annotated[str, AfterValidator(sanitise.terminal)]
+_Word = Annotated[str, AfterValidator(sanitise.strip_terminal_codes)]
 _Link = Annotated[_Word | None, AfterValidator(_web_or_nothing)]
 
 
@@ -116,16 +116,18 @@ def router(runs: Path) -> APIRouter:
 def _page(runs: Path, run_id: str) -> Response:
     folder = _folder(runs, run_id)
     if folder is None:
-        return _absent()
+        return _make_absent_response()
     try:
         facts = _facts(_content(folder, "run.json", _FACTS_BYTES))
         words = _content(folder, "pull_request.md", _TEXT_BYTES)
-        has_log = (log := _opened(folder, "run.log")) is not None
+        has_log = (log := _open_file(folder, "run.log")) is not None
         if log is not None:
             os.close(log)
     finally:
         os.close(folder)
-    text = None if words is None else sanitise.terminal(words.decode("utf-8", "replace"))
+    text = (
+        None if words is None else sanitise.strip_terminal_codes(words.decode("utf-8", "replace"))
+    )
     page = _TEMPLATES.get_template("run.html.j2").render(
         run_id=run_id,
         facts=facts,
@@ -143,12 +145,12 @@ def _page(runs: Path, run_id: str) -> Response:
 def _log(runs: Path, run_id: str, readers: asyncio.BoundedSemaphore) -> Response:
     folder = _folder(runs, run_id)
     if folder is None:
-        return _absent()
+        return _make_absent_response()
     try:
-        log = _opened(folder, "run.log")
+        log = _open_file(folder, "run.log")
     finally:
         os.close(folder)
-    return _absent() if log is None else _LogResponse(os.fdopen(log, "rb"), readers)
+    return _make_absent_response() if log is None else _LogResponse(os.fdopen(log, "rb"), readers)
 
 
 class _LogResponse(StreamingResponse):
@@ -164,13 +166,13 @@ class _LogResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._log:
             if self._readers.locked():
-                await _busy()(scope, receive, send)
+                await _make_busy_response()(scope, receive, send)
                 return
             async with self._readers:
                 await super().__call__(scope, receive, send)
 
 
-def _busy() -> Response:
+def _make_busy_response() -> Response:
     return PlainTextResponse(
         "Too many logs are being read at this moment. Come again in a while.\n",
         status_code=503,
@@ -178,7 +180,7 @@ def _busy() -> Response:
     )
 
 
-def _absent() -> Response:
+def _make_absent_response() -> Response:
     # The same words whether the run never was, or has no such file.
     return PlainTextResponse("There is no such run.\n", status_code=404, headers=_HEADERS)
 
@@ -193,7 +195,7 @@ def _folder(runs: Path, run_id: str) -> int | None:
         return None
 
 
-def _opened(folder: int, name: str) -> int | None:
+def _open_file(folder: int, name: str) -> int | None:
     """Open a regular file of a folder; no link is followed, no pipe waited for."""
     try:
         file = os.open(
@@ -208,7 +210,7 @@ def _opened(folder: int, name: str) -> int | None:
 
 
 def _content(folder: int, name: str, limit: int) -> bytes | None:
-    file = _opened(folder, name)
+    file = _open_file(folder, name)
     if file is None:
         return None
     with os.fdopen(file, "rb") as opened:
@@ -239,7 +241,7 @@ def _inert_parts(log: BinaryIO) -> Iterator[bytes]:
 def _inert_bytes(raw: bytes) -> bytes:
     # Line by line: an escape that never ends must not swallow what other steps have written.
     lines = raw.decode("utf-8", "replace").split("\n")
-    return "\n".join(sanitise.terminal(line) for line in lines).encode()
+    return "\n".join(sanitise.strip_terminal_codes(line) for line in lines).encode()
 
 
 def _moment(seconds: float | None) -> str:

@@ -36,7 +36,7 @@ _SUBJECTS = frozenset({
 })  # fmt: skip
 
 
-def read(event: str, body: bytes) -> dict[str, Any]:
+def read_body(event: str, body: bytes) -> dict[str, Any]:
     """Parse the body: at most 200 levels deep, no key twice, numbers of a sane length.
 
     Raises:
@@ -52,11 +52,11 @@ def read(event: str, body: bytes) -> dict[str, Any]:
         raise Refused(400, f"The body is not the JSON that we read: {words}.") from None
     if not isinstance(payload, dict):
         raise Refused(422, "The body is no JSON object.")
-    _check(event, payload)
+    _check_shape(event, payload)
     return payload
 
 
-def _check(event: str, payload: dict[str, Any]) -> None:
+def _check_shape(event: str, payload: dict[str, Any]) -> None:
     has = _HAS.get(event)
     if has is None:
         return

@@ -12,7 +12,7 @@ HEADER = "X-Hub-Signature-256"
 _SHAPE = re.compile(r"sha256=([0-9a-f]{64})")
 
 
-def given(header: str | None) -> str:
+def read_signature(header: str | None) -> str:
     """Return the signature of a request, in hexadecimal, before its body is read.
 
     Args:
@@ -30,7 +30,7 @@ def given(header: str | None) -> str:
     return shape[1]
 
 
-def verify(secret: bytes, body: bytes, signature: str) -> None:
+def verify_signature(secret: bytes, body: bytes, signature: str) -> None:
     """Compare the signature with that of the raw body, in constant time.
 
     Raises:

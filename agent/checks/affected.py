@@ -31,7 +31,7 @@ class Imports:
         self._importers: dict[str, set[str]] = defaultdict(set)
         for path, names in imported.items():
             for name in names:
-                for found in self._found(name):
+                for found in self._find_imported_files(name):
                     self._importers[found].add(path)
             for conftest in _conftests(path, imported):
                 self._importers[conftest].add(path)
@@ -40,7 +40,7 @@ class Imports:
         """Return the files that import a file themselves."""
         return frozenset(self._importers.get(path, ())) - {path}
 
-    def reached(self, changed: Iterable[str]) -> frozenset[str]:
+    def list_reached_files(self, changed: Iterable[str]) -> frozenset[str]:
         """Return the changed files and all that import them, directly or not."""
         seen: set[str] = set()
         left = list(changed)
@@ -51,19 +51,19 @@ class Imports:
                 left += self._importers.get(path, ())
         return frozenset(seen)
 
-    def _found(self, name: str) -> Iterator[str]:
+    def _find_imported_files(self, name: str) -> Iterator[str]:
         """Yield the files that an import of a name runs: its packages' as well."""
         while name:
             yield from self._files.get(name, ())
             name = name.rpartition(".")[0]
 
 
-def imported(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
     """Read the names that each file imports; those that do not parse import nothing."""
-    return {path: tuple(_imported(path, content)) for path, content in sources.items()}
+    return {path: tuple(_find_imported_names(path, content)) for path, content in sources.items()}
 
 
-def read(tree: Tree) -> dict[str, bytes] | None:
+def read_python_files(tree: Tree) -> dict[str, bytes] | None:
     """Read the Python files of a tree; None where they are too much."""
     sources = {}
     left = _MOST_BYTES
@@ -107,17 +107,17 @@ def name_module(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _imported(path: str, content: bytes) -> Iterator[str]:
+def _find_imported_names(path: str, content: bytes) -> Iterator[str]:
     """Yield the names that a file imports, and those that may be modules."""
     try:
-        tree = foreign_python.parse(content)
+        tree = foreign_python.parse_module(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = _base(path, node)
+            base = _find_relative_base(path, node)
             if base is not None:
                 yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
 
@@ -130,7 +130,7 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(inner)
 
 
-def _base(path: str, node: ast.ImportFrom) -> str | None:
+def _find_relative_base(path: str, node: ast.ImportFrom) -> str | None:
     """Return what names are imported from, dotted from the root where it is relative."""
     if not node.level:
         return node.module

@@ -33,7 +33,7 @@ class BaseTestFiles:
     homes: frozenset[str]
     """Folders that are called as those of tests are, and hold tests."""
 
-    def touched(self, change: Change) -> frozenset[str]:
+    def list_touched(self, change: Change) -> frozenset[str]:
         """Return the paths of a change that belong to tests for certain, new ones included."""
         new = {file.path for file in change.files if file.before is None}
         modules = {path for path in new if has_test_name(path)}
@@ -78,7 +78,7 @@ def find_test_files(
     # Folders are called so in products as well: there has to be a test.
     homes = frozenset(find_folder(path) for path in told) - {""}
     shared = _beside_tests(told, told | helpers, every) | {
-        path for path in helpers if find_folder(path) in homes or _asserts(sources[path])
+        path for path in helpers if find_folder(path) in homes or _has_assertions(sources[path])
     }
     by_product = {
         path
@@ -90,10 +90,10 @@ def find_test_files(
     return BaseTestFiles(sure=sure, shared=(shared | by_product) - sure, homes=homes)
 
 
-def _asserts(content: bytes) -> bool:
+def _has_assertions(content: bytes) -> bool:
     """Whether a module can fail a test: it asserts, or has something to do with test tools."""
     try:
-        module = foreign_python.parse(content)
+        module = foreign_python.parse_module(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
     for node in ast.walk(module):
@@ -159,7 +159,7 @@ class Places:
             for start in range(len(parts)):
                 self._files["/".join(parts[start:])] = path
 
-    def find(self, test_id: str) -> tuple[str, str]:
+    def locate_test(self, test_id: str) -> tuple[str, str]:
         """Return file and qualified name of a test; nothing where it is not known."""
         bare = test_id.partition(" #")[0].partition("[")[0]
         path, mark, inner = bare.partition("::")

@@ -19,12 +19,12 @@ from agent.settings import Settings
 _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 
 
-def place(prepared: Prepared, settings: Settings) -> Path:
+def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
     """Say where the measurement of a base commit is kept."""
-    return settings.home / "baselines" / f"{_key(prepared, settings)}.json"
+    return settings.home / "baselines" / f"{_make_key(prepared, settings)}.json"
 
 
-def load(stored: Path) -> CheckReport | None:
+def load_baseline(stored: Path) -> CheckReport | None:
     """Read a measurement, if there is one."""
     try:
         return CheckReport.model_validate_json(stored.read_bytes())
@@ -33,14 +33,14 @@ def load(stored: Path) -> CheckReport | None:
         return None
 
 
-def keep(stored: Path, report: CheckReport) -> None:
+def store_baseline(stored: Path, report: CheckReport) -> None:
     """Keep a measurement if it is worth it.
 
     Raises:
         StorageFull: It could not be written.
     """
     if all(_is_lasting(result) for result in report.results):
-        reports.write(stored, report.model_dump_json())
+        reports.write_private_file(stored, report.model_dump_json())
 
 
 def _is_lasting(result: CheckResult) -> bool:
@@ -48,7 +48,7 @@ def _is_lasting(result: CheckResult) -> bool:
     return result.status is not Status.UNVERIFIED and not ended_early
 
 
-def _key(prepared: Prepared, settings: Settings) -> str:
+def _make_key(prepared: Prepared, settings: Settings) -> str:
     """Digest of all that a measurement of the base commit depends on."""
     parts = (
         prepared.checkout.commit,
@@ -56,7 +56,7 @@ def _key(prepared: Prepared, settings: Settings) -> str:
         prepared.environment.model_dump_json(include=_TOOLS),
         prepared.contract.config.model_dump_json(),
         prepared.contract.project.model_dump_json(),
-        check.granted(settings).model_dump_json(),
+        check.get_granted_limits(settings).model_dump_json(),
         measuring.scripts_digest(),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -62,7 +62,7 @@ class Site:
     """What mypy may begin with; None: with nothing."""
 
     @property
-    def entered(self) -> tuple[str, ...]:
+    def folder_prefix(self) -> tuple[str, ...]:
         """What a person writes before a command that starts in the project's folder."""
         return ("env", "-C", self.project.root) if self.project.root else ()
 
@@ -71,7 +71,7 @@ class Site:
         """What the tests are started with: as it is configured, else as a command has it."""
         return self.config.checks.tests.args or self.project.test_args
 
-    def has(self, package: str) -> bool:
+    def has_package(self, package: str) -> bool:
         """Whether the repository's own environment holds a package."""
         wanted = canonicalize_name(package)
         names = (entry.partition("==")[0] for entry in self.environment.packages)
@@ -82,7 +82,7 @@ class Site:
         if package in dict(self.environment.tools):
             place = f"{SANDBOX_TOOLS}/{package}"
         else:
-            place = SANDBOX_ENVIRONMENT if self.has(package) else SANDBOX_GATE
+            place = SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
         return f"{place}/bin/{package}"
 
     def packages_of(self, place: str) -> str:
@@ -123,7 +123,7 @@ class Site:
         """Limits for everything but the tests."""
         return self._ended_after(SECONDS)
 
-    def within(self, seconds: float) -> Site:
+    def limit_seconds(self, seconds: float) -> Site:
         """The same, with less time for a sandbox."""
         shorter = min(seconds, self.limits.seconds)
         return replace(self, limits=self.limits.model_copy(update={"seconds": shorter}))
@@ -163,7 +163,7 @@ class Part:
 
     def as_told(self, site: Site) -> dict[str, object]:
         """Say it to a script in the sandbox."""
-        base, own = self.base, site.has("coverage")
+        base, own = self.base, site.has_package("coverage")
         # Files without a test are among them: tests may rely on their having been imported.
         within = (*base.files, *base.product, *base.empty) if base else ()
         coverage = {"files": self.covered, "gate": "" if own else site.packages_of(SANDBOX_GATE)}
@@ -194,7 +194,7 @@ class Check(Protocol):
         """As it is called in results."""
         ...
 
-    def absent(self, site: Site) -> str:
+    def explain_absence(self, site: Site) -> str:
         """Say why the repository does not have this check; empty when it has it."""
         ...
 
@@ -202,7 +202,7 @@ class Check(Protocol):
         """What a person runs to see the same."""
         ...
 
-    def order(self, site: Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         """Compose the sandbox's order."""
         ...
 
@@ -230,15 +230,15 @@ class PartOfSuite:
     name: str = TESTS
     """Under which its lines are shown."""
 
-    def absent(self, site: Site) -> str:
+    def explain_absence(self, site: Site) -> str:
         """Say why there are no tests."""
-        return self.suite.absent(self.site or site)
+        return self.suite.explain_absence(self.site or site)
 
     def command(self, site: Site) -> tuple[str, ...]:
         """What a person runs to see the same of all of them."""
         return self.suite.command(self.site or site)
 
-    def order(self, site: Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         """Run the part."""
         return self.suite.part_order(self.site or site, secret, self.part)
 
@@ -261,7 +261,7 @@ def workers(site: Site) -> int:
     return min(site.at_once, len(os.sched_getaffinity(0)))
 
 
-def granted(settings: Settings) -> SandboxLimits:
+def get_granted_limits(settings: Settings) -> SandboxLimits:
     """What the operator lets a check use."""
     return SandboxLimits(
         seconds=min(settings.max_minutes * 60.0, settings.sandbox_seconds or math.inf),
@@ -285,7 +285,7 @@ def limit_reached(result: SandboxResult, limits: SandboxLimits, what: str) -> st
     return f"{what} ended {amounts.get(result.limit, f'at the {result.limit} limit')}"
 
 
-def conclude(
+def make_result(
     check: Check,
     site: Site,
     result: SandboxResult,
@@ -314,9 +314,9 @@ def conclude(
     )
 
 
-def unverified(check: Check, site: Site, result: SandboxResult, reason: str) -> CheckResult:
+def make_unverified(check: Check, site: Site, result: SandboxResult, reason: str) -> CheckResult:
     """Give a result that proves nothing."""
-    return conclude(check, site, result, Status.UNVERIFIED, reason, output=result.output)
+    return make_result(check, site, result, Status.UNVERIFIED, reason, output=result.output)
 
 
 def _duration(seconds: float) -> str:

@@ -31,17 +31,17 @@ _COUNTED = "finding"
 REPLACED = "replaced"
 
 
-def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
+def compare_reports(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
     """Compare check by check; a check that neither side has is left out."""
     names = dict.fromkeys(
         [result.name for result in head.results] + [result.name for result in base.results]
     )
     compared = []
     for name in names:
-        before = base.result(name.removesuffix(BASE_RULES)) or _absent(name)
-        after = head.result(name) or _absent(name)
+        before = base.result(name.removesuffix(BASE_RULES)) or _make_absent(name)
+        after = head.result(name) or _make_absent(name)
         if before.status is not Status.ABSENT or after.status is not Status.ABSENT:
-            compared.append(_compare(name, before, after))
+            compared.append(_compare_check(name, before, after))
     return tuple(compared)
 
 
@@ -52,11 +52,13 @@ def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
     same reason, is not of the change's making.
     """
     found = []
-    for name in (one.name for one in compare(base, head)):
-        before = base.result(name.removesuffix(BASE_RULES)) or _absent(name)
-        after = head.result(name) or _absent(name)
+    for name in (one.name for one in compare_reports(base, head)):
+        before = base.result(name.removesuffix(BASE_RULES)) or _make_absent(name)
+        after = head.result(name) or _make_absent(name)
         whole = _as_a_whole(before) and _as_a_whole(after)
-        alike = whole and measured.masked(before.reason) == measured.masked(after.reason)
+        alike = whole and measured.mask_measured(before.reason) == measured.mask_measured(
+            after.reason
+        )
         if alike or before.status is Status.UNVERIFIED:
             found.append(name)
     return tuple(found)
@@ -77,18 +79,18 @@ def find_new(
     return found
 
 
-def _absent(name: str) -> CheckResult:
+def _make_absent(name: str) -> CheckResult:
     return CheckResult(name=name, status=Status.ABSENT)
 
 
-def _compare(name: str, before: CheckResult, after: CheckResult) -> Comparison:
+def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     is_tests = name.removesuffix(BASE_RULES) == check.TESTS
     found = _tests(name, before, after) if is_tests else _findings(name, before, after)
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
             return found.model_copy(update={"verdict": Status.PASSED})
         return _not_told_apart(found, Status.UNMEASURABLE, f"on base, twice: {before.reason}")
-    if unproved := _unproved(before, after):
+    if unproved := _explain_unproved(before, after):
         return _not_told_apart(found, Status.UNVERIFIED, unproved)
     if after.status is Status.UNVERIFIED:
         return _not_told_apart(found, Status.FAILED, f"not proved with the change: {after.reason}")
@@ -106,7 +108,7 @@ def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparis
     return found.model_copy(update=facts)
 
 
-def _unproved(before: CheckResult, after: CheckResult) -> str:
+def _explain_unproved(before: CheckResult, after: CheckResult) -> str:
     """Say which side proves nothing, and why."""
     if before.status is Status.UNVERIFIED:
         return f"on base: {before.reason}"
@@ -177,7 +179,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         and (item.item_id not in unknown or _passed_alone_on_base(item, after))
     ]
     failures = list(_without_renamed(failures, old, new, families))
-    proved = _proved(failures, after)
+    proved = _sort_by_proof(failures, after)
     stopped = [
         item_id
         for item_id, item in old.items()
@@ -200,12 +202,12 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         base_uncollected=len(before.items) - _count_tests(before),
         head_uncollected=len(after.items) - _count_tests(after),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
-        new_failures=tuple(_told(item, after) for item in proved[Proof.STEADY]),
+        new_failures=tuple(_add_reruns(item, after) for item in proved[Proof.STEADY]),
         flaky=(
-            *(_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
+            *(_index_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
             *after.unsteady,
         ),
-        unsure=tuple(_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
+        unsure=tuple(_index_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
         gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
         rewritten=tuple(
             one
@@ -226,9 +228,9 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     )
 
 
-def _proved(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[CheckItem]]:
+def _sort_by_proof(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[CheckItem]]:
     """Sort failures by what the further runs of their tests have shown."""
-    repeated = _repeated(after)
+    repeated = _index_repeated(after)
     found: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
     for item in failures:
         seen = repeated.get(item.item_id) if item.outcome in FAILING else None
@@ -236,20 +238,20 @@ def _proved(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[C
     return found
 
 
-def _repeated(after: CheckResult) -> dict[str, RepeatedTest]:
+def _index_repeated(after: CheckResult) -> dict[str, RepeatedTest]:
     return {one.item_id: one for one in after.repeated}
 
 
-def _told(item: CheckItem, after: CheckResult) -> CheckItem:
+def _add_reruns(item: CheckItem, after: CheckResult) -> CheckItem:
     """Add to a failure what further runs have shown."""
-    one = _repeated(after).get(item.item_id)
+    one = _index_repeated(after).get(item.item_id)
     if one is None:
         return item
     return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.summary})".strip()})
 
 
 def _passed_alone_on_base(item: CheckItem, after: CheckResult) -> bool:
-    one = _repeated(after).get(item.item_id)
+    one = _index_repeated(after).get(item.item_id)
     return one is not None and any(run.outcome in flaky.PASSING for run in one.base)
 
 

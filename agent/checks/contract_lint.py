@@ -81,7 +81,7 @@ class ContractLint:
             return None
         root = site.project.root or "."
         only = tuple(posixpath.relpath(path, root) for path in paths)
-        return running.run(replace(self._check(), only=only), site, sandbox, show)
+        return running.run_check(replace(self._check(), only=only), site, sandbox, show)
 
     def _check(self) -> lint.LintCheck:
         machine = (

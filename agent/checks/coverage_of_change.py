@@ -51,11 +51,13 @@ class CoverageOfChange:
     """Percent."""
     name: str = NAME
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why nothing is measured."""
         if site.config.rules.get(RULE) == "off":
             return f"the rule {RULE} is off"
-        return self.suite.absent(site) or ("" if self.lines else "the change edits no code")
+        return self.suite.explain_absence(site) or (
+            "" if self.lines else "the change edits no code"
+        )
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
@@ -63,40 +65,40 @@ class CoverageOfChange:
         at = len(words) - words[::-1].index("python") if "python" in words else 0
         return (*words[:at], "-m", "coverage", "run", *words[at:]) if at else tuple(words)
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the whole suite, measured."""
         files = {posixpath.join(SANDBOX_TREE, path): lines for path, lines in self.lines.items()}
         return self.suite.part_order(site, secret, check.Part(covered=files))
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say how much is run, and which lines are not."""
-        report = sealed.read(result, secret, (*suite.KINDS, Covered, Unmeasured))
+        report = sealed.read_report(result, secret, (*suite.KINDS, Covered, Unmeasured))
         reason = check.limit_reached(result, site.test_limits(), "the tests were")
         if unmeasured := report.first(Unmeasured):
             reason = reason or unmeasured.text
-        files = tuple(report.of(Covered))
+        files = tuple(report.iterate_events(Covered))
         if {one.path for one in files} != set(self.lines):
             reason = reason or report.problem or "the tests ended before it was known"
         every = sum(len(one.lines) for one in files)
         run = every - sum(len(one.missed) for one in files)
         items: tuple[CheckItem, ...] = ()
         if reason:
-            items = (_unknown(reason),)
+            items = (_make_unknown(reason),)
         elif run * 100 < self.wanted * every:
-            items = tuple(_missed(files, run * 100 // every, self.wanted))
+            items = tuple(_find_missed_lines(files, run * 100 // every, self.wanted))
         figures = "not known" if reason else f"{run} of {every} lines run"
         status = Status.FAILED if items else Status.PASSED
-        output = suite.shortened("\n".join(item.text for item in items) or figures)
-        found = check.conclude(self, site, result, status, items=items, output=output)
+        output = suite.shorten_output("\n".join(item.text for item in items) or figures)
+        found = check.make_result(self, site, result, status, items=items, output=output)
         return found.model_copy(update={"counts": figures})
 
 
-def _unknown(reason: str) -> CheckItem:
+def _make_unknown(reason: str) -> CheckItem:
     said = sealed.clean_text(f"it is not known which lines the tests run: {reason}")
     return CheckItem(item_id=sealed.clean_id(f"{RULE}: {said}"), outcome="finding", text=said)
 
 
-def _missed(files: tuple[Covered, ...], share: int, wanted: int) -> Iterator[CheckItem]:
+def _find_missed_lines(files: tuple[Covered, ...], share: int, wanted: int) -> Iterator[CheckItem]:
     for one in files:
         if not one.missed:
             continue

@@ -63,7 +63,7 @@ class _DjangoState:
 
     job: str
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why Django cannot be asked."""
         if site.config.checks.makemigrations == "off":
             return "checks.makemigrations is off"
@@ -71,7 +71,7 @@ class _DjangoState:
             return "not a Django project"
         return site.project.django.missing.rstrip(".")
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Enter the project by its manage.py, or by its settings alone."""
         django = site.project.django
         if django is None:
@@ -94,7 +94,7 @@ class _DjangoState:
         return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
 
-def _manage(site: check.Site, *arguments: str) -> tuple[str, ...]:
+def _make_manage_command(site: check.Site, *arguments: str) -> tuple[str, ...]:
     django = site.project.django
     if django is not None and django.manage:
         return ("python", django.manage, *arguments)
@@ -111,11 +111,11 @@ class Makemigrations(_DjangoState):
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        return _manage(site, "makemigrations", "--check", "--dry-run")
+        return _make_manage_command(site, "makemigrations", "--check", "--dry-run")
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which operations no migration has, and which migrations are in conflict."""
-        report = sealed.read(result, secret, (Migrations, Replaced))
+        report = sealed.read_report(result, secret, (Migrations, Replaced))
         said = report.first(Migrations)
         if said is None:
             return _nothing_said(self, site, report, result)
@@ -132,11 +132,11 @@ class DjangoCheck(_DjangoState):
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        return _manage(site, "check")
+        return _make_manage_command(site, "check")
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which messages there are; those below error do not fail."""
-        report = sealed.read(result, secret, (SystemCheck, Replaced, Routes))
+        report = sealed.read_report(result, secret, (SystemCheck, Replaced, Routes))
         said = report.first(SystemCheck)
         if said is None:
             return _nothing_said(self, site, report, result)
@@ -144,7 +144,7 @@ class DjangoCheck(_DjangoState):
         if said.asked != ["fails", "passes"] or not said.seen:
             problem = "an error that the system check must report was not reported"
         found = _with_replaced(_result(self, site, result, said.items, problem, ""), report)
-        return found.model_copy(update={"routes": openapi_map.read(report.first(Routes))})
+        return found.model_copy(update={"routes": openapi_map.read_routes(report.first(Routes))})
 
 
 def _migrations_problem(said: Migrations) -> str:
@@ -183,7 +183,7 @@ def _result(
         CheckItem(item_id=item.id, outcome="finding" if item.fails else "warning", text=item.text)
         for item in items
     )
-    return check.conclude(
+    return check.make_result(
         asked,
         site,
         result,
@@ -213,7 +213,9 @@ def _nothing_said(
     if broken is not None and not report.problem and result.exit_code != 0:
         place = f" ({broken.place})" if broken.place else ""
         limit = limit or f"Django could not answer: {broken.text}{place}"
-    found = check.unverified(asked, site, result, limit or report.problem or "nothing was said")
+    found = check.make_unverified(
+        asked, site, result, limit or report.problem or "nothing was said"
+    )
     if not limit:
         return found
     return found.model_copy(update={"status": Status.FAILED})

@@ -34,7 +34,7 @@ class DjangoSuite:
 
     name = check.TESTS
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why there is no script to run."""
         if site.project.test_runner != "django":
             return "the repository's tests are not run by a script"
@@ -56,11 +56,11 @@ class DjangoSuite:
             path = ("env", f"PYTHONPATH={folders}") if folders not in {"", "."} else ()
             start = ("env", "-C", root, *path[1:]) if root != "." else path
             return (*start, "python", "-m", "django", *_django_arguments(site))
-        folder, arguments = _call(site)
+        folder, arguments = _split_call(site)
         start = ("env", "-C", folder) if folder else ()
         return (*start, "python", *arguments)
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the script as it is."""
         return self.part_order(site, secret, check.Part())
 
@@ -71,14 +71,14 @@ class DjangoSuite:
             folder, arguments = site.project.root, (_ENTRY, *_django_arguments(site))
             entry = [_entry(site)]
         else:
-            folder, arguments = _call(site)
+            folder, arguments = _split_call(site)
         order = scripts.order(
             site,
             secret,
             ("mergewright_django.py", *arguments),
             limits=site.test_limits(),
             told=part.as_told(site),
-            collect=suite.returned(secret),
+            collect=suite.list_returned_files(secret),
             files=tuple(entry),
         )
         directory = posixpath.join(SANDBOX_TREE, folder)
@@ -86,10 +86,10 @@ class DjangoSuite:
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say how the tests ended."""
-        return suite.judge(self, site, secret, result, _CODES)
+        return suite.judge_suite(self, site, secret, result, _CODES)
 
 
-def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
+def _split_call(site: check.Site) -> tuple[str, tuple[str, ...]]:
     """Return the folder to start in, and the script with its arguments.
 
     manage.py looks for tests in the folder it is started in: its own, unless it has none there.

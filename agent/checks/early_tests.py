@@ -28,13 +28,13 @@ def find_red(runs: TwoRuns, rounds: int) -> CheckResult | None:
     base, sites = runs.base, runs.sites
     if not rounds or base.seconds < SLOW_SECONDS or runs.imports is None:
         return None
-    reached = runs.imports.reached(runs.change.paths)
-    paths = [runs.places.find(item.item_id)[0] for item in base.items]
+    reached = runs.imports.list_reached_files(runs.change.paths)
+    paths = [runs.places.locate_test(item.item_id)[0] for item in base.items]
     files = tuple(sorted(reached.intersection(paths)))
     if not 0 < sum(path in reached for path in paths) <= _MOST * len(paths):
         return None
     sites.say(f"tests: those in {len(files)} files that the change reaches run first")
-    head = sites.some(sites.head, Selection(files=files))
+    head = sites.run_some(sites.head, Selection(files=files))
     passed = {item.item_id for item in list_passed(base)}
     failing = tuple(
         item for item in head.items if item.outcome in flaky.FAILING and item.item_id in passed
@@ -55,7 +55,7 @@ def _choose_certain(
     """Leave the failures that are the change's: neither of the few tests alone, nor by chance."""
     if len(failing) > MOST_TESTS:
         only = Selection(ids=tuple(item.item_id for item in failing))
-        alone = runs.sites.some(runs.sites.base, only)
+        alone = runs.sites.run_some(runs.sites.base, only)
         well = {item.item_id for item in list_passed(alone)} if is_proved(alone) else set()
         return tuple(item for item in failing if item.item_id in well)
     seen = runs.sites.repeat(failing, rounds) if failing else ()

@@ -37,20 +37,20 @@ def proof(failure: CheckItem, repeated: RepeatedTest | None) -> Proof:
         return Proof.STEADY
     is_alike = {_kind(failure.text)} | _kinds(repeated.head) <= _kinds(repeated.base)
     # One that never passes alone needs other tests before it: that is no matter of chance.
-    flipped = flips((*repeated.base, *repeated.head))
-    if is_alike and flipped and _some(repeated.head, (*PASSING, *FAILING)):
+    flipped = has_both_outcomes((*repeated.base, *repeated.head))
+    if is_alike and flipped and _has_outcome(repeated.head, (*PASSING, *FAILING)):
         return Proof.FLAKY
-    return Proof.UNSURE if _some(repeated.head, PASSING) else Proof.STEADY
+    return Proof.UNSURE if _has_outcome(repeated.head, PASSING) else Proof.STEADY
 
 
-def flips(runs: tuple[Rerun, ...]) -> bool:
+def has_both_outcomes(runs: tuple[Rerun, ...]) -> bool:
     """Whether a test both passed and failed."""
-    return _some(runs, PASSING) and _some(runs, FAILING)
+    return _has_outcome(runs, PASSING) and _has_outcome(runs, FAILING)
 
 
 def finding(repeated: RepeatedTest) -> Finding:
     """Name a test that fails at times; a new one, or one that never passed, is for review."""
-    is_known = not repeated.is_new and _some(repeated.head, PASSING)
+    is_known = not repeated.is_new and _has_outcome(repeated.head, PASSING)
     path, _, line = repeated.place.rpartition(":")
     return Finding(
         rule=RULE,
@@ -62,7 +62,7 @@ def finding(repeated: RepeatedTest) -> Finding:
     )
 
 
-def _some(runs: Iterable[Rerun], outcomes: tuple[str, ...]) -> bool:
+def _has_outcome(runs: Iterable[Rerun], outcomes: tuple[str, ...]) -> bool:
     return any(run.outcome in outcomes for run in runs)
 
 

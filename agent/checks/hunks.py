@@ -60,12 +60,12 @@ def changes_what_runs(file: ChangedFile) -> bool:
     if file.before is None or file.after is None:
         return True
     try:
-        return _meaning(file.before) != _meaning(file.after)
+        return _dump_meaning(file.before) != _dump_meaning(file.after)
     except UNREADABLE:
         return True
 
 
-def split(file: ChangedFile) -> tuple[Hunk, ...]:
+def split_hunks(file: ChangedFile) -> tuple[Hunk, ...]:
     """Return the hunks of a Python file that change what it does.
 
     A part that cannot be taken back alone, since the rest is no Python then, goes with its
@@ -74,13 +74,13 @@ def split(file: ChangedFile) -> tuple[Hunk, ...]:
     if file.after is None or not file.path.endswith(".py"):
         return ()
     try:
-        whole = _meaning(file.after)
+        whole = _dump_meaning(file.after)
         if file.before is None:
-            return () if whole == _meaning(b"") else (_without_code(file.path, file.after),)
-        _meaning(file.before)
+            return () if whole == _dump_meaning(b"") else (_without_code(file.path, file.after),)
+        _dump_meaning(file.before)
     except UNREADABLE:
         return ()
-    return tuple(hunk for hunk in _readable(file) if _differs(hunk.without, whole))
+    return tuple(hunk for hunk in _find_readable_hunks(file) if _is_different(hunk.without, whole))
 
 
 def _without_code(path: str, content: bytes) -> Hunk:
@@ -88,7 +88,7 @@ def _without_code(path: str, content: bytes) -> Hunk:
 
     Whatever imports a file notices that it is gone, which shows nothing of what its functions do.
     """
-    module = foreign_python.parse(content)
+    module = foreign_python.parse_module(content)
     every = sum(isinstance(node, ast.stmt) for node in ast.walk(module))
     functions = [node for node in ast.walk(module) if isinstance(node, _FUNCTIONS)]
     inner = {one for each in functions for one in ast.walk(each) if isinstance(one, ast.stmt)}
@@ -99,14 +99,14 @@ def _without_code(path: str, content: bytes) -> Hunk:
     return Hunk(path, 1, content, ast.unparse(ast.fix_missing_locations(module)).encode())
 
 
-def _differs(content: bytes | None, whole: str) -> bool:
+def _is_different(content: bytes | None, whole: str) -> bool:
     try:
-        return _meaning(content or b"") != whole
+        return _dump_meaning(content or b"") != whole
     except UNREADABLE:  # lines of old and new may nest deeper than either
         return True
 
 
-def _readable(file: ChangedFile) -> Iterator[Hunk]:
+def _find_readable_hunks(file: ChangedFile) -> Iterator[Hunk]:
     old = (file.before or b"").splitlines(keepends=True)
     new = (file.after or b"").splitlines(keepends=True)
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
@@ -116,7 +116,7 @@ def _readable(file: ChangedFile) -> Iterator[Hunk]:
         if tag == "equal":
             continue
         shift.append((first, last, old[start:end]))
-        without = b"".join(_replaced(new, shift))
+        without = b"".join(_replace_parts(new, shift))
         hunk = Hunk(file.path, shift[0][0] + 1, file.after or b"", without)
         pending = hunk
         if _is_readable(without):
@@ -127,7 +127,7 @@ def _readable(file: ChangedFile) -> Iterator[Hunk]:
         yield replace(pending, line=1, without=file.before or b"")
 
 
-def _replaced(new: list[bytes], parts: list[tuple[int, int, list[bytes]]]) -> Iterator[bytes]:
+def _replace_parts(new: list[bytes], parts: list[tuple[int, int, list[bytes]]]) -> Iterator[bytes]:
     at = 0
     for first, last, instead in parts:
         yield from new[at:first]
@@ -138,19 +138,19 @@ def _replaced(new: list[bytes], parts: list[tuple[int, int, list[bytes]]]) -> It
 
 def _is_readable(content: bytes) -> bool:
     try:
-        foreign_python.parse(content)
+        foreign_python.parse_module(content)
     except UNREADABLE:
         return False
     return True
 
 
-def _meaning(content: bytes) -> str:
+def _dump_meaning(content: bytes) -> str:
     """Return what a module does, without its documentation and types.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    return tell_meaning(foreign_python.parse(content))
+    return tell_meaning(foreign_python.parse_module(content))
 
 
 def tell_meaning(module: ast.Module) -> str:
@@ -169,18 +169,18 @@ class _Bare(ast.NodeTransformer):
         self._fields: set[ast.AnnAssign] = set()
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
-        return self._undocumented(node)
+        return self._drop_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         if node.decorator_list or node.bases or node.keywords:
             self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
-        return self._undocumented(node)
+        return self._drop_docstring(node)
 
     def visit_FunctionDef(self, node: _Function) -> _Function | None:
         if _is_overload(node):
             return None
         _take_annotations(node)
-        return self._undocumented(node)
+        return self._drop_docstring(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast calls it
 
@@ -207,7 +207,7 @@ class _Bare(ast.NodeTransformer):
         is_for_types = ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
         return node.orelse if is_for_types else node
 
-    def _undocumented(self, node: _Block) -> _Block:
+    def _drop_docstring(self, node: _Block) -> _Block:
         self.generic_visit(node)
         return _without_docstring(node)
 

@@ -92,7 +92,7 @@ class LintCheck:
     only: tuple[str, ...] = ()
     """The files that it looks at, relative to the project's folder; empty: those of its command."""
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why the tool is not run."""
         if self.rule and site.config.rules.get(self.rule) == "off":
             return f"the rule {self.rule} is off"
@@ -107,27 +107,27 @@ class LintCheck:
         """What a person runs to see the same."""
         if self.ours:
             return ()
-        told = self._told(site)
+        told = self._read_options(site)
         return (
-            *site.entered,
+            *site.folder_prefix,
             *self.command_words,
             *told.args,
             *self.arguments,
             *(told.paths or (".",)),
         )
 
-    def _told(self, site: check.Site) -> ToolOptions:
+    def _read_options(self, site: check.Site) -> ToolOptions:
         """What hooks, tox or CI tell it."""
         return ToolOptions() if self.ours else site.project.told.get(self.name, ToolOptions())
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the tool on the tree and on the probe."""
         probe = f"{secret.module}.py"
         arguments = [part.format(report=secret.report) for part in self.machine_arguments]
         tool, *subcommand = self.command_words
         own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
         program = self.program or own
-        told = self._told(site)
+        told = self._read_options(site)
         probes = {probe: self.probe}
         if self.unreadable_probe:
             probes[f"{secret.module}/{probe}"] = self.unreadable_probe
@@ -135,7 +135,7 @@ class LintCheck:
         argv = (program, *subcommand, *told.args, *arguments, *looked_at)
         if self.rewrites:
             argv = (*_REWRITTEN, secret.report, *argv)
-        return sandbox_requests.order(
+        return sandbox_requests.make_request(
             site.environment,
             site.tree,
             argv,
@@ -170,8 +170,8 @@ class LintCheck:
         items = list_items(remarks or [], secret)
         status, reason = self._verdict(result, content, remarks, items, secret)
         limit = check.limit_reached(result, site.tool_limits(), f"{self.name} was")
-        output = _shown(items, result, limit or reason)
-        return check.conclude(
+        output = _format_output(items, result, limit or reason)
+        return check.make_result(
             self, site, result, status, reason, limit=limit, items=items, output=output
         )
 
@@ -237,10 +237,10 @@ def render_remarks(remarks: Iterable[Remark], secret: Secret) -> str:
     )
 
 
-def _shown(items: tuple[CheckItem, ...], result: SandboxResult, reason: str) -> str:
+def _format_output(items: tuple[CheckItem, ...], result: SandboxResult, reason: str) -> str:
     lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
     lines.append(result.output.strip() or ("" if items else reason or "no findings"))
-    return suite.shortened("\n".join(lines))
+    return suite.shorten_output("\n".join(lines))
 
 
 # --- reports ---------------------------------------------------------------------------------

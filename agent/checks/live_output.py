@@ -84,19 +84,19 @@ class LiveOutput:
 
     def _line(self, raw: bytes) -> None:
         # Of a line of any length no more is read than is shown, with its escapes.
-        text = sanitise.terminal(raw[: 4 * LONGEST].decode("utf-8", "replace")).strip()
+        text = sanitise.strip_terminal_codes(raw[: 4 * LONGEST].decode("utf-8", "replace")).strip()
         if found := _KEY.search(raw):
             self._in_key = found[1] == b"BEGIN"
         if not text or found or self._in_key or any(name in text for name in self._ours):
             return
-        if not self._is_loud() or not self._may():
+        if not self._is_loud() or not self._may_print():
             self._left_out += 1
             return
         self._tell_left_out()
         cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         self._show(f"{self._name} | {cut}")
 
-    def _may(self) -> bool:
+    def _may_print(self) -> bool:
         now = self._now()
         filled = self._allowance + (now - self._filled) * PER_SECOND
         self._allowance, self._filled = min(float(BURST), filled), now

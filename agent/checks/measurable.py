@@ -18,7 +18,7 @@ from agent.models.sandbox import Sandbox
 Say = Callable[[str], None]
 
 
-def confirm(
+def confirm_failures(
     results: tuple[CheckResult, ...], site: Site, sandbox: Sandbox, say: Say
 ) -> tuple[CheckResult, ...]:
     """Run every check of base once more that failed itself.
@@ -27,16 +27,16 @@ def confirm(
         CheckUnfinished: A limit ended a check both times.
     """
     return tuple(
-        _confirm(result, site, sandbox, say) if _has_to_run_again(result) else result
+        _confirm_check(result, site, sandbox, say) if _has_to_run_again(result) else result
         for result in results
     )
 
 
-def _confirm(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
+def _confirm_check(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
     second = first
     if first.limit in ("", "time"):  # what came to another limit has run twice already
         say(f"{first.name}: it said nothing of the base commit ({first.reason}); it runs once more")
-        second = measuring.single(first.name, site, sandbox, say)
+        second = measuring.run_single_check(first.name, site, sandbox, say)
     if _was_ended(second):
         raise CheckUnfinished(
             f"On the base commit the check {first.name} did not come to its end, twice:"

@@ -42,7 +42,7 @@ _SUITES: dict[str, Suite] = {
 }
 
 
-def measure(
+def run_all_checks(
     site: Site,
     sandbox: Sandbox,
     say: Say,
@@ -68,12 +68,12 @@ def measure(
     cancelled = Event()
     with ThreadPoolExecutor(workers(site)) as pool:
         running = [
-            pool.submit(run_log.carried_along(_run), check, site, sandbox, cancelled, say)
+            pool.submit(run_log.carried_along(_run_check), check, site, sandbox, cancelled, say)
             for check in checks[::-1]
         ]
         try:
             for one in as_completed(running):
-                _tell(one.result(), say)
+                _report_result(one.result(), say)
         except BaseException:
             # An interruption, or a sandbox that is not to be had: nobody waits for the others.
             cancelled.set()
@@ -82,11 +82,11 @@ def measure(
     return tuple(one.result() for one in running[::-1])
 
 
-def single(name: str, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
+def run_single_check(name: str, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
     """Run one of these checks, or the tests."""
     checks: tuple[Check, ...] = (*_TOOLS, suite_of(site) or _NoSuite())
     check = next(check for check in checks if check.name == name)
-    return _run(check, site, sandbox, Event(), say)
+    return _run_check(check, site, sandbox, Event(), say)
 
 
 def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> 
         return ()
     secret = Secret()
     result = sandbox.run(tests_check.part_order(site, secret, Part(collects=True)))
-    again = suite.collected(result, secret)
+    again = suite.find_collected_ids(result, secret)
     if again is None or result.gone:
         say("tests: a second collection did not come to its end; all ids are taken as stable")
         return ()
@@ -121,18 +121,20 @@ def scripts_digest() -> str:
     return total.hexdigest()
 
 
-def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, say: Say) -> CheckResult:
-    if reason := check.absent(site):
+def _run_check(
+    check: Check, site: Site, sandbox: Sandbox, cancelled: Event, say: Say
+) -> CheckResult:
+    if reason := check.explain_absence(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
 
     def keep(secret: Secret, result: SandboxResult, judged: CheckResult) -> None:
-        type_cache.keep(site.type_cache, known_place(secret), result, judged)
+        type_cache.store_cache(site.type_cache, known_place(secret), result, judged)
 
     is_mypy = isinstance(check, MypyTypes)
-    return running.run(check, site, sandbox, say, cancelled, keep if is_mypy else None)
+    return running.run_check(check, site, sandbox, say, cancelled, keep if is_mypy else None)
 
 
-def _tell(result: CheckResult, say: Say) -> None:
+def _report_result(result: CheckResult, say: Say) -> None:
     if result.status is Status.ABSENT:
         return
     counts = f", {len(result.items)} items" if result.items else ""
@@ -142,7 +144,7 @@ def _tell(result: CheckResult, say: Say) -> None:
 class _NoSuite(PytestSuite):
     """Stands for the tests where there are none."""
 
-    def absent(self, site: Site) -> str:
+    def explain_absence(self, site: Site) -> str:
         """Say so."""
         if site.config.checks.tests.runner == "off":
             return "checks.tests.runner is off"

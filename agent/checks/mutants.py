@@ -23,7 +23,7 @@ _LONGEST = 40
 def names_in(test: bytes) -> frozenset[str]:
     """Return the names that a test file uses."""
     try:
-        module = foreign_python.parse(test)
+        module = foreign_python.parse_module(test)
     except _UNREADABLE:
         return frozenset()
     nodes = ast.walk(module)
@@ -34,10 +34,10 @@ def names_in(test: bytes) -> frozenset[str]:
     )
 
 
-def make(path: str, source: bytes, names: Iterable[str]) -> Iterator[Hunk]:
+def make_mutants(path: str, source: bytes, names: Iterable[str]) -> Iterator[Hunk]:
     """Yield a file with one mistake each, in its functions of these names."""
     try:
-        module = foreign_python.parse(source)
+        module = foreign_python.parse_module(source)
     except _UNREADABLE:
         return
     wanted = frozenset(names)
@@ -53,7 +53,7 @@ def make(path: str, source: bytes, names: Iterable[str]) -> Iterator[Hunk]:
                 end = starts[(old.end_lineno or old.lineno) - 1] + (old.end_col_offset or 0)
                 text = f"({ast.unparse(new)})".encode()
                 wrong = source[:start] + text + source[end:]
-                mistake = " in place of ".join(map(_shorten, (new, old)))
+                mistake = " in place of ".join(map(_shorten_code, (new, old)))
                 yield Hunk(path, old.lineno, source, wrong, mistake)
 
 
@@ -71,7 +71,7 @@ def _mistake(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
     return None
 
 
-def _shorten(node: ast.expr) -> str:
+def _shorten_code(node: ast.expr) -> str:
     text = ast.unparse(node).partition("\n")[0]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

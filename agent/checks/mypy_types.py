@@ -66,21 +66,21 @@ class MypyTypes:
 
     name = "mypy"
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why types are not checked."""
         return check.no_type_tool(site, self.name)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        return (*site.entered, "mypy", *site.type_args(self.name))
+        return (*site.folder_prefix, "mypy", *site.type_args(self.name))
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run mypy by a script of ours, beside a module that must have errors."""
         is_pinned = "mypy" in dict(site.environment.tools)
         pinned = f"{SANDBOX_TOOLS}/mypy" if is_pinned else SANDBOX_GATE
         # What is installed beside it is nowhere else.
         is_extended = is_pinned and len(site.project.tool_pins.get("mypy", ())) > 1
-        own, cache = site.has("mypy") and not is_extended, site.type_cache
+        own, cache = site.has_package("mypy") and not is_extended, site.type_cache
         python = sandbox_requests.PYTHON if own else f"{pinned}/bin/python"
         fills = cache is not None and cache.fills
         limits = site.tool_limits()
@@ -106,15 +106,15 @@ class MypyTypes:
             ),
             collect=(secret.report, f"{known_place(secret)}/**"),
         )
-        return cache.shown(order) if cache else order
+        return cache.show_in_request(order) if cache else order
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which type errors there are."""
-        report = sealed.read(result, secret, (Mypy,))
+        report = sealed.read_report(result, secret, (Mypy,))
         said = report.first(Mypy)
         if said is None:
             reason = check.limit_reached(result, site.tool_limits(), "the type check was")
-            found = check.unverified(self, site, result, reason or report.problem)
+            found = check.make_unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
         # What keeps mypy from checking anything is among its errors, written like all else.
         lines = (*said.lines, *said.errors.splitlines())
@@ -125,10 +125,10 @@ class MypyTypes:
         items = lint.list_items(filter(_is_error, remarks), secret)
         status, reason = _verdict(said, report.problem, remarks, items, secret)
         limit = check.limit_reached(result, site.tool_limits(), "the type check was")
-        output = suite.shortened(
+        output = suite.shorten_output(
             f"{lint.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
         )
-        found = check.conclude(
+        found = check.make_result(
             self, site, result, status, reason, limit=limit, items=items, output=output
         )
         return found.model_copy(update={"command": (*found.command, *said.chosen)})

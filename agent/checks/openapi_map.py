@@ -60,7 +60,7 @@ class Endpoints(Event):
     """Dependencies that are nowhere."""
 
 
-def read(said: Routes | None) -> tuple[Route, ...]:
+def read_routes(said: Routes | None) -> tuple[Route, ...]:
     """Take over what was listed; nothing where that is not all, since no gap could be told."""
     if said is None or said.all != len(said.routes):
         return ()
@@ -75,7 +75,7 @@ class OpenapiMap:
 
     name = "openapi"
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why the application is not asked."""
         if _dependencies(site):
             return ""
@@ -93,7 +93,7 @@ class OpenapiMap:
         start = ("env", *folder, *path) if folder or path else ()
         return (*start, "python", "-c", program)
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Ask the application for its document."""
         module, _, name = (site.project.fastapi_app or "").partition(":")
         root = posixpath.join(SANDBOX_TREE, site.project.root).rstrip("/")
@@ -114,14 +114,14 @@ class OpenapiMap:
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Take over what is listed; without `fastapi.auth`, silence is as good as none."""
-        report = sealed.read(result, secret, (Routes, Endpoints))
+        report = sealed.read_report(result, secret, (Routes, Endpoints))
         reason = check.limit_reached(result, site.tool_limits(), "the application was")
         reason = reason or _find_problem(site, report)
         silent = Status.UNVERIFIED if _dependencies(site) else Status.ABSENT
         return CheckResult(
             name=self.name,
             status=silent if reason else Status.PASSED,
-            routes=() if reason else read(report.first(Routes)),
+            routes=() if reason else read_routes(report.first(Routes)),
             endpoints=None if reason else _read_endpoints(report.first(Endpoints)),
             exit_code=result.exit_code,
             seconds=result.seconds,

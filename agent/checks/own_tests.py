@@ -41,7 +41,7 @@ def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
     for item in base.items:
         if item.outcome != "passed" or item.item_id in no_matter:
             continue
-        one = now.get(item.item_id) or _gone(item.item_id, lost, held.reason)
+        one = now.get(item.item_id) or _make_gone_item(item.item_id, lost, held.reason)
         text = after.get(item.item_id, before.get(item.item_id))
         if one.outcome == "passed" and before.get(item.item_id) != text:
             one = one.model_copy(update={"outcome": OTHER_TEXT})
@@ -50,7 +50,7 @@ def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
     return tuple(found)
 
 
-def _gone(item_id: str, lost: Mapping[str, str], reason: str) -> CheckItem:
+def _make_gone_item(item_id: str, lost: Mapping[str, str], reason: str) -> CheckItem:
     """Say why a test did not come up: its module could not be imported, or none could."""
     module = item_id.partition("[")[0]
     while module and module + COLLECTION not in lost:
@@ -75,12 +75,12 @@ class Scope:
         """Whether nothing has to run."""
         return not (self.whole or self.ids or self.files)
 
-    def has(self, item_id: str, path: str) -> bool:
+    def includes(self, item_id: str, path: str) -> bool:
         """Whether a test runs as the change has it."""
         return self.whole or path in self.files or path in self.deleted or item_id in self.ids
 
 
-def scope(
+def choose_scope(
     change: Change,
     touched: frozenset[str],
     left: tuple[str, ...],
@@ -103,7 +103,7 @@ def scope(
     modules = {path for path in touched if path.endswith(".py")}
     if other_rules or data or (modules and imports is None):
         return Scope(whole=True)
-    reached = imports.reached(modules) if imports else frozenset()
+    reached = imports.list_reached_files(modules) if imports else frozenset()
     known = {*facts.files, *facts.product}
     own = {path for path in reached if path in known or is_test(path)} | modules
     if facts.product:
@@ -127,7 +127,7 @@ def run_own(wanted: Scope, sites: Reruns) -> CheckResult:
     return found
 
 
-def merged(
+def merge_results(
     held: CheckResult,
     own: CheckResult,
     wanted: Scope,
@@ -138,7 +138,9 @@ def merged(
     """Make one result of both runs."""
     places = Places(facts)
     kept = tuple(
-        item for item in held.items if not wanted.has(item.item_id, places.find(item.item_id)[0])
+        item
+        for item in held.items
+        if not wanted.includes(item.item_id, places.locate_test(item.item_id)[0])
     )
     items = (*kept, *own.items)
     failed = any(item.outcome in flaky.FAILING for item in items)
@@ -150,7 +152,9 @@ def merged(
         update={
             "items": items,
             "status": Status.FAILED if failed else Status.PASSED,
-            "blocked_tests": tuple(_held(item, places.find(item.item_id), sides) for item in left),
+            "blocked_tests": tuple(
+                _make_blocked_test(item, places.locate_test(item.item_id), sides) for item in left
+            ),
             "repeated": held.repeated,
             "unrun": tuple(dict.fromkeys((*held.unrun, *own.unrun))),
             "suite": facts_of_both,
@@ -161,7 +165,7 @@ def merged(
 
 def find_uncollected(change: Change, own: CheckResult) -> tuple[str, ...]:
     """Say which new tests no runner has collected: they look as if they proved something."""
-    find = Places(own.suite or SuiteFacts()).find
+    find = Places(own.suite or SuiteFacts()).locate_test
     ran = {(find(item.item_id)[0], _bare_name(item.item_id)) for item in own.items}
     # A class may be there to be inherited from: its tests then run elsewhere.
     ran |= {("", name) for _, name in ran}
@@ -190,7 +194,7 @@ def _is_of(test: tuple[str, str], ran: tuple[str, str]) -> bool:
 def _test_names(content: bytes, path: str) -> frozenset[tuple[str, str]]:
     """Return the tests of a file by its path, and those in its classes by none."""
     try:
-        module = foreign_python.parse(content)
+        module = foreign_python.parse_module(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset()
     places = [(path, module.body)]
@@ -209,7 +213,7 @@ def _test_names(content: bytes, path: str) -> frozenset[tuple[str, str]]:
 Sides = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
-def _held(item: CheckItem, place: tuple[str, str], sides: Sides) -> BlockedTest:
+def _make_blocked_test(item: CheckItem, place: tuple[str, str], sides: Sides) -> BlockedTest:
     path, name = place
     before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
     return BlockedTest(
@@ -217,7 +221,7 @@ def _held(item: CheckItem, place: tuple[str, str], sides: Sides) -> BlockedTest:
     )
 
 
-_parse = lru_cache(maxsize=2)(foreign_python.parse)
+_parse = lru_cache(maxsize=2)(foreign_python.parse_module)
 
 
 def source_of(content: bytes | None, name: str) -> str:

@@ -26,11 +26,11 @@ class PublicApi(lint.LintCheck):
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
         packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
-        return (*site.entered, "griffe", "check", "--against", "HEAD", *sorted(packages))
+        return (*site.folder_prefix, "griffe", "check", "--against", "HEAD", *sorted(packages))
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Show the script what the files were, and one that has lost an argument for certain."""
-        order = super().order(site, secret)
+        order = super().make_request(site, secret)
         earlier = {**self.earlier, f"{secret.module}.py": b"def f(lost): ...\n"}
         files = (
             SandboxFile(path=f"{_EARLIER}/{path}", content=content)
@@ -39,7 +39,7 @@ class PublicApi(lint.LintCheck):
         return order.model_copy(update={"files": (*order.files, *files)})
 
 
-def compare(earlier: Mapping[str, bytes]) -> PublicApi:
+def make_check(earlier: Mapping[str, bytes]) -> PublicApi:
     """Return the check of these modules."""
     return PublicApi(
         name=NAME,

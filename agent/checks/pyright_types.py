@@ -100,23 +100,23 @@ class PyrightTypes:
 
     name: Tool
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why types are not checked by it."""
         return check.no_type_tool(site, self.name)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        return (*site.entered, self.name, *site.type_args(self.name))
+        return (*site.folder_prefix, self.name, *site.type_args(self.name))
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the tool on what its settings name, and on a file that it must object to."""
-        told, settings = self._told(site)
+        told, settings = self._read_options(site)
         home = posixpath.join(SANDBOX_TREE, settings.folder)
         probe, top = (posixpath.join(home, f"{secret.module}{end}") for end in (".py", ".json"))
         looked_at = (*told.paths, probe) if told.paths else ()
-        own = SANDBOX_ENVIRONMENT if site.has("basedpyright") else SANDBOX_TYPE_CHECKER
+        own = SANDBOX_ENVIRONMENT if site.has_package("basedpyright") else SANDBOX_TYPE_CHECKER
         heap = int(site.tool_limits().memory_bytes * _HEAP) // 1024**2
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             site.environment,
             site.tree,
             (
@@ -141,19 +141,19 @@ class PyrightTypes:
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which type errors there are."""
-        told, settings = self._told(site)
+        told, settings = self._read_options(site)
         content = result.files.get(secret.report)
         report = read_report(content) if content is not None else None
         remarks = [
             replace(one, path=site.path_of(one.path)) for one in (report.remarks if report else ())
         ]
-        failing = _failing(self.name, told, settings)
+        failing = _find_failing(self.name, told, settings)
         items = lint.list_items((one for one in remarks if one.severity in failing), secret)
         status = Status.FAILED if items else Status.PASSED
         if problem := _problem(self.name, result, report, remarks, secret):
             status = Status.UNVERIFIED
         limit = check.limit_reached(result, site.tool_limits(), "the type check was")
-        return check.conclude(
+        return check.make_result(
             self,
             site,
             result,
@@ -168,9 +168,11 @@ class PyrightTypes:
     def _render(self, report: Report | None, remarks: str, result: SandboxResult) -> str:
         instead = " in place of pyright" if self.name == "pyright" else ""
         first = f"basedpyright {report.version}{instead}" if report else ""
-        return suite.shortened("\n".join(filter(None, (first, remarks, result.output.strip()))))
+        return suite.shorten_output(
+            "\n".join(filter(None, (first, remarks, result.output.strip())))
+        )
 
-    def _told(self, site: check.Site) -> tuple[ToolOptions, Settings]:
+    def _read_options(self, site: check.Site) -> tuple[ToolOptions, Settings]:
         """What it is told on the command line and by files, on the side that is looked at."""
         root = site.project.root
 
@@ -181,11 +183,11 @@ class PyrightTypes:
 
         # Those of the configuration are not sifted yet, and one may name an interpreter.
         command = Command(self.name, site.type_args(self.name), "checks.types.args")
-        told = tool_options.follow(command, exists)
+        told = tool_options.parse_options(command, exists)
         if isinstance(told, str):
             return ToolOptions(), Settings(folder=root, problem=f"{command.origin}: {told}")
-        named, args = pyright_settings.pointed(told.args)
-        settings = pyright_settings.read(site.text, root, self.name, named)
+        named, args = pyright_settings.find_settings_argument(told.args)
+        settings = pyright_settings.read_settings(site.text, root, self.name, named)
         return ToolOptions(args=args, paths=told.paths), settings
 
     def _settings_files(
@@ -232,7 +234,7 @@ PYRIGHT = PyrightTypes("pyright")
 BASEDPYRIGHT = PyrightTypes("basedpyright")
 
 
-def _failing(name: Tool, told: ToolOptions, settings: Settings) -> frozenset[str]:
+def _find_failing(name: Tool, told: ToolOptions, settings: Settings) -> frozenset[str]:
     """What of a report fails the tool where its people run it."""
     mode, fails = (settings.values.get(key) for key in ("typeCheckingMode", "failOnWarnings"))
     if not isinstance(fails, bool):

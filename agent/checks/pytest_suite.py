@@ -26,7 +26,7 @@ class PytestSuite:
 
     name = check.TESTS
 
-    def absent(self, site: check.Site) -> str:
+    def explain_absence(self, site: check.Site) -> str:
         """Say why there are no tests to run with pytest."""
         if site.project.test_runner == "pytest":
             return ""
@@ -41,7 +41,7 @@ class PytestSuite:
         words = "python", "-m", "pytest", *_workers(site), *site.test_args
         return (*start, *words)
 
-    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run all tests, past the first failure and past modules that cannot be collected."""
         return self.part_order(site, secret, check.Part())
 
@@ -52,11 +52,11 @@ class PytestSuite:
         options += () if part.only or part.collects else _workers(site)
         if part.covered:
             # In one process, and measured by nobody else.
-            options += ("-n", "0") if site.has("pytest-xdist") else ()
-            options += ("--no-cov",) if site.has("pytest-cov") else ()
+            options += ("-n", "0") if site.has_package("pytest-xdist") else ()
+            options += ("--no-cov",) if site.has_package("pytest-cov") else ()
         if part.collects:
             options += ("--collect-only", "-q")
-        own, base = site.has("pytest"), part.base
+        own, base = site.has_package("pytest"), part.base
         # What the configuration says wins.
         env = {**_environ(site, SANDBOX_TREE), **site.config.env}
         order = scripts.order(
@@ -71,19 +71,19 @@ class PytestSuite:
                 "gate": "" if own else site.packages_of(SANDBOX_GATE),
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
-            collect=suite.returned(secret),
+            collect=suite.list_returned_files(secret),
         )
         return order.model_copy(update={"watched": part.own_files})
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say how the tests ended."""
-        return suite.judge(self, site, secret, result, _CODES)
+        return suite.judge_suite(self, site, secret, result, _CODES)
 
 
 def _workers(site: check.Site) -> tuple[str, ...]:
     """Have the tests shared among processes where the repository does so itself."""
     is_own = site.config.checks.tests.args or not site.project.tests_in_parallel
-    return () if is_own or not site.has("pytest-xdist") else ("-n", "auto")
+    return () if is_own or not site.has_package("pytest-xdist") else ("-n", "auto")
 
 
 def _environ(site: check.Site, tree: str) -> dict[str, str]:
@@ -94,7 +94,7 @@ def _environ(site: check.Site, tree: str) -> dict[str, str]:
     django = site.project.django
     if django is None or django.settings_module is None or django.tests_know_settings:
         return {}
-    if not site.has("pytest-django"):
+    if not site.has_package("pytest-django"):
         return {}
     environ = {"DJANGO_SETTINGS_MODULE": django.settings_module}
     # Under `python -m pytest` the root itself is on the path already.

@@ -58,7 +58,7 @@ class Copies:
     """File and qualified name of each test that was copied."""
 
 
-def write(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> Copies:
+def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> Copies:
     """Put copies in the place of tests; those that are not written out there are left out.
 
     Args:
@@ -69,24 +69,24 @@ def write(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> Co
     files, done = {}, set()
     for path, content in sources.items():
         try:
-            module = foreign_python.parse(content)
+            module = foreign_python.parse_module(content)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         own = {name for file, name in names if file == path}
-        copied = set(_copy(module.body, own, "", _name_of_pytest(module), of_case=False))
+        copied = set(_copy_body(module.body, own, "", _name_of_pytest(module), of_case=False))
         if copied:
             files[path] = ast.unparse(ast.fix_missing_locations(module)).encode()
             done |= {(path, name) for name in copied}
     return Copies(files, frozenset(done))
 
 
-def _copy(
+def _copy_body(
     body: list[ast.stmt], wanted: set[str], owner: str, pytest: str, *, of_case: bool
 ) -> Iterable[str]:
     for node in body:
         if isinstance(node, ast.ClassDef):
             # `assertEqual` is there where some base class brings it.
-            yield from _copy(node.body, wanted, f"{owner}{node.name}.", pytest, of_case=True)
+            yield from _copy_body(node.body, wanted, f"{owner}{node.name}.", pytest, of_case=True)
         elif isinstance(node, _FunctionNode) and f"{owner}{node.name}" in wanted:
             if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
                 continue

@@ -37,9 +37,9 @@ class Removals:
     def is_unused(self, path: str, earlier: bytes | None, later: bytes | None) -> bool:
         """Whether a file, as it was earlier, has nothing more than what is unused later."""
         try:
-            was, now = (foreign_python.parse(side or b"") for side in (earlier, later))
-            gone = {name for one in _list_plain(was) for name in _bound(one)}
-            gone -= {name for one in _list_plain(now) for name in _bound(one)}
+            was, now = (foreign_python.parse_module(side or b"") for side in (earlier, later))
+            gone = {name for one in _list_plain(was) for name in _find_bound_names(one)}
+            gone -= {name for one in _list_plain(now) for name in _find_bound_names(one)}
             if not gone:
                 return False
             unused = gone - self._list_referred(gone)
@@ -48,10 +48,10 @@ class Removals:
             top = list(was.body)
             for node in _list_plain(was):
                 if isinstance(node, _Import):
-                    keep = [one for one in node.names if not orphans & {_bind(node, one)}]
+                    keep = [one for one in node.names if not orphans & {_get_bound_name(node, one)}]
                     is_kept, node.names = bool(keep), keep
                 else:
-                    names = set(_bound(node))
+                    names = set(_find_bound_names(node))
                     is_found = isinstance(node, ast.Assign | ast.AnnAssign) or node not in top
                     is_kept = not names <= (unused & read if is_found else unused)
                 if not is_kept:
@@ -65,7 +65,7 @@ class Removals:
         found: set[str] = set()
         for file in self._files.values():
             if path in (None, file.path) and file.path.endswith(".py"):
-                found |= _list_names(foreign_python.parse(file.before or b""))
+                found |= _list_names(foreign_python.parse_module(file.before or b""))
         return found
 
     def _list_referred(self, names: set[str]) -> set[str]:
@@ -80,7 +80,7 @@ class Removals:
             words = {word.decode() for word in pattern.findall(content)} - found
             if words and path.endswith(".py"):
                 with suppress(*hunks.UNREADABLE):  # where it is, each word counts
-                    words &= _list_names(foreign_python.parse(content))
+                    words &= _list_names(foreign_python.parse_module(content))
             found |= words
         return found
 
@@ -109,7 +109,7 @@ def _list_plain(module: ast.Module) -> list[ast.stmt]:
 
 def _is_plain(node: ast.stmt) -> bool:
     if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        return any(_bound(node))
+        return any(_find_bound_names(node))
     marks = [*node.decorator_list]
     if isinstance(node, ast.ClassDef):
         marks += [*node.bases, *(one.value for one in node.keywords)]
@@ -119,18 +119,18 @@ def _is_plain(node: ast.stmt) -> bool:
     )
 
 
-def _bound(node: ast.stmt) -> Iterator[str]:
+def _find_bound_names(node: ast.stmt) -> Iterator[str]:
     """Yield the names that a definition gives; nothing where it is none, or does more."""
     match node:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             yield name
         case ast.Import(names=names) | ast.ImportFrom(names=names):
-            yield from (_bind(node, one) for one in names)
+            yield from (_get_bound_name(node, one) for one in names)
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             yield name
 
 
-def _bind(node: ast.stmt, alias: ast.alias) -> str:
+def _get_bound_name(node: ast.stmt, alias: ast.alias) -> str:
     first = alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name
     return alias.asname or first
 

@@ -13,7 +13,7 @@ from agent.errors import StorageFull
 from agent.models.checks import CheckReport
 
 
-def keep(folder: Path, report: CheckReport) -> Path:
+def store_report(folder: Path, report: CheckReport) -> Path:
     """Write `checks-base.json` or `checks-head.json`, whole or not at all; may run twice.
 
     Raises:
@@ -21,11 +21,11 @@ def keep(folder: Path, report: CheckReport) -> Path:
     """
     goal = folder / f"checks-{report.side}.json"
     # In ASCII: somebody may show the file, and what was printed holds anything.
-    write(goal, report.model_dump_json(indent=1, ensure_ascii=True))
+    write_private_file(goal, report.model_dump_json(indent=1, ensure_ascii=True))
     return goal
 
 
-def write(place: Path, text: str) -> None:
+def write_private_file(place: Path, text: str) -> None:
     """Write a file that nobody else can read, whole or not at all, and its folder if need be.
 
     Raises:
@@ -47,6 +47,6 @@ def write(place: Path, text: str) -> None:
         raise StorageFull(f"{place.parent} cannot be written: {problem.strerror}") from problem
 
 
-def load(folder: Path, side: str) -> CheckReport:
+def load_report(folder: Path, side: str) -> CheckReport:
     """Read what `keep` wrote."""
     return CheckReport.model_validate_json((folder / f"checks-{side}.json").read_bytes())

@@ -72,7 +72,11 @@ class Reruns:
 
     def _round(self, ids: list[str], found: dict[str, RepeatedTest], end: float) -> None:
         """Run them once more on both sides; on base only those that were not seen to flip there."""
-        on_base = [one for one in ids if not found[one].is_new and not flaky.flips(found[one].base)]
+        on_base = [
+            one
+            for one in ids
+            if not found[one].is_new and not flaky.has_both_outcomes(found[one].base)
+        ]
         # One side after the other: what base is seen to do, code of the change must not slow down.
         ran = {"base": self._run(self.base, on_base, end), "head": self._run(self.head, ids, end)}
         for side, runs in ran.items():
@@ -83,17 +87,19 @@ class Reruns:
     def run(self, site: Site, part: Part) -> CheckResult:
         """Run a part of the tests of one side in a sandbox of its own."""
         name = f"{TESTS} on base" if site.tree == self.base.tree else TESTS
-        return running.run(PartOfSuite(self.suite, part, name=name), site, self.sandbox, self.say)
+        return running.run_check(
+            PartOfSuite(self.suite, part, name=name), site, self.sandbox, self.say
+        )
 
-    def some(self, site: Site, only: Selection) -> CheckResult:
+    def run_some(self, site: Site, only: Selection) -> CheckResult:
         """Run some of the tests."""
         return self.run(site, Part(only))
 
     def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
         if not ids:
             return {}
-        site = site.within(max(end - time.monotonic(), _LEAST_SECONDS))
-        return dict(_seen(ids, self.some(site, Selection(ids=tuple(ids)))))
+        site = site.limit_seconds(max(end - time.monotonic(), _LEAST_SECONDS))
+        return dict(_find_outcomes(ids, self.run_some(site, Selection(ids=tuple(ids)))))
 
 
 def is_proved(result: CheckResult) -> bool:
@@ -105,12 +111,14 @@ def _is_open(failure: CheckItem, one: RepeatedTest, rounds: int) -> bool:
     """Whether another run could still change what is known of a test."""
     if flaky.proof(failure, one) is flaky.Proof.FLAKY:
         return False
-    surprised = flaky.flips(one.base) or any(run.outcome in flaky.PASSING for run in one.head)
+    surprised = flaky.has_both_outcomes(one.base) or any(
+        run.outcome in flaky.PASSING for run in one.head
+    )
     failed_on_base = any(run.outcome in flaky.FAILING for run in one.base)
     return rounds < _ENOUGH or surprised or failed_on_base
 
 
-def _seen(ids: Iterable[str], result: CheckResult) -> Iterable[tuple[str, Rerun]]:
+def _find_outcomes(ids: Iterable[str], result: CheckResult) -> Iterable[tuple[str, Rerun]]:
     """What a sandbox says of each test; nothing, where it proves nothing."""
     items = {item.item_id: item for item in result.items} if is_proved(result) else {}
     for item_id in ids:

@@ -24,7 +24,7 @@ def test_rules(change: Change, project: Project) -> frozenset[str]:
     )
 
 
-def without(change: Change, paths: frozenset[str]) -> Change:
+def drop_files(change: Change, paths: frozenset[str]) -> Change:
     """Return the change without some of its files."""
     kept = tuple(file for file in change.files if file.path not in paths)
     return change.model_copy(update={"files": kept})
@@ -32,11 +32,11 @@ def without(change: Change, paths: frozenset[str]) -> Change:
 
 def under_rules_of_base(change: Change, rules: frozenset[str]) -> Change:
     """Return the change without what it does to rule files, or to their tables that are rules."""
-    files = (_restore(file) if file.path in rules else file for file in change.files)
+    files = (_restore_file(file) if file.path in rules else file for file in change.files)
     return change.model_copy(update={"files": tuple(file for file in files if file)})
 
 
-def _restore(file: ChangedFile) -> ChangedFile | None:
+def _restore_file(file: ChangedFile) -> ChangedFile | None:
     if not tool_tables.has_tables(file.path):
         return None
     restored = tool_tables.restore_rules(file.path, file.before, file.after)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.checks.check import Check, Site, unverified
+from agent.checks.check import Check, Site, make_unverified
 from agent.checks.live_output import LiveOutput, Show
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_services
@@ -19,7 +19,7 @@ from agent.models.sandbox import Flag, Sandbox, SandboxRequest, SandboxResult
 Keep = Callable[[Secret, SandboxResult, CheckResult], None]
 
 
-def run(
+def run_check(
     check: Check,
     site: Site,
     sandbox: Sandbox,
@@ -37,26 +37,26 @@ def run(
     """
     for is_last in (False, True):
         secret = Secret()
-        order = check.order(site, secret)
+        order = check.make_request(site, secret)
         echo = LiveOutput(check.name, show, ours=secret.names)
         result = sandbox.run(order, cancelled, echo)
         echo.close()
         if is_last or result.limit in (None, "time"):
             break
-    found = _judged(check, site, secret, order, result)
+    found = _judge_result(check, site, secret, order, result)
     if keep is not None:
         keep(secret, result, found)
     return found.model_copy(update={"limit": result.limit or ""})
 
 
-def _judged(
+def _judge_result(
     check: Check, site: Site, secret: Secret, order: SandboxRequest, result: SandboxResult
 ) -> CheckResult:
     """Say how a check ended. Without its servers it proves nothing, whatever its tests say."""
     if words := sandbox_services.not_started(order, result):
-        return unverified(check, site, result, f"the check was not begun: {words}")
+        return make_unverified(check, site, result, f"the check was not begun: {words}")
     found = check.judge(site, secret, result)
-    if words := sandbox_services.ended(result, "the check"):
+    if words := sandbox_services.describe_ended(result, "the check"):
         limit = f"{found.reason}; " if result.limit else ""
-        return unverified(check, site, result, f"{limit}{words}")
+        return make_unverified(check, site, result, f"{limit}{words}")
     return found

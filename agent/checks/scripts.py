@@ -57,7 +57,7 @@ def order(
     first = at_start(environ)
     late = {name: value for name, value in environ.items() if name not in first}
     name, *arguments = script
-    order = sandbox_requests.order(
+    order = sandbox_requests.make_request(
         site.environment,
         site.tree,
         # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
@@ -69,4 +69,6 @@ def order(
         collect=collect,
         folder=site.project.root,
     )
-    return sandbox_services.beside(order, site.environment.services, site.environment.interpreter)
+    return sandbox_services.add_services(
+        order, site.environment.services, site.environment.interpreter
+    )

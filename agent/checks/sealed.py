@@ -38,7 +38,7 @@ _WORDS = (
 )  # fmt: skip
 
 
-def _random(start: str = "") -> str:
+def _make_random_name(start: str = "") -> str:
     """Make up a name as people give, so that no pattern tells ours from theirs."""
     return start + "_".join(secrets.choice(_WORDS) for _ in range(5))
 
@@ -49,9 +49,9 @@ class Secret:
 
     key: str = field(default_factory=lambda: secrets.token_hex(32))
     report: str = field(default_factory=lambda: f"{SANDBOX_OUT}/{secrets.token_hex(16)}")
-    module: str = field(default_factory=_random)
-    must_pass: str = field(default_factory=lambda: _random("test_"))
-    must_fail: str = field(default_factory=lambda: _random("test_"))
+    module: str = field(default_factory=_make_random_name)
+    must_pass: str = field(default_factory=lambda: _make_random_name("test_"))
+    must_fail: str = field(default_factory=lambda: _make_random_name("test_"))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def clean_id(text: str) -> str:
     """Make an id printable, on one line and bounded, without two long ones becoming equal."""
     if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable():
         return text  # as nearly all are, and large suites have many
-    shown = sanitise.terminal(" ".join(text.split("\n")))
+    shown = sanitise.strip_terminal_codes(" ".join(text.split("\n")))
     if len(shown) <= _LONGEST_ID:
         return shown
     digest = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -85,7 +85,7 @@ def clean_id(text: str) -> str:
 
 def clean_text(text: str) -> str:
     """Make a message printable and bounded."""
-    return sanitise.terminal(text)[:_LONGEST_TEXT]
+    return sanitise.strip_terminal_codes(text)[:_LONGEST_TEXT]
 
 
 def _as_id(value: object) -> object:
@@ -136,23 +136,23 @@ class Report:
     problem: str
     """Why this is not a whole report; empty when it is."""
 
-    def of(self, kind: type[_E]) -> Iterator[_E]:
+    def iterate_events(self, kind: type[_E]) -> Iterator[_E]:
         """Yield the events of one kind."""
         return (event for event in self.events if isinstance(event, kind))
 
     def first(self, kind: type[_E]) -> _E | None:
         """Return the first event of a kind."""
-        return next(self.of(kind), None)
+        return next(self.iterate_events(kind), None)
 
 
-def read(result: SandboxResult, secret: Secret, kinds: tuple[type[Event], ...]) -> Report:
+def read_report(result: SandboxResult, secret: Secret, kinds: tuple[type[Event], ...]) -> Report:
     """Read a report as far as its seal holds.
 
     A report that is whole ends with the exit code that the sandbox saw.
     """
     content = result.files.get(secret.report)
     if content is None:
-        return Report((), _missing(result, secret))
+        return Report((), _explain_missing(result, secret))
     every: tuple[type[Event], ...] = (*kinds, Exit, Refused, Broken)
     known = {_name(kind): kind for kind in every}
     events: list[Event] = []
@@ -171,7 +171,7 @@ def read(result: SandboxResult, secret: Secret, kinds: tuple[type[Event], ...]) 
         if event is None:
             return Report(tuple(events), f"line {number} of the report cannot be read")
         events.append(event)
-    return Report(tuple(events), _unfinished(events, torn, result))
+    return Report(tuple(events), _explain_unfinished(events, torn, result))
 
 
 def _name(kind: type[Event]) -> str:
@@ -187,7 +187,7 @@ def _event(body: bytes, known: dict[str, type[Event]]) -> Event | None:
         return None
 
 
-def _missing(result: SandboxResult, secret: Secret) -> str:
+def _explain_missing(result: SandboxResult, secret: Secret) -> str:
     for refusal in result.refused:
         if secret.report in refusal:
             return f"the report was not accepted: {refusal}"
@@ -195,7 +195,7 @@ def _missing(result: SandboxResult, secret: Secret) -> str:
     return f"the run left no report{ended}"
 
 
-def _unfinished(events: list[Event], torn: bytes, result: SandboxResult) -> str:
+def _explain_unfinished(events: list[Event], torn: bytes, result: SandboxResult) -> str:
     if torn:
         return "the last line of the report is torn off"
     last = events[-1] if events else None

@@ -26,7 +26,7 @@ NAME = "unread files"
 _MOST = 1000
 
 
-def look(
+def check_skipped_files(
     change: Change,
     head: Site,
     base: Site,
@@ -74,11 +74,11 @@ def _find_new(
 ) -> list[CheckItem]:
     """List what a linter finds in the files of a change, and finds not on base."""
     after = _paths(check, head, (one.path for one in change.files if one.after is not None))
-    more = find_new(_found(check, after, head, sandbox, show), known)
+    more = find_new(_find_problems(check, after, head, sandbox, show), known)
     if not more:
         return []
     before = _paths(check, head, (one.path for one in change.files if one.before is not None))
-    return find_new(more, _found(check, before, base, sandbox, show))
+    return find_new(more, _find_problems(check, before, base, sandbox, show))
 
 
 def _paths(check: LintCheck, site: Site, paths: Iterable[str]) -> tuple[str, ...]:
@@ -94,10 +94,10 @@ def _paths(check: LintCheck, site: Site, paths: Iterable[str]) -> tuple[str, ...
     return tuple(found[:_MOST])
 
 
-def _found(
+def _find_problems(
     check: LintCheck, paths: tuple[str, ...], site: Site, sandbox: Sandbox, show: Show
 ) -> tuple[CheckItem, ...]:
     if not paths:
         return ()
-    judged = running.run(replace(check, only=paths), site, sandbox, show)
+    judged = running.run_check(replace(check, only=paths), site, sandbox, show)
     return () if judged.reason else judged.items

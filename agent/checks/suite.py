@@ -152,32 +152,32 @@ def _runs(report: sealed.Report) -> list[_Run]:
     return runs
 
 
-def judge(
+def judge_suite(
     suite: check.Check, site: check.Site, secret: Secret, result: SandboxResult, codes: range
 ) -> CheckResult:
     """Say how a run of the tests ended.
 
     `codes` are the exit codes with which a run may end in which a test failed; one always does.
     """
-    report = sealed.read(result, secret, KINDS)
+    report = sealed.read_report(result, secret, KINDS)
     runs = _runs(report)
     items = tuple(_items(runs, secret))
     status, reason = _verdict(report, runs, items, secret, result, codes)
     if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
-        where = _where(result, secret)
+        where = _find_last_place(result, secret)
         stopped += f"; it was {where}" if where else ""
-    found = check.conclude(
+    found = check.make_result(
         suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
     touched = tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched)
-    unrun = tuple(one for run in runs if run.finish for one in _pending(run, secret))
+    unrun = tuple(one for run in runs if run.finish for one in _list_pending(run, secret))
     facts = {"touched": touched, "suite": _facts(report), "unrun": unrun}
     return found.model_copy(update=facts)
 
 
 def _facts(report: sealed.Report) -> SuiteFacts | None:
     """Join what the runs of a script say belongs to the tests."""
-    told = list(report.of(Facts))
+    told = list(report.iterate_events(Facts))
     if not told:
         return None
     return SuiteFacts(
@@ -190,7 +190,7 @@ def _facts(report: sealed.Report) -> SuiteFacts | None:
     )
 
 
-def returned(secret: Secret) -> tuple[str, ...]:
+def list_returned_files(secret: Secret) -> tuple[str, ...]:
     """Say which files a run of tests hands back."""
     return secret.report, f"{secret.report}.where"
 
@@ -198,7 +198,7 @@ def returned(secret: Secret) -> tuple[str, ...]:
 _FRAME = re.compile(rf'  File "{SANDBOX_TREE}/(?P<path>[^"]+)", line (?P<line>\d+) in (?P<name>.+)')
 
 
-def _where(result: SandboxResult, secret: Secret) -> str:
+def _find_last_place(result: SandboxResult, secret: Secret) -> str:
     """Name the innermost place in the repository where the process was when time was up."""
     content = result.files.get(f"{secret.report}.where", b"")
     found = _FRAME.search(content.decode("utf-8", "replace"))
@@ -207,13 +207,13 @@ def _where(result: SandboxResult, secret: Secret) -> str:
     return sealed.clean_text(f"in {found['name']} at {found['path']}:{found['line']}")
 
 
-def collected(result: SandboxResult, secret: Secret) -> frozenset[str] | None:
+def find_collected_ids(result: SandboxResult, secret: Secret) -> frozenset[str] | None:
     """Return the ids that a collecting run found, or None if it did not come to its end."""
-    report = sealed.read(result, secret, KINDS)
+    report = sealed.read_report(result, secret, KINDS)
     runs = _runs(report)
     if not any(run.collected for run in runs):
         return None
-    return frozenset(name for run, name in _numbered(runs, secret))
+    return frozenset(name for run, name in _number_runs(runs, secret))
 
 
 def _verdict(
@@ -240,7 +240,7 @@ def _problems(
     report: sealed.Report, runs: list[_Run], secret: Secret, result: SandboxResult, codes: range
 ) -> Iterator[str]:
     """Yield what does not agree in the whole of it, what says most first."""
-    for refused in report.of(sealed.Refused):
+    for refused in report.iterate_events(sealed.Refused):
         yield refused.text
     for run in runs:
         yield from _disagreements(run, secret, last_words(result))
@@ -263,17 +263,17 @@ def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
         return
     if any(ids != run.collected[0] for ids in run.collected):
         yield "the workers did not collect the same tests"
-    if not run.finish.late and (pending := _pending(run, secret)):
+    if not run.finish.late and (pending := _list_pending(run, secret)):
         stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
         yield f"{sanitise.list_some(pending, 1)} never got an outcome{stopped}"
-    yield from _unproved(run, secret)
+    yield from _find_unproved(run, secret)
     least = sum(test.outcome in _FAILING for test in run.tests)
     least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
     if run.finish.failed < least:
         yield f"{least} tests failed, but the runner counted {run.finish.failed}"
 
 
-def _unproved(run: _Run, secret: Secret) -> Iterator[str]:
+def _find_unproved(run: _Run, secret: Secret) -> Iterator[str]:
     """Yield what our own tests did other than they must."""
     if run.lost_proofs(secret):
         yield "a test of ours was not run"
@@ -285,12 +285,12 @@ def _unproved(run: _Run, secret: Secret) -> Iterator[str]:
             yield f"a test of ours that must {verb} was {others}"
 
 
-def _pending(run: _Run, secret: Secret) -> list[str]:
+def _list_pending(run: _Run, secret: Secret) -> list[str]:
     """Collected tests without an outcome, in the order in which they were to run."""
     return [
         test_id
         for test_id in _without_outcome(run, secret)
-        if not any(_covers(fixture, test_id) for fixture in run.fixtures)
+        if not any(_is_covered_by(fixture, test_id) for fixture in run.fixtures)
     ]
 
 
@@ -299,13 +299,13 @@ def _without_outcome(run: _Run, secret: Secret) -> list[str]:
     return [test_id for test_id in run.ids(secret) if test_id not in done]
 
 
-def _covers(fixture: Fixture, test_id: str) -> bool:
+def _is_covered_by(fixture: Fixture, test_id: str) -> bool:
     """Whether `setUpClass (package.module.Class)` stands for a test that never ran."""
     kind, _, rest = fixture.id.partition(" (")
     return kind in {"setUpClass", "setUpModule"} and test_id.startswith(rest.rstrip(")") + ".")
 
 
-def _numbered(runs: list[_Run], secret: Secret) -> Iterator[tuple[_Run, str]]:
+def _number_runs(runs: list[_Run], secret: Secret) -> Iterator[tuple[_Run, str]]:
     """Yield run and id, with a number where an earlier run of the script had the same id."""
     for number, run in enumerate(runs, 1):
         earlier = {test_id for other in runs[: number - 1] for test_id in other.ids(secret)}
@@ -331,7 +331,7 @@ def _by_id(run: _Run, secret: Secret) -> dict[str, CheckItem]:
             continue
         _keep_worst(found, _item(_loader_id(test.id), test))
     for fixture in run.fixtures:
-        covered = [name for name in _without_outcome(run, secret) if _covers(fixture, name)]
+        covered = [name for name in _without_outcome(run, secret) if _is_covered_by(fixture, name)]
         for test_id in covered or [fixture.id]:
             _keep_worst(found, _item(test_id, fixture))
     for module in run.uncollected:
@@ -366,16 +366,16 @@ def _keep_worst(found: dict[str, CheckItem], item: CheckItem) -> None:
 
 def output(result: SandboxResult) -> str:
     """Head and tail of what was printed."""
-    return shortened(result.output)
+    return shorten_output(result.output)
 
 
-def shortened(text: str) -> str:
+def shorten_output(text: str) -> str:
     """Head and tail of a text, as it is kept in a result."""
-    return sanitise.cut(text, _OUTPUT_LIMIT, where="not kept")
+    return sanitise.shorten_middle(text, _OUTPUT_LIMIT, where="not kept")
 
 
 def last_words(result: SandboxResult) -> str:
     """The last lines that say anything."""
-    lines = [line.strip() for line in sanitise.terminal(result.output).splitlines()]
+    lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
     said = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(said[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

@@ -19,11 +19,11 @@ from agent.checks.affected import Imports
 from agent.checks.base_test_files import BaseTestFiles, Places
 from agent.checks.check import Part, PartOfSuite, Selection, Site, workers
 from agent.checks.own_tests import (
+    choose_scope,
     find_uncollected,
-    merged,
+    merge_results,
     not_passed,
     run_own,
-    scope,
     source_of,
 )
 from agent.checks.reruns import MOST_TESTS, Reruns, is_proved
@@ -63,7 +63,7 @@ class TwoRuns:
     @cached_property
     def of_tests(self) -> BaseTestFiles:
         """The files of base's tests."""
-        sources, imports = self._sources or {}, Imports(self._imported)
+        sources, imports = self._sources or {}, Imports(self._imports_by_file)
         return base_test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
@@ -73,16 +73,16 @@ class TwoRuns:
             return None
         files = self.change.files
         own = {one.path: one.after or b"" for one in files if one.path.endswith(".py")}
-        return Imports({**self._imported, **affected.imported(own)})
+        return Imports({**self._imports_by_file, **affected.read_imports(own)})
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:
         """The Python files of base."""
-        return affected.read(self.tree)
+        return affected.read_python_files(self.tree)
 
     @cached_property
-    def _imported(self) -> dict[str, tuple[str, ...]]:
-        return affected.imported(self._sources or {})
+    def _imports_by_file(self) -> dict[str, tuple[str, ...]]:
+        return affected.read_imports(self._sources or {})
 
     @cached_property
     def rules(self) -> frozenset[str]:
@@ -90,14 +90,14 @@ class TwoRuns:
         return rule_changes.test_rules(self.change, self.project)
 
     @cached_property
-    def _touched(self) -> frozenset[str]:
+    def _touched_test_files(self) -> frozenset[str]:
         """What the change touches of files that belong to tests."""
-        return self.of_tests.touched(self.change)
+        return self.of_tests.list_touched(self.change)
 
     @cached_property
-    def disguised(self) -> frozenset[str]:
+    def disguised_files(self) -> frozenset[str]:
         """What it touches of the product under names that tests have."""
-        own = self._touched
+        own = self._touched_test_files
         if self.imports is not None:
             own = self.of_tests.without_imported(own, self.imports)
         return frozenset(path for path in self.change.paths if is_test(path)) - own - self.rules
@@ -111,11 +111,11 @@ class TwoRuns:
         """
         new = {file.path for file in self.change.files if file.before is None}
         stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
-        part = rule_changes.without(self.change, self._touched - stay)
+        part = rule_changes.drop_files(self.change, self._touched_test_files - stay)
         return rule_changes.under_rules_of_base(part, self.rules)
 
     @cached_property
-    def shared(self) -> frozenset[str]:
+    def shared_files(self) -> frozenset[str]:
         """What it touches of files that may belong to tests, beside what is of the product."""
         paths = frozenset(self.product.paths)
         found = self.of_tests.shared & paths
@@ -159,12 +159,14 @@ class TwoRuns:
         by_chance = {one.item_id for one in repeated if _passes_at_times(one)}
         left = tuple(item for item in left if item.item_id not in by_chance)
         unended = ""
-        if self.shared:
+        if self.shared_files:
             strict = self._with_shared_of_base()
             if strict.status is Status.UNVERIFIED:
                 return strict
             if strict.limit:
-                unended = f"the tests with {list_some(sorted(self.shared))} as on base did not end"
+                unended = (
+                    f"the tests with {list_some(sorted(self.shared_files))} as on base did not end"
+                )
             else:
                 seen = by_chance | {item.item_id for item in left}
                 more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
@@ -183,17 +185,18 @@ class TwoRuns:
             return result.model_copy(update={"status": Status.UNVERIFIED, "reason": problem})
         doubts = tuple(
             filter(
-                None, (*result.doubts, self._unknown_helpers(), self._shadowed(), unended, doubt)
+                None,
+                (*result.doubts, self._unknown_helpers(), self._explain_shadowed(), unended, doubt),
             )
         )
         return result.model_copy(update={"doubts": doubts})
 
-    def _shadowed(self) -> str:
+    def _explain_shadowed(self) -> str:
         """Say which new files tests of base import, that passed when these were not there."""
         gone = {affected.name_module(file.path) for file in self.change.files if file.after is None}
         new = [file.path for file in self.product.files if file.before is None]
-        passed = {self.places.find(item.item_id)[0] for item in list_passed(self.base)}
-        known = {**self._imported, **dict.fromkeys(new, ())}
+        passed = {self.places.locate_test(item.item_id)[0] for item in list_passed(self.base)}
+        known = {**self._imports_by_file, **dict.fromkeys(new, ())}
         packages = {posixpath.dirname(path) for path in known if path.endswith("/__init__.py")}
         # A folder within a package is a part of it, and nothing that modules are looked for in.
         parts = {
@@ -258,15 +261,19 @@ class TwoRuns:
     def _with_reached(self, held: CheckResult) -> CheckResult:
         """Run what the change reaches of the tests for which there was no time."""
         changed = self.product.paths
-        reached = self.imports.reached(changed) if self.imports else frozenset(self.facts.files)
+        reached = (
+            self.imports.list_reached_files(changed)
+            if self.imports
+            else frozenset(self.facts.files)
+        )
         late = dict.fromkeys((*held.unrun, *self.base.unrun))
         done = {item.item_id for item in held.items}
-        find = self.places.find
-        ids = tuple(one for one in late if one not in done and find(one)[0] in reached)
+        locate = self.places.locate_test
+        ids = tuple(one for one in late if one not in done and locate(one)[0] in reached)
         if not ids or not is_proved(held):
             return held
         self.sites.say(f"tests: time is up; {len(ids):,} more that the change reaches run")
-        more = self.sites.some(self.site, Selection(ids=ids))
+        more = self.sites.run_some(self.site, Selection(ids=ids))
         if not is_proved(more):
             return more
         items = (*held.items, *more.items)
@@ -274,24 +281,24 @@ class TwoRuns:
         facts = {
             "items": items,
             "unrun": tuple(one for one in held.unrun if one not in done),
-            "status": Status.FAILED if _failed(more) else held.status,
+            "status": Status.FAILED if _find_failed_ids(more) else held.status,
         }
         return held.model_copy(update=facts)
 
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""
-        self.sites.say(f"tests: once more with {list_some(sorted(self.shared))} as on base")
-        part = rule_changes.without(self.product, self.shared)
+        self.sites.say(f"tests: once more with {list_some(sorted(self.shared_files))} as on base")
+        part = rule_changes.drop_files(self.product, self.shared_files)
         return self.sites.run(self.lay_out(part, "base-shared"), self.of_base)
 
     def _as_the_change_has_them(
         self, held: CheckResult, left: tuple[CheckItem, ...], rounds: int
     ) -> CheckResult:
         """Run what the change adds, edits, or does not pass as base has it."""
-        touched = (self._touched | self.shared) - self.rules
+        touched = (self._touched_test_files | self.shared_files) - self.rules
         ids = tuple(item.item_id for item in left)
         conftests = frozenset(path for path in self.rules if path.endswith("conftest.py"))
-        wanted = scope(
+        wanted = choose_scope(
             self.change,
             touched | conftests,
             ids,
@@ -311,7 +318,7 @@ class TwoRuns:
         if not is_proved(own):
             return own
         sides = {file.path: (file.before, file.after) for file in self.change.files}
-        result = merged(held, own, wanted, left, sides, self.facts)
+        result = merge_results(held, own, wanted, left, sides, self.facts)
         unsteady = self._find_unsteady(own, held.seconds) if rounds else ()
         return result.model_copy(
             update={"uncollected": find_uncollected(self.change, own), "unsteady": unsteady}
@@ -320,7 +327,7 @@ class TwoRuns:
     def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[RepeatedTest, ...]:
         """Run new and edited tests that passed a second time, where there are minutes for it."""
         find, files = (
-            Places(own.suite or self.facts).find,
+            Places(own.suite or self.facts).locate_test,
             {one.path: one for one in self.change.files},
         )
         known = {item.item_id for item in self.base.items}
@@ -339,7 +346,7 @@ class TwoRuns:
         self.sites.say(f"tests: {len(fresh):,} new and edited ones run a second time")
         # Whole files: a test may need those before it.
         only = Selection(files=tuple(sorted(set(fresh.values()))))
-        again = self.sites.some(self.sites.head.within(left), only)
+        again = self.sites.run_some(self.sites.head.limit_seconds(left), only)
         return tuple(
             RepeatedTest(
                 item_id=item.item_id,
@@ -353,7 +360,7 @@ class TwoRuns:
 
     def _list_worse(self, result: CheckResult) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""
-        no_matter = _failed(self.base)
+        no_matter = _find_failed_ids(self.base)
         repeated = {one.item_id: one for one in result.repeated}
         return tuple(
             item
@@ -367,25 +374,25 @@ class TwoRuns:
 
     def _not_red(self, held: CheckResult) -> tuple[str, str]:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
-        find = self.places.find
-        passed = {item.item_id: find(item.item_id) for item in _passed(self.base, held)}
+        find = self.places.locate_test
+        passed = {item.item_id: find(item.item_id) for item in _find_passed_items(self.base, held)}
         wanted = self._to_copy(passed)
         sources = {path: self.tree.read(path) for path in {passed[one][0] for one in wanted}}
-        copies = red_copies.write(sources, (passed[one] for one in wanted))
+        copies = red_copies.write_copies(sources, (passed[one] for one in wanted))
         ids = tuple(one for one in wanted if passed[one] in copies.names)
         if not ids:
             return "", ""
         self.sites.say(f"tests: {len(ids):,} copies of base's tests have to fail")
-        head = self._run_copies(ids, _added(self.product, copies, sources), self.sites.head)
-        left = frozenset(ids) - _failed(head)
+        head = self._run_copies(ids, _add_copies(self.product, copies, sources), self.sites.head)
+        left = frozenset(ids) - _find_failed_ids(head)
         if not left:
             return "", ""
-        nothing = rule_changes.without(self.change, frozenset(self.change.paths))
-        alone = _added(nothing, copies, sources)
+        nothing = rule_changes.drop_files(self.change, frozenset(self.change.paths))
+        alone = _add_copies(nothing, copies, sources)
         base = self._run_copies(tuple(sorted(left)), alone, self.sites.base)
         silent = left - {item.item_id for item in head.items}
         # What a limit ended with the change says nothing of it.
-        green = (left & _failed(base)) - (silent if head.limit else frozenset())
+        green = (left & _find_failed_ids(base)) - (silent if head.limit else frozenset())
         if base.limit:
             silent |= left - {item.item_id for item in base.items}
         if green:
@@ -403,7 +410,7 @@ class TwoRuns:
 
     def _run_copies(self, ids: tuple[str, ...], change: Change, site: Site) -> CheckResult:
         laid = self.lay_out(change, "red-copies")
-        return self.sites.some(replace(laid, environment=site.environment), Selection(ids=ids))
+        return self.sites.run_some(replace(laid, environment=site.environment), Selection(ids=ids))
 
     def _to_copy(self, passed: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
         """Choose tests that reach what the change edits; of each file one, where none seems to."""
@@ -414,7 +421,9 @@ class TwoRuns:
                 by_file.setdefault(path, []).append(item_id)
         found: dict[str, None] = {}
         for path in changed:
-            reached = self.imports.reached([path]) & by_file.keys() if self.imports else ()
+            reached = (
+                self.imports.list_reached_files([path]) & by_file.keys() if self.imports else ()
+            )
             for file in reached:
                 found.update(dict.fromkeys(by_file[file]))
             if not reached:
@@ -426,7 +435,7 @@ def _passes_at_times(one: RepeatedTest) -> bool:
     return any(run.outcome in flaky.PASSING for run in one.head)
 
 
-def _failed(result: CheckResult) -> frozenset[str]:
+def _find_failed_ids(result: CheckResult) -> frozenset[str]:
     return frozenset(item.item_id for item in result.items if item.outcome in flaky.FAILING)
 
 
@@ -435,14 +444,14 @@ def list_passed(result: CheckResult) -> Iterable[CheckItem]:
     return (item for item in result.items if item.outcome == "passed")
 
 
-def _passed(base: CheckResult, held: CheckResult) -> Iterable[CheckItem]:
+def _find_passed_items(base: CheckResult, held: CheckResult) -> Iterable[CheckItem]:
     left = {item.item_id for item in not_passed(base, held)} | {*held.unrun}
     return (
         item for item in base.items if item.outcome == "passed" and item.item_id not in left
     )  # fmt: skip
 
 
-def _added(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:
+def _add_copies(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:
     """Put copies in the place of test files."""
     files = {file.path: file for file in change.files}
     for path, content in copies.files.items():

@@ -46,7 +46,7 @@ class TypeCache:
     folder: Path
     fills: bool
 
-    def shown(self, order: SandboxRequest) -> SandboxRequest:
+    def show_in_request(self, order: SandboxRequest) -> SandboxRequest:
         """Show the sandbox what there is: of this commit, else of the one that was last of use."""
         if self.source is None:
             return order
@@ -65,7 +65,7 @@ class TypeCache:
         return max(others, key=lambda path: path.stat().st_mtime, default=None)
 
 
-def of(prepared: Prepared, settings: Settings, *, base: bool) -> TypeCache:
+def locate_cache(prepared: Prepared, settings: Settings, *, base: bool) -> TypeCache:
     """Say where the cache of a commit is kept.
 
     Args:
@@ -81,7 +81,9 @@ def of(prepared: Prepared, settings: Settings, *, base: bool) -> TypeCache:
     return TypeCache(folder, fills=base and not folder.is_dir())
 
 
-def keep(cache: TypeCache | None, place: str, result: SandboxResult, judged: CheckResult) -> None:
+def store_cache(
+    cache: TypeCache | None, place: str, result: SandboxResult, judged: CheckResult
+) -> None:
     """Keep what the sandbox of a base commit hands out, whole or not at all.
 
     Args:
@@ -98,13 +100,13 @@ def keep(cache: TypeCache | None, place: str, result: SandboxResult, judged: Che
     if not fits or judged.status not in (Status.PASSED, Status.FAILED):
         return
     try:
-        _write(cache.folder, files)
-        _evict(cache.folder.parent)
+        _write_files(cache.folder, files)
+        _evict_unused(cache.folder.parent)
     except OSError as problem:  # it would only have been quicker
         _log.warning("what mypy knows is not kept", error=repr(problem))
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
+def _write_files(folder: Path, files: dict[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
@@ -119,7 +121,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _evict(parent: Path) -> None:
+def _evict_unused(parent: Path) -> None:
     """Remove the caches that nobody has used for longest."""
     size = 0
     found = [path for path in parent.iterdir() if not path.name.startswith(".")]

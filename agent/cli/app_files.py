@@ -6,40 +6,36 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.errors import PermanentError, SettingsInvalid
 from agent.settings import variable
 
-_OF_AN_APP = ("github_app_id", "github_private_key_file", "webhook_secret_file")
-#: An App and a token exclude each other, and so do the two ways to give a webhook secret.
-_AGAINST_IT = ("github_token", "github_token_file", "webhook_secret")
-_LINE = re.compile(r"\s*(?:export\s+)?(MERGEWRIGHT_[A-Z_]+)\s*=")
+#: What says that an App is configured, or a token; and the other way to give a webhook secret.
+_FIELDS = (
+    "github_app_id", "github_private_key_file", "webhook_secret_file",
+    "github_token", "github_token_file", "webhook_secret",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Places:
+class Places(NamedTuple):
     """Three files, and the path at which the service itself sees the two secrets."""
 
     key: Path
     webhook: Path
     environment: Path
-    key_as_seen: str
-    webhook_as_seen: str | None
-    """None: the service that has the key is never given that secret."""
-
-    @property
-    def files(self) -> tuple[Path, Path, Path]:
-        """All three, the secrets first."""
-        return self.key, self.webhook, self.environment
+    key_in_service: str
+    webhook_in_service: str = ""
+    """Empty: the service that has the key is never given that secret."""
 
 
-def usual_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Name the folder for settings: /etc/mergewright for root, else one's own."""
+def default_folder() -> Path:
+    """Return the folder for settings: /etc/mergewright for root, else one's own."""
     if os.geteuid() == 0:
         return Path("/etc/mergewright")
-    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mergewright"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mergewright"
 
 
 def for_serve(folder: Path) -> Places:
@@ -51,78 +47,44 @@ def for_serve(folder: Path) -> Places:
 
 def for_compose(folder: Path) -> Places:
     """Lay the files out as `deploy/compose.yml` mounts them, from the folder that it is in."""
-    secrets = folder.absolute() / "secrets"
-    return Places(
-        secrets / "github",
-        secrets / "webhook",
-        folder.absolute() / "worker.env",
-        "/run/secrets/github",
-        None,
-    )
+    folder = folder.absolute()
+    key, webhook = folder / "secrets" / "github", folder / "secrets" / "webhook"
+    return Places(key, webhook, folder / "worker.env", "/run/secrets/github")
 
 
-def require_free(places: Places, given: Mapping[str, str]) -> None:
-    """Refuse where an App, or a token, is configured already.
-
-    Args:
-        given: The environment of this process.
-
-    Raises:
-        SettingsInvalid: Says what there is, and what to do.
-    """
+def prepare(places: Places, environ: Mapping[str, str]) -> None:
+    """Make the folders; SettingsInvalid where an App, or a token, is configured already."""
+    text = _read(places.environment)
     found = [str(path) for path in (places.key, places.webhook) if path.exists()]
-    names = {variable(field) for field in (*_OF_AN_APP, *_AGAINST_IT)}
-    in_file = {name for line in _lines(places.environment) if (name := _set_by(line)) in names}
-    found += [f"{name} in {places.environment}" for name in sorted(in_file)]
-    found += [f"{name} in the environment" for name in sorted(names) if given.get(name)]
+    for name in map(variable, _FIELDS):
+        if re.search(rf"^\s*(?:export\s+)?{name}\s*=", text, re.MULTILINE):
+            found.append(f"{name} in {places.environment}")
+        if environ.get(name):
+            found.append(f"{name} in the environment")
     if found:
         raise SettingsInvalid(
-            f"An App or a token is configured already: {', '.join(found)}. Go on with that"
-            " (`mergewright app show`), name another folder (--into), or move them away first to"
-            " make a new App."
+            f"An App or a token is configured already: {', '.join(found)}. Use that, name another"
+            " folder (--into), or move them away first."
         )
-
-
-def prepare(places: Places) -> None:
-    """Have the folders, and the right to write there, before GitHub hands out what goes into them.
-
-    Raises:
-        SettingsInvalid: One cannot be made or written to.
-    """
-    for folder in {path.parent for path in places.files}:
-        try:
+    for folder in {path.parent for path in places[:3]}:
+        with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            problem = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
-        except OSError as refused:
-            problem = str(refused.strerror)
-        if problem:
-            raise SettingsInvalid(
-                f"{folder} cannot be written to ({problem}). Name another folder with --into, or"
-                " run the command as the user that it belongs to."
-            )
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise SettingsInvalid(f"{folder} cannot be written to. Name another with --into.")
 
 
-def keep(places: Places, key: str, webhook_secret: str, values: Mapping[str, str | None]) -> None:
-    """Write the secrets and the settings, mode 0600; other lines of the settings stay.
-
-    Args:
-        values: Further settings by field; None: the setting has its default.
-
-    Raises:
-        PermanentError: They cannot be written.
-    """
-    told: dict[str, str | None] = {
-        "github_private_key_file": places.key_as_seen,
-        "webhook_secret_file": places.webhook_as_seen,
-        **values,
-    }
-    ours = {variable(field) for field in told}
-    lines = [line for line in _lines(places.environment) if _set_by(line) not in ours]
-    lines += [f"{variable(f)}={shlex.quote(value)}" for f, value in told.items() if value]
-    texts = (key, f"{webhook_secret}\n", "\n".join([*lines, ""]))
+def write(places: Places, key: str, webhook_secret: str, values: Mapping[str, str]) -> None:
+    """Write the secrets, and add the settings by field to their file; mode 0600."""
+    values = {"github_private_key_file": places.key_in_service, **values}
+    if places.webhook_in_service:
+        values["webhook_secret_file"] = places.webhook_in_service
+    # For shells and compose alike the last line about a variable counts.
+    lines = [f"{variable(field)}={shlex.quote(value)}" for field, value in values.items()]
+    before = _read(places.environment).splitlines()
+    texts = (key, f"{webhook_secret}\n", "\n".join([*before, *lines, ""]))
     try:
-        for path, text in zip(places.files, texts, strict=True):
-            _write(path, text)
+        for path, text in zip(places[:3], texts, strict=True):
+            _write_private(path, text)
     except OSError as problem:
         raise PermanentError(
             f"{path} cannot be written ({problem.strerror}), so the App's key is lost. Make space,"
@@ -131,31 +93,20 @@ def keep(places: Places, key: str, webhook_secret: str, values: Mapping[str, str
         ) from problem
 
 
-def _write(path: Path, text: str) -> None:
+def _write_private(path: Path, text: str) -> None:
     """Make a file that only its owner can read, whole or not at all."""
     passing = path.with_name(f"{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
         with os.fdopen(os.open(passing, flags, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
         passing.replace(path)
-    except BaseException:
+    finally:
         passing.unlink(missing_ok=True)
-        raise
 
 
-def _lines(path: Path) -> list[str]:
+def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError as problem:
-        raise SettingsInvalid(f"{path} cannot be read ({problem.strerror}).") from problem
-
-
-def _set_by(line: str) -> str:
-    """Name the setting of ours that a line of a file of settings sets; empty: none."""
-    match = _LINE.match(line)
-    return match[1] if match else ""
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeError) as problem:
+        raise SettingsInvalid(f"{path} cannot be read ({problem}).") from problem

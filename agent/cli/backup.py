@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from agent import settings
 from agent.cli import terminal
-
-if TYPE_CHECKING:
-    from agent.service.backup import Manifest
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, a tar with gzip.")]
 
@@ -20,34 +17,24 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, a tar 
 def backup(file: _File, as_json: terminal.Json = False) -> None:
     """Write runs, deliveries, records and logs into one file; the service may go on meanwhile.
 
-    Secrets and settings are not in it, nor what can be made again: mirrors, environments. The words
-    of private repositories are: only this user may read the file.
+    Secrets, settings and caches are not in it. The words of private repositories are.
     """
-    # The databases are loaded only by the commands that need them.
-    from agent.service import backup as archive
-
-    _tell(archive.make(settings.load().home, file.absolute()), file, as_json=as_json, done="made")
+    _carry("make", file, as_json=as_json)
 
 
 def restore(file: _File, as_json: terminal.Json = False) -> None:
-    """Lay a backup out in an empty MERGEWRIGHT_HOME.
+    """Lay a backup out in an empty MERGEWRIGHT_HOME; open runs go on when the service starts."""
+    _carry("restore", file, as_json=as_json)
 
-    Runs that were under way then go on when the service is started; what they had written to GitHub
-    since is found again there.
-    """
+
+def _carry(verb: str, file: Path, *, as_json: bool) -> None:
+    # The databases are loaded only by the commands that need them.
     from agent.service import backup as archive
 
-    loaded = settings.load()
-    manifest = archive.restore(loaded.home, file.absolute())
-    _tell(manifest, file, as_json=as_json, done="restored")
-
-
-def _tell(manifest: Manifest, file: Path, *, as_json: bool, done: str) -> None:
-    size = sum(part.bytes for part in manifest.parts)
+    work = archive.make if verb == "make" else archive.restore
+    facts = work(settings.load_settings().home, file.absolute())
     if as_json:
-        facts = manifest.model_dump(mode="json", exclude={"parts"})
-        terminal.print_json({**facts, "file": str(file), "runs": manifest.runs, "bytes": size})
-        return
-    when = time.strftime("%F %T", time.localtime(manifest.made_at))
-    runs = f"{manifest.runs} runs" if manifest.runs else "no run of an issue"
-    print(f"{done} {file}: {runs}, {terminal.megabytes(size)}, as of {when}")
+        terminal.print_json({**facts, "file": str(file)})
+    else:
+        when = time.strftime("%F %T", time.localtime(facts["made_at"]))
+        print(f"{verb}: {file} has {facts['runs']} runs, as of {when}")

@@ -18,7 +18,7 @@ from agent.onboarding import effective, facts, kept, written
 from agent.onboarding.effective import Effective
 from agent.policy import levels
 from repo_config import detect, doubts, load, schema
-from repo_config.located import inert, shown
+from repo_config.located import escape_text, format_excerpt
 from repo_config.schema import RepoConfig
 
 app = typer.Typer(
@@ -44,11 +44,11 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     from agent.policy import registry
 
     config, name = read.config, read.source.name if read.source else None
-    project = detect.project(tree, config)
+    project = detect.detect_project(tree, config)
     warnings = [
-        *levels.held(registry.RULES, config, {}),
+        *levels.find_overruled_weights(registry.RULES, config, {}),
         *refused,
-        *doubts.of(tree, project),
+        *doubts.find_doubts(tree, project),
         *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
@@ -68,9 +68,9 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
         return
     print(f"{name}: valid" if name else "no configuration: every key has its default")
     for warning in warnings:
-        print(f"warning: {inert(warning)}")
+        print(f"warning: {escape_text(warning)}")
     if here and not here.version:
-        print(inert(str(here)))
+        print(escape_text(str(here)))
 
 
 @app.command("schema")
@@ -95,15 +95,15 @@ def explain(
     The operator's bounds are those of this machine's `MERGEWRIGHT_*`.
     """
     place, tree, read = repository.opened(repo, as_json=as_json)
-    project = detect.project(tree, read.config)
-    found = list(effective.values(read, project, settings.load()))
+    project = detect.detect_project(tree, read.config)
+    found = list(effective.values(read, project, settings.load_settings()))
     if key is not None:
         known = [one.key for one in found]
         found = _below(key, found)
         if not found:
             near = difflib.get_close_matches(key, known, 2)
             fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
-            said = f"there is no key {shown(key, quoted=False)}. {fix}"
+            said = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
             raise typer.BadParameter(said, param_hint="KEY")
     found = [_with_here(one, place, read.config) for one in found]
     if as_json:
@@ -111,9 +111,9 @@ def explain(
         return
     for one in found:
         value = written.flow(one.model_dump(mode="json")["value"])
-        print(f"{one.key:<26} {value}  ({inert(one.origin)})")
+        print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
         if one.here:
-            print(f"    {inert(one.here)}")
+            print(f"    {escape_text(one.here)}")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
 
@@ -137,7 +137,7 @@ def detect_values(
     place, tree, read = repository.opened(repo, as_json=as_json)
     folder = read.config.folder or facts.only_folder(tree) or ""
     has_python = functools.cache(partial(repository.has_python, place, folder))
-    measured = kept.read(settings.load().home, str(place))
+    measured = kept.read(settings.load_settings().home, str(place))
     detected = written.propose(tree, None, has_python, measured)
     proposal = written.propose(tree, read, has_python, measured) if read.source else detected
     differs = list(written.differences(detected, read)) if read.source else []
@@ -159,7 +159,7 @@ def detect_values(
     print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
     if read.source:
         said = f"what differs from {name}:" if differs else f"nothing differs from {name}"
-        print(said, *(f"  {inert(one)}" for one in differs), sep="\n", file=sys.stderr)
+        print(said, *(f"  {escape_text(one)}" for one in differs), sep="\n", file=sys.stderr)
 
 
 def _with_here(one: Effective, place: Path, config: RepoConfig) -> Effective:

@@ -39,15 +39,17 @@ def cancel(
     A run whose result is being handed over just now is brought to its end instead.
     Exit code 0: it was stopped; 1: it was over already, or is not over yet; 2: no such run.
     """
-    with kept.found(settings.load(), run_id) as (store, found):
+    with kept.found(settings.load_settings(), run_id) as (store, found):
         one = found
         why = f": {_cut(reason)}" if _cut(reason) else "."
-        if not store.stop(one.run.run_id, f"Whoever runs the service has stopped this run{why}"):
+        if not store.request_stop(
+            one.run.run_id, f"Whoever runs the service has stopped this run{why}"
+        ):
             raise _refusal(one, f"is over already: {one.state.value}")
         end = time.monotonic() + wait
         while one.active and time.monotonic() < end:
             time.sleep(_LOOK_SECONDS)
-            one = store.get(one.run.run_id)
+            one = store.get_run(one.run.run_id)
     if one.active:
         raise _refusal(
             one,
@@ -73,7 +75,7 @@ def retry(
     Exit code 0: it waits for its turn; 1: it cannot go on, for a reason that is told; 2: no such
     run.
     """
-    with kept.found(settings.load(), run_id) as (store, one):
+    with kept.found(settings.load_settings(), run_id) as (store, one):
         if one.active:
             raise _refusal(one, "is not over; stop it first with `mergewright runs cancel`")
         if one.outcome is not None and one.outcome.reason in _SETTLED:
@@ -81,19 +83,21 @@ def retry(
         stopped_at = one.outcome.stopped_at if one.outcome else None
         begin_with = "" if from_start or stopped_at is None else stopped_at
         try:
-            store.retry(one.run.run_id, begin_with, time.time())
+            store.retry_run(one.run.run_id, begin_with, time.time())
         except ActiveRun as other:
             raise _refusal(
                 one,
                 f"cannot go on beside another of its issue: {other.message}. Wait for its end, or"
                 " stop it with `mergewright runs cancel`",
             ) from other
-        _tell(store.get(one.run.run_id), _goes_on(one, begin_with), as_json)
+        _tell(store.get_run(one.run.run_id), _goes_on(one, begin_with), as_json)
 
 
 def _goes_on(one: StoredRun, begin_with: str) -> str:
     where = f"with the step {begin_with!r}" if begin_with else "from its start"
-    paused = " once the service is resumed" if Switch(settings.load().home).paused() else ""
+    paused = (
+        " once the service is resumed" if Switch(settings.load_settings().home).get_pause() else ""
+    )
     return f"Run {one.run.run_id} goes on {where}{paused}."
 
 
@@ -107,7 +111,7 @@ def pause(
 
     Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`.
     """
-    switch = Switch(settings.load().home)
+    switch = Switch(settings.load_settings().home)
     changed = switch.pause(_cut(reason), time.time())
     told = "Paused." if changed else "It was paused before."
     _tell_switch(switch, told, changed=changed, as_json=as_json)
@@ -115,7 +119,7 @@ def pause(
 
 def resume(as_json: terminal.Json = False) -> None:
     """Let everything go on that `mergewright runs pause` has held."""
-    switch = Switch(settings.load().home)
+    switch = Switch(settings.load_settings().home)
     changed = switch.resume()
     told = "Everything goes on." if changed else "It was not paused."
     _tell_switch(switch, told, changed=changed, as_json=as_json)
@@ -123,7 +127,7 @@ def resume(as_json: terminal.Json = False) -> None:
 
 def paused_line(switch: Switch) -> str | None:
     """Say that everything is paused, for whoever lists runs; None: it is not."""
-    paused = switch.paused()
+    paused = switch.get_pause()
     if paused is None:
         return None
     why = f" ({terminal.line(paused.words)})" if paused.words else ""
@@ -137,7 +141,7 @@ def _tell_switch(switch: Switch, told: str, *, changed: bool, as_json: bool) -> 
     if not as_json:
         print(" ".join(part for part in (told, paused_line(switch)) if part))
         return
-    paused = switch.paused()
+    paused = switch.get_pause()
     facts = {
         "paused": paused is not None,
         "since": kept.moment(paused.since) if paused else None,

@@ -60,7 +60,7 @@ def demo(
     terminal.print_aside("Starting a simulated GitHub and the service…", style="dim")
     with (
         _scratch() as folder,
-        play.playing(SCENARIOS[scenario], settings.load(), folder) as played,
+        play.playing(SCENARIOS[scenario], settings.load_settings(), folder) as played,
     ):
         out, aside = Console(quiet=as_json), Console(stderr=True)
         as_told = _show(played, out, as_json=as_json)
@@ -174,7 +174,7 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
         *("log", "-p", "--reverse", "--first-parent", "--format=%n%an <%ae>%n%n%B"),
         f"refs/heads/{pull.pull.base_ref}..refs/heads/{pull.pull.head_ref}",
     )
-    patch = sanitise.terminal(shown)
+    patch = sanitise.strip_terminal_codes(shown)
     out.print(Syntax(patch, "diff", background_color="default", word_wrap=True))
 
 
@@ -242,7 +242,7 @@ def _linger(played: Play, out: Console) -> None:
 
 def _print_plain(out: Console, text: str, style: str | None = None) -> None:
     """Print foreign words as they are, with nothing in them that a terminal would obey."""
-    plain = sanitise.terminal(text)
+    plain = sanitise.strip_terminal_codes(text)
     out.print(plain, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -254,4 +254,4 @@ def _folded(text: str) -> str:
         text,
         flags=re.DOTALL,
     )
-    return sanitise.terminal(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))
+    return sanitise.strip_terminal_codes(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))

@@ -1,4 +1,4 @@
-"""`mergewright doctor`: proves each limit of a sandbox by an attempt to break it."""
+"""`mergewright doctor`: proves each limit of a sandbox by an attempt to break it; tries models."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from agent import settings
-from agent.cli import terminal
+from agent.cli import role_models, terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.git import worktree
 from agent.models.change import Change
@@ -23,13 +23,18 @@ from agent.sandbox.runtime import limit_probes, slots
 from agent.sandbox.session_factory import SessionFactory
 
 
-def doctor(as_json: terminal.Json = False) -> None:
+def doctor(
+    models: Annotated[
+        bool, typer.Option("--models", help="Ask each model for one word; that costs a little.")
+    ] = False,
+    as_json: terminal.Json = False,
+) -> None:
     """Try every limit of sandboxes of every kind by breaking it, and say what is needed here.
 
     One kind of sandbox is enough: those of a container engine, or those of bubblewrap. Exit code 0:
     all that is needed is there; 1: it is not, and nothing will be run.
     """
-    report = examine(settings.load())
+    report = examine(settings.load_settings(), ask_models=models)
     if as_json:
         terminal.print_json(report)
     else:
@@ -37,9 +42,9 @@ def doctor(as_json: terminal.Json = False) -> None:
     raise typer.Exit(0 if report["sound"] else 1)
 
 
-def examine(given: settings.Settings) -> dict[str, Any]:
+def examine(given: settings.Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
-    used = sandboxes.choose(given)
+    used = sandboxes.choose_kind(given)
     kinds = {kind: _measure(kind, given) for kind in sandboxes.KINDS}
     broken = kinds[used]["broken"] and f"not enforced: {', '.join(kinds[used]['broken'])}"
     git, folder = _ask_version("git"), ""
@@ -49,10 +54,12 @@ def examine(given: settings.Settings) -> dict[str, Any]:
         folder = invalid.message
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = kinds[used]["missing"] or broken or (git and _try_session(given))
+    models = role_models.examine(given, ask=ask_models)
     needed = (
         ("sandboxes", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
+        ("models", " ".join(models["problems"]), "each that is set can be asked"),
     )
     versions = {"python": platform.python_version(), "kernel": platform.release(), "git": git}
     return {
@@ -64,13 +71,14 @@ def examine(given: settings.Settings) -> dict[str, Any]:
             {"what": what, "there": not problem, "detail": problem or detail}
             for what, problem, detail in needed
         ],
+        "models": models,
         "versions": versions | {"bwrap": _ask_version("bwrap")},
     }
 
 
 def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
     try:
-        limits = limit_probes.measure(sandboxes.make(kind, given), given)
+        limits = limit_probes.probe_limits(sandboxes.make_sandbox(kind, given), given)
     except (SandboxMissing, SandboxLost) as problem:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
@@ -90,7 +98,7 @@ def _try_session(given: settings.Settings) -> str:
             index.add(["file"])
             by = Actor("mergewright", "mergewright@localhost")  # A user id may have no name.
             index.commit("Base", author=by, committer=by)
-            checkout = worktree.prepare(str(place / "repository"), None, place / "mirrors")
+            checkout = worktree.prepare_checkout(str(place / "repository"), None, place / "mirrors")
             base = worktree.lay_out(checkout, place / "base")
             order = SandboxRequest(
                 argv=("sh", "-c"),
@@ -124,6 +132,9 @@ def _show(report: dict[str, Any]) -> None:
         for line in found["limits"]:
             no = "NO" if line["required"] else "no, optional"
             print(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
+    print("models")
+    for row in role_models.render(report["models"]):
+        print(f"  {row}")
     print("needed")
     for line in report["needed"]:
         print(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")

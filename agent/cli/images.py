@@ -30,7 +30,7 @@ def build(
     """
     from agent.sandbox.docker import building
 
-    built = building.build(version, packages or [], settings.load())
+    built = building.build_image(version, packages or [], settings.load_settings())
     print(f"built {built.reference} {built.digest}")
 
 
@@ -39,8 +39,8 @@ def show(as_json: terminal.Json = False) -> None:
     """List the images that sandboxes can be opened from here."""
     from agent.sandbox.docker import engine
 
-    loaded = settings.load()
-    with engine.connect(loaded).client() as client:
+    loaded = settings.load_settings()
+    with engine.connect_to_engine(loaded).client() as client:
         found = engine.images(client, loaded).values()
     if as_json:
         terminal.print_json({"images": [image.model_dump() for image in found]})

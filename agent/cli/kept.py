@@ -39,7 +39,7 @@ def opened(loaded: Settings) -> Iterator[SqlStore | None]:
 def found(loaded: Settings, run_id: str) -> Iterator[tuple[SqlStore, StoredRun]]:
     """Open the runs for the one whose id begins so; anything else is a wrong argument."""
     with opened(loaded) as store:
-        several = store.beginning(run_id, _CANDIDATES + 1) if store else ()
+        several = store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ()
         require_one(run_id, [one.run.run_id for one in several], "`mergewright runs list`")
         assert store is not None  # noqa: S101  it has the run
         yield store, several[0]
@@ -83,7 +83,7 @@ def facts(one: StoredRun) -> dict[str, object]:
         "started_at": moment(one.started_at),
         "ended_at": moment(one.ended_at),
         "waits_for": one.waits_for if one.active else None,
-        "asked_to_stop": one.stopped if one.active else None,
+        "asked_to_stop": one.stop_request if one.active else None,
         "retries": one.retries or None,
         "stopped_at": outcome.stopped_at if outcome else None,
     }

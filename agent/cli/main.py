@@ -22,7 +22,6 @@ from agent.cli import (
     doctor,
     env,
     images,
-    models,
     replay,
     rules,
     run,
@@ -74,7 +73,6 @@ app.command()(demo.demo)
 app.command()(simulator.simulator)
 app.command()(doctor.doctor)
 app.command()(rules.rules)
-app.command()(models.models)
 app.command()(stats.stats)
 app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")
@@ -101,7 +99,7 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    run_log.configure(verbose=verbose)
+    run_log.configure_logging(verbose=verbose)
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ class Progress:
 
     def said(self, line: str) -> None:
         """Show one line from within the present step."""
-        self._line = sanitise.terminal(line)
+        self._line = sanitise.strip_terminal_codes(line)
         self._show()
         if not self._alive:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)
@@ -53,7 +53,7 @@ class Progress:
         """Show one line of what a model writes or calls; on a terminal it stays as well."""
         # NO_COLOR alone does not keep the console from writing in faint letters.
         style = "dim" if self._alive else ""
-        shown = escape(sanitise.terminal(line))
+        shown = escape(sanitise.strip_terminal_codes(line))
         self._console.print(f"      | {shown}", style=style, highlight=False, soft_wrap=True)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:

@@ -33,13 +33,13 @@ def replay(
     from agent.runs import replay as replaying
     from agent.telemetry import run_recording
 
-    loaded = settings.load()
-    recording = run_recording.read(_find(run_id, loaded.home / "runs"))
+    loaded = settings.load_settings()
+    recording = run_recording.read_recording(_find(run_id, loaded.home / "runs"))
     wiring.make_home(loaded)
     with Progress(Console(stderr=True, quiet=as_json)) as progress:
         try:
             report = replaying.run_again(
-                *(recording, loaded, wiring.replayed, progress, progress.said),
+                *(recording, loaded, wiring.make_replay_services, progress, progress.said),
                 repository=str(repo.resolve()) if repo else None,
             )
         except RepositoryUnfit as problem:
@@ -48,7 +48,7 @@ def replay(
         print(report.model_dump_json(indent=2))
     else:
         print(f"run     {report.run_id}, {report.turns} replies given again")
-        print(sanitise.terminal(report.sentence))
+        print(sanitise.strip_terminal_codes(report.sentence))
         for found in report.problems:
             print(f"ledger  {found}: do not rely on it")
         print(f"left    {report.folder}")

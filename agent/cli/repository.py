@@ -17,7 +17,7 @@ from agent.errors import SettingsInvalid
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
 from repo_config import load
-from repo_config.located import START, problem_at, resolve
+from repo_config.located import START, problem_at, resolve_path
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -117,7 +117,7 @@ def configuration(folder: Path, files: Tree) -> Read:
         ConfigProblem: With every mistake.
     """
     _refuse_links(folder)
-    source = load.find(files)
+    source = load.find_config(files)
     if source is None:
         return Read(RepoConfig(), None)
     return Read(load.from_text(source.text, source.name, files), source)
@@ -147,7 +147,7 @@ def refused(place: Path, read: Read) -> tuple[str, ...]:
     problems = []
     for path, why in unmet:
         if read.root is not None and read.source is not None and path:
-            _, at = resolve(path, read.root)
+            _, at = resolve_path(path, read.root)
             message, _, fix = why.partition(". ")
             problems.append(problem_at(read.source.name, at.place, path, message, fix))
     if problems:
@@ -184,9 +184,9 @@ def has_python(place: Path, folder: str, version: str) -> bool:
 def _services() -> Services:
     from agent import wiring
 
-    loaded = settings.load()
+    loaded = settings.load_settings()
     settings.require_home(loaded)
-    return wiring.local(loaded, lambda line: None)
+    return wiring.make_local_services(loaded, lambda line: None)
 
 
 def _refuse_links(folder: Path) -> None:

@@ -29,7 +29,7 @@ def exit_code(outcome: Outcome) -> int:
         return 130
     if outcome.reason in (Reason.CONFIG_INVALID, Reason.NO_SANDBOX):
         return 2
-    return 0 if outcome.done or outcome.reason is Reason.DRY_RUN else 1
+    return 0 if outcome.is_done or outcome.reason is Reason.DRY_RUN else 1
 
 
 def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     """
     if repo is None:
         return (f"review {outcome.pull_request.url}",) if outcome.pull_request else ()
-    if outcome.done and outcome.branch:
+    if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
         return messages.with_branch(outcome.branch, git, _remote(repo))
@@ -51,7 +51,7 @@ def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
 def _remote(repo: Path) -> str:
     """Name where a repository pushes to: `origin`, else its first remote; empty: it has none."""
     try:
-        names = source.remotes(str(repo))
+        names = source.list_remotes(str(repo))
     except AgentError:
         return ""
     return "origin" if "origin" in names else next(iter(names), "")
@@ -61,7 +61,7 @@ def as_json(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
 ) -> dict[str, object]:
     """Build the object that `--json` prints."""
-    used = outcome.used
+    used = outcome.total_usage
     return {
         # A dry run opens nothing, so it must not be taken for one that did.
         "outcome": "dry_run" if outcome.reason is Reason.DRY_RUN else outcome.state.value,
@@ -132,15 +132,15 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
         print(terminal.line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
     mark = "not done" if exit_code(outcome) else "done"
     print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
-    print(sanitise.terminal(outcome.sentence))
+    print(sanitise.strip_terminal_codes(outcome.sentence))
     for similar in outcome.similar:
         print(terminal.line(f"similar {similar.summary}"))
     for title, said in _list_places(outcome):
         if said:
-            print(f"{title:<7} {sanitise.terminal(said)}")
+            print(f"{title:<7} {sanitise.strip_terminal_codes(said)}")
     for title, line in zip_longest(("next",), next_steps(outcome, repo), fillvalue=""):
         if line:
-            print(f"{title:<7} {sanitise.terminal(line)}")
+            print(f"{title:<7} {sanitise.strip_terminal_codes(line)}")
 
 
 def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
@@ -150,9 +150,12 @@ def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
         yield from (("pull", pull.url), *(("", note) for note in pull.notes))
     yield from (("text", outcome.text_path), ("patch", outcome.patch_path))
     yield "review", review.sentence if review and (review.ran or review.unfinished) else None
-    yield from (("models", outcome.used.summary if outcome.models else ""), ("log", outcome.log))
+    yield from (
+        ("models", outcome.total_usage.summary if outcome.models else ""),
+        ("log", outcome.log),
+    )
 
 
 def _make_row(check: Comparison) -> tuple[str, ...]:
-    said = check_summary.summarize(check)
+    said = check_summary.summarize_check(check)
     return check.name, said.base, said.head, said.new, check.verdict.value

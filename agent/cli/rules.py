@@ -32,7 +32,7 @@ def rules(
     rule's own, or the operator's by `MERGEWRIGHT_RULE_FLOORS`.
     """
     read = _read(repo, as_json=as_json)
-    loaded = settings.load()
+    loaded = settings.load_settings()
     chosen = _all() if rule_id is None else (_named(rule_id),)
     places = effective.Places(read)
     rows = [(rule, effective.of_rule(rule, read, loaded, places)) for rule in chosen]

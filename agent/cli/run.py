@@ -145,7 +145,7 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     """Find the run that is to go on; anything but one is told as a wrong argument."""
     from agent.store import step_file
 
-    runs = settings.load().home / "runs"
+    runs = settings.load_settings().home / "runs"
     if run_id is not None:
         begin_so = sorted(runs.glob(f"{glob.escape(run_id)}*/{step_file.FILE_NAME}"))
         names = [one.parent.name for one in begin_so]
@@ -159,7 +159,7 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
         return names[0]
     folder = _folder(repo)
     of_ticket = str(ticket.resolve()) if ticket else None
-    latest = step_file.latest(runs, str(folder.resolve()), of_ticket)
+    latest = step_file.find_latest(runs, str(folder.resolve()), of_ticket)
     if latest is not None:
         return latest.parent.name
     what = f"{ticket} in {folder}" if ticket else str(folder)
@@ -182,7 +182,7 @@ def new_run(
     """Name a new run; the name begins with the time, so that names sort by age."""
     started = int(time.time())
     return Run(
-        run_id=run_ids.new(started),
+        run_id=run_ids.make_run_id(started),
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()),
         base=base,
@@ -208,9 +208,9 @@ def carry(
     loaded = settings_with(model)
     wiring.make_home(loaded)
     # One that cannot be asked is refused before the run has a name.
-    if models := wiring.models(loaded):
+    if models := wiring.make_models(loaded):
         models.close()
-    with commands.begin(request, loaded.home, model) as steps:
+    with commands.begin_run(request, loaded.home, model) as steps:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         return _carry_on(steps, loaded, console)
 
@@ -221,7 +221,7 @@ def carry_on(
     """Carry a run on that is not done; what has a record is neither done nor asked for again."""
     from agent.runs import commands
 
-    with commands.go_on(settings.load().home, run_id) as steps:
+    with commands.go_on(settings.load_settings().home, run_id) as steps:
         loaded = settings_with(model or steps.begun.model)
         done = len(steps.steps)
         console.print(
@@ -250,14 +250,14 @@ def _carry_on(
 def settings_with(model: str | None) -> settings.Settings:
     """Load the settings, with other models where the command names them."""
     if model is None:
-        return settings.load()
+        return settings.load_settings()
     try:
-        settings.load({_MODEL: model})
+        settings.load_settings({_MODEL: model})
     except SettingsInvalid as problem:
         said = problem.message.removeprefix(f"{_MODEL}: ")
         raise typer.BadParameter(said, param_hint="--model") from problem
     others = {name: value for name, value in os.environ.items() if not _ASKED.fullmatch(name)}
-    return settings.load({**others, _MODEL: model})
+    return settings.load_settings({**others, _MODEL: model})
 
 
 def carry_issue(
@@ -297,7 +297,7 @@ def _look_up(intake_api: IntakeApi, name: str, number: int) -> LiveIssue:
     """
     # Whatever answers at a wrong address would say that nothing is there.
     intake_api.own_logins()
-    live = intake_api.find(name, number)
+    live = intake_api.find_issue(name, number)
     if live is None:
         raise RequestRefused(f"{name} has no issue {number}.")
     if live.is_pull_request:
@@ -335,7 +335,7 @@ def repository_name(repo: str, github_url: str) -> str:
 def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
     started = int(time.time())
     return Run(
-        run_id=run_ids.new(started),
+        run_id=run_ids.make_run_id(started),
         repository=live.issue.repository,
         ticket=f"#{live.issue.number}",
         snapshot=Snapshot(

@@ -37,9 +37,9 @@ def list_runs(
     as_json: terminal.Json = False,
 ) -> None:
     """List runs, newest first."""
-    loaded = settings.load()
+    loaded = settings.load_settings()
     with kept.opened(loaded) as store:
-        stored = store.latest(limit, repository) if store else ()
+        stored = store.list_latest(limit, repository) if store else ()
     if as_json:
         terminal.print_json([kept.facts(one) for one in stored])
     elif stored:
@@ -66,7 +66,7 @@ def _show_pause(loaded: settings.Settings) -> None:
 @app.command()
 def show(run_id: kept.RunId, as_json: terminal.Json = False) -> None:
     """Show one run: where it stands or how it ended, and where its text and log are."""
-    loaded = settings.load()
+    loaded = settings.load_settings()
     with kept.found(loaded, run_id) as (_, one):
         facts = kept.facts(one)
     folder = loaded.home / "runs" / one.run.run_id
@@ -89,18 +89,18 @@ def log(
     ] = False,
 ) -> None:
     """Print the full log of a run."""
-    loaded = settings.load()
+    loaded = settings.load_settings()
     with kept.found(loaded, run_id) as (store, one):
         path = loaded.home / "runs" / one.run.run_id / "run.log"
 
         def under_way() -> bool:
-            found = store.find(one.run.run_id) if follow else None
+            found = store.find_run(one.run.run_id) if follow else None
             return found is not None and found.active
 
         written = False
         for line in _lines(path, under_way):
             written = True
-            print(sanitise.terminal(line.rstrip("\n")), flush=follow)
+            print(sanitise.strip_terminal_codes(line.rstrip("\n")), flush=follow)
     if not written:
         print(f"mergewright: run {one.run.run_id} has written no log yet")
         raise typer.Exit(1)

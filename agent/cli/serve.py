@@ -61,11 +61,10 @@ def serve() -> None:
     Exit code 0: stopped by a signal; 2: settings or a machine without sandboxes, with the fix in
     words.
     """
-    run_log.configure(verbose=True, debug=False)
-    loaded = settings.load()
+    run_log.configure_logging(verbose=True, debug=False)
+    loaded = settings.load_settings()
     settings.hold_all(
         lambda: settings.require_home(loaded),
-        lambda: settings.require_records(loaded),
         lambda: _require_access(loaded),
         lambda: settings.signing_secret(loaded),
     )
@@ -115,14 +114,14 @@ def work() -> None:
     """
     from agent.service import process
 
-    run_log.configure(verbose=True, debug=False)
+    run_log.configure_logging(verbose=True, debug=False)
     stop = _stop_on_signals()
-    loaded = settings.load()
+    loaded = settings.load_settings()
     _require_access(loaded)
     with closing(WorkerLock(loaded.home)) as lock:
         settings.require_home(loaded)
         _require_sandbox(loaded)
-        process.work(loaded, lock, stop)
+        process.run_worker(loaded, lock, stop)
     # A step that has outlasted our patience does not hold the end up: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)
@@ -140,7 +139,7 @@ def _require_access(loaded: Settings) -> None:
     # Only what works on GitHub needs its client.
     from agent.github import credentials
 
-    credentials.of(loaded)
+    credentials.read_credentials(loaded)
 
 
 def _require_sandbox(loaded: Settings) -> None:
@@ -150,7 +149,7 @@ def _require_sandbox(loaded: Settings) -> None:
         SandboxMissing: With what this machine or container lacks.
     """
     try:
-        wiring.sandbox(loaded).run(SandboxRequest(argv=("true",)))
+        wiring.make_sandbox(loaded).run(SandboxRequest(argv=("true",)))
     except SandboxMissing as problem:
         raise SandboxMissing(
             f"{problem.message} `mergewright doctor` tries every limit of a sandbox."

@@ -55,7 +55,8 @@ def stats(
     elif not told:
         within = f" since {kept.moment(begun)}" if begun else ""
         print(
-            f"No runs of issues{within} in {settings.load().home}. One begins when somebody with"
+            f"No runs of issues{within} in {settings.load_settings().home}. One begins when"
+            " somebody with"
             " write permission sets the label."
         )
     else:
@@ -76,7 +77,7 @@ def _begun(since: str | None) -> float:
 
 
 def _told(begun: float) -> list[RunSummary]:
-    with kept.opened(settings.load()) as store:
+    with kept.opened(settings.load_settings()) as store:
         if store is None:
             return []
         ends = {ended.run_id: (ended, found) for ended, found in store.ends}

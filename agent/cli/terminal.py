@@ -55,7 +55,7 @@ def print_aside(text: str, style: str | None = None) -> None:
 
 def line(value: object) -> str:
     """Make any text one that a terminal shows on one line."""
-    return sanitise.terminal(str(value)).replace("\n", " ")
+    return sanitise.strip_terminal_codes(str(value)).replace("\n", " ")
 
 
 def megabytes(size: int) -> str:

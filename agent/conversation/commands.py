@@ -59,13 +59,13 @@ class Unknown(Record):
     """As it was written, cut; foreign words."""
 
 
-def parse(body: str) -> Command | Change | Unknown | None:
+def parse_comment(body: str) -> Command | Change | Unknown | None:
     """Find the command in a comment; None: it has none.
 
     Args:
         body: Visible text and markup, as it was written.
     """
-    text, _ = sanitise.incoming(body)
+    text, _ = sanitise.clean_ticket(body)
     if not _MAY_HOLD.search(text):
         # Most comments are not ours to read closely, however long they are.
         return None
@@ -76,11 +76,11 @@ def parse(body: str) -> Command | Change | Unknown | None:
         for number in range(begin, end):
             if found := _COMMAND.fullmatch(lines[number]):
                 rest = "\n".join((found["rest"] or "", *lines[number + 1 : end])).strip()
-                return _named(rest)
+                return _parse_command(rest)
     return None
 
 
-def _named(rest: str) -> Command | Unknown:
+def _parse_command(rest: str) -> Command | Unknown:
     name, words = [*rest.split(maxsplit=1), "", ""][:2]
     wanted = name.lower().rstrip(".,:;!")
     for known in NAMES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from agent.conversation.events import Comment, Event
-from agent.models.pulls import mentions
+from agent.models.pulls import is_mentioned
 from agent.store.sql_follow_ups import FollowUpRequest
 
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})
@@ -30,7 +30,11 @@ def of_words(said: Comment, own: Collection[str], quiet: float) -> FollowUpReque
     if not said.on_pull:
         return None
     asks = said.place == "inline" or said.verdict == "changes_requested"
-    return FollowUpRequest(kind="review", quiet=quiet) if asks or mentions(said.body, own) else None
+    return (
+        FollowUpRequest(kind="review", quiet=quiet)
+        if asks or is_mentioned(said.body, own)
+        else None
+    )
 
 
 def of_checks(event: Event, quiet: float) -> FollowUpRequest | None:

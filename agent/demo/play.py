@@ -188,7 +188,7 @@ class Play:
 
     def run(self) -> StoredRun | None:
         """Return the newest run of the issue, once there is one."""
-        for stored in self.stage.store.latest(_RECENT, self.repository.full_name):
+        for stored in self.stage.store.list_latest(_RECENT, self.repository.full_name):
             snapshot = stored.run.snapshot
             if snapshot and snapshot.issue.number == self.issue.number:
                 return stored
@@ -300,8 +300,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
     app = world.add_app(
         "mergewright",
         OWNER,
-        app_manifest.default_permissions(),
-        app_manifest.default_events(),
+        app_manifest.PERMISSIONS,
+        list(app_manifest.EVENTS),
         hook_url=address,
         hook_secret=secret,
     )

@@ -42,7 +42,7 @@ class Turn(Record):
         return f"turn {self.number} of {self.conversation}"
 
 
-def reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> Reply:
+def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> Reply:
     """Have the next reply, from the record where there is one.
 
     Raises:
@@ -56,41 +56,41 @@ def reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> Reply:
     if turn.conversation != SCOUT and (turn.conversation, turn.number) != TRIAGE:
         run_context.require_proofs()
     name = f"{turn.conversation} {turn.number} reply"
-    answer = run_context.step(name, _ask, request, turn, run_context)
+    answer = run_context.step(name, _ask_model, request, turn, run_context)
     # What is not taken has been paid for all the same, so it is on record and counted first.
     run_context.count_reply(request.role, answer)
     if answer.finish == "refused":
         said = run_context.svc.redactor(answer.text)
-        words = sanitise.terminal(" ".join(said.split()))[:_MOST_WORDS]
+        words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_WORDS]
         raise ModelRefused(f"{answer.model} refused to answer. {words}".strip())
     return answer
 
 
-def _ask(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
+def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
     models, svc = run_context.models, run_context.svc
     seconds = max(0.0, run_context.step.seconds_left - run_context.reserved_seconds)
-    worst = models.worst(request)
+    worst = models.estimate_worst(request)
     budget.require_budget(
         run_context.usage, worst, run_context.limits, seconds, purpose=turn.purpose
     )
     _record_question(request, turn, run_context)
     answer = models.reply(request, svc.stopped, svc.hear, seconds)
-    kept = svc.redactor.inside(answer)
+    kept = svc.redactor.redact_record(answer)
     redacted = {"redacted": True} if kept != answer else {}
     facts = {**turn.facts, "digest": request.digest, "reply": kept.model_dump(mode="json")}
     svc.record("model.answered", {**facts, **redacted})
-    svc.say(_summarize(turn, answer))
+    svc.say(_summarize_reply(turn, answer))
     return answer
 
 
 def _record_question(request: ChatRequest, turn: Turn, run_context: RunContext) -> None:
     redactor, new = run_context.svc.redactor, request.messages[turn.told :]
-    kept = redactor.inside(new)
+    kept = redactor.redact_record(new)
     facts = {
         **turn.facts,
         "digest": request.digest,
         "role": request.role,
-        "model_chain": run_context.models.chain(request.role, request.category),
+        "model_chain": run_context.models.list_chain(request.role, request.category),
         "messages": [message.model_dump(mode="json") for message in kept],
     }
     if turn.number == 1:
@@ -99,7 +99,7 @@ def _record_question(request: ChatRequest, turn: Turn, run_context: RunContext) 
     run_context.svc.record("model.asked", {**facts, **redacted})
 
 
-def _summarize(turn: Turn, answer: Reply) -> str:
+def _summarize_reply(turn: Turn, answer: Reply) -> str:
     """Say a reply in one line of ours; what a model writes is not in it."""
     calls = count_things(len(answer.calls), "call")
     if answer.finish == "refused":

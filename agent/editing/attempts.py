@@ -49,7 +49,7 @@ class Attempt:
         """Let the plan be carried out."""
         run_context = self._run_context
         name = f"edit {run_context.round_number}"
-        base = run_context.step(f"{name} base", base_state.describe, run_context)
+        base = run_context.step(f"{name} base", base_state.describe_base, run_context)
         self._talk.go_on_as(name)
         self._talk.answer(f"agreed\n{base.text}", run_context, accepted=True)
         self._talk.tools.are_open = True
@@ -78,7 +78,7 @@ class Attempt:
         talk, run_context = self._talk, self._run_context
         while (handed := talk.next_form(run_context)).name:
             if handed.name == "submit":
-                draft, words = self._submitted(handed.form)
+                draft, words = self._read_submission(handed.form)
                 if not words:
                     return draft
             elif handed.name == "plan":
@@ -100,7 +100,7 @@ class Attempt:
     def _has_news(self) -> bool:
         return self._talk.change.digest != self._last
 
-    def _submitted(self, form: str) -> tuple[Draft | None, str]:
+    def _read_submission(self, form: str) -> tuple[Draft | None, str]:
         """Return what was submitted, or why it is not taken."""
         talk, items = self._talk, self._items
         found = (SubmittedAnswers if items else Submit).model_validate_json(form)
@@ -126,7 +126,7 @@ class Attempt:
         return Draft(plan=self.plan, change=change, words=words, by=self, submitted=change)
 
 
-def begin(run_context: RunContext) -> Attempt:
+def begin_attempt(run_context: RunContext) -> Attempt:
     """Have the ticket planned.
 
     Raises:
@@ -136,7 +136,7 @@ def begin(run_context: RunContext) -> Attempt:
         EditFailed: No plan came that the rules allow.
     """
     told = run_context.step("plan opening", opening.of_ticket, run_context)
-    talk = _converse("plan", "agent", told, None, _EDITING, run_context)
+    talk = _start_conversation("plan", "agent", told, None, _EDITING, run_context)
     talk.tools.are_open = False
     words = ""
     while (handed := talk.next_form(run_context)).name:
@@ -191,11 +191,13 @@ def _carry_on(
     )
     submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if items else Submit)}
     prompt = "answer" if items else "agent"
-    talk = _converse(name, prompt, told, change, submit if change else _EDITING, run_context)
+    talk = _start_conversation(
+        name, prompt, told, change, submit if change else _EDITING, run_context
+    )
     return Attempt(talk, plan, run_context, items)
 
 
-def _converse(
+def _start_conversation(
     name: str,
     prompt: str,
     told: OpeningMessage,

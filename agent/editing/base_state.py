@@ -24,7 +24,7 @@ _MOST_WHY = 120
 _MOST_VERSIONS = 20
 
 
-def describe(run_context: RunContext) -> OpeningMessage:
+def describe_base(run_context: RunContext) -> OpeningMessage:
     """Say how the checks are run, what passes, what fails and what cannot be measured; foreign."""
     prepared, results = run_context.prepared, run_context.baseline.results
     failing = [_describe_failed(one) for one in results if one.status is Status.FAILED]
@@ -36,7 +36,7 @@ def describe(run_context: RunContext) -> OpeningMessage:
     facts = {
         "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
-        "Passes": [_count(one) for one in results if one.status is Status.PASSED],
+        "Passes": [_count_outcomes(one) for one in results if one.status is Status.PASSED],
         "Fails already": failing,
         "Cannot be measured": unknown,
     }
@@ -59,7 +59,7 @@ def _list_versions(run_context: RunContext) -> list[str]:
         run_context.base.checkout, run_context.svc.base_folder(run_context.base.run)
     )
     files = Files(Below(tree, run_context.base.contract.config.folder))
-    declared = sorted(dependencies.declared(files), key=lambda one: not one.runtime)
+    declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
     installed = {
         str(canonicalize_name(package.partition("==")[0])): package
         for package in run_context.prepared.environment.packages
@@ -86,7 +86,7 @@ def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     return words
 
 
-def _count(result: CheckResult) -> str:
+def _count_outcomes(result: CheckResult) -> str:
     tests = result.count("passed")
     return f"{result.name} ({tests:,} tests)" if tests else result.name
 

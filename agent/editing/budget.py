@@ -11,7 +11,7 @@ from typing import get_args
 from agent.errors import BudgetSpent, TimeSpent
 from agent.models.chat import LEAST_SECONDS, Role, Worst
 from agent.models.chat_model import ChatModel
-from agent.models.model_use import money
+from agent.models.model_use import format_usd
 from agent.models.record import Record
 from agent.models.ticket import Category
 from agent.settings import Settings
@@ -54,7 +54,7 @@ class AttemptLimits(Record):
 def read_terms(config: RepoConfig, models: ChatModel | None, category: Category) -> AttemptLimits:
     """Read what the repository asks for, and who is set to do it."""
     limits, every = config.limits, get_args(Role)
-    roles = tuple(role for role in every if models and models.chain(role, category))
+    roles = tuple(role for role in every if models and models.list_chain(role, category))
     return AttemptLimits(
         repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=roles
     )
@@ -101,6 +101,6 @@ def require_budget(
     if (cost := spent.usd + worst.usd) > caps.usd:
         raise BudgetSpent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of {money(caps.usd)} are left to the run"
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left to the run"
             f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in all."
         )

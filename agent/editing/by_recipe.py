@@ -52,7 +52,7 @@ class AskRecipe(Record):
     parameters: RecipeFacts
 
 
-def bounded(most: float, left: float) -> int:
+def limit_seconds(most: float, left: float) -> int:
     """Return the whole seconds that something may take.
 
     Raises:
@@ -65,7 +65,7 @@ def bounded(most: float, left: float) -> int:
     return seconds
 
 
-def call(
+def call_recipe(
     asked: AskRecipe, change: Change, prepared: Prepared, svc: Services, seconds: float
 ) -> Edits:
     """Have a recipe work on top of a change; its parameters are held to what a ticket is held to.
@@ -111,13 +111,13 @@ def carry_out(
     edits = recipe.apply(Within(tree, contract.config.folder), parameters)
     files, notes = dict(edits.files), edits.notes
     for path, content in edits.files.items():
-        if tree.has(path) and tree.read(path) == content:
+        if tree.has_path(path) and tree.read(path) == content:
             del files[path]
             continue
         tree.write(path, content)
         svc.say(f"edited {path}")
     if command := recipe.produce(parameters, contract.project):
-        report, produced = _produce(command, tree, prepared, svc, seconds)
+        report, produced = _run_producing_command(command, tree, prepared, svc, seconds)
         notes += recipe.accept_produced(parameters, report, produced)
         for path, content in sorted(produced.items()):
             tree.write(path, content)
@@ -126,14 +126,14 @@ def carry_out(
     return edits.model_copy(update={"files": files, "notes": notes})
 
 
-def _produce(
+def _run_producing_command(
     command: ProducingCommand, tree: WorkTree, prepared: Prepared, svc: Services, left: float
 ) -> tuple[bytes, dict[str, bytes]]:
     """Return the command's report, and the new files that it is allowed to make.
 
     Foreign code may have had a hand in all of it.
     """
-    seconds = bounded(_LIMITS.seconds, left)
+    seconds = limit_seconds(_LIMITS.seconds, left)
     report_path = f"{SANDBOX_OUT}/{command.report}"
     environment = svc.environment(prepared)
     environ = {
@@ -143,7 +143,7 @@ def _produce(
         # What is produced must not hang on when: a run that begins anew makes the same commit.
         "SOURCE_DATE_EPOCH": str(prepared.run.started),
     }
-    order = sandbox_requests.order(
+    order = sandbox_requests.make_request(
         environment,
         tree.folder,
         (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/recipes/{command.script}", *command.args),
@@ -151,12 +151,14 @@ def _produce(
         limits=_LIMITS.model_copy(update={"seconds": seconds}),
         collect=(report_path, *(f"{SANDBOX_TREE}/{pattern}" for pattern in command.globs)),
     )
-    order = sandbox_services.beside(order, environment.services, environment.interpreter)
+    order = sandbox_services.add_services(order, environment.services, environment.interpreter)
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
-        ending = "; ".join(filter(None, (ending, sandbox_services.ended(result, "the command"))))
-        printed = sanitise.terminal(result.output).strip()[-4000:]
+        ending = "; ".join(
+            filter(None, (ending, sandbox_services.describe_ended(result, "the command")))
+        )
+        printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]
         raise EditFailed(f"{command.script} ended with {ending}; it printed:\n{printed}")
     produced = {
         path.removeprefix(f"{SANDBOX_TREE}/"): content
@@ -164,6 +166,6 @@ def _produce(
         if path.startswith(f"{SANDBOX_TREE}/")
     }
     for path in produced:
-        if tree.has(path) or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
+        if tree.has_path(path) or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
             raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
     return result.files[report_path], produced

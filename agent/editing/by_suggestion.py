@@ -21,7 +21,7 @@ _SUGGESTION = re.compile(
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
-def read(thread: Thread, content: bytes) -> Suggestion | None:
+def read_suggestion(thread: Thread, content: bytes) -> Suggestion | None:
     """Read a thread as one suggestion; None: it is none, has words beside it, or is outdated.
 
     Args:
@@ -31,7 +31,7 @@ def read(thread: Thread, content: bytes) -> Suggestion | None:
     first, last = thread.first_line or thread.line, thread.line
     if suggested is None or thread.outdated or first is None or last is None:
         return None
-    code = _bare(content)[first - 1 : last]
+    code = _strip_line_ends(content)[first - 1 : last]
     is_there = bool(code) and len(code) == last - first + 1
     new = tuple(suggested.split("\n")[:-1])
     if not is_there or code == list(new):
@@ -49,7 +49,7 @@ def _read_block(thread: Thread) -> str | None:
     return found["text"] if found and found[0] == words else None
 
 
-def applied(
+def apply_suggestions(
     content: bytes, suggestions: Sequence[Suggestion]
 ) -> tuple[bytes, tuple[Suggestion, ...]]:
     """Put suggestions into the file that they were read for; return it, and those it has now.
@@ -80,14 +80,14 @@ def applied(
     return made.encode(), tuple(one for _, one in fitting)
 
 
-def _bare(content: bytes) -> list[str]:
+def _strip_line_ends(content: bytes) -> list[str]:
     """Return the lines without their ends."""
     lines = _LINE.findall(content.decode("utf-8", "replace"))
     return [line.removesuffix("\n").removesuffix("\r") for line in lines]
 
 
-def stands(content: bytes, suggestion: Suggestion) -> bool:
+def is_applied(content: bytes, suggestion: Suggestion) -> bool:
     """Whether a file has what was suggested; where lines were to go, whether they are gone."""
-    bare, wanted = _bare(content), list(suggestion.new or suggestion.code)
+    bare, wanted = _strip_line_ends(content), list(suggestion.new or suggestion.code)
     starts = range(len(bare) - len(wanted) + 1)
     return bool(suggestion.new) == any(bare[at : at + len(wanted)] == wanted for at in starts)

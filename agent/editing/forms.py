@@ -26,14 +26,14 @@ _LEFT_OUT = frozenset({
 })  # fmt: skip
 
 
-def form(name: str, description: str, kind: type[Record]) -> ToolSpec:
+def make_tool_spec(name: str, description: str, kind: type[Record]) -> ToolSpec:
     """Make a tool of a record: the shortest schema that tells its fields."""
     schema = kind.model_json_schema()
-    told = _told(schema, schema.get("$defs", {}))
+    told = _trim_schema(schema, schema.get("$defs", {}))
     return ToolSpec(name=name, description=description, parameters=told)
 
 
-def read(call: ToolCall, kind: type[R]) -> R:
+def read_arguments(call: ToolCall, kind: type[R]) -> R:
     """Read the arguments of a call.
 
     Raises:
@@ -44,28 +44,30 @@ def read(call: ToolCall, kind: type[R]) -> R:
     except ValidationError as problem:
         said = []
         for error in problem.errors(include_url=False, include_context=False)[:_MOST_PROBLEMS]:
-            place = ".".join(plain(str(part)) for part in error["loc"]) or "the arguments"
-            said.append(f"`{place}`: {plain(error['msg'], _MOST_TEXT)}")
+            place = ".".join(flatten_text(str(part)) for part in error["loc"]) or "the arguments"
+            said.append(f"`{place}`: {flatten_text(error['msg'], _MOST_TEXT)}")
         there = f"there are {', '.join(kind.model_fields)}"
         raise EditFailed("; ".join((*dict.fromkeys(said), there))) from problem
 
 
-def plain(text: str, most: int = _MOST_NAME) -> str:
+def flatten_text(text: str, most: int = _MOST_NAME) -> str:
     """Give what a model wrote on one line and bounded, for words of ours."""
     shown = text if text.isprintable() else text.encode("unicode_escape", "replace").decode()
     return f"{shown[:most]}…" if len(shown) > most else shown
 
 
-def _told(schema: Any, definitions: dict[str, Any]) -> Any:
+def _trim_schema(schema: Any, definitions: dict[str, Any]) -> Any:
     """Leave of a schema what a model needs, definitions in their places."""
     if isinstance(schema, list):
-        return [_told(one, definitions) for one in schema]
+        return [_trim_schema(one, definitions) for one in schema]
     if not isinstance(schema, dict):
         return schema
     if reference := schema.get("$ref"):
-        return _told(definitions[reference.rpartition("/")[2]], definitions)
+        return _trim_schema(definitions[reference.rpartition("/")[2]], definitions)
     properties = {
-        name: _told(one, definitions) for name, one in schema.get("properties", {}).items()
+        name: _trim_schema(one, definitions) for name, one in schema.get("properties", {}).items()
     }
-    told = {key: _told(one, definitions) for key, one in schema.items() if key not in _LEFT_OUT}
+    told = {
+        key: _trim_schema(one, definitions) for key, one in schema.items() if key not in _LEFT_OUT
+    }
     return {**told, "properties": properties} if properties else told

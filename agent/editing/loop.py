@@ -13,7 +13,7 @@ from agent.editing.asking import Turn
 from agent.editing.run_context import RunContext
 from agent.editing.stall import Watch
 from agent.editing.tools import ToolExecutor
-from agent.editing.trimming import trimmed
+from agent.editing.trimming import trim_messages
 from agent.editing.turn_records import CallResults, OpeningMessage
 from agent.models.change import Change
 from agent.models.chat import (
@@ -92,7 +92,7 @@ class Conversation:
         if self._open is None:
             return
         (reply, done), self._open = self._open, None
-        said = run_context.step(f"{self.name} {self._number} answer", _told, words).text
+        said = run_context.step(f"{self.name} {self._number} answer", _make_message, words).text
         answer = {"content": said, "failed": not accepted}
         results = list(done.results)
         results[done.at] = results[done.at].model_copy(update=answer)
@@ -112,10 +112,10 @@ class Conversation:
             model=run_context.first_in_line(self.role),
             system=self.prompt,
             tools=self.tools.specs,
-            messages=trimmed(self._said, self._count),
+            messages=trim_messages(self._said, self._count),
             must_call=True,
         )
-        reply = asking.reply(run_context, turn, request)
+        reply = asking.request_reply(run_context, turn, request)
         self._told = len(self._said) + 1
         given = reply, self.change, self.include, turn
         done = run_context.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
@@ -137,5 +137,5 @@ class Conversation:
         self._said = (*self._said, Answered(reply=reply), answer)
 
 
-def _told(words: str) -> OpeningMessage:
+def _make_message(words: str) -> OpeningMessage:
     return OpeningMessage(text=words)

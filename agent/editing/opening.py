@@ -31,7 +31,7 @@ def of_ticket(run_context: RunContext) -> OpeningMessage:
     listed, *notes = _describe_repository(run_context)
     if notes and run_context.base.contract.config.contributions == "auto":
         notes.append("Where these notes refuse changes that machines make, `decline`.")
-    return _join(listed, *notes, *_describe_ticket(run_context))
+    return _join_messages(listed, *notes, *_describe_ticket(run_context))
 
 
 def of_change(
@@ -49,8 +49,8 @@ def of_change(
         failed: What stands against it, or against an earlier attempt.
     """
     most = _MOST_MATTERS // max(1, len(items))
-    return _join(
-        _fence("The base, and its checks", base_state.describe(run_context).text, run_context),
+    return _join_messages(
+        _fence("The base, and its checks", base_state.describe_base(run_context).text, run_context),
         *_describe_repository(run_context),
         *_describe_ticket(run_context),
         _describe_plan(plan, run_context),
@@ -69,8 +69,8 @@ def of_review(draft: Draft, checked: str, run_context: RunContext) -> OpeningMes
     Args:
         checked: In words of ours.
     """
-    return _join(
-        _fence("The base, and its checks", base_state.describe(run_context).text, run_context),
+    return _join_messages(
+        _fence("The base, and its checks", base_state.describe_base(run_context).text, run_context),
         *_describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _diff(draft.change, run_context), run_context),
@@ -79,7 +79,7 @@ def of_review(draft: Draft, checked: str, run_context: RunContext) -> OpeningMes
     )
 
 
-def _join(*parts: str) -> OpeningMessage:
+def _join_messages(*parts: str) -> OpeningMessage:
     return OpeningMessage(text="\n\n".join(filter(None, parts)))
 
 
@@ -93,14 +93,18 @@ def _fence(
         where: Where all of them are.
     """
     return (
-        fenced(title, sanitise.cut(words, most, where=where), run_context.base.run.run_id)
+        fenced(
+            title, sanitise.shorten_middle(words, most, where=where), run_context.base.run.run_id
+        )
         if words
         else ""
     )
 
 
 def _diff(change: Change, run_context: RunContext) -> str:
-    return sanitise.cut(worktree.diff(run_context.base.checkout, change), _MOST_DIFF, where="read")
+    return sanitise.shorten_middle(
+        worktree.make_diff(run_context.base.checkout, change), _MOST_DIFF, where="read"
+    )
 
 
 def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
@@ -112,10 +116,10 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
         f"{run_context.ticket.title}\n{run_context.ticket.body}",
         run_context.base.contract.config.folder,
     )
-    listed = outline.describe(tree, words, folder, _MOST_OUTLINE)
+    listed = outline.describe_files(tree, words, folder, _MOST_OUTLINE)
     shown = _fence("Outline of the repository", listed, run_context)
     names = facts.find_notes(tree.paths())[:_MOST_FILES]
-    texts = [sanitise.incoming(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
+    texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
     several = zip(names, texts, strict=True)
     return shown, *(
         _fence(f"From {name}", text, run_context, _MOST_NOTES, name) for name, text in several

@@ -18,7 +18,7 @@ _WORD = re.compile(r"[a-z_][\w./-]*\w|[a-z_]")
 _DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
 
 
-def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
+def describe_files(tree: WorkTree, words: str, folder: str, limit: int) -> str:
     """List the files of a folder with what they define, within a number of characters.
 
     What there is no space for, or defines nothing, is counted.

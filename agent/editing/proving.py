@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from agent.checks import affected, flaky, hunks, measuring, mutants, running
 from agent.checks.affected import Imports
 from agent.checks.base_test_files import Places
-from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, granted
+from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, get_granted_limits
 from agent.checks.hunks import Hunk
 from agent.checks.removals import Removals
 from agent.checks.reruns import is_proved
@@ -64,8 +64,8 @@ def with_change(
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
         return Proof(missing=f"its tests cannot be run without it: {on_base.reason}")
-    rows = sorted(_rows(files, added, on_base, head), key=lambda row: not row.shows)
-    shown = any(row.shows for row in rows)
+    rows = sorted(_rows(files, added, on_base, head), key=lambda row: not row.is_proof)
+    shown = any(row.is_proof for row in rows)
     missing = "" if shown else "none of its tests fails without it and passes with it"
     return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
 
@@ -86,22 +86,22 @@ def take_back(
         hunk
         for file in change.files
         if file.path not in ours and not is_migration(file.path)
-        for hunk in hunks.split(file)
+        for hunk in hunks.split_hunks(file)
     ]
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     gone = Removals(change, base)
     found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
     is_slow = head.seconds > _SLOW_SECONDS
     sources = _read_with(change, base) if is_slow or not found else {}
-    imports = Imports(affected.imported(sources))
+    imports = Imports(affected.read_imports(sources))
     # What tests alone have to notice, tests that were there before do not notice for them.
     judges = frozenset(() if found else added)
     found = found or _make_mistakes(change, sources, imports)
     if not found:
         return TakenBack()
-    if rebuilding.mark(change, prepared, svc):
+    if rebuilding.make_declaration_mark(change, prepared, svc):
         # Base's packages lack what the change needs: every test would seem to notice.
-        rebuilt, _ = rebuilding.rebuild(change, prepared, svc)
+        rebuilt, _ = rebuilding.rebuild_environment(change, prepared, svc)
         if rebuilt is prepared:
             return TakenBack(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
@@ -152,13 +152,13 @@ def _run_tests(
         environment=svc.environment(prepared),
         config=prepared.contract.config,
         project=prepared.contract.project,
-        limits=granted(svc.settings),
+        limits=get_granted_limits(svc.settings),
         fails_fast=fails_fast,
-    ).within(seconds)
+    ).limit_seconds(seconds)
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    return running.run(PartOfSuite(suite, Part(only), name=name), site, svc.sandbox, svc.say)
+    return running.run_check(PartOfSuite(suite, Part(only), name=name), site, svc.sandbox, svc.say)
 
 
 def _rows(
@@ -168,7 +168,7 @@ def _rows(
 
     Where a file cannot be imported without the change, that says nothing of its old tests.
     """
-    find = Places(head.suite or SuiteFacts()).find
+    find = Places(head.suite or SuiteFacts()).locate_test
     without, lost = {}, {}
     for item in on_base.items:
         module = item.item_id.removesuffix(COLLECTION)
@@ -192,7 +192,7 @@ def _rows(
 
 def _read_with(change: Change, base: Tree) -> dict[str, bytes]:
     """Read the Python files with the change; those of the change alone where they are too much."""
-    sources = affected.read(base) or {}
+    sources = affected.read_python_files(base) or {}
     for file in change.files:
         sources.pop(file.path, None)
         if file.after is not None and file.path.endswith(".py"):
@@ -211,7 +211,7 @@ def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Import
         if not is_test(path)
         for test in tests
         if test.path in imports.importers_of(path)
-        for mistake in mutants.make(path, source, mutants.names_in(test.after or b""))
+        for mistake in mutants.make_mutants(path, source, mutants.names_in(test.after or b""))
     )
     return list(dict.fromkeys(made))
 
@@ -231,11 +231,13 @@ def _portions(
     if judges:
         yield Selection(ids=tuple(sorted(judges)))
         return
-    find = Places(head.suite or SuiteFacts()).find
+    find = Places(head.suite or SuiteFacts()).locate_test
     files = {find(item.item_id)[0] for item in head.items}
     if likely := tuple(sorted(ours & files)):
         yield Selection(files=likely)
-    if head.seconds > _SLOW_SECONDS and (reached := imports.reached([path]) & files - ours):
+    if head.seconds > _SLOW_SECONDS and (
+        reached := imports.list_reached_files([path]) & files - ours
+    ):
         yield Selection(files=tuple(sorted(reached)))
     yield None
 

@@ -18,17 +18,19 @@ _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
 
 
-def mark(change: Change, prepared: Prepared, svc: Services) -> str:
+def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> str:
     """Tell apart what changes declare; empty: the packages of the base."""
     change_context = _proposal(change, prepared, svc)
-    if not requirements.differs(change_context):
+    if not requirements.has_changed(change_context):
         return ""
     _, after = requirements.sides(change_context)
-    said = repr((requirements.declared(after), requirements.brought(change_context)))
+    said = repr(
+        (requirements.list_declared(after), requirements.find_added_packages(change_context))
+    )
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, bytes], str]:
+def update_lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, bytes], str]:
     """Have the lock follow what a change declares, by uv; say for the model where it cannot.
 
     Returns:
@@ -36,19 +38,19 @@ def lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, b
     """
     change_context = _proposal(change, prepared, svc)
     _, after = requirements.sides(change_context)
-    if not after.has("uv.lock") or not requirements.differs(change_context):
+    if not after.has_file("uv.lock") or not requirements.has_changed(change_context):
         return {}, ""
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
         locked = svc.updated_lock(prepared)
     except EnvironmentFailed as problem:
-        words = sanitise.cut(problem.message, _MOST_PROBLEM, where="the log")
+        words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
         return {}, f"The lock file could not be brought up to date: {words}"
     return locked, f"Brought up to date: {', '.join(locked)}." if locked else ""
 
 
-def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared, str]:
+def rebuild_environment(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared, str]:
     """Build the environment that a change declares; say what came of it, for the model.
 
     Where it cannot be built, that of the base stays.
@@ -60,7 +62,7 @@ def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared
         asked = requirements.new_requirements(_proposal(change, prepared, svc))
         built = svc.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
-        words = sanitise.cut(problem.message, _MOST_PROBLEM, where="the log")
+        words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
         return prepared, f"The packages that you declare cannot be installed: {words}"
     had, has = set(prepared.environment.packages), set(built.packages)
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]

@@ -14,7 +14,7 @@ _MOST_SHOWN = 12
 _MOST_SHOWN_LINE = 160
 
 
-def once(words: str, old: str, new: str) -> tuple[str, int, int]:
+def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
     """Put `new` in the place of `old`.
 
     Returns:
@@ -31,7 +31,7 @@ def once(words: str, old: str, new: str) -> tuple[str, int, int]:
     # A place may begin within another one.
     starts = [found.start() for found in re.finditer(f"(?={re.escape(old)})", words)]
     if not starts:
-        raise EditFailed(f"old is not in the file{_nearest(words, old)}")
+        raise EditFailed(f"old is not in the file{_show_nearest_line(words, old)}")
     lines = [words.count("\n", 0, start) + 1 for start in starts[:_MOST_PLACES]]
     if len(starts) > 1:
         places = ", ".join(map(str, lines)) + ", …" * (len(starts) > len(lines))
@@ -44,7 +44,7 @@ def once(words: str, old: str, new: str) -> tuple[str, int, int]:
     return words[: starts[0]] + new + words[starts[0] + len(old) :], lines[0], last
 
 
-def _nearest(words: str, old: str) -> str:
+def _show_nearest_line(words: str, old: str) -> str:
     """Show where the first line of a piece stands that is not there as a whole."""
     wanted, lines = old.strip("\n").split("\n"), words.split("\n")
     bare, first = [line.strip() for line in lines], wanted[0].strip()

@@ -13,7 +13,7 @@ from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
 from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes
-from agent.text.check_summary import count_things, summarize
+from agent.text.check_summary import count_things, summarize_check
 
 _MOST_TURNS = 15
 _LONGEST = 1_000
@@ -33,12 +33,12 @@ class SubmittedReview(Record):
 FORMS: Forms = {"submit_review": ("Hand the review in.", SubmittedReview)}
 
 
-def review(best: Round, run_context: RunContext) -> ReviewNotes:
+def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     """Have the change reviewed; what keeps it from being reviewed is said, and ends no run."""
     if "reviewer" not in run_context.attempt_limits.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
     try:
-        handed = _reviewed(best, run_context)
+        handed = _request_review(best, run_context)
         if handed.name:
             return _notes(SubmittedReview.model_validate_json(handed.form), run_context)
         reason = handed.why
@@ -62,7 +62,7 @@ def left_open(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
     found = []
     for one in notes.blocking:
         # Its words on one line, cut; the whole of them stands with the review.
-        words = forms.plain(" ".join(one.text.split()), _MOST_QUOTED)
+        words = forms.flatten_text(" ".join(one.text.split()), _MOST_QUOTED)
         file = next((file for file in change.files if file.path == one.path), None)
         lines = (file.after or b"").count(b"\n") + 1 if file else 0
         line = one.line if one.line and 1 <= one.line <= lines else None
@@ -81,9 +81,11 @@ def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
     )
 
 
-def _reviewed(best: Round, run_context: RunContext) -> SubmittedForm:
+def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
     draft, name = best.draft, f"review {best.number}"
-    told = run_context.step(f"{name} opening", opening.of_review, draft, checked(best), run_context)
+    told = run_context.step(
+        f"{name} opening", opening.of_review, draft, summarize_checks(best), run_context
+    )
     talk = Conversation(
         name=name,
         role="reviewer",
@@ -118,12 +120,12 @@ def _notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
     )
 
 
-def checked(best: Round) -> str:
+def summarize_checks(best: Round) -> str:
     """Say how the checks of a change ended, and what its tests prove."""
     told = "; ".join(
-        f"{one.name} {one.verdict.value} (new failures: {summarize(one).new})"
+        f"{one.name} {one.verdict.value} (new failures: {summarize_check(one).new})"
         for one in best.compared
     )
-    shown = ", ".join(row.name for row in best.proof.rows if row.shows)
+    shown = ", ".join(row.name for row in best.proof.rows if row.is_proof)
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
     return f"Checks of the change: {told}. {words or best.proof.unneeded}"

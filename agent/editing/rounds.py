@@ -58,14 +58,14 @@ class Round:
     """Whether the run's minutes ended before all that was known."""
 
     @property
-    def passed(self) -> bool:
+    def is_passed(self) -> bool:
         """Whether it may be published."""
         return self.verdict is not None and self.verdict.publish
 
     @property
     def failures(self) -> dict[str, str]:
         """All that stands against it, in words for whoever mends it, by stable names; foreign."""
-        if self.passed:
+        if self.is_passed:
             return {}
         if self.verdict is None or self.after is None:
             return dict(_find_blocking(self.refused))
@@ -91,14 +91,14 @@ class Round:
     def rank(self) -> tuple[bool, bool, int, int]:
         """The greater, the better: what was checked, then what is wrong, then what is remarked."""
         wrong, remarked = len(self.failures), len(self.remarks)
-        return self.passed, self.cleared is not None, -wrong, -remarked
+        return self.is_passed, self.cleared is not None, -wrong, -remarked
 
     @property
     def feedback(self) -> str:
         """How it ended, in one sentence."""
         if self.unfinished:
             return "not checked to its end"
-        if self.passed:
+        if self.is_passed:
             return "passed"
         count = len(self.failures)
         if self.verdict is None:
@@ -106,7 +106,7 @@ class Round:
         return f"{count_things(count, 'problem')} ({self.verdict.reason.value})"
 
 
-def best(rounds: Sequence[Round]) -> Round:
+def choose_best(rounds: Sequence[Round]) -> Round:
     """Return the best one; of equals the first."""
     return max(rounds, key=lambda one: (one.rank, -one.number))
 
@@ -123,9 +123,11 @@ def find_obstacle(problem: RunStopped) -> Finding:
     )
 
 
-def remarked(remarks: tuple[Remark, ...]) -> str:
+def format_remarks(remarks: tuple[Remark, ...]) -> str:
     """Tell what a reviewer demands."""
-    lines = (f"- {_place(one)}: {one.text}" if one.path else f"- {one.text}" for one in remarks)
+    lines = (
+        f"- {_format_place(one)}: {one.text}" if one.path else f"- {one.text}" for one in remarks
+    )
     return "\n".join(("A reviewer demands:", *lines))
 
 
@@ -136,7 +138,7 @@ def left_to_people(findings: tuple[Finding, ...]) -> str:
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
 
 
-def _place(one: Remark | Finding) -> str:
+def _format_place(one: Remark | Finding) -> str:
     return f"{one.path}:{one.line}" if one.line else one.path
 
 
@@ -157,7 +159,7 @@ def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
     if check.is_in_the_way and not (check.new_failures or check.gone):
         said = check.reason or f"{check.name} ended {check.head.value}"
         result = after.result(check.name)
-        last = _short(result.output.strip().splitlines()[-_MOST_LINES:]) if result else []
+        last = _shorten_lines(result.output.strip().splitlines()[-_MOST_LINES:]) if result else []
         yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
 
 
@@ -165,13 +167,13 @@ def _failure(check: Comparison, item: CheckItem, number: int) -> str:
     place = f" at {item.place}" if item.place else ""
     # How often it was run again hangs on the time, and a replay has to say the same.
     text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
-    lines = _short(text.strip().splitlines()[:_MOST_LINES])
+    lines = _shorten_lines(text.strip().splitlines()[:_MOST_LINES])
     return "\n".join((f"{check.name}: {item.item_id}{place}", *lines))
 
 
-def _short(lines: list[str]) -> list[str]:
+def _shorten_lines(lines: list[str]) -> list[str]:
     return [line[:_LONGEST_LINE] for line in lines]
 
 
 def _finding(one: Finding) -> str:
-    return f"{_place(one)} {one.message} ({one.rule}) {one.fix}".strip()
+    return f"{_format_place(one)} {one.message} ({one.rule}) {one.fix}".strip()

@@ -75,7 +75,7 @@ class RunContext:
     def __post_init__(self) -> None:
         """Hold requests that get no reply to what the repository allows, too."""
         if self.limits.usd is not None:
-            self.svc.bound(self.limits.usd)
+            self.svc.lower_limit(self.limits.usd)
 
     @property
     def models(self) -> ChatModel:
@@ -130,7 +130,7 @@ class RunContext:
     @property
     def has_passed(self) -> bool:
         """Whether a change is there that may be published; it is not given up for a better one."""
-        return any(one.passed for one in self.rounds)
+        return any(one.is_passed for one in self.rounds)
 
     @contextmanager
     def attach_best_change(self) -> Iterator[None]:
@@ -139,7 +139,7 @@ class RunContext:
             yield
         except AgentError as problem:
             checked = [one for one in self.rounds if one.cleared is not None]
-            problem.change = rounds.best(checked).draft.change if checked else self.latest
+            problem.change = rounds.choose_best(checked).draft.change if checked else self.latest
             problem.models = self.model_uses
             raise
         finally:
@@ -206,7 +206,7 @@ class RunContext:
         Whoever was taken out of the settings is not asked any more.
         """
         wanted = getattr(self.base.contract.config.models, role) or ""
-        chain = self.models.chain(role, self.decision.category)
+        chain = self.models.list_chain(role, self.decision.category)
         answered = self.find_last_model(role)
         first = answered if answered in (wanted, *chain) else wanted
         away = self._had_a_try if role == "editor" else set()

@@ -90,7 +90,7 @@ TryLines = Callable[[str, str], Scouted]
 """Measures base with lines, by steps that have the second in their names."""
 
 
-def scout(
+def scout_configuration(
     run_context: RunContext,
     prepare: Callable[[], Prepared],
     obstacle: Obstacle,
@@ -111,23 +111,25 @@ def scout(
         role="editor",
         prompt=prompting.prompt("scout", run_context.base.contract),
         tools=ToolExecutor(run_context, _FORMS, edits=False),
-        opening=run_context.step("scout opening", _open, obstacle, run_context.base),
+        opening=run_context.step("scout opening", _make_opening, obstacle, run_context.base),
         change=Change(base_commit=run_context.base.checkout.commit, files=()),
         most_turns=_MOST_TURNS,
     )
     try:
-        return _search(talk, run_context, try_lines)
+        return _search_configuration(talk, run_context, try_lines)
     finally:
         run_context.budget_share, run_context.reserved_seconds = 1.0, 0.0
         talk.tools.close()
 
 
-def _open(obstacle: Obstacle, base: Opened) -> OpeningMessage:
+def _make_opening(obstacle: Obstacle, base: Opened) -> OpeningMessage:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
     return OpeningMessage(text=prompting.fenced("Why no test runs", words, base.run.run_id))
 
 
-def _search(talk: Conversation, run_context: RunContext, try_lines: TryLines) -> Scouted:
+def _search_configuration(
+    talk: Conversation, run_context: RunContext, try_lines: TryLines
+) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
     end = "No try ran a test."
     for number in range(1, _MOST_TRIES + 1):
@@ -139,22 +141,25 @@ def _search(talk: Conversation, run_context: RunContext, try_lines: TryLines) ->
             break
         if handed.name != "try_configuration":
             said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
-            end = f"A model found no lines with which they run: {forms.plain(said, _MOST_WORDS)}"
+            said_short = forms.flatten_text(said, _MOST_WORDS)
+            end = f"A model found no lines with which they run: {said_short}"
             break
         lines = TryConfiguration.model_validate_json(handed.form).yaml
         result = words = try_lines(lines, f"try {number}")
         if not isinstance(result, str):
             best.append(result)
-            words = describe(*result)
+            words = describe_tests(*result)
             if find_tests(result[1]).count("passed") > find_tests(result[1]).count(
                 "failed", "error"
             ):
                 break
-        talk.answer(sanitise.cut(str(words), _MOST_ANSWER, where="not kept"), run_context)
+        talk.answer(
+            sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"), run_context
+        )
     return max(best, key=lambda one: rate_tests(one[1]), default=end)
 
 
-def describe(prepared: Prepared, report: CheckReport) -> str:
+def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     """Count the tests, name those that are left out, and show the last errors."""
     tests = find_tests(report)
     counts = (f"{one} {tests.count(one)}" for one in ("passed", "failed", "error"))
@@ -198,13 +203,13 @@ def read_lines(text: str, base: Opened, svc: Services) -> Contract:
     tree, given = worktree.open_tree(base.checkout, svc.base_folder(base.run)), base.contract
     try:
         asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
-        if refusal := next(_refuse(asked, tree), ""):
+        if refusal := next(_find_refusals(asked, tree), ""):
             raise RequestRefused(refusal)
         own = given.config.model_dump(mode="json", exclude_defaults=True)
         config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
     except load.ConfigProblem as problem:
         raise RequestRefused(str(problem)) from problem
-    lines = (obstacles.quote(line) for line in written.render(asked))
+    lines = (obstacles.quote_as_code(line) for line in written.render(asked))
     finding = Finding(
         rule=SET_UP,
         severity=Severity.REVIEW,
@@ -213,7 +218,7 @@ def read_lines(text: str, base: Opened, svc: Services) -> Contract:
         message=f"The tests run with lines that a model found: {', '.join(lines)}.",
         fix="See whether they hold, and add them to it.",
     )
-    project = detect.project(tree, config)
+    project = detect.detect_project(tree, config)
     return Contract(config=config, project=project, source=given.source, scouted=(finding,))
 
 
@@ -223,7 +228,7 @@ def _lay_over(own: Any, asked: Any) -> Any:
     return own | {key: _lay_over(own.get(key), value) for key, value in asked.items()}
 
 
-def _refuse(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
+def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     """Yield why values are refused that a repository's own configuration could have."""
     values: dict[str, Any] = dict(kept.flatten(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:

@@ -86,7 +86,7 @@ def read_plan(form: str) -> Plan:
     found = SubmittedPlan.model_validate_json(form)
     return Plan(
         recipe="",
-        title=forms.plain(" ".join(found.title.split())),
+        title=forms.flatten_text(" ".join(found.title.split())),
         parameters="",
         steps=found.steps,
         category=found.category,
@@ -126,7 +126,7 @@ def read_refusal(
         name: Of the form.
         form: As JSON.
     """
-    inside = run_context.svc.redactor.inside
+    inside = run_context.svc.redactor.redact_record
     if name == "ask":
         asked = inside(Questions.model_validate_json(form)).questions
         return TicketUnclear(

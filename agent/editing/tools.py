@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
-from agent.editing.by_recipe import LEAST_SECONDS, bounded
+from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
 from agent.editing.run_context import RunContext
 from agent.editing.turn_records import CallResults
 from agent.errors import EditFailed, SandboxMissing
@@ -110,8 +110,8 @@ class ToolExecutor:
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as a model is shown them; the same throughout a conversation."""
-        tools = (forms.form(name, tool[0], tool[1]) for name, tool in self._tools.items())
-        given = (forms.form(name, *form) for name, form in self._given.items())
+        tools = (forms.make_tool_spec(name, tool[0], tool[1]) for name, tool in self._tools.items())
+        given = (forms.make_tool_spec(name, *form) for name, form in self._given.items())
         return (*tools, *given)
 
     def close(self) -> None:
@@ -137,7 +137,9 @@ class ToolExecutor:
         # What the first turn does is done in a sandbox that nobody knows yet.
         batch = _Batch(before, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
-            self._show(f"{forms.plain(call.name)} {forms.plain(call.arguments, _MOST_LINE)}")
+            self._show(
+                f"{forms.flatten_text(call.name)} {forms.flatten_text(call.arguments, _MOST_LINE)}"
+            )
             try:
                 said, failed = self._answer(call, number, batch), False
             except EditFailed as problem:
@@ -169,7 +171,7 @@ class ToolExecutor:
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
         if call.name in self._given:
-            batch.form = forms.read(call, self._given[call.name][1])
+            batch.form = forms.read_arguments(call, self._given[call.name][1])
             batch.handed, batch.at = call.name, number - 1
             return "accepted"
         if call.name not in self._tools:
@@ -178,7 +180,7 @@ class ToolExecutor:
         if not self.are_open:
             raise EditFailed(f"call one of {', '.join(self._given)} first")
         _, kind, work = self._tools[call.name]
-        asked = forms.read(call, kind)
+        asked = forms.read_arguments(call, kind)
         return work(self, self._open(batch), asked)
 
     def _open(self, batch: _Batch) -> SandboxSession:
@@ -190,7 +192,7 @@ class ToolExecutor:
             raise SandboxMissing("No sandbox is configured for models.")
         if self._session is None or self._at != batch.before.digest:
             self.close()
-            batch.said += [batch.if_new, self._rebuild(batch.before)]
+            batch.said += [batch.if_new, self._rebuild_environment(batch.before)]
             prepared = self._rebuilt or run_context.prepared
             self._session = sessions.open(prepared, batch.before, run_context.svc.stopped)
         # What the tree holds is not known again until all calls are carried out.
@@ -217,7 +219,7 @@ class ToolExecutor:
                 batch.said.append(_GONE)
                 batch.take_submit_back()
         self._at = change.digest
-        if self._at != before.digest and (words := self._rebuild(change)):
+        if self._at != before.digest and (words := self._rebuild_environment(change)):
             self.close()
             batch.said.append(words)
         return change
@@ -225,17 +227,20 @@ class ToolExecutor:
     def _lock(self, session: SandboxSession, change: Change) -> str:
         """Have the lock follow what a change declares; say what came of it, if anything."""
         prepared, svc = self._run_context.prepared, self._run_context.svc
-        if not self._may_build or rebuilding.mark(change, prepared, svc) == self._declared:
+        if (
+            not self._may_build
+            or rebuilding.make_declaration_mark(change, prepared, svc) == self._declared
+        ):
             return ""
-        locked, words = rebuilding.lock(change, prepared, svc)
+        locked, words = rebuilding.update_lock(change, prepared, svc)
         for path, content in locked.items():
             session.write(path, content)
         return words
 
-    def _rebuild(self, change: Change) -> str:
+    def _rebuild_environment(self, change: Change) -> str:
         """Have the environment that a change declares; say what is new, where it is another."""
         run_context = self._run_context
-        declared = rebuilding.mark(change, run_context.prepared, run_context.svc)
+        declared = rebuilding.make_declaration_mark(change, run_context.prepared, run_context.svc)
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
@@ -243,14 +248,18 @@ class ToolExecutor:
             words = _NO_MORE
         elif declared:
             run_context.built.add(declared)
-            self._rebuilt, words = rebuilding.rebuild(change, run_context.prepared, run_context.svc)
+            self._rebuilt, words = rebuilding.rebuild_environment(
+                change, run_context.prepared, run_context.svc
+            )
         return words
 
     def bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command."""
-        seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left())
+        seconds = limit_seconds(
+            min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
+        )
         ran = session.run(asked.command, seconds=seconds)
-        said = [sanitise.terminal(ran.output).rstrip()]
+        said = [sanitise.strip_terminal_codes(ran.output).rstrip()]
         if ran.timed_out:
             said.append(f"[ended after {seconds} seconds]")
         if ran.restarted:
@@ -270,7 +279,7 @@ class ToolExecutor:
             raise EditFailed("the file is no UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        edited, first, last = replacing.once(plain, asked.old, asked.new)
+        edited, first, last = replacing.replace_once(plain, asked.old, asked.new)
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return f"lines {first} to {last}" if last >= first else "removed"
 
@@ -285,7 +294,9 @@ class ToolExecutor:
         """Have a recipe work, and write what it makes."""
         run_context = self._run_context
         taken = session.take().change
-        made = by_recipe.call(asked, taken, run_context.prepared, run_context.svc, self._left())
+        made = by_recipe.call_recipe(
+            asked, taken, run_context.prepared, run_context.svc, self._seconds_left()
+        )
         for path, content in sorted(made.files.items()):
             session.write(path, content)
         not_done = (f"not done by this: {sentence}" for sentence in made.not_done)
@@ -294,15 +305,17 @@ class ToolExecutor:
 
     @property
     def _may_build(self) -> bool:
-        return len(self._run_context.built) < _MOST_REBUILDS and self._left() > LEAST_SECONDS
+        return (
+            len(self._run_context.built) < _MOST_REBUILDS and self._seconds_left() > LEAST_SECONDS
+        )
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return self._until - time.monotonic()
 
     def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
         for result in called.results:
             self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_MOST_LINE]}")
-        results = self._run_context.svc.redactor.inside(called.results)
+        results = self._run_context.svc.redactor.redact_record(called.results)
         facts = {
             **turn.facts,
             "results": [result.model_dump(mode="json") for result in results],
@@ -339,9 +352,11 @@ class _Batch:
 
     def answer(self, call: ToolCall, said: str, *, failed: bool) -> None:
         """Add the answer to a call, as far as there is space for it."""
-        said = sanitise.cut(said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less")
+        said = sanitise.shorten_middle(
+            said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less"
+        )
         self.left -= len(said)
-        result = {"call_id": call.call_id, "name": forms.plain(call.name), "content": said}
+        result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
 
     def take_submit_back(self) -> None:

@@ -17,7 +17,7 @@ _WHOLE = 4
 _SHORT = 300
 
 
-def trimmed(messages: tuple[Message, ...], turn: int) -> tuple[Message, ...]:
+def trim_messages(messages: tuple[Message, ...], turn: int) -> tuple[Message, ...]:
     """Return the messages for the request of a turn (1-based), old results cut.
 
     What comes out depends on the turn and the messages alone: the same again after a restart.
@@ -27,14 +27,14 @@ def trimmed(messages: tuple[Message, ...], turn: int) -> tuple[Message, ...]:
     for message in messages:
         if isinstance(message, Returned) and left > 0:
             left -= 1
-            results = tuple(map(_stub, message.results))
+            results = tuple(map(_make_stub, message.results))
             cut.append(message.model_copy(update={"results": results}))
         else:
             cut.append(message)
     return tuple(cut)
 
 
-def _stub(result: ToolResult) -> ToolResult:
+def _make_stub(result: ToolResult) -> ToolResult:
     if len(result.content) <= _SHORT:
         return result
     first = result.content.partition("\n")[0][:120]

@@ -96,15 +96,15 @@ class Assembly:
         started = time.monotonic()
         build_context = self._build_context
         toolsets.sweep_builders(build_context)
-        with fetch.opened(build_context) as fetcher:
+        with fetch.open_fetcher(build_context) as fetcher:
             self._leave_all(self._declaration.requirements, fetcher)
-            gate = toolsets.provide(toolsets.GATE, build_context, fetcher)
-            workshop = wheels.Workshop(build_context, gate, fetcher)
+            gate = toolsets.provide_tools(toolsets.GATE, build_context, fetcher)
+            workshop = wheels.WheelBuilder(build_context, gate, fetcher)
             required, exact = self._requirements(fetcher, gate)
             parts = list(self._declaration.optional)
-            whole = _join(required, parts)
+            whole = _join_requirements(required, parts)
             last_day = self._declaration.section.exclude_newer
-            workshop.know((*whole.lines, *whole.constraints), last_day)
+            workshop.add_requirements((*whole.lines, *whole.constraints), last_day)
             self._build_projects(whole, fetcher, workshop)
             if self._declaration.root in self._unbuilt and self._declaration.lock is None:
                 required, parts = self._read_unbuilt()
@@ -113,17 +113,17 @@ class Assembly:
                 if self._declaration.section.extras is None:
                     parts += extras
                 else:
-                    required = _join(required, extras)
+                    required = _join_requirements(required, extras)
             build_context.say(
                 "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
             venv = self._install(required, parts, fetcher, workshop, exact=exact)
             self._show_sources(venv)
-            goal = storage.ready(build_context.settings, key)
+            goal = storage.locate_environment(build_context.settings, key)
             if goal.exists():
                 # Its record cannot be read, so nobody uses it.
-                storage.remove(goal)
-            with storage.building(build_context.settings, goal) as part:
+                storage.remove_folder(goal)
+            with storage.reserve_build_folder(build_context.settings, goal) as part:
                 venv.rename(part / "venv")
                 build_context.say("compiling bytecode")
                 toolsets.compile_all(build_context, part / "venv", self._notes.append)
@@ -146,7 +146,7 @@ class Assembly:
         declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
             return declaration.required, False
-        locked = export.export(lock, self._tree, self._build_context, fetcher, gate)
+        locked = export.export_requirements(lock, self._tree, self._build_context, fetcher, gate)
         if locked.projects and not declaration.may_build:
             # Then the key would not cover the code that runs in the build.
             raise EnvironmentFailed(
@@ -154,10 +154,10 @@ class Assembly:
             )
         self._notes += locked.notes
         self._leave_all(locked, fetcher)
-        return locked.plus(declaration.required), declaration.adds_nothing
+        return locked.combine(declaration.required), declaration.adds_nothing
 
     def _build_projects(
-        self, found: Requirements, fetcher: Fetcher, workshop: wheels.Workshop
+        self, found: Requirements, fetcher: Fetcher, workshop: wheels.WheelBuilder
     ) -> None:
         """Build the repository's own projects; one that fails is done without, where it may be."""
         for folder in dict.fromkeys(project.folder for project in found.projects):
@@ -183,12 +183,14 @@ class Assembly:
             if project.folder in self._unbuilt:
                 continue
             known = [str(canonicalize_name(name)) for name in self._extras_of(project.folder)]
-            choosing.choose(known, project.extras, project.folder or "the project")
+            choosing.choose_parts(known, project.extras, project.folder or "the project")
 
     def _read_unbuilt(self) -> tuple[Requirements, list[Part]]:
         """Read what the project needs where it is written, since no build says it."""
         declaration = self._declaration
-        read = declare.read(self._files, declaration.section, declaration.refused, packs=False)
+        read = declare.read_declaration(
+            self._files, declaration.section, declaration.refused, packs=False
+        )
         self._choices[: len(declaration.choices)] = read.choices
         return read.required, list(read.optional)
 
@@ -214,7 +216,7 @@ class Assembly:
         brought = {name: metadata.bring(name) for name in metadata.extras}
         imported = imported_by_tests.find_extras(self._files, brought) if wanted is None else ()
         more = {**dict.fromkeys(imported, choosing.IMPORTED), **self._declaration.extras}
-        chosen = choosing.choose(known, wanted, "the project", more=more)
+        chosen = choosing.choose_parts(known, wanted, "the project", more=more)
         self._choices += [Choice(what=f"extra {name}", why=why) for name, why in chosen.items()]
         self._choices += [
             Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
@@ -232,7 +234,7 @@ class Assembly:
         required: Requirements,
         parts: list[Part],
         fetcher: Fetcher,
-        workshop: wheels.Workshop,
+        workshop: wheels.WheelBuilder,
         *,
         exact: bool,
     ) -> Path:
@@ -243,8 +245,8 @@ class Assembly:
         """
 
         def install(some: list[Part], *, only_resolve: bool = False) -> Path:
-            wanted = self._want(_join(required, some), exact=exact)
-            return fetcher.install(_VENV, wanted, workshop.supply, only_resolve=only_resolve)
+            wanted = self._make_wanted(_join_requirements(required, some), exact=exact)
+            return fetcher.install(_VENV, wanted, workshop.provide_wheel, only_resolve=only_resolve)
 
         try:
             venv = install(parts)
@@ -270,7 +272,11 @@ class Assembly:
         return venv
 
     def _take_newer(
-        self, venv: Path, install: Callable[[], Path], fetcher: Fetcher, workshop: wheels.Workshop
+        self,
+        venv: Path,
+        install: Callable[[], Path],
+        fetcher: Fetcher,
+        workshop: wheels.WheelBuilder,
     ) -> Path:
         """Install once more with the newest releases of what the resolver found older wheels of."""
         own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
@@ -279,7 +285,7 @@ class Assembly:
         built = []
         for name in newer:
             with suppress(EnvironmentFailed):
-                fetcher.take_in(_VENV, workshop.supply(name, ""))
+                fetcher.take_in(_VENV, workshop.provide_wheel(name, ""))
                 built.append(name)
         if not built:
             return venv
@@ -287,7 +293,7 @@ class Assembly:
         return install()
 
     def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
-        for one in found.left:
+        for one in found.left_out:
             self._leave(one.name or "a line", one.why)
             fetcher.left_out |= {one.name} - {""}
 
@@ -298,7 +304,7 @@ class Assembly:
         self._choices.append(Choice(what=what, why=why, taken=False))
         self._left_out.append(f"{what}: {cause}")
 
-    def _want(self, found: Requirements, *, exact: bool) -> Wanted:
+    def _make_wanted(self, found: Requirements, *, exact: bool) -> Wanted:
         extras: dict[str, set[str]] = {}
         for project in found.projects:
             extras.setdefault(project.folder, set()).update(project.extras)
@@ -322,7 +328,9 @@ class Assembly:
         )
 
     def _take_generated(self, found: dict[str, bytes]) -> None:
-        taken, left = generated.choose({**self._generated, **found}, TreeFiles(self._tree))
+        taken, left = generated.choose_generated_files(
+            {**self._generated, **found}, TreeFiles(self._tree)
+        )
         self._generated = taken
         if left:
             self._notes.append(
@@ -344,7 +352,7 @@ class Assembly:
         installed = distributions.list_installed(str(part / "venv"))
         return Environment(
             key=key,
-            path=str(storage.ready(settings, key) / "venv"),
+            path=str(storage.locate_environment(settings, key) / "venv"),
             gate_path=str(gate),
             scripts_path=str(storage.scripts(settings)),
             python=interpreter.version,
@@ -359,5 +367,5 @@ class Assembly:
         )
 
 
-def _join(required: Requirements, parts: list[Part]) -> Requirements:
-    return required.plus(*(part.found for part in parts))
+def _join_requirements(required: Requirements, parts: list[Part]) -> Requirements:
+    return required.combine(*(part.found for part in parts))

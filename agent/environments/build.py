@@ -82,7 +82,7 @@ class EnvironmentRequest(Record):
     """What the locks of a change lack, so that they are not installed as they are."""
 
     @classmethod
-    def of(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
+    def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
         """Compose the request for a commit, or for a change of it that is laid out in a folder."""
         config, project = contract.config, contract.project
         return cls(
@@ -103,7 +103,7 @@ def _variables(config: RepoConfig) -> dict[str, str]:
     return {**config.env, **({"DJANGO_SETTINGS_MODULE": module} if module else {})}
 
 
-def ensure(
+def ensure_environment(
     request: EnvironmentRequest,
     sandbox: Sandbox,
     index: PackageIndex,
@@ -121,23 +121,23 @@ def ensure(
         StorageFull: The disk is full.
         SandboxMissing: There is no sandbox to build it in.
     """
-    storage.hold(settings, storage.PARTS)
-    prepared = prepare(request, sandbox, index, settings, say)
-    system = system_packages.provide(request.python.system_packages, prepared.build_context)
+    storage.hold_environment(settings, storage.PARTS)
+    prepared = prepare_build(request, sandbox, index, settings, say)
+    system = system_packages.provide_layer(request.python.system_packages, prepared.build_context)
     if system.folder != prepared.build_context.system:
-        prepared = prepare(request, sandbox, index, settings, say)
+        prepared = prepare_build(request, sandbox, index, settings, say)
     build_context = prepared.build_context
     for package in system.left_out:
         say(f"Debian package left out: {package}")
-    services = sandbox_services.provide(request.services, request.env, build_context)
+    services = sandbox_services.provide_services(request.services, request.env, build_context)
     tree = Path(request.tree)
-    if stored := load(prepared, settings):
+    if stored := load_stored(prepared, settings):
         say("the environment is from an earlier run")
         _provide_tools(toolsets.GATE, build_context)
     else:
-        with storage.locked(settings, f"build-{prepared.key}"):
-            if (stored := load(prepared, settings)) is None:
-                storage.sweep(settings)
+        with storage.lock_name(settings, f"build-{prepared.key}"):
+            if (stored := load_stored(prepared, settings)) is None:
+                storage.remove_leftovers(settings)
                 say(f"building the environment for Python {build_context.interpreter.version}")
                 assembly = Assembly(
                     tree,
@@ -151,11 +151,11 @@ def ensure(
                     assembly.run(prepared.key)
                 except LockRefused as problem:
                     say(f"the lock is not exported, its versions are kept to: {problem}")
-                    return ensure(request, sandbox, index, settings, say)
-                stored = load(prepared, settings)
+                    return ensure_environment(request, sandbox, index, settings, say)
+                stored = load_stored(prepared, settings)
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
-    storage.touch(settings, prepared.key)
+    storage.mark_used(settings, prepared.key)
     more: dict[str, object] = {
         "services": services,
         "refused_lock": prepared.refused_lock,
@@ -164,10 +164,10 @@ def ensure(
     }
     if request.pyright:
         more["type_checker_path"] = str(_provide_tools(toolsets.TYPES, build_context))
-    more["tools"] = pinned_tools.provide(request.tools, stored.environment, build_context)
+    more["tools"] = pinned_tools.provide_tools(request.tools, stored.environment, build_context)
     environment = stored.environment.model_copy(update=more)
     files = TreeFiles(tree, request.root)
-    return setup_commands.provide(request.setup, files, environment, build_context)
+    return setup_commands.provide_layers(request.setup, files, environment, build_context)
 
 
 def set_up(
@@ -184,10 +184,10 @@ def set_up(
     """
     base = request.setup.base
     assert base is not None  # noqa: S101 - for mypy; who asks has it
-    build_context = prepare(request, sandbox, index, settings, say).build_context
+    build_context = prepare_build(request, sandbox, index, settings, say).build_context
     plain = base.model_copy(update={"layers": (), "altered": ()})
     files = TreeFiles(Path(request.tree), request.root)
-    return setup_commands.provide(request.setup, files, plain, build_context)
+    return setup_commands.provide_layers(request.setup, files, plain, build_context)
 
 
 def update_lock(
@@ -205,16 +205,16 @@ def update_lock(
     Raises:
         EnvironmentFailed: It cannot; with uv's own words.
     """
-    prepared = prepare(request, sandbox, index, settings, say)
+    prepared = prepare_build(request, sandbox, index, settings, say)
     lock = prepared.declaration.lock
     if lock is None or lock.kind != "uv":
         return {}
-    with fetch.opened(prepared.build_context) as fetcher:
+    with fetch.open_fetcher(prepared.build_context) as fetcher:
         content = fetcher.lock(lock.path, lock.files, prepared.declaration.root)
     return {} if content is None else {posixpath.join(lock.folder, "uv.lock"): content}
 
 
-def again(
+def reuse_environment(
     request: EnvironmentRequest,
     environment: Environment,
     sandbox: Sandbox,
@@ -229,7 +229,7 @@ def again(
     Raises:
         CacheGone: With what is installed here today it would be another one.
     """
-    made = ensure(request, sandbox, index, settings, say)
+    made = ensure_environment(request, sandbox, index, settings, say)
     if made.key != environment.key:
         raise CacheGone(
             "The environment that the run began with cannot be had any more, since Mergewright or"
@@ -239,10 +239,10 @@ def again(
     return made
 
 
-def stored(settings: Settings) -> tuple[Stored, ...]:
+def list_stored(settings: Settings) -> tuple[Stored, ...]:
     """List the environments of the store, newest first."""
     found = []
-    for place in storage.ready(settings, "").glob(f"*/{RECORD}"):
+    for place in storage.locate_environment(settings, "").glob(f"*/{RECORD}"):
         try:
             found.append(Stored.model_validate_json(place.read_bytes()))
         except ValueError:
@@ -252,10 +252,10 @@ def stored(settings: Settings) -> tuple[Stored, ...]:
 
 
 def _provide_tools(pins: str, build_context: BuildContext) -> Path:
-    place = toolsets.locate(pins, build_context) / "venv"
+    place = toolsets.locate_tools(pins, build_context) / "venv"
     if not place.is_dir():
-        with fetch.opened(build_context) as fetcher:
-            toolsets.provide(pins, build_context, fetcher)
+        with fetch.open_fetcher(build_context) as fetcher:
+            toolsets.provide_tools(pins, build_context, fetcher)
     return place
 
 
@@ -276,7 +276,7 @@ class Prepared:
     """Why."""
 
 
-def prepare(
+def prepare_build(
     request: EnvironmentRequest,
     sandbox: Sandbox,
     index: PackageIndex,
@@ -289,12 +289,14 @@ def prepare(
         EnvironmentFailed: The declaration cannot be read, or no interpreter fits.
     """
     files = TreeFiles(Path(request.tree), request.root)
-    declaration = declare.read(files, request.python)
-    interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
+    declaration = declare.read_declaration(files, request.python)
+    interpreter = interpreters.choose_interpreter(
+        request.python.version, declaration.python, sandbox, settings
+    )
     rooted = RootedSandbox(sandbox, interpreter.root)
 
     def made_for(declaration: Declaration) -> BuildContext:
-        found = index.including(declaration.requirements.indexes)
+        found = index.with_requested(declaration.requirements.indexes)
         return BuildContext(rooted, found, settings, interpreter, say)
 
     build_context = made_for(declaration)
@@ -303,10 +305,10 @@ def prepare(
         refused = export.find_refusal(lock, build_context)
     if refused:
         refused_lock = lock.path if lock else requirement_names.find_compiled(files)
-        declaration = declare.read(files, request.python, refused)
+        declaration = declare.read_declaration(files, request.python, refused)
         build_context = made_for(declaration)
     version = source_versions.version_for(request.nearest_tag, files)
-    system = system_packages.find(request.python.system_packages, build_context).folder
+    system = system_packages.find_layer(request.python.system_packages, build_context).folder
     build_context = replace(build_context, system=system)
     parts = {
         "declaration": fingerprint.digest(declaration, files.root),
@@ -325,19 +327,19 @@ def prepare(
     return Prepared(declaration, build_context, version, key, refused_lock, refused)
 
 
-def load(prepared: Prepared, settings: Settings) -> Stored | None:
+def load_stored(prepared: Prepared, settings: Settings) -> Stored | None:
     """Find what is stored under the key, with the paths of today; None if it is not whole."""
-    place = storage.ready(settings, prepared.key)
-    storage.hold(settings, prepared.key)
+    place = storage.locate_environment(settings, prepared.key)
+    storage.hold_environment(settings, prepared.key)
     try:
         known = Stored.model_validate_json((place / RECORD).read_bytes())
     except (OSError, ValueError):
-        storage.release(settings, prepared.key)
+        storage.release_environment(settings, prepared.key)
         return None
     environment = known.environment.model_copy(
         update={
             "path": str(place / "venv"),
-            "gate_path": str(toolsets.locate(toolsets.GATE, prepared.build_context) / "venv"),
+            "gate_path": str(toolsets.locate_tools(toolsets.GATE, prepared.build_context) / "venv"),
             "scripts_path": str(storage.scripts(settings)),
             "interpreter_mounts": prepared.build_context.interpreter.mounts,
             "root": prepared.build_context.interpreter.root,

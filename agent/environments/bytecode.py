@@ -13,7 +13,7 @@ _UNCHECKED = 1
 """By the hash of the source, which the reader need not compare: both are in a read-only place."""
 
 
-def of(path: str, source: bytes) -> tuple[str, bytes]:
+def compile_module(path: str, source: bytes) -> tuple[str, bytes]:
     """Compile a module; return the path where Python looks for its bytecode, and the bytecode.
 
     A Python of another version than ours looks elsewhere, and compiles the source as ever.

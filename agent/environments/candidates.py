@@ -69,7 +69,7 @@ class Known(Record):
     """Another Python, where hardly any test passes."""
 
 
-def propose(
+def propose_candidates(
     run: Run, config: RepoConfig, project: Project, base: Checkout, known: Known, tree: Tree
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first.
@@ -87,11 +87,11 @@ def propose(
     whole = Files(tree)
     files = Files(Below(tree, config.folder)) if config.folder else whole
     # Of a sub-folder, CI's steps begin elsewhere.
-    ci = ci_setup.read(files) if files is whole else CiSetup()
+    ci = ci_setup.read_ci_setup(files) if files is whole else CiSetup()
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
-    tested = tested_versions.find(files, whole)
+    tested = tested_versions.find_tested_versions(files, whole)
     has = _versions(known.built)
     starts = _other_starts(config, project, files, whole, tree)
     if not may_vary(config.python):
@@ -99,7 +99,7 @@ def propose(
     given = given.model_copy(update={"install": known.lacking})
     as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
     others = _other_packages(run, given, base, known, files, tested)
-    return (*bring(config, known.lacking), *as_ci, *starts, *others)[:_MOST]
+    return (*add_missing_packages(config, known.lacking), *as_ci, *starts, *others)[:_MOST]
 
 
 def may_vary(section: PythonSection) -> bool:
@@ -108,7 +108,7 @@ def may_vary(section: PythonSection) -> bool:
     return section == PythonSection(**{part: getattr(section, part) for part in parts})
 
 
-def bring(config: RepoConfig, lacking: tuple[str, ...]) -> tuple[Candidate, ...]:
+def add_missing_packages(config: RepoConfig, lacking: tuple[str, ...]) -> tuple[Candidate, ...]:
     """Install what tests lack beside what is declared."""
     if not lacking or not may_vary(config.python):
         return ()
@@ -135,7 +135,7 @@ def _as_ci(
         setup=(*ci.fetched, *ci.commands),
         env={name: value for name, value in ci.env.items() if _may_be_set(name, value)},
         services=ci.services,
-        checks=_narrow(config.checks, ci.test_args),
+        checks=_narrow_checks(config.checks, ci.test_args),
         why=f"with what {ci.origin} does before the tests",
     )
     return (candidate,)
@@ -149,7 +149,7 @@ def _other_starts(
     ran = (project.test_script or "").removeprefix(above)
     manage = ((project.django and project.django.manage) or "").removeprefix(above)
     found: list[Candidate] = []
-    commands = suite_commands.find(files, whole, config.folder)
+    commands = suite_commands.find_commands(files, whole, config.folder)
     script = next((one for one in commands if one.script not in ("", ran)), None)
     if script and tests.runner == "auto" and not (tests.script or tests.args):
         own = tests.model_copy(update={"runner": "django", "script": script.script})
@@ -161,7 +161,7 @@ def _other_starts(
         django = config.django.model_copy(update={"manage": other})
         found.append(Candidate(django=django, why=f"with {other}"))
     for one in found:
-        detected = detect.project(tree, config.model_copy(update=one.update))
+        detected = detect.detect_project(tree, config.model_copy(update=one.update))
         yield one.model_copy(update={"project": detected})
 
 
@@ -176,13 +176,15 @@ def _choose_parts(
     ):
         asked = available if every in named else named
         more = {str(canonicalize_name(one)): "CI installs it" for one in asked}
-        chosen = tuple(choosing.choose(available, None, "", more=more))
-        if getattr(section, key) is None and chosen != tuple(choosing.choose(available, None, "")):
+        chosen = tuple(choosing.choose_parts(available, None, "", more=more))
+        if getattr(section, key) is None and chosen != tuple(
+            choosing.choose_parts(available, None, "")
+        ):
             found[key] = chosen
     return found
 
 
-def _narrow(given: ChecksSection, places: tuple[str, ...]) -> ChecksSection | None:
+def _narrow_checks(given: ChecksSection, places: tuple[str, ...]) -> ChecksSection | None:
     if not places or given.tests.args:
         return None
     return given.model_copy(update={"tests": given.tests.model_copy(update={"args": places})})

@@ -23,7 +23,7 @@ class Choice(Record):
     taken: bool = True
 
 
-def choose(
+def choose_parts(
     available: Sequence[str],
     wanted: tuple[str, ...] | None,
     origin: str,

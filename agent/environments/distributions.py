@@ -61,7 +61,7 @@ def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, 
     return tuple(unmet)
 
 
-def read(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
+def read_distributions(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
     """Read the metadata of some packages.
 
     Args:
@@ -71,7 +71,11 @@ def read(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
     Returns:
         By name; what is not installed, or says nothing that can be read, is not in it.
     """
-    return {name: _read(name, one) for name, one in list_installed(environment) if name in wanted}
+    return {
+        name: _read_metadata(name, one)
+        for name, one in list_installed(environment)
+        if name in wanted
+    }
 
 
 def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[Offer]:
@@ -96,7 +100,7 @@ def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distributio
             yield str(canonicalize_name(name)), one
 
 
-def _read(name: str, one: metadata.Distribution) -> Distribution:
+def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:
     classifiers = (one.metadata.get_all("Classifier") or [])[:_MOST_ENTRIES]
     needs = {need for line in (one.requires or [])[:_MOST_ENTRIES] if (need := _name(line))}
     return Distribution(

@@ -43,7 +43,7 @@ class Target(NamedTuple):
     port: int = 443
 
 
-def target(written: str) -> Target:
+def parse_target(written: str) -> Target:
     """Read `host`, `host:port` or an address with a scheme."""
     parts = urlsplit(written if "://" in written else f"https://{written}")
     port = parts.port or (80 if parts.scheme == "http" else 443)
@@ -99,7 +99,7 @@ class EgressProxy(ThreadingUnixStreamServer):
         self._thread.start()
 
     @property
-    def refused(self) -> tuple[str, ...]:
+    def refused_attempts(self) -> tuple[str, ...]:
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
         return tuple(self._refused)
 
@@ -121,7 +121,7 @@ class EgressProxy(ThreadingUnixStreamServer):
         self.socket_path.unlink(missing_ok=True)
 
     @contextmanager
-    def watched(self, connection: socket.socket) -> Iterator[None]:
+    def watch_connection(self, connection: socket.socket) -> Iterator[None]:
         """Keep a connection where closing the proxy finds it.
 
         Raises:
@@ -139,7 +139,7 @@ class EgressProxy(ThreadingUnixStreamServer):
 
     def note(self, attempt: str) -> None:
         """Remember what was refused."""
-        _add(self._refused, attempt)
+        _add_note(self._refused, attempt)
 
     # --- one thread for each connection ---
 
@@ -156,7 +156,7 @@ class EgressProxy(ThreadingUnixStreamServer):
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Attend to a connection, and give its place back."""
         try:
-            with suppress(OSError), self.watched(request):
+            with suppress(OSError), self.watch_connection(request):
                 super().process_request_thread(request, client_address)
         finally:
             self._places.release()
@@ -168,16 +168,16 @@ class EgressProxy(ThreadingUnixStreamServer):
 
     # --- the way out ---
 
-    def dial(self, wanted: Target, *, tls: bool) -> tuple[socket.socket, HostProxy | None]:
+    def connect_to(self, wanted: Target, *, tls: bool) -> tuple[socket.socket, HostProxy | None]:
         """Connect to an allowed host; also return the proxy that wants to hear whole addresses.
 
         Raises:
             _RefusedError: It is not allowed, or not reached.
         """
         if wanted not in self._allowed:
-            self.note(f"{_shown(wanted)} (not on the list)")
+            self.note(f"{_format_host(wanted)} (not on the list)")
             raise _RefusedError(403)
-        proxy = self._proxies.to(wanted.host, wanted.port, tls=tls)
+        proxy = self._proxies.find_proxy(wanted.host, wanted.port, tls=tls)
         try:
             found = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):  # the latter: no name that could be looked up
@@ -187,14 +187,14 @@ class EgressProxy(ThreadingUnixStreamServer):
             # Every address counts: connecting to the resolved one leaves no second look-up.
             addresses = [address for address in addresses if not is_internal(address)]
             if not addresses:
-                self.note(f"{_shown(wanted)} (resolves to an internal address)")
+                self.note(f"{_format_host(wanted)} (resolves to an internal address)")
                 raise _RefusedError(403)
         if proxy is not None:
             try:
-                return (proxy.tunnel(*wanted), None) if tls else (proxy.connect(), proxy)
+                return (proxy.open_tunnel(*wanted), None) if tls else (proxy.connect(), proxy)
             except OSError as problem:
-                way = f"{proxy.address} ({proxy.variable}) on the way to {_shown(wanted)}"
-                _add(self._faults, f"{way}: {problem}"[:_LONGEST_FAULT])
+                way = f"{proxy.address} ({proxy.variable}) on the way to {_format_host(wanted)}"
+                _add_note(self._faults, f"{way}: {problem}"[:_LONGEST_FAULT])
                 raise _RefusedError(502) from problem
         for address in addresses:
             if self._closing:
@@ -219,30 +219,30 @@ class _Request(BaseHTTPRequestHandler):
             self.send_error(400)
             return
         try:
-            upstream, _ = self.server.dial(Target(match[1].lower(), int(match[2])), tls=True)
+            upstream, _ = self.server.connect_to(Target(match[1].lower(), int(match[2])), tls=True)
         except _RefusedError as refused:
             self.send_error(refused.status)
             return
-        with upstream, self.server.watched(upstream):
+        with upstream, self.server.watch_connection(upstream):
             self.close_connection = True
             self.send_response_only(200, "Connection established")
             self.end_headers()
-            self._relay(upstream)
+            self._relay_both_ways(upstream)
 
     def do_GET(self) -> None:
         """Forward a request to read."""
         try:
-            asked = target(self.path)
+            asked = parse_target(self.path)
         except ValueError:
             asked = None
         if asked is None or not self.path.startswith("http://"):
             self.send_error(400)
             return
         gateway = self.server.gateways.get(asked.host)
-        wanted = target(gateway.origin) if gateway else asked
+        wanted = parse_target(gateway.origin) if gateway else asked
         tls = gateway is not None and gateway.origin.startswith("https:")
         try:
-            upstream, proxy = self.server.dial(wanted, tls=tls)
+            upstream, proxy = self.server.connect_to(wanted, tls=tls)
             if gateway and tls:
                 upstream = gateway.secure(upstream)
         except _RefusedError as refused:
@@ -250,8 +250,8 @@ class _Request(BaseHTTPRequestHandler):
         except ssl.SSLError:
             self.send_error(502)
         else:
-            with upstream, self.server.watched(upstream):
-                index_gateway.forward(self, upstream, proxy, gateway)
+            with upstream, self.server.watch_connection(upstream):
+                index_gateway.forward_request(self, upstream, proxy, gateway)
 
     def do_HEAD(self) -> None:
         """Forward a request to read."""
@@ -262,7 +262,9 @@ class _Request(BaseHTTPRequestHandler):
         if code == 501:
             # An index is there to be read: whatever is pushed to one leaves this machine.
             with suppress(ValueError):
-                self.server.note(f"{_shown(target(self.path))} (a {self.command[:20]!a} request)")
+                self.server.note(
+                    f"{_format_host(parse_target(self.path))} (a {self.command[:20]!a} request)"
+                )
             code = 405
         self.close_connection = True
         with suppress(OSError):
@@ -274,7 +276,7 @@ class _Request(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Write no request anywhere."""
 
-    def _relay(self, upstream: socket.socket) -> None:
+    def _relay_both_ways(self, upstream: socket.socket) -> None:
         """Copy both ways until both sides are done, or nothing moves for long."""
         other = {upstream: self.connection, self.connection: upstream}
         with selectors.DefaultSelector() as waiting:
@@ -299,11 +301,11 @@ def is_internal(address: str) -> bool:
     return not ip.is_global or ip.is_multicast
 
 
-def _add(notes: list[str], note: str) -> None:
+def _add_note(notes: list[str], note: str) -> None:
     if note not in notes and len(notes) < _MOST_NOTES:
         notes.append(note)
 
 
-def _shown(wanted: Target) -> str:
+def _format_host(wanted: Target) -> str:
     """A host for people: nothing a client made up beyond its letters and length."""
     return f"{wanted.host[:120]}:{wanted.port}"

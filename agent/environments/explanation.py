@@ -1,23 +1,17 @@
-"""Say what an environment would be made of and why; nothing is resolved or built for it."""
+"""Say which Python runs would take, and what of a configuration cannot be had; builds nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-from agent.environments import build, declare, interpreters, storage
-from agent.environments.build import EnvironmentRequest
-from agent.environments.choosing import Choice
+from agent.environments import declare, interpreters, storage
 from agent.environments.interpreters import Interpreter
 from agent.environments.python_hints import PythonHints
 from agent.environments.tree_files import TreeFiles
 from agent.errors import AgentError, EnvironmentFailed
-from agent.models.package_index import PackageIndex
 from agent.models.record import Record
 from agent.models.sandbox import Sandbox
 from agent.settings import Settings
-from repo_config import ci_setup
 from repo_config.schema import PythonSection
 
 #: Entries that ask for something, by key, and what each is without them.
@@ -39,81 +33,12 @@ class PythonHere(Record):
         return f"runs here take Python {self.version} ({self.path}), because {self.why}"
 
 
-class Explanation(Record):
-    """What would be built, and why. What a refused environment leaves open is empty."""
-
-    refused: str = ""
-    key: str = ""
-    ready: bool = False
-    """Whether it is in the store."""
-    python: str = ""
-    interpreter: str = ""
-    python_because: str = ""
-    indexes: tuple[str, ...] = ()
-    """The one that is asked first in front, each with the place where it is configured."""
-    choices: tuple[Choice, ...] = ()
-    requirements: tuple[str, ...] = ()
-    """Each with the place where it is written."""
-    setup: tuple[str, ...] = ()
-    """Commands, variables and servers that are configured, or else what CI has before its tests."""
-    notes: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
-    """Of the stored environment."""
-
-
-def explain(
-    request: EnvironmentRequest, sandbox: Sandbox, index: PackageIndex, settings: Settings
-) -> Explanation:
-    """Explain as far as nothing refuses the environment."""
-    storage.hold(settings, storage.PARTS)
-    said: dict[str, object] = {
-        "indexes": tuple(f"{one.url} ({one.origin})" for one in index.accesses())
-    }
-    try:
-        files = TreeFiles(Path(request.tree), request.root)
-        said["setup"] = tuple(_list_setup(request, files))
-        declaration = declare.read(files, request.python)
-        found = declaration.requirements
-        said |= {
-            "choices": declaration.choices,
-            "requirements": tuple(f"{line.text}  ({line.origin})" for line in found.lines),
-            "notes": (*(f"left out: {one.why}" for one in found.left), *found.notes, *index.notes),
-        }
-        prepared = build.prepare(request, sandbox, index, settings, lambda _: None)
-    except EnvironmentFailed as problem:
-        return Explanation.model_validate({**said, "refused": problem.message})
-    interpreter = prepared.build_context.interpreter
-    said |= {
-        "key": prepared.key,
-        "python": interpreter.version,
-        "interpreter": interpreter.path,
-        "python_because": interpreter.why,
-    }
-    if stored := build.load(prepared, settings):
-        said |= {
-            "ready": True,
-            "choices": stored.choices,
-            "notes": (*stored.notes, *index.notes),
-            "packages": stored.environment.packages,
-        }
-    return Explanation.model_validate(said)
-
-
-def _list_setup(request: EnvironmentRequest, files: TreeFiles) -> Iterator[str]:
-    if commands := request.setup.commands:
-        yield from (one if isinstance(one, str) else one.run for one in commands)
-    elif not (request.root or request.services or request.env):
-        found = ci_setup.read(files.known)
-        for line in found.describe():
-            yield f"{line}  ({found.origin}; tried where the tests of base hardly pass)"
-
-
 def python_here(
     files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
 ) -> PythonHere:
     """Say which Python runs of a repository take on this machine; where none, why not."""
     try:
-        found = _choose(files, section, sandbox, settings)
+        found = _choose_interpreter(files, section, sandbox, settings)
     except AgentError as problem:
         return PythonHere(why=problem.message)
     return PythonHere(version=found.version, path=found.path, why=found.why)
@@ -129,8 +54,8 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
         settings: Of the operator.
     """
     try:
-        hints = declare.read(files, PythonSection()).python
-        used = used or interpreters.choose(None, hints, sandbox, settings).version
+        hints = declare.read_declaration(files, PythonSection()).python
+        used = used or interpreters.choose_interpreter(None, hints, sandbox, settings).version
         return interpreters.find_other(hints, used, sandbox, settings)
     except EnvironmentFailed:
         return ""
@@ -139,7 +64,7 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
     """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
     try:
-        _choose(files, PythonSection(version=version), sandbox, settings)
+        _choose_interpreter(files, PythonSection(version=version), sandbox, settings)
     except AgentError as problem:
         return not isinstance(problem, EnvironmentFailed)
     return True
@@ -171,16 +96,16 @@ def find_unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
 def _refusal(files: TreeFiles, section: PythonSection) -> str:
     """Why the declaration of a repository, or a line of it, is refused; empty where all is read."""
     try:
-        left = declare.read(files, section).requirements.left
+        left = declare.read_declaration(files, section).requirements.left_out
     except EnvironmentFailed as problem:
         return problem.message
     return next((one.why for one in left), "")
 
 
-def _choose(
+def _choose_interpreter(
     files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
-    storage.hold(settings, storage.PARTS)
+    storage.hold_environment(settings, storage.PARTS)
     # What the repository says of itself counts where nothing is configured.
-    hints = PythonHints() if section.version else declare.read(files, section).python
-    return interpreters.choose(section.version, hints, sandbox, settings)
+    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
+    return interpreters.choose_interpreter(section.version, hints, sandbox, settings)

@@ -80,7 +80,7 @@ class Unresolvable(EnvironmentFailed):
 
 
 @contextmanager
-def opened(build_context: BuildContext) -> Iterator[Fetcher]:
+def open_fetcher(build_context: BuildContext) -> Iterator[Fetcher]:
     """Give a fetcher with a working folder, both gone at the end of the block."""
     with storage.workplace(build_context.settings) as workplace:
         fetcher = Fetcher(build_context, workplace)
@@ -104,13 +104,15 @@ class Fetcher:
         self._network = ExitStack()
         self._proxy: egress.EgressProxy | None = None
         self._gateways = {
-            access.url: Gateway(access) for access in build_context.index.accesses() if access.login
+            access.url: Gateway(access)
+            for access in build_context.index.list_accesses()
+            if access.login
         }
 
     def close(self) -> None:
         """Shut the way out, and say what else was tried on it."""
         self._network.close()
-        for attempt in self._proxy.refused if self._proxy else ():
+        for attempt in self._proxy.refused_attempts if self._proxy else ():
             self._build_context.say(f"refused on the way to the package index: {attempt}")
 
     def install(
@@ -169,7 +171,7 @@ class Fetcher:
         shutil.copyfile(wheel, house / wheel.name)
         return f"{STORE}/{house.relative_to(self.workplace.parent)}/{wheel.name}"
 
-    def supplied(self, name: str) -> tuple[str, ...]:
+    def list_wheel_digests(self, name: str) -> tuple[str, ...]:
         """Digests of the wheels that a virtual environment was offered beside the index."""
         return tuple(
             hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -226,7 +228,7 @@ class Fetcher:
         keep = [
             "cp",
             f"{venv}/{interpreter_start.SETTINGS}",
-            str(interpreter_start.kept(Path(venv))),
+            str(interpreter_start.locate_stored_settings(Path(venv))),
         ]
         options = [
             "--quiet", "--no-build", "--python", f"{venv}/bin/python", "--find-links", house,
@@ -249,8 +251,8 @@ class Fetcher:
         left_out = sorted(self.left_out) if wanted.is_tolerant else []
         lines = tuple(line for line in wanted.lines if line.name not in left_out)
         files = {
-            requirements: self._written(lines, wanted.wheels, house, supplied),
-            f"{_TMP}/constraints.txt": self._written(wanted.constraints, (), house, supplied),
+            requirements: self._format_lines(lines, wanted.wheels, house, supplied),
+            f"{_TMP}/constraints.txt": self._format_lines(wanted.constraints, (), house, supplied),
             f"{_TMP}/commands.json": json.dumps(commands).encode(),
             known: "".join(f"{one}\n" for one in wanted.known).encode(),
             # A requirement of a package stays one unless it is overridden.
@@ -259,7 +261,7 @@ class Fetcher:
             ).encode(),
         }
         environ = {"UV_LINK_MODE": "hardlink", "UV_CONCURRENT_DOWNLOADS": "16"}
-        if len(self._build_context.index.accesses()) > 1 and all(
+        if len(self._build_context.index.list_accesses()) > 1 and all(
             line.hashes for line in wanted.lines
         ):
             # The hashes say what it has to be, so that it may come from whoever has it.
@@ -269,7 +271,7 @@ class Fetcher:
 
     def _run_online(self, order: SandboxRequest, files: dict[str, bytes]) -> SandboxResult:
         """Run a command with uv, its cache and the way to the indexes."""
-        *others, default = self._build_context.index.accesses()
+        *others, default = self._build_context.index.list_accesses()
         environ = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "UV_NO_CONFIG": "1",
@@ -287,17 +289,17 @@ class Fetcher:
             environ["SSL_CERT_FILE"] = certificates
         update = {
             "environ": {**environ, **order.environ},
-            "mounts": self._mounts(),
+            "mounts": self._make_mounts(),
             "files": tuple(SandboxFile(path=path, content=text) for path, text in files.items()),
             "proxy_socket": str(self._way_out()),
         }
         with (
-            storage.locked(self._build_context.settings, storage.FETCH),
+            storage.lock_name(self._build_context.settings, storage.FETCH),
             storage.no_space("packages"),
         ):
             return self._build_context.sandbox.run(order.model_copy(update=update))
 
-    def _written(
+    def _format_lines(
         self, lines: Iterable[Line], wheels: Iterable[str], house: str, supplied: set[str]
     ) -> bytes:
         """The lines as uv reads them; a wheel that was built here has hashes of its own."""
@@ -308,9 +310,9 @@ class Fetcher:
         text += [re.sub(r" @ (.+)$", rf" @ file://{house}/\1", entry) for entry in wheels]
         return "".join(f"{entry}\n" for entry in text).encode()
 
-    def _mounts(self) -> tuple[Mount, ...]:
+    def _make_mounts(self) -> tuple[Mount, ...]:
         settings = self._build_context.settings
-        place = str(storage.shared(settings))
+        place = str(storage.locate_shared_folder(settings))
         return (
             *self._build_context.interpreter.sandbox_mounts(),
             Mount(source=str(uv_program.program(settings).parent), target=_UV),
@@ -338,8 +340,8 @@ class Fetcher:
     def _words(self, output: str) -> str:
         """What uv has to say, with the addresses that people know."""
         for gateway in self._gateways.values():
-            output = gateway.shown(output)
-        return uv_program.essential(output)
+            output = gateway.restore_addresses(output)
+        return uv_program.extract_essential_output(output)
 
     # --- when it fails -----------------------------------------------------------------------
 
@@ -351,7 +353,7 @@ class Fetcher:
 
     def _failure(self, result: SandboxResult, wanted: Wanted) -> Exception:
         words = self._words(result.output)
-        refused = self._proxy.refused if self._proxy else ()
+        refused = self._proxy.refused_attempts if self._proxy else ()
         if "No space left on device" in result.output or result.limit == "disk":
             return StorageFull(
                 "The disk that holds Mergewright's data is full: the packages do not fit. "
@@ -373,7 +375,7 @@ class Fetcher:
                 f"The package index at {self._build_context.index.url} did not answer:\n"
                 f"{words}{faults}"
             )
-        if (shown := uv_program.shorten(words)) != words:
+        if (shown := uv_program.shorten_output(words)) != words:
             self._build_context.say(words)
         origins = _origins(words, (*wanted.lines, *wanted.constraints))
         left = "".join(f"\n{note}." for note in self._build_context.index.notes)
@@ -393,14 +395,16 @@ def open_proxy(
     more: Iterable[str] = (),
 ) -> Iterator[egress.EgressProxy]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    hosts = list(map(egress.target, index.addresses()))
-    indexes = [egress.target(access.url) for access in index.accesses()]
-    named = [egress.target(host) for host in settings.allow_hosts]
+    hosts = list(map(egress.parse_target, index.list_addresses()))
+    indexes = [egress.parse_target(access.url) for access in index.list_accesses()]
+    named = [egress.parse_target(host) for host in settings.allow_hosts]
     internal = [host for host in indexes if _is_internal(host)]
     # The default index, last in its list, has its files within a private network if it is there
     # itself; one outside never has.
     inside = [*named, *internal, *(hosts if indexes[-1] in internal else ())]
-    with open_proxy_to([*hosts, *named, *map(egress.target, more)], inside, gateways) as proxy:
+    with open_proxy_to(
+        [*hosts, *named, *map(egress.parse_target, more)], inside, gateways
+    ) as proxy:
         yield proxy
 
 
@@ -418,7 +422,7 @@ def open_proxy_to(
             allowed,
             inside=inside,
             gateways=gateways,
-            proxies=host_proxy.read(),
+            proxies=host_proxy.read_proxies(),
         )
         try:
             yield proxy

@@ -33,7 +33,7 @@ class FoundPython(Record):
     """Name of that one; empty: the usual one."""
 
 
-def find(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython, ...]:
+def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython, ...]:
     """List all interpreters, in no order."""
     shows_machine = any(root.folder == "/" for root in roots)
     found = [

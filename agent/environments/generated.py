@@ -28,7 +28,9 @@ _STEERING = re.compile(
 )
 
 
-def choose(found: Mapping[str, bytes], files: TreeFiles) -> tuple[dict[str, bytes], list[str]]:
+def choose_generated_files(
+    found: Mapping[str, bytes], files: TreeFiles
+) -> tuple[dict[str, bytes], list[str]]:
     """Take what a build may add to the tree; name the rest, each with the reason.
 
     Args:
@@ -44,7 +46,7 @@ def choose(found: Mapping[str, bytes], files: TreeFiles) -> tuple[dict[str, byte
         if wrong := names.name_problem(path):
             shown = ascii(path)[1:-1]
             raise EnvironmentFailed(f"The build of the repository generates `{shown}`: {wrong}.")
-        reason = problem(path, files)
+        reason = find_problem(path, files)
         if reason is None:
             taken[path] = content
         else:
@@ -57,7 +59,7 @@ def choose(found: Mapping[str, bytes], files: TreeFiles) -> tuple[dict[str, byte
     return taken, left
 
 
-def problem(path: str, files: TreeFiles) -> str | None:
+def find_problem(path: str, files: TreeFiles) -> str | None:
     """Say why a generated file is not laid into that tree, or None when it is."""
     folder, _, name = path.rpartition("/")
     match = _NAME.fullmatch(name)
@@ -69,12 +71,12 @@ def problem(path: str, files: TreeFiles) -> str | None:
         return "its name is none that builds give to a module they write"
     if not folder or not _is_file(files, f"{folder}/__init__.py"):
         return "it is not inside a package that the tree has"
-    if any(_clashes(match, entry) for entry in files.names(folder)):
+    if any(_is_shadowing(match, entry) for entry in files.names(folder)):
         return "the tree has a module of that name"
     return None
 
 
-def _clashes(match: re.Match[str], entry: str) -> bool:
+def _is_shadowing(match: re.Match[str], entry: str) -> bool:
     """Whether the file would be imported, or read by type checkers, instead of the tree's own."""
     module, _, ending = entry.partition(".")
     # Sources and stubs of an extension module bear its name too; they are no clash.

@@ -52,9 +52,9 @@ class HostProxy(Record):
         try:
             return socket.create_connection((self.host, self.port), _SECONDS)
         except OSError as problem:
-            raise OSError(_plain(problem)) from problem
+            raise OSError(_format_problem(problem)) from problem
 
-    def tunnel(self, host: str, port: int) -> socket.socket:
+    def open_tunnel(self, host: str, port: int) -> socket.socket:
         """Open a connection to a host behind it."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=_SECONDS)
         connection.set_tunnel(host, port, {"Host": f"{host}:{port}", **self.headers})
@@ -67,7 +67,9 @@ class HostProxy(Record):
             connection.close()
             # Of its words only the number is ours to repeat.
             refused = re.search(r"Tunnel connection failed: (\d{3})", str(problem))
-            raise OSError(f"it answers {refused[1]}" if refused else _plain(problem)) from problem
+            raise OSError(
+                f"it answers {refused[1]}" if refused else _format_problem(problem)
+            ) from problem
         return connection.sock
 
 
@@ -84,10 +86,10 @@ class HostProxies:
         self._by_scheme = {
             scheme: proxy
             for scheme in ("http", "https")
-            if (proxy := _read(scheme, named)) is not None
+            if (proxy := _read_proxy(scheme, named)) is not None
         }
 
-    def to(self, host: str, port: int, *, tls: bool) -> HostProxy | None:
+    def find_proxy(self, host: str, port: int, *, tls: bool) -> HostProxy | None:
         """Find the proxy that leads to a host; None: it is reached directly."""
         proxy = self._by_scheme.get("https" if tls else "http")
         if proxy is None or urllib.request.proxy_bypass(f"{host}:{port}", self._named):
@@ -95,16 +97,16 @@ class HostProxies:
         return proxy
 
 
-def read() -> HostProxies:
+def read_proxies() -> HostProxies:
     """Read the environment of this process."""
     return HostProxies(urllib.request.getproxies_environment())
 
 
-def _plain(problem: OSError) -> str:
+def _format_problem(problem: OSError) -> str:
     return problem.strerror or type(problem).__name__
 
 
-def _read(scheme: str, named: Mapping[str, str]) -> HostProxy | None:
+def _read_proxy(scheme: str, named: Mapping[str, str]) -> HostProxy | None:
     key = scheme if named.get(scheme) else "all"
     written, variable = named.get(key, ""), f"{key.upper()}_PROXY"
     if not written:

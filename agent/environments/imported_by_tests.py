@@ -38,8 +38,8 @@ def _read_name(text: str) -> str:
 def _read_imports(files: TreeFiles) -> set[str]:
     """Read the first parts of the names of all modules that files of tests import."""
     found: set[str] = set()
-    for path in list(filter(_is_module, files.known.paths))[:_MOST_FILES]:
-        module = files.known.module(path)
+    for path in list(filter(_is_module, files.detection_files.paths))[:_MOST_FILES]:
+        module = files.detection_files.module(path)
         for node in ast.walk(module):
             if isinstance(node, ast.Import):
                 found.update(alias.name.partition(".")[0] for alias in node.names)

@@ -66,7 +66,7 @@ class Gateway:
         host = urlsplit(self.origin).hostname
         return context.wrap_socket(upstream, server_hostname=host)
 
-    def shown(self, text: str) -> str:
+    def restore_addresses(self, text: str) -> str:
         """A text of the sandbox, with the real address in place of ours."""
         return text.replace(f"http://{self.host}", self.origin)
 
@@ -75,7 +75,7 @@ class Gateway:
         return self._real.sub(f"http://{self.host}", text)
 
 
-def forward(
+def forward_request(
     asked: BaseHTTPRequestHandler,
     upstream: socket.socket,
     proxy: HostProxy | None,

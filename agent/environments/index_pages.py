@@ -44,7 +44,7 @@ class IndexPages:
         self._access = access
         self._pages: dict[str, list[DistributionPackage]] = {}
 
-    def knows(self, name: str) -> bool:
+    def has_project(self, name: str) -> bool:
         """Whether the index has anything of a project."""
         return bool(self._list(name))
 
@@ -77,7 +77,7 @@ class IndexPages:
                 "it was not used."
             ) from problem
         except requests.RequestException as problem:
-            raise self._unavailable(archive.filename, problem) from problem
+            raise self._make_unavailable(archive.filename, problem) from problem
         return place
 
     # --- requests ----------------------------------------------------------------------------
@@ -122,9 +122,9 @@ class IndexPages:
                 "page."
             ) from problem
         except requests.RequestException as problem:
-            raise self._unavailable(name, problem) from problem
+            raise self._make_unavailable(name, problem) from problem
 
-    def _unavailable(self, what: str, problem: requests.RequestException) -> IndexUnavailable:
+    def _make_unavailable(self, what: str, problem: requests.RequestException) -> IndexUnavailable:
         said = re.sub(r"://[^/@\s]*@", "://", str(problem)) or type(problem).__name__
         if problem.response is not None:
             said = f"HTTP {problem.response.status_code}"

@@ -69,7 +69,7 @@ class _Named:
     """As uv names indexes, for variables with their credentials."""
 
     @property
-    def bare(self) -> str:
+    def public_url(self) -> str:
         """The address without what is secret."""
         parts = urlsplit(self.url)
         netloc = parts.netloc.rpartition("@")[2]
@@ -81,7 +81,7 @@ class _Named:
         return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
+def read_indexes(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
     """Read all of it; the settings' own index stands alone.
 
     Raises:
@@ -91,9 +91,9 @@ def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
     # The ones that win come first.
     layers = (
         uv,
-        _placed(_uv(environ), "uv.toml"),
+        _place_options(_uv(environ), "uv.toml"),
         pip,
-        _placed(_pip(environ), "pip's configuration"),
+        _place_options(_pip(environ), "pip's configuration"),
     )
     found: dict[str, list[_Named]] = {"default": [], "extra": [], "bound": []}
     notes: list[str] = []
@@ -112,7 +112,7 @@ def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
 
     def access(named: _Named) -> IndexAccess:
         login = _find_login(named, environ)
-        return IndexAccess(url=named.bare, login=login, ca_bundle=bundle, origin=named.place)
+        return IndexAccess(url=named.public_url, login=login, ca_bundle=bundle, origin=named.place)
 
     default = next(iter(found["default"]), None)
     if default and not default.is_web:
@@ -123,8 +123,8 @@ def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
     for named in found["extra"]:
         if not named.is_web:
             notes.append(f"{named.place} names an index on this machine's disk; no sandbox sees it")
-        elif default is None or named.bare.lower() != default.bare.lower():
-            extras.setdefault(named.bare.lower(), named)
+        elif default is None or named.public_url.lower() != default.public_url.lower():
+            extras.setdefault(named.public_url.lower(), named)
     return HostIndexes(
         default=access(default) if default else None,
         extras=tuple(access(named) for named in extras.values()),
@@ -154,7 +154,7 @@ def _variables(environ: Mapping[str, str], prefix: str) -> _Layer:
     }
 
 
-def _placed(options: Iterable[tuple[str, Any]], file: str) -> _Layer:
+def _place_options(options: Iterable[tuple[str, Any]], file: str) -> _Layer:
     return {option: (f"{option} of {file}", value) for option, value in options}
 
 

@@ -19,7 +19,7 @@ _BUILD = "pybuilddir.txt"
 _PATHS = "._pth"
 
 
-def kept(venv: Path) -> Path:
+def locate_stored_settings(venv: Path) -> Path:
     """Where the settings of a new environment are copied to before anything is installed."""
     return venv.with_name(f"{venv.name}.{SETTINGS}")
 
@@ -30,7 +30,7 @@ def refuse_replaced(venv: Path) -> None:
     Raises:
         EnvironmentFailed: With the files, and the packages that have them.
     """
-    found = sorted(find_replaced(venv, kept(venv)))
+    found = sorted(find_replaced(venv, locate_stored_settings(venv)))
     if found:
         owners = ", ".join(sorted(_owners(venv, found))) or "a package"
         raise EnvironmentFailed(

@@ -16,7 +16,7 @@ from agent.environments.found_pythons import FoundPython
 from agent.settings import Settings
 
 
-def mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
+def list_mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
     """What has to be shown besides the root: the installation, at its original path."""
     if one.system:
         return ()
@@ -26,7 +26,7 @@ def mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
     parts = [Path(os.path.realpath(one.path)), library, library / "os.py"]
     real = Path(os.path.realpath(prefix))
     open_to_all = all(map(_is_readable, (real, *real.parents, *parts)))
-    place = prefix if open_to_all else _copied(prefix, one.version, settings)
+    place = prefix if open_to_all else _copy_installation(prefix, one.version, settings)
     return ((str(place), one.prefix),)
 
 
@@ -37,14 +37,14 @@ def _is_readable(place: Path) -> bool:
     return bool(place.stat().st_mode & (0o1 if place.is_dir() else 0o4))
 
 
-def _copied(prefix: Path, version: str, settings: Settings) -> Path:
+def _copy_installation(prefix: Path, version: str, settings: Settings) -> Path:
     """A copy of an installation in our own store, without what was installed into it."""
     mark = f"{prefix}\0{prefix.stat().st_mtime_ns}\0{version}"
     name = f"{version}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
     place = storage.folder(settings) / "interpreters" / name
-    with storage.locked(settings, f"interpreter-{name}"):
+    with storage.lock_name(settings, f"interpreter-{name}"):
         if not place.is_dir():
-            with storage.building(settings, place) as part:
+            with storage.reserve_build_folder(settings, place) as part:
                 shutil.copytree(
                     prefix, part, symlinks=True, dirs_exist_ok=True,
                     ignore=lambda folder, names: names if folder.endswith("-packages") else (),

@@ -47,7 +47,7 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
-def choose(
+def choose_interpreter(
     asked: str | None, hints: PythonHints, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
     """Choose the interpreter that fits best and works in a sandbox.
@@ -57,14 +57,14 @@ def choose(
             would provide it.
     """
     roots = sandbox.roots()
-    found = found_pythons.find(settings, roots)
+    found = found_pythons.find_pythons(settings, roots)
     broken: list[str] = []
-    for candidate, why in ranked(asked, hints, found):
+    for candidate, why in rank_interpreters(asked, hints, found):
         # What is mounted goes with the usual root, which stands first.
         usual = (one for one in roots if not candidate.root or one.name == candidate.root)
         root = next(usual, Root())
         mark = root.mark or storage.root_mark(root.folder)
-        mounts = interpreter_store.mounts(candidate, settings)
+        mounts = interpreter_store.list_mounts(candidate, settings)
         on_host = (candidate.system and root.folder) or ""
         changed = _read_change_time(Path(f"{on_host}{candidate.path}").parent)
         trial = f"{mark} {candidate.path} {candidate.version} {changed}"
@@ -89,19 +89,19 @@ def find_other(hints: PythonHints, used: str, sandbox: Sandbox, settings: Settin
 
     The oldest, since packages stop to support it first: it gets those of its time.
     """
-    found = found_pythons.find(settings, sandbox.roots())
+    found = found_pythons.find_pythons(settings, sandbox.roots())
     return _choose_other(hints, used, found)
 
 
 def _choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
-    there = {_minor(one) for one, _ in ranked(None, hints, found)} - {_cut(used)}
+    there = {_minor(one) for one, _ in rank_interpreters(None, hints, found)} - {_shorten(used)}
     for named in (hints.ci, hints.classifiers):
         if others := there & {*named}:
             return min(others, key=Version)
     return ""
 
 
-def ranked(
+def rank_interpreters(
     asked: str | None, hints: PythonHints, found: Sequence[FoundPython]
 ) -> list[tuple[FoundPython, str]]:
     """Order the interpreters that fit, best first, each with the reason in words. Pure."""
@@ -141,10 +141,10 @@ def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
 
 
 def _minor(one: FoundPython) -> str:
-    return _cut(one.version)
+    return _shorten(one.version)
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     version = Version(text)
     return f"{version.major}.{version.minor}"
 
@@ -167,7 +167,7 @@ def _not_to_be_had(
     roots: Sequence[Root],
 ) -> str:
     usable = [one for one in _best_first(found) if Version(one.version) >= OLDEST]
-    there = ", ".join(map(_named, usable)) or "none"
+    there = ", ".join(map(_format_interpreter, usable)) or "none"
     allowed = _specifiers(hints)
     fitting = (one for one in _MINORS if any(allowed.contains(f"{one}.{n}") for n in range(40)))
     example = asked or next(fitting, None)
@@ -188,7 +188,7 @@ def _not_to_be_had(
     )
 
 
-def _named(one: FoundPython) -> str:
+def _format_interpreter(one: FoundPython) -> str:
     where = f" of the root file system {one.root}" if one.root else ""
     return f"{one.version} ({one.path}{where})"
 

@@ -25,7 +25,7 @@ _MOST_TEXTS = 200
 _MOST = 10
 
 
-def find(tests: CheckResult, environment: Environment) -> tuple[str, ...]:
+def find_missing_packages(tests: CheckResult, environment: Environment) -> tuple[str, ...]:
     """Return requirements, with the bounds of the package that names them."""
     red = dict.fromkeys(item.text for item in tests.items if item.outcome in _RED)
     modules, words = set[str](), set[str]()

@@ -52,7 +52,7 @@ def has_ended(tests: CheckResult) -> bool:
     return any(item.outcome != "error" for item in tests.items)
 
 
-def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Obstacle:
+def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Obstacle:
     """Name the obstacle.
 
     Args:
@@ -61,24 +61,25 @@ def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Ob
         folder: Of the project.
     """
     # Of a sub-folder, CI's steps begin elsewhere.
-    ci = CiSetup() if folder else ci_setup.read(Files(tree))
-    told = "; ".join(quote(line) for line in [*ci.describe()][:_MOST_CI])
+    ci = CiSetup() if folder else ci_setup.read_ci_setup(Files(tree))
+    told = "; ".join(quote_as_code(line) for line in [*ci.describe()][:_MOST_CI])
     does = f"CI ({ci.origin}) does before its tests: {told}." if told else ""
     if tests is None:
         return Obstacle(words="\n\n".join(filter(None, (problem, does))))
     paths = tree.paths()
     error, place = _find_error(_join_texts(tests), paths)
     error = error or tests.reason or "nothing was printed"
-    cause = f"Tests cannot start on the base commit: {quote(error)}{f' ({place})' * bool(place)}."
-    lines = tuple(_propose(error, tree, folder, ci))
+    where = f" ({place})" if place else ""
+    cause = f"Tests cannot start on the base commit: {quote_as_code(error)}{where}."
+    lines = tuple(_propose_lines(error, tree, folder, ci))
     start = "Add" if lines else "If they need a command or a variable first, add"
-    told = ", ".join(map(quote, lines or _ANY_LINES))
+    told = ", ".join(map(quote_as_code, lines or _ANY_LINES))
     way = f"{start} to `.github/mergewright.yml`: {told}."
     words = "\n\n".join(filter(None, (cause, problem, does, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
 
 
-def quote(text: str) -> str:
+def quote_as_code(text: str) -> str:
     """Write foreign words as one piece of code in a sentence, cut."""
     flat = " ".join(text.split()).replace("`", "'")
     return f"`{flat[:LONGEST]}`"
@@ -93,7 +94,7 @@ def _join_texts(tests: CheckResult) -> str:
     """Join what was printed and what single tests say; what counts most stands last."""
     red = (item.text for item in tests.items if item.outcome == "error")
     texts = (tests.output, *[*dict.fromkeys(red)][:_MOST_ITEMS])
-    return sanitise.terminal("\n".join(texts)).strip()
+    return sanitise.strip_terminal_codes("\n".join(texts)).strip()
 
 
 def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
@@ -113,7 +114,7 @@ def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
     return error, place
 
 
-def _propose(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator[str]:
+def _propose_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator[str]:
     """Yield the line that follows from an error of Python's own, where one surely does."""
     kind, _, words = error.partition(": ")
     name = ["", *re.findall(r"'([^']+)'", words)][-1]
@@ -148,4 +149,6 @@ def _list_packages(tree: Tree, folder: str, ci: CiSetup) -> set[str]:
     """List the packages that the project or its CI says it needs, by their normalised names."""
     files = Files(Below(tree, folder) if folder else tree)
     asked = (Requirement(line).name for line in ci.install)
-    return {one.name for one in dependencies.declared(files)} | {*map(canonicalize_name, asked)}
+    return {one.name for one in dependencies.list_declared(files)} | {
+        *map(canonicalize_name, asked)
+    }

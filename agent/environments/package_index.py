@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from agent.environments import index_settings
-from agent.environments.egress import target
+from agent.environments.egress import parse_target
 from agent.environments.index_settings import HostIndexes
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexAccess, IndexRequest, SourceArchive
@@ -47,7 +47,7 @@ class SimpleIndex:
         host: HostIndexes | None = None,
     ) -> None:
         self._settings = settings
-        self._host = host or index_settings.read(settings, environ)
+        self._host = host or index_settings.read_indexes(settings, environ)
         self._named: tuple[IndexAccess, ...] = ()
         self._notes: tuple[str, ...] = ()
         self._opened: dict[str, IndexPages] = {}
@@ -62,25 +62,25 @@ class SimpleIndex:
     @property
     def url(self) -> str:
         """Address of the simple index, without credentials."""
-        return self.accesses()[-1].url
+        return self.list_accesses()[-1].url
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the host's configuration, or of a repository's wishes, is not followed."""
         return (*self._host.notes, *self._notes)
 
-    def including(self, wishes: tuple[IndexRequest, ...]) -> SimpleIndex:
+    def with_requested(self, wishes: tuple[IndexRequest, ...]) -> SimpleIndex:
         """These, and of the ones that a repository names those that the operator allows.
 
         What the repository names gets no credentials but those that the operator has for exactly
         that index.
         """
-        operators = {_compared(access.url): access for access in self._host.bound}
-        asked = {_compared(access.url) for access in (*self._host.extras, *self._defaults())}
+        operators = {_normalise_url(access.url): access for access in self._host.bound}
+        asked = {_normalise_url(access.url) for access in (*self._host.extras, *self._defaults())}
         named: list[IndexAccess] = []
         notes: list[str] = []
         for wish in wishes:
-            address = _compared(wish.url)
+            address = _normalise_url(wish.url)
             if address in asked or address in _PUBLIC:
                 continue
             if address in operators:
@@ -102,13 +102,13 @@ class SimpleIndex:
         index._notes = tuple(dict.fromkeys(notes))
         return index
 
-    def accesses(self) -> tuple[IndexAccess, ...]:
+    def list_accesses(self) -> tuple[IndexAccess, ...]:
         """All indexes, the one that is asked first in front, the default one last."""
         return (*self._named, *self._host.extras, *self._defaults())
 
-    def addresses(self) -> tuple[str, ...]:
+    def list_addresses(self) -> tuple[str, ...]:
         """Addresses of the indexes, the default one first, and of files that this one has."""
-        accesses = self.accesses()[::-1]
+        accesses = self.list_accesses()[::-1]
         files = self._pages(accesses[0]).file_addresses(_PROBE_PROJECT)
         return (
             *(access.url for access in accesses),
@@ -120,15 +120,15 @@ class SimpleIndex:
 
         Of several indexes the first one that knows the project counts, as it does for wheels.
         """
-        for access in self.accesses():
+        for access in self.list_accesses():
             pages = self._pages(access)
-            if pages.knows(name):
+            if pages.has_project(name):
                 return pages.source_archives(name)
         return ()
 
-    def download(self, archive: SourceArchive, folder: Path) -> Path:
+    def download_archive(self, archive: SourceArchive, folder: Path) -> Path:
         """Fetch one archive into the folder and hold it against its sha256."""
-        for access in self.accesses():
+        for access in self.list_accesses():
             if archive in self._pages(access).source_archives(archive.name):
                 return self._pages(access).download(archive, folder)
         raise EnvironmentFailed(f"No index has {archive.filename} any more.")
@@ -148,7 +148,7 @@ class SimpleIndex:
 
     def _is_allowed(self, url: str) -> bool:
         is_web = urlsplit(url).scheme in ("http", "https")
-        return is_web and target(url) in map(target, self._settings.allow_hosts)
+        return is_web and parse_target(url) in map(parse_target, self._settings.allow_hosts)
 
 
 def _refusal(wish: IndexRequest) -> str:
@@ -168,6 +168,6 @@ def _without_login(address: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _compared(address: str) -> str:
+def _normalise_url(address: str) -> str:
     """An address as it is compared with others."""
     return _without_login(address).rstrip("/").lower()

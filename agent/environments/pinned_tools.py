@@ -13,7 +13,7 @@ from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 
 
-def provide(
+def provide_tools(
     tools: dict[str, tuple[str, ...]], environment: Environment, build_context: BuildContext
 ) -> tuple[tuple[str, str], ...]:
     """Give the folder of each tool that has one; made as far as its packages can be had.
@@ -28,7 +28,7 @@ def provide(
         for wanted in _list_wanted(tool, lines, environment, build_context):
             place = toolsets.locate_pinned(wanted, build_context) / "venv"
             if not place.is_dir():
-                _make(wanted, build_context)
+                _make_tool(wanted, build_context)
             if place.is_dir():
                 build_context.say(f"in an environment of its own: {' '.join(wanted)}")
                 found.append((tool, str(place)))
@@ -36,9 +36,9 @@ def provide(
     return tuple(found)
 
 
-def _make(wanted: tuple[str, ...], build_context: BuildContext) -> None:
+def _make_tool(wanted: tuple[str, ...], build_context: BuildContext) -> None:
     """Make a tool with its plugins of wheels, if they can be had."""
-    with fetch.opened(build_context) as fetcher:
+    with fetch.open_fetcher(build_context) as fetcher:
         try:
             toolsets.provide_pinned(wanted, build_context, fetcher)
         except EnvironmentFailed as problem:

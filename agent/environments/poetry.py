@@ -59,11 +59,11 @@ def specifier(constraint: str, origin: str) -> str:
         )
     return ",".join(
         part for piece in re.split(r"[,\s]+(?=[\^~<>=!*\d])", constraint.strip())
-        if (part := _one(piece.strip().rstrip(","), origin))
+        if (part := _convert_clause(piece.strip().rstrip(","), origin))
     )  # fmt: skip
 
 
-def _one(piece: str, origin: str) -> str:
+def _convert_clause(piece: str, origin: str) -> str:
     if piece in ("*", ""):
         return ""
     if match := re.fullmatch(r"(\^|~)\s*(\d+(?:\.\d+)*)(\S*)", piece):

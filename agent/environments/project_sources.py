@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import requirement_files
 from agent.environments.locks import kinds
-from agent.environments.requirement_files import Left, Requirements
+from agent.environments.requirement_files import LeftOut, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
@@ -53,12 +53,12 @@ def _find_named(
     yield from kinds.indexes((one.get("url") for one in entries if one not in explicit), origin)
     urls = {str(one.get("name")).lower(): one.get("url") for one in entries}
     for table in tables:
-        for project, source in _each(table):
+        for project, source in _iterate_sources(table):
             for wish in kinds.indexes([urls.get(str(source.get(key)).lower())], origin):
                 yield wish.model_copy(update={"only_for": project})
 
 
-def _each(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _iterate_sources(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each source of each project, whose name is normalised."""
     for name, written in table.items():
         for source in written if isinstance(written, list) else [written]:
@@ -71,13 +71,13 @@ def find_projects(files: TreeFiles) -> dict[str, Requirements]:
     listed = uv.get("index")
     indexes = {kinds.table(one).get("name") for one in (listed if isinstance(listed, list) else ())}
     return {
-        project: _read(files, project, source)
-        for project, source in _each(kinds.table(uv, "sources"))
+        project: _read_source(files, project, source)
+        for project, source in _iterate_sources(kinds.table(uv, "sources"))
         if source and source.get("index") not in indexes
     }
 
 
-def _read(files: TreeFiles, project: str, source: dict[str, Any]) -> Requirements:
+def _read_source(files: TreeFiles, project: str, source: dict[str, Any]) -> Requirements:
     folders = [str(source["path"])] if "path" in source else []
     if source.get("workspace") is True:
         folders = [one for one in _members(files) if _name(files, one) == project]
@@ -89,7 +89,7 @@ def _read(files: TreeFiles, project: str, source: dict[str, Any]) -> Requirement
             return requirement_files.requirement(files, path, _ORIGIN)
     except EnvironmentFailed as problem:
         why = problem.message
-    return Requirements(left=(Left(name=project, why=why),))
+    return Requirements(left_out=(LeftOut(name=project, why=why),))
 
 
 def _members(files: TreeFiles) -> Iterator[str]:
@@ -101,16 +101,16 @@ def _members(files: TreeFiles) -> Iterator[str]:
         if workspace:
             yield place
             for pattern in workspace.get("members", ()):
-                yield from _match(files, place, posixpath.normpath(str(pattern)).split("/"))
+                yield from _match_members(files, place, posixpath.normpath(str(pattern)).split("/"))
             return
         place = posixpath.join(place, "..")
 
 
-def _match(files: TreeFiles, folder: str, parts: list[str]) -> Iterator[str]:
+def _match_members(files: TreeFiles, folder: str, parts: list[str]) -> Iterator[str]:
     if not parts:
         yield folder
     for name in fnmatch.filter(files.names(folder), parts[0]) if parts else ():
-        yield from _match(files, posixpath.join(folder, name), parts[1:])
+        yield from _match_members(files, posixpath.join(folder, name), parts[1:])
 
 
 def _name(files: TreeFiles, folder: str) -> str:

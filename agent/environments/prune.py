@@ -33,7 +33,7 @@ _COMMIT = re.compile(rb"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 _BEGINNING_SECONDS = 3600.0
 
 
-class Kept(Record):
+class StoredEnvironment(Record):
     """One stored environment."""
 
     key: str
@@ -63,13 +63,13 @@ class Pruned(Record):
     """Names of mirrors that should have gone, but a run works with them."""
 
 
-def listing(settings: Settings) -> tuple[Kept, ...]:
+def list_environments(settings: Settings) -> tuple[StoredEnvironment, ...]:
     """List the stored environments, the most recently used first."""
     kept = []
-    for one in build.stored(settings):
-        place = storage.ready(settings, one.environment.key)
+    for one in build.list_stored(settings):
+        place = storage.locate_environment(settings, one.environment.key)
         kept.append(
-            Kept(
+            StoredEnvironment(
                 key=one.environment.key,
                 python=one.environment.python,
                 sources=one.environment.sources,
@@ -83,7 +83,7 @@ def listing(settings: Settings) -> tuple[Kept, ...]:
     return tuple(sorted(kept, key=lambda one: one.used, reverse=True))
 
 
-def prune(
+def prune_environments(
     settings: Settings,
     *,
     older_than_days: float | None = None,
@@ -99,12 +99,12 @@ def prune(
         keep_bytes: Remove the least recently used until the rest takes no more.
         everything: Remove all, every part they were made of, mirrors and measured base commits.
     """
-    storage.sweep(settings)
+    storage.remove_leftovers(settings)
     removed: list[str] = []
     in_use: list[str] = []
     freed = taken = 0
     now = time.time()
-    known = {one.key: one.bytes_on_disk for one in listing(settings)}
+    known = {one.key: one.bytes_on_disk for one in list_environments(settings)}
     for place in _by_use(settings):
         size = known.get(place.name) or storage.size(place)
         old = older_than_days is not None and now - place.stat().st_mtime > older_than_days * _DAY
@@ -114,9 +114,9 @@ def prune(
         if not (everything or old or too_much or unread):
             taken += size
             continue
-        with storage.unused(settings, place.name) as free:
+        with storage.hold_if_unused(settings, place.name) as free:
             if free:
-                storage.remove(place)
+                storage.remove_folder(place)
                 removed.append(place.name)
                 freed += size
             else:
@@ -124,7 +124,7 @@ def prune(
                 taken += size
     amounts = {"environments": freed}
     if everything and not in_use:
-        with storage.unused(settings, storage.PARTS) as free:
+        with storage.hold_if_unused(settings, storage.PARTS) as free:
             amounts["tools"] = _remove_parts(settings) if free else 0
     mirrors_in_use: tuple[str, ...] = ()
     if everything:
@@ -147,11 +147,11 @@ def let_go_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
     """Unpin commits of ours that are older and that no kept run knows of; return how many."""
     known: set[str] = set()
     gone = 0
-    for mirror in mirror_storage.every(settings.home / "mirrors"):
+    for mirror in mirror_storage.list_mirrors(settings.home / "mirrors"):
         if not (mirror / mirror_storage.PINS).is_dir() and not (mirror / "packed-refs").exists():
             continue
         known = known or _commits_of_runs(settings)
-        with mirror_storage.unused(mirror) as held:
+        with mirror_storage.hold_if_unused(mirror) as held:
             if held is not None:
                 before = time.time() - days * _DAY
                 gone += len(mirror_storage.let_go(held, before, known.__contains__))
@@ -169,7 +169,9 @@ def _commits_of_runs(settings: Settings) -> set[str]:
 
 
 def _by_use(settings: Settings) -> list[Path]:
-    places = [place for place in storage.ready(settings, "").glob("*") if place.is_dir()]
+    places = [
+        place for place in storage.locate_environment(settings, "").glob("*") if place.is_dir()
+    ]
     return sorted(places, key=lambda place: place.stat().st_mtime, reverse=True)
 
 
@@ -180,23 +182,23 @@ def _remove_parts(settings: Settings) -> int:
         place = storage.folder(settings) / name
         if place.is_dir():
             freed += storage.size(place)
-            storage.remove(place)
+            storage.remove_folder(place)
     (storage.folder(settings) / "interpreters.json").unlink(missing_ok=True)
     return freed
 
 
 def _remove_mirrors(settings: Settings) -> tuple[int, tuple[str, ...]]:
     """Remove the mirrors, or name them where a run may still need one."""
-    mirrors = mirror_storage.every(settings.home / "mirrors")
+    mirrors = mirror_storage.list_mirrors(settings.home / "mirrors")
     freed, kept = 0, []
     with _no_new_runs(settings) as is_alone:
         for mirror in mirrors:
-            with mirror_storage.unused(mirror) as held:
+            with mirror_storage.hold_if_unused(mirror) as held:
                 if held is None or not is_alone:
                     kept.append(mirror.name)
                     continue
                 freed += storage.size(mirror)
-                mirror_storage.remove(mirror)
+                mirror_storage.remove_mirror(mirror)
     return freed, tuple(kept)
 
 

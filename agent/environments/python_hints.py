@@ -20,16 +20,16 @@ class PythonHints(Record):
     """Minor versions that CI tests."""
 
 
-def read(files: TreeFiles) -> PythonHints:
+def read_python_hints(files: TreeFiles) -> PythonHints:
     """Collect the hints; of several constraints the first one counts, in pip's own order."""
-    known = files.known
+    known = files.detection_files
     requires, origin = next(python_versions.ranges(known), (None, ""))
     lines = [line.strip() for line in known.text(".python-version").splitlines()]
-    jobs = workflows.read(files.whole().known, files.base)
+    jobs = workflows.read_jobs(files.from_root_folder().detection_files, files.base)
     return PythonHints(
         version_file=next((line for line in lines if line and line[0] != "#"), None),
         requires=python_versions.as_standard(requires) if requires else None,
         requires_origin=origin,
-        classifiers=tuple(python_versions.classified(known)),
+        classifiers=tuple(python_versions.read_classified(known)),
         ci=tuple(dict.fromkeys(minor for job in jobs for minor in job.pythons)),
     )

@@ -61,7 +61,7 @@ class LocalProject(Record):
     origin: str = ""
 
 
-class Left(Record):
+class LeftOut(Record):
     """A line that is done without."""
 
     name: str
@@ -81,28 +81,32 @@ class Requirements(Record):
     projects: tuple[LocalProject, ...] = ()
     files: tuple[str, ...] = ()
     """Every file that was read."""
-    left: tuple[Left, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     indexes: tuple[IndexRequest, ...] = ()
     """Indexes that the repository names; whether they are asked is the operator's word."""
     prereleases: bool = False
 
-    def plus(self, *others: Requirements) -> Requirements:
+    def combine(self, *others: Requirements) -> Requirements:
         """All together, nothing twice."""
         parts = (self, *others)
         return Requirements(
-            lines=_once(tuple(line for part in parts for line in part.lines)),
-            constraints=_once(tuple(line for part in parts for line in part.constraints)),
+            lines=_drop_duplicates(tuple(line for part in parts for line in part.lines)),
+            constraints=_drop_duplicates(
+                tuple(line for part in parts for line in part.constraints)
+            ),
             projects=tuple(dict.fromkeys(p for part in parts for p in part.projects)),
             files=tuple(dict.fromkeys(path for part in parts for path in part.files)),
-            left=tuple(dict.fromkeys(one for part in parts for one in part.left)),
+            left_out=tuple(dict.fromkeys(one for part in parts for one in part.left_out)),
             notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
             indexes=tuple(dict.fromkeys(one for part in parts for one in part.indexes)),
             prereleases=any(part.prereleases for part in parts),
         )
 
 
-def read(files: TreeFiles, path: str, *, is_tolerant: bool = False) -> Requirements:
+def read_requirements_file(
+    files: TreeFiles, path: str, *, is_tolerant: bool = False
+) -> Requirements:
     """Read one requirements file with all that it includes.
 
     Args:
@@ -117,7 +121,7 @@ def read(files: TreeFiles, path: str, *, is_tolerant: bool = False) -> Requireme
     return _Reader(files, is_tolerant).read(path)
 
 
-def parse(
+def parse_requirements(
     files: TreeFiles,
     text: str,
     origin: str,
@@ -167,12 +171,14 @@ class _Reader(NamedTuple):
         for number, line in _lines(text):
             place = f"{origin}:{number}" if numbered else origin
             try:
-                found = found.plus(self.take(line, place))
+                found = found.combine(self.take(line, place))
             except EnvironmentFailed as problem:
                 if not self.is_tolerant:
                     raise
                 name = guess_name(line) if isinstance(problem, AddressRefused) else ""
-                found = found.plus(Requirements(left=(Left(name=name, why=problem.message),)))
+                found = found.combine(
+                    Requirements(left_out=(LeftOut(name=name, why=problem.message),))
+                )
         return found
 
     def take(self, line: str, place: str) -> Requirements:
@@ -189,19 +195,19 @@ class _Reader(NamedTuple):
         if _URL.match(text):
             raise _refused_address(place, text)
         if local := _LOCAL.match(text):
-            return self._local(local["path"], local["extras"] or "", place)
+            return self._read_local_project(local["path"], local["extras"] or "", place)
         try:
             parsed = Requirement(text)
         except InvalidRequirement as problem:
             if self.files.is_project(posixpath.normpath(text)):
-                return self._local(text, "", place)
+                return self._read_local_project(text, "", place)
             reason = str(problem).splitlines()[0]
             raise EnvironmentFailed(
                 f"{place}: `{text}` is not a requirement: {reason}"
             ) from problem
         if parsed.url is not None:
             if parsed.url.startswith(("file:", ".")):
-                return self._local(parsed.url, ",".join(sorted(parsed.extras)), place)
+                return self._read_local_project(parsed.url, ",".join(sorted(parsed.extras)), place)
             raise _refused_address(place, text)
         entry = (Line(text=str(parsed), origin=place, hashes=hashes),)
         if self.is_constraint:
@@ -213,7 +219,7 @@ class _Reader(NamedTuple):
         name, value = (match["name"], match["value"].strip("\"' ")) if match else (line, "")
         if name in ("-r", "--requirement", "-c", "--constraint"):
             folder = posixpath.dirname(self.seen[-1]) if self.seen else ""
-            target = self._inside(posixpath.join(folder, value), place, value)
+            target = self._resolve_inside(posixpath.join(folder, value), place, value)
             only = self.is_constraint or name in ("-c", "--constraint")
             return self._replace(is_constraint=only).read(target, place)
         if name in ("-e", "--editable"):
@@ -222,7 +228,7 @@ class _Reader(NamedTuple):
                 raise _refused_address(place, value)
             path = local["path"] if local else value.partition("[")[0]
             extras = (local["extras"] if local else value.partition("[")[2].rstrip("]")) or ""
-            return self._local(path, extras, place)
+            return self._read_local_project(path, extras, place)
         if name == "--pre":
             return Requirements(prereleases=True)
         if name in _INDEXES:
@@ -232,10 +238,10 @@ class _Reader(NamedTuple):
             return Requirements(notes=(f"{place}: `{name}` is left to the operator's own index",))
         raise EnvironmentFailed(f"{place}: the option `{name}` is not known here.")
 
-    def _local(self, path: str, extras: str, place: str) -> Requirements:
+    def _read_local_project(self, path: str, extras: str, place: str) -> Requirements:
         # pip takes local paths from the working directory, which is the root, not from the file.
         bare = path.removeprefix("file://").removeprefix("file:").strip()
-        inside = self._inside(bare, place, path)
+        inside = self._resolve_inside(bare, place, path)
         if not self.files.is_project(inside):
             raise EnvironmentFailed(
                 f"{place}: `{path}` holds neither pyproject.toml nor setup.py, so it cannot be "
@@ -248,7 +254,7 @@ class _Reader(NamedTuple):
         folder = self.files.from_root(inside) or ""
         return Requirements(projects=(LocalProject(folder=folder, extras=wanted, origin=place),))
 
-    def _inside(self, path: str, place: str, written: str) -> str:
+    def _resolve_inside(self, path: str, place: str, written: str) -> str:
         clean = posixpath.normpath(path)
         if self.files.from_root(clean) is None:
             raise EnvironmentFailed(f"{place}: `{written}` is outside the repository.")
@@ -300,5 +306,5 @@ def _refused_address(place: str, text: str) -> AddressRefused:
     )
 
 
-def _once(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+def _drop_duplicates(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     return tuple({(line.text, line.hashes): line for line in reversed(lines)}.values())[::-1]

@@ -46,12 +46,12 @@ class RunnerDeps(Record):
     """They hold only for some of the runs, or for other machines."""
 
     @property
-    def why(self) -> str:
+    def reason(self) -> str:
         """Why something of it is taken."""
         return f"{self.runner} installs it for its runs of the tests"
 
 
-def read(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[RunnerDeps, ...]:
+def read_runner_deps(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[RunnerDeps, ...]:
     """Read what each of them has, where there is anything."""
     found = (_hatch(files, pyproject), _tox(files))
     return tuple(
@@ -61,7 +61,7 @@ def read(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[RunnerDeps, ...]:
 
 def _tox(files: TreeFiles) -> RunnerDeps | None:
     """Read the environment from which tox's others inherit."""
-    found = tox.read(files.known)
+    found = tox.read_tox(files.detection_files)
     if found is None:
         return None
     left: list[str] = []
@@ -109,7 +109,7 @@ def _hatch(files: TreeFiles, pyproject: dict[str, Any]) -> RunnerDeps | None:
         path, prefix, envs = "hatch.toml", "envs.", own
     names = [name for name in envs if name == _HATCH_TEST or requirement_names.is_for_tests(name)]
     names = names or [name for name in envs if name == _DEFAULT]
-    wholes = {name: _inherited(name, envs) for name in names}
+    wholes = {name: _merge_template(name, envs) for name in names}
     lines: list[str] = []
     extras: list[str] = []
     groups: list[str] = []
@@ -130,7 +130,7 @@ def _hatch(files: TreeFiles, pyproject: dict[str, Any]) -> RunnerDeps | None:
     )
 
 
-def _inherited(name: str, envs: dict[str, object]) -> dict[str, object]:
+def _merge_template(name: str, envs: dict[str, object]) -> dict[str, object]:
     """An environment with what it has of its template, each of whose keys it may replace."""
     own = table(envs, name)
     if name == _HATCH_TEST:

@@ -29,7 +29,7 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 _GIT_CONFIG = "/tmp/home/.gitconfig"  # noqa: S108 - in the sandbox, whose home this is
 
 
-def order(
+def make_request(
     environment: Environment,
     tree: Path,
     argv: tuple[str, ...],
@@ -69,7 +69,7 @@ def order(
         layers=environment.layers,
         system=environment.system,
         mounts=tuple(mounts),
-        files=(*_generated(environment, tree), *files),
+        files=(*_list_generated_files(environment, tree), *files),
         directory=posixpath.join(SANDBOX_TREE, folder).rstrip("/"),
         collect=collect,
         limits=limits,
@@ -93,7 +93,7 @@ def _with_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
     )
 
 
-def _generated(environment: Environment, tree: Path) -> tuple[SandboxFile, ...]:
+def _list_generated_files(environment: Environment, tree: Path) -> tuple[SandboxFile, ...]:
     """Files that the build of the repository has made in its tree, such as a version module.
 
     An editable install needs them there. What the tree has of its own is never replaced, nor
@@ -107,5 +107,5 @@ def _generated(environment: Environment, tree: Path) -> tuple[SandboxFile, ...]:
         SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=file.read_bytes())
         for file in sorted(place.rglob("*"))
         if file.is_file()
-        and generated.problem(path := file.relative_to(place).as_posix(), files) is None
+        and generated.find_problem(path := file.relative_to(place).as_posix(), files) is None
     )

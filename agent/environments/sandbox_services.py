@@ -56,7 +56,7 @@ _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
 _URL = "DATABASE_URL"
 
 
-def provide(
+def provide_services(
     asked: Sequence[str], env: Mapping[str, str], build_context: BuildContext
 ) -> tuple[SandboxService, ...]:
     """Find what `services` asks for, make what it begins with, and see it start.
@@ -66,20 +66,20 @@ def provide(
     """
     if not asked:
         return ()
-    storage.hold(build_context.settings, storage.PARTS)
+    storage.hold_environment(build_context.settings, storage.PARTS)
     there = programs(build_context)
     root = next(iter(build_context.sandbox.roots()), Root())
     given = []
     for wanted in asked:
-        program = chosen(wanted, there, root)
+        program = choose_program(wanted, there, root)
         given.append(
             _postgres(program, env, build_context) if program.name == "postgres" else program
         )
-    _try(tuple(given), build_context)
+    _try_services(tuple(given), build_context)
     return tuple(given)
 
 
-def chosen(wanted: str, there: Sequence[SandboxService], root: Root) -> SandboxService:
+def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> SandboxService:
     """Choose the newest program that fits what is asked for."""
     name, _, version = wanted.partition(":")
     same = sorted((one for one in there if one.name == name), key=_age, reverse=True)
@@ -105,7 +105,7 @@ def _age(one: SandboxService) -> Version:
 # --- what is there, and what it begins with --------------------------------------------------
 
 
-def _order(
+def _make_request(
     build_context: BuildContext, script: str, argument: str = "", **more: object
 ) -> SandboxRequest:
     """Run a script of ours under the base interpreter; nothing of the repository takes part."""
@@ -123,17 +123,21 @@ def _order(
 def programs(build_context: BuildContext) -> tuple[SandboxService, ...]:
     """See which servers a sandbox has."""
     report = f"{SANDBOX_OUT}/report.json"
-    order = _order(build_context, "find_services.py", collect=(report,))
-    found = _run(order, report, "it could not be seen which servers a sandbox has", build_context)
+    order = _make_request(build_context, "find_services.py", collect=(report,))
+    found = _run_for_file(
+        order, report, "it could not be seen which servers a sandbox has", build_context
+    )
     return tuple(SandboxService.model_validate(one) for one in json.loads(found))
 
 
-def _run(order: SandboxRequest, handed: str, problem: str, build_context: BuildContext) -> bytes:
+def _run_for_file(
+    order: SandboxRequest, handed: str, problem: str, build_context: BuildContext
+) -> bytes:
     """Run an order for the one file that it hands back."""
     result = build_context.sandbox.run(order)
     if result.exit_code != 0 or handed not in result.files:
         ended = f" at the {result.limit} limit" if result.limit else ""
-        raise EnvironmentFailed(f"services: {problem}{ended}:\n{_end(result.output)}")
+        raise EnvironmentFailed(f"services: {problem}{ended}:\n{_shorten_output(result.output)}")
     return result.files[handed]
 
 
@@ -151,7 +155,7 @@ def _postgres(
     key = hashlib.sha256(mark.encode()).hexdigest()[:24]
     place = storage.folder(build_context.settings) / "services" / f"postgres-{key}"
     if not place.is_dir():
-        with storage.locked(build_context.settings, f"service-{key}"):
+        with storage.lock_name(build_context.settings, f"service-{key}"):
             if not place.is_dir():
                 build_context.say(f"making an empty database of PostgreSQL {program.version}")
                 _make_cluster(job, place, build_context)
@@ -182,7 +186,7 @@ def _names(given: list[str]) -> list[str]:
 
 def _make_cluster(job: Mapping[str, object], place: Path, build_context: BuildContext) -> None:
     tar = f"{SANDBOX_OUT}/cluster.tar"
-    order = _order(
+    order = _make_request(
         build_context,
         "make_cluster.py",
         _JOB,
@@ -190,12 +194,12 @@ def _make_cluster(job: Mapping[str, object], place: Path, build_context: BuildCo
         collect=(tar,),
         limits=SandboxLimits(seconds=300, returned_bytes=256 * 1024**2),
     )
-    content = _run(order, tar, "PostgreSQL could not make a database", build_context)
-    with storage.building(build_context.settings, place) as part:
+    content = _run_for_file(order, tar, "PostgreSQL could not make a database", build_context)
+    with storage.reserve_build_folder(build_context.settings, place) as part:
         storage.write_whole(part / "cluster.tar", content)
 
 
-def _try(services: tuple[SandboxService, ...], build_context: BuildContext) -> None:
+def _try_services(services: tuple[SandboxService, ...], build_context: BuildContext) -> None:
     """Start them once, under the limits of a check and without any: what is short is said early."""
     given = build_context.settings
     limits = SandboxLimits(
@@ -203,14 +207,14 @@ def _try(services: tuple[SandboxService, ...], build_context: BuildContext) -> N
         processes=given.sandbox_processes,
         disk_bytes=given.sandbox_disk_mb * 1024**2,
     )
-    order = _order(build_context, "find_services.py", limits=limits, argv=("true",))
-    order = beside(order, services, build_context.interpreter.path)
+    order = _make_request(build_context, "find_services.py", limits=limits, argv=("true",))
+    order = add_services(order, services, build_context.interpreter.path)
     result = build_context.sandbox.run(order)
     if result.exit_code == 0:
         return
     names = " and ".join(SERVICE_TITLES[one.name] for one in services)
     if result.limit is None:
-        words = not_started(order, result) or _end(result.output)
+        words = not_started(order, result) or _shorten_output(result.output)
         raise EnvironmentFailed(f"services: {names} did not start in a sandbox: {words}")
     raise EnvironmentFailed(
         f"services: {names} cannot be started within the limits of a sandbox: it reached the one on"
@@ -220,8 +224,8 @@ def _try(services: tuple[SandboxService, ...], build_context: BuildContext) -> N
     )
 
 
-def _end(output: str) -> str:
-    return sanitise.terminal(output).strip()[-_MOST_WORDS:]
+def _shorten_output(output: str) -> str:
+    return sanitise.strip_terminal_codes(output).strip()[-_MOST_WORDS:]
 
 
 # --- beside a command ------------------------------------------------------------------------
@@ -254,7 +258,7 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
     return said
 
 
-def beside(
+def add_services(
     order: SandboxRequest, services: Sequence[SandboxService], python: str
 ) -> SandboxRequest:
     """Have servers started before the order's command begins."""
@@ -291,12 +295,12 @@ def not_started(order: SandboxRequest, result: SandboxResult) -> str:
     """Say which server did not start, in its own words; empty where the command began."""
     for path, content in result.files.items():
         if path.startswith(_FAILURE) and path in order.collect:
-            words = sanitise.terminal(content.decode("utf-8", "replace")).strip()
+            words = sanitise.strip_terminal_codes(content.decode("utf-8", "replace")).strip()
             return " ".join(words.split())[-_MOST_WORDS:]
     return ""
 
 
-def ended(result: SandboxResult, during: str) -> str:
+def describe_ended(result: SandboxResult, during: str) -> str:
     """Say which servers ended before the command did, with their last words; empty where none."""
     return "; ".join(
         f"{name} ended during {during}. The last it said: {_last_words(log)}"
@@ -305,5 +309,7 @@ def ended(result: SandboxResult, during: str) -> str:
 
 
 def _last_words(log: str) -> str:
-    lines = [line.strip() for line in sanitise.terminal(log).splitlines() if line.strip()]
+    lines = [
+        line.strip() for line in sanitise.strip_terminal_codes(log).splitlines() if line.strip()
+    ]
     return " / ".join(lines[-3:])[-_MOST_LAST:] or "nothing"

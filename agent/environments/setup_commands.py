@@ -113,7 +113,7 @@ class _Report(BaseModel):
     gone: list[str] = []
 
 
-def provide(
+def provide_layers(
     asked: SetUp, files: TreeFiles, environment: Environment, build_context: BuildContext
 ) -> Environment:
     """Give the environment with the layers of all set-up commands.
@@ -125,31 +125,31 @@ def provide(
     offline = tuple(command for command in asked.commands if isinstance(command, str))
     current = environment
     for command in online:
-        current = _add(_Run(asked, files, (command,), current, build_context))
+        current = _add_layer(_Run(asked, files, (command,), current, build_context))
     if offline:
-        current = _add(_Run(asked, files, offline, current, build_context))
+        current = _add_layer(_Run(asked, files, offline, current, build_context))
     # A change has no say in the packages that it is checked with.
     return current if asked.base is None else current.model_copy(update={"path": environment.path})
 
 
-def _add(run: _Run) -> Environment:
+def _add_layer(run: _Run) -> Environment:
     """Lay one more layer over those that the environment has."""
     settings, base = run.build_context.settings, run.asked.base
     environment = run.environment
     key = run.make_key(of_change=False)
     if base is not None and key not in _name_layers(base):
         key = run.make_key(of_change=True)
-    place = storage.ready(settings, key)
-    storage.hold(settings, key)
+    place = storage.locate_environment(settings, key)
+    storage.hold_environment(settings, key)
     if not (place / _RECORD).is_file():
-        with storage.locked(settings, f"build-{key}"):
+        with storage.lock_name(settings, f"build-{key}"):
             if not (place / _RECORD).is_file():
-                with storage.building(settings, place) as part:
+                with storage.reserve_build_folder(settings, place) as part:
                     layer = run.make(part)
                     if base is not None:
                         _take_from_base(part, layer.bulk, base, run.asked.is_rule)
                     storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
-    storage.touch(settings, key)
+    storage.mark_used(settings, key)
     layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
@@ -225,8 +225,10 @@ class _Run:
             shutil.copytree(before, venv, symlinks=True)
         known = dict(_mark_entries(venv))
         with ExitStack() as stack:
-            result = self.build_context.sandbox.run(self._order(part, stack), hear=self._hear())
-        refused = self._proxy.refused if self._proxy else ()
+            result = self.build_context.sandbox.run(
+                self._make_request(part, stack), hear=self._make_listener()
+            )
+        refused = self._proxy.refused_attempts if self._proxy else ()
         if refused:
             self.build_context.say(f"set-up was refused the way to {', '.join(refused)}")
         report = _read_report(result)
@@ -258,7 +260,7 @@ class _Run:
             found[posixpath.normpath(posixpath.join(self._files.base, path))] = content
         return found
 
-    def _order(self, part: Path, stack: ExitStack) -> SandboxRequest:
+    def _make_request(self, part: Path, stack: ExitStack) -> SandboxRequest:
         job = {
             "commands": self._texts,
             "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
@@ -277,7 +279,7 @@ class _Run:
         )
         environment = self.environment
         python = environment.interpreter
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             environment,
             self._files.root,
             (python, "-I", "-S", f"{SANDBOX_OURS}/environments/set_up.py", _JOB),
@@ -297,16 +299,16 @@ class _Run:
         order = order.model_copy(update={"mounts": tuple(mounts)})
         if self._online is not None:
             return self._connect(order, stack)
-        return sandbox_services.beside(order, environment.services, python)
+        return sandbox_services.add_services(order, environment.services, python)
 
     def _connect(self, order: SandboxRequest, stack: ExitStack) -> SandboxRequest:
         """Show the files that are named in place of the tree, and open the way to the indexes."""
         index, settings = self.build_context.index, self.build_context.settings
-        gateways = {one.url: Gateway(one) for one in index.accesses() if one.login}
+        gateways = {one.url: Gateway(one) for one in index.list_accesses() if one.login}
         proxy = stack.enter_context(fetch.open_proxy(index, settings, gateways.values(), HOSTS))
         self._proxy = proxy
         *others, default = (
-            gateways[one.url].url if one.login else one.url for one in index.accesses()
+            gateways[one.url].url if one.login else one.url for one in index.list_accesses()
         )
         named = (
             SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=text)
@@ -332,7 +334,7 @@ class _Run:
             }
         )
 
-    def _hear(self) -> Callable[[bytes], None]:
+    def _make_listener(self) -> Callable[[bytes], None]:
         """Say which command begins; what they print in this form as well, at most as many."""
         left, rest = len(self._texts), b""
 
@@ -343,9 +345,8 @@ class _Run:
             for line in lines:
                 if left and line.startswith(b"$ "):
                     left -= 1
-                    self.build_context.say(
-                        f"set-up: {sanitise.terminal(line[2:].decode(errors='replace'))}"
-                    )
+                    words = line[2:].decode(errors="replace")
+                    self.build_context.say(f"set-up: {sanitise.strip_terminal_codes(words)}")
 
         return hear
 
@@ -354,13 +355,13 @@ class _Run:
     ) -> EnvironmentFailed:
         at = report.at if 0 <= report.at < len(self._texts) else 0
         command = self._texts[at]
-        where = load.find_command(self._files.whole().text, command)
+        where = load.find_command(self._files.from_root_folder().text, command)
         if result.limit is not None:
             ended = f"reached the limit on {result.limit} after {result.seconds:.0f} s"
         else:
             code = report.code if report.code is not None else result.exit_code
             ended = f"ended with exit code {code}"
-        lines = sanitise.terminal(result.output).strip().splitlines()[-_MOST_LINES:]
+        lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
         place = f" ({where})" if where else ""
         hint = (
@@ -377,7 +378,7 @@ class _Run:
         """Keep the environment where the commands have altered it."""
         keep_plain(venv, known)
         if dict(_mark_entries(venv)) == known:
-            storage.remove(venv)
+            storage.remove_folder(venv)
             return
         for path in interpreter_start.find_replaced(venv, before / interpreter_start.SETTINGS):
             raise EnvironmentFailed(
@@ -401,7 +402,7 @@ def _read_report(result: SandboxResult) -> _Report:
         return _Report()
 
 
-def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
+def _walk_folder(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
     """Yield all that is below a folder; what is in a folder comes after it. No link is followed.
 
     A folder that is removed meanwhile is not gone into.
@@ -421,7 +422,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
 def _mark_entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Yield what tells whether a file or link was written to."""
-    for path, place, state in _walk(top):
+    for path, place, state in _walk_folder(top):
         if stat.S_ISLNK(state.st_mode):
             yield path, (str(place.readlink()),)
         elif stat.S_ISREG(state.st_mode):
@@ -430,7 +431,7 @@ def _mark_entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 def keep_plain(top: Path, links: dict[str, tuple[object, ...]] | None = None) -> None:
     """Remove what is neither file nor folder nor link; of links all but these, where given."""
-    for path, place, state in _walk(top):
+    for path, place, state in _walk_folder(top):
         if stat.S_ISLNK(state.st_mode) and links is not None:
             if links.get(path) != (str(place.readlink()),):
                 place.unlink()
@@ -443,10 +444,10 @@ def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
     """Remove what the tree has itself; name what of it was altered."""
     keep_plain(top)
     altered = {path for path in gone if _has_file(tree, path)}
-    for path, place, state in _walk(top):
+    for path, place, state in _walk_folder(top):
         is_folder = stat.S_ISDIR(state.st_mode)
         if path == ".git":
-            _remove(place)
+            _remove_place(place)
             continue
         try:
             original = (tree / path).lstat()
@@ -456,14 +457,14 @@ def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
             continue
         if not _is_same(place, state, tree / path, original):
             altered.add(path)
-        _remove(place)
+        _remove_place(place)
     return sorted(altered)
 
 
 def _part_bulk(part: Path, tree: Path) -> list[str]:
     """Set large folders apart that are new as a whole, so that sandboxes need not copy them."""
     sizes: dict[str, int] = {}
-    for path, _, _ in _walk(part / "tree"):
+    for path, _, _ in _walk_folder(part / "tree"):
         while path := posixpath.dirname(path):
             sizes[path] = sizes.get(path, 0) + 1
     found: list[str] = []
@@ -495,9 +496,9 @@ def _is_same(place: Path, state: os.stat_result, other: Path, original: os.stat_
     return stat.S_ISREG(state.st_mode) and filecmp.cmp(place, other, shallow=False)
 
 
-def _remove(place: Path) -> None:
+def _remove_place(place: Path) -> None:
     if place.is_dir() and not place.is_symlink():
-        storage.remove(place)
+        storage.remove_folder(place)
     else:
         place.unlink()
 
@@ -507,22 +508,22 @@ def _take_from_base(
 ) -> None:
     """Have rules and $HOME as the set-up of base has made them, and no packages."""
     for name in ("home", _ENVIRONMENT, "generated"):
-        storage.remove(part / name)
+        storage.remove_folder(part / name)
     (part / "home").mkdir()
     tops = {"": part / "tree"}
     tops |= {path: part / "bulk" / str(number) for number, path in enumerate(bulk)}
     for folder, top in tops.items():
-        for path, place, state in _walk(top):
+        for path, place, state in _walk_folder(top):
             if not stat.S_ISDIR(state.st_mode) and is_rule(posixpath.join(folder, path)):
                 place.unlink()
     for layer in reversed(base.layers):
-        _merge(Path(layer.folder, "home"), part / "home", lambda path: True)
-        _merge(Path(layer.folder, "tree"), part / "tree", is_rule)
+        _merge_files(Path(layer.folder, "home"), part / "home", lambda path: True)
+        _merge_files(Path(layer.folder, "tree"), part / "tree", is_rule)
 
 
-def _merge(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
+def _merge_files(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
     """Copy files and links to where nothing is yet; no link is followed."""
-    for path, place, state in _walk(source):
+    for path, place, state in _walk_folder(source):
         if stat.S_ISDIR(state.st_mode) or not wants(path) or not _is_free(target, path):
             continue
         goal = target / path

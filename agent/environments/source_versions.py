@@ -64,7 +64,7 @@ def version_for(tag: str | None, files: TreeFiles) -> str:
     return said[1] if said else "0.0.0"
 
 
-def candidates(
+def list_candidates(
     name: str, archives: Iterable[SourceArchive], known: Iterable[Line], words: str, version: str
 ) -> list[SourceArchive]:
     """Choose the source archives of a project that fit, those the resolver asks for first.
@@ -96,7 +96,7 @@ def candidates(
         for archive in archives
         if (not hashes or f"sha256:{archive.sha256.lower()}" in hashes)
         and allowed.contains(archive.version, prereleases=_prereleases(allowed))
-        and _fits(archive.requires_python, version)
+        and _is_compatible(archive.requires_python, version)
     ]
     asked = asked_in(words, name)
     # What the resolver's own words ask for comes first; the rest stays in reserve.
@@ -117,7 +117,7 @@ def _prereleases(allowed: SpecifierSet) -> bool | None:
     return True if allowed.prereleases else None
 
 
-def _fits(requires_python: str | None, version: str) -> bool:
+def _is_compatible(requires_python: str | None, version: str) -> bool:
     try:
         return SpecifierSet(requires_python or "").contains(version, prereleases=True)
     except InvalidSpecifier:

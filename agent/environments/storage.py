@@ -57,12 +57,12 @@ def folder(settings: Settings) -> Path:
     return place
 
 
-def ready(settings: Settings, key: str) -> Path:
+def locate_environment(settings: Settings, key: str) -> Path:
     """Where the environment of that key is once it is complete."""
     return folder(settings) / "ready" / key
 
 
-def shared(settings: Settings) -> Path:
+def locate_shared_folder(settings: Settings) -> Path:
     """What fetch sandboxes may write to: uv's cache and what is being built, on one mount.
 
     One mount, because hard links do not cross from one to another.
@@ -73,7 +73,7 @@ def shared(settings: Settings) -> Path:
 
 
 @contextmanager
-def building(settings: Settings, goal: Path) -> Iterator[Path]:
+def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
     """Give a new folder that becomes `goal` when the block ends well, and is gone otherwise."""
     parts = folder(settings) / _BUILDING
     with no_space(goal.name):
@@ -88,23 +88,23 @@ def building(settings: Settings, goal: Path) -> Iterator[Path]:
             part.replace(goal)
     finally:
         if part.exists():
-            remove(part)
+            remove_folder(part)
 
 
 @contextmanager
 def workplace(settings: Settings) -> Iterator[Path]:
     """Give a new folder below `shared`, gone at the end."""
     with no_space("a build"):
-        place = shared(settings) / f"{os.getpid()}-{secrets.token_hex(6)}"
+        place = locate_shared_folder(settings) / f"{os.getpid()}-{secrets.token_hex(6)}"
         place.mkdir()
     try:
         yield place
     finally:
-        remove(place)
+        remove_folder(place)
 
 
 @contextmanager
-def locked(settings: Settings, name: str) -> Iterator[None]:
+def lock_name(settings: Settings, name: str) -> Iterator[None]:
     """Let one at a time do the work of that name; the others wait."""
     descriptor = _open_lock(settings, name)
     try:
@@ -114,7 +114,7 @@ def locked(settings: Settings, name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def hold(settings: Settings, key: str) -> None:
+def hold_environment(settings: Settings, key: str) -> None:
     """Keep an environment from being pruned for as long as this process lives."""
     if (settings.home, key) not in _held:
         descriptor = _open_lock(settings, key)
@@ -124,23 +124,23 @@ def hold(settings: Settings, key: str) -> None:
 
 def is_held(settings: Settings, key: str) -> bool:
     """Whether this process keeps an environment from being pruned, and it is there."""
-    return (settings.home, key) in _held and ready(settings, key).is_dir()
+    return (settings.home, key) in _held and locate_environment(settings, key).is_dir()
 
 
-def release(settings: Settings, key: str) -> None:
+def release_environment(settings: Settings, key: str) -> None:
     """Let an environment be pruned again."""
     descriptor = _held.pop((settings.home, key), None)
     if descriptor is not None:
         os.close(descriptor)
 
 
-def touch(settings: Settings, key: str) -> None:
+def mark_used(settings: Settings, key: str) -> None:
     """Note that an environment was used just now."""
-    os.utime(ready(settings, key))
+    os.utime(locate_environment(settings, key))
 
 
 @contextmanager
-def unused(settings: Settings, key: str) -> Iterator[bool]:
+def hold_if_unused(settings: Settings, key: str) -> Iterator[bool]:
     """Say whether nobody uses or builds what has that key, and keep it so for the block."""
     descriptor = _open_lock(settings, key)
     try:
@@ -154,14 +154,14 @@ def unused(settings: Settings, key: str) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def sweep(settings: Settings) -> int:
+def remove_leftovers(settings: Settings) -> int:
     """Remove what processes that no longer live have left unfinished; return how much."""
     gone = 0
     for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
         for place in parent.glob("*-*"):
             owner = place.name.partition("-")[0]
             if owner.isdigit() and not _made_by_living(place, int(owner)):
-                remove(place)
+                remove_folder(place)
                 gone += 1
     return gone
 
@@ -171,13 +171,13 @@ def trim_cache(settings: Settings) -> None:
 
     What a fetch sandbox adds is measured against it, which takes longer the more files there are.
     """
-    cache = shared(settings) / CACHE
-    with locked(settings, FETCH):
+    cache = locate_shared_folder(settings) / CACHE
+    with lock_name(settings, FETCH):
         if sum(len(names) for _, _, names in os.walk(cache)) > _MOST_CACHED_FILES:
-            remove(cache)
+            remove_folder(cache)
 
 
-def remove(place: Path) -> None:
+def remove_folder(place: Path) -> None:
     """Remove a folder with all in it, however its permissions are set; links are not followed."""
     if not place.is_dir():
         return
@@ -197,7 +197,7 @@ def write_whole(place: Path, content: bytes) -> None:
         StorageFull: There is no space for it.
     """
     with no_space(place.name):
-        part = beside(place)
+        part = make_temporary_path(place)
         try:
             with part.open("wb") as file:
                 file.write(content)
@@ -209,7 +209,7 @@ def write_whole(place: Path, content: bytes) -> None:
             part.unlink(missing_ok=True)
 
 
-def beside(place: Path) -> Path:
+def make_temporary_path(place: Path) -> Path:
     """Name a file for one writer alone, from which what it writes is renamed into place."""
     return place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(6)}")
 
@@ -219,7 +219,7 @@ def no_space(what: str) -> Iterator[None]:
     """Say it in words when the disk is full.
 
     Raises:
-        StorageFull: Writing failed for lack of sandbox.
+        StorageFull: Writing failed for lack of space.
     """
     try:
         yield
@@ -275,11 +275,11 @@ def scripts(settings: Settings) -> Path:
         total.update(text)
     place = folder(settings) / "scripts" / total.hexdigest()[:16]
     if not place.is_dir():
-        with locked(settings, "scripts"):
+        with lock_name(settings, "scripts"):
             if not place.is_dir():
-                with building(settings, place) as part:
+                with reserve_build_folder(settings, place) as part:
                     for path, text in content:
-                        for name, written in ((path, text), bytecode.of(path, text)):
+                        for name, written in ((path, text), bytecode.compile_module(path, text)):
                             file = part / name
                             file.parent.mkdir(parents=True, exist_ok=True)
                             file.write_bytes(written)

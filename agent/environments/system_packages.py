@@ -77,13 +77,13 @@ class _Report(Record):
     scripts: tuple[str, ...] = ()
 
 
-def find(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
+def find_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
     """Give the layer of these packages where it is stored already; nothing is fetched."""
     wanted = _Wanted(names, build_context)
     return wanted.load() or SystemPackages(left_out=wanted.refused)
 
 
-def provide(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
+def provide_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
     """Give the layer of these packages, and fetch them if it is not there yet.
 
     Raises:
@@ -94,10 +94,10 @@ def provide(names: Sequence[str], build_context: BuildContext) -> SystemPackages
     if not wanted.names:
         return SystemPackages(left_out=wanted.refused)
     if (stored := wanted.load()) is None:
-        with storage.locked(build_context.settings, f"build-{wanted.key}"):
-            stored = wanted.load() or _make(wanted, build_context)
+        with storage.lock_name(build_context.settings, f"build-{wanted.key}"):
+            stored = wanted.load() or _make_layer(wanted, build_context)
     if stored.folder:
-        storage.touch(build_context.settings, wanted.key)
+        storage.mark_used(build_context.settings, wanted.key)
     return stored
 
 
@@ -151,12 +151,12 @@ class _Wanted:
     def load(self) -> SystemPackages | None:
         if not self.key:
             return None
-        place = storage.ready(self._build_context.settings, self.key)
-        storage.hold(self._build_context.settings, self.key)
+        place = storage.locate_environment(self._build_context.settings, self.key)
+        storage.hold_environment(self._build_context.settings, self.key)
         try:
             known = SystemPackages.model_validate_json((place / _RECORD).read_bytes())
         except (OSError, ValidationError):
-            storage.release(self._build_context.settings, self.key)
+            storage.release_environment(self._build_context.settings, self.key)
             return None
         folder = str(place) if known.packages else ""
         left_out = (*self.refused, *known.left_out)
@@ -174,14 +174,14 @@ def _read_status(build_context: BuildContext) -> bytes:
     return build_context.sandbox.run(order).files.get(handed, b"")
 
 
-def _make(wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
+def _make_layer(wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
     build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
     try:
-        with storage.building(
-            build_context.settings, storage.ready(build_context.settings, wanted.key)
+        with storage.reserve_build_folder(
+            build_context.settings, storage.locate_environment(build_context.settings, wanted.key)
         ) as part:
             part.chmod(0o755)
-            made = _fill(part, wanted, build_context)
+            made = _fill_layer(part, wanted, build_context)
             storage.write_whole(part / _RECORD, made.model_dump_json().encode())
     except _NotMadeError as problem:
         failed = f"{', '.join(wanted.names)}: {problem}"
@@ -191,14 +191,14 @@ def _make(wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
     return wanted.load() or made
 
 
-def _fill(part: Path, wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
+def _fill_layer(part: Path, wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
     """Have the packages below a folder.
 
     Raises:
         _NotMadeError: They cannot be had at the moment.
     """
     (part / "files").mkdir()
-    report = _fetch(wanted, part / "files", build_context)
+    report = _fetch_packages(wanted, part / "files", build_context)
     # What a source that failed may have had is looked for anew the next time.
     if report.faults and (report.missing or not report.packages):
         raise _NotMadeError(report.faults)
@@ -212,13 +212,15 @@ def _fill(part: Path, wanted: _Wanted, build_context: BuildContext) -> SystemPac
         if listed := _list_libraries(wanted, part, build_context):
             (part / "ld.so.cache").write_bytes(listed)
     return SystemPackages(
-        packages=tuple(map(sanitise.terminal, report.packages)),
-        scripts=tuple(map(sanitise.terminal, report.scripts)),
-        left_out=tuple(f"{name}: {sanitise.terminal(why)}" for name, why in report.missing.items()),
+        packages=tuple(map(sanitise.strip_terminal_codes, report.packages)),
+        scripts=tuple(map(sanitise.strip_terminal_codes, report.scripts)),
+        left_out=tuple(
+            f"{name}: {sanitise.strip_terminal_codes(why)}" for name, why in report.missing.items()
+        ),
     )
 
 
-def _fetch(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:
+def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:
     """Have apt fetch the packages, and unpack them below a folder.
 
     Raises:
@@ -227,7 +229,7 @@ def _fetch(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Repor
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
     hosts: set[egress.Target] = set()
     for name, content in _read_sources(wanted.top):
-        hosts |= {*map(egress.target, _HOST.findall(content.decode("utf-8", "replace")))}
+        hosts |= {*map(egress.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
@@ -246,12 +248,14 @@ def _fetch(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Repor
             limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
         )
         result = build_context.sandbox.run(order)
-    for attempt in proxy.refused:
+    for attempt in proxy.refused_attempts:
         build_context.say(f"apt was refused the way to {attempt}")
     if result.limit is not None:
         raise _NotMadeError(f"fetching it reached the limit on {result.limit}")
     if result.exit_code != 0:
-        raise _NotMadeError(sanitise.terminal(result.output).strip()[-_MOST_WORDS:] or "apt failed")
+        raise _NotMadeError(
+            sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:] or "apt failed"
+        )
     try:
         return _Report.model_validate_json(result.files.get(_REPORT, b""))
     except ValidationError as problem:

@@ -30,19 +30,19 @@ TYPES = "types.txt"
 _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the Node.js it runs on"}
 
 
-def locate(pins: str, build_context: BuildContext) -> Path:
+def locate_tools(pins: str, build_context: BuildContext) -> Path:
     """Where the tools of one of our files of pins are for this Python, or will be."""
-    return _place(_read_pins(pins), build_context)
+    return _locate_place(_read_pins(pins), build_context)
 
 
-def provide(pins: str, build_context: BuildContext, fetcher: Fetcher) -> Path:
+def provide_tools(pins: str, build_context: BuildContext, fetcher: Fetcher) -> Path:
     """Give the tools of one of our files of pins, by versions and hashes.
 
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
-    return _provide(
-        locate(pins, build_context),
+    return _provide_place(
+        locate_tools(pins, build_context),
         _TITLES[pins],
         _read_pins(pins),
         build_context,
@@ -64,7 +64,7 @@ def find_version(tool: str, build_context: BuildContext) -> str:
 
 def locate_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
     """Where a tool that a repository pins is for this Python, or will be."""
-    return _place("\0".join((build_context.index.mark, *lines)), build_context)
+    return _locate_place("\0".join((build_context.index.mark, *lines)), build_context)
 
 
 def provide_pinned(lines: tuple[str, ...], build_context: BuildContext, fetcher: Fetcher) -> Path:
@@ -74,15 +74,17 @@ def provide_pinned(lines: tuple[str, ...], build_context: BuildContext, fetcher:
         EnvironmentFailed: There are no wheels of it for this Python and platform.
     """
     place = locate_pinned(lines, build_context)
-    return _provide(place, " ".join(lines), "\n".join(lines), build_context, fetcher, exact=False)
+    return _provide_place(
+        place, " ".join(lines), "\n".join(lines), build_context, fetcher, exact=False
+    )
 
 
-def _place(text: str, build_context: BuildContext) -> Path:
+def _locate_place(text: str, build_context: BuildContext) -> Path:
     key = hashlib.sha256(build_context.mark.encode() + text.encode()).hexdigest()[:32]
     return storage.folder(build_context.settings) / "gates" / key
 
 
-def _provide(
+def _provide_place(
     place: Path,
     title: str,
     text: str,
@@ -91,11 +93,11 @@ def _provide(
     *,
     exact: bool,
 ) -> Path:
-    with storage.locked(build_context.settings, f"gate-{place.name}"):
+    with storage.lock_name(build_context.settings, f"gate-{place.name}"):
         if not place.is_dir():
             build_context.say(f"fetching {title}")
             nowhere = TreeFiles(Path("/nonexistent"))
-            lines = requirement_files.parse(nowhere, text, title).lines
+            lines = requirement_files.parse_requirements(nowhere, text, title).lines
             wanted = Wanted(lines=lines, exact=exact)
             _store(build_context, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
     return place / "venv"
@@ -119,10 +121,10 @@ def builder(
         return place / "venv"
     venv = fetcher.install(name, Wanted(lines=lines), supply)
     # Wheels from the index are the same for everybody; those that were built here need not be.
-    if supplied := fetcher.supplied(name):
+    if supplied := fetcher.list_wheel_digests(name):
         key = hashlib.sha256("\0".join([key, *supplied]).encode()).hexdigest()
         place = place.with_name(f"{week}-{key[:32]}")
-    with storage.locked(build_context.settings, f"builder-{place.name}"):
+    with storage.lock_name(build_context.settings, f"builder-{place.name}"):
         if not place.is_dir():
             _store(build_context, place, venv)
     return place / "venv"
@@ -133,7 +135,7 @@ def sweep_builders(build_context: BuildContext) -> None:
     week = int(time.time() // _BUILDER_SECONDS)
     for place in (storage.folder(build_context.settings) / "builders").glob("*-*"):
         if int(place.name.partition("-")[0]) < week - 1:
-            storage.remove(place)
+            storage.remove_folder(place)
 
 
 def compile_all(build_context: BuildContext, venv: Path, note: Callable[[str], None]) -> None:
@@ -153,7 +155,7 @@ def compile_all(build_context: BuildContext, venv: Path, note: Callable[[str], N
     )
     # The files are hard links into the cache: handed to this sandbox's user, they could not be
     # linked by that of a fetch sandbox which is open at the same time.
-    with storage.locked(build_context.settings, storage.FETCH):
+    with storage.lock_name(build_context.settings, storage.FETCH):
         result = build_context.sandbox.run(order)
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
     # only a sandbox that ended early is worth a word.
@@ -162,7 +164,7 @@ def compile_all(build_context: BuildContext, venv: Path, note: Callable[[str], N
 
 
 def _store(build_context: BuildContext, place: Path, venv: Path) -> None:
-    with storage.building(build_context.settings, place) as part:
+    with storage.reserve_build_folder(build_context.settings, place) as part:
         venv.rename(part / "venv")
         compile_all(build_context, part / "venv", build_context.say)
 

@@ -25,12 +25,12 @@ class TreeFiles:
         self.root = Path(os.path.realpath(root))
         self.base = base
 
-    def whole(self) -> TreeFiles:
+    def from_root_folder(self) -> TreeFiles:
         """The same with paths relative to the root."""
         return TreeFiles(self.root)
 
     @cached_property
-    def known(self) -> Files:
+    def detection_files(self) -> Files:
         """The regular files below the base, as detection reads them."""
         return Files(_Listed(self))
 
@@ -47,7 +47,7 @@ class TreeFiles:
         Raises:
             EnvironmentFailed: The file is a link that leaves the tree, or is far too large.
         """
-        place = self._inside(path)
+        place = self._resolve_inside(path)
         if place is None:
             raise EnvironmentFailed(
                 f"{path} points outside the repository, so it is not read. "
@@ -91,20 +91,20 @@ class TreeFiles:
         """
         text = self.text(path)
         try:
-            return toml_text.parse(text, _LARGEST) if text is not None else {}
+            return toml_text.parse_toml(text, _LARGEST) if text is not None else {}
         except toml_text.TomlError as problem:
             place = f"{path}:{problem.at.line}:{problem.at.column}"
             raise EnvironmentFailed(f"{place} is not valid TOML: {problem.message}") from problem
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Sorted names in a folder of the tree; empty where there is none."""
-        place = self._inside(folder)
+        place = self._resolve_inside(folder)
         try:
             return tuple(sorted(one.name for one in place.iterdir())) if place else ()
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
-    def _inside(self, path: str) -> Path | None:
+    def _resolve_inside(self, path: str) -> Path | None:
         """The place of a path, links followed; None where that is outside the tree."""
         place = Path(os.path.realpath(self.root / self.base / path))
         return place if place.is_relative_to(self.root) else None

@@ -42,7 +42,7 @@ def program(settings: Settings) -> Path:
     place = storage.folder(settings) / "tools" / f"uv-{version()}" / "uv"
     if not place.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
-        part = storage.beside(place)
+        part = storage.make_temporary_path(place)
         shutil.copyfile(uv_package.find_uv_bin(), part)
         part.chmod(0o755)
         part.replace(place)
@@ -69,12 +69,12 @@ def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
 
 def needing_wheels(output: str) -> tuple[str, ...]:
     """Names of projects that uv refused because they exist only as source."""
-    text = sanitise.terminal(output)
+    text = sanitise.strip_terminal_codes(output)
     named = _NEEDS_WHEEL.findall(text) or _NO_WHEELS.findall(text)
     return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
 
 
-def shorten(words: str) -> str:
+def shorten_output(words: str) -> str:
     """Cut what the resolver has to say to what fits into a message; the log has the rest."""
     lines = words.splitlines()
     if len(lines) <= _SHOWN_LINES:
@@ -89,9 +89,9 @@ def find_cause(words: str) -> str:
     return " ".join(cause[1].split())[:_MOST_CAUSE] if cause else words.partition("\n")[0]
 
 
-def essential(output: str) -> str:
+def extract_essential_output(output: str) -> str:
     """What the resolver has to say to people: no colours, progress or passwords, in short."""
-    lines = [line.rstrip() for line in sanitise.terminal(output).splitlines()]
+    lines = [line.rstrip() for line in sanitise.strip_terminal_codes(output).splitlines()]
     for number, line in enumerate(lines):
         if re.match(r"\s*(?:error|failed)\b", line, re.IGNORECASE):
             lines = lines[number:]

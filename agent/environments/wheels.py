@@ -85,7 +85,7 @@ class BuildReport(Record):
     """What an archive names as its build system; then nothing was built."""
 
 
-class Workshop:
+class WheelBuilder:
     """Builds wheels for one environment."""
 
     def __init__(
@@ -106,14 +106,14 @@ class Workshop:
         self._last_day: str | None = None
         self.built: list[str] = []
 
-    def know(self, lines: tuple[Line, ...], last_day: str | None) -> None:
+    def add_requirements(self, lines: tuple[Line, ...], last_day: str | None) -> None:
         """Remember requirements and the last day, so that a source version is chosen that fits."""
         self._known += lines
         self._last_day = last_day
 
     # --- source archives ---------------------------------------------------------------------
 
-    def supply(self, project: str, words: str) -> Path:
+    def provide_wheel(self, project: str, words: str) -> Path:
         """Build the wheel of a project that exists only as source.
 
         Asked again for the same project, it takes the next older version.
@@ -174,22 +174,22 @@ class Workshop:
         # As with wheels: of what has no day, none is taken.
         day = self._last_day
         fitting = [one for one in archives if "" < one.uploaded <= day] if day else archives
-        return source_versions.candidates(name, fitting, self._known, words, version)
+        return source_versions.list_candidates(name, fitting, self._known, words, version)
 
     def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
-        with storage.locked(self._build_context.settings, f"wheel-{goal.name}"):
+        with storage.lock_name(self._build_context.settings, f"wheel-{goal.name}"):
             if goal.is_dir():
                 return
             self._build_context.say(f"building the wheel of {archive.name} {archive.version}")
-            with storage.building(self._build_context.settings, goal) as part:
-                path = self._build_context.index.download(archive, part)
+            with storage.reserve_build_folder(self._build_context.settings, goal) as part:
+                path = self._build_context.index.download_archive(archive, part)
                 path.chmod(0o644)
                 part.chmod(0o755)
                 job = {"archive": f"{_ARCHIVES}/{path.name}", "folder": "", "editable": False}
                 label = f"{archive.name} {archive.version}"
                 mounts = (Mount(source=str(part), target=_ARCHIVES),)
                 # Nothing of an archive is unpacked outside a sandbox.
-                told = _report(
+                told = _read_report(
                     self._build_context.sandbox.run(self._order(job, mounts=mounts)), label
                 )
                 system = wheel_files.build_system(told.system, f"{archive.filename} pyproject.toml")
@@ -274,7 +274,7 @@ class Workshop:
                 "files": (*order.files, *more),
             }
             result = self._build_context.sandbox.run(order.model_copy(update=update))
-            report = _report(result, label)
+            report = _read_report(result, label)
             if not report.needs:
                 return report, result
             told["provided"] = (*told["provided"], *report.needs)
@@ -326,16 +326,16 @@ class Workshop:
                 lines += requirement_files.requirement(none, text, origin).lines
             # The builder is shared, so which versions it gets must not depend on what this
             # repository asks for, or has been offered already.
-            inner = Workshop(self._build_context, self._gate, self._fetcher, under_way)
-            inner.know(tuple(lines), None)
+            inner = WheelBuilder(self._build_context, self._gate, self._fetcher, under_way)
+            inner.add_requirements(tuple(lines), None)
             self._builders[key] = toolsets.builder(
-                self._build_context, self._fetcher, tuple(lines), inner.supply
+                self._build_context, self._fetcher, tuple(lines), inner.provide_wheel
             )
             self.built += inner.built
         return self._builders[key]
 
 
-def _report(result: SandboxResult, label: str) -> BuildReport:
+def _read_report(result: SandboxResult, label: str) -> BuildReport:
     content = result.files.get("/out/report.json")
     if result.limit is not None:
         raise EnvironmentFailed(
@@ -344,7 +344,9 @@ def _report(result: SandboxResult, label: str) -> BuildReport:
         )
     if result.exit_code != 0:
         words = _last_words(result.output)
-        reason = sanitise.cut(words.rpartition("\n")[2].strip(), _MOST_REASON, where="the log")
+        reason = sanitise.shorten_middle(
+            words.rpartition("\n")[2].strip(), _MOST_REASON, where="the log"
+        )
         raise EnvironmentFailed(
             f"The build of {label} failed, without network: {reason or 'it says nothing'}\n"
             f"Its backend says:\n{words}"
@@ -399,12 +401,12 @@ def declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
             table = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict) and isinstance(table.get("name"), str):
             return (table["name"],)
-    known = TreeFiles(files.root, posixpath.join(files.base, folder)).known
+    known = TreeFiles(files.root, posixpath.join(files.base, folder)).detection_files
     written = known.ini("setup.cfg").get("metadata", {}).get("name", "")
     return (*known.setup_call.get("name", ())[:1], *filter(None, (written,)))
 
 
 def _last_words(output: str) -> str:
     """The end of what a backend printed: that is where the reason stands."""
-    lines = [line for line in sanitise.terminal(output).splitlines() if line.strip()]
+    lines = [line for line in sanitise.strip_terminal_codes(output).splitlines() if line.strip()]
     return "\n".join(lines[-25:])[-3000:]

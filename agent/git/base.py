@@ -43,7 +43,7 @@ class Limits(NamedTuple):
     fetched: int = 4096 * 1024**2
 
     @classmethod
-    def of(cls, settings: Settings) -> Limits:
+    def from_settings(cls, settings: Settings) -> Limits:
         """Take the operator's."""
         tree, repository = settings.max_tree_mb, settings.max_repository_mb
         return cls(settings.max_files_in_tree, tree * 1024**2, repository * 1024**2)
@@ -55,7 +55,7 @@ USUAL = Limits()
 # --- which commit ----------------------------------------------------------------------------
 
 
-def find(view: Place, source: Source, base: str | None) -> Start:
+def find_commit(view: Place, source: Source, base: str | None) -> Start:
     """Find the commit of a branch, tag or commit id; None is what is checked out.
 
     A branch wins over a tag of the same name.
@@ -70,29 +70,29 @@ def find(view: Place, source: Source, base: str | None) -> Start:
         return _at_head(view, source, refs)
     for ref in (base, f"refs/heads/{base}", f"refs/tags/{base}", f"refs/remotes/{base}"):
         if ref in refs:
-            if commit := peeled(view, refs[ref]):
+            if commit := peel_object(view, refs[ref]):
                 return Start(commit, _branch_of(ref))
             raise RepositoryUnfit(f"`{base}` is not a commit. Name a branch, a tag or a commit")
-    if _OBJECT_ID.fullmatch(base) and (commit := peeled(view, base)):
+    if _OBJECT_ID.fullmatch(base) and (commit := peel_object(view, base)):
         return Start(commit, None)
-    known = [_short(ref) for ref in refs]
+    known = [_shorten_ref(ref) for ref in refs]
     near = difflib.get_close_matches(base, known, 3, 0.5) or known[:3]
     hint = f"Nearest: {', '.join(near)}" if near else "It has no commits yet"
     raise RepositoryUnfit(f"There is no branch, tag or commit `{base}` in {source.root}. {hint}")
 
 
 def _at_head(view: Place, source: Source, refs: Mapping[str, str]) -> Start:
-    head = os.fsdecode(process.run(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).strip())
+    head = os.fsdecode(process.run_git(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).strip())
     tip = refs.get(head) if head.startswith("refs/heads/") else None
-    if commit := tip or peeled(view, "HEAD"):
+    if commit := tip or peel_object(view, "HEAD"):
         return Start(commit, _branch_of(head))
     if not refs:
         raise RepositoryUnfit(
             f"{source.root} has no commits yet. Make the first one: git add -A && git commit"
         )
     raise RepositoryUnfit(
-        f"{source.root} has `{_short(head)}` checked out, which has no commit yet. "
-        f"Name the base to start from, for example: {', '.join(map(_short, list(refs)[:3]))}"
+        f"{source.root} has `{_shorten_ref(head)}` checked out, which has no commit yet. "
+        f"Name the base to start from, for example: {', '.join(map(_shorten_ref, list(refs)[:3]))}"
     )
 
 
@@ -113,7 +113,7 @@ def list_refs(place: Place, *prefixes: str) -> dict[str, str]:
         RepositoryUnfit: There are far too many.
     """
     args = (f"--count={MAX_REFS + 1}", "--format=%(objectname) %(refname)", *prefixes)
-    lines = os.fsdecode(process.run(place, "for-each-ref", *args)).split("\n")
+    lines = os.fsdecode(process.run_git(place, "for-each-ref", *args)).split("\n")
     if len(lines) > MAX_REFS:
         raise RepositoryUnfit(
             f"The repository has more than {MAX_REFS:,} branches and tags. "
@@ -123,21 +123,21 @@ def list_refs(place: Place, *prefixes: str) -> dict[str, str]:
     return {ref: object_id for object_id, _, ref in pairs}
 
 
-def peeled(place: Place, name: str) -> str | None:
+def peel_object(place: Place, name: str) -> str | None:
     """Full id of the commit that an object id or HEAD leads to, if it leads to one."""
     args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    return process.run(place, *args, ok=(0, 1, 128)).decode().strip() or None
+    return process.run_git(place, *args, ok=(0, 1, 128)).decode().strip() or None
 
 
 def _branch_of(ref: str) -> str | None:
     if ref.startswith("refs/heads/"):
-        return _short(ref)
+        return _shorten_ref(ref)
     if ref.startswith("refs/remotes/"):
         return ref.split("/", 3)[-1]
     return None
 
 
-def _short(ref: str) -> str:
+def _shorten_ref(ref: str) -> str:
     return ref.split("/", 2)[-1]
 
 
@@ -150,8 +150,8 @@ def require_bearable(view: Place, limits: Limits) -> None:
     Raises:
         RepositoryUnfit: Says which limit.
     """
-    if commit := peeled(view, "HEAD"):
-        for _ in _listed(view, commit, limits):
+    if commit := peel_object(view, "HEAD"):
+        for _ in _list_files(view, commit, limits):
             pass
 
 
@@ -163,26 +163,26 @@ def require_fit(view: Place, commit: str, limits: Limits) -> None:
     """
     paths: list[str] = []
     links: dict[str, str] = {}
-    for mode, object_id, size, path in _listed(view, commit, limits):
+    for mode, object_id, size, path in _list_files(view, commit, limits):
         paths.append(path)
         if mode == b"120000":
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
     if bad := [(path, problem) for path in paths if (problem := names.name_problem(path))]:
-        lines = [f"{_quoted(path)}: {problem}" for path, problem in bad]
+        lines = [f"{_quote_path(path)}: {problem}" for path, problem in bad]
         fix = "Rename them, and commit that"
-        raise _unfit("file names that cannot be worked with", lines, fix)
-    if same := names.collisions(paths):
-        lines = [f"{_quoted(one)} and {_quoted(other)}" for one, other in same]
+        raise _make_unfit("file names that cannot be worked with", lines, fix)
+    if same := names.find_collisions(paths):
+        lines = [f"{_quote_path(one)} and {_quote_path(other)}" for one, other in same]
         fix = "Rename one of each, and commit that"
-        raise _unfit("names that differ only in case, or in how they are encoded", lines, fix)
+        raise _make_unfit("names that differ only in case, or in how they are encoded", lines, fix)
     targets = _targets(view, links)
     if out := names.links_out(targets):
-        lines = [f"{_quoted(path)} -> {_quoted(targets[path])}" for path in out]
+        lines = [f"{_quote_path(path)} -> {_quote_path(targets[path])}" for path in out]
         fix = "Let each point to a place inside by a relative path, or remove it, and commit that"
-        raise _unfit("a symlink out of the tree", lines, fix)
+        raise _make_unfit("a symlink out of the tree", lines, fix)
 
 
-def _listed(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, str, int, str]]:
+def _list_files(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, str, int, str]]:
     """Yield mode, object id, size and path of every file, as long as the limits hold."""
     files = folders = total = 0
     # Folders are listed too: a tree may be endless without a single file in it.
@@ -191,7 +191,7 @@ def _listed(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, s
         mode, kind, object_id, length = about.split()
         if length == b"BAD":
             raise GitFailed(
-                f"object {object_id.decode()} of {_quoted(os.fsdecode(path))} is missing"
+                f"object {object_id.decode()} of {_quote_path(os.fsdecode(path))} is missing"
             )
         size = int(length) if kind == b"blob" else 0
         files, folders, total = files + (kind != b"tree"), folders + (kind == b"tree"), total + size
@@ -213,17 +213,17 @@ def _targets(view: Place, links: Mapping[str, str]) -> dict[str, str]:
     """Where each link points; one whose text is too long for a path counts as leading out."""
     targets = {path: "/" for path, object_id in links.items() if not object_id}
     wanted = {path: object_id for path, object_id in links.items() if object_id}
-    contents = objects.contents(view, wanted.values())
+    contents = objects.read_contents(view, wanted.values())
     return targets | dict(zip(wanted, map(os.fsdecode, contents), strict=True))
 
 
-def _unfit(what: str, lines: list[str], fix: str) -> RepositoryUnfit:
+def _make_unfit(what: str, lines: list[str], fix: str) -> RepositoryUnfit:
     more = [f"- and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
     listed = [f"- {line}" for line in lines[:_LISTED]]
     return RepositoryUnfit("\n".join([f"The repository has {what}:", *listed, *more, fix]))
 
 
-def _quoted(path: str) -> str:
+def _quote_path(path: str) -> str:
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in path[:200])
     return f"`{''.join(shown)}`"
 
@@ -231,13 +231,13 @@ def _quoted(path: str) -> str:
 # --- what is known of it ---------------------------------------------------------------------
 
 
-def described(place: Place, repository: str, start: Start) -> Checkout:
+def describe_commit(place: Place, repository: str, start: Start) -> Checkout:
     """Say what there is to know about a base commit in our mirror."""
-    tag = process.run(place, "describe", "--tags", "--abbrev=0", start.commit, ok=(0, 128))
+    tag = process.run_git(place, "describe", "--tags", "--abbrev=0", start.commit, ok=(0, 128))
     trailer = "%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
     form = f"--format=%ct%x00%P%x00%s%x00{trailer}"
     args = ("log", f"--max-count={_SUBJECTS}", form, "-z", "--no-show-signature", start.commit)
-    fields = process.run(place, *args, "--").decode(errors="replace").split("\0")
+    fields = process.run_git(place, *args, "--").decode(errors="replace").split("\0")
     commits = list(zip(*[iter(fields)] * 4, strict=False))
     # Whether most are signed off; merges do not count.
     signed = [bool(trailers.strip()) for _, parents, _, trailers in commits if " " not in parents]

@@ -41,12 +41,12 @@ def require_name(branch: str) -> None:
             f"beginning with a letter or digit. {fix}"
         )
     try:
-        process.run(Place(Path("/nonexistent")), "check-ref-format", "--branch", branch)
+        process.run_git(Place(Path("/nonexistent")), "check-ref-format", "--branch", branch)
     except GitFailed as refusal:
         raise RepositoryUnfit(f"{problem}: {refusal.message}. {fix}") from refusal
 
 
-def names(branch: str) -> list[str]:
+def list_names(branch: str) -> list[str]:
     """List the name that is wanted, and those that are tried where it is taken."""
     return [branch, *(f"{branch}-{number}" for number in range(2, MOST_NAMES + 1))]
 
@@ -60,18 +60,18 @@ def mark_in(name: str) -> str:
 # --- whose it is -----------------------------------------------------------------------------
 
 
-def ours(
+def is_our_commit(
     hold: Hold, url: str, token: str, name: str, at: str, commit: str, *, max_bytes: int
 ) -> bool:
     """Say whether a branch's commit is what an earlier attempt at the same commit had made."""
     try:
-        remote.bring(hold, url, token, name, max_bytes=max_bytes)
+        remote.fetch_branch(hold, url, token, name, max_bytes=max_bytes)
     except RepositoryUnfit:
         return False  # too large, or refused by git: nothing that we have made
     # A person who amends our commit becomes its committer, at another time.
     made = "--format=%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
     form = ("log", "-1", "--no-show-signature", made, "--end-of-options")
-    theirs, own = (process.run(hold.place, *form, which) for which in (at, commit))
+    theirs, own = (process.run_git(hold.place, *form, which) for which in (at, commit))
     return theirs == own and len(_parents(hold.place, at)) == 1
 
 
@@ -79,9 +79,9 @@ def made_at(hold: Hold, commit: str) -> int | None:
     """When a commit was made that is one of ours, in seconds since the epoch; None: it is not."""
     pinned = ("rev-parse", "--verify", "--quiet", f"refs/mergewright/commits/{commit}")
     try:
-        process.run(hold.place, *pinned)
+        process.run_git(hold.place, *pinned)
         form = ("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit)
-        return int(process.run(hold.place, *form))
+        return int(process.run_git(hold.place, *form))
     except GitFailed:
         return None
 
@@ -90,37 +90,37 @@ def holds_same(hold: Hold, view: Place, base_commit: str, ours: str, theirs: str
     """Say whether two commits on the base hold the same files, whenever they were made."""
     if _parents(view, theirs) != [base_commit]:
         return False
-    both = hold.place.using(
+    both = hold.place.with_environ(
         GIT_ALTERNATE_OBJECT_DIRECTORIES=Path(view.git_dir / "objects").resolve()
     )
     # But for the line in which Django dates a migration.
     args = ("-r", "-p", "--no-renames", "--no-ext-diff", "--no-textconv", f"-I{_DATED}")
-    return not process.run(both, "diff-tree", *args, "--end-of-options", theirs, ours).strip()
+    return not process.run_git(both, "diff-tree", *args, "--end-of-options", theirs, ours).strip()
 
 
 def _parents(place: Place, commit: str) -> list[str]:
     args = ("log", "-1", "--no-show-signature", "--format=%P", "--end-of-options", commit)
-    return process.run(place, *args).decode().split()
+    return process.run_git(place, *args).decode().split()
 
 
 # --- in the user's repository ----------------------------------------------------------------
 
 
-def send(here: Place, view: Place, start: str, commit: str) -> None:
+def send_objects(here: Place, view: Place, start: str, commit: str) -> None:
     """Hand over the commit's objects as loose ones; git checks each, and that all are there."""
-    known = [f"^{start}"] if base.peeled(view, start) else []
+    known = [f"^{start}"] if base.peel_object(view, start) else []
     wanted = "\n".join([commit, *known, ""]).encode()
-    pack = process.run(here, "pack-objects", "--revs", "--stdout", "--quiet", stdin=wanted)
-    process.run(view, "unpack-objects", "-q", "--strict", stdin=pack)
+    pack = process.run_git(here, "pack-objects", "--revs", "--stdout", "--quiet", stdin=wanted)
+    process.run_git(view, "unpack-objects", "-q", "--strict", stdin=pack)
 
 
-def point(view: Place, user: Source, commit: str, branch: str) -> str:
+def create_branch(view: Place, user: Source, commit: str, branch: str) -> str:
     """Make the branch, or one with the next free name, in the user's repository; return its name.
 
     Raises:
         RepositoryUnfit: No name is free.
     """
-    for name in names(branch):
+    for name in list_names(branch):
         refs = base.list_refs(view, "refs/heads")
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:
@@ -131,7 +131,7 @@ def point(view: Place, user: Source, commit: str, branch: str) -> str:
             continue
         try:
             # The zeros say that it must not be there yet.
-            process.run(view, "update-ref", ref, commit, "0" * len(commit))
+            process.run_git(view, "update-ref", ref, commit, "0" * len(commit))
         except GitFailed:
             if ref not in base.list_refs(view, "refs/heads"):
                 raise

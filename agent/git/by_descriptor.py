@@ -21,7 +21,7 @@ _TEMPORARY = ".mergewright-part"
 
 
 @contextmanager
-def parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+def open_parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
     """Open the folder a path lies in, one part after the other; give it, and the last part."""
     *folders, name = path.split("/")
     here = os.open(root, FOLDER)
@@ -38,14 +38,14 @@ def parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple[int,
         os.close(here)
 
 
-def replace(root: str, path: str, content: bytes, *, executable: bool | None) -> None:
+def replace_file(root: str, path: str, content: bytes, *, executable: bool | None) -> None:
     """Put a new file in the place of another; a hard link or open file of old stays as it was.
 
     Args:
         executable: None keeps the mode of the file that is there.
     """
     mode = 0o755 if executable else 0o644
-    with parent(root, path, create=True) as (folder, name):
+    with open_parent(root, path, create=True) as (folder, name):
         with suppress(FileNotFoundError):
             present = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if stat.S_ISLNK(present.st_mode):
@@ -67,14 +67,14 @@ def replace(root: str, path: str, content: bytes, *, executable: bool | None) ->
             raise
 
 
-def delete(root: str, path: str) -> None:
+def delete_file(root: str, path: str) -> None:
     """Delete a file, and the folders that are empty without it: git does not know them."""
-    with parent(root, path) as (folder, name):
+    with open_parent(root, path) as (folder, name):
         os.unlink(name, dir_fd=folder)
     try:
         while "/" in path:
             path = path.rpartition("/")[0]
-            with parent(root, path) as (folder, name):
+            with open_parent(root, path) as (folder, name):
                 os.rmdir(name, dir_fd=folder)
     except OSError as problem:
         if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.errors import PermanentError
 
 
-def delete(folder: Path) -> None:
+def delete_folder(folder: Path) -> None:
     """Delete a folder or file with all that is in it; links in it are not followed.
 
     Raises:
@@ -44,7 +44,7 @@ def delete(folder: Path) -> None:
         ) from problem
 
 
-def size(folder: Path) -> int:
+def measure_size(folder: Path) -> int:
     """Bytes on disk of all that is in a folder."""
     total = 0
     for above, _, names in os.walk(folder):

@@ -22,7 +22,7 @@ class LeftBranch(NamedTuple):
     """Of its run."""
 
 
-def find(
+def find_left_branches(
     url: str, token: str, mirrors: Path, marks: Mapping[str, tuple[int, str | None]]
 ) -> tuple[LeftBranch, ...]:
     """Find the branches that runs have pushed: named after the run, at a commit that it made.
@@ -35,9 +35,9 @@ def find(
             known to have had made.
     """
     with worktree.forge_mirror(url, mirrors) as hold:
-        mirror.make(hold)
+        mirror.make_mirror(hold)
         found = []
-        for name, commit in remote.heads(hold, url, token).items():
+        for name, commit in remote.list_heads(hold, url, token).items():
             mark = branches.mark_in(name)
             if mark not in marks:
                 continue
@@ -47,12 +47,12 @@ def find(
         return tuple(found)
 
 
-def remove(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
+def remove_branch(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
     """Delete a branch on the code host that is still at our commit; say whether it was."""
     with worktree.forge_mirror(url, mirrors) as hold:
-        mirror.make(hold)
+        mirror.make_mirror(hold)
         try:
-            remote.push(hold, url, token, "", left.name, expected=left.commit)
+            remote.push_branch(hold, url, token, "", left.name, expected=left.commit)
         except remote.LeaseLost:
             return False
         return True

@@ -27,7 +27,7 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{40,64}")
 _NO_TEXT = 255
 
 
-class Merged(Record):
+class MergedPullRequest(Record):
     """A pull request that was merged."""
 
     pull: int
@@ -42,11 +42,11 @@ class Merged(Record):
     """Our last commit in it."""
 
 
-def measure(
+def measure_edits(
     url: str,
     token: str,
     mirrors: Path,
-    merged: Merged,
+    merged: MergedPullRequest,
     *,
     max_bytes: int,
     stopped: Flag | None = None,
@@ -64,17 +64,17 @@ def measure(
     if strange := [one for one in known if not _OBJECT_ID.fullmatch(one)]:
         raise RepositoryUnfit(f"{strange[0]!r} is no commit")
     with worktree.forge_mirror(url, mirrors, stopped) as hold:
-        mirror.make(hold)
-        missing = [one for one in known if base.peeled(hold.place, one) is None]
+        mirror.make_mirror(hold)
+        missing = [one for one in known if base.peel_object(hold.place, one) is None]
         head = remote.bring_pull(hold, url, token, merged.pull, missing, max_bytes=max_bytes)
-        with objects.writing(hold, keep=False) as place:
-            return _compared(place, hold, head, merged)
+        with objects.open_index(hold, keep=False) as place:
+            return _compare_edits(place, hold, head, merged)
 
 
-def _compared(place: Place, hold: Hold, head: str, merged: Merged) -> HumanEdits:
+def _compare_edits(place: Place, hold: Hold, head: str, merged: MergedPullRequest) -> HumanEdits:
     side = _base_side(place, head, merged)
     start = _fork(place, side, head)
-    expected = _expected(place, hold, start, _fork(place, side, merged.ours), merged.ours)
+    expected = _make_expected_tree(place, hold, start, _fork(place, side, merged.ours), merged.ours)
     return HumanEdits(
         head=head,
         merged_lines=_lines(place, start, head),
@@ -86,21 +86,21 @@ def _compared(place: Place, hold: Hold, head: str, merged: Merged) -> HumanEdits
 # --- from where to where -----------------------------------------------------------------------
 
 
-def _base_side(place: Place, head: str, merged: Merged) -> str:
+def _base_side(place: Place, head: str, merged: MergedPullRequest) -> str:
     """Give a commit of the base branch that the pull request is no part of."""
     made = merged.commit
-    if made and not objects.has(place, made, head):
+    if made and not objects.is_ancestor(place, made, head):
         return made  # squashed or rebased: it has the words, and not the commits
-    if made and made != head and not objects.has(place, f"{made}^1", head):
+    if made and made != head and not objects.is_ancestor(place, f"{made}^1", head):
         return f"{made}^1"  # a merge commit
     # Pushed as it was, by hand: it was up to date with its base.
-    known = merged.base and not objects.has(place, merged.base, head)
+    known = merged.base and not objects.is_ancestor(place, merged.base, head)
     return merged.base if known else f"{merged.first}^1"
 
 
 def _fork(place: Place, side: str, commit: str) -> str:
     """Find where a branch has left its base, or took it in last."""
-    found = objects.fork(place, side, commit)
+    found = objects.find_fork(place, side, commit)
     if not found:
         raise RepositoryUnfit("The pull request and its base branch have no commit in common")
     return found
@@ -109,7 +109,7 @@ def _fork(place: Place, side: str, commit: str) -> str:
 # --- what would have been merged, had nobody edited it -------------------------------------------
 
 
-def _expected(place: Place, hold: Hold, start: str, left: str, ours: str) -> str:
+def _make_expected_tree(place: Place, hold: Hold, start: str, left: str, ours: str) -> str:
     """Give the tree that our last commit leads to, on the base that was merged into.
 
     Args:
@@ -120,27 +120,27 @@ def _expected(place: Place, hold: Hold, start: str, left: str, ours: str) -> str
         return objects.tree_of(place, ours)
     there = {path: (mode, number) for path, mode, number in objects.list_files(place, start)}
     entries = {
-        path: _both(place, hold, before, after, there.get(path))
-        for path, (before, after) in objects.differing(place, left, ours).items()
+        path: _combine_entries(place, hold, before, after, there.get(path))
+        for path, (before, after) in objects.compare_trees(place, left, ours).items()
     }
     return objects.tree_with(place, start, entries)
 
 
-def _both(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -> Entry:
+def _combine_entries(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -> Entry:
     """Bring a file of ours together with what became of it in the base; ours wins."""
     if theirs in (before, ours) or ours is None or theirs is None:
         return ours
     sides = []
     for name, entry in (("ours", ours), ("before", before), ("theirs", theirs)):
-        content = b"" if entry is None else process.run(place, "cat-file", "blob", entry[1])
+        content = b"" if entry is None else process.run_git(place, "cat-file", "blob", entry[1])
         sides.append(hold.scratch / name)
         sides[-1].write_bytes(content)
     args = ("merge-file", "-p", "--ours", *map(str, sides))
-    merged = process.run(place, *args, ok=(0, _NO_TEXT))
+    merged = process.run_git(place, *args, ok=(0, _NO_TEXT))
     if not merged and sides[0].stat().st_size:
         return ours  # no text
     write = ("hash-object", "-w", "--no-filters", "--stdin")
-    return ours[0], process.run(place, *write, stdin=merged).decode().strip()
+    return ours[0], process.run_git(place, *write, stdin=merged).decode().strip()
 
 
 # --- counting ------------------------------------------------------------------------------------

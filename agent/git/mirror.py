@@ -51,7 +51,7 @@ class Hold:
     """Empty, and gone afterwards."""
 
 
-def path(root: Path, mirrors: Path) -> Path:
+def locate_mirror(root: Path, mirrors: Path) -> Path:
     """Name the mirror of the repository at `root`."""
     slug = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower()[:40] or "repository"
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
@@ -59,7 +59,7 @@ def path(root: Path, mirrors: Path) -> Path:
 
 
 @contextmanager
-def held(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     """Wait until no other run uses the mirror, and keep it for this one.
 
     Args:
@@ -72,18 +72,18 @@ def held(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     scratch = mirror.with_suffix(".scratch")
     try:
-        _take(lock, stopped)
-        folders.delete(scratch)
+        _take_lock(lock, stopped)
+        folders.delete_folder(scratch)
         scratch.mkdir(mode=0o700)
         try:
             yield Hold(Place(mirror, (lock,), stopped=stopped), scratch)
         finally:
-            folders.delete(scratch)
+            folders.delete_folder(scratch)
     finally:
         os.close(lock)
 
 
-def _take(lock: int, stopped: Flag | None) -> None:
+def _take_lock(lock: int, stopped: Flag | None) -> None:
     if stopped is None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return
@@ -99,7 +99,7 @@ def _take(lock: int, stopped: Flag | None) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def update(hold: Hold, view: Place, commit: str) -> None:
+def update_from_view(hold: Hold, view: Place, commit: str) -> None:
     """Fetch branches, tags and the commit from a view of the user's repository.
 
     Raises:
@@ -114,13 +114,13 @@ def update(hold: Hold, view: Place, commit: str) -> None:
     )
 
     def from_view(place: Place) -> None:
-        fetch(place, str(view.git_dir), *wanted)
+        fetch_references(place, str(view.git_dir), *wanted)
 
-    form = process.run(view, "rev-parse", "--show-object-format").decode().strip()
-    renew(hold, from_view, form)
+    form = process.run_git(view, "rev-parse", "--show-object-format").decode().strip()
+    renew_mirror(hold, from_view, form)
 
 
-def renew(
+def renew_mirror(
     hold: Hold,
     fetched: Callable[[Place], None],
     object_format: str = "sha1",
@@ -142,65 +142,65 @@ def renew(
         Cancelled: It was stopped.
     """
     mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
-    folders.delete(fresh)
+    folders.delete_folder(fresh)
     if mirror.exists():
-        sweep(mirror)
+        remove_leftovers(mirror)
         try:
             _set_attributes(hold.place)  # those of an earlier version may be fewer
             fetched(hold.place)
         except Cancelled:
-            sweep(mirror)
+            remove_leftovers(mirror)
             raise
         except GitFailed as problem:
-            sweep(mirror)
-            if process.no_space(problem) or sound(hold.place):
+            remove_leftovers(mirror)
+            if process.no_space(problem) or is_sound(hold.place):
                 raise
-            folders.delete(mirror)
-        if max_bytes is not None and folders.size(mirror) > max_bytes:
-            folders.delete(mirror)
+            folders.delete_folder(mirror)
+        if max_bytes is not None and folders.measure_size(mirror) > max_bytes:
+            folders.delete_folder(mirror)
     if not mirror.exists():
         try:
             begun = replace(hold.place, git_dir=fresh)
-            _make(begun, object_format)
+            _make_repository(begun, object_format)
             fetched(begun)
-            if max_bytes is not None and folders.size(fresh) > max_bytes:
+            if max_bytes is not None and folders.measure_size(fresh) > max_bytes:
                 raise too_large(max_bytes)
             fresh.rename(mirror)
         finally:
-            folders.delete(fresh)
-    if _untidy(mirror):
+            folders.delete_folder(fresh)
+    if _has_leftovers(mirror):
         with suppress(GitFailed):  # what is not tidied now is tidied by a later run
-            process.run(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
+            process.run_git(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
 
 
-def pin(hold: Hold, commit: str, kind: str = "bases") -> None:
+def pin_commit(hold: Hold, commit: str, kind: str = "bases") -> None:
     """Hold a commit by a ref, so that no clean-up takes it before the run is done with it."""
-    process.run(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
+    process.run_git(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
 
 
-def make(hold: Hold) -> None:
+def make_mirror(hold: Hold) -> None:
     """Have a mirror, be it an empty one."""
     if not hold.place.git_dir.exists():
-        renew(hold, lambda place: None)
+        renew_mirror(hold, lambda place: None)
 
 
-def _untidy(mirror: Path) -> bool:
+def _has_leftovers(mirror: Path) -> bool:
     packs = sum(1 for _ in mirror.glob("objects/pack/*.pack"))
     loose = sum(1 for _ in mirror.glob("objects/17/*"))
     return packs > _MAX_PACKS or loose > _MAX_LOOSE
 
 
-def sound(place: Place) -> bool:
+def is_sound(place: Place) -> bool:
     """Whether every object that the mirror's refs need is there."""
     try:
-        process.run(place, "fsck", "--connectivity-only", "--no-dangling")
+        process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
     except GitFailed:
         return False
     return True
 
 
-def _make(place: Place, object_format: str) -> None:
-    process.run(
+def _make_repository(place: Place, object_format: str) -> None:
+    process.run_git(
         place, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}"
     )
     _set_attributes(place)
@@ -212,7 +212,9 @@ def _set_attributes(place: Place) -> None:
     (info / "attributes").write_text(_ATTRIBUTES)
 
 
-def fetch(place: Place, address: str, *wanted: str, max_bytes: int | None = None) -> None:
+def fetch_references(
+    place: Place, address: str, *wanted: str, max_bytes: int | None = None
+) -> None:
     """Fetch the wanted references (`+from:to`) and nothing beside them.
 
     Args:
@@ -225,7 +227,7 @@ def fetch(place: Place, address: str, *wanted: str, max_bytes: int | None = None
     # A single file of a bounded size, however few objects there are.
     packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
     try:
-        process.run(
+        process.run_git(
             place,
             *packed,
             "fetch",
@@ -243,7 +245,7 @@ def fetch(place: Place, address: str, *wanted: str, max_bytes: int | None = None
             file_bytes=max_bytes,
         )
     except process.FileTooLarge as problem:
-        sweep(place.git_dir)
+        remove_leftovers(place.git_dir)
         raise too_large(max_bytes or 0) from problem
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):
@@ -263,9 +265,9 @@ def too_large(max_bytes: int) -> RepositoryUnfit:
     )
 
 
-def sweep(mirror: Path) -> int:
+def remove_leftovers(mirror: Path) -> int:
     """Remove what an interrupted git left in a mirror that is held; return how many files."""
     left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
     for place in left:
-        folders.delete(place)
+        folders.delete_folder(place)
     return len(left)

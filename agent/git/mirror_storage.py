@@ -16,19 +16,19 @@ from pathlib import Path
 from agent.git import folders, mirror, process
 from agent.git.process import GitFailed, Place
 
-#: Where `worktree.commit` pins what it makes.
+#: Where `worktree.make_commit` pins what it makes.
 PINS = "refs/mergewright/commits/"
-#: As `mirror.path` names them.
+#: As `mirror.locate_mirror` names them.
 _OF_MIRROR = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 
 
-def every(mirrors: Path) -> tuple[Path, ...]:
+def list_mirrors(mirrors: Path) -> tuple[Path, ...]:
     """All mirrors below a folder, in order."""
     return tuple(sorted(place for place in mirrors.glob("*.git") if place.is_dir()))
 
 
 @contextmanager
-def unused(place: Path) -> Iterator[Place | None]:
+def hold_if_unused(place: Path) -> Iterator[Place | None]:
     """Hold a mirror that nobody works with, for the block; None where somebody does.
 
     The lock itself is never removed: who waits for it holds it.
@@ -45,13 +45,13 @@ def unused(place: Path) -> Iterator[Place | None]:
         os.close(lock)
 
 
-def remove(place: Path) -> None:
+def remove_mirror(place: Path) -> None:
     """Remove a mirror that is held, and what was begun beside it."""
     for part in (place, place.with_suffix(".new"), place.with_suffix(".scratch")):
-        folders.delete(part)
+        folders.delete_folder(part)
 
 
-def tidy(mirrors: Path) -> int:
+def remove_leftovers(mirrors: Path) -> int:
     """Remove what killed processes left in mirrors, and mirrors that were only half made.
 
     What somebody works with is left alone, and so is what does not have the name of a mirror.
@@ -64,14 +64,14 @@ def tidy(mirrors: Path) -> int:
         place = lock.with_suffix(".git")
         if not _OF_MIRROR.fullmatch(lock.stem):
             continue
-        with unused(place) as held:
+        with hold_if_unused(place) as held:
             if held is None:
                 continue
             for half in (place.with_suffix(".new"), place.with_suffix(".scratch")):
                 gone += half.exists()
-                folders.delete(half)
+                folders.delete_folder(half)
             if place.is_dir():
-                gone += mirror.sweep(place)
+                gone += mirror.remove_leftovers(place)
     return gone
 
 
@@ -86,10 +86,10 @@ def let_go(place: Place, before: float, is_kept: Callable[[str], bool]) -> tuple
     gone: list[str] = []
     # A mirror that is damaged is made anew when it is next fetched into.
     with suppress(GitFailed):
-        said = process.run(place, "for-each-ref", f"--format={fields}", PINS).decode()
+        said = process.run_git(place, "for-each-ref", f"--format={fields}", PINS).decode()
         for line in said.splitlines():
             name, commit, made = line.split(" ")
             if float(made) < before and not is_kept(commit):
-                process.run(place, "update-ref", "-d", name, commit)
+                process.run_git(place, "update-ref", "-d", name, commit)
                 gone.append(commit)
     return tuple(gone)

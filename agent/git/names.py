@@ -62,11 +62,11 @@ def name_problem(path: str) -> str | None:  # noqa: C901 - one line for each rul
 
 def _is_git_folder(name: str) -> bool:
     """Recognise `.git` in any case, its short name, and its look-alikes on other systems."""
-    plain = _folded(name).split(":")[0].rstrip(" .")
+    plain = _fold_case(name).split(":")[0].rstrip(" .")
     return plain == ".git" or re.fullmatch(r"git~\d+", plain) is not None
 
 
-def _folded(text: str) -> str:
+def _fold_case(text: str) -> str:
     """Text as a file system without case, or a reader, sees it."""
     if text.isascii():
         return text.lower()
@@ -74,7 +74,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(shown).casefold())
 
 
-def collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
+def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Find names that some file systems, and most readers, take for each other.
 
     Two files collide when they differ only in case, Unicode form or invisible characters; so
@@ -84,7 +84,7 @@ def collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     files: dict[str, str] = {}
     folders: set[str] = set()
     for path in paths:
-        other = files.setdefault(_folded(path), path)
+        other = files.setdefault(_fold_case(path), path)
         if other != path:
             found.append((other, path))
         folder = path.rpartition("/")[0]
@@ -92,7 +92,7 @@ def collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     found += [
-        (files[key], folder) for folder in sorted(folders) if (key := _folded(folder)) in files
+        (files[key], folder) for folder in sorted(folders) if (key := _fold_case(folder)) in files
     ]
     return found
 

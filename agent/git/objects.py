@@ -32,13 +32,13 @@ class Identity(NamedTuple):
 
 
 @contextmanager
-def writing(hold: Hold, *, keep: bool) -> Iterator[Place]:
+def open_index(hold: Hold, *, keep: bool) -> Iterator[Place]:
     """Work on an index in the scratch folder; new objects go there too unless they are kept."""
-    place = hold.place.using(GIT_INDEX_FILE=hold.scratch / "index")
+    place = hold.place.with_environ(GIT_INDEX_FILE=hold.scratch / "index")
     if not keep:
         objects = hold.scratch / "objects"
         objects.mkdir()
-        place = place.using(
+        place = place.with_environ(
             GIT_OBJECT_DIRECTORY=objects,
             GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
         )
@@ -53,7 +53,7 @@ def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
         yield os.fsdecode(path), mode, object_id
 
 
-def differing(place: Place, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
+def compare_trees(place: Place, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
     """Give what two commits or trees have of each file in which they differ, by path in order."""
     one, other = (
         {path: (mode, object_id) for path, mode, object_id in list_files(place, commit)}
@@ -66,10 +66,10 @@ def differing(place: Place, before: str, after: str) -> dict[str, tuple[Entry, E
     }
 
 
-def contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
+def read_contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
     """Yield the contents of files, which are known to be small enough together."""
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
-    answer, at = process.run(place, "cat-file", "--batch", stdin=asked) if asked else b"", 0
+    answer, at = process.run_git(place, "cat-file", "--batch", stdin=asked) if asked else b"", 0
     while at < len(answer):
         end = answer.index(b"\n", at)
         size = int(answer[at:end].split()[2])
@@ -77,28 +77,28 @@ def contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
         at = end + size + 2
 
 
-def fork(place: Place, one: str, other: str) -> str | None:
+def find_fork(place: Place, one: str, other: str) -> str | None:
     """Find the newest commit that two have in common; None: there is none."""
-    return process.run(place, "merge-base", one, other, ok=(0, 1)).decode().strip() or None
+    return process.run_git(place, "merge-base", one, other, ok=(0, 1)).decode().strip() or None
 
 
-def has(place: Place, commit: str, ancestor: str) -> bool:
+def is_ancestor(place: Place, commit: str, ancestor: str) -> bool:
     """Whether a commit has another one in its history."""
     args = ("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
-    return not process.run(place, *args).strip()
+    return not process.run_git(place, *args).strip()
 
 
 def tree_of(place: Place, commit: str) -> str:
     """Return the id of a commit's tree."""
-    return parsed(place, f"{commit}^{{tree}}")
+    return require_object(place, f"{commit}^{{tree}}")
 
 
-def parsed(place: Place, name: str) -> str:
+def require_object(place: Place, name: str) -> str:
     """Return the id of an object that has to be there."""
-    return process.run(place, "rev-parse", "--verify", name).decode().strip()
+    return process.run_git(place, "rev-parse", "--verify", name).decode().strip()
 
 
-def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
+def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     """Write the tree of a Change; modes and contents of all other files stay what they are.
 
     That the files were what the Change says they were is held against the work tree that it is
@@ -117,7 +117,7 @@ def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
             written.append(content)
     names = "".join(f"{content}\n" for content in written).encode()
     args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-    ids = iter(process.run(place, *args, stdin=names).decode().split())
+    ids = iter(process.run_git(place, *args, stdin=names).decode().split())
     entries = {
         file.path: None
         if file.after is None
@@ -131,14 +131,16 @@ def tree_with(place: Place, commit: str, entries: Mapping[str, Entry]) -> str:
     """Write the tree of a commit with other files, by path."""
     gone = [f"0 {'0' * len(commit)}\t{path}\0" for path, entry in entries.items() if not entry]
     present = [f"{entry[0]} {entry[1]}\t{path}\0" for path, entry in entries.items() if entry]
-    process.run(place, "read-tree", commit)
+    process.run_git(place, "read-tree", commit)
     # What goes comes first: a file may stand where a folder is needed.
     lines = os.fsencode("".join(gone + present))
-    process.run(place, "update-index", "--replace", "-z", "--index-info", stdin=lines)
-    return process.run(place, "write-tree").decode().strip()
+    process.run_git(place, "update-index", "--replace", "-z", "--index-info", stdin=lines)
+    return process.run_git(place, "write-tree").decode().strip()
 
 
-def commit(place: Place, tree: str, parents: Sequence[str], message: str, by: Identity) -> str:
+def write_commit(
+    place: Place, tree: str, parents: Sequence[str], message: str, by: Identity
+) -> str:
     """Write a commit; equal arguments give the same one."""
     identity = {
         f"GIT_{role}_{key}": value
@@ -151,4 +153,4 @@ def commit(place: Place, tree: str, parents: Sequence[str], message: str, by: Id
     }
     args = ("commit-tree", tree, *(f"-p{parent}" for parent in parents), "-F", "-")
     words = f"{message.strip()}\n".encode()
-    return process.run(place.using(**identity), *args, stdin=words).decode().strip()
+    return process.run_git(place.with_environ(**identity), *args, stdin=words).decode().strip()

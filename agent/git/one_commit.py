@@ -33,17 +33,17 @@ _CORE = b"\trepositoryformatversion = %d\n\tfilemode = true\n\tbare = false\n"
 _SHA1 = 40
 
 
-def make(hold: Hold, commit: str, folder: Path) -> None:
+def make_repository(hold: Hold, commit: str, folder: Path) -> None:
     """Pack the tree of a commit below a commit without parents, with an index of it."""
-    dated = process.run(hold.place, "show", "--no-patch", "--format=%ct", commit)
+    dated = process.run_git(hold.place, "show", "--no-patch", "--format=%ct", commit)
     by = objects.Identity("base", "base@localhost", int(dated))
-    with objects.writing(hold, keep=False) as place:
-        single = objects.commit(place, objects.tree_of(place, commit), (), "Base", by)
+    with objects.open_index(hold, keep=False) as place:
+        single = objects.write_commit(place, objects.tree_of(place, commit), (), "Base", by)
         packs = folder / "objects" / "pack"
         packs.mkdir(parents=True)
         args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))
-        process.run(place, *args, stdin=f"{single}\n".encode())
-        process.run(place.using(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
+        process.run_git(place, *args, stdin=f"{single}\n".encode())
+        process.run_git(place.with_environ(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
     (folder / "commit").write_text(single)
     (folder / "base").write_text(commit)
 

@@ -134,13 +134,13 @@ class Place:
     stopped: Flag | None = None
     """Once it is set, a git that runs here is ended, and none is started."""
 
-    def using(self, **environ: str | Path) -> Place:
+    def with_environ(self, **environ: str | Path) -> Place:
         """The same place with more in git's environment."""
         more = {name: str(value) for name, value in environ.items()}
         return replace(self, environ={**self.environ, **more})
 
 
-def run(
+def run_git(
     place: Place,
     *args: str,
     stdin: bytes = b"",
@@ -159,9 +159,9 @@ def run(
         GitFailed: It ended with another code than those that are `ok`.
         Cancelled: The place was stopped.
     """
-    started = _start(place, args, file_bytes)
+    started = _start_git(place, args, file_bytes)
     process = started.proc
-    with _bounded(process, _command(args), seconds, place.stopped):
+    with _limit_time(process, _command(args), seconds, place.stopped):
         # Without a time of its own: given one, Popen looks for the end only every other moment.
         out, err = process.communicate(stdin)
     if process.returncode not in ok:
@@ -179,9 +179,9 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
         GitFailed: Git ended with an error, or too slow.
         Cancelled: The place was stopped.
     """
-    started = _start(place, args)
+    started = _start_git(place, args)
     process = started.proc
-    with _bounded(process, _command(args), seconds, place.stopped):
+    with _limit_time(process, _command(args), seconds, place.stopped):
         process.stdin.close()
         rest = b""
         while block := process.stdout.read1(1 << 16):
@@ -194,7 +194,7 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
 
 
 @contextmanager
-def _bounded(
+def _limit_time(
     process: subprocess.Popen[bytes], command: str, seconds: float, stopped: Flag | None
 ) -> Iterator[None]:
     """End git once it is late or stopped, and raise that; leaving the block ends it as well."""
@@ -209,7 +209,7 @@ def _bounded(
                 words = f"git {command} took longer than {seconds:g} seconds"
                 ended.append(TookTooLong(words))
         if ended:
-            _kill(process)
+            _kill_git(process)
 
     # An interruption in this very moment must not leave the program waiting.
     watching = threading.Thread(target=watch, name="git", daemon=True)
@@ -218,7 +218,7 @@ def _bounded(
         yield
     finally:
         over.set()
-        _end(process)
+        _end_git(process)
     if ended:
         raise ended[0]
 
@@ -227,7 +227,7 @@ def _broken_off(command: str) -> Cancelled:
     return Cancelled(f"git {command} was broken off, since the run was stopped.")
 
 
-def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> Any:
+def _start_git(place: Place, args: Sequence[str], file_bytes: int | None = None) -> Any:
     """Start git; GitPython ends it as soon as what is returned here is let go."""
     if place.stopped is not None and place.stopped.is_set():
         raise _broken_off(_command(args))
@@ -281,16 +281,16 @@ def _program(name: str, package: str = "git") -> str:
     return path
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end_git(process: subprocess.Popen[bytes]) -> None:
     """End git and all it has started, unless it has ended; close its pipes."""
-    _kill(process)
+    _kill_git(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None and not pipe.closed:
             with suppress(OSError):
                 pipe.close()
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill_git(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
     with suppress(ProcessLookupError):
@@ -352,7 +352,7 @@ def _little_left(folder: Path) -> bool:
 
 
 @contextmanager
-def reading(root: Path) -> Iterator[None]:
+def blame_user_repository(root: Path) -> Iterator[None]:
     """Take a failure for one of the user's repository.
 
     Raises:

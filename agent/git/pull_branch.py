@@ -67,22 +67,24 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     for name in (branch, base_branch):
         branches.require_name(name)
     with worktree.forge_mirror(url, mirrors, stopped) as hold:
-        start = remote.update(hold, url, token, base_branch, max_bytes=limits.fetched)
+        start = remote.fetch_base(hold, url, token, base_branch, max_bytes=limits.fetched)
         try:
-            remote.bring(hold, url, token, branch, max_bytes=limits.fetched)
+            remote.fetch_branch(hold, url, token, branch, max_bytes=limits.fetched)
         except remote.BranchMissing as problem:
             raise RepositoryUnfit(
                 f"The pull request's branch {branch} is not there any more. Restore it, on its"
                 " page, to have it carried on"
             ) from problem
-        head = objects.parsed(hold.place, remote.LOOKED_AT)
+        head = objects.require_object(hold.place, remote.LOOKED_AT)
         for commit in (start, head):
-            mirror.pin(hold, commit)
+            mirror.pin_commit(hold, commit)
         ours = (author, email)
-        return _look(hold, url, Start(start, base_branch), head, ours, limits, merging=merging)
+        return _read_state(
+            hold, url, Start(start, base_branch), head, ours, limits, merging=merging
+        )
 
 
-def _look(
+def _read_state(
     hold: Hold,
     url: str,
     start: Start,
@@ -93,9 +95,9 @@ def _look(
     merging: bool,
 ) -> BranchState:
     tip = start.commit
-    with objects.writing(hold, keep=False) as place:
-        fork = objects.fork(place, tip, head)
-        joined = _joined(place, fork, tip, head, merging=merging)
+    with objects.open_index(hold, keep=False) as place:
+        fork = objects.find_fork(place, tip, head)
+        joined = _join_base(place, fork, tip, head, merging=merging)
         base.require_fit(place, joined.against, limits)
         foreign = tuple(commit for commit, own in _commits(place, tip, head, ours) if not own)
         change, unfit = Change(base_commit=joined.against, files=()), ""
@@ -106,7 +108,7 @@ def _look(
         except RepositoryUnfit as problem:
             unfit = problem.message
     return BranchState(
-        checkout=base.described(hold.place, url, Start(joined.against, start.branch)),
+        checkout=base.describe_commit(hold.place, url, Start(joined.against, start.branch)),
         change=change,
         head=head,
         tip=tip,
@@ -118,7 +120,7 @@ def _look(
     )
 
 
-class _Joined(NamedTuple):
+class _JoinedBranch(NamedTuple):
     """A branch together with its base, as far as they go together."""
 
     against: str
@@ -126,23 +128,27 @@ class _Joined(NamedTuple):
     conflicts: tuple[str, ...] = ()
 
 
-def _joined(place: Place, fork: str | None, tip: str, head: str, *, merging: bool) -> _Joined:
+def _join_base(
+    place: Place, fork: str | None, tip: str, head: str, *, merging: bool
+) -> _JoinedBranch:
     alone = objects.tree_of(place, head)
     if fork is None or fork == tip:
-        return _Joined(tip, alone)
+        return _JoinedBranch(tip, alone)
     if not merging:
-        return _Joined(fork, alone)
-    tree, conflicts = _merged(place, tip, head)
-    return _Joined(fork, alone, conflicts) if conflicts else _Joined(tip, tree)
+        return _JoinedBranch(fork, alone)
+    tree, conflicts = _merge_trees(place, tip, head)
+    return _JoinedBranch(fork, alone, conflicts) if conflicts else _JoinedBranch(tip, tree)
 
 
-def _merged(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
+def _merge_trees(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
     """Merge without a work tree; return the tree, and the paths that do not go together."""
     process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
     try:
-        said = process.run(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
+        said = process.run_git(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
     except process.TookTooLong as problem:
-        raise _left(f"takes longer than {_MERGE_SECONDS:g} s to merge with its base") from problem
+        raise _make_unfit(
+            f"takes longer than {_MERGE_SECONDS:g} s to merge with its base"
+        ) from problem
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
     tree, *rest = said.decode(errors="replace").split("\0")
     paths = tuple(rest[: rest.index("")])
@@ -173,13 +179,13 @@ def _commits(
 def _require_bounded(place: Place, fork: str | None, tip: str, head: str) -> None:
     """Refuse a branch that nobody would take for work on one issue."""
     if fork is None:
-        raise _left("has no commit in common with its base branch")
+        raise _make_unfit("has no commit in common with its base branch")
     args = ("rev-list", "--count", f"--max-count={MOST_COMMITS + 1}", f"{tip}..{head}", "--")
-    if int(process.run(place, *args)) > MOST_COMMITS:
-        raise _left(f"has more than {MOST_COMMITS:,} commits that its base branch has not")
+    if int(process.run_git(place, *args)) > MOST_COMMITS:
+        raise _make_unfit(f"has more than {MOST_COMMITS:,} commits that its base branch has not")
 
 
-def _left(why: str) -> RepositoryUnfit:
+def _make_unfit(why: str) -> RepositoryUnfit:
     return RepositoryUnfit(f"The pull request's branch {why}. A person has to go on with it")
 
 
@@ -188,19 +194,19 @@ def _left(why: str) -> RepositoryUnfit:
 
 def _difference(place: Place, commit: str, tree: str) -> Change:
     """Read what leads from a commit to a tree, if it is bounded and of regular files alone."""
-    entries = objects.differing(place, commit, tree)
+    entries = objects.compare_trees(place, commit, tree)
     if len(entries) > MOST_FILES:
-        raise _left(f"changes more than {MOST_FILES:,} files")
+        raise _make_unfit(f"changes more than {MOST_FILES:,} files")
     present = [(path, *entry) for path, pair in entries.items() for entry in pair if entry]
     if others := {path for path, mode, _ in present if mode not in objects.REGULAR}:
         named = ", ".join(f"`{path}`" for path in sorted(others)[:10])
-        raise _left(f"changes symbolic links or submodules: {named}")
+        raise _make_unfit(f"changes symbolic links or submodules: {named}")
     ids = [object_id for _, _, object_id in present]
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
-    sizes = process.run(place, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
+    sizes = process.run_git(place, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
     if sum(map(int, sizes)) > MOST_BYTES:
-        raise _left(f"changes files that are larger than {MOST_BYTES // 1024**2} MB")
-    content = objects.contents(place, ids)
+        raise _make_unfit(f"changes files that are larger than {MOST_BYTES // 1024**2} MB")
+    content = objects.read_contents(place, ids)
     files = [
         ChangedFile(
             path=path,
@@ -217,7 +223,7 @@ def _difference(place: Place, commit: str, tree: str) -> Change:
 # --- the commits that go on it -----------------------------------------------------------------
 
 
-def follow(
+def make_follow_up_commit(
     branch_state: BranchState,
     change: Change,
     message: str,
@@ -246,7 +252,7 @@ def follow(
         RepositoryUnfit: The branch cannot be carried on.
         EditFailed: The Change does not fit.
         CacheGone: The mirror has been made anew since, without these commits.
-        StorageFull: There is no sandbox in the mirror.
+        StorageFull: There is no space for the mirror.
     """
     if branch_state.unfit_reason:
         raise RepositoryUnfit(branch_state.unfit_reason)
@@ -254,37 +260,37 @@ def follow(
     by = objects.Identity(author, email, date)
     with worktree.mirror_of(branch_state.checkout) as hold:
         _require_there(hold.place, branch_state)
-        with objects.writing(hold, keep=True) as place:
-            was = objects.tree(place, hold.scratch, against, branch_state.change)
-            wanted = objects.tree(place, hold.scratch, against, change)
+        with objects.open_index(hold, keep=True) as place:
+            was = objects.write_tree(place, hold.scratch, against, branch_state.change)
+            wanted = objects.write_tree(place, hold.scratch, against, change)
         if was != branch_state.tree:
             raise EditFailed(f"The branch is not at {branch_state.tree[:12]} as its change has it")
         if branch_state.brought_up and rewriting and not branch_state.foreign_commits:
-            made = _rebased(hold.place, branch_state, by)
+            made = _make_rebased_commit(hold.place, branch_state, by)
         elif branch_state.brought_up:
             parents = branch_state.head, branch_state.tip
-            made = objects.commit(hold.place, was, parents, merge_message, by)
+            made = objects.write_commit(hold.place, was, parents, merge_message, by)
         if wanted != was:
-            made = objects.commit(hold.place, wanted, (made,), message, by)
+            made = objects.write_commit(hold.place, wanted, (made,), message, by)
         if made in (branch_state.head, branch_state.tip):
             # A branch that holds nothing of its own would close its pull request.
             return branch_state.head
-        mirror.pin(hold, made, "commits")
+        mirror.pin_commit(hold, made, "commits")
     return made
 
 
-def _rebased(place: Place, branch_state: BranchState, by: objects.Identity) -> str:
+def _make_rebased_commit(place: Place, branch_state: BranchState, by: objects.Identity) -> str:
     """What is on the branch as one commit on the end of its base, with the words of its first."""
     tip, head, tree = branch_state.tip, branch_state.head, branch_state.tree
     if tree == objects.tree_of(place, tip):
         return tip
-    first = process.run(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
+    first = process.run_git(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
     form = ("log", "-1", "--no-show-signature", "--format=%B", first.split()[0].decode(), "--")
-    message = process.run(place, *form).decode(errors="replace")
-    return objects.commit(place, tree, (tip,), message, by)
+    message = process.run_git(place, *form).decode(errors="replace")
+    return objects.write_commit(place, tree, (tip,), message, by)
 
 
-def increment(branch_state: BranchState, change: Change) -> Change:
+def make_increment(branch_state: BranchState, change: Change) -> Change:
     """What a Change adds to the branch, against the commit at its end, for the code host to commit.
 
     Raises:
@@ -340,11 +346,13 @@ def push_follow(
     branches.require_name(branch)
     with worktree.mirror_of(branch_state.checkout) as hold:
         _require_there(hold.place, branch_state, commit)
-        if branch_state.foreign_commits and not objects.has(hold.place, commit, branch_state.head):
+        if branch_state.foreign_commits and not objects.is_ancestor(
+            hold.place, commit, branch_state.head
+        ):
             raise EditFailed(
                 "Other people have committed to the branch, and their commits would go"
             )
-        at = remote.head(hold, url, token, branch)
+        at = remote.find_head(hold, url, token, branch)
         if at == branch_state.head != commit:
             try:
                 at = remote.push_or_look(hold, url, token, commit, branch, expected=at)
@@ -358,5 +366,5 @@ def push_follow(
 def _require_there(place: Place, branch_state: BranchState, *more: str) -> None:
     """Have the checkout done again where the mirror was made anew since, without the commits."""
     for commit in (branch_state.tip, branch_state.head, *more):
-        if base.peeled(place, commit) != commit:
+        if base.peel_object(place, commit) != commit:
             raise CacheGone(f"{place.git_dir} does not hold commit {commit} any more", "checkout")

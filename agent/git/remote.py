@@ -52,7 +52,9 @@ class LeaseLost(RepositoryUnfit):
 
 
 @contextmanager
-def _reached(hold: Hold, url: str, token: str) -> Iterator[tuple[str, Callable[[Place], Place]]]:
+def _reach_remote(
+    hold: Hold, url: str, token: str
+) -> Iterator[tuple[str, Callable[[Place], Place]]]:
     """Give the address for git, and what makes a place able to reach it with the token.
 
     Raises:
@@ -75,18 +77,20 @@ def _reached(hold: Hold, url: str, token: str) -> Iterator[tuple[str, Callable[[
         environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
         yield (
             f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}",
-            lambda place: replace(place.using(**environ), inherited=(*place.inherited, secret)),
+            lambda place: replace(
+                place.with_environ(**environ), inherited=(*place.inherited, secret)
+            ),
         )
     finally:
         os.close(secret)
 
 
 @contextmanager
-def _reading(
+def _read_remote(
     hold: Hold, url: str, token: str, branch: str = ""
 ) -> Iterator[tuple[str, Callable[[Place], Place]]]:
     """Reach the code host as `_reached` does, and say what a failure to read from it means."""
-    with _reached(hold, url, token) as there:
+    with _reach_remote(hold, url, token) as there:
         try:
             yield there
         except GitFailed as problem:
@@ -105,47 +109,49 @@ def _reading(
             ) from problem
 
 
-def path(url: str, mirrors: Path) -> Path:
+def locate_mirror(url: str, mirrors: Path) -> Path:
     """Name the mirror of the repository at an address."""
     parts = urlsplit(url)
-    return mirror.path(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
+    return mirror.locate_mirror(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
 
 
-def update(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
+def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
     """Fetch one branch and all tags; return the commit the branch is at."""
     reference = f"refs/heads/{branch}"
     wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
-    with _reading(hold, url, token, branch) as (address, reaching):
-        mirror.renew(
+    with _read_remote(hold, url, token, branch) as (address, reaching):
+        mirror.renew_mirror(
             hold,
-            lambda place: mirror.fetch(reaching(place), address, *wanted, max_bytes=max_bytes),
+            lambda place: mirror.fetch_references(
+                reaching(place), address, *wanted, max_bytes=max_bytes
+            ),
             max_bytes=max_bytes,
         )
-    return objects.parsed(hold.place, reference)
+    return objects.require_object(hold.place, reference)
 
 
-def heads(hold: Hold, url: str, token: str, *only: str) -> dict[str, str]:
+def list_heads(hold: Hold, url: str, token: str, *only: str) -> dict[str, str]:
     """List the branches of the remote, all or some by name, and the commits they are at."""
     references = [f"refs/heads/{name}" for name in only]
     args = ("ls-remote", "--quiet", "--heads", "--")
-    with _reading(hold, url, token) as (address, reaching):
-        listed = process.run(
+    with _read_remote(hold, url, token) as (address, reaching):
+        listed = process.run_git(
             reaching(hold.place), *args, address, *references, seconds=_LISTING_SECONDS
         )
     pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
     return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
 
 
-def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
+def find_head(hold: Hold, url: str, token: str, branch: str) -> str | None:
     """Ask which commit a branch of the remote is at; None: there is no such branch."""
-    return heads(hold, url, token, branch).get(branch)
+    return list_heads(hold, url, token, branch).get(branch)
 
 
-def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
+def fetch_branch(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
     """Fetch the commits of a branch to look at them; the mirror keeps them till the next look."""
     wanted = f"+refs/heads/{branch}:{LOOKED_AT}"
-    with _reading(hold, url, token, branch) as (address, reaching):
-        mirror.fetch(reaching(hold.place), address, wanted, max_bytes=max_bytes)
+    with _read_remote(hold, url, token, branch) as (address, reaching):
+        mirror.fetch_references(reaching(hold.place), address, wanted, max_bytes=max_bytes)
 
 
 def bring_pull(
@@ -157,17 +163,17 @@ def bring_pull(
     """
     wanted = [f"+refs/pull/{number}/head:{LOOKED_AT}-head"]
     wanted += [f"+{commit}:{LOOKED_AT}-{place}" for place, commit in enumerate(commits)]
-    with _reading(hold, url, token) as (address, reaching):
+    with _read_remote(hold, url, token) as (address, reaching):
         try:
-            mirror.fetch(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
+            mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
         except GitFailed as problem:
             if _MISSING.search(problem.message):
                 raise RepositoryUnfit(f"The code host has no pull request #{number}") from problem
             raise
-    return objects.parsed(hold.place, f"{LOOKED_AT}-head")
+    return objects.require_object(hold.place, f"{LOOKED_AT}-head")
 
 
-def push(
+def push_branch(
     hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
 ) -> None:
     """Move a branch of the remote to a commit, if it is where we last saw it.
@@ -184,12 +190,12 @@ def push(
     reference = f"refs/heads/{branch}"
     lease = f"--force-with-lease={reference}:{expected or ''}"
     args = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no", lease, "--")
-    with _reached(hold, url, token) as (address, reaching):
+    with _reach_remote(hold, url, token) as (address, reaching):
         # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
         # Whoever pushes holds the mirror without one.
         place, wanted = reaching(hold.place), f"{commit}:{reference}"
         try:
-            process.run(place, *args, address, wanted, seconds=_PUSH_SECONDS)
+            process.run_git(place, *args, address, wanted, seconds=_PUSH_SECONDS)
         except GitFailed as problem:
             words = problem.message.replace(token, "[token]")
             if _MOVED.search(words):
@@ -211,9 +217,9 @@ def push_or_look(
     Where somebody was quicker, or the answer was lost on its way, what is there tells.
     """
     try:
-        push(hold, url, token, commit, branch, expected=expected)
+        push_branch(hold, url, token, commit, branch, expected=expected)
     except (LeaseLost, CodeHostUnavailable):
-        now = head(hold, url, token, branch)
+        now = find_head(hold, url, token, branch)
         if now == expected:
             raise
         return now

@@ -59,7 +59,7 @@ class Source:
     """User and group that the repository belongs to."""
 
 
-def find(repository: str) -> Source:
+def find_source(repository: str) -> Source:
     """Find the parts of the repository at exactly this folder.
 
     Raises:
@@ -67,7 +67,8 @@ def find(repository: str) -> Source:
     """
     if not repository or "\0" in repository or not Path(repository).is_dir():
         raise RepositoryUnfit(
-            f"{_shown(repository)} is not a folder on this machine. Name the folder of a git clone"
+            f"{_format_path(repository)} is not a folder on this machine. Name the folder"
+            " of a git clone"
         )
     root = Path(os.path.realpath(repository))
     entry = root / ".git"
@@ -79,9 +80,11 @@ def find(repository: str) -> Source:
     if entry.is_dir():
         git_dir = common_dir = entry
         if (entry / "commondir").exists():
-            raise _foreign(entry / "commondir", "names another repository's folder as its own")
+            raise _make_foreign_error(
+                entry / "commondir", "names another repository's folder as its own"
+            )
     elif entry.exists():
-        git_dir, common_dir = _linked(root, entry)
+        git_dir, common_dir = _follow_git_file(root, entry)
     elif all((root / part).exists() for part in ("HEAD", "objects", "refs")):
         git_dir, common_dir, work_tree = root, root, None
     else:
@@ -101,14 +104,14 @@ def _hint(root: Path) -> str:
     return " Name the folder of a clone, or make it one: git init, git add, git commit"
 
 
-def _linked(root: Path, entry: Path) -> tuple[Path, Path]:
+def _follow_git_file(root: Path, entry: Path) -> tuple[Path, Path]:
     """Follow a `.git` file, if what it names knows of it: `git worktree add`, or a submodule."""
     text = _text(entry)
     if not text.startswith("gitdir: "):
         raise RepositoryUnfit(f"{entry} is neither a git directory nor a link to one")
     git_dir = Path(os.path.realpath(root / text.removeprefix("gitdir: ").strip()))
     if not git_dir.is_dir():
-        raise _foreign(entry, f"leads to {git_dir}, which is not there")
+        raise _make_foreign_error(entry, f"leads to {git_dir}, which is not there")
     if (git_dir / "gitdir").exists():
         back = os.path.realpath(git_dir / _text(git_dir / "gitdir").strip())
         common_dir = Path(os.path.realpath(git_dir / _text(git_dir / "commondir").strip()))
@@ -118,22 +121,22 @@ def _linked(root: Path, entry: Path) -> tuple[Path, Path]:
         git_dir.is_relative_to(above / ".git" / "modules") for above in root.parents
     ):
         return git_dir, git_dir
-    raise _foreign(entry, f"leads to {git_dir}, which does not lead back")
+    raise _make_foreign_error(entry, f"leads to {git_dir}, which does not lead back")
 
 
 def _require_own_parts(git_dir: Path, common_dir: Path) -> None:
     """Refuse objects and refs that come from elsewhere, and files that reading could hang on."""
     for name in ("objects", "refs"):
         if (common_dir / name).is_symlink() or not (common_dir / name).is_dir():
-            raise _foreign(common_dir / name, "is not a folder of the repository itself")
+            raise _make_foreign_error(common_dir / name, "is not a folder of the repository itself")
     files = [git_dir / "HEAD", git_dir / "index"]
     files += [common_dir / name for name in ("config", "packed-refs", "shallow")]
     for file in files:
         if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
-            raise _foreign(file, "is not a regular file")
+            raise _make_foreign_error(file, "is not a regular file")
     for entry in _files(common_dir / "objects"):
         if entry.name.endswith(".promisor"):
-            raise _partial(common_dir)
+            raise _make_partial_error(common_dir)
     alternates = common_dir / "objects" / "info" / "alternates"
     if _text(alternates).strip():
         raise RepositoryUnfit(
@@ -156,17 +159,17 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
                 elif entry.is_file(follow_symlinks=False):
                     yield entry
                 else:
-                    raise _foreign(Path(entry.path), "is not a regular file")
+                    raise _make_foreign_error(Path(entry.path), "is not a regular file")
 
 
-def _partial(place: Path) -> RepositoryUnfit:
+def _make_partial_error(place: Path) -> RepositoryUnfit:
     return RepositoryUnfit(
         f"{place} is a partial clone, and objects it lacks are not fetched here. "
         "Make it whole: git fetch --refetch --no-filter"
     )
 
 
-def _foreign(path: Path, problem: str) -> RepositoryUnfit:
+def _make_foreign_error(path: Path, problem: str) -> RepositoryUnfit:
     return RepositoryUnfit(
         f"{path} {problem}. A repository is worked on only if all of it is its own; "
         "make a fresh clone and name that"
@@ -185,11 +188,11 @@ def _bytes(path: Path, limit: int | None = None) -> bytes:
         if problem.errno in {errno.ENOENT, errno.ENOTDIR}:
             return b""
         if problem.errno in {errno.ELOOP, errno.ENXIO}:
-            raise _foreign(path, "is not a regular file") from problem
+            raise _make_foreign_error(path, "is not a regular file") from problem
         raise RepositoryUnfit(f"{path} cannot be read: {problem.strerror}") from problem
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _foreign(path, "is not a regular file")
+            raise _make_foreign_error(path, "is not a regular file")
         content = file.read() if limit is None else file.read(limit + 1)
     if limit is not None and len(content) > limit:
         raise RepositoryUnfit(f"{path} is larger than {limit} bytes")
@@ -204,7 +207,7 @@ def head_branches(source: Source) -> frozenset[str]:
     return frozenset(head.removeprefix(prefix) for head in heads if head.startswith(prefix))
 
 
-def remotes(repository: str) -> tuple[str, ...]:
+def list_remotes(repository: str) -> tuple[str, ...]:
     """Name the remotes of the repository at exactly this folder; its configuration is only read.
 
     Raises:
@@ -212,9 +215,9 @@ def remotes(repository: str) -> tuple[str, ...]:
         GitFailed: Its configuration cannot be read.
     """
     try:
-        config = _config(find(repository))
+        config = _config(find_source(repository))
     except OSError as problem:
-        raise RepositoryUnfit(f"{_shown(repository)}: {problem.strerror}") from problem
+        raise RepositoryUnfit(f"{_format_path(repository)}: {problem.strerror}") from problem
     found = (re.fullmatch(r"remote\.(.+)\.url", key) for key in config)
     return tuple(one[1] for one in found if one)
 
@@ -223,7 +226,7 @@ def remotes(repository: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def viewed(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Place]:
+def open_view(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Place]:
     """Make the view beside a mirror that is held; it is gone afterwards.
 
     To write into somebody else's repository root becomes its owner: what is new in it must be
@@ -243,19 +246,19 @@ def viewed(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Place
                 folder.joinpath(name).symlink_to(source.common_dir / name)
         yield Place(folder, hold.place.inherited, run_as=become)
     finally:
-        folders.delete(folder)
+        folders.delete_folder(folder)
 
 
 def _config(source: Source) -> dict[str, str]:
     """The repository's own configuration as data: no includes, and nothing takes effect."""
     text = _bytes(source.common_dir / "config", _MAX_TEXT_BYTES)
     args = ("config", "--file", "-", "--no-includes", "--list", "-z")
-    listed = process.run(Place(Path("/nonexistent")), *args, stdin=text, seconds=60)
+    listed = process.run_git(Place(Path("/nonexistent")), *args, stdin=text, seconds=60)
     pairs = (item.partition("\n") for item in listed.decode(errors="replace").split("\0") if item)
     return {key: value if newline else "true" for key, newline, value in pairs}
 
 
-def uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
+def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
     """Count the files with uncommitted changes, new ones included.
 
     The index is only read: git takes no optional locks here. Filters, hooks and monitors are not
@@ -269,7 +272,9 @@ def uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
     excluded = _bytes(source.common_dir / "info" / "exclude", _MAX_TEXT_BYTES)
     view.git_dir.joinpath("info").mkdir()
     view.git_dir.joinpath("info", "exclude").write_bytes(excluded)
-    place = view.using(GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=source.git_dir / "index")
+    place = view.with_environ(
+        GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=source.git_dir / "index"
+    )
     args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
     args += ("--ignore-submodules=all", "--untracked-files=normal")
     return sum(1 for _ in process.records(place, *args, seconds=seconds))
@@ -282,13 +287,14 @@ def _view_config(source: Source, config: Mapping[str, str]) -> str:
         if key.startswith("extensions.") and key.removeprefix("extensions.") not in _HARMLESS
     }
     if "partialclone" in extensions:
-        raise _partial(source.root)
+        raise _make_partial_error(source.root)
     known = {("objectformat", "sha1"), ("objectformat", "sha256"), ("refstorage", "files")}
     known.add(("refstorage", "reftable"))
     for name, value in extensions.items():
         if (name, value) not in known:
             raise RepositoryUnfit(
-                f"{source.root} is stored with git's extension {_shown(name)} = {_shown(value)}, "
+                f"{source.root} is stored with git's extension {_format_path(name)} ="
+                f" {_format_path(value)}, "
                 "which is not supported. Make a plain clone and name that"
             )
     lines = ["[core]", f"\trepositoryformatversion = {1 if extensions else 0}", "\tbare = false"]
@@ -304,5 +310,5 @@ def _view_config(source: Source, config: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _shown(text: str) -> str:
+def _format_path(text: str) -> str:
     return text.encode("unicode_escape", "replace").decode()[:200]

@@ -39,7 +39,7 @@ class WorkTree:
         """All regular files, relative, with forward slashes, sorted; links are not among them."""
         return tuple(sorted(self._paths))
 
-    def has(self, path: str) -> bool:
+    def has_path(self, path: str) -> bool:
         """Whether a path is one of these."""
         return path in self._paths
 
@@ -67,9 +67,9 @@ class WorkTree:
         if executable is None:
             executable = before.executable if before else False
         try:
-            by_descriptor.replace(str(self.folder), path, content, executable=executable)
+            by_descriptor.replace_file(str(self.folder), path, content, executable=executable)
         except OSError as problem:
-            raise _refused(path, problem) from problem
+            raise _explain_refusal(path, problem) from problem
         self._paths.add(path)
 
     def delete(self, path: str) -> None:
@@ -81,9 +81,9 @@ class WorkTree:
         if self._remember(path) is None:
             raise EditFailed(f"`{path}` cannot be deleted: there is no such file")
         try:
-            by_descriptor.delete(str(self.folder), path)
+            by_descriptor.delete_file(str(self.folder), path)
         except OSError as problem:
-            raise _refused(path, problem) from problem
+            raise _explain_refusal(path, problem) from problem
         self._paths.discard(path)
 
     def changes(self) -> tuple[ChangedFile, ...]:
@@ -124,28 +124,28 @@ class WorkTree:
     def _remember(self, path: str) -> _File | None:
         """Keep the original the first time; return what is there now."""
         if problem := names.name_problem(path):
-            raise EditFailed(f"`{_shown(path)}` cannot be edited: {problem}")
+            raise EditFailed(f"`{_format_path(path)}` cannot be edited: {problem}")
         present = self._load(path) if path in self._paths else None
         self._originals.setdefault(path, present)
         return present
 
     def _load(self, path: str) -> _File:
-        with self._opened(path) as file:
+        with self._open_file(path) as file:
             executable = bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
             return _File(file.read(), executable)
 
     @contextmanager
-    def _opened(self, path: str) -> Iterator[BinaryIO]:
+    def _open_file(self, path: str) -> Iterator[BinaryIO]:
         """Open one of the paths for reading; a regular file and nothing else."""
         if problem := names.name_problem(path):
-            raise EditFailed(f"`{_shown(path)}` cannot be read: {problem}")
+            raise EditFailed(f"`{_format_path(path)}` cannot be read: {problem}")
         if path not in self._paths:
             raise EditFailed(f"`{path}` is not a tracked file of the repository")
         try:
-            with by_descriptor.parent(str(self.folder), path) as (parent, name):
+            with by_descriptor.open_parent(str(self.folder), path) as (parent, name):
                 descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
         except OSError as refusal:
-            raise _refused(path, refusal) from refusal
+            raise _explain_refusal(path, refusal) from refusal
         with os.fdopen(descriptor, "rb") as file:
             state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode):
@@ -155,7 +155,7 @@ class WorkTree:
             yield file
 
 
-def _refused(path: str, problem: OSError) -> AgentError:
+def _explain_refusal(path: str, problem: OSError) -> AgentError:
     """Put in words why the kernel refused."""
     if problem.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFull(f"No space left to write `{path}` in the work tree; nothing was changed")
@@ -166,5 +166,5 @@ def _refused(path: str, problem: OSError) -> AgentError:
     return EditFailed(f"`{path}` cannot be read or edited: {problem.strerror}")
 
 
-def _shown(path: str) -> str:
+def _format_path(path: str) -> str:
     return path.encode("unicode_escape", "replace").decode()[:200]

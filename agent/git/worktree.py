@@ -52,7 +52,7 @@ _ADVICE = (
 # --- checkout --------------------------------------------------------------------------------
 
 
-def prepare(
+def prepare_checkout(
     repository: str,
     base: str | None,
     mirrors: Path,
@@ -63,22 +63,22 @@ def prepare(
     The user's repository is only read. What an interrupted run leaves behind is put right by the
     next. The base is a branch, tag or commit; None is what is checked out.
     """
-    user = source.find(repository)
-    copy = mirror.path(user.root, mirrors.absolute())
+    user = source.find_source(repository)
+    copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
-        process.reading(user.root),
+        process.blame_user_repository(user.root),
         process.storage(mirrors, _ADVICE),
-        mirror.held(copy) as hold,
-        source.viewed(user, hold) as view,
+        mirror.hold_mirror(copy) as hold,
+        source.open_view(user, hold) as view,
         futures.ThreadPoolExecutor(1) as beside,
     ):
-        start = base_commit.find(view, user, base)
+        start = base_commit.find_commit(view, user, base)
         base_commit.require_fit(view, start.commit, limits)
         if base is not None:
             base_commit.require_bearable(view, limits)
-        uncommitted = beside.submit(source.uncommitted, user, view)
-        mirror.update(hold, view, start.commit)
-        checkout = base_commit.described(hold.place, str(user.root), start)
+        uncommitted = beside.submit(source.count_uncommitted, user, view)
+        mirror.update_from_view(hold, view, start.commit)
+        checkout = base_commit.describe_commit(hold.place, str(user.root), start)
         return checkout.model_copy(update={"uncommitted": uncommitted.result()})
 
 
@@ -100,31 +100,31 @@ def prepare_remote(
     """
     branches.require_name(branch)
     with forge_mirror(url, mirrors, stopped) as hold:
-        commit = remote.update(hold, url, token, branch, max_bytes=limits.fetched)
+        commit = remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
         base_commit.require_fit(hold.place, commit, limits)
-        mirror.pin(hold, commit)
-        return base_commit.described(hold.place, url, Start(commit, branch))
+        mirror.pin_commit(hold, commit)
+        return base_commit.describe_commit(hold.place, url, Start(commit, branch))
 
 
-def has(mirrored: str, commit: str) -> bool:
+def has_commit(mirrored: str, commit: str) -> bool:
     """Say whether a mirror is there and holds a commit."""
     folder = Path(mirrored)
-    return folder.is_dir() and base_commit.peeled(Place(folder), commit) == commit
+    return folder.is_dir() and base_commit.peel_object(Place(folder), commit) == commit
 
 
-def copy(checkout: Checkout, folder: Path, branch: str) -> None:
+def copy_repository(checkout: Checkout, folder: Path, branch: str) -> None:
     """Make a bare repository that has the base commit, with its history, as its one branch."""
     branches.require_name(branch)
     commit, made = checkout.commit, Place(folder)
     form = "sha256" if len(commit) > _SHA1 else "sha1"
     flags = ("--quiet", "--bare", "--template=", f"--object-format={form}")
-    with _repaired(Path(checkout.mirror)), process.storage(folder.parent, _ADVICE):
-        process.run(made, "init", *flags, f"--initial-branch={branch}")
+    with _drop_broken_mirror(Path(checkout.mirror)), process.storage(folder.parent, _ADVICE):
+        process.run_git(made, "init", *flags, f"--initial-branch={branch}")
         packs = folder / "objects" / "pack" / "pack"
-        with mirror.held(Path(checkout.mirror)) as hold:
+        with mirror.hold_mirror(Path(checkout.mirror)) as hold:
             pack = ("pack-objects", "--revs", "--quiet", str(packs))
-            process.run(hold.place, *pack, stdin=f"{commit}\n".encode())
-        process.run(made, "update-ref", f"refs/heads/{branch}", commit)
+            process.run_git(hold.place, *pack, stdin=f"{commit}\n".encode())
+        process.run_git(made, "update-ref", f"refs/heads/{branch}", commit)
 
 
 # --- work trees ------------------------------------------------------------------------------
@@ -139,21 +139,21 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
         stopped: Once it is set, git is ended, and the folder is gone.
     """
     folder = folder.absolute()
-    fresh, index = _beside(folder, ".new"), _beside(folder, ".index")
-    remove(folder)
+    fresh, index = _add_suffix(folder, ".new"), _add_suffix(folder, ".index")
+    remove_work_tree(folder)
     mirrored = Place(Path(checkout.mirror), stopped=stopped)
-    place = mirrored.using(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
-    with _repaired(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
-        paths = beside.submit(_listed, checkout.mirror, checkout.commit)
+    place = mirrored.with_environ(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
+    with _drop_broken_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
+        paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
             with process.storage(folder.parent, _ADVICE):
                 fresh.mkdir(mode=0o755, parents=True)
-                process.run(place, "read-tree", "-m", "-u", checkout.commit)
-                _beside(folder, ".commit").write_text(checkout.commit)
+                process.run_git(place, "read-tree", "-m", "-u", checkout.commit)
+                _add_suffix(folder, ".commit").write_text(checkout.commit)
                 fresh.rename(folder)
         except BaseException:
-            remove(folder)
+            remove_work_tree(folder)
             raise
         finally:
             index.unlink(missing_ok=True)
@@ -166,23 +166,23 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     Beside it lies what sandboxes have for a repository: the commit without its history.
     """
     _lay_out_one_commit(checkout, folder.with_name(one_commit.NAME))
-    marker = _beside(folder, ".commit")
+    marker = _add_suffix(folder, ".commit")
     if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
         return lay_out(checkout, folder)
-    with _repaired(Path(checkout.mirror)):
-        return WorkTree(folder, _listed(checkout.mirror, checkout.commit)[0])
+    with _drop_broken_mirror(Path(checkout.mirror)):
+        return WorkTree(folder, _list_commit_files(checkout.mirror, checkout.commit)[0])
 
 
 def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
     if one_commit.is_of(folder, checkout.commit):
         return
-    fresh = _beside(folder, ".new")
+    fresh = _add_suffix(folder, ".new")
     with mirror_of(checkout) as hold:
         # Somebody else may have made it meanwhile, or was cut off at it.
         if not one_commit.is_of(folder, checkout.commit):
-            folders.delete(fresh)
-            one_commit.make(hold, checkout.commit, fresh)
-            folders.delete(folder)
+            folders.delete_folder(fresh)
+            one_commit.make_repository(hold, checkout.commit, fresh)
+            folders.delete_folder(folder)
             fresh.rename(folder)
 
 
@@ -196,21 +196,21 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
     if not asked:
         return frozenset()
-    place = Place(Path(checkout.mirror)).using(GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0")
-    with _repaired(Path(checkout.mirror)):
+    place = Place(Path(checkout.mirror)).with_environ(GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0")
+    with _drop_broken_mirror(Path(checkout.mirror)):
         args = ("check-ignore", "--no-index", "-z", "--stdin")
-        found = process.run(place, *args, stdin=asked, ok=(0, 1), seconds=60)
+        found = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
     return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
 
 
 def list_links(checkout: Checkout) -> frozenset[str]:
     """List what the commit has beside regular files: symbolic links and submodules."""
-    with _repaired(Path(checkout.mirror)):
-        return _listed(checkout.mirror, checkout.commit)[1]
+    with _drop_broken_mirror(Path(checkout.mirror)):
+        return _list_commit_files(checkout.mirror, checkout.commit)[1]
 
 
 @lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
-def _listed(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[str]]:
+def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """List the regular files of a commit, and what it has beside them."""
     regular: list[str] = []
     others: list[str] = []
@@ -219,24 +219,24 @@ def _listed(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[s
     return tuple(regular), frozenset(others)
 
 
-def remove(folder: Path) -> None:
+def remove_work_tree(folder: Path) -> None:
     """Delete a work tree and what was kept beside it; links in it are not followed."""
     for name in ("", ".new", ".index", ".index.lock", ".commit"):
-        folders.delete(_beside(folder, name))
+        folders.delete_folder(_add_suffix(folder, name))
 
 
-def _beside(folder: Path, suffix: str) -> Path:
+def _add_suffix(folder: Path, suffix: str) -> Path:
     return folder.with_name(folder.name + suffix)
 
 
 @contextmanager
 def forge_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterator[mirror.Hold]:
     """Hold the mirror of a repository behind an address, be it an empty one."""
-    copy = remote.path(url, mirrors.absolute())
+    copy = remote.locate_mirror(url, mirrors.absolute())
     with (
-        _repaired(copy),
+        _drop_broken_mirror(copy),
         process.storage(mirrors, _ADVICE),
-        mirror.held(copy, stopped) as hold,
+        mirror.hold_mirror(copy, stopped) as hold,
     ):
         yield hold
 
@@ -245,20 +245,24 @@ def forge_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterat
 def mirror_of(checkout: Checkout) -> Iterator[mirror.Hold]:
     """Hold the mirror of a checkout, and say what a failure of git in it means."""
     place = Path(checkout.mirror)
-    with _repaired(place), process.storage(place.parent, _ADVICE), mirror.held(place) as hold:
+    with (
+        _drop_broken_mirror(place),
+        process.storage(place.parent, _ADVICE),
+        mirror.hold_mirror(place) as hold,
+    ):
         yield hold
 
 
 @contextmanager
-def _repaired(place: Path) -> Iterator[None]:
+def _drop_broken_mirror(place: Path) -> Iterator[None]:
     """Remove a mirror that is to blame for a failure, so that the next run makes it anew."""
     try:
         yield
     except GitFailed as problem:
-        if place.exists() and mirror.sound(Place(place)):
+        if place.exists() and mirror.is_sound(Place(place)):
             raise PermanentError(f"git failed in {place}: {problem.message}") from problem
-        with mirror.held(place):
-            folders.delete(place)
+        with mirror.hold_mirror(place):
+            folders.delete_folder(place)
         raise CacheGone(
             f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
             "made anew",
@@ -269,22 +273,22 @@ def _repaired(place: Path) -> Iterator[None]:
 # --- diff and commit -------------------------------------------------------------------------
 
 
-def diff(checkout: Checkout, change: Change) -> str:
+def make_diff(checkout: Checkout, change: Change) -> str:
     """Show a Change as a git patch that `git apply` takes: names quoted, binary files encoded.
 
     A file that is not UTF-8 on either side is shown as binary.
     """
-    with mirror_of(checkout) as hold, objects.writing(hold, keep=False) as place:
-        tree = objects.tree(place, hold.scratch, checkout.commit, change)
+    with mirror_of(checkout) as hold, objects.open_index(hold, keep=False) as place:
+        tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         texts = [file.path for file in change.files if _is_text(file.before, file.after)]
         others = [file.path for file in change.files if file.path not in texts]
         args = (*_DIFF_TREE, checkout.commit, tree, "--")
-        shown = process.run(place, *args, *texts) if texts else b""
+        shown = process.run_git(place, *args, *texts) if texts else b""
         if others:
             attributes = hold.scratch / "attributes"
             attributes.write_text("* -diff\n")
             configured = ("-c", f"core.attributesFile={attributes}")
-            shown += process.run(place, *configured, *args, *others)
+            shown += process.run_git(place, *configured, *args, *others)
     return shown.decode()
 
 
@@ -297,7 +301,7 @@ def _is_text(*contents: bytes | None) -> bool:
     return True
 
 
-def commit(
+def make_commit(
     checkout: Checkout,
     change: Change,
     message: str,
@@ -312,21 +316,21 @@ def commit(
 
     Raises:
         EditFailed: The Change does not fit the base commit.
-        StorageFull: There is no sandbox in the mirror.
+        StorageFull: There is no space for the mirror.
     """
     with mirror_of(checkout) as hold:
-        with objects.writing(hold, keep=True) as place:
-            tree = objects.tree(place, hold.scratch, checkout.commit, change)
+        with objects.open_index(hold, keep=True) as place:
+            tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         by = objects.Identity(author, email, date)
-        made = objects.commit(hold.place, tree, (checkout.commit,), message, by)
-        mirror.pin(hold, made, "commits")
+        made = objects.write_commit(hold.place, tree, (checkout.commit,), message, by)
+        mirror.pin_commit(hold, made, "commits")
         return made
 
 
 # --- delivery --------------------------------------------------------------------------------
 
 
-def deliver(checkout: Checkout, commit: str, branch: str) -> str:
+def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """Make the branch in the user's repository and return its name; nothing else is touched.
 
     Objects go in first, then the branch appears in one move: an interruption leaves either no
@@ -334,22 +338,22 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
     for our own earlier delivery, else the next free name is used (`-2`, `-3`, …). May run twice.
     """
     branches.require_name(branch)
-    user = source.find(checkout.repository)
+    user = source.find_source(checkout.repository)
     folder = Path(checkout.mirror)
     advice = "Make sandbox there and run again; no branch was made"
     with (
-        process.reading(user.root),
+        process.blame_user_repository(user.root),
         process.storage(folder.parent, _ADVICE),
-        mirror.held(folder) as hold,
-        source.viewed(user, hold, write=True) as view,
-        _writable(user),
+        mirror.hold_mirror(folder) as hold,
+        source.open_view(user, hold, write=True) as view,
+        _make_writable(user),
         process.storage(user.common_dir, advice),
     ):
-        branches.send(hold.place, view, checkout.commit, commit)
-        return branches.point(view, user, commit, branch)
+        branches.send_objects(hold.place, view, checkout.commit, commit)
+        return branches.create_branch(view, user, commit, branch)
 
 
-def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
+def find_holding_branch(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
     """Find the branch, by this name or a numbered one, that holds the same change already.
 
     The same change is one commit on the same base with the same files, whenever it was made.
@@ -358,15 +362,15 @@ def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | N
         The branch and its commit; None where there is none.
     """
     branches.require_name(branch)
-    user = source.find(checkout.repository)
+    user = source.find_source(checkout.repository)
     folder = Path(checkout.mirror)
     with (
-        process.reading(user.root),
-        mirror.held(folder) as hold,
-        source.viewed(user, hold) as view,
+        process.blame_user_repository(user.root),
+        mirror.hold_mirror(folder) as hold,
+        source.open_view(user, hold) as view,
     ):
         refs = base_commit.list_refs(view, "refs/heads")
-        for name in branches.names(branch):
+        for name in branches.list_names(branch):
             found = refs.get(f"refs/heads/{name}")
             if found is None:
                 return None
@@ -375,7 +379,7 @@ def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | N
     return None
 
 
-def push(
+def push_commit(
     checkout: Checkout,
     commit: str,
     branch: str,
@@ -398,11 +402,11 @@ def push(
     """
     branches.require_name(branch)
     with mirror_of(checkout) as hold:
-        for name in branches.names(branch):
-            at = remote.head(hold, url, token, name)
+        for name in branches.list_names(branch):
+            at = remote.find_head(hold, url, token, name)
             if at == commit:
                 return name
-            if at is not None and not branches.ours(
+            if at is not None and not branches.is_our_commit(
                 hold, url, token, name, at, commit, max_bytes=limits.fetched
             ):
                 taken(name)
@@ -414,7 +418,7 @@ def push(
 
 
 @contextmanager
-def _writable(user: source.Source) -> Iterator[None]:
+def _make_writable(user: source.Source) -> Iterator[None]:
     try:
         yield
     except GitFailed as problem:

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, SettingsInvalid
 from agent.github import api_errors, app_manifest, credentials
-from agent.github.api_errors import Foreign, Refused
+from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
 from agent.github.connection import Facts, Notice, Record, Renewable, Watched
 from agent.github.credentials import App
 from agent.github.retrying import IMPATIENT, Asking, Pacing
@@ -37,7 +37,7 @@ _CLOCK_SECONDS = 300.0
 _HIDDEN = "(secret removed)"
 _LEVELS = ("read", "write", "admin")
 _PERMISSIONS = {
-    Scope.TALK: {**app_manifest.default_permissions(), "contents": "read"},
+    Scope.TALK: {**app_manifest.PERMISSIONS, "contents": "read"},
     # Whoever marks a review thread as resolved needs both.
     Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
@@ -45,7 +45,7 @@ _PERMISSIONS = {
 _REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
 
 
-def connect(
+def connect_to_github(
     settings: Settings,
     *,
     record: Record | None = None,
@@ -61,19 +61,17 @@ def connect(
     Raises:
         SettingsInvalid: There is neither App nor token, or both, or the key is none.
     """
-    who, given = credentials.of(settings), record or _unrecorded
-    return Access(settings.github_url, who, given, pacing or Pacing(), stopping, Known())
+    who, given = credentials.read_credentials(settings), record or _drop_record
+    return Access(settings.github_url, who, given, pacing or Pacing(), stopping, AccessCache())
 
 
 @dataclass
-class Known:
+class AccessCache:
     """What every run of a process may share: it belongs to us, or to a repository."""
 
     secrets: deque[SecretStr] = field(default_factory=lambda: deque(maxlen=_SECRETS))
     """Every token that we hold, so that none is shown."""
     installations: dict[str, int] = field(default_factory=dict)
-    described: set[tuple[int, str]] = field(default_factory=set)
-    """State labels that are known to be there, by repository."""
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
     comments: dict[str, int] = field(default_factory=dict)
@@ -86,13 +84,13 @@ class Known:
     _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
     _talks_lock: Lock = field(default_factory=Lock)
 
-    def talking(self, issue: str) -> RLock:
+    def get_comment_lock(self, issue: str) -> RLock:
         """The lock of whoever makes or edits the status comment of an issue."""
         with self._talks_lock:
             return self._talks.setdefault(issue, RLock())
 
 
-def _unrecorded(kind: str, facts: Facts) -> None:
+def _drop_record(kind: str, facts: Facts) -> None:
     pass
 
 
@@ -106,7 +104,7 @@ class Access:
     record: Record
     pacing: Pacing
     stopping: Event | None
-    known: Known
+    known: AccessCache
     _lock: RLock = field(default_factory=RLock, init=False)
     _sessions: OrderedDict[str, Session] = field(default_factory=OrderedDict, init=False)
 
@@ -160,7 +158,7 @@ class Access:
         known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
         return f"{self.number(session)}+{self.login()}@users.noreply.{known}"
 
-    def session(self, issue: IssueRef, purpose: str) -> Session:
+    def open_session(self, issue: IssueRef, purpose: str) -> Session:
         """Hand out what one run, or the intake of one repository, works with.
 
         Args:
@@ -174,16 +172,16 @@ class Access:
                 self._sessions.popitem(last=False)
             return self._sessions[purpose]
 
-    def of_run(self, run: Run) -> Session:
+    def open_run_session(self, run: Run) -> Session:
         """Hand out what a run works with."""
         if run.snapshot is None:
             raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
-        return self.session(run.snapshot.issue, run.run_id)
+        return self.open_session(run.snapshot.issue, run.run_id)
 
-    def named(self, repository: str, purpose: str, number: int = 0) -> Session:
+    def open_named_session(self, repository: str, purpose: str, number: int = 0) -> Session:
         """Hand out what is needed where nothing but a repository's name is known yet."""
         unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
-        return self.session(unknown, f"{purpose} {repository}#{number}")
+        return self.open_session(unknown, f"{purpose} {repository}#{number}")
 
     def calls(self, run_id: str) -> int:
         """How many requests a run has made so far, tokens included."""
@@ -191,7 +189,7 @@ class Access:
             session = self._sessions.get(run_id)
             return session.notice.calls if session else 0
 
-    def notice(self, purpose: str) -> Notice:
+    def start_notice(self, purpose: str) -> Notice:
         """Start to count the requests of one purpose."""
         return Notice(purpose, self.record, self.hide)
 
@@ -205,7 +203,7 @@ class Access:
             return None
         return Watched(self.who.auth, self.base_url, self.pacing, notice)
 
-    def mint(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
+    def mint_token(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
         """Get a token for one repository.
 
         Raises:
@@ -217,12 +215,12 @@ class Access:
         app = Watched(self.who.auth, self.base_url, self.pacing, notice)
         try:
             return self._ask_for_token(app, issue, scope, notice)
-        except Refused as problem:
+        except RefusedRequest as problem:
             self.known.installations.pop(issue.repository, None)
             if problem.status != 404 or issue.installation_id is None:
-                raise self._unminted(problem, issue) from problem
+                raise self._explain_unminted(problem, issue) from problem
         # It may have been removed and installed again, which gives it another number.
-        return self.mint(issue.model_copy(update={"installation_id": None}), scope, notice)
+        return self.mint_token(issue.model_copy(update={"installation_id": None}), scope, notice)
 
     def _ask_for_token(self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
         path = f"/app/installations/{self._installation(app, issue)}"
@@ -234,11 +232,11 @@ class Access:
         tokens = f"{path}/access_tokens"
         try:
             headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
-        except Refused as problem:
-            if problem.status != 422 or problem.says("repositor"):
+        except RefusedRequest as problem:
+            if problem.status != 422 or problem.has_phrase("repositor"):
                 raise
             _, found = app.requestJsonAndCheck("GET", path)
-            body["permissions"] = _granted(issue, scope, found["permissions"], notice)
+            body["permissions"] = _limit_permissions(issue, scope, found["permissions"], notice)
             headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self.known.secrets.append(token)
@@ -254,10 +252,12 @@ class Access:
             self.known.installations[issue.repository] = int(data["id"])
         return self.known.installations[issue.repository]
 
-    def _unminted(self, problem: Refused, issue: IssueRef) -> AccessLost | SettingsInvalid:
+    def _explain_unminted(
+        self, problem: RefusedRequest, issue: IssueRef
+    ) -> AccessLost | SettingsInvalid:
         if problem.status == 401:
-            return self._unknown(problem)
-        if problem.says("suspended"):
+            return self._make_unknown_error(problem)
+        if problem.has_phrase("suspended"):
             return AccessLost(
                 f"Our GitHub App is suspended for {issue.repository}; an owner can lift that."
             )
@@ -275,7 +275,7 @@ class Access:
                 clock is wrong.
             CodeHostUnavailable: No usable answer; try again.
         """
-        notice, who = self.notice("self"), self.who
+        notice, who = self.start_notice("self"), self.who
         if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""
             auth: Auth = Renewable(who.get_secret_value, lambda: False)
@@ -290,23 +290,25 @@ class Access:
                 # Whatever else is wrong may be so for this reason.
                 _require_clock(notice)
             if not isinstance(found, dict) or not isinstance(found.get(name), str):
-                raise Foreign(f"its answer has no {name}")
+                raise UnexpectedAnswer(f"its answer has no {name}")
             return f"{found[name]}{ending}"
 
         try:
             return self.asking().ask(work, doing="name us")
         except CodeHostUnavailable as problem:
-            if isinstance(problem.__cause__, Foreign):
+            if isinstance(problem.__cause__, UnexpectedAnswer):
                 raise self._no_api(f"{path}: {problem.__cause__}") from problem
             raise
-        except Refused as problem:
+        except RefusedRequest as problem:
             # GitHub says why, in words.
             if problem.status in (401, 403) and problem.words:
                 known = problem.status == 403
-                raise (problem.explained() if known else self._unknown(problem)) from problem
+                raise (
+                    problem.make_error() if known else self._make_unknown_error(problem)
+                ) from problem
             raise self._no_api(f"{path}: it answered {problem.status}") from problem
 
-    def _unknown(self, problem: Refused) -> SettingsInvalid:
+    def _make_unknown_error(self, problem: RefusedRequest) -> SettingsInvalid:
         if self.app_id is None:
             return SettingsInvalid(
                 f"GitHub does not accept our token ({problem.words}). Put a new one into"
@@ -331,7 +333,9 @@ def no_api(address: str, told: str) -> SettingsInvalid:
     )
 
 
-def _granted(issue: IssueRef, scope: Scope, has: dict[str, str], notice: Notice) -> dict[str, str]:
+def _limit_permissions(
+    issue: IssueRef, scope: Scope, has: dict[str, str], notice: Notice
+) -> dict[str, str]:
     """Ask no more than the installation may do, if a run can do without the rest."""
     wanted = _PERMISSIONS[scope]
     missing = {

@@ -28,7 +28,7 @@ _LONGEST_WAIT = 3_660.0
 _NUMBER = re.compile(r"[0-9]{1,12}")
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """GitHub understood the request and said no; asking again will not change that."""
 
     def __init__(self, status: int, data: object, headers: Mapping[str, Any]) -> None:
@@ -47,28 +47,28 @@ class Refused(Exception):
         super().__init__(status, self.words)
 
     @property
-    def said(self) -> str:
+    def full_message(self) -> str:
         """All that GitHub says, each thing once."""
         return "; ".join(dict.fromkeys((self.words, *self.problems)))
 
-    def says(self, *parts: str) -> bool:
+    def has_phrase(self, *parts: str) -> bool:
         """Whether one of these, in lower case, is in what GitHub says."""
-        return any(part in self.said.lower() for part in parts)
+        return any(part in self.full_message.lower() for part in parts)
 
-    def explained(self) -> AgentError:
+    def make_error(self) -> AgentError:
         """Turn it into an error of ours, in words for people."""
-        said = self.said.rstrip(".")
+        said = self.full_message.rstrip(".")
         if self.status < 400:
             return AccessLost(
                 f"GitHub sent us elsewhere to {self.doing}: the repository was renamed or"
                 " transferred. Take the label off there and set it again."
             )
-        if self.says("archived"):
+        if self.has_phrase("archived"):
             return AccessLost(
                 "The repository is archived on GitHub, so nothing can be written to it. Unarchive"
                 " it, then take the label off and set it again."
             )
-        if self.says("is locked"):
+        if self.has_phrase("is locked"):
             return Superseded(
                 "The issue is locked; unlock it, then take the label off and set it again."
             )
@@ -80,10 +80,10 @@ class Refused(Exception):
                 " revoked; renew it in the operator's settings."
             )
         if self.status in (403, 404):
-            return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._missing()}")
+            return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._explain_missing()}")
         return RequestRefused(f"GitHub refused to {self.doing} ({self.status}: {said}).")
 
-    def _missing(self) -> str:
+    def _explain_missing(self) -> str:
         # The header lists alternatives as `issues=write; pull_requests=write`.
         named = self.accepted.replace("=", ": ").replace(";", " or").replace(",", ", ")
         permission = " ".join(named.split()) or self.needs
@@ -96,24 +96,24 @@ class Refused(Exception):
 
 
 @contextmanager
-def passing(*statuses: int) -> Iterator[None]:
+def ignore_statuses(*statuses: int) -> Iterator[None]:
     """Go on after a refusal with one of these statuses: what is asked for is not there for us."""
     try:
         yield
-    except Refused as problem:
+    except RefusedRequest as problem:
         if problem.status not in statuses:
             raise
 
 
-class Unsure(Exception):
+class LostReply(Exception):
     """No reply, a failing server, or a reply without sense: it may have been done or not."""
 
 
-class Foreign(Unsure):
+class UnexpectedAnswer(LostReply):
     """An answer that GitHub's API does not give: the address may be that of something else."""
 
 
-class Limited(Exception):
+class RateLimited(Exception):
     """GitHub did nothing and asks us to wait."""
 
     def __init__(self, words: str, wait: float) -> None:
@@ -121,7 +121,7 @@ class Limited(Exception):
         super().__init__(words)
         self.wait = max(0.0, wait)
 
-    def explained(self, doing: str) -> CodeHostLimited:
+    def make_error(self, doing: str) -> CodeHostLimited:
         """Turn it into an error of ours that says when to come back."""
         until = time.time() + self.wait
         when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -132,7 +132,7 @@ class Limited(Exception):
         )
 
 
-def judge(status: int, headers: Mapping[str, Any], data: object) -> None:
+def raise_for_answer(status: int, headers: Mapping[str, Any], data: object) -> None:
     """Raise what an answer of 300 and more means; return on success.
 
     Args:
@@ -146,11 +146,11 @@ def judge(status: int, headers: Mapping[str, Any], data: object) -> None:
     """
     if status < 300:
         return
-    if status == 429 or (status == 403 and _limited(headers, data)):
-        raise Limited(_message(data) or "rate limit", _wait(headers))
+    if status == 429 or (status == 403 and _is_rate_limited(headers, data)):
+        raise RateLimited(_message(data) or "rate limit", _read_wait_seconds(headers))
     if status >= 500 or status in (408, 425):
-        raise Unsure(f"it answered {status}")
-    raise Refused(status, data, headers)
+        raise LostReply(f"it answered {status}")
+    raise RefusedRequest(status, data, headers)
 
 
 def judge_query(headers: Mapping[str, Any], data: object) -> None:
@@ -161,12 +161,12 @@ def judge_query(headers: Mapping[str, Any], data: object) -> None:
     kinds = {str(error.get("type")) for error in errors if isinstance(error, dict)}
     told = {"message": "; ".join(_texts(errors))}
     if "RATE_LIMITED" in kinds:
-        raise Limited(_message(told), _wait(headers))
+        raise RateLimited(_message(told), _read_wait_seconds(headers))
     status = 403 if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"} else 422
-    raise Refused(404 if "NOT_FOUND" in kinds else status, told, headers)
+    raise RefusedRequest(404 if "NOT_FOUND" in kinds else status, told, headers)
 
 
-def _limited(headers: Mapping[str, Any], data: object) -> bool:
+def _is_rate_limited(headers: Mapping[str, Any], data: object) -> bool:
     return (
         "retry-after" in headers
         or str(headers.get("x-ratelimit-remaining")) == "0"
@@ -174,7 +174,7 @@ def _limited(headers: Mapping[str, Any], data: object) -> bool:
     )
 
 
-def _wait(headers: Mapping[str, Any]) -> float:
+def _read_wait_seconds(headers: Mapping[str, Any]) -> float:
     """Seconds to wait by the server's clock; an hour at most, within which limits are renewed."""
     now, wait = server_time(headers), _UNNAMED_WAIT
     after = str(headers.get("retry-after") or "").strip()
@@ -189,7 +189,7 @@ def _wait(headers: Mapping[str, Any]) -> float:
     return min(max(0.0, wait), _LONGEST_WAIT)
 
 
-def linked(headers: Mapping[str, Any], relation: str) -> dict[str, str]:
+def read_next_link(headers: Mapping[str, Any], relation: str) -> dict[str, str]:
     """Give the query of the address that the header `Link` names for next, last and so on."""
     for link in parse_header_links(str(headers.get("link") or "")):
         if link.get("rel") == relation:

@@ -27,7 +27,7 @@ _NEEDS = "statuses: write"
 _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
 
 
-def report(
+def report_checks(
     session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> str | None:
     """Report once, also when it is asked for again; return why it could not be, in words.
@@ -63,7 +63,7 @@ def _set_check_run(
         "external_id": run_id,
         "output": {
             "title": title,
-            "summary": sanitise.cut(summary, sanitise.TEXT_LIMIT, where=where),
+            "summary": sanitise.shorten_middle(summary, sanitise.TEXT_LIMIT, where=where),
             "annotations": notes[:_MOST_ANNOTATIONS],
         },
     }
@@ -98,8 +98,8 @@ def _annotation(finding: Finding) -> dict[str, str | int]:
         "start_line": line,
         "end_line": line,
         "annotation_level": _LEVELS[finding.severity],
-        "title": sanitise.terminal(finding.rule)[:_LONGEST_TITLE],
-        "message": sanitise.terminal(words)[:_LONGEST_MESSAGE],
+        "title": sanitise.strip_terminal_codes(finding.rule)[:_LONGEST_TITLE],
+        "message": sanitise.strip_terminal_codes(words)[:_LONGEST_MESSAGE],
     }
 
 

@@ -13,17 +13,16 @@ import structlog
 from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, RunStopped, Superseded
 from agent.github import (
     checks_report,
+    comments,
     live_issue,
     pull_requests,
     signed_commit,
-    state_labels,
     status_text,
 )
 from agent.github.access import Access
-from agent.github.api_errors import Refused
+from agent.github.api_errors import RefusedRequest
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.session import Scope, all_in_our_words, in_our_words
-from agent.github.state_labels import StateLabel
 from agent.github.status_comment import StatusComment
 from agent.models.change import Change, Plan
 from agent.models.code_host import (
@@ -58,17 +57,17 @@ class GithubCodeHost:
         self._statuses: dict[str, StatusComment] = {}
         self._progress: dict[str, Progress] = {}
 
-    def ticket(self, run: Run) -> Ticket:
+    def read_ticket(self, run: Run) -> Ticket:
         """Make a ticket of the approved snapshot, if the issue still stands.
 
         Raises:
             Superseded: It is closed, locked, gone, moved, or its label was taken away.
         """
         snapshot = _snapshot(run)
-        live = live_issue.read(self._access.of_run(run))
+        live = live_issue.read_issue(self._access.open_run_session(run))
         self._still_wanted(snapshot, live)
-        title, removed_title = sanitise.incoming(snapshot.title)
-        body, removed = sanitise.incoming(snapshot.body)
+        title, removed_title = sanitise.clean_ticket(snapshot.title)
+        body, removed = sanitise.clean_ticket(snapshot.body)
         edited = live is not None and not snapshot.says_the_same(live.title, live.body)
         return Ticket(
             ticket_id=str(snapshot.issue.number),
@@ -82,59 +81,56 @@ class GithubCodeHost:
             ),
         )
 
-    def begin(self, run: Run) -> None:
-        """Show that the run has started: reaction, status comment, state label.
+    def announce_start(self, run: Run) -> None:
+        """Show that the run has started: reaction and status comment.
 
         A dry run shows nothing on the issue, neither here nor later.
         """
         if run.dry_run:
             return
-        session = self._access.of_run(run)
+        session = self._access.open_run_session(run)
         if run.follow_up is None:
-            state_labels.react(session)
-        text = status_text.under_way(run, self._known(run), self._page(run))
+            comments.react(session)
+        text = status_text.under_way(run, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
-        if run.follow_up is None:
-            # A pull request that waits for review does so meanwhile, too.
-            state_labels.show(session, StateLabel.WORKING)
 
-    def mark(self, run: Run, progress: Progress) -> None:
+    def update_status(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
         if run.dry_run:
             return
-        before, self._progress[run.run_id] = self._known(run).stages, progress
+        before, self._progress[run.run_id] = self._get_progress(run).stages, progress
         begun = any(one.state != "waiting" for one in progress.stages)
         self._status(run).update(
             partial(status_text.under_way, run, progress, self._page(run)),
             soon=begun and progress.stages != before,
         )
 
-    def pause(self, run: Run) -> None:
+    def stop_updates(self, run: Run) -> None:
         """Let no edit of the status comment come any more: this attempt is over."""
         if run.run_id in self._statuses:
             self._statuses[run.run_id].pause()
 
-    def remote(self, run: Run) -> Remote | None:
+    def find_remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now.
 
         Raises:
             AccessLost: It is gone, archived, disabled or out of our reach.
         """
-        return live_issue.remote(self._access.of_run(run))
+        return live_issue.read_remote(self._access.open_run_session(run))
 
-    def credential(self, run: Run, *, write: bool) -> str:
+    def create_credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
-        session, scope = self._access.of_run(run), Scope.PUSH if write else Scope.TALK
+        session, scope = self._access.open_run_session(run), Scope.PUSH if write else Scope.TALK
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
-    def rules(self, run: Run, branch: str) -> BranchRules:
+    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
         """Ask what is demanded of a branch of that name.
 
         Raises:
             AccessLost: Our App may not open pull requests, so a branch would be left alone.
         """
-        session = self._access.of_run(run)
-        found = live_issue.rules(session, branch)
+        session = self._access.open_run_session(run)
+        found = live_issue.read_rules(session, branch)
         if (needed := "pull_requests: write") in session.notice.missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {needed} in {session.name}; an owner has to"
@@ -142,60 +138,63 @@ class GithubCodeHost:
             )
         return found
 
-    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Make branch and commit through GitHub, which signs it; return its object id."""
-        return signed_commit.make(self._access.of_run(run), branch, message, change, new=True)
+        return signed_commit.make_signed_commit(
+            self._access.open_run_session(run), branch, message, change, new=True
+        )
 
-    def proposed(self, run: Run, branch: str) -> bool:
+    def has_pull_request(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
-        return pull_requests.any_of(self._access.of_run(run), branch)
+        return pull_requests.any_of(self._access.open_run_session(run), branch)
 
-    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
         """List our open pull requests but that of one branch."""
-        return pull_requests.own_open(self._access.of_run(run), besides)
+        return pull_requests.own_open(self._access.open_run_session(run), besides)
 
-    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring ours up to date; report the check on its commit."""
-        session = self._access.of_run(run)
+        session = self._access.open_run_session(run)
         page = self._page(run)
         pull, new = pull_requests.open_or_update(session, proposal, page)
         try:
-            missing = checks_report.report(session, proposal, page, anew=new)
-        except Refused as problem:
+            missing = checks_report.report_checks(session, proposal, page, anew=new)
+        except RefusedRequest as problem:
             # The pull request is there, and its body says the same.
-            missing = f"the check could not be reported: {problem.explained().message}"
+            missing = f"the check could not be reported: {problem.make_error().message}"
         if missing is None:
             return pull
         return pull.model_copy(update={"notes": (*pull.notes, missing)})
 
-    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
+    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Look for the pull request that proposes a configuration, open or not."""
-        session = self._access.of_run(run)
-        default = live_issue.remote(session).default_branch
-        return pull_requests.onboarding(session, branch, default)
+        session = self._access.open_run_session(run)
+        default = live_issue.read_remote(session).default_branch
+        return pull_requests.find_onboarding(session, branch, default)
 
-    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it where somebody was quicker."""
-        pull, _ = pull_requests.open_or_update(self._access.of_run(run), proposal, self._page(run))
+        pull, _ = pull_requests.open_or_update(
+            self._access.open_run_session(run), proposal, self._page(run)
+        )
         return pull
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         """Let the status comment say what the run waits for."""
-        text = status_text.awaiting(run, pull, words, self._known(run), self._page(run))
+        text = status_text.awaiting(run, pull, words, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
-        text = status_text.planned(run, plan, number, self._known(run), self._page(run))
+        text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
         self._status(run).begin(text, renew=_snapshot(run).by_label)
-        state_labels.show(self._access.of_run(run), StateLabel.NEEDS_HUMAN)
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Comment once in that pull request."""
         there = _snapshot(run).issue.model_copy(update={"number": pull.number})
-        self._intake_api.explain(there, words, key="onboarding-closed")
+        self._intake_api.explain_refusal(there, words, key="onboarding-closed")
 
-    def deliver(self, run: Run, outcome: Outcome) -> Outcome:
+    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
         """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.
 
         Where GitHub is silent at the end of a run that a command has started, the sentence tells.
@@ -204,59 +203,42 @@ class GithubCodeHost:
             CodeHostUnavailable: GitHub did not answer; delivering again does no harm.
         """
         if run.dry_run:
-            return self._counted(run, outcome)
-        session = self._access.of_run(run)
-        text = status_text.ended(run, outcome, self._known(run), self._page(run))
+            return self._count_calls(run, outcome)
+        text = status_text.ended(run, outcome, self._get_progress(run), self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
-        state = state_labels.of(outcome, follows=run.follow_up is not None)
-
-        def comment() -> None:
-            # What a follow-up leaves to people is said in its pull request; whoever has called a
-            # command sees the end there.
-            acts = state in (StateLabel.NEEDS_HUMAN, StateLabel.FAILED) and not moot
-            renew = acts and run.follow_up is None and _snapshot(run).by_label
-            self._status(run).finish(text, make=not moot, renew=renew)
-
-        def label() -> None:
-            if moot:
-                state_labels.clear(session)
-            else:
-                state_labels.show(session, state)
-
-        silent: CodeHostUnavailable | None = None
-        # Where one of them fails, the other is all that people see.
-        for show in (comment, label):
-            try:
-                with in_our_words():
-                    show()
-            except RunStopped as problem:
-                _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
-            except CodeHostUnavailable as problem:
-                silent = silent or problem
-        if silent is not None:
+        try:
+            with in_our_words():
+                # What a follow-up leaves to people is said in its pull request; whoever has called
+                # a command sees the end there.
+                acts = _needs_person(outcome) and not (moot or run.follow_up)
+                renew = acts and _snapshot(run).by_label
+                self._status(run).finish(text, make=not moot, renew=renew)
+        except RunStopped as problem:
+            _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
+        except CodeHostUnavailable as problem:
             if _snapshot(run).by_label:
-                raise silent
+                raise
             # Nobody takes up what a command has begun; whoever called it is told.
-            told = f"{outcome.sentence} The issue does not show this: {silent.message}"
+            told = f"{outcome.sentence} The issue does not show this: {problem.message}"
             outcome = outcome.model_copy(update={"sentence": told})
         self._progress.pop(run.run_id, None)
-        return self._counted(run, outcome)
+        return self._count_calls(run, outcome)
 
     def calls(self, run: Run) -> int:
         """How many requests the run has made so far, tokens included, intake not."""
         return self._access.calls(run.run_id)
 
-    def _counted(self, run: Run, outcome: Outcome) -> Outcome:
+    def _count_calls(self, run: Run, outcome: Outcome) -> Outcome:
         return outcome.model_copy(update={"code_host_calls": self.calls(run)})
 
     # --- within a run --------------------------------------------------------------------------
 
-    def _known(self, run: Run) -> Progress:
+    def _get_progress(self, run: Run) -> Progress:
         return self._progress.get(run.run_id, Progress())
 
     def _status(self, run: Run) -> StatusComment:
         if run.run_id not in self._statuses:
-            self._statuses[run.run_id] = StatusComment(self._access.of_run(run), run)
+            self._statuses[run.run_id] = StatusComment(self._access.open_run_session(run), run)
         return self._statuses[run.run_id]
 
     def _page(self, run: Run) -> str | None:
@@ -277,9 +259,14 @@ class GithubCodeHost:
         if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
             # Whichever label it was, it is there.
             return
-        label = self._intake_api.label(snapshot.issue)
+        label = self._intake_api.read_start_label(snapshot.issue)
         if label.lower() not in present:
             raise Superseded(f"{issue} lost the label {label}; nothing was done.")
+
+
+def _needs_person(outcome: Outcome) -> bool:
+    """Whether a run has ended so that somebody has to act."""
+    return not outcome.is_done and outcome.reason is not Reason.CANCELLED
 
 
 def _snapshot(run: Run) -> Snapshot:

@@ -16,7 +16,7 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent.github.api_errors import Refused, Unsure
+from agent.github.api_errors import LostReply, RefusedRequest
 from agent.github.session import Session
 
 NEEDS = "issues: write"
@@ -34,12 +34,22 @@ class Comment(NamedTuple):
     url: str
 
 
-def marker(kind: str, key: str) -> str:
+def make_marker(kind: str, key: str) -> str:
     """The hidden line that a comment of ours begins with."""
     return f"<!-- mergewright:{kind} {key} -->"
 
 
-def find(
+def react(session: Session) -> None:
+    """Show on the issue with a pair of eyes that the label was seen; once per account."""
+    number = session.issue.number
+    session.ask(
+        lambda repository: repository.get_issue(number).create_reaction("eyes"),
+        doing=f"react to issue #{number}",
+        needs=NEEDS,
+    )
+
+
+def find_comment(
     session: Session, mark: str, *, on: int | None = None, since: str | None = None
 ) -> Comment | None:
     """Look for a comment of ours that begins with a mark.
@@ -51,7 +61,7 @@ def find(
     return next(iter(_read(session, mark, on, since, most=1)), None)
 
 
-def find_all(session: Session, mark: str) -> list[Comment]:
+def find_all_comments(session: Session, mark: str) -> list[Comment]:
     """Look for all comments of ours on the issue that begin with a mark, oldest first."""
     found = _read(session, mark, None, None, most=None)
     return sorted({one.number: one for one in found}.values())
@@ -60,7 +70,7 @@ def find_all(session: Session, mark: str) -> list[Comment]:
 def _read(
     session: Session, mark: str, on: int | None, since: str | None, most: int | None
 ) -> list[Comment]:
-    own, after = session.access.number(session), moment(since)
+    own, after = session.access.number(session), parse_moment(since)
     number = on or session.issue.number
 
     def work(repository: Repository) -> list[Comment]:
@@ -78,7 +88,7 @@ def _read(
     return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
 
 
-def delete(session: Session, comment: int) -> None:
+def delete_comment(session: Session, comment: int) -> None:
     """Delete a comment of ours; one that is gone stays gone."""
     number = session.issue.number
     try:
@@ -87,12 +97,12 @@ def delete(session: Session, comment: int) -> None:
             doing=f"delete our comment on #{number}",
             needs=NEEDS,
         )
-    except Refused as problem:
+    except RefusedRequest as problem:
         if problem.status != 404:
             raise
 
 
-def leave(
+def leave_comment(
     session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
 ) -> Comment:
     """Make a comment unless it is there; a lost reply makes no second one.
@@ -100,25 +110,25 @@ def leave(
     Args:
         on: As for `find`, like `since`.
     """
-    return find(session, mark, on=on, since=since) or create(
+    return find_comment(session, mark, on=on, since=since) or create_comment(
         session, mark, text, on=on, since=since
     )
 
 
-def create(
+def create_comment(
     session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
 ) -> Comment:
     """Make a comment that is known not to be there."""
     number, body = on or session.issue.number, session.access.hide(f"{mark}\n{text}")
     return session.ask(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),
-        found=lambda: find(session, mark, on=on, since=since),
+        found=lambda: find_comment(session, mark, on=on, since=since),
         doing=f"comment on #{number}",
         needs=NEEDS,
     )
 
 
-def moment(text: str | None) -> datetime | None:
+def parse_moment(text: str | None) -> datetime | None:
     """Read a time of GitHub's; None: it is none."""
     try:
         return datetime.fromisoformat(text or "").astimezone(UTC)
@@ -137,5 +147,5 @@ def _both_ends(comments: PaginatedList[IssueComment]) -> Iterator[IssueComment]:
 
 def _comment(found: IssueComment) -> Comment:
     if not isinstance(found.id, int):
-        raise Unsure("its answer names no comment")
+        raise LostReply("its answer names no comment")
     return Comment(found.id, (found.body or "").replace("\r\n", "\n"), found.html_url)

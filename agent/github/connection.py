@@ -30,7 +30,7 @@ from github.Requester import (
 )
 
 from agent.github import api_errors
-from agent.github.api_errors import Foreign, Unsure
+from agent.github.api_errors import LostReply, UnexpectedAnswer
 from agent.github.retrying import Pacing
 from agent.telemetry import metrics
 
@@ -154,7 +154,11 @@ class Watched(Requester):
                 # Minted before the request counts as sent.
                 _ = self.auth.token
             self._notice.calls += 1
-            with self._one_at_a_time, self._written_down(verb, url, input) as told, _bare():
+            with (
+                self._one_at_a_time,
+                self._written_down(verb, url, input) as told,
+                _hide_network_errors(),
+            ):
                 status, answered, body = super(Watched, self).requestJson(
                     verb, url, parameters, dict(headers or {}), input, cnx
                 )
@@ -168,7 +172,7 @@ class Watched(Requester):
             status, answered, body = send()
         # What is refused is told to people; a server may repeat what we have sent.
         told = self._notice.hide(body) if status >= 400 else body
-        api_errors.judge(status, answered, _read(status, told))
+        api_errors.raise_for_answer(status, answered, _read_answer(status, told))
         return status, answered, body
 
     def query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -206,33 +210,33 @@ Watched.injectConnectionClasses(_Plain, _Sealed)
 
 
 @contextmanager
-def _bare() -> Iterator[None]:
+def _hide_network_errors() -> Iterator[None]:
     """Turn what the network does into a lost reply; no message repeats an address."""
     try:
         yield
     except (requests.RequestException, OSError) as problem:
-        raise Unsure(f"no reply ({_cause(problem)})") from problem
+        raise LostReply(f"no reply ({_find_cause(problem)})") from problem
     except (UnicodeError, AssertionError, RuntimeError) as problem:
-        raise Unsure(f"its reply cannot be read ({type(problem).__name__})") from problem
+        raise LostReply(f"its reply cannot be read ({type(problem).__name__})") from problem
 
 
-def _cause(problem: BaseException) -> str:
+def _find_cause(problem: BaseException) -> str:
     """The name of what went wrong, as deep as libraries have wrapped it."""
     args = getattr(problem, "args", ())
     inner = next((arg for arg in args if isinstance(arg, BaseException)), None)
     inner = getattr(problem, "reason", None) or inner
-    return _cause(inner) if isinstance(inner, BaseException) else type(problem).__name__
+    return _find_cause(inner) if isinstance(inner, BaseException) else type(problem).__name__
 
 
-def _read(status: int, body: str) -> object:
+def _read_answer(status: int, body: str) -> object:
     """The answer's JSON; a text that is none is without sense where JSON was promised."""
     if not body.strip():
         if status == 204 or status >= 300:
             return None
-        raise Unsure("its answer is empty")
+        raise LostReply("its answer is empty")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as problem:
         if status < 300:
-            raise Foreign("its answer is no JSON") from problem
+            raise UnexpectedAnswer("its answer is no JSON") from problem
         return body

@@ -34,16 +34,16 @@ class GithubConversations:
         """Ask nothing yet."""
         self._access = access
 
-    def changed(self, repository: str, since: str | None) -> Changed:
+    def list_changed(self, repository: str, since: str | None) -> Changed:
         """List what has changed; the clock is that of the answer before."""
-        session = self._access.named(repository, "listen in")
+        session = self._access.open_named_session(repository, "listen in")
         facts = live_issue.repository_facts(session)
         now = datetime.fromtimestamp(time.time() + session.notice.behind, UTC)
         told = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         if since is None:
             return Changed(subjects=(), whole=True, now=told)
         wanted = {"state": "all", "sort": "updated", "direction": "asc", "since": since}
-        listed = list(_listed(session, "issues", wanted, "issues: read", _CHANGED_PAGES))
+        listed = list(_list_pages(session, "issues", wanted, "issues: read", _CHANGED_PAGES))
         found = [_subject(facts, raw) for raw in listed]
         return Changed(
             # The same one may have come to the next page while they were read.
@@ -52,9 +52,9 @@ class GithubConversations:
             now=told,
         )
 
-    def written(self, subject: Subject, since: str) -> tuple[Written, ...]:
+    def list_written(self, subject: Subject, since: str) -> tuple[Written, ...]:
         """List comments; of a pull request also reviews and remarks on lines."""
-        session = self._access.session(subject.ref, f"listen in {subject.ref.repository}")
+        session = self._access.open_session(subject.ref, f"listen in {subject.ref.repository}")
         number = subject.ref.number
         # GitHub lists by the last edit.
         found = [one for one in _comments(session, number, since) if one.at >= since]
@@ -81,15 +81,15 @@ def _subject(facts: Raw, raw: Raw) -> Subject:
 
 def _comments(session: Session, number: int, since: str) -> Iterator[Written]:
     path = f"issues/{number}/comments"
-    for raw in _by_people(_listed(session, path, {"since": since}, "issues: read")):
-        yield _written(raw, "issue", raw["created_at"], edited=_was_edited(raw))
+    for raw in _by_people(_list_pages(session, path, {"since": since}, "issues: read")):
+        yield _make_written(raw, "issue", raw["created_at"], edited=_was_edited(raw))
 
 
 def _reviews(session: Session, number: int) -> Iterator[Written]:
-    for raw in _by_people(_listed(session, f"pulls/{number}/reviews", {}, _READS_PULLS)):
+    for raw in _by_people(_list_pages(session, f"pulls/{number}/reviews", {}, _READS_PULLS)):
         # One without a time is still being written. Whether it was edited is not told.
         if raw.get("submitted_at") is not None:
-            written = _written(raw, "review", raw["submitted_at"], edited=False)
+            written = _make_written(raw, "review", raw["submitted_at"], edited=False)
             yield written.model_copy(update={"verdict": str(raw["state"]).lower()})
 
 
@@ -98,9 +98,9 @@ def _remarks(
 ) -> Iterator[Written]:
     """List remarks on lines; those of a new review may have been written long before it."""
     new = {one.comment_id for one in reviews}
-    for raw in _by_people(_listed(session, f"pulls/{number}/comments", {}, _READS_PULLS)):
+    for raw in _by_people(_list_pages(session, f"pulls/{number}/comments", {}, _READS_PULLS)):
         if raw["created_at"] >= since or raw["pull_request_review_id"] in new:
-            yield _written(raw, "inline", raw["created_at"], edited=_was_edited(raw))
+            yield _make_written(raw, "inline", raw["created_at"], edited=_was_edited(raw))
 
 
 def _by_people(listed: Iterable[Raw]) -> Iterator[Raw]:
@@ -112,7 +112,7 @@ def _was_edited(raw: Raw) -> bool:
     return bool(raw["updated_at"] != raw["created_at"])
 
 
-def _written(raw: Raw, place: str, at: str, *, edited: bool) -> Written:
+def _make_written(raw: Raw, place: str, at: str, *, edited: bool) -> Written:
     author = raw["user"]
     given = {
         "place": place,
@@ -126,7 +126,7 @@ def _written(raw: Raw, place: str, at: str, *, edited: bool) -> Written:
     return Written.model_validate(given)
 
 
-def _listed(
+def _list_pages(
     session: Session, path: str, wanted: Raw, needs: str, most: int = _MOST_PAGES
 ) -> Iterator[Raw]:
     return session.pages(path, wanted, most=most, doing="look for comments", needs=needs)

@@ -34,7 +34,7 @@ class App:
             ) from None
 
 
-def of(settings: Settings) -> App | SecretStr:
+def read_credentials(settings: Settings) -> App | SecretStr:
     """Read who we are from the operator's settings: an App, or whose token it is.
 
     Raises:

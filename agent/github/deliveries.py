@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.github import api_errors
 from agent.github.access import Access
-from agent.github.api_errors import passing
+from agent.github.api_errors import ignore_statuses
 from agent.github.connection import Watched
 from agent.github.session import Raw, all_in_our_words
 from agent.models.intake import SentDelivery, SentPage
@@ -29,12 +29,12 @@ class AppDeliveries:
             ValueError: We are no App, so that there is no such log.
         """
         self._access = access
-        app = access.as_app(access.notice("deliveries"))
+        app = access.as_app(access.start_notice("deliveries"))
         if app is None:
             raise ValueError("a person has no log of deliveries")
         self._app: Watched = app
 
-    def page(self, after: str | None = None) -> SentPage:
+    def read_page(self, after: str | None = None) -> SentPage:
         """Read a page of the log, newest first."""
         wanted: dict[str, Any] = {"per_page": _PER_PAGE}
         if after is not None:
@@ -43,20 +43,20 @@ class AppDeliveries:
         def work() -> SentPage:
             headers, found = self._app.requestJsonAndCheck("GET", _PATH, parameters=wanted)
             return SentPage(
-                deliveries=tuple(_sent(one) for one in found),
-                after=api_errors.linked(headers, "next").get("cursor"),
+                deliveries=tuple(_make_sent_delivery(one) for one in found),
+                after=api_errors.read_next_link(headers, "next").get("cursor"),
                 now=api_errors.server_time(headers),
             )
 
         return self._access.asking().ask(work, doing="read the log of deliveries")
 
-    def again(self, number: int) -> bool:
+    def redeliver(self, number: int) -> bool:
         """Ask for a delivery again; return False where GitHub does not send it any more.
 
         Should the answer be lost, it is asked for twice: that does no harm, since both carry the
         same GUID.
         """
-        with passing(*_GONE):
+        with ignore_statuses(*_GONE):
             self._access.asking().ask(
                 lambda: self._app.requestJsonAndCheck("POST", f"{_PATH}/{number}/attempts"),
                 doing=f"deliver {number} again",
@@ -65,7 +65,7 @@ class AppDeliveries:
         return False
 
 
-def _sent(raw: Raw) -> SentDelivery:
+def _make_sent_delivery(raw: Raw) -> SentDelivery:
     code = int(raw["status_code"])
     return SentDelivery(
         number=int(raw["id"]),

@@ -13,9 +13,9 @@ import structlog
 from github.ContentFile import ContentFile
 
 from agent.errors import AgentError
-from agent.github import comments, live_issue, state_labels, status_comment, status_text
+from agent.github import comments, live_issue, status_comment, status_text
 from agent.github.access import Access
-from agent.github.api_errors import Refused, passing
+from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.session import Raw, Session, all_in_our_words
 from agent.github.status_comment import StatusComment
 from agent.models.intake import EarlierRun, IssueText, LiveIssue, LivePull, Permission, Reaction
@@ -48,7 +48,7 @@ def permission_of(session: Session, login: str) -> Permission:
             return Permission(level="none")
         return Permission.model_validate({"level": named, "account_id": account["id"]})
 
-    with passing(403, 404):
+    with ignore_statuses(403, 404):
         # PyGithub has either field of the answer, at the price of a request each.
         return session.call(
             "GET",
@@ -69,28 +69,28 @@ class GithubIntakeApi:
         self._access = access
         self._label = settings.label
 
-    def permission(self, issue: IssueRef, login: str) -> Permission:
+    def read_permission(self, issue: IssueRef, login: str) -> Permission:
         """Return what whoever has the login now may do now; what GitHub does not tell is none."""
         return permission_of(self._session(issue), login)
 
-    def label(self, issue: IssueRef) -> str:
+    def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository: its configuration's, or ours.
 
         A configuration that cannot be read counts as none; the run will name what is wrong.
         """
-        configured = self._configured(issue)
+        configured = self._read_recent_config(issue)
         return (configured.label if configured else None) or self._label
 
-    def runs_per_day(self, issue: IssueRef) -> int | None:
+    def read_runs_per_day(self, issue: IssueRef) -> int | None:
         """Return how many runs a day the repository's configuration allows; None: any number."""
-        configured = self._configured(issue)
+        configured = self._read_recent_config(issue)
         return configured.limits.runs_per_day if configured else None
 
-    def live(self, issue: IssueRef) -> LiveIssue | None:
+    def read_issue(self, issue: IssueRef) -> LiveIssue | None:
         """Read the issue now; None: it is not there any more, or in another repository."""
-        return live_issue.read(self._session(issue))
+        return live_issue.read_issue(self._session(issue))
 
-    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+    def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
         """Look for what a run of the same approval has left on the issue."""
         return status_comment.of_approval(self._session(snapshot.issue), snapshot)
 
@@ -98,17 +98,17 @@ class GithubIntakeApi:
         """Logins under which our own writes show up, in lower case."""
         return self._access.own_logins()
 
-    def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
+    def explain_refusal(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""
-        mark = comments.marker("answer", f"key={_KEY.sub('-', key)}")
-        text = sanitise.cut(words, sanitise.TEXT_LIMIT - 500, where="the service's log")
-        comments.leave(self._session(issue), mark, text)
+        mark = comments.make_marker("answer", f"key={_KEY.sub('-', key)}")
+        text = sanitise.shorten_middle(words, sanitise.TEXT_LIMIT - 500, where="the service's log")
+        comments.leave_comment(self._session(issue), mark, text)
 
-    def text(self, issue: IssueRef) -> IssueText | None:
+    def read_text(self, issue: IssueRef) -> IssueText | None:
         """Read the text of an issue, and when it was last changed."""
         session = self._session(issue)
-        live = live_issue.read(session)
-        read = live_issue.text(session, issue.number) if live else None
+        live = live_issue.read_issue(session)
+        read = live_issue.read_text(session, issue.number) if live else None
         if live is None or read is None:
             return None
         # After title and body: what is renamed in between counts as changed.
@@ -126,7 +126,7 @@ class GithubIntakeApi:
             changed_at=max(moments, default=None),
         )
 
-    def pull(self, pull: IssueRef) -> LivePull | None:
+    def read_pull(self, pull: IssueRef) -> LivePull | None:
         """Read a pull request now."""
 
         def read(raw: Raw) -> LivePull:
@@ -141,7 +141,7 @@ class GithubIntakeApi:
                 base=str(raw["base"]["sha"]),
             )
 
-        with passing(*live_issue.GONE):
+        with ignore_statuses(*live_issue.GONE):
             return self._session(pull).call(
                 "GET",
                 f"pulls/{pull.number}",
@@ -153,7 +153,7 @@ class GithubIntakeApi:
 
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
         """Look whether a comment of a conversation was not deleted meanwhile."""
-        with passing(*live_issue.GONE):
+        with ignore_statuses(*live_issue.GONE):
             self._session(subject).call(
                 "GET",
                 f"issues/comments/{comment}",
@@ -163,10 +163,6 @@ class GithubIntakeApi:
             return True
         return False
 
-    def clear_labels(self, issue: IssueRef) -> None:
-        """Take the labels away that tell the state of a run; those that are gone are no matter."""
-        state_labels.clear(self._session(issue))
-
     def set_label(self, issue: IssueRef, label: str) -> None:
         """Set a label on an issue; it is there once, however often it is set."""
         self._session(issue).ask(
@@ -175,7 +171,9 @@ class GithubIntakeApi:
             needs="issues: write",
         )
 
-    def react(self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool) -> None:
+    def add_reaction(
+        self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
+    ) -> None:
         """React to a comment; GitHub keeps one of a kind per account."""
         where = "pulls" if inline else "issues"
         try:
@@ -187,35 +185,35 @@ class GithubIntakeApi:
                 needs="pull_requests: write" if inline else "issues: write",
                 patient=False,
             )
-        except (AgentError, Refused) as problem:
+        except (AgentError, RefusedRequest) as problem:
             _log.warning("no reaction", subject=subject.number, reason=str(problem))
 
-    def queued(self, run: Run, ahead: int, because: str = "") -> None:
+    def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
         """Show that a run waits: the reaction, and its status comment, which the run then edits."""
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)
-        state_labels.react(session)
+        comments.react(session)
         StatusComment(session, run).wait(status_text.waiting(run, ahead, because))
 
-    def find(self, repository: str, number: int) -> LiveIssue | None:
+    def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by name and number alone, for a run that no webhook has started.
 
         Args:
             repository: `owner/name`.
         """
-        session = self._access.named(repository, "find", number)
+        session = self._access.open_named_session(repository, "find", number)
         facts = live_issue.repository_facts(session)
-        found = live_issue.read(session)
+        found = live_issue.read_issue(session)
         if found is None:
             return None
         ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
         return found.model_copy(update={"issue": found.issue.model_copy(update=ids)})
 
     def _session(self, issue: IssueRef) -> Session:
-        return self._access.session(issue, f"intake {issue.repository_id}#{issue.number}")
+        return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")
 
-    def _configured(self, issue: IssueRef) -> RepoConfig | None:
+    def _read_recent_config(self, issue: IssueRef) -> RepoConfig | None:
         """The repository's configuration as it was a moment ago, if it is sound."""
         configs = self._access.known.configs
         known = configs.get(issue.repository_id)
@@ -241,7 +239,7 @@ class GithubIntakeApi:
 
 def _contents(session: Session, path: str) -> list[ContentFile] | ContentFile | None:
     """Read something of the default branch; None: there is no such path."""
-    with passing(404):
+    with ignore_statuses(404):
         return session.ask(
             lambda repository: repository.get_contents(path),
             doing=f"read {path}",

@@ -41,18 +41,18 @@ class GithubLabelledIssues:
         self._intake_api = GithubIntakeApi(access, settings)
         self._seen: dict[str, _Seen] = {}
 
-    def new(self, repository: str) -> Iterator[Labelled]:
+    def find_new(self, repository: str) -> Iterator[Labelled]:
         """Go through the open issues that carry the label, as far as they have changed.
 
         One counts as seen when the next is asked for.
         """
         seen = self._seen.setdefault(repository, _Seen())
-        session = self._access.named(repository, "look through")
+        session = self._access.open_named_session(repository, "look through")
         with in_our_words():
             facts = live_issue.repository_facts(session)
             named = {"repository": facts["full_name"], "repository_id": facts["id"]}
             ref = session.issue.model_copy(update=named)
-            label = self._intake_api.label(ref)
+            label = self._intake_api.read_start_label(ref)
             # The latest change first.
             wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
             how = {"doing": "look for labelled issues", "needs": "issues: read"}
@@ -63,9 +63,9 @@ class GithubLabelledIssues:
                     event, renamed = _set_by(session, number, label)
                     if event and seen.labels.get(number) != event["id"]:
                         # After the events: what is edited in between counts as edited.
-                        text = live_issue.text(session, number)
+                        text = live_issue.read_text(session, number)
                         if text is not None:
-                            yield _labelled(ref, facts, raw, event, text, renamed=renamed)
+                            yield _make_labelled(ref, facts, raw, event, text, renamed=renamed)
                         seen.labels[number] = event["id"]
                 seen.issues[number] = updated
         there = {int(raw["number"]) for raw in listed}
@@ -89,7 +89,7 @@ def _set_by(session: Session, number: int, label: str) -> tuple[Raw, bool]:
     return {}, renamed
 
 
-def _labelled(
+def _make_labelled(
     ref: IssueRef, facts: Raw, raw: Raw, event: Raw, text: Raw, *, renamed: bool
 ) -> Labelled:
     """Make our record of an issue and of the event that has labelled it."""

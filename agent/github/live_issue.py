@@ -9,7 +9,7 @@ from github.Repository import Repository
 
 from agent.errors import AccessLost
 from agent.github import api_errors
-from agent.github.api_errors import Unsure, passing
+from agent.github.api_errors import LostReply, ignore_statuses
 from agent.github.session import Raw, Session
 from agent.models.code_host import BranchRules, Remote
 from agent.models.intake import LiveIssue
@@ -26,24 +26,24 @@ _BYPASSED = frozenset({"always", "exempt"})
 _PER_PAGE, _EVENT_PAGES = 100, 5
 
 
-def read(session: Session) -> LiveIssue | None:
+def read_issue(session: Session) -> LiveIssue | None:
     """Read the issue; None: it was deleted, transferred, or another one has its number."""
     number = session.issue.number
-    with passing(*GONE):
+    with ignore_statuses(*GONE):
         return session.call(
             "GET",
             f"issues/{number}",
-            lambda raw: _live(session.issue, raw),
+            lambda raw: _make_live_issue(session.issue, raw),
             doing=f"read issue #{number}",
             needs="issues: read",
         )
     return None
 
 
-def _live(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
+def _make_live_issue(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
     """Make our record of the answer; None: it is another issue than the one wanted."""
     if not isinstance(raw["id"], int):
-        raise Unsure("its answer names no issue")
+        raise LostReply("its answer names no issue")
     if wanted.issue_id and raw["id"] != wanted.issue_id:
         return None
     return LiveIssue(
@@ -61,13 +61,13 @@ def _live(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
     )
 
 
-def text(session: Session, number: int) -> Raw | None:
+def read_text(session: Session, number: int) -> Raw | None:
     """Read `title`, `body` and when the body was last edited (`lastEditedAt`), all at once.
 
     None: the issue is gone.
     """
     owner, _, name = session.name.partition("/")
-    with passing(404):
+    with ignore_statuses(404):
         return session.query(
             _TEXT,
             {"owner": owner, "name": name, "number": number},
@@ -88,7 +88,7 @@ def newest_events(session: Session, number: int) -> Iterator[Raw]:
                 f"{repository.url}/issues/{number}/events",
                 parameters={"per_page": _PER_PAGE, "page": page},
             )
-            return int(api_errors.linked(headers, "last").get("page", 1)), list(raw)
+            return int(api_errors.read_next_link(headers, "last").get("page", 1)), list(raw)
 
         return session.ask(work, doing=f"read the events of issue #{number}", needs="issues: read")
 
@@ -104,9 +104,9 @@ def repository_facts(session: Session) -> Raw:
         AccessLost: It is gone, out of our reach, or another one has its name.
     """
     number = session.issue.repository_id
-    with passing(*GONE):
+    with ignore_statuses(*GONE):
         facts = session.ask(
-            lambda repository: _whole(repository.complete().raw_data),
+            lambda repository: _validate_answer(repository.complete().raw_data),
             doing="read the repository",
             needs="metadata: read",
         )
@@ -118,15 +118,15 @@ def repository_facts(session: Session) -> Raw:
     )
 
 
-def _whole(raw: Raw) -> Raw:
+def _validate_answer(raw: Raw) -> Raw:
     """Hold the answer against what we use of it."""
     wanted = {"id": int, "full_name": str, "archived": bool, "clone_url": str}
     if missing := [name for name, kind in wanted.items() if not isinstance(raw.get(name), kind)]:
-        raise Unsure(f"its answer has no {missing[0]}")
+        raise LostReply(f"its answer has no {missing[0]}")
     return raw
 
 
-def remote(session: Session) -> Remote:
+def read_remote(session: Session) -> Remote:
     """Say where git finds the repository.
 
     Raises:
@@ -150,14 +150,14 @@ def remote(session: Session) -> Remote:
     )
 
 
-def rules(session: Session, branch: str) -> BranchRules:
+def read_rules(session: Session, branch: str) -> BranchRules:
     """Ask for the rulesets that cover a branch name, as far as they are about its commits.
 
     What else stands in the way of such a branch, GitHub says itself when it refuses the push.
     """
     rules: list[Raw] = []
     # Not there: an older Enterprise server, or a plan without rulesets.
-    with passing(404):
+    with ignore_statuses(404):
         rules = session.call(
             "GET",
             f"rules/branches/{quote(branch, safe='')}",
@@ -168,14 +168,14 @@ def rules(session: Session, branch: str) -> BranchRules:
     return BranchRules(
         signed=any(rule["type"] == "required_signatures" for rule in rules),
         forward_only=any(
-            rule["type"] == "non_fast_forward" and not _bypassed(session, rule) for rule in rules
+            rule["type"] == "non_fast_forward" and not _is_bypassed(session, rule) for rule in rules
         ),
     )
 
 
-def _bypassed(session: Session, rule: Raw) -> bool:
+def _is_bypassed(session: Session, rule: Raw) -> bool:
     """Whether the ruleset of a rule lets us through."""
-    with passing(401, 403, 404, 410, 422):
+    with ignore_statuses(401, 403, 404, 410, 422):
         return session.call(
             "GET",
             f"rulesets/{rule['ruleset_id']}",

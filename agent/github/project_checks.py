@@ -17,7 +17,7 @@ import structlog
 from github.Repository import Repository
 
 from agent.github import checks_report
-from agent.github.api_errors import Refused, Unsure, passing
+from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.github.session import Raw, Session
 from agent.models.pulls import ProjectCheck
 from agent.text import sanitise
@@ -79,7 +79,9 @@ def _workflow_runs(session: Session, commit: str) -> list[Raw] | None:
     Whoever pushes our commit to a fork and opens a pull request of it has workflows run on it as
     well, with a title and words of theirs: those runs are not the project's word on our branch.
     """
-    listed = _seen(session, "actions/runs", "workflow_runs", {"head_sha": commit}, "actions")
+    listed = _list_if_allowed(
+        session, "actions/runs", "workflow_runs", {"head_sha": commit}, "actions"
+    )
     if listed is None:
         return None
     newest: dict[tuple[int, str], Raw] = {}
@@ -95,12 +97,12 @@ def _of_workflows(session: Session, runs: Iterable[Raw]) -> Iterator[ProjectChec
     """Tell of jobs, and of what they do not tell: a run that waits, or has none yet."""
     for run in runs:
         path, name, state = f"actions/runs/{run['id']}/jobs", _name(run), _state(run)
-        jobs = _listed(session, path, "jobs", {"filter": "latest"}, "actions")
+        jobs = _list_items(session, path, "jobs", {"filter": "latest"}, "actions")
         known = {_state(job) for job in jobs}
         told = state in known or state != "waiting" if known else state == "passed"
         if not told:
             url = str(run["html_url"])
-            yield ProjectCheck(name=name, state=state, url=url, summary=_why(run))
+            yield ProjectCheck(name=name, state=state, url=url, summary=_explain_state(run))
         for job in jobs:
             # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
             again = job["conclusion"] in _CUT_SHORT and run["conclusion"] == "failure"
@@ -109,7 +111,7 @@ def _of_workflows(session: Session, runs: Iterable[Raw]) -> Iterator[ProjectChec
                 state="pending" if again else _state(job),
                 url=str(job["html_url"] or ""),
                 job=int(job["id"]),
-                summary=_why(job) if _state(job) != "passed" else "",
+                summary=_explain_state(job) if _state(job) != "passed" else "",
             )
 
 
@@ -117,7 +119,7 @@ def _name(run: Raw) -> str:
     return str(run.get("name") or run["path"])
 
 
-def _why(run: Raw) -> str:
+def _explain_state(run: Raw) -> str:
     """Say what is not to be seen from the state alone."""
     if run["status"] == "waiting" or run["conclusion"] == "action_required":
         return "It waits for somebody's approval."
@@ -141,7 +143,7 @@ def _of_check_runs(
         session.access.app_id,
     )
     # Fine-grained personal tokens cannot be given the permission.
-    read = _seen if app_id is None and workflows else _listed
+    read = _list_if_allowed if app_id is None and workflows else _list_items
     newest: dict[tuple[int | None, str], Raw] = {}
     for run in sorted(read(session, path, "check_runs", wanted, "checks") or (), key=_number):
         app = run["app"] or {}
@@ -149,7 +151,10 @@ def _of_check_runs(
         if not ours and (workflows is None or app.get("slug") != _ACTIONS):
             newest[app.get("id"), run["name"]] = run
     for run in newest.values():
-        state, said = _state(run), (run["output"]["title"], run["output"]["summary"], _why(run))
+        state, said = (
+            _state(run),
+            (run["output"]["title"], run["output"]["summary"], _explain_state(run)),
+        )
         yield ProjectCheck(
             name=str(run["name"]),
             state=state,
@@ -174,7 +179,7 @@ def _state(run: Raw) -> State:
 
 
 def _summary(*said: str | None) -> str:
-    lines = sanitise.terminal("\n".join(filter(None, said))).split("\n")
+    lines = sanitise.strip_terminal_codes("\n".join(filter(None, said))).split("\n")
     kept = [line.rstrip() for line in lines if line.strip()][:_SUMMARY_LINES]
     return "\n".join(kept)[:_SUMMARY_CHARACTERS]
 
@@ -185,7 +190,7 @@ def _summary(*said: str | None) -> str:
 def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
     path = f"commits/{commit}/status"
     in_token_mode = session.access.app_id is None
-    for one in _seen(session, path, "statuses", {}, "statuses") or ():
+    for one in _list_if_allowed(session, path, "statuses", {}, "statuses") or ():
         if in_token_mode and one["context"] == checks_report.NAME:
             continue
         yield ProjectCheck.model_validate(
@@ -201,15 +206,17 @@ def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
 # --- requests ----------------------------------------------------------------------------------
 
 
-def _listed(session: Session, path: str, key: str, wanted: Raw, permission: str) -> list[Raw]:
+def _list_items(session: Session, path: str, key: str, wanted: Raw, permission: str) -> list[Raw]:
     how = {"doing": "read the project's checks", "needs": f"{permission}: read"}
     return list(session.pages(path, wanted, most=_MOST_PAGES, key=key, **how))
 
 
-def _seen(session: Session, path: str, key: str, wanted: Raw, permission: str) -> list[Raw] | None:
+def _list_if_allowed(
+    session: Session, path: str, key: str, wanted: Raw, permission: str
+) -> list[Raw] | None:
     """Read a list; None: we are not let in."""
-    with passing(403, 404):
-        return _listed(session, path, key, wanted, permission)
+    with ignore_statuses(403, 404):
+        return _list_items(session, path, key, wanted, permission)
     _log.warning("part of the project's checks is not seen", part=key)
     return None
 
@@ -217,7 +224,7 @@ def _seen(session: Session, path: str, key: str, wanted: Raw, permission: str) -
 # --- logs --------------------------------------------------------------------------------------
 
 
-def log(session: Session, job: int) -> str:
+def read_log(session: Session, job: int) -> str:
     """Read the end of a job's log as people see it; empty: it has none that we may read.
 
     Raises:
@@ -230,19 +237,19 @@ def log(session: Session, job: int) -> str:
             repository.requester.requestJsonAndCheck(
                 "GET", f"{repository.url}/actions/jobs/{job}/logs"
             )
-        except Refused as problem:
+        except RefusedRequest as problem:
             if problem.status >= 400:
                 raise
-            return _fetched(problem.location, session.access.base_url)
+            return _fetch_log(problem.location, session.access.base_url)
         return ""
 
-    with passing(*_NO_LOG):
+    with ignore_statuses(*_NO_LOG):
         raw = session.ask(work, doing=f"read the log of job {job}", needs="actions: read")
-        return sanitise.terminal(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
+        return sanitise.strip_terminal_codes(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
     return ""
 
 
-def _fetched(address: str, api: str) -> str:
+def _fetch_log(address: str, api: str) -> str:
     """Fetch the end of a log without any token; empty: it is not there.
 
     Raises:
@@ -258,7 +265,7 @@ def _fetched(address: str, api: str) -> str:
             if answer.status_code in _NO_LOG:
                 return ""
             if answer.status_code != httpx.codes.OK:
-                raise Unsure(f"the place of the log answered {answer.status_code}")
+                raise LostReply(f"the place of the log answered {answer.status_code}")
             for chunk in answer.iter_bytes():
                 kept += chunk
                 read += len(chunk)
@@ -268,7 +275,7 @@ def _fetched(address: str, api: str) -> str:
                     kept += f"\n[The log goes on; its first {read:,} bytes were read.]\n".encode()
                     break
     except httpx.HTTPError as problem:
-        raise Unsure(f"the log could not be fetched ({type(problem).__name__})") from problem
+        raise LostReply(f"the log could not be fetched ({type(problem).__name__})") from problem
     return kept.decode("utf-8", "replace")
 
 
@@ -282,4 +289,4 @@ def _require_safe(address: str, api: str) -> None:
     is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):
         named = f"{parts.scheme or 'nothing'}://{parts.hostname or ''}"
-        raise Unsure(f"it names {named} as the place of a log")
+        raise LostReply(f"it names {named} as the place of a log")

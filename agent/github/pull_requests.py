@@ -10,7 +10,7 @@ from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
-from agent.github.api_errors import Refused, Unsure
+from agent.github.api_errors import LostReply, RefusedRequest
 from agent.github.session import Session
 from agent.models.code_host import NewPullRequest, Onboarding, OwnPullRequest
 from agent.models.outcome import PullRequest
@@ -34,27 +34,27 @@ def open_or_update(
         RepositoryUnfit: Its base branch is gone, or nothing differs from it.
     """
     title = session.access.hide(proposal.title)
-    body = sanitise.cut(
+    body = sanitise.shorten_middle(
         session.access.hide(proposal.body), sanitise.TEXT_LIMIT, where=page or "the log of the run"
     )
     notes: list[str] = []
-    pull = _find(session, proposal.branch)
+    pull = _find_pull(session, proposal.branch)
     new = pull is None
     if pull is None:
-        pull = _create(session, proposal, title, body, notes)
+        pull = _create_pull(session, proposal, title, body, notes)
     elif pull.merged_at is not None:
-        return _told(pull, ["it is merged already"]), False
+        return _make_pull_request(pull, ["it is merged already"]), False
     elif pull.state != "open":
         raise Superseded(
             f"Pull request #{pull.number} of this run was closed; for a new run take the label off"
             " and set it again."
         )
     if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
-        pull = _edit(session, pull.number, title, body)
+        pull = _edit_pull(session, pull.number, title, body)
     notes += _base_moved(pull, proposal)
     notes += _request_reviews(session, pull, proposal.reviewers)
     notes += _set_labels(session, pull, proposal.labels)
-    return _told(pull, notes), new
+    return _make_pull_request(pull, notes), new
 
 
 def own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
@@ -79,7 +79,7 @@ def own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
     return session.ask(work, doing="look for pull requests of ours", needs=_NEEDS)
 
 
-def onboarding(session: Session, branch: str, default: str) -> Onboarding | None:
+def find_onboarding(session: Session, branch: str, default: str) -> Onboarding | None:
     """Say how our pull request of a branch stands: the open one, else the newest.
 
     Args:
@@ -88,7 +88,7 @@ def onboarding(session: Session, branch: str, default: str) -> Onboarding | None
     Raises:
         AccessLost: The open one of that branch is somebody else's.
     """
-    if (pull := _find(session, branch)) is None:
+    if (pull := _find_pull(session, branch)) is None:
         return None
     head = session.ask(
         lambda repository: repository.get_git_ref(f"heads/{default}").object.sha,
@@ -100,12 +100,12 @@ def onboarding(session: Session, branch: str, default: str) -> Onboarding | None
     return Onboarding(number=pull.number, url=pull.html_url, state=state, head=head)
 
 
-def _told(pull: GithubPull, notes: list[str]) -> PullRequest:
+def _make_pull_request(pull: GithubPull, notes: list[str]) -> PullRequest:
     draft = pull.draft or False
     return PullRequest(number=pull.number, url=pull.html_url, draft=draft, notes=tuple(notes))
 
 
-def _find(session: Session, branch: str) -> GithubPull | None:
+def _find_pull(session: Session, branch: str) -> GithubPull | None:
     """Look for the pull request of a branch of ours: the open one, else the newest.
 
     Raises:
@@ -118,7 +118,8 @@ def _find(session: Session, branch: str) -> GithubPull | None:
         if pull.state == "open" and not is_open:
             raise AccessLost(
                 f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {sanitise.code(_login(pull))}, not by us; close it, then take the label off and"
+                f" {sanitise.format_code(_login(pull))}, not by us; close it, then take the"
+                " label off and"
                 " set it again."
             )
     return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)
@@ -144,40 +145,40 @@ def _of_branch(session: Session, branch: str) -> list[GithubPull]:
     return session.ask(work, doing="look for our pull request", needs=_NEEDS)
 
 
-def _create(
+def _create_pull(
     session: Session, proposal: NewPullRequest, title: str, body: str, notes: list[str]
 ) -> GithubPull:
     def work(repository: Repository) -> GithubPull:
         base, head, draft = proposal.base_branch, proposal.branch, proposal.draft
         try:
             return repository.create_pull(base, head, title=title, body=body, draft=draft)
-        except Refused as problem:
-            if problem.status == 422 and problem.says("head invalid", "head sha can't"):
-                raise Unsure("it does not see the branch yet") from problem
+        except RefusedRequest as problem:
+            if problem.status == 422 and problem.has_phrase("head invalid", "head sha can't"):
+                raise LostReply("it does not see the branch yet") from problem
             raise
 
     def found() -> GithubPull | None:
-        return _find(session, proposal.branch)
+        return _find_pull(session, proposal.branch)
 
     try:
         return session.ask(work, found=found, doing="open the pull request", needs=_NEEDS)
-    except Refused as problem:
+    except RefusedRequest as problem:
         if problem.status != 422:
             raise
-        if proposal.draft and problem.says("draft"):
+        if proposal.draft and problem.has_phrase("draft"):
             notes.append("it is no draft, since drafts are not available in this repository")
             undrafted = proposal.model_copy(update={"draft": False})
-            return _create(session, undrafted, title, body, notes)
-        if problem.says("already exists") and (pull := found()):
+            return _create_pull(session, undrafted, title, body, notes)
+        if problem.has_phrase("already exists") and (pull := found()):
             return pull
-        raise _unfit(problem, proposal) or problem from problem
+        raise _explain_unfit(problem, proposal) or problem from problem
 
 
-def _unfit(problem: Refused, proposal: NewPullRequest) -> RepositoryUnfit | None:
+def _explain_unfit(problem: RefusedRequest, proposal: NewPullRequest) -> RepositoryUnfit | None:
     base, branch = proposal.base_branch, proposal.branch
-    if problem.says("no commits between"):
+    if problem.has_phrase("no commits between"):
         told = f"sees no difference between {base} and {branch}; the change is already there."
-    elif problem.says("history in common", "base invalid", "base sha can't"):
+    elif problem.has_phrase("history in common", "base invalid", "base sha can't"):
         told = (
             f"sees no common history of {base} and {branch}: {base} was rewritten or deleted during"
             " the run. Take the label off and set it again."
@@ -197,7 +198,7 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     return [f"{told}: update the branch and let the checks run again before it is merged"]
 
 
-def _edit(session: Session, number: int, title: str, body: str) -> GithubPull:
+def _edit_pull(session: Session, number: int, title: str, body: str) -> GithubPull:
     def work(repository: Repository) -> GithubPull:
         pull = repository.get_pull(number)
         pull.edit(title=title, body=body)
@@ -263,10 +264,10 @@ def _as_far_as_possible(
         return []
     try:
         request(names)
-    except Refused as problem:
+    except RefusedRequest as problem:
         if problem.status not in (403, 404, 422):
             raise
         if len(names) == 1:
-            return [f"{names[0]} {not_done}: {problem.said}"]
+            return [f"{names[0]} {not_done}: {problem.full_message}"]
         return [note for name in names for note in _as_far_as_possible(request, [name], not_done)]
     return []

@@ -15,7 +15,7 @@ from github.GithubException import BadAttributeException, GithubException
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from agent.errors import CodeHostUnavailable
-from agent.github.api_errors import Limited, Refused, Unsure
+from agent.github.api_errors import LostReply, RateLimited, RefusedRequest
 
 T = TypeVar("T")
 
@@ -97,27 +97,27 @@ class Asking:
                 return work() if hit is None else hit
             except SENSELESS as problem:
                 name = type(problem).__name__
-                raise Unsure(f"its answer makes no sense ({name})") from problem
+                raise LostReply(f"its answer makes no sense ({name})") from problem
 
         try:
             return retrying(attempt)
-        except Unsure as problem:
+        except LostReply as problem:
             told = f"GitHub could not be asked to {doing}: {problem}"
             raise CodeHostUnavailable(told) from problem
-        except Limited as problem:
-            raise problem.explained(doing) from problem
-        except Refused as problem:
+        except RateLimited as problem:
+            raise problem.make_error(doing) from problem
+        except RefusedRequest as problem:
             problem.doing, problem.needs = doing, needs
             raise
 
     def _is_worth_another(self, problem: BaseException) -> bool:
-        if isinstance(problem, Limited):
+        if isinstance(problem, RateLimited):
             return problem.wait <= self._pacing.longest_limit
-        return isinstance(problem, Unsure)
+        return isinstance(problem, LostReply)
 
     def _wait(self, state: RetryCallState) -> float:
         problem = state.outcome.exception() if state.outcome else None
-        if isinstance(problem, Limited):
+        if isinstance(problem, RateLimited):
             return problem.wait
         pause = self._pacing.first_wait * 2 ** (state.attempt_number - 1)
         return float(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads callers, no secret

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import structlog
 
 from agent.github import live_issue
-from agent.github.api_errors import passing
+from agent.github.api_errors import ignore_statuses
 from agent.github.session import Raw, Session
 from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 
@@ -47,7 +47,7 @@ _STATES = {"OPEN": "open", "CLOSED": "closed", "MERGED": "merged"}
 _CONFLICTS = {"MERGEABLE": False, "CONFLICTING": True}
 
 
-def read(session: Session, number: int) -> PullSnapshot | None:
+def read_threads(session: Session, number: int) -> PullSnapshot | None:
     """Read a pull request with all its threads; None: it is not there any more.
 
     Raises:
@@ -56,9 +56,9 @@ def read(session: Session, number: int) -> PullSnapshot | None:
     first: Raw | None = None
     found: dict[str, list[Raw]] = {name: [] for name in _CONNECTIONS}
     cursors: dict[str, str | None] = dict.fromkeys(_CONNECTIONS)
-    with passing(404):
+    with ignore_statuses(404):
         for _ in range(_MOST_PAGES):
-            page = _ask(session, number, cursors)
+            page = _query_threads(session, number, cursors)
             first = first or page
             for name in cursors:
                 found[name] += nodes(page[name])
@@ -100,7 +100,7 @@ def read(session: Session, number: int) -> PullSnapshot | None:
     )
 
 
-def _ask(session: Session, number: int, cursors: Mapping[str, str | None]) -> Raw:
+def _query_threads(session: Session, number: int, cursors: Mapping[str, str | None]) -> Raw:
     taken = "".join(f", ${name}: String" for name in cursors)
     wanted = "\n".join(_CONNECTIONS[name] for name in cursors)
     query = f"""query Pull($owner: String!, $name: String!, $number: Int!{taken}) {{

@@ -14,7 +14,7 @@ from github.Repository import Repository
 from pydantic import SecretStr
 
 from agent.errors import CodeHostUnavailable
-from agent.github.api_errors import Refused
+from agent.github.api_errors import RefusedRequest
 from agent.github.connection import Renewable, Watched
 from agent.github.retrying import SENSELESS
 from agent.models.ticket import IssueRef
@@ -64,7 +64,7 @@ class Session:
         self.access = access
         self.issue = issue
         self.name = issue.repository
-        self.notice = access.notice(purpose)
+        self.notice = access.start_notice(purpose)
         self._tokens: dict[Scope, Minted] = {}
         self._requesters: dict[Scope, Watched] = {}
         self._lock = RLock()
@@ -74,7 +74,9 @@ class Session:
         with self._lock:
             minted = self._tokens.get(scope)
             if minted is None or not minted.is_fresh:
-                minted = self._tokens[scope] = self.access.mint(self.issue, scope, self.notice)
+                minted = self._tokens[scope] = self.access.mint_token(
+                    self.issue, scope, self.notice
+                )
             return minted.token.get_secret_value()
 
     def requester(self, scope: Scope = Scope.TALK) -> Watched:
@@ -184,8 +186,8 @@ def in_our_words() -> Iterator[None]:
     """
     try:
         yield
-    except Refused as problem:
-        raise problem.explained() from problem
+    except RefusedRequest as problem:
+        raise problem.make_error() from problem
     except SENSELESS as problem:
         name = type(problem).__name__
         raise CodeHostUnavailable(f"GitHub's answer makes no sense ({name}).") from problem

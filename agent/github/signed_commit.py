@@ -9,7 +9,7 @@ from typing import Any
 from github.Repository import Repository
 
 from agent.errors import BranchTaken, RepositoryUnfit
-from agent.github.api_errors import Refused, passing
+from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.session import Scope, Session
 from agent.models.change import Change, ChangedFile
 
@@ -31,7 +31,9 @@ _MOVED = (
 _MOST_FILES = 300
 
 
-def make(session: Session, branch: str, message: str, change: Change, *, new: bool) -> str:
+def make_signed_commit(
+    session: Session, branch: str, message: str, change: Change, *, new: bool
+) -> str:
     """Make a commit on a branch that ends at the Change's base commit; return its object id.
 
     The branch is never moved by force: whoever was there first, or comes in between, keeps it.
@@ -73,7 +75,7 @@ def _refuse_modes(change: Change) -> None:
 
 def _head(session: Session, branch: str) -> str | None:
     """Commit at which the branch is now; None: there is no such branch."""
-    with passing(404):
+    with ignore_statuses(404):
         return session.ask(
             lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha,
             doing=f"read the branch {branch}",
@@ -92,8 +94,8 @@ def _create_branch(session: Session, branch: str, start: str) -> str:
             needs=_NEEDS,
             scope=Scope.PUSH,
         )
-    except Refused as problem:
-        if problem.says("already exists") and (head := _head(session, branch)):
+    except RefusedRequest as problem:
+        if problem.has_phrase("already exists") and (head := _head(session, branch)):
             return head
         if problem.status != 422:
             raise
@@ -149,7 +151,7 @@ def _commit(
             needs=_NEEDS,
             scope=Scope.PUSH,
         )
-    except Refused as problem:
+    except RefusedRequest as problem:
         # The branch moved, or went, between our look and the commit.
         if problem.status in (404, 422):
             if hit := found():

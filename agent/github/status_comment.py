@@ -12,7 +12,7 @@ import structlog
 
 from agent.errors import AgentError
 from agent.github import comments, status_text
-from agent.github.api_errors import Refused
+from agent.github.api_errors import RefusedRequest
 from agent.github.session import Session
 from agent.models.intake import EarlierRun
 from agent.models.run import Run
@@ -32,14 +32,14 @@ _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under
 
 def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    listed = comments.find_all(session, _STATUS)
+    listed = comments.find_all_comments(session, _STATUS)
     body = listed[-1].body if listed else ""
     run, approval = _RUN_OF.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
     if approval[1] == snapshot.approval_key:
         return EarlierRun(run_id=run[1], over=approval[3] == "over")
-    shown, asked = comments.moment(approval[2]), comments.moment(snapshot.approved_at)
+    shown, asked = comments.parse_moment(approval[2]), comments.parse_moment(snapshot.approved_at)
     return EarlierRun(run_id=run[1], over=True) if shown and asked and shown > asked else None
 
 
@@ -63,7 +63,7 @@ class StatusComment:
         self._due = 0.0
         self._is_closed = False
         # The intake and the run itself may be at it at the same time.
-        self._lock = session.access.known.talking(self._issue)
+        self._lock = session.access.known.get_comment_lock(self._issue)
 
     @property
     def number(self) -> int | None:
@@ -134,7 +134,7 @@ class StatusComment:
             return
         try:
             self._edit(text)
-        except Refused as problem:
+        except RefusedRequest as problem:
             if problem.status != 404:
                 raise
             # Somebody has deleted it meanwhile.
@@ -149,21 +149,21 @@ class StatusComment:
         """
         # Its first line finds it again where GitHub's answer was lost.
         whole = self._whole(text, end=hashlib.sha256(text.encode()).hexdigest()[:12])
-        earlier = comments.find_all(self._session, _STATUS)
+        earlier = comments.find_all_comments(self._session, _STATUS)
         if earlier and earlier[-1].body == whole:
             self._note(earlier[-1])
         else:
             self._create(whole)
         for one in earlier:
             if one.number != self.number:
-                comments.delete(self._session, one.number)
+                comments.delete_comment(self._session, one.number)
 
     def _create(self, whole: str) -> None:
         mark, _, rest = whole.partition("\n")
-        self._note(comments.create(self._session, mark, rest))
+        self._note(comments.create_comment(self._session, mark, rest))
 
     def _look(self) -> None:
-        if listed := comments.find_all(self._session, _STATUS):
+        if listed := comments.find_all_comments(self._session, _STATUS):
             self._note(listed[-1])
 
     def _note(self, comment: comments.Comment) -> None:
@@ -180,7 +180,7 @@ class StatusComment:
             self._pause = min(_SLOWEST, self._pause * _SLOWER)
             try:
                 self._edit(self._render(), patient=False)
-            except (AgentError, Refused) as problem:
+            except (AgentError, RefusedRequest) as problem:
                 _log.warning("status comment not updated", reason=str(problem))
             self._schedule(time.monotonic() + _REFRESH_SECONDS)
 
@@ -204,6 +204,6 @@ class StatusComment:
         state, last = "over" if self._is_over else "under-way", ""
         if self._snapshot is not None:
             key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
-            last = f"\n\n{comments.marker('approval', key)}"
+            last = f"\n\n{comments.make_marker('approval', key)}"
         mark = f"{self._mark}{f'end={end} ' if end else ''}-->"
         return self._session.access.hide(f"{mark}\n{text}{last}")

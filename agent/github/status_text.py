@@ -9,7 +9,7 @@ import time
 
 from agent.models.change import Plan
 from agent.models.code_host import Progress, StageMark
-from agent.models.model_use import money
+from agent.models.model_use import format_usd
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import FollowUp, Reason, Run
 from agent.text import sanitise
@@ -33,12 +33,12 @@ def waiting(run: Run, ahead: int, because: str = "") -> str:
     """Write the text of a run that has not begun: others were there before, or it may not yet."""
     others = f"{ahead} other run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
     last = f"It begins by itself. {_STOP}"
-    return " ".join(filter(None, (WAITS, sanitise.words(because), others, last)))
+    return " ".join(filter(None, (WAITS, sanitise.format_words(because), others, last)))
 
 
 def awaiting(run: Run, pull: PullRequest, words: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when the owner has answered."""
-    head = f"**Mergewright waits for an answer in #{pull.number}.** {sanitise.words(words)}"
+    head = f"**Mergewright waits for an answer in #{pull.number}.** {sanitise.format_words(words)}"
     return _lines(head, f"{_usage(progress)}. {_log(run, page)}")
 
 
@@ -49,8 +49,9 @@ def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | N
         f"Next: somebody with write permission writes `/mergewright approve {number}`, or begins a"
         f" comment with `change the plan:`. {_STOP}"
     )
-    files = f"- Files: {', '.join(map(sanitise.code, plan.files))}" if plan.files else ""
-    title = f"**{sanitise.words(plan.title)}**{'' if plan.recipe else ' (a model wrote this plan)'}"
+    files = f"- Files: {', '.join(map(sanitise.format_code, plan.files))}" if plan.files else ""
+    whose = "" if plan.recipe else " (a model wrote this plan)"
+    title = f"**{sanitise.format_words(plan.title)}**{whose}"
     text = _cut("\n\n".join(filter(None, (title, _steps(plan), files))), page)
     return f"{_lines(head, way, f'{_usage(progress)}. {_log(run, page)}')}\n\n{text}"
 
@@ -78,7 +79,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
             _name_stages("Done", marks, "done"),
             *(_current(one, progress, now) for one in marks if one.state == "running"),
             _name_stages("Then", marks, "waiting"),
-            f"Plan: {sanitise.words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
+            f"Plan: {sanitise.format_words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
             f"Nothing is needed from you. {_STOP} {_log(run, page)}",
         )
         + folded
@@ -88,20 +89,22 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
 def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
     seconds = progress.seconds + (max(0.0, time.time() - progress.at) if progress.at else 0.0)
-    used = f"It took {_duration(seconds)} and cost {outcome.used.cost}."
+    used = f"It took {_duration(seconds)} and cost {outcome.total_usage.cost}."
     moot = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    if run.follow_up is not None and (outcome.done or outcome.threads or moot):
+    if run.follow_up is not None and (outcome.is_done or outcome.threads or moot):
         head = _answered(run.follow_up, outcome)
-    elif run.follow_up is None and outcome.done and outcome.pull_request is not None:
+    elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request
         way = "look first at the findings that it names, then merge or close it"
         head = _lines(
             f"**Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}.**",
-            sanitise.words(" ".join((outcome.sentence, *(f"{note}." for note in pull.notes)))),
+            sanitise.format_words(
+                " ".join((outcome.sentence, *(f"{note}." for note in pull.notes)))
+            ),
             f"Next: {way if pull.draft else 'review it, then merge or close it'}.",
         )
     else:
-        text = _cut(outcome.pull_request_text or sanitise.words(outcome.sentence), page)
+        text = _cut(outcome.pull_request_text or sanitise.format_words(outcome.sentence), page)
         seen, fold, rest = text.partition(_FOLD)
         if (about := run.follow_up) is not None:
             what = f"#{about.pull} is open as it was; {_round(about)} came to nothing."
@@ -114,13 +117,17 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
 def _answered(about: FollowUp, outcome: Outcome) -> str:
     """Say what has become of the threads of a pull request."""
     pull = f"#{about.pull}"
-    result = sanitise.words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(".")
+    result = sanitise.format_words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(
+        "."
+    )
     if outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED) and not outcome.threads:
         return _lines(f"**The result is pull request {pull}.**", f"Its last round ended: {result}.")
     way = f"review {pull}, then merge or close it."
-    if outcome.waiting or outcome.marked:
+    if outcome.waiting_threads or outcome.review_places:
         way = f"answer what is left to people, then review {pull}."
-    linked = ((sanitise.words(one.about[:_LINE]), one.url) for one in outcome.waiting)
+    linked = (
+        (sanitise.format_words(one.about[:_LINE]), one.url) for one in outcome.waiting_threads
+    )
     lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
     head = f"**{pull} is open; {_round(about)} is over: {result}.**"
     return _lines(head, f"Next: {way}", *lines)
@@ -135,7 +142,9 @@ def _round(about: FollowUp) -> str:
 
 
 def _steps(plan: Plan) -> str:
-    return "\n".join(f"{at}. {sanitise.words(step)}" for at, step in enumerate(plan.steps, 1))
+    return "\n".join(
+        f"{at}. {sanitise.format_words(step)}" for at, step in enumerate(plan.steps, 1)
+    )
 
 
 def _similar(outcome: Outcome) -> str:
@@ -154,20 +163,20 @@ def _lines(*texts: str) -> str:
 
 def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
     named = (
-        f"{sanitise.words(one.stage)}{f' ({sanitise.words(one.detail)})' if one.detail else ''}"
+        f"{one.stage} ({one.detail})" if one.detail else one.stage
         for one in marks
         if one.state == state
     )
-    listed = ", ".join(named)
+    listed = sanitise.format_words(", ".join(named))
     return f"{word}: {listed}." if listed else ""
 
 
 def _current(mark: StageMark, progress: Progress, now: float) -> str:
     """Say what is done just now, and since when."""
     detail = mark.detail or progress.now
-    said = f", {sanitise.words(sanitise.shorten(detail, _LINE))}" if detail else ""
+    said = f", {sanitise.format_words(sanitise.shorten(detail, _LINE))}" if detail else ""
     since = f" ({_duration(max(0.0, now - mark.begun))})" if mark.begun else ""
-    return f"**Now: {sanitise.words(mark.stage)}**{said}{since}"
+    return f"**Now: {sanitise.format_words(mark.stage)}**{said}{since}"
 
 
 def _usage(progress: Progress, now: float | None = None) -> str:
@@ -181,8 +190,8 @@ def _usage(progress: Progress, now: float | None = None) -> str:
     if progress.replies and progress.usd is None:
         cost = "models at an unknown price"
     elif progress.replies:
-        most = f" of {money(progress.most_usd)}" if progress.most_usd else ""
-        cost = f"{money(progress.usd or 0.0)}{most} for models"
+        most = f" of {format_usd(progress.most_usd)}" if progress.most_usd else ""
+        cost = f"{format_usd(progress.usd or 0.0)}{most} for models"
     return f"Used {took}, {cost}"
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 
 
-def wait(work: Coroutine[Any, Any, T], stopped: Flag | None = None) -> T:
+def run_in_background(work: Coroutine[Any, Any, T], stopped: Flag | None = None) -> T:
     """Do the work in the loop, and wait for its result.
 
     Raises:

@@ -27,21 +27,21 @@ class CountedModels:
         self._store = store
         self._limits = limits
 
-    def bound(self, usd: float) -> None:
+    def lower_limit(self, usd: float) -> None:
         """Lower what the run may spend: a repository may allow less than the operator does."""
         self._limits = self._limits._replace(of_run=min(usd, self._limits.of_run))
 
-    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who is to answer."""
-        return self._models.chain(role, category)
+        return self._models.list_chain(role, category)
 
-    def missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role, category: str = "") -> str:
         """Say what has to be set before anybody can be asked."""
-        return self._models.missing(role, category)
+        return self._models.explain_missing(role, category)
 
-    def worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> Worst:
         """Say the most that a request can use."""
-        return self._models.worst(request)
+        return self._models.estimate_worst(request)
 
     def reply(
         self,
@@ -56,7 +56,7 @@ class CountedModels:
             ModelUnavailable: Too little is left of the day; `until` says when there will be enough.
             BudgetSpent: The request could go beyond what the run may spend, or a whole day.
         """
-        worst = self._models.worst(request).usd
+        worst = self._models.estimate_worst(request).usd
         if not worst:
             # It costs nothing, or nobody knows how much: then tokens bound it.
             return self._models.reply(request, stopped, hear, seconds)

@@ -45,7 +45,7 @@ class Failure(Exception):
         self.after, self.paid = after, paid
 
 
-def classify(problem: Exception, name: str, redact: Callable[[str], str]) -> Failure:
+def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> Failure:
     """Turn an error of those that are `KNOWN` into what it means.
 
     Args:
@@ -53,13 +53,13 @@ def classify(problem: Exception, name: str, redact: Callable[[str], str]) -> Fai
         redact: Takes secrets out of foreign words.
     """
     said = _read_message(problem, redact)
-    found = _classify(problem, name, _summarize(problem, redact), said)
+    found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
     if said and said not in str(found):
         found.details = f"{name} says: “{said}”."
     return found
 
 
-def _classify(problem: Exception, name: str, summary: str, said: str) -> Failure:
+def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Failure:
     variables = vendor(name).upper().replace("-", "_")
     match problem:
         case ImportError():
@@ -110,13 +110,13 @@ def _may_be_charged(problem: theirs.ModelAPIError) -> bool:
     return problem.in_stream or not isinstance(problem, theirs.ModelHTTPError)
 
 
-def _summarize(problem: Exception, redact: Callable[[str], str]) -> str:
+def _summarize_problem(problem: Exception, redact: Callable[[str], str]) -> str:
     status = getattr(problem, "status_code", None)
     code = getattr(problem, "provider_error_code", None)
     if isinstance(problem, theirs.ModelConnectionError):
         return "it cannot be reached; see the BASE_URL of its provider"
     named = ", ".join(str(part) for part in (status, code) if part)
-    return named or shorten(getattr(problem, "message", str(problem)), redact).rstrip(".?")
+    return named or shorten_text(getattr(problem, "message", str(problem)), redact).rstrip(".?")
 
 
 def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
@@ -127,10 +127,10 @@ def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
     # A page for browsers says nothing, and one of a proxy may be long.
     if not isinstance(said, str) or said.lstrip().startswith("<"):
         return ""
-    return shorten(said, redact).rstrip(".")
+    return shorten_text(said, redact).rstrip(".")
 
 
-def shorten(words: str, redact: Callable[[str], str]) -> str:
+def shorten_text(words: str, redact: Callable[[str], str]) -> str:
     """Give foreign words in one line that is not too long, without secrets."""
     # What is cut first may leave half of a secret, which nobody would know for one.
-    return sanitise.terminal(redact(" ".join(words.split())))[:_MOST_CHARACTERS]
+    return sanitise.strip_terminal_codes(redact(" ".join(words.split())))[:_MOST_CHARACTERS]

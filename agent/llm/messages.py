@@ -67,17 +67,17 @@ def _as_it_came(reply: Reply) -> theirs.ModelResponse:
         return _RESPONSE.validate_json(reply.raw)
     except ValidationError:
         # Of a record that was made without the library, or redacted, its words and calls are left.
-        return theirs.ModelResponse(parts=list(_anew(reply)))
+        return theirs.ModelResponse(parts=list(_rebuild_parts(reply)))
 
 
-def _anew(reply: Reply) -> Iterator[theirs.TextPart | theirs.ToolCallPart]:
+def _rebuild_parts(reply: Reply) -> Iterator[theirs.TextPart | theirs.ToolCallPart]:
     if reply.text or not reply.calls:
         yield theirs.TextPart(reply.text or "(nothing)")
     for call in reply.calls:
         yield theirs.ToolCallPart(call.name, call.arguments, call.call_id)
 
 
-def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
+def tidy_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
     """Make a reply one that can be kept, answered and sent back.
 
     Each call has an id of its own, the names of tools that a model has made up are as providers
@@ -101,26 +101,26 @@ def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.Model
 
 
 def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPart:
-    call_id, name = _take_id(part.tool_call_id, taken), _sendable(part.tool_name)
+    call_id, name = _take_id(part.tool_call_id, taken), _clean_name(part.tool_name)
     if name != part.tool_name:
         return theirs.ToolCallPart(name, part.args, call_id)
     return replace(part, tool_call_id=call_id)
 
 
-def _sendable(name: str) -> str:
+def _clean_name(name: str) -> str:
     """Return a name or an id as every provider takes it back."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
 
 
 def _take_id(call_id: str, taken: set[str]) -> str:
-    stem = _sendable(call_id)
+    stem = _clean_name(call_id)
     numbered = (f"{stem[:50]}-{number}" for number in count(1))
     call_id = next(one for one in chain([stem], numbered) if one not in taken)
     taken.add(call_id)
     return call_id
 
 
-def reply(
+def read_reply(
     response: theirs.ModelResponse, model: str, seconds: float, used: Usage, cost_usd: float | None
 ) -> Reply:
     """Read a whole reply."""

@@ -47,7 +47,7 @@ class Prices(NamedTuple):
         return max((cost for cost in costs if cost is not None), default=None)
 
 
-def load(settings: Settings) -> Prices:
+def load_prices(settings: Settings) -> Prices:
     """Read the operator's prices."""
     pairs = (entry.split("=") for entry in settings.model_prices)
     split = ((name, price.split("/")) for name, price in pairs)

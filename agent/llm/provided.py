@@ -105,9 +105,9 @@ class ProvidedModels:
     def close(self) -> None:
         """Close the connections that are open; whoever asks after that opens new ones."""
         self._open.clear()
-        background.wait(self._connections.aclose())
+        background.run_in_background(self._connections.aclose())
 
-    def ready(self) -> None:
+    def preload(self) -> None:
         """Load what the first request needs; nobody is asked.
 
         Others cost the memory of another provider only once they are asked.
@@ -115,25 +115,25 @@ class ProvidedModels:
         for name in self._routes.names[:1]:
             # What is wrong is told by the first request.
             with suppress(*failures.KNOWN):
-                background.wait(self._open_model(name))
+                background.run_in_background(self._open_model(name))
 
-    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who is to answer."""
         return self._routes.chain(role, category)
 
-    def missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role, category: str = "") -> str:
         """Say what has to be set before anybody can be asked; see `ChatModel`."""
         found: list[str] = []
-        for name in self.chain(role, category):
+        for name in self.list_chain(role, category):
             try:
-                background.wait(self._open_model(name))
+                background.run_in_background(self._open_model(name))
             except failures.KNOWN as problem:
-                found.append(f"{name}: {failures.classify(problem, name, self._redact)}")
+                found.append(f"{name}: {failures.classify_error(problem, name, self._redact)}")
             else:
                 return ""
         return self._redact("; ".join(found))
 
-    def worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> Worst:
         """Say the most that a reply can use, over all who may come to be asked for it.
 
         A token is never shorter than a byte. What the model has been sent before is counted as its
@@ -160,7 +160,7 @@ class ProvidedModels:
         most that it can have been.
         """
         asking = _Asking(request, hear, seconds, self._list_asked(request))
-        response = background.wait(self._ask_chain(asking), stopped)
+        response = background.run_in_background(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
         model, used = asking.names[0], messages.usage(response, request)
@@ -170,7 +170,7 @@ class ProvidedModels:
             used = used.model_copy(update={"input_tokens": used.input_tokens + more})
             # Known dollars count beside unknown ones.
             cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
-        made = messages.reply(response, model, time.monotonic() - asking.begun, used, cost)
+        made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
         why = dict(asking.failed).items()
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
         return made.model_copy(update={"passed_over": lines})
@@ -183,7 +183,7 @@ class ProvidedModels:
 
     def _list_asked(self, request: ChatRequest) -> list[str]:
         """List who is asked: the one that is to be first, then the chain."""
-        chain = self.chain(request.role, request.category)
+        chain = self.list_chain(request.role, request.category)
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
     async def _ask_chain(self, asking: _Asking) -> parts.ModelResponse | None:
@@ -201,7 +201,7 @@ class ProvidedModels:
         """Note why the first in line did not answer; decide who is asked next."""
         name = asking.names.pop(0)
         if not isinstance(problem, Failure):
-            problem = failures.classify(problem, name, self._redact)
+            problem = failures.classify_error(problem, name, self._redact)
         asking.failed.append((name, problem))
         if not problem.paid:
             return
@@ -248,7 +248,7 @@ class ProvidedModels:
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise Failure("its answer is empty", paid=True)
-        made = messages.tidied(response, asking.request)
+        made = messages.tidy_reply(response, asking.request)
         _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
 
@@ -292,7 +292,7 @@ class ProvidedModels:
             problem = ModelUnavailable(words, until, paid)
         elif reasons == {"unusable"}:
             problem = ModelUnusable(
-                f"No model can be used as {role}: {listed}. `mergewright models --check` tries"
+                f"No model can be used as {role}: {listed}. `mergewright doctor --models` tries"
                 " them."
             )
         elif reasons and "refused" not in reasons:

@@ -32,7 +32,7 @@ class RecordedModels:
         self.answered = 0
         """Requests that were answered so far."""
 
-    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who was to answer then."""
         for turn in self._recording.turns.values():
             if turn.role == role:
@@ -42,11 +42,11 @@ class RecordedModels:
         roles = terms.get("roles") or (["editor"] if triage.get("recipe") == "" else [])
         return ("recorded",) if role in roles else ()
 
-    def missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role, category: str = "") -> str:
         """Say that nothing has to be set: nobody is asked."""
         return ""
 
-    def worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> Worst:
         """Say that it costs nothing: what it did cost was allowed then."""
         return Worst(tokens=0, usd=0.0)
 
@@ -77,7 +77,7 @@ class RecordedModels:
 
     def _difference(self, request: ChatRequest, turn: Turn) -> str:
         new = request.messages[-len(turn.messages) :] if turn.messages else ()
-        now = "\n".join(one.model_dump_json() for one in self._redactor.inside(new))
+        now = "\n".join(one.model_dump_json() for one in self._redactor.redact_record(new))
         then = "\n".join(one.model_dump_json() for one in turn.messages)
         if now == then:
             return "the prompt, the tools or an earlier turn differs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from agent.errors import BudgetSpent
-from agent.models.model_use import money
+from agent.models.model_use import format_usd
 
 
 class SpendingLimits(NamedTuple):
@@ -52,5 +52,5 @@ def require_left(spent: float, usd: float, of_run: float, *, bound_by: str, then
     if spent + usd > of_run:
         raise BudgetSpent(
             f"The run may have cost ${spent:.4f}, with requests that got no reply, and the next one"
-            f" could cost ${usd:.4f}; it may cost {money(of_run)} ({bound_by}). {then}"
+            f" could cost ${usd:.4f}; it may cost {format_usd(of_run)} ({bound_by}). {then}"
         )

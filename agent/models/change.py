@@ -76,7 +76,7 @@ class Finding(Record):
 
 
 class ClearedChange(Record):
-    """A Change that every rule let pass; only `agent.stages.policy.clear` makes one."""
+    """A Change that every rule let pass; only `agent.stages.policy.clear_change` makes one."""
 
     change: Change
     findings: tuple[Finding, ...]

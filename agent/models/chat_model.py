@@ -15,18 +15,18 @@ class ChatModel(Protocol):
     Raises ModelUnavailable where no model of the chain answered in spite of bounded tries.
     """
 
-    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         """List who is to answer, as `provider:name`, the first first; empty: nobody is set."""
         ...
 
-    def missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role, category: str = "") -> str:
         """Say what has to be set before anybody of a chain can be asked; empty: nothing.
 
         Nobody is asked for that, so a key that is not accepted counts as one.
         """
         ...
 
-    def worst(self, request: ChatRequest) -> Worst:
+    def estimate_worst(self, request: ChatRequest) -> Worst:
         """Say the most that a request can use, over all who may come to answer it."""
         ...
 

@@ -130,7 +130,7 @@ class CodeHost(Protocol):
     pull requests; code hosts have their own.
     """
 
-    def ticket(self, run: Run) -> Ticket:
+    def read_ticket(self, run: Run) -> Ticket:
         """Read the ticket as data.
 
         Raises:
@@ -138,27 +138,27 @@ class CodeHost(Protocol):
         """
         ...
 
-    def begin(self, run: Run) -> None:
-        """Let people see that the run has started: reaction, status comment, state label."""
+    def announce_start(self, run: Run) -> None:
+        """Let people see that the run has started: reaction and status comment."""
         return
 
-    def mark(self, run: Run, progress: Progress) -> None:
+    def update_status(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date; a failure is logged, never raised."""
         return
 
-    def pause(self, run: Run) -> None:
+    def stop_updates(self, run: Run) -> None:
         """Let no edit that is still to come happen: this attempt at the run is over."""
         return
 
-    def remote(self, run: Run) -> Remote | None:
+    def find_remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now; None: it is a folder on this machine."""
         return None
 
-    def credential(self, run: Run, *, write: bool) -> str:
+    def create_credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
         raise AssertionError(_FOLDER)
 
-    def rules(self, run: Run, branch: str) -> BranchRules:
+    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
         """Ask what is demanded of a branch of that name.
 
         Raises:
@@ -166,7 +166,7 @@ class CodeHost(Protocol):
         """
         raise AssertionError(_FOLDER)
 
-    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Make branch and commit through the code host, which signs it; return its object id.
 
         The branch starts at the Change's base commit. A branch of this name that already ends
@@ -174,23 +174,23 @@ class CodeHost(Protocol):
         """
         raise AssertionError(_FOLDER)
 
-    def proposed(self, run: Run, branch: str) -> bool:
+    def has_pull_request(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
         return False
 
-    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
         """List our open pull requests but that of one branch, among the newest."""
         return ()
 
-    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring the one of this branch up to date; report the check."""
         raise AssertionError(_FOLDER)
 
-    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
+    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Look for the pull request of ours by which the repository's owner is asked first."""
         return None
 
-    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it; no check is reported on it."""
         raise AssertionError(_FOLDER)
 
@@ -211,10 +211,10 @@ class CodeHost(Protocol):
         """Say once in that pull request what follows of its being closed."""
         raise AssertionError(_FOLDER)
 
-    def deliver(self, run: Run, outcome: Outcome) -> Outcome:
+    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
         """Tell the reader how the run ended; return the outcome with its places filled in.
 
-        On a code host: the status comment's last state and the state label; on this machine a file.
+        On a forge: the status comment's last state; on this machine a file.
         """
         return outcome
 
@@ -226,7 +226,7 @@ class Pulls(Protocol):
     CodeHostUnavailable, CodeHostLimited, AccessLost.
     """
 
-    def read(self, run: Run, number: int) -> PullSnapshot | None:
+    def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
         """Read the pull request with all its threads; None: it is not there any more."""
         ...
 
@@ -234,7 +234,9 @@ class Pulls(Protocol):
         """Whether whoever has the login now is that account and may write in the repository."""
         ...
 
-    def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
+    def reply_in_thread(
+        self, run: Run, number: int, thread: Thread, words: str, *, key: str
+    ) -> str:
         """Answer a thread once for each key: in it, or in the conversation; return its page.
 
         Args:
@@ -242,27 +244,27 @@ class Pulls(Protocol):
         """
         ...
 
-    def say(self, run: Run, number: int, words: str, *, key: str) -> None:
+    def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation of the pull request."""
         ...
 
-    def rewrite(self, run: Run, number: int, body: str) -> None:
+    def rewrite_text(self, run: Run, number: int, body: str) -> None:
         """Give the pull request another text."""
         ...
 
-    def resolve(self, run: Run, thread: Thread) -> bool:
+    def resolve_thread(self, run: Run, thread: Thread) -> bool:
         """Mark a thread as resolved; return False where the code host does not let us."""
         ...
 
-    def checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
+    def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
         ...
 
-    def log(self, run: Run, check: ProjectCheck) -> str:
+    def read_log(self, run: Run, check: ProjectCheck) -> str:
         """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
         ...
 
-    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Add a commit to a branch through the code host, which signs it; return its object id.
 
         A branch that ends in this very change already is taken for our own earlier effect.

@@ -13,7 +13,7 @@ from agent.models.ticket import IssueRef, Snapshot
 class RunStore(Protocol):
     """Where runs are kept. Raises StoreUnavailable, StorageFull."""
 
-    def add(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
+    def add_run(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
         """Queue a run of an issue as its next attempt, or find the one of the same delivery.
 
         Raises:
@@ -21,15 +21,15 @@ class RunStore(Protocol):
         """
         ...
 
-    def find(self, run_id: str) -> StoredRun | None:
+    def find_run(self, run_id: str) -> StoredRun | None:
         """Look a run up, over or not."""
         ...
 
-    def last(self, repository_id: int, number: int) -> StoredRun | None:
+    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the newest run of an issue, over or not."""
         ...
 
-    def stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
+    def request_stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
         """Ask for a run to be stopped; return whether it is not over yet.
 
         Args:
@@ -107,27 +107,27 @@ Reaction = Literal["eyes", "+1", "confused"]
 class IntakeApi(Protocol):
     """What intake asks and tells the code host. Raises CodeHostUnavailable, CodeHostLimited."""
 
-    def permission(self, issue: IssueRef, login: str) -> Permission:
+    def read_permission(self, issue: IssueRef, login: str) -> Permission:
         """Return what whoever has the login now may do now."""
         ...
 
-    def label(self, issue: IssueRef) -> str:
+    def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository: its configuration's, or ours."""
         ...
 
-    def runs_per_day(self, issue: IssueRef) -> int | None:
+    def read_runs_per_day(self, issue: IssueRef) -> int | None:
         """Return how many runs a day the repository's configuration allows; None: any number."""
         ...
 
-    def live(self, issue: IssueRef) -> LiveIssue | None:
+    def read_issue(self, issue: IssueRef) -> LiveIssue | None:
         """Read the issue now; None: it is not there any more, or in another repository."""
         ...
 
-    def find(self, repository: str, number: int) -> LiveIssue | None:
+    def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by `owner/name` and number alone; None: it is not there."""
         ...
 
-    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+    def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
         """Look on the code host for what a run of the same approval has left there before."""
         ...
 
@@ -135,15 +135,15 @@ class IntakeApi(Protocol):
         """Logins under which our own writes show up."""
         ...
 
-    def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
+    def explain_refusal(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""
         ...
 
-    def text(self, issue: IssueRef) -> IssueText | None:
+    def read_text(self, issue: IssueRef) -> IssueText | None:
         """Read the text of an issue; None: it is not there any more, or in another repository."""
         ...
 
-    def pull(self, pull: IssueRef) -> LivePull | None:
+    def read_pull(self, pull: IssueRef) -> LivePull | None:
         """Read a pull request now; None: it is not there.
 
         Args:
@@ -155,15 +155,13 @@ class IntakeApi(Protocol):
         """Whether a comment of a conversation was not deleted meanwhile."""
         ...
 
-    def clear_labels(self, issue: IssueRef) -> None:
-        """Take the labels away that tell the state of a run."""
-        ...
-
     def set_label(self, issue: IssueRef, label: str) -> None:
         """Set a label on an issue."""
         ...
 
-    def react(self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool) -> None:
+    def add_reaction(
+        self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
+    ) -> None:
         """React to a comment; what the code host refuses is logged, since it is only a sign.
 
         Args:
@@ -171,7 +169,7 @@ class IntakeApi(Protocol):
         """
         ...
 
-    def queued(self, run: Run, ahead: int, because: str = "") -> None:
+    def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
         """Let people see that a run waits; its own `CodeHost.begin` goes on with what this leaves.
 
         Args:
@@ -212,7 +210,7 @@ class DeliveryLog(Protocol):
     Raises CodeHostUnavailable, CodeHostLimited.
     """
 
-    def page(self, after: str | None = None) -> SentPage:
+    def read_page(self, after: str | None = None) -> SentPage:
         """Read a page of the log.
 
         Args:
@@ -220,6 +218,6 @@ class DeliveryLog(Protocol):
         """
         ...
 
-    def again(self, number: int) -> bool:
+    def redeliver(self, number: int) -> bool:
         """Ask for a delivery again; return False where the code host does not have it any more."""
         ...

@@ -36,7 +36,7 @@ class ModelTotal(Record):
     """None: no price is known of some of it."""
 
     @classmethod
-    def of(cls, uses: Iterable[ModelUse]) -> Self:
+    def from_uses(cls, uses: Iterable[ModelUse]) -> Self:
         """Add up."""
         several = tuple(uses)
         prices = [use.usd for use in several]
@@ -56,7 +56,7 @@ class ModelTotal(Record):
             return "$0.00: no model was asked"
         if self.usd is None:
             return "an unknown amount: the price of a model is not known"
-        return f"{money(self.usd)} for models"
+        return f"{format_usd(self.usd)} for models"
 
     @property
     def summary(self) -> str:
@@ -88,6 +88,6 @@ class ModelWork(Record):
         return sum(use.usd or 0.0 for use in self.uses)
 
 
-def money(usd: float) -> str:
+def format_usd(usd: float) -> str:
     """Write dollars with as many digits as tell them from nothing, at least cents."""
     return f"${usd:.2f}" if f"{usd:.4f}".endswith("00") else f"${usd:.4f}"

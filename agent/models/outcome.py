@@ -127,9 +127,9 @@ class Outcome(Record):
     """Of a second model, where models made the change."""
     threads: tuple[ThreadOutcome, ...] = ()
     """What became of each thread that a follow-up has answered."""
-    waiting: tuple[ThreadOutcome, ...] = ()
+    waiting_threads: tuple[ThreadOutcome, ...] = ()
     """After a follow-up: the threads of all rounds that wait for a person."""
-    marked: int = 0
+    review_places: int = 0
     """Places in its change that a person has to look at first."""
     plan: Plan | None = None
     """That the change was made by, as far as one was published."""
@@ -139,17 +139,17 @@ class Outcome(Record):
     """Requests that this attempt sent to the code host; None: the code host does not count them."""
 
     @classmethod
-    def stopped(cls, run_id: str, reason: Reason, sentence: str) -> Self:
+    def for_stopped_run(cls, run_id: str, reason: Reason, sentence: str) -> Self:
         """Make the outcome of a run that ended without a change to show."""
         return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
 
     @property
-    def used(self) -> ModelTotal:
+    def total_usage(self) -> ModelTotal:
         """What models have used in all."""
-        return ModelTotal.of(self.models)
+        return ModelTotal.from_uses(self.models)
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether the ticket was carried out; a dry run only shows how it would be."""
         return self.state is RunState.OPEN
 
@@ -173,9 +173,9 @@ class StoredRun(Record):
     """How often the run has waited at this step."""
     waits_for: str | None = None
     """What holds it up, in words."""
-    stopped: str | None = None
+    stop_request: str | None = None
     """Who or what asked for the run to be stopped, in words."""
-    stopped_for: Reason = Reason.CANCELLED
+    stop_reason: Reason = Reason.CANCELLED
     """The reason that it ends with then."""
     retries: int = 0
     """How often it was told to go on after its end."""

@@ -66,7 +66,7 @@ class PackageIndex(Protocol):
         """What of the host's configuration, or of a repository's wishes, is not followed."""
         ...
 
-    def including(self, wishes: tuple[IndexRequest, ...]) -> PackageIndex:
+    def with_requested(self, wishes: tuple[IndexRequest, ...]) -> PackageIndex:
         """These, and of the ones that a repository names those that the operator allows.
 
         Raises:
@@ -74,11 +74,11 @@ class PackageIndex(Protocol):
         """
         ...
 
-    def accesses(self) -> tuple[IndexAccess, ...]:
+    def list_accesses(self) -> tuple[IndexAccess, ...]:
         """All indexes, the one that is asked first in front, the default one last."""
         ...
 
-    def addresses(self) -> tuple[str, ...]:
+    def list_addresses(self) -> tuple[str, ...]:
         """What the fetch phase may reach: the indexes and wherever their files are."""
         ...
 
@@ -90,6 +90,6 @@ class PackageIndex(Protocol):
         """
         ...
 
-    def download(self, archive: SourceArchive, folder: Path) -> Path:
+    def download_archive(self, archive: SourceArchive, folder: Path) -> Path:
         """Fetch one archive into the folder and hold it against its sha256."""
         ...

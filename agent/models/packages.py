@@ -31,16 +31,6 @@ class Licensing(Record):
     """Those about licences."""
 
 
-class Vulnerability(Record):
-    """What is known of some versions of a package."""
-
-    ids: tuple[str, ...]
-    """All its names, the best known first."""
-    summary: str = ""
-    fixed: str = ""
-    """The first later version without it; "" where none is known."""
-
-
 class Package(Record):
     """A package that comes with a change, or comes in another version."""
 
@@ -60,30 +50,12 @@ class Package(Record):
     """None: it is not installed for the checks."""
     earlier: Licensing | None = None
     """Of the version that base has."""
-    vulnerabilities: tuple[Vulnerability, ...] = ()
-    """That this version is known to have and the one of base is not."""
-    retained_vulnerabilities: tuple[Vulnerability, ...] = ()
-    """That both have."""
-
-
-class VulnerabilityData(Record):
-    """What was at hand to say whether versions have known vulnerabilities."""
-
-    count: int = 0
-    """Records; 0: there was nothing at hand."""
-    newest: str = ""
-    """Day on which the newest of them was last edited, ISO 8601."""
-    stale_days: int = 0
-    """How many days that is before the run, where they are many."""
-    problems: tuple[str, ...] = ()
-    """Why there is nothing, or which records cannot be read."""
 
 
 class AddedPackages(Record):
     """The packages that come with a change."""
 
     packages: tuple[Package, ...]
-    known: VulnerabilityData = VulnerabilityData()
     refused_lock: str = ""
     """Path of the lock that does not fit the change, and does base; empty: none."""
     refusal: str = ""

@@ -39,7 +39,7 @@ class LabelledIssues(Protocol):
     Raises CodeHostUnavailable, CodeHostLimited.
     """
 
-    def new(self, repository: str) -> Iterator[Labelled]:
+    def find_new(self, repository: str) -> Iterator[Labelled]:
         """Go through the open issues that carry the starting label, as far as they have changed.
 
         One counts as seen when the next is asked for.
@@ -95,7 +95,7 @@ class Conversations(Protocol):
     Raises CodeHostUnavailable, CodeHostLimited.
     """
 
-    def changed(self, repository: str, since: str | None) -> Changed:
+    def list_changed(self, repository: str, since: str | None) -> Changed:
         """List issues and pull requests that have changed at that time or later.
 
         Args:
@@ -104,6 +104,6 @@ class Conversations(Protocol):
         """
         ...
 
-    def written(self, subject: Subject, since: str) -> tuple[Written, ...]:
+    def list_written(self, subject: Subject, since: str) -> tuple[Written, ...]:
         """List what people have written there at that time or later; what programs wrote is not."""
         ...

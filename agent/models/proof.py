@@ -16,7 +16,7 @@ class ProofRow(Record):
     with_change: str
 
     @property
-    def shows(self) -> bool:
+    def is_proof(self) -> bool:
         """Whether it shows that the change does something."""
         return self.without in ("failed", "error") and self.with_change == "passed"
 

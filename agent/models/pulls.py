@@ -138,7 +138,7 @@ class ProjectCheck(Record):
     """What it says itself, in a few lines."""
 
 
-def mentions(words: str, logins: Collection[str]) -> bool:
+def is_mentioned(words: str, logins: Collection[str]) -> bool:
     """Whether words name one of the accounts, as in `@mergewright`; a quotation is of others."""
     words = _QUOTED.sub("", words)
     names = {login.lower().removesuffix("[bot]") for login in logins}

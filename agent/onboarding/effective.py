@@ -7,6 +7,7 @@ the operator bounds. Values themselves come from `repo_config`, the weight of ru
 
 from __future__ import annotations
 
+import operator
 import posixpath
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from agent.policy.rule import Rule
 from agent.settings import Settings, variable
 from repo_config import load, reference, toml_text, yaml_text
 from repo_config.detect import Project
-from repo_config.located import Located, resolve
+from repo_config.located import Located, resolve_path
 from repo_config.schema import RepoConfig
 
 #: Keys that something was detected for where the file leaves them open.
@@ -33,7 +34,6 @@ _DETECTED = {
     "checks.tests.args": "test_args",
     "checks.lint": "lint_tools",
 }
-_CHECKING = frozenset({"checks.types.tool", "checks.lint"})
 #: Keys that the operator holds below a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
@@ -57,7 +57,7 @@ class Read(NamedTuple):
         if self.source is None:
             return None
         toml = self.source.name.endswith(".toml")
-        reader = toml_text.read if toml else yaml_text.read
+        reader = toml_text.read_table if toml else yaml_text.read_yaml
         return reader(self.source.text, self.source.name).root
 
 
@@ -78,24 +78,21 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
     places = Places(read)
     for path, section in reference.sections():
         for name, field in section.model_fields.items():
-            if reference.is_section(field.annotation):
-                continue
             key = ".".join((*path, name))
-            value = _at(read.config, (*path, name))
-            meaning = " ".join((field.description or "").split())
-            origin = places.of((*path, name))
-            if key == "rules":
+            if reference.is_section(field.annotation) or key == "rules":
                 continue
+            value: object = operator.attrgetter(key)(read.config)
+            origin = places.of((*path, name))
             found = _detected(key, value, project) if project else None
             if key in _BOUNDED:
-                yield _bounded(key, value, origin, settings, meaning)
+                value, origin = _bound(key, value, origin, settings)
             elif key == "label" and value is None:
-                said = "default" if settings.label == "mergewright" else variable("label")
-                yield Effective(key=key, value=settings.label, origin=said, meaning=meaning)
+                is_default = settings.label == "mergewright"
+                value, origin = settings.label, None if is_default else variable("label")
             elif found and (origin is None or value in ("auto", None)):
-                yield Effective(key=key, value=found[0], origin=found[1], meaning=meaning)
-            else:
-                yield Effective(key=key, value=value, origin=origin or "default", meaning=meaning)
+                value, origin = found
+            meaning = " ".join((field.description or "").split())
+            yield Effective(key=key, value=value, origin=origin or "default", meaning=meaning)
     # It brings all that rules stand on; most commands start without.
     from agent.policy import registry
 
@@ -106,7 +103,7 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
 def of_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
     """Say what a rule weighs."""
     place = places.of(("rules", rule.id))
-    level = levels.of(rule, read.config, settings.floors)
+    level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
     origin = place or "default"
     if level != (asked or rule.severity.value):
@@ -129,18 +126,11 @@ class Places:
         """`file:line` of a key; None where the file does not have it."""
         if self._root is None:
             return None
-        there, located = resolve(path, self._root)
+        there, located = resolve_path(path, self._root)
         if there != path:
             return None
         at = located.at if isinstance(path[-1], int) else located.key_at
         return f"{self._name}:{at.line}"
-
-
-def _at(config: RepoConfig, path: tuple[str, ...]) -> object:
-    value: object = config
-    for step in path:
-        value = getattr(value, step)
-    return value
 
 
 def _detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
@@ -148,43 +138,40 @@ def _detected(key: str, value: object, project: Project) -> tuple[object, str] |
     name = _DETECTED.get(key)
     if name is None or value == "off":
         return None
-    django = project.django
-    found: object
-    if name.startswith("django."):
-        found = getattr(django, name.partition(".")[2]) if django else None
-        if key == "django.manage" and found and project.root:
-            found = posixpath.relpath(str(found), project.root)
-    else:
-        found = getattr(project, name)
+    try:
+        found = operator.attrgetter(name)(project)
+    except AttributeError:  # no Django
+        return None
     if not found:
-        return ("none", _nothing(key, project)) if value == "auto" else None
-    if key == "checks.types.tool" and isinstance(found, tuple) and len(found) == 1:
+        return ("none", _explain_none(key, project)) if value == "auto" else None
+    if key == "django.manage":
+        found = posixpath.relpath(str(found), project.root or ".")
+    if key == "checks.types.tool" and len(found) == 1:
         found = found[0]
     origin = project.origins.get(name, "")
     return found, f"detected from {origin}" if origin else "detected"
 
 
-def _nothing(key: str, project: Project) -> str:
+def _explain_none(key: str, project: Project) -> str:
     """Say that nothing was detected, or what was and could not be followed."""
     of_types = {"mypy", "pyright", "basedpyright"}
     named = [
         why
         for check, why in project.not_run.items()
-        if (check in of_types) == (key == "checks.types.tool") and key in _CHECKING
+        if (check in of_types) == (key == "checks.types.tool")
     ]
-    return "; ".join(named) or "nothing was detected"
+    return "; ".join(named if key in ("checks.types.tool", "checks.lint") else ()) or (
+        "nothing was detected"
+    )
 
 
-def _bounded(
-    key: str, value: object, origin: str | None, settings: Settings, meaning: str
-) -> Effective:
-    """The value of a number that the operator bounds."""
-    field = _BOUNDED[key]
-    most: float | None = getattr(settings, field)
+def _bound(
+    key: str, value: object, origin: str | None, settings: Settings
+) -> tuple[object, str | None]:
+    """Return the value of a number that the operator bounds, and what says so."""
+    most: float | None = getattr(settings, _BOUNDED[key])
     over = isinstance(value, int | float) and most is not None and value > most
-    if over or (value is None and most is not None):
-        said = f"bounded by {variable(field)}: at most {most}"
-        if origin:
-            said += f"; {origin} asks for {value}"
-        return Effective(key=key, value=most, origin=said, meaning=meaning)
-    return Effective(key=key, value=value, origin=origin or "default", meaning=meaning)
+    if not (over or (value is None and most is not None)):
+        return value, origin
+    said = f"bounded by {variable(_BOUNDED[key])}: at most {most}"
+    return most, f"{said}; {origin} asks for {value}" if origin else said

@@ -33,7 +33,6 @@ _MARK = "<!-- mergewright:onboarding -->"
 def body(
     run: Run,
     proposed: ProposedFile,
-    readiness: Sequence[Fact],
     redactor: Redactor,
     *,
     waits: bool,
@@ -42,7 +41,6 @@ def body(
 
     Args:
         proposed: The configuration.
-        readiness: How ready the repository is.
         waits: Whether runs wait for an answer.
     """
     parts = [
@@ -51,7 +49,6 @@ def body(
         "## What is proposed, and why",
         *_facts(proposed, redactor),
     ]
-    parts += ["## How ready the repository is", _table(readiness, redactor)]
     return redactor("\n\n".join(parts))
 
 
@@ -88,7 +85,7 @@ def _table(several: Sequence[Fact], redactor: Redactor) -> str:
     for one in several:
         value = one.value if isinstance(one.value, str) else json.dumps(one.value)
         # Before it is made inert, which would hide the shape of a credential.
-        why = sanitise.words(redactor(one.why)).replace("|", "\\|")
-        shown = sanitise.cell(redactor(value))
-        rows.append(f"| {sanitise.cell(one.key)} | {shown} | {why} |")
+        why = sanitise.format_words(redactor(one.why)).replace("|", "\\|")
+        shown = sanitise.format_cell(redactor(value))
+        rows.append(f"| {sanitise.format_cell(one.key)} | {shown} | {why} |")
     return "\n".join(rows)

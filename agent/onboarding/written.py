@@ -13,11 +13,11 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.models.record import Record
-from agent.onboarding import code_facts, effective, facts
+from agent.onboarding import effective, facts
 from agent.onboarding.effective import Read
 from agent.onboarding.facts import Evidence, Fact
 from repo_config import load, reference
-from repo_config.located import inert
+from repo_config.located import escape_text
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -61,7 +61,7 @@ def propose(
     roots = (str(one.value) for one in kept if one.key == "root")
     folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
     evidence = Evidence(tree, folder)
-    found = [*facts.declared(evidence), *code_facts.counted(evidence), *kept]
+    found = [*facts.declared(evidence), *kept]
     known = [one for one in found if _is_taken(one, tree, folder)]
     if has_python is not None:
         known = [_doubt_python(one, has_python) for one in known]
@@ -160,7 +160,9 @@ def _section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) -> Ite
 
 def _comment(text: str, indent: str = "") -> list[str]:
     width = _WIDTH - len(indent)
-    wrapped = textwrap.wrap(inert(text), width, break_long_words=False, break_on_hyphens=False)
+    wrapped = textwrap.wrap(
+        escape_text(text), width, break_long_words=False, break_on_hyphens=False
+    )
     return [f"{indent}# {line}" for line in wrapped]
 
 
@@ -183,4 +185,4 @@ def _scalar(text: str) -> str:
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text) and not taken:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{inert(escaped)}"'
+    return f'"{escape_text(escaped)}"'

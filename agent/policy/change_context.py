@@ -59,7 +59,7 @@ class PythonFile:
     @cached_property
     def before(self) -> View | None:
         """The old side, of a moved file that at its old place; None as with `after`."""
-        return self._view(source.earlier(self._change, self.file))
+        return self._view(source.get_earlier_content(self._change, self.file))
 
     def _view(self, content: bytes | None) -> View | None:
         if content is None:
@@ -71,7 +71,7 @@ class PythonFile:
 
     @cached_property
     def _old_lines(self) -> frozenset[str]:
-        old = source.earlier(self._change, self.file)
+        old = source.get_earlier_content(self._change, self.file)
         return (
             frozenset(line.strip() for line in source.text(old).splitlines())
             if old
@@ -116,11 +116,11 @@ class ChangeContext:
         self.ticket = ticket
         self._made: dict[object, object] = {}
 
-    def of(self, change: Change) -> ChangeContext:
+    def with_change(self, change: Change) -> ChangeContext:
         """Return another change with the same contract and base."""
         return ChangeContext(change, self.config, self.project, self.tree, self.ticket)
 
-    def once(self, make: Callable[[ChangeContext], Made]) -> Made:
+    def compute_once(self, make: Callable[[ChangeContext], Made]) -> Made:
         """Return what this makes of the change; several rules that ask share it."""
         if make not in self._made:
             self._made[make] = make(self)
@@ -149,7 +149,7 @@ class ChangeContext:
             if file.path.endswith(".pyi")
         )
 
-    def fresh(
+    def find_new_hits(
         self,
         find: Find,
         among: Callable[[PythonFile], bool] = lambda _: True,
@@ -169,10 +169,10 @@ class ChangeContext:
         """
         several = (*self.python, *self.stubs) if with_stubs else self.python
         files = [file for file in several if among(file)]
-        fresh = [(file, hit) for file in files for hit in _fresh(file, find)]
+        fresh = [(file, hit) for file in files for hit in _find_new_hits(file, find)]
         if not fresh:
             return
-        left = _left(files, find)
+        left = _count_removed_hits(files, find)
         for file, hit in fresh:
             key = (hit.what, file.after.line(hit.line) if file.after else "")
             if left[key] > 0:
@@ -181,7 +181,7 @@ class ChangeContext:
                 yield file, hit
 
 
-def _fresh(file: PythonFile, find: Find) -> list[Hit]:
+def _find_new_hits(file: PythonFile, find: Find) -> list[Hit]:
     hits = list(find(file.after)) if file.after else []
     # Most files have none, so that their old side is never read.
     if not hits or file.before is None:
@@ -196,7 +196,7 @@ def _fresh(file: PythonFile, find: Find) -> list[Hit]:
     return sorted(found, key=lambda hit: hit.line)
 
 
-def _left(files: list[PythonFile], find: Find) -> Counter[tuple[str, str]]:
+def _count_removed_hits(files: list[PythonFile], find: Find) -> Counter[tuple[str, str]]:
     """Count the hits that were in a file and no longer are, by what they are and their line."""
     left: Counter[tuple[str, str]] = Counter()
     for file in files:

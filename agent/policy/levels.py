@@ -26,35 +26,37 @@ def floor_of(rule: Rule, floors: Mapping[str, Level]) -> Level:
     return floors.get(rule.id, own)
 
 
-def of(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Level:
+def get_level(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Level:
     """Return what a rule weighs in a repository."""
     asked: Level = config.rules.get(rule.id, rule.severity.value)
     return max(asked, floor_of(rule, floors), key=_ORDER.index)
 
 
-def held(rules: tuple[Rule, ...], config: RepoConfig, floors: Mapping[str, Level]) -> Iterator[str]:
+def find_overruled_weights(
+    rules: tuple[Rule, ...], config: RepoConfig, floors: Mapping[str, Level]
+) -> Iterator[str]:
     """Say which weights of a configuration do not hold, since a floor is above them."""
     for rule in rules:
-        asked, holds = config.rules.get(rule.id), of(rule, config, floors)
+        asked, holds = config.rules.get(rule.id), get_level(rule, config, floors)
         if asked is not None and asked != holds:
             yield f"rules.{rule.id}: {asked} is below its floor, so {holds} holds."
 
 
-def weigh(
+def apply_levels(
     findings: Iterator[Finding],
     rules: tuple[Rule, ...],
     config: RepoConfig,
     floors: Mapping[str, Level],
 ) -> Iterator[Finding]:
     """Give each finding the weight that its rule has here, and leave out those that are off."""
-    levels = {rule.id: of(rule, config, floors) for rule in rules}
+    levels = {rule.id: get_level(rule, config, floors) for rule in rules}
     for finding in findings:
         level = levels[finding.rule]
         if level != "off":
             yield finding.model_copy(update={"severity": Severity(level)})
 
 
-def tolerate(
+def soften_in_human_lines(
     findings: tuple[Finding, ...], change: Change, human_changes: Change | None
 ) -> tuple[Finding, ...]:
     """Let what rules find in lines that people have committed remark, no more.

@@ -80,7 +80,7 @@ class Modules:
             UnreadableError: It does not parse.
         """
         if content not in self._parsed:
-            self._parsed[content] = source.parse(content)
+            self._parsed[content] = source.parse_module(content)
         return self._parsed[content]
 
     @property
@@ -88,7 +88,7 @@ class Modules:
         """Every module, by path."""
         return tuple(sorted(self._paths))
 
-    def has(self, path: str) -> bool:
+    def has_module(self, path: str) -> bool:
         """Whether there is a module of this path."""
         return path in self._paths
 
@@ -121,7 +121,7 @@ class Modules:
                 return found
         return None
 
-    def relative(self, level: int, dotted: str, importer: str) -> Ref | None:
+    def resolve_relative(self, level: int, dotted: str, importer: str) -> Ref | None:
         """Find what `from ..a.b import` names."""
         folder = importer
         for _ in range(level):
@@ -147,7 +147,7 @@ class Modules:
 
         After 300 modules or 8 MB nothing more is read.
         """
-        return tuple(self._importable(at) for at in self._ways(ref))
+        return tuple(self._find_importable(at) for at in self._ways(ref))
 
     def definitions(self, ref: Ref) -> Iterator[Definition]:
         """Yield the classes and functions of the tree that a name leads to."""
@@ -155,7 +155,7 @@ class Modules:
 
     def name_of(self, path: str) -> str:
         """Return the full dotted name of a module of the tree."""
-        return self._importable(Ref(path, ""))
+        return self._find_importable(Ref(path, ""))
 
     def owners(self, ref: Ref) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that a name begins with, and its rest.
@@ -166,11 +166,11 @@ class Modules:
             head, _, rest = at.dotted.partition(".")
             if at.module is None or at.module.endswith("/") or not head:
                 continue
-            scope = self._scope(at.module)
+            scope = self._get_scope(at.module)
             if scope and (node := scope.defined.get(head)):
                 yield Definition(at.module, node, scope), rest
 
-    def _importable(self, ref: Ref) -> str:
+    def _find_importable(self, ref: Ref) -> str:
         if ref.module is None:
             return ref.dotted
         stem = ref.module.removesuffix("/").removesuffix(".py").removesuffix("/__init__")
@@ -195,9 +195,9 @@ class Modules:
                 return
             yield at
             if at.module is not None and at.dotted:
-                waiting.extend(self._next(at.module, at.dotted))
+                waiting.extend(self._follow_once(at.module, at.dotted))
 
-    def _next(self, module: str, dotted: str) -> Iterator[Ref]:
+    def _follow_once(self, module: str, dotted: str) -> Iterator[Ref]:
         """Yield what a name in a module stands for, one step further."""
         head, _, rest = dotted.partition(".")
         if module.endswith(("__init__.py", "/")):
@@ -220,9 +220,9 @@ class Modules:
         is_read = path in self._scopes or text in self._parsed
         if not is_read and not _may_bind(text, name.encode("utf-8", "replace")):
             return None
-        return self._scope(path)
+        return self._get_scope(path)
 
-    def _scope(self, path: str) -> Scope | None:
+    def _get_scope(self, path: str) -> Scope | None:
         if path in self._scopes:
             return self._scopes[path]
         text = self.text(path)

@@ -78,7 +78,7 @@ class Places(Protocol):
         """Find what an absolute import names, if it is in the tree."""
         ...
 
-    def relative(self, level: int, dotted: str, importer: str) -> Ref | None:
+    def resolve_relative(self, level: int, dotted: str, importer: str) -> Ref | None:
         """Find what a relative import names."""
         ...
 
@@ -96,7 +96,7 @@ class Reader:
     def collect(self, body: list[ast.stmt], scope: Scope) -> None:
         """Collect what a block binds in its own scope, without those nested in it."""
         for statement in body:
-            for node in _within(statement):
+            for node in _walk_runtime(statement):
                 if isinstance(node, _BINDING):
                     self._bind(node, scope)
 
@@ -105,9 +105,9 @@ class Reader:
             case ast.Import(names=aliases):
                 for alias in aliases:
                     name = alias.name if alias.asname else alias.name.partition(".")[0]
-                    scope.bind(alias.asname or name, [self.absolute(name)])
+                    scope.bind(alias.asname or name, [self.resolve_absolute(name)])
             case ast.ImportFrom():
-                for name, ref in self.imported(node):
+                for name, ref in self.find_imported(node):
                     if name == "*":
                         scope.stars.append(ref)
                     else:
@@ -128,12 +128,12 @@ class Reader:
                 # Of the module itself it can be imported by this name, and asked for elsewhere.
                 scope.bind(node.name, [] if scope.parent else [Ref(self._path, node.name)])
 
-    def imported(self, node: ast.ImportFrom) -> Iterator[tuple[str, Ref]]:
+    def find_imported(self, node: ast.ImportFrom) -> Iterator[tuple[str, Ref]]:
         """Yield the bound name and its meaning for each name of a `from` import."""
         if node.level:
-            origin = self._places.relative(node.level, node.module or "", self._path)
+            origin = self._places.resolve_relative(node.level, node.module or "", self._path)
         else:
-            origin = self.absolute(node.module or "")
+            origin = self.resolve_absolute(node.module or "")
         # A relative import of what is not there stands for nothing outside.
         origin = origin or Ref(f"{self._path}/", "missing")
         for alias in node.names:
@@ -142,7 +142,7 @@ class Reader:
             else:
                 yield alias.asname or alias.name, origin.attribute(alias.name)
 
-    def absolute(self, dotted: str) -> Ref:
+    def resolve_absolute(self, dotted: str) -> Ref:
         """Say what an absolute import of this name stands for."""
         return self._places.find(dotted, self._path) or Ref(None, dotted)
 
@@ -166,7 +166,7 @@ def bind_item(target: ast.expr, items: ast.expr, scope: Scope) -> None:
         bind_target(target, item, scope)
 
 
-def _within(node: ast.AST) -> Iterator[ast.AST]:
+def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
     """Walk a statement without what is only read by type checkers, or is another scope."""
     waiting: list[ast.AST] = [node]
     while waiting:

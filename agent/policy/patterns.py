@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import pathspec
 
 
-def folded(path: str) -> str:
+def fold_case(path: str) -> str:
     """Return the form in which two paths are one file on some file system, or look like one."""
     if path.isascii():
         return path.lower()
@@ -36,7 +36,7 @@ class Patterns:
         """
         self._lenient = lenient
         self._lines = tuple(lines)
-        compiled = (folded(line) for line in self._lines) if lenient else self._lines
+        compiled = (fold_case(line) for line in self._lines) if lenient else self._lines
         try:
             self._spec = pathspec.GitIgnoreSpec.from_lines(compiled)
         except re.error as problem:
@@ -44,7 +44,7 @@ class Patterns:
 
     def first(self, path: str) -> str | None:
         """Return the pattern that decides for this path, if it matches."""
-        result = self._spec.check_file(folded(path) if self._lenient else path)
+        result = self._spec.check_file(fold_case(path) if self._lenient else path)
         if not result.include or result.index is None:
             return None
         return self._lines[result.index]

@@ -67,16 +67,28 @@ _RETRIES: dict[str, tuple[str, ...]] = {
 ONCE = (BAN, "T201", "T203")
 
 
-_CODES = ",".join(dict.fromkeys(code for row in TABLE for code in row.codes))
-ARGUMENTS = (
-    "--isolated", "--ignore-noqa", "--target-version=py314",
-    f"--select={_CODES}", f"--ignore={','.join(_LEFT_OUT)}",
-    "--config", f"lint.mccabe.max-complexity = {MOST_BRANCHES}",
-)  # fmt: skip
-"""What ruff is told on its command line, but for the bans."""
+#: Minor versions of Python 3 that ruff knows.
+_OLDEST, _NEWEST = 7, 14
+_SYNTAX = "invalid-syntax"
+_CODES = ",".join(dict.fromkeys(code for row in TABLE for code in row.codes if code != _SYNTAX))
 
 
-def ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
+def arguments(python: str | None) -> tuple[str, ...]:
+    """Return what ruff is told on its command line, but for the bans.
+
+    Args:
+        python: The oldest version that the project supports; None: not known.
+    """
+    minor = re.match(r"3\.(\d+)", python or "")
+    target = max(_OLDEST, min(_NEWEST, int(minor[1]))) if minor else _NEWEST
+    return (
+        "--isolated", "--ignore-noqa", f"--target-version=py3{target}",
+        f"--select={_CODES}", f"--ignore={','.join(_LEFT_OUT)}",
+        "--config", f"lint.mccabe.max-complexity = {MOST_BRANCHES}",
+    )  # fmt: skip
+
+
+def make_ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
     """Return what tells ruff the names that may not be brought in.
 
     Args:
@@ -105,7 +117,7 @@ def _bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
     return bans | dict.fromkeys(ours, "checker-in-code")
 
 
-def select(
+def select_items(
     items: tuple[CheckItem, ...], change: Change, config: RepoConfig, disguised: Collection[str]
 ) -> tuple[CheckItem, ...]:
     """Return what rules have to say something about.
@@ -135,14 +147,14 @@ def select(
     return tuple(item for item in items if counts(item))
 
 
-def findings(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
+def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
     """Make findings of what ruff found."""
     for item in items:
         path, line, code, said = _parts(item)
         row = _row(code, said, config)
         banned = _BANNED.match(said)
         text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
-        yield row.rule.at(path, text, row.fix, line)
+        yield row.rule.make_finding(path, text, row.fix, line)
 
 
 def _parts(item: CheckItem) -> tuple[str, int | None, str, str]:
@@ -163,7 +175,7 @@ def _row(code: str, said: str, config: RepoConfig) -> RuffRule:
 def _is_allowed(content: bytes, line: int | None, allowed: tuple[str, ...]) -> bool:
     """Whether all that the import on a line brings in is allowed by a longer name."""
     try:
-        nodes = ast.walk(source.parse(content))
+        nodes = ast.walk(source.parse_module(content))
     except source.UnreadableError:
         return False
     for node in nodes:

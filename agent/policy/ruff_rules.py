@@ -37,7 +37,7 @@ class RuffRule:
     applies: Callable[[RepoConfig], bool] = lambda _: True
 
 
-def _nowhere(_: str) -> bool:
+def _applies_nowhere(_: str) -> bool:
     return False
 
 
@@ -48,6 +48,18 @@ def _may_print(path: str) -> bool:
 TABLE: tuple[RuffRule, ...] = (
     RuffRule(
         Rule(
+            id="newer-syntax",
+            demands="Changed source parses on the oldest Python that the project supports.",
+            severity=Severity.BLOCK,
+            floor=Severity.REVIEW,
+            bad="with (open('a') as a, open('b') as b): ...  # and requires-python is >=3.8",
+            good="with open('a') as a, open('b') as b: ...",
+        ),
+        ("invalid-syntax",),
+        "Write what that Python parses, or raise the declared version first.",
+    ),
+    RuffRule(
+        Rule(
             id="http-client",
             demands="No file brings in an HTTP client other than `http_client`.",
             severity=Severity.BLOCK,
@@ -56,7 +68,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use the client that http_client names, or change http_client in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -68,7 +80,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use what http_client.retries names, or change that in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -105,7 +117,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use what background_tasks names, or change that in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -117,7 +129,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Do without it, or take it out of imports.forbid first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -268,7 +280,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Take it out: a change has no part in how it is judged.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(

@@ -31,7 +31,7 @@ class Rule:
     floor: Severity | None = None
     """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
 
-    def at(self, path: str, message: str, fix: str, line: int | None = None) -> Finding:
+    def make_finding(self, path: str, message: str, fix: str, line: int | None = None) -> Finding:
         """Make a finding.
 
         Args:
@@ -58,6 +58,6 @@ class RuleModule(Protocol):
         """What it holds, in the order of the reference."""
         ...
 
-    def check(self, change_context: ChangeContext) -> Iterator[Finding]:
+    def check_change(self, change_context: ChangeContext) -> Iterator[Finding]:
         """Yield what the rules have to say of the change."""
         ...

@@ -47,14 +47,14 @@ def is_python(path: str, content: bytes | None) -> bool:
     return bare_name and content is not None and _SHEBANG.match(content) is not None
 
 
-def changed(change: Change) -> Iterator[ChangedFile]:
+def find_changed(change: Change) -> Iterator[ChangedFile]:
     """Yield the Python files that the change adds or edits."""
     for file in change.files:
         if file.after is not None and is_python(file.path, file.after):
             yield file
 
 
-def earlier(change: Change, file: ChangedFile) -> bytes | None:
+def get_earlier_content(change: Change, file: ChangedFile) -> bytes | None:
     """Return what the file was before; for a moved file, what it was at its old place."""
     if file.before is not None:
         return file.before
@@ -68,7 +68,7 @@ def earlier(change: Change, file: ChangedFile) -> bytes | None:
     return namesakes[0].before if len(namesakes) == 1 else None
 
 
-def parse(content: bytes) -> ast.Module:
+def parse_module(content: bytes) -> ast.Module:
     """Parse a file with the grammar of the Python that runs this service.
 
     Raises:
@@ -77,7 +77,7 @@ def parse(content: bytes) -> ast.Module:
     if len(content) > MAX_BYTES:
         raise UnreadableError(f"it is larger than {MAX_BYTES:,} bytes", may_run=True)
     try:
-        return foreign_python.parse(content)
+        return foreign_python.parse_module(content)
     except SyntaxError as problem:
         is_beyond = isinstance(problem, foreign_python.BeyondBounds) or not _is_text(content)
         raise UnreadableError(
@@ -109,7 +109,7 @@ def text(content: bytes) -> str:
         return content.decode("utf-8", "replace")
 
 
-def walk(node: ast.AST) -> list[ast.AST]:
+def list_nodes(node: ast.AST) -> list[ast.AST]:
     """Return the node and all below."""
     return [*ast.walk(node)]
 
@@ -119,7 +119,7 @@ def get_last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def written(node: ast.AST) -> str:
+def format_node(node: ast.AST) -> str:
     """Return an expression or statement as text, the same for the same one.
 
     Python before 3.12 cannot write every f-string that it can read; of those the tree is returned.

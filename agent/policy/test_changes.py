@@ -65,7 +65,7 @@ _COLLECTED = (
 _OTHER = "See that the tests still show what they showed."
 
 
-def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterator[Finding]:
+def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> Iterator[Finding]:
     """Yield what the tests of a change do other than those of base."""
     alike: dict[tuple[str, str], list[str]] = {}
     for one in found.rewritten:
@@ -74,18 +74,18 @@ def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterato
     for (_, said), ids in list(alike.items())[:_MOST]:
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""
-        yield REWRITTEN.at(
+        yield REWRITTEN.make_finding(
             "", f"{many} only as the change has it{named}; as base has it: {said}", _READ
         )
     if len(alike) > _MOST:
-        yield REWRITTEN.at("", f"{len(alike) - _MOST:,} more tests like these", _READ)
+        yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more tests like these", _READ)
     if found.gone:
         many = f"{len(found.gone):,} tests" if len(found.gone) > 1 else "A test"
         said = f"{many} of base no longer run: {list_some(found.gone, _MOST)}"
-        yield REMOVED.at("", said, _MISSED)
+        yield REMOVED.make_finding("", said, _MISSED)
     if found.unrun:
         named = list_some(found.unrun)
-        yield NOT_RUN.at(
+        yield NOT_RUN.make_finding(
             "",
             f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
             " time, "
@@ -93,9 +93,9 @@ def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterato
             "Run them, or give the tests more time in checks.tests.minutes.",
         )
     for said in head.uncollected:
-        yield NOT_COLLECTED.at(said.partition(" ")[0], said, _COLLECTED)
+        yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)
     for doubt in head.doubts:
-        yield SURROUNDINGS.at("", doubt, _OTHER)
+        yield SURROUNDINGS.make_finding("", doubt, _OTHER)
     if base.suite is None or head.suite is None:
         return
     before = {**base.suite.settings, **base.suite.plugins}
@@ -103,4 +103,4 @@ def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterato
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             was, now = before.get(name, "not there"), after.get(name, "not there")
-            yield SURROUNDINGS.at("", f"{name} is {now} and was {was} on base", _OTHER)
+            yield SURROUNDINGS.make_finding("", f"{name} is {now} and was {was} on base", _OTHER)

@@ -98,7 +98,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[Finding]:
+def find_problems(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[Finding]:
     """Make findings of what a tool reports.
 
     Args:
@@ -114,17 +114,19 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
         rule = next((one for one in rules if one.id == code), rules[0])
         if rule in (MISSING_NAME, UNKNOWN_MODULE):
             fix = _NAME_FIX if rule is MISSING_NAME else _MODULE_FIX
-            yield rule.at(path, f"takes what is not there: {said}", fix, at)
+            yield rule.make_finding(path, f"takes what is not there: {said}", fix, at)
         elif rule is PUBLIC_API:
-            yield rule.at(path, f"takes from users of the library: {item.text}", _API_FIX, at)
+            yield rule.make_finding(
+                path, f"takes from users of the library: {item.text}", _API_FIX, at
+            )
         elif rule is COVERAGE_OF_CHANGE:
-            yield rule.at(path, item.text, _COVERAGE_FIX, at)
+            yield rule.make_finding(path, item.text, _COVERAGE_FIX, at)
         elif rule is OTHER_SETTINGS:
-            yield rule.at(
+            yield rule.make_finding(
                 path, f"is objected to by the settings of base: {said}", _SETTINGS_FIX, at
             )
         elif rule is UNREAD_FILE:
-            yield rule.at(path, f"is passed over by the linters: {said}", _FIX, at)
+            yield rule.make_finding(path, f"is passed over by the linters: {said}", _FIX, at)
         else:
             text = item.item_id.partition(": ")[2] or item.text
-            yield rule.at(path, text.rstrip("."), _FIX, at)
+            yield rule.make_finding(path, text.rstrip("."), _FIX, at)

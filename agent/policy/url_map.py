@@ -38,7 +38,7 @@ _NEW = "Say in the description who may call it."
 _ANY = "any method"
 
 
-def findings(before: tuple[Route, ...], after: tuple[Route, ...]) -> Iterator[Finding]:
+def find_problems(before: tuple[Route, ...], after: tuple[Route, ...]) -> Iterator[Finding]:
     """Yield what callers lose and what is new, in the order of the routes.
 
     Args:
@@ -50,33 +50,39 @@ def findings(before: tuple[Route, ...], after: tuple[Route, ...]) -> Iterator[Fi
     old, new = {one.name: one for one in before}, {one.name: one for one in after}
     for name, route in old.items():
         if name not in new:
-            yield URL_MAP.at("", f"The route {name} is gone", _GONE)
+            yield URL_MAP.make_finding("", f"The route {name} is gone", _GONE)
         else:
-            yield from _changed(route, new[name])
+            yield from _find_changed(route, new[name])
     if added := [route for name, route in new.items() if name not in old]:
         yield _brought_in(added)
 
 
-def _changed(old: Route, new: Route) -> Iterator[Finding]:
+def _find_changed(old: Route, new: Route) -> Iterator[Finding]:
     lost = [one for one in old.gives if one not in new.gives and one != _ANY]
     if _ANY in new.gives:
         # A function as a view may look at the method itself.
         lost = [one for one in lost if not one.startswith("method ")]
-    path, line = _place(new)
+    path, line = _split_place(new)
     start = f"changes the route {new.name}" if path else f"The route {new.name} is changed"
     if lost:
-        yield URL_MAP.at(path, f"{start}: callers no longer have {list_some(lost)}", _GONE, line)
+        yield URL_MAP.make_finding(
+            path, f"{start}: callers no longer have {list_some(lost)}", _GONE, line
+        )
     if asked := [one for one in new.needs if one not in old.needs]:
-        yield URL_MAP.at(path, f"{start}: callers have to send {list_some(asked)}", _NEEDS, line)
+        yield URL_MAP.make_finding(
+            path, f"{start}: callers have to send {list_some(asked)}", _NEEDS, line
+        )
 
 
 def _brought_in(added: list[Route]) -> Finding:
-    path, line = _place(added[0])
+    path, line = _split_place(added[0])
     names = list_some(route.name for route in added)
     what = f"the route {names}" if len(added) == 1 else f"{len(added)} routes: {names}"
-    return URL_MAP_NEW.at(path, f"{'' if path else 'The change '}brings in {what}", _NEW, line)
+    return URL_MAP_NEW.make_finding(
+        path, f"{'' if path else 'The change '}brings in {what}", _NEW, line
+    )
 
 
-def _place(route: Route) -> tuple[str, int | None]:
+def _split_place(route: Route) -> tuple[str, int | None]:
     path, _, line = route.place.rpartition(":")
     return (path, int(line)) if line.isdigit() else (route.place, None)

@@ -64,16 +64,6 @@ class Visit(Generic[Node_co]):
         return None
 
     @property
-    def class_(self) -> ast.ClassDef | None:
-        """The class whose body it is in, at whatever depth of methods."""
-        inner: ast.AST = self.node
-        for visit in self.around():
-            if isinstance(visit.node, ast.ClassDef) and inner in visit.node.body:
-                return visit.node
-            inner = visit.node
-        return None
-
-    @property
     def qualname(self) -> str:
         """The classes and functions around it, as in `Orders.total`; "" in the module itself."""
         parts = [visit.node.name for visit in self.around() if isinstance(visit.node, _NAMED)]
@@ -124,7 +114,7 @@ class View:
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node, also in what only type checkers read, without its place."""
-        return source.walk(self.module)
+        return source.list_nodes(self.module)
 
     @cached_property
     def functions(self) -> list[Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]]:
@@ -150,13 +140,13 @@ class View:
             self._named[key] = frozenset(name for ref in refs for name in self.places.trail(ref))
         return self._named[key]
 
-    def imported(self, visit: Visit[ast.Import] | Visit[ast.ImportFrom]) -> frozenset[str]:
+    def list_imported(self, visit: Visit[ast.Import] | Visit[ast.ImportFrom]) -> frozenset[str]:
         """Return the full dotted names that an import brings in."""
         node = visit.node
         if isinstance(node, ast.Import):
-            refs = [self._reader.absolute(alias.name) for alias in node.names]
+            refs = [self._reader.resolve_absolute(alias.name) for alias in node.names]
         else:
-            refs = [ref for _, ref in self._reader.imported(node)]
+            refs = [ref for _, ref in self._reader.find_imported(node)]
         return frozenset(name for ref in refs for name in self.places.trail(ref))
 
     def lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:

@@ -59,7 +59,7 @@ def entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry | None
         kind: What it is to users; `misc` is nothing that they see.
     """
     paths = frozenset(tree.paths())
-    words = sanitise.inert(title)
+    words = sanitise.make_inert(title)
     return _fragment(tree, paths, words, ticket_id, kind) or _line(
         tree, paths, words, ticket_id, kind
     )
@@ -99,7 +99,7 @@ def _towncrier(tree: Tree, paths: frozenset[str]) -> Mapping[str, Any] | None:
         if path not in paths:
             continue
         try:
-            found: Any = toml_text.parse(tree.read(path).decode())
+            found: Any = toml_text.parse_toml(tree.read(path).decode())
         except (UnicodeDecodeError, toml_text.TomlError):
             continue
         for key in table:

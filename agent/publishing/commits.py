@@ -63,7 +63,7 @@ def subject(
         return bool(own) and 2 * sum(bool(pattern.search(subject)) for subject in own) >= len(own)
 
     # It acts on GitHub as a text does: it can mention people and close issues.
-    words = sanitise.inert(title)
+    words = sanitise.make_inert(title)
     if is_usual(_IS_PAST) or is_usual(_DJANGO):
         verb, _, rest = words.partition(" ")
         words = f"{_PASTS.get(verb, verb)} {rest}".rstrip()
@@ -95,12 +95,14 @@ def message(
         signed_off_by: `Name <address>` for the line that ends the message.
     """
     line = subject(title, subjects, ticket_id, category)
-    first, told = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.inert(why)
+    first, told = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
     if ticket_id.isdigit() and f"#{ticket_id}" not in first:
         told = f"{told.rstrip('.')} (#{ticket_id})." if told else f"For #{ticket_id}."
     lines = textwrap.wrap(told, _SUBJECT_LIMIT)
     for item in items:
-        lines += textwrap.wrap(f"- {sanitise.inert(item)}", _SUBJECT_LIMIT, subsequent_indent="  ")
+        lines += textwrap.wrap(
+            f"- {sanitise.make_inert(item)}", _SUBJECT_LIMIT, subsequent_indent="  "
+        )
     if len(lines) > _BODY_LINES:
         lines[_BODY_LINES - 1 :] = ["…"]
     parts = [first, "\n".join(lines)]

@@ -58,7 +58,7 @@ _HERE = {
     "commit": "commit it, then run the same command again",
     "go_on": "then go on where it was: `mergewright run --resume {run}`",
     "doctor": "See `mergewright doctor` for what is missing",
-    "models": "name another one by `--model` (`mergewright models --check` tries those set)",
+    "models": "name another one by `--model` (`mergewright doctor --models` tries those set)",
 }
 #: What can be done about a reason, for an issue and for a ticket file.
 _NEXT = {
@@ -197,7 +197,8 @@ def told(outcome: Outcome) -> str:
     """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
     lines = outcome.sentence.strip().split("\n")
     if outcome.reason in _PRINTED and len(lines) > 1:
-        return f"{sanitise.spoken(lines[0])}\n\n{sanitise.fenced(chr(10).join(lines[1:]), 'text')}"
+        printed = sanitise.format_fenced("\n".join(lines[1:]), "text")
+        return f"{sanitise.format_sentence(lines[0])}\n\n{printed}"
     return "\n\n".join(_block(kind, tuple(group)) for kind, group in groupby(lines, _kind) if kind)
 
 
@@ -212,7 +213,7 @@ def _kind(line: str) -> str:
 
 def _block(kind: str, lines: tuple[str, ...]) -> str:
     if kind == "list":
-        return "\n".join(f"- {sanitise.spoken(line[2:])}" for line in lines)
+        return "\n".join(f"- {sanitise.format_sentence(line[2:])}" for line in lines)
     if kind == "code":
-        return sanitise.fenced(textwrap.dedent("\n".join(lines)), "text")
-    return "\n\n".join(map(sanitise.spoken, lines))
+        return sanitise.format_fenced(textwrap.dedent("\n".join(lines)), "text")
+    return "\n\n".join(map(sanitise.format_sentence, lines))

@@ -98,10 +98,10 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
     for file in change.files:
         before = (file.before or b"").decode("utf-8", "replace")
         after = (file.after or b"").decode("utf-8", "replace")
-        for start, end in redactor.known(after):
+        for start, end in redactor.find_known(after):
             if after[start:end] not in before:
                 found.append((file.path, after.count("\n", 0, start) + 1))
-        if redactor.known(file.path):
+        if redactor.find_known(file.path):
             found.append(("", None))
     if found:
         raise PolicyRefused(
@@ -175,7 +175,7 @@ def proposal(
         draft=wanted.draft or bool(decided.verdict.review),
         reviewers=wanted.reviewers,
         labels=wanted.labels,
-        findings=svc.redactor.inside(findings(decided)),
+        findings=svc.redactor.redact_record(findings(decided)),
         summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),
         check_title=text.checks_title(decided.compared, svc.redactor),
         checked=any({one.base, one.head} != {Status.ABSENT} for one in decided.compared),
@@ -203,7 +203,7 @@ def words(
         ticket=decided.ticket,
         title=decided.plan.title,
         done=text.list_deeds(decided.cleared.change, by_model=not decided.plan.recipe),
-        diff=worktree.diff(prepared.checkout, decided.cleared.change),
+        diff=worktree.make_diff(prepared.checkout, decided.cleared.change),
         comparisons=decided.compared,
         findings=findings(decided),
         after=decided.after,

@@ -64,7 +64,7 @@ def list_checklists(template: str) -> str:
                 "\n".join(lines[first:last]),
                 "\n".join(_BOX.sub(r"\1[ ]", one) for one in own),
             ]
-    return sanitise.markdown("\n\n".join(filter(None, found))).strip()
+    return sanitise.clean_markdown("\n\n".join(filter(None, found))).strip()
 
 
 @cache

@@ -148,7 +148,7 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the pull-request text of a run whose change passed."""
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
-    head = f"# {sanitise.words(evidence.title)}\n\n"
+    head = f"# {sanitise.format_words(evidence.title)}\n\n"
     if run.snapshot is not None:
         marks = (
             f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->",
@@ -195,7 +195,7 @@ def stopped(
         run: Whose end it is: a run of an issue gets a comment, any other a page of text.
     """
     on_forge = run is not None and run.snapshot is not None
-    outcome, ticket = (redactor or Redactor()).inside((outcome, ticket))
+    outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
     next_step = (
         _next_step(outcome.reason, run)
@@ -240,7 +240,7 @@ def checks_summary(
     comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
     """Render what a check run shows: the sentence, the table, then the new failures."""
-    comparisons, verdict = (redactor or Redactor()).inside((comparisons, verdict))
+    comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
     def whole(space: _Space) -> str:
         found = _environment().get_template("check_summary.md.j2")
@@ -258,7 +258,7 @@ def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None 
 
 def title(words: str, redactor: Redactor | None = None) -> str:
     """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
-    flat = sanitise.inert((redactor or Redactor())(words))
+    flat = sanitise.make_inert((redactor or Redactor())(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
 
 
@@ -295,8 +295,12 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "source": contract.source,
         "project": contract.project,
         "environment": prepared.environment,
-        "diff_text": sanitise.cut(evidence.diff, space.diff, where="the branch or the log"),
-        "log_text": sanitise.cut(run_log.tell(evidence.after), space.log, where=where),
+        "diff_text": sanitise.shorten_middle(
+            evidence.diff, space.diff, where="the branch or the log"
+        ),
+        "log_text": sanitise.shorten_middle(
+            run_log.describe_result(evidence.after), space.log, where=where
+        ),
         "log_place": _log_place(where, prepared.run),
         "rivals": migrations.by_app(evidence.rivals),
         "checkout": _list_checkout(evidence),
@@ -336,7 +340,7 @@ def _rows(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
 
 
 def _cells(check: Comparison) -> tuple[str, str, str]:
-    said = check_summary.summarize(check)
+    said = check_summary.summarize_check(check)
     return said.base, said.head, check_summary.tell_result(check)
 
 
@@ -369,10 +373,9 @@ def _log_place(path: str, run: Run | None) -> str:
     if path.startswith(("http://", "https://")):
         return f"[Log of the run]({path})"
     if run is not None and run.snapshot is not None:
-        return (
-            f"Log: {sanitise.code(f'mergewright runs log {run.run_id}')} on the service's machine"
-        )
-    return f"Log: {sanitise.code(path)}"
+        command = sanitise.format_code(f"mergewright runs log {run.run_id}")
+        return f"Log: {command} on the service's machine"
+    return f"Log: {sanitise.format_code(path)}"
 
 
 # --- rendering ------------------------------------------------------------------------------------
@@ -384,7 +387,7 @@ def _without_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     A cut, or a sign that is escaped, leaves of a credential what nobody recognises.
     """
     shown = {name: value for name, value in evidence if name != "prepared"}
-    return evidence.model_copy(update=(redactor or Redactor()).inside(shown))
+    return evidence.model_copy(update=(redactor or Redactor()).redact_record(shown))
 
 
 def _fit(
@@ -413,7 +416,7 @@ def _tidy(text: str) -> str:
     kept: list[str] = []
     fence = ""
     for line in text.split("\n"):
-        if own := sanitise.ticks(line, fence):
+        if own := sanitise.count_ticks(line, fence):
             fence = "" if fence else own
         if fence or line.strip() or (kept and kept[-1].strip()):
             kept.append(line)
@@ -432,11 +435,11 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        words=sanitise.words,
-        spoken=sanitise.spoken,
-        code=sanitise.code,
-        fenced=sanitise.fenced,
-        cell=sanitise.cell,
+        words=sanitise.format_words,
+        spoken=sanitise.format_sentence,
+        code=sanitise.format_code,
+        fenced=sanitise.format_fenced,
+        cell=sanitise.format_cell,
         short=_shorten,
         long=lambda text: sanitise.shorten(text, _LONGEST_SENTENCE),
         quote=lambda text: sanitise.shorten(text, _LONGEST_QUOTE),
@@ -444,7 +447,7 @@ def _environment() -> jinja2.Environment:
         minute=_minute,
         place=_place,
         list_codes=_list_codes,
-        in_all=ModelTotal.of,
+        in_all=ModelTotal.from_uses,
     )
     return environment
 
@@ -456,13 +459,13 @@ def _shorten(context: Context, text: str) -> str:
 
 @jinja2.pass_context
 def _excerpt(context: Context, text: str) -> str:
-    return sanitise.cut(text, context["space"].excerpt, where="the log")
+    return sanitise.shorten_middle(text, context["space"].excerpt, where="the log")
 
 
 @jinja2.pass_context
 def _list_codes(context: Context, things: Iterable[str]) -> str:
     space: _Space = context["space"]
-    shown = (sanitise.code(sanitise.shorten(one, space.sentence)) for one in things)
+    shown = (sanitise.format_code(sanitise.shorten(one, space.sentence)) for one in things)
     return sanitise.list_some(shown, space.rows)
 
 
@@ -471,4 +474,4 @@ def _minute(moment: str) -> str:
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
-        return sanitise.words(moment)
+        return sanitise.format_words(moment)

@@ -40,14 +40,14 @@ def reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> s
         "reply": "",
         "human": "**This is for a person.**",
     }[answer.end]
-    said = sanitise.words(answer.text)
+    said = sanitise.format_words(answer.text)
     if answer.by_model:
         said = f"In the model's words: “{said}”"
     parts = [" ".join(part for part in (head, said) if part)]
     if answer.is_beyond_ticket:
         offer = "can be an issue of its own"
         if new_issue:
-            title = quote(sanitise.inert(_cut(asked)), safe="")
+            title = quote(sanitise.make_inert(_cut(asked)), safe="")
             offer = f"[{offer}]({new_issue}?title={title})"
         parts.append(f"It is more than the ticket asks for, and {offer}.")
     return "\n\n".join(parts)
@@ -59,7 +59,7 @@ def section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
     Args:
         notes: What else is to be said of the branch, as sentences of ours.
     """
-    told = [f"- {sanitise.words(note)}" for note in notes]
+    told = [f"- {sanitise.format_words(note)}" for note in notes]
     if not ends and not told:
         return ""
     rows = [_row(end) for end in ends[-_MOST_ROWS:]]
@@ -91,7 +91,7 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
     """Find the lines of the section; its marks in a diff or a log are no marks."""
     fence, begun = "", None
     for number, line in enumerate(lines):
-        if found := sanitise.ticks(line, fence):
+        if found := sanitise.count_ticks(line, fence):
             fence = "" if fence else found
         elif fence:
             continue
@@ -103,12 +103,12 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
 
 
 def _row(end: ThreadOutcome) -> str:
-    about = sanitise.words(_cut(end.about))
+    about = sanitise.format_words(_cut(end.about))
     linked = f"[{about}]({end.url})" if _PAGE.fullmatch(end.url) else about
     became = _BECAME[end.kind].format(commit=end.commit[:_SHA])
     if end.resolved:
         became += ", resolved"
-    said = sanitise.words(_cut(end.text))
+    said = sanitise.format_words(_cut(end.text))
     return f"| {linked} | {became} | {f'“{said}”' if end.by_model else said} |"
 
 

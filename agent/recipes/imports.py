@@ -93,7 +93,7 @@ def _new_import(source: SourceFile, module: str, name: str | None) -> None:
     before = [one for one in imports if _key(one, own) <= key]
     same = [one for one in imports if _key(one, own)[0] == section]
     if before and same:
-        anchor = max(before, key=source.start) if not _sorted(imports, own) else before[-1]
+        anchor = max(before, key=source.start) if not _is_sorted(imports, own) else before[-1]
         source.insert_lines(source.next_line(source.end(anchor)), [line])
     elif same:
         source.insert_lines(_start_with_comments(source, same[0]), [line])
@@ -112,7 +112,7 @@ def _start_with_comments(source: SourceFile, statement: cst.SimpleStatementLine)
     return start
 
 
-def _sorted(imports: list[cst.SimpleStatementLine], own: str) -> bool:
+def _is_sorted(imports: list[cst.SimpleStatementLine], own: str) -> bool:
     keys = [_key(one, own) for one in imports]
     return keys == sorted(keys)
 

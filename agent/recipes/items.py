@@ -38,7 +38,7 @@ def append_item(source: SourceFile, value: cst.List | cst.Tuple, item: str, widt
     if fits or commented:
         append_inline(source, last, item, fits=fits, single=len(items) == 1)
         return
-    _explode(source, value, [source.text[one.start : one.end] for one in items], item)
+    _split_lines(source, value, [source.text[one.start : one.end] for one in items], item)
 
 
 def item_at(source: SourceFile, node: cst.CSTNode, comma: cst.Comma | cst.MaybeSentinel) -> Item:
@@ -83,7 +83,9 @@ def append_inline(source: SourceFile, last: Item, item: str, *, fits: bool, sing
         source.insert(last.after_comma, f"{gap}{item},")
 
 
-def _explode(source: SourceFile, value: cst.List | cst.Tuple, items: list[str], item: str) -> None:
+def _split_lines(
+    source: SourceFile, value: cst.List | cst.Tuple, items: list[str], item: str
+) -> None:
     indent = source.indent_at(source.start(value))
     step = "\t" if "\t" in indent else "    "
     opening, closing = ("[", "]") if isinstance(value, cst.List) else ("(", ")")

@@ -11,10 +11,10 @@ from agent.recipes.source import SourceFile
 
 def text(content: str, source: SourceFile) -> str:
     """A string literal in the file's quotes."""
-    return quoted(repr(content), source)
+    return adopt_quotes(repr(content), source)
 
 
-def quoted(code: str, source: SourceFile) -> str:
+def adopt_quotes(code: str, source: SourceFile) -> str:
     """Give all strings in a piece of code the file's quotes, where that needs no escape."""
     wanted = source.quote
     pieces = re.split(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", code)
@@ -28,7 +28,7 @@ def quoted(code: str, source: SourceFile) -> str:
     return "".join(pieces)
 
 
-def wrapped(
+def wrap_call(
     head: str, arguments: list[str], indent: str, width: int, *, one_per_line: bool = False
 ) -> list[str]:
     """A call in one line, or in as many as the width asks for, as black would break it."""
@@ -39,7 +39,7 @@ def wrapped(
         return [line]
     step = "\t" if tabs and "    " not in indent else "    "
     shape = _Shape(step, space, one_per_line)
-    return _broken(f"{head}(", arguments, ")", indent, shape)
+    return _break_lines(f"{head}(", arguments, ")", indent, shape)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Shape:
     one_per_line: bool
 
 
-def _broken(head: str, parts: list[str], tail: str, indent: str, shape: _Shape) -> list[str]:
+def _break_lines(head: str, parts: list[str], tail: str, indent: str, shape: _Shape) -> list[str]:
     """A bracket's content on a line of its own, or each part on one."""
     deeper = indent + shape.step
     inner = f"{deeper}{', '.join(parts)}"
@@ -62,16 +62,16 @@ def _broken(head: str, parts: list[str], tail: str, indent: str, shape: _Shape) 
     lines = [f"{indent}{head}"]
     for part in parts:
         whole = f"{deeper}{part},"
-        opened = _opened(part) if len(whole) > shape.space else None
+        opened = _split_bracket(part) if len(whole) > shape.space else None
         if opened is None:
             lines.append(whole)
         else:
             start, inside, end = opened
-            lines += _broken(start, inside, f"{end},", deeper, shape)
+            lines += _break_lines(start, inside, f"{end},", deeper, shape)
     return [*lines, f"{indent}{tail}"]
 
 
-def _opened(part: str) -> tuple[str, list[str], str] | None:
+def _split_bracket(part: str) -> tuple[str, list[str], str] | None:
     """An argument that ends with a bracket: what stands before, its parts, the bracket."""
     closing = {"[": "]", "(": ")", "{": "}"}
     head = re.match(r"[\w.=]*[\[({]", part)

@@ -82,7 +82,10 @@ class Modules:
         """Files that could not be parsed, with the reason."""
         roots = tuple(root.strip("/") for root in python_path)
         for path in self.paths:
-            names = {self._climbed(path), *(_relative(path, root) for root in ("", *roots))}
+            names = {
+                self._climb_packages(path),
+                *(_get_dotted_name(path, root) for root in ("", *roots)),
+            }
             for dotted in names - {None, ""}:
                 self._by_name.setdefault(str(dotted), []).append(path)
 
@@ -100,11 +103,11 @@ class Modules:
                 if path not in known:
                     known.insert(0, path)
 
-    def _climbed(self, path: str) -> str:
+    def _climb_packages(self, path: str) -> str:
         folder = os.path.dirname(path)
         while folder in self._packages and os.path.dirname(folder) != folder:
             folder = os.path.dirname(folder)
-        return _relative(path, folder) or ""
+        return _get_dotted_name(path, folder) or ""
 
     def dotted(self, path: str) -> str:
         """The name under which a file is imported."""
@@ -112,7 +115,7 @@ class Modules:
         if above:
             folder = max(above, key=len)
             return _dotted(self._renamed[folder], path[len(folder) + 1 :])
-        return self._climbed(path)
+        return self._climb_packages(path)
 
     def parse(self, path: str) -> Module | None:
         """Parse a file; None where it is not Python that can be read (see `unreadable`)."""
@@ -122,16 +125,16 @@ class Modules:
 
     def _read(self, path: str) -> Module | None:
         try:
-            node = foreign_python.parse(self._tree.read(path), path)
+            node = foreign_python.parse_module(self._tree.read(path), path)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             self.unreadable[path] = str(problem)
             return None
         module = Module(path, self.dotted(path), node)
-        for statement in flat(node.body):
-            _bind(module, statement)
+        for statement in iterate_statements(node.body):
+            _bind_statement(module, statement)
         return module
 
-    def named(self, dotted: str, near: str = "") -> Module | None:
+    def find_module(self, dotted: str, near: str = "") -> Module | None:
         """The module of that name; of several the one nearest to a path."""
         candidates = self._by_name.get(dotted, [])
         if not candidates:
@@ -158,13 +161,13 @@ class Modules:
             return None
         seen.add((module.path, first))
         if first in module.classes:
-            return _nested(module, module.classes[first], rest)
+            return _find_nested(module, module.classes[first], rest)
         if bound := module.bindings.get(first):
             if bound.name is None:
                 return self._walk(bound.module, rest, module.path, seen)
             return self._attribute(bound.module, bound.name, rest, module.path, seen)
         for star in module.stars:
-            if source := self.named(star, module.path):
+            if source := self.find_module(star, module.path):
                 if found := self._resolve(source, parts, seen):
                     return found
             elif first not in module.assigned and star.startswith("django."):
@@ -179,23 +182,23 @@ class Modules:
         near: str,
         seen: set[tuple[str, str]],
     ) -> Found | None:
-        source = self.named(dotted, near)
+        source = self.find_module(dotted, near)
         if source and (found := self._resolve(source, (name, *rest), seen)):
             return found
-        if self.named(f"{dotted}.{name}", near):
+        if self.find_module(f"{dotted}.{name}", near):
             return self._walk(f"{dotted}.{name}", rest, near, seen)
         return None if source else External(".".join((dotted, name, *rest)))
 
     def _walk(
         self, dotted: str, rest: tuple[str, ...], near: str, seen: set[tuple[str, str]]
     ) -> Found | None:
-        module = self.named(dotted, near)
+        module = self.find_module(dotted, near)
         if not rest:
             return FoundModule(module) if module else External(dotted)
         return self._attribute(dotted, rest[0], rest[1:], near, seen)
 
 
-def _relative(path: str, root: str) -> str | None:
+def _get_dotted_name(path: str, root: str) -> str | None:
     if root and not path.startswith(f"{root}/"):
         return None
     return _dotted("", path[len(root) + 1 :] if root else path)
@@ -208,7 +211,7 @@ def _dotted(prefix: str, path: str) -> str:
     return ".".join([prefix, *parts] if prefix else parts)
 
 
-def _nested(module: Module, node: ast.ClassDef, rest: tuple[str, ...]) -> Found | None:
+def _find_nested(module: Module, node: ast.ClassDef, rest: tuple[str, ...]) -> Found | None:
     for name in rest:
         inner = [one for one in node.body if isinstance(one, ast.ClassDef) and one.name == name]
         if not inner:
@@ -217,19 +220,19 @@ def _nested(module: Module, node: ast.ClassDef, rest: tuple[str, ...]) -> Found 
     return FoundClass(module, node)
 
 
-def flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def iterate_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements of a body and of the ifs, tries and withs in it."""
     for statement in body:
         yield statement
         for name in ("body", "orelse", "finalbody"):
             if isinstance(statement, ast.If | ast.Try | ast.With):
-                yield from flat(getattr(statement, name, []))
+                yield from iterate_statements(getattr(statement, name, []))
         if isinstance(statement, ast.Try):
             for handler in statement.handlers:
-                yield from flat(handler.body)
+                yield from iterate_statements(handler.body)
 
 
-def _bind(module: Module, statement: ast.stmt) -> None:
+def _bind_statement(module: Module, statement: ast.stmt) -> None:
     if isinstance(statement, ast.ClassDef):
         module.classes.setdefault(statement.name, statement)
     elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -239,7 +242,7 @@ def _bind(module: Module, statement: ast.stmt) -> None:
             bound = alias.asname or alias.name.partition(".")[0]
             module.bindings[bound] = Binding(alias.name if alias.asname else bound, None)
     elif isinstance(statement, ast.ImportFrom):
-        source = absolute(module, statement)
+        source = resolve_from_import(module, statement)
         for alias in statement.names:
             if alias.name == "*":
                 module.stars.append(source)
@@ -251,7 +254,7 @@ def _bind(module: Module, statement: ast.stmt) -> None:
             module.assigned |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
 
 
-def absolute(module: Module, statement: ast.ImportFrom) -> str:
+def resolve_from_import(module: Module, statement: ast.ImportFrom) -> str:
     """The full name of the module that a from-import names."""
     if not statement.level:
         return statement.module or ""

@@ -79,7 +79,7 @@ class Recipe(Protocol):
         """Say in words what will be done."""
         ...
 
-    def touches(self, parameters: str) -> tuple[str, ...]:
+    def list_touched(self, parameters: str) -> tuple[str, ...]:
         """Existing paths that will be edited."""
         ...
 

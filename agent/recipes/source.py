@@ -39,7 +39,7 @@ _NO_TOKENS = frozenset(
 )
 
 
-def parse(path: str, text: str) -> cst.Module:
+def parse_module(path: str, text: str) -> cst.Module:
     """Parse Python with LibCST, after a look at whether it can bear it.
 
     Raises:
@@ -75,7 +75,7 @@ def _hold_bounds(path: str, text: str) -> None:
             "Split the file, then ask again."
         )
     try:
-        tree = foreign_python.parse(text)
+        tree = foreign_python.parse_module(text)
     except SyntaxError as problem:
         raise RequestRefused(
             f"{path} is not Python that can be read: {problem.msg} "
@@ -191,7 +191,7 @@ class SourceFile:
     @cached_property
     def module(self) -> cst.Module:
         """The syntax tree."""
-        return parse(self.path, self.text)
+        return parse_module(self.path, self.text)
 
     @cached_property
     def _positions(self) -> dict[cst.CSTNode, metadata.CodeRange]:

@@ -28,7 +28,7 @@ class Style:
     """Whether the formatter allows longer lines than the linter, and would join broken ones."""
 
 
-def of(whole: Tree, project: Project) -> Style:
+def read_style(whole: Tree, project: Project) -> Style:
     """Read the style from the configuration of formatters and linters."""
     tree, lint_tools = Below(whole, project.root), project.lint_tools
     paths = frozenset(tree.paths())
@@ -69,7 +69,7 @@ def _from_options(told: dict[str, tuple[str, ...]]) -> list[int]:
 def _table(content: str, *keys: str) -> dict[str, object] | None:
     """A table of a TOML file, if it has it."""
     try:
-        found: object = toml_text.parse(content)
+        found: object = toml_text.parse_toml(content)
     except toml_text.TomlError:
         return None
     for key in keys:

@@ -50,12 +50,12 @@ class Document:
         seen = [_MARKUP.sub(r"\1", one[:_MOST_READ]) for one in rest]
         seen = [one for one in seen if re.search(r"\w", one)]
         seen += [f"`{one}`" for one in self.blocks if one not in used]
-        shown = [shorten(one, _LONGEST_SENTENCE) for one in seen[:_MOST_SENTENCES]]
+        shown = [shorten_line(one, _LONGEST_SENTENCE) for one in seen[:_MOST_SENTENCES]]
         more = len(seen) - len(shown)
         return (*shown, *([f"{more} more sentences"] if more else []))
 
 
-def read(ticket: Ticket, keys: Collection[str]) -> Document:
+def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
     """Take a ticket apart; only these keys count as questions of a form."""
     answers: dict[str, str] = {}
     blocks: list[str] = []
@@ -119,7 +119,7 @@ def write_form(answers: dict[str, str]) -> str:
     return "\n".join(["This form, filled in, answers it:", *(f"  {line}" for line in lines)])
 
 
-def shorten(text: str, most: int) -> str:
+def shorten_line(text: str, most: int) -> str:
     """Return text on one line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"

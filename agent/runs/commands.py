@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.5
 
 
-def begin(run: Run, home: Path, model: str | None = None) -> StepFile:
+def begin_run(run: Run, home: Path, model: str | None = None) -> StepFile:
     """Put a run of a ticket file on record before its first step.
 
     Args:
@@ -76,7 +76,7 @@ def carry_here(
         go_on="run --resume",
     )
     try:
-        outcome, seconds = executor.carry(
+        outcome, seconds = executor.carry_run(
             kept.begun.run, settings, compose, keeping, watcher, say=say, hear=hear
         )
     except BaseException as problem:
@@ -100,36 +100,36 @@ def carry_issue(
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     with closing(SqlStore(settings.home)) as store:
-        run = store.add(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
+        run = store.add_run(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
         sentence = "The command ended before the run did."
-        outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
+        outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
         try:
-            notes = StateFile(run.run_id, RunState.TRIAGING, store.moved)
-            with _stoppable(store, run.run_id) as cancellation:
+            notes = StateFile(run.run_id, RunState.TRIAGING, store.set_state)
+            with _watch_for_stop(store, run.run_id) as cancellation:
                 keeping = RunSupport(
                     cancellation=cancellation, spendings=store.spendings, memory=store
                 )
-                outcome, seconds = executor.carry(
+                outcome, seconds = executor.carry_run(
                     run, settings, compose, keeping, notes, watcher, say=say, hear=hear
                 )
             # None of its steps is on record, so whoever lets it go on begins it anew.
             outcome = outcome.model_copy(update={"stopped_at": None})
         finally:
-            store.finish(run.run_id, outcome, time.time())
+            store.finish_run(run.run_id, outcome, time.time())
     return outcome, seconds
 
 
 @contextmanager
-def _stoppable(store: SqlStore, run_id: str) -> Iterator[Cancellation]:
+def _watch_for_stop(store: SqlStore, run_id: str) -> Iterator[Cancellation]:
     """Stop the run that the block carries when somebody asks the store for it."""
     cancellation, over = Cancellation(), threading.Event()
 
     def look() -> None:
         while not over.wait(_LOOK_SECONDS):
             with suppress(AgentError):  # it is asked again
-                stored = store.get(run_id)
-                if stored.stopped:
-                    cancellation.set(stored.stopped, stored.stopped_for)
+                stored = store.get_run(run_id)
+                if stored.stop_request:
+                    cancellation.set(stored.stop_request, stored.stop_reason)
                     return
 
     looking = threading.Thread(target=look, name="stoppable", daemon=True)

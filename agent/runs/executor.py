@@ -37,7 +37,7 @@ from agent.models.steps import Remember
 from agent.publishing import text
 from agent.runs import folders, waiting
 from agent.runs.progress import RunPage, RunProgress, show_state
-from agent.runs.waiting import DELIVER, Postponed, Waited
+from agent.runs.waiting import DELIVER, PastWait, RunPostponed
 from agent.services import Compose, Execution, Memory, NoMemory, Services, make_redactor
 from agent.settings import Settings
 from agent.stages import answer
@@ -59,7 +59,7 @@ class RunSupport:
     remember: Remember | None = None
     """Keeps the records of its steps."""
     cancellation: Cancellation = field(default_factory=Cancellation)
-    waited: Waited | None = None
+    waited: PastWait | None = None
     """What it has waited for before this; None: nobody takes it up again, so it never waits."""
     retries: int = 0
     """Times that it was over, people were told, and somebody let it go on."""
@@ -89,7 +89,7 @@ class Watchers:
             watcher.ended(step, seconds, ok=ok)
 
 
-def carry(
+def carry_run(
     run: Run,
     settings: Settings,
     compose: Compose,
@@ -115,7 +115,7 @@ def carry(
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
     heard = WholeLines(lambda line: hear(redactor(line)) if hear else None)
-    write = ledger.notes("forge")
+    write = ledger.make_appender("forge")
 
     def record_write(kind: str, facts: Mapping[str, object]) -> None:
         try:
@@ -139,7 +139,7 @@ def carry(
         say=tell,
         redactor=redactor,
         stopped=keeping.cancellation,
-        record=ledger.notes("model", within=True),
+        record=ledger.make_appender("model", within=True),
         record_write=record_write,
         hear=heard if hear else None,
         counted=count,
@@ -166,12 +166,12 @@ def carry(
         cancellation=keeping.cancellation,
         go_on=keeping.go_on,
     )
-    step.learned = run_progress.learned
+    step.learned = run_progress.note_result
     if keeping.retries:
         _show_again(run, svc, keeping.cancellation)
     try:
         outcome = carry_out(run, step, svc, ledger, log, waited=keeping.waited)
-    except Postponed as wait:
+    except RunPostponed as wait:
         _tell_wait(wait, run_progress)
         if wait.plan_asked is not None:
             show_state(folder, RunState.AWAITING_APPROVAL)
@@ -179,7 +179,7 @@ def carry(
     finally:
         # The next attempt has a code host and a ledger of its own: this one changes nothing any
         # more.
-        svc.code_host.pause(run)
+        svc.code_host.stop_updates(run)
         ledger.close()
     if page:
         page.end(outcome)
@@ -197,13 +197,15 @@ def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingL
     )
 
 
-def _tell_wait(wait: Postponed, run_progress: RunProgress) -> None:
+def _tell_wait(wait: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
     match wait.__cause__:
         case ModelUnavailable():
-            run_progress.waits(wait.until, wait.message)
+            run_progress.show_wait(wait.until, wait.message)
         case ModelUnusable():
-            run_progress.waits(wait.until, "Whoever runs the service has to mend its model first.")
+            run_progress.show_wait(
+                wait.until, "Whoever runs the service has to mend its model first."
+            )
 
 
 def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:
@@ -213,8 +215,8 @@ def _show_again(run: Run, services: Services, cancellation: Cancellation) -> Non
     fails here is told by the run itself.
     """
     try:
-        services.code_host.ticket(run)
-        services.code_host.begin(run)
+        services.code_host.read_ticket(run)
+        services.code_host.announce_start(run)
     except Superseded as problem:
         cancellation.set(problem.message, Reason.SUPERSEDED)
     except AgentError as problem:
@@ -225,7 +227,7 @@ def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell of an end that the run could not tell itself: on its page, and to whoever waits."""
     page = folders.make_run_folder(svc.settings.home, run) / RunPage.FILE_NAME
     RunPage(page, run, svc.redactor).end(outcome)
-    return svc.code_host.deliver(run, outcome)
+    return svc.code_host.report_outcome(run, outcome)
 
 
 # --- from the first step to the exit --------------------------------------------------------------
@@ -238,7 +240,7 @@ def carry_out(
     ledger: Ledger,
     log: RunLog,
     *,
-    waited: Waited | None = None,
+    waited: PastWait | None = None,
 ) -> Outcome:
     """Run the workflow and give every ending a reason, a sentence and a text.
 
@@ -258,17 +260,17 @@ def carry_out(
             with folders.hold_trees(svc.base_folder(run).parent):
                 carried_out = workflow.answer_review if run.follow_up else workflow.resolve_ticket
                 outcome = carried_out(run, step, svc)
-            if not outcome.done:
+            if not outcome.is_done:
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.startswith("checks ")][-1:]
                 outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
         except KeyboardInterrupt:
             kept = ", and what was done is kept." if step.kept else ". Run again to start anew."
             sentence = f"Interrupted; nothing was changed{kept}"
-            outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
+            outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
         except Exception as error:  # noqa: BLE001  a run never ends without a word
             outcome = _end_with(error, run, step, svc, waited)
-        if not outcome.done:
+        if not outcome.is_done:
             # Those of a change that was published came with it.
             outcome = outcome.model_copy(update={"findings": outcome.findings or step.findings})
         outcome = outcome.model_copy(
@@ -282,14 +284,14 @@ def carry_out(
                 "config_name": run.config_name,
             }
         )
-        outcome = _deliver(run, svc.redactor.inside(outcome), step, svc, waited)
-    _close(outcome, ledger, log)
+        outcome = _deliver_outcome(run, svc.redactor.redact_record(outcome), step, svc, waited)
+    _close_records(outcome, ledger, log)
     return outcome
 
 
 def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
     """Note what is carried out, so that the ledger alone tells how to do it again."""
-    kept = svc.redactor.inside(run)
+    kept = svc.redactor.redact_record(run)
     redacted = {"redacted": True} if kept != run else {}
     facts = {"run_record": kept.model_dump(mode="json"), "log": svc.log_place(run), **redacted}
     try:
@@ -300,10 +302,10 @@ def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
 
 
 def _end_with(
-    error: Exception, run: Run, step: Steps, svc: Services, waited: Waited | None
+    error: Exception, run: Run, step: Steps, svc: Services, waited: PastWait | None
 ) -> Outcome:
     """Make an error the end of a run, unless the run waits or its caller has to know."""
-    problem = steps.foreseen(error)
+    problem = steps.make_agent_error(error)
     # By the time a model is asked, people were told that the run is at work.
     told = isinstance(problem, ModelUnusable)
     if waited is None and isinstance(problem, SettingsInvalid) and not told:
@@ -313,18 +315,18 @@ def _end_with(
         raise problem from error
     # That it is not waited for any longer was decided before the end was to be told.
     if waited is None or waited.step != DELIVER:
-        waiting.postpone(problem, step.at, waited)
+        waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)
     if run.snapshot is None and problem.details:
         sentence = f"{sentence} {problem.details}"
     anew = isinstance(problem, VersionUnknown)
-    outcome = Outcome.stopped(run.run_id, waiting.find_reason(problem), sentence)
+    outcome = Outcome.for_stopped_run(run.run_id, waiting.find_reason(problem), sentence)
     return outcome.model_copy(
         update={
             "branch": problem.branch,
             "commit": problem.commit,
             "stopped_at": None if anew else step.at,
-            "patch_path": _keep(problem.change, run, step, svc),
+            "patch_path": _store_patch(problem.change, run, step, svc),
             "change_digest": problem.change.digest if problem.change else None,
             "models": problem.models,
             "findings": problem.findings if isinstance(problem, PolicyRefused) else (),
@@ -332,21 +334,21 @@ def _end_with(
     )
 
 
-def _keep(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
+def _store_patch(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
     """Leave what a model has done until then as a patch in the run's folder; return its path."""
     if change is None or not change.files or step.checkout is None:
         return None
     place = svc.run_folder(run) / "change.patch"
     try:
-        reports.write(place, worktree.diff(step.checkout, change))
+        reports.write_private_file(place, worktree.make_diff(step.checkout, change))
     except AgentError as problem:
         _log.warning("what was done is not kept", error=problem.message)
         return None
     return str(place)
 
 
-def _deliver(
-    run: Run, outcome: Outcome, step: Steps, svc: Services, waited: Waited | None
+def _deliver_outcome(
+    run: Run, outcome: Outcome, step: Steps, svc: Services, waited: PastWait | None
 ) -> Outcome:
     """Leave the text of an end in the run's folder, and tell whoever waits for it."""
     stopped = outcome.pull_request_text is None
@@ -359,25 +361,25 @@ def _deliver(
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
-            return svc.code_host.deliver(run, outcome)
-        if outcome.done and "announce" not in step.seconds:
+            return svc.code_host.report_outcome(run, outcome)
+        if outcome.is_done and "announce" not in step.seconds:
             return outcome  # people were told of no beginning, so they wait for no end
         if stopped and run.follow_up:
             return step(DELIVER, _tell_on_pull, step.asked, run, outcome, svc)
-        return step(DELIVER, _tell, run, outcome, svc)
+        return step(DELIVER, _report_outcome, run, outcome, svc)
     except AgentError as problem:
-        waiting.postpone(problem, step.at, waited)
+        waiting.postpone_run(problem, step.at, waited)
         # A full disk or a silent code host may have been the reason; the words reach the caller.
         svc.say(f"the text could not be delivered: {problem.message}")
         return outcome
 
 
-def _tell(run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.code_host.deliver(run, outcome)
+def _report_outcome(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    return svc.code_host.report_outcome(run, outcome)
 
 
 def _tell_on_pull(asked: FollowUpTask | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.code_host.deliver(run, answer.tell_stopped(asked, run, outcome, svc))
+    return svc.code_host.report_outcome(run, answer.tell_stopped(asked, run, outcome, svc))
 
 
 def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:
@@ -390,7 +392,7 @@ def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     return outcome
 
 
-def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
+def _close_records(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     """Write the end into log and ledger; a ledger without it was cut short."""
     for comparison in outcome.checks:
         log.line(run_log.tell_comparison(comparison))

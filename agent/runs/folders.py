@@ -67,7 +67,7 @@ def hold_trees(folder: Path) -> Iterator[None]:
     trees = folder.parent
     trees.mkdir(exist_ok=True, mode=0o711)
     until = time.monotonic() + _LET_GO_SECONDS
-    while (holder := _taken(folder)) is None:
+    while (holder := _take_folder(folder)) is None:
         # A child of the killed process has its files until it has become another program.
         if time.monotonic() > until:
             raise TransientError(
@@ -79,20 +79,20 @@ def hold_trees(folder: Path) -> Iterator[None]:
     finally:
         # Behind the door as well: whoever looks for left-overs must not find half of it.
         try:
-            with _door(trees):
-                worktree.remove(folder)
+            with _lock_folder(trees):
+                worktree.remove_work_tree(folder)
         except (OSError, AgentError) as problem:
             _log.warning("a work tree is left over", folder=str(folder), error=repr(problem))
         holder.close()
 
 
-def _taken(folder: Path) -> TextIO | None:
+def _take_folder(folder: Path) -> TextIO | None:
     """Make the folder and hold it; None: another attempt at the same run is not quite over."""
-    with _door(folder.parent):
+    with _lock_folder(folder.parent):
         _remove_left(folder.parent)
         if folder.exists() and not (folder / _HELD).exists():
             # Killed while it made or removed it; both is done behind the door, so nobody is at it.
-            worktree.remove(folder)
+            worktree.remove_work_tree(folder)
         try:
             folder.mkdir(mode=0o711)
         except FileExistsError:
@@ -107,12 +107,12 @@ def remove_left_trees(home: Path) -> int:
     trees = home / "trees"
     if not trees.is_dir():
         return 0
-    with _door(trees):
+    with _lock_folder(trees):
         return _remove_left(trees)
 
 
 @contextmanager
-def _door(trees: Path) -> Iterator[None]:
+def _lock_folder(trees: Path) -> Iterator[None]:
     """Let no run begin: behind the door a folder without a holder is a left-over."""
     with (trees / ".lock").open("w") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
@@ -144,5 +144,5 @@ def _remove_unheld(folder: Path) -> bool:
             young = time.time() - folder.stat().st_mtime < _UNHELD_SECONDS
         if young or not _RUN_ID.fullmatch(folder.name):
             return False
-    worktree.remove(folder)
+    worktree.remove_work_tree(folder)
     return True

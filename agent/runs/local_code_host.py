@@ -19,7 +19,7 @@ _BODY_LIMIT = 65_536
 class LocalCodeHost(CodeHost):
     """Reads tickets from files; the executor leaves the texts in the run's folder."""
 
-    def ticket(self, run: Run) -> Ticket:
+    def read_ticket(self, run: Run) -> Ticket:
         """Read the ticket file: the first heading or line is the title, the rest the body.
 
         Raises:
@@ -38,8 +38,8 @@ class LocalCodeHost(CodeHost):
                 f"{path.name} has {len(text):,} characters; a ticket has at most {_BODY_LIMIT:,}."
                 " Keep to what is to be done and link to the rest."
             )
-        visible, removed = sanitise.incoming(text)
-        title, body = _split(visible)
+        visible, removed = sanitise.clean_ticket(text)
+        title, body = _split_title(visible)
         return Ticket(
             ticket_id=re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-").lower() or "ticket",
             title=title,
@@ -49,7 +49,7 @@ class LocalCodeHost(CodeHost):
         )
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split_title(text: str) -> tuple[str, str]:
     """Find the title: front matter, else the first line if it is a heading or stands alone."""
     lines = text.strip().split("\n")
     if lines[0] == "---" and "---" in lines[1:]:

@@ -78,12 +78,12 @@ _SHORTEST_SECONDS = 0.1
 _SHORTEST_WAIT_SECONDS = 60.0
 
 
-def _place(step: str) -> tuple[int | None, RunState | None]:
+def _locate_step(step: str) -> tuple[int | None, RunState | None]:
     # What is done again carries a number behind the first word of its name.
     return _PLACES.get(step) or _PLACES.get(step.split(maxsplit=1)[0], (None, None))
 
 
-def _now(step: str) -> str:
+def _describe_step(step: str) -> str:
     """Say what a step is about, where it is finer than its stage."""
     if (turn := _TURN.fullmatch(step)) and (what := _TURN_OF.get(turn["part"])):
         again = f", round {turn['round']}" if turn["round"] not in (None, "1") else ""
@@ -93,7 +93,7 @@ def _now(step: str) -> str:
 
 
 def _state_at(step: str) -> RunState | None:
-    return _place(step)[1]
+    return _locate_step(step)[1]
 
 
 class RunProgress:
@@ -135,16 +135,18 @@ class RunProgress:
         """Mark the step's stage as running, and all before it as done."""
         if step in ("onboard", "approval"):
             return  # while it waits, its own words stand there
-        found = _place(step)[0]
+        found = _locate_step(step)[0]
         stage = self._at if found is None else found
         # After a kill the code host knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and not self._marked):
             self._at, self._marked, self._begun = stage, True, time.time()
         self._met.add(stage)
-        self._known = self._known.model_copy(update={"now": _now(step), "at": time.time()})
-        self._code_host.mark(self._run, self.progress())
+        self._known = self._known.model_copy(
+            update={"now": _describe_step(step), "at": time.time()}
+        )
+        self._code_host.update_status(self._run, self.progress())
 
-    def learned(self, step: str, result: object) -> None:
+    def note_result(self, step: str, result: object) -> None:
         """Take note of what people are told of a step's result, also of one that is on record."""
         known = self._known
         facts: dict[str, object] = {}
@@ -158,21 +160,21 @@ class RunProgress:
             case Reply(cost_usd=cost):
                 whole = None if known.usd is None or cost is None else known.usd + cost
                 facts = {"replies": known.replies + 1, "usd": whole}
-        self._known = known.model_copy(update=self._redactor.inside(facts))
+        self._known = known.model_copy(update=self._redactor.redact_record(facts))
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
         self._known = self._known.model_copy(
             update={"seconds": self._known.seconds + seconds, "at": None}
         )
-        stage = _place(step)[0]
+        stage = _locate_step(step)[0]
         if stage is not None:
             self._seconds[stage] += seconds
             self._met.add(stage)
             # What an earlier process did is only told as ended.
             self._at = max(self._at, stage)
 
-    def waits(self, until: float, why: str) -> None:
+    def show_wait(self, until: float, why: str) -> None:
         """Show that the stage under way is tried again later; a short wait is not told.
 
         Args:
@@ -184,7 +186,9 @@ class RunProgress:
         marks = list(self.marks())
         told = {"detail": f"tried again at {moment}. {self._redactor(why)}"}
         marks[self._at] = marks[self._at].model_copy(update=told)
-        self._code_host.mark(self._run, self.progress().model_copy(update={"stages": tuple(marks)}))
+        self._code_host.update_status(
+            self._run, self.progress().model_copy(update={"stages": tuple(marks)})
+        )
 
     def progress(self) -> Progress:
         """All that is told of the run by now."""
@@ -299,7 +303,7 @@ class RunPage:
         self._write()
 
     def _write(self) -> None:
-        _put(self._path, {**self._facts, "seconds": self._seconds})
+        _write_facts(self._path, {**self._facts, "seconds": self._seconds})
 
 
 def show_state(folder: Path, state: RunState) -> None:
@@ -310,10 +314,10 @@ def show_state(folder: Path, state: RunState) -> None:
     """
     path = folder / RunPage.FILE_NAME
     with suppress(OSError, ValueError):
-        _put(path, {**json.loads(path.read_text()), "state": state.value})
+        _write_facts(path, {**json.loads(path.read_text()), "state": state.value})
 
 
-def _put(path: Path, facts: Mapping[str, object]) -> None:
+def _write_facts(path: Path, facts: Mapping[str, object]) -> None:
     fresh = path.with_suffix(".new")
     with suppress(OSError):  # a page is no reason to end a run
         fresh.write_text(json.dumps(facts))

@@ -64,7 +64,7 @@ class Report(Record):
     """What the replay has left."""
 
 
-class _Again(Steps):
+class _ReplayedSteps(Steps):
     """Steps that take from the record what cannot be done anew, and compare what models are told.
 
     How long it took then, and who let it go on, says nothing of this machine.
@@ -114,8 +114,10 @@ class _Again(Steps):
         at = self._models.at
         match result:
             case OpeningMessage(text=text):
-                then = self._then(at, text)
-                return OpeningMessage(text=self._same(text, then, f"what is said at {at}"))
+                then = self._get_recorded_text(at, text)
+                return OpeningMessage(
+                    text=self._restore_measured(text, then, f"what is said at {at}")
+                )
             case CallResults(results=results, change=change):
                 turn = self._recording.turns.get(at)
                 if turn is None or turn.results is None:
@@ -123,11 +125,11 @@ class _Again(Steps):
                 if change is not None and change.digest != turn.change:
                     raise Differs(f"the calls of {at} make another change")
                 pairs = zip(results, turn.results, strict=False)
-                changed = tuple(self._printed(now, then) for now, then in pairs)
+                changed = tuple(self._get_recorded_result(now, then) for now, then in pairs)
                 return result.model_copy(update={"results": changed})
         return result
 
-    def _then(self, at: str, text: str) -> str:
+    def _get_recorded_text(self, at: str, text: str) -> str:
         """Return what was said then, at the start of a conversation or to what was handed in."""
         turn = self._recording.turns.get(f"{at} 1")
         if turn and turn.messages and isinstance(turn.messages[0], Asked):
@@ -136,23 +138,25 @@ class _Again(Steps):
         after = self._recording.turns.get(f"{name} {int(number) + 1}") if number.isdigit() else None
         last = after.messages[-1] if after and after.messages else None
         said = [one.content for one in last.results] if isinstance(last, Returned) else []
-        alike = (one for one in said if measured.masked(one) == measured.masked(text))
+        alike = (one for one in said if measured.mask_measured(one) == measured.mask_measured(text))
         return next(alike, said[-1] if said else text)
 
-    def _printed(self, now: ToolResult, then: ToolResult) -> ToolResult:
+    def _get_recorded_result(self, now: ToolResult, then: ToolResult) -> ToolResult:
         """Return what a call printed then; where that says the same, as nobody has redacted it."""
-        if measured.masked(self._redactor(now.content)) == measured.masked(then.content):
+        if measured.mask_measured(self._redactor(now.content)) == measured.mask_measured(
+            then.content
+        ):
             return now.model_copy(update={"content": measured.as_before(now.content, then.content)})
         return then
 
-    def _same(self, now: str, then: str, what: str) -> str:
+    def _restore_measured(self, now: str, then: str, what: str) -> str:
         """Return a text with what was measured then.
 
         Raises:
             Differs: It says something else.
         """
         kept = self._redactor(now)
-        if measured.masked(kept) != measured.masked(then):
+        if measured.mask_measured(kept) != measured.mask_measured(then):
             raise Differs(f"{what} differs{show_difference(then, measured.as_before(kept, then))}")
         return measured.as_before(now, then)
 
@@ -180,7 +184,7 @@ def run_again(
     run = recording.run
     then = _require_replayable(recording)
     folder = settings.home / "replays" / run.run_id
-    folders.delete(folder)
+    folders.delete_folder(folder)
     # Tickets, diffs and logs are nobody else's business.
     folder.parent.mkdir(exist_ok=True, mode=0o700)
     folder.mkdir(mode=0o700)
@@ -188,8 +192,8 @@ def run_again(
     roles = ("model", "model_editor", "model_reviewer")
     nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
     free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
-    base = _code(then, free, folder, repository, local=run.snapshot is None)
-    with _forge(recording, free, folder, base) as (again, led):
+    base = _make_checkout(then, free, folder, repository, local=run.snapshot is None)
+    with _make_recorded_code_host(recording, free, folder, base) as (again, led):
         redactor = make_redactor(led)
         models = RecordedModels(recording, redactor)
         log = run_log.RunLog(folder / "run.log", redactor)
@@ -197,12 +201,12 @@ def run_again(
         execution = Execution(
             say=say,
             redactor=redactor,
-            record=ledger.notes("model", within=True),
+            record=ledger.make_appender("model", within=True),
             budget_multiplier=_UNBOUNDED,
             places=Places(runs=folder.parent, set_ups=folder, log=recording.log),
         )
         services = compose(led, again, models, execution)
-        step = _Again(
+        step = _ReplayedSteps(
             *(ledger, log, watcher),
             max_minutes=led.max_minutes,
             recording=recording,
@@ -248,26 +252,26 @@ def _require_replayable(recording: Recording) -> Checkout:
     return Checkout.model_validate(recording.results["checkout"])
 
 
-def _code(
+def _make_checkout(
     then: Checkout, settings: Settings, folder: Path, repository: str | None, *, local: bool
 ) -> Checkout:
     """Have the base commit in a mirror, and a repository of its own for what comes out."""
     mirror = then.mirror
-    if repository is not None or not worktree.has(mirror, then.commit):
+    if repository is not None or not worktree.has_commit(mirror, then.commit):
         source = repository or (then.repository if local else None)
         if source is None:
             raise LedgerUnusable(
                 f"The code of the run is not on this machine: commit {then.commit} of"
                 f" {then.repository}. Name a clone that has it with --repo DIR."
             )
-        mirror = worktree.prepare(source, then.commit, settings.home / "mirrors").mirror
+        mirror = worktree.prepare_checkout(source, then.commit, settings.home / "mirrors").mirror
     base = then.model_copy(update={"mirror": mirror, "repository": str(folder / "code.git")})
-    worktree.copy(base, folder / "code.git", base.base_branch or "main")
+    worktree.copy_repository(base, folder / "code.git", base.base_branch or "main")
     return base
 
 
 @contextmanager
-def _forge(
+def _make_recorded_code_host(
     recording: Recording, settings: Settings, folder: Path, base: Checkout
 ) -> Iterator[tuple[Run, Settings]]:
     """Stand in for GitHub where the run was of an issue."""
@@ -301,6 +305,6 @@ def _find_difference(recording: Recording, now: Outcome) -> str:
         # Here another account commits the same patch.
         for length in _LENGTHS:
             text = text.replace(now.commit[:length], then.commit[:length])
-    if measured.masked(text) != measured.masked(before):
+    if measured.mask_measured(text) != measured.mask_measured(before):
         return f"the text differs{show_difference(before, measured.as_before(text, before))}"
     return ""

@@ -47,14 +47,14 @@ _MOST_APPROVAL_WAITS = 14
 _LONGEST_LOOK = 180.0
 
 
-class Waited(NamedTuple):
+class PastWait(NamedTuple):
     """What a run has waited for, and how often."""
 
     step: str | None = None
     times: int = 0
 
 
-class Postponed(Exception):
+class RunPostponed(Exception):
     """The run cannot go on before a time, and goes on then; nothing of it is lost."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Postponed(Exception):
         self.plan_asked = plan_asked
 
 
-def postpone(problem: AgentError, step_at: str, waited: Waited | None) -> None:
+def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> None:
     """Wait for whoever holds the run up, where that is not the run itself.
 
     A code host that says when is believed; a model is as well, but not for ever. Who is silent is
@@ -111,10 +111,10 @@ def postpone(problem: AgentError, step_at: str, waited: Waited | None) -> None:
         # It is the records that cannot be had, of which none is to be left out.
         after = None
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
-    raise Postponed(problem.message, until, after, asked) from problem
+    raise RunPostponed(problem.message, until, after, asked) from problem
 
 
-def write_sentence(problem: AgentError, waited: Waited | None) -> str:
+def write_sentence(problem: AgentError, waited: PastWait | None) -> str:
     """What is told; a machine's own affairs are not told to everybody who reads an issue."""
     if isinstance(problem, ApprovalAwaited):
         return (

@@ -164,22 +164,24 @@ def collect_change(
     """
     base, basket = ground.base, _ChangeCollector(ground.given)
     changed = _sort_out(list(entries), ground, basket)
-    new = [entry for entry in changed if not (base.has(entry.path) or entry.path in ground.given)]
+    new = [
+        entry for entry in changed if not (base.has_path(entry.path) or entry.path in ground.given)
+    ]
     ignored, cached = _find_ignored(new, fetch, ground, include)
     wanted = [entry for entry in changed if entry.path not in ignored | cached]
-    read = _bound(wanted)
+    read = _limit_entries(wanted)
     basket.left_out += len(wanted) - len(read)
-    for part in _split(read):
+    for part in _split_portions(read):
         contents = fetch(part)
         for entry in part:
-            _decide(entry, contents.get(entry.path), ground, basket)
+            _decide_file(entry, contents.get(entry.path), ground, basket)
     _leave_misfits(ground, basket)
     files = tuple(file for _, file in sorted(basket.files.items()))
     kept = {entry.path for entry in wanted}
     return Taken(
         change=Change(base_commit=ground.checkout.commit, files=files),
         findings=basket.close(is_cut=is_cut),
-        ignored=_summarize(ignored - cached, kept, ground),
+        ignored=_summarize_folders(ignored - cached, kept, ground),
     )
 
 
@@ -188,10 +190,10 @@ def _sort_out(entries: list[Entry], ground: TreeBase, basket: _ChangeCollector) 
     base = ground.base
     links = {entry.path for entry in entries if entry.kind == Kind.LINK}
     found = []
-    for entry in sorted(entries, key=lambda entry: (not base.has(entry.path), entry.path)):
+    for entry in sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path)):
         path = entry.path
         if entry.kind == Kind.GONE:
-            if base.has(path):
+            if base.has_path(path):
                 basket.add(ChangedFile(path=path, before=base.read(path), after=None))
         elif entry.kind == Kind.LINK:
             basket.leave(path, "A symbolic link is not part of the change.", _USE_FILE)
@@ -226,7 +228,7 @@ def _decide_mode(entry: Entry, ground: TreeBase, basket: _ChangeCollector) -> No
         basket.note(entry.path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
 
 
-def _decide(
+def _decide_file(
     entry: Entry, content: bytes | None, ground: TreeBase, basket: _ChangeCollector
 ) -> None:
     """Take one regular file, or say why not."""
@@ -234,16 +236,16 @@ def _decide(
     if content is None:
         basket.leave(path, f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes.", _LESS)
         return
-    if known is None and not base.has(path) and ground.laid.get(path) == content:
+    if known is None and not base.has_path(path) and ground.laid.get(path) == content:
         return
     is_same = known is not None and content == known.after
     if b"\0" in content[:_LOOKED_AT] and not is_same:
         # A new one is most likely left behind by a program.
-        severity = Severity.REVIEW if base.has(path) or known is not None else Severity.INFO
+        severity = Severity.REVIEW if base.has_path(path) or known is not None else Severity.INFO
         basket.leave(path, "A binary file is not part of the change.", _BY_HAND, severity)
         return
     before, is_executable, was_executable = None, False, None
-    if base.has(path):
+    if base.has_path(path):
         before, is_executable = base.read(path), base.is_executable(path)
         was_executable = is_executable
     if known is not None:
@@ -274,7 +276,7 @@ def _leave_misfits(ground: TreeBase, basket: _ChangeCollector) -> None:
         folders = {parent for path in stay for parent in _parents(path)}
 
     def is_file(path: str) -> bool:
-        return path not in gone and (base.has(path) or path in ground.fixed or path in files)
+        return path not in gone and (base.has_path(path) or path in ground.fixed or path in files)
 
     for path in sorted(new):
         if path in folders or path in ground.links or any(map(is_file, _parents(path))):
@@ -307,7 +309,7 @@ def _find_ignored(
     ]
     caches = tuple(
         path.removesuffix(_TAG)
-        for part in _split(tags[:MOST_FILES])
+        for part in _split_portions(tags[:MOST_FILES])
         for path, content in fetch(part).items()
         if content is not None and content.startswith(_SIGNATURE)
     )
@@ -320,7 +322,9 @@ def _find_ignored(
     return leave_out(ignored), leave_out(cached)
 
 
-def _summarize(ignored: Iterable[str], kept: Iterable[str], ground: TreeBase) -> tuple[str, ...]:
+def _summarize_folders(
+    ignored: Iterable[str], kept: Iterable[str], ground: TreeBase
+) -> tuple[str, ...]:
     """Name folders that hold nothing else in place of the files in them."""
     shared = ground.folders.union(*map(_parents, kept))
     shown = set()
@@ -339,14 +343,14 @@ def _parents(path: str) -> list[str]:
 # --- portions --------------------------------------------------------------------------------
 
 
-def _bound(entries: list[Entry]) -> list[Entry]:
+def _limit_entries(entries: list[Entry]) -> list[Entry]:
     """Keep the first of them, as many as are looked into."""
     sizes = accumulate(entry.size if entry.size <= MOST_FILE_BYTES else 0 for entry in entries)
     few = (entry for entry, size in zip(entries, sizes, strict=True) if size <= _MOST_READ)
     return list(islice(few, MOST_FILES))
 
 
-def _split(entries: list[Entry]) -> Iterable[list[Entry]]:
+def _split_portions(entries: list[Entry]) -> Iterable[list[Entry]]:
     """Make portions that an answer can hold; files beyond the caps are in none."""
     part: list[Entry] = []
     size = 0

@@ -43,7 +43,7 @@ class Overlay(NamedTuple):
     def prefix(self, limits: SandboxLimits) -> list[str]:
         """Say what starts bubblewrap as the sandbox's user, with the layers in place."""
         size, names = limits.disk_bytes, shared_folders.entries_for(limits.disk_bytes)
-        return _enter(self.place, size, names, self.uid, self.base)
+        return _make_enter_command(self.place, size, names, self.uid, self.base)
 
     def arguments(self) -> list[str]:
         """Say to bubblewrap what is shown of them."""
@@ -51,7 +51,7 @@ class Overlay(NamedTuple):
         return ["--bind", str(tree), SANDBOX_TREE, "--ro-bind", str(upper), GUIDE]
 
 
-def _enter(place: Path, size: int, names: int, uid: int, base: Path) -> list[str]:
+def _make_enter_command(place: Path, size: int, names: int, uid: int, base: Path) -> list[str]:
     """Say what mounts the layers and then becomes a program as this user."""
     apart = ["unshare", "--mount", "--propagation", "private"]
     if os.geteuid() == 0:
@@ -64,7 +64,7 @@ def _enter(place: Path, size: int, names: int, uid: int, base: Path) -> list[str
     return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *told, *become]
 
 
-def lay(base: Path, uid: int) -> Overlay:
+def make_overlay(base: Path, uid: int) -> Overlay:
     """Have the place beside the base where the layers are mounted."""
     place = base.with_name(f"{base.name}.layers")
     place.mkdir(mode=0o711, exist_ok=True)
@@ -82,18 +82,18 @@ def is_possible(base: Path) -> bool:
         return False
     disk = base.stat().st_dev
     if disk not in _known:
-        _known[disk] = _works(base.parent)
+        _known[disk] = _is_working(base.parent)
     return _known[disk]
 
 
-def _works(folder: Path) -> bool:
+def _is_working(folder: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="overlay-", dir=folder) as name:
         place, base = Path(name, "layers"), Path(name, "base")
         for made in (Path(name), place, base, base / "below"):
             made.mkdir(exist_ok=True)
             made.chmod(0o755)
         (base / "below" / "file").touch()
-        command = _enter(place, 1024**2, 100, os.geteuid(), base)
+        command = _make_enter_command(place, 1024**2, 100, os.geteuid(), base)
         command += ["sh", "-c", _TRIAL, "sh", f"{place}/tree"]
         try:
             done = subprocess.run(command, check=False, capture_output=True, timeout=_SECONDS)

@@ -56,12 +56,12 @@ class RunnerClient(Supervisor):
             Cancelled: The flag was set.
         """
         is_alive = True
-        while is_alive and not self.frames.started and not self.over(None):
+        while is_alive and not self.frames.started and not self.is_over(None):
             _require_going(stopped)
             is_alive = self.listen(TICK_SECONDS)
         if not self.frames.started:
             self.hear_last_words()
-            result = self.judge(self.counted(), 0.0)
+            result = self.judge(self.find_counted_limit(), 0.0)
             raise SandboxLost(f"The sandbox reached the limit on {result.limit} as it was opened.")
 
     def ask(

@@ -19,7 +19,7 @@ Kind = Literal["docker", "bubblewrap"]
 KINDS: tuple[Kind, ...] = ("docker", "bubblewrap")
 
 
-def make(kind: Kind, settings: Settings) -> Sandbox:
+def make_sandbox(kind: Kind, settings: Settings) -> Sandbox:
     """Make the sandbox of a kind, whatever the settings say of it."""
     if kind == "bubblewrap":
         return BubblewrapSandbox(settings)
@@ -29,7 +29,7 @@ def make(kind: Kind, settings: Settings) -> Sandbox:
     return DockerSandbox(settings)
 
 
-def choose(settings: Settings) -> Kind:
+def choose_kind(settings: Settings) -> Kind:
     """Say which kind of sandbox the settings mean.
 
     Left to us it is docker where an engine has an image for sandboxes: whoever has built one wants
@@ -44,8 +44,8 @@ def choose(settings: Settings) -> Kind:
     from agent.sandbox.docker import engine
 
     try:
-        with engine.connect(settings).client() as client:
-            engine.choose(client, settings)
+        with engine.connect_to_engine(settings).client() as client:
+            engine.choose_image(client, settings)
     except (SandboxMissing, SandboxLost) as problem:
         _log.info("sandboxes are made by bubblewrap", because=problem.message)
         return "bubblewrap"
@@ -68,22 +68,22 @@ class ChosenSandbox:
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
         """Run one command in a fresh sandbox; see `Sandbox.run`."""
-        return self._chosen().run(order, cancelled, hear)
+        return self._get_sandbox().run(order, cancelled, hear)
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have, the usual one first."""
-        return self._chosen().roots()
+        return self._get_sandbox().roots()
 
-    def _chosen(self) -> Sandbox:
+    def _get_sandbox(self) -> Sandbox:
         with self._choosing:
             if self._found is None:
-                self._found = make(choose(self._settings), self._settings)
+                self._found = make_sandbox(choose_kind(self._settings), self._settings)
             return self._found
 
 
 def remove_strays(settings: Settings) -> int:
     """Remove what killed processes left of sandboxes of every kind; return how much."""
-    gone = orphans.remove(settings.home)
+    gone = orphans.remove_orphans(settings.home)
     from agent.sandbox.docker import address
 
     if settings.sandbox == "bubblewrap" or not address.is_there(settings):
@@ -92,7 +92,7 @@ def remove_strays(settings: Settings) -> int:
     from agent.sandbox.docker import sandbox as docker_sandbox
 
     try:
-        with engine.connect(settings).client() as client:
+        with engine.connect_to_engine(settings).client() as client:
             return gone + docker_sandbox.remove_strays(client, settings.home)
     except SandboxMissing:
         return gone  # nobody there who could have any

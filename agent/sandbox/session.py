@@ -88,7 +88,7 @@ class Session:
         """Return what a regular file holds; see the port."""
         if names.name_problem(path) is not None:
             return None
-        with self._refusing():
+        with self._refuse_if_lost():
             problem, content = self._read([path])[0]
         if problem:
             raise EditFailed(f"`{path}` cannot be read: {problem}")
@@ -98,7 +98,7 @@ class Session:
         """Create or replace a file; see the port."""
         problem = names.name_problem(path)
         shown = path.encode("unicode_escape").decode()[:200] if problem else path
-        with self._refusing():
+        with self._refuse_if_lost():
             problem = problem or self._write(path, content, executable=None)
         if problem:
             raise EditFailed(f"`{shown}` cannot be written: {problem}")
@@ -121,9 +121,11 @@ class Session:
 
     def _run(self, command: str, seconds: float) -> Ran:
         kills = self._talk.count_memory_kills()
-        with _reading():
+        with _check_answer_form():
             late = seconds + _GRACE_SECONDS
-            answer = self._ask("run", seconds=late, arguments=_split(command), limit=seconds)
+            answer = self._ask(
+                "run", seconds=late, arguments=_split_argument(command), limit=seconds
+            )
             facts = _Facts.model_validate(answer.facts)
             head, tail = answer.contents
         hit = facts.limit
@@ -131,25 +133,25 @@ class Session:
             hit = "memory"
         cut = max(0, facts.printed - len(head) - len(tail))
         return Ran(
-            output=_compose(head, tail, cut, "" if hit == "time" else hit or ""),
+            output=_compose_output(head, tail, cut, "" if hit == "time" else hit or ""),
             exit_code=facts.exit_code,
             timed_out=facts.limit == "time",
         )
 
     def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:
         """Read files, each with its problem: None where there is no such file, "" for none."""
-        with _reading():
+        with _check_answer_form():
             answer = self._ask("read", paths=paths, most_bytes=change_collection.MOST_FILE_BYTES)
             return list(zip(answer.facts["problems"], answer.contents, strict=True))
 
     def _write(self, path: str, content: bytes, *, executable: bool | None) -> str:
         """Write a file; return what keeps it from being written."""
-        with _reading():
+        with _check_answer_form():
             answer = self._ask("write", content, path=path, executable=executable)
             return str(answer.facts["problem"])
 
     def _take(self, include: tuple[str, ...]) -> Taken:
-        with _reading():
+        with _check_answer_form():
             answer = self._ask("look")
             entries = [
                 change_collection.Entry(
@@ -178,7 +180,7 @@ class Session:
     # --- the sandbox ---------------------------------------------------------------------------
 
     @contextmanager
-    def _refusing(self) -> Iterator[None]:
+    def _refuse_if_lost(self) -> Iterator[None]:
         """Refuse what cannot be done because the sandbox is lost: earlier edits went with it."""
         try:
             yield
@@ -199,13 +201,13 @@ class Session:
             self._talk = self._open(stack)
             # Deletions first: a file may stand where a folder is.
             for file in sorted(self._last.files, key=lambda file: file.after is not None):
-                self._lay(file)
+                self._lay_file(file)
             # Only what is whole stays open.
             self._stack = stack.pop_all()
 
-    def _lay(self, file: ChangedFile) -> None:
+    def _lay_file(self, file: ChangedFile) -> None:
         if file.after is None:
-            with _reading():
+            with _check_answer_form():
                 problem = str(self._ask("delete", path=file.path).facts["problem"])
         else:
             problem = self._write(file.path, file.after, executable=file.executable)
@@ -214,7 +216,7 @@ class Session:
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
+def _check_answer_form() -> Iterator[None]:
     """Take an answer of the wrong form for a sandbox that is lost."""
     try:
         yield
@@ -222,13 +224,13 @@ def _reading() -> Iterator[None]:
         raise SandboxLost("its answer cannot be read") from problem
 
 
-def _split(command: str) -> list[str]:
+def _split_argument(command: str) -> list[str]:
     """Return what follows `bash -c`: the kernel takes no argument above 128 KiB."""
     parts = [command[at : at + _PART] for at in range(0, len(command), _PART)]
     return [command] if len(parts) <= 1 else [_JOIN, "bash", *parts]
 
 
-def _compose(head: bytes, tail: bytes, cut: int, limit: str) -> str:
+def _compose_output(head: bytes, tail: bytes, cut: int, limit: str) -> str:
     """Put together what was printed, and name a limit that was reached."""
     if cut:
         shown = [head.decode("utf-8", "replace"), f"[... {cut} bytes left out ...]"]

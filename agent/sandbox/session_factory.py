@@ -81,30 +81,30 @@ class SessionFactory:
         environ = {**sandbox_services.variables(environment.services), **config.env}
         if config.django.settings:
             environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             environment,
             base.folder,
             ("bash", "-c"),
             environ=environ,
-            limits=check.granted(self._settings),
+            limits=check.get_granted_limits(self._settings),
             files=programs,
         )
         if programs and "PATH" not in config.env:
             path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
             order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
-        return sandbox_services.beside(order, environment.services, environment.interpreter)
+        return sandbox_services.add_services(order, environment.services, environment.interpreter)
 
     def _choose(self) -> None:
         """Find out the kind once, and remove what killed processes left of it."""
         with self._choosing:
             if self._kind is not None:
                 return
-            kind = sandboxes.choose(self._settings)
+            kind = sandboxes.choose_kind(self._settings)
             sandboxes.remove_strays(self._settings)
             if kind == "docker":
                 from agent.sandbox.docker import engine
 
-                self._engine = engine.connect(self._settings)
+                self._engine = engine.connect_to_engine(self._settings)
             self._kind = kind
 
 

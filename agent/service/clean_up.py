@@ -71,7 +71,7 @@ class Cleaner:
         self._code_host = code_host
         self._looked: set[str] = set()
         # Nothing is older because somebody puts the clock forward.
-        self._clock = clock.Steady()
+        self._clock = clock.SteadyClock()
 
     def turn(self) -> dict[str, int]:
         """Remove what there is, and say how much of each kind.
@@ -83,10 +83,10 @@ class Cleaner:
         parts: dict[str, Callable[[], int]] = {
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
             "trees": lambda: run_folders.remove_left_trees(home),
-            "mirrors": lambda: mirror_storage.tidy(home / "mirrors"),
-            "environments": lambda: storage.sweep(self._settings),
+            "mirrors": lambda: mirror_storage.remove_leftovers(home / "mirrors"),
+            "environments": lambda: storage.remove_leftovers(self._settings),
             "files": lambda: _remove_files(home, self._clock.now() - _TEMPORARY_SECONDS),
-            "records": lambda: self._engine.forget_before(before, self._active()),
+            "records": lambda: self._engine.forget_before(before, self._list_active()),
             "folders": lambda: self._remove_folders(before),
             "branches": self._remove_branches,
         }
@@ -107,16 +107,16 @@ class Cleaner:
             self.turn()
             stop.wait(EVERY_SECONDS)
 
-    def _active(self) -> frozenset[str]:
+    def _list_active(self) -> frozenset[str]:
         return self._store.active_ids()
 
     def _remove_folders(self, before: float) -> int:
         """Remove the folders of runs that have been over for long, and commits only they knew."""
         gone = [one for one in _folders(self._settings.home) if _last_written(one) < before]
-        active = self._active() if gone else frozenset()
+        active = self._list_active() if gone else frozenset()
         gone = [one for one in gone if one.name not in active]
         for one in gone:
-            folders.delete(one)
+            folders.delete_folder(one)
         if gone:
             prune.let_go_commits(self._settings)
         return len(gone)
@@ -137,7 +137,7 @@ class Cleaner:
 
     def _candidates(self, now: float) -> Iterator[StoredRun]:
         """Runs that have come as far as to push, and have ended without a pull request."""
-        for one in self._store.latest(_MOST_RUNS):
+        for one in self._store.list_latest(_MOST_RUNS):
             ended, outcome = one.ended_at, one.outcome
             if one.active or ended is None or one.run.run_id in self._looked:
                 continue
@@ -152,10 +152,10 @@ class Cleaner:
     def _remove_from(self, runs: list[StoredRun]) -> int:
         """Look through one repository."""
         code_host, run = self._code_host(), runs[0].run
-        remote = code_host.remote(run)
+        remote = code_host.find_remote(run)
         if remote is None:
             return 0
-        token = code_host.credential(run, write=True)
+        token = code_host.create_credential(run, write=True)
         mirrors = self._settings.home / "mirrors"
         marks = {
             commits.mark(one.run.run_id): (
@@ -165,10 +165,10 @@ class Cleaner:
             for one in runs
         }
         gone = 0
-        for left in left_branches.find(remote.url, token, mirrors, marks):
-            if code_host.proposed(run, left.name):
+        for left in left_branches.find_left_branches(remote.url, token, mirrors, marks):
+            if code_host.has_pull_request(run, left.name):
                 continue
-            if left_branches.remove(remote.url, token, mirrors, left):
+            if left_branches.remove_branch(remote.url, token, mirrors, left):
                 _log.info("left branch removed", repository=remote.name, branch=left.name)
                 gone += 1
         return gone
@@ -211,6 +211,6 @@ def _remove_files(home: Path, before: float) -> int:
         for folder in home.glob(where) if where != "." else (home,):
             for place in folder.iterdir() if folder.is_dir() else ():
                 if name.fullmatch(place.name) and place.lstat().st_mtime < before:
-                    folders.delete(place)
+                    folders.delete_folder(place)
                     gone += 1
     return gone

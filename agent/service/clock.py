@@ -20,27 +20,27 @@ _MOVED_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 
 
-class Steady:
+class SteadyClock:
     """The time since the epoch, as it was right when this was made, plus what has passed since."""
 
     def __init__(self) -> None:
-        self._began = offset()
+        self._began = read_boot_time()
 
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._began + time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def offset() -> float:
+def read_boot_time() -> float:
     """When the machine was started, by its clock; it stays the same until that is set."""
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def watch(moved: Callable[[float], None], stop: threading.Event) -> None:
+def watch_clock(moved: Callable[[float], None], stop: threading.Event) -> None:
     """Tell by how many seconds the clock was put forward, or back, until told to stop."""
-    known = offset()
+    known = read_boot_time()
     while not stop.wait(_LOOK_SECONDS):
-        by = offset() - known
+        by = read_boot_time() - known
         if abs(by) < _MOVED_SECONDS:
             continue
         try:

@@ -19,7 +19,7 @@ from agent.models.record import Record
 from agent.models.run import CAPS_REACHED, Kind, Reason, Run, RunState
 from agent.models.ticket import Guidance, Snapshot
 from agent.service import intake
-from agent.service.intake import Accepted, Ignored, Later, Request
+from agent.service.intake import Accepted, Ignored, PutOff, Request
 from agent.store.sql_follow_ups import MOST_ROUNDS, Following, FollowUpRequest
 from agent.store.sql_guidance import MOST_ROUNDS as MOST_ANSWERED
 from agent.store.sql_guidance import MOST_WORDS, QUIET_SECONDS
@@ -99,7 +99,7 @@ class CommentHandler:
 
     def handle(
         self, said: Comment, *, now: float, delivery_id: str
-    ) -> Accepted | Handled | Ignored | Later:
+    ) -> Accepted | Handled | Ignored | PutOff:
         """Act on a comment, if it asks for something and its writer may.
 
         Args:
@@ -114,7 +114,7 @@ class CommentHandler:
         if own or said.author_id in self._bot_ids:
             return Ignored(reason=f"said by {said.author}, a bot", routine=True)
         run = self._run(said)
-        command = commands.parse(said.body)
+        command = commands.parse_comment(said.body)
         wish = None if command else follow_ups.of_words(said, own_logins, self._quiet)
         if (nothing := self._asks_nothing(said, run, command, wish)) is not None:
             return nothing
@@ -123,7 +123,7 @@ class CommentHandler:
         if refusal := self._refusal(said, now):
             return Ignored(reason=refusal)
         if wish is not None and run is not None:
-            return self._follow(said, run, wish, now)
+            return self._follow_up(said, run, wish, now)
         if run is not None and _is_older(said, run, command):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
         if (taken_back := self._taken_back(said)) is not None:
@@ -131,11 +131,11 @@ class CommentHandler:
         if command is None:
             return self._answer(said, run, now)
         if isinstance(command, Unknown):
-            named = sanitise.code(command.name)
-            self._say(said, f"There is no command {named}. These are:\n\n{_LIST}")
-            self._react(said, _CANNOT)
+            named = sanitise.format_code(command.name)
+            self._add_comment(said, f"There is no command {named}. These are:\n\n{_LIST}")
+            self._add_reaction(said, _CANNOT)
             return Handled(reason="answered: no such command")
-        return self._obey(command, said, run, now, delivery_id)
+        return self._obey_command(command, said, run, now, delivery_id)
 
     def _asks_nothing(
         self,
@@ -143,13 +143,13 @@ class CommentHandler:
         run: StoredRun | None,
         command: Command | Change | Unknown | None,
         wish: FollowUpRequest | None,
-    ) -> Ignored | Later | None:
+    ) -> Ignored | PutOff | None:
         """Turn away what asks for nothing here, before a question is spent on its writer."""
         if command is None and wish is None and not self._is_answer(said, run):
             return Ignored(reason="no command, and nothing waits for an answer", routine=True)
         if said.on_pull and run is None:
-            if self._store.publishing(said.subject.repository_id):
-                return Later(reason="a run of the repository may just have opened it")
+            if self._store.is_publishing(said.subject.repository_id):
+                return PutOff(reason="a run of the repository may just have opened it")
             if wish is not None:
                 # Reviews of other pull requests are nothing to us, and cost no question.
                 return Ignored(reason="no pull request of ours", routine=True)
@@ -165,15 +165,15 @@ class CommentHandler:
             return Ignored(reason="deleted before it was heard")
         if not said.edited:
             return None
-        self._say(said, _EDITED)
-        self._react(said, _CANNOT)
+        self._add_comment(said, _EDITED)
+        self._add_reaction(said, _CANNOT)
         return Handled(reason="answered: edited before it was heard")
 
     def _run(self, said: Comment) -> StoredRun | None:
         at = said.subject
         if said.on_pull:
             return self._store.of_pull(at.repository_id, at.number)
-        return self._store.last(at.repository_id, at.number)
+        return self._store.find_newest_run(at.repository_id, at.number)
 
     def _was_heard(self, said: Comment, run: StoredRun) -> bool:
         ids = {run.run.run_id, run.run.first}
@@ -192,14 +192,14 @@ class CommentHandler:
             # Another one may have let it go on a moment ago; the store knows.
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
         asked = run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
-        return asked and intake.moment(said.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
+        return asked and intake.parse_moment(said.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
 
     def _refusal(self, said: Comment, now: float) -> str | None:
         """Say why a person is not heard; None: they may write."""
         key = (said.subject.repository_id, said.author_id)
         if self._refused.get(key, 0.0) > now:
             return f"said by {said.author}, who could not write a moment ago"
-        found = self._intake_api.permission(said.subject, said.author)
+        found = self._intake_api.read_permission(said.subject, said.author)
         if found.level != "none" and found.account_id != said.author_id:
             return f"said by the account {said.author_id}, whose name {said.author} another one has"
         if found.level in intake.MAY_START:
@@ -211,103 +211,108 @@ class CommentHandler:
 
     def _answer(self, said: Comment, run: StoredRun | None, now: float) -> Handled | Ignored:
         assert run is not None  # noqa: S101  it is an answer to its questions
-        live = self._intake_api.live(said.subject)
+        live = self._intake_api.read_issue(said.subject)
         if live is None or live.state == "closed" or live.locked:
             return Ignored(reason="the issue is closed, locked or gone")
         try:
             answer = _guidance(said, "answer", said.body)
-            hearing = self._store.guide(run.run.run_id, answer, now, self._pause)
+            hearing = self._store.add_guidance(run.run.run_id, answer, now, self._pause)
         except ActiveRun as other:
             return Ignored(reason=other.message)
         if hearing == "full":
             # Once: whoever answers that is not answered again.
-            self._intake_api.explain(said.subject, _FULL, key=f"full-{run.run.run_id}")
+            self._intake_api.explain_refusal(said.subject, _FULL, key=f"full-{run.run.run_id}")
         if hearing in ("late", "full"):
             return Ignored(reason=f"run {run.run.run_id} does not wait for an answer ({hearing})")
-        self._react(said, _READ)
+        self._add_reaction(said, _READ)
         return Handled(reason=f"an answer to run {run.run.run_id}")
 
-    def _follow(
+    def _follow_up(
         self, said: Comment, run: StoredRun, wish: FollowUpRequest, now: float
     ) -> Handled | Ignored:
         """Let a run go on with a pull request of ours, once nobody says more."""
         note = _guidance(said, "command", wish.kind)
-        following = self._store.follow(run.run.first, wish, now, said=note)
+        following = self._store.queue_follow_up(run.run.first, wish, now, said=note)
         if following == "full":
             # Once: whoever answers that is not answered again.
-            self._intake_api.explain(said.subject, _sentence(following), key="rounds-full")
+            self._intake_api.explain_refusal(said.subject, _sentence(following), key="rounds-full")
         if following in ("over", "full"):
             return Ignored(reason=_NO_ROUND[following])
-        self._react(said, _READ)
+        self._add_reaction(said, _READ)
         return Handled(reason=f"about pull request #{said.subject.number} ({following})")
 
-    def _obey(
+    def _obey_command(
         self,
         command: Command | Change,
         said: Comment,
         run: StoredRun | None,
         now: float,
         delivery_id: str,
-    ) -> Accepted | Handled | Ignored | Later:
+    ) -> Accepted | Handled | Ignored | PutOff:
         try:
             match command:
                 case Command(name="help"):
-                    self._say(
+                    self._add_comment(
                         said, f"What can be written here, by people who may write:\n\n{_LIST}"
                     )
                 case Command(name="explain"):
-                    self._say(said, _explained(run))
+                    self._add_comment(said, _explain_state(run))
                 case Command(name="stop"):
-                    self._stop(said, run)
+                    self._stop_run(said, run)
                 case Command(name="approve", words=words):
-                    self._approve(said, run, words, now)
+                    self._approve_plan(said, run, words, now)
                 case Change(words=words):
-                    self._change(said, run, words, now)
-                case Command(name="plan", words=words) if words or _waits(run):
-                    self._change(said, run, words, now)
+                    self._change_plan(said, run, words, now)
+                case Command(name="plan", words=words) if words or _is_awaiting_approval(run):
+                    self._change_plan(said, run, words, now)
                 case Command(name="fix-ci" | "rebase" as name):
                     self._follow_by_command(said, run, _KINDS[name], now)
                 case Command(name="retry") if _may_go_on(run) or (said.on_pull and _kind_over(run)):
                     self._go_on(said, run, now)
                 case Command(name="plan" | "retry" as name):
                     first = name == "plan" or (run is not None and run.run.plan_first)
-                    return self._begin(said, run, delivery_id, now, plan_first=first)
+                    return self._begin_run(said, run, delivery_id, now, plan_first=first)
         except _CannotNow as problem:
-            self._say(said, str(problem))
-            self._react(said, _CANNOT)
+            self._add_comment(said, str(problem))
+            self._add_reaction(said, _CANNOT)
             return Handled(reason=f"answered: {str(problem).splitlines()[0]}")
-        self._react(said, _DONE)
+        self._add_reaction(said, _DONE)
         if isinstance(command, Change):
             return Handled(reason="another wish for the plan")
         return Handled(reason=f"the command {command.name}")
 
     # --- what commands do ----------------------------------------------------------------------
 
-    def _stop(self, said: Comment, run: StoredRun | None) -> None:
+    def _stop_run(self, said: Comment, run: StoredRun | None) -> None:
         by = f"{said.author} has stopped this run."
         note = _guidance(said, "command", "stop")
-        if run is None or not run.active or not self._store.stop(run.run.run_id, by, said=note):
+        if (
+            run is None
+            or not run.active
+            or not self._store.request_stop(run.run.run_id, by, said=note)
+        ):
             raise _CannotNow(
-                f"No run of this {_what(said)} is under way, so there is nothing to stop."
+                f"No run of this {_describe_comment(said)} is under way, so there is"
+                " nothing to stop."
             )
 
-    def _approve(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
+    def _approve_plan(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
         number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
         if run is None or not _has_plan(run):
-            raise _CannotNow(f"No plan of this {_what(said)} waits for approval.")
+            raise _CannotNow(f"No plan of this {_describe_comment(said)} waits for approval.")
         if number != run.plan_asked:
-            which = f", not {sanitise.code(number[:40])}" if number else ""
+            which = f", not {sanitise.format_code(number[:40])}" if number else ""
             raise _CannotNow(
                 f"The plan that waits is `{run.plan_asked}`{which}. Write `/mergewright approve"
                 f" {run.plan_asked}` once you have read it."
             )
         self._require_heard(said, run, _guidance(said, "approval", number), now)
 
-    def _change(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
+    def _change_plan(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
         if run is None or not _has_plan(run):
             raise _CannotNow(
-                f"No plan of this {_what(said)} waits, so there is none to change. `/mergewright"
-                " plan` alone has one made."
+                f"No plan of this {_describe_comment(said)} waits, so there is none to change."
+                " `/mergewright plan` alone has one made."
             )
         if not words:
             raise _CannotNow(
@@ -317,7 +322,7 @@ class CommentHandler:
         self._require_heard(said, run, _guidance(said, "change", words), now)
 
     def _require_heard(self, said: Comment, run: StoredRun, words: Guidance, now: float) -> None:
-        hearing = self._store.guide(run.run.run_id, words, now, self._pause)
+        hearing = self._store.add_guidance(run.run.run_id, words, now, self._pause)
         if hearing == "full":
             raise _CannotNow(_FULL)
         if hearing == "late":
@@ -340,7 +345,7 @@ class CommentHandler:
             )
         note = _guidance(said, "command", "retry")
         try:
-            self._store.retry(run.run.run_id, run.outcome.stopped_at or "", now, said=note)
+            self._store.retry_run(run.run.run_id, run.outcome.stopped_at or "", now, said=note)
         except ActiveRun as other:
             raise _CannotNow(f"{other.message}.") from None
 
@@ -348,14 +353,14 @@ class CommentHandler:
         self, said: Comment, run: StoredRun | None, kind: Kind, now: float
     ) -> None:
         if run is None:
-            raise _CannotNow(f"No pull request of ours belongs to this {_what(said)}.")
+            raise _CannotNow(f"No pull request of ours belongs to this {_describe_comment(said)}.")
         wish = FollowUpRequest(kind=kind, by=said.author)
         note = _guidance(said, "command", kind)
-        following = self._store.follow(run.run.first, wish, now, said=note)
+        following = self._store.queue_follow_up(run.run.first, wish, now, said=note)
         if following in ("over", "full"):
             raise _CannotNow(_sentence(following))
 
-    def _begin(
+    def _begin_run(
         self,
         said: Comment,
         run: StoredRun | None,
@@ -363,15 +368,15 @@ class CommentHandler:
         now: float,
         *,
         plan_first: bool,
-    ) -> Accepted | Handled | Ignored | Later:
+    ) -> Accepted | Handled | Ignored | PutOff:
         """Make a run of the issue as it stands, by the word of whoever commands it."""
         if said.on_pull:
             raise _CannotNow(
                 "A run begins on its issue: write this there, for the text as it stands then."
             )
         if run is not None and run.active:
-            if run.stopped:
-                return Later(reason=f"run {run.run.run_id} of this issue is being stopped")
+            if run.stop_request:
+                return PutOff(reason=f"run {run.run.run_id} of this issue is being stopped")
             raise _CannotNow(
                 f"Run {run.run.run_id} is not over. `/mergewright stop` ends it; `/mergewright"
                 " explain` says where it stands."
@@ -381,14 +386,14 @@ class CommentHandler:
                 f"This issue has had {run.run.attempt} runs, so no comment begins another one. Take"
                 " the label off and set it again for that."
             )
-        text = self._intake_api.text(said.subject)
+        text = self._intake_api.read_text(said.subject)
         if text is None:
             return Ignored(reason="the issue is not there any more")
         if text.closed:
             raise _CannotNow("The issue is closed or locked, so no run begins on it.")
         if text.changed_at is not None and text.changed_at >= said.at:
             raise _CannotNow(f"The issue was edited since you wrote that. {_AGAIN}")
-        label = self._intake_api.label(said.subject)
+        label = self._intake_api.read_start_label(said.subject)
         labels = text.labels
         if label.lower() not in {one.lower() for one in labels}:
             self._intake_api.set_label(said.subject, label)
@@ -407,7 +412,7 @@ class CommentHandler:
         request = Request(
             snapshot=snapshot, label=label, clone_url=said.clone_url, plan_first=plan_first
         )
-        decided = intake.accept(
+        decided = intake.accept_request(
             request,
             *(self._intake_api, self._store),
             now=now,
@@ -415,29 +420,29 @@ class CommentHandler:
             delivery_id=delivery_id,
         )
         if isinstance(decided, Accepted):
-            self._react(said, _DONE)
+            self._add_reaction(said, _DONE)
         elif isinstance(decided, Ignored):
             raise _CannotNow(f"No run was started: {decided.reason}.")
         return decided
 
     # --- how it is answered --------------------------------------------------------------------
 
-    def _say(self, said: Comment, words: str) -> None:
+    def _add_comment(self, said: Comment, words: str) -> None:
         """Answer in words, unless too much was said there of late: two programs end here."""
         place = (said.subject.repository_id, said.subject.number)
-        written = intake.moment(said.at)
+        written = intake.parse_moment(said.at)
         of_late = [at for at in self._answered.get(place, ()) if at > written - _ANSWERS_SECONDS]
         if len(of_late) >= _MOST_ANSWERS:
             return
         if len(self._answered) > _MOST_PLACES:
             self._answered.clear()
         self._answered[place] = [*of_late, written]
-        self._intake_api.explain(said.subject, words, key=f"{said.place}-{said.comment_id}")
+        self._intake_api.explain_refusal(said.subject, words, key=f"{said.place}-{said.comment_id}")
 
-    def _react(self, said: Comment, content: Reaction) -> None:
+    def _add_reaction(self, said: Comment, content: Reaction) -> None:
         if said.place != "review":  # GitHub's REST interface knows no reactions to these
             inline = said.place == "inline"
-            self._intake_api.react(said.subject, said.comment_id, content, inline=inline)
+            self._intake_api.add_reaction(said.subject, said.comment_id, content, inline=inline)
 
 
 def _has_plan(run: StoredRun | None) -> bool:
@@ -450,10 +455,12 @@ def _has_plan(run: StoredRun | None) -> bool:
     )
 
 
-def _waits(run: StoredRun | None) -> bool:
+def _is_awaiting_approval(run: StoredRun | None) -> bool:
     """Whether the run waits for the approval of its plan."""
     waiting = run if _has_plan(run) else None
-    return waiting is not None and not waiting.stopped and waiting.state is not RunState.RECEIVED
+    return (
+        waiting is not None and not waiting.stop_request and waiting.state is not RunState.RECEIVED
+    )
 
 
 def _may_go_on(run: StoredRun | None) -> bool:
@@ -485,9 +492,11 @@ def _is_older(said: Comment, run: StoredRun, command: Command | Change | Unknown
     """
     if run.run.follow_up is not None:
         hits = isinstance(command, Command) and command.name in _OF_THIS_RUN
-        return hits and intake.moment(said.at) < run.run.started - _SKEW_SECONDS
+        return hits and intake.parse_moment(said.at) < run.run.started - _SKEW_SECONDS
     snapshot = run.run.snapshot
-    return snapshot is not None and intake.moment(said.at) < intake.moment(snapshot.approved_at)
+    return snapshot is not None and intake.parse_moment(said.at) < intake.parse_moment(
+        snapshot.approved_at
+    )
 
 
 def _sentence(following: Following) -> str:
@@ -511,11 +520,11 @@ def _guidance(said: Comment, kind: str, words: str) -> Guidance:
     )
 
 
-def _what(said: Comment) -> str:
+def _describe_comment(said: Comment) -> str:
     return "pull request" if said.on_pull else "issue"
 
 
-def _explained(run: StoredRun | None) -> str:
+def _explain_state(run: StoredRun | None) -> str:
     """Say where a run stands, and what comes next."""
     if run is None:
         return (
@@ -524,16 +533,16 @@ def _explained(run: StoredRun | None) -> str:
         )
     named = f"Run {run.run.run_id} (attempt {run.run.attempt})"
     if run.outcome is not None:
-        where = sanitise.words(run.outcome.sentence)
+        where = sanitise.format_words(run.outcome.sentence)
         # People may have merged or closed what it has opened.
         state = run.state.value.replace("_", " ")
         return f"{named} is over: {state}. {where}"
     state = run.state.value.replace("_", " ")
-    if _waits(run):
+    if _is_awaiting_approval(run):
         return (
             f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `change the plan:"
             " …`; its plan is in the status comment."
         )
-    if run.stopped:
-        return f"{named} is being stopped: {sanitise.words(run.stopped)}"
+    if run.stop_request:
+        return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
     return f"{named} is under way: {state}. `/mergewright stop` ends it."

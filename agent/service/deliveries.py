@@ -23,7 +23,7 @@ from agent.models.ticket import Delivery
 from agent.service import clock, event_handler, intake
 from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.dispatch import Bounds
-from agent.service.intake import Accepted, Ignored, Later, Stopped
+from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
 from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
@@ -44,7 +44,7 @@ _QUOTA_SECONDS = 10.0
 _TRIES = 3
 
 
-class _PutOff(NamedTuple):
+class _PutOffDelivery(NamedTuple):
     """A delivery that could not be decided yet."""
 
     failures: int
@@ -53,17 +53,17 @@ class _PutOff(NamedTuple):
     """So many of the failures are our own."""
 
 
-_NOT_YET = _PutOff(0, 0.0)
+_NOT_YET = _PutOffDelivery(0, 0.0)
 
 
-class _Failed(NamedTuple):
+class _FailedDelivery(NamedTuple):
     """A delivery that we ourselves fail at."""
 
     reason: str
 
 
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
-_SETTLED: dict[type, str] = {_Failed: "failed", Stopped: "stopped", Handled: "heard"}
+_SETTLED: dict[type, str] = {_FailedDelivery: "failed", StoppedRun: "stopped", Handled: "heard"}
 
 
 class Intake:
@@ -96,9 +96,9 @@ class Intake:
         self._intake_api = intake_api
         self._comment_handler = CommentHandler(intake_api, store, bot_ids, quiet=self._bounds.quiet)
         self._accepted = accepted
-        self._put_off: dict[str, _PutOff] = {}
+        self._put_off: dict[str, _PutOffDelivery] = {}
         # A clock that is put forward makes no delivery older.
-        self._clock = clock.Steady()
+        self._clock = clock.SteadyClock()
 
     def turn(self) -> bool:
         """Settle the deliveries that are there; return whether any was.
@@ -114,8 +114,8 @@ class Intake:
             for one, put_off in self._put_off.items()
             if now < put_off.until < now + _LONGEST_PUT_OFF
         ]
-        for delivery in self._named(self._inbox.unread(without=waiting)):
-            decided: Accepted | Ignored | Later | Stopped | Handled | _Failed
+        for delivery in self._iterate_named(self._inbox.list_unread(without=waiting)):
+            decided: Accepted | Ignored | PutOff | StoppedRun | Handled | _FailedDelivery
             try:
                 decided = self._decide(delivery)
             except RunStopped as problem:
@@ -133,8 +133,8 @@ class Intake:
                 if self._put_off[delivery.delivery_id].faults < _TRIES:
                     continue
                 told = f"{type(problem).__name__}, {_TRIES} times; see the worker's log"
-                decided = _Failed(f"could not be decided: {told}")
-            if isinstance(decided, Later):
+                decided = _FailedDelivery(f"could not be decided: {told}")
+            if isinstance(decided, PutOff):
                 _log.info("not yet", reason=decided.reason)
                 self._put_off[delivery.delivery_id] = _NOT_YET._replace(until=now + _SOON_SECONDS)
                 continue
@@ -143,18 +143,18 @@ class Intake:
         self._tell_of_quota()
         return settled > 0
 
-    def _named(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
+    def _iterate_named(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
         """Hand them on one by one; what is logged meanwhile names the delivery."""
         for delivery in deliveries:
             self._alive()
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 yield delivery
 
-    def _decide(self, delivery: Delivery) -> Accepted | Ignored | Later | Stopped | Handled:
+    def _decide(self, delivery: Delivery) -> Accepted | Ignored | PutOff | StoppedRun | Handled:
         of_issue = delivery.event == "issues"
         if of_issue and delivery.action in intake.TAKES_BACK:
             withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
-            return intake.reconsider(withdrawal, self._intake_api, self._store)
+            return intake.reconsider_run(withdrawal, self._intake_api, self._store)
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
         if earlier := self._store.of_delivery(delivery.delivery_id):
@@ -170,7 +170,7 @@ class Intake:
                 told, now=time.time(), delivery_id=delivery.delivery_id
             )
         request = intake.Request.model_validate_json(delivery.body)
-        return intake.accept(
+        return intake.accept_request(
             request,
             self._intake_api,
             self._store,
@@ -180,7 +180,9 @@ class Intake:
         )
 
     def _settle(
-        self, delivery: Delivery, decided: Accepted | Ignored | Stopped | Handled | _Failed
+        self,
+        delivery: Delivery,
+        decided: Accepted | Ignored | StoppedRun | Handled | _FailedDelivery,
     ) -> None:
         self._put_off.pop(delivery.delivery_id, None)
         if isinstance(decided, Accepted):
@@ -196,7 +198,7 @@ class Intake:
             if isinstance(decided, Handled):
                 # A run may go on by it.
                 self._accepted()
-            if isinstance(decided, Stopped):
+            if isinstance(decided, StoppedRun):
                 # It shows in the store, into which the others look.
                 _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
             self._inbox.settle(delivery.delivery_id, outcome, decided.reason)
@@ -211,14 +213,14 @@ class Intake:
         It is kept and settled, and begins with the same sign: what fails here is of no consequence.
         """
         try:
-            paused = self._bounds.switch.paused() is not None
-            ahead = self._store.ahead(run.run_id, time.time(), most=self._bounds.most)
+            paused = self._bounds.switch.get_pause() is not None
+            ahead = self._store.count_ahead(run.run_id, time.time(), most=self._bounds.most)
             if paused:
                 self._alive()
-                self._intake_api.queued(run, ahead, _PAUSED)
+                self._intake_api.show_queued(run, ahead, _PAUSED)
             elif ahead:
                 self._alive()
-                self._intake_api.queued(run, ahead)
+                self._intake_api.show_queued(run, ahead)
             if paused or ahead:
                 _log.info("waits", ahead=ahead, paused=paused)
         except Exception as problem:  # noqa: BLE001  as above
@@ -242,7 +244,7 @@ class Intake:
                     f" itself at about {when} UTC."
                 )
                 try:
-                    self._intake_api.queued(run, 0, because)
+                    self._intake_api.show_queued(run, 0, because)
                 except TransientError as problem:
                     _log.warning("quota not shown", problem=problem.message)
                     break
@@ -269,7 +271,7 @@ class Intake:
         before = self._put_off.get(delivery.delivery_id, _NOT_YET)
         if until is None:
             until = now + _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]
-        self._put_off[delivery.delivery_id] = _PutOff(
+        self._put_off[delivery.delivery_id] = _PutOffDelivery(
             before.failures + 1, until, before.faults + own
         )
         _log.warning("delivery put off", problem=problem, seconds=round(until - now))

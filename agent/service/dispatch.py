@@ -21,7 +21,7 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.steps import Remember
-from agent.runs.waiting import Postponed
+from agent.runs.waiting import RunPostponed
 from agent.service.pause import Switch
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
@@ -66,7 +66,7 @@ class _PausableSteps:
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         # What was stopped only has to say so; that waits for nothing.
-        if not self._cancellation.is_set() and self._switch.paused() is not None:
+        if not self._cancellation.is_set() and self._switch.get_pause() is not None:
             raise RunsPaused
         return self._remember(name, attempt)
 
@@ -102,23 +102,23 @@ class Carrier:
         """Carry the run on; return the end of this segment as JSON."""
         # This thread is the engine's, and the run's alone.
         with structlog.contextvars.bound_contextvars(run=run_id):
-            end = self._carried(run_id, remember)
+            end = self._carry_segment(run_id, remember)
         return end.model_dump_json(exclude={"outcome": {"pull_request_text"}})
 
-    def _carried(self, run_id: str, remember: Remember) -> SegmentEnd:
+    def _carry_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
         holding = _PausableSteps(remember, self._switch, cancellation)
         stumbles = 0
         try:
-            stored = self._store.get(run_id)
+            stored = self._store.get_run(run_id)
             stumbles = stored.wait_count if stored.begin_with is None else 0
-            if stored.stopped:
-                cancellation.set(stored.stopped, stored.stopped_for)
+            if stored.stop_request:
+                cancellation.set(stored.stop_request, stored.stop_reason)
             outcome = self._carry(stored, holding, cancellation)
         except RunsPaused:
             _log.info("held")
             return SegmentEnd(is_paused=True)
-        except Postponed as wait:
+        except RunPostponed as wait:
             metrics.run_waits(wait.__cause__)
             _log.warning(
                 "waits", run=run_id, seconds=round(wait.until - time.time()), reason=wait.message
@@ -132,7 +132,7 @@ class Carrier:
         except Exception as problem:
             # What comes between the steps, such as a full disk or a locked database, ends no run;
             # nor does what nobody has foreseen, unless it stays.
-            told = steps.foreseen(problem)
+            told = steps.make_agent_error(problem)
             bug = not isinstance(told, TransientError | PermanentError)
             if bug and stumbles + 1 >= _MOST_STUMBLES:
                 raise
@@ -146,7 +146,7 @@ class Carrier:
         with self._lock:
             return self._cancellations.setdefault(run_id, Cancellation())
 
-    def over(self, run_id: str) -> None:
+    def forget_run(self, run_id: str) -> None:
         """Forget a run that does not go on."""
         with self._lock:
             self._cancellations.pop(run_id, None)
@@ -186,7 +186,9 @@ class Dispatcher:
                 except AgentError as problem:  # the others go on
                     _log.error("cannot be looked after", problem=problem.message)
         most = 0 if self._is_paused() else self._bounds.most
-        while claimed := self._store.claim(time.time(), most=most, per_day=self._bounds.per_day):
+        while claimed := self._store.claim_run(
+            time.time(), most=most, per_day=self._bounds.per_day
+        ):
             with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
                 self._begin(claimed)
             moved = True
@@ -194,7 +196,7 @@ class Dispatcher:
 
     def _is_paused(self) -> bool:
         """Look at the switch; what it says is told when it changes."""
-        paused = self._bounds.switch.paused()
+        paused = self._bounds.switch.get_pause()
         if paused is not None and not self._paused:
             _log.warning("paused; no run goes on until `mergewright runs resume`", why=paused.words)
         elif paused is None and self._paused:
@@ -205,8 +207,8 @@ class Dispatcher:
     def _look_after(self, stored: StoredRun) -> bool:
         """Bring one run that is with the engine up to date; return whether it is no longer."""
         run_id = stored.run.run_id
-        if stored.stopped:
-            self._carrier.cancellation(run_id).set(stored.stopped, stored.stopped_for)
+        if stored.stop_request:
+            self._carrier.cancellation(run_id).set(stored.stop_request, stored.stop_reason)
         branch_state, told = self._engine.read_status(_segment(stored))
         if branch_state is EngineStatus.ALIVE:
             return False
@@ -214,7 +216,7 @@ class Dispatcher:
             # The process was killed between the claim and this; or the engine's file is another.
             self._begin(stored)
             return False
-        self._carrier.over(run_id)
+        self._carrier.forget_run(run_id)
         if branch_state is EngineStatus.BROKEN:
             self._end_for_it(stored.run, told)
             return True
@@ -227,22 +229,22 @@ class Dispatcher:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
         if end.is_paused:
-            self._store.hold(run_id, "everything is paused")
+            self._store.put_back(run_id, "everything is paused")
         elif end.outcome is None:
-            self._store.postpone(
+            self._store.postpone_run(
                 *(run_id, end.until or 0.0, end.begin_with, end.waits_for),
                 plan_asked=end.plan_asked,
             )
         else:
-            self._store.finish(run_id, end.outcome, time.time())
+            self._store.finish_run(run_id, end.outcome, time.time())
             metrics.run_ended(end.outcome.state, end.outcome.reason)
             _log.info("ended", run=run_id, state=end.outcome.state, reason=end.outcome.reason)
         return True
 
     def _begin(self, stored: StoredRun) -> None:
-        if stored.stopped:
+        if stored.stop_request:
             cancellation = self._carrier.cancellation(stored.run.run_id)
-            cancellation.set(stored.stopped, stored.stopped_for)
+            cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
     def _end_for_it(self, run: Run, problem: str) -> None:
@@ -252,8 +254,8 @@ class Dispatcher:
             "Mergewright itself failed, and cannot go on with this run. The operator finds the"
             " reason in the service's log. Take the label off and set it again to start anew."
         )
-        outcome = Outcome.stopped(run.run_id, Reason.INTERNAL, sentence)
-        self._store.finish(run.run_id, outcome, time.time())
+        outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERNAL, sentence)
+        self._store.finish_run(run.run_id, outcome, time.time())
         metrics.run_ended(outcome.state, outcome.reason)
         # The code host may be slow; the others do not wait for that.
         telling = threading.Thread(target=self._tell, args=(run, outcome), daemon=True)

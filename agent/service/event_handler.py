@@ -16,7 +16,7 @@ from agent.models.run import Reason, RunState
 from agent.models.ticket import IssueRef
 from agent.runs.progress import show_state
 from agent.service.comment_handler import Handled
-from agent.service.intake import Ignored, Later
+from agent.service.intake import Ignored, PutOff
 from agent.store.sql_store import SqlStore
 
 _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
@@ -24,7 +24,7 @@ _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.
 
 def handle_event(
     event: Event, intake_api: IntakeApi, store: SqlStore, *, now: float, quiet: float
-) -> Handled | Ignored | Later:
+) -> Handled | Ignored | PutOff:
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 
     Args:
@@ -39,29 +39,25 @@ def handle_event(
     if event.number is None:
         return Ignored(reason="it names neither a commit nor a pull request", routine=True)
     found = store.of_pull(event.repository_id, event.number)
-    if found is None and store.publishing(event.repository_id):
-        return Later(reason="a run of this repository is about to tell of its pull request")
+    if found is None and store.is_publishing(event.repository_id):
+        return PutOff(reason="a run of this repository is about to tell of its pull request")
     if found is None or found.run.snapshot is None:
         return Ignored(reason="no pull request of ours", routine=True)
     issue = found.run.snapshot.issue
-    pull = intake_api.pull(_reference(event, issue, event.number))
+    pull = intake_api.read_pull(_reference(event, issue, event.number))
     if pull is None:
         return Ignored(reason="the pull request is not there any more")
     state, first = _STATES[pull.state], found.run.first
     if state is not RunState.OPEN:
-        _stop(found, pull.state, store)
-    _note(first, event, pull, store, now)
+        _stop_follow_up(found, pull.state, store)
+    _note_outcome(first, event, pull, store, now)
     if not store.pull_stands(first, state):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     show_state(store.path.parent / "runs" / first, state)
-    other = store.active(issue.repository_id, issue.number)
-    # A label says that a pull request waits for review; what goes on with it sets none until then.
-    if state is not RunState.OPEN and (other is None or other.run.follow_up is not None):
-        intake_api.clear_labels(issue)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 
-def _note(first: str, event: Event, pull: LivePull, store: SqlStore, now: float) -> None:
+def _note_outcome(first: str, event: Event, pull: LivePull, store: SqlStore, now: float) -> None:
     """Keep how it ended, or that it did not; first of all, so that a kill here loses nothing."""
     if pull.state == "open" or event.number is None:
         store.ends.forget(first)
@@ -80,27 +76,27 @@ def _note(first: str, event: Event, pull: LivePull, store: SqlStore, now: float)
     store.ends.note(ended, now)
 
 
-def _stop(found: StoredRun, became: str, store: SqlStore) -> None:
+def _stop_follow_up(found: StoredRun, became: str, store: SqlStore) -> None:
     """Stop the follow-up that is at work on a pull request which is over."""
     about = found.run.follow_up
     if about is not None and found.active:
         words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
-        store.stop(found.run.run_id, words, Reason.SUPERSEDED)
+        store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
 
 
 def _of_checks(
     event: Event, store: SqlStore, now: float, quiet: float
-) -> Handled | Ignored | Later:
+) -> Handled | Ignored | PutOff:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = follow_ups.of_checks(event, quiet)
     if wish is None:
         return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
     found = store.of_head(event.repository_id, event.commit)
-    if found is None and store.publishing(event.repository_id, of_follow_up=True):
-        return Later(reason="a run of this repository is about to tell of its commit")
+    if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
+        return PutOff(reason="a run of this repository is about to tell of its commit")
     if found is None:
         return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
-    following = store.follow(found.run.first, wish, now)
+    following = store.queue_follow_up(found.run.first, wish, now)
     if following in ("over", "full"):
         return Ignored(reason=f"no follow-up for these checks ({following})")
     return Handled(reason=f"checks of run {found.run.run_id}'s commit ({following})")

@@ -26,8 +26,6 @@ MAY_START = frozenset({"admin", "maintain", "write"})
 _FRESH_SECONDS = 60.0
 #: Of the deliveries that hold a Withdrawal; the others hold a Request.
 TAKES_BACK = frozenset({"unlabeled", "closed", "deleted", "transferred", "locked"})
-#: Labels with this beginning are our own words about a run.
-STATE_LABELS = "mergewright: "
 
 
 class Request(Record):
@@ -73,14 +71,14 @@ class Withdrawal(Record):
         return ""
 
 
-class Stopped(Record):
+class StoppedRun(Record):
     """A run was told to stop, since its issue is no longer what was approved."""
 
     run_id: str
     reason: str
 
 
-class Later(Record):
+class PutOff(Record):
     """Nothing can be decided before the present run of the issue is over, which is soon."""
 
     reason: str
@@ -100,7 +98,7 @@ class Ignored(Record):
     """Every run brings some of these about, so that nobody looks for them."""
 
 
-def accept(
+def accept_request(
     request: Request,
     intake_api: IntakeApi,
     store: RunStore,
@@ -108,7 +106,7 @@ def accept(
     now: float,
     bot_ids: frozenset[int] = frozenset(),
     delivery_id: str | None = None,
-) -> Accepted | Ignored | Later:
+) -> Accepted | Ignored | PutOff:
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
@@ -119,42 +117,43 @@ def accept(
     Raises:
         CodeHostUnavailable: The code host cannot be asked; try again, nothing was decided.
     """
-    # GitHub keeps a label as it was first written, and finds it in any case.
-    if request.label.lower().startswith(STATE_LABELS):
-        return Ignored(reason="a label of ours that tells the state of a run", routine=True)
     asked = request.snapshot.issue
-    last = store.last(asked.repository_id, asked.number)
+    last = store.find_newest_run(asked.repository_id, asked.number)
     if settled := _by_runs(request, last):
         return settled
-    if refusal := _refused(request, intake_api, bot_ids):
+    if refusal := _explain_refusal(request, intake_api, bot_ids):
         return Ignored(reason=refusal)
     issue = request.snapshot.issue
-    run_id = run_ids.new(int(now))
-    if _late(request.snapshot, now) and (earlier := intake_api.earlier(request.snapshot)):
-        if earlier.over or store.find(earlier.run_id) is not None:
+    run_id = run_ids.make_run_id(int(now))
+    if _is_late(request.snapshot, now) and (
+        earlier := intake_api.find_earlier_run(request.snapshot)
+    ):
+        if earlier.over or store.find_run(earlier.run_id) is not None:
             return Ignored(reason=f"run {earlier.run_id} has answered this label already")
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
     if request.edited:
-        return _edited(request, last, intake_api)
+        return _refuse_edited(request, last, intake_api)
     run = Run(
         run_id=run_id,
         repository=request.clone_url,
         ticket=f"#{issue.number}",
         snapshot=request.snapshot,
         plan_first=request.plan_first,
-        runs_per_day=intake_api.runs_per_day(issue),
-        priority=priority.of(request.snapshot.labels).level,
-        started=run_ids.started(run_id),
+        runs_per_day=intake_api.read_runs_per_day(issue),
+        priority=priority.read_priority(request.snapshot.labels).level,
+        started=run_ids.read_start(run_id),
     )
     try:
-        return Accepted(run=store.add(run, now, delivery_id=delivery_id))
+        return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
-        return _beside(other, request, intake_api, store)
+        return _decide_beside(other, request, intake_api, store)
 
 
-def reconsider(withdrawal: Withdrawal, intake_api: IntakeApi, store: RunStore) -> Stopped | Ignored:
+def reconsider_run(
+    withdrawal: Withdrawal, intake_api: IntakeApi, store: RunStore
+) -> StoppedRun | Ignored:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
     What the event says is only the occasion to look: events may be late, doubled or out of order.
@@ -163,62 +162,68 @@ def reconsider(withdrawal: Withdrawal, intake_api: IntakeApi, store: RunStore) -
         CodeHostUnavailable: The code host cannot be asked; try again, nothing was decided.
     """
     issue = withdrawal.issue
-    last = store.last(issue.repository_id, issue.number)
+    last = store.find_newest_run(issue.repository_id, issue.number)
     if last is None or not last.active:
         return Ignored(reason="no run of this issue is under way", routine=True)
     run_id, snapshot = last.run.run_id, last.run.snapshot
-    if last.stopped or snapshot is None:
+    if last.stop_request or snapshot is None:
         return Ignored(reason=f"run {run_id} of this issue is being stopped", routine=True)
-    happened = _withdrawn(snapshot, intake_api)
+    happened = _explain_withdrawal(snapshot, intake_api)
     if happened is None:
         return Ignored(reason=f"the issue stands as run {run_id} has it", routine=True)
     words = f"{happened}, so the run was stopped."
-    store.stop(run_id, words, Reason.SUPERSEDED)
-    return Stopped(run_id=run_id, reason=words)
+    store.request_stop(run_id, words, Reason.SUPERSEDED)
+    return StoppedRun(run_id=run_id, reason=words)
 
 
-def _late(snapshot: Snapshot, now: float) -> bool:
+def _is_late(snapshot: Snapshot, now: float) -> bool:
     """Whether the label was set so long ago that we may have answered it and forgotten that.
 
     So it is after an old backup was restored, where the code host remembers more than we do.
     """
-    return now - _approved(snapshot) > _FRESH_SECONDS
+    return now - _get_approval_time(snapshot) > _FRESH_SECONDS
 
 
-def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None:
+def _by_runs(request: Request, last: StoredRun | None) -> Ignored | PutOff | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         never = "the issue was opened anew, but no run of it was ended by its being closed"
         return Ignored(reason=never, routine=True) if request.resumes else None
     run_id = last.run.run_id
-    if last.stopped and last.active:
-        return Later(reason=f"run {run_id} of this issue is being stopped")
+    if last.stop_request and last.active:
+        return PutOff(reason=f"run {run_id} of this issue is being stopped")
     if request.resumes:
         reason = last.outcome.reason if last.outcome else None
         if reason is not Reason.SUPERSEDED:
             return Ignored(reason=f"run {run_id} was not ended by the issue's being closed")
         return None
     done = last.run.snapshot
-    if done and done.by_label and _approved(request.snapshot) < _approved(done):
+    if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
         return Ignored(reason=f"run {run_id} is of a label that was set later")
     return None
 
 
-def _edited(request: Request, last: StoredRun | None, intake_api: IntakeApi) -> Ignored:
+def _refuse_edited(request: Request, last: StoredRun | None, intake_api: IntakeApi) -> Ignored:
     """Refuse a text that nobody has approved as it is; a run of it may be under way from before."""
     done = last.run.snapshot if last else None
-    if last and last.active and done and _approved(done) == _approved(request.snapshot):
+    if (
+        last
+        and last.active
+        and done
+        and _get_approval_time(done) == _get_approval_time(request.snapshot)
+    ):
         _tell_of(last.run, request, intake_api)
         return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
-    return _unapproved(request, intake_api)
+    return _refuse_unapproved(request, intake_api)
 
 
-def _unapproved(request: Request, intake_api: IntakeApi) -> Ignored:
+def _refuse_unapproved(request: Request, intake_api: IntakeApi) -> Ignored:
     """Refuse a text that nobody has approved as it is, and say once how that is done."""
     asked = request.snapshot
-    intake_api.explain(
+    intake_api.explain_refusal(
         asked.issue,
-        f"The text of this issue was edited after the label {sanitise.code(request.label)} was set,"
+        "The text of this issue was edited after the label"
+        f" {sanitise.format_code(request.label)} was set,"
         " so nobody with write permission has approved it as it is now, and no run was started."
         " Read it, then take the label off and set it again.",
         key=f"edited-{asked.approved_at}",
@@ -226,14 +231,14 @@ def _unapproved(request: Request, intake_api: IntakeApi) -> Ignored:
     return Ignored(reason="the text was edited after the label was set")
 
 
-def _beside(
+def _decide_beside(
     other: ActiveRun, request: Request, intake_api: IntakeApi, store: RunStore
-) -> Ignored | Later:
+) -> Ignored | PutOff:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
-    newer = theirs is not None and _approved(asked) > _approved(theirs)
+    newer = theirs is not None and _get_approval_time(asked) > _get_approval_time(theirs)
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
         _tell_of(active, request, intake_api)
         return Ignored(reason=other.message)
@@ -241,11 +246,11 @@ def _beside(
         f"The label was set anew by {asked.actor} for another text, so this run was stopped;"
         " another one takes that up."
     )
-    store.stop(active.run_id, words, Reason.SUPERSEDED)
-    return Later(reason=f"run {active.run_id} of the text before is being stopped")
+    store.request_stop(active.run_id, words, Reason.SUPERSEDED)
+    return PutOff(reason=f"run {active.run_id} of the text before is being stopped")
 
 
-def moment(at: str) -> float:
+def parse_moment(at: str) -> float:
     """Read a time of the code host's, in seconds since the epoch; what is none was long ago."""
     try:
         return datetime.fromisoformat(at).timestamp()
@@ -253,13 +258,13 @@ def moment(at: str) -> float:
         return 0.0
 
 
-def _approved(snapshot: Snapshot) -> float:
-    return moment(snapshot.approved_at)
+def _get_approval_time(snapshot: Snapshot) -> float:
+    return parse_moment(snapshot.approved_at)
 
 
-def _withdrawn(snapshot: Snapshot, intake_api: IntakeApi) -> str | None:
+def _explain_withdrawal(snapshot: Snapshot, intake_api: IntakeApi) -> str | None:
     """Say what has become of an issue that no run may be of any more, as it is now."""
-    live = intake_api.live(snapshot.issue)
+    live = intake_api.read_issue(snapshot.issue)
     number = snapshot.issue.number
     if live is None:
         return f"Issue #{number} was deleted or transferred"
@@ -271,7 +276,7 @@ def _withdrawn(snapshot: Snapshot, intake_api: IntakeApi) -> str | None:
     if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
         # Whichever label it was, it is there.
         return None
-    wanted = intake_api.label(snapshot.issue)
+    wanted = intake_api.read_start_label(snapshot.issue)
     if wanted.lower() not in present:
         return f"The label {wanted} was taken away from issue #{number}"
     return None
@@ -280,7 +285,7 @@ def _withdrawn(snapshot: Snapshot, intake_api: IntakeApi) -> str | None:
 def _tell_of(active: Run, request: Request, intake_api: IntakeApi) -> None:
     """Say once what the run under way leaves out, if the label was set anew for that."""
     asked = request.snapshot
-    again = f"take the label {sanitise.code(request.label)} off and set it again."
+    again = f"take the label {sanitise.format_code(request.label)} off and set it again."
     if active.dry_run:
         words = (
             f"The label did not start a run: an operator is trying this issue out (run"
@@ -294,20 +299,22 @@ def _tell_of(active: Run, request: Request, intake_api: IntakeApi) -> None:
         )
     else:
         return
-    intake_api.explain(asked.issue, words, key=f"active-{active.run_id}")
+    intake_api.explain_refusal(asked.issue, words, key=f"active-{active.run_id}")
 
 
-def _refused(request: Request, intake_api: IntakeApi, bot_ids: frozenset[int]) -> str | None:
+def _explain_refusal(
+    request: Request, intake_api: IntakeApi, bot_ids: frozenset[int]
+) -> str | None:
     """Say why the request starts nothing; what costs no question is looked at first."""
     snapshot = request.snapshot
     issue, actor = snapshot.issue, snapshot.actor
     is_bot = request.actor_is_bot or snapshot.actor_id in bot_ids
     if is_bot or actor.lower() in intake_api.own_logins():
         return f"labelled by {actor}, a bot"
-    wanted = intake_api.label(issue)
+    wanted = intake_api.read_start_label(issue)
     if request.label.lower() != wanted.lower() and not request.resumes:
         return f"the label {request.label} does not start a run here; {wanted} does"
-    found = intake_api.permission(issue, actor)
+    found = intake_api.read_permission(issue, actor)
     if found.level != "none" and found.account_id != snapshot.actor_id:
         return (
             f"labelled by the account {snapshot.actor_id}, then called {actor}; another account,"
@@ -318,18 +325,19 @@ def _refused(request: Request, intake_api: IntakeApi, bot_ids: frozenset[int]) -
             # Whoever opens an issue again has not asked for a run.
             if request.resumes:
                 return "opened anew by somebody with the triage role; write is needed"
-            intake_api.explain(
+            intake_api.explain_refusal(
                 issue,
-                f"This issue was labelled {sanitise.code(wanted)} by somebody with the triage role."
+                f"This issue was labelled {sanitise.format_code(wanted)} by somebody with"
+                " the triage role."
                 " A run is started by people with write permission: let one of them take the label"
                 " off and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
         return f"labelled by {actor}, whose permission is {found.level}; write is needed"
-    return _unfit(intake_api.live(issue), wanted)
+    return _explain_unfit(intake_api.read_issue(issue), wanted)
 
 
-def _unfit(live: LiveIssue | None, wanted: str) -> str | None:
+def _explain_unfit(live: LiveIssue | None, wanted: str) -> str | None:
     if live is None:
         return "the issue is not there any more, or in another repository"
     if live.is_pull_request:

@@ -17,7 +17,7 @@ from agent.models.record import Record
 FILE_NAME = "paused.json"
 
 
-class Paused(Record):
+class Pause(Record):
     """That everything is paused."""
 
     since: float
@@ -32,17 +32,17 @@ class Switch:
     def __init__(self, home: Path) -> None:
         self._path = home / FILE_NAME
 
-    def paused(self) -> Paused | None:
+    def get_pause(self) -> Pause | None:
         """Say since when and why everything is paused; None: it is not.
 
         A file that cannot be read pauses all the same: somebody has meant it to.
         """
         try:
-            return Paused.model_validate_json(self._path.read_bytes())
+            return Pause.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError):
-            return Paused(since=0.0, words=f"{self._path} is there, though it cannot be read.")
+            return Pause(since=0.0, words=f"{self._path} is there, though it cannot be read.")
 
     def pause(self, words: str, now: float) -> bool:
         """Pause everything; return False if it was paused before, which stays as it is.
@@ -50,18 +50,18 @@ class Switch:
         Raises:
             SettingsInvalid: The file cannot be written.
         """
-        if self.paused() is not None:
+        if self.get_pause() is not None:
             return False
         fresh = self._path.with_suffix(f".{os.getpid()}.new")
         try:
             with fresh.open("w", encoding="utf-8") as file:
                 os.fchmod(file.fileno(), 0o600)
-                file.write(Paused(since=now, words=words).model_dump_json())
+                file.write(Pause(since=now, words=words).model_dump_json())
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self._path)
         except OSError as problem:
-            raise self._unwritable(problem) from problem
+            raise self._make_unwritable(problem) from problem
         return True
 
     def resume(self) -> bool:
@@ -75,10 +75,10 @@ class Switch:
         except FileNotFoundError:
             return False
         except OSError as problem:
-            raise self._unwritable(problem) from problem
+            raise self._make_unwritable(problem) from problem
         return True
 
-    def _unwritable(self, problem: OSError) -> SettingsInvalid:
+    def _make_unwritable(self, problem: OSError) -> SettingsInvalid:
         return SettingsInvalid(
             f"MERGEWRIGHT_HOME: {self._path} cannot be changed ({problem.strerror}). Name the"
             " service's data folder, as the user that the service runs as."

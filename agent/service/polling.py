@@ -24,8 +24,8 @@ from agent.models.record import Record
 from agent.models.run import RunState
 from agent.models.ticket import Delivery, IssueRef
 from agent.service import intake
-from agent.service.intake import Request, Stopped, Withdrawal
-from agent.store.sql_inbox import Inbox, Kept
+from agent.service.intake import Request, StoppedRun, Withdrawal
+from agent.store.sql_inbox import Inbox, ReceiptKind
 from agent.store.sql_store import SqlStore
 
 _log = structlog.get_logger()
@@ -101,12 +101,12 @@ class Polling:
             CodeHostLimited: The code host wants to be left alone; what it told before is kept.
         """
         for run_id in sorted(self._store.active_ids()):
-            snapshot = self._store.get(run_id).run.snapshot
+            snapshot = self._store.get_run(run_id).run.snapshot
             if snapshot is not None:
                 self._look_after(snapshot.issue)
         for repository in self._repositories:
             try:
-                for one in self._issues.new(repository):
+                for one in self._issues.find_new(repository):
                     self._lay_in(one)
                 self._listener.look(repository)
             except CodeHostLimited:
@@ -119,14 +119,14 @@ class Polling:
     def _look_after(self, issue: IssueRef) -> None:
         seen = Withdrawal(issue=issue)
         try:
-            decided = intake.reconsider(seen, self._intake_api, self._store)
+            decided = intake.reconsider_run(seen, self._intake_api, self._store)
         except CodeHostLimited:
             raise
         except AgentError as problem:
             told = {"issue": f"{issue.repository}#{issue.number}", "problem": problem.message}
             _log.error("issue not looked at", **told)
         else:
-            if isinstance(decided, Stopped):
+            if isinstance(decided, StoppedRun):
                 _log.info("stopped", run=decided.run_id, reason=decided.reason)
 
     def _lay_in(self, one: Labelled) -> None:
@@ -147,7 +147,7 @@ class Polling:
             body=request.model_dump_json().encode(),
         )
         (receipt,) = self._inbox.append([delivery])
-        if receipt.kept is Kept.ACCEPTED:
+        if receipt.kept is ReceiptKind.ACCEPTED:
             _log.info("label found", delivery=delivery.delivery_id, issue=one.snapshot.url)
             self._found()
 
@@ -171,7 +171,7 @@ class Listener:
         self._store = store
         self._found = found
         self._path = inbox.path.parent / FILE_NAME
-        self._marks = _remembered(self._path)
+        self._marks = _read_marks(self._path)
         self._seen: dict[tuple[str, int], str] = {}
         """When what was looked at had changed last."""
 
@@ -182,11 +182,11 @@ class Listener:
             CodeHostUnavailable: What was found before is kept, and the rest looked for again.
         """
         mark = self._marks.marks.get(repository)
-        changed = self._conversations.changed(repository, mark.changed if mark else None)
+        changed = self._conversations.list_changed(repository, mark.changed if mark else None)
         if mark is None:
             self._note(repository, Mark(changed=changed.now, said=changed.now))
             return
-        settled = _earlier(changed.now, _UNSETTLED_SECONDS)
+        settled = _subtract_seconds(changed.now, _UNSETTLED_SECONDS)
         asked = 0
         for subject in changed.subjects:
             key = (repository, subject.ref.number)
@@ -211,15 +211,15 @@ class Listener:
             if run is None:
                 return
             self._end(subject, run)
-        for written in self._conversations.written(subject, since):
+        for written in self._conversations.list_written(subject, since):
             if written.place == "review" and not written.body.strip():
                 continue  # what it says stands in remarks on lines
             name = f"{written.place}-comment-{subject.ref.repository_id}-{written.comment_id}"
-            self._lay_in(name, *_EVENTS[written.place], _said(subject, written))
+            self._lay_in(name, *_EVENTS[written.place], _make_comment(subject, written))
 
     def _end(self, subject: Subject, run: StoredRun) -> None:
         """Tell that a pull request of ours was closed or opened again, if that is news."""
-        state = self._store.get(run.run.first).state
+        state = self._store.get_run(run.run.first).state
         if state not in _OF_PULLS or subject.is_closed == (state is not RunState.OPEN):
             return
         action = "closed" if subject.is_closed else "reopened"
@@ -243,7 +243,7 @@ class Listener:
             body=told.model_dump_json().encode(),
         )
         (receipt,) = self._inbox.append([delivery])
-        if receipt.kept is Kept.ACCEPTED:
+        if receipt.kept is ReceiptKind.ACCEPTED:
             _log.info("words found", delivery=delivery.delivery_id)
             self._found()
 
@@ -266,7 +266,7 @@ class Listener:
             _log.warning("not written how far was listened", problem=problem.strerror)
 
 
-def _remembered(path: Path) -> Marks:
+def _read_marks(path: Path) -> Marks:
     try:
         return Marks.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -276,12 +276,12 @@ def _remembered(path: Path) -> Marks:
         return Marks()
 
 
-def _earlier(at: str, seconds: float) -> str:
-    moment = datetime.fromtimestamp(intake.moment(at) - seconds, UTC)
+def _subtract_seconds(at: str, seconds: float) -> str:
+    moment = datetime.fromtimestamp(intake.parse_moment(at) - seconds, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _said(subject: Subject, written: Written) -> Comment:
+def _make_comment(subject: Subject, written: Written) -> Comment:
     return Comment(
         subject=subject.ref,
         on_pull=subject.on_pull,

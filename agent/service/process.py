@@ -31,7 +31,7 @@ from agent.models.steps import Remember
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
-from agent.runs.waiting import Waited
+from agent.runs.waiting import PastWait
 from agent.service import clean_up, clock, pull_outcomes, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
@@ -63,7 +63,7 @@ _STILL_SECONDS = 120.0
 _DRAIN_SECONDS = 60.0
 
 
-def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
+def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
 
     When it is told to stop, the steps under way are brought to their end, within bounds; the runs
@@ -90,15 +90,17 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
         keeping = RunSupport(
             remember=remember,
             cancellation=cancellation,
-            waited=Waited(stored.begin_with, stored.wait_count),
+            waited=PastWait(stored.begin_with, stored.wait_count),
             retries=stored.retries,
             budget_multiplier=stored.budget_multiplier,
             spendings=store.spendings,
             memory=store,
         )
-        notes = StateFile(run.run_id, stored.state, store.moved)
+        notes = StateFile(run.run_id, stored.state, store.set_state)
         try:
-            return executor.carry(run, settings, compose, keeping, notes, metrics.StepTimes())[0]
+            return executor.carry_run(run, settings, compose, keeping, notes, metrics.StepTimes())[
+                0
+            ]
         finally:
             bells["dispatch"].set()
 
@@ -109,7 +111,7 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     def deliver(run: Run, outcome: Outcome) -> Outcome:
         return executor.tell_end(run, outcome, beside_runs())
 
-    if not introduced(way, inbox, stop):
+    if not wait_until_known(way, inbox, stop):
         return
     carrier = Carrier(store, carried, bounds.switch)
     engine = Engine(settings.home, carrier)
@@ -141,14 +143,14 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
         _thread("figures", metrics.keep_written, settings.home, lambda: _note_queue(store), stop),
         _thread("clean-up", cleaner.keep_clean, stop),
         _thread("ends", ended.keep_on),
-        _thread("clock", clock.watch, store.clock_moved, stop),
+        _thread("clock", clock.watch_clock, store.clock_moved, stop),
     ]
     engine.launch(lock)
     try:
         for thread in (*threads, *unwatched):
             thread.start()
         _log.info("working", home=str(settings.home))
-        watch(inbox, pulses["intake"], threads, stop)
+        watch_heartbeat(inbox, pulses["intake"], threads, stop)
     finally:
         if not engine.drain(_DRAIN_SECONDS):
             _log.warning("a step was broken off; it is done again by the next worker")
@@ -180,13 +182,13 @@ def _thread(name: str, target: Callable[..., object], *args: object) -> threadin
 
 
 def _note_queue(store: SqlStore) -> None:
-    there = store.backlog(time.time())
-    metrics.queue(
+    there = store.count_backlog(time.time())
+    metrics.note_queue(
         waiting=there.waiting, oldest=there.oldest, held_up=there.held_up, states=there.states
     )
 
 
-def watch(
+def watch_heartbeat(
     inbox: Inbox, heartbeat: Heartbeat, threads: Sequence[threading.Thread], stop: threading.Event
 ) -> None:
     """Leave a sign of life every second as long as there is life, until told to stop.
@@ -214,7 +216,7 @@ def watch(
                 inbox.prune(pruned)
 
 
-def introduced(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
+def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     """Ask the code host who we are until it tells; return whether it did before we were to stop.
 
     Nothing is decided before: whatever answers at a wrong address would seem to say no to all.

@@ -15,7 +15,7 @@ import structlog
 
 from agent.errors import AgentError, Cancelled
 from agent.git import merge_edits
-from agent.git.merge_edits import Merged
+from agent.git.merge_edits import MergedPullRequest
 from agent.models.code_host import CodeHost
 from agent.models.outcome import StoredRun
 from agent.models.pull_outcomes import EndedPullRequest, HumanEdits
@@ -72,7 +72,7 @@ class PullOutcomeRecorder:
         ended = self._store.ends.find_due(now)
         if ended is None:
             return False
-        first, follow_ups = self._store.get(ended.run_id), self._store.follow_ups(ended.run_id)
+        first, follow_ups = self._store.get_run(ended.run_id), self._store.follow_ups(ended.run_id)
         edits, unknown = None, ""
         if ended.state == "merged":
             try:
@@ -95,23 +95,23 @@ class PullOutcomeRecorder:
         self, ended: EndedPullRequest, first: StoredRun, follow_ups: Sequence[StoredRun]
     ) -> tuple[HumanEdits | None, str]:
         """Ask git what people changed; or say why there is nothing to compare."""
-        commits = [commit for one in (first, *follow_ups) if (commit := _made(one))]
+        commits = [commit for one in (first, *follow_ups) if (commit := _find_made_commit(one))]
         if not commits:
             return None, "No commit of ours is known in it."
         code_host = self._code_host()
-        remote = code_host.remote(first.run)
+        remote = code_host.find_remote(first.run)
         if remote is None:
             return None, "It is on no code host."
-        asked = Merged(
+        asked = MergedPullRequest(
             pull=ended.pull,
             commit=ended.commit,
             base=ended.base,
             first=commits[0],
             ours=commits[-1],
         )
-        found = merge_edits.measure(
+        found = merge_edits.measure_edits(
             remote.url,
-            code_host.credential(first.run, write=False),
+            code_host.create_credential(first.run, write=False),
             self._settings.home / "mirrors",
             asked,
             max_bytes=self._settings.max_repository_mb * 1024**2,
@@ -120,7 +120,7 @@ class PullOutcomeRecorder:
         return found, ""
 
 
-def _made(one: StoredRun) -> str | None:
+def _find_made_commit(one: StoredRun) -> str | None:
     """Return the commit that a run has made; one that only answered names that of somebody else."""
     if one.outcome is None or (one.run.follow_up and one.outcome.change_digest is None):
         return None

@@ -73,7 +73,7 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
             _log.error("reconciliation failed", exc_info=problem)
 
 
-class Missing(Record):
+class MissingDelivery(Record):
     """A delivery that is not in our inbox; all times are the code host's."""
 
     number: int
@@ -120,7 +120,7 @@ class Redeliveries:
         """When the listener was last seen to take a delivery."""
         self._through = -math.inf
         """The log was read up to here."""
-        self._missing: dict[str, Missing] = {}
+        self._missing: dict[str, MissingDelivery] = {}
         """By delivery id."""
 
     def turn(self) -> float:
@@ -131,7 +131,7 @@ class Redeliveries:
             self._look_at = self._clock() + self._seconds
         if self._ask():
             return _SHORTEST_PAUSE
-        now = self._now()
+        now = self._get_code_host_time()
         due = (one.last + _gap(one) - now for one in self._missing.values() if _is_open(one))
         return min(self._look_at - self._clock(), *due, self._seconds)
 
@@ -143,13 +143,13 @@ class Redeliveries:
         Raises:
             CodeHostUnavailable: It could not be read to its end; the next look reads it again.
         """
-        page = self._log.page(None)
+        page = self._log.read_page(None)
         self._ahead, through = page.now - self._clock(), page.now
         down_to = max(page.now - _REACH_SECONDS, self._through - _OVERLAP_SECONDS)
         for _ in range(_MOST_PAGES):
             if not self._take(page, down_to) or page.after is None:
                 break
-            page = self._log.page(page.after)
+            page = self._log.read_page(page.after)
         else:
             _log.error("the log of deliveries goes on; older ones were not read", pages=_MOST_PAGES)
             return
@@ -168,7 +168,7 @@ class Redeliveries:
                 self._heard = max(self._heard, sent.at if sent.was_handled else -math.inf)
             elif acted_on:
                 before = self._missing.get(sent.delivery_id)
-                self._missing[sent.delivery_id] = _noted(before, sent)
+                self._missing[sent.delivery_id] = _make_missing(before, sent)
         return True
 
     # --- asking again --------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class Redeliveries:
     def _ask(self) -> bool:
         """Ask again for what is due, the oldest first; return whether more is."""
         self._drop_what_came()
-        now = self._now()
+        now = self._get_code_host_time()
         open_ones = [
             (one.tries, one.at, delivery_id)
             for delivery_id, one in self._missing.items()
@@ -192,7 +192,7 @@ class Redeliveries:
         # Where nothing has come since, one of them is enough to find out whether anything does.
         for delivery_id in [one for _, one in sorted(fresh)][:_ASKED_AT_ONCE] or due[:1]:
             one = self._missing[delivery_id]
-            if self._log.again(one.number):
+            if self._log.redeliver(one.number):
                 counted = one.model_copy(update={"tries": one.tries + 1, "last": now})
                 self._missing[delivery_id] = counted
                 _log.info("delivery asked for again", delivery=delivery_id, tries=counted.tries)
@@ -202,7 +202,7 @@ class Redeliveries:
 
     def _drop_what_came(self) -> None:
         """Forget what is in the inbox by now, and give up what will not be there any more."""
-        now = self._now()
+        now = self._get_code_host_time()
         for delivery_id, one in list(self._missing.items()):
             if self._inbox.find(delivery_id) is not None:
                 if one.tries:
@@ -222,14 +222,14 @@ class Redeliveries:
         self._missing[delivery_id] = one
         _log.error("delivery lost", delivery=delivery_id, tries=one.tries, reason=why)
 
-    def _now(self) -> float:
+    def _get_code_host_time(self) -> float:
         """The code host's clock."""
         return self._clock() + self._ahead
 
 
-def _noted(before: Missing | None, sent: SentDelivery) -> Missing:
+def _make_missing(before: MissingDelivery | None, sent: SentDelivery) -> MissingDelivery:
     if before is None:
-        return Missing(number=sent.number, at=sent.at, numbers=frozenset({sent.number}))
+        return MissingDelivery(number=sent.number, at=sent.at, numbers=frozenset({sent.number}))
     numbers = before.numbers | {sent.number}
     # Each time that we asked, also before a restart, is an attempt of its own in the log.
     return before.model_copy(
@@ -243,10 +243,10 @@ def _noted(before: Missing | None, sent: SentDelivery) -> Missing:
     )
 
 
-def _is_open(one: Missing) -> bool:
+def _is_open(one: MissingDelivery) -> bool:
     return not one.lost and one.tries < MOST_TRIES
 
 
-def _gap(one: Missing) -> float:
+def _gap(one: MissingDelivery) -> float:
     """How long a delivery is left alone that was asked for so often."""
     return _GAPS[one.tries - 1] if one.tries else 0.0

@@ -39,7 +39,7 @@ _UNSEEN = (
 _SHOWN = 5
 
 
-def nothing(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
+def end_without_work(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
     """End a follow-up that finds nothing to do; whoever has commanded it is told so."""
     about = run.about
     words = {
@@ -48,17 +48,17 @@ def nothing(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
         "rebase": f"The branch is up to date with {context.pull.base_branch}.",
     }[about.kind]
     if about.by:
-        pulls_of(svc).say(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
+        pulls_of(svc).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
     return _outcome(context, run, words, context.pull.head)
 
 
-def nothing_by_now(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
+def end_without_work_left(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
     """End a follow-up that people were told has begun, and that finds nothing to do."""
-    waiting = tuple(one for one in _lasting(context) if one.kind == "human")
-    return nothing(context, run, svc).model_copy(update={"waiting": waiting})
+    waiting = tuple(one for one in _list_lasting(context) if one.kind == "human")
+    return end_without_work(context, run, svc).model_copy(update={"waiting_threads": waiting})
 
 
-def publish(
+def publish_answers(
     asked: FollowUpTask,
     answers: tuple[ItemAnswer, ...],
     decided: Decided | None,
@@ -83,39 +83,39 @@ def publish(
     now = _still_open(context, run, pulls, svc)
     if decided is not None:
         done = {one.item for one in answers if one.end == "commit"}
-        commit = _pushed(asked, decided, done, prepared, svc)
+        commit = _push_change(asked, decided, done, prepared, svc)
         svc.say(f"branch {context.pull.branch} at {commit[:12]}")
-    ends = _answered(asked, answers, commit, now, run, svc)
+    ends = _answer_threads(asked, answers, commit, now, run, svc)
     edited = threads.digest(now.body) != context.text_digest
     notes = _notes(asked, commit, decided)
     if edited and decided is not None:
         notes.append(_EDITED.format(commit=commit[:12]))
     section = _section(asked, ends, notes)
-    waiting = _waiting(_every(asked, ends), now)
+    waiting = _list_waiting(_list_all(asked, ends), now)
     words = None
     if decided is not None and not edited:
-        placed = _placed(decided, asked, commit)
+        placed = _make_placed(decided, asked, commit)
         words = pull_request_content.words(prepared, decided, placed, svc, left=len(waiting))
     body = _body(words, now, section, prepared, svc)
-    pull_request = _rewritten(asked, now, body, commit, decided, prepared, svc)
+    pull_request = _rewrite_pull_request(asked, now, body, commit, decided, prepared, svc)
     if call := _for_people(asked, ends):
         key = f"{run.run_id if tried else commit} people"
-        pulls.say(run, context.pull.number, call, key=key)
+        pulls.add_comment(run, context.pull.number, call, key=key)
     outcome = _outcome(context, run, _sentence(asked, ends, commit, tried), commit).model_copy(
         update={
             **({"pull_request": pull_request} if pull_request else {}),
             "threads": ends,
             "text_digest": threads.digest(words) if words else None,
-            "waiting": waiting,
-            "marked": len(decided.verdict.review) if decided else 0,
+            "waiting_threads": waiting,
+            "review_places": len(decided.verdict.review) if decided else 0,
             **_facts_of(decided, tried),
             "log": str(svc.run_folder(run) / "run.log"),
         }
     )
-    return svc.redactor.inside(outcome)
+    return svc.redactor.redact_record(outcome)
 
 
-def _lasting(context: FollowUpContext) -> tuple[ThreadOutcome, ...]:
+def _list_lasting(context: FollowUpContext) -> tuple[ThreadOutcome, ...]:
     """Leave out what earlier rounds could not do about checks, which run anew on each commit."""
     return tuple(
         one
@@ -124,16 +124,16 @@ def _lasting(context: FollowUpContext) -> tuple[ThreadOutcome, ...]:
     )
 
 
-def _every(asked: FollowUpTask, ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
+def _list_all(asked: FollowUpTask, ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
     """What became of all that was asked, earlier rounds included; of each the newest."""
-    return tuple({one.thread_id: one for one in (*_lasting(asked.context), *ends)}.values())
+    return tuple({one.thread_id: one for one in (*_list_lasting(asked.context), *ends)}.values())
 
 
 def _section(asked: FollowUpTask, ends: Iterable[ThreadOutcome], notes: Iterable[str]) -> str:
-    return threads.section(_every(asked, ends), notes)
+    return threads.section(_list_all(asked, ends), notes)
 
 
-def _waiting(ends: Iterable[ThreadOutcome], now: PullSnapshot) -> tuple[ThreadOutcome, ...]:
+def _list_waiting(ends: Iterable[ThreadOutcome], now: PullSnapshot) -> tuple[ThreadOutcome, ...]:
     """Leave those that a person has still to answer."""
     resolved = {one.thread_id for one in now.threads if one.resolved}
     return tuple(one for one in ends if one.kind == "human" and one.thread_id not in resolved)
@@ -170,23 +170,25 @@ def tell_stopped(asked: FollowUpTask | None, run: Run, outcome: Outcome, svc: Se
     about = run.about
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(_OVER)
     if svc.pulls and not over and outcome.reason is not Reason.CANCELLED:
-        words = outcome.pull_request_text or sanitise.words(outcome.sentence)
-        svc.pulls.say(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
+        words = outcome.pull_request_text or sanitise.format_words(outcome.sentence)
+        svc.pulls.add_comment(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
         # Whoever closes the issue or takes the label off wants no more words in each thread.
         if asked is not None and outcome.reason is not Reason.SUPERSEDED:
-            ends = _unseen(asked, run, svc)
+            ends = _mark_unseen(asked, run, svc)
             outcome = outcome.model_copy(update={"threads": ends})
     return outcome
 
 
-def _unseen(asked: FollowUpTask, run: Run, svc: Services) -> tuple[ThreadOutcome, ...]:
+def _mark_unseen(asked: FollowUpTask, run: Run, svc: Services) -> tuple[ThreadOutcome, ...]:
     """Say in each thread that nothing was done about it, and in the table as well."""
     pulls = pulls_of(svc)
-    now = pulls.read(run, run.about.pull)
+    now = pulls.read_pull(run, run.about.pull)
     if now is None or now.state != "open":
         return ()
     ends = tuple(
-        _ended(one, ItemAnswer(item=one.number, end="human", text=_UNSEEN), "", now, run, svc)
+        _make_thread_outcome(
+            one, ItemAnswer(item=one.number, end="human", text=_UNSEEN), "", now, run, svc
+        )
         for one in asked.items
         if one.thread is not None
     )
@@ -216,13 +218,13 @@ def _still_open(context: FollowUpContext, run: Run, pulls: Pulls, svc: Services)
     """
     if svc.stopped.is_set():
         raise Cancelled
-    now = pulls.read(run, context.pull.number)
+    now = pulls.read_pull(run, context.pull.number)
     if now is None or now.state != "open":
         raise Superseded(f"{_OVER}{context.pull.number} is no longer open.")
     return now
 
 
-def _pushed(
+def _push_change(
     asked: FollowUpTask, decided: Decided, done: Collection[int], prepared: Prepared, svc: Services
 ) -> str:
     """Put the change on the branch; return the commit at its end.
@@ -246,14 +248,14 @@ def _pushed(
     items = tuple(one.about for one in asked.items if one.number in done)
     message = pull_request_content.message(prepared, for_commit, author, svc.redactor, items)
     if rules.signed:
-        more = pull_branch.increment(branch_state, change)
+        more = pull_branch.make_increment(branch_state, change)
         if not more.files:
             return branch_state.head
         try:
-            return pulls_of(svc).commit(run, pull.branch, message, more)
+            return pulls_of(svc).create_commit(run, pull.branch, message, more)
         except BranchTaken as problem:
             raise BranchMoved(problem.message, _LOOK_AGAIN) from problem
-    commit = pull_branch.follow(
+    commit = pull_branch.make_follow_up_commit(
         branch_state,
         change,
         message,
@@ -263,7 +265,7 @@ def _pushed(
         email=remote.email,
         rewriting=not rules.forward_only,
     )
-    token = svc.code_host.credential(run, write=True)
+    token = svc.code_host.create_credential(run, write=True)
     svc.redactor.learn(token)
     pull_branch.push_follow(
         branch_state, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN
@@ -271,7 +273,7 @@ def _pushed(
     return commit
 
 
-def _answered(
+def _answer_threads(
     asked: FollowUpTask,
     answers: tuple[ItemAnswer, ...],
     commit: str,
@@ -284,18 +286,18 @@ def _answered(
     Args:
         now: The pull request as it is in this attempt: an earlier one may have answered some.
     """
-    by_number = {one.item: svc.redactor.inside(one) for one in answers}
+    by_number = {one.item: svc.redactor.redact_record(one) for one in answers}
     for one in asked.items:
         if told := by_number.get(one.number):
             svc.say(f"{one.about}: {told.end}: {told.text}")
     return tuple(
-        _ended(one, by_number[one.number], commit, now, run, svc)
+        _make_thread_outcome(one, by_number[one.number], commit, now, run, svc)
         for one in asked.items
         if one.number in by_number
     )
 
 
-def _ended(
+def _make_thread_outcome(
     item: ReviewItem,
     answer: ItemAnswer,
     commit: str,
@@ -331,7 +333,7 @@ def _ended(
     unseen = answer.text == _UNSEEN and not answer.by_model
     key = f"{thread.thread_id} {last}{' unseen' if unseen else ''}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
-    page = pulls.reply(run, now.number, present, words, key=key)
+    page = pulls.reply_in_thread(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
     read = {one.comment_id: one.body for one in thread.comments}
     unread = any(
@@ -347,7 +349,7 @@ def _ended(
             "place": thread.place,
             "url": page,
             "last_comment_id": 0 if unseen else last,
-            "resolved": resolves and pulls.resolve(run, thread),
+            "resolved": resolves and pulls.resolve_thread(run, thread),
         }
     )
 
@@ -397,7 +399,7 @@ def _notes(asked: FollowUpTask, commit: str, decided: Decided | None) -> list[st
     return notes
 
 
-def _placed(decided: Decided, asked: FollowUpTask, commit: str) -> Placed:
+def _make_placed(decided: Decided, asked: FollowUpTask, commit: str) -> Placed:
     pull = asked.context.pull
     digest = siblings.digest(decided.cleared.change, pull.base_branch)
     return Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
@@ -420,7 +422,7 @@ def _with_section(now: PullSnapshot, section: str) -> str:
     return body if len(body) <= sanitise.TEXT_LIMIT else now.body
 
 
-def _rewritten(
+def _rewrite_pull_request(
     asked: FollowUpTask,
     now: PullSnapshot,
     body: str,
@@ -438,24 +440,26 @@ def _rewritten(
     if decided is None:
         _give_text(run, now, body, pulls_of(svc))
         return None
-    placed = _placed(decided, asked, commit)
+    placed = _make_placed(decided, asked, commit)
     change_context = pull_request_content.proposal(
         prepared, decided, placed, asked.context.remote, body, svc
     )
     # The title is people's by now, and they have been asked to look already.
     update = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
-    return svc.code_host.propose(run, change_context.model_copy(update=update))
+    return svc.code_host.publish_pull_request(run, change_context.model_copy(update=update))
 
 
 def _give_text(run: Run, now: PullSnapshot, body: str, pulls: Pulls) -> None:
     if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
-        pulls.rewrite(run, now.number, body)
+        pulls.rewrite_text(run, now.number, body)
 
 
 def _for_people(asked: FollowUpTask, ends: Sequence[ThreadOutcome]) -> str:
     """Say what a person has to do that is said in no thread; an edited text tells nobody."""
     told = [one for one in ends if one.kind == "human" and one.thread_id.startswith(_CHECK)]
-    lines = [f"- {sanitise.words(one.about)}: {sanitise.words(one.text)}" for one in told]
+    lines = [
+        f"- {sanitise.format_words(one.about)}: {sanitise.format_words(one.text)}" for one in told
+    ]
     return "\n".join(("**This is for a person.**", "", *lines)) if lines else ""
 
 

@@ -13,20 +13,20 @@ from agent.models.environment import Prepared
 from agent.services import Services
 
 
-def measure(prepared: Prepared, svc: Services) -> CheckReport:
+def measure_base(prepared: Prepared, svc: Services) -> CheckReport:
     """Measure the base commit, or take the stored measurement of it.
 
     Raises:
         StorageFull: The measurement could not be stored.
         CheckUnfinished: A limit ended a check twice.
     """
-    stored = baselines.place(prepared, svc.settings)
-    if report := baselines.load(stored):
+    stored = baselines.locate_baseline(prepared, svc.settings)
+    if report := baselines.load_baseline(stored):
         svc.say("the checks of the base commit are from an earlier run")
     else:
-        report = _measured(prepared, svc)
-        baselines.keep(stored, report)
-    reports.keep(svc.run_folder(prepared.run), report)
+        report = _run_checks(prepared, svc)
+        baselines.store_baseline(stored, report)
+    reports.store_report(svc.run_folder(prepared.run), report)
     return report
 
 
@@ -36,34 +36,34 @@ def measure_tests(prepared: Prepared, svc: Services) -> CheckReport:
     Raises:
         CheckUnfinished: A limit ended them twice.
     """
-    return baselines.load(baselines.place(prepared, svc.settings)) or _measured(
-        prepared, svc, tests=True
-    )
+    return baselines.load_baseline(
+        baselines.locate_baseline(prepared, svc.settings)
+    ) or _run_checks(prepared, svc, tests=True)
 
 
 def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> CheckReport:
-    """Measure what is left once the tests are known; raises what `measure` raises."""
+    """Measure what is left once the tests are known; raises what `measure_base` raises."""
     if len(tests.results) > 1:
         return tests
-    others = _measured(prepared, svc, tests=False)
+    others = _run_checks(prepared, svc, tests=False)
     report = tests.model_copy(update={"results": (*others.results, *tests.results)})
-    baselines.keep(baselines.place(prepared, svc.settings), report)
+    baselines.store_baseline(baselines.locate_baseline(prepared, svc.settings), report)
     return report
 
 
-def _measured(prepared: Prepared, svc: Services, *, tests: bool | None = None) -> CheckReport:
+def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None) -> CheckReport:
     worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     site = Site(
         tree=svc.base_folder(prepared.run),
         environment=svc.environment(prepared),
         config=prepared.contract.config,
         project=prepared.contract.project,
-        limits=check.granted(svc.settings),
+        limits=check.get_granted_limits(svc.settings),
         at_once=svc.settings.checks_at_once,
-        type_cache=type_cache.of(prepared, svc.settings, base=True),
+        type_cache=type_cache.locate_cache(prepared, svc.settings, base=True),
     )
-    results = measuring.measure(site, svc.sandbox, svc.say, tests=tests)
-    results = measurable.confirm(results, site, svc.sandbox, svc.say)
+    results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests)
+    results = measurable.confirm_failures(results, site, svc.sandbox, svc.say)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

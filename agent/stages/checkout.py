@@ -13,15 +13,15 @@ from repo_config import detect, load
 from repo_config.schema import RepoConfig
 
 
-def prepare(run: Run, svc: Services) -> Checkout:
+def prepare_checkout(run: Run, svc: Services) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
     settings = svc.settings
-    mirrors, limits = settings.home / "mirrors", Limits.of(settings)
-    remote = svc.code_host.remote(run)
+    mirrors, limits = settings.home / "mirrors", Limits.from_settings(settings)
+    remote = svc.code_host.find_remote(run)
     if remote is None:
-        base = worktree.prepare(run.repository, run.base, mirrors, limits)
+        base = worktree.prepare_checkout(run.repository, run.base, mirrors, limits)
     else:
-        token = svc.code_host.credential(run, write=False)
+        token = svc.code_host.create_credential(run, write=False)
         svc.redactor.learn(token)
         base = worktree.prepare_remote(
             remote.url,
@@ -41,7 +41,7 @@ def prepare(run: Run, svc: Services) -> Checkout:
     return base
 
 
-def contract(run: Run, base: Checkout, svc: Services) -> Contract:
+def read_contract(run: Run, base: Checkout, svc: Services) -> Contract:
     """Read the configuration at the base commit and detect what it leaves open.
 
     Raises:
@@ -54,7 +54,7 @@ def contract(run: Run, base: Checkout, svc: Services) -> Contract:
                 # A tree holds regular files only; a linked file would be overlooked in silence.
                 raise ConfigInvalid(f"{name} is a symbolic link. Make it a file of its own.")
         if run.config_text is None:
-            found = load.find(tree)
+            found = load.find_config(tree)
             config, source = load.from_tree(tree), found.name if found else None
         else:
             source = run.config_name or "the configuration handed in"
@@ -62,7 +62,7 @@ def contract(run: Run, base: Checkout, svc: Services) -> Contract:
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
     _require_allowed(config, svc.settings, source)
-    return Contract(config=config, project=detect.project(tree, config), source=source)
+    return Contract(config=config, project=detect.detect_project(tree, config), source=source)
 
 
 def _require_allowed(config: RepoConfig, settings: Settings, source: str | None) -> None:

@@ -26,7 +26,7 @@ from agent.checks import (
     skipped_files,
     type_cache,
 )
-from agent.checks.check import TESTS, Check, Site, granted
+from agent.checks.check import TESTS, Check, Site, get_granted_limits
 from agent.checks.two_runs import TwoRuns
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
@@ -43,7 +43,7 @@ from agent.services import Services
 from repo_config.schema import RepoConfig
 
 
-def run(
+def run_checks(
     cleared: ClearedChange,
     before: CheckReport,
     prepared: Prepared,
@@ -71,20 +71,20 @@ def run(
     runs = _two_runs(change, site, before, prepared, svc)
     base = _base_site(site, prepared, svc)
     linted = _lint(change, site, base, runs, svc)
-    _refuse(linted, change, human_changes, prepared, svc)
+    _refuse_forbidden(linted, change, human_changes, prepared, svc)
     if rules := rule_changes.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
-    measured = _measured(change, site, runs, prepared, svc)
-    unseen = skipped_files.look(change, site, base, measured, svc.sandbox, svc.say)
+    measured = _measure_change(change, site, runs, prepared, svc)
+    unseen = skipped_files.check_skipped_files(change, site, base, measured, svc.sandbox, svc.say)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
         results=(*results, *measured, *(one for one in (unseen, linted) if one)),
     )
-    reports.keep(svc.run_folder(prepared.run), report)
+    reports.store_report(svc.run_folder(prepared.run), report)
     return report
 
 
@@ -95,19 +95,19 @@ def _lint(
     config = head.config
     check = contract_lint.ContractLint(
         ruff_contract.CHECK,
-        ruff_contract.ARGUMENTS,
-        ruff_contract.ban(config, contract_lint.SCRIPTS),
+        ruff_contract.arguments(head.project.python_version),
+        ruff_contract.make_ban(config, contract_lint.SCRIPTS),
         ruff_contract.ONCE,
     )
     found = check.find_new(change, head, base, svc.sandbox, svc.say)
     if found is None or found.reason:
         return found
-    disguised = runs.disguised if runs else frozenset()
-    items = ruff_contract.select(found.items, change, config, disguised)
+    disguised = runs.disguised_files if runs else frozenset()
+    items = ruff_contract.select_items(found.items, change, config, disguised)
     return found.model_copy(update={"items": items}) if items else None
 
 
-def _refuse(
+def _refuse_forbidden(
     linted: CheckResult | None,
     change: Change,
     human_changes: Change | None,
@@ -118,9 +118,9 @@ def _refuse(
     if linted is None or linted.reason:
         return
     config, floors = prepared.contract.config, svc.settings.floors
-    told = ruff_contract.findings(linted.items, config)
-    weighed = tuple(levels.weigh(told, ruff_rules.RULES, config, floors))
-    found = levels.tolerate(weighed, change, human_changes)
+    told = ruff_contract.find_problems(linted.items, config)
+    weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, floors))
+    found = levels.soften_in_human_lines(weighed, change, human_changes)
     if blocking := [one for one in found if one.severity is Severity.BLOCK]:
         svc.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
         raise PolicyRefused(found)
@@ -134,7 +134,7 @@ def _with_declared(
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     change_context = ChangeContext(change, contract.config, contract.project, base)
     known = svc.environment(prepared)
-    if not requirements.differs(change_context):
+    if not requirements.has_changed(change_context):
         return _set_up(change, prepared, svc) or known, ()
     svc.say("the change declares other packages, so it is checked with those")
     folder = svc.head_folder(prepared.run)
@@ -145,8 +145,7 @@ def _with_declared(
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
-    declared, now = requirements.brought(change_context), prepared.run.started
-    found = packages.look(declared, known, built, dump=svc.settings.osv, now=now)
+    found = packages.check_packages(requirements.find_added_packages(change_context), known, built)
     svc.say(f"{found.name}: {found.counts}")
     return built, (found,)
 
@@ -166,14 +165,14 @@ def _set_up(change: Change, prepared: Prepared, svc: Services) -> Environment | 
         raise EnvironmentFailed(f"Set-up fails with the change.\n{problem.message}") from problem
 
 
-def compare(
+def compare_sides(
     base: CheckReport, head: CheckReport, prepared: Prepared, svc: Services
 ) -> tuple[Comparison, ...]:
     """Hold the two sides against each other, check by check; rules weigh what some tools find."""
     config, floors = prepared.contract.config, svc.settings.floors
-    compared = comparison.compare(base, head)
+    compared = comparison.compare_reports(base, head)
     clean = {one.name for one in compared if one.verdict is Status.PASSED}
-    weighed = (_weighed(one, config, floors, clean) for one in compared)
+    weighed = (_apply_rules(one, config, floors, clean) for one in compared)
     return tuple(_with_remarks(one, base, head, config, floors) for one in weighed)
 
 
@@ -188,21 +187,21 @@ def _with_remarks(
     before, after = base.result(found.name), head.result(found.name)
     told: list[Finding] = []
     if before and after and found.counts_tests:
-        told += levels.weigh(
-            test_changes.findings(found, before, after), test_changes.OF_TESTS, config, floors
+        told += levels.apply_levels(
+            test_changes.find_problems(found, before, after), test_changes.OF_TESTS, config, floors
         )
     if before and after:
-        routes = url_map.findings(before.routes, after.routes)
-        told += levels.weigh(routes, url_map.OF_ROUTES, config, floors)
-        access = fastapi_auth.findings(config.fastapi, before.endpoints, after.endpoints)
-        told += levels.weigh(access, (fastapi_auth.FASTAPI_AUTH,), config, floors)
+        routes = url_map.find_problems(before.routes, after.routes)
+        told += levels.apply_levels(routes, url_map.OF_ROUTES, config, floors)
+        access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
+        told += levels.apply_levels(access, (fastapi_auth.FASTAPI_AUTH,), config, floors)
     if after and after.added_packages is not None:
         packages_found = added_packages.find_package_problems(after.added_packages, config)
-        told += levels.weigh(packages_found, added_packages.OF_PACKAGES, config, floors)
+        told += levels.apply_levels(packages_found, added_packages.OF_PACKAGES, config, floors)
     return found.model_copy(update={"findings": (*found.findings, *told)}) if told else found
 
 
-def _weighed(
+def _apply_rules(
     found: Comparison, config: RepoConfig, floors: Mapping[str, Level], clean: set[str]
 ) -> Comparison:
     """Have rules weigh what is new.
@@ -212,8 +211,10 @@ def _weighed(
     """
     name = found.name.removesuffix(comparison.BASE_RULES)
     if name == ruff_contract.CHECK:
-        told = ruff_contract.findings(found.new_failures, config)
-        return _told_by_rules(found, tuple(levels.weigh(told, ruff_rules.RULES, config, floors)))
+        told = ruff_contract.find_problems(found.new_failures, config)
+        return _told_by_rules(
+            found, tuple(levels.apply_levels(told, ruff_rules.RULES, config, floors))
+        )
     rules = tool_rules.BY_CHECK.get(name)
     if rules is None and name != found.name and name in clean and not found.counts_tests:
         rules = (tool_rules.OTHER_SETTINGS,)
@@ -222,8 +223,8 @@ def _weighed(
         rules = (tool_rules.UNFORMATTED,)
     if rules is None or not found.new_failures:
         return found
-    told = tool_rules.findings(rules, found.new_failures)
-    return _told_by_rules(found, tuple(levels.weigh(told, rules, config, floors)))
+    told = tool_rules.find_problems(rules, found.new_failures)
+    return _told_by_rules(found, tuple(levels.apply_levels(told, rules, config, floors)))
 
 
 def _told_by_rules(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:
@@ -262,20 +263,20 @@ def _two_runs(
     return TwoRuns(change, base, sites, base_tree, lay_out, site.project)
 
 
-def _measured(
+def _measure_change(
     change: Change, site: Site, runs: TwoRuns | None, prepared: Prepared, svc: Services
 ) -> tuple[CheckResult, ...]:
     """Run the checks, and the tests twice where base tells what they are."""
     also = _of_change(change, site, prepared, svc)
     if runs is None:
-        return measuring.measure(site, svc.sandbox, svc.say, also=also)
+        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also)
     rounds = site.config.checks.tests.reruns
     if (red := early_tests.find_red(runs, rounds)) is not None:
-        others = measuring.measure(site, svc.sandbox, svc.say, also=also, tests=False)
+        others = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, tests=False)
         return (*others, red)
     first = runs.as_base_has_them()
-    results = measuring.measure(site, svc.sandbox, svc.say, also=also, in_place=first)
-    disguised = tuple(sorted(runs.disguised))
+    results = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, in_place=first)
+    disguised = tuple(sorted(runs.disguised_files))
     return tuple(
         runs.finish(one, rounds).model_copy(update={"disguised": disguised})
         if one.name == TESTS
@@ -328,7 +329,7 @@ def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
         and file.path.endswith(".py")
         and not is_apart(file.path)
     }
-    return (public_api.compare(earlier),) if earlier else ()
+    return (public_api.make_check(earlier),) if earlier else ()
 
 
 def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:
@@ -349,7 +350,7 @@ def _under_base_rules(
     folder = svc.head_folder(prepared.run).with_name("base-rules")
     part = rule_changes.under_rules_of_base(change, rules)
     site = _laid_out(part, folder, environment, prepared, svc)
-    results = measuring.measure(site, svc.sandbox, svc.say, tests=False)
+    results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=False)
     return tuple(
         result.model_copy(update={"name": result.name + comparison.BASE_RULES})
         for result in results
@@ -366,9 +367,9 @@ def _laid_out(
         environment=environment,
         config=prepared.contract.config,
         project=prepared.contract.project,
-        limits=granted(svc.settings),
+        limits=get_granted_limits(svc.settings),
         at_once=svc.settings.checks_at_once,
-        type_cache=type_cache.of(
+        type_cache=type_cache.locate_cache(
             prepared.model_copy(update={"environment": environment}), svc.settings, base=False
         ),
     )

@@ -21,7 +21,7 @@ from agent.models.proof import Proof
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason
 from agent.policy.django.files import is_migration
-from agent.text.check_summary import count_things, name_check, summarize
+from agent.text.check_summary import count_things, name_check, summarize_check
 from agent.text.sanitise import list_some
 
 PROOF = "proof"
@@ -56,14 +56,16 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (
-            one for one in (*self.rule_findings, *self.flaky) if one.severity is Severity.REVIEW
+            one
+            for one in (*self.rule_findings, *self.flaky_tests)
+            if one.severity is Severity.REVIEW
         )
-        measured = (*self.unmeasured, *self.mostly_red)
-        more = (*measured, *self.unproved, *self.contract.scouted, *self.left_open)
+        measured = (*self.unmeasured_files, *self.mostly_red)
+        more = (*measured, *self.unproved_hunks, *self.contract.scouted, *self.left_open)
         return (*told, *more, *_not_done(self.cleared))
 
     @property
-    def unmeasured(self) -> tuple[Finding, ...]:
+    def unmeasured_files(self) -> tuple[Finding, ...]:
         """Touched files of which nothing could tell what the contract asks."""
         unmeasured = (one for one in self.compared if one.verdict is Status.UNMEASURABLE)
         names = {one.name.removesuffix(comparison.BASE_RULES) for one in unmeasured}
@@ -73,19 +75,19 @@ class Facts:
             if "makemigrations" in names and is_model:
                 message = "Base does not let it be measured whether models and migrations agree."
                 fix = "Run `makemigrations --check` where it works, and compare by hand."
-                found.append(_remark("makemigrations", message, fix, path))
+                found.append(_make_remark("makemigrations", message, fix, path))
         if "openapi" in names and any(path.endswith(".py") for path in self.cleared.change.paths):
             # Without `fastapi.auth` it is no check at all that the application does not answer.
             message = "Base does not let it be measured which dependencies endpoints have."
             fix = "Check by hand that every new endpoint has what fastapi.auth demands."
-            found.append(_remark("openapi", message, fix))
+            found.append(_make_remark("openapi", message, fix))
         return tuple(found)
 
     @property
     def mostly_red(self) -> tuple[Finding, ...]:
         """Tests of base of which most fail, on both sides: they say little of the change."""
         return tuple(
-            _remark(
+            _make_remark(
                 one.name,
                 f"{one.base_failures:,} of {one.base_count - one.base_skipped:,} tests fail on"
                 " base, so they say little of the change.",
@@ -96,14 +98,14 @@ class Facts:
         )
 
     @property
-    def unproved(self) -> tuple[Finding, ...]:
+    def unproved_hunks(self) -> tuple[Finding, ...]:
         """Hunks of source that no test notices; the whole change where no test shows anything.
 
         Hunks that there was no time for are a note in the proof, once anything is shown; so are
         mistakes in code that is not changed: tests of one matter need not notice all of them.
         """
         hunks = self.proof.hunks
-        is_shown = bool(hunks.noticed) or any(row.shows for row in self.proof.rows)
+        is_shown = bool(hunks.noticed) or any(row.is_proof for row in self.proof.rows)
         found: list[tuple[str, int | None, str]] = [
             (one.path, one.line, f"No test notices {one.mistake or 'when this is taken back'}.")
             for one in hunks.unnoticed
@@ -116,7 +118,7 @@ class Facts:
         if self.proof.missing and not (hunks.noticed or found):
             found.append(("", None, f"The change is not proved: {self.proof.missing}."))
         fix = "Add a test that fails without it, or look at it closely."
-        return tuple(_remark(PROOF, message, fix, path, line) for path, line, message in found)
+        return tuple(_make_remark(PROOF, message, fix, path, line) for path, line, message in found)
 
     @property
     def rule_findings(self) -> tuple[Finding, ...]:
@@ -124,7 +126,7 @@ class Facts:
         return (*self.cleared.findings, *(one for check in self.compared for one in check.findings))
 
     @property
-    def flaky(self) -> tuple[Finding, ...]:
+    def flaky_tests(self) -> tuple[Finding, ...]:
         """Tests that fail at times, on either side."""
         return tuple(
             flaky.finding(one)
@@ -151,7 +153,7 @@ class Row:
         return self.reason is Reason.READY
 
 
-def weigh(
+def decide_verdict(
     compared: tuple[Comparison, ...],
     cleared: ClearedChange,
     contract: Contract,
@@ -170,10 +172,10 @@ def weigh(
         sentence = row.sentence(facts)
         if sentence is not None:
             findings = (
-                *facts.flaky,
-                *facts.unmeasured,
+                *facts.flaky_tests,
+                *facts.unmeasured_files,
                 *facts.mostly_red,
-                *facts.unproved,
+                *facts.unproved_hunks,
                 *contract.scouted,
                 *facts.left_open,
                 *_not_done(cleared),
@@ -190,9 +192,9 @@ def weigh(
 
 def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
     """Weigh a change that passed once more, where its review leaves something for a person."""
-    if chosen.cleared is None or not chosen.passed or not notes.open:
+    if chosen.cleared is None or not chosen.is_passed or not notes.open:
         return chosen
-    verdict = weigh(chosen.compared, chosen.cleared, contract, chosen.proof, notes)
+    verdict = decide_verdict(chosen.compared, chosen.cleared, contract, chosen.proof, notes)
     return replace(chosen, verdict=verdict)
 
 
@@ -210,13 +212,13 @@ def _new_failures(facts: Facts) -> str | None:
         said = f"{count_things(count, 'test')} {verb} with the change and not so without it"
     else:
         said = count_things(count, "new finding")
-    shown = list_some([_described(item) for item in first.new_failures])
+    shown = list_some([_format_item(item) for item in first.new_failures])
     others = [check.name for check in failing[1:]]
     also = f" Also red: {', '.join(others)}." if others else ""
     return f"{name_check(first)}: {said}: {shown}.{also}"
 
 
-def _failed(facts: Facts) -> str | None:
+def _explain_failed(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.verdict is Status.FAILED:
             why = check.reason or "it fails with the change and did not before"
@@ -224,7 +226,7 @@ def _failed(facts: Facts) -> str | None:
     return None
 
 
-def _unsure(facts: Facts) -> str | None:
+def _explain_unsure(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.unsure:
             shown = list_some([f"{one.item_id} {one.summary}" for one in check.unsure])
@@ -232,25 +234,27 @@ def _unsure(facts: Facts) -> str | None:
     return None
 
 
-def _unverified(facts: Facts) -> str | None:
+def _explain_unverified(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.verdict is Status.UNMEASURABLE and not check.counts_tests:
             continue
         sides = (check.base, check.head)
         if check.verdict is not Status.PASSED or Status.UNVERIFIED in sides:
-            return summarize(check).sentence
+            return summarize_check(check).sentence
     return None
 
 
-def _blocked(facts: Facts) -> str | None:
+def _explain_blocked(facts: Facts) -> str | None:
     blocking = [one for one in facts.rule_findings if one.severity is Severity.BLOCK]
     if not blocking:
         return None
-    return f"A rule of the repository stands against it: {list_some(map(_said, blocking))}."
+    return (
+        f"A rule of the repository stands against it: {list_some(map(_format_finding, blocking))}."
+    )
 
 
-def _unproved(facts: Facts) -> str | None:
-    if not facts.unproved or not facts.proof.is_required:
+def _explain_unproved(facts: Facts) -> str | None:
+    if not facts.unproved_hunks or not facts.proof.is_required:
         return None
     parts = [one.name for one in facts.proof.hunks.unnoticed]
     said = f"No test notices {list_some(parts)}" if parts else "No test shows the change"
@@ -272,7 +276,7 @@ def _to_review(facts: Facts) -> str | None:
     if not facts.remarks:
         return None
     places = list_some(_places(facts.remarks))
-    said = f"{_ready(facts)} A draft, since a person has to look at this first: {places}."
+    said = f"{_describe_ready(facts)} A draft, since a person has to look at this first: {places}."
     if facts.review is None or not facts.left_open:
         return said
     return f"{said} Second review: {facts.review.sentence}"
@@ -282,17 +286,19 @@ def _not_done(cleared: ClearedChange) -> tuple[Finding, ...]:
     """Have a person look at what the ticket says besides."""
     rule, fix = "the rest of the ticket", "Do it in a change of its own."
     said = (f"Not done by this change: “{sentence}”" for sentence in cleared.change.not_done)
-    return tuple(_remark(rule, message, fix) for message in said)
+    return tuple(_make_remark(rule, message, fix) for message in said)
 
 
-def _remark(rule: str, message: str, fix: str, path: str = "", line: int | None = None) -> Finding:
+def _make_remark(
+    rule: str, message: str, fix: str, path: str = "", line: int | None = None
+) -> Finding:
     """Name something that a person has to look at."""
     return Finding(
         rule=rule, severity=Severity.REVIEW, path=path, line=line, message=message, fix=fix
     )
 
 
-def _ready(facts: Facts) -> str:
+def _describe_ready(facts: Facts) -> str:
     measured = [check for check in facts.compared if check.verdict is Status.PASSED]
     flaky = sum(len(check.flaky) for check in measured)
     but = f" but {count_things(flaky, 'flaky test')}" if flaky else ""
@@ -305,7 +311,7 @@ def _ready(facts: Facts) -> str:
     ]
     if facts.tests_are_off:
         said.append("Tests are switched off in the configuration.")
-    told = [summarize(check).sentence for check in facts.compared]
+    told = [summarize_check(check).sentence for check in facts.compared]
     # What a check says by the rules of either side is said once.
     said += [
         one
@@ -322,18 +328,20 @@ TABLE: tuple[Row, ...] = (
         Reason.NEW_FAILURES,
         _new_failures,
     ),
-    Row("a check fails as a whole, or is gone", Reason.NEW_FAILURES, _failed),
+    Row("a check fails as a whole, or is gone", Reason.NEW_FAILURES, _explain_failed),
     Row(
         "a test fails at times with the change, and was not seen to do so on base",
         Reason.UNVERIFIED,
-        _unsure,
+        _explain_unsure,
     ),
-    Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
-    Row("a rule that blocks speaks of what a tool has found", Reason.POLICY, _blocked),
+    Row(
+        "a check does not prove its result, on either side", Reason.UNVERIFIED, _explain_unverified
+    ),
+    Row("a rule that blocks speaks of what a tool has found", Reason.POLICY, _explain_blocked),
     Row(
         "no test notices a part of the source, and `tests.proof` is `require`",
         Reason.UNVERIFIED,
-        _unproved,
+        _explain_unproved,
     ),
     Row(
         "there are no tests, or none ran, and they are not switched off",
@@ -348,7 +356,7 @@ TABLE: tuple[Row, ...] = (
         _to_review,
         draft=True,
     ),
-    Row("none of these", Reason.READY, _ready),
+    Row("none of these", Reason.READY, _describe_ready),
 )
 
 
@@ -361,12 +369,12 @@ def _places(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _said(finding: Finding) -> str:
+def _format_finding(finding: Finding) -> str:
     place = f"{finding.path}:{finding.line}" if finding.line else finding.path
     return f"{place} {finding.message.rstrip('.')} ({finding.rule})".strip()
 
 
-def _described(item: CheckItem) -> str:
+def _format_item(item: CheckItem) -> str:
     """Name a test by its id, a finding by what it says and where."""
     if item.outcome in {"failed", "error"}:
         return item.item_id

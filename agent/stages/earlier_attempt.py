@@ -23,19 +23,19 @@ _MOST_REMARK, _MOST_IN_ALL = 2_000, 8_000
 _MOST_PEOPLE = 20
 
 
-def know(ticket: Ticket, run: Run, svc: Services) -> Ticket:
+def add_earlier_attempt(ticket: Ticket, run: Run, svc: Services) -> Ticket:
     """Add what people with write permission said in the attempt before, if they have closed it.
 
     How it stands is asked now. Where we may not read it, it is as if there was none.
     """
-    number = svc.execution.memory.earlier_pull(run)
+    number = svc.execution.memory.find_earlier_pull(run)
     if number is None or svc.pulls is None:
         return ticket
     try:
-        pull = svc.pulls.read(run, number)
+        pull = svc.pulls.read_pull(run, number)
         if pull is None or pull.state != "closed":
             return ticket
-        attempt = _attempt(pull, run, svc.pulls)
+        attempt = _make_attempt(pull, run, svc.pulls)
     except AccessLost as problem:
         svc.say(f"pull request #{number} of an earlier run was not read: {problem.message}")
         return ticket
@@ -45,16 +45,16 @@ def know(ticket: Ticket, run: Run, svc: Services) -> Ticket:
     return ticket.model_copy(update={"earlier": attempt})
 
 
-def _attempt(pull: PullSnapshot, run: Run, pulls: Pulls) -> EarlierAttempt:
+def _make_attempt(pull: PullSnapshot, run: Run, pulls: Pulls) -> EarlierAttempt:
     kept: list[tuple[str, str]] = []
     left = 0
     for thread, comment in _by_people(pull, run, pulls):
-        words = sanitise.incoming(comment.body)[0].strip()
+        words = sanitise.clean_ticket(comment.body)[0].strip()
         if not words:
             continue
         where = f", on {thread.path}" if thread.path else ""
         where += f":{thread.line}" if thread.path and thread.line else ""
-        shown = sanitise.cut(words, _MOST_REMARK, where="the pull request")
+        shown = sanitise.shorten_middle(words, _MOST_REMARK, where="the pull request")
         remark = f"{comment.author} ({comment.at}{where}):\n{shown}"
         space = _MOST_IN_ALL - sum(len(one) + 2 for one, _ in kept)
         if len(kept) >= _MOST_REMARKS or len(remark) > space:

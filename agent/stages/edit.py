@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
-from agent.editing.rounds import Draft, Round, best
+from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ASKING_ENDS, EditFailed
 from agent.git import worktree
@@ -77,7 +77,9 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
                 attempt.go_on()
             else:
                 attempt.close()
-                met = best(tried).objection if tried else f"It changed nothing: {attempt.why}."
+                met = (
+                    choose_best(tried).objection if tried else f"It changed nothing: {attempt.why}."
+                )
                 attempt = attempts.begin_anew(first.plan, met, run_context)
             if (draft := attempt.next_draft()) is not None:
                 return draft
@@ -95,7 +97,9 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
     return None
 
 
-def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services) -> Change:
+def add_changelog_entry(
+    plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services
+) -> Change:
     """Add the changelog entry to a change, unless an earlier one of it stands there.
 
     What comes out is judged next; the ledger keeps its diff, whatever becomes of it.
@@ -108,19 +112,19 @@ def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Se
         tree.replay(change)
         recipe = registry.by_name(plan.recipe) if plan.recipe else None
         kind = recipe.kind if recipe else _KINDS.get(plan.category, "misc")
-        notes = _enter(plan, kind, tree, prepared, svc)
+        notes = _write_changelog_entry(plan, kind, tree, prepared, svc)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})
     # Nothing has bounded it yet, and searching it takes time.
-    diff = worktree.diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
+    diff = worktree.make_diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
     kept = svc.redactor(diff)
-    shown = sanitise.cut(kept, _MOST_DIFF, where="the calls of the model")
+    shown = sanitise.shorten_middle(kept, _MOST_DIFF, where="the calls of the model")
     facts = {"round": number, "change_digest": change.digest, "diff": shown}
     svc.record("change.drafted", {**facts, **({"redacted": True} if kept != diff else {})})
     return change
 
 
-def _enter(
+def _write_changelog_entry(
     plan: Plan, kind: changelog.Kind, tree: WorkTree, prepared: Prepared, svc: Services
 ) -> tuple[str, ...]:
     """Add the changelog entry, where the repository keeps one and its rules leave space for it."""
@@ -136,7 +140,7 @@ def _enter(
     whole = Change(base_commit=prepared.checkout.commit, files=(*tree.changes(), file))
     base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
     change_context = ChangeContext(whole, config, prepared.contract.project, base)
-    for finding in (*paths.check(change_context), *size.check(change_context)):
+    for finding in (*paths.check_change(change_context), *size.check_change(change_context)):
         # What the change breaks without the entry is said by the policy.
         about_it = finding.path == entry.path or (finding.rule == "size" and not finding.path)
         if about_it and finding.severity is Severity.BLOCK:

@@ -49,7 +49,7 @@ _FOUND = "as a model found"
 _MOST_LEFT_OUT = 5
 
 
-def prepare(
+def prepare_environment(
     base: Opened, step: Step, svc: Services, measures: Measures, scout: Scout | None = None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
@@ -72,7 +72,7 @@ def prepare(
     first = tried[0] if tried else None
     if first is None or judging.may_improve(first[2], contract):
         built, report = (first[1].environment, first[2]) if first else (None, None)
-        proposed = step("candidates", propose, base, built, report, svc)
+        proposed = step("candidates", propose_candidates, base, built, report, svc)
         for number, candidate in enumerate(proposed, 2):
             try:
                 attempts.make(candidate, f" {number}")
@@ -88,10 +88,10 @@ def prepare(
         return prepared, before
     before = step("other checks", measures.others, prepared, before, svc)
     said = ["as declared: packages cannot be installed"] if problem else []
-    said += [f"{why}: {_count(report)}" for why, _, report in tried]
+    said += [f"{why}: {_count_tests(report)}" for why, _, report in tried]
     why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
     more = _find_difference(contract.config, prepared.contract.config)
-    step("choose environment", choose, run, why, more, before, svc)
+    step("choose environment", choose_environment, run, why, more, before, svc)
     why += f" To settle it, configure `{json.dumps(more)}`." if more else ""
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before
@@ -139,7 +139,7 @@ class _Attempts:
         self.most = max(self.most, scouting.count_tests(report))
         prepared = prepared.model_copy(update={"contract": contract})
         if not obstacles.has_ended(scouting.find_tests(report)):
-            return scouting.describe(prepared, report)
+            return scouting.describe_tests(prepared, report)
         return prepared, report
 
     def search(self, problem: EnvironmentFailed | None, scout: Scout | None) -> Tried:
@@ -169,7 +169,7 @@ class _Attempts:
     def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
         base, step, svc = self.base, self.step, self.svc
         run, commit = base.run, base.checkout
-        built = step(f"environment{name}", build, run, commit, asked, svc)
+        built = step(f"environment{name}", build_environment, run, commit, asked, svc)
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         same = (report for _, one, report in self.tried if _is_same(prepared, one))
         # Of what is only tried, the tests decide.
@@ -183,7 +183,7 @@ def find_obstacle(
     """Say why no test of the base commit runs."""
     tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
     tests = scouting.find_tests(before) if before else None
-    found = obstacles.find(tests, problem, tree, base.contract.config.folder)
+    found = obstacles.find_obstacle(tests, problem, tree, base.contract.config.folder)
     svc.say(found.words)
     return found
 
@@ -208,7 +208,7 @@ def build_bare(base: Opened, svc: Services) -> Prepared:
     empty = svc.base_folder(base.run).with_name("nothing")
     empty.mkdir(parents=True, exist_ok=True)
     request = environments.EnvironmentRequest(tree=str(empty))
-    built = environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)
+    built = environments.ensure_environment(request, svc.sandbox, svc.index, svc.settings, svc.say)
     return Prepared(**dict(base), environment=built)
 
 
@@ -233,22 +233,24 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
     return next(parts) == next(parts) and next(configs) == next(configs)
 
 
-def propose(
+def propose_candidates(
     base: Opened, first: Environment | None, report: CheckReport | None, svc: Services
 ) -> tuple[Candidate, ...]:
     """Name what else is tried, from what the base commit says of its tests."""
     run, config = base.run, base.contract.config
     lacking: tuple[str, ...] = ()
     if first and report:
-        lacking = missing_packages.find(scouting.find_tests(report), first)
+        lacking = missing_packages.find_missing_packages(scouting.find_tests(report), first)
         if not judging.is_poor(report, base.contract):
-            return candidates.bring(config, lacking)
+            return candidates.add_missing_packages(config, lacking)
     tree = worktree.open_tree(base.checkout, svc.base_folder(run))
     python = (
         "" if report and not judging.is_hopeless(report) else find_other_python(base, first, svc)
     )
     known = Known(built=first, lacking=lacking, python=python)
-    return candidates.propose(run, config, base.contract.project, base.checkout, known, tree)
+    return candidates.propose_candidates(
+        run, config, base.contract.project, base.checkout, known, tree
+    )
 
 
 def find_other_python(base: Opened, first: Environment | None, svc: Services) -> str:
@@ -260,9 +262,11 @@ def find_other_python(base: Opened, first: Environment | None, svc: Services) ->
     return explanation.find_other_python(files, used, svc.sandbox, svc.settings)
 
 
-def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services) -> str:
+def choose_environment(
+    run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services
+) -> str:
     """Keep the report of what is taken, and what to configure for it; say why it is taken."""
-    reports.keep(svc.run_folder(run), report)
+    reports.store_report(svc.run_folder(run), report)
     kept.write(svc.execution.places.set_ups or svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
@@ -273,12 +277,12 @@ def _rank(tried: Tried) -> tuple[bool, float]:
     return obstacles.is_measured(scouting.find_tests(report)), scouting.rate_tests(report)
 
 
-def _count(report: CheckReport) -> str:
+def _count_tests(report: CheckReport) -> str:
     tests = scouting.find_tests(report)
     return f"{tests.count('passed')} of {len(tests.items)}"
 
 
-def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Environment:
+def build_environment(run: Run, base: Checkout, contract: Contract, svc: Services) -> Environment:
     """Take the environment from the store, or build it.
 
     Raises:
@@ -287,5 +291,5 @@ def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Enviro
     tree = svc.base_folder(run)
     # A run that goes on after a kill has its records, but no files.
     worktree.open_tree(base, tree)
-    request = environments.EnvironmentRequest.of(contract, base, tree)
-    return environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)
+    request = environments.EnvironmentRequest.from_tree(contract, base, tree)
+    return environments.ensure_environment(request, svc.sandbox, svc.index, svc.settings, svc.say)

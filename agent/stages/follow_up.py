@@ -23,7 +23,7 @@ from agent.models.pulls import (
     ThreadComment,
     is_command,
     is_courtesy,
-    mentions,
+    is_mentioned,
 )
 from agent.models.review_items import FollowUpContext, FollowUpTask, ReviewItem
 from agent.models.run import FollowUp, Run
@@ -43,21 +43,21 @@ _MOST_HUNK_LINES = 12
 _LONGEST_ABOUT = 160
 
 
-def read(run: Run, svc: Services) -> FollowUpContext:
+def read_context(run: Run, svc: Services) -> FollowUpContext:
     """Read the pull request, and find what waits for an answer of ours.
 
     Raises:
         Superseded: It is no longer open.
     """
     about, pulls = run.about, pulls_of(svc)
-    pull = pulls.read(run, about.pull)
+    pull = pulls.read_pull(run, about.pull)
     if pull is None or pull.state != "open":
         became = "is gone" if pull is None else f"was {pull.state}"
         raise Superseded(f"Pull request #{about.pull} {became}; nothing was done.")
-    history, remote = svc.execution.memory.history(run), svc.code_host.remote(run)
+    history, remote = svc.execution.memory.list_history(run), svc.code_host.find_remote(run)
     if remote is None:
         raise RequestRefused(ELSEWHERE)
-    ends = _newest(history)
+    ends = _index_newest(history)
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
         names = frozenset((remote.author,))
@@ -67,13 +67,13 @@ def read(run: Run, svc: Services) -> FollowUpContext:
         threads = tuple(one for one in told if one.comments)
         newest = sorted(threads, key=lambda one: one.comments[-1].at, reverse=True)
         wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
-        asked = tuple(people.only(one) for one in threads if one.thread_id in wanted_ids)
+        asked = tuple(people.hide_others(one) for one in threads if one.thread_id in wanted_ids)
     return FollowUpContext(
         remote=remote,
-        rules=svc.code_host.rules(run, pull.branch),
+        rules=svc.code_host.read_branch_rules(run, pull.branch),
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
-        checks=_at_issue(pulls.checks(run, pull.head)) if about.kind == "ci" else (),
+        checks=_at_issue(pulls.list_checks(run, pull.head)) if about.kind == "ci" else (),
         threads=asked[:MOST_THREADS],
         threads_left=max(0, len(asked) - MOST_THREADS),
         plan=_plan(history, pull),
@@ -83,7 +83,7 @@ def read(run: Run, svc: Services) -> FollowUpContext:
     )
 
 
-def _newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadOutcome]:
+def _index_newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadOutcome]:
     """Return what became of each thread last, by its id."""
     outcomes = (one.outcome for one in history if one.outcome is not None)
     return {end.thread_id: end for outcome in outcomes for end in outcome.threads}
@@ -92,7 +92,7 @@ def _newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadOutcome]:
 def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
     """Whether an earlier follow-up counts against the bound of those of this kind."""
     before, became = earlier.run.follow_up, earlier.outcome
-    if became is not None and became.done and not became.threads:
+    if became is not None and became.is_done and not became.threads:
         return False  # another one was quicker, or people saw to it themselves: it found nothing
     return before is not None and (before.kind, before.by) == (about.kind, about.by)
 
@@ -125,7 +125,7 @@ class _People:
             )
         return self._known[account]
 
-    def only(self, thread: Thread) -> Thread:
+    def hide_others(self, thread: Thread) -> Thread:
         """Empty what others have written in a thread: no model and no recipe gets to see it."""
         return thread.model_copy(
             update={
@@ -151,7 +151,7 @@ def _is_asked(
     fresh = _since_ours(thread, before.last_comment_id if before else 0)
     fresh = [one for one in fresh if not is_courtesy(one.body)]
     if not thread.asks_changes and thread.place != "inline":
-        fresh = [one for one in fresh if mentions(one.body, names)]
+        fresh = [one for one in fresh if is_mentioned(one.body, names)]
     # Who spoke last first: strangers before them hide nobody.
     return any(people.may_write(one) for one in reversed(fresh))
 
@@ -179,7 +179,7 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
     ]
 
 
-def stand(context: FollowUpContext, run: Run, svc: Services) -> BranchState:
+def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> BranchState:
     """Fetch branch and base, and bring them together where that goes without a conflict.
 
     Raises:
@@ -187,7 +187,7 @@ def stand(context: FollowUpContext, run: Run, svc: Services) -> BranchState:
         MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
     """
     settings, pull, remote = svc.settings, context.pull, context.remote
-    token = svc.code_host.credential(run, write=False)
+    token = svc.code_host.create_credential(run, write=False)
     svc.redactor.learn(token)
     branch_state = pull_branch.read_branch_state(
         remote.url,
@@ -198,7 +198,7 @@ def stand(context: FollowUpContext, run: Run, svc: Services) -> BranchState:
         author=remote.author,
         email=remote.email,
         merging=not context.rules.signed,
-        limits=Limits.of(settings),
+        limits=Limits.from_settings(settings),
         stopped=svc.stopped,
     )
     if branch_state.unfit_reason:
@@ -222,7 +222,7 @@ def stand(context: FollowUpContext, run: Run, svc: Services) -> BranchState:
 
 
 def _paths(paths: tuple[str, ...]) -> str:
-    shown = ", ".join(sanitise.code(one) for one in paths[:8])
+    shown = ", ".join(sanitise.format_code(one) for one in paths[:8])
     return shown + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")
 
 
@@ -244,12 +244,12 @@ def is_news(change: Change, asked: FollowUpTask, run: Run) -> bool:
     return merges or change.digest != asked.branch_state.change.digest
 
 
-def decision(context: FollowUpContext) -> Decision:
+def make_decision(context: FollowUpContext) -> Decision:
     """Say who sees to it: whoever can; the kind of work stays as it was."""
     return Decision(recipe="", sentence="A follow-up.", category=context.plan.category)
 
 
-def agenda(
+def make_task(
     context: FollowUpContext, branch_state: BranchState, run: Run, svc: Services
 ) -> FollowUpTask:
     """List what is to be seen to, one by one."""
@@ -273,10 +273,10 @@ def _of_thread(thread: Thread) -> ReviewItem:
     if thread.hunk:
         lines += ["The lines it stands on:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]
     for one in thread.comments:
-        words = sanitise.incoming(one.body)[0].strip()
+        words = sanitise.clean_ticket(one.body)[0].strip()
         if words:
             lines.append(f"{'We' if one.is_ours else one.author} wrote: {words}")
-    text = sanitise.cut("\n".join(lines), _MOST_SAID, where="the pull request")
+    text = sanitise.shorten_middle("\n".join(lines), _MOST_SAID, where="the pull request")
     return ReviewItem(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
 
 
@@ -286,7 +286,7 @@ def _of_checks(
     pulls = pulls_of(svc)
     red_on_base: frozenset[str] = frozenset()
     if context.checks:
-        base = pulls.checks(run, branch_state.tip)
+        base = pulls.list_checks(run, branch_state.tip)
         red_on_base = frozenset(one.name for one in base if one.state == "failed")
     seen_to = 0
     for check in context.checks:
@@ -302,7 +302,7 @@ def _of_checks(
             yield item.model_copy(update={"settled": words})
         else:
             seen_to += 1
-            log = pulls.log(run, check)[-_MOST_LOG:]
+            log = pulls.read_log(run, check)[-_MOST_LOG:]
             said = "\n".join(part for part in (check.summary, log) if part)
             text = f"The project's check {check.name} fails on the branch. It says:\n{said}"
             yield item.model_copy(update={"text": text})

@@ -18,8 +18,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, Contract, Opened
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.onboarding import facts, kept, pull_request, readiness, written
-from agent.onboarding.facts import Evidence
+from agent.onboarding import facts, kept, pull_request, written
 from agent.services import Services
 from repo_config import load
 
@@ -29,7 +28,7 @@ BRANCH = "mergewright/onboarding"
 _CHECKOUT = "checkout"
 
 
-def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
+def settle_onboarding(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
     """Go on where the owner has answered, in whichever way; say how. May run twice.
 
     Raises:
@@ -40,11 +39,11 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
         return "configured"
     if not _may_ask(run, svc):
         return "not asked"
-    there = svc.code_host.onboarding(run, BRANCH)
+    there = svc.code_host.find_onboarding(run, BRANCH)
     if there is None and svc.settings.onboarding == "on":
         return "to be asked"
     if there is None:
-        pull, state = _open(run, base, svc), "open"
+        pull, state = _open_pull_request(run, base, svc), "open"
         svc.say(f"a configuration is proposed by {pull.url}")
     else:
         pull, state = PullRequest(number=there.number, url=there.url), there.state
@@ -62,7 +61,7 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
     return state
 
 
-def propose(base: Opened, svc: Services) -> str:
+def propose_configuration(base: Opened, svc: Services) -> str:
     """Propose a configuration once it is known what runs base's tests; say what came of it.
 
     May run twice.
@@ -70,9 +69,9 @@ def propose(base: Opened, svc: Services) -> str:
     run = base.run
     if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, svc):
         return "not asked"
-    if svc.code_host.onboarding(run, BRANCH) is not None:
+    if svc.code_host.find_onboarding(run, BRANCH) is not None:
         return "asked already"
-    pull = _open(run, base.checkout, svc)
+    pull = _open_pull_request(run, base.checkout, svc)
     svc.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
     return pull.url
 
@@ -83,7 +82,7 @@ def _may_ask(run: Run, svc: Services) -> bool:
     return by_label and svc.settings.onboarding != "off" and not run.dry_run
 
 
-def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
+def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
     """Open the pull request, with a commit that adds the one file."""
     place = svc.base_folder(run)
     tree = worktree.lay_out(base, place, svc.stopped)
@@ -96,17 +95,16 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
         ),
         kept=kept.read(svc.settings.home, run.repository),
     )
-    found = readiness.list_facts(Evidence(tree, folder))
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
     change = Change(base_commit=base.commit, files=(file,))
     commit = base.commit
     try:
-        commit = svc.code_host.commit(run, BRANCH, pull_request.MESSAGE, change)
+        commit = svc.code_host.create_commit(run, BRANCH, pull_request.MESSAGE, change)
     except BranchTaken:
         # Another run of the repository was quicker, or was killed before it opened the request.
         svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
-    return svc.code_host.onboard(
+    return svc.code_host.open_onboarding(
         run,
         NewPullRequest(
             branch=BRANCH,
@@ -115,7 +113,7 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
             base_commit=base.commit,
             title=pull_request.TITLE,
             body=pull_request.body(
-                run, proposed, found, svc.redactor, waits=svc.settings.onboarding == "wait"
+                run, proposed, svc.redactor, waits=svc.settings.onboarding == "wait"
             ),
         ),
     )

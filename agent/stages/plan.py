@@ -26,7 +26,7 @@ from agent.triage import human_only
 from repo_config.tree import Within
 
 
-def settle(
+def settle_parameters(
     ticket: Ticket,
     decision: Decision,
     run: Run,
@@ -56,13 +56,13 @@ def settle(
     try:
         parameters = recipe.settle(ticket, mine, contract.config, contract.project)
     except (TicketUnclear, RequestRefused) as problem:
-        if svc.models is None or not svc.models.chain("editor", decision.category):
+        if svc.models is None or not svc.models.list_chain("editor", decision.category):
             raise
         svc.say(f"recipe {recipe.name} leaves it to the model: {problem.message}")
         _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""
-    if found := submissions.find_closed(recipe.touches(parameters), tree, contract.config):
+    if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
         raise PolicyRefused(found)
     return parameters
 
@@ -94,7 +94,7 @@ def _require_tests(contract: Contract) -> None:
         )
 
 
-def draft(decision: Decision, parameters: str) -> Plan:
+def draft_plan(decision: Decision, parameters: str) -> Plan:
     """Say in words what the recipe will do, and where."""
     recipe = registry.by_name(decision.recipe)
     return Plan(
@@ -105,7 +105,7 @@ def draft(decision: Decision, parameters: str) -> Plan:
     )
 
 
-def agree(run_context: RunContext) -> Attempt:
+def agree_plan(run_context: RunContext) -> Attempt:
     """Have a model plan what no recipe fits, before anything is made ready for the change.
 
     Raises:
@@ -115,10 +115,10 @@ def agree(run_context: RunContext) -> Attempt:
         EditFailed: No plan came that the rules allow.
         BudgetSpent: The next request could cost more than is left.
     """
-    return attempts.begin(run_context)
+    return attempts.begin_attempt(run_context)
 
 
-def approve(plan: Plan, base: Opened, svc: Services) -> str:
+def approve_plan(plan: Plan, base: Opened, svc: Services) -> str:
     """Go on where nobody is to be asked, or somebody has agreed; say which. May run twice.
 
     Raises:
@@ -128,18 +128,18 @@ def approve(plan: Plan, base: Opened, svc: Services) -> str:
     run = base.run
     if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
         return "whoever called the command has agreed"
-    said = svc.execution.memory.guidance(run.first)
+    said = svc.execution.memory.list_guidance(run.first)
     if not _to_be_asked(plan, base, said):
         return "nobody is to be asked"
     # It may have waited for days.
-    svc.code_host.ticket(run)
+    svc.code_host.read_ticket(run)
     agreed = find_approval(said, plan.number)
     if agreed is not None:
-        svc.code_host.begin(run)
+        svc.code_host.announce_start(run)
         svc.say(f"plan {plan.number} was approved by {agreed.by}")
         return f"approved by {agreed.by}"
     # What is shown is cleaned; approved is the plan itself.
-    svc.code_host.await_approval(run, svc.redactor.inside(plan), plan.number)
+    svc.code_host.await_approval(run, svc.redactor.redact_record(plan), plan.number)
     raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
 
 

@@ -21,7 +21,7 @@ from agent.policy.content import paths
 from agent.services import Services
 
 
-def clear(
+def clear_change(
     change: Change,
     ticket: Ticket,
     prepared: Prepared,
@@ -41,9 +41,11 @@ def clear(
     contract = prepared.contract
     change_context = ChangeContext(change, contract.config, contract.project, base, ticket)
     try:
-        cleared = judge(change_context, svc.settings.floors, human_changes)
+        cleared = judge_change(change_context, svc.settings.floors, human_changes)
     except PolicyRefused as problem:
-        svc.say(_refused([one for one in problem.findings if one.severity is Severity.BLOCK]))
+        svc.say(
+            _explain_refusal([one for one in problem.findings if one.severity is Severity.BLOCK])
+        )
         raise
     remarks = len(cleared.findings)
     svc.say(
@@ -53,7 +55,7 @@ def clear(
     return cleared
 
 
-def _refused(blocking: list[Finding]) -> str:
+def _explain_refusal(blocking: list[Finding]) -> str:
     """Say in one line what stands against a change."""
     first = blocking[0]
     place = first.path if first.line is None else f"{first.path}:{first.line}"
@@ -62,7 +64,7 @@ def _refused(blocking: list[Finding]) -> str:
     return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 
 
-def judge(
+def judge_change(
     change_context: ChangeContext, floors: Mapping[str, Level], human_changes: Change | None = None
 ) -> ClearedChange:
     """Hold a change against every rule; pure.
@@ -76,10 +78,12 @@ def judge(
     Raises:
         PolicyRefused: With all findings of all rules, not only the first.
     """
-    findings = _found(change_context, floors)
+    findings = _find_problems(change_context, floors)
     if human_changes is not None:
-        before = _found(change_context.of(human_changes), floors)
-        findings = _tolerated(findings, before, _edited(human_changes, change_context.change))
+        before = _find_problems(change_context.with_change(human_changes), floors)
+        findings = _soften_findings(
+            findings, before, _find_edited_paths(human_changes, change_context.change)
+        )
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
     # What of the tree is not in the change is for a person to look at, whatever rules say.
@@ -87,12 +91,16 @@ def judge(
     return ClearedChange(change=change, findings=(*change.left_out, *findings))
 
 
-def _found(change_context: ChangeContext, floors: Mapping[str, Level]) -> tuple[Finding, ...]:
-    found = (finding for module in registry.MODULES for finding in module.check(change_context))
-    return tuple(levels.weigh(found, registry.RULES, change_context.config, floors))
+def _find_problems(
+    change_context: ChangeContext, floors: Mapping[str, Level]
+) -> tuple[Finding, ...]:
+    found = (
+        finding for module in registry.MODULES for finding in module.check_change(change_context)
+    )
+    return tuple(levels.apply_levels(found, registry.RULES, change_context.config, floors))
 
 
-def _edited(human_changes: Change, change: Change) -> frozenset[str]:
+def _find_edited_paths(human_changes: Change, change: Change) -> frozenset[str]:
     """Return the paths of files that are not as they stood, or are as they were before that."""
     # Who has made a record knows more or less of what was before.
     was, now = (
@@ -102,7 +110,7 @@ def _edited(human_changes: Change, change: Change) -> frozenset[str]:
     return frozenset(path for path in {*was, *now} if was.get(path) != now.get(path))
 
 
-def _tolerated(
+def _soften_findings(
     findings: tuple[Finding, ...], before: tuple[Finding, ...], edited: frozenset[str]
 ) -> tuple[Finding, ...]:
     """Let what was there before remark, no more; people answer for their own commits.
@@ -134,7 +142,7 @@ def tolerate_standing(
     """Let what rules find in lines that people have committed remark, no more."""
     return tuple(
         check.model_copy(
-            update={"findings": levels.tolerate(check.findings, change, human_changes)}
+            update={"findings": levels.soften_in_human_lines(check.findings, change, human_changes)}
         )
         for check in compared
     )

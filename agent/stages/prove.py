@@ -12,12 +12,12 @@ from agent.models.environment import Prepared
 from agent.models.proof import Proof
 from agent.policy.layout import is_test
 from agent.services import Services
-from agent.text.check_summary import summarize
+from agent.text.check_summary import summarize_check
 
 _TYPE_CHECKERS = ("mypy", "pyright", "basedpyright")
 
 
-def show(
+def prove_change(
     plan: Plan,
     change: Change,
     compared: tuple[Comparison, ...],
@@ -42,7 +42,7 @@ def show(
             f"; {check.name} says {said.base} on base and {said.head} with the change"
             for check in compared
             if check.name in _TYPE_CHECKERS
-            for said in (summarize(check),)
+            for said in (summarize_check(check),)
         )
         return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))

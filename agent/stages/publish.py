@@ -51,12 +51,12 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     remote = placed = pull_request = None
     if verdict.publish and not run.dry_run:
         pull_request_content.refuse_secrets(decided.cleared.change, svc.redactor)
-        remote = svc.code_host.remote(run)
+        remote = svc.code_host.find_remote(run)
         if remote is not None:
             # The world may have changed while the checks ran: then there is nothing to publish,
             # or something more to say about the text that was approved.
             decided = _asked_again(prepared, decided, svc)
-        placed = _place(prepared, decided, remote, svc)
+        placed = _place_change(prepared, decided, remote, svc)
         svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
     patch = _kept_patch(prepared, decided, svc) if verdict.publish and run.dry_run else None
     words = pull_request_content.words(prepared, decided, placed, svc)
@@ -65,15 +65,15 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         svc.say(f"pull request {pull_request.url} holds this very change already")
     elif placed and remote is not None:
         _require_wanted(prepared, placed, remote, svc)
-        with _named(placed, "no pull request could be opened"):
-            pull_request = svc.code_host.propose(
+        with _name_branch(placed, "no pull request could be opened"):
+            pull_request = svc.code_host.publish_pull_request(
                 run, pull_request_content.proposal(prepared, decided, placed, remote, words, svc)
             )
         svc.say(f"pull request {pull_request.url}")
         for note in pull_request.notes:
             svc.say(f"pull request: {note}")
     reason = Reason.DRY_RUN if verdict.publish and run.dry_run else verdict.reason
-    return svc.redactor.inside(
+    return svc.redactor.redact_record(
         Outcome(
             run_id=run.run_id,
             state=end_state(reason),
@@ -111,7 +111,7 @@ def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided
         # A pull request that was merged or closed needs no branch any more.
         ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
         with suppress(AccessLost):
-            if any(ours.fullmatch(one.branch) for one in svc.code_host.own_pulls(run, "")):
+            if any(ours.fullmatch(one.branch) for one in svc.code_host.list_own_pulls(run, "")):
                 return decided
         raise
     # The text that was carried out stays, with what people have said to it; it may have been
@@ -125,7 +125,7 @@ def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided
 def _ticket_unless_stopped(run: Run, svc: Services) -> Ticket:
     if svc.stopped.is_set():
         raise Cancelled
-    return svc.code_host.ticket(run)
+    return svc.code_host.read_ticket(run)
 
 
 def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Services) -> None:
@@ -136,7 +136,7 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
         Cancelled: The run was stopped.
     """
     run, left = prepared.run, LeftBranch(placed.branch, placed.commit, mark="")
-    with _named(placed, "no pull request could be opened"):
+    with _name_branch(placed, "no pull request could be opened"):
         try:
             _ticket_unless_stopped(run, svc)
         except (Superseded, Cancelled) as problem:
@@ -144,13 +144,16 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
         else:
             return
         with suppress(AccessLost):  # where we may not open one, there is none of ours
-            if svc.code_host.proposed(run, placed.branch):
+            if svc.code_host.has_pull_request(run, placed.branch):
                 return
-        token, mirrors = svc.code_host.credential(run, write=True), svc.settings.home / "mirrors"
+        token, mirrors = (
+            svc.code_host.create_credential(run, write=True),
+            svc.settings.home / "mirrors",
+        )
         svc.redactor.learn(token)
         gone = False
         with suppress(AccessLost):
-            gone = left_branches.remove(remote.url, token, mirrors, left)
+            gone = left_branches.remove_branch(remote.url, token, mirrors, left)
         if not gone:
             raise type(moot)(
                 "it is no longer wanted. The branch was left, since it is not as it was pushed or"
@@ -161,7 +164,7 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
 
 
 @contextmanager
-def _named(placed: Placed, but: str) -> Iterator[None]:
+def _name_branch(placed: Placed, but: str) -> Iterator[None]:
     """Let what fails after the push say that there is a branch, and which."""
     try:
         yield
@@ -194,59 +197,67 @@ def _there_already(pull: OwnPullRequest) -> PullRequest:
     )
 
 
-def _place(prepared: Prepared, decided: Decided, remote: Remote | None, svc: Services) -> Placed:
+def _place_change(
+    prepared: Prepared, decided: Decided, remote: Remote | None, svc: Services
+) -> Placed:
     """Find where the change is already, or make the branch; one that is there is left alone."""
     branch = _branch(prepared, decided, svc.redactor, shared=remote is not None)
     snapshot = prepared.run.snapshot
     if remote is None or snapshot is None:
-        return _make(prepared, decided, branch, remote, svc)
-    others = svc.code_host.own_pulls(prepared.run, branch)
+        return _make_branch(prepared, decided, branch, remote, svc)
+    others = svc.code_host.list_own_pulls(prepared.run, branch)
     goes_to = prepared.checkout.base_branch or remote.default_branch
     digest = siblings.digest(decided.cleared.change, goes_to)
     found = siblings.among(others, prepared.run.run_id, snapshot.issue.number, digest)
     if same := found.same:
         placed = Placed(branch=same.branch, commit=same.commit, new=False)
     else:
-        placed = _make(prepared, decided, branch, remote, svc)
+        placed = _make_branch(prepared, decided, branch, remote, svc)
     return placed.model_copy(update={"digest": digest, "others": others, "siblings": found})
 
 
-def _make(
+def _make_branch(
     prepared: Prepared, decided: Decided, branch: str, remote: Remote | None, svc: Services
 ) -> Placed:
     """Make the one commit, and the branch that ends in it."""
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     message = pull_request_content.message(prepared, decided, f"{name} <{email}>", svc.redactor)
-    if remote and svc.code_host.rules(run, branch).signed:
-        return _signed(run, branch, message, change, svc)
-    commit = worktree.commit(base, change, message, date=run.started, author=name, email=email)
+    if remote and svc.code_host.read_branch_rules(run, branch).signed:
+        return _make_signed_branch(run, branch, message, change, svc)
+    commit = worktree.make_commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
-        if held := worktree.holding(base, commit, branch):
+        if held := worktree.find_holding_branch(base, commit, branch):
             return Placed(branch=held[0], commit=held[1], new=False)
-        return Placed(branch=worktree.deliver(base, commit, branch), commit=commit)
-    token = svc.code_host.credential(run, write=True)
+        return Placed(branch=worktree.deliver_branch(base, commit, branch), commit=commit)
+    token = svc.code_host.create_credential(run, write=True)
     svc.redactor.learn(token)
-    name = worktree.push(
+    name = worktree.push_commit(
         base,
         commit,
         branch,
         remote.url,
         token,
         taken=lambda name: _require_unproposed(run, name, svc),
-        limits=Limits.of(svc.settings),
+        limits=Limits.from_settings(svc.settings),
     )
     return Placed(branch=name, commit=commit)
 
 
-def _signed(run: Run, branch: str, message: str, change: Change, svc: Services) -> Placed:
+def _make_signed_branch(
+    run: Run, branch: str, message: str, change: Change, svc: Services
+) -> Placed:
     """Have the code host commit on the branch, or on one with the next free name."""
     names = [branch, *(f"{branch}-{number}" for number in range(2, _MOST_SIGNED + 1))]
     for name in names[:-1]:
         with suppress(BranchTaken):
-            return Placed(branch=name, commit=svc.code_host.commit(run, name, message, change))
+            return Placed(
+                branch=name, commit=svc.code_host.create_commit(run, name, message, change)
+            )
         _require_unproposed(run, name, svc)
-    return Placed(branch=names[-1], commit=svc.code_host.commit(run, names[-1], message, change))
+    return Placed(
+        branch=names[-1], commit=svc.code_host.create_commit(run, names[-1], message, change)
+    )
 
 
 def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
@@ -257,7 +268,7 @@ def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
     Raises:
         Superseded: There is one.
     """
-    if svc.code_host.proposed(run, branch):
+    if svc.code_host.has_pull_request(run, branch):
         raise Superseded(
             f"The branch {branch} of this run has a pull request already, and somebody has"
             " committed to it since; it was left as it is."
@@ -281,5 +292,5 @@ def _branch(prepared: Prepared, decided: Decided, redactor: Redactor, *, shared:
 def _kept_patch(prepared: Prepared, decided: Decided, svc: Services) -> str:
     """Leave the change of a dry run as a patch in the run's folder; return its path."""
     place = svc.run_folder(prepared.run) / pull_request_content.PATCH
-    reports.write(place, worktree.diff(prepared.checkout, decided.cleared.change))
+    reports.write_private_file(place, worktree.make_diff(prepared.checkout, decided.cleared.change))
     return str(place)

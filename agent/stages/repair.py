@@ -35,8 +35,8 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
     ):
         return None
     try:
-        return _following(
-            last, sanitise.cut(words, _MOST_WORDS, where="run the checks"), run_context
+        return _get_next_draft(
+            last, sanitise.shorten_middle(words, _MOST_WORDS, where="run the checks"), run_context
         )
     except ROUND_ENDS as problem:
         if not run_context.keeps_passed_change(problem):
@@ -48,10 +48,12 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
 
 def _find_objection(last: Round, run_context: RunContext) -> str:
     """Say what stands against the last change, for the model; empty: nothing."""
-    if not last.passed:
+    if not last.is_passed:
         return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.
-    told = any(one.passed and one.remarks for one in run_context.rounds if one.number < last.number)
+    told = any(
+        one.is_passed and one.remarks for one in run_context.rounds if one.number < last.number
+    )
     if told or last.draft.by is None:
         return ""
     # How base is set up is no matter of an edit.
@@ -59,24 +61,24 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
     return rounds.left_to_people(remarks)
 
 
-def _following(last: Round, words: str, run_context: RunContext) -> Draft | None:
+def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft | None:
     attempt = last.draft.by or attempts.on_pull(last.draft, (), words, run_context)
     if last.draft.by is not None:
-        attempt.answer(words, last.draft, passed=last.passed)
+        attempt.answer(words, last.draft, passed=last.is_passed)
     if (following := attempt.next_draft()) is None:
         run_context.give_up()
     return following
 
 
-def answer(best: Round, notes: ReviewNotes, run_context: RunContext) -> Draft | None:
+def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) -> Draft | None:
     """Have the reviewer's blocking remarks seen to, once; None: there are none.
 
     Where the model cannot be asked or will not go on, the change stays as it passed.
     """
-    if not notes.blocking or not best.passed:
+    if not notes.blocking or not best.is_passed:
         return None
     try:
-        following = _following(best, rounds.remarked(notes.blocking), run_context)
+        following = _get_next_draft(best, rounds.format_remarks(notes.blocking), run_context)
     except ROUND_ENDS as problem:
         if not run_context.keeps_passed_change(problem):
             raise

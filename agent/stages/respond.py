@@ -68,7 +68,7 @@ def _content(path: str, change: Change, tree: WorkTree) -> bytes:
     for file in change.files:
         if file.path == path:
             return file.after or b""
-    return tree.read(path) if tree.has(path) else b""
+    return tree.read(path) if tree.has_path(path) else b""
 
 
 def as_suggested(
@@ -89,9 +89,9 @@ def as_suggested(
         return Suggested(change=change)
     base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
     found: dict[str, dict[int, Suggestion]] = {}
-    for item in _left(asked, answered):
+    for item in _list_remaining(asked, answered):
         if thread := item.thread:
-            one = by_suggestion.read(thread, _content(thread.path, change, base))
+            one = by_suggestion.read_suggestion(thread, _content(thread.path, change, base))
             if one is not None:
                 found.setdefault(one.path, {})[item.number] = one
     if not found:
@@ -101,16 +101,16 @@ def as_suggested(
     answers: list[ItemAnswer] = []
     for path, suggestions in found.items():
         content = _content(path, change, base)
-        after, put = by_suggestion.applied(content, tuple(suggestions.values()))
+        after, put = by_suggestion.apply_suggestions(content, tuple(suggestions.values()))
         taken = {number: one for number, one in suggestions.items() if one in put}
         if taken:
-            answers += _put(path, after, taken, tree, prepared, base)
+            answers += _put_suggestion(path, after, taken, tree, prepared, base)
     return Suggested(
         change=change.model_copy(update={"files": tree.changes()}), answers=tuple(answers)
     )
 
 
-def _put(
+def _put_suggestion(
     path: str,
     content: bytes,
     taken: dict[int, Suggestion],
@@ -144,10 +144,10 @@ def by_model(
         TimeSpent: The minutes of the run are used.
         ModelRefused: The model will not go on.
     """
-    left = _left(asked, answered)
+    left = _list_remaining(asked, answered)
     if not left:
         return draft, ()
-    if run_context.svc.models is None or not run_context.svc.models.chain(
+    if run_context.svc.models is None or not run_context.svc.models.list_chain(
         "editor", run_context.decision.category
     ):
         return draft, tuple(_for_people(one, _without_model(one)) for one in left)
@@ -173,7 +173,7 @@ def _without_model(item: ReviewItem) -> str:
     return f"{none}, and only a suggestion is applied without one."
 
 
-def withheld(
+def make_withheld_answers(
     answers: tuple[ItemAnswer, ...], decided: Decided | None, tried: Round | None
 ) -> tuple[ItemAnswer, ...]:
     """Answer what was edited and is not published.
@@ -202,7 +202,7 @@ def _is_gone(answer: ItemAnswer, change: Change) -> bool:
     if wanted is None:
         return False
     content = next((one.after for one in change.files if one.path == wanted.path), None)
-    return content is None or not by_suggestion.stands(content, wanted)
+    return content is None or not by_suggestion.is_applied(content, wanted)
 
 
 def _taken_back(answer: ItemAnswer) -> ItemAnswer:
@@ -219,7 +219,9 @@ def _without_recipe(plan: Plan) -> Plan:
     return plan.model_copy(update={"recipe": "", "parameters": ""})
 
 
-def _left(asked: FollowUpTask, answered: tuple[ItemAnswer, ...]) -> tuple[ReviewItem, ...]:
+def _list_remaining(
+    asked: FollowUpTask, answered: tuple[ItemAnswer, ...]
+) -> tuple[ReviewItem, ...]:
     done = {one.item for one in answered}
     return tuple(one for one in asked.items if one.number not in done)
 

@@ -8,27 +8,27 @@ from agent.editing.run_context import RunContext
 from agent.models.review import ReviewNotes
 
 
-def examine(best: Round, run_context: RunContext) -> ReviewNotes:
+def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     """Have a model's change reviewed by a second model, if it passed."""
     if not run_context.model_uses:
         return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
-    if not best.passed:
+    if not best.is_passed:
         return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
-    return reviewing.review(best, run_context)
+    return reviewing.review_change(best, run_context)
 
 
-def settled(
+def settle_review(
     best: Round, answered: Round, notes: ReviewNotes, run_context: RunContext
 ) -> tuple[Round, ReviewNotes]:
     """Take the change that answers a review if it passes as well, else the one before it."""
-    if not answered.passed:
+    if not answered.is_passed:
         how = "was not checked to its end" if answered.unfinished else "did not pass"
         more = f"A change that answers this {how}, so what was reviewed stays as it was."
         return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
-    return answered, _together(notes, reviewing.review(answered, run_context))
+    return answered, _merge_reviews(notes, reviewing.review_change(answered, run_context))
 
 
-def _together(before: ReviewNotes, after: ReviewNotes) -> ReviewNotes:
+def _merge_reviews(before: ReviewNotes, after: ReviewNotes) -> ReviewNotes:
     """Give the second review, with what of the first one asked for no edit."""
     count = len(before.blocking)
     said = (

@@ -11,11 +11,11 @@ from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefuse
 from agent.stages import checks, decide, edit, policy, prove
 
 
-def judge(draft: Draft, run_context: RunContext) -> Round:
+def judge_change(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; where that cannot be ended, one that has passed is not given up for it."""
     number = run_context.round_number
     try:
-        return run_context.record_round(_weigh(draft, run_context))
+        return run_context.record_round(_run_gates(draft, run_context))
     except ROUND_ENDS as problem:
         if not run_context.keeps_passed_change(problem):
             raise
@@ -25,7 +25,7 @@ def judge(draft: Draft, run_context: RunContext) -> Round:
         return run_context.record_round(Round(number, draft, unfinished=True))
 
 
-def _weigh(draft: Draft, run_context: RunContext) -> Round:
+def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     """Hold a change against the rules and, if they let it pass, against the project's checks."""
     step, svc, prepared, number = (
         run_context.step,
@@ -35,13 +35,13 @@ def _weigh(draft: Draft, run_context: RunContext) -> Round:
     )
     try:
         made = draft.plan, draft.change, number, prepared, svc
-        change = step(f"changelog {number}", edit.entered, *made)
+        change = step(f"changelog {number}", edit.add_changelog_entry, *made)
         draft = replace(draft, change=change)
         held = change, run_context.ticket, prepared, svc, run_context.human_changes
-        cleared = step(f"policy {number}", policy.clear, *held)
+        cleared = step(f"policy {number}", policy.clear_change, *held)
         after = step(
             f"checks {number}",
-            checks.run,
+            checks.run_checks,
             cleared,
             run_context.baseline,
             prepared,
@@ -54,8 +54,14 @@ def _weigh(draft: Draft, run_context: RunContext) -> Round:
         if draft.plan.recipe:  # nobody would mend it
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
-    compared = step(f"compare {number}", checks.compare, run_context.baseline, after, prepared, svc)
+    compared = step(
+        f"compare {number}", checks.compare_sides, run_context.baseline, after, prepared, svc
+    )
     compared = policy.tolerate_standing(compared, change, run_context.human_changes)
-    proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
-    verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)
+    proof = step(
+        f"proof {number}", prove.prove_change, draft.plan, change, compared, after, prepared, svc
+    )
+    verdict = step(
+        f"decide {number}", decide.decide_verdict, compared, cleared, prepared.contract, proof
+    )
     return Round(number, draft, (), cleared, after, compared, proof, verdict)

@@ -48,7 +48,7 @@ _ERRORS = sqlite_file.Errors(
 )
 
 
-class Drained(BaseException):
+class EngineDrained(BaseException):
     """The process is about to end: the run stops before its next step, and goes on with another."""
 
 
@@ -90,7 +90,7 @@ class Engine:
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
-            with self._alive.one():
+            with self._alive.count_one():
                 try:
                     return carry(run_id, _Kept(self.path, self._draining))
                 finally:
@@ -114,8 +114,8 @@ class Engine:
         if lock is None:
             self._lock = WorkerLock(self.path.parent)
         try:
-            sqlite_file.touch(self.path)
-            with sqlite_file.translated(self.path, _ERRORS):
+            sqlite_file.create_file(self.path)
+            with sqlite_file.translate_errors(self.path, _ERRORS):
                 _write_ahead(self.path)
                 # Its own words are for those who run DBOS; what matters of them is raised.
                 logging.getLogger("dbos").setLevel(logging.ERROR)
@@ -139,7 +139,7 @@ class Engine:
                 records of all steps before that are taken over; where there are none any more, it
                 begins at the top. Empty: at the top as well. None: the records of every step.
         """
-        with self._translated():
+        with self._translate_errors():
             if DBOS.get_workflow_status(segment.name) is not None:
                 return
             before = segment.model_copy(update={"number": segment.number - 1}).name
@@ -158,7 +158,7 @@ class Engine:
 
     def read_status(self, segment: Segment) -> tuple[EngineStatus, str]:
         """Say how far a segment is, and what it returned or why it broke."""
-        with self._translated():
+        with self._translate_errors():
             status = DBOS.get_workflow_status(segment.name)
         if status is None:
             return EngineStatus.UNKNOWN, ""
@@ -172,7 +172,7 @@ class Engine:
         """Delete the records of segments that are over."""
         names = [segment.name for segment in segments]
         if names:
-            with self._translated():
+            with self._translate_errors():
                 DBOS.delete_workflows(names)
 
     def forget_before(self, moment: float, kept: Container[str]) -> int:
@@ -183,7 +183,7 @@ class Engine:
             kept: Ids of runs whose records stay, however old.
         """
         over = datetime.fromtimestamp(moment, UTC).isoformat()
-        with self._translated():
+        with self._translate_errors():
             found = DBOS.list_workflows(
                 name=_WORKFLOW,
                 status=[*_OVER],
@@ -195,7 +195,7 @@ class Engine:
         names = [one.workflow_id for one in found]
         gone = [name for name in names if name.rpartition("/")[0] not in kept]
         if gone:
-            with self._translated():
+            with self._translate_errors():
                 DBOS.delete_workflows(gone)
         return len(gone)
 
@@ -214,13 +214,15 @@ class Engine:
 
     def _await_writable(self) -> None:
         """Wait until the end of a segment can be noted; until then it would be alive for ever."""
-        while not self._draining.is_set() and (problem := _unwritable(self.path)) is not None:
+        while (
+            not self._draining.is_set() and (problem := _explain_unwritable(self.path)) is not None
+        ):
             _log.error("the end of a run cannot be noted", problem=problem)
             self._draining.wait(_AGAIN_SECONDS)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with sqlite_file.translated(self.path, _ERRORS):
+    def _translate_errors(self) -> Iterator[None]:
+        with sqlite_file.translate_errors(self.path, _ERRORS):
             try:
                 yield
             except error.DBOSException as problem:
@@ -236,8 +238,8 @@ class _Kept:
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         if self._draining.is_set():
-            raise Drained
-        with sqlite_file.translated(self._path, _ERRORS):
+            raise EngineDrained
+        with sqlite_file.translate_errors(self._path, _ERRORS):
             try:
                 return DBOS.run_step({"name": name}, attempt)
             except error.DBOSUnexpectedStepError as problem:
@@ -255,7 +257,7 @@ class _Count:
         self._moved = threading.Condition()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def count_one(self) -> Iterator[None]:
         with self._moved:
             self._number += 1
         try:
@@ -291,7 +293,7 @@ def _write_ahead(path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _unwritable(path: Path) -> str | None:
+def _explain_unwritable(path: Path) -> str | None:
     """Say why nothing can be written to a database; None: something can."""
     trial = path.with_suffix(".trial")
     try:

@@ -42,7 +42,7 @@ class FollowUpRequest(Record):
 _REQUESTS: TypeAdapter[tuple[FollowUpRequest, ...]] = TypeAdapter(tuple[FollowUpRequest, ...])
 
 
-def follow(
+def queue_follow_up(
     session: Session, first: RunRow, active: RunRow | None, wish: FollowUpRequest, now: float
 ) -> Following:
     """Queue a follow-up of a run, or join one that is there.
@@ -54,28 +54,32 @@ def follow(
     if first.active or first.state != RunState.OPEN or first.pull is None:
         return "over"
     if active is not None:
-        if _waits(active) and active.follows == first.run_id and _kind(active) == wish.kind:
+        if (
+            _is_waiting(active)
+            and active.follows_run == first.run_id
+            and _kind(active) == wish.kind
+        ):
             latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
             active.not_before = min(now + wish.quiet, latest)
             if wish.by:
-                active.run = _commanded(active, wish.by)
+                active.run = _mark_commanded(active, wish.by)
             session.add(active)
             return "joined"
-        others = [one for one in _kept(first) if one.kind != wish.kind]
-        same = [one for one in _kept(first) if one.kind == wish.kind and one.by]
+        others = [one for one in _read_requests(first) if one.kind != wish.kind]
+        same = [one for one in _read_requests(first) if one.kind == wish.kind and one.by]
         if same and not wish.by:
             # Whoever commanded it is to be told, whatever else asks for it afterwards.
             wish = wish.model_copy(update={"by": same[0].by})
         first.follow_up_requests = _REQUESTS.dump_json((*others, wish)).decode()
         session.add(first)
         return "after"
-    number = select(func.max(col(RunRow.round))).where(col(RunRow.follows) == first.run_id)
+    number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
     # Tells of earlier rounds also where their rows are gone.
     last = session.exec(number).one() or 0
     unasked = wish.kind == "ci" and not wish.by
     if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):
         return "full"
-    _add(session, first, wish, last + 1, now)
+    _add_run(session, first, wish, last + 1, now)
     return "queued"
 
 
@@ -87,17 +91,19 @@ def go_on(session: Session, over: RunRow, now: float) -> None:
         col(RunRow.follow_up_requests).is_not(None),
     )
     for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
-        kept = _kept(first)
+        kept = _read_requests(first)
         for number, wish in enumerate(kept, 1):
             others = kept[number:]
             first.follow_up_requests = _REQUESTS.dump_json(others).decode() if others else None
             session.add(first)
-            if follow(session, first, None, wish, now) == "queued":
+            if queue_follow_up(session, first, None, wish, now) == "queued":
                 return
 
 
-def _add(session: Session, first: RunRow, wish: FollowUpRequest, number: int, now: float) -> None:
-    run_id = run_ids.new(int(now))
+def _add_run(
+    session: Session, first: RunRow, wish: FollowUpRequest, number: int, now: float
+) -> None:
+    run_id = run_ids.make_run_id(int(now))
     about = FollowUp(
         of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
     )
@@ -119,13 +125,13 @@ def _add(session: Session, first: RunRow, wish: FollowUpRequest, number: int, no
             priority=first.priority,
             pull=first.pull,
             round=number,
-            follows=first.run_id,
+            follows_run=first.run_id,
             run=run.model_dump_json(),
         )
     )
 
 
-def _commanded(row: RunRow, by: str) -> str:
+def _mark_commanded(row: RunRow, by: str) -> str:
     """Return the run of a row as one that somebody commands."""
     run = Run.model_validate_json(row.run)
     if run.follow_up is None:
@@ -134,8 +140,8 @@ def _commanded(row: RunRow, by: str) -> str:
     return run.model_copy(update={"follow_up": about}).model_dump_json()
 
 
-def _waits(row: RunRow) -> bool:
-    return row.worker is None and row.started_at is None and row.stopped is None
+def _is_waiting(row: RunRow) -> bool:
+    return row.worker is None and row.started_at is None and row.stop_request is None
 
 
 def _kind(row: RunRow) -> str:
@@ -143,5 +149,5 @@ def _kind(row: RunRow) -> str:
     return about.kind if about else ""
 
 
-def _kept(first: RunRow) -> tuple[FollowUpRequest, ...]:
+def _read_requests(first: RunRow) -> tuple[FollowUpRequest, ...]:
     return _REQUESTS.validate_json(first.follow_up_requests) if first.follow_up_requests else ()

@@ -39,12 +39,12 @@ def was_heard(session: Session, run_id: str, comment: str) -> bool:
     return session.exec(wanted).first() is not None
 
 
-def keep(session: Session, run_id: str, said: Guidance) -> None:
+def store_guidance(session: Session, run_id: str, said: Guidance) -> None:
     """Keep what was said, with no effect of its own."""
     session.add(GuidanceRow(run_id=run_id, **said.model_dump()))
 
 
-def hear(
+def add_guidance(
     session: Session,
     row: RunRow,
     said: Guidance,
@@ -63,7 +63,7 @@ def hear(
         return "late"
     if said.kind != "approval" and is_full(session, row):
         return "full"
-    keep(session, row.run_id, said)
+    store_guidance(session, row.run_id, said)
     if row.worker is None:
         row.waits_for = None
         if said.kind == "approval":
@@ -79,12 +79,12 @@ def hear(
 def take_in(session: Session, row: RunRow) -> None:
     """Note that the run begins with all that was said to it so far; its plan is made anew."""
     newest = select(func.max(col(GuidanceRow.number))).where(col(GuidanceRow.run_id) == row.run_id)
-    row.guided, row.plan_asked = session.exec(newest).one() or 0, None
+    row.guidance_seen, row.plan_asked = session.exec(newest).one() or 0, None
 
 
 def has_more(session: Session, row: RunRow) -> bool:
     """Whether somebody has wished for something since the run began at its top."""
-    return any(number > row.guided for number in _wishes(session, row.run_id))
+    return any(number > row.guidance_seen for number in _wishes(session, row.run_id))
 
 
 def is_full(session: Session, row: RunRow) -> bool:
@@ -99,7 +99,7 @@ def is_approved(session: Session, row: RunRow, plan: str) -> bool:
 
 def _is_awaited(session: Session, row: RunRow, said: Guidance) -> bool:
     """Whether the run waits for such a word."""
-    if not row.active or row.stopped:
+    if not row.active or row.stop_request:
         return False
     begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
     if said.kind == "answer":

@@ -93,7 +93,7 @@ _LOOK_UP = {
 }
 
 
-class Kept(StrEnum):
+class ReceiptKind(StrEnum):
     """What became of an appended delivery."""
 
     ACCEPTED = "accepted"
@@ -104,12 +104,12 @@ class Kept(StrEnum):
 class Receipt(Record):
     """The answer to one append."""
 
-    kept: Kept
+    kept: ReceiptKind
     reason: str = ""
     """In words; empty when it was accepted."""
 
 
-_ACCEPTED = Receipt(kept=Kept.ACCEPTED)
+_ACCEPTED = Receipt(kept=ReceiptKind.ACCEPTED)
 
 
 class Counts(Record):
@@ -144,8 +144,8 @@ class Inbox:
         self._heartbeat = home / HEARTBEAT
         self._one = threading.Lock()
         _make_home(self.path)
-        sqlite_file.touch(self.path)
-        self._engine = sqlite_file.engine(
+        sqlite_file.create_file(self.path)
+        self._engine = sqlite_file.make_engine(
             self.path, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
         )
         try:
@@ -175,7 +175,9 @@ class Inbox:
         self._require_same_file()
         return receipts
 
-    def unread(self, limit: int = 100, *, without: Collection[str] = ()) -> tuple[Delivery, ...]:
+    def list_unread(
+        self, limit: int = 100, *, without: Collection[str] = ()
+    ) -> tuple[Delivery, ...]:
         """Return deliveries that are not settled, in the order of their arrival.
 
         A row that makes no sense is settled as `unreadable`, so that it holds nobody up.
@@ -193,7 +195,7 @@ class Inbox:
             .limit(limit)
         )
         good, bad = [], []
-        with self._reading() as session:
+        with self._open_reader() as session:
             for row in session.exec(wanted):
                 try:
                     good.append(_delivery(row))
@@ -210,7 +212,7 @@ class Inbox:
     def find(self, delivery_id: str) -> Settled | None:
         """Look a delivery up by its id."""
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
-        with self._reading() as session:
+        with self._open_reader() as session:
             row = session.exec(wanted).first()
             if row is None:
                 return None
@@ -219,7 +221,7 @@ class Inbox:
     def counts(self) -> Counts:
         """Count what lies in the inbox."""
         waiting = col(DeliveryRow.outcome).is_(None)
-        with self._reading() as session:
+        with self._open_reader() as session:
             unread, oldest = session.exec(
                 select(func.count(), func.min(DeliveryRow.received_at))
                 .select_from(DeliveryRow)
@@ -284,7 +286,7 @@ class Inbox:
 
     def _append_new(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...] | None:
         """Add all in the hope that none is known; None: some are, and nothing was added."""
-        receipts = tuple(_judge(delivery, frozenset()) for delivery in deliveries)
+        receipts = tuple(_make_receipt(delivery, frozenset()) for delivery in deliveries)
         values: list[object] = []
         for pair in zip(deliveries, receipts, strict=True):
             row = _row(*pair)
@@ -292,7 +294,11 @@ class Inbox:
         # One statement for all, by the driver itself: at the end of every statement a thread has to
         # wait until the event loop lets go of the interpreter.
         statement = _ADD_NEW + ", ".join([_ONE_ROW] * len(deliveries))
-        with self._translated(), self._one, closing(self._engine.raw_connection()) as connection:
+        with (
+            self._translate_errors(),
+            self._one,
+            closing(self._engine.raw_connection()) as connection,
+        ):
             cursor = connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute(statement, tuple(values))
@@ -306,16 +312,22 @@ class Inbox:
         receipts: list[Receipt] = []
         rows = []
         with self._transaction() as connection:
-            known_ids = _among(connection, "delivery_id", [d.delivery_id for d in deliveries])
-            known_keys = _among(connection, "content_key", [d.content_key for d in deliveries])
+            known_ids = _find_present(
+                connection, "delivery_id", [d.delivery_id for d in deliveries]
+            )
+            known_keys = _find_present(
+                connection, "content_key", [d.content_key for d in deliveries]
+            )
             for delivery in deliveries:
                 if delivery.delivery_id in known_ids:
-                    receipts.append(Receipt(kept=Kept.DUPLICATE, reason="this delivery is here"))
+                    receipts.append(
+                        Receipt(kept=ReceiptKind.DUPLICATE, reason="this delivery is here")
+                    )
                     continue
-                receipts.append(_judge(delivery, known_keys))
+                receipts.append(_make_receipt(delivery, known_keys))
                 rows.append(_row(delivery, receipts[-1]))
                 known_ids.add(delivery.delivery_id)
-                if receipts[-1].kept is Kept.ACCEPTED:
+                if receipts[-1].kept is ReceiptKind.ACCEPTED:
                     known_keys.add(delivery.content_key)
             if rows:
                 connection.execute(_ROWS.insert(), rows)
@@ -327,20 +339,20 @@ class Inbox:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._one, self._translated(), self._engine.begin() as connection:
+        with self._one, self._translate_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
+    def _open_reader(self) -> Iterator[Session]:
         reader = self._engine.execution_options(reads_only=True)
-        with self._translated(), Session(reader) as session, session.begin():
+        with self._translate_errors(), Session(reader) as session, session.begin():
             yield session
 
-    def _translated(self) -> AbstractContextManager[None]:
-        return sqlite_file.translated(self.path, _ERRORS)
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        return sqlite_file.translate_errors(self.path, _ERRORS)
 
     def _prepare(self) -> None:
-        with self._translated(), self._engine.begin() as connection:
+        with self._translate_errors(), self._engine.begin() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if version not in (0, VERSION):
                 raise InboxUnusable(
@@ -349,22 +361,22 @@ class Inbox:
                 )
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
-                raise sqlite_file.damaged(self.path, str(found), _ERRORS)
+                raise sqlite_file.make_damaged_error(self.path, str(found), _ERRORS)
             if version < VERSION:
                 SQLModel.metadata.create_all(connection, tables=[_ROWS])
                 connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 
-def _judge(delivery: Delivery, known_keys: Container[str]) -> Receipt:
+def _make_receipt(delivery: Delivery, known_keys: Container[str]) -> Receipt:
     if delivery.ignored:
-        return Receipt(kept=Kept.IGNORED, reason=delivery.ignored)
+        return Receipt(kept=ReceiptKind.IGNORED, reason=delivery.ignored)
     if delivery.content_key and delivery.content_key in known_keys:
-        return Receipt(kept=Kept.DUPLICATE, reason="another delivery said the same")
+        return Receipt(kept=ReceiptKind.DUPLICATE, reason="another delivery said the same")
     return _ACCEPTED
 
 
 def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:
-    accepted = receipt.kept is Kept.ACCEPTED
+    accepted = receipt.kept is ReceiptKind.ACCEPTED
     return {
         "delivery_id": delivery.delivery_id,
         "event": delivery.event,
@@ -383,7 +395,7 @@ def _delivery(row: DeliveryRow) -> Delivery:
     return Delivery.model_validate(fields, strict=True)
 
 
-def _among(connection: Connection, column: str, values: Sequence[str]) -> set[str]:
+def _find_present(connection: Connection, column: str, values: Sequence[str]) -> set[str]:
     """Which of the values the column holds already."""
     if not values:
         return set()

@@ -46,7 +46,9 @@ class SqlPullOutcomes:
 
     def find_due(self, now: float) -> EndedPullRequest | None:
         """Return the end whose figures are to be put together first; None: none is due."""
-        at_work = select(RunRow.follows).where(col(RunRow.active), col(RunRow.follows).is_not(None))
+        at_work = select(RunRow.follows_run).where(
+            col(RunRow.active), col(RunRow.follows_run).is_not(None)
+        )
         wanted = (
             select(PullOutcomeRow)
             .where(
@@ -57,12 +59,14 @@ class SqlPullOutcomes:
         )
         with self._reading() as session:
             row = session.exec(wanted).first()
-            return None if row is None else _ended(row)
+            return None if row is None else _make_ended(row)
 
     def put_off(self, ended: EndedPullRequest, until: float) -> None:
         """Count a try that came to nothing; the next one is made at `until` (seconds, epoch)."""
         with self._transaction() as session:
-            session.execute(_row(ended).values(tries=PullOutcomeRow.attempts + 1, not_before=until))
+            session.execute(
+                _row(ended).values(attempts=PullOutcomeRow.attempts + 1, not_before=until)
+            )
 
     def complete(self, ended: EndedPullRequest, figures: PullOutcome) -> None:
         """Keep the figures of an end, unless it has become another one meanwhile."""
@@ -77,7 +81,7 @@ class SqlPullOutcomes:
                 figures = (
                     PullOutcome.model_validate_json(row.statistics) if row.statistics else None
                 )
-                yield _ended(row), figures
+                yield _make_ended(row), figures
 
 
 def _row(ended: EndedPullRequest) -> Update:
@@ -88,7 +92,7 @@ def _row(ended: EndedPullRequest) -> Update:
     )
 
 
-def _ended(row: PullOutcomeRow) -> EndedPullRequest:
+def _make_ended(row: PullOutcomeRow) -> EndedPullRequest:
     return EndedPullRequest.model_validate(
         row.model_dump(include=set(EndedPullRequest.model_fields))
     )

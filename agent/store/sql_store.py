@@ -40,7 +40,7 @@ from agent.store.sql_follow_ups import Following, FollowUpRequest
 from agent.store.sql_guidance import Hearing
 from agent.store.sql_pull_outcomes import SqlPullOutcomes
 from agent.store.sql_spendings import SqlSpendings
-from agent.store.sql_tables import RunRow, prepare
+from agent.store.sql_tables import RunRow, create_tables
 
 _log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ _UNBEGUN = (
     col(RunRow.active),
     col(RunRow.worker).is_(None),
     col(RunRow.started_at).is_(None),
-    col(RunRow.stopped).is_(None),
+    col(RunRow.stop_request).is_(None),
     # What goes on with a pull request is bounded by its rounds.
     col(RunRow.round) == 0,
 )
@@ -101,18 +101,18 @@ class SqlStore:
             StoreUnavailable: Somebody else holds its lock.
         """
         self.path = home / FILE_NAME
-        sqlite_file.touch(self.path)
-        self._engine = sqlite_file.engine(self.path, busy_seconds=_BUSY_SECONDS)
-        self.ends = SqlPullOutcomes(self._reading, self._transaction)
+        sqlite_file.create_file(self.path)
+        self._engine = sqlite_file.make_engine(self.path, busy_seconds=_BUSY_SECONDS)
+        self.ends = SqlPullOutcomes(self._open_reader, self._transaction)
         self.spendings = SqlSpendings(self._transaction)
         try:
-            with self._translated(), self._engine.begin() as connection:
-                prepare(connection, self.path)
+            with self._translate_errors(), self._engine.begin() as connection:
+                create_tables(connection, self.path)
         except BaseException:
             self._engine.dispose()
             raise
 
-    def add(
+    def add_run(
         self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None
     ) -> Run:
         """Queue a run of an issue as its next attempt, or note one that a worker already has.
@@ -135,7 +135,7 @@ class SqlStore:
             _end_dead_commands(session, now)
             issue = snapshot.issue
             of_issue = _of_issue(issue.repository_id, issue.number)
-            if other := _active(session, issue.repository_id, issue.number):
+            if other := _find_active_row(session, issue.repository_id, issue.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
             attempts = select(func.max(col(RunRow.attempt))).where(of_issue)
             before = session.exec(attempts).one() or 0
@@ -165,7 +165,7 @@ class SqlStore:
         """Return the run that a delivery has become, over or not."""
         return self._first(col(RunRow.delivery_id) == delivery_id)
 
-    def ahead(self, run_id: str, now: float, *, most: int) -> int:
+    def count_ahead(self, run_id: str, now: float, *, most: int) -> int:
         """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
 
         What a command carries holds up nobody but its own issue.
@@ -173,7 +173,7 @@ class SqlStore:
         Args:
             most: So many runs are under way at a time.
         """
-        with self._reading() as session:
+        with self._open_reader() as session:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
                 return 0
@@ -191,19 +191,19 @@ class SqlStore:
             free = len(before) < most and row.repository_id not in before
             return 0 if free else len(before)
 
-    def get(self, run_id: str) -> StoredRun:
+    def get_run(self, run_id: str) -> StoredRun:
         """Return the run of exactly this id.
 
         Raises:
             KeyError: There is none.
         """
-        with self._reading() as session:
+        with self._open_reader() as session:
             row = session.get(RunRow, run_id)
             if row is None:
                 raise KeyError(run_id)
-            return _stored(row)
+            return _make_stored_run(row)
 
-    def beside(self, run: Run) -> tuple[OtherRun, ...]:
+    def list_other_runs(self, run: Run) -> tuple[OtherRun, ...]:
         """List runs of other issues of the repository that are not over or opened a pull request.
 
         The newest come first; only so many are looked at.
@@ -220,24 +220,24 @@ class SqlStore:
             .order_by(*_NEWEST)
             .limit(_MOST_BESIDE)
         )
-        with self._reading() as session:
+        with self._open_reader() as session:
             rows = session.exec(wanted).all()
             found = []
             for row in rows:
                 with suppress(ValidationError):  # the dispatch ends a row that makes no sense
-                    found.append(_other(_stored(row)))
+                    found.append(_make_other_run(_make_stored_run(row)))
             return tuple(found)
 
-    def active(self, repository_id: int, number: int) -> StoredRun | None:
+    def find_active_run(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the run of an issue that is not over."""
         return self._first(_of_issue(repository_id, number), col(RunRow.active))
 
-    def last(self, repository_id: int, number: int) -> StoredRun | None:
+    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the newest run of an issue, over or not."""
         newest = (col(RunRow.attempt).desc(), col(RunRow.round).desc())
         return self._first(_of_issue(repository_id, number), order=newest)
 
-    def claim(self, now: float, *, most: int, per_day: int | None = None) -> StoredRun | None:
+    def claim_run(self, now: float, *, most: int, per_day: int | None = None) -> StoredRun | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
 
         A repository has one run under way at a time. The longest wait comes first, and each run
@@ -255,9 +255,9 @@ class SqlStore:
             return None
         with self._transaction() as session:
             busy = session.exec(select(RunRow.repository_id).where(*_UNDER_WAY)).all()
-            spent = () if per_day is None else tuple(_spent(session, now, per_day))
-            waiting = _waiting(now, busy, spent, full=len(busy) >= most)
-            for row, stored in _sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
+            spent = () if per_day is None else tuple(_find_spent_quotas(session, now, per_day))
+            waiting = _select_waiting(now, busy, spent, full=len(busy) >= most)
+            for row, stored in _iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
                 row.worker, row.started_at = ENGINE, row.started_at or now
                 if row.begin_with == "":
                     # It begins at its top, where it reads what was said to it.
@@ -271,23 +271,23 @@ class SqlStore:
     def _anybody_waits(self) -> bool:
         # Most looks find nobody, and take no lock for that.
         anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
-        with self._reading() as session:
+        with self._open_reader() as session:
             return session.exec(anybody.limit(1)).first() is not None
 
     def active_ids(self) -> frozenset[str]:
         """Ids of the runs that are not over."""
-        with self._reading() as session:
+        with self._open_reader() as session:
             return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
     def under_way(self) -> tuple[StoredRun, ...]:
         """List the runs that are with the engine."""
         wanted = select(RunRow).where(*_UNDER_WAY)
-        with suppress(ValidationError), self._reading() as session:
-            return tuple(_stored(row) for row in session.exec(wanted))
+        with suppress(ValidationError), self._open_reader() as session:
+            return tuple(_make_stored_run(row) for row in session.exec(wanted))
         with self._transaction() as session:
-            return tuple(stored for _, stored in _sound(session.exec(wanted), time.time()))
+            return tuple(stored for _, stored in _iterate_sound(session.exec(wanted), time.time()))
 
-    def backlog(self, now: float) -> Backlog:
+    def count_backlog(self, now: float) -> Backlog:
         """Count the runs that are not over."""
         counted = (
             select(RunRow.state, col(RunRow.worker).is_(None), col(RunRow.not_before) > now)
@@ -295,7 +295,7 @@ class SqlStore:
             .where(col(RunRow.active))
             .group_by(text("1"), text("2"), text("3"))
         )
-        with self._reading() as session:
+        with self._open_reader() as session:
             rows = session.execute(counted).all()
         states: Counter[str] = Counter()
         for state, _, _, count, _ in rows:
@@ -308,7 +308,7 @@ class SqlStore:
             states=dict(states),
         )
 
-    def moved(self, run_id: str, state: RunState) -> None:
+    def set_state(self, run_id: str, state: RunState) -> None:
         """Note where a run stands."""
         self._update(run_id, state=state.value)
 
@@ -319,13 +319,15 @@ class SqlStore:
         """
         with self._transaction() as session:
             found = []
-            for repository_id, (allowed, starts) in _spent(session, now, per_day).items():
+            for repository_id, (allowed, starts) in _find_spent_quotas(
+                session, now, per_day
+            ).items():
                 rows = session.exec(
                     select(RunRow)
                     .where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
                     .order_by(_TURN, col(RunRow.run_id))
                 )
-                for row, stored in _sound(rows, now):
+                for row, stored in _iterate_sound(rows, now):
                     # As many as were begun since then are begun within the day after it.
                     starts.append(starts[len(starts) - allowed] + _DAY)
                     if not row.told_of_quota:
@@ -346,7 +348,7 @@ class SqlStore:
             )
             sql_spendings.clock_moved(session, seconds)
 
-    def hold(self, run_id: str, words: str) -> None:
+    def put_back(self, run_id: str, words: str) -> None:
         """Put a run that was under way back to wait for its turn; nothing of it is done again."""
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
@@ -356,7 +358,7 @@ class SqlStore:
                 row.begin_with, row.state = "", RunState.RECEIVED.value
             session.add(row)
 
-    def postpone(
+    def postpone_run(
         self,
         run_id: str,
         until: float,
@@ -377,7 +379,7 @@ class SqlStore:
             row = session.get_one(RunRow, run_id)
             if plan_asked is not None:
                 row.plan_asked, row.state = plan_asked, RunState.AWAITING_APPROVAL.value
-                if row.stopped or sql_guidance.is_approved(session, row, plan_asked):
+                if row.stop_request or sql_guidance.is_approved(session, row, plan_asked):
                     # Somebody has spoken between its look and its wait.
                     until = 0.0
             if sql_guidance.has_more(session, row):
@@ -387,7 +389,7 @@ class SqlStore:
             row.begin_with, row.waits_for = begin_with, waits_for
             session.add(row)
 
-    def stop(
+    def request_stop(
         self,
         run_id: str,
         words: str,
@@ -406,22 +408,22 @@ class SqlStore:
         """
         with self._transaction() as session:
             if said is not None and not sql_guidance.was_heard(session, run_id, said.comment):
-                sql_guidance.keep(session, run_id, said)
+                sql_guidance.store_guidance(session, run_id, said)
             asked = session.execute(
                 update(RunRow)
                 .where(col(RunRow.run_id) == run_id, col(RunRow.active))
                 .values(
                     # It need not wait to be stopped; only for what holds its end up.
                     not_before=case(
-                        (col(RunRow.stopped).is_(None), 0.0), else_=col(RunRow.not_before)
+                        (col(RunRow.stop_request).is_(None), 0.0), else_=col(RunRow.not_before)
                     ),
-                    stopped_for=func.coalesce(col(RunRow.stopped_for), reason.value),
-                    stopped=func.coalesce(col(RunRow.stopped), words),
+                    stop_reason=func.coalesce(col(RunRow.stop_reason), reason.value),
+                    stop_request=func.coalesce(col(RunRow.stop_request), words),
                 )
             )
             return bool(getattr(asked, "rowcount", 0))
 
-    def retry(
+    def retry_run(
         self, run_id: str, begin_with: str, now: float, *, said: Guidance | None = None
     ) -> None:
         """Let a run that is over go on; one that has reached a cap may use as much again.
@@ -438,23 +440,23 @@ class SqlStore:
             if said is not None:
                 if sql_guidance.was_heard(session, run_id, said.comment):
                     return
-                sql_guidance.keep(session, run_id, said)
+                sql_guidance.store_guidance(session, run_id, said)
             _end_dead_commands(session, now)
-            if other := _active(session, row.repository_id, row.number):
+            if other := _find_active_row(session, row.repository_id, row.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
             if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
                 row.budget_multiplier += 1
-            _revive(row, begin_with, now)
+            _requeue_run(row, begin_with, now)
             session.add(row)
 
-    def finish(self, run_id: str, outcome: Outcome, now: float) -> None:
+    def finish_run(self, run_id: str, outcome: Outcome, now: float) -> None:
         """Note how a run ended; the issue is free for another."""
         with self._transaction() as session:
             row = session.get(RunRow, run_id)
             if row is None:
                 return
             row.active, row.state, row.ended_at = False, outcome.state.value, now
-            row.outcome = _kept(outcome)
+            row.outcome = _dump_outcome(outcome)
             # A round that pushed nothing has left a commit of somebody else there.
             row.head = outcome.commit if outcome.change_digest else None
             row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
@@ -466,7 +468,7 @@ class SqlStore:
         """Return the newest run that has opened a pull request, or pushed to it."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
-    def earlier_pull(self, run: Run) -> int | None:
+    def find_earlier_pull(self, run: Run) -> int | None:
         """Return the pull request that an earlier run of the issue opened, the newest.
 
         None: there is none, or it was merged.
@@ -478,11 +480,11 @@ class SqlStore:
             select(RunRow.pull, RunRow.state)
             .where(_of_issue(issue.repository_id, issue.number))
             .where(col(RunRow.attempt) < run.attempt, col(RunRow.pull).is_not(None))
-            .where(col(RunRow.follows).is_(None))
+            .where(col(RunRow.follows_run).is_(None))
             .order_by(col(RunRow.attempt).desc())
             .limit(1)
         )
-        with self._reading() as session:
+        with self._open_reader() as session:
             pull, state = session.exec(wanted).first() or (None, "")
             return None if state == RunState.MERGED else pull
 
@@ -511,15 +513,15 @@ class SqlStore:
         """
         wanted = (
             select(RunRow)
-            .where(col(RunRow.queued_at) >= at, col(RunRow.follows).is_(None))
+            .where(col(RunRow.queued_at) >= at, col(RunRow.follows_run).is_(None))
             .order_by(col(RunRow.queued_at), col(RunRow.run_id))
         )
-        with self._reading() as session:
+        with self._open_reader() as session:
             for row in session.exec(wanted.execution_options(yield_per=_AT_A_LOOK)):
                 with suppress(ValidationError):
-                    yield _stored(row)
+                    yield _make_stored_run(row)
 
-    def follow(
+    def queue_follow_up(
         self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
     ) -> Following:
         """Queue a run that goes on with the pull request of another.
@@ -533,25 +535,25 @@ class SqlStore:
             if said is not None:
                 if sql_guidance.was_heard(session, run_id, said.comment):
                     return "joined"
-                sql_guidance.keep(session, run_id, said)
-            active = _active(session, first.repository_id, first.number)
-            return sql_follow_ups.follow(session, first, active, wish, now)
+                sql_guidance.store_guidance(session, run_id, said)
+            active = _find_active_row(session, first.repository_id, first.number)
+            return sql_follow_ups.queue_follow_up(session, first, active, wish, now)
 
     def follow_ups(self, run_id: str) -> tuple[StoredRun, ...]:
         """List the runs that have gone on with the pull request of another, oldest first."""
-        wanted = select(RunRow).where(col(RunRow.follows) == run_id)
-        with self._reading() as session:
+        wanted = select(RunRow).where(col(RunRow.follows_run) == run_id)
+        with self._open_reader() as session:
             rows = session.exec(wanted.order_by(col(RunRow.round))).all()
-            return tuple(_stored(row) for row in rows)
+            return tuple(_make_stored_run(row) for row in rows)
 
-    def history(self, run: Run) -> tuple[StoredRun, ...]:
+    def list_history(self, run: Run) -> tuple[StoredRun, ...]:
         """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         if run.follow_up is None:
             return ()
         later = (one for one in self.follow_ups(run.first) if one.run.run_id != run.run_id)
-        return (self.get(run.first), *later)
+        return (self.get_run(run.first), *later)
 
-    def publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
+    def is_publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
         """Whether a run of the repository may have pushed what is not noted yet.
 
         Args:
@@ -563,19 +565,19 @@ class SqlStore:
             col(RunRow.active),
             col(RunRow.state).in_(states),
         )
-        with self._reading() as session:
+        with self._open_reader() as session:
             return session.exec(wanted.limit(1)).first() is not None
 
     def of_head(self, repository_id: int, commit: str) -> StoredRun | None:
         """Return the newest run whose branch ended in a commit when it was over."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
-    def guidance(self, run_id: str) -> tuple[Guidance, ...]:
+    def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """List what people have said to a run, in the order in which we heard it."""
-        with self._reading() as session:
+        with self._open_reader() as session:
             return sql_guidance.of_run(session, run_id)
 
-    def guide(
+    def add_guidance(
         self,
         run_id: str,
         said: Guidance,
@@ -600,24 +602,24 @@ class SqlStore:
             revived = said.kind == "answer" and not row.active
             if revived:
                 _end_dead_commands(session, now)
-                if other := _active(session, row.repository_id, row.number):
+                if other := _find_active_row(session, row.repository_id, row.number):
                     raise ActiveRun(Run.model_validate_json(other.run))
                 if sql_guidance.is_full(session, row) or row.retries >= sql_guidance.MOST_ROUNDS:
                     return "full"
-                _revive(row, "", now)
-            return sql_guidance.hear(session, row, said, now, quiet=quiet, revived=revived)
+                _requeue_run(row, "", now)
+            return sql_guidance.add_guidance(session, row, said, now, quiet=quiet, revived=revived)
 
     def was_heard(self, run_id: str, comment: str) -> bool:
         """Whether a comment has had its effect on a run already."""
-        with self._reading() as session:
+        with self._open_reader() as session:
             return sql_guidance.was_heard(session, run_id, comment)
 
-    def find(self, run_id: str) -> StoredRun | None:
+    def find_run(self, run_id: str) -> StoredRun | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
-        found = self.beginning(run_id, 2)
+        found = self.find_by_prefix(run_id, 2)
         return found[0] if len(found) == 1 else None
 
-    def beginning(self, start: str, limit: int) -> tuple[StoredRun, ...]:
+    def find_by_prefix(self, start: str, limit: int) -> tuple[StoredRun, ...]:
         """List the runs whose ids begin so, newest first; one that is named in full is alone."""
         wanted = (
             select(RunRow)
@@ -625,17 +627,17 @@ class SqlStore:
             .order_by(col(RunRow.run_id) != start, col(RunRow.queued_at).desc())
             .limit(limit)
         )
-        with self._reading() as session:
-            found = tuple(_stored(row) for row in session.exec(wanted))
+        with self._open_reader() as session:
+            found = tuple(_make_stored_run(row) for row in session.exec(wanted))
         return found[:1] if found and found[0].run.run_id == start else found
 
-    def latest(self, limit: int, repository: str | None = None) -> tuple[StoredRun, ...]:
+    def list_latest(self, limit: int, repository: str | None = None) -> tuple[StoredRun, ...]:
         """List runs, newest first."""
         wanted = select(RunRow).order_by(*_NEWEST).limit(limit)
         if repository is not None:
             wanted = wanted.where(col(RunRow.repository) == repository)
-        with self._reading() as session:
-            return tuple(_stored(row) for row in session.exec(wanted))
+        with self._open_reader() as session:
+            return tuple(_make_stored_run(row) for row in session.exec(wanted))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -648,34 +650,34 @@ class SqlStore:
     def _first(
         self, *which: ColumnExpressionArgument[bool], order: Sequence[ColumnElement[Any]] = _NEWEST
     ) -> StoredRun | None:
-        with self._reading() as session:
+        with self._open_reader() as session:
             wanted = select(RunRow).where(*which).order_by(*order).limit(1)
             row = session.exec(wanted).first()
-            return _stored(row) if row else None
+            return _make_stored_run(row) if row else None
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
+    def _open_reader(self) -> Iterator[Session]:
         """Open what waits for nobody who writes, and holds nobody up."""
         reader = self._engine.execution_options(reads_only=True)
-        with self._translated(), Session(reader) as session, session.begin():
+        with self._translate_errors(), Session(reader) as session, session.begin():
             yield session
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        with self._translated(), Session(self._engine) as session, session.begin():
+        with self._translate_errors(), Session(self._engine) as session, session.begin():
             yield session
 
-    def _translated(self) -> AbstractContextManager[None]:
-        return sqlite_file.translated(self.path, _ERRORS)
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        return sqlite_file.translate_errors(self.path, _ERRORS)
 
 
 #: When a run was queued, as its priority counts.
 _TURN = col(RunRow.queued_at) - _PRIORITY_SECONDS * col(RunRow.priority)
 
 
-def _other(stored: StoredRun) -> OtherRun:
+def _make_other_run(stored: StoredRun) -> OtherRun:
     pull = stored.outcome.pull_request if stored.outcome else None
-    under_way = stored.active and stored.stopped is None
+    under_way = stored.active and stored.stop_request is None
     return OtherRun(run=stored.run, under_way=under_way, url=pull.url if pull else "")
 
 
@@ -683,7 +685,7 @@ def _of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
     return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)
 
 
-def _active(session: Session, repository_id: int, number: int) -> RunRow | None:
+def _find_active_row(session: Session, repository_id: int, number: int) -> RunRow | None:
     wanted = select(RunRow).where(_of_issue(repository_id, number), col(RunRow.active))
     return session.exec(wanted).first()
 
@@ -692,7 +694,9 @@ def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
     return session.exec(select(RunRow).where(col(RunRow.delivery_id) == delivery_id)).first()
 
 
-def _spent(session: Session, now: float, per_day: int) -> dict[int, tuple[int, list[float]]]:
+def _find_spent_quotas(
+    session: Session, now: float, per_day: int
+) -> dict[int, tuple[int, list[float]]]:
     """Find the repositories that have had their runs of the day: how many, and when begun."""
     recent = col(RunRow.started_at) > now - _DAY
     waiting = select(RunRow.repository_id).where(*_UNBEGUN)
@@ -704,11 +708,11 @@ def _spent(session: Session, now: float, per_day: int) -> dict[int, tuple[int, l
     starts: dict[int, list[float]] = {}
     for repository_id, started in rows:
         starts.setdefault(repository_id, []).append(started or now)
-    bounds = {one: _allowed(session, one, per_day) for one in starts}
+    bounds = {one: _get_allowed_runs(session, one, per_day) for one in starts}
     return {one: (bounds[one], at) for one, at in starts.items() if len(at) >= bounds[one]}
 
 
-def _allowed(session: Session, repository_id: int, per_day: int) -> int:
+def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int:
     """The lower of the operator's bound and what the newest run found in the configuration."""
     rows = session.exec(
         select(RunRow)
@@ -716,11 +720,11 @@ def _allowed(session: Session, repository_id: int, per_day: int) -> int:
         .order_by(*_NEWEST)
         .limit(1)
     )
-    own = next((one.run.runs_per_day for _, one in _sound(rows, time.time())), None)
+    own = next((one.run.runs_per_day for _, one in _iterate_sound(rows, time.time())), None)
     return min(per_day, own or per_day)
 
 
-def _waiting(
+def _select_waiting(
     now: float, busy: Sequence[int], spent: Sequence[int], *, full: bool
 ) -> SelectOfScalar[RunRow]:
     """Order the runs whose time has come.
@@ -739,22 +743,22 @@ def _waiting(
     # What has begun before goes on.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
-    may = col(RunRow.stopped).is_not(None) | and_(place, today)
+    may = col(RunRow.stop_request).is_not(None) | and_(place, today)
     turn = _TURN + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
         select(RunRow)
         .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
         .where(col(RunRow.active), col(RunRow.worker).is_(None))
         .where(may, col(RunRow.not_before) <= now)
-        .order_by(col(RunRow.stopped).is_(None), turn, col(RunRow.run_id))
+        .order_by(col(RunRow.stop_request).is_(None), turn, col(RunRow.run_id))
     )
 
 
-def _sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
+def _iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
     """Pass the rows on that hold a run, and end the others."""
     for row in rows:
         try:
-            yield row, _stored(row)
+            yield row, _make_stored_run(row)
         except ValidationError:
             _log.error("a row that holds no run was ended", run=row.run_id)
             row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
@@ -767,19 +771,19 @@ def _end_dead_commands(session: Session, now: float) -> None:
         number = (row.worker or "").removeprefix(COMMAND)
         if not Path("/proc", number).exists():
             sentence = f"The command (process {number}) was killed before the run ended."
-            ended = Outcome.stopped(row.run_id, Reason.INTERRUPTED, sentence)
+            ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
             row.active, row.state, row.ended_at = False, ended.state.value, now
-            row.outcome = _kept(ended)
+            row.outcome = _dump_outcome(ended)
             session.add(row)
     session.flush()
 
 
-def _revive(row: RunRow, begin_with: str, now: float) -> None:
+def _requeue_run(row: RunRow, begin_with: str, now: float) -> None:
     """Let a run that is over wait for its turn again."""
     row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
     row.not_before = row.queued_at = now
     row.segment, row.begin_with = row.segment + 1, begin_with
-    row.wait_count, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
+    row.wait_count, row.waits_for, row.stop_request, row.stop_reason = 0, None, None, None
     row.ended_at = row.outcome = row.plan_asked = None
     row.retries += 1
 
@@ -789,11 +793,11 @@ def _command(row: RunRow) -> int | None:
     return int(number) if row.active and number.isdecimal() else None
 
 
-def _kept(outcome: Outcome) -> str:
+def _dump_outcome(outcome: Outcome) -> str:
     return outcome.model_dump_json(exclude={"pull_request_text"})
 
 
-def _stored(row: RunRow) -> StoredRun:
+def _make_stored_run(row: RunRow) -> StoredRun:
     return StoredRun(
         run=Run.model_validate_json(row.run),
         state=RunState(row.state),
@@ -806,8 +810,8 @@ def _stored(row: RunRow) -> StoredRun:
         begin_with=row.begin_with,
         wait_count=row.wait_count,
         waits_for=row.waits_for,
-        stopped=row.stopped,
-        stopped_for=Reason(row.stopped_for or Reason.CANCELLED),
+        stop_request=row.stop_request,
+        stop_reason=Reason(row.stop_reason or Reason.CANCELLED),
         retries=row.retries,
         budget_multiplier=row.budget_multiplier,
         plan_asked=row.plan_asked,

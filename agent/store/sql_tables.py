@@ -34,18 +34,18 @@ class RunRow(SQLModel, table=True):
     begin_with: str | None = None
     wait_count: int = 0
     waits_for: str | None = None
-    stopped: str | None = None
-    stopped_for: str | None = None
+    stop_request: str | None = None
+    stop_reason: str | None = None
     retries: int = 0
     budget_multiplier: int = 1
     told_of_quota: bool = False
     plan_asked: str | None = None
-    guided: int = 0
+    guidance_seen: int = 0
     pull: int | None = None
     delivery_id: str | None = None
     priority: int = 0
     round: int = 0
-    follows: str | None = None
+    follows_run: str | None = None
     follow_up_requests: str | None = None
     head: str | None = None
     run: str
@@ -65,7 +65,7 @@ class RunRow(SQLModel, table=True):
         Index("runs_started", "repository_id", "started_at"),
         Index("runs_of_pull", "repository_id", "pull"),
         Index("runs_of_head", "repository_id", "head"),
-        Index("runs_that_follow", "follows"),
+        Index("runs_that_follow", "follows_run"),
     )
 
 
@@ -128,7 +128,7 @@ _COLUMNS = [repr((str(one), str(one.type), one.nullable)) for table in TABLES fo
 VERSION = hashlib.sha256("".join(_COLUMNS).encode()).hexdigest()[:12]
 
 
-def prepare(connection: Connection, path: Path) -> None:
+def create_tables(connection: Connection, path: Path) -> None:
     """Make the tables where there are none.
 
     Raises:

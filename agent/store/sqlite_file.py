@@ -31,7 +31,7 @@ class Errors(NamedTuple):
     """What follows from moving a damaged file away; ends the sentence that advises it."""
 
 
-def touch(path: Path) -> None:
+def create_file(path: Path) -> None:
     """Make the file where there is none; only this user may read it.
 
     Raises:
@@ -67,7 +67,7 @@ def not_writable(path: Path, problem: OSError) -> SettingsInvalid:
     )
 
 
-def engine(path: Path, *, busy_seconds: float, page_bytes: int = 4096) -> Engine:
+def make_engine(path: Path, *, busy_seconds: float, page_bytes: int = 4096) -> Engine:
     """Open the file.
 
     Args:
@@ -95,7 +95,7 @@ def engine(path: Path, *, busy_seconds: float, page_bytes: int = 4096) -> Engine
 
 
 @contextmanager
-def translated(path: Path, errors: Errors) -> Iterator[None]:
+def translate_errors(path: Path, errors: Errors) -> Iterator[None]:
     """Make the driver's errors ours.
 
     Raises:
@@ -111,11 +111,11 @@ def translated(path: Path, errors: Errors) -> Iterator[None]:
         if name.startswith("SQLITE_FULL"):
             raise StorageFull(f"The disk of {path} is full. Free space there.") from problem
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise damaged(path, str(cause), errors) from problem
+            raise make_damaged_error(path, str(cause), errors) from problem
         raise errors.unavailable(f"{path} cannot be used just now: {cause}.") from problem
 
 
-def damaged(path: Path, found: str, errors: Errors) -> PermanentError:
+def make_damaged_error(path: Path, found: str, errors: Errors) -> PermanentError:
     """Say what to do about a damaged file."""
     return errors.unusable(
         f"{path} is damaged ({found}). Stop the service, restore it from a backup, or move it away"

@@ -147,7 +147,7 @@ class StepFile:
 
     def end(self, outcome: Outcome) -> None:
         """Note how the run ended; where it would end so again, its records are of no more use."""
-        if outcome.done or outcome.reason in _SETTLED:
+        if outcome.is_done or outcome.reason in _SETTLED:
             self._path.unlink(missing_ok=True)
         else:
             interrupted = outcome.reason is Reason.INTERRUPTED
@@ -233,7 +233,9 @@ class StepFile:
         self._records.pop(_TELLING, None)
 
 
-def latest(runs: Path, repository: str | None = None, ticket: str | None = None) -> Path | None:
+def find_latest(
+    runs: Path, repository: str | None = None, ticket: str | None = None
+) -> Path | None:
     """Find the newest run on this machine that can go on; None: there is none.
 
     One that never came to a step has nothing to go on with.

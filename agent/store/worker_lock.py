@@ -53,7 +53,7 @@ class WorkerLock:
 
     def _take(self, home: Path) -> None:
         until = time.monotonic() + _LET_GO_SECONDS
-        while not self._taken():
+        while not self._try_take():
             if time.monotonic() > until:
                 holder = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
                 raise EngineLocked(
@@ -66,7 +66,7 @@ class WorkerLock:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, holder.encode(), 0)
 
-    def _taken(self) -> bool:
+    def _try_take(self) -> bool:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -61,11 +61,11 @@ class Ledger:
                     self._lost[event["step"]] += 1
                     self._begun.add(event["step"])
 
-    def lost(self, step: str) -> int:
+    def count_lost(self, step: str) -> int:
         """Count the earlier attempts that began a step and ended with their process."""
         return self._lost[step]
 
-    def begun(self, step: str) -> bool:
+    def has_begun(self, step: str) -> bool:
         """Say whether an earlier attempt has begun a step, however that ended."""
         return step in self._begun
 
@@ -120,7 +120,7 @@ class Ledger:
         self, step: str, number: int, event: str, facts: Mapping[str, object], previous: str
     ) -> str:
         place = {"run": self._run_id, "step": step, "attempt": self._attempt, "number": number}
-        return _written({**place, "event": event, **facts, "previous": previous})
+        return _format_event({**place, "event": event, **facts, "previous": previous})
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         with self._path.open("ab", buffering=0) as file:
@@ -136,7 +136,7 @@ class Ledger:
                 file.truncate(whole)
                 raise
 
-    def notes(
+    def make_appender(
         self, step: str, *, within: bool = False
     ) -> Callable[[str, Mapping[str, object]], None]:
         """Give what appends events by kind and facts, and numbers them.
@@ -158,11 +158,11 @@ class Ledger:
             self._closed = True
 
 
-def _written(event: Mapping[str, object]) -> str:
+def _format_event(event: Mapping[str, object]) -> str:
     return json.dumps(event, sort_keys=True, ensure_ascii=True)
 
 
-def verify(path: Path, run_id: str) -> Iterator[str]:
+def verify_ledger(path: Path, run_id: str) -> Iterator[str]:
     """Yield what is wrong with a ledger: lines changed, missing, repeated, or cut off its end."""
     previous = hashlib.sha256(run_id.encode()).hexdigest()
     seen: set[tuple[str, int, int]] = set()
@@ -190,7 +190,7 @@ def verify(path: Path, run_id: str) -> Iterator[str]:
         # No line follows that would have its hash, so nothing in it may be otherwise.
         made = {name: before.get(name) for name in ("run", "step", "attempt")}
         facts = {**made, "number": 2, "event": _CLOSED, "previous": event["previous"]}
-        if before.get("event") != _ENDED or line != _written(facts):
+        if before.get("event") != _ENDED or line != _format_event(facts):
             yield "the closing line is not as it was written"
     elif event.get("event") != _ENDED:
         yield "the end of the run is missing"

@@ -158,7 +158,9 @@ def github_allows(answered: Mapping[str, object]) -> None:
             figure.labels(resource).set(int(value))
 
 
-def queue(*, waiting: int, oldest: float | None, held_up: int, states: Mapping[str, int]) -> None:
+def note_queue(
+    *, waiting: int, oldest: float | None, held_up: int, states: Mapping[str, int]
+) -> None:
     """Note how the queue stands.
 
     Args:
@@ -176,7 +178,7 @@ def queue(*, waiting: int, oldest: float | None, held_up: int, states: Mapping[s
 # --- the file ---------------------------------------------------------------------------------
 
 
-def write(home: Path) -> None:
+def write_metrics(home: Path) -> None:
     """Write all figures; whoever reads finds the old ones or the new ones, never a part."""
     fresh = home / f"{FILE_NAME}.new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -197,7 +199,7 @@ def keep_written(home: Path, look: Callable[[], None], stop: Event) -> None:
     while True:
         try:
             look()
-            write(home)
+            write_metrics(home)
         except (AgentError, OSError) as problem:
             if not failed:
                 _log.warning("figures not written", problem=str(problem))

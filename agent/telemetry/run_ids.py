@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 
 
-def new(started: int) -> str:
+def make_run_id(started: int) -> str:
     """Name a run; what follows the time cannot be guessed.
 
     Args:
@@ -16,7 +16,7 @@ def new(started: int) -> str:
     return f"{stamp}-{secrets.token_hex(8)}"
 
 
-def started(run_id: str) -> int:
+def read_start(run_id: str) -> int:
     """Read out of a name what `new` was given; 0 where it is of no such form."""
     try:
         begun = datetime.strptime(f"{run_id.rpartition('-')[0]} +0000", "%Y%m%d-%H%M%S %z")

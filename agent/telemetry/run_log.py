@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def configure(*, verbose: bool, debug: bool = True) -> None:
+def configure_logging(*, verbose: bool, debug: bool = True) -> None:
     """Send structured events to stderr as JSON lines: warnings only, or all when verbose.
 
     When verbose the words of libraries become events as well, from warnings on.
@@ -101,22 +101,22 @@ class RunLog:
     def line(self, text: str) -> None:
         """Append one line with the time in UTC."""
         stamp = datetime.now(UTC).strftime("%H:%M:%S")
-        self._append(f"{stamp} {sanitise.terminal(text)}\n")
+        self._append(f"{stamp} {sanitise.strip_terminal_codes(text)}\n")
 
     def result(self, name: str, result: object) -> None:
         """Append what a step gave back, as far as a person wants to read it."""
         if isinstance(result, Reply):
-            self._append(f"---- {name}, in the model's words\n{self._said(result)}\n----\n")
-        elif isinstance(result, Record) and (told := tell(result)):
+            self._append(f"---- {name}, in the model's words\n{self._format_reply(result)}\n----\n")
+        elif isinstance(result, Record) and (told := describe_result(result)):
             self._append(f"---- {name}\n{told.rstrip()}\n----\n")
 
-    def _said(self, reply: Reply) -> str:
+    def _format_reply(self, reply: Reply) -> str:
         """Give what a model said and called, each line marked as foreign, cut after secrets."""
-        kept = self.redactor.inside(reply)
+        kept = self.redactor.redact_record(reply)
         said = [kept.text.strip(), *(f"{call.name} {call.arguments}" for call in kept.calls)]
         if kept.finish == "length":
             said.append("(cut off here: finish_reason is length)")
-        whole = sanitise.terminal("\n".join(filter(None, said)))
+        whole = sanitise.strip_terminal_codes("\n".join(filter(None, said)))
         if len(whole) > _MOST_SAID:
             whole = f"{whole[:_MOST_SAID]}…\n(cut; all of it is in ledger.jsonl beside this log)"
         return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
@@ -130,18 +130,18 @@ class RunLog:
 
 
 @singledispatch
-def tell(result: object) -> str:
+def describe_result(result: object) -> str:
     """Say what a step's result means; empty for records that need no words in the log."""
     return ""
 
 
-@tell.register
+@describe_result.register
 def _(result: Decision) -> str:
     similar = (f"the same title as {one.summary}" for one in result.similar)
     return "\n".join((result.sentence, *(f"  {one}" for one in (*result.reasons, *similar))))
 
 
-@tell.register
+@describe_result.register
 def _(result: Environment) -> str:
     sources = ", ".join(result.sources) or "nothing declared"
     packages = "\n".join(f"  {package}" for package in result.packages)
@@ -149,14 +149,14 @@ def _(result: Environment) -> str:
     return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"
 
 
-@tell.register
+@describe_result.register
 def _(result: Change) -> str:
     notes = "\n".join(f"  {note}" for note in result.notes)
     paths = "\n".join(f"  {path}" for path in result.paths)
     return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
 
 
-@tell.register
+@describe_result.register
 def _(result: CheckReport) -> str:
     there = [one for one in result.results if one.status is not Status.ABSENT]
     told = [_tell_check(result.side, check) for check in there]
@@ -179,13 +179,13 @@ def _tell_check(side: str, check: CheckResult) -> str:
     if check.command:
         lines.append("$ " + " ".join(check.command))
     if check.output:
-        lines.append(sanitise.terminal(check.output).rstrip())
+        lines.append(sanitise.strip_terminal_codes(check.output).rstrip())
     return "\n".join(lines)
 
 
 def tell_comparison(comparison: Comparison) -> str:
     """One line for the end of the log."""
-    said = check_summary.summarize(comparison)
+    said = check_summary.summarize_check(comparison)
     text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
     if flaky := [one.item_id for one in (*comparison.flaky, *comparison.unsure)]:
         text += f", flaky: {', '.join(flaky)}"

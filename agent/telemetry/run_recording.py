@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.errors import AgentError, Failure, LedgerUnusable, restored
+from agent.errors import AgentError, Failure, LedgerUnusable, restore_error
 from agent.models.chat import Message, Reply, ToolResult
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Run
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 
 
 class Turn(Record):
@@ -63,10 +63,10 @@ class Recording(Record):
     def failure(self, step: str) -> AgentError | None:
         """Make the error again with which a step ended; None: it did not, or nobody knows."""
         found = self.failures.get(step)
-        return restored(found) if found else None
+        return restore_error(found) if found else None
 
 
-def read(path: Path) -> Recording:
+def read_recording(path: Path) -> Recording:
     """Read the ledger in the folder of a run.
 
     Raises:
@@ -75,8 +75,8 @@ def read(path: Path) -> Recording:
     facts: dict[str, Any] = {"turns": {}, "results": {}, "failures": {}}
     try:
         for event in _events(path):
-            _take(event, facts)
-        recording = Recording(problems=tuple(verify(path, path.parent.name)), **facts)
+            _take_event(event, facts)
+        recording = Recording(problems=tuple(verify_ledger(path, path.parent.name)), **facts)
     except (OSError, ValidationError, ValueError, KeyError, TypeError) as problem:
         raise LedgerUnusable(
             f"{path} is no ledger of a run that this version can follow: {problem}"
@@ -97,7 +97,7 @@ def _events(path: Path) -> list[dict[str, Any]]:
     return events
 
 
-def _take(event: dict[str, Any], facts: dict[str, Any]) -> None:
+def _take_event(event: dict[str, Any], facts: dict[str, Any]) -> None:
     turns, step = facts["turns"], event["step"]
     turn = f"{event.get('conversation')} {event.get('turn')}"
     match event["event"]:

@@ -184,12 +184,12 @@ def build_pull_outcome(
         at=ended.at,
         by=ended.by,
         commit=ended.commit,
-        seconds_to_pull=_between(label, first.ended_at),
-        seconds_to_end=_between(label, _moment(ended.at)),
+        seconds_to_pull=_subtract_times(label, first.ended_at),
+        seconds_to_end=_subtract_times(label, _moment(ended.at)),
         category=outcome.category if outcome else None,
         recipe=outcome.recipe if outcome else None,
         models=editors(uses),
-        used=ModelTotal.of(uses),
+        used=ModelTotal.from_uses(uses),
         rounds=len(follow_ups),
         first_round=outcome.first_round if outcome else None,
         edits=edits,
@@ -211,7 +211,7 @@ def _moment(at: str | None) -> float | None:
         return None
 
 
-def _between(begun: float | None, over: float | None) -> float | None:
+def _subtract_times(begun: float | None, over: float | None) -> float | None:
     """Seconds; clocks may differ, so never less than nothing."""
     return None if begun is None or over is None else round(max(0.0, over - begun), 3)
 
@@ -235,7 +235,7 @@ def summarize_run(
         recipe=outcome.recipe if outcome else None,
         models=editors(outcome.models) if outcome else (),
         first_round=outcome.first_round if outcome else None,
-        seconds_to_pull=_between(label, stored.ended_at) if opened else None,
+        seconds_to_pull=_subtract_times(label, stored.ended_at) if opened else None,
         end=end[1] if end else None,
     )
 
@@ -255,8 +255,8 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
     return Statistics(
         group=group,
         runs=len(runs),
-        states=_counted(one.state.value for one in runs),
-        reasons=_counted(reason.value for reason in not_opened),
+        states=_count_names(one.state.value for one in runs),
+        reasons=_count_names(reason.value for reason in not_opened),
         pull_requests=len(opened),
         merged=Share.from_values(one.state is RunState.MERGED for one in ended),
         first_round=Share.from_values(one.passed if one else None for one in first),
@@ -282,7 +282,7 @@ def compute_by_group(runs: Sequence[RunSummary], by: By) -> tuple[Statistics, ..
     return tuple(compute_statistics(group, found) for group, found in largest)
 
 
-def _counted(names: Iterable[str]) -> dict[str, int]:
+def _count_names(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items(), key=lambda one: (-one[1], one[0])))
 
 

@@ -27,7 +27,7 @@ class CheckSummary(NamedTuple):
     """Empty where there is nothing to say but the verdict."""
 
 
-def summarize(check: Comparison) -> CheckSummary:
+def summarize_check(check: Comparison) -> CheckSummary:
     """Describe a check."""
     base = _describe_side(
         check, check.base, check.base_count, check.base_failures, check.base_uncollected,
@@ -58,14 +58,14 @@ def summarize_all(checks: Iterable[Comparison]) -> str:
     ran = [check for check in checks if {check.base, check.head} != {Status.ABSENT}]
     measured = [check for check in ran if check.verdict is Status.PASSED]
     if not measured:
-        return "No check ran" if not ran else f"No check could be measured: {_listed(ran)}"
+        return "No check ran" if not ran else f"No check could be measured: {_format_list(ran)}"
     parts = [f"Nothing new fails in {count_things(len(measured), 'check')}"]
     if known := sum(check.known for check in measured):
         parts.append(f"{known:,} fail as on base")
     if flaky := sum(len(check.flaky) for check in measured):
         parts.append(count_things(flaky, "flaky test"))
     if others := [check for check in ran if check not in measured]:
-        parts.append(f"not measured: {_listed(others)}")
+        parts.append(f"not measured: {_format_list(others)}")
     return "; ".join(parts)
 
 
@@ -137,5 +137,5 @@ def _sentences(check: Comparison) -> Iterable[str]:
         yield f"{name}: {list_some(told)}."
 
 
-def _listed(checks: Iterable[Comparison]) -> str:
+def _format_list(checks: Iterable[Comparison]) -> str:
     return ", ".join(check.name for check in checks)

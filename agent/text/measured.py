@@ -19,7 +19,7 @@ _MEASURED = re.compile(
 _MARK = "\0"
 
 
-def masked(text: str) -> str:
+def mask_measured(text: str) -> str:
     """Return the text without what is measured: equal for what says the same."""
     return _MEASURED.sub(_MARK, text)
 

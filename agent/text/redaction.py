@@ -86,7 +86,7 @@ class Redactor:
         # In this order: who looks meanwhile finds every needle that a gram names.
         self._needles, self._grams = tuple(needles), grams
 
-    def another(self, *, names: bool = True) -> Redactor:
+    def copy(self, *, names: bool = True) -> Redactor:
         """Give one that knows the same; what it is told from now on, it knows alone.
 
         Args:
@@ -102,68 +102,72 @@ class Redactor:
 
     def redact(self, text: str) -> Redacted:
         """Return the text without secrets, and how many there were."""
-        known = self.known(text)
-        text = _replaced(text, known)
-        named = secret_names.find(text) if self._reads_names else ()
-        others = secret_shapes.merge((*secret_shapes.find(text), *named))
-        return Redacted(_replaced(text, others), len(known) + len(others))
+        known = self.find_known(text)
+        text = _replace_spans(text, known)
+        named = secret_names.find_named_secrets(text) if self._reads_names else ()
+        others = secret_shapes.merge_spans((*secret_shapes.find_shaped_secrets(text), *named))
+        return Redacted(_replace_spans(text, others), len(known) + len(others))
 
-    def inside(self, value: T) -> T:
+    def redact_record(self, value: T) -> T:
         """Return a record, or a JSON value, without secrets in any of its texts; bytes stay."""
         cleaned: object = value
         if isinstance(value, str) and type(value) is str:
             cleaned = self(value)
         elif isinstance(value, tuple):
-            cleaned = tuple(self.inside(one) for one in value)
+            cleaned = tuple(self.redact_record(one) for one in value)
         elif isinstance(value, list):
-            cleaned = [self.inside(one) for one in value]
+            cleaned = [self.redact_record(one) for one in value]
         elif isinstance(value, dict):
-            cleaned = {self.inside(key): self._given(key, one) for key, one in value.items()}
+            cleaned = {
+                self.redact_record(key): self._redact_value(key, one) for key, one in value.items()
+            }
         elif isinstance(value, BaseModel):
             # Code that goes into the repository stays what it is, so that a replay makes the same.
-            redactor = self.another(names=False) if getattr(value, "is_code", False) else self
-            cleaned = value.model_copy(update={name: redactor.inside(one) for name, one in value})
+            redactor = self.copy(names=False) if getattr(value, "is_code", False) else self
+            cleaned = value.model_copy(
+                update={name: redactor.redact_record(one) for name, one in value}
+            )
         return cast(T, cleaned)
 
-    def _given(self, name: object, value: T) -> T:
+    def _redact_value(self, name: object, value: T) -> T:
         """Return what a table has under a name."""
         if isinstance(name, str) and isinstance(value, str) and secret_names.is_given(name, value):
             return cast(T, REMOVED)
-        return self.inside(value)
+        return self.redact_record(value)
 
-    def known(self, text: str) -> tuple[Span, ...]:
+    def find_known(self, text: str) -> tuple[Span, ...]:
         """Return where secrets in hand stand, in whatever form: sorted, apart from each other."""
         if not self._needles:
             return ()
         letters = text.encode("ascii", "ignore").lower().translate(None, _OTHERS)
-        found = secret_shapes.merge(self._finds(letters))
+        found = secret_shapes.merge_spans(self._find_spans(letters))
         if not found:
             return ()
         places = [place for place, sign in enumerate(text) if sign in _LETTERS]
         return tuple((places[start], places[end - 1] + 1) for start, end in found)
 
-    def _finds(self, letters: bytes) -> Iterator[Span]:
+    def _find_spans(self, letters: bytes) -> Iterator[Span]:
         needles, grams = self._needles, self._grams
         for needle in needles:
             # Too short to hold a whole gram wherever it begins.
             if needle.enough < 2 * _GRAM:
-                yield from _all(letters, needle.letters)
+                yield from _find_all(letters, needle.letters)
         for at in range(0, len(letters) - _GRAM + 1, _GRAM):
             for number, offset in grams.get(letters[at : at + _GRAM], ()):
                 needle = needles[number]
-                start, end = _run(letters, at, needle.letters, offset)
+                start, end = _extend_match(letters, at, needle.letters, offset)
                 if end - start >= needle.enough:
                     yield start, end
 
 
-def _all(letters: bytes, needle: bytes) -> Iterator[Span]:
+def _find_all(letters: bytes, needle: bytes) -> Iterator[Span]:
     at = letters.find(needle)
     while at >= 0:
         yield at, at + len(needle)
         at = letters.find(needle, at + len(needle))
 
 
-def _run(letters: bytes, at: int, needle: bytes, offset: int) -> Span:
+def _extend_match(letters: bytes, at: int, needle: bytes, offset: int) -> Span:
     """How far text and needle agree around a place where they do."""
     before = 0
     while before < min(at, offset) and letters[at - before - 1] == needle[offset - before - 1]:
@@ -175,15 +179,15 @@ def _run(letters: bytes, at: int, needle: bytes, offset: int) -> Span:
     return at - before, at + after
 
 
-def _replaced(text: str, spans: Iterable[Span]) -> str:
+def _replace_spans(text: str, spans: Iterable[Span]) -> str:
     parts, at = [], 0
     for start, end in spans:
-        parts += [text[at:start], _without(text[start:end])]
+        parts += [text[at:start], _remove_secret(text[start:end])]
         at = end
     return "".join((*parts, text[at:]))
 
 
-def _without(found: str) -> str:
+def _remove_secret(found: str) -> str:
     """Replace a secret that was found; what stood between its parts (fences, lines) stays."""
     if "\n" not in found and not any(sign in "`|<>" for sign in found):
         return REMOVED

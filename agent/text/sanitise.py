@@ -54,7 +54,7 @@ _SIGNS = re.compile(
 _LINE_START = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 
 
-def incoming(text: str) -> tuple[str, tuple[str, ...]]:
+def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
     """Reduce a ticket's text to what a person sees of it.
 
     Returns:
@@ -87,7 +87,7 @@ _RUN = re.compile(r"([^\w\n])\1{39,}|\n{40,}")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 
-def terminal(text: str) -> str:
+def strip_terminal_codes(text: str) -> str:
     """Take terminal escapes and control characters out of a tool's output."""
     # A carriage return overwrites its line on a terminal; what stays is what was printed last.
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPE.sub("", text).split("\n"))
@@ -97,16 +97,16 @@ def terminal(text: str) -> str:
     )
 
 
-def inert(text: str) -> str:
+def make_inert(text: str) -> str:
     """Take the power out of foreign words, on one line: no mention, reference, link or closing.
 
-    For titles and commit messages, which are no Markdown: the signs go that act. `words` keeps them
-    in Markdown.
+    For titles and commit messages, which are no Markdown: the signs go that act. `format_words`
+    keeps them in Markdown.
     """
-    return _powerless(" ".join(terminal(text).split()))
+    return _disarm(" ".join(strip_terminal_codes(text).split()))
 
 
-def _powerless(text: str) -> str:
+def _disarm(text: str) -> str:
     """Drop the signs that act; what is left may make up another one."""
     for _ in range(_MOST_PASSES):
         done = _SIGNS.sub(lambda found: f"{found['gh'] or found['skip'] or ''} ".lstrip(), text)
@@ -116,12 +116,12 @@ def _powerless(text: str) -> str:
     return re.sub(r"[@#/\[*\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]", "", text)
 
 
-def words(text: str) -> str:
+def format_words(text: str) -> str:
     """Make foreign words safe inside our Markdown, on one line; what would act stands as code."""
-    flat = " ".join(terminal(text).split())
+    flat = " ".join(strip_terminal_codes(text).split())
     parts, at = [], 0
     for acting in _ACTING.finditer(flat):
-        parts += [_escape(flat[at : acting.start()]), code(acting[0])]
+        parts += [_escape(flat[at : acting.start()]), format_code(acting[0])]
         at = acting.end()
     made = "".join((*parts, _escape(flat[at:])))
     return _LINE_START.sub(lambda found: _escaped_start(found[0]), made)
@@ -136,37 +136,39 @@ def _escaped_start(found: str) -> str:
     return f"{found}\\" if found.isdigit() else f"\\{found}"
 
 
-def spoken(text: str) -> str:
+def format_sentence(text: str) -> str:
     """Give a sentence in which names stand in backticks: those as code, the rest as `words`.
 
     Not for the cells of a table.
     """
-    parts = re.split(r"`([^`\n]+)`", " ".join(terminal(text).split()))
+    parts = re.split(r"`([^`\n]+)`", " ".join(strip_terminal_codes(text).split()))
     if len(parts) == 1:
-        return words(text)
-    told = [code(part) if number % 2 else _joined(part) for number, part in enumerate(parts)]
+        return format_words(text)
+    told = [
+        format_code(part) if number % 2 else _join_words(part) for number, part in enumerate(parts)
+    ]
     return "".join(told)
 
 
-def _joined(part: str) -> str:
+def _join_words(part: str) -> str:
     """`words` of a part of a sentence, with the spaces around it."""
     before = part[: len(part) - len(part.lstrip())]
     after = part[len(part.rstrip()) :] if part.strip() else ""
-    return f"{before}{words(part)}{after}"
+    return f"{before}{format_words(part)}{after}"
 
 
-def markdown(text: str) -> str:
+def clean_markdown(text: str) -> str:
     """Make foreign Markdown inert and keep its form: headings, lists, tables, plain links.
 
     Comments, pictures, HTML tags, link titles and link definitions are dropped.
     """
-    shown = terminal(_COMMENT.sub("", text))
+    shown = strip_terminal_codes(_COMMENT.sub("", text))
     for _ in range(_MOST_PASSES):
         done = _without_power(shown)
         if done == shown:
             return _fence_closed(done)
         shown = done
-    return fenced(shown)
+    return format_fenced(shown)
 
 
 #: Taking something out can turn what stands behind it from code into text, and that has to be made
@@ -178,7 +180,7 @@ def _without_power(text: str) -> str:
     """Make what is not code inert, by what is code before that."""
     code_lines = {line for block in _code_blocks(text) for line in range(*(block.map or (0, 0)))}
     return "\n".join(
-        line if number in code_lines else _plain(line)
+        line if number in code_lines else _format_plain(line)
         for number, line in enumerate(text.split("\n"))
         if number in code_lines or not _DEFINITION.match(line)
     )
@@ -209,7 +211,7 @@ def _fence_closed(text: str) -> str:
     return text
 
 
-def _plain(line: str) -> str:
+def _format_plain(line: str) -> str:
     line = _PICTURE.sub(r"\1", line)
     line = _TAG.sub("", line)
     line = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
@@ -220,16 +222,16 @@ def _plain(line: str) -> str:
     line = re.sub(r"!(?=\[)|(?<!\\)(?=\[\^)", lambda found: f"{found[0]}\\", line)
     parts, at = [], 0
     for link in _LINK.finditer(line):
-        words_of_it, address = _powerless(link["words"]), link["address"] or ""
-        parts.append(_powerless(line[at : link.start()]))
-        if _keeps(address):
+        words_of_it, address = _disarm(link["words"]), link["address"] or ""
+        parts.append(_disarm(line[at : link.start()]))
+        if _is_kept_link(address):
             parts.append(f"[{words_of_it}]({address})")
         else:
             # Apart from what it would make up with its neighbours.
             before = " " if line[: link.start()][-1:].strip() else ""
             parts += [before, words_of_it, " " if line[link.end() :][:1].strip() else ""]
         at = link.end()
-    return "".join((*parts, _powerless(line[at:])))
+    return "".join((*parts, _disarm(line[at:])))
 
 
 def _is_harmless(entity: str) -> bool:
@@ -237,7 +239,7 @@ def _is_harmless(entity: str) -> bool:
     return all(not sign.isascii() or sign in "<>&\"' \xa0" for sign in html.unescape(entity))
 
 
-def _keeps(address: str) -> bool:
+def _is_kept_link(address: str) -> bool:
     """Whether a link may stay; one into a conversation, however it is written, may not."""
     if _ENTITY.search(address) or "\\" in address:
         return False
@@ -258,23 +260,23 @@ _TARGET = re.compile(r"https?://|[\w./#-]+$", re.IGNORECASE)
 _CONVERSATION = re.compile(r"/(?:issues|pull|pulls|discussions|commit)/", re.IGNORECASE)
 
 
-def code(text: str) -> str:
+def format_code(text: str) -> str:
     """Give foreign words as inline code that they cannot leave."""
-    flat = " ".join(terminal(text).split()) or " "
+    flat = " ".join(strip_terminal_codes(text).split()) or " "
     mark = "`" * (_longest_run(flat) + 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""
     return f"{mark}{pad}{flat}{pad}{mark}"
 
 
-def cell(text: str) -> str:
+def format_cell(text: str) -> str:
     """Give foreign words as inline code for a table, where a pipe ends the cell even in code."""
-    return code(text).replace("|", "\\|")
+    return format_code(text).replace("|", "\\|")
 
 
-def fenced(text: str, language: str = "") -> str:
+def format_fenced(text: str, language: str = "") -> str:
     """Give foreign text as a code block whose fence is longer than any in it."""
     # Measured on what will stand there: taking an escape out can join two runs.
-    shown = terminal(text).rstrip()
+    shown = strip_terminal_codes(text).rstrip()
     fence = "`" * max(3, _longest_run(shown) + 1)
     return f"{fence}{language}\n{shown}\n{fence}"
 
@@ -296,7 +298,7 @@ def shorten(text: str, limit: int) -> str:
     return f"{(whole if len(whole) > limit // 2 else head).rstrip(' ,;:')}…"
 
 
-def cut(text: str, limit: int, *, where: str) -> str:
+def shorten_middle(text: str, limit: int, *, where: str) -> str:
     """Keep head and tail of a text that is too long, and say so.
 
     Args:
@@ -319,14 +321,14 @@ def cut_markdown(text: str, limit: int, *, where: str) -> str:
     space = max(0, limit - len(notice) - 200)
     head = text[:space]
     whole_lines = head[: head.rfind("\n") + 1] or head
-    return (closed(whole_lines).rstrip("\n") + notice)[:limit]
+    return (close_markup(whole_lines).rstrip("\n") + notice)[:limit]
 
 
-def closed(text: str) -> str:
+def close_markup(text: str) -> str:
     """Close what a cut left open in Markdown of ours: a fence, then the folds around it."""
     fence, folds = "", 0
     for line in text.split("\n"):
-        if own := ticks(line, fence):
+        if own := count_ticks(line, fence):
             fence = "" if fence else own
         elif not fence:
             folds += line.count("<details>") - line.count("</details>")
@@ -334,7 +336,7 @@ def closed(text: str) -> str:
     return "\n".join((text.rstrip("\n"), *ends)) + "\n" if ends else text
 
 
-def ticks(line: str, fence: str) -> str:
+def count_ticks(line: str, fence: str) -> str:
     """Return the backticks of a line that opens a fence, or closes the one that is open.
 
     Args:

@@ -10,9 +10,8 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from agent.text.secret_shapes import Span, find_places, is_random, to_lower
+from agent.text.secret_shapes import Span, is_random
 
 _SECRETS = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token"),
@@ -29,11 +28,11 @@ _WHICH = frozenset({
     "text",
 })  # fmt: skip
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
-#: One of these is in every name that says secret.
-_MARKS = ("pass", "pwd", "secret", "token", "key", "credential", "sessionid")
 _MENTIONED = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 
-_NAME = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
+#: One of these is in every name that says secret.
+_HAS_MARK = r"(?=[\w.-]{0,80}?(?i:pass|pwd|secret|token|key|credential|sessionid))"
+_NAME = rf"(?P<name>(?<![A-Za-z0-9_]){_HAS_MARK}[A-Za-z_][\w.-]{{0,80}}+)"
 _QUOTED = r"""
     (?:\[[ ]?)? [rbufRBUF]{0,2} (?P<quote>\\?["'`])
     (?P<quoted>(?:(?!(?P=quote))[^\n]){1,4096}?) (?P=quote)
@@ -49,7 +48,7 @@ _VALUE = rf"(?:{_QUOTED}|{_BARE})"
 _PARTS_OF_PATTERN = {"name": _NAME, "bare": _BARE, "value": _VALUE, "blank": r"[ \t]"}
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     for name, part in _PARTS_OF_PATTERN.items():
         pattern = pattern.replace(f"<<{name}>>", part)
     return re.compile(pattern, re.MULTILINE | re.VERBOSE)
@@ -82,54 +81,6 @@ _NAME_AND_VALUE = r"""
     ["']?(?i:value)["']? [ ]?[:=][ ]? <<value>>
 """
 
-
-class _Form(NamedTuple):
-    """A way in which a secret stands; looked for near an anchor, since logs are long."""
-
-    pattern: re.Pattern[str]
-    anchor: str = ""
-    """In lower case, in every match; empty: the whole text is read."""
-    before: int = 0
-    """How far before its anchor a match may begin."""
-
-    def find(self, text: str, lowered: str) -> Iterator[re.Match[str]]:
-        """Yield the matches in a text."""
-        if not self.anchor:
-            yield from self.pattern.finditer(text)
-        elif self.before:
-            for start, end in self._windows(lowered):
-                yield from self.pattern.finditer(text, start, end)
-        else:
-            for at in find_places(lowered, self.anchor):
-                if match := self.pattern.match(text, at):
-                    yield match
-
-    def _windows(self, lowered: str) -> Iterator[tuple[int, int]]:
-        """Yield what is near an anchor, no place twice: a text may be full of them."""
-        start, end = 0, -1
-        for at in find_places(lowered, self.anchor):
-            if at - self.before > end:
-                if end >= 0:
-                    yield start, end
-                start = max(0, at - self.before)
-            end = at + _REACH
-        if end >= 0:
-            yield start, end
-
-
-_REACH = 4_500
-_AT_NAME = _compile(rf"[-.\d]{{0,80}} {_ASSIGNED}")
-_AT_DASHES = tuple(map(_compile, (_FLAG_IN_LIST, _FLAG)))
-#: Further ways in which a name stands before its value.
-_NAMING = (
-    _Form(_compile(_SET)),
-    _Form(_compile(_SQL), "password"),
-    _Form(_compile(_SQL), "identified by"),
-    _Form(_compile(_XML)),
-    _Form(_compile(_NETRC_LINE)),
-    _Form(_compile(_NETRC), "login", before=250),
-    _Form(_compile(_NAME_AND_VALUE)),
-)
 
 _IN_ADDRESS = r"""://[^\s:/@"'<>]{0,200}:(?P<bare>[^\s/"'<>]{1,1000})@(?=[\w\[])"""
 _USER_OF_ADDRESS = r"://(?P<bare>(?=[^\s/@]{0,80}\d)[\w-]{16,200})@(?=[\w\[])"
@@ -173,71 +124,52 @@ _MASK_ORDER = r"^::add-mask::(?P<bare>[^\n]{1,4096})$"
 _PGPASS = r"^[\w.*-]{1,200}:(?:\d{1,5}|\*):[^\s:]{1,200}:[^\s:]{1,200}:(?P<bare>\S{1,1000})$"
 
 
-def _place(pattern: str, anchor: str = "", before: int = 0) -> _Form:
-    return _Form(_compile(f"(?i:{pattern})"), anchor, before)
-
-
+#: Further ways in which a name stands before its value, each with what is in the text then.
+_NAMING = tuple(
+    (_compile_pattern(pattern), anchor)
+    for pattern, anchor in (
+        (_FLAG_IN_LIST, "-"), (_FLAG, "-"), (_SET, " "), (_SQL, "'"), (_XML, "</"),
+        (_NETRC_LINE, "password"), (_NETRC, "login"), (_NAME_AND_VALUE, "value"),
+    )
+)  # fmt: skip
 #: Places that say of themselves what stands there.
-_PLACES = (
-    _place(_IN_ADDRESS, "://"),
-    _place(_USER_OF_ADDRESS, "://"),
-    _place(_CURL),
-    _place(_SHORT_FLAG, " -p", before=450),
-    _place(_REDIS, "redis-cli"),
-    _place(_PIPED, "--password-stdin", before=1_300),
-    _place(_AUTHORIZATION, "authorization"),
-    _place(_COOKIE, "cookie"),
-    _place(_DOCKER_AUTH),
-    _place(_NPM_AUTH),
-    _place(_LOGIN_PAIR, "auth"),
-    _place(_MASK_ORDER, "::add-mask::"),
-    _place(_PGPASS),
-)
+_PLACES = tuple(
+    (_compile_pattern(f"(?i:{pattern})"), anchor)
+    for pattern, anchor in (
+        (_IN_ADDRESS, "://"), (_USER_OF_ADDRESS, "://"), (_CURL, ":"), (_SHORT_FLAG, " -p"),
+        (_REDIS, "redis-cli"), (_PIPED, "--password-stdin"), (_AUTHORIZATION, "authorization"),
+        (_COOKIE, "cookie"), (_DOCKER_AUTH, "auth"), (_NPM_AUTH, "_auth"), (_LOGIN_PAIR, "auth"),
+        (_MASK_ORDER, "::add-mask::"), (_PGPASS, ":"),
+    )
+)  # fmt: skip
+_AT_NAME = _compile_pattern(_ASSIGNED)
 _NOTHING = re.compile(
     r"[*•.]+|[x_-]{3,}|\$(?:[A-Z_][A-Z0-9_]*|\{{1,2}[^{}]*\}{0,2}|\(.*)|<[^<>]*>|\{+[^{}]*\}*"
     r"|%[srd]|%\(\w+\)[srd]|\|[+-]?|>[+-]?|(?i:null|nil|none|undefined|true|false)"
 )
-_WORD_SIGNS = re.compile(r"[\w.-]*")
 _DOTTED = re.compile(r"(?:self\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _CLASS = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z0-9]*)+")
 
 
-def find(text: str) -> Iterator[Span]:
+def find_named_secrets(text: str) -> Iterator[Span]:
     """Yield where values stand that a name or their place calls secret, in no order."""
-    lowered = to_lower(text)
-    for place in _PLACES:
-        for match in place.find(text, lowered):
+    lowered = text.lower()
+    for pattern, anchor in _PLACES:
+        for match in pattern.finditer(text) if anchor in lowered else ():
             group = "bare" if match["bare"] else "lone"
             if not _is_nothing(match[group]) and _is_credential(match, group):
                 yield match.span(group)
-    for form in _NAMING:
-        for match in form.find(text, lowered):
+    for pattern, anchor in _NAMING:
+        for match in pattern.finditer(text) if anchor in lowered else ():
             if (span := _value(text, match)) is not None:
                 yield span
-    end = 0
-    for match in _find_named(text, lowered):
+    at = 0
+    while named := _AT_NAME.search(text, at):
+        span = _value(text, named)
         # What is within a value is part of it.
-        if match.start() >= end and (span := _value(text, match)) is not None:
-            end = span[1]
+        at = span[1] if span else named.end("name")
+        if span:
             yield span
-
-
-def _find_named(text: str, lowered: str) -> Iterator[re.Match[str]]:
-    """Yield what may be a name that says secret, with a value."""
-    starts = {_start_of_word(text, at) for mark in _MARKS for at in find_places(lowered, mark)}
-    for start in sorted(starts):
-        if match := _AT_NAME.match(text, start):
-            yield match
-        for pattern in _AT_DASHES if text[start] == "-" else ():
-            if match := pattern.match(text, start):
-                yield match
-
-
-def _start_of_word(text: str, at: int) -> int:
-    """Return where the word begins that a place is in."""
-    before = text[max(0, at - 80) : at][::-1]
-    found = _WORD_SIGNS.match(before)
-    return at - (found.end() if found else 0)
 
 
 def is_given(name: str, value: str) -> bool:

@@ -11,40 +11,37 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 Span = tuple[int, int]
 
 #: How far from its mark a value may begin and end. What is longer is followed to its end.
-_BEFORE = 80
-_AFTER = 400
-#: Read in one go; a pattern that takes the square of the time is then still quick.
-_PIECE = 800
-#: Plugins of detect-secrets: module, class, and marks in lower case one of which is always there.
-#: Left out are those that fire on ordinary output: public addresses, anything random in quotes,
-#: Artifactory's `AP…` words; and what a name calls a secret.
-_PLUGINS = (
-    ("aws", "AWSKeyDetector", ("a3t", "abia", "acca", "akia", "asia", "aws")),
-    ("azure_storage_key", "AzureStorageKeyDetector", ("accountkey=",)),
-    ("cloudant", "CloudantDetector", ("cloudant", "cl_", "cl-", "clou")),
-    ("discord", "DiscordBotTokenDetector", ("discord", "bot")),
-    ("github_token", "GitHubTokenDetector", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
-    ("gitlab_token", "GitLabTokenDetector", ("glpat-", "gldt-", "glft-", "glsoat-", "glrt-")),
-    ("gitlab_token", "GitLabTokenDetector", ("gr1348941", "glcbt-", "glimt-", "glptt-")),
-    ("gitlab_token", "GitLabTokenDetector", ("glagent-", "gloas-")),
-    ("mailchimp", "MailchimpDetector", ("-us",)),
-    ("npm", "NpmDetector", (":_authtoken=",)),
-    ("openai", "OpenAIDetector", ("t3blbkfj",)),
-    ("pypi_token", "PypiTokenDetector", ("pypi-age",)),
-    ("sendgrid", "SendGridDetector", ("sg.",)),
-    ("slack", "SlackDetector", ("xox", "hooks.slack.com")),
-    ("softlayer", "SoftlayerDetector", ("softlayer", "sl_", "sl-")),
-    ("square_oauth", "SquareOAuthDetector", ("sq0csp-",)),
-    ("stripe", "StripeDetector", ("k_live_",)),
-    ("telegram_token", "TelegramBotTokenDetector", ("telegram", "bot")),
-    ("twilio", "TwilioKeyDetector", ("twilio", "account_sid")),
-)
+_BEFORE, _AFTER = 80, 400
+#: Plugins of detect-secrets: module and class, and marks in lower case one of which is always
+#: there. Left out are those that fire on ordinary output: public addresses, anything random in
+#: quotes, Artifactory's `AP…` words; and what a name calls a secret.
+_PLUGINS = {
+    "aws.AWSKeyDetector": "a3t abia acca akia asia aws",
+    "azure_storage_key.AzureStorageKeyDetector": "accountkey=",
+    "basic_auth.BasicAuthDetector": "://",
+    "cloudant.CloudantDetector": "cloudant cl_ cl- clou",
+    "discord.DiscordBotTokenDetector": "discord bot",
+    "github_token.GitHubTokenDetector": "ghp_ gho_ ghu_ ghs_ ghr_",
+    "gitlab_token.GitLabTokenDetector": "glpat- gldt- glft- glsoat- glrt- gr1348941 glcbt- glimt-"
+    " glptt- glagent- gloas-",
+    "mailchimp.MailchimpDetector": "-us",
+    "npm.NpmDetector": ":_authtoken=",
+    "openai.OpenAIDetector": "t3blbkfj",
+    "pypi_token.PypiTokenDetector": "pypi-age",
+    "sendgrid.SendGridDetector": "sg.",
+    "slack.SlackDetector": "xox hooks.slack.com",
+    "softlayer.SoftlayerDetector": "softlayer sl_ sl-",
+    "square_oauth.SquareOAuthDetector": "sq0csp-",
+    "stripe.StripeDetector": "k_live_",
+    "telegram_token.TelegramBotTokenDetector": "telegram bot",
+    "twilio.TwilioKeyDetector": "twilio account_sid",
+}
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _PLACEHOLDER = re.compile(r"[{}<>]|://|x{6,}|\.{3,}|\*{3,}|\$\(|%\(", re.IGNORECASE)
 _LOCAL = re.compile(
@@ -78,10 +75,10 @@ _RANDOM_BITS = 3.5
 _SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 36, 32
 
 
-def find(text: str) -> tuple[Span, ...]:
+def find_shaped_secrets(text: str) -> tuple[Span, ...]:
     """Return where values stand that look like credentials: sorted, apart from each other."""
     spans = (span for span, _ in find_given_out(text))
-    return merge((*spans, *_random_words(text)))
+    return merge_spans((*spans, *_random_words(text)))
 
 
 def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
@@ -89,31 +86,19 @@ def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
     yield from ((span, False) for span in _private_keys(text))
     if "eyJ" in text:
         yield from ((span, False) for span in _web_tokens(text))
-    lowered = to_lower(text)
-    if "://" in text:
-        yield from ((span, False) for span in _each(lowered, ("://",), text, _basic_auth))
-    for module, name, marks in _PLUGINS:
-        if any(mark in lowered for mark in marks):
-            by_plugin = _by_plugin(module, name)
-            yield from ((span, True) for span in _each(lowered, marks, text, by_plugin))
-
-
-def to_lower(text: str) -> str:
-    """Return the text in lower case, each letter in its place."""
     lowered = text.lower()
     # A few letters are two in lower case.
-    return lowered if len(lowered) == len(text) else text.translate(_LOWER)
+    lowered = lowered if len(lowered) == len(text) else text.translate(_LOWER)
+    for plugin, marks in _PLUGINS.items():
+        find_value = _find_password if plugin.startswith("basic_auth") else _find_value
+        for start, end in _find_windows(lowered, marks.split()):
+            for pattern in _read_patterns(plugin):
+                for match in pattern.finditer(text, start, end):
+                    if span := find_value(text, match):
+                        yield span, find_value is _find_value
 
 
-def find_places(lowered: str, mark: str, *, apart: int = 1) -> Iterator[int]:
-    """Yield where a mark stands, at least so far from the one before."""
-    at = lowered.find(mark)
-    while at >= 0:
-        yield at
-        at = lowered.find(mark, at + apart)
-
-
-def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Join what overlaps."""
     joined: list[Span] = []
     for start, end in sorted(set(spans)):
@@ -144,48 +129,43 @@ def _bits(value: str) -> float:
 
 # --- shapes of detect-secrets ---------------------------------------------------------------------
 
-_Find = Callable[[str, int, int], Iterator[Span]]
 
-
-def _each(lowered: str, marks: Sequence[str], text: str, find: _Find) -> Iterator[Span]:
-    """Look around marks, joined where they meet, in pieces of bounded length."""
-    near = {
-        (max(0, at - _BEFORE), min(len(text), at + _AFTER))
-        for mark in marks
-        for at in find_places(lowered, mark, apart=_AFTER // 2)
-    }
-    for start, end in merge(near):
-        for at in range(start, end, _PIECE):
-            yield from find(text, max(start, at - _AFTER), min(end, at + _PIECE))
+def _find_windows(lowered: str, marks: Iterable[str]) -> Iterator[Span]:
+    """Yield what is near marks; a pattern that takes the square of the time is then still quick."""
+    for mark in marks:
+        at = lowered.find(mark)
+        while at >= 0:
+            yield max(0, at - _BEFORE), at + _AFTER
+            at = lowered.find(mark, at + _AFTER // 4)
 
 
 @cache
-def _plugin(module: str, name: str) -> tuple[re.Pattern[str], ...]:
+def _read_patterns(plugin: str) -> tuple[re.Pattern[str], ...]:
     # Imported when its mark turns up: most texts have none, and the import takes a while.
+    module, _, name = plugin.partition(".")
     found = importlib.import_module(f"detect_secrets.plugins.{module}")
-    patterns = getattr(found, name)().denylist
     # What may follow a value is no part of it.
+    patterns = getattr(found, name)().denylist
     return tuple(re.compile(one.pattern.removesuffix(".*"), one.flags) for one in patterns)
 
 
-def _by_plugin(module: str, name: str) -> _Find:
-    def find(text: str, start: int, end: int) -> Iterator[Span]:
-        for pattern in _plugin(module, name):
-            for match in pattern.finditer(text, start, end):
-                first, last = _value(match)
-                if _is_no_example(text[first:last]):
-                    tail = _TAIL.match(text, last)
-                    yield first, tail.end() if tail else last
+def _find_value(text: str, match: re.Match[str]) -> Span | None:
+    """Return the group that holds the value, if it is no example: the last one, or all of it."""
+    first, last = match.span()
+    group = match.lastindex
+    if group and match.start(group) > first and last - match.end(group) <= 1:
+        first, last = match.span(group)
+    if not _is_no_example(text[first:last]):
+        return None
+    tail = _TAIL.match(text, last)
+    return first, tail.end() if tail else last
 
-    return find
 
-
-def _value(match: re.Match[str]) -> Span:
-    """The group that holds the value: the last one, if it goes on to the end; else all of it."""
-    last = match.lastindex
-    if last and match.start(last) > match.start() and match.end() - match.end(last) <= 1:
-        return match.span(last)
-    return match.span()
+def _find_password(text: str, match: re.Match[str]) -> Span | None:
+    """Return the password in an address, but for those that every developer's database has."""
+    user = match[0].removeprefix("://").partition(":")[0]
+    is_usual = match[1] in (user, "password", "pass") or _PLACEHOLDER.search(match[1])
+    return None if is_usual or _LOCAL.match(text, match.end() - 1) else match.span(1)
 
 
 def _is_no_example(value: str) -> bool:
@@ -193,17 +173,6 @@ def _is_no_example(value: str) -> bool:
     value = _PLACEHOLDER.sub("", value)
     has_digits = any(map(str.isdigit, value))
     return len(set(value)) >= 8 and (has_digits or not (value.islower() or value.isupper()))
-
-
-def _basic_auth(text: str, start: int, end: int) -> Iterator[Span]:
-    """Passwords in addresses, but for those that every developer's own database has."""
-    for pattern in _plugin("basic_auth", "BasicAuthDetector"):
-        for match in pattern.finditer(text, start, end):
-            user = match[0].removeprefix("://").partition(":")[0]
-            if _LOCAL.match(text, match.end() - 1) or match[1] in (user, "password", "pass"):
-                continue
-            if not _PLACEHOLDER.search(match[1]):
-                yield match.span(1)
 
 
 def _web_tokens(text: str) -> Iterator[Span]:

@@ -33,7 +33,7 @@ class Priority(NamedTuple):
     label: str = ""
 
 
-def of(labels: Iterable[str]) -> Priority:
+def read_priority(labels: Iterable[str]) -> Priority:
     """Read the priority from an issue's labels; of several the highest counts."""
     found = [Priority(level, label) for label in labels if (level := _level(label)) is not None]
     return max(found, default=Priority(NORMAL))

@@ -592,7 +592,6 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
                 ISSUES,
                 "test_GH8_a_labelled_issue_becomes_one_checked_pull_request_however_often_it_is_told",
             ),
-            (INTAKE, "test_GH8_our_own_labels_start_nothing"),
             (PAYLOADS, "test_TC3_GH8_what_a_bot_writes_is_not_even_kept"),
         ),
         "two bots": (

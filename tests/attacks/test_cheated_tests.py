@@ -389,11 +389,13 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
     prepared, services = stage.prepared, stage.services
     tree = worktree.open_tree(prepared.checkout, services.base_folder(prepared.run))
     contract = prepared.contract
-    cleared = policy.judge(ChangeContext(change, contract.config, contract.project, tree), {})
-    before = baseline.measure(prepared, services)
-    head = checks.run(cleared, before, prepared, services)
-    compared = checks.compare(before, head, prepared, services)
-    verdict = decide.weigh(compared, cleared, contract)
+    cleared = policy.judge_change(
+        ChangeContext(change, contract.config, contract.project, tree), {}
+    )
+    before = baseline.measure_base(prepared, services)
+    head = checks.run_checks(cleared, before, prepared, services)
+    compared = checks.compare_sides(before, head, prepared, services)
+    verdict = decide.decide_verdict(compared, cleared, contract)
     told = (*cleared.findings, *(one for check in compared for one in check.findings))
     return verdict.model_copy(update={"findings": (*verdict.findings, *told)})
 

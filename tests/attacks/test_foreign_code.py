@@ -127,16 +127,16 @@ class Scene:
         site = Site(
             tree=tree, environment=environment, project=PROJECT,
             config=RepoConfig.model_validate({"env": hostile.ENVIRON}, strict=False),
-            limits=check.granted(self.settings),
+            limits=check.get_granted_limits(self.settings),
         )  # fmt: skip
-        results = measuring.measure(site, self.witness, self.said.append)
+        results = measuring.run_all_checks(site, self.witness, self.said.append)
         self.spoiled[f"checks of {tree.name}"] = differences(
             phase, planted.state(self.settings.home / "environments"), new=True
         )
         return Measured(environment, planted.state(Path(environment.path)), results)
 
     def build(self, tree: Path, index: PackageIndex | None = None) -> Environment:
-        return build.ensure(
+        return build.ensure_environment(
             EnvironmentRequest(tree=str(tree)), self.witness,
             index or SimpleIndex(self.settings), self.settings, self.said.append,
         )  # fmt: skip
@@ -185,8 +185,8 @@ def between(backend: str) -> Iterator[Scene]:
             made.attack(*hostile.PACKAGES)
             made.spoiled["what others use"] = differences(stored, lasting(settings), new=False)
             # Its environment alone goes: caches, builders and tools stay, and are used again.
-            storage.release(settings, made.before.environment.key)
-            storage.remove(Path(made.before.environment.path).parent)
+            storage.release_environment(settings, made.before.environment.key)
+            storage.remove_folder(Path(made.before.environment.path).parent)
             made.after = made.measure(harmless)
             yield made
 
@@ -293,7 +293,7 @@ def test_RX1_a_source_archive_of_the_index_achieves_nothing(
     with local_index.serving() as served:
         served.add(archive)
         tree = hostile.lay(ground.folder / "tree", {"requirements.txt": "trapped\n"})
-        environment = build.ensure(
+        environment = build.ensure_environment(
             EnvironmentRequest(tree=str(tree)), witness, local(tools, served, password), tools,
             said.append,
         )  # fmt: skip
@@ -361,7 +361,7 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
         said: list[str] = []
         request = EnvironmentRequest(tree=str(tree))
         try:
-            built = build.ensure(request, witness, index, tools, said.append)
+            built = build.ensure_environment(request, witness, index, tools, said.append)
             told, packages = "; ".join(built.left_out), built.packages
         except EnvironmentFailed as problem:
             told, packages = problem.message, ()
@@ -452,7 +452,7 @@ def test_RX7_what_a_build_hands_back_is_read_within_bounds(
         pytest.raises(EnvironmentFailed, match=words),
     ):
         request = EnvironmentRequest(tree=str(tree), needs_project=True)
-        build.ensure(request, witness, local(tools, served), tools, lambda _: None)
+        build.ensure_environment(request, witness, local(tools, served), tools, lambda _: None)
     assert grown[0] < 192 * 1024**2
 
 
@@ -480,6 +480,6 @@ def test_RX5_no_package_has_its_code_run_before_ours(
     written = {"pyproject.toml": PLAIN, "backend.py": hostile.backend(ground, "evil", files)}
     tree = hostile.lay(ground.folder / "tree", written)
     with local_index.serving() as served, pytest.raises(EnvironmentFailed, match=words):
-        build.ensure(
+        build.ensure_environment(
             EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
         )

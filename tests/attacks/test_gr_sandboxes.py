@@ -56,7 +56,7 @@ def test_GR2_GR4_GR7_what_a_sandbox_writes_for_git_is_read_by_nobody(
     canary.mkdir(mode=0o777)
     canary.chmod(0o777)
     repository = samples.make(home / "project")
-    checkout = worktree.prepare(str(repository), None, home / "mirrors")
+    checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
     mirror = planted.state(Path(checkout.mirror))
     tree = worktree.lay_out(checkout, home / "tree")
     laid = planted.state(home / "tree")
@@ -78,10 +78,10 @@ def test_GR2_GR4_GR7_what_a_sandbox_writes_for_git_is_read_by_nobody(
     tree = worktree.open_tree(checkout, home / "tree")
     tree.write("a.py", b"x = 1\ny = 2\n")
     change = samples.change(checkout, *tree.changes())
-    worktree.diff(checkout, change)
-    commit = worktree.commit(checkout, change, "Edit", date=1_700_000_000)
-    branch = worktree.deliver(checkout, commit, "mergewright/x")
-    worktree.remove(home / "tree")
+    worktree.make_diff(checkout, change)
+    commit = worktree.make_commit(checkout, change, "Edit", date=1_700_000_000)
+    branch = worktree.deliver_branch(checkout, commit, "mergewright/x")
+    worktree.remove_work_tree(home / "tree")
     assert list(canary.iterdir()) == []
     assert git(repository, "diff", "--name-only", f"main..{branch}") == "a.py"
     kept = planted.state(Path(checkout.mirror))

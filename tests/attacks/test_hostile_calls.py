@@ -20,7 +20,7 @@ from agent.editing.loop import SubmittedForm
 from agent.editing.run_context import RunContext
 from agent.errors import AgentError, BudgetSpent
 from agent.llm import provided
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 from tests import scripted
 from tests.attacks import hostile_models, planted
 from tests.attacks.hostile_models import BROKEN, ELSEWHERE, ON_EVERY_WIRE
@@ -73,7 +73,9 @@ class Talk:
     def assert_contained(self) -> None:
         """Hold it against what is to be true whatever a model says."""
         runs = self.folder / "home" / "runs" / self.job.prepared.run.run_id
-        assert list(verify(runs / "ledger.jsonl", runs.name)) == ["the end of the run is missing"]
+        assert list(verify_ledger(runs / "ledger.jsonl", runs.name)) == [
+            "the end of the run is missing"
+        ]
         kept = [path.read_bytes() for path in runs.rglob("*") if path.is_file()]
         assert sum(map(len, kept)) < 3_000_000
         sent = [json.dumps(seen.body).encode() for seen in self.server.requests]
@@ -105,8 +107,8 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             environ = {**server.environ(wire), "MERGEWRIGHT_HOME": str(home), **more}
             for name, value in {**environ, "CANARY_TOKEN": secret}.items():
                 monkeypatch.setenv(name, value)
-            settings = given.load()
-            models = wiring.models(settings)
+            settings = given.load_settings()
+            models = wiring.make_models(settings)
             assert models is not None
             stack.callback(models.close)
             prepared = desks.repository(tmp_path, home)

@@ -17,7 +17,7 @@ import pytest
 from agent.demo import play
 from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 from tests.attacks import ground as grounds
 from tests.attacks import hidden, hostile_models, planted
 from tests.attacks.ground import Ground
@@ -109,7 +109,7 @@ class Theatre:
         assert outcome.reason.value not in ("internal", "interrupted"), outcome.sentence
         assert outcome.sentence
         folder = self.stage.home / "runs" / outcome.run_id
-        assert list(verify(folder / "ledger.jsonl", folder.name)) == []
+        assert list(verify_ledger(folder / "ledger.jsonl", folder.name)) == []
         secrets = (KEY, *self.ground.operator.secrets.values())
         for what, text in self.outbound(story):
             assert planted.leaked(secrets, text) == set(), what
@@ -177,7 +177,7 @@ def theatre() -> Iterator[Theatre]:
 
 
 def _environ(home: Path, ground: Ground, server: Server) -> dict[str, str]:
-    access = SimpleIndex(Settings(home=home)).accesses()[-1]
+    access = SimpleIndex(Settings(home=home)).list_accesses()[-1]
     around = {
         name: value for name, value in ground.operator.environ.items() if "CANARY" not in name
     }

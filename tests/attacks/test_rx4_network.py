@@ -137,4 +137,4 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(
     assert secret.encode() not in ground.canary.words()
     # Each attempt is known afterwards, and by which name.
     for words in (f"127.0.0.1:{tcp} (", f"localhost:{tcp} (", "169.254.169.254:80 (", "'POST'"):
-        assert any(words in attempt for attempt in proxy.refused), proxy.refused
+        assert any(words in attempt for attempt in proxy.refused_attempts), proxy.refused_attempts

@@ -21,7 +21,7 @@ import pytest
 
 from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.attacks.ground import Ground
@@ -86,7 +86,7 @@ def store(base: Path) -> Path:
 @pytest.fixture
 def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
     with grounds.opened(home / "ground") as ground:
-        access = SimpleIndex(settings).accesses()[-1]
+        access = SimpleIndex(settings).list_accesses()[-1]
         environ = {
             "PATH": os.environ["PATH"],
             # What uv notes is no work of an attacker.
@@ -155,7 +155,7 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     assert after == tree
     assert not list(Path("/tmp").glob("attacked-*"))
     folder = Path(result["log"]).parent
-    assert list(verify(folder / "ledger.jsonl", folder.name)) == []
+    assert list(verify_ledger(folder / "ledger.jsonl", folder.name)) == []
     # The control: it did run, in sandboxes.
     log = (folder / "run.log").read_text()
     assert "attacked by settings.py" in log

@@ -28,7 +28,7 @@ def environ(scratch: Path, settings: Settings) -> dict[str, str]:
     tools.mkdir(exist_ok=True)
     (tools / "uv").unlink(missing_ok=True)
     (tools / "uv").symlink_to(uv.find_uv_bin())
-    access = SimpleIndex(settings).accesses()[-1]
+    access = SimpleIndex(settings).list_accesses()[-1]
     given = {
         "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),

@@ -26,7 +26,7 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
     say(f"checkout: {FILES:,} files, {rounds} rounds")
     repository, mirrors = scratch / "repository", scratch / "mirrors"
     _make_repository(repository)
-    worktree.prepare(str(repository), None, mirrors)
+    worktree.prepare_checkout(str(repository), None, mirrors)
     ours: list[float] = []
     bare: list[float] = []
     for number in range(-1, rounds):
@@ -65,7 +65,7 @@ def _make_repository(folder: Path) -> None:
 
 
 def _second_checkout(repository: Path, mirrors: Path, folder: Path) -> None:
-    base = worktree.prepare(str(repository), None, mirrors)
+    base = worktree.prepare_checkout(str(repository), None, mirrors)
     worktree.lay_out(base, folder)
 
 

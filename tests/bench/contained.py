@@ -24,13 +24,13 @@ from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
 from agent.environments import build
 from agent.environments.package_index import SimpleIndex
-from agent.environments.sandbox_requests import PYTHON, order
+from agent.environments.sandbox_requests import PYTHON, make_request
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
-from agent.settings import Settings, load
+from agent.settings import Settings, load_settings
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.bench import bare, sample_suites, timing
@@ -91,8 +91,8 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
         home = scratch / f"home-{kind}"
         # Where an engine is, and what it runs with, is for the environment to say.
         here = {"MERGEWRIGHT_HOME": str(home), "MERGEWRIGHT_SANDBOX": kind}
-        settings = load(os.environ | here)
-        sandbox = sandboxes.make(kind, settings)
+        settings = load_settings(os.environ | here)
+        sandbox = sandboxes.make_sandbox(kind, settings)
         home.mkdir(mode=0o711, exist_ok=True)
         try:
             sandbox.run(SandboxRequest(argv=("true",)))
@@ -144,9 +144,9 @@ def _in_sandbox(case: _Case, stand: _Stand) -> float:
 
     def work() -> CheckResult:
         secret = Secret()
-        result = stand.sandbox.run(case.check.order(site, secret))
+        result = stand.sandbox.run(case.check.make_request(site, secret))
         judged = case.check.judge(site, secret, result)
-        type_cache.keep(site.type_cache, known_place(secret), result, judged)
+        type_cache.store_cache(site.type_cache, known_place(secret), result, judged)
         return judged
 
     seconds, judged = timing.taken(work)
@@ -187,7 +187,7 @@ def _opened(stand: _Stand, rounds: int) -> timing.Row:
     """Time a sandbox in which next to nothing is done, with a tree and an environment in it."""
     site = stand.sites[FEW]
     nothing = (PYTHON, "-I", "-S", "-c", "")
-    asked = order(site.environment, site.tree, nothing, environ={}, limits=site.limits)
+    asked = make_request(site.environment, site.tree, nothing, environ={}, limits=site.limits)
     row = timing.Row("a space for an empty program", [])
     for number in range(-1, max(rounds, 10)):
         seconds, result = timing.taken(lambda: stand.sandbox.run(asked))
@@ -210,8 +210,10 @@ def _site(
     paths = [path.relative_to(folder).as_posix() for path in files]
     return Site(
         tree=folder,
-        environment=build.ensure(request, sandbox, SimpleIndex(settings), settings, lambda _: None),
+        environment=build.ensure_environment(
+            request, sandbox, SimpleIndex(settings), settings, lambda _: None
+        ),
         config=config,
-        project=detect.project(WorkTree(folder, paths), config),
-        limits=check.granted(settings),
+        project=detect.detect_project(WorkTree(folder, paths), config),
+        limits=check.get_granted_limits(settings),
     )

@@ -142,7 +142,7 @@ def _labelled(shown: Play) -> tuple[_Round, StoredRun]:
     sign = _until(shown, shown.noticed, begun)
     total = _until(shown, lambda: _pull(shown) is not None, begun)
     run = _ended(shown)
-    if run.outcome is None or not run.outcome.done or run.started_at is None:
+    if run.outcome is None or not run.outcome.is_done or run.started_at is None:
         told = run.outcome.sentence if run.outcome else "it has no outcome"
         raise bare.BareFailed(f"the run of issue {number} opened no pull request: {told}")
     before = {_TOTAL: total, _SIGN: sign, _START: run.started_at - clock}
@@ -195,7 +195,7 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
     edits = ("diff", "--binary", "main", expected, "--", ".", ":(exclude)*/migrations/*")
     patch.write_bytes(git_store.run(first.repository.git_dir, *edits))
     settings = Settings(home=first.stage.home)
-    environment = build.stored(settings)[0].environment
+    environment = build.list_stored(settings)[0].environment
     say("label: the same packages in a plain virtual environment, and a clone")
     shell = bare.environ(scratch, settings)
     clone = scratch / "label-clone"

@@ -24,7 +24,7 @@ from agent.models.steps import Remember
 from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.stages import checkout, environment
-from agent.steps import Directly, Steps
+from agent.steps import DirectStep, Steps
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.telemetry import run_ids
 from agent.telemetry.ledger import Ledger
@@ -56,25 +56,27 @@ class Side:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._settings = settings.load()
+        self._settings = settings.load_settings()
         self.begun: list[float] = []
         # The models are made with each conversation, as a run makes them.
         bare = self._settings.model_copy(update={"model": ""})
-        self._services = wiring.local(bare, lambda line: None)
+        self._services = wiring.make_local_services(bare, lambda line: None)
         self._prepared = _prepared(folder, self._services)
 
     def talk(self, remember: Remember) -> None:
         """Have the bug mended once."""
         begun = time.monotonic()
-        run = self._prepared.run.model_copy(update={"run_id": run_ids.new(int(begun))})
+        run = self._prepared.run.model_copy(update={"run_id": run_ids.make_run_id(int(begun))})
         prepared = self._prepared.model_copy(update={"run": run})
         folder = self._settings.home / "runs" / run.run_id
         folder.mkdir(parents=True)
         ledger = Ledger(folder / "ledger.jsonl", run.run_id)
         svc = replace(
             self._services,
-            models=wiring.models(self._settings),
-            execution=replace(self._services.execution, record=ledger.notes("model", within=True)),
+            models=wiring.make_models(self._settings),
+            execution=replace(
+                self._services.execution, record=ledger.make_appender("model", within=True)
+            ),
         )
         log = RunLog(folder / "run.log", svc.redactor)
         step = Steps(ledger, log, _Nobody(), max_minutes=60, remember=remember)
@@ -85,7 +87,7 @@ class Side:
         job = RunContext(_TICKET, decision, "", prepared, step, svc)
         job.prepared, job.baseline = prepared, before
         with job.attach_best_change():
-            attempt = attempts.begin(job)
+            attempt = attempts.begin_attempt(job)
             attempt.go_on()
             draft = attempt.next_draft()
         ledger.close()
@@ -99,9 +101,9 @@ def _prepared(folder: Path, svc: Services) -> Prepared:
     if not repository.exists():
         git_samples.make(repository, dict(model.files()))
     run = Run(run_id="20261120-000000-prepared", repository=str(repository), ticket="1", started=0)
-    base = checkout.prepare(run, svc)
-    contract = checkout.contract(run, base, svc)
-    built = environment.build(run, base, contract, svc)
+    base = checkout.prepare_checkout(run, svc)
+    contract = checkout.read_contract(run, base, svc)
+    built = environment.build_environment(run, base, contract, svc)
     return Prepared(run=run, checkout=base, contract=contract, environment=built)
 
 
@@ -111,7 +113,7 @@ def _durably(side: Side, home: Path, rounds: int) -> None:
     try:
         for _ in range(rounds):
             # No process before has had one of this name.
-            segment = Segment(run_id=run_ids.new(int(time.time())))
+            segment = Segment(run_id=run_ids.make_run_id(int(time.time())))
             engine.begin(segment)
             # Each look asks the database in the process that is measured.
             over = partial(_over, engine, segment)
@@ -135,7 +137,7 @@ def main() -> None:
         _durably(side, folder / "engine", rounds)
     else:
         for _ in range(rounds):
-            side.talk(Directly())
+            side.talk(DirectStep())
     print(json.dumps({"begun": side.begun}))
 
 

@@ -19,17 +19,17 @@ def publish() -> None:
         return f"{plain(*args, **more)}-{secrets.token_hex(3)}"
 
     commits.branch = branch
-    pull_requests._find = lambda session, branch: None
+    pull_requests._find_pull = lambda session, branch: None
 
 
 def comment() -> None:
     """Do not look for the status comment of an earlier attempt."""
-    comments.find = lambda *args, **more: None
+    comments.find_comment = lambda *args, **more: None
 
 
 def report() -> None:
     """Say that the check was reported, and report none."""
-    checks_report.report = lambda *args, **more: None
+    checks_report.report_checks = lambda *args, **more: None
 
 
 BREAKS: dict[str, Callable[[], None]] = {one.__name__: one for one in (publish, comment, report)}

@@ -10,7 +10,7 @@ from collections import Counter
 
 from agent.demo.simulator import git_store
 from agent.demo.simulator.records import CheckRun, Comment, Issue
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 from tests.chaos.ground import Ground
 from tests.chaos.tickets import Ticket
 
@@ -102,7 +102,7 @@ class _Told:
         path = self._ground.home / "runs" / run_id / "ledger.jsonl"
         if not path.exists():
             return ["the ledger is missing"]
-        return list(verify(path, run_id))
+        return list(verify_ledger(path, run_id))
 
     def _branch(self, name: str, commit: str) -> str:
         read = git_store.read_commit(self._git_dir, commit)

@@ -25,7 +25,11 @@ _SECONDS = 90.0
 def arm() -> None:
     """Have the runs of this process wait where they are asked to."""
     home = Path(os.environ["MERGEWRIGHT_HOME"])
-    kept, place, propose = engine._Kept.__call__, publish._place, GithubCodeHost.propose
+    kept, place, propose = (
+        engine._Kept.__call__,
+        publish._place_change,
+        GithubCodeHost.publish_pull_request,
+    )
 
     def remembering(self: engine._Kept, name: str, attempt: Callable[[], str]) -> str:
         def held() -> str:
@@ -46,8 +50,8 @@ def arm() -> None:
         return proposed
 
     engine._Kept.__call__ = remembering  # type: ignore[method-assign]
-    publish._place = placing
-    GithubCodeHost.propose = proposing  # type: ignore[method-assign]
+    publish._place_change = placing
+    GithubCodeHost.publish_pull_request = proposing  # type: ignore[method-assign]
 
 
 def _wait(home: Path, at: str) -> None:

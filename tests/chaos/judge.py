@@ -144,7 +144,7 @@ def _left(ground: Ground) -> list[str]:
         with slots.if_free(home, int(one.name.removeprefix("slot-"))) as free:
             if not free:
                 found.append(f"an open sandbox: {one}")
-    found += [f"a sandbox's group: {name}" for name in cgroup.names(slots.prefix(home))]
+    found += [f"a sandbox's group: {name}" for name in cgroup.list_names(slots.prefix(home))]
     found += [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
     return found + [f"a process: {one}" for one in _processes(home)]
 

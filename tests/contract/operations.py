@@ -42,7 +42,6 @@ OPERATIONS = (
     "POST /repos/{owner}/{repo}/issues/{issue_number}/labels",
     "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/reactions",
-    "POST /repos/{owner}/{repo}/labels",
     "GET /repos/{owner}/{repo}/pulls",
     "POST /repos/{owner}/{repo}/pulls",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}",
@@ -66,6 +65,7 @@ NOT_CALLED: dict[str, str] = {
     "GET /repos/{owner}/{repo}/branches/{branch}": "people look at a branch",
     "POST /repos/{owner}/{repo}/issues": "people open issues",
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": "people close issues",
+    "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}": "people take labels off",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": "people review",
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": "people merge what we open",
 }

@@ -119,10 +119,6 @@ def issues(hub: Hub) -> None:
 def labels(hub: Hub) -> None:
     number = hub.issue("To be labelled")
     on = f"{API}/issues/{number}/labels"
-    made = {"name": "state: working", "color": "fbca04", "description": "Under way"}
-    hub.ask("POST", f"{API}/labels", hub.acting, json=made, expect=201)
-    hub.ask("POST", f"{API}/labels", hub.acting, json=made, expect=422)
-    hub.ask("POST", f"{API}/labels", hub.stranger, json={"name": "z"}, expect=403)
     assert len(hub.ask("POST", on, hub.acting, json={"labels": ["state: working", "bug"]})) == 2
     assert len(hub.ask("POST", on, hub.triager, json=["enhancement"])) == 3
     hub.ask("POST", on, hub.stranger, json={"labels": ["bug"]}, expect=403)

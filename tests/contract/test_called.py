@@ -45,47 +45,47 @@ _REMARKS = tuple(
 def intake(scene: Scene) -> None:
     issue = scene.run.snapshot.issue
     scene.intake_api.own_logins()
-    scene.intake_api.label(issue)
-    scene.intake_api.permission(issue, "ann")
-    scene.intake_api.live(issue)
-    scene.intake_api.queued(scene.run, 1)
+    scene.intake_api.read_start_label(issue)
+    scene.intake_api.read_permission(issue, "ann")
+    scene.intake_api.read_issue(issue)
+    scene.intake_api.show_queued(scene.run, 1)
     with scene.world.lock:
         ann = scene.world.user("ann")
         said = actions.comment(scene.issue, ann, "/mergewright help")
-    scene.intake_api.react(issue, said.id, "+1", inline=False)
+    scene.intake_api.add_reaction(issue, said.id, "+1", inline=False)
     assert [one.content for one in said.reactions] == ["+1"]
     assert scene.intake_api.has_comment(issue, said.id)
-    assert scene.intake_api.text(issue).title == scene.issue.title
+    assert scene.intake_api.read_text(issue).title == scene.issue.title
 
 
 def work(scene: Scene) -> None:
     code_host, run = scene.code_host, scene.run
-    code_host.ticket(run)
-    code_host.begin(run)
-    code_host.mark(run, Progress(stages=(StageMark(stage="a stage", state="running"),)))
-    code_host.remote(run)
-    code_host.credential(run, write=False)
+    code_host.read_ticket(run)
+    code_host.announce_start(run)
+    code_host.update_status(run, Progress(stages=(StageMark(stage="a stage", state="running"),)))
+    code_host.find_remote(run)
+    code_host.create_credential(run, write=False)
 
 
 def publish(scene: Scene) -> None:
     code_host, run = scene.code_host, scene.run
     samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
-    assert not code_host.rules(run, BRANCH).signed
-    code_host.credential(run, write=True)
+    assert not code_host.read_branch_rules(run, BRANCH).signed
+    code_host.create_credential(run, write=True)
     commit = samples.push_branch(scene.repository)
-    code_host.own_pulls(run, BRANCH)
+    code_host.list_own_pulls(run, BRANCH)
     given = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
         summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,
     )  # fmt: skip
-    code_host.propose(run, given)
+    code_host.publish_pull_request(run, given)
     # After a crash the same is proposed again, and the words have changed meanwhile.
-    pull = code_host.propose(run, given.model_copy(update={"title": "Add one field"}))
+    pull = code_host.publish_pull_request(run, given.model_copy(update={"title": "Add one field"}))
     pulled = run.snapshot.issue.model_copy(update={"number": pull.number, "issue_id": 0})
-    assert scene.intake_api.pull(pulled).head == commit
+    assert scene.intake_api.read_pull(pulled).head == commit
     # An end that a person has to see to takes the place of the earlier comment.
     for reason in (Reason.NEW_FAILURES, Reason.READY):
-        code_host.deliver(
+        code_host.report_outcome(
             run,
             Outcome(
                 run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="So it ended.",
@@ -110,24 +110,24 @@ def follow_up(scene: Scene) -> None:
         )  # fmt: skip
     on_line = issue.pull.review_comments()[0]
     ref = scene.run.snapshot.issue.model_copy(update={"number": issue.number, "issue_id": 0})
-    scene.intake_api.react(ref, on_line.id, "eyes", inline=True)
+    scene.intake_api.add_reaction(ref, on_line.id, "eyes", inline=True)
     assert [one.content for one in on_line.reactions] == ["eyes"]
     pulls = GithubPulls(scene.access, scene.settings)
-    for number, thread in enumerate(pulls.read(scene.run, issue.number).threads):
-        assert pulls.reply(scene.run, issue.number, thread, "Done.", key=str(number))
-        assert pulls.resolve(scene.run, thread) is (thread.place == "inline")
+    for number, thread in enumerate(pulls.read_pull(scene.run, issue.number).threads):
+        assert pulls.reply_in_thread(scene.run, issue.number, thread, "Done.", key=str(number))
+        assert pulls.resolve_thread(scene.run, thread) is (thread.place == "inline")
     if scene.app is None:
         # As where the token is a fine-grained one.
         scene.fault("answer", "GET", f"commits/{head}/check-runs", status=403)
-    (red,) = (one for one in pulls.checks(scene.run, head) if one.state == "failed")
-    assert pulls.log(scene.run, red) == "1 failed\n"
+    (red,) = (one for one in pulls.list_checks(scene.run, head) if one.state == "failed")
+    assert pulls.read_log(scene.run, red) == "1 failed\n"
 
 
 def commit_through_the_api(scene: Scene) -> None:
     file = ChangedFile(path="signed.py", before=None, after=b"x = 1\n")
     change = Change(base_commit=samples.head(scene.repository, "main"), files=(file,))
-    first = scene.code_host.commit(scene.run, _SIGNED, "Add a file", change)
-    assert scene.code_host.commit(scene.run, _SIGNED, "Add a file", change) == first
+    first = scene.code_host.create_commit(scene.run, _SIGNED, "Add a file", change)
+    assert scene.code_host.create_commit(scene.run, _SIGNED, "Add a file", change) == first
 
 
 def ask_for_less_than_wanted(scene: Scene) -> None:
@@ -137,36 +137,36 @@ def ask_for_less_than_wanted(scene: Scene) -> None:
     scene.installation.permissions = {
         name: level for name, level in scene.installation.permissions.items() if name != "checks"
     }
-    session = scene.access.session(scene.run.snapshot.issue, "another run")
+    session = scene.access.open_session(scene.run.snapshot.issue, "another run")
     assert session.token(Scope.TALK)
 
 
 def look_an_issue_up(scene: Scene) -> None:
-    assert scene.intake_api.find(scene.name, 1) is not None
+    assert scene.intake_api.find_issue(scene.name, 1) is not None
 
 
 def register(scene: Scene) -> None:
     if scene.app is not None:
         scene.world.registrations["code"] = scene.app
-        made = app_registration.exchange(scene.settings.github_url, "code", "its page")
+        made = app_registration.exchange_code(scene.settings.github_url, "code", "its page")
         assert made.id == scene.app.id
 
 
 def reconcile(scene: Scene) -> None:
-    assert scene.intake_api.earlier(scene.run.snapshot) is None
-    (found,) = GithubLabelledIssues(scene.access, scene.settings).new(scene.name)
+    assert scene.intake_api.find_earlier_run(scene.run.snapshot) is None
+    (found,) = GithubLabelledIssues(scene.access, scene.settings).find_new(scene.name)
     assert found.snapshot.actor == "ann"
     heard = GithubConversations(scene.access)
-    changed = heard.changed(scene.name, "2026-01-01T00:00:00Z")
+    changed = heard.list_changed(scene.name, "2026-01-01T00:00:00Z")
     assert {one.on_pull for one in changed.subjects} == {False, True}
-    words = [heard.written(one, "2026-01-01T00:00:00Z") for one in changed.subjects]
+    words = [heard.list_written(one, "2026-01-01T00:00:00Z") for one in changed.subjects]
     assert "ann" in {one.author for some in words for one in some}
     if scene.app is not None:
         log = AppDeliveries(scene.access)
         scene.app.hook.url = f"{scene.world.base_url}/nowhere"
         scene.world.hooks.emit(scene.app.hook, "ping", {"zen": "Keep it logically awesome."})
         scene.world.hooks.drain()
-        assert log.again(log.page().deliveries[0].number)
+        assert log.redeliver(log.read_page().deliveries[0].number)
 
 
 @pytest.fixture(scope="module")

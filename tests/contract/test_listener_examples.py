@@ -20,7 +20,7 @@ assert EXAMPLES.keys() == set(operations.EXAMPLE_EVENTS)
 def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
     kept = 0
     for payload in EXAMPLES[event]:
-        parsed = github_events.parse(event, json.dumps(payload).encode())
+        parsed = github_events.parse_event(event, json.dumps(payload).encode())
         action = payload.get("action")
         kept += not isinstance(parsed, github_payloads.Ignored)
         if event == "issues" and action in ("labeled", "reopened", "unlocked"):
@@ -66,7 +66,7 @@ def test_a_payload_under_another_events_name_or_with_a_part_missing_starts_nothi
     ]
     for event, payload in tried:
         try:
-            parsed = github_events.parse(event, json.dumps(payload).encode())
+            parsed = github_events.parse_event(event, json.dumps(payload).encode())
         except Refused as refused:
             assert refused.status == 422
         else:

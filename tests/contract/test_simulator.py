@@ -73,7 +73,7 @@ def test_the_sessions_cause_every_event_that_we_listen_to(told):
     kept = {
         one.event
         for one in told.deliveries
-        if not isinstance(github_events.parse(one.event, one.body), Ignored)
+        if not isinstance(github_events.parse_event(one.event, one.body), Ignored)
     }
     assert kept == set(github_events.READS), "the listener reads what the sessions cause"
 

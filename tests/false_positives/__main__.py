@@ -71,7 +71,7 @@ def _tree(project: Project, folder: Path) -> Path:
     tree = folder / project.name
     if not tree.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        sources.fetched(project.source, SimpleIndex(settings.load({})), folder)
+        sources.fetched(project.source, SimpleIndex(settings.load_settings({})), folder)
     return tree
 
 

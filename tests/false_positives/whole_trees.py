@@ -57,7 +57,7 @@ def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
         if path.is_file()
     }
     config = project.repo_config
-    detected = detect.project(DictTree(files), config)
+    detected = detect.detect_project(DictTree(files), config)
     findings: list[Finding] = []
     for change, base in _changes(files):
         change_context = ChangeContext(change, config, detected, DictTree(base))
@@ -70,7 +70,7 @@ def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
 def _findings(change_context: ChangeContext, rules: Collection[str]) -> Iterator[Finding]:
     for module in registry.MODULES:
         if any(rule.id in rules for rule in module.RULES):
-            yield from (one for one in module.check(change_context) if one.rule in rules)
+            yield from (one for one in module.check_change(change_context) if one.rule in rules)
 
 
 def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[Finding]:
@@ -78,7 +78,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
     ruff = Path(sys.executable).with_name("ruff")
     done = subprocess.run(
         [ruff, "check", "--no-cache", "--no-respect-gitignore", "--output-format=json",
-         "--exclude=", *ruff_contract.ARGUMENTS, *ruff_contract.ban(config), tree],
+         "--exclude=", *ruff_contract.arguments(None), *ruff_contract.make_ban(config), tree],
         capture_output=True, check=False,
     )  # fmt: skip
     remarks = contract_lint.read_remarks(done.stdout)
@@ -93,8 +93,8 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
             for path in {one.path for one in placed}
         ),
     )
-    items = ruff_contract.select(tuple(items), change, config, ())
-    yield from (one for one in ruff_contract.findings(items, config) if one.rule in rules)
+    items = ruff_contract.select_items(tuple(items), change, config, ())
+    yield from (one for one in ruff_contract.find_problems(items, config) if one.rule in rules)
 
 
 def _found(project: str, findings: list[Finding], files: Mapping[str, bytes]) -> Iterator[Found]:

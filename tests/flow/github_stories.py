@@ -214,7 +214,7 @@ class Story:
         if not rows:
             return []
         with closing(SqlStore(self.stage.home)) as store:
-            return [store.get(run_id) for run_id, _ in rows]
+            return [store.get_run(run_id) for run_id, _ in rows]
 
     def _rows(self) -> list[tuple[str, bool]]:
         """Id of each run, and whether it is over: what is asked again and again has to be cheap."""
@@ -319,11 +319,6 @@ class Story:
 
         return await_(there, f"run {attempt} of {self.name}")
 
-    def announced(self) -> None:
-        """Wait until the issue shows that a run is at work, past its first look at the issue."""
-        working = "mergewright: working"
-        await_(lambda: working in self.labels() or None, f"the first words in {self.name}")
-
     def planned(self, besides: str = "") -> str:
         """Wait until a plan is shown that is another one; return its number."""
 
@@ -395,7 +390,6 @@ class Story:
         assert f"Closes #{self.issue.number}" in (pull.body or "")
         assert "is ready for review" in comment.body
         assert re.search(rf"(#|/pull/){pull.number}\b", comment.body), comment.body
-        assert self.labels() == {LABEL, "mergewright: ready"}
         assert [(one.user, one.content) for one in self.issue.reactions] == [(self.us, "eyes")]
         return pull
 

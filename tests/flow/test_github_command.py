@@ -51,7 +51,6 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     (pull,) = told.pulls()
     assert facts["pull_request"].endswith(f"/{told.name}/pull/{pull.number}")
     assert "Closes #1" in pull.body
-    assert told.labels() == {"mergewright: ready"}
     # It reports a status and no check, and is the only one who speaks.
     assert told.checks() == []
     (status,) = told.repository.statuses
@@ -88,7 +87,6 @@ def test_a_github_that_is_away_for_long_ends_the_run_of_a_command(
     facts = json.loads(done.stdout)
     assert (done.returncode, facts["outcome"], facts["reason"]) == (1, "failed", "unavailable")
     assert [branch in facts["sentence"] for branch in told.branches()] == [True] * left
-    assert told.labels() == {"mergewright: failed"}
     assert told.pulls() == []
     assert not told.runs()[0].active
 

@@ -25,7 +25,7 @@ from agent.models.steps import Remember
 from agent.models.ticket import Delivery
 from agent.runs import executor, waiting
 from agent.runs.executor import RunSupport
-from agent.runs.waiting import Waited
+from agent.runs.waiting import PastWait
 from agent.service import deliveries, dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.intake import Request
@@ -54,10 +54,10 @@ HOURS = 3600.0
 def delivery(came: Received) -> Delivery | None:
     """Make of a request what the listener keeps of it; None: nothing for the intake."""
     given = {name.lower(): value for name, value in came.headers.items()}
-    signature = signatures.given(given[signatures.HEADER.lower()])
-    signatures.verify(SECRET.encode(), came.body, signature)
+    signature = signatures.read_signature(given[signatures.HEADER.lower()])
+    signatures.verify_signature(SECRET.encode(), came.body, signature)
     event = given["x-github-event"]
-    parsed = github_events.parse(event, came.body)
+    parsed = github_events.parse_event(event, came.body)
     if isinstance(parsed, Ignored) or not isinstance(parsed.about, Request):
         return None
     return Delivery(
@@ -110,7 +110,7 @@ class Turns:
                 self.clock.ahead += 5.0
 
     def _over(self) -> bool:
-        return any(not one.active for one in self.stage.store.latest(10))
+        return any(not one.active for one in self.stage.store.list_latest(10))
 
     def _turn(self) -> bool:
         assert self.stage.world.hooks.drain()
@@ -152,19 +152,19 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         )
         # Between two questions about the same the real service waits for seconds.
         quick = Pacing(first_wait=0.01, seconds_between_writes=0.0, mark_seconds=0.0)
-        way = access.connect(settings, pacing=quick)
+        way = access.connect_to_github(settings, pacing=quick)
         make = wiring.on_github(settings, way)
         inbox, runs = Inbox(data), SqlStore(data)
 
         def deliver(run: Run, outcome: Outcome) -> Outcome:
-            return make(Execution(say=lambda line: None)).code_host.deliver(run, outcome)
+            return make(Execution(say=lambda line: None)).code_host.report_outcome(run, outcome)
 
         stage = Stage(world, address, app, Service({}, hook, tmp_path / "log"), data, runs, inbox)
 
         def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
-            waited = Waited(stored.begin_with, stored.wait_count)
+            waited = PastWait(stored.begin_with, stored.wait_count)
             keeping = RunSupport(remember, cancellation, waited)
-            return executor.carry(stored.run, settings, make, keeping)[0]
+            return executor.carry_run(stored.run, settings, make, keeping)[0]
 
         switch = Switch(data)
         carrier = Carrier(runs, carried, switch)

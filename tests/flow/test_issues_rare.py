@@ -9,7 +9,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from agent.demo.play import LABEL, MAINTAINER, REPORTER
+from agent.demo.play import MAINTAINER, REPORTER
 from agent.demo.simulator import actions, git_store
 from agent.models.run import Reason, RunState
 from agent.store.sql_store import SqlStore
@@ -197,7 +197,7 @@ def test_what_waits_for_its_turn_or_is_paused_shows_it_at_once(story, stage):
     for one in (first, other):
         one.fault("slow", "GET", "rules/branches/*", seconds=6)
         one.label()
-        one.announced()
+        one.begun("triage")
     second.label()
     (waiting,) = await_(lambda: second.comments() or None, "the sign of a run that waits")
     assert "2 other runs" in waiting.body
@@ -223,4 +223,3 @@ def test_PF6_an_issue_that_is_closed_and_opened_again_ends_with_its_pull_request
     world.hooks.drain()
     await_(lambda: all(not one.active for one in told.runs()) or None, "the end of all", 60)
     assert len(told.pulls()) == 1
-    assert told.labels() == {LABEL, "mergewright: ready"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 from tests.deep import deep
 from tests.flow.github_stories import FILES
 from tests.flow.stories import TICKET, Repository
@@ -60,7 +60,7 @@ def test_a_field_is_added_on_a_branch_that_passes_its_checks(sample, run):
     assert [check["new_failures"] for check in checks] == [[]] * len(checks)
 
     folder = Path(ended.result["log"]).parent
-    assert list(verify(folder / "ledger.jsonl", folder.name)) == []
+    assert list(verify_ledger(folder / "ledger.jsonl", folder.name)) == []
     assert (folder / "pull_request.md").read_text() == ended.text
     assert sample.git("rev-parse", "main").strip()[:12] in ended.text
     assert list(ended.result["seconds"])[-3:] == ["decide 1", "publish", "deliver"]

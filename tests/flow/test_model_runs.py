@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import (
@@ -48,7 +48,7 @@ def carried(shop, run):
 
 def ledger(ended):
     folder = Path(ended.result["log"]).parent
-    assert list(verify(folder / "ledger.jsonl", folder.name)) == []
+    assert list(verify_ledger(folder / "ledger.jsonl", folder.name)) == []
     return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
 
 

@@ -109,7 +109,7 @@ OPEN = {
 def test_the_pages_of_a_run_without_a_hitch(story, look):
     told = story(files=LASTING)
     told.label()
-    told.announced()
+    told.begun("triage")
     assert_answered(look(issue_page(told), "1-happy-1-start"), WORKING)
     is_at_work(told)
     assert_answered(look(issue_page(told), "1-happy-2-middle"), WORKING)

@@ -46,7 +46,7 @@ def happen(told: Story, since: str) -> None:
 
 def newest(home: Path, told: Story) -> StoredRun:
     with closing(SqlStore(home)) as store:
-        return store.latest(1, told.name)[0]
+        return store.list_latest(1, told.name)[0]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo.play import LABEL, MAINTAINER, Service, Stage
+from agent.demo.play import MAINTAINER, Service, Stage
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
 from tests.chaos import holds
@@ -55,12 +55,12 @@ def stop(told: Story) -> None:
 
 def close(told: Story) -> None:
     told.close()
-    await_(lambda: told.runs()[-1].stopped, "the sign that it was noticed", 30)
+    await_(lambda: told.runs()[-1].stop_request, "the sign that it was noticed", 30)
 
 
 def unlabel(told: Story) -> None:
     told.unlabel()
-    await_(lambda: told.runs()[-1].stopped, "the sign that it was noticed", 30)
+    await_(lambda: told.runs()[-1].stop_request, "the sign that it was noticed", 30)
 
 
 def assert_gone(told: Story, reason: str) -> None:
@@ -71,7 +71,7 @@ def assert_gone(told: Story, reason: str) -> None:
     told.assert_nothing_pushed()
     assert len(told.comments()) == 1
     with closing(SqlStore(told.stage.home)) as store:
-        assert store.active(told.repository.id, told.issue.number) is None
+        assert store.find_active_run(told.repository.id, told.issue.number) is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,6 @@ def test_a_run_is_stopped_wherever_it_is_and_nothing_of_it_stays(told, held, at)
         stop(told)
     assert_gone(told, "cancelled")
     assert MAINTAINER in told.comments()[0].body
-    assert told.labels() == {LABEL, "mergewright: stopped"}
 
 
 @pytest.mark.parametrize(

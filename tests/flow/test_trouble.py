@@ -21,7 +21,7 @@ from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavaila
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.sandbox import SandboxRequest
-from agent.runs.waiting import Postponed
+from agent.runs.waiting import RunPostponed
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.service import clock, pause
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
@@ -71,7 +71,7 @@ class Works:
             time.sleep(0.05)
 
     def over(self, run_id: str = "r1") -> bool:
-        return not self.store.get(run_id).active
+        return not self.store.get_run(run_id).active
 
     def close(self) -> None:
         self.engine.drain(5)
@@ -126,12 +126,12 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
         try:
             remember("long", long)
         except StorageFull as problem:
-            raise Postponed(problem.message, time.time(), "long") from problem
+            raise RunPostponed(problem.message, time.time(), "long") from problem
         remember("next", lambda: asked.append("next") or "2")
         return done(stored.run.run_id)
 
     one = works(disk, carry)
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.until(inside.is_set)
     filling = fill(disk)
     go.set()
@@ -145,7 +145,7 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
     filling.unlink()
     one.until(one.over)
     assert asked == ["long", "long", "next"], "only what has no record is done again"
-    assert one.store.get("r1").state is RunState.OPEN
+    assert one.store.get_run("r1").state is RunState.OPEN
     assert whole(disk / ENGINE)
     assert whole(one.store.path)
 
@@ -169,7 +169,7 @@ def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home,
         return done(stored.run.run_id)
 
     one = works(home, carry)
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.until(inside.is_set)
     released = threading.Event()
 
@@ -183,7 +183,7 @@ def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home,
     holder.start()
     one.until(lambda: released.is_set() and one.over(), 120)
     holder.join()
-    assert one.store.get("r1").state is RunState.OPEN
+    assert one.store.get_run("r1").state is RunState.OPEN
     assert sorted(set(asked)) == ["first", "second"]
     assert asked.count("second") == 1
 
@@ -191,11 +191,11 @@ def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home,
 def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(works, home):
     one = works(home, lambda stored, remember, _: done(stored.run.run_id))
     for number in (1, 2):
-        one.store.add(run(number, number), float(number))
+        one.store.add_run(run(number, number), float(number))
     with closing(sqlite3.connect(one.store.path)) as connection, connection:
         connection.execute("UPDATE runs SET run = '{\"half' WHERE run_id = 'r1'")
     one.until(lambda: one.over("r2"))
-    assert one.store.get("r2").state is RunState.OPEN
+    assert one.store.get_run("r2").state is RunState.OPEN
     assert "r1" not in one.store.active_ids()
 
 
@@ -272,19 +272,19 @@ def test_PF8_a_clock_that_is_off_by_a_day_is_said_in_one_line(home):
 
 def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(home):
     with closing(SqlStore(home)) as store:
-        store.add(run(1), 1000.0)
-        store.claim(1000.0, most=1)
-        store.postpone("r1", 1060.0, "x", "waits")
+        store.add_run(run(1), 1000.0)
+        store.claim_run(1000.0, most=1)
+        store.postpone_run("r1", 1060.0, "x", "waits")
         store.clock_moved(86_400.0)
-        assert store.claim(1000.0 + 86_400.0, most=1) is None
+        assert store.claim_run(1000.0 + 86_400.0, most=1) is None
         store.clock_moved(-2 * 86_400.0)
-        found = store.claim(1061.0 - 86_400.0, most=1)
+        found = store.claim_run(1061.0 - 86_400.0, most=1)
         assert found is not None
 
 
 def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkeypatch):
     moved, stop, at = [], threading.Event(), [1000.0]
-    monkeypatch.setattr(clock, "offset", lambda: at[0])
+    monkeypatch.setattr(clock, "read_boot_time", lambda: at[0])
     monkeypatch.setattr(clock, "_LOOK_SECONDS", 0.01)
 
     def hear(by: float) -> None:
@@ -292,7 +292,7 @@ def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkey
         if len(moved) == 1:
             raise StoreUnavailable("locked")
 
-    watching = threading.Thread(target=clock.watch, args=(hear, stop))
+    watching = threading.Thread(target=clock.watch_clock, args=(hear, stop))
     watching.start()
     time.sleep(0.1)
     at[0] += 30.0

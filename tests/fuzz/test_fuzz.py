@@ -71,7 +71,7 @@ def test_a_delivery_with_anything_in_it_is_kept_ignored_or_refused(
         part = part[data.draw(st.sampled_from(sorted(inner)))]
     part[data.draw(st.sampled_from(sorted(part)))] = data.draw(VALUES)
     try:
-        assert github_events.parse(event, json.dumps(payload).encode())
+        assert github_events.parse_event(event, json.dumps(payload).encode())
     except Refused as refused:
         assert refused.status in (400, 422)
 
@@ -79,10 +79,10 @@ def test_a_delivery_with_anything_in_it_is_kept_ignored_or_refused(
 @MANY
 @given(st.text(alphabet=st.characters(), max_size=200))
 def test_no_text_from_outside_moves_the_cursor_or_hides_anything(text: str) -> None:
-    once, _ = sanitise.incoming(text)
-    again, removed = sanitise.incoming(once)
+    once, _ = sanitise.clean_ticket(text)
+    again, removed = sanitise.clean_ticket(once)
     assert (again, removed) == (once, ())
-    shown = sanitise.terminal(text)
+    shown = sanitise.strip_terminal_codes(text)
     assert not any(unicodedata.category(one) == "Cc" for one in shown if one not in "\n\t")
 
 
@@ -90,7 +90,7 @@ def test_no_text_from_outside_moves_the_cursor_or_hides_anything(text: str) -> N
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_comment_is_a_command_or_none(before: str, rest: str) -> None:
     for text in (before, f"/mergewright {rest}", f"{before}\n/mergewright {rest}"):
-        commands.parse(text)
+        commands.parse_comment(text)
 
 
 @MANY
@@ -100,6 +100,6 @@ def test_no_bytes_without_the_seal_are_a_report(content: bytes) -> None:
     result = SandboxResult(
         exit_code=0, output="", output_bytes=0, seconds=0.1, files={secret.report: content}
     )
-    report = sealed.read(result, secret, (sealed.Exit,))
+    report = sealed.read_report(result, secret, (sealed.Exit,))
     assert report.problem
     assert report.events == ()

@@ -118,19 +118,19 @@ class Workshop:
             environment=self.environment(*packages),
             config=RepoConfig.model_validate(config or {}, strict=False),
             project=project(**detected),
-            limits=check.granted(self.settings),
+            limits=check.get_granted_limits(self.settings),
         )
 
     def measure(self, site: Site) -> CheckReport:
         """All checks of a site."""
-        results = measuring.measure(site, self.sandbox, self.said.append)
+        results = measuring.run_all_checks(site, self.sandbox, self.said.append)
         return CheckReport(side="base", commit="0" * 40, change_digest=None, results=results)
 
     def one(self, name: str, files: Files, **more: Any) -> CheckResult:
         """One check of these files."""
         site = self.site(files, **more)
         tests = name == check.TESTS
-        results = measuring.measure(site, self.sandbox, self.said.append, tests=tests)
+        results = measuring.run_all_checks(site, self.sandbox, self.said.append, tests=tests)
         return next(result for result in results if result.name == name)
 
     def tests(self, files: Files, **more: Any) -> CheckResult:
@@ -140,7 +140,7 @@ class Workshop:
     def compared(self, name: str, before: Files, after: Files, **more: Any) -> Comparison:
         """One check, base against head."""
         sides = [self.measure(self.site(files, **more)) for files in (before, after)]
-        return next(found for found in comparison.compare(*sides) if found.name == name)
+        return next(found for found in comparison.compare_reports(*sides) if found.name == name)
 
 
 def _venv(*packages: str) -> Path:
@@ -195,7 +195,7 @@ def declared_site(
     """A site of these files, with the environment that they and the configuration declare."""
     config = RepoConfig.model_validate(told, strict=False)
     tree = lay_tree(settings.home, files)
-    found = detect.project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
+    found = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
     request = EnvironmentRequest(
         tree=str(tree),
         python=config.python,
@@ -206,16 +206,18 @@ def declared_site(
     )
     return Site(
         tree=tree,
-        environment=build.ensure(request, sandbox, SimpleIndex(settings), settings, say),
+        environment=build.ensure_environment(
+            request, sandbox, SimpleIndex(settings), settings, say
+        ),
         config=config,
         project=found,
-        limits=check.granted(settings),
+        limits=check.get_granted_limits(settings),
     )
 
 
 def measured(site: Site, sandbox: Sandbox) -> dict[str, CheckResult]:
     """All checks of a site, by name."""
-    return {one.name: one for one in measuring.measure(site, sandbox, lambda line: None)}
+    return {one.name: one for one in measuring.run_all_checks(site, sandbox, lambda line: None)}
 
 
 # --- the stages ------------------------------------------------------------------------------
@@ -261,21 +263,21 @@ class Stage:
         return ClearedChange(change=change, findings=())
 
     def compared(self, **edits: str | None) -> dict[str, Comparison]:
-        base = baseline.measure(self.prepared, self.services)
-        head = checks_stage.run(self.cleared(**edits), base, self.prepared, self.services)
-        return {found.name: found for found in comparison.compare(base, head)}
+        base = baseline.measure_base(self.prepared, self.services)
+        head = checks_stage.run_checks(self.cleared(**edits), base, self.prepared, self.services)
+        return {found.name: found for found in comparison.compare_reports(base, head)}
 
     def weighed(
         self, config: RepoConfig | None = None, **edits: str | None
     ) -> dict[str, Comparison]:
         """The same, as the rules of a configuration weigh it."""
-        base = baseline.measure(self.prepared, self.services)
-        head = checks_stage.run(self.cleared(**edits), base, self.prepared, self.services)
+        base = baseline.measure_base(self.prepared, self.services)
+        head = checks_stage.run_checks(self.cleared(**edits), base, self.prepared, self.services)
         contract = self.prepared.contract
         if config is not None:
             contract = contract.model_copy(update={"config": config})
         prepared = self.prepared.model_copy(update={"contract": contract})
-        found = checks_stage.compare(base, head, prepared, self.services)
+        found = checks_stage.compare_sides(base, head, prepared, self.services)
         return {one.name: one for one in found}
 
 
@@ -299,7 +301,9 @@ def make_stage(
         subprocess.run(["git", "-C", str(repository), *arguments], check=True, timeout=60)
     home = Path(tempfile.mkdtemp(dir=workshop.home))
     home.chmod(0o711)
-    checkout = worktree.prepare(str(repository), None, home / "mirrors", Limits(1000, 10**7))
+    checkout = worktree.prepare_checkout(
+        str(repository), None, home / "mirrors", Limits(1000, 10**7)
+    )
     run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
     contract = Contract(
         config=RepoConfig.model_validate(config or {}, strict=False),

@@ -38,7 +38,7 @@ def ensure(
     needs_project=False,
     **section,
 ) -> Environment:
-    return build.ensure(
+    return build.ensure_environment(
         EnvironmentRequest(
             tree=str(folder),
             nearest_tag=tag,
@@ -72,7 +72,7 @@ def local(settings, served) -> SimpleIndex:
 
 def python(settings, environment, folder, program: str) -> str:
     """Run a program in a check sandbox and return what it prints."""
-    order = sandbox_requests.order(
+    order = sandbox_requests.make_request(
         environment, folder, (sandbox_requests.PYTHON, "-c", program),
         environ={}, limits=SandboxLimits(seconds=60),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository, Rule
 from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
-from agent.github.access import Access, connect
+from agent.github.access import Access, connect_to_github
 from agent.github.code_host import GithubCodeHost
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.retrying import Pacing
@@ -136,7 +136,7 @@ def scene(world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUIC
         given = {"github_token": SecretStr(world.token_for("robot"))}
     settings = settings.model_copy(update=given)
     writes: list[dict[str, object]] = []
-    access = connect(
+    access = connect_to_github(
         settings, record=lambda kind, facts: writes.append({"kind": kind, **facts}), pacing=pacing
     )
     return Scene(

@@ -51,7 +51,7 @@ class Workplace:
         git_samples.git(repository, "add", "--all", "--force")
         git_samples.commit_all(repository, "Second")
         self.home, self.settings = home, settings
-        checkout = worktree.prepare(str(repository), None, home / "mirrors")
+        checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
         self.prepared = Prepared(
             run=Run(
                 run_id="run-1", repository=str(repository), ticket="t.md", started=1_700_000_000

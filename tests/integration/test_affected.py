@@ -72,12 +72,12 @@ class Judged:
         services = replace(
             made.services, sandbox=self.sandboxes, execution=Execution(say=self.said.append)
         )
-        before = baseline.measure(made.prepared, services)
+        before = baseline.measure_base(made.prepared, services)
         cleared = made.cleared(**edits)
-        report = checks_stage.run(cleared, before, made.prepared, services)
-        compared = checks_stage.compare(before, report, made.prepared, services)
+        report = checks_stage.run_checks(cleared, before, made.prepared, services)
+        compared = checks_stage.compare_sides(before, report, made.prepared, services)
         self.tests: Comparison = next(one for one in compared if one.name == "tests")
-        self.verdict = decide.weigh(compared, cleared, made.prepared.contract)
+        self.verdict = decide.decide_verdict(compared, cleared, made.prepared.contract)
 
 
 @pytest.mark.deep

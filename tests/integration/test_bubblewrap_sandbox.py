@@ -36,10 +36,10 @@ def test_forbidden_namespaces_are_explained(home: Path) -> None:
     order = SandboxRequest(argv=("/usr/bin/bwrap", "--ro-bind", "/", "/", "true"), limits=SMALL)
     result = sandbox.run(order)
     assert result.exit_code not in (0, 127), result.output
-    explained = availability.explain(result.output)
+    explained = availability.explain_failure(result.output)
     assert explained is not None
     assert "namespaces" in explained
-    assert availability.explain("bwrap: Can't find source path /x: No such file") is None
+    assert availability.explain_failure("bwrap: Can't find source path /x: No such file") is None
 
 
 def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home: Path) -> None:
@@ -77,17 +77,17 @@ def test_cgroup_version_2_is_set_up_and_read_as_the_kernel_documents_it(tmp_path
     made.mkdir()
     (made / "memory.max").write_text("max")  # the kernel's own; a plain folder has none
     group = cgroup.Cgroup(dict.fromkeys(("memory", "pids"), made))
-    cgroup._set(made, "memory", 1000, 7)
-    cgroup._set(made, "pids", 1000, 7)
+    cgroup._set_limits(made, "memory", 1000, 7)
+    cgroup._set_limits(made, "pids", 1000, 7)
     assert (made / "memory.max").read_text() == "1000"
     assert (made / "memory.swap.max").read_text() == "0"
     assert (made / "pids.max").read_text() == "7"
-    assert cgroup.names("on", tmp_path) == {"one"}
-    assert group.hit() is None
+    assert cgroup.list_names("on", tmp_path) == {"one"}
+    assert group.find_reached_limit() is None
     (made / "pids.events").write_text("max 1\n")
-    assert group.hit() == "processes"
+    assert group.find_reached_limit() == "processes"
     (made / "memory.events").write_text("low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\n")
-    assert group.hit() == "memory"
+    assert group.find_reached_limit() == "memory"
 
 
 def _as_user(uid: int, work: Callable[[], str]) -> str:
@@ -120,7 +120,7 @@ def test_a_user_who_is_not_root_has_the_same_sandboxes(home: Path) -> None:
     sandbox = BubblewrapSandbox(Settings(home=own))
 
     def measured() -> str:
-        return json.dumps(limit_probes.measure(sandbox, Settings(home=own)))
+        return json.dumps(limit_probes.probe_limits(sandbox, Settings(home=own)))
 
     lines = json.loads(_as_user(64_321, measured))
     assert [line["limit"] for line in lines if line["required"] and not line["enforced"]] == []

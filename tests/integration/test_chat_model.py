@@ -72,7 +72,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Iterator[Open]:
             environ = {**server.environ(wire), "MERGEWRIGHT_HOME": str(tmp_path), **more}
             for name, value in environ.items():
                 monkeypatch.setenv(name, value)
-            models = wiring.models(given.load())
+            models = wiring.make_models(given.load_settings())
             assert isinstance(models, ProvidedModels)
             stack.callback(models.close)
             return models, server
@@ -252,7 +252,7 @@ def test_a_stream_that_ends_before_the_reply_does_is_no_reply(opened, quick, wir
 def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick):
     lost = Fault(cut=True)
     models, server = opened([lost, Said("Done.", input_tokens=70, output_tokens=2), lost, lost])
-    worst, reply = models.worst(REQUEST), models.reply(REQUEST)
+    worst, reply = models.estimate_worst(REQUEST), models.reply(REQUEST)
     assert reply.usage.tokens == worst.tokens // 2 + 72
     with pytest.raises(ModelUnavailable):
         models.reply(REQUEST)
@@ -295,19 +295,19 @@ def test_a_key_that_is_missing_is_named(opened, monkeypatch, wire):
     monkeypatch.delenv("OPENAI_BASE_URL")
     with pytest.raises(ModelUnusable, match=f"{name}_API_KEY"):
         models.reply(REQUEST)
-    assert f"{name}_API_KEY" in models.missing("editor")
+    assert f"{name}_API_KEY" in models.explain_missing("editor")
 
 
 def test_one_of_a_chain_that_can_be_asked_is_enough(opened, monkeypatch):
     models, server = opened([], MERGEWRIGHT_MODEL="anthropic:own,openai-chat:own")
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    assert models.missing("editor") == ""
+    assert models.explain_missing("editor") == ""
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL")
     others, _ = opened([], MERGEWRIGHT_MODEL="anthropic:own,groq:own")
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    assert "ANTHROPIC_API_KEY" in others.missing("editor")
-    assert "groq:own" in others.missing("editor")
+    assert "ANTHROPIC_API_KEY" in others.explain_missing("editor")
+    assert "groq:own" in others.explain_missing("editor")
     assert server.requests == []
 
 
@@ -325,7 +325,7 @@ def test_a_model_that_stalls_in_its_reply_is_asked_again(opened, quick, wire, st
     more = {"MERGEWRIGHT_MODEL_SILENCE_SECONDS": "1", "MERGEWRIGHT_MODEL_STREAM": stream}
     models, server = opened([Fault(stall_seconds=4), Said("Done.")], wire, **more)
     # To load a provider's library may take longer than that.
-    models.ready()
+    models.preload()
     assert models.reply(REQUEST).text == "Done."
     assert len(server.requests) == 2
 
@@ -523,7 +523,7 @@ def test_a_stop_ends_the_wait_at_once(opened):
 def test_a_model_is_waited_for_no_longer_than_the_run_has(opened, wire, stream):
     models, server = opened([Fault(stall_seconds=20)], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     # To load a provider's library may take longer than that.
-    models.ready()
+    models.preload()
     with pytest.raises(TimeSpent, match=r"limits\."):
         models.reply(REQUEST, seconds=1.4)
     assert len(server.requests) == 1
@@ -541,7 +541,7 @@ def test_the_key_goes_to_its_provider_and_into_no_text(opened):
     models, server = opened([Said("Done.")])
     assert KEY not in models.reply(REQUEST).model_dump_json()
     assert server.requests[0].key == KEY
-    assert KEY not in make_redactor(given.load())(f"echo {KEY}")
+    assert KEY not in make_redactor(given.load_settings())(f"echo {KEY}")
 
 
 # --- money ------------------------------------------------------------------------------------
@@ -559,7 +559,7 @@ def test_own_prices_win_and_unknown_models_have_none(opened):
 def test_what_was_lost_counts_where_the_one_that_answers_has_no_price(opened, quick):
     chain = "openai-chat:gpt-4o,openai-chat:nobody-knows-this"
     models, _ = opened([Fault(cut=True), Said("Done.")], MERGEWRIGHT_MODEL=chain)
-    worst, reply = models.worst(REQUEST), models.reply(REQUEST)
+    worst, reply = models.estimate_worst(REQUEST), models.reply(REQUEST)
     assert reply.model == "openai-chat:nobody-knows-this"
     assert worst.usd is not None
     assert reply.cost_usd == pytest.approx(worst.usd / 2)
@@ -576,7 +576,7 @@ def test_no_request_costs_more_than_its_worst(opened):
     models, _ = opened(greedy, MERGEWRIGHT_MODEL_PRICES="openai-chat:scripted=2/10")
     request = REQUEST
     for _ in range(4):
-        worst, reply = models.worst(request), models.reply(request)
+        worst, reply = models.estimate_worst(request), models.reply(request)
         assert reply.cost_usd is not None
         assert worst.usd is not None
         assert worst.tokens >= reply.usage.tokens
@@ -599,7 +599,7 @@ def greedy(seen: scripted.Seen) -> scripted.Said:
 def test_without_a_model_nothing_of_all_this_is_loaded():
     program = (
         "import sys; from agent import settings, wiring;"
-        "assert wiring.models(settings.load({'MERGEWRIGHT_HOME': '/tmp/x'})) is None;"
+        "assert wiring.make_models(settings.load_settings({'MERGEWRIGHT_HOME': '/tmp/x'})) is None;"
         "import agent.cli.main;"
         "print([m for m in ('pydantic_ai', 'openai', 'anthropic', 'genai_prices') if m in sys.modules])"
     )
@@ -651,7 +651,7 @@ def test_a_reply_without_end_is_broken_off_and_not_asked_for_again(opened, quick
 def test_a_reply_that_takes_too_long_is_broken_off(opened, quick, monkeypatch):
     monkeypatch.setattr(provided, "_REPLY_SECONDS", 0.5)
     models, server = opened(lambda _: Fault(stall_seconds=4))
-    models.ready()
+    models.preload()
     with pytest.raises(ModelUnavailable, match=r"within 0\.5 s"):
         models.reply(REQUEST)
     # It may have been charged for, so it is not asked for as often as can be.

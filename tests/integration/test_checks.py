@@ -170,7 +170,7 @@ def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: W
     suite = measuring.suite_of(site)
     assert suite is not None
     tests = PartOfSuite(suite, Part(base=SuiteFacts(files=told.files)))
-    result = running.run(tests, site, workshop.sandbox, lambda line: None)
+    result = running.run_check(tests, site, workshop.sandbox, lambda line: None)
     assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
     assert result.suite is not None
     assert result.suite.plugins == {}
@@ -202,7 +202,7 @@ def test_a_suite_that_never_ends_is_ended_and_says_where_it_was(workshop: Worksh
     )
     limits = site.limits.model_copy(update={"seconds": 3.0})
     site = replace(site, limits=limits)
-    [result] = measuring.measure(site, workshop.sandbox, workshop.said.append, tests=True)
+    [result] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
     assert result.status is Status.FAILED
     assert "after 3 seconds" in result.reason
     assert "test_long at test_z.py:5" in result.reason
@@ -225,7 +225,7 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
         config={"checks": {"tests": {"args": ["-n", "2"]}}} if runner == "workers" else None,
     )
     site = replace(site, limits=site.limits.model_copy(update={"seconds": 6.0}))
-    [result] = measuring.measure(site, workshop.sandbox, workshop.said.append, tests=True)
+    [result] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
     assert not result.reason
     assert result.unrun
     assert outcomes(result).keys().isdisjoint(result.unrun)
@@ -244,14 +244,14 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
     script = "run.py" if runner == "django" else None
     site = workshop.site(files, test_runner=runner, test_script=script)
-    [result] = measuring.measure(
+    [result] = measuring.run_all_checks(
         replace(site, fails_fast=True), workshop.sandbox, workshop.said.append, tests=True
     )
     assert [item.outcome for item in result.items] == ["passed", "failed"]
     assert result.exit_code
     green = {"test_all.py": tests.replace("self.fail()", "pass"), "run.py": files["run.py"]}
     site = workshop.site(green, test_runner=runner, test_script=script)
-    [result] = measuring.measure(
+    [result] = measuring.run_all_checks(
         replace(site, fails_fast=True), workshop.sandbox, workshop.said.append, tests=True
     )
     assert result.status is Status.PASSED
@@ -1212,31 +1212,31 @@ def test_a_formatter_that_base_does_not_pass_does_not_hold_a_change_back(
 
 def test_a_second_run_on_the_same_base_does_not_measure_again(stage: Callable[..., Stage]) -> None:
     made = stage(RED, test_runner="pytest")
-    first = baseline.measure(made.prepared, made.services)
+    first = baseline.measure_base(made.prepared, made.services)
     counted = made.sandbox.count
     assert counted == 2  # the tests, the second collection
-    assert baseline.measure(made.prepared, made.services) == first
+    assert baseline.measure_base(made.prepared, made.services) == first
     assert made.sandbox.count == counted
     other = made.prepared.contract.model_copy(
         update={"config": RepoConfig.model_validate({"env": {"A": "b"}})}
     )
-    baseline.measure(made.prepared.model_copy(update={"contract": other}), made.services)
+    baseline.measure_base(made.prepared.model_copy(update={"contract": other}), made.services)
     assert made.sandbox.count == 2 * counted
 
 
 @pytest.mark.deep
 def test_a_damaged_baseline_is_measured_again(stage: Callable[..., Stage]) -> None:
     made = stage(RED, test_runner="pytest")
-    first = baseline.measure(made.prepared, made.services)
+    first = baseline.measure_base(made.prepared, made.services)
     [stored] = (made.services.settings.home / "baselines").iterdir()
     stored.write_bytes(stored.read_bytes()[:100])
-    again = baseline.measure(made.prepared, made.services)
+    again = baseline.measure_base(made.prepared, made.services)
     assert [one.status for one in again.results] == [one.status for one in first.results]
 
 
 def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage]) -> None:
     made = stage({**GREEN, "conftest.py": "import os\nos._exit(0)\n"}, test_runner="pytest")
-    report = baseline.measure(made.prepared, made.services)
+    report = baseline.measure_base(made.prepared, made.services)
     assert report.results[-1].status is Status.UNVERIFIED
     assert not list((made.services.settings.home / "baselines").glob("*"))
 

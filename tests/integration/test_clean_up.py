@@ -76,9 +76,9 @@ class Place:
     def ended(self, one: Run, ago: float, outcome: Outcome | None = None) -> Path:
         """Note a run that is over, with the folder it leaves."""
         at = time.time() - ago
-        kept = self.store.add(one, at)
-        told = outcome or Outcome.stopped(one.run_id, Reason.UNCLEAR, "x")
-        self.store.finish(kept.run_id, told, at)
+        kept = self.store.add_run(one, at)
+        told = outcome or Outcome.for_stopped_run(one.run_id, Reason.UNCLEAR, "x")
+        self.store.finish_run(kept.run_id, told, at)
         return file(self.home / "runs" / one.run_id / "ledger.jsonl", "", at).parent
 
     def close(self) -> None:
@@ -108,10 +108,10 @@ def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
     aged(theirs)
     with (held / ".held").open() as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.sweeper().turn()["trees"] == 1
+        assert place.cleaner().turn()["trees"] == 1
         assert there(left, held, theirs, young) == [held, theirs, young]
     aged(young)
-    assert place.sweeper().turn()["trees"] == 2
+    assert place.cleaner().turn()["trees"] == 2
     assert there(left, held, theirs, young) == [theirs]
 
 
@@ -142,7 +142,7 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
     link = home / "baselines" / ".new-link1234"
     link.symlink_to(target)
     aged(link)
-    assert place.sweeper().turn()["files"] == len(ours) + 1
+    assert place.cleaner().turn()["files"] == len(ours) + 1
     assert there(*ours, link) == []
     assert there(*theirs, target / "kept") == [*theirs, target / "kept"]
     (target / "kept").unlink()
@@ -167,7 +167,7 @@ def test_PF2_locks_and_half_clones_in_our_mirrors_go_and_those_in_use_stay(place
     half.with_suffix(".lock").touch()
     with used.with_suffix(".lock").open() as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.sweeper().turn()["mirrors"] == 8 + 2 + 1
+        assert place.cleaner().turn()["mirrors"] == 8 + 2 + 1
     left = [*ours.rglob("*.lock"), *ours.rglob("tmp_*"), ours / "gc.pid", half]
     assert there(*left, ours.with_suffix(".new"), ours.with_suffix(".scratch")) == []
     subprocess.run(["git", "--git-dir", str(ours), "fsck"], check=True, capture_output=True)
@@ -184,7 +184,7 @@ def test_PF2_half_environments_of_dead_builders_go_also_when_another_process_has
     again = aged(file(parts / f"{os.getpid()}-abcdef" / "a").parent, time.time() - 10 * DAY)
     mine = aged(file(parts / f"{os.getpid()}-fedcba" / "a").parent, time.time())
     fetched = file(place.home / "environments" / "fetch" / f"{dead}-abc" / "a").parent
-    assert place.sweeper().turn()["environments"] == 3
+    assert place.cleaner().turn()["environments"] == 3
     assert there(gone, again, mine, fetched) == [mine]
 
 
@@ -194,7 +194,7 @@ def test_PF2_half_environments_of_dead_builders_go_also_when_another_process_has
 def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_slot_is_free(place):
     ours, used = (f"{slots.prefix(place.home)}{number}" for number in (60, 61))
     other = f"{slots.prefix(place.home / 'other')}60"
-    groups = {name: cgroup.create(name, 2**26, 10) for name in (ours, used, other)}
+    groups = {name: cgroup.create_cgroup(name, 2**26, 10) for name in (ours, used, other)}
     if not groups[ours].folders:
         pytest.fail("this machine lets us make no control groups")
     sleeper = subprocess.Popen(["sleep", "60"])
@@ -203,11 +203,11 @@ def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_s
         (place.home / "sandboxes").mkdir(exist_ok=True)
         with (place.home / "sandboxes" / "slot-61").open("w") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)
-            assert place.sweeper().turn()["sandboxes"] == 1
+            assert place.cleaner().turn()["sandboxes"] == 1
         assert sleeper.wait(5) == -9
-        assert cgroup.names(ours) == set()
-        assert cgroup.names(used)
-        assert cgroup.names(other)
+        assert cgroup.list_names(ours) == set()
+        assert cgroup.list_names(used)
+        assert cgroup.list_names(other)
     finally:
         sleeper.kill()
         sleeper.wait()
@@ -239,7 +239,7 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     ours = orphan("bwrap", *wait, layout.RUNNER)
     named, other = orphan("bwrap", *wait, "something"), orphan("bash", *wait, layout.RUNNER)
     try:
-        assert orphans.end() >= 1
+        assert orphans.end_orphans() >= 1
         time.sleep(0.2)
         assert [lives(pid) for pid in (ours, named, other)] == [False, True, True]
     finally:
@@ -267,8 +267,8 @@ class Pushed:
             update={"run_id": "20261120-101010-abcdef0123456789", "started": 1_700_000_000}
         )
         self.name = commits.branch("mergewright/", "7", "Say hi", run_id=self.run.run_id)
-        remote = github.code_host.remote(self.run)
-        self.url, self.token = remote.url, github.code_host.credential(self.run, write=True)
+        remote = github.code_host.find_remote(self.run)
+        self.url, self.token = remote.url, github.code_host.create_credential(self.run, write=True)
         self.base = worktree.prepare_remote(self.url, self.token, "main", place.home / "mirrors")
 
     def push(self, name=None, content=b"hi\n", date=1_700_000_000, mirrors=None):
@@ -278,8 +278,8 @@ class Pushed:
             base = worktree.prepare_remote(self.url, self.token, "main", mirrors)
         file = ChangedFile(path="new.txt", before=None, after=content)
         change = Change(base_commit=base.commit, files=(file,))
-        commit = worktree.commit(base, change, "Say hi", date=date)
-        return worktree.push(base, commit, name or self.name, self.url, self.token), commit
+        commit = worktree.make_commit(base, change, "Say hi", date=date)
+        return worktree.push_commit(base, commit, name or self.name, self.url, self.token), commit
 
     def over(self, ago=2 * HOUR, outcome=None, ledger='{"step": "publish"}\n'):
         folder = self.place.ended(self.run, ago, outcome)
@@ -304,7 +304,7 @@ def test_PF2_a_branch_of_a_run_that_ended_without_a_pull_request_goes(pushed):
     first, _ = pushed.push()
     assert pushed.branches() == {first, second}
     pushed.over()
-    cleaner = pushed.place.sweeper()
+    cleaner = pushed.place.cleaner()
     assert cleaner.turn()["branches"] == 2
     assert pushed.branches() == set()
     before = pushed.github.world.requests.next_number()
@@ -321,7 +321,7 @@ def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
         pushed.push(f"{pushed.name}-old", b"4\n")[0],  # of another name
     }
     pushed.over()
-    assert pushed.place.sweeper().turn()["branches"] == 0
+    assert pushed.place.cleaner().turn()["branches"] == 0
     assert pushed.branches() == stay
 
 
@@ -331,35 +331,35 @@ def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
 def test_PF2_a_branch_goes_within_a_time(pushed, ago, left):
     pushed.push()
     pushed.over(ago)
-    pushed.place.sweeper().turn()
+    pushed.place.cleaner().turn()
     assert len(pushed.branches()) == left
 
 
 def test_PF2_a_branch_that_people_were_told_of_stays_for_two_weeks(pushed):
     name, commit = pushed.push()
-    told = Outcome.stopped(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(
+    told = Outcome.for_stopped_run(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(
         update={"branch": name, "commit": commit}
     )
     pushed.over(13 * DAY, told)
-    assert pushed.place.sweeper().turn()["branches"] == 0
-    pushed.place.store.finish(pushed.run.run_id, told, time.time() - 15 * DAY)
-    assert pushed.place.sweeper().turn()["branches"] == 1
+    assert pushed.place.cleaner().turn()["branches"] == 0
+    pushed.place.store.finish_run(pushed.run.run_id, told, time.time() - 15 * DAY)
+    assert pushed.place.cleaner().turn()["branches"] == 1
 
 
 def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_run(pushed):
     name, commit = pushed.push()
-    pushed.place.store.add(pushed.run, 1.0)
-    assert pushed.place.sweeper().turn()["branches"] == 0
+    pushed.place.store.add_run(pushed.run, 1.0)
+    assert pushed.place.cleaner().turn()["branches"] == 0
     folder = pushed.place.home / "runs" / pushed.run.run_id
     file(folder / "ledger.jsonl", '{"step": "publish"}\n')
-    pushed.place.store.finish(
-        pushed.run.run_id, Outcome.stopped(pushed.run.run_id, Reason.UNCLEAR, "x"), OLD
+    pushed.place.store.finish_run(
+        pushed.run.run_id, Outcome.for_stopped_run(pushed.run.run_id, Reason.UNCLEAR, "x"), OLD
     )
-    pushed.github.code_host.propose(
+    pushed.github.code_host.publish_pull_request(
         pushed.run,
         NewPullRequest(branch=name, commit=commit, base_branch="main", title="t", body="b"),
     )
-    assert pushed.place.sweeper().turn()["branches"] == 0
+    assert pushed.place.cleaner().turn()["branches"] == 0
     assert pushed.branches() == {name}
 
 
@@ -369,14 +369,14 @@ def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_ru
 def test_records_and_folders_go_after_the_days_they_are_kept_and_never_those_of_active_runs(place):
     old, young, active = run(1), run(2), run(3)
     folders = [place.ended(old, 100 * DAY), place.ended(young, 10 * DAY)]
-    place.store.add(active, time.time() - 100 * DAY)
+    place.store.add_run(active, time.time() - 100 * DAY)
     at = time.time() - 100 * DAY
     folders.append(file(place.home / "runs" / active.run_id / "ledger.jsonl", "", at).parent)
     theirs = file(place.home / "runs" / "notes" / "ledger.jsonl", "mine", at).parent
     bare = aged(file(place.home / "runs" / "20200101-101010-0123456789abcdef" / "mine").parent, at)
-    assert place.sweeper().turn()["folders"] == 1
+    assert place.cleaner().turn()["folders"] == 1
     assert there(*folders, theirs, bare) == [*folders[1:], theirs, bare]
-    assert place.store.get(old.run_id).outcome is not None
+    assert place.store.get_run(old.run_id).outcome is not None
 
 
 def test_the_engine_forgets_what_was_over_before(place):
@@ -398,7 +398,7 @@ def test_a_part_that_fails_does_not_hold_the_others_up(place, monkeypatch, capsy
     folder = place.ended(run(1), 100 * DAY)
     (place.home / "trees").mkdir()
     (place.home / "trees" / ".lock").mkdir()
-    swept = place.sweeper().turn()
+    swept = place.cleaner().turn()
     assert "trees" not in swept
     assert swept["folders"] == 1
     assert there(folder) == []

@@ -37,7 +37,7 @@ def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
     config = {"checks": {"tests": {"args": args}}}
     site = workshop.site(files, test_runner="pytest", config=config)
     compiled(site.tree, RIGHT, lambda path: Path(importlib.util.cache_from_source(str(path))))
-    [tests] = measuring.measure(site, workshop.sandbox, workshop.said.append, tests=True)
+    [tests] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
     assert tests.status is Status.FAILED
     assert [item.outcome for item in tests.items] == ["failed"]
 

@@ -18,7 +18,7 @@ from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Guidance
 from agent.service.comment_handler import CommentHandler, Handled
-from agent.service.intake import Accepted, Ignored, Later
+from agent.service.intake import Accepted, Ignored, PutOff
 from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
@@ -95,8 +95,8 @@ class Talk:
 
     def begun(self) -> Run:
         """A run of the issue that is with the engine."""
-        run = self.store.add(self.scene.run, time.time())
-        assert self.store.claim(time.time(), most=9) is not None
+        run = self.store.add_run(self.scene.run, time.time())
+        assert self.store.claim_run(time.time(), most=9) is not None
         return run
 
     def planned(self, number: str = PLAN) -> Run:
@@ -107,16 +107,20 @@ class Talk:
 
     def ask(self, run: Run, number: str) -> None:
         until = time.time() + 9_000
-        self.store.postpone(run.run_id, until, "approval", "a word is awaited", plan_asked=number)
+        self.store.postpone_run(
+            run.run_id, until, "approval", "a word is awaited", plan_asked=number
+        )
 
     def ended(self, reason: Reason, **more: object) -> Run:
         run = self.begun()
-        outcome = Outcome.stopped(run.run_id, reason, "So it ended.").model_copy(update=more)
-        self.store.finish(run.run_id, outcome, time.time())
+        outcome = Outcome.for_stopped_run(run.run_id, reason, "So it ended.").model_copy(
+            update=more
+        )
+        self.store.finish_run(run.run_id, outcome, time.time())
         return run
 
     def stands(self, run: Run) -> RunState:
-        return self.store.get(run.run_id).state
+        return self.store.get_run(run.run_id).state
 
 
 @pytest.fixture
@@ -126,9 +130,9 @@ def talk(scene, store) -> Talk:
 
 def ended_again(talk: Talk, run: Run) -> None:
     """Let a run that goes on end with the same questions."""
-    assert talk.store.claim(time.time() + 60, most=9) is not None
-    outcome = Outcome.stopped(run.run_id, Reason.UNCLEAR, "So it ended.")
-    talk.store.finish(run.run_id, outcome, time.time())
+    assert talk.store.claim_run(time.time() + 60, most=9) is not None
+    outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "So it ended.")
+    talk.store.finish_run(run.run_id, outcome, time.time())
 
 
 # --- who is heard ------------------------------------------------------------------------------
@@ -144,7 +148,7 @@ def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     assert "write is needed" in heard.reason
     assert (talk.reactions(), talk.scene.own_comments()) == ([], [])
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
-    assert talk.store.guidance(run.run_id) == ()
+    assert talk.store.list_guidance(run.run_id) == ()
 
 
 def test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count(talk):
@@ -152,7 +156,7 @@ def test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count(talk):
     said = talk.write(f"/mergewright approve {PLAN}")
     talk.scene.repository.roles["wanda"] = "read"
     assert isinstance(talk.hear(said), Ignored)
-    assert talk.store.guidance(run.run_id) == ()
+    assert talk.store.list_guidance(run.run_id) == ()
 
 
 def test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count(talk):
@@ -199,24 +203,24 @@ def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
 def test_a_plan_is_approved_by_its_number(talk):
     run = talk.planned()
     assert isinstance(talk.say(f"/mergewright approve {PLAN}"), Handled)
-    (said,) = talk.store.guidance(run.run_id)
+    (said,) = talk.store.list_guidance(run.run_id)
     assert (said.kind, said.words, said.by) == ("approval", PLAN, "wanda")
     assert talk.reactions() == ["+1"]
     assert talk.scene.own_comments() == []
-    assert talk.store.claim(time.time(), most=9).begin_with == "approval"
+    assert talk.store.claim_run(time.time(), most=9).begin_with == "approval"
 
 
 def test_TC4_a_plan_is_not_approved_without_its_number(talk):
     run = talk.planned()
     talk.say("/mergewright approve")
-    assert talk.store.guidance(run.run_id) == ()
+    assert talk.store.list_guidance(run.run_id) == ()
     assert f"`/mergewright approve {PLAN}`" in talk.answered()
 
 
 def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
     run = talk.planned()
     talk.say("/mergewright approve 99999999")
-    assert talk.store.guidance(run.run_id) == ()
+    assert talk.store.list_guidance(run.run_id) == ()
     assert f"`{PLAN}`" in talk.answered()
     assert talk.reactions() == ["confused"]
 
@@ -224,16 +228,16 @@ def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
 def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
     run = talk.planned()
     talk.say("change the plan: leave the admin out")
-    (said,) = talk.store.guidance(run.run_id)
+    (said,) = talk.store.list_guidance(run.run_id)
     assert (said.kind, said.words) == ("change", "leave the admin out")
-    assert talk.store.claim(time.time(), most=9) is None, "more may be written just now"
-    again = talk.store.claim(time.time() + 60, most=9)
+    assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
+    again = talk.store.claim_run(time.time() + 60, most=9)
     assert again.begin_with == ""
     talk.ask(run, "5e6f7a8b")
     talk.say(f"/mergewright approve {PLAN}")
     assert "`5e6f7a8b`" in talk.answered()
     talk.say("/mergewright approve `5e6f7a8b`. Thanks!")
-    assert [one.kind for one in talk.store.guidance(run.run_id)] == ["change", "approval"]
+    assert [one.kind for one in talk.store.list_guidance(run.run_id)] == ["change", "approval"]
 
 
 def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
@@ -253,17 +257,17 @@ def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
 )
 def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, clock):
     run = talk.planned()
-    assert talk.store.claim(time.time() + 99_999, most=9) is not None
+    assert talk.store.claim_run(time.time() + 99_999, most=9) is not None
     said = guidance(kind, PLAN)
-    assert talk.store.guide(run.run_id, said, time.time() + clock) == "heard"
+    assert talk.store.add_guidance(run.run_id, said, time.time() + clock) == "heard"
     if ending == "approval":
         talk.ask(run, PLAN)
     elif ending == "held":
-        talk.store.hold(run.run_id, "paused")
+        talk.store.put_back(run.run_id, "paused")
     else:
-        talk.store.postpone(run.run_id, time.time() - 1, "approval", "GitHub is silent")
+        talk.store.postpone_run(run.run_id, time.time() - 1, "approval", "GitHub is silent")
     # What is held goes on when it would have gone on before.
-    again = talk.store.claim(time.time() + (99_999 if ending == "held" else 0), most=9)
+    again = talk.store.claim_run(time.time() + (99_999 if ending == "held" else 0), most=9)
     assert again is not None
     assert again.begin_with == begins
 
@@ -271,13 +275,16 @@ def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, 
 def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
     run = talk.ended(Reason.UNCLEAR)
     for number in range(20):
-        assert talk.store.guide(run.run_id, guidance("answer", "x", 9_000 + number), 1.0) == "heard"
+        assert (
+            talk.store.add_guidance(run.run_id, guidance("answer", "x", 9_000 + number), 1.0)
+            == "heard"
+        )
     ended_again(talk, run)
-    retries = talk.store.get(run.run_id).retries
+    retries = talk.store.get_run(run.run_id).retries
     for _ in range(10):
         assert isinstance(talk.say("an answer to what you have just said"), Ignored)
-    assert talk.store.get(run.run_id).retries == retries
-    assert not talk.store.get(run.run_id).active
+    assert talk.store.get_run(run.run_id).retries == retries
+    assert not talk.store.get_run(run.run_id).active
     assert len(talk.scene.own_comments()) == 1
 
 
@@ -285,9 +292,9 @@ def test_GH8_a_run_goes_on_by_answers_that_leave_it_open_five_times_and_no_more(
     run = talk.ended(Reason.UNCLEAR)
     for _ in range(8):
         talk.say("Thank you! Is there anything else?")
-        if talk.store.get(run.run_id).active:
+        if talk.store.get_run(run.run_id).active:
             ended_again(talk, run)
-    assert talk.store.get(run.run_id).retries == 5
+    assert talk.store.get_run(run.run_id).retries == 5
     assert len(talk.scene.own_comments()) == 1
 
 
@@ -302,41 +309,44 @@ def test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more(talk):
     for attempt in range(1, 11):
         begun = talk.say("/mergewright retry")
         assert isinstance(begun, Accepted), attempt
-        assert talk.store.claim(time.time(), most=99) is not None
-        outcome = Outcome.stopped(begun.run.run_id, Reason.NO_RECIPE, "So it ended.")
-        talk.store.finish(begun.run.run_id, outcome, time.time())
+        assert talk.store.claim_run(time.time(), most=99) is not None
+        outcome = Outcome.for_stopped_run(begun.run.run_id, Reason.NO_RECIPE, "So it ended.")
+        talk.store.finish_run(begun.run.run_id, outcome, time.time())
     assert isinstance(talk.say("/mergewright retry"), Handled)
     assert talk.reactions() == ["confused"]
-    assert talk.store.last(talk.scene.repository.id, talk.scene.issue.number).run.attempt == 10
+    assert (
+        talk.store.find_newest_run(talk.scene.repository.id, talk.scene.issue.number).run.attempt
+        == 10
+    )
 
 
 def test_a_stop_beats_whatever_the_run_waits_for(talk):
     run = talk.planned()
-    talk.store.claim(time.time() + 99_999, most=9)
+    talk.store.claim_run(time.time() + 99_999, most=9)
     talk.say("/mergewright stop")
     talk.ask(run, PLAN)
-    assert talk.store.claim(time.time(), most=0) is not None, "it only has to say so"
+    assert talk.store.claim_run(time.time(), most=0) is not None, "it only has to say so"
     talk.say(f"/mergewright approve {PLAN}")
-    assert [one.words for one in talk.store.guidance(run.run_id)] == ["stop"]
+    assert [one.words for one in talk.store.list_guidance(run.run_id)] == ["stop"]
 
 
 def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
     early = talk.write("/mergewright stop")
     snapshot = talk.scene.run.snapshot.model_copy(update={"approved_at": "2037-01-01T00:00:00Z"})
-    run = talk.store.add(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
+    run = talk.store.add_run(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
     assert isinstance(talk.hear(early), Ignored)
-    assert talk.store.get(run.run_id).stopped is None
+    assert talk.store.get_run(run.run_id).stop_request is None
 
 
 def test_a_retry_that_is_delivered_twice_allows_once_as_much(talk):
     run = talk.ended(Reason.BUDGET_SPENT, stopped_at="edit 1 reply")
     said = talk.write("/mergewright retry")
     talk.hear(said)
-    talk.store.claim(time.time(), most=9)
-    outcome = Outcome.stopped(run.run_id, Reason.BUDGET_SPENT, "Again.")
-    talk.store.finish(run.run_id, outcome, time.time())
+    talk.store.claim_run(time.time(), most=9)
+    outcome = Outcome.for_stopped_run(run.run_id, Reason.BUDGET_SPENT, "Again.")
+    talk.store.finish_run(run.run_id, outcome, time.time())
     talk.hear(said)
-    stored = talk.store.get(run.run_id)
+    stored = talk.store.get_run(run.run_id)
     assert (stored.active, stored.budget_multiplier) == (False, 2)
 
 
@@ -347,7 +357,7 @@ def test_a_run_that_people_did_not_ask_for_is_not_revived_by_talk(talk, more):
     talk.scene.run = talk.scene.run.model_copy(update={"snapshot": snapshot, **more})
     run = talk.ended(Reason.UNCLEAR)
     assert isinstance(talk.say("It is till/count.py."), Ignored)
-    assert not talk.store.get(run.run_id).active
+    assert not talk.store.get_run(run.run_id).active
 
 
 def test_an_answer_under_a_closed_issue_does_not_count(talk):
@@ -355,7 +365,7 @@ def test_an_answer_under_a_closed_issue_does_not_count(talk):
     with talk.scene.world.lock:
         actions.set_state(talk.scene.issue, "closed", talk.scene.world.user("ann"))
     assert isinstance(talk.say("Closing, done by hand."), Ignored)
-    assert not talk.store.get(run.run_id).active
+    assert not talk.store.get_run(run.run_id).active
 
 
 def test_a_review_of_another_pull_request_costs_no_question(talk):
@@ -388,8 +398,8 @@ def test_where_a_run_stands_is_explained(talk):
     run = talk.planned()
     talk.say("/mergewright explain")
     assert f"`/mergewright approve {PLAN}`" in talk.answered()
-    talk.store.finish(
-        run.run_id, Outcome.stopped(run.run_id, Reason.UNCLEAR, "Which file?"), time.time()
+    talk.store.finish_run(
+        run.run_id, Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which file?"), time.time()
     )
     talk.say("/mergewright explain")
     assert "Which file?" in talk.answered()
@@ -427,7 +437,7 @@ def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
         actions.edit(scene.issue, scene.world.user("ann"), body="Something else.")
     assert isinstance(talk.hear(said), Handled)
     assert talk.reactions() == ["confused"]
-    assert talk.store.latest(9) == ()
+    assert talk.store.list_latest(9) == ()
 
 
 # --- answers -----------------------------------------------------------------------------------
@@ -437,18 +447,18 @@ def test_an_answer_lets_a_run_go_on_from_its_top(talk):
     run = talk.ended(Reason.UNCLEAR)
     assert isinstance(talk.say("It is till/count.py."), Handled)
     assert talk.reactions() == ["eyes"]
-    assert talk.store.claim(time.time(), most=9) is None, "more may be written just now"
+    assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
     assert isinstance(talk.say("And the other one as well.", "max"), Handled)
-    again = talk.store.claim(time.time() + 60, most=9)
+    again = talk.store.claim_run(time.time() + 60, most=9)
     assert (again.run.run_id, again.begin_with) == (run.run_id, "")
-    said = talk.store.guidance(run.run_id)
+    said = talk.store.list_guidance(run.run_id)
     assert [(one.kind, one.by) for one in said] == [("answer", "wanda"), ("answer", "max")]
 
 
 def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
     run = talk.begun()
     assert isinstance(talk.say("Also rewrite the admin."), Ignored)
-    assert talk.store.guidance(run.run_id) == ()
+    assert talk.store.list_guidance(run.run_id) == ()
     assert talk.reactions() == []
 
 
@@ -457,8 +467,8 @@ def test_an_answer_of_who_may_not_write_does_not_count(talk):
     talk.scene.repository.roles.pop("ann", None)
     run = talk.ended(Reason.UNCLEAR)
     assert isinstance(talk.say("It is till/count.py.", "ann"), Ignored)
-    assert talk.store.guidance(run.run_id) == ()
-    assert not talk.store.get(run.run_id).active
+    assert talk.store.list_guidance(run.run_id) == ()
+    assert not talk.store.get_run(run.run_id).active
 
 
 def test_words_under_an_issue_without_questions_are_none(talk):
@@ -504,8 +514,8 @@ def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, m
     assert isinstance(_remark(talk, words, **more), Handled)
     assert _rounds(talk, opened) == [("review", "", True)]
     assert talk.scene.own_comments() == []
-    assert talk.store.claim(time.time() + 50, most=9) is None, "a quiet minute"
-    assert talk.store.claim(time.time() + 61, most=9).run.follow_up.pull == 40
+    assert talk.store.claim_run(time.time() + 50, most=9) is None, "a quiet minute"
+    assert talk.store.claim_run(time.time() + 61, most=9).run.follow_up.pull == 40
 
 
 @pytest.mark.parametrize(
@@ -527,9 +537,11 @@ def test_a_remark_that_is_delivered_again_after_its_round_begins_no_other(talk, 
     hear = talk.hear
     talk.hear = lambda said: told.append(said) or hear(said)
     _remark(talk)
-    claimed = talk.store.claim(time.time() + 61, most=9).run
-    talk.store.finish(
-        claimed.run_id, Outcome.stopped(claimed.run_id, Reason.UNAVAILABLE, "So."), time.time()
+    claimed = talk.store.claim_run(time.time() + 61, most=9).run
+    talk.store.finish_run(
+        claimed.run_id,
+        Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So."),
+        time.time(),
     )
     assert isinstance(hear(told[0]), Handled)
     assert len(_rounds(talk, opened)) == 1
@@ -545,14 +557,14 @@ def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind,
         talk.say(f"/mergewright {command}")
     assert _rounds(talk, opened) == [(kind, "wanda", True)]
     assert talk.reactions() == ["+1"]
-    assert talk.store.claim(time.time() + 1, most=9).run.follow_up.kind == kind
+    assert talk.store.claim_run(time.time() + 1, most=9).run.follow_up.kind == kind
 
 
 def test_a_follow_up_is_stopped_where_it_is_talked_about(talk, opened):
     _remark(talk)
     (follow_up,) = talk.store.follow_ups(opened.run_id)
     assert isinstance(_remark(talk, "/mergewright stop", place="issue"), Handled)
-    assert "wanda" in talk.store.get(follow_up.run.run_id).stopped
+    assert "wanda" in talk.store.get_run(follow_up.run.run_id).stop_request
     assert talk.stands(opened) is RunState.OPEN
 
 
@@ -570,12 +582,12 @@ def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkey
     monkeypatch.setattr(talk.scene.intake_api, "explain", explain)
     for _ in range(MOST_ROUNDS):
         assert (
-            talk.store.follow(opened.run_id, FollowUpRequest(kind="review"), time.time())
+            talk.store.queue_follow_up(opened.run_id, FollowUpRequest(kind="review"), time.time())
             == "queued"
         )
-        claimed = talk.store.claim(time.time() + 1, most=9).run
-        end = Outcome.stopped(claimed.run_id, Reason.UNAVAILABLE, "So.")
-        talk.store.finish(claimed.run_id, end, time.time())
+        claimed = talk.store.claim_run(time.time() + 1, most=9).run
+        end = Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So.")
+        talk.store.finish_run(claimed.run_id, end, time.time())
     assert isinstance(_remark(talk), Ignored)
     assert isinstance(_remark(talk), Ignored)
     number, key, _ = told[0]
@@ -585,9 +597,9 @@ def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkey
 
 def test_a_word_on_a_pull_request_that_was_just_opened_waits_for_its_run(talk):
     run = talk.begun()
-    talk.store.moved(run.run_id, RunState.PUBLISHING)
-    assert isinstance(_remark(talk), Later)
-    assert isinstance(_remark(talk, "/mergewright rebase", place="issue"), Later)
+    talk.store.set_state(run.run_id, RunState.PUBLISHING)
+    assert isinstance(_remark(talk), PutOff)
+    assert isinstance(_remark(talk, "/mergewright rebase", place="issue"), PutOff)
     assert isinstance(_remark(talk, "Nice work!", place="issue"), Ignored)
 
 
@@ -625,15 +637,15 @@ def test_two_people_who_command_at_once_have_one_effect_and_each_is_told(
     said = [talk.write(*one(talk)) for one in (first, second)]
     for one in (*said, *said):  # each comes twice
         talk.hear(one)
-    stored = talk.store.get(run.run_id)
+    stored = talk.store.get_run(run.run_id)
     found = {one.id: [each.content for each in one.reactions] for one in talk.scene.issue.comments}
     assert [found[one.comment_id] for one in said] == [[sign] for sign in signs]
-    kinds = [one.kind for one in talk.store.guidance(run.run_id)]
-    assert (stored.stopped is not None) == (ends == "stopped")
+    kinds = [one.kind for one in talk.store.list_guidance(run.run_id)]
+    assert (stored.stop_request is not None) == (ends == "stopped")
     assert ("change" in kinds) == (ends == "changed")
     if ends == "approved":
         assert kinds[0] == "approval"
-        assert stored.stopped is None
+        assert stored.stop_request is None
     assert len(talk.scene.own_comments()) == signs.count("confused")
 
 

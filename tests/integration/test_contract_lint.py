@@ -39,7 +39,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
         (folder / path).write_text(content, "latin-1")
     done = subprocess.run(
         [Path(sys.executable).with_name("ruff"), "check", "--no-cache", "--output-format=json",
-         *ruff_contract.ARGUMENTS, *ruff_contract.ban(config, contract_lint.SCRIPTS), "."],
+         *ruff_contract.arguments("3.8"), *ruff_contract.make_ban(config, contract_lint.SCRIPTS), "."],
         cwd=folder, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     remarks = contract_lint.read_remarks(done.stdout)
@@ -55,8 +55,8 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select(lint.list_items(made, Secret()), change, config, ())
-    return {(one.path, one.rule) for one in ruff_contract.findings(items, config)}
+    items = ruff_contract.select_items(lint.list_items(made, Secret()), change, config, ())
+    return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
 
 
 def test_every_rule_is_broken_by_its_bad_example_and_kept_by_its_good_one(tmp_path: Path) -> None:
@@ -82,6 +82,8 @@ def test_rules_apply_where_they_are_meant_to(tmp_path: Path) -> None:
             "app/web.py": "from aiohttp import web\nfrom .requests import get\n",
             "scripts/show.py": "import time\n\nasync def f():\n    time.sleep(1)\n    print(1)\n",
             "app/latin.py": "# coding: latin-1\nimport requests\n\nNAME = 'é'\n",
+            "app/new.py": "if sys.version_info > (3, 10):\n    match 1:\n        case 1: ...\n",
+            "tests/test_new.py": "match 1:\n    case 1: ...\n",
         },
         CONTRACT,
     )
@@ -90,6 +92,7 @@ def test_rules_apply_where_they_are_meant_to(tmp_path: Path) -> None:
         ("tests/test_a.py", "http-client"),
         ("app/rates.py", "forbidden-import"),
         ("app/latin.py", "security-lint"),
+        ("app/new.py", "newer-syntax"),
     }
 
 

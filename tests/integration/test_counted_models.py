@@ -25,9 +25,9 @@ from agent.models.run import Reason
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.settings import Settings
-from agent.steps import Directly
+from agent.steps import DirectStep
 from agent.store.sql_store import SqlStore
-from agent.testing import FakeCodeHost, FakeModel, said
+from agent.testing import FakeCodeHost, FakeModel, make_reply
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
@@ -55,7 +55,7 @@ def counted(asked, store, repository_id, **most):
     return CountedModels(asked, store.spendings, limits(repository_id, **most))
 
 
-def model(answer=lambda request: said(), usd=0.4):
+def model(answer=lambda request: make_reply(), usd=0.4):
     return FakeModel(answer, worst=Worst(tokens=10, usd=usd))
 
 
@@ -64,7 +64,7 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
 
     def answer(request):
         seen.extend(spent(store))
-        return said()
+        return make_reply()
 
     reply = counted(model(answer), store, 7, day=1.0).reply(REQUEST)
     assert seen == [0.4]
@@ -124,7 +124,7 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
 
     def answer(request):
         both.wait()
-        return said()
+        return make_reply()
 
     def ask():
         try:
@@ -207,19 +207,19 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
 
     def carry_out(run, step, svc, ledger, log, *, waited):
         given.append(svc)
-        return Outcome.stopped(run.run_id, Reason.UNCLEAR, "Say more.")
+        return Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Say more.")
 
     def compose(execution):
         made, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
         return replace(made, execution=execution, models=execution.counted(model()))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
-    keeping = RunSupport(remember=Directly(), budget_multiplier=3, spendings=store.spendings)
-    executor.carry(run, settings, compose, keeping)
+    keeping = RunSupport(remember=DirectStep(), budget_multiplier=3, spendings=store.spendings)
+    executor.carry_run(run, settings, compose, keeping)
     (svc,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0
     assert svc.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)
-    svc.bound(9.0)
+    svc.lower_limit(9.0)
     assert svc.models._limits.of_run == 6.0
-    svc.bound(0.5)
+    svc.lower_limit(0.5)
     assert svc.models._limits.of_run == 0.5

@@ -130,7 +130,7 @@ def provide(home: Path, sandboxes: Sandboxes) -> Iterator[Provide]:
         build_context = BuildContext(
             RootedSandbox(sandboxes, ""), None, Settings(home=home), python, print
         )  # type: ignore[arg-type]
-        return system_packages.provide(names, build_context)
+        return system_packages.provide_layer(names, build_context)
 
     yield provide
     server.shutdown()

@@ -10,7 +10,7 @@ import pytest
 from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
-from agent.runs.waiting import Postponed
+from agent.runs.waiting import RunPostponed
 from agent.service import dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.pause import Switch
@@ -55,7 +55,7 @@ class Service:
             time.sleep(0.02)
 
     def over(self, run_id):
-        return not self.store.get(run_id).active
+        return not self.store.get_run(run_id).active
 
     def close(self):
         self.engine.drain(5)
@@ -91,7 +91,7 @@ def test_a_repository_has_one_run_under_way_and_the_machine_as_many_as_it_may(se
 
     one = service(carry)
     for number, repository in ((1, 7), (2, 7), (3, 8), (4, 9)):
-        one.store.add(run(number, repository), float(number))
+        one.store.add_run(run(number, repository), float(number))
     one.until(lambda: len(seen) == 2)
     one.dispatcher.turn()
     time.sleep(0.2)
@@ -112,8 +112,8 @@ def test_a_repository_that_floods_the_queue_does_not_hold_the_others_up(service)
     one = service(carry, most=1)
     now = time.time()
     for number in range(1, 5):
-        one.store.add(run(number, 7), now - 100 + number)
-    one.store.add(run(9, 8), now)
+        one.store.add_run(run(number, 7), now - 100 + number)
+    one.store.add_run(run(9, 8), now)
     one.until(lambda: one.over("r9"))
     assert order[:2] == ["r1", "r9"]
 
@@ -131,13 +131,13 @@ def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(servic
         remember("second", second)
         if away:
             away.pop()
-            raise Postponed("the code host is away", time.time() + 0.3, "second")
+            raise RunPostponed("the code host is away", time.time() + 0.3, "second")
         return done(stored)
 
     one = service(carry)
-    one.store.add(run(1), 1.0)
-    one.until(lambda: one.store.get("r1").wait_count == 1)
-    waiting = one.store.get("r1")
+    one.store.add_run(run(1), 1.0)
+    one.until(lambda: one.store.get_run("r1").wait_count == 1)
+    waiting = one.store.get_run("r1")
     assert (waiting.active, waiting.begin_with, waiting.segment) == (True, "second", 2)
     assert waiting.waits_for == "the code host is away"
     one.until(lambda: one.over("r1"))
@@ -148,11 +148,11 @@ def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(servic
 
 def test_a_worker_that_ended_between_claim_and_engine_loses_nothing(service):
     one = service()
-    one.store.add(run(1), 1.0)
-    assert one.store.claim(time.time(), most=2).run.run_id == "r1"
+    one.store.add_run(run(1), 1.0)
+    assert one.store.claim_run(time.time(), most=2).run.run_id == "r1"
     one = service()
     one.until(lambda: one.over("r1"))
-    assert one.store.get("r1").state is RunState.OPEN
+    assert one.store.get_run("r1").state is RunState.OPEN
 
 
 def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
@@ -164,11 +164,11 @@ def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
         raise ZeroDivisionError
 
     one = service(carry)
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.until(lambda: one.over("r1"))
     assert tries == [1, 2, 3, 4, 5]
     assert one.told == [("r1", Reason.INTERNAL)]
-    ended = one.store.get("r1")
+    ended = one.store.get_run("r1")
     assert (ended.state, ended.outcome.reason) == (RunState.FAILED, Reason.INTERNAL)
 
 
@@ -184,10 +184,10 @@ def test_a_bug_that_does_not_stay_ends_no_run_and_repeats_no_step(service, monke
         return done(stored)
 
     one = service(carry)
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.until(lambda: one.over("r1"))
     assert (tries, done_steps) == ([1, 2], ["first"])
-    assert one.store.get("r1").outcome.reason is Reason.READY
+    assert one.store.get_run("r1").outcome.reason is Reason.READY
     assert one.told == []
 
 
@@ -199,19 +199,19 @@ def test_a_run_that_is_over_goes_on_where_it_failed_or_at_the_top(service):
         remember("second", lambda: asked.append("second") or "2")
         if broken:
             broken.pop()
-            return Outcome.stopped(stored.run.run_id, Reason.ENVIRONMENT, "Not to be had.")
+            return Outcome.for_stopped_run(stored.run.run_id, Reason.ENVIRONMENT, "Not to be had.")
         return done(stored)
 
     one = service(carry)
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.until(lambda: one.over("r1"))
-    one.store.retry("r1", "second", time.time())
+    one.store.retry_run("r1", "second", time.time())
     one.until(lambda: one.over("r1"))
     assert asked == ["first", "second", "second"]
-    one.store.retry("r1", "", time.time())
+    one.store.retry_run("r1", "", time.time())
     one.until(lambda: one.over("r1"))
     assert asked == ["first", "second", "second", "first", "second"]
-    assert one.store.get("r1").outcome.reason is Reason.READY
+    assert one.store.get_run("r1").outcome.reason is Reason.READY
 
 
 # --- pause, quota, retry ------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def stepping(asked, inside=None, go=None):
         remember("second", second)
         remember("third", lambda: asked.append("third") or "3")
         if cancellation.is_set():
-            return Outcome.stopped(stored.run.run_id, Reason.CANCELLED, "Stopped.")
+            return Outcome.for_stopped_run(stored.run.run_id, Reason.CANCELLED, "Stopped.")
         return done(stored)
 
     return carry
@@ -243,7 +243,7 @@ def test_while_everything_is_paused_no_run_begins_also_after_a_restart(service):
     asked = []
     one = service(stepping(asked))
     assert one.switch.pause("a look at the disk", 5.0)
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     for _ in range(3):
         one.dispatcher.turn()
     one = service(stepping(asked))
@@ -251,7 +251,7 @@ def test_while_everything_is_paused_no_run_begins_also_after_a_restart(service):
         one.dispatcher.turn()
     time.sleep(0.2)
     assert asked == []
-    assert one.switch.paused().words == "a look at the disk"
+    assert one.switch.get_pause().words == "a look at the disk"
     assert one.switch.resume()
     one.until(lambda: one.over("r1"))
     assert asked == ["first", "second", "third"]
@@ -260,12 +260,12 @@ def test_while_everything_is_paused_no_run_begins_also_after_a_restart(service):
 def test_a_run_under_way_is_held_before_its_next_step_and_does_nothing_again(service):
     asked, inside, go = [], threading.Event(), threading.Event()
     one = service(stepping(asked, inside, go))
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.until(inside.is_set)
     one.switch.pause("", 5.0)
     go.set()
-    one.until(lambda: one.store.get("r1").segment == 2)
-    held = one.store.get("r1")
+    one.until(lambda: one.store.get_run("r1").segment == 2)
+    held = one.store.get_run("r1")
     assert (held.active, held.waits_for, held.wait_count) == (True, "everything is paused", 0)
     one = service(stepping(asked))
     for _ in range(5):
@@ -280,10 +280,10 @@ def test_a_run_under_way_is_held_before_its_next_step_and_does_nothing_again(ser
 def test_a_switch_that_cannot_be_read_pauses_all_the_same(service, tmp_path):
     one = service()
     (tmp_path / "paused.json").write_text("{")
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.dispatcher.turn()
     assert not one.store.under_way()
-    assert "cannot be read" in one.switch.paused().words
+    assert "cannot be read" in one.switch.get_pause().words
     assert not one.switch.pause("again", 1.0)
     assert one.switch.resume()
     assert not one.switch.resume()
@@ -294,15 +294,15 @@ def test_what_is_over_the_runs_of_a_day_waits_and_others_do_not(service):
     one = service(per_day=2)
     now = time.time()
     for number in (1, 2, 3):
-        one.store.add(run(number, 7), now - 100 + number)
-    one.store.add(run(9, 8), now)
+        one.store.add_run(run(number, 7), now - 100 + number)
+    one.store.add_run(run(9, 8), now)
     one.until(lambda: all(one.over(name) for name in ("r1", "r2", "r9")))
     for _ in range(3):
         one.dispatcher.turn()
-    assert one.store.get("r3").started_at is None
+    assert one.store.get_run("r3").started_at is None
     ((held, until, _),) = one.store.held_back(time.time(), 2)
     assert held.run.run_id == "r3"
-    assert until == pytest.approx(one.store.get("r1").started_at + 86_400)
+    assert until == pytest.approx(one.store.get_run("r1").started_at + 86_400)
     one.store.told_of_quota("r3")
     assert one.store.held_back(time.time(), 2) == ()
     one.store._update("r1", started_at=now - 86_401)
@@ -317,7 +317,7 @@ def test_the_lower_of_a_repositorys_and_the_operators_runs_a_day_counts(
     now = time.time()
     for number in (1, 2, 3):
         queued = run(number, 7).model_copy(update={"runs_per_day": own})
-        one.store.add(queued, now - 100 + number)
+        one.store.add_run(queued, now - 100 + number)
     begun = [name for name in ("r1", "r2", "r3") if name not in held]
     one.until(lambda: all(one.over(name) for name in begun))
     for _ in range(3):
@@ -338,13 +338,13 @@ def test_who_asks_first_for_a_stop_is_heard_also_for_the_reason(service):
         return done(stored)
 
     one = service(carry)
-    one.store.add(run(1), 1.0)
+    one.store.add_run(run(1), 1.0)
     one.until(inside.is_set)
-    assert one.store.stop("r1", "Issue #1 was closed.", Reason.SUPERSEDED)
+    assert one.store.request_stop("r1", "Issue #1 was closed.", Reason.SUPERSEDED)
     asked = time.monotonic()
-    assert one.store.stop("r1", "Not wanted.")
+    assert one.store.request_stop("r1", "Not wanted.")
     one.until(lambda: one.over("r1"))
     assert time.monotonic() - asked < 5, "not only when its step is over"
-    assert not one.store.stop("r1", "too late")
+    assert not one.store.request_stop("r1", "too late")
     (problem,) = seen
     assert (problem.reason, problem.message) == (Reason.SUPERSEDED, "Issue #1 was closed.")

@@ -65,7 +65,7 @@ def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there
         os.seteuid(64_321)
         try:
             with pytest.raises(SandboxMissing, match="usermod -aG docker"):
-                engine.connect(Settings(home=home, docker_host=str(closed)))
+                engine.connect_to_engine(Settings(home=home, docker_host=str(closed)))
         finally:
             os.seteuid(0)
 
@@ -80,9 +80,9 @@ def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
         listener.listen()
         given = Settings(home=home, docker_host=str(silent))
         with pytest.raises(SandboxLost, match="has said nothing for"):
-            engine.connect(given)
+            engine.connect_to_engine(given)
         with capture_logs() as said:
-            assert sandboxes.choose(given) == "bubblewrap"
+            assert sandboxes.choose_kind(given) == "bubblewrap"
     assert "said nothing" in said[-1]["because"]
 
 
@@ -91,9 +91,11 @@ def test_an_engine_elsewhere_cannot_be_used(home: Path) -> None:
     given = Settings(home=home, docker_host=told, sandbox="docker")
     with pytest.raises(SandboxMissing, match=told):
         sandboxes.ChosenSandbox(given).run(TRUE)
-    assert address.of(Settings(home=home, docker_host="/run/x.sock")) == "unix:///run/x.sock"
-    assert address.of(Settings(home=home), {"DOCKER_HOST": "unix:///y"}) == "unix:///y"
-    assert address.of(Settings(home=home), {}) == "unix:///var/run/docker.sock"
+    assert (
+        address.find_address(Settings(home=home, docker_host="/run/x.sock")) == "unix:///run/x.sock"
+    )
+    assert address.find_address(Settings(home=home), {"DOCKER_HOST": "unix:///y"}) == "unix:///y"
+    assert address.find_address(Settings(home=home), {}) == "unix:///var/run/docker.sock"
 
 
 def test_without_an_image_the_one_command_is_named(settings: Settings) -> None:
@@ -131,7 +133,7 @@ def test_a_failure_of_the_engine_is_never_the_exit_code_of_the_command(
 def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
     client: docker.APIClient, settings: Settings, home: Path
 ) -> None:
-    image, prefix = engine.choose(client, settings).digest, slots.prefix(home)
+    image, prefix = engine.choose_image(client, settings).digest, slots.prefix(home)
     made = [
         client.create_container(
             image, ["true"], labels={container_arguments.HOME_LABEL: mark, **more}
@@ -144,7 +146,7 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
         )
     ]
     try:
-        with slots.claim(home) as slot:
+        with slots.claim_slot(home) as slot:
             assert slot.number == 0
             assert sandboxes.remove_strays(settings) == 1
         there = {one["Id"] for one in client.containers(all=True)}
@@ -152,7 +154,7 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
         assert sandboxes.remove_strays(settings) == 1
     finally:
         for one in made:
-            running.remove(client, one)
+            running.remove_container(client, one)
 
 
 def test_what_comes_in_pieces_is_put_together_again() -> None:
@@ -189,14 +191,14 @@ def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewher
     settings: Settings, home: Path
 ) -> None:
     left_to_us = settings.model_copy(update={"sandbox": "auto"})
-    assert sandboxes.choose(left_to_us) == "docker"
+    assert sandboxes.choose_kind(left_to_us) == "docker"
     without = left_to_us.model_copy(update={"docker_image": "nobody-has-this"})
-    assert sandboxes.choose(without) == "bubblewrap"
+    assert sandboxes.choose_kind(without) == "bubblewrap"
     for other in (f"unix://{home}/none.sock", "tcp://10.0.0.1:2375"):
         given = left_to_us.model_copy(update={"docker_host": other})
-        assert sandboxes.choose(given) == "bubblewrap"
+        assert sandboxes.choose_kind(given) == "bubblewrap"
     for kind in sandboxes.KINDS:
-        assert sandboxes.choose(without.model_copy(update={"sandbox": kind})) == kind
+        assert sandboxes.choose_kind(without.model_copy(update={"sandbox": kind})) == kind
 
 
 def test_sandboxes_stay_of_the_kind_that_was_chosen(settings: Settings) -> None:

@@ -55,12 +55,12 @@ OPTIONAL = {
 
 
 def broken(sandbox: Sandbox, home: Path) -> set[str]:
-    measures = limit_probes.measure(sandbox, Settings(home=home))
+    measures = limit_probes.probe_limits(sandbox, Settings(home=home))
     return {line["limit"] for line in measures if line["required"] and not line["enforced"]}
 
 
 def test_every_limit_of_a_kind_holds(sandbox: Sandbox, backend: str, home: Path) -> None:
-    measures = limit_probes.measure(sandbox, Settings(home=home))
+    measures = limit_probes.probe_limits(sandbox, Settings(home=home))
     assert {line["limit"] for line in measures if line["required"]} == REQUIRED
     assert all(line["enforced"] for line in measures if line["required"]), measures
     assert all(line["detail"] for line in measures)
@@ -139,8 +139,8 @@ def test_missing_limits_are_noticed(home: Path, monkeypatch: pytest.MonkeyPatch)
     def unbounded(name: str, memory_bytes: int, tasks: int) -> cgroup.Cgroup:
         return made(name, memory_bytes * 1000, tasks)
 
-    made = cgroup.create
-    monkeypatch.setattr(cgroup, "create", unbounded)
+    made = cgroup.create_cgroup
+    monkeypatch.setattr(cgroup, "create_cgroup", unbounded)
     monkeypatch.setattr(request_format, "own_tasks", lambda order: 10_000)
     found = broken(BubblewrapSandbox(Settings(home=home)), home)
     # Without a group the bounds are those of each process, which nothing takes away here.
@@ -268,7 +268,7 @@ def test_json_is_one_object_with_versions_places_and_every_kind() -> None:
     assert (result.exit_code, report["sound"], report["broken"]) == (0, True, [])
     assert report["used"] == "bubblewrap"
     assert {line["what"]: line["there"] for line in report["needed"]} == dict.fromkeys(
-        ("sandboxes", "git", "data folder"), True
+        ("sandboxes", "git", "data folder", "models"), True
     )
     assert all(report["versions"].values())
     assert {line["limit"] for line in report["limits"] if line["required"]} == REQUIRED
@@ -279,12 +279,12 @@ def test_json_is_one_object_with_versions_places_and_every_kind() -> None:
 def test_a_broken_wall_is_named_as_the_reason_to_refuse(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = sandboxes.make
+    make = sandboxes.make_sandbox
 
     def make_mutated(kind: sandboxes.Kind, given: Settings) -> Sandbox:
         return Mutated(home, drop("--unshare-net")) if kind == "bubblewrap" else make(kind, given)
 
-    monkeypatch.setattr(sandboxes, "make", make_mutated)
+    monkeypatch.setattr(sandboxes, "make_sandbox", make_mutated)
     report = doctor.examine(Settings(home=home))
     assert report["sound"] is False
     assert report["broken"] == ["no network", "own namespaces"]

@@ -80,7 +80,7 @@ def test_an_allowed_host_is_tunnelled_both_ways(tmp_path):
             assert answer.startswith(b"HTTP/1.1 200")
             client.sendall(b"later")
             assert client.recv(4096) == b"later"
-            assert made.refused == ()
+            assert made.refused_attempts == ()
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_an_allowed_host_is_tunnelled_both_ways(tmp_path):
 def test_another_host_or_port_is_refused_and_noted(tmp_path, host, port):
     with proxy(tmp_path, Target("index.example.org")) as made:
         assert connect(made, host, port).startswith(b"HTTP/1.1 403")
-        assert made.refused == (f"{host}:{port} (not on the list)",)
+        assert made.refused_attempts == (f"{host}:{port} (not on the list)",)
 
 
 @pytest.mark.parametrize("host", ["localhost", "169.254.169.254"])
 def test_an_allowed_name_of_an_internal_address_is_refused(tmp_path, host):
     with proxy(tmp_path, Target(host)) as made:
         assert connect(made, host, 443).startswith(b"HTTP/1.1 403")
-        assert "internal address" in made.refused[0]
+        assert "internal address" in made.refused_attempts[0]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_connections_are_bounded(tmp_path):
 def test_plain_http_is_forwarded_to_an_allowed_index_only(tmp_path):
     with local_index.serving() as served:
         host = served.url.split("/")[2]
-        here = egress.target(f"http://{host}")
+        here = egress.parse_target(f"http://{host}")
         with proxy(tmp_path, here, inside=(here,)) as made:
             answer = ask(
                 made,
@@ -182,8 +182,8 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
         ask(made, "GET http://user:hunter2@example.org/x HTTP/1.1\r\n\r\n")
         for number in range(70):
             connect(made, f"host{number}.example.org", 443)
-        assert len(made.refused) == 50
-        assert not any("hunter2" in note for note in made.refused)
+        assert len(made.refused_attempts) == 50
+        assert not any("hunter2" in note for note in made.refused_attempts)
 
 
 def test_from_a_sandbox_only_the_index_is_reached(home):
@@ -208,4 +208,4 @@ def test_from_a_sandbox_only_the_index_is_reached(home):
                 )
             )
             assert result.output.splitlines() == ["page True", "other True", "direct shut"]
-            assert made.refused == ("example.org:443 (not on the list)",)
+            assert made.refused_attempts == ("example.org:443 (not on the list)",)

@@ -16,7 +16,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service import event_handler
 from agent.service.comment_handler import Handled
-from agent.service.intake import Ignored, Later
+from agent.service.intake import Ignored, PutOff
 from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
@@ -34,15 +34,15 @@ class Proposed:
     def __init__(self, scene: Scene, store: SqlStore) -> None:
         self.scene, self.store = scene, store
         self.commit = samples.push_branch(scene.repository)
-        scene.code_host.begin(scene.run)
+        scene.code_host.announce_start(scene.run)
         proposal = NewPullRequest(
             branch=BRANCH, commit=self.commit, base_branch="main", title="Add a field",
             body="Closes #1", summary="",
         )  # fmt: skip
-        self.pull = scene.code_host.propose(scene.run, proposal)
-        self.run = store.add(scene.run, time.time())
-        store.claim(time.time(), most=9)
-        store.moved(self.run.run_id, RunState.PUBLISHING)
+        self.pull = scene.code_host.publish_pull_request(scene.run, proposal)
+        self.run = store.add_run(scene.run, time.time())
+        store.claim_run(time.time(), most=9)
+        store.set_state(self.run.run_id, RunState.PUBLISHING)
 
     def finish(self) -> None:
         """End the run that has opened it."""
@@ -50,8 +50,8 @@ class Proposed:
             run_id=self.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
             pull_request=self.pull, commit=self.commit, change_digest="d",
         )  # fmt: skip
-        outcome = self.scene.code_host.deliver(self.scene.run, outcome)
-        self.store.finish(self.run.run_id, outcome, time.time())
+        outcome = self.scene.code_host.report_outcome(self.scene.run, outcome)
+        self.store.finish_run(self.run.run_id, outcome, time.time())
 
     @property
     def issue(self):
@@ -59,7 +59,7 @@ class Proposed:
 
     @property
     def state(self) -> RunState:
-        return self.store.get(self.run.run_id).state
+        return self.store.get_run(self.run.run_id).state
 
     def people(self, state: str) -> None:
         """Close it or open it again."""
@@ -72,7 +72,9 @@ class Proposed:
         found = self.store.follow_ups(self.run.run_id)
         return [(one.run.follow_up.kind, one.state) for one in found]
 
-    def look(self, event: str = "pull_request.closed", **more: object) -> Handled | Ignored | Later:
+    def look(
+        self, event: str = "pull_request.closed", **more: object
+    ) -> Handled | Ignored | PutOff:
         given = {
             "repository": self.scene.name, "repository_id": self.scene.repository.id,
             "number": self.pull.number, "event": event, "actor": "ann", **more,
@@ -92,11 +94,9 @@ def proposed(world, tmp_path) -> Iterator[Proposed]:
 
 
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(proposed):
-    assert proposed.scene.labels() == {"mergewright", "mergewright: ready"}
     proposed.people("closed")
     assert isinstance(proposed.look(), Handled)
     assert proposed.state is RunState.CLOSED
-    assert proposed.scene.labels() == {"mergewright"}
     assert isinstance(proposed.look(), Ignored), "once"
     proposed.people("open")
     assert isinstance(proposed.look("pull_request.reopened"), Handled)
@@ -113,12 +113,11 @@ def test_a_merged_pull_request_is_told_from_a_closed_one(proposed):
 
 def test_a_new_run_of_the_issue_is_left_alone(proposed):
     again = proposed.scene.run.model_copy(update={"run_id": "20261121-120000-0123456789abcdef"})
-    proposed.store.add(again, time.time())
+    proposed.store.add_run(again, time.time())
     proposed.people("closed")
     proposed.look()
-    assert proposed.store.get(again.run_id).stopped is None
+    assert proposed.store.get_run(again.run_id).stop_request is None
     assert proposed.state is RunState.CLOSED
-    assert proposed.scene.labels() == {"mergewright", "mergewright: ready"}
 
 
 @pytest.mark.parametrize("more", [{"number": 4711}, {"repository_id": 4711}, {"number": None}])
@@ -162,7 +161,7 @@ def test_a_check_that_is_red_before_its_run_is_over_is_looked_at_then(world, tmp
     with closing(SqlStore(tmp_path)) as store:
         proposed = Proposed(samples.scene(world, tmp_path), store)
         told = {"number": None, "commit": proposed.commit, "conclusion": "failure"}
-        assert isinstance(proposed.look("check_run.completed", **told), Later)
+        assert isinstance(proposed.look("check_run.completed", **told), PutOff)
         green = told | {"conclusion": "success"}
         assert isinstance(proposed.look("check_run.completed", **green), Ignored)
         proposed.finish()
@@ -173,12 +172,11 @@ def test_a_check_that_is_red_before_its_run_is_over_is_looked_at_then(world, tmp
 def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(proposed):
     told = {"number": None, "commit": proposed.commit, "conclusion": "failure"}
     proposed.look("check_run.completed", **told)
-    claimed = proposed.store.claim(time.time() + 61, most=9)
+    claimed = proposed.store.claim_run(time.time() + 61, most=9)
     proposed.people("closed")
     assert isinstance(proposed.look(), Handled)
     assert proposed.state is RunState.CLOSED
-    stopped = proposed.store.get(claimed.run.run_id)
-    assert f"#{proposed.pull.number}" in stopped.stopped
-    assert stopped.stopped_for is Reason.SUPERSEDED
-    assert proposed.scene.labels() == {"mergewright"}, "nothing waits for review any more"
+    stopped = proposed.store.get_run(claimed.run.run_id)
+    assert f"#{proposed.pull.number}" in stopped.stop_request
+    assert stopped.stop_reason is Reason.SUPERSEDED
     assert isinstance(proposed.look("check_run.completed", **told), Ignored)

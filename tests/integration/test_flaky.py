@@ -100,12 +100,12 @@ class Judged:
     def __init__(self, made: Stage, base: str, head: str, **edits: str) -> None:
         self.sandboxes = Turns(made.sandbox, base, head)
         self.services = replace(made.services, sandbox=self.sandboxes)
-        before = baseline.measure(made.prepared, self.services)
+        before = baseline.measure_base(made.prepared, self.services)
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
-        self.report = checks_stage.run(cleared, before, made.prepared, self.services)
-        compared = checks_stage.compare(before, self.report, made.prepared, self.services)
+        self.report = checks_stage.run_checks(cleared, before, made.prepared, self.services)
+        compared = checks_stage.compare_sides(before, self.report, made.prepared, self.services)
         self.tests: Comparison = next(one for one in compared if one.name == "tests")
-        self.verdict: Verdict = decide.weigh(compared, cleared, made.prepared.contract)
+        self.verdict: Verdict = decide.decide_verdict(compared, cleared, made.prepared.contract)
 
     def runs(self) -> tuple[str, str]:
         """What the one test did when it was run again: on base, with the change."""

@@ -58,15 +58,15 @@ def hits(canary: Path) -> list[str]:
 def every_step(repository: Path, mirrors: Path, folder: Path) -> tuple[Checkout, str, str]:
     """Run everything that the host does with git, twice, as a resumed run would."""
     for _ in range(2):
-        checkout = worktree.prepare(str(repository), None, mirrors)
+        checkout = worktree.prepare_checkout(str(repository), None, mirrors)
         tree = worktree.lay_out(checkout, folder)
         tree = worktree.open_tree(checkout, folder)
         tree.write("a.py", b"x = 1\ny = 2\n")
         change = samples.change(checkout, *tree.changes())
-        worktree.diff(checkout, change)
-        commit = worktree.commit(checkout, change, "Edit", date=DATE)
-        branch = worktree.deliver(checkout, commit, "mergewright/x")
-        worktree.remove(folder)
+        worktree.make_diff(checkout, change)
+        commit = worktree.make_commit(checkout, change, "Edit", date=DATE)
+        branch = worktree.deliver_branch(checkout, commit, "mergewright/x")
+        worktree.remove_work_tree(folder)
     return checkout, commit, branch
 
 
@@ -86,7 +86,7 @@ def test_gr1_a_base_that_is_not_a_name_is_refused(
     repository: Path, mirrors: Path, canary: Path, base: str
 ) -> None:
     with pytest.raises(RepositoryUnfit, match=r"cannot be the name|expression"):
-        worktree.prepare(str(repository), base.format(canary=canary), mirrors)
+        worktree.prepare_checkout(str(repository), base.format(canary=canary), mirrors)
     assert not hits(canary)
 
 
@@ -100,7 +100,7 @@ def test_gr1_a_base_that_is_not_a_name_is_refused(
 )
 def test_gr1_an_address_is_not_a_folder(mirrors: Path, canary: Path, address: str) -> None:
     with pytest.raises(RepositoryUnfit, match=r"not a folder on this machine|not a git repository"):
-        worktree.prepare(address.format(canary=canary), None, mirrors)
+        worktree.prepare_checkout(address.format(canary=canary), None, mirrors)
     assert not hits(canary)
 
 
@@ -111,11 +111,11 @@ def test_gr1_an_address_is_not_a_folder(mirrors: Path, canary: Path, address: st
 def test_gr1_gr8_a_branch_name_that_is_none_or_looks_like_another_is_refused(
     repository: Path, mirrors: Path, branch: str
 ) -> None:
-    checkout = worktree.prepare(str(repository), None, mirrors)
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
     before = samples.state(repository)
     with pytest.raises(RepositoryUnfit, match="branch_prefix"):
-        worktree.deliver(checkout, commit, branch)
+        worktree.deliver_branch(checkout, commit, branch)
     assert samples.state(repository) == before
 
 
@@ -276,7 +276,7 @@ def private(tmp_path: Path) -> Path:
 
 def refuse(repository: Path, mirrors: Path, words: str) -> None:
     with pytest.raises(RepositoryUnfit, match=words):
-        worktree.prepare(str(repository), None, mirrors)
+        worktree.prepare_checkout(str(repository), None, mirrors)
     assert not list(mirrors.glob("*.git"))
 
 
@@ -472,16 +472,16 @@ def test_gr6_attributes_change_no_byte(
     git(repository, "config", "filter.lfs.smudge", f"{canary} lfs")
     git(repository, "config", "filter.lfs.clean", f"{canary} lfs")
     git(repository, "config", "diff.evil.textconv", f"{canary} textconv")
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     tree = worktree.lay_out(checkout, tmp_path / "tree")
     assert {path: tree.read(path) for path in contents} == contents
 
     for path, content in contents.items():
         tree.write(path, content + b"more\n")
     change = samples.change(checkout, *tree.changes())
-    worktree.diff(checkout, change)
-    branch = worktree.deliver(
-        checkout, worktree.commit(checkout, change, "Edit", date=DATE), "mergewright/x"
+    worktree.make_diff(checkout, change)
+    branch = worktree.deliver_branch(
+        checkout, worktree.make_commit(checkout, change, "Edit", date=DATE), "mergewright/x"
     )
     for path, content in contents.items():
         shown = subprocess.run(
@@ -534,7 +534,7 @@ def test_gr7_odd_files_in_the_work_tree_do_not_hang(
     (repository / "a.py").unlink()
     os.mkfifo(repository / "a.py")
     os.mkfifo(repository / "untracked")
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     assert checkout.uncommitted >= 1
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
     assert stat.S_ISFIFO((repository / "a.py").stat().st_mode)
@@ -549,7 +549,7 @@ def refused_soon(
     """Without these bounds a bomb would take hours."""
     start = time.monotonic()
     with pytest.raises(RepositoryUnfit, match=words):
-        worktree.prepare(str(repository), base, mirrors, **more)
+        worktree.prepare_checkout(str(repository), base, mirrors, **more)
     assert time.monotonic() - start < 60
     assert not list(mirrors.glob("*.git")), "refused before anything is copied"
 
@@ -581,7 +581,7 @@ def test_gr8_a_huge_file_is_refused_before_it_is_copied(repository: Path, mirror
     refused_soon(
         repository, mirrors, "larger than 5 MB.*MAX_TREE_MB", limits=Limits(bytes=5 * 1024**2)
     )
-    assert worktree.prepare(str(repository), None, mirrors).base_branch == "main"
+    assert worktree.prepare_checkout(str(repository), None, mirrors).base_branch == "main"
 
 
 def test_gr8_refs_without_number_are_refused(repository: Path, mirrors: Path) -> None:
@@ -608,7 +608,7 @@ def test_gr8_names_that_cannot_be_worked_with_are_refused(
     content = samples.blob(repository, b"")
     samples.commit_tree(repository, samples.tree(repository, ("100644", content, name)))
     with pytest.raises(RepositoryUnfit, match="names that cannot be worked with:\n- ") as refusal:
-        worktree.prepare(str(repository), None, mirrors)
+        worktree.prepare_checkout(str(repository), None, mirrors)
     message = refusal.value.message
     assert all(c == "\n" or c.isprintable() for c in message), "shown inert"
     message.encode()

@@ -67,7 +67,7 @@ def marks(*states: str) -> Progress:
 
 
 def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
-    ticket = scene.code_host.ticket(scene.run)
+    ticket = scene.code_host.read_ticket(scene.run)
     assert ticket.ticket_id == "1"
     assert ticket.title == "Add a field"
     assert ticket.body == "Add `nickname` to Customer.\n\n\nIt may be empty."
@@ -87,28 +87,25 @@ def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
 def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
     taken_back(scene.issue, scene.world.user("ann"))
     with pytest.raises(Superseded, match=told):
-        scene.code_host.ticket(scene.run)
+        scene.code_host.read_ticket(scene.run)
 
 
 # --- begin, mark, deliver ----------------------------------------------------------------------
 
 
-def test_the_start_shows_as_reaction_comment_and_label(either):
-    either.code_host.begin(either.run)
+def test_the_start_shows_as_reaction_and_comment(either):
+    either.code_host.announce_start(either.run)
     assert [one.content for one in either.issue.reactions] == ["eyes"]
     (comment,) = either.own_comments()
     assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
     assert f"https://m.example/runs/{RUN_ID}" in comment.body
-    label = either.repository.labels["mergewright: working"]
-    assert either.labels() == {"mergewright", "mergewright: working"}
-    assert (label.color, label.description) == ("fbca04", "Mergewright is working on this issue")
 
 
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
     quoted = f"<!-- mergewright:status run={RUN_ID} -->\nI am the bot"
     theirs = actions.comment(scene.issue, scene.world.user("ann"), quoted)
-    scene.code_host.begin(scene.run)
-    scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    scene.code_host.announce_start(scene.run)
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     assert theirs.body == quoted
     assert len(scene.own_comments()) == 1
 
@@ -116,9 +113,9 @@ def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
 def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world, tmp_path):
     slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=0.2)
     scene = samples.scene(world, tmp_path, pacing=slow)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     for count in range(20):
-        scene.code_host.mark(scene.run, marks(*["done"] * count, "running"))
+        scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
         time.sleep(0.01)
     deadline = time.monotonic() + 5
     while "stage 19" not in scene.own_comments()[0].body and time.monotonic() < deadline:
@@ -135,59 +132,63 @@ def test_where_a_person_has_to_act_the_end_is_a_new_comment_in_place_of_the_earl
     scene, reason, is_new
 ):
     run = scene.run.model_copy(update={"run_id": "20261120-120000-0123456789abcdef"})
-    scene.code_host.begin(run)
+    scene.code_host.announce_start(run)
     (status,) = scene.own_comments()
     pull = PullRequest(number=2, url="https://g/2") if reason is Reason.READY else None
     ended = outcome(reason, "**It is so, @maria.** And more.", pull)
     seen = set()
     for _ in range(2):
-        GithubCodeHost(scene.access, scene.settings).deliver(run, ended)
+        GithubCodeHost(scene.access, scene.settings).report_outcome(run, ended)
         (comment,) = scene.own_comments()
         seen.add(comment.id)
     assert len(seen) == 1
     assert (status.id not in seen) is is_new
-    assert scene.intake_api.earlier(run.snapshot) == EarlierRun(run_id=run.run_id, over=True)
+    assert scene.intake_api.find_earlier_run(run.snapshot) == EarlierRun(
+        run_id=run.run_id, over=True
+    )
     # A further try goes on in it.
-    scene.code_host.begin(run)
+    scene.code_host.announce_start(run)
     assert [one.id for one in scene.own_comments()] == list(seen)
 
 
 def test_of_two_comments_that_a_kill_has_left_the_newer_one_stays(scene):
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     scene.fault("answer", "DELETE", "issues/comments/*", status=503, count=None)
     ended = outcome(Reason.UNCLEAR, "Which one?")
     with pytest.raises(CodeHostUnavailable):
-        scene.code_host.deliver(scene.run, ended)
+        scene.code_host.report_outcome(scene.run, ended)
     assert len(scene.own_comments()) == 2
     scene.world.faults.remove()
-    again = GithubCodeHost(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
-    again.deliver(scene.run, ended)
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    again.report_outcome(scene.run, ended)
     (comment,) = scene.own_comments()
     assert "Which one?" in comment.body
 
 
 def test_the_comment_of_a_run_moves_on_within_a_stage(scene, monkeypatch):
     monkeypatch.setattr(status_comment, "_REFRESH_SECONDS", 0.05)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     progress = marks("running").model_copy(update={"at": time.time() - 100, "seconds": 3.0})
-    scene.code_host.mark(scene.run, progress)
+    scene.code_host.update_status(scene.run, progress)
     shown = set()
     deadline = time.monotonic() + 10
     while len(shown) < 3 and time.monotonic() < deadline:
         shown.add(scene.own_comments()[0].body)
         time.sleep(0.05)
-    scene.code_host.pause(scene.run)
+    scene.code_host.stop_updates(scene.run)
     assert len(shown) >= 3
 
 
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
     run = scene.run.model_copy(update={"dry_run": True})
-    scene.code_host.ticket(run)
-    scene.code_host.begin(run)
-    scene.code_host.mark(run, marks("done", "running"))
+    scene.code_host.read_ticket(run)
+    scene.code_host.announce_start(run)
+    scene.code_host.update_status(run, marks("done", "running"))
     for reason in (Reason.DRY_RUN, Reason.NEW_FAILURES, Reason.SUPERSEDED):
         ended = outcome(reason, "the text")
-        told = scene.code_host.deliver(run, ended)
+        told = scene.code_host.report_outcome(run, ended)
         assert told == ended.model_copy(update={"code_host_calls": scene.code_host.calls(run)})
     assert scene.issue.comments == []
     assert scene.issue.reactions == []
@@ -195,20 +196,19 @@ def test_a_dry_run_writes_nothing_on_the_issue(scene):
     assert [one["path"] for one in scene.writes if "access_tokens" not in str(one)] == []
 
 
-def test_where_the_comment_cannot_be_edited_the_label_still_tells_the_end(scene):
-    scene.code_host.begin(scene.run)
+def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
+    scene.code_host.announce_start(scene.run)
     for method, place in (("PATCH", "issues/comments/*"), ("POST", "issues/*/comments")):
         scene.fault("answer", method, place, status=503, count=None)
     with pytest.raises(CodeHostUnavailable):
-        scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
-    assert scene.labels() == {"mergewright", "mergewright: failed"}
+        scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     by_command = scene.run.model_copy(
         update={"snapshot": scene.run.snapshot.model_copy(update={"by_label": False})}
     )
-    told = scene.code_host.deliver(by_command, outcome(Reason.NEW_FAILURES, "red"))
+    told = scene.code_host.report_outcome(by_command, outcome(Reason.NEW_FAILURES, "red"))
     assert told.sentence != "That is how it ended.", "it is told that the issue does not show it"
     scene.world.faults.remove()
-    scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     assert "red" in scene.own_comments()[0].body
 
 
@@ -216,13 +216,13 @@ def test_where_the_comment_cannot_be_edited_the_label_still_tells_the_end(scene)
 
 
 def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(scene):
-    scene.intake_api.queued(scene.run, 2)
+    scene.intake_api.show_queued(scene.run, 2)
     (comment,) = scene.own_comments()
     assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
     assert "2 other runs" in comment.body
     assert [one.content for one in scene.issue.reactions] == ["eyes"]
     assert scene.labels() == {"mergewright"}
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     assert scene.own_comments() == [comment]
     assert "2 other runs" not in comment.body
     assert len(scene.issue.reactions) == 1
@@ -230,12 +230,12 @@ def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(sce
 
 def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
     scene.fault("slow", "POST", "issues/1/comments", seconds=0.5)
-    intake = threading.Thread(target=scene.intake_api.queued, args=(scene.run, 1))
+    intake = threading.Thread(target=scene.intake_api.show_queued, args=(scene.run, 1))
     intake.start()
     end = time.monotonic() + 5
     while not scene.requests("POST", "*/reactions") and time.monotonic() < end:
         time.sleep(0.01)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     intake.join(10)
     (comment,) = scene.own_comments()
     assert "**Mergewright is working on this issue.**" in comment.body
@@ -245,8 +245,8 @@ def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
 
 
 def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
-    scene.code_host.begin(scene.run)
-    scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
+    scene.code_host.announce_start(scene.run)
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
     (comment,) = scene.own_comments()
     later = "2027-01-01T00:00:00+00:00"
     second = scene.run.model_copy(
@@ -255,14 +255,18 @@ def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
             "snapshot": scene.run.snapshot.model_copy(update={"approved_at": later}),
         }
     )
-    again = GithubCodeHost(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
-    again.begin(second)
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    again.announce_start(second)
     assert scene.own_comments() == [comment]
     assert comment.body.startswith(f"<!-- mergewright:status run={second.run_id} -->\n")
     assert "Red." not in comment.body
     # Whichever of the labels is told of again, it was answered.
     for run, over in ((second, False), (scene.run, True)):
-        assert scene.intake_api.earlier(run.snapshot) == EarlierRun(run_id=second.run_id, over=over)
+        assert scene.intake_api.find_earlier_run(run.snapshot) == EarlierRun(
+            run_id=second.run_id, over=over
+        )
 
 
 def flood(scene: Scene, count: int) -> None:
@@ -275,11 +279,13 @@ def flood(scene: Scene, count: int) -> None:
 
 def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(scene):
     flood(scene, 1_100)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     flood(scene, 600)
-    again = GithubCodeHost(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
     asked = scene.asked("GET", "*/issues/1/comments*")
-    again.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    again.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     (comment,) = scene.own_comments()
     assert "red" in comment.body
     assert scene.asked("GET", "*/issues/1/comments*") - asked <= 44
@@ -289,7 +295,7 @@ def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(sce
 
 
 def test_the_remote_is_where_git_finds_the_repository(either):
-    remote = either.code_host.remote(either.run)
+    remote = either.code_host.find_remote(either.run)
     assert remote.name == either.name
     assert remote.default_branch == "main"
     assert remote.url == f"{either.world.base_url}/{either.name}.git"
@@ -301,21 +307,21 @@ def test_the_remote_is_where_git_finds_the_repository(either):
 def test_a_token_reaches_no_other_repository(scene):
     other = scene.world.add_repository(f"{scene.owner}/secret", private=True)
     scene.installation.repository_ids = {scene.repository.id, other.id}
-    token = scene.world.tokens[scene.code_host.credential(scene.run, write=True)]
+    token = scene.world.tokens[scene.code_host.create_credential(scene.run, write=True)]
     assert token.repository_ids == {scene.repository.id}
     wanted = {"metadata": "read", "contents": "write", "pull_requests": "write"}
     assert token.permissions == wanted
-    reading = scene.world.tokens[scene.code_host.credential(scene.run, write=False)]
+    reading = scene.world.tokens[scene.code_host.create_credential(scene.run, write=False)]
     assert reading.repository_ids == {scene.repository.id}
     assert reading.permissions["contents"] == "read"
 
 
 def test_a_rule_against_rewriting_is_seen_unless_we_may_pass_it(scene):
     rule = samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward")
-    assert scene.code_host.rules(scene.run, BRANCH).forward_only
+    assert scene.code_host.read_branch_rules(scene.run, BRANCH).forward_only
     scene.repository.rules.remove(rule)
     samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
-    assert not scene.code_host.rules(scene.run, BRANCH).forward_only
+    assert not scene.code_host.read_branch_rules(scene.run, BRANCH).forward_only
 
 
 # --- signed commit -----------------------------------------------------------------------------
@@ -340,7 +346,7 @@ def content(scene: Scene, commit: str, path: str) -> bytes:
 
 def test_a_commit_through_the_api_is_verified_and_holds_the_change(scene):
     samples.add_rule(scene.repository, "mergewright/*", "required_signatures")
-    commit = scene.code_host.commit(
+    commit = scene.code_host.create_commit(
         scene.run, BRANCH, "Add a field\n\n- one\n- two\n", change(scene)
     )
     assert samples.head(scene.repository, BRANCH) == commit
@@ -354,7 +360,7 @@ def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
     files = change(scene).files
     gone = Change(base_commit="1" * 40, files=files)
     with pytest.raises(RepositoryUnfit, match="history rewritten"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a field", gone)
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", gone)
     assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
 
 
@@ -362,7 +368,7 @@ def test_GH5_a_commit_of_somebody_who_was_quicker_stays(scene):
     made = change(scene)
     theirs = meanwhile(scene, lambda: samples.push_branch(scene.repository))
     with pytest.raises(BranchTaken, match="with other content"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a field", made)
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
     assert samples.head(scene.repository, BRANCH) == theirs.result(timeout=30)
 
 
@@ -372,7 +378,7 @@ def test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again(scene):
         scene, lambda: samples.git(scene.repository, "update-ref", "-d", f"refs/heads/{BRANCH}")
     )
     with pytest.raises(RepositoryUnfit, match="Somebody deleted the branch"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a field", made)
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
     gone.result(timeout=30)
     assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
 
@@ -397,7 +403,7 @@ def meanwhile(scene: Scene, act: Callable[[], T]) -> Future[T]:
 def test_an_executable_file_is_refused_by_name(scene):
     script = ChangedFile(path="run.sh", before=None, after=b"#!/bin/sh\n", executable=True)
     with pytest.raises(RepositoryUnfit, match=r"cannot commit executable files: run\.sh"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a script", change(scene, script))
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a script", change(scene, script))
     assert scene.asked("POST", "*/git/refs") == 0
 
 
@@ -406,7 +412,7 @@ def test_an_executable_file_is_refused_by_name(scene):
 
 def test_a_pull_request_is_opened_with_its_check(scene):
     commit = samples.push_branch(scene.repository)
-    pull = scene.code_host.propose(scene.run, proposal(commit))
+    pull = scene.code_host.publish_pull_request(scene.run, proposal(commit))
     (opened,) = scene.repository.pulls()
     assert pull == PullRequest(
         number=opened.number, url=f"{scene.world.base_url}/{scene.name}/pull/{opened.number}"
@@ -422,9 +428,13 @@ def test_a_pull_request_is_opened_with_its_check(scene):
 
 def test_proposing_again_brings_the_pull_request_up_to_date(scene):
     commit = samples.push_branch(scene.repository)
-    first = scene.code_host.propose(scene.run, proposal(commit))
-    again = GithubCodeHost(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
-    second = again.propose(scene.run, proposal(commit, title="Add two fields", body="More."))
+    first = scene.code_host.publish_pull_request(scene.run, proposal(commit))
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    second = again.publish_pull_request(
+        scene.run, proposal(commit, title="Add two fields", body="More.")
+    )
     assert second.number == first.number
     (opened,) = scene.repository.pulls()
     assert (opened.title, opened.body) == ("Add two fields", "More.")
@@ -438,30 +448,30 @@ def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
         head=BRANCH, base="main", draft=False,
     )  # fmt: skip
     with pytest.raises(AccessLost, match="opened by `ann`, not by us"):
-        scene.code_host.propose(scene.run, proposal(commit))
+        scene.code_host.publish_pull_request(scene.run, proposal(commit))
     assert (theirs.issue.title, theirs.issue.body) == ("Mine", "mine")
 
 
 def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene):
     commit = samples.push_branch(scene.repository)
-    scene.code_host.propose(scene.run, proposal(commit))
+    scene.code_host.publish_pull_request(scene.run, proposal(commit))
     (opened,) = scene.repository.pulls()
     actions.set_state(opened, "closed", scene.world.user("ann"))
     with pytest.raises(Superseded, match="was closed"):
-        scene.code_host.propose(scene.run, proposal(commit))
+        scene.code_host.publish_pull_request(scene.run, proposal(commit))
     assert len(scene.repository.pulls()) == 1
 
 
 def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_call(scene):
     for branch in (BRANCH, "mergewright/2", "mergewright/3", "theirs"):
         samples.push_branch(scene.repository, branch)
-    ours = scene.code_host.propose(
+    ours = scene.code_host.publish_pull_request(
         scene.run, proposal("a" * 40, branch="mergewright/2", body="two")
     )
-    gone = scene.code_host.propose(
+    gone = scene.code_host.publish_pull_request(
         scene.run, proposal("a" * 40, branch="mergewright/3", body="three")
     )
-    scene.code_host.propose(scene.run, proposal("a" * 40))
+    scene.code_host.publish_pull_request(scene.run, proposal("a" * 40))
     pull_actions.open_pull(
         scene.repository, scene.world.user("ann"), title="Mine", body="mine",
         head="theirs", base="main", draft=False,
@@ -469,7 +479,7 @@ def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_ca
     closed = next(one for one in scene.repository.pulls() if one.number == gone.number)
     actions.set_state(closed, "closed", scene.world.user("ann"))
     before = scene.asked()
-    told = scene.code_host.own_pulls(scene.run, BRANCH)
+    told = scene.code_host.list_own_pulls(scene.run, BRANCH)
     assert scene.asked() - before == 1
     at = scene.repository.issues[ours.number].pull.head_sha
     assert told == (
@@ -487,7 +497,7 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
         reviewers=("ann", "nobody-here", "elsewhere/team", scene.login),
         labels=("bug", "x" * 60),
     )
-    pull = scene.code_host.propose(scene.run, wanted)
+    pull = scene.code_host.publish_pull_request(scene.run, wanted)
     (opened,) = scene.repository.pulls()
     assert [user.login for user in opened.pull.requested] == ["ann"]
     assert [label.name for label in opened.labels] == ["bug"]
@@ -497,7 +507,7 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
 
 def test_where_nothing_was_checked_no_check_is_called_passed(either):
     commit = samples.push_branch(either.repository)
-    either.code_host.propose(
+    either.code_host.publish_pull_request(
         either.run, proposal(commit, checked=False, check_title="No check ran", summary="")
     )
     if either.app is None:
@@ -516,30 +526,32 @@ def whole_run(scene: Scene, code_host: GithubCodeHost) -> None:
     """Ask for all that a run asks for, in its order: intake, work, publish."""
     issue, run = scene.run.snapshot.issue, scene.run
     scene.intake_api.own_logins()
-    scene.intake_api.label(issue)
-    scene.intake_api.permission(issue, "ann")
-    scene.intake_api.live(issue)
-    scene.intake_api.runs_per_day(issue)
-    code_host.ticket(run)
-    code_host.begin(run)
-    code_host.remote(run)
-    code_host.credential(run, write=False)
+    scene.intake_api.read_start_label(issue)
+    scene.intake_api.read_permission(issue, "ann")
+    scene.intake_api.read_issue(issue)
+    scene.intake_api.read_runs_per_day(issue)
+    code_host.read_ticket(run)
+    code_host.announce_start(run)
+    code_host.find_remote(run)
+    code_host.create_credential(run, write=False)
     for count in range(6):
-        code_host.mark(run, marks(*["done"] * count, "running"))
-    code_host.remote(run)
-    code_host.ticket(run)
-    code_host.rules(run, BRANCH)
-    code_host.credential(run, write=True)
+        code_host.update_status(run, marks(*["done"] * count, "running"))
+    code_host.find_remote(run)
+    code_host.read_ticket(run)
+    code_host.read_branch_rules(run, BRANCH)
+    code_host.create_credential(run, write=True)
     commit = samples.push_branch(scene.repository)
-    code_host.own_pulls(run, BRANCH)
-    code_host.ticket(run)
-    pull = code_host.propose(run, proposal(commit, reviewers=("ann",), labels=("bug",)))
-    code_host.deliver(run, outcome(Reason.READY, "body", pull))
+    code_host.list_own_pulls(run, BRANCH)
+    code_host.read_ticket(run)
+    pull = code_host.publish_pull_request(
+        run, proposal(commit, reviewers=("ann",), labels=("bug",))
+    )
+    code_host.report_outcome(run, outcome(Reason.READY, "body", pull))
 
 
 def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(either):
     # Intake and run share what they know, as they do in the service.
-    unknowing = samples.connect(either.settings, pacing=samples.QUICK)
+    unknowing = samples.connect_to_github(either.settings, pacing=samples.QUICK)
     either.intake_api = GithubIntakeApi(unknowing, either.settings)
     code_host = GithubCodeHost(unknowing.recording(lambda kind, facts: None), either.settings)
     whole_run(either, code_host)
@@ -547,7 +559,7 @@ def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(eit
 
 
 def test_every_write_is_recorded_with_its_run(scene):
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     sent = [one for one in scene.requests() if one.method in ("POST", "PATCH", "DELETE")]
     assert len(scene.writes) == len(sent)
     assert {fact["run"] for fact in scene.writes} == {RUN_ID}
@@ -560,7 +572,7 @@ def test_requests_of_two_threads_are_never_mixed_up(scene):
     numbers = [1] + [
         actions.open_issue(scene.repository, ann, f"{n}", "", []).number for n in range(3)
     ]
-    requester = scene.access.of_run(scene.run).requester(Scope.TALK)
+    requester = scene.access.open_run_session(scene.run).requester(Scope.TALK)
     mixed = []
 
     def read(number: int) -> None:
@@ -594,14 +606,14 @@ def test_requests_of_two_threads_are_never_mixed_up(scene):
 )
 def test_the_label_of_the_repositorys_configuration_starts_a_run(scene, path, text):
     samples.put_file(scene.repository, path, text)
-    assert scene.intake_api.label(scene.run.snapshot.issue) == "robot please"
+    assert scene.intake_api.read_start_label(scene.run.snapshot.issue) == "robot please"
     before = scene.asked()
-    assert scene.intake_api.runs_per_day(scene.run.snapshot.issue) == 2
+    assert scene.intake_api.read_runs_per_day(scene.run.snapshot.issue) == 2
     assert scene.asked() == before, "both are read at once"
-    scene.code_host.ticket(scene.run)
+    scene.code_host.read_ticket(scene.run)
     scene.issue.labels.clear()
     with pytest.raises(Superseded, match="lost the label robot please"):
-        scene.code_host.ticket(scene.run)
+        scene.code_host.read_ticket(scene.run)
 
 
 @pytest.mark.parametrize("place", ["{host}:1", "person:word@{host}:{port}", "elsewhere.example"])
@@ -614,7 +626,7 @@ def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, pla
     }  # fmt: skip
     scene.fault("answer", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
     with pytest.raises(AccessLost, match="no token is sent there") as refused:
-        scene.code_host.remote(scene.run)
+        scene.code_host.find_remote(scene.run)
     assert "word" not in str(refused.value)
 
 
@@ -623,7 +635,7 @@ def test_a_plan_is_shown_once_with_its_number_and_calls_nobody(scene):
         recipe="", title="Show totals", parameters="{}",
         steps=("Add a `totals` view, @maria.", "x" * 70_000), files=("shop/views.py",),
     )  # fmt: skip
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     scene.code_host.await_approval(scene.run, plan, plan.number)
     scene.code_host.await_approval(scene.run, plan, plan.number)
     (comment,) = scene.own_comments()

@@ -46,7 +46,7 @@ def token_scene(world, tmp_path) -> Scene:
 
 def propose(scene: Scene, **more: object) -> PullRequest:
     commit = samples.push_branch(scene.repository)
-    return scene.code_host.propose(scene.run, proposal(commit, **more))
+    return scene.code_host.publish_pull_request(scene.run, proposal(commit, **more))
 
 
 def commit(scene: Scene) -> str:
@@ -54,7 +54,7 @@ def commit(scene: Scene) -> str:
         base_commit=samples.head(scene.repository, "main"),
         files=(ChangedFile(path="new.py", before=None, after=b"x = 1\n"),),
     )
-    return scene.code_host.commit(scene.run, BRANCH, "Add a field\n\n- one\n", change)
+    return scene.code_host.create_commit(scene.run, BRANCH, "Add a field\n\n- one\n", change)
 
 
 # --- GH1: a reply is lost on each kind of write ------------------------------------------------
@@ -74,15 +74,15 @@ class Write:
 
 
 def _begin(scene: Scene) -> None:
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
 
 
 def _edit(scene: Scene) -> None:
-    scene.code_host.deliver(scene.run, outcome(text="the end"))
+    scene.code_host.report_outcome(scene.run, outcome(text="the end"))
 
 
 def _end_well(scene: Scene) -> None:
-    scene.code_host.deliver(scene.run, outcome(Reason.CANCELLED, "the end"))
+    scene.code_host.report_outcome(scene.run, outcome(Reason.CANCELLED, "the end"))
 
 
 def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
@@ -90,13 +90,13 @@ def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
 
 
 def _change_proposal(scene: Scene) -> None:
-    scene.code_host.propose(
+    scene.code_host.publish_pull_request(
         scene.run, proposal(samples.head(scene.repository, BRANCH), title="Add two")
     )
 
 
 def _explain(scene: Scene) -> None:
-    scene.intake_api.explain(scene.run.snapshot.issue, "You may not.", key="delivery-1")
+    scene.intake_api.explain_refusal(scene.run.snapshot.issue, "You may not.", key="delivery-1")
 
 
 def _history(scene: Scene) -> int:
@@ -126,20 +126,6 @@ WRITES = {
     "comment deleted": Write(
         "DELETE", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
         (1, True), before=_begin,
-    ),
-    "label made": Write(
-        "POST", "labels", _begin,
-        lambda scene: scene.repository.labels["mergewright: working"].color, "fbca04",
-    ),
-    "label set": Write(
-        "POST", "issues/1/labels", _begin,
-        lambda scene: [one.name for one in scene.issue.labels],
-        ["mergewright", "mergewright: working"],
-    ),
-    "label taken away": Write(
-        "DELETE", "issues/1/labels/*", _edit,
-        lambda scene: [one.name for one in scene.issue.labels],
-        ["mergewright", "mergewright: failed"], before=_begin,
     ),
     "pull request opened": Write(
         "POST", "pulls", propose,
@@ -200,7 +186,7 @@ def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
         "limit", "POST", "issues/1*", status=403, seconds=3000, hourly=True, count=None
     )
     with pytest.raises(CodeHostLimited) as caught:
-        scene.code_host.begin(scene.run)
+        scene.code_host.announce_start(scene.run)
     assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
     assert fault.hits == 1
 
@@ -219,7 +205,7 @@ def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
 def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
     fault = scene.fault(kind, "GET", "issues/1", count=None, **more)
     with pytest.raises(CodeHostUnavailable) as caught:
-        scene.code_host.ticket(scene.run)
+        scene.code_host.read_ticket(scene.run)
     assert not isinstance(caught.value, CodeHostLimited)
     assert 2 <= fault.hits <= 8
 
@@ -228,7 +214,7 @@ def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
     elsewhere = {"Location": f"{scene.world.base_url}/api/v3/stolen"}
     scene.fault("answer", "GET", "issues/1", count=None, status=302, headers=elsewhere)
     with pytest.raises(AccessLost, match="sent us elsewhere"):
-        scene.code_host.ticket(scene.run)
+        scene.code_host.read_ticket(scene.run)
     assert scene.asked("*", "/api/v3/stolen") == 0
 
 
@@ -236,34 +222,34 @@ def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
 
 
 def test_gh4_a_token_that_ends_mid_run_is_renewed_once(scene):
-    scene.code_host.ticket(scene.run)
+    scene.code_host.read_ticket(scene.run)
     samples.expire_tokens(scene.world)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     assert len(scene.own_comments()) == 1
 
 
 def test_gh4_an_app_removed_from_the_account_is_told(scene):
-    scene.code_host.ticket(scene.run)
+    scene.code_host.read_ticket(scene.run)
     samples.uninstall(scene.world, scene.installation)
     with pytest.raises(AccessLost, match="no access to .+/store"):
-        scene.code_host.begin(scene.run)
+        scene.code_host.announce_start(scene.run)
     assert scene.own_comments() == []
 
 
 def test_gh4_an_archived_repository_is_told_before_any_work(scene):
     scene.repository.archived = True
     with pytest.raises(AccessLost, match="archived on GitHub"):
-        scene.code_host.remote(scene.run)
+        scene.code_host.find_remote(scene.run)
     with pytest.raises(AccessLost, match="archived on GitHub"):
-        scene.code_host.begin(scene.run)
+        scene.code_host.announce_start(scene.run)
 
 
 @pytest.mark.parametrize(
     ("missing", "act"),
     [
-        ("issues", lambda scene: scene.code_host.begin(scene.run)),
-        ("contents", lambda scene: scene.code_host.credential(scene.run, write=True)),
-        ("pull_requests", lambda scene: scene.code_host.rules(scene.run, BRANCH)),
+        ("issues", lambda scene: scene.code_host.announce_start(scene.run)),
+        ("contents", lambda scene: scene.code_host.create_credential(scene.run, write=True)),
+        ("pull_requests", lambda scene: scene.code_host.read_branch_rules(scene.run, BRANCH)),
     ],
 )
 def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
@@ -279,13 +265,13 @@ def test_a_key_of_another_app_is_told_as_the_operators_mistake(scene):
     other = scene.world.add_app("another", scene.owner)
     scene.settings.github_private_key_file.write_text(other.private_key)
     code_host = GithubCodeHost(
-        samples.connect(scene.settings, pacing=samples.QUICK), scene.settings
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
     )
     with pytest.raises(SettingsInvalid, match="does not accept the key of App") as caught:
-        code_host.begin(scene.run)
+        code_host.announce_start(scene.run)
     assert "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE" in caught.value.message
     with pytest.raises(SettingsInvalid, match="does not accept the key"):
-        samples.connect(scene.settings, pacing=samples.QUICK).own_logins()
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK).own_logins()
 
 
 # --- intake's questions ------------------------------------------------------------------------
@@ -295,28 +281,28 @@ def test_a_key_of_another_app_is_told_as_the_operators_mistake(scene):
 def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role):
     issue, number = scene.run.snapshot.issue, scene.world.user("ann").id
     found = Permission(level="write", account_id=number)
-    assert scene.intake_api.permission(issue, "ann") == found
+    assert scene.intake_api.read_permission(issue, "ann") == found
     scene.world.grant(scene.repository, "ann", role)
     found = Permission(level=role, account_id=number)
-    assert scene.intake_api.permission(issue, "ann") == found
+    assert scene.intake_api.read_permission(issue, "ann") == found
 
 
 def test_somebody_unknown_has_no_permission(scene):
     none = Permission(level="none")
-    assert scene.intake_api.permission(scene.run.snapshot.issue, "nobody/../ann") == none
+    assert scene.intake_api.read_permission(scene.run.snapshot.issue, "nobody/../ann") == none
 
 
 def test_a_permission_that_is_unheard_of_is_none(scene):
     answer = {"permission": "owner", "role_name": "owner", "user": {"id": 5}}
     scene.fault("answer", "GET", "collaborators/ann/permission", status=200, body=answer)
-    assert scene.intake_api.permission(scene.run.snapshot.issue, "ann").level == "none"
+    assert scene.intake_api.read_permission(scene.run.snapshot.issue, "ann").level == "none"
 
 
 def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
     # An Enterprise server without /api/v3 answers with pages for people.
     settings = scene.settings.model_copy(update={"github_url": scene.world.base_url})
     with pytest.raises(SettingsInvalid) as caught:
-        samples.connect(settings, pacing=samples.QUICK).login()
+        samples.connect_to_github(settings, pacing=samples.QUICK).login()
     said = caught.value.message
     assert said.startswith(f"MERGEWRIGHT_GITHUB_URL: {scene.world.base_url} ")
     assert "https://HOST/api/v3" in said
@@ -324,7 +310,7 @@ def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
 
 def test_a_server_that_is_out_of_order_is_no_wrong_address(scene):
     scene.fault("answer", "GET", "/api/v3/app", status=502, count=None)
-    way = samples.connect(scene.settings, pacing=samples.QUICK)
+    way = samples.connect_to_github(scene.settings, pacing=samples.QUICK)
     with pytest.raises(CodeHostUnavailable):
         way.login()
     scene.world.faults.remove()
@@ -334,8 +320,10 @@ def test_a_server_that_is_out_of_order_is_no_wrong_address(scene):
 def test_a_refused_start_is_explained_once(scene):
     _explain(scene)
     _explain(scene)
-    again = GithubIntakeApi(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
-    again.explain(scene.run.snapshot.issue, "You may not.", key="delivery-1")
+    again = GithubIntakeApi(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    again.explain_refusal(scene.run.snapshot.issue, "You may not.", key="delivery-1")
     (comment,) = scene.own_comments()
     assert comment.body == "<!-- mergewright:answer key=delivery-1 -->\nYou may not."
 
@@ -345,12 +333,12 @@ def test_an_issue_is_found_by_name_and_number_with_all_its_ids(world, tmp_path):
         folder = tmp_path / str(app)
         folder.mkdir()
         scene = samples.scene(world, folder, app=app)
-        live = scene.intake_api.find(scene.name, 1)
+        live = scene.intake_api.find_issue(scene.name, 1)
         # By which installation our App is there is looked up again with each token.
         wanted = scene.run.snapshot.issue.model_copy(update={"installation_id": None})
         assert live.issue == wanted
         assert (live.title, live.author, live.state) == ("Add a field", "ann", "open")
-        assert scene.intake_api.find(scene.name, 99) is None
+        assert scene.intake_api.find_issue(scene.name, 99) is None
 
 
 # --- UI6: nothing shows a secret ---------------------------------------------------------------
@@ -360,11 +348,11 @@ def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
     caplog.set_level(logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     code_host, run = scene.code_host, scene.run
-    code_host.ticket(run)
-    code_host.begin(run)
-    token = code_host.credential(run, write=True)
+    code_host.read_ticket(run)
+    code_host.announce_start(run)
+    token = code_host.create_credential(run, write=True)
     propose(scene, body=f"The token is {token}.", title=f"Use {token}", summary=token)
-    code_host.deliver(run, outcome(text=f"https://x-access-token:{token}@host"))
+    code_host.report_outcome(run, outcome(text=f"https://x-access-token:{token}@host"))
     key = scene.settings.github_private_key_file.read_text()
     secrets = [*scene.world.tokens, key.splitlines()[5]]
     assert len(secrets) >= 5
@@ -373,7 +361,14 @@ def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
         repr(scene.writes),
         *(f"{one.path}?{one.query} {one.body}" for one in scene.requests()),
         *(comment.body for comment in scene.issue.comments),
-        repr((code_host, vars(code_host), vars(scene.access), vars(scene.access.of_run(run)))),
+        repr(
+            (
+                code_host,
+                vars(code_host),
+                vars(scene.access),
+                vars(scene.access.open_run_session(run)),
+            )
+        ),
     ]
     assert "api/v3" in caplog.text
     for secret in secrets:
@@ -388,7 +383,7 @@ def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scen
     token = scene.settings.github_token.get_secret_value()
     scene.fault("answer", "GET", "issues/1", status=403, body={"message": f"bad {token}"})
     with pytest.raises(AccessLost) as caught:
-        scene.code_host.ticket(scene.run)
+        scene.code_host.read_ticket(scene.run)
     told = "".join(traceback.format_exception(caught.value))
     assert token not in told
     assert "(secret removed)" in caught.value.message

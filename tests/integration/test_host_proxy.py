@@ -73,7 +73,7 @@ def test_a_whole_build_goes_by_the_proxy_and_no_sandbox_knows_who_asks(
         sandbox, said = Recorder(settings), []
         index = SimpleIndex(settings, environ)
         request = EnvironmentRequest(tree=str(folder))
-        made = build.ensure(request, sandbox, index, settings, said.append)
+        made = build.ensure_environment(request, sandbox, index, settings, said.append)
         assert made.packages == ("direct==1.0", "onlysource==1.0")
         host = served.url.split("/")[2]
         if tls:
@@ -122,7 +122,7 @@ def test_what_leads_inside_is_refused_with_a_proxy_too(tmp_path):
 
 def test_what_a_sandbox_says_to_the_proxy_does_not_reach_it(tmp_path):
     with recording(f"clerk:{SECRET}") as proxy, local_index.serving() as served:
-        here = egress.target(served.url)
+        here = egress.parse_target(served.url)
         by = HostProxies({"http": proxy.url()})
         made = egress.EgressProxy(tmp_path / "a.sock", [here], inside=[here], proxies=by)
         try:
@@ -152,4 +152,4 @@ def test_a_proxy_that_refuses_is_named_without_its_password(settings, tmp_path):
         fact in fault
         for fact in (f"127.0.0.1:{proxy.port}", "HTTPS_PROXY", "index.corp.invalid:443", "407")
     )
-    assert SECRET not in repr(by.to("index.corp.invalid", 443, tls=True))
+    assert SECRET not in repr(by.find_proxy("index.corp.invalid", 443, tls=True))

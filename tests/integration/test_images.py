@@ -27,11 +27,13 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     usual = settings_for("docker", home)
     name = f"mergewright-test-{secrets.token_hex(4)}"
     given = settings_for("docker", home, docker_image=name)
-    with engine.connect(given).client() as client:
+    with engine.connect_to_engine(given).client() as client:
         monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_HOST", ENGINE)
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_IMAGE", name)
-        monkeypatch.setenv("MERGEWRIGHT_DOCKER_BASE", engine.choose(client, usual, "3.11").digest)
+        monkeypatch.setenv(
+            "MERGEWRIGHT_DOCKER_BASE", engine.choose_image(client, usual, "3.11").digest
+        )
         yield given
         for image in engine.images(client, given).values():
             client.remove_image(image.digest, force=True)

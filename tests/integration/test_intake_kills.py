@@ -21,28 +21,28 @@ COUNT = 2
 class Everybody:
     """A code host on which everybody may start a run."""
 
-    def label(self, issue):
+    def read_start_label(self, issue):
         return "mergewright"
 
-    def runs_per_day(self, issue):
+    def read_runs_per_day(self, issue):
         return None
 
     def own_logins(self):
         return frozenset({"mergewright[bot]"})
 
-    def permission(self, issue, login):
+    def read_permission(self, issue, login):
         return Permission(level="write", account_id=5)
 
-    def live(self, issue):
+    def read_issue(self, issue):
         return LiveIssue(
             issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
             body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
         )  # fmt: skip
 
-    def earlier(self, snapshot):
+    def find_earlier_run(self, snapshot):
         return None
 
-    def queued(self, run, ahead):
+    def show_queued(self, run, ahead):
         pass
 
 
@@ -100,8 +100,8 @@ def test_PF1_an_intake_killed_at_any_write_leaves_one_run_for_each_delivery(tmp_
         assert in_a_process(home, number) == -signal.SIGKILL
         assert in_a_process(home) == 0
         with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
-            assert inbox.unread() == ()
-            runs = store.latest(100)
+            assert inbox.list_unread() == ()
+            runs = store.list_latest(100)
             assert sorted(one.run.snapshot.issue.number for one in runs) == [1, 2]
             for issue in range(1, COUNT + 1):
                 settled, kept = inbox.find(f"d{issue}"), store.of_delivery(f"d{issue}")

@@ -350,7 +350,7 @@ def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
         assert one.process.returncode == 0
     assert json.loads(told.splitlines()[-1])["event"] == "stopped"
     inbox = Inbox(tmp_path)
-    assert len(inbox.unread()) == 1
+    assert len(inbox.list_unread()) == 1
     inbox.close()
 
 
@@ -434,7 +434,7 @@ def test_PF1_after_kill_9_under_load_every_202_is_in_the_inbox(tmp_path):
     with running(tmp_path) as one:
         answers = pour(one, go_on)
     with closing(Inbox(tmp_path)) as inbox:
-        unread = inbox.unread(limit=1_000_000)
+        unread = inbox.list_unread(limit=1_000_000)
     there = {delivery.delivery_id for delivery in unread}
     assert len(there) == len(unread)
     acknowledged = {name for name, status in answers.items() if status == 202}
@@ -566,7 +566,7 @@ def test_WH5_in_a_flood_with_all_workers_busy_nothing_is_lost(tmp_path):
         def busy_worker() -> None:
             # All places are taken: it can do no more than decide what comes in, and slowly.
             while not stop.is_set():
-                for delivery in inbox.unread():
+                for delivery in inbox.list_unread():
                     inbox.settle(delivery.delivery_id, "accepted", "waits")
                     settled.append(delivery.delivery_id)
                     if stop.wait(0.01):

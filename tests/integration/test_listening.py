@@ -49,8 +49,8 @@ class Ahead(GithubConversations):
         super().__init__(scene.access)
         self.world = scene.world
 
-    def changed(self, repository: str, since: str | None) -> Changed:
-        found = super().changed(repository, since)
+    def list_changed(self, repository: str, since: str | None) -> Changed:
+        found = super().list_changed(repository, since)
         now = datetime.fromtimestamp(self.world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return found.model_copy(update={"now": now})
 
@@ -70,7 +70,7 @@ class Heard:
     def look(self) -> list[Delivery]:
         """Look once; give what lies in the inbox."""
         self.listener.look(self.scene.name)
-        return list(self.inbox.unread(1_000))
+        return list(self.inbox.list_unread(1_000))
 
     def later(self, seconds: float = LATER) -> None:
         """Let time pass at GitHub."""
@@ -162,7 +162,7 @@ def test_WH3_a_word_that_a_webhook_tells_as_well_counts_once(heard):
     )  # fmt: skip
     (receipt,) = heard.inbox.append([told])
     assert receipt.reason == "another delivery said the same"
-    assert len(heard.inbox.unread()) == 1
+    assert len(heard.inbox.list_unread()) == 1
 
 
 def test_TC8_a_flood_of_words_is_heard_to_its_end(heard):
@@ -187,19 +187,19 @@ def opened(heard: Heard) -> Issue:
     """A pull request of ours, whose run is over."""
     scene = heard.scene
     commit = samples.push_branch(scene.repository)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     proposal = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
         summary="",
     )  # fmt: skip
-    pull = scene.code_host.propose(scene.run, proposal)
-    run = heard.store.add(scene.run, time.time())
-    heard.store.claim(time.time(), most=9)
+    pull = scene.code_host.publish_pull_request(scene.run, proposal)
+    run = heard.store.add_run(scene.run, time.time())
+    heard.store.claim_run(time.time(), most=9)
     outcome = Outcome(
         run_id=run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
         pull_request=pull,
     )  # fmt: skip
-    heard.store.finish(run.run_id, outcome, time.time())
+    heard.store.finish_run(run.run_id, outcome, time.time())
     heard.words()
     heard.later()
     return scene.repository.issues[pull.number]
@@ -246,6 +246,6 @@ def test_the_end_of_a_pull_request_is_told_once(heard):
     assert isinstance(told, Event)
     assert (told.event, told.number) == ("pull_request.closed", ours.number)
     heard.intake.turn()
-    assert heard.store.latest(1)[0].state is RunState.CLOSED
+    assert heard.store.list_latest(1)[0].state is RunState.CLOSED
     heard.later()
     assert heard.look() == []

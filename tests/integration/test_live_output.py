@@ -50,7 +50,7 @@ def test_lines_of_a_check_are_shown_before_it_ends(stage: Callable[..., Stage]) 
     services = replace(made.services, sandbox=Ended(), execution=Execution(say=show))
     # Nothing but having seen it ends this test within five minutes.
     with pytest.raises(SandboxLost):
-        baseline.measure(made.prepared, services)
+        baseline.measure_base(made.prepared, services)
     assert next(line for line in shown if "halfway there" in line).startswith("tests | ")
 
 
@@ -60,7 +60,7 @@ def test_a_flood_is_shown_in_part_and_counted(workshop: Workshop) -> None:
     files = {"pytest.ini": "[pytest]\naddopts = -s\n", "test_flood.py": flood}
     shown: list[str] = []
     site = workshop.site(files, test_runner="pytest")
-    [tests] = measuring.measure(site, workshop.sandbox, shown.append, tests=True)
+    [tests] = measuring.run_all_checks(site, workshop.sandbox, shown.append, tests=True)
     assert tests.status.value == "passed"
     assert len(shown) < 1_000
     assert any("not shown" in line for line in shown)

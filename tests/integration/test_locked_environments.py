@@ -84,7 +84,9 @@ def test_of_a_lock_that_its_tool_refuses_the_versions_are_kept_to(settings, fold
     environment = ensure(settings, folder, said=said)
     assert environment.refused_lock == "poetry.lock"
     assert environment.packages == ("iniconfig==2.0.0", f"six=={version}")
-    [stored] = (one for one in build.stored(settings) if one.environment.key == environment.key)
+    [stored] = (
+        one for one in build.list_stored(settings) if one.environment.key == environment.key
+    )
     assert any("poetry.lock" in note for note in stored.notes)
     # The second run knows it, and builds nothing.
     again: list[str] = []
@@ -215,7 +217,7 @@ def test_what_an_exporter_is_led_to_run_sees_project_file_and_lock_alone(
     secret = folder.parent / "host-secret"
     secret.write_text("hunter2")
     secret.chmod(0o644)
-    prepared = build.prepare(
+    prepared = build.prepare_build(
         EnvironmentRequest(tree=str(folder)), BubblewrapSandbox(settings),
         SimpleIndex(settings), settings, lambda _: None,
     )  # fmt: skip
@@ -224,13 +226,13 @@ def test_what_an_exporter_is_led_to_run_sees_project_file_and_lock_alone(
     with socket.create_server(("127.0.0.1", 0)) as server:
         look = _LOOK.replace("PLACE", repr(str(secret)))
         look = look.replace("PORT", str(server.getsockname()[1]))
-        gate = toolsets.locate(toolsets.GATE, build_context) / "venv"
+        gate = toolsets.locate_tools(toolsets.GATE, build_context) / "venv"
         mounts = (
             Mount(source=str(gate), target=SANDBOX_GATE),
             Mount(source=str(gate), target="/env"),
         )
         command = (f"{SANDBOX_GATE}/bin/python", "-I", "-c", look)
-        result = export._run(lock, build_context, mounts, command)
+        result = export._run_in_sandbox(lock, build_context, mounts, command)
     seen = json.loads(result.files[export._PINS])
     assert seen["files"] == ["/work/poetry.lock", "/work/pyproject.toml"]
     assert "hunter2" not in json.dumps(seen)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import CodeHostUnavailable, RepositoryUnfit
 from agent.git import merge_edits
-from agent.git.merge_edits import Merged
+from agent.git.merge_edits import MergedPullRequest
 from tests.integration import github_samples as samples
 from tests.integration.git_samples import git
 
@@ -76,13 +76,13 @@ class Told:
         samples.git(self.github.repository, "update-ref", "-d", "refs/heads/kept")
 
     def measure(self, commit, token=None, **more):
-        found = self.github.code_host.remote(self.github.run)
-        secret = token or self.github.code_host.credential(self.github.run, write=False)
-        asked = Merged(
+        found = self.github.code_host.find_remote(self.github.run)
+        secret = token or self.github.code_host.create_credential(self.github.run, write=False)
+        asked = MergedPullRequest(
             pull=PULL, commit=commit, base=self.base, first=self.first, ours=self.ours
         )  # fmt: skip
         asked = asked.model_copy(update=more)
-        return merge_edits.measure(found.url, secret, self.mirrors, asked, max_bytes=10**9)
+        return merge_edits.measure_edits(found.url, secret, self.mirrors, asked, max_bytes=10**9)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes
     with scripted.serving([WRITE, Fault(stall_seconds=30), SUBMIT]) as server:
         for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
             monkeypatch.setenv(name, value)
-        models = wiring.models(given.load())
+        models = wiring.make_models(given.load_settings())
         job = desks.run_context(prepared, home, models, records=records)
         nearly_over(job, after="edit 1 1 calls")
         with pytest.raises(TimeSpent) as told, job.attach_best_change():
@@ -65,7 +65,7 @@ def test_with_too_little_left_the_provider_hears_nothing(prepared, home, monkeyp
     with scripted.serving([]) as server:
         for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
             monkeypatch.setenv(name, value)
-        models = wiring.models(given.load())
+        models = wiring.make_models(given.load_settings())
         job = desks.run_context(prepared, home, models)
         job.step.seconds["baseline"] = 3600.0 - 5.0
         with pytest.raises(TimeSpent):

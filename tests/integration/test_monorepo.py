@@ -54,13 +54,13 @@ def test_the_environment_is_that_of_the_folder_with_projects_beside_it(home):
     with with_our_tools() as settings, local_index.serving() as served:
         served.add(local_index.wheel("wanted", "1.0"), local_index.wheel("shared", "1.0"))
         sandbox = BubblewrapSandbox(settings)
-        made = build.ensure(
+        made = build.ensure_environment(
             EnvironmentRequest(tree=str(tree), root=ROOT, python=PythonSection()),
             sandbox, local(settings, served), settings, lambda line: None,
         )  # fmt: skip
         assert made.packages == ("api==1", "common==1", "shared==1.0", "wanted==1.0")
         program = "import os, api, common; print(os.getcwd(), api.__file__, common.__file__)"
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             made, tree, (sandbox_requests.PYTHON, "-c", program),
             environ={}, limits=SandboxLimits(seconds=60), folder=ROOT,
         )  # fmt: skip
@@ -114,7 +114,7 @@ def test_the_lock_of_a_workspace_above_the_folder_fixes_what_its_member_gets(hom
             cwd=tree, check=True, timeout=120,
         )  # fmt: skip
         served.add(*(local_index.wheel(name, "2.0") for name in names))
-        made = build.ensure(
+        made = build.ensure_environment(
             EnvironmentRequest(tree=str(tree), root=ROOT), BubblewrapSandbox(settings),
             local(settings, served), settings, lambda line: None,
         )  # fmt: skip
@@ -144,14 +144,16 @@ source = { editable = "services/api" }
 def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, changed, taken):
     lay(tmp_path / "repo", {"uv.lock": LOCK_ABOVE, **WORKSPACE, **member(ROOT, ""), **changed})
     lay(tmp_path, {"uv.lock": LOCK_ABOVE, **WORKSPACE})
-    found = declare.read(TreeFiles(tmp_path / "repo", ROOT), PythonSection())
+    found = declare.read_declaration(TreeFiles(tmp_path / "repo", ROOT), PythonSection())
     assert (found.lock.path if found.lock else "") == taken
 
 
 def test_a_lock_above_the_repository_is_nobodys(tmp_path):
     lay(tmp_path / "repo", member(ROOT, ""))
     lay(tmp_path, {"uv.lock": LOCK_ABOVE.replace("services", "repo/services"), **WORKSPACE})
-    assert declare.read(TreeFiles(tmp_path / "repo", ROOT), PythonSection()).lock is None
+    assert (
+        declare.read_declaration(TreeFiles(tmp_path / "repo", ROOT), PythonSection()).lock is None
+    )
 
 
 def test_what_lies_at_the_root_of_a_workspace_has_a_say_in_its_members_key(tmp_path):
@@ -163,7 +165,7 @@ def test_what_lies_at_the_root_of_a_workspace_has_a_say_in_its_members_key(tmp_p
     digests = set()
     for text in (lock, lock + "# another\n"):
         lay(tmp_path, {"uv.lock": text})
-        found = declare.read(TreeFiles(tmp_path, ROOT), PythonSection())
+        found = declare.read_declaration(TreeFiles(tmp_path, ROOT), PythonSection())
         digests.add(fingerprint.digest(found, tmp_path))
     assert len(digests) == 2
 
@@ -171,9 +173,11 @@ def test_what_lies_at_the_root_of_a_workspace_has_a_say_in_its_members_key(tmp_p
 def test_what_leads_out_of_the_repository_is_refused(tmp_path):
     lay(tmp_path / "repo", {f"{ROOT}/requirements.txt": "-e ../../../elsewhere\n"})
     lay(tmp_path / "elsewhere", {"setup.py": ""})
-    found = declare.read(TreeFiles(tmp_path / "repo", ROOT), PythonSection()).requirements
+    found = declare.read_declaration(
+        TreeFiles(tmp_path / "repo", ROOT), PythonSection()
+    ).requirements
     assert not found.projects
-    assert ["outside the repository" in one.why for one in found.left] == [True]
+    assert ["outside the repository" in one.why for one in found.left_out] == [True]
 
 
 # --- checks ----------------------------------------------------------------------------------
@@ -214,7 +218,7 @@ def measured(workshop, files: dict[str, str]):
     site = workshop.site({**inside, **beside}, config={"root": ROOT})
     tree = TreeOf(site.tree)
     config = load.from_text(f"root: {ROOT}\n", "x.yml", tree)
-    found = detect.project(tree, config)
+    found = detect.detect_project(tree, config)
     report = workshop.measure(type(site)(site.tree, site.environment, config, found, site.limits))
     return {result.name: result for result in report.results}
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agent.environments import build, explanation
+from agent.environments import build
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, IndexUnavailable
@@ -137,15 +137,13 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_the_password(
         sandbox, said = Recorder(settings), []
         request = EnvironmentRequest(tree=str(folder), python=PythonSection())
         index = SimpleIndex(settings, environ)
-        made = build.ensure(request, sandbox, index, settings, said.append)
-        explained = explanation.explain(request, sandbox, index, settings)
+        made = build.ensure_environment(request, sandbox, index, settings, said.append)
         assert made.packages == ("direct==1.0", "onlysource==1.0")
-        assert explained.indexes == (f"{served.url} (PIP_INDEX_URL)",)
         assert None not in served.credentials
     assert len(sandbox.orders) >= 2
     for order in sandbox.orders:
         assert PASSWORD not in repr(order.model_dump())
-    assert PASSWORD not in "".join(said) + made.model_dump_json() + explained.model_dump_json()
+    assert PASSWORD not in "".join(said) + made.model_dump_json()
     assert canaries(settings) == []
 
 

@@ -34,14 +34,14 @@ def repository(home: Path) -> Path:
 
 @pytest.fixture
 def checkout(settings: Settings, repository: Path) -> Checkout:
-    return worktree.prepare(str(repository), None, settings.home / "mirrors")
+    return worktree.prepare_checkout(str(repository), None, settings.home / "mirrors")
 
 
 def commit(checkout: Checkout, days_ago: float, content: str) -> str:
     """A commit as a run makes it, pinned in the mirror."""
     file = ChangedFile(path="a.py", before=b"x = 1\n", after=content.encode())
     date = int(time.time() - days_ago * DAY)
-    return worktree.commit(checkout, change(checkout, file), content, date=date)
+    return worktree.make_commit(checkout, change(checkout, file), content, date=date)
 
 
 def pins(checkout: Checkout) -> set[str]:
@@ -65,19 +65,19 @@ def test_everything_includes_mirrors_and_baselines_and_says_what_was_freed(
     baseline.parent.mkdir()
     baseline.write_text("x" * 5000)
     kept = ledger(settings, "run-1", checkout.commit)
-    done = prune.prune(settings, everything=True)
+    done = prune.prune_environments(settings, everything=True)
     assert not Path(checkout.mirror).exists()
     assert not baseline.exists()
     assert done.freed["mirrors"] > 10_000
     assert done.freed["baselines"] >= 4096
     assert done.bytes_freed == sum(done.freed.values())
     assert kept.exists()
-    assert worktree.prepare(str(repository), None, settings.home / "mirrors") == checkout
+    assert worktree.prepare_checkout(str(repository), None, settings.home / "mirrors") == checkout
 
 
 def test_a_mirror_that_somebody_works_with_stays(settings, checkout):
-    with mirror.held(Path(checkout.mirror)):
-        done = prune.prune(settings, everything=True)
+    with mirror.hold_mirror(Path(checkout.mirror)):
+        done = prune.prune_environments(settings, everything=True)
     assert done.mirrors_in_use == (Path(checkout.mirror).name,)
     assert (Path(checkout.mirror) / "HEAD").exists()
 
@@ -89,12 +89,12 @@ def test_no_mirror_goes_while_a_run_is_under_way(settings, checkout, held):
     holder = (work / ".held").open("w") if held else None
     if holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-    assert prune.prune(settings, everything=True).mirrors_in_use
+    assert prune.prune_environments(settings, everything=True).mirrors_in_use
     if holder:
         holder.close()
     else:
         os.utime(work, (0, 0))
-    assert prune.prune(settings, everything=True).mirrors_in_use == ()
+    assert prune.prune_environments(settings, everything=True).mirrors_in_use == ()
     assert not Path(checkout.mirror).exists()
 
 
@@ -104,14 +104,14 @@ def test_commits_that_no_kept_run_knows_are_let_go_when_they_are_old(settings, c
     assert pins(checkout) == {old, known, young}
     assert prune.let_go_commits(settings, 30) == 1
     assert pins(checkout) == {known, young}
-    assert prune.prune(settings, older_than_days=1).commits == 1
+    assert prune.prune_environments(settings, older_than_days=1).commits == 1
     assert pins(checkout) == {known}
     assert Path(checkout.mirror).exists()
 
 
 def test_commits_of_a_mirror_in_use_and_of_a_damaged_one_stay(settings, checkout):
     made = commit(checkout, 40, "x = 2\n")
-    with mirror.held(Path(checkout.mirror)):
+    with mirror.hold_mirror(Path(checkout.mirror)):
         assert prune.let_go_commits(settings, 30) == 0
     assert pins(checkout) == {made}
     (Path(checkout.mirror) / "HEAD").unlink()
@@ -124,15 +124,15 @@ def test_old_base_measurements_go_with_old_environments(settings):
     for name, days in (("old.json", 40), ("young.json", 2)):
         (folder / name).write_text("{}")
         os.utime(folder / name, (time.time() - days * DAY,) * 2)
-    prune.prune(settings, older_than_days=30)
+    prune.prune_environments(settings, older_than_days=30)
     assert os.listdir(folder) == ["young.json"]
-    prune.prune(settings, keep_bytes=10**12)
+    prune.prune_environments(settings, keep_bytes=10**12)
     assert os.listdir(folder) == ["young.json"]
 
 
 def test_the_command_line_tells_it(settings, checkout, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(settings.home))
-    with mirror.held(Path(checkout.mirror)):
+    with mirror.hold_mirror(Path(checkout.mirror)):
         said = CliRunner().invoke(env.app, ["prune", "--all"]).output
     assert Path(checkout.mirror).name in said.replace("\n", "")
     result = CliRunner().invoke(env.app, ["prune", "--all"])

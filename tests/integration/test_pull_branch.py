@@ -98,7 +98,7 @@ class Pull:
         return self.on(BRANCH, files, subject, **who)
 
     def branch_state(self, **more):
-        token = self.github.code_host.credential(self.github.run, write=False)
+        token = self.github.code_host.create_credential(self.github.run, write=False)
         return pull_branch.read_branch_state(
             self.url, token, BRANCH, "main", self.home / "mirrors",
             author=self.us[0], email=self.us[1], **more,
@@ -106,12 +106,12 @@ class Pull:
 
     def follow(self, branch_state, change, message="Answer the review", **more):
         who = {"author": self.us[0], "email": self.us[1], "date": DATE}
-        return pull_branch.follow(
+        return pull_branch.make_follow_up_commit(
             branch_state, change, message, merge_message="Merge main", **{**who, **more}
         )
 
     def push(self, branch_state, commit, **more):
-        token = self.github.code_host.credential(self.github.run, write=True)
+        token = self.github.code_host.create_credential(self.github.run, write=True)
         pull_branch.push_follow(
             branch_state, commit, BRANCH, self.url, token, look_again="read pull request", **more
         )
@@ -130,7 +130,7 @@ def pull(world, tmp_path):
     github.repository.private = True
     clone = tmp_path / "clone"
     git_samples.git(tmp_path, "clone", "--quiet", str(github.repository.git_dir), str(clone))
-    remote = github.code_host.remote(github.run)
+    remote = github.code_host.find_remote(github.run)
     made = Pull(github, clone, tmp_path / "home", remote.url, (remote.author, remote.email))
     made.on_base({"lines.txt": LINES, "keep.py": "kept = 1\n", "run.sh": "#!/bin/sh\n"}, "More")
     made.git("checkout", "--quiet", "-b", BRANCH)
@@ -162,7 +162,7 @@ def plus(branch_state, path, after, before=None):
 
 def test_a_branch_of_our_own_beside_a_base_that_stands_still(pull):
     head = pull.tip()
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     base = pull.tip("main")
     assert (branch_state.head, branch_state.tip, branch_state.checkout.commit) == (head, base, base)
     assert (branch_state.checkout.base_branch, branch_state.checkout.subjects[0]) == (
@@ -180,7 +180,7 @@ def test_a_branch_of_our_own_beside_a_base_that_stands_still(pull):
     )
     assert (file.executable, file.was_executable) == (False, False)
     assert branch_state.tree == pull.git("rev-parse", f"{head}^{{tree}}")
-    assert pull.standing() == branch_state, "it may run twice"
+    assert pull.branch_state() == branch_state, "it may run twice"
 
 
 def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
@@ -192,7 +192,7 @@ def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
     told_as_us = pull.theirs({"d.py": "d = 1\n"}, "By Mergewright", author=(pull.us[0], ANN[1]))
     by_address = pull.theirs({"e.py": "e = 1\n"}, author=(ANN[0], pull.us[1]))
     pull.ours({"f.py": "f = 1\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert branch_state.foreign_commits == (person, suggestion, amended, told_as_us, by_address)
     assert set(contents(branch_state.change)) == {
         "shop.py", "notes.txt", "a.py", "b.py", "c.py", "d.py", "e.py", "f.py",
@@ -202,7 +202,7 @@ def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
 def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     fork = pull.tip("main")
     tip = pull.on_base({"shop.py": "print('moin')\n", "keep.py": "kept = 2\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert branch_state.conflicts == ("shop.py",)
     assert (branch_state.base_has_moved, branch_state.tip, branch_state.checkout.commit) == (
         True,
@@ -219,7 +219,7 @@ def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
 def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pull, tmp_path):
     fork = pull.tip("main")
     pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.standing(merging=False)
+    branch_state = pull.branch_state(merging=False)
     assert (branch_state.base_has_moved, branch_state.conflicts, branch_state.checkout.commit) == (
         True,
         (),
@@ -228,7 +228,7 @@ def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pul
     change = change_of(
         branch_state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 1\n")
     )
-    added = pull_branch.increment(branch_state, change)
+    added = pull_branch.make_increment(branch_state, change)
     assert (added.base_commit, contents(added)) == (branch_state.head, {"new.py": b"n = 1\n"})
 
 
@@ -239,13 +239,13 @@ def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
     pull.git("merge", "--quiet", "--no-ff", "main", committer=FORGE)
     button = pull.publish(BRANCH)
     pull.ours({"new.py": "n = 1\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert (branch_state.base_has_moved, branch_state.checkout.commit, branch_state.foreign_commits) == (
         False, merged, (button,),
     )  # fmt: skip
     assert set(contents(branch_state.change)) == {"shop.py", "new.py"}
     pull.on_base({"shop.py": "print('moin')\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert (branch_state.conflicts, branch_state.checkout.commit) == (("shop.py",), merged)
     assert set(contents(branch_state.change)) == {"shop.py", "new.py"}
 
@@ -255,10 +255,10 @@ def test_a_branch_that_a_person_rewrote_is_theirs(pull):
     pull.git("reset", "--quiet", "--soft", "main")
     pull.git("commit", "--quiet", "-m", "Say hi")
     squashed = pull.publish(BRANCH)
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert branch_state.foreign_commits == (squashed,)
     pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     pull.push(branch_state, pull.follow(branch_state, branch_state.change))
     assert pull.show("rev-parse", f"{BRANCH}^1") == squashed
 
@@ -268,7 +268,7 @@ def test_a_base_whose_history_was_rewritten_takes_nothing_away(pull):
     pull.git("checkout", "--quiet", "main")
     pull.git("commit", "--quiet", "--amend", "-m", "Other words")
     tip = pull.publish("main")
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert (
         branch_state.base_has_moved,
         branch_state.foreign_commits,
@@ -280,11 +280,11 @@ def test_a_base_whose_history_was_rewritten_takes_nothing_away(pull):
 
 
 def test_a_branch_that_is_gone_is_said_to_be(pull):
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
     pull.show("update-ref", "-d", f"refs/heads/{BRANCH}")
     with pytest.raises(RepositoryUnfit, match=f"branch {BRANCH} is not there any more. Restore"):
-        pull.standing()
+        pull.branch_state()
     with pytest.raises(BranchMoved, match="Somebody has deleted"):
         pull.push(branch_state, made)
     assert BRANCH not in pull.show("for-each-ref", "refs/heads")
@@ -308,17 +308,20 @@ def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
     plan = Plan(recipe="", title="Say hi", parameters="{}", steps=())
 
     def found() -> FollowUpContext:
-        remote, rules = github.code_host.remote(run), github.code_host.rules(run, BRANCH)
+        remote, rules = (
+            github.code_host.find_remote(run),
+            github.code_host.read_branch_rules(run, BRANCH),
+        )
         return FollowUpContext(pull=now, plan=plan, remote=remote, rules=rules)
 
-    assert not follow_up.stand(found(), run, svc).base_has_moved
+    assert not follow_up.read_branch_state(found(), run, svc).base_has_moved
     pull.on_base({"keep.py": "kept = 2\n"})
-    assert follow_up.stand(found(), run, svc).brought_up
+    assert follow_up.read_branch_state(found(), run, svc).brought_up
     samples.add_rule(github.repository, "mergewright/*", "required_signatures")
     with pytest.raises(MergeConflict, match="Update branch"):
-        follow_up.stand(found(), run, svc)
+        follow_up.read_branch_state(found(), run, svc)
     review = run.model_copy(update={"follow_up": about.model_copy(update={"kind": "review"})})
-    assert not follow_up.stand(found(), review, svc).brought_up
+    assert not follow_up.read_branch_state(found(), review, svc).brought_up
 
 
 # --- kinds of files ----------------------------------------------------------------------------
@@ -331,7 +334,7 @@ def test_modes_that_people_set_are_in_the_change_and_stay(pull, tmp_path):
     (pull.clone / "tool.sh").chmod(0o755)
     pull.theirs({"notes.txt": "n\n"})
     pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     files = {file.path: file for file in branch_state.change.files}
     assert branch_state.unfit_reason == ""
     assert (files["run.sh"].before, files["run.sh"].after) == (b"#!/bin/sh\n", b"#!/bin/sh\n")
@@ -362,7 +365,7 @@ def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
 def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target, path):
     object_id = pull.git("hash-object", "-w", "--stdin", stdin=target) if target else "1" * 40
     head = with_entry(pull, BRANCH, mode, object_id, path)
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert "symbolic links or submodules" in branch_state.unfit_reason
     assert f"`{path}`" in branch_state.unfit_reason
     assert (branch_state.change.files, branch_state.foreign_commits) == ((), (head,))
@@ -376,12 +379,12 @@ def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target,
 def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     monkeypatch.setattr(pull_branch, "MOST_FILES", 20)
     pull.ours({f"many/{number}.txt": f"{number}\n" for number in range(21)})
-    assert "more than 20 files" in pull.standing().unfit_reason
+    assert "more than 20 files" in pull.branch_state().unfit_reason
     pull.git("reset", "--quiet", "--hard", "HEAD~1")
     monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
-    assert "larger than 1 MB" in pull.standing().unfit_reason
-    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.standing(limits=Limits(5)).unfit_reason
+    assert "larger than 1 MB" in pull.branch_state().unfit_reason
+    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.branch_state(limits=Limits(5)).unfit_reason
 
 
 # --- nothing of the repository runs ------------------------------------------------------------
@@ -422,7 +425,7 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / ".gitconfig"))
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(canary))
 
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
     pull.push(branch_state, made)
     assert list((tmp_path / "hits").iterdir()) == []
@@ -434,7 +437,7 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
     pull.git("fetch", "--quiet", "origin", BRANCH)
     pull.git("reset", "--quiet", "--hard", "FETCH_HEAD")
     pull.on_base({"shop.py": "print('moin')\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     assert branch_state.conflicts == ("shop.py",)
     # The controls: git as a person runs it falls for both.
     plain = ["git", "merge-tree", "--write-tree"]
@@ -451,7 +454,7 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
 
 def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
     person = pull.theirs({"notes.txt": "n\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
 
     def edit(tree):
         tree.write("shop.py", b"print('hi!')\n")
@@ -467,13 +470,13 @@ def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
     told = (person, *pull.us, *pull.us, str(DATE), "Answer the review")
     assert pull.show("log", "-1", form, BRANCH) == "|".join(told)
     assert pull.show("diff", "--name-status", person, made) == "D\tnotes.txt\nM\tshop.py"
-    assert pull.standing().foreign_commits == (person,)
+    assert pull.branch_state().foreign_commits == (person,)
 
 
 def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp_path):
     pull.ours({"new.py": "n = 1\n"}, "Second round")
     tip = pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     change = change_of(
         branch_state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 2\n")
     )
@@ -485,7 +488,7 @@ def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp
     assert pull.show("show", f"{BRANCH}:new.py") == "n = 2"
     assert pull.show("show", f"{BRANCH}~1:new.py") == "n = 1"
     pull.push(branch_state, made)
-    after = pull.standing()
+    after = pull.branch_state()
     assert (after.base_has_moved, after.foreign_commits, after.change.digest) == (
         False,
         (),
@@ -496,7 +499,7 @@ def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp
 def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pull):
     person = pull.theirs({"notes.txt": "n\n"})
     tip = pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
     pull.push(branch_state, made)
     assert pull.show("log", "-1", "--format=%P", f"{BRANCH}~1") == f"{person} {tip}"
@@ -505,7 +508,7 @@ def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pu
     )
     merged = pull.show("rev-parse", f"{BRANCH}~1^{{tree}}")
     assert merged == branch_state.tree
-    after = pull.standing()
+    after = pull.branch_state()
     assert (after.foreign_commits, after.base_has_moved) == ((person,), False)
 
 
@@ -513,14 +516,14 @@ def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pu
 
 
 def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull):
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
     person = pull.theirs({"notes.txt": "n\n"})
     with pytest.raises(BranchMoved, match="Somebody has pushed") as problem:
         pull.push(branch_state, made)
     assert problem.value.look_again == "read pull request"
     assert pull.tip() == person
-    again = pull.standing()
+    again = pull.branch_state()
     assert again.foreign_commits == (person,)
     pull.push(again, pull.follow(again, plus(again, "new.py", b"n = 1\n")))
     assert pull.show("merge-base", "--is-ancestor", person, BRANCH) == ""
@@ -528,7 +531,7 @@ def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull):
 
 def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypatch):
     pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     made = pull.follow(branch_state, branch_state.change)
     late = []
 
@@ -536,8 +539,8 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
         late.append(pull.theirs({"notes.txt": "n\n"}))
         real(*args, **more)
 
-    real = remote.push
-    monkeypatch.setattr(remote, "push", push)
+    real = remote.push_branch
+    monkeypatch.setattr(remote, "push_branch", push)
     with pytest.raises(BranchMoved):
         pull.push(branch_state, made)
     assert [pull.tip()] == late
@@ -546,13 +549,13 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
 def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
     tip = pull.on_base({"keep.py": "kept = 2\n"})
     samples.git(pull.github.repository, "config", "receive.denyNonFastForwards", "true")
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     with pytest.raises(AccessLost, match="non-fast-forward"):
         pull.push(branch_state, pull.follow(branch_state, branch_state.change))
     assert pull.tip() == branch_state.head
     pull.push(branch_state, pull.follow(branch_state, branch_state.change, rewriting=False))
     assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{branch_state.head} {tip}"
-    assert pull.standing().foreign_commits == ()
+    assert pull.branch_state().foreign_commits == ()
 
 
 # --- again -------------------------------------------------------------------------------------
@@ -562,9 +565,9 @@ def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
 def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
     pull.theirs({"notes.txt": "n\n"})
     pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.standing()
+    branch_state = pull.branch_state()
     change = plus(branch_state, "new.py", b"n = 1\n")
-    real, left = process.run, [0]
+    real, left = process.run_git, [0]
 
     class Killed(BaseException):
         pass
@@ -575,7 +578,7 @@ def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
             raise Killed
         return real(*args, **more)
 
-    monkeypatch.setattr(process, "run", run)
+    monkeypatch.setattr(process, "run_git", run)
     for at in range(1, 100):
         left[0] = at
         try:

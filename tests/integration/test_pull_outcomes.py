@@ -53,9 +53,9 @@ class Opened:
             branch=BRANCH, commit=self.commit, base_branch="main", title="Add a field",
             body="Closes #1", summary="",
         )  # fmt: skip
-        self.pull = scene.code_host.propose(scene.run, proposal)
-        self.run = store.add(scene.run, time.time())
-        store.claim(time.time(), most=9)
+        self.pull = scene.code_host.publish_pull_request(scene.run, proposal)
+        self.run = store.add_run(scene.run, time.time())
+        store.claim_run(time.time(), most=9)
         self.stop = threading.Event()
         self.ends = PullOutcomeRecorder(scene.settings, store, lambda: scene.code_host, self.stop)
         self.finish(self.run.run_id, commit=self.commit, models=USES)
@@ -65,7 +65,7 @@ class Opened:
             run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
             pull_request=self.pull, category="feature", recipe="", first_round=PASSED, **more,
         )  # fmt: skip
-        self.store.finish(run_id, outcome, time.time())
+        self.store.finish_run(run_id, outcome, time.time())
 
     def push(self, files):
         """Commit to the branch of the pull request, as a person does."""
@@ -135,13 +135,16 @@ def test_what_was_merged_as_it_was_is_on_record(opened):
 
 def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(opened):
     store = opened.store
-    assert store.follow(opened.run.run_id, FollowUpRequest(kind="ci"), time.time()) == "queued"
-    follow_up = store.claim(time.time() + 1, most=9)
+    assert (
+        store.queue_follow_up(opened.run.run_id, FollowUpRequest(kind="ci"), time.time())
+        == "queued"
+    )
+    follow_up = store.claim_run(time.time() + 1, most=9)
     second = opened.push({"new.py": "x = 1\ny = 2\nz = 3\n"})
     opened.finish(follow_up.run.run_id, commit=second, change_digest="d", models=USES[1:])
     theirs = opened.push({"new.py": "x = 1\ny = 22\nz = 3\n"})
-    store.follow(opened.run.run_id, FollowUpRequest(kind="review"), time.time())
-    answers = store.claim(time.time() + 1, most=9)
+    store.queue_follow_up(opened.run.run_id, FollowUpRequest(kind="review"), time.time())
+    answers = store.claim_run(time.time() + 1, most=9)
     opened.finish(answers.run.run_id, commit=theirs)
     opened.people("squash")
     assert opened.ends.turn()
@@ -189,14 +192,14 @@ def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(o
 
 
 def test_the_attempt_before_is_the_newest_pull_request_of_the_issue_that_is_not_merged(opened):
-    store, first = opened.store, opened.store.get(opened.run.run_id).run
-    assert store.earlier_pull(first) is None
-    again = store.add(first.model_copy(update={"run_id": "again"}), time.time())
-    assert store.earlier_pull(again) == opened.pull.number, "it may be closed by now"
+    store, first = opened.store, opened.store.get_run(opened.run.run_id).run
+    assert store.find_earlier_pull(first) is None
+    again = store.add_run(first.model_copy(update={"run_id": "again"}), time.time())
+    assert store.find_earlier_pull(again) == opened.pull.number, "it may be closed by now"
     opened.people("closed")
-    assert store.earlier_pull(again) == opened.pull.number
+    assert store.find_earlier_pull(again) == opened.pull.number
     opened.people("open")
     opened.people("merge")
-    assert store.earlier_pull(again) is None
+    assert store.find_earlier_pull(again) is None
     other = again.model_copy(update={"snapshot": run_samples.run(99).snapshot})
-    assert store.earlier_pull(other) is None
+    assert store.find_earlier_pull(other) is None

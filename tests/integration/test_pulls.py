@@ -14,7 +14,7 @@ from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
 from agent.errors import BranchTaken
 from agent.github import project_checks
-from agent.github.api_errors import Unsure
+from agent.github.api_errors import LostReply
 from agent.github.pulls import GithubPulls
 from agent.models.change import Change, ChangedFile
 from agent.models.code_host import NewPullRequest
@@ -63,7 +63,7 @@ class Talk:
         return self.person("POST", f"issues/{self.number}/comments", who, body=body)
 
     def read(self) -> PullSnapshot:
-        found = self.pulls.read(self.scene.run, self.number)
+        found = self.pulls.read_pull(self.scene.run, self.number)
         assert found is not None
         return found
 
@@ -74,7 +74,7 @@ class Talk:
         """Answer a thread as it stands by now, as a follow-up does."""
         now = {one.thread_id: one for one in self.read().threads}
         thread = now.get(thread.thread_id, thread)
-        return self.pulls.reply(self.scene.run, self.number, thread, words, key=key)
+        return self.pulls.reply_in_thread(self.scene.run, self.number, thread, words, key=key)
 
     def ours(self) -> list[str]:
         """The bodies of all that we have said."""
@@ -91,7 +91,7 @@ def talking(scene: Scene) -> Talk:
     given = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="All passed."
     )
-    pull = scene.code_host.propose(scene.run, given)
+    pull = scene.code_host.publish_pull_request(scene.run, given)
     return Talk(scene, GithubPulls(scene.access, scene.settings), pull.number)
 
 
@@ -149,7 +149,7 @@ def test_lines_that_have_changed_since_have_no_number(talk):
         base_commit=talk.read().head,
         files=(ChangedFile(path="new.py", before=LINES.encode(), after=b"x = 1\n"),),
     )
-    talk.pulls.commit(talk.scene.run, BRANCH, "Shorter", change)
+    talk.pulls.create_commit(talk.scene.run, BRANCH, "Shorter", change)
     (now,) = talk.threads("inline")
     assert (now.first_line, now.line, now.outdated) == (None, None, True)
 
@@ -250,7 +250,7 @@ def test_a_thread_that_is_gone_is_answered_in_the_conversation_once(talk):
 
 def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
     thread = talk.ask()
-    token = talk.scene.code_host.credential(talk.scene.run, write=True)
+    token = talk.scene.code_host.create_credential(talk.scene.run, write=True)
     talk.reply(thread, f"The token is {token}.\n" + "long " * 20_000)
     (body,) = talk.ours()
     assert token not in body
@@ -263,7 +263,7 @@ def test_with_a_personal_token_all_is_the_same(token_talk):
     thread = token_talk.ask()
     assert token_talk.reply(thread) == token_talk.reply(thread)
     assert len(token_talk.ours()) == 1
-    assert token_talk.pulls.resolve(token_talk.scene.run, thread)
+    assert token_talk.pulls.resolve_thread(token_talk.scene.run, thread)
     assert token_talk.threads("inline")[0].resolved
 
 
@@ -273,9 +273,9 @@ def test_with_a_personal_token_all_is_the_same(token_talk):
 def test_a_thread_that_we_may_not_resolve_or_that_is_gone_is_left(token_talk):
     thread = token_talk.ask()
     token_talk.scene.world.grant(token_talk.scene.repository, "robot", "read")
-    assert not token_talk.pulls.resolve(token_talk.scene.run, thread)
+    assert not token_talk.pulls.resolve_thread(token_talk.scene.run, thread)
     token_talk.scene.repository.issues[token_talk.number].pull.threads.clear()
-    assert not token_talk.pulls.resolve(token_talk.scene.run, thread)
+    assert not token_talk.pulls.resolve_thread(token_talk.scene.run, thread)
 
 
 # --- commits -----------------------------------------------------------------------------------
@@ -290,23 +290,23 @@ def change_of(talk: Talk, text: str = "y = 2\n") -> Change:
 
 def test_a_commit_goes_on_top_of_the_branch_signed_and_once(talk):
     before, change = samples.head(talk.scene.repository, BRANCH), change_of(talk)
-    made = talk.pulls.commit(talk.scene.run, BRANCH, "Add more\n\nAs asked.", change)
+    made = talk.pulls.create_commit(talk.scene.run, BRANCH, "Add more\n\nAs asked.", change)
     assert samples.head(talk.scene.repository, BRANCH) == made
     told = samples.git(talk.scene.repository, "log", "-1", "--format=%P %s %b", made)
     assert told == f"{before} Add more As asked."
     assert talk.read().head == made
-    assert talk.pulls.commit(talk.scene.run, BRANCH, "Add more\n\nAs asked.", change) == made
+    assert talk.pulls.create_commit(talk.scene.run, BRANCH, "Add more\n\nAs asked.", change) == made
 
 
 def test_a_commit_of_somebody_else_is_never_overwritten_and_a_deleted_branch_not_made_again(talk):
     change = change_of(talk)
-    theirs = talk.pulls.commit(talk.scene.run, BRANCH, "Theirs", change_of(talk, "z = 3\n"))
+    theirs = talk.pulls.create_commit(talk.scene.run, BRANCH, "Theirs", change_of(talk, "z = 3\n"))
     with pytest.raises(BranchTaken):
-        talk.pulls.commit(talk.scene.run, BRANCH, "Ours", change)
+        talk.pulls.create_commit(talk.scene.run, BRANCH, "Ours", change)
     assert samples.head(talk.scene.repository, BRANCH) == theirs
     samples.git(talk.scene.repository, "update-ref", "-d", f"refs/heads/{BRANCH}")
     with pytest.raises(BranchTaken):
-        talk.pulls.commit(talk.scene.run, BRANCH, "Ours", change)
+        talk.pulls.create_commit(talk.scene.run, BRANCH, "Ours", change)
 
 
 # --- the project's own checks ------------------------------------------------------------------
@@ -333,7 +333,7 @@ def status(talk: Talk, state: str, context: str = "ci/elsewhere", **more: str) -
 
 
 def checks(talk: Talk) -> dict[str, ProjectCheck]:
-    found = talk.pulls.checks(talk.scene.run, head_of(talk))
+    found = talk.pulls.list_checks(talk.scene.run, head_of(talk))
     assert len({one.name for one in found}) == len(found)
     return {one.name: one for one in found}
 
@@ -405,7 +405,7 @@ def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_t
         (one.name, one.state, one.job) for one in seen.values()
     ]
     assert states(talk) == {"CI / lint": "passed", "CI / test": "failed", "Waits": "waiting"}
-    assert talk.pulls.log(scene.run, seen["CI / test"]) == "1 failed\n"
+    assert talk.pulls.read_log(scene.run, seen["CI / test"]) == "1 failed\n"
 
 
 def test_the_check_run_of_another_app_is_one_of_the_projects(talk):
@@ -429,7 +429,7 @@ def test_the_check_run_of_another_app_is_one_of_the_projects(talk):
     assert (one.name, one.state, one.job) == ("quality", "failed", None)
     assert one.summary.split("\n")[:4] == ["2 problems", "first", "second", "more"]
     assert one.summary.count("\n") < 10
-    assert talk.pulls.log(scene.run, one) == ""
+    assert talk.pulls.read_log(scene.run, one) == ""
 
 
 @pytest.mark.parametrize("missing", ["actions", "statuses"])
@@ -437,7 +437,7 @@ def test_without_a_permission_that_part_alone_is_not_seen(talk, missing):
     talk.scene.repository.private = True
     without(talk, missing)
     settings = talk.scene.settings
-    talk.pulls = GithubPulls(samples.connect(settings, pacing=samples.QUICK), settings)
+    talk.pulls = GithubPulls(samples.connect_to_github(settings, pacing=samples.QUICK), settings)
     workflow(talk, Job("test", "failure", "1 failed"))
     workflow(talk, conclusion="action_required", name="Waits")
     status(talk, "failure")
@@ -446,7 +446,7 @@ def test_without_a_permission_that_part_alone_is_not_seen(talk, missing):
     seen = {test: "failed", "Waits": "waiting", "ci/elsewhere": "failed"}
     del seen["Waits" if missing == "actions" else "ci/elsewhere"]
     assert states(talk) == seen
-    log = talk.pulls.log(talk.scene.run, checks(talk)[test])
+    log = talk.pulls.read_log(talk.scene.run, checks(talk)[test])
     assert log == ("" if missing == "actions" else "1 failed\n")
 
 
@@ -469,19 +469,19 @@ def red(talk: Talk, log: str | None) -> ProjectCheck:
 
 def test_a_log_is_read_as_people_see_it(talk):
     lines = "\x1b[36;1mpytest\x1b[0m\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend"
-    found = talk.pulls.log(talk.scene.run, red(talk, lines))
+    found = talk.pulls.read_log(talk.scene.run, red(talk, lines))
     assert found == ("pytest\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend\n")
 
 
 def test_no_token_of_ours_reaches_the_place_of_the_log(talk):
     # The store of the simulator answers 403 to whoever shows one, as that of GitHub does.
-    assert talk.pulls.log(talk.scene.run, red(talk, "1 failed")) == "1 failed\n"
+    assert talk.pulls.read_log(talk.scene.run, red(talk, "1 failed")) == "1 failed\n"
     assert talk.scene.requests("GET", "/_logs/*")[0].caller == "anonymous"
 
 
 def test_of_a_long_log_the_end_is_kept(talk):
     log = "".join(f"line {number:06}\n" for number in range(20_000))
-    found = talk.pulls.log(talk.scene.run, red(talk, log))
+    found = talk.pulls.read_log(talk.scene.run, red(talk, log))
     assert len(found) == 200_000
     assert found.endswith("line 019999\n")
 
@@ -489,9 +489,9 @@ def test_of_a_long_log_the_end_is_kept(talk):
 def test_a_log_that_its_place_does_not_have_is_empty(talk):
     check = red(talk, "1 failed")
     talk.scene.fault("answer", "GET", "/_logs/*", status=410)
-    assert talk.pulls.log(talk.scene.run, check) == ""
+    assert talk.pulls.read_log(talk.scene.run, check) == ""
     gone = ProjectCheck(name="test", state="failed", job=1)
-    assert talk.pulls.log(talk.scene.run, gone) == ""
+    assert talk.pulls.read_log(talk.scene.run, gone) == ""
 
 
 @pytest.mark.parametrize(
@@ -509,5 +509,5 @@ def test_a_log_on_this_machine_is_that_of_a_simulated_github(address, api, safe)
     if safe:
         project_checks._require_safe(address, api)
     else:
-        with pytest.raises(Unsure):
+        with pytest.raises(LostReply):
             project_checks._require_safe(address, api)

@@ -48,7 +48,7 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]
         for program in site.tree.glob("**/bin/*"):
             program.chmod(0o755)
         secret = Secret()
-        order = tool.order(site, secret)
+        order = tool.make_request(site, secret)
         order = order.model_copy(update={"collect": (*order.collect, *collect)})
         return site, secret, workshop.sandbox.run(order)
 
@@ -77,7 +77,7 @@ def compared(before: CheckResult, after: CheckResult) -> Comparison:
         CheckReport(side=side, commit="0" * 40, change_digest=None, results=(result,))
         for side, result in (("base", before), ("head", after))
     ]
-    return comparison.compare(*sides)[0]
+    return comparison.compare_reports(*sides)[0]
 
 
 # --- what they find -----------------------------------------------------------------------------

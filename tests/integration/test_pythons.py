@@ -40,7 +40,7 @@ def settings() -> Iterator[Settings]:
 def minors(settings: Settings) -> list[str]:
     """The minor versions that this machine has an interpreter of."""
     roots: tuple[Root, ...] = BubblewrapSandbox(settings).roots()
-    found = [Version(one.version) for one in found_pythons.find(settings, roots)]
+    found = [Version(one.version) for one in found_pythons.find_pythons(settings, roots)]
     wanted = sorted({(one.major, one.minor) for one in found if one >= interpreters.OLDEST})
     return [f"{major}.{minor}" for major, minor in wanted]
 

@@ -31,30 +31,34 @@ def begun() -> Iterator[tuple[Prepared, Services]]:
         run = Run(
             run_id="20261120-101010-0123456789abcdef", repository=repository, ticket="t", started=1
         )
-        svc = wiring.local(settings, lambda line: None)
+        svc = wiring.make_local_services(settings, lambda line: None)
         svc.base_folder(run).parent.mkdir(parents=True)
-        base = checkout.prepare(run, svc)
-        contract = checkout.contract(run, base, svc)
-        built = environment.build(run, base, contract, svc)
+        base = checkout.prepare_checkout(run, svc)
+        contract = checkout.read_contract(run, base, svc)
+        built = environment.build_environment(run, base, contract, svc)
         yield Prepared(run=run, checkout=base, contract=contract, environment=built), svc
 
 
 def forget(svc: Services, prepared: Prepared) -> None:
     """Be as another process, which has no hold on the environment."""
-    storage.release(svc.settings, prepared.environment.key)
+    storage.release_environment(svc.settings, prepared.environment.key)
 
 
 def test_another_process_holds_the_environment_that_it_goes_on_with(begun):
     prepared, svc = begun
     forget(svc, prepared)
     assert svc.environment(prepared) == prepared.environment
-    assert prune.prune(svc.settings, older_than_days=0).in_use == (prepared.environment.key,)
+    assert prune.prune_environments(svc.settings, older_than_days=0).in_use == (
+        prepared.environment.key,
+    )
 
 
 def test_an_environment_that_was_evicted_is_built_again_under_the_same_key(begun):
     prepared, svc = begun
     forget(svc, prepared)
-    assert prune.prune(svc.settings, older_than_days=0).removed == (prepared.environment.key,)
+    assert prune.prune_environments(svc.settings, older_than_days=0).removed == (
+        prepared.environment.key,
+    )
     shutil.rmtree(svc.base_folder(prepared.run))
     again = svc.environment(prepared)
     assert (again.key, again.path) == (prepared.environment.key, prepared.environment.path)
@@ -65,7 +69,10 @@ def test_an_environment_that_would_be_another_today_sends_the_run_back(begun):
     prepared, svc = begun
     forget(svc, prepared)
     stale = prepared.environment.model_copy(
-        update={"key": "0" * 32, "path": str(storage.ready(svc.settings, "0" * 32) / "venv")}
+        update={
+            "key": "0" * 32,
+            "path": str(storage.locate_environment(svc.settings, "0" * 32) / "venv"),
+        }
     )
     with pytest.raises(CacheGone) as problem:
         svc.environment(prepared.model_copy(update={"environment": stale}))
@@ -79,6 +86,6 @@ def test_a_mirror_that_is_gone_sends_the_run_back_to_its_checkout(begun):
     with pytest.raises(CacheGone, match="damaged or gone") as problem:
         worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     assert problem.value.made_by == "checkout"
-    assert checkout.prepare(prepared.run, svc).commit == prepared.checkout.commit
+    assert checkout.prepare_checkout(prepared.run, svc).commit == prepared.checkout.commit
     tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     assert tree.read("till/count.py")

@@ -35,14 +35,14 @@ def github(world, tmp_path):
 
 
 def prepared(github, home, branch="main"):
-    remote = github.code_host.remote(github.run)
-    token = github.code_host.credential(github.run, write=False)
+    remote = github.code_host.find_remote(github.run)
+    token = github.code_host.create_credential(github.run, write=False)
     return remote, worktree.prepare_remote(remote.url, token, branch, home / "mirrors")
 
 
 def changed(checkout, content=b"print('hi')\n"):
     file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=content)
-    return worktree.commit(
+    return worktree.make_commit(
         checkout, Change(base_commit=checkout.commit, files=(file,)), "Say hi", date=1_700_000_000
     )
 
@@ -63,10 +63,10 @@ def test_the_base_is_fetched_and_a_new_commit_is_fetched_next_time(github, home)
     tree = worktree.lay_out(first, home / "tree")
     assert tree.read("shop.py") == b"print('hello')\n"
     remote, token = (
-        github.code_host.remote(github.run),
-        github.code_host.credential(github.run, write=True),
+        github.code_host.find_remote(github.run),
+        github.code_host.create_credential(github.run, write=True),
     )
-    worktree.push(first, changed(first), "mergewright/x", remote.url, token)
+    worktree.push_commit(first, changed(first), "mergewright/x", remote.url, token)
     _, again = prepared(github, home, "mergewright/x")
     assert again.commit == branches(github)["mergewright/x"] != first.commit
     assert again.mirror == first.mirror
@@ -84,8 +84,8 @@ def grown(github, scratch, sizes):
 
 
 def prepared_within(github, home, max_bytes):
-    remote = github.code_host.remote(github.run)
-    token = github.code_host.credential(github.run, write=False)
+    remote = github.code_host.find_remote(github.run)
+    token = github.code_host.create_credential(github.run, write=False)
     return worktree.prepare_remote(
         remote.url, token, "main", home / "mirrors", limits=Limits(fetched=max_bytes)
     )
@@ -100,7 +100,7 @@ def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(g
 
 
 def test_a_wrong_token_is_access_lost_and_not_shown(github, home):
-    remote = github.code_host.remote(github.run)
+    remote = github.code_host.find_remote(github.run)
     with pytest.raises(AccessLost) as lost:
         worktree.prepare_remote(remote.url, "ghs_wrongwrongwrong", "main", home / "mirrors")
     assert "contents: read" in lost.value.message
@@ -115,45 +115,48 @@ def test_a_token_is_sent_to_https_or_this_machine_only(home, url):
 
 def test_GH5_a_strangers_branch_is_left_alone(github, home):
     remote, base = prepared(github, home)
-    token = github.code_host.credential(github.run, write=True)
+    token = github.code_host.create_credential(github.run, write=True)
     file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"strange\n")
-    strange = worktree.commit(
+    strange = worktree.make_commit(
         base, Change(base_commit=base.commit, files=(file,)), "Another thing", date=1
     )
     ours = changed(base)
-    worktree.push(base, strange, "mergewright/x", remote.url, token)
-    assert worktree.push(base, ours, "mergewright/x", remote.url, token) == "mergewright/x-2"
+    worktree.push_commit(base, strange, "mergewright/x", remote.url, token)
+    assert worktree.push_commit(base, ours, "mergewright/x", remote.url, token) == "mergewright/x-2"
     assert branches(github)["mergewright/x"] == strange
     assert branches(github)["mergewright/x-2"] == ours
 
 
 def test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch(github, home):
     remote, base = prepared(github, home)
-    token = github.code_host.credential(github.run, write=True)
+    token = github.code_host.create_credential(github.run, write=True)
     first, second = changed(base, b"earlier\n"), changed(base, b"later\n")
-    assert worktree.push(base, first, "mergewright/x", remote.url, token) == "mergewright/x"
-    assert worktree.push(base, second, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert worktree.push_commit(base, first, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert worktree.push_commit(base, second, "mergewright/x", remote.url, token) == "mergewright/x"
     assert branches(github)["mergewright/x"] == second
 
 
 def test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone(github, home):
     remote, base = prepared(github, home)
-    token = github.code_host.credential(github.run, write=True)
+    token = github.code_host.create_credential(github.run, write=True)
     file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"mine\n")
     change = Change(base_commit=base.commit, files=(file,))
-    person = worktree.commit(base, change, "Say hi", date=1, author="Ann", email="ann@example.org")
-    worktree.push(base, person, "mergewright/x", remote.url, token)
+    person = worktree.make_commit(
+        base, change, "Say hi", date=1, author="Ann", email="ann@example.org"
+    )
+    worktree.push_commit(base, person, "mergewright/x", remote.url, token)
     assert (
-        worktree.push(base, changed(base), "mergewright/x", remote.url, token) == "mergewright/x-2"
+        worktree.push_commit(base, changed(base), "mergewright/x", remote.url, token)
+        == "mergewright/x-2"
     )
     assert branches(github)["mergewright/x"] == person
 
 
 def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
     remote, base = prepared(github, home)
-    token = github.code_host.credential(github.run, write=True)
+    token = github.code_host.create_credential(github.run, write=True)
     first = changed(base, b"earlier\n")
-    worktree.push(base, first, "mergewright/x", remote.url, token)
+    worktree.push_commit(base, first, "mergewright/x", remote.url, token)
     git = ["git", "--git-dir", str(github.repository.git_dir)]
     tree = subprocess.run([*git, "rev-parse", f"{base.commit}^{{tree}}"], capture_output=True,
                           text=True, check=True).stdout.strip()  # fmt: skip
@@ -168,22 +171,24 @@ def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
     ).stdout.strip()  # fmt: skip
     subprocess.run([*git, "update-ref", "refs/heads/mergewright/x", amended], check=True)
     later = changed(base, b"later\n")
-    assert worktree.push(base, later, "mergewright/x", remote.url, token) == "mergewright/x-2"
+    assert (
+        worktree.push_commit(base, later, "mergewright/x", remote.url, token) == "mergewright/x-2"
+    )
     assert branches(github)["mergewright/x"] == amended
 
 
 def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):
     remote, base = prepared(github, home)
-    commit, token = changed(base), github.code_host.credential(github.run, write=True)
+    commit, token = changed(base), github.code_host.create_credential(github.run, write=True)
     github.fault("lose_answer", "POST", "/*/git-receive-pack", count=1)
-    assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
+    assert worktree.push_commit(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
     assert branches(github) == {"main": base.commit, "mergewright/x": commit}
 
 
 def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
     asked = github.world.requests
-    remote = github.code_host.remote(github.run)
-    token = github.code_host.credential(github.run, write=False)
+    remote = github.code_host.find_remote(github.run)
+    token = github.code_host.create_credential(github.run, write=False)
     elsewhere = {"Location": f"{github.world.base_url}/other/place.git/info/refs"}
     github.fault("answer", "GET", "/*/store.git/*", status=302, headers=elsewhere, count=None)
     with pytest.raises((CodeHostUnavailable, AccessLost)):
@@ -192,8 +197,8 @@ def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
 
 
 def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home):
-    remote = github.code_host.remote(github.run)
-    token = github.code_host.credential(github.run, write=False)
+    remote = github.code_host.find_remote(github.run)
+    token = github.code_host.create_credential(github.run, write=False)
     github.fault("slow", "GET", "/*/store.git/*", seconds=0.8, count=1)
     seen: list[str] = []
     looked = 0
@@ -231,8 +236,8 @@ class Stopped:
     def __init__(self, github, home, url=None):
         self.flag = threading.Event()
         self.problems = []
-        self._url = url or github.code_host.remote(github.run).url
-        self._token = github.code_host.credential(github.run, write=False)
+        self._url = url or github.code_host.find_remote(github.run).url
+        self._token = github.code_host.create_credential(github.run, write=False)
         self._mirrors = home / "mirrors"
         self._thread = threading.Thread(target=self._fetch)
         self._thread.start()

@@ -50,36 +50,36 @@ def store(tmp_path):
 
 def test_a_run_is_found_again_after_a_restart(tmp_path):
     first = SqlStore(tmp_path)
-    first.add(run(), 10.0)
+    first.add_run(run(), 10.0)
     first.close()
     again = SqlStore(tmp_path)
-    stored = again.find("20261120-100000-a")
+    stored = again.find_run("20261120-100000-a")
     assert stored.run == run()
     assert (stored.state, stored.active, stored.queued_at) == (RunState.RECEIVED, True, 10.0)
     again.close()
 
 
 def test_an_issue_has_one_active_run(store):
-    store.add(run("a"), 1.0)
+    store.add_run(run("a"), 1.0)
     with pytest.raises(ActiveRun, match="20261120-100000-a"):
-        store.add(run("b"), 2.0)
-    store.add(run("c", number=2), 2.0)
-    store.finish("20261120-100000-a", outcome("a"), 3.0)
-    assert store.add(run("b"), 4.0).attempt == 2
-    assert store.find("20261120-100000-b").run.attempt == 2
-    assert store.find("20261120-100000-c").run.attempt == 1
+        store.add_run(run("b"), 2.0)
+    store.add_run(run("c", number=2), 2.0)
+    store.finish_run("20261120-100000-a", outcome("a"), 3.0)
+    assert store.add_run(run("b"), 4.0).attempt == 2
+    assert store.find_run("20261120-100000-b").run.attempt == 2
+    assert store.find_run("20261120-100000-c").run.attempt == 1
     with pytest.raises(ActiveRun, match="20261120-100000-b") as other:
-        store.add(run("d"), 5.0)
-    assert other.value.run == store.find("20261120-100000-b").run
+        store.add_run(run("d"), 5.0)
+    assert other.value.run == store.find_run("20261120-100000-b").run
 
 
 def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
-    assert store.add(run("a"), 1.0, delivery_id="d") == run("a")
-    assert store.add(run("b"), 2.0, delivery_id="d") == run("a")
-    store.finish("20261120-100000-a", outcome("a"), 3.0)
-    assert store.add(run("c"), 4.0, delivery_id="d") == run("a")
-    assert store.add(run("d", number=2), 5.0, delivery_id="d") == run("a")
-    assert len(store.latest(9)) == 1
+    assert store.add_run(run("a"), 1.0, delivery_id="d") == run("a")
+    assert store.add_run(run("b"), 2.0, delivery_id="d") == run("a")
+    store.finish_run("20261120-100000-a", outcome("a"), 3.0)
+    assert store.add_run(run("c"), 4.0, delivery_id="d") == run("a")
+    assert store.add_run(run("d", number=2), 5.0, delivery_id="d") == run("a")
+    assert len(store.list_latest(9)) == 1
     assert store.of_delivery("d").run == run("a")
     assert store.of_delivery("e") is None
 
@@ -87,10 +87,10 @@ def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
 def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
     with subprocess.Popen(["true"]) as gone:
         gone.wait(10)
-    store.add(run("a"), 1.0, worker=f"{sql_store.COMMAND}{gone.pid}")
-    assert store.find("20261120-100000-a").state is RunState.TRIAGING
-    store.add(run("b"), 2.0)
-    ended = store.find("20261120-100000-a")
+    store.add_run(run("a"), 1.0, worker=f"{sql_store.COMMAND}{gone.pid}")
+    assert store.find_run("20261120-100000-a").state is RunState.TRIAGING
+    store.add_run(run("b"), 2.0)
+    ended = store.find_run("20261120-100000-a")
     assert (ended.active, ended.state, ended.ended_at) == (False, RunState.CANCELLED, 2.0)
     assert ended.outcome.reason is Reason.INTERRUPTED
     assert f"process {gone.pid}" in ended.outcome.sentence
@@ -114,12 +114,12 @@ def test_what_is_no_database_is_refused_with_the_way_out(tmp_path):
 def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
     store = SqlStore(tmp_path)
     for number in range(40):
-        store.add(run(f"{number:02}", number, repository_id=number), float(number))
+        store.add_run(run(f"{number:02}", number, repository_id=number), float(number))
     claimed: list[str] = []
 
     def work():
         own = SqlStore(tmp_path)
-        while (taken := own.claim(1000.0, most=40)) is not None:
+        while (taken := own.claim_run(1000.0, most=40)) is not None:
             claimed.append(taken.run.run_id)
         own.close()
 
@@ -134,64 +134,64 @@ def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
 
 
 def claimed(store, now, most=1):
-    taken = store.claim(now, most=most)
+    taken = store.claim_run(now, most=most)
     return taken.run.run_id[-1] if taken else None
 
 
 def test_the_oldest_run_whose_time_has_come_is_taken(store):
-    store.add(run("a", number=1), 1.0)
-    store.add(run("b", number=2), 2.0)
+    store.add_run(run("a", number=1), 1.0)
+    store.add_run(run("b", number=2), 2.0)
     assert claimed(store, 5.0) == "a"
-    store.postpone("20261120-100000-a", 100.0, "checkout", "the code host is away")
+    store.postpone_run("20261120-100000-a", 100.0, "checkout", "the code host is away")
     assert claimed(store, 5.0) == "b"
-    store.finish("20261120-100000-b", outcome("b"), 6.0)
+    store.finish_run("20261120-100000-b", outcome("b"), 6.0)
     assert claimed(store, 99.0) is None
     assert claimed(store, 100.0) == "a"
 
 
 def test_a_step_of_priority_counts_as_half_an_hour_of_waiting(store):
-    store.add(run("a", number=1, repository_id=1), 1_000.0)
-    store.add(run("b", number=2, repository_id=2, priority=-1), 900.0)
-    store.add(run("c", number=3, repository_id=3, priority=2), 4_500.0)
-    store.add(run("d", number=4, repository_id=4, priority=1), 2_900.0)
+    store.add_run(run("a", number=1, repository_id=1), 1_000.0)
+    store.add_run(run("b", number=2, repository_id=2, priority=-1), 900.0)
+    store.add_run(run("c", number=3, repository_id=3, priority=2), 4_500.0)
+    store.add_run(run("d", number=4, repository_id=4, priority=1), 2_900.0)
     now = 5_000.0
     assert [ahead(store, name, now) for name in "cadb"] == [0, 1, 2, 3]
     order = []
     while (name := claimed(store, now)) is not None:
         order.append(name)
-        store.finish(f"20261120-100000-{name}", outcome(name), now)
+        store.finish_run(f"20261120-100000-{name}", outcome(name), now)
     assert order == ["c", "a", "d", "b"]
 
 
 def test_the_runs_beside_one_are_those_of_its_repository_that_count(store):
-    store.add(run("a", number=1), 1.0)
-    store.add(run("b", number=2), 2.0)
-    store.add(run("c", number=3), 3.0)
-    store.add(run("d", number=4), 4.0)
-    store.add(run("e", number=5), 5.0)
-    store.add(run("f", number=6, repository_id=8), 6.0)
+    store.add_run(run("a", number=1), 1.0)
+    store.add_run(run("b", number=2), 2.0)
+    store.add_run(run("c", number=3), 3.0)
+    store.add_run(run("d", number=4), 4.0)
+    store.add_run(run("e", number=5), 5.0)
+    store.add_run(run("f", number=6, repository_id=8), 6.0)
     pull = PullRequest(number=9, url="https://h/o/r/pull/9", draft=False)
     opened = outcome("b").model_copy(update={"pull_request": pull})
-    store.finish("20261120-100000-b", opened, 7.0)
-    failed = Outcome.stopped("20261120-100000-c", Reason.NEW_FAILURES, "S")
-    store.finish("20261120-100000-c", failed, 7.0)
-    store.stop("20261120-100000-d", "Somebody stopped it.")
-    found = store.beside(run("a", number=1))
+    store.finish_run("20261120-100000-b", opened, 7.0)
+    failed = Outcome.for_stopped_run("20261120-100000-c", Reason.NEW_FAILURES, "S")
+    store.finish_run("20261120-100000-c", failed, 7.0)
+    store.request_stop("20261120-100000-d", "Somebody stopped it.")
+    found = store.list_other_runs(run("a", number=1))
     told = [(one.run.run_id[-1], one.under_way, one.url) for one in found]
     assert told == [("e", True, ""), ("d", False, ""), ("b", False, "https://h/o/r/pull/9")]
 
 
 def ahead(store, name, now=50.0, most=1):
-    return store.ahead(f"20261120-100000-{name}", now, most=most)
+    return store.count_ahead(f"20261120-100000-{name}", now, most=most)
 
 
 def test_a_run_waits_for_those_the_worker_has_or_takes_before_it(store):
     for number, name in enumerate("abcd"):
-        store.add(run(name, number=number), float(number))
+        store.add_run(run(name, number=number), float(number))
     assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3]
-    store.claim(5.0, most=1)
+    store.claim_run(5.0, most=1)
     assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3], "the first one is begun"
-    store.finish("20261120-100000-a", outcome("a"), 6.0)
+    store.finish_run("20261120-100000-a", outcome("a"), 6.0)
     assert [ahead(store, name) for name in "abcd"] == [0, 0, 1, 2]
 
 
@@ -222,43 +222,43 @@ def test_a_run_on_this_machine_loads_no_database():
 
 
 def test_who_reads_waits_for_nobody_who_writes(store):
-    store.add(run("a"), 1.0)
-    claimed = store.claim(2.0, most=1)
+    store.add_run(run("a"), 1.0)
+    claimed = store.claim_run(2.0, most=1)
     assert claimed is not None
     run_id = claimed.run.run_id
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         begun = time.monotonic()
-        assert store.get(run_id).run == claimed.run
+        assert store.get_run(run_id).run == claimed.run
         assert [one.run.run_id for one in store.under_way()] == [run_id]
-        assert store.active(7, 1) is not None
-        assert store.last(7, 1) is not None
+        assert store.find_active_run(7, 1) is not None
+        assert store.find_newest_run(7, 1) is not None
         assert store.active_ids() == {run_id}
-        assert len(store.latest(9)) == 1
-        assert store.find("20261120-100000") is not None
+        assert len(store.list_latest(9)) == 1
+        assert store.find_run("20261120-100000") is not None
         assert store.of_delivery("d") is None
-        assert store.ahead(run_id, 2.0, most=1) == 0
-        assert store.claim(3.0, most=1) is None
+        assert store.count_ahead(run_id, 2.0, most=1) == 0
+        assert store.claim_run(3.0, most=1) is None
         assert time.monotonic() - begun < 5.0
         other.execute("ROLLBACK")
 
 
 def test_the_file_is_nobody_elses_business(tmp_path):
     store = SqlStore(tmp_path)
-    store.add(run(), 1.0)
+    store.add_run(run(), 1.0)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("mergewright.sqlite*")} == {0o600}
     store.close()
 
 
 def test_a_stopped_run_begins_at_once_and_then_waits_for_what_holds_its_end_up(store):
-    store.add(run(), 1.0)
-    (claimed,) = (store.claim(2.0, most=1),)
+    store.add_run(run(), 1.0)
+    (claimed,) = (store.claim_run(2.0, most=1),)
     assert claimed is not None
-    store.postpone("20261120-100000-a", 1000.0, "checkout", "GitHub is silent")
-    assert store.claim(3.0, most=1) is None
-    assert store.stop("20261120-100000-a", "Somebody asked.")
-    assert store.claim(3.0, most=0) is not None, "it has nobody to wait for"
-    store.postpone("20261120-100000-a", 1000.0, "deliver", "GitHub is silent")
-    store.stop("20261120-100000-a", "Somebody else asked.")
-    assert store.claim(999.0, most=1) is None
-    assert store.claim(1000.0, most=1) is not None
+    store.postpone_run("20261120-100000-a", 1000.0, "checkout", "GitHub is silent")
+    assert store.claim_run(3.0, most=1) is None
+    assert store.request_stop("20261120-100000-a", "Somebody asked.")
+    assert store.claim_run(3.0, most=0) is not None, "it has nobody to wait for"
+    store.postpone_run("20261120-100000-a", 1000.0, "deliver", "GitHub is silent")
+    store.request_stop("20261120-100000-a", "Somebody else asked.")
+    assert store.claim_run(999.0, most=1) is None
+    assert store.claim_run(1000.0, most=1) is not None

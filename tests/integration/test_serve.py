@@ -296,7 +296,7 @@ def test_what_a_killed_worker_had_started_does_not_outlive_it(world, environ, ho
         service.wait(lambda: service.pid(WORKER) != first)
         service.wait(lambda: service.said().count('"event": "working"') == 2)
         with closing(SqlStore(home)) as store:
-            service.wait(lambda: any(one.active for one in store.latest(1)))
+            service.wait(lambda: any(one.active for one in store.list_latest(1)))
 
 
 def test_a_signal_ends_both_and_leaves_nothing(environ, home, tmp_path):

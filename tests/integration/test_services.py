@@ -66,12 +66,12 @@ class Ground:
         """What a program prints beside the servers, with the variables that a check has."""
         site = self.site(files, told)
         services = site.environment.services
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             site.environment, site.tree, (sandbox_requests.PYTHON, "-c", textwrap.dedent(program)),
             environ={**sandbox_services.variables(services), **site.config.env},
             limits=SandboxLimits(seconds=60),
         )  # fmt: skip
-        order = sandbox_services.beside(order, services, site.environment.interpreter)
+        order = sandbox_services.add_services(order, services, site.environment.interpreter)
         result = self.sandbox.run(order)
         assert result.exit_code == 0, result.output
         return result.output.strip()
@@ -235,7 +235,7 @@ def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
     assert " ended during the check" in found.reason
     base = CheckReport(side="base", commit="", change_digest=None, results=(PASSED,))
     head = CheckReport(side="head", commit="", change_digest=None, results=(found,))
-    (compared,) = comparison.compare(base, head)
+    (compared,) = comparison.compare_reports(base, head)
     assert (compared.verdict, compared.new_failures) == (Status.FAILED, ())
 
 
@@ -250,12 +250,12 @@ def test_the_command_ends_as_it_would_without_a_server(ground):
         "import os; raise SystemExit(len(os.listdir('/proc/self/fd')))": 4,
     }
     for program, code in endings.items():
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             site.environment, site.tree, (sandbox_requests.PYTHON, "-I", "-c", program),
             environ={"LANG": "C"}, limits=SandboxLimits(seconds=60),
         )  # fmt: skip
         plain = ground.sandbox.run(order)
-        beside = sandbox_services.beside(
+        beside = sandbox_services.add_services(
             order, site.environment.services, site.environment.interpreter
         )
         assert (ground.sandbox.run(beside).exit_code, plain.exit_code) == (code, code), program

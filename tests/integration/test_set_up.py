@@ -65,11 +65,11 @@ class Yard:
         build_context = BuildContext(rooted, self.index, self.settings, python, self.said.append)
         asked = SetUp(commands=commands, environ={"GREETING": "hello"}, base=base)
         plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
-        return setup_commands.provide(asked, TreeFiles(self.tree), plain, build_context)
+        return setup_commands.provide_layers(asked, TreeFiles(self.tree), plain, build_context)
 
     def run(self, environment: Environment, script: str) -> SandboxResult:
         limits = SandboxLimits(seconds=60)
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             environment, self.tree, ("bash", "-c", script), environ={}, limits=limits,
             collect=("/work/**",),
         )  # fmt: skip

@@ -42,7 +42,7 @@ class Place:
         head = git_samples.commit_all(repository, "Links")
         git_samples.git(repository, "update-index", "--add", "--cacheinfo", f"160000,{head},f/sub")
         git_samples.git(repository, "commit", "-qm", "Submodule")
-        self.checkout = worktree.prepare(str(repository), None, folder / "mirrors")
+        self.checkout = worktree.prepare_checkout(str(repository), None, folder / "mirrors")
         self.base = worktree.lay_out(self.checkout, folder / "base")
         self.folder = folder
 

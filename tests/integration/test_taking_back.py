@@ -15,9 +15,9 @@ TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
 
 
 def take_back(made: Stage, added: tuple[str, ...] = (), **edits: str) -> TakenBack:
-    base = baseline.measure(made.prepared, made.services)
+    base = baseline.measure_base(made.prepared, made.services)
     cleared = made.cleared(**edits)
-    head = checks.run(cleared, base, made.prepared, made.services)
+    head = checks.run_checks(cleared, base, made.prepared, made.services)
     return proving.take_back(cleared.change, added, head, made.prepared, made.services)
 
 

@@ -66,7 +66,7 @@ class Typed:
         self.folder = self.stage.services.settings.home / "type-caches"
 
     def base(self) -> CheckReport:
-        return baseline.measure(self.stage.prepared, self.stage.services)
+        return baseline.measure_base(self.stage.prepared, self.stage.services)
 
     def mypy(self) -> CheckResult:
         """What mypy says of base."""
@@ -75,8 +75,8 @@ class Typed:
     def head(self, **edits: str) -> Comparison:
         before = self.base()
         cleared = self.stage.cleared(**edits)
-        after = checks_stage.run(cleared, before, self.stage.prepared, self.stage.services)
-        return next(one for one in comparison.compare(before, after) if one.name == "mypy")
+        after = checks_stage.run_checks(cleared, before, self.stage.prepared, self.stage.services)
+        return next(one for one in comparison.compare_reports(before, after) if one.name == "mypy")
 
     def kept(self) -> dict[str, bytes]:
         """All files of all caches, with their content."""

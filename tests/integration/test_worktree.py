@@ -42,7 +42,7 @@ def mirrors(tmp_path: Path) -> Path:
 def test_the_base_is_what_is_checked_out(repository: Path, mirrors: Path) -> None:
     git(repository, "tag", "v1.0")
     second = samples.commit_all(repository, "Second: with words")
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     assert checkout.commit == second
     assert checkout.base_branch == "main"
     assert checkout.nearest_tag == "v1.0"
@@ -59,7 +59,7 @@ def test_a_branch_a_tag_and_a_commit_can_be_the_base(repository: Path, mirrors: 
     samples.commit_all(repository, "Second")
 
     def found(base: str) -> tuple[str, str | None]:
-        checkout = worktree.prepare(str(repository), base, mirrors)
+        checkout = worktree.prepare_checkout(str(repository), base, mirrors)
         return checkout.commit, checkout.base_branch
 
     assert found("feature/x") == (first, "feature/x")
@@ -76,31 +76,31 @@ def test_a_linked_work_tree_a_submodule_and_a_bare_repository_serve_as_well(
 ) -> None:
     git(repository, "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "linked"))
     linked = samples.commit_all(tmp_path / "linked", "In the linked one")
-    checkout = worktree.prepare(str(tmp_path / "linked"), None, mirrors)
+    checkout = worktree.prepare_checkout(str(tmp_path / "linked"), None, mirrors)
     assert (checkout.commit, checkout.base_branch) == (linked, "other")
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x"
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    assert worktree.deliver_branch(checkout, commit, "mergewright/x") == "mergewright/x"
     assert git(repository, "rev-parse", "mergewright/x") == commit
 
     git(tmp_path, "clone", "--quiet", "--bare", str(repository), "bare.git")
-    assert worktree.prepare(str(tmp_path / "bare.git"), "main", mirrors).uncommitted == 0
+    assert worktree.prepare_checkout(str(tmp_path / "bare.git"), "main", mirrors).uncommitted == 0
 
     outer = samples.make(tmp_path / "outer")
     allow = ("-c", "protocol.file.allow=always")
     git(outer, *allow, "submodule", "--quiet", "add", str(repository), "inner")
-    inner = worktree.prepare(str(outer / "inner"), None, mirrors)
+    inner = worktree.prepare_checkout(str(outer / "inner"), None, mirrors)
     assert inner.commit == git(repository, "rev-parse", "main")
 
 
 def test_a_shallow_clone_serves(repository: Path, mirrors: Path, tmp_path: Path) -> None:
     second = samples.commit_all(repository, "Second")
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
-    checkout = worktree.prepare(str(tmp_path / "shallow"), None, mirrors)
+    checkout = worktree.prepare_checkout(str(tmp_path / "shallow"), None, mirrors)
     assert (checkout.commit, checkout.subjects) == (second, ("Second",))
     tree = worktree.lay_out(checkout, tmp_path / "tree")
     assert tree.read("a.py") == b"x = 1\n"
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    worktree.deliver(checkout, commit, "mergewright/x")
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    worktree.deliver_branch(checkout, commit, "mergewright/x")
     assert git(tmp_path / "shallow", "log", "--format=%s", "mergewright/x") == "Edit\nSecond"
 
 
@@ -113,29 +113,29 @@ def test_an_unknown_base_is_answered_with_the_nearest_names(
 ) -> None:
     git(repository, "branch", "release/1.2")
     with pytest.raises(RepositoryUnfit, match=words):
-        worktree.prepare(str(repository), base, mirrors)
+        worktree.prepare_checkout(str(repository), base, mirrors)
 
 
 def test_what_is_not_a_repository_is_said(tmp_path: Path, mirrors: Path) -> None:
     with pytest.raises(RepositoryUnfit, match="not a folder on this machine"):
-        worktree.prepare(str(tmp_path / "nowhere"), None, mirrors)
+        worktree.prepare_checkout(str(tmp_path / "nowhere"), None, mirrors)
     (tmp_path / "plain").mkdir()
     with pytest.raises(RepositoryUnfit, match=r"not a git repository.*git init"):
-        worktree.prepare(str(tmp_path / "plain"), None, mirrors)
+        worktree.prepare_checkout(str(tmp_path / "plain"), None, mirrors)
     project = samples.make(tmp_path / "project")
     with pytest.raises(RepositoryUnfit, match=f"lies inside the one at {project}"):
-        worktree.prepare(str(project / "pkg"), None, mirrors)
+        worktree.prepare_checkout(str(project / "pkg"), None, mirrors)
     (tmp_path / "new").mkdir()
     git(tmp_path / "new", "init", "--quiet")
     with pytest.raises(RepositoryUnfit, match="has no commits yet"):
-        worktree.prepare(str(tmp_path / "new"), None, mirrors)
+        worktree.prepare_checkout(str(tmp_path / "new"), None, mirrors)
 
 
 def test_a_damaged_repository_is_said_in_gits_words(repository: Path, mirrors: Path) -> None:
     blob = git(repository, "rev-parse", "HEAD:a.py")
     (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     with pytest.raises(RepositoryUnfit, match=f"(?s)git cannot read {repository}.*{blob[:7]}"):
-        worktree.prepare(str(repository), None, mirrors)
+        worktree.prepare_checkout(str(repository), None, mirrors)
     assert not list(mirrors.glob("*.git"))
 
 
@@ -149,7 +149,7 @@ def test_uncommitted_files_are_counted_and_left_alone(repository: Path, mirrors:
     samples.put(repository, {"a.py": "dirty\n", "new.py": "", "x.log": "", "local/y": ""})
     git(repository, "rm", "--quiet", "pkg/b.py")
     before = samples.state(repository)
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     assert checkout.uncommitted == 3
     assert samples.state(repository) == before
 
@@ -157,7 +157,7 @@ def test_uncommitted_files_are_counted_and_left_alone(repository: Path, mirrors:
 def test_without_an_index_everything_is_uncommitted(repository: Path, mirrors: Path) -> None:
     (repository / ".git" / "index").unlink()
     tracked = git(repository, "ls-tree", "-r", "HEAD").splitlines()
-    assert worktree.prepare(str(repository), None, mirrors).uncommitted >= len(tracked)
+    assert worktree.prepare_checkout(str(repository), None, mirrors).uncommitted >= len(tracked)
 
 
 # --- the mirror ------------------------------------------------------------------------------
@@ -166,12 +166,12 @@ def test_without_an_index_everything_is_uncommitted(repository: Path, mirrors: P
 def test_the_mirror_follows_the_repository(repository: Path, mirrors: Path) -> None:
     git(repository, "branch", "old")
     git(repository, "tag", "v1")
-    first = worktree.prepare(str(repository), None, mirrors)
+    first = worktree.prepare_checkout(str(repository), None, mirrors)
     git(repository, "branch", "-D", "old")
     git(repository, "branch", "old/below")
     git(repository, "commit", "--quiet", "--amend", "-m", "Rewritten")
     git(repository, "tag", "-f", "v1")
-    second = worktree.prepare(str(repository), None, mirrors)
+    second = worktree.prepare_checkout(str(repository), None, mirrors)
     assert second.mirror == first.mirror
     assert second.commit != first.commit
     refs = git(Path(second.mirror), "for-each-ref", "--format=%(refname)").split()
@@ -188,12 +188,12 @@ def test_two_runs_at_once_do_not_disturb_each_other(
     repository: Path, mirrors: Path, tmp_path: Path
 ) -> None:
     def one_run(number: int) -> str:
-        checkout = worktree.prepare(str(repository), None, mirrors)
+        checkout = worktree.prepare_checkout(str(repository), None, mirrors)
         tree = worktree.lay_out(checkout, tmp_path / f"tree{number}")
         tree.write("a.py", f"x = {number}\n".encode())
         change = samples.change(checkout, *tree.changes())
-        commit = worktree.commit(checkout, change, f"Run {number}", date=DATE)
-        return worktree.deliver(checkout, commit, "mergewright/same")
+        commit = worktree.make_commit(checkout, change, f"Run {number}", date=DATE)
+        return worktree.deliver_branch(checkout, commit, "mergewright/same")
 
     with futures.ThreadPoolExecutor(3) as pool:
         branches = list(pool.map(one_run, range(3)))
@@ -203,7 +203,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(
 
 
 def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors: Path) -> None:
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     mirror = Path(checkout.mirror)
     left = [
         mirror / "refs" / "heads" / "main.lock",
@@ -217,12 +217,12 @@ def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("half")
     second = samples.commit_all(repository, "Second")
-    assert worktree.prepare(str(repository), None, mirrors).commit == second
+    assert worktree.prepare_checkout(str(repository), None, mirrors).commit == second
     shutil.rmtree(mirror)
     assert not left[4].exists()
     left[4].parent.mkdir()
     left[4].write_text("half")
-    assert worktree.prepare(str(repository), None, mirrors).commit == second
+    assert worktree.prepare_checkout(str(repository), None, mirrors).commit == second
     assert not [path for path in left if path.exists()]
 
 
@@ -230,24 +230,24 @@ def test_a_mirror_of_many_packs_is_tidied(
     repository: Path, mirrors: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirror_module, "_MAX_PACKS", 2)
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     mirror = Path(checkout.mirror)
     for number in range(3):
         made = samples.blob(mirror, f"{number}\n".encode())
         git(mirror, "update-ref", f"refs/mergewright/kept/{number}", made)
         git(mirror, "pack-objects", "--quiet", "objects/pack/pack", stdin=f"{made}\n".encode())
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    worktree.prepare(str(repository), None, mirrors)
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    worktree.prepare_checkout(str(repository), None, mirrors)
     assert len(list(mirror.glob("objects/pack/*.pack"))) < 3
-    assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x"
+    assert worktree.deliver_branch(checkout, commit, "mergewright/x") == "mergewright/x"
 
 
 def test_a_damaged_mirror_is_made_anew(repository: Path, mirrors: Path, tmp_path: Path) -> None:
-    mirror = Path(worktree.prepare(str(repository), None, mirrors).mirror)
+    mirror = Path(worktree.prepare_checkout(str(repository), None, mirrors).mirror)
     shutil.rmtree(mirror / "objects")
     (mirror / "objects").mkdir()
     second = samples.commit_all(repository, "Second")
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     assert checkout.commit == second
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
 
@@ -258,10 +258,10 @@ from pathlib import Path
 from agent.git import worktree
 from tests.integration import git_samples as samples
 print("start", flush=True)
-checkout = worktree.prepare(sys.argv[1], None, Path(sys.argv[2]))
+checkout = worktree.prepare_checkout(sys.argv[1], None, Path(sys.argv[2]))
 worktree.lay_out(checkout, Path(sys.argv[3]))
-commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=1700000000)
-print(worktree.deliver(checkout, commit, "mergewright/x"))
+commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=1700000000)
+print(worktree.deliver_branch(checkout, commit, "mergewright/x"))
 """
 
 
@@ -320,7 +320,8 @@ def test_a_work_tree_holds_the_files_and_no_git(
     os.umask(0o077)
     try:
         tree = worktree.lay_out(
-            worktree.prepare(str(repository), None, mirrors), tmp_path / "trees" / "1" / "base"
+            worktree.prepare_checkout(str(repository), None, mirrors),
+            tmp_path / "trees" / "1" / "base",
         )
     finally:
         os.umask(0o022)
@@ -336,7 +337,7 @@ def test_a_work_tree_holds_the_files_and_no_git(
 def test_a_work_tree_is_removed_with_what_stood_beside_it(
     repository: Path, mirrors: Path, tmp_path: Path
 ) -> None:
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     sentinel = tmp_path / "sentinel"
     sentinel.write_text("here")
     tree = worktree.lay_out(checkout, tmp_path / "trees" / "tree")
@@ -349,8 +350,8 @@ def test_a_work_tree_is_removed_with_what_stood_beside_it(
         os.chown(locked / "file", 12345, 12345)
     locked.chmod(0o000)
     locked.parent.chmod(0o500)
-    worktree.remove(tree.folder)
-    worktree.remove(tree.folder)
+    worktree.remove_work_tree(tree.folder)
+    worktree.remove_work_tree(tree.folder)
     assert list((tmp_path / "trees").iterdir()) == []
     assert sentinel.read_text() == "here"
 
@@ -363,7 +364,7 @@ def test_a_diff_applies_whatever_the_files_are(
 ) -> None:
     samples.put(repository, {"bin": b"\0\1\2", "latin.txt": b"caf\xe9\n", "gone": "x\n"})
     samples.commit_all(repository, "More")
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     tree = worktree.lay_out(checkout, tmp_path / "tree")
     tree.write("a.py", b"x = 2\r\nno newline at end")
     tree.write("bin", b"\0\1\3")
@@ -373,20 +374,20 @@ def test_a_diff_applies_whatever_the_files_are(
     tree.delete("gone")
     change = samples.change(checkout, *tree.changes())
     objects = sorted(Path(checkout.mirror, "objects").rglob("*"))
-    text = worktree.diff(checkout, change)
+    text = worktree.make_diff(checkout, change)
     assert sorted(Path(checkout.mirror, "objects").rglob("*")) == objects, "only looked at"
     assert "+é = 1" in text
     assert "\x1b" not in text
     git(repository, "apply", "--index", "-", stdin=text.encode())
-    commit = worktree.commit(checkout, change, "All", date=DATE)
-    worktree.deliver(checkout, commit, "mergewright/x")
+    commit = worktree.make_commit(checkout, change, "All", date=DATE)
+    worktree.deliver_branch(checkout, commit, "mergewright/x")
     assert git(repository, "write-tree") == git(repository, "rev-parse", "mergewright/x^{tree}")
 
 
 def test_a_commit_is_the_same_for_the_same_input(repository: Path, mirrors: Path) -> None:
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     change = samples.edit(checkout)
-    commits = {worktree.commit(checkout, change, "Edit\n\nBody", date=DATE) for _ in range(2)}
+    commits = {worktree.make_commit(checkout, change, "Edit\n\nBody", date=DATE) for _ in range(2)}
     assert len(commits) == 1
     shown = git(
         Path(checkout.mirror), "log", "-1", "--format=%an|%ae|%cn|%at|%ct|%P|%B", commits.pop()
@@ -403,12 +404,14 @@ def test_a_commit_leaves_every_other_file_as_it_is(
     (repository / "link").symlink_to("a.py")
     samples.put(repository, {".gitattributes": "* text eol=crlf\n", "crlf": "a\r\n"})
     samples.commit_all(repository, "More")
-    checkout = worktree.prepare(str(repository), None, mirrors)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     tree = worktree.lay_out(checkout, tmp_path / "tree")
     tree.write("run.sh", b"#!/bin/bash\n")
     tree.write("new.txt", b"one\r\ntwo\n")
-    commit = worktree.commit(checkout, samples.change(checkout, *tree.changes()), "X", date=DATE)
-    worktree.deliver(checkout, commit, "mergewright/x")
+    commit = worktree.make_commit(
+        checkout, samples.change(checkout, *tree.changes()), "X", date=DATE
+    )
+    worktree.deliver_branch(checkout, commit, "mergewright/x")
     changed = git(repository, "diff-tree", "-r", "--raw", "HEAD", "mergewright/x").splitlines()
     assert [line.split()[:2] + line.split()[-2:] for line in changed] == [
         [":000000", "100644", "A", "new.txt"],
@@ -428,10 +431,10 @@ def test_a_commit_leaves_every_other_file_as_it_is(
 
 def test_the_branch_arrives_and_nothing_else_is_touched(repository: Path, mirrors: Path) -> None:
     samples.put(repository, {"a.py": "dirty\n", "untracked": "mine\n"})
-    checkout = worktree.prepare(str(repository), None, mirrors)
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
     before = samples.state(repository)
-    assert worktree.deliver(checkout, commit, "mergewright/1-edit") == "mergewright/1-edit"
+    assert worktree.deliver_branch(checkout, commit, "mergewright/1-edit") == "mergewright/1-edit"
     after = samples.state(repository)
     new = {path for path in after if path not in before}
     ref = ".git/refs/heads/mergewright/1-edit"
@@ -450,20 +453,20 @@ def test_a_branch_with_other_content_is_left_and_the_next_name_taken(
     git(repository, "branch", "mergewright/x")
     git(repository, "branch", "Mergewright/X-2")
     git(repository, "branch", "mergewright/x-3/below")
-    checkout = worktree.prepare(str(repository), None, mirrors)
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
     # main is an ancestor of the commit: a fetch would have moved the branch forward.
     for _ in range(2):
-        assert worktree.deliver(checkout, commit, "mergewright/x") == "mergewright/x-4"
+        assert worktree.deliver_branch(checkout, commit, "mergewright/x") == "mergewright/x-4"
     assert git(repository, "rev-parse", "mergewright/x") == theirs
 
 
 def test_a_branch_in_the_way_is_named(repository: Path, mirrors: Path) -> None:
     git(repository, "branch", "mergewright")
-    checkout = worktree.prepare(str(repository), None, mirrors)
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
     with pytest.raises(RepositoryUnfit, match="mergewright.*branch_prefix"):
-        worktree.deliver(checkout, commit, "mergewright/x")
+        worktree.deliver_branch(checkout, commit, "mergewright/x")
 
 
 def test_a_base_that_the_user_has_thrown_away_comes_with_the_branch(
@@ -472,13 +475,13 @@ def test_a_base_that_the_user_has_thrown_away_comes_with_the_branch(
     git(repository, "checkout", "--quiet", "-b", "short-lived")
     samples.put(repository, {"only-there": "1\n"})
     samples.commit_all(repository, "Gone soon")
-    checkout = worktree.prepare(str(repository), None, mirrors)
-    commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
+    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
+    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
     git(repository, "checkout", "--quiet", "main")
     git(repository, "branch", "-D", "short-lived")
     git(repository, "reflog", "expire", "--expire=now", "--all")
     git(repository, "gc", "--quiet", "--prune=now")
-    worktree.deliver(checkout, commit, "mergewright/x")
+    worktree.deliver_branch(checkout, commit, "mergewright/x")
     git(repository, "fsck", "--strict")
     assert git(repository, "show", "mergewright/x:only-there") == "1"
 
@@ -495,10 +498,10 @@ def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(
     disk = small_disk(2)
     for _ in range(2):
         with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make sandbox"):
-            worktree.prepare(str(repository), None, disk / "mirrors")
+            worktree.prepare_checkout(str(repository), None, disk / "mirrors")
         left = [path.name for path in (disk / "mirrors").iterdir()]
         assert all(name.endswith(".lock") for name in left), left
     subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True, timeout=30)
-    checkout = worktree.prepare(str(repository), None, disk / "mirrors")
+    checkout = worktree.prepare_checkout(str(repository), None, disk / "mirrors")
     tree = worktree.lay_out(checkout, tmp_path / "tree")
     assert len(tree.read("big")) == 5 * 1024**2

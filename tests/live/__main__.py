@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None, measure: Measure = measured.measure)
 
     found: list[Measured] = []
     try:
-        svc = wiring.local(_settings(scratch), lambda line: say(f"  {line}"))
+        svc = wiring.make_local_services(_settings(scratch), lambda line: say(f"  {line}"))
         for project in asked.projects:
             say(project.name)
             folder = scratch / project.name
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None, measure: Measure = measured.measure)
 def _settings(scratch: Path) -> Settings:
     """A data folder of its own, unless one is named in which environments are kept."""
     given = {"MERGEWRIGHT_HOME": str(scratch / "home")} | dict(os.environ)
-    return settings.load(given)
+    return settings.load_settings(given)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

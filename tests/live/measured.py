@@ -76,27 +76,27 @@ def measure(project: Project, folder: Path, svc: Services, say: Say) -> Measured
 
 
 def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say) -> Measured:
-    base = checkout.prepare(run, svc)
-    contract = checkout.contract(run, base, svc)
+    base = checkout.prepare_checkout(run, svc)
+    contract = checkout.read_contract(run, base, svc)
     begun = time.monotonic()
-    made = environment.build(run, base, contract, svc)
+    made = environment.build_environment(run, base, contract, svc)
     environment_seconds = time.monotonic() - begun
     site = Site(
         tree=svc.base_folder(run),
         environment=made,
         config=contract.config,
         project=contract.project,
-        limits=check.granted(svc.settings),
+        limits=check.get_granted_limits(svc.settings),
     )
     begun = time.monotonic()
-    (result,) = measuring.measure(site, svc.sandbox, say, tests=True)
+    (result,) = measuring.run_all_checks(site, svc.sandbox, say, tests=True)
     sandbox_seconds = time.monotonic() - begun
     sandbox = by_hand.in_sandbox(result)
     copy = folder / "bare" / "tree"
     copy.parent.mkdir()
     shutil.copytree(run.repository, copy, symlinks=True)
     say("the same packages in a plain virtual environment")
-    bare = by_hand.build(project, copy, made, svc.index.accesses()[-1])
+    bare = by_hand.build(project, copy, made, svc.index.list_accesses()[-1])
     say(f"by hand: python {' '.join(project.known.suite)}")
     outcomes, bare_seconds = by_hand.outcomes(project, bare, folder)
     return Measured(
@@ -125,7 +125,7 @@ def problems_of(result: CheckResult) -> list[str]:
 
 def _undeclared(project: Project, made: Environment, svc: Services, tree: Path) -> list[str]:
     """Whether the environment was made of the declaration that the project is here for."""
-    (stored,) = (one for one in build.stored(svc.settings) if one.environment.key == made.key)
+    (stored,) = (one for one in build.list_stored(svc.settings) if one.environment.key == made.key)
     taken = {choice.what for choice in stored.choices if choice.taken} | set(made.sources)
     # PDM exports no lock of before its `inherit_metadata`; the versions in it are kept.
     if made.refused_lock:

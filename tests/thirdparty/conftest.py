@@ -43,7 +43,7 @@ def index(folder: Path) -> SimpleIndex:
 @pytest.fixture(scope="session")
 def build_context(folder: Path, index: SimpleIndex) -> Bench:
     """The command line with a data folder of its own."""
-    return Bench(folder / "home", index.accesses()[-1])
+    return Bench(folder / "home", index.list_accesses()[-1])
 
 
 @pytest.fixture(scope="session")

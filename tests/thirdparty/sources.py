@@ -66,7 +66,7 @@ def fetched(source: Source, index: SimpleIndex, folder: Path) -> Path:
     downloads = folder / "downloads"
     downloads.mkdir(exist_ok=True)
     tree = folder / source.name
-    _unpack(index.download(archives[0], downloads), tree)
+    _unpack(index.download_archive(archives[0], downloads), tree)
     return tree
 
 

@@ -42,13 +42,13 @@ class Gate:
         self.problems = problems
         self.asked = []
 
-    def label(self, issue):
+    def read_start_label(self, issue):
         self.asked.append(issue.number)
         if issue.number in self.problems:
             raise self.problems[issue.number]
         return "another label"
 
-    def earlier(self, snapshot):
+    def find_earlier_run(self, snapshot):
         return None
 
     def own_logins(self):
@@ -62,22 +62,22 @@ class Open(Gate):
         super().__init__(problems)
         self.waiting = []
 
-    def label(self, issue):
+    def read_start_label(self, issue):
         return "mergewright"
 
-    def runs_per_day(self, issue):
+    def read_runs_per_day(self, issue):
         return None
 
-    def permission(self, issue, login):
+    def read_permission(self, issue, login):
         return Permission(level="write", account_id=5)
 
-    def live(self, issue):
+    def read_issue(self, issue):
         return LiveIssue(
             issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
             body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
         )  # fmt: skip
 
-    def queued(self, run, ahead):
+    def show_queued(self, run, ahead):
         self.waiting.append((run.snapshot.issue.number, ahead))
         if run.snapshot.issue.number in self.problems:
             raise self.problems[run.snapshot.issue.number]

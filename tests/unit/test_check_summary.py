@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.checks import check, comparison, suite
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
-from agent.text.check_summary import summarize, summarize_all
+from agent.text.check_summary import summarize_all, summarize_check
 
 FAILING = ("failed", "error")
 IDS = st.sampled_from([f"t.py::test_{n}" for n in range(6)] + [f"t{suite.COLLECTION}"])
@@ -50,7 +50,7 @@ def report(side, *found):
 
 def compared_checks():
     def compare(pair):
-        return comparison.compare(report("base", pair[0]), report("head", pair[1]))[0]
+        return comparison.compare_reports(report("base", pair[0]), report("head", pair[1]))[0]
 
     return sides().map(compare)
 
@@ -62,8 +62,8 @@ def numbers(text, word):
 @given(sides())
 def test_every_cell_and_sentence_says_what_was_reported(pair):
     before, after = pair
-    [compared] = comparison.compare(report("base", before), report("head", after))
-    said = summarize(compared)
+    [compared] = comparison.compare_reports(report("base", before), report("head", after))
+    said = summarize_check(compared)
     for cell, side in ((said.base, before), (said.head, after)):
         outcomes = Counter(one.outcome for one in side.items)
         if side.status in (Status.UNVERIFIED, Status.UNMEASURABLE):
@@ -118,10 +118,10 @@ def test_new_findings_that_a_rule_weighs_are_not_called_known():
     before = CheckResult(name="mypy", status=Status.PASSED)
     item = CheckItem(item_id="a", outcome="finding")
     after = CheckResult(name="mypy", status=Status.FAILED, items=(item,))
-    [compared] = comparison.compare(report("base", before), report("head", after))
+    [compared] = comparison.compare_reports(report("base", before), report("head", after))
     weighed = compared.model_copy(update={"new_failures": (), "verdict": Status.PASSED})
-    assert summarize(weighed).sentence == "Mypy: 1 new finding."
-    assert summarize(weighed).head == "1 finding, 1 new"
+    assert summarize_check(weighed).sentence == "Mypy: 1 new finding."
+    assert summarize_check(weighed).head == "1 finding, 1 new"
     assert "as on base" not in summarize_all((weighed,))
 
 
@@ -131,19 +131,21 @@ def test_skipped_tests_are_no_part_of_the_new_ones():
         return CheckResult(name=check.TESTS, status=Status.PASSED, items=tuple(items))
 
     before, after = side("passed", "skipped"), side("passed", "skipped", "passed")
-    [compared] = comparison.compare(report("base", before), report("head", after))
-    assert summarize(compared).sentence == "Tests: 2 on base, 3 with the change, 1 new."
-    [compared] = comparison.compare(report("base", before), report("head", side(*["skipped"] * 3)))
-    assert "2 more tests skipped." in summarize(compared).sentence
+    [compared] = comparison.compare_reports(report("base", before), report("head", after))
+    assert summarize_check(compared).sentence == "Tests: 2 on base, 3 with the change, 1 new."
+    [compared] = comparison.compare_reports(
+        report("base", before), report("head", side(*["skipped"] * 3))
+    )
+    assert "2 more tests skipped." in summarize_check(compared).sentence
 
 
 def test_a_check_that_base_breaks_is_a_row_and_a_note():
     before = CheckResult(name="mypy", status=Status.UNMEASURABLE, reason="no module named plugin")
     after = CheckResult(name="mypy", status=Status.FAILED, reason="no module named plugin")
-    [compared] = comparison.compare(report("base", before), report("head", after))
+    [compared] = comparison.compare_reports(report("base", before), report("head", after))
     assert compared.verdict is Status.UNMEASURABLE
     assert not compared.is_in_the_way
-    assert "no module named plugin" in summarize(compared).sentence
+    assert "no module named plugin" in summarize_check(compared).sentence
     mended = after.model_copy(update={"status": Status.PASSED, "reason": ""})
-    [compared] = comparison.compare(report("base", before), report("head", mended))
+    [compared] = comparison.compare_reports(report("base", before), report("head", mended))
     assert compared.verdict is Status.PASSED

@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def store(home):
     made = SqlStore(home)
-    made.add(code_host_runs.run().model_copy(update={"run_id": RUN}), 100.0)
+    made.add_run(code_host_runs.run().model_copy(update={"run_id": RUN}), 100.0)
     yield made
     made.close()
 
@@ -39,15 +39,15 @@ def called(*words):
 
 
 def over(store, reason=Reason.ENVIRONMENT, at="environment", run_id=RUN):
-    ended = Outcome.stopped(run_id, reason, "Not to be had.")
-    store.finish(run_id, ended.model_copy(update={"stopped_at": at}), 200.0)
+    ended = Outcome.for_stopped_run(run_id, reason, "Not to be had.")
+    store.finish_run(run_id, ended.model_copy(update={"stopped_at": at}), 200.0)
 
 
 def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home):
     def end():
         other = SqlStore(home)
         until = time.monotonic() + 10
-        while not other.get(RUN).stopped and time.monotonic() < until:
+        while not other.get_run(RUN).stop_request and time.monotonic() < until:
             time.sleep(0.02)
         over(other, Reason.CANCELLED)
         other.close()
@@ -58,7 +58,7 @@ def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home
     ending.join()
     assert done.exit_code == 0, done.output
     assert f"Run {RUN} was stopped." in done.stdout
-    stopped = store.get(RUN).stopped
+    stopped = store.get_run(RUN).stop_request
     assert "not wanted" in stopped
     assert "\x1b" not in stopped
 
@@ -66,7 +66,7 @@ def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home
 def test_a_cancel_of_a_run_that_nobody_carries_says_when_it_ends(store):
     done = called("cancel", RUN, "--wait", "0")
     assert done.exit_code == 1
-    assert store.get(RUN).stopped
+    assert store.get_run(RUN).stop_request
     assert "asked to stop" in called("show", RUN).stdout
 
 
@@ -90,7 +90,7 @@ def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begi
     over(store, at=at)
     done = called("retry", RUN, *words)
     assert done.exit_code == 0, done.stderr
-    again = store.get(RUN)
+    again = store.get_run(RUN)
     assert (again.active, again.begin_with, again.segment) == (True, begin_with, 2)
     assert (again.retries, again.outcome, again.state) == (1, None, RunState.RECEIVED)
     assert ("from its start" in done.stdout) == (begin_with == "")
@@ -102,20 +102,23 @@ def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begi
 def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, budget_multiplier):
     over(store, reason)
     assert called("retry", RUN).exit_code == 0
-    assert (store.get(RUN).retries, store.get(RUN).budget_multiplier) == (1, budget_multiplier)
+    assert (store.get_run(RUN).retries, store.get_run(RUN).budget_multiplier) == (
+        1,
+        budget_multiplier,
+    )
 
 
 def test_what_is_not_over_or_is_done_is_not_tried_again(store):
     assert called("retry", RUN).exit_code == 1
     ready = Outcome(run_id=RUN, state=RunState.OPEN, reason=Reason.READY, sentence="Fine.")
-    store.finish(RUN, ready, 200.0)
+    store.finish_run(RUN, ready, 200.0)
     assert called("retry", RUN).exit_code == 1
-    assert not store.get(RUN).active
+    assert not store.get_run(RUN).active
 
 
 def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
     over(store)
-    store.add(code_host_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
+    store.add_run(code_host_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
     done = called("retry", RUN)
     assert OTHER in str(done.exception)
 
@@ -123,7 +126,7 @@ def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
 def test_a_run_of_a_command_that_was_killed_does_not_stand_in_the_way_of_a_retry(store):
     over(store)
     gone = code_host_runs.run().model_copy(update={"run_id": OTHER})
-    store.add(gone, 300.0, worker=f"{COMMAND}{2**22 + 1}")
+    store.add_run(gone, 300.0, worker=f"{COMMAND}{2**22 + 1}")
     assert called("retry", RUN).exit_code == 0
 
 
@@ -136,7 +139,7 @@ def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
         assert done.exit_code == 0
         assert "new disk" in done.stderr
         assert "mergewright runs resume" in done.stderr
-    assert Switch(home).paused().words == "new disk"
+    assert Switch(home).get_pause().words == "new disk"
     assert (home / "paused.json").stat().st_mode & 0o777 == 0o600
     assert "Everything goes on." in called("resume").stdout
     assert json.loads(called("resume", "--json").stdout)["changed"] is False

@@ -76,7 +76,7 @@ def done(one):
 
 def accepted_once(inbox, store):
     """Add the run of a delivery, and be killed before the delivery is settled."""
-    store.add(run(1), 1.0, delivery_id="d1")
+    store.add_run(run(1), 1.0, delivery_id="d1")
     assert outcomes(inbox, 1) == [None]
 
 
@@ -85,12 +85,12 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     inbox.append([delivery(1)])
     accepted_once(inbox, store)
     if over:
-        store.finish("2026-1", done(run(1)), 2.0)
+        store.finish_run("2026-1", done(run(1)), 2.0)
     gate = Gate({})
     assert deliveries.Intake(inbox, store, gate).turn()
     settled = inbox.find("d1")
     assert (settled.outcome, settled.reason) == ("accepted", "2026-1")
-    assert [one.run.run_id for one in store.latest(9)] == ["2026-1"]
+    assert [one.run.run_id for one in store.list_latest(9)] == ["2026-1"]
     assert gate.asked == [], "what was decided is not decided anew"
 
 
@@ -123,7 +123,7 @@ def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, 
     intake = deliveries.Intake(inbox, store, gate)
     intake.turn()
     assert gate.waiting == [(2, 1), (3, 2)]
-    store.claim(time.time(), most=1)
+    store.claim_run(time.time(), most=1)
     inbox.append([delivery(4)])
     intake.turn()
     assert gate.waiting[2:] == [(4, 3)]
@@ -136,7 +136,7 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
     with capture_logs() as said:
         deliveries.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).turn()
     assert outcomes(inbox, 3) == ["accepted"] * 3
-    assert len(heard) == len(store.latest(9)) == 3
+    assert len(heard) == len(store.list_latest(9)) == 3
     assert [one[0] for one in gate.waiting] == [2, 3]
     assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
 

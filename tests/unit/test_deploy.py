@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from agent.environments import found_pythons
-from agent.github import access
+from agent.github import access, app_manifest
 from agent.sandbox.bubblewrap import roots
 from agent.sandbox.runtime import seccomp
 from agent.store.sql_inbox import Inbox
@@ -50,6 +50,12 @@ def test_the_app_asks_for_what_tokens_are_made_with():
 
 def test_the_app_subscribes_to_what_the_listener_reads():
     assert set(manifest()["default_events"]) == set(github_events.READS)
+
+
+def test_what_is_registered_by_hand_is_what_app_create_registers():
+    written = manifest()
+    made = app_manifest.make_manifest(written["url"], written["name"], "")
+    assert {**written, "redirect_url": ""} == made
 
 
 # --- compose ---------------------------------------------------------------------------------

@@ -113,6 +113,6 @@ def test_a_run_that_an_earlier_version_kept_is_read_as_ever():
 
 
 def test_a_dry_run_leaves_nothing_open():
-    ended = Outcome.stopped("r1", Reason.DRY_RUN, "It would be done so.")
+    ended = Outcome.for_stopped_run("r1", Reason.DRY_RUN, "It would be done so.")
     assert ended.state in ENDS
-    assert not ended.done
+    assert not ended.is_done

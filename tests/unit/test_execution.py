@@ -12,17 +12,17 @@ from structlog.testing import capture_logs
 
 from agent.errors import CodeHostLimited, ModelUnavailable
 from agent.github import comments
-from agent.github.access import Known
+from agent.github.access import AccessCache
 from agent.github.status_comment import StatusComment
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import RunPage, StateFile
-from agent.runs.waiting import Postponed, Waited
+from agent.runs.waiting import PastWait, RunPostponed
 from agent.services import Services
 from agent.settings import Settings
-from agent.steps import Directly
+from agent.steps import DirectStep
 from agent.testing import FakeCodeHost
 from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run, snapshot
@@ -53,9 +53,9 @@ def with_forge(home, code_host, keep=lambda record: None):
 
 
 def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_path):
-    store.add(run(), 1.0)
-    store.claim(2.0, most=1)
-    notes = StateFile("2026-1", RunState.TRIAGING, store.moved)
+    store.add_run(run(), 1.0)
+    store.claim_run(2.0, most=1)
+    notes = StateFile("2026-1", RunState.TRIAGING, store.set_state)
     seen = []
     page = RunPage(tmp_path / "run.json", run(), Redactor())
     with capture_logs() as said:
@@ -67,7 +67,7 @@ def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_pat
             notes.started(step)
             page.started(step)
             notes.ended(step, 0.1, ok=True)
-            seen.append(store.find("2026-1").state.value)
+            seen.append(store.find_run("2026-1").state.value)
             assert json.loads((tmp_path / "run.json").read_text())["state"] == seen[-1]
     assert said == [], "no move is illegal"
     assert [state for state, _ in itertools.groupby(seen)] == [
@@ -77,14 +77,14 @@ def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_pat
 
 
 def test_an_illegal_move_is_refused_and_ends_nothing(store):
-    store.add(run(), 1.0)
-    store.claim(2.0, most=1)
-    notes = StateFile("2026-1", RunState.TRIAGING, store.moved)
+    store.add_run(run(), 1.0)
+    store.claim_run(2.0, most=1)
+    notes = StateFile("2026-1", RunState.TRIAGING, store.set_state)
     notes.started("publish")
     notes.started("a step that nobody knows")
-    assert store.find("2026-1").state is RunState.TRIAGING
+    assert store.find_run("2026-1").state is RunState.TRIAGING
     notes.started("checkout")
-    assert store.find("2026-1").state is RunState.PREPARING
+    assert store.find_run("2026-1").state is RunState.PREPARING
 
 
 def test_the_page_of_a_run_shows_no_secret(tmp_path):
@@ -113,7 +113,7 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
-    executor.carry(run(), settings, compose, RunSupport(), say=shown.append)
+    executor.carry_run(run(), settings, compose, RunSupport(), say=shown.append)
     folder = home / "runs" / "2026-1"
     line = "tests | [secret removed]"
     assert shown == [line]
@@ -133,7 +133,7 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
-    executor.carry(run(), settings, compose, RunSupport(), say=shown.append, hear=shown.append)
+    executor.carry_run(run(), settings, compose, RunSupport(), say=shown.append, hear=shown.append)
     assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
     assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
 
@@ -153,12 +153,12 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
 
     def carry(run, step, svc, ledger, log, *, waited):
         step._watcher.started("edit 1 1 reply")
-        raise Postponed(problem.message, time.time() + 900, "edit 1 1 reply") from problem
+        raise RunPostponed(problem.message, time.time() + 900, "edit 1 1 reply") from problem
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, code_host)
-    with pytest.raises(Postponed):
-        executor.carry(run(), settings, compose, RunSupport(Directly(), waited=Waited()))
+    with pytest.raises(RunPostponed):
+        executor.carry_run(run(), settings, compose, RunSupport(DirectStep(), waited=PastWait()))
     assert len(code_host.marks) == (2 if told else 1)
     assert code_host.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
 
@@ -168,13 +168,13 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
 
 def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     class Silent(FakeCodeHost):
-        def ticket(self, run):
+        def read_ticket(self, run):
             raise CodeHostLimited("wait", time.time() + 60)
 
     code_host, kept = Silent(None), []
     settings, compose = with_forge(home, code_host, kept.append)
-    with pytest.raises(Postponed):
-        executor.carry(run(), settings, compose, RunSupport(Directly(), waited=Waited()))
+    with pytest.raises(RunPostponed):
+        executor.carry_run(run(), settings, compose, RunSupport(DirectStep(), waited=PastWait()))
     (record,) = kept
     assert code_host.calls[-1] == "pause"
     ledger = home / "runs" / "2026-1" / "ledger.jsonl"
@@ -193,7 +193,7 @@ def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
         return [there] if doing.startswith("read") else there
 
     access = SimpleNamespace(
-        pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=Known(), number=lambda _: 1
+        pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=AccessCache(), number=lambda _: 1
     )
     session = SimpleNamespace(access=access, ask=ask, issue=snapshot().issue, name="shop/store")
     status = StatusComment(session, run())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.telemetry.ledger import Ledger, LedgerClosed, verify
+from agent.telemetry.ledger import Ledger, LedgerClosed, verify_ledger
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,8 +44,8 @@ def filled(path):
 def test_whatever_is_changed_shows(tmp_path, changed, problem):
     path = filled(tmp_path / "ledger.jsonl")
     path.write_text("".join(changed(path.read_text().splitlines(keepends=True))))
-    assert list(verify(path, "run-1")) == problem
-    assert list(verify(path, "run-2")) != []
+    assert list(verify_ledger(path, "run-1")) == problem
+    assert list(verify_ledger(path, "run-2")) != []
 
 
 def closed(path):
@@ -57,15 +57,15 @@ def closed(path):
 
 def test_a_changed_end_shows_by_the_closing_line(tmp_path):
     path = closed(tmp_path / "ledger.jsonl")
-    assert list(verify(path, "run-1")) == []
+    assert list(verify_ledger(path, "run-1")) == []
     path.write_text(path.read_text().replace("0.5", "0.4"))
-    assert list(verify(path, "run-1")) == ["line 3 does not follow from line 2"]
+    assert list(verify_ledger(path, "run-1")) == ["line 3 does not follow from line 2"]
 
 
 def test_a_missing_closing_line_shows(tmp_path):
     path = closed(tmp_path / "ledger.jsonl")
     path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
-    (problem,) = verify(path, "run-1")
+    (problem,) = verify_ledger(path, "run-1")
     assert problem.startswith("the closing line is missing")
 
 
@@ -77,20 +77,20 @@ def test_a_changed_closing_line_shows(tmp_path, old, new):
     *lines, last = path.read_text().splitlines()
     changed = last.replace(old, new) if old in last else f"{last} "
     path.write_text("\n".join([*lines, changed]) + "\n")
-    assert list(verify(path, "run-1")) == ["the closing line is not as it was written"]
+    assert list(verify_ledger(path, "run-1")) == ["the closing line is not as it was written"]
 
 
 def test_a_run_that_goes_on_after_its_end_closes_again(tmp_path):
     path = closed(closed(tmp_path / "ledger.jsonl"))
     assert len(path.read_text().splitlines()) == 6
-    assert list(verify(path, "run-1")) == []
+    assert list(verify_ledger(path, "run-1")) == []
 
 
 def test_a_line_cut_short_by_a_kill_is_taken_back_by_the_next_attempt(tmp_path):
     path = filled(tmp_path / "ledger.jsonl")
     path.write_text(path.read_text()[:-20])
     Ledger(path, "run-1").end()
-    assert list(verify(path, "run-1")) == []
+    assert list(verify_ledger(path, "run-1")) == []
     assert len(path.read_text().splitlines()) == 5
 
 
@@ -116,7 +116,7 @@ def test_writes_from_many_threads_at_once_are_each_an_event_of_their_own(tmp_pat
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     ledger.end()
-    assert list(verify(path, "run-1")) == []
+    assert list(verify_ledger(path, "run-1")) == []
     assert len(keys(path)) == len(set(keys(path))) == 4 * 20 + 2
 
 
@@ -129,7 +129,7 @@ def test_what_comes_late_is_not_written_into_the_attempt_after(tmp_path):
     with pytest.raises(LedgerClosed):
         first.append("forge", 2, "github write")
     second.end()
-    assert list(verify(path, "run-1")) == []
+    assert list(verify_ledger(path, "run-1")) == []
     assert [key[2] for key in keys(path)] == [1, 2, 2]
 
 
@@ -165,10 +165,10 @@ def test_PF1_after_kills_in_the_middle_of_writes_the_ledger_is_whole(tmp_path):
             assert time.monotonic() < until
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
-        assert Ledger(path, "run-1").lost("forge") == 0
+        assert Ledger(path, "run-1").count_lost("forge") == 0
         assert max(key[2] for key in keys(path)) == attempt
     Ledger(path, "run-1").end()
-    assert list(verify(path, "run-1")) == []
+    assert list(verify_ledger(path, "run-1")) == []
     assert len(keys(path)) == len(set(keys(path)))
 
 
@@ -178,14 +178,14 @@ def test_an_event_that_is_there_twice_shows(tmp_path):
     ledger.append("forge", 1, "github write")
     ledger.append("forge", 1, "github write")
     ledger.end()
-    assert list(verify(path, "run-1")) == ["line 2 repeats ('forge', 1, 1)"]
+    assert list(verify_ledger(path, "run-1")) == ["line 2 repeats ('forge', 1, 1)"]
 
 
 def test_a_line_that_is_no_event_shows(tmp_path):
     path = tmp_path / "ledger.jsonl"
     for line in ("[]", "{}", "1"):
         path.write_text(f"{line}\n")
-        assert list(verify(path, "run-1")) == ["line 1 is no event"]
+        assert list(verify_ledger(path, "run-1")) == ["line 1 is no event"]
 
 
 def test_PF3_half_a_line_on_a_full_disk_is_taken_back(tmp_path):
@@ -204,4 +204,4 @@ def test_PF3_half_a_line_on_a_full_disk_is_taken_back(tmp_path):
     assert path.read_bytes() == before
     ledger.append("forge", 1, "github write")
     ledger.end()
-    assert list(verify(path, "run-1")) == []
+    assert list(verify_ledger(path, "run-1")) == []

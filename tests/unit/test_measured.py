@@ -17,7 +17,7 @@ from agent.text import measured
 )
 def test_what_is_measured_differs_and_says_the_same(one, other):
     assert one != other
-    assert measured.masked(one) == measured.masked(other)
+    assert measured.mask_measured(one) == measured.mask_measured(other)
     assert measured.as_before(other, one) == one
 
 
@@ -26,7 +26,7 @@ def test_what_is_measured_differs_and_says_the_same(one, other):
     [("1 failed in 1.2 s", "2 failed in 1.2 s"), ("rate = 0.5", "rate = 0.6"), ("0x1f", "0x2f")],
 )
 def test_everything_else_counts(one, other):
-    assert measured.masked(one) != measured.masked(other)
+    assert measured.mask_measured(one) != measured.mask_measured(other)
 
 
 def test_another_number_of_values_is_left_alone():

@@ -24,7 +24,7 @@ def written(tmp_path):
     """Write the figures, and return them by name and labels."""
 
     def read():
-        metrics.write(tmp_path)
+        metrics.write_metrics(tmp_path)
         text = (tmp_path / metrics.FILE_NAME).read_text()
         return {
             (sample.name, *sorted(sample.labels.items())): sample.value
@@ -40,7 +40,7 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     metrics.run_ended(RunState.OPEN, Reason.READY)
     metrics.run_waits(CodeHostUnavailable("away"))
     metrics.delivery_settled("accepted")
-    metrics.queue(waiting=3, oldest=time.time() - 60, held_up=1, states={"checking": 2})
+    metrics.note_queue(waiting=3, oldest=time.time() - 60, held_up=1, states={"checking": 2})
     after = written()
     ended = ("mergewright_runs_ended_total", ("reason", "ready"), ("state", "open"))
     waits = ("mergewright_waits_total", ("cause", "CodeHostUnavailable"))
@@ -51,7 +51,7 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     assert 60 <= after[("mergewright_queue_oldest_seconds",)] < 70
     assert after[("mergewright_held_up_runs",)] == 1
     assert after[("mergewright_active_runs", ("state", "checking"))] == 2
-    metrics.queue(waiting=0, oldest=None, held_up=0, states={})
+    metrics.note_queue(waiting=0, oldest=None, held_up=0, states={})
     empty = written()
     assert empty[("mergewright_queue_oldest_seconds",)] == 0
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
@@ -140,7 +140,7 @@ def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written
     (tmp_path / "elsewhere").write_text("mine")
     (tmp_path / f"{metrics.FILE_NAME}.new").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic"):
-        metrics.write(tmp_path)
+        metrics.write_metrics(tmp_path)
     assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
@@ -172,18 +172,18 @@ def test_figures_that_cannot_be_had_grow_old_and_come_back(tmp_path, monkeypatch
 def test_the_queue_is_counted_without_waiting_for_whoever_writes(tmp_path):
     now = time.time()
     with closing(SqlStore(tmp_path)) as store:
-        assert store.backlog(now).states == {}
-        assert store.backlog(now).oldest is None
+        assert store.count_backlog(now).states == {}
+        assert store.count_backlog(now).oldest is None
         for number, repository in ((1, 7), (2, 7), (3, 8), (4, 9)):
-            store.add(run(number, repository), now - 100 + number)
-        assert store.claim(now, most=2).run.run_id == "r1"
-        assert store.claim(now, most=2).run.run_id == "r3"
-        store.postpone("r3", now + 60, "checks 1", "the code host is away")
-        outcome = Outcome.stopped("r4", Reason.UNCLEAR, "Unclear.")
-        store.finish("r4", outcome, now)
+            store.add_run(run(number, repository), now - 100 + number)
+        assert store.claim_run(now, most=2).run.run_id == "r1"
+        assert store.claim_run(now, most=2).run.run_id == "r3"
+        store.postpone_run("r3", now + 60, "checks 1", "the code host is away")
+        outcome = Outcome.for_stopped_run("r4", Reason.UNCLEAR, "Unclear.")
+        store.finish_run("r4", outcome, now)
         with closing(sqlite3.connect(store.path, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
-            there = store.backlog(now)
+            there = store.count_backlog(now)
         assert (there.waiting, there.held_up) == (1, 1)
         assert there.oldest == now - 98
         assert sum(there.states.values()) == 3

@@ -63,7 +63,7 @@ class CodeHost:
             )
         )  # fmt: skip
 
-    def page(self, after: str | None = None) -> SentPage:
+    def read_page(self, after: str | None = None) -> SentPage:
         self.read.append(after)
         if self.failing and (self.failing_page in (None, len(self.read))):
             raise self.failing
@@ -78,7 +78,7 @@ class CodeHost:
             now=self.clock + self.ahead,
         )
 
-    def again(self, number: int) -> bool:
+    def redeliver(self, number: int) -> bool:
         one = self.sent[number - 1]
         if self.failing:
             raise self.failing
@@ -110,35 +110,35 @@ def go_on(made: Redeliveries, code_host: CodeHost, seconds: float) -> None:
 
 
 def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(code_host):
-    code_host.deliver("before")
+    code_host.report_outcome("before")
     code_host.listening = False
     for name in ("a", "b", "c"):
         code_host.clock += MINUTE
-        code_host.deliver(name)
+        code_host.report_outcome(name)
     code_host.clock += HOUR
     code_host.listening = True
     made = reconciler(code_host)
     go_on(made, code_host, HOUR)
     assert code_host.asked == ["a", "b", "c"]
-    assert {one.delivery_id for one in code_host.inbox.unread()} == {"before", "a", "b", "c"}
+    assert {one.delivery_id for one in code_host.inbox.list_unread()} == {"before", "a", "b", "c"}
 
 
 def test_WH3_what_failed_at_first_and_came_later_is_left_alone(code_host):
     code_host.listening = False
-    code_host.deliver("a")
+    code_host.report_outcome("a")
     code_host.listening = True
-    code_host.deliver("a")
+    code_host.report_outcome("a")
     go_on(reconciler(code_host), code_host, HOUR)
     assert code_host.asked == []
 
 
 def test_what_nobody_acts_on_is_left_alone(code_host):
     code_host.listening = False
-    code_host.deliver("a", None, "push")
-    code_host.deliver("b", "opened")
-    code_host.deliver("c", "labeled", "pull_request")
-    code_host.deliver("d", "closed")
-    code_host.deliver("e", None, "status")
+    code_host.report_outcome("a", None, "push")
+    code_host.report_outcome("b", "opened")
+    code_host.report_outcome("c", "labeled", "pull_request")
+    code_host.report_outcome("d", "closed")
+    code_host.report_outcome("e", None, "status")
     reconciler(code_host).turn()
     assert code_host.asked == ["d", "e"]
 
@@ -149,11 +149,11 @@ def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_askin
     code_host.listening = False
     names = [f"d{number}" for number in range(6)]
     for name in names:
-        code_host.deliver(name)
+        code_host.report_outcome(name)
         go_on(made, code_host, 10 * MINUTE)
     code_host.listening = True
     go_on(made, code_host, 50 * MINUTE)
-    assert {one.delivery_id for one in code_host.inbox.unread()} == set(names)
+    assert {one.delivery_id for one in code_host.inbox.list_unread()} == set(names)
     assert max(code_host.asked.count(name) for name in names) < reconcile.MOST_TRIES
 
 
@@ -161,24 +161,24 @@ def test_once_something_comes_the_others_are_asked_for_at_once(code_host):
     made = reconciler(code_host)
     code_host.listening = False
     for name in ("a", "b", "c"):
-        code_host.deliver(name)
+        code_host.report_outcome(name)
     go_on(made, code_host, 4 * HOUR)
     code_host.listening = True
-    code_host.deliver("another")
+    code_host.report_outcome("another")
     go_on(made, code_host, 7 * MINUTE)
     assert all(code_host.inbox.find(name) for name in ("a", "b", "c"))
 
 
 def test_what_never_comes_is_asked_for_a_few_times(code_host):
     code_host.listening = False
-    code_host.deliver("a")
+    code_host.report_outcome("a")
     go_on(reconciler(code_host, minutes=60), code_host, 6 * DAY)
     assert len(code_host.asked) == reconcile.MOST_TRIES
 
 
 def test_what_never_comes_is_asked_for_no_more_often_after_restarts(code_host):
     code_host.listening = False
-    code_host.deliver("a")
+    code_host.report_outcome("a")
     for _ in range(20):
         reconciler(code_host).turn()
         code_host.clock += 10 * MINUTE
@@ -217,7 +217,7 @@ def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
 
 def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(code_host):
     code_host.listening = False
-    code_host.deliver("a")
+    code_host.report_outcome("a")
     made = reconciler(code_host)
     made.turn()
     code_host.clock += HOUR
@@ -233,7 +233,7 @@ def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(code_hos
 def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
     code_host.ahead = 5 * DAY
     code_host.listening = False
-    code_host.deliver("a")
+    code_host.report_outcome("a")
     code_host.clock += HOUR
     code_host.listening = True
     reconciler(code_host).turn()
@@ -243,7 +243,7 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
 def test_many_are_asked_for_a_hundred_at_a_time(code_host):
     code_host.listening = False
     for number in range(120):
-        code_host.deliver(f"d{number}")
+        code_host.report_outcome(f"d{number}")
     code_host.listening = True
     made = reconciler(code_host)
     assert made.turn() < MINUTE
@@ -303,7 +303,7 @@ class Issues:
     def __init__(self, **found: list[Labelled] | Exception) -> None:
         self.found = found
 
-    def new(self, repository: str) -> Iterator[Labelled]:
+    def find_new(self, repository: str) -> Iterator[Labelled]:
         found = self.found[repository.replace("/", "_")]
         if isinstance(found, Exception):
             raise found
@@ -318,17 +318,17 @@ class Gate(delivery_samples.Open):
         self.changes: dict[str, object] = {}
         self.failing: Exception | None = None
 
-    def live(self, issue: IssueRef) -> LiveIssue:
+    def read_issue(self, issue: IssueRef) -> LiveIssue:
         self.asked.append(issue.number)
         if self.failing:
             raise self.failing
-        return super().live(issue).model_copy(update=self.changes)
+        return super().read_issue(issue).model_copy(update=self.changes)
 
 
 class Silence:
     """Nobody has written anything."""
 
-    def changed(self, repository, since):
+    def list_changed(self, repository, since):
         return Changed(subjects=(), whole=True, now="2026-11-20T10:00:00Z")
 
 
@@ -348,7 +348,7 @@ def poll(inbox: Inbox, store: SqlStore):
 
 def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
     assert poll(Issues(o_r=[labelled()]), "o/r") == [1]
-    (kept,) = inbox.unread()
+    (kept,) = inbox.list_unread()
     request = Request.model_validate_json(kept.body)
     assert request.snapshot == labelled().snapshot
     assert (kept.event, kept.action) == ("issues", "labeled")
@@ -358,7 +358,7 @@ def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
 def test_WH3_a_label_that_is_found_again_and_again_is_one_delivery(inbox, poll):
     for _ in range(3):
         poll(Issues(o_r=[labelled(), labelled()]), "o/r")
-    assert len(inbox.unread()) == 1
+    assert len(inbox.list_unread()) == 1
     assert poll(Issues(o_r=[labelled(event_id=6, number=2)]), "o/r") == [1]
 
 
@@ -373,10 +373,10 @@ def test_GH2_a_forge_that_limits_us_ends_the_turn(inbox, poll, store, where):
     issues = Issues(o_a=limited if where == "list" else [], o_r=[labelled()])
     if where == "issue":
         gate.failing = limited
-        store.add(run(), START)
+        store.add_run(run(), START)
     with pytest.raises(CodeHostLimited):
         poll(issues, "o/a", "o/r", gate=gate)
-    assert inbox.unread() == ()
+    assert inbox.list_unread() == ()
 
 
 def run(number: int = 1) -> Run:
@@ -388,13 +388,13 @@ def run(number: int = 1) -> Run:
 
 @pytest.mark.parametrize("change", [{"state": "closed"}, {"labels": ()}, {"locked": True}])
 def test_GH7_a_run_whose_issue_is_taken_back_is_stopped_without_a_webhook(poll, store, change):
-    store.add(run(), START)
+    store.add_run(run(), START)
     gate = Gate()
     poll(Issues(), gate=gate)
-    assert store.get(run().run_id).stopped is None
+    assert store.get_run(run().run_id).stop_request is None
     gate.changes = change
     poll(Issues(), gate=gate)
-    assert "so the run was stopped" in (store.get(run().run_id).stopped or "")
+    assert "so the run was stopped" in (store.get_run(run().run_id).stop_request or "")
     poll(Issues(), gate=gate)
     assert gate.asked == [1, 1]
 
@@ -410,7 +410,7 @@ class Remembering(Gate):
         self.found = earlier
         self.looked = 0
 
-    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+    def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
         self.looked += 1
         return self.found
 
@@ -423,7 +423,7 @@ def accept(gate: Remembering, store: SqlStore, after: float):
     request = Request(
         snapshot=labelled().snapshot, label="mergewright", clone_url="https://h/o/r.git"
     )
-    return intake.accept(request, gate, store, now=LABELLED_AT + after)  # type: ignore[arg-type]
+    return intake.accept_request(request, gate, store, now=LABELLED_AT + after)  # type: ignore[arg-type]
 
 
 def test_PF2_a_label_that_a_run_has_answered_starts_none_though_we_have_forgotten_it(store):
@@ -431,7 +431,7 @@ def test_PF2_a_label_that_a_run_has_answered_starts_none_though_we_have_forgotte
     assert accept(gate, store, HOUR) == Ignored(
         reason=f"run {LOST} has answered this label already"
     )
-    assert store.latest(10) == ()
+    assert store.list_latest(10) == ()
 
 
 def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(store):
@@ -443,9 +443,9 @@ def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(st
 
 def test_PF2_a_run_that_we_know_is_not_begun_again_though_its_comment_says_it_is_at_work(store):
     gate = Remembering(EarlierRun(run_id=run().run_id, over=False))
-    outcome = Outcome.stopped(run().run_id, Reason.NO_RECIPE, "Nothing fits.")
-    store.add(run(), START)
-    store.finish(run().run_id, outcome, START)
+    outcome = Outcome.for_stopped_run(run().run_id, Reason.NO_RECIPE, "Nothing fits.")
+    store.add_run(run(), START)
+    store.finish_run(run().run_id, outcome, START)
     assert isinstance(accept(gate, store, HOUR), Ignored)
 
 
@@ -461,9 +461,9 @@ def test_PF2_what_was_labelled_just_now_costs_no_question(store, after, looked):
 
 def test_the_repositories_of_token_mode_are_named_in_full_and_once(tmp_path):
     given = {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_REPOSITORIES": "o/r, O/R, o/s"}
-    assert len(settings.load(given).repositories) == 2
+    assert len(settings.load_settings(given).repositories) == 2
     wrong = {**given, "MERGEWRIGHT_REPOSITORIES": "o/r, shop"}
     with pytest.raises(
         SettingsInvalid, match="REPOSITORIES: entry 2: is not of the form owner/name"
     ):
-        settings.load(wrong)
+        settings.load_settings(wrong)

@@ -18,7 +18,7 @@ from agent.steps import Steps
 from agent.telemetry import run_recording
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from agent.text.redaction import Redactor
 
 RUN = "20261120-101010-0123456789abcdef"
@@ -40,7 +40,7 @@ class Wrote:
         self.path = folder / RUN / "ledger.jsonl"
         self.path.parent.mkdir()
         self.ledger = Ledger(self.path, RUN)
-        self._note = self.ledger.notes("model", within=True)
+        self._note = self.ledger.make_appender("model", within=True)
         self.redactor = Redactor()
         log = RunLog(folder / "run.log", self.redactor)
         self._step = Steps(self.ledger, log, Silent(), max_minutes=60)
@@ -64,7 +64,7 @@ class Wrote:
         )
 
         def work() -> asking.Reply:
-            return asking._ask(request, turn, job)
+            return asking._ask_model(request, turn, job)
 
         return self._step(f"{conversation} {number} reply", work)
 
@@ -76,13 +76,13 @@ class Wrote:
             self._step(step, work)
 
     def end(self):
-        outcome = Outcome.stopped(RUN, Reason.UNCLEAR, "x").model_dump(
+        outcome = Outcome.for_stopped_run(RUN, Reason.UNCLEAR, "x").model_dump(
             mode="json", exclude={"checks", "pull_request_text"}
         )
         self.ledger.end(outcome=outcome, text="words")
 
     def models(self) -> RecordedModels:
-        return RecordedModels(run_recording.read(self.path), self.redactor)
+        return RecordedModels(run_recording.read_recording(self.path), self.redactor)
 
 
 @pytest.fixture
@@ -106,17 +106,17 @@ def ask(models, number, request, conversation="plan"):
 
 
 def test_the_same_request_gets_the_same_reply(wrote):
-    answer = said(("read", {"path": "a.py"}), text="I read.")
+    answer = make_reply(("read", {"path": "a.py"}), text="I read.")
     wrote.ask(1, first(), answer)
-    wrote.ask(2, then(answer), said(("submit_plan", {})))
+    wrote.ask(2, then(answer), make_reply(("submit_plan", {})))
     wrote.end()
     models = wrote.models()
     assert ask(models, 1, first()) == answer
     assert ask(models, 2, then(answer)).calls[0].name == "submit_plan"
     assert models.answered == 2
-    assert models.chain("editor") == ("fake:one",)
-    assert models.chain("reviewer") == ()
-    recording = run_recording.read(wrote.path)
+    assert models.list_chain("editor") == ("fake:one",)
+    assert models.list_chain("reviewer") == ()
+    recording = run_recording.read_recording(wrote.path)
     assert recording.problems == ()
     assert (recording.outcome.reason, recording.text) == (Reason.UNCLEAR, "words")
 
@@ -129,14 +129,14 @@ def test_the_same_request_gets_the_same_reply(wrote):
     ],
 )
 def test_another_request_stops_it_with_what_differs(wrote, request_, what):
-    wrote.ask(1, first(), said(("read", {"path": "a.py"})))
+    wrote.ask(1, first(), make_reply(("read", {"path": "a.py"})))
     with pytest.raises(Differs) as stopped:
         ask(wrote.models(), 1, request_)
     assert str(stopped.value).startswith(what)
 
 
 def test_what_was_taken_out_of_a_reply_ends_the_replay_there(wrote):
-    wrote.ask(1, first(), said(("create", {"path": "a.py", "text": KEY})))
+    wrote.ask(1, first(), make_reply(("create", {"path": "a.py", "text": KEY})))
     with pytest.raises(Differs, match="at plan 1: a secret was taken out of the reply"):
         ask(wrote.models(), 1, first())
     assert KEY not in wrote.path.read_text()
@@ -145,13 +145,13 @@ def test_what_was_taken_out_of_a_reply_ends_the_replay_there(wrote):
 def test_an_error_is_kept_as_it_was_then(wrote):
     wrote.fail("review 1 1 reply", BudgetSpent(f"Nothing is left of {KEY}."))
     assert KEY not in wrote.path.read_text()
-    found = run_recording.read(wrote.path).failure("review 1 1 reply")
+    found = run_recording.read_recording(wrote.path).failure("review 1 1 reply")
     assert isinstance(found, BudgetSpent)
     assert found.message.startswith("Nothing is left")
 
 
 def test_where_nothing_more_was_said_the_record_ends(wrote):
-    wrote.ask(1, first(), said(("read", {"path": "a.py"})))
+    wrote.ask(1, first(), make_reply(("read", {"path": "a.py"})))
     with pytest.raises(Differs, match="the record ends before plan 2"):
         ask(wrote.models(), 2, first())
 
@@ -161,7 +161,7 @@ def test_what_is_no_ledger_is_refused(tmp_path, content):
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(LedgerUnusable, match="is no ledger of a run"):
-        run_recording.read(path)
+        run_recording.read_recording(path)
 
 
 @pytest.mark.parametrize("run_id", ["/etc", "../../runs", f"{RUN}/.."])
@@ -171,4 +171,4 @@ def test_a_folder_is_never_named_by_a_ledger(tmp_path, run_id):
     facts = {"run_record": run.model_dump(mode="json"), "log": "/run.log", "version": "1"}
     Ledger(path, run_id).begin(**facts)
     with pytest.raises(LedgerUnusable, match="is the ledger of another run"):
-        run_recording.read(path)
+        run_recording.read_recording(path)

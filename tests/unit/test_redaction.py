@@ -110,12 +110,12 @@ def test_records_are_redacted_in_every_text():
         name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED, gone=(SECRET,)
     )
     redactor = Redactor([SECRET])
-    assert redactor.inside((finding,))[0].message == REMOVED
-    assert redactor.inside(made) == made.model_copy(update={"gone": (REMOVED,)})
+    assert redactor.redact_record((finding,))[0].message == REMOVED
+    assert redactor.redact_record(made) == made.model_copy(update={"gone": (REMOVED,)})
 
 
 def test_code_that_a_model_writes_loses_shapes_and_no_names():
     token = "ghp_" + "aB3dE6gH9" * 4
     call = ToolCall(call_id="1", name="write", arguments=f"password = 'winter' # {token}")
-    kept = Redactor().inside((call,))[0]
+    kept = Redactor().redact_record((call,))[0]
     assert kept.arguments == f"password = 'winter' # {REMOVED}"

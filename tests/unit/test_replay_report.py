@@ -18,7 +18,7 @@ BASE, NOW = "a" * 40, "b" * 40
 
 
 def ended(**facts: object) -> Outcome:
-    outcome = Outcome.stopped(RUN, Reason.BUDGET_SPENT, "Nothing is left.")
+    outcome = Outcome.for_stopped_run(RUN, Reason.BUDGET_SPENT, "Nothing is left.")
     return outcome.model_copy(update={"pull_request_text": "words", **facts})
 
 

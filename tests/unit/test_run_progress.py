@@ -13,7 +13,7 @@ from agent.models.environment import Contract
 from agent.models.run import FollowUp, Run, RunState
 from agent.runs.progress import RunProgress, StateFile
 from agent.settings import Settings
-from agent.testing import FakeCodeHost, said
+from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
@@ -38,12 +38,12 @@ def test_a_stage_says_its_time():
 def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     code_host = FakeCodeHost(code_host_runs.TICKET)
     run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor())
-    run_progress.waits(time.time() + 600, "Nobody answered.")
+    run_progress.show_wait(time.time() + 600, "Nobody answered.")
     assert code_host.marks == [], "nothing is under way"
     run_progress.started("edit 1 1 reply")
-    run_progress.waits(time.time() + 20, "Nobody answered.")
+    run_progress.show_wait(time.time() + 20, "Nobody answered.")
     assert len(code_host.marks) == 1
-    run_progress.waits(1_900_000_000.0, "Nobody answered.")
+    run_progress.show_wait(1_900_000_000.0, "Nobody answered.")
     assert [mark.detail for mark in code_host.marks[-1].stages] == [
         *("", "", "", "tried again at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
     ]
@@ -64,18 +64,20 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
         framework="none", python_version="3.11", django=None, test_runner="pytest",
         test_script=None, lint_tools=(),
     )  # fmt: skip
-    run_progress.learned("read config", Contract(config=limits, project=project, source=None))
+    run_progress.note_result("read config", Contract(config=limits, project=project, source=None))
     run_progress.ended("read config", 2.5, ok=True)
-    run_progress.learned("plan 1 reply", said())
+    run_progress.note_result("plan 1 reply", make_reply())
     assert told(run_progress, code_host, "plan 1 calls").plan is None
-    run_progress.learned("plan", Plan(recipe="", title="Add it", parameters="", steps=("First.",)))
+    run_progress.note_result(
+        "plan", Plan(recipe="", title="Add it", parameters="", steps=("First.",))
+    )
     known = told(run_progress, code_host, "edit 1 1 reply")
     assert known.plan is not None
     assert (known.plan.title, known.plan.recipe) == ("Add it", "")
     assert (known.seconds, known.most_minutes, known.again) == (2.5, 60, 1)
     assert (known.replies, known.usd, known.most_usd) == (1, 0.01, 6.0)
-    run_progress.learned("edit 1 1 reply", said().model_copy(update={"cost_usd": None}))
-    run_progress.learned("edit 1 2 reply", said())
+    run_progress.note_result("edit 1 1 reply", make_reply().model_copy(update={"cost_usd": None}))
+    run_progress.note_result("edit 1 2 reply", make_reply())
     known = told(run_progress, code_host, "edit 1 2 calls")
     assert (known.replies, known.usd) == (3, None)
 
@@ -85,12 +87,12 @@ def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(["k3y-0f3a9c5b7d1e4826"]))
     made = Plan(recipe="", title="Use k3y-0f3a9c5b7d1e4826", parameters="",
                 steps=("Say k3y 0f3a 9c5b 7d1e 4826.",))  # fmt: skip
-    run_progress.learned("plan", made)
+    run_progress.note_result("plan", made)
     plan = told(run_progress, code_host, "edit 1 1 reply").plan
     assert plan is not None
     assert plan.title == "Use [secret removed]"
     assert "4826" not in repr(plan)
-    run_progress.waits(time.time() + 600, "No answer to k3y-0f3a9c5b7d1e4826.")
+    run_progress.show_wait(time.time() + 600, "No answer to k3y-0f3a9c5b7d1e4826.")
     assert "4826" not in repr(code_host.marks)
 
 

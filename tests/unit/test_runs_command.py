@@ -39,7 +39,7 @@ def kept(tmp_path, monkeypatch):
             }
         )
         run = code_host_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
-        store.add(run, queued)
+        store.add_run(run, queued)
     ended = Outcome(
         run_id=NEW,
         state=RunState.OPEN,
@@ -48,7 +48,7 @@ def kept(tmp_path, monkeypatch):
         pull_request=PullRequest(number=2, url="https://forge.example/shop/app/pull/2"),
         code_host_calls=31,
     )
-    store.finish(NEW, ended, 260.0)
+    store.finish_run(NEW, ended, 260.0)
     store.close()
     return tmp_path
 
@@ -103,12 +103,12 @@ def test_a_log_is_followed_until_its_run_is_over(kept):
             file.write(b"o\x1b[31m\nthree")
         ended = Outcome(run_id=OTHER, state=RunState.OPEN, reason=Reason.READY, sentence="Done.")
         with closing(SqlStore(kept)) as store:
-            store.finish(OTHER, ended, 400.0)
+            store.finish_run(OTHER, ended, 400.0)
 
     class Looking(SqlStore):
-        def find(self, run_id):
+        def find_run(self, run_id):
             asked.set()
-            return super().find(run_id)
+            return super().find_run(run_id)
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
         patch.setattr(sql_store, "SqlStore", Looking)

@@ -15,21 +15,21 @@ from agent.text import sanitise
 
 
 def test_hidden_comments_are_removed_and_said():
-    text, removed = sanitise.incoming("before <!-- add a field\nevil --> after <!-- unclosed")
+    text, removed = sanitise.clean_ticket("before <!-- add a field\nevil --> after <!-- unclosed")
     assert text == "before  after"
     assert removed == ("2 hidden HTML comments",)
 
 
 @pytest.mark.parametrize("hidden", ["\u200b", "\U000e0041", "\x1b"])
 def test_invisible_characters_are_removed_and_said(hidden):
-    text, removed = sanitise.incoming(f"nick{hidden}name")
+    text, removed = sanitise.clean_ticket(f"nick{hidden}name")
     assert text == "nickname"
     assert removed == ("1 invisible character",)
 
 
 @pytest.mark.parametrize("sign", [" ", "(", "\n"])
 def test_an_overlong_run_of_one_sign_is_cut_and_said(sign):
-    text, removed = sanitise.incoming(f"a{sign * 60_000}b")
+    text, removed = sanitise.clean_ticket(f"a{sign * 60_000}b")
     assert text in (f"a{sign * 40}b", f"a{sign}b")
     assert removed == ("the rest of 1 overlong run of one sign",)
 
@@ -43,30 +43,35 @@ def test_an_overlong_run_of_one_sign_is_cut_and_said(sign):
     ],
 )
 def test_terminal_escapes_are_inert(printed, shown):
-    assert sanitise.terminal(printed) == shown
+    assert sanitise.strip_terminal_codes(printed) == shown
 
 
 def test_a_commit_message_cannot_mention_or_close():
-    text = sanitise.inert("help_text='fixes #1 @org/team'\n\nCo-authored-by: x")
+    text = sanitise.make_inert("help_text='fixes #1 @org/team'\n\nCo-authored-by: x")
     assert "#1" not in text
     assert "@org" not in text
     assert "\n" not in text
 
 
 def test_a_fence_holds_when_an_escape_joins_two_runs():
-    shown = sanitise.fenced("a\n``\x1b[0m`\n@org/team\n")
+    shown = sanitise.format_fenced("a\n``\x1b[0m`\n@org/team\n")
     assert shown.startswith("````")
 
 
 @pytest.mark.parametrize("start", ["# a", "1. a", "=== a"])
 def test_a_line_of_foreign_words_begins_no_block(start):
-    (token, *_) = MarkdownIt("commonmark").parse(sanitise.words(start))
+    (token, *_) = MarkdownIt("commonmark").parse(sanitise.format_words(start))
     assert token.type == "paragraph_open"
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\U000e0041"])
 def test_letters_that_deceive_are_shown(hidden):
-    for shown in (sanitise.words, sanitise.code, sanitise.fenced, sanitise.inert):
+    for shown in (
+        sanitise.format_words,
+        sanitise.format_code,
+        sanitise.format_fenced,
+        sanitise.make_inert,
+    ):
         assert hidden not in shown(f"a{hidden}b")
         assert "\N{REPLACEMENT CHARACTER}" in shown(f"a{hidden}b")
 
@@ -86,14 +91,16 @@ def test_letters_that_deceive_are_shown(hidden):
     ],
 )
 def test_form_stays_and_what_acts_goes(written, kept):
-    assert sanitise.markdown(written) == kept
+    assert sanitise.clean_markdown(written) == kept
 
 
 @pytest.mark.parametrize(
     "around", ["- ```\n  code\n  ```\n{}", "~~~\n```\n~~~\n{}", "``<b></b>`\n{}"]
 )
 def test_what_only_looks_like_code_is_inert(around):
-    text = sanitise.markdown(around.format("\nhello @team <img src=x> ![x](https://e.example)"))
+    text = sanitise.clean_markdown(
+        around.format("\nhello @team <img src=x> ![x](https://e.example)")
+    )
     blocks = MarkdownIt("commonmark").parse(f"{text}\n\n## Ours")
     assert blocks[-2].content == "Ours"
     assert "@team" not in text
@@ -103,7 +110,12 @@ def test_what_only_looks_like_code_is_inert(around):
 
 @pytest.mark.parametrize("unit", ["![", "`", "\x1b]"])
 def test_hostile_text_takes_time_in_proportion(unit):
-    for clean in (sanitise.words, sanitise.spoken, sanitise.markdown, sanitise.fenced):
+    for clean in (
+        sanitise.format_words,
+        sanitise.format_sentence,
+        sanitise.clean_markdown,
+        sanitise.format_fenced,
+    ):
         begun = time.process_time()
         clean(unit * (20_000 // len(unit)))
         assert time.process_time() - begun < 5, clean
@@ -125,7 +137,7 @@ def test_a_cut_in_markdown_closes_what_is_open_and_is_said():
 
 @pytest.mark.parametrize("text", ["plain", "`start", "three ``` ticks"])
 def test_inline_code_cannot_be_left(text):
-    shown = sanitise.code(text)
+    shown = sanitise.format_code(text)
     fence = shown[: len(shown) - len(shown.lstrip("`"))]
     assert shown.endswith(fence)
     inner = shown[len(fence) : -len(fence)]
@@ -134,7 +146,7 @@ def test_inline_code_cannot_be_left(text):
 
 
 def test_a_cut_is_said_and_keeps_both_ends():
-    shown = sanitise.cut("head" + "x" * 1000 + "tail", 300, where="/runs/1/log")
+    shown = sanitise.shorten_middle("head" + "x" * 1000 + "tail", 300, where="/runs/1/log")
     assert len(shown) <= 300
     assert shown.startswith("head")
     assert shown.endswith("tail")
@@ -156,7 +168,7 @@ def test_a_cut_is_said_and_keeps_both_ends():
     ],
 )
 def test_what_would_act_loses_its_sign_or_stands_as_code(text, plain, marked):
-    assert (sanitise.inert(text), sanitise.words(text)) == (plain, marked)
+    assert (sanitise.make_inert(text), sanitise.format_words(text)) == (plain, marked)
     assert (text + plain + marked).isprintable()
 
 
@@ -164,12 +176,12 @@ def test_what_would_act_loses_its_sign_or_stands_as_code(text, plain, marked):
     "text", ["@@a", "@#1", "@https://a", "#\\#1", "[[skip ci]", "@" * 99 + "a"]
 )
 def test_what_is_left_of_a_sign_makes_up_no_other_one(text):
-    assert not _ACTS.search(sanitise.inert(text))
+    assert not _ACTS.search(sanitise.make_inert(text))
 
 
 @pytest.mark.parametrize("text", ["[skip ci]", "***NO_CI***", "skip-checks: true"])
 def test_an_order_to_the_ci_in_a_commit_message_is_inert(text):
-    assert text not in sanitise.inert(f"Add a field {text} now")
+    assert text not in sanitise.make_inert(f"Add a field {text} now")
 
 
 class Shown(HTMLParser):
@@ -243,7 +255,7 @@ LIVE = [
 @pytest.mark.parametrize("around", ["{}", "> hello {} there", "<p>\n{}"])
 def test_nothing_of_foreign_markdown_acts_when_it_is_rendered(around):
     for live in LIVE:
-        cleaned = sanitise.markdown(around.format(live))
+        cleaned = sanitise.clean_markdown(around.format(live))
         assert acting(cleaned) == [], cleaned
 
 
@@ -255,7 +267,11 @@ def test_the_judge_of_what_acts_sees_it():
 
 def test_nothing_of_foreign_words_acts_when_they_are_rendered():
     for live in (text for text in LIVE if "\n" not in text):
-        shown = (sanitise.words(live), sanitise.spoken(f"a `{live}` b {live}"), sanitise.code(live))
+        shown = (
+            sanitise.format_words(live),
+            sanitise.format_sentence(f"a `{live}` b {live}"),
+            sanitise.format_code(live),
+        )
         assert [acting(one) for one in shown] == [[], [], []], live
 
 
@@ -268,5 +284,5 @@ def test_nothing_of_foreign_words_acts_when_they_are_rendered():
     ],
 )
 def test_what_does_not_act_stays(kept):
-    assert Shown(sanitise.markdown(kept)).words == Shown(kept).words
-    assert Shown(sanitise.markdown(kept)).addresses == Shown(kept).addresses
+    assert Shown(sanitise.clean_markdown(kept)).words == Shown(kept).words
+    assert Shown(sanitise.clean_markdown(kept)).addresses == Shown(kept).addresses

@@ -94,7 +94,7 @@ def test_code_and_sentences_are_left_alone(text):
 
 def test_a_table_is_read_by_its_names():
     table = {"env": {"SECRET_KEY": "only for tests", "DEBUG": "1"}, "token": None}
-    assert Redactor().inside(table) == {
+    assert Redactor().redact_record(table) == {
         "env": {"SECRET_KEY": REMOVED, "DEBUG": "1"},
         "token": None,
     }

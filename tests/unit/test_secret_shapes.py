@@ -44,19 +44,21 @@ CREDENTIALS = {
 def test_a_credential_is_not_hidden_by_what_looks_like_an_example(around):
     value = "gho_" + some(36)
     text = around.format(value)
-    assert any(value in text[slice(*span)] for span in secret_shapes.find(text))
+    assert any(value in text[slice(*span)] for span in secret_shapes.find_shaped_secrets(text))
 
 
 def test_a_credential_behind_thousands_of_its_beginnings_is_found():
     text = "hvs." * 5_000 + some(95)
-    assert any(text[slice(*span)].endswith(text[-95:]) for span in secret_shapes.find(text))
+    assert any(
+        text[slice(*span)].endswith(text[-95:]) for span in secret_shapes.find_shaped_secrets(text)
+    )
 
 
 @pytest.mark.parametrize("kind", CREDENTIALS)
 @pytest.mark.parametrize("around", ["{}", "E   assert x == {}\n", "?a=1&t={}&b=2"])
 def test_a_credential_is_found_to_its_end(kind, around):
     text = around.format(CREDENTIALS[kind])
-    found = secret_shapes.find(text)
+    found = secret_shapes.find_shaped_secrets(text)
     assert len(found) == 1
     # Of what is recognised by what stands before it, that stays.
     value = CREDENTIALS[kind].removeprefix("telegram ").rpartition("_authToken=")[2]
@@ -72,7 +74,7 @@ def key_text(lines: int = 12) -> str:
     "text", [key_text(), key_text().replace("\n", "\n+"), key_text().rpartition("\n")[0]]
 )
 def test_a_private_key_is_found_whole_also_where_its_end_is_cut_off(text):
-    assert secret_shapes.find(f"before\n{text}\n") == ((7, 7 + len(text)),)
+    assert secret_shapes.find_shaped_secrets(f"before\n{text}\n") == ((7, 7 + len(text)),)
 
 
 ORDINARY = [
@@ -90,7 +92,7 @@ ORDINARY = [
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_output_is_left_alone(text):
-    assert secret_shapes.find(text) == ()
+    assert secret_shapes.find_shaped_secrets(text) == ()
 
 
 def test_our_own_sources_are_left_alone():
@@ -101,11 +103,13 @@ def test_our_own_sources_are_left_alone():
 
 def test_places_hold_where_lower_case_is_longer():
     text = "İ" * 9 + " AKIAQ2Z7K4M9B1X8T5R3"
-    assert [text[slice(*span)] for span in secret_shapes.find(text)] == ["AKIAQ2Z7K4M9B1X8T5R3"]
+    assert [text[slice(*span)] for span in secret_shapes.find_shaped_secrets(text)] == [
+        "AKIAQ2Z7K4M9B1X8T5R3"
+    ]
 
 
 @pytest.mark.parametrize("unit", ["eyJaaaaaaaa.", "sk-sk-T3BlbkFJ", "AccountKey=AccountKey"])
 def test_hostile_text_takes_time_in_proportion(unit):
     begun = time.process_time()
-    secret_shapes.find(unit * (100_000 // len(unit)))
+    secret_shapes.find_shaped_secrets(unit * (100_000 // len(unit)))
     assert time.process_time() - begun < 5

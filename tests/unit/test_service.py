@@ -26,7 +26,7 @@ def watched(inbox, monkeypatch):
         for thread in threads:
             thread.start()
         threading.Timer(0.3, stop.set).start()
-        process.watch(inbox, heartbeat, threads, stop)
+        process.watch_heartbeat(inbox, heartbeat, threads, stop)
         return inbox.last_beat() is not None
 
     yield watch
@@ -66,7 +66,7 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
     monkeypatch.setattr(process, "_ASK_SECONDS", (0.01,))
     way = Way(CodeHostUnavailable("away"), AccessLost("blocked"), CodeHostUnavailable("away"))
     with capture_logs() as said:
-        assert process.introduced(way, inbox, threading.Event())
+        assert process.wait_until_known(way, inbox, threading.Event())
     assert way.problems == []
     assert [one["log_level"] for one in said] == ["error"] * 3 + ["info"]
     assert inbox.last_beat() is not None
@@ -75,7 +75,7 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
 def test_a_wrong_address_or_key_is_the_operators_to_mend_before_anything_is_done(inbox):
     way = Way(CodeHostUnavailable("away"), SettingsInvalid("MERGEWRIGHT_GITHUB_URL: no"))
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_URL"):
-        process.introduced(way, inbox, threading.Event())
+        process.wait_until_known(way, inbox, threading.Event())
 
 
 def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbox, monkeypatch):
@@ -84,5 +84,5 @@ def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbo
     monkeypatch.setattr(inbox, "beat", lambda: beats.append(1))
     threading.Timer(0.3, stop.set).start()
     way = Way(*[CodeHostUnavailable("away")] * 9)
-    assert not process.introduced(way, inbox, stop)
+    assert not process.wait_until_known(way, inbox, stop)
     assert len(beats) > 5

@@ -35,10 +35,10 @@ class Gate(Open):
         self.signs = []
         self.state = "open"
 
-    def live(self, issue):
-        return super().live(issue).model_copy(update={"state": self.state})
+    def read_issue(self, issue):
+        return super().read_issue(issue).model_copy(update={"state": self.state})
 
-    def queued(self, run, ahead, because=""):
+    def show_queued(self, run, ahead, because=""):
         self.signs.append((run.snapshot.issue.number, ahead, because))
 
 
@@ -73,7 +73,7 @@ class World:
         return found.outcome, found.reason
 
     def end(self, run_id, reason=Reason.SUPERSEDED):
-        self.store.finish(run_id, Outcome.stopped(run_id, reason, "Over."), time.time())
+        self.store.finish_run(run_id, Outcome.for_stopped_run(run_id, reason, "Over."), time.time())
 
 
 @pytest.fixture
@@ -93,12 +93,12 @@ def world(tmp_path):
 def test_GH7_a_closed_issue_stops_its_run_and_the_delivery_is_settled_as_that(world):
     one = world()
     one.comes("a")
-    (run,) = one.store.latest(9)
+    (run,) = one.store.list_latest(9)
     one.gate.state = "closed"
     one.comes("b", "closed")
     assert one.outcome("b") == ("stopped", "Issue #1 was closed, so the run was stopped.")
-    stopped = one.store.get(run.run.run_id)
-    assert (stopped.stopped_for, stopped.active) == (Reason.SUPERSEDED, True)
+    stopped = one.store.get_run(run.run.run_id)
+    assert (stopped.stop_reason, stopped.active) == (Reason.SUPERSEDED, True)
     one.comes("c", "closed")
     assert one.outcome("c")[0] == "ignored"
 
@@ -106,19 +106,19 @@ def test_GH7_a_closed_issue_stops_its_run_and_the_delivery_is_settled_as_that(wo
 def test_GH7_a_forge_that_is_away_decides_nothing_about_a_withdrawal(world):
     one = world()
     one.comes("a")
-    one.gate.live = lambda issue: (_ for _ in ()).throw(CodeHostUnavailable("away"))
+    one.gate.read_issue = lambda issue: (_ for _ in ()).throw(CodeHostUnavailable("away"))
     one.comes("b", "unlabeled")
     assert one.outcome("b")[0] is None
-    assert one.store.latest(1)[0].stopped is None
+    assert one.store.list_latest(1)[0].stop_request is None
 
 
 def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up(world):
     one = world(most=5)
     one.comes("a")
-    (old,) = one.store.latest(9)
+    (old,) = one.store.list_latest(9)
     one.comes("b", body="surname", approved_at=now(5))
     assert one.outcome("b")[0] is None
-    assert one.store.get(old.run.run_id).stopped_for is Reason.SUPERSEDED
+    assert one.store.get_run(old.run.run_id).stop_reason is Reason.SUPERSEDED
     one.comes("c", number=2)
     assert one.outcome("c")[0] == "accepted"
     time.sleep(0.6)
@@ -128,14 +128,14 @@ def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up
     one.restart()  # what was put off is known from the inbox alone
     one.intake.turn()
     assert one.outcome("b")[0] == "accepted"
-    newest = one.store.last(7, 1)
+    newest = one.store.find_newest_run(7, 1)
     assert (newest.run.snapshot.body, newest.run.attempt) == ("surname", 2)
 
 
 def test_what_is_over_the_quota_says_so_once_with_when_it_goes_on(world):
     one = world(most=5, per_day=1)
     one.comes("a")
-    assert one.store.claim(time.time(), most=5, per_day=1) is not None
+    assert one.store.claim_run(time.time(), most=5, per_day=1) is not None
     one.comes("b", number=2)
     ((number, ahead, because),) = [sign for sign in one.gate.signs if sign[2]]
     assert (number, ahead) == (2, 0)
@@ -163,11 +163,11 @@ def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(tmp_path, monkeyp
     run = Run(
         run_id="r1", repository="https://h/o/r", ticket="#1", snapshot=snapshot(), started=0
     )  # fmt: skip
-    store.add(run, 1.0, worker=f"{COMMAND}{os.getpid()}")
-    with commands._stoppable(store, "r1") as cancellation:
+    store.add_run(run, 1.0, worker=f"{COMMAND}{os.getpid()}")
+    with commands._watch_for_stop(store, "r1") as cancellation:
         time.sleep(0.1)
         assert not cancellation.is_set()
-        store.stop("r1", "Not wanted.")
+        store.request_stop("r1", "Not wanted.")
         end = time.monotonic() + 5
         while not cancellation.is_set() and time.monotonic() < end:
             time.sleep(0.01)

@@ -10,7 +10,7 @@ from agent.settings import Settings
 
 
 def test_values_come_from_the_environment(tmp_path):
-    loaded = settings.load(
+    loaded = settings.load_settings(
         {
             "MERGEWRIGHT_HOME": str(tmp_path),
             "MERGEWRIGHT_SANDBOX_MEMORY_MB": "1024",
@@ -25,7 +25,7 @@ def test_values_come_from_the_environment(tmp_path):
 
 def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     with pytest.raises(SettingsInvalid) as refused:
-        settings.load(
+        settings.load_settings(
             {
                 "MERGEWRIGHT_HOME": "",
                 "MERGEWRIGHT_HOEM": "/x",
@@ -62,7 +62,7 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
 )
 def test_a_wrong_value_is_told_with_the_form_it_has_to_have(name, value, said):
     with pytest.raises(SettingsInvalid) as refused:
-        settings.load({f"MERGEWRIGHT_{name}": value})
+        settings.load_settings({f"MERGEWRIGHT_{name}": value})
     assert refused.value.message.startswith(f"MERGEWRIGHT_{name}: {said}")
     assert "in-the-wrong" not in refused.value.message
 
@@ -82,12 +82,3 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     assert "5 bytes" in lines[1]
     settings.hold_all(lambda: settings.require_home(Settings(home=tmp_path / "new" / "home")))
     assert (tmp_path / "new" / "home").is_dir()
-
-
-def test_records_of_vulnerabilities_have_to_be_where_they_are_said_to_be(tmp_path):
-    settings.require_records(Settings(home=tmp_path))
-    place = tmp_path / "all.zip"
-    with pytest.raises(SettingsInvalid, match=r"MERGEWRIGHT_OSV: there is no file at .*/all\.zip"):
-        settings.require_records(settings.load({"MERGEWRIGHT_OSV": str(place)}))
-    place.touch()
-    settings.require_records(Settings(home=tmp_path, osv=place))

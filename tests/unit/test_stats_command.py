@@ -48,13 +48,13 @@ def add(store, number, ago=0.0, **more):
     run = code_host_runs.run().model_copy(
         update={"run_id": f"r{number}", "snapshot": snapshot, "dry_run": dry_run}
     )
-    store.add(run, NOW - ago)
+    store.add_run(run, NOW - ago)
     given = {
         "run_id": run.run_id, "state": RunState.OPEN, "reason": Reason.READY, "sentence": "s",
         "pull_request": PullRequest(number=number, url="u"), "category": "bug", "recipe": "",
         "first_round": PASSED, "models": (USE,), "commit": "c", **more,
     }  # fmt: skip
-    store.finish(run.run_id, Outcome.model_validate(given), NOW - ago + 120)
+    store.finish_run(run.run_id, Outcome.model_validate(given), NOW - ago + 120)
     return run.run_id
 
 
@@ -65,7 +65,7 @@ def ends(store, run_id, *, edits=None, unknown="", known=True):
     store.pull_stands(run_id, RunState.MERGED)
     store.ends.note(ended, NOW)
     if known:
-        first = store.get(run_id)
+        first = store.get_run(run_id)
         store.ends.complete(ended, statistics.build_pull_outcome(ended, first, (), edits, unknown))
 
 

@@ -33,7 +33,7 @@ from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.ticket import Decision
 from agent.steps import Cancellation, Steps
-from agent.telemetry.ledger import Ledger, verify
+from agent.telemetry.ledger import Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import REMOVED, Redactor
 from repo_config.detect import Project
@@ -115,7 +115,7 @@ def test_a_step_gives_back_what_the_work_returns_and_is_recorded(step, tmp_path)
     assert list(step.seconds) == ["add"]
     ledger = (tmp_path / "ledger.jsonl").read_text()
     assert '"result": 3' in ledger
-    assert list(verify(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+    assert list(verify_ledger(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
 
 
 def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
@@ -224,7 +224,7 @@ def test_what_has_a_record_is_never_done_again(tmp_path):
     assert asked == ["once"]
     assert watcher.seen[0] == ("ended", "find", True), "whoever watches learns of it"
     assert again.seconds["find"] == first.seconds["find"]
-    assert list(verify(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+    assert list(verify_ledger(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
 
 
 #: Those that are made of more than words.
@@ -270,7 +270,7 @@ def test_every_error_of_ours_can_be_kept():
         if kind.__module__ != errors.__name__:
             continue
         problem = made[kind] if kind in made else kind("words")
-        assert type(errors.restored(errors.kept(problem))) is kind
+        assert type(errors.restore_error(errors.make_failure(problem))) is kind
 
 
 def test_an_error_of_a_modules_own_is_kept_as_what_others_take_it_for():
@@ -278,7 +278,7 @@ def test_an_error_of_a_modules_own_is_kept_as_what_others_take_it_for():
         def __init__(self, paths: list[str]) -> None:
             super().__init__(f"{len(paths)} files")
 
-    problem = errors.restored(errors.kept(_TooMany(["a", "b"])))
+    problem = errors.restore_error(errors.make_failure(_TooMany(["a", "b"])))
     assert (type(problem), problem.message) == (errors.RepositoryUnfit, "2 files")
 
 

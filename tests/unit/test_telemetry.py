@@ -50,7 +50,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from agent.telemetry import run_log
 
-run_log.configure(verbose=True, debug=False)
+run_log.configure_logging(verbose=True, debug=False)
 log = structlog.get_logger()
 with structlog.contextvars.bound_contextvars(run="r1"):
     log.info("within")

@@ -36,14 +36,14 @@ from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Decision, SimilarRun
 from agent.runs import executor, folders
-from agent.runs.waiting import MOST_WAITS, Postponed, Waited
+from agent.runs.waiting import MOST_WAITS, PastWait, RunPostponed
 from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.steps import Steps
 from agent.telemetry import run_log
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
-from agent.testing import FakeCodeHost, said
+from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run
 from tests.unit.stages import code_host_runs
@@ -59,7 +59,7 @@ class Watcher:
 
 def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, request=None, hide=()):
     class Held(code_host):
-        def ticket(self, run):
+        def read_ticket(self, run):
             raise problem
 
     settings = Settings(home=home)
@@ -72,7 +72,7 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
     ledger = Ledger(folder / "ledger.jsonl", "2026-1")
     log = RunLog(folder / "run.log", services.redactor)
     step = Steps(ledger, log, Watcher(), max_minutes=60)
-    waited = None if waits is None else Waited(at, waits)
+    waited = None if waits is None else PastWait(at, waits)
     return executor.carry_out(
         request or run(), step, services, ledger, log, waited=waited
     ), code_host
@@ -80,7 +80,7 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
 
 @pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (31, 900)])
 def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
-    with pytest.raises(Postponed) as wait:
+    with pytest.raises(RunPostponed) as wait:
         carry(home, CodeHostUnavailable("no reply"), waits)
     assert wait.value.until - time.time() == pytest.approx(seconds, abs=2)
     assert (wait.value.message, wait.value.after) == ("no reply", "read ticket")
@@ -88,11 +88,11 @@ def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
 
 def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
     class Silent(FakeCodeHost):
-        def deliver(self, run, outcome):
+        def report_outcome(self, run, outcome):
             raise CodeHostUnavailable("no reply")
 
     problem = CodeHostUnavailable("no reply")
-    with pytest.raises(Postponed) as wait:
+    with pytest.raises(RunPostponed) as wait:
         carry(home, problem, MOST_WAITS, code_host=Silent)
     assert wait.value.after == "deliver"
     outcome, _ = carry(home, problem, 1, at="deliver")
@@ -101,14 +101,14 @@ def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
 
 def test_a_forge_that_says_when_is_believed(home):
     until = time.time() + 3000
-    with pytest.raises(Postponed) as wait:
+    with pytest.raises(RunPostponed) as wait:
         carry(home, CodeHostLimited("wait", until), MOST_WAITS + 1)
     assert wait.value.until == until
 
 
 @pytest.mark.parametrize("problem", [StorageFull("full"), SettingsInvalid("the key is none")])
 def test_what_the_operator_has_to_mend_is_waited_for(home, problem):
-    with pytest.raises(Postponed):
+    with pytest.raises(RunPostponed):
         carry(home, problem, 0)
 
 
@@ -131,7 +131,7 @@ def test_a_run_that_nobody_takes_up_again_waits_for_nothing(home, problem, reaso
 
 def test_a_model_that_says_when_is_believed_but_not_for_ever(home):
     until = time.time() + 3000
-    with pytest.raises(Postponed) as wait:
+    with pytest.raises(RunPostponed) as wait:
         carry(home, ModelUnavailable("limited", until), 31)
     assert wait.value.until == until
     outcome, _ = carry(home, ModelUnavailable("limited", until), MOST_WAITS)
@@ -140,7 +140,7 @@ def test_a_model_that_says_when_is_believed_but_not_for_ever(home):
 
 def test_a_model_that_cannot_be_used_is_waited_for_and_told_of_at_the_end(home):
     problem = ModelUnusable("set OPENAI_API_KEY to one that is")
-    with pytest.raises(Postponed):
+    with pytest.raises(RunPostponed):
         carry(home, problem, 0)
     late, code_host = carry(home, problem, MOST_WAITS)
     assert late.reason is Reason.MODEL_UNUSABLE
@@ -155,7 +155,7 @@ def test_a_model_that_cannot_be_used_is_waited_for_and_told_of_at_the_end(home):
 def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
     problem = ModelUnavailable("No model answered: openai:x: 500.")
     problem.details = "openai:x says: “CUDA out of memory”."
-    assert errors.restored(errors.kept(problem)).details == problem.details
+    assert errors.restore_error(errors.make_failure(problem)).details == problem.details
     of_issue, _ = carry(home, problem, None)
     assert of_issue.sentence == problem.message
     folder = folders.make_run_folder(home, run())
@@ -209,7 +209,7 @@ def carried(home, monkeypatch, problem, *, after_policy=None):
 @pytest.mark.parametrize("problem", [AccessLost("no more"), ZeroDivisionError()])
 def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, monkeypatch, problem):
     outcome, log = carried(home, monkeypatch, problem)
-    assert not outcome.done
+    assert not outcome.is_done
     assert outcome.checks == (CHECK,)
     assert outcome.findings == (FINDING, IN_THE_WAY)
     assert run_log.tell_comparison(CHECK) in log
@@ -251,7 +251,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     assert outcome.similar[0].title == "Use [secret removed]"
     # What was found of another round says nothing of the change that was published.
     told = [one.message for one in outcome.findings]
-    assert told == ([] if outcome.done else ["it is [secret removed]"])
+    assert told == ([] if outcome.is_done else ["it is [secret removed]"])
     assert key not in json.dumps(result.as_json(outcome, {}))
     for name in ("ledger.jsonl", "run.log"):
         assert key not in (home / "runs" / "2026-1" / name).read_text()
@@ -269,7 +269,7 @@ def left_over(home):
 def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
     with left_over(home) as holder:
         threading.Timer(0.5, holder.close).start()
-        with pytest.raises(Postponed, match="no longer"):
+        with pytest.raises(RunPostponed, match="no longer"):
             carry(home, CodeHostUnavailable("no longer"), 0)
     assert [*(home / "trees").glob("2*")] == []
 
@@ -284,7 +284,7 @@ def test_a_work_tree_that_cannot_be_deleted_takes_nothing_from_the_end(home, mon
     def refuse(folder):
         raise PermanentError(f"{folder} cannot be deleted")
 
-    monkeypatch.setattr(folders.worktree, "remove", refuse)
+    monkeypatch.setattr(folders.worktree, "remove_work_tree", refuse)
     outcome, _ = carry(home, NoRecipe("none fits"), 0)
     assert (outcome.reason, outcome.sentence) == (Reason.NO_RECIPE, "none fits")
 
@@ -293,7 +293,7 @@ def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
     # Its holder is gone, or was never there; so it is where a removal was cut off.
     left = home / "trees" / run().run_id / "base"
     left.mkdir(parents=True)
-    with pytest.raises(Postponed, match="no longer"):
+    with pytest.raises(RunPostponed, match="no longer"):
         carry(home, CodeHostUnavailable("no longer"), 0)
     assert not left.parent.exists()
 
@@ -311,7 +311,7 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
         return base
 
     def answer() -> Reply:
-        return said()
+        return make_reply()
 
     def stop() -> None:
         raise BudgetSpent("No more.")

@@ -20,38 +20,38 @@ _FAILED = frozenset({"failure", "timed_out", "startup_failure"})
 _WAITS = "action_required"
 
 
-def _suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
+def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
     told = _Suite.model_validate(payload)
-    return _told(action, f"check_suite.{action}", told, told.check_suite)
+    return _make_event(action, f"check_suite.{action}", told, told.check_suite)
 
 
-def _run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _Run.model_validate(payload)
     if told.check_run.conclusion not in _FAILED | {_WAITS}:
         reason = "a check that did not fail: its suite tells when all are over"
         return Ignored(action=action, reason=reason)
-    return _told(action, f"check_run.{action}", told, told.check_run)
+    return _make_event(action, f"check_run.{action}", told, told.check_run)
 
 
-def _workflow(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_workflow(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _Workflow.model_validate(payload)
     conclusion, of = told.workflow_run.conclusion, told.workflow_run.head_repository
     if of is None or of.id != told.repository.id:
         return Ignored(action=action, reason="a workflow that runs for a fork")
     # One that has to be allowed has that conclusion from its beginning.
     if conclusion == _WAITS or (action == "completed" and conclusion in _FAILED):
-        return _told(action, f"workflow_run.{action}", told, told.workflow_run)
+        return _make_event(action, f"workflow_run.{action}", told, told.workflow_run)
     return Ignored(action=action, reason="a workflow that neither failed nor waits for somebody")
 
 
-def _status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _Status.model_validate(payload)
     if told.state == "pending":
         return Ignored(action=action, reason="a status that is still pending")
-    return _told(action, "status", told, _Checked(head_sha=told.sha, conclusion=told.state))
+    return _make_event(action, "status", told, _Checked(head_sha=told.sha, conclusion=told.state))
 
 
-def _told(action: str | None, event: str, told: _Where, checked: _Checked) -> ParsedEvent:
+def _make_event(action: str | None, event: str, told: _Where, checked: _Checked) -> ParsedEvent:
     happened = Event(
         repository=told.repository.full_name,
         repository_id=told.repository.id,
@@ -102,10 +102,10 @@ class _Status(_Where):
 
 
 READS: parts.Reads = {
-    "check_run": {"completed": _run},
-    "check_suite": {"completed": _suite},
+    "check_run": {"completed": _parse_run},
+    "check_suite": {"completed": _parse_suite},
     # It has no action.
-    "status": {None: _status},
-    "workflow_run": {"completed": _workflow, "requested": _workflow},
+    "status": {None: _parse_status},
+    "workflow_run": {"completed": _parse_workflow, "requested": _parse_workflow},
 }
 """What is read here, by event and action."""

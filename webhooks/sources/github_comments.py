@@ -31,34 +31,34 @@ class _Words(NamedTuple):
     verdict: str = ""
 
 
-def _comment(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_comment(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _OnIssue.model_validate(payload)
     on_pull = told.issue.pull_request is not None
-    words = _words("issue", told.comment, told.comment.created_at)
-    return _said(action, told, told.issue, words, on_pull=on_pull)
+    words = _make_words("issue", told.comment, told.comment.created_at)
+    return _make_event(action, told, told.issue, words, on_pull=on_pull)
 
 
-def _remark(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_remark(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _OnLine.model_validate(payload)
-    words = _words("inline", told.comment, told.comment.created_at)
-    return _said(action, told, told.pull_request, words, on_pull=True)
+    words = _make_words("inline", told.comment, told.comment.created_at)
+    return _make_event(action, told, told.pull_request, words, on_pull=True)
 
 
-def _review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _Reviewed.model_validate(payload)
-    written = _words("review", told.review, told.review.submitted_at)
+    written = _make_words("review", told.review, told.review.submitted_at)
     words = written._replace(verdict=told.review.state.lower())
     if not words.body.strip():
         # What it says stands in remarks on lines, of which each comes by itself.
         return Ignored(action=action, reason="a review without a text of its own")
-    return _said(action, told, told.pull_request, words, on_pull=True)
+    return _make_event(action, told, told.pull_request, words, on_pull=True)
 
 
-def _words(place: Place, written: _Written, at: str) -> _Words:
+def _make_words(place: Place, written: _Written, at: str) -> _Words:
     return _Words(place, written.id, written.user, written.body or "", at)
 
 
-def _said(
+def _make_event(
     action: str | None,
     told: _Where,
     subject: parts.Issue | parts.Pull,
@@ -134,8 +134,8 @@ class _Reviewed(_Where):
 
 # Editing or deleting one triggers nothing: who may edit a comment need not be who wrote it.
 READS: parts.Reads = {
-    "issue_comment": {"created": _comment},
-    "pull_request_review": {"submitted": _review},
-    "pull_request_review_comment": {"created": _remark},
+    "issue_comment": {"created": _parse_comment},
+    "pull_request_review": {"submitted": _parse_review},
+    "pull_request_review_comment": {"created": _parse_remark},
 }
 """What is read here, by event and action."""

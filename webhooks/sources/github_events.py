@@ -24,7 +24,7 @@ READS: Reads = {
 _ACTION = re.compile(r"[a-z_]{1,64}")
 
 
-def parse(event: str, body: bytes) -> ParsedEvent | Ignored:
+def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
     """Read a delivery whose signature is verified.
 
     Args:
@@ -33,7 +33,7 @@ def parse(event: str, body: bytes) -> ParsedEvent | Ignored:
     Raises:
         Refused: 400 the body is not JSON that we read; 422 it does not fit the event.
     """
-    payload = shapes.read(event, body)
+    payload = shapes.read_body(event, body)
     action = _action(payload)
     if event == "ping":
         return Ignored(action=None, reason="ping: the webhook is set up")

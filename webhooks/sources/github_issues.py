@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from agent.models.ticket import IssueRef, Snapshot
-from agent.service.intake import STATE_LABELS, TAKES_BACK, Request, Withdrawal
+from agent.service.intake import TAKES_BACK, Request, Withdrawal
 from webhooks.sources import github_payloads as parts
 from webhooks.sources.github_payloads import Ignored, ParsedEvent
 
@@ -21,23 +21,20 @@ from webhooks.sources.github_payloads import Ignored, ParsedEvent
 _ASKS = frozenset({"labeled", "reopened", "unlocked"})
 
 
-def _asked(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     # Only the first of them tells of a label.
     shape = _Labeled if action == "labeled" else _OpenedAgain
     asked = shape.model_validate(payload)
     if asked.issue.pull_request is not None:
         subject = "the label is on" if action == "labeled" else "it is"
         return Ignored(action=action, reason=f"{subject} a pull request")
-    return _kept(asked)
+    return _make_event(asked)
 
 
 def _taken_back(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _TakenBack.model_validate(payload)
     if told.issue.pull_request is not None:
         return Ignored(action=action, reason="it is a pull request")
-    label = told.label.name if told.label else ""
-    if label.lower().startswith(STATE_LABELS):
-        return Ignored(action=action, reason="a label of ours that tells the state of a run")
     return ParsedEvent(action=told.action, about=Withdrawal(issue=_reference(told)))
 
 
@@ -52,7 +49,7 @@ def _reference(told: _TakenBack | _OpenedAgain) -> IssueRef:
     )
 
 
-def _kept(asked: _OpenedAgain) -> ParsedEvent:
+def _make_event(asked: _OpenedAgain) -> ParsedEvent:
     issue = asked.issue
     snapshot = Snapshot(
         issue=_reference(asked),
@@ -116,6 +113,6 @@ class _TakenBack(parts.Part):
 
 
 READS: parts.Reads = {
-    "issues": {**dict.fromkeys(_ASKS, _asked), **dict.fromkeys(TAKES_BACK, _taken_back)}
+    "issues": {**dict.fromkeys(_ASKS, _parse_request), **dict.fromkeys(TAKES_BACK, _taken_back)}
 }
 """What is read here, by event and action."""

@@ -19,7 +19,7 @@ class _Pull(parts.Part):
     sender: parts.Named
 
 
-def _happened(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
+def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
     told = _Pull.model_validate(payload)
     happened = Event(
         repository=told.repository.full_name,
@@ -32,5 +32,5 @@ def _happened(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
 
 
 # Merged is closed as well. What else happens to one, the next follow-up reads from it.
-READS: parts.Reads = {"pull_request": dict.fromkeys(("closed", "reopened"), _happened)}
+READS: parts.Reads = {"pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull)}
 """What is read here, by event and action."""

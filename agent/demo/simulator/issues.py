@@ -22,7 +22,7 @@ _ISSUE = f"{_ISSUES}/{{issue_number}}"
 _COMMENT = f"{_ISSUES}/comments/{{comment_id}}"
 _READS = ("issues", "pull_requests")
 _REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes")
-_LONGEST_LABEL, _LONGEST_DESCRIPTION = 50, 100
+_LONGEST_LABEL = 50
 
 
 def _read_since(call: Call) -> float:
@@ -178,18 +178,6 @@ def _react_to_review_comment(call: Call) -> object:
 
 
 # --- labels --------------------------------------------------------------------------------------
-
-
-@operation("POST", f"{_REPOSITORY}/labels", 201)
-def _create_label(call: Call) -> object:
-    repository, body = call.require_writing(*_READS, role="write"), call.body
-    require_length("Label", "name", body["name"], _LONGEST_LABEL)
-    require_length("Label", "description", body.get("description"), _LONGEST_DESCRIPTION)
-    if body["name"].lower() in repository.labels:
-        raise InvalidField("Label", "name", "already_exists")
-    color, description = body.get("color", "ededed"), body.get("description")
-    made = call.world.add_label(repository, body["name"], color, description)
-    return {"name": made.name, "color": made.color}
 
 
 def _list_labels(call: Call, issue: Issue) -> Reply:

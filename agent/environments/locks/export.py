@@ -66,11 +66,11 @@ class _Exported(Record):
 
 def find_refusal(lock: Lock, build_context: BuildContext) -> str:
     """Why a lock was refused in an earlier run; empty if it was not."""
-    known = _load(_place(lock, build_context))
+    known = _load_answer(_locate_answer(lock, build_context))
     return known.refused if known else ""
 
 
-def export(
+def export_requirements(
     lock: Lock, tree: Path, build_context: BuildContext, fetcher: Fetcher, gate: Path
 ) -> Requirements:
     """Read what the chosen groups and extras of a lock install.
@@ -79,30 +79,32 @@ def export(
         LockRefused: The tool does not export it.
         EnvironmentFailed: It names what is not fetched, or a limit ended the tool.
     """
-    place = _place(lock, build_context)
-    if (known := _load(place)) is None:
-        known = _ask(lock, build_context, fetcher, gate)
+    place = _locate_answer(lock, build_context)
+    if (known := _load_answer(place)) is None:
+        known = _run_tool(lock, build_context, fetcher, gate)
         place.parent.mkdir(exist_ok=True)
         storage.write_whole(place, known.model_dump_json().encode())
     if known.refused:
         raise LockRefused(known.refused)
     # What tools print is relative to where the lock lies, but for addresses of files.
     text = _EGG.sub("", known.text)
-    text = _LOCAL_URL.sub(lambda url: _relative(url[1] or "/", lock.folder), text)
+    text = _LOCAL_URL.sub(lambda url: _make_relative(url[1] or "/", lock.folder), text)
     files = TreeFiles(tree, lock.folder)
-    found = requirement_files.parse(files, text, lock.path, numbered=False, is_tolerant=True)
+    found = requirement_files.parse_requirements(
+        files, text, lock.path, numbered=False, is_tolerant=True
+    )
     bare = [line.name for line in found.lines if not line.hashes]
     shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
     note = f"{lock.path} has no hashes of {shown}: they are taken as the index has them"
     return found.model_copy(update={"notes": (note,) if bare else ()})
 
 
-def _relative(path: str, folder: str) -> str:
+def _make_relative(path: str, folder: str) -> str:
     # A leading "./" is what says that it is a path.
     return f"./{posixpath.relpath(path, posixpath.join('/', folder))}"
 
 
-def _place(lock: Lock, build_context: BuildContext) -> Path:
+def _locate_answer(lock: Lock, build_context: BuildContext) -> Path:
     facts = [
         build_context.mark, build_context.index.mark, uv_program.version(),
         repr(_TOOLS.get(lock.kind)),
@@ -113,7 +115,7 @@ def _place(lock: Lock, build_context: BuildContext) -> Path:
     return storage.folder(build_context.settings) / "exports" / f"{key}.json"
 
 
-def _load(place: Path) -> _Exported | None:
+def _load_answer(place: Path) -> _Exported | None:
     """Return an earlier answer; a refusal may have had a passing cause, and holds for a day."""
     try:
         known = _Exported.model_validate_json(place.read_bytes())
@@ -123,7 +125,7 @@ def _load(place: Path) -> _Exported | None:
     return None if known.refused and is_old else known
 
 
-def _ask(lock: Lock, build_context: BuildContext, fetcher: Fetcher, gate: Path) -> _Exported:
+def _run_tool(lock: Lock, build_context: BuildContext, fetcher: Fetcher, gate: Path) -> _Exported:
     """Run the tool; what it cannot do is its refusal."""
     mounts = [Mount(source=str(gate), target=SANDBOX_GATE)]
     if lines := _TOOLS.get(lock.kind):
@@ -135,22 +137,22 @@ def _ask(lock: Lock, build_context: BuildContext, fetcher: Fetcher, gate: Path) 
         mounts.append(Mount(source=str(tool), target=SANDBOX_ENVIRONMENT))
     build_context.say(f"{lock.kind} exports {lock.path}")
     command = _command(lock, build_context.interpreter.path)
-    result = _run(lock, build_context, tuple(mounts), command)
+    result = _run_in_sandbox(lock, build_context, tuple(mounts), command)
     if result.exit_code == 1 and lock.kind == "pdm" and lock.builds:
         # It has no hashes of projects of the tree, and refuses then to export any.
-        result = _run(lock, build_context, tuple(mounts), (*command, "--no-hashes"))
+        result = _run_in_sandbox(lock, build_context, tuple(mounts), (*command, "--no-hashes"))
     if result.limit is not None:
         raise EnvironmentFailed(
             f"The export of {lock.path} by {lock.kind} reached the limit on {result.limit} "
             f"after {result.seconds:.0f} s."
         )
     if result.exit_code != 0 or _PINS not in result.files:
-        words = uv_program.essential(result.output) or "; ".join(result.refused)
+        words = uv_program.extract_essential_output(result.output) or "; ".join(result.refused)
         return _Exported(refused="\n".join(words.splitlines()[-5:]) or "it says nothing")
     return _Exported(text=result.files[_PINS].decode(errors="replace"))
 
 
-def _run(
+def _run_in_sandbox(
     lock: Lock, build_context: BuildContext, mounts: tuple[Mount, ...], command: tuple[str, ...]
 ) -> SandboxResult:
     directory = posixpath.join(SANDBOX_TREE, lock.root).rstrip("/")
@@ -195,18 +197,19 @@ def _command(lock: Lock, python: str) -> tuple[str, ...]:
         return (
             f"{_UV}/uv", "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
             "--no-default-groups", "--python", python,
-            *_each("--extra", lock.extras), *_each("--group", lock.groups),
+            *_repeat_option("--extra", lock.extras), *_repeat_option("--group", lock.groups),
         )  # fmt: skip
     if lock.kind == "poetry":
         return (
             _PYTHON, "-I", "-m", "poetry", "export", "--no-interaction",
-            *_each("--only", ("main", *lock.groups)), *_each("--extras", lock.extras),
+            *_repeat_option("--only", ("main", *lock.groups)),
+            *_repeat_option("--extras", lock.extras),
         )  # fmt: skip
     if lock.kind == "pdm":
         return (
             _PYTHON, "-I", "-m", "pdm", "export",
-            *_each("--group", ("default", *lock.groups, *lock.extras)),
-            *_each("--without", lock.left_groups),
+            *_repeat_option("--group", ("default", *lock.groups, *lock.extras)),
+            *_repeat_option("--without", lock.left_groups),
         )  # fmt: skip
     if lock.kind == "pipenv":
         wanted = {"default", *lock.groups}
@@ -218,5 +221,5 @@ def _command(lock: Lock, python: str) -> tuple[str, ...]:
     return f"{SANDBOX_GATE}/bin/python", "-I", script, *chosen
 
 
-def _each(option: str, values: Iterable[str]) -> list[str]:
+def _repeat_option(option: str, values: Iterable[str]) -> list[str]:
     return [f"{option}={value}" for value in values]

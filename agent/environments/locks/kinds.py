@@ -91,7 +91,7 @@ class Lock(Record):
         return self.kind != "pipenv"
 
 
-def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
+def find_offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
     """The lock files of a tree, the one that counts first.
 
     Raises:
@@ -108,7 +108,7 @@ def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
     return tuple(found)
 
 
-def choose(
+def choose_lock(
     files: TreeFiles,
     offer: Offer,
     section: PythonSection,
@@ -128,10 +128,10 @@ def choose(
         EnvironmentFailed: The configuration names one that is not there.
     """
     content = {path: files.read(path) for path in offer.files}
-    chosen = choosing.choose(offer.extras, section.extras, offer.path, more=extras)
+    chosen = choosing.choose_parts(offer.extras, section.extras, offer.path, more=extras)
     has_tests = any(requirement_names.is_for_tests(name) for name in chosen)
     habit = dict.fromkeys(offer.default_groups, f"{offer.kind} takes it by default")
-    taken = choosing.choose(
+    taken = choosing.choose_parts(
         offer.groups, section.groups, offer.path, kind="group",
         more={**habit, **(groups or {})}, usual=() if has_tests else offer.usual_groups,
     )  # fmt: skip

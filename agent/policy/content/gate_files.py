@@ -51,7 +51,7 @@ _INSTALLS = "it decides what is installed for the checks"
 _CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every changed file that decides about the checks."""
     project = change_context.project
     for file in change_context.change.files:
@@ -61,7 +61,7 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
             reason = _reason(file.path, project)
             reasons = [reason] if reason else []
         for reason in reasons:
-            yield GATE_FILES.at(
+            yield GATE_FILES.make_finding(
                 file.path,
                 f"is touched, and {reason}",
                 "Read this part first: it bears on what the checks prove.",

@@ -62,11 +62,11 @@ _LOCKS = {
 }
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every generated file that was edited, and its source was not."""
     changed = set(change_context.change.paths)
     for file in change_context.change.files:
-        before = source.earlier(change_context.change, file)
+        before = source.get_earlier_content(change_context.change, file)
         if before is None or file.after is None or file.after == before:
             continue
         folder, name = posixpath.split(file.path)
@@ -78,11 +78,11 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
                 fix = (
                     f"Change {made_from} and run `{command}`; no line of a lock is written by hand."
                 )
-                yield GENERATED_FILE.at(file.path, says, fix, line)
+                yield GENERATED_FILE.make_finding(file.path, says, fix, line)
         elif _is_generated(before) and not _has_source(before, changed - {file.path}):
             says = "is generated and edited by hand, so that the edit is lost with its next run"
             fix = "Edit its source and run the generator again."
-            yield GENERATED_FILE.at(file.path, says, fix, line)
+            yield GENERATED_FILE.make_finding(file.path, says, fix, line)
 
 
 def _head(content: bytes) -> str:

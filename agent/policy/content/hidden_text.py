@@ -70,7 +70,7 @@ _ALIKE = (
 _MIXED = re.compile(rf"\b(?=\w*[A-Za-z])\w*?([{_ALIKE}])")
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new line with letters that are not what they seem."""
     before = {line for one in change_context.change.files for line in _lines(one.before)}
     for file in change_context.change.files:
@@ -88,7 +88,7 @@ def _of_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:
         else:
             continue
         is_odd = len(line) > _LONGEST_WRITTEN or _is_apart(file.path)
-        yield (ODD_TEXT if is_odd else rule).at(file.path, says, _FIX, number)
+        yield (ODD_TEXT if is_odd else rule).make_finding(file.path, says, _FIX, number)
 
 
 def _lines(content: bytes | None) -> list[str]:

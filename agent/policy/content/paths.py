@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from agent.git import names
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.change_context import ChangeContext
-from agent.policy.patterns import Patterns, folded
+from agent.policy.patterns import Patterns, fold_case
 from agent.policy.rule import Rule
 from repo_config import toml_text
 from repo_config.schema import RepoConfig
@@ -41,12 +42,14 @@ FILE_MODE = Rule(
 RULES = (PATHS, FILE_MODE)
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
-_DRIVE = re.compile(r"[A-Za-z]:")
-#: Names that Windows gives to devices, whatever the extension.
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+#: A device of Windows, a space or dot at an end, signs that no name may have there.
+_UNPORTABLE = re.compile(
+    r"(?:^|/)(?: |(?:con|prn|aux|nul|com\d|lpt\d)(?:\.[^/]*)?(?:/|$))|[ .](?:/|$)|[<>:\"|?*]",
+    re.IGNORECASE,
+)
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every path that may not be touched, or needs a second look."""
     limits = Limits(change_context.config, change_context.tree.paths())
     yield from limits.faults
@@ -67,11 +70,15 @@ class Limits:
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         """Yield a finding for everything that is wrong with where a file lies."""
         if fault := _fault_of_name(file.path):
-            yield PATHS.at(file.path, fault, "Use a plain relative path with forward slashes.")
+            yield PATHS.make_finding(
+                file.path, fault, "Use a plain relative path with forward slashes."
+            )
             return
-        if ".gitmodules" in folded(file.path).split("/"):
+        if ".gitmodules" in fold_case(file.path).split("/"):
             fault = "declares submodules, from which foreign code would be fetched"
-            yield PATHS.at(file.path, fault, "Leave it to a person; no setting allows this.")
+            yield PATHS.make_finding(
+                file.path, fault, "Leave it to a person; no setting allows this."
+            )
             return
         yield from _own_configuration(file)
         yield from self._scope.check(file)
@@ -81,30 +88,49 @@ class Limits:
     def _against_base(self, file: ChangedFile) -> Iterator[Finding]:
         fix = "Make the change against the files of the base commit."
         if file.before is None and file.after is None:
-            yield PATHS.at(file.path, "is named in the change but exists on neither side", fix)
+            yield PATHS.make_finding(
+                file.path, "is named in the change but exists on neither side", fix
+            )
         elif file.before is not None and file.path not in self._present:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "is no regular file in the base commit (a link, a submodule or untracked)",
                 "Name the file itself: links are neither edited nor followed.",
             )
         elif file.before is None and file.path in self._present:
-            yield PATHS.at(file.path, "is given as new, but the base commit has it", fix)
-        elif file.before is None and (fault := _unportable(file.path)):
-            yield PATHS.at(file.path, fault, "Choose a plain name.")
+            yield PATHS.make_finding(file.path, "is given as new, but the base commit has it", fix)
+        elif file.before is None and _UNPORTABLE.search(file.path):
+            fault = "has a part that no Windows checkout can hold"
+            yield PATHS.make_finding(file.path, fault, "Choose a plain name.")
         elif file.before is None:
-            yield from _collision(file, self._present, self._spellings)
+            yield from self._collision(file.path)
+
+    def _collision(self, path: str) -> Iterator[Finding]:
+        """Compare a new path, and every folder of it, with what is there already."""
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            part = "/".join(parts[:depth])
+            others = self._spellings.get(fold_case(part), set())
+            if others and part not in others:
+                says = f"differs from the existing {min(others)} in case or look-alike letters only"
+                yield PATHS.make_finding(path, says, f"Use the existing spelling, {min(others)}.")
+                return
+            if others and (part == path or part in self._present):
+                says = "is a folder in the base commit"
+                says = says if part == path else f"lies below {part}, which is a file"
+                yield PATHS.make_finding(path, says, "Choose another name.")
+                return
 
     @cached_property
-    def _spellings(self) -> dict[str, str]:
+    def _spellings(self) -> dict[str, set[str]]:
         """Every path and folder of the base by its folded form."""
-        spellings: dict[str, str] = {}
+        spellings: dict[str, set[str]] = defaultdict(set)
         for path in self._present:
             part = path
-            while part and (key := folded(part)) not in spellings:
-                spellings[key] = part
+            while part and part not in (known := spellings[fold_case(part)]):
+                known.add(part)
                 part = part.rpartition("/")[0]
-        return spellings
+        return dict(spellings)
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -114,42 +140,31 @@ def _fault_of_name(path: str) -> str | None:
     """Say why a path cannot be taken at its word, if so."""
     if problem := names.name_problem(path):
         return f"cannot be a path of a change: {problem}"
-    if _DRIVE.match(path):
-        return "is an absolute path on Windows"
-    for letter in path:
-        if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
-            return f"has an invisible or control character (U+{ord(letter):04X})"
-    return None
-
-
-def _unportable(path: str) -> str | None:
-    """Say why a new path would trouble a checkout elsewhere, if so."""
-    for part in path.split("/"):
-        if part != part.rstrip(". ") or part != part.lstrip(" "):
-            return "has a part that starts with a space or ends with a space or dot"
-        if _DEVICES.fullmatch(part) or set(part) & set('<>:"|?*'):
-            return "has a part that no Windows checkout can hold"
-    return None
+    hidden = (one for one in path if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co"})
+    letter = next(hidden, "")
+    return f"has an invisible character (U+{ord(letter):04X})" if letter else None
 
 
 # --- Mergewright's own configuration ----------------------------------------------------------
 
 
 def _own_configuration(file: ChangedFile) -> Iterator[Finding]:
-    name = folded(file.path)
+    name = fold_case(file.path)
     fix = "Change the configuration in a commit of your own, reviewed by a person."
     if name in _CONFIG_FILES:
-        yield PATHS.at(file.path, "is Mergewright's configuration, which no run may change", fix)
+        yield PATHS.make_finding(
+            file.path, "is Mergewright's configuration, which no run may change", fix
+        )
     elif name == "pyproject.toml":
         before, after = _own_table(file.before), _own_table(file.after)
         if after is None:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "does not parse after the change, so its [tool.mergewright] is unknown",
                 "Write valid TOML.",
             )
         elif before != after:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "changes [tool.mergewright], which no run may change",
                 fix,
@@ -162,7 +177,7 @@ def _own_table(content: bytes | None) -> object | None:
     if content is None:
         return ()
     try:
-        tool = toml_text.parse(content.decode("utf-8")).get("tool", {})
+        tool = toml_text.parse_toml(content.decode("utf-8")).get("tool", {})
     except (toml_text.TomlError, UnicodeDecodeError):
         return None
     return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
@@ -179,10 +194,7 @@ def _line_of(content: bytes | None, needle: bytes) -> int | None:
 #: Lists that forbid: what they are for, and the way out.
 _FORBIDS = {
     "human_only": ("only people change it", "Leave this part of the ticket to a person."),
-    "protect": (
-        "it is protected",
-        "Leave the file as it is, or take it out of scope.protect first.",
-    ),
+    "protect": ("it is protected", "Leave it as it is, or take it out of scope.protect first."),
 }
 
 
@@ -193,66 +205,24 @@ class _Scope:
         self.faults: list[Finding] = []
         self._lists: dict[str, Patterns] = {}
         for key in (*_FORBIDS, "allow"):
-            is_lenient = key in _FORBIDS
-            self._lists[key] = Patterns((), lenient=is_lenient)
+            self._lists[key] = Patterns(())
             try:
-                self._lists[key] = Patterns(getattr(config.scope, key), lenient=is_lenient)
+                self._lists[key] = Patterns(getattr(config.scope, key), lenient=key in _FORBIDS)
             except ValueError as problem:
-                message = f"scope.{key} of the configuration: {problem}"
-                fix = "Write the pattern as in a .gitignore file."
-                self.faults.append(PATHS.at("", message, fix))
+                says = f"scope.{key} of the configuration: {problem}"
+                self.faults.append(
+                    PATHS.make_finding("", says, "Write the pattern as in a .gitignore file.")
+                )
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
-        deed = _deed(file)
+        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
         for key, (why, fix) in _FORBIDS.items():
             if pattern := self._lists[key].first(file.path):
-                message = f"is {deed}, but {why} (scope.{key}: {pattern!r})"
-                yield PATHS.at(file.path, message, fix)
+                says = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
+                yield PATHS.make_finding(file.path, says, fix)
         if not self._lists["allow"].first(file.path):
-            yield PATHS.at(
-                file.path,
-                f"is {deed}, but lies outside scope.allow",
-                "Stay within scope.allow, or widen it first.",
-            )
-
-
-def _deed(file: ChangedFile) -> str:
-    if file.before is None:
-        return "added"
-    return "deleted" if file.after is None else "changed"
-
-
-# --- against the base commit ------------------------------------------------------------------
-
-
-def _collision(
-    file: ChangedFile, present: frozenset[str], spellings: dict[str, str]
-) -> Iterator[Finding]:
-    """Compare a new path, and every folder of it, with what is there already."""
-    folder = file.path
-    while folder:
-        other = spellings.get(folded(folder))
-        if folder != file.path and folder in present:
-            yield PATHS.at(
-                file.path, f"lies below {folder}, which is a file", "Choose another folder."
-            )
-            return
-        if other is not None and other != folder and not _has(present, folder):
-            yield PATHS.at(
-                file.path,
-                f"differs from the existing {other} in case or in look-alike letters only",
-                f"Use the existing spelling, {other}, or another name.",
-            )
-            return
-        if other == folder == file.path:
-            yield PATHS.at(file.path, "is a folder in the base commit", "Choose another name.")
-            return
-        folder = folder.rpartition("/")[0]
-
-
-def _has(present: frozenset[str], folder: str) -> bool:
-    """Whether the base has this very spelling, as a file or as a folder."""
-    return folder in present or any(path.startswith(f"{folder}/") for path in present)
+            says = f"is {verb}, but lies outside scope.allow"
+            yield PATHS.make_finding(file.path, says, "Stay within scope.allow, or widen it first.")
 
 
 def _mode(file: ChangedFile) -> Iterator[Finding]:
@@ -268,4 +238,4 @@ def _mode(file: ChangedFile) -> Iterator[Finding]:
         message = f"is {state} after the change"
     else:
         return
-    yield FILE_MODE.at(file.path, message, "Check that the executable bit is meant.")
+    yield FILE_MODE.make_finding(file.path, message, "Check that the executable bit is meant.")

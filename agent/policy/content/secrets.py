@@ -46,26 +46,28 @@ _PROSE = (".md", ".rst", ".adoc")
 _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every line that brings in what looks like a credential."""
     tree = change_context.tree
     docstrings = _Docstrings(change_context)
     for file in change_context.change.files:
-        for line, value, of_vendor in _fresh(file):
-            if _held(value.encode(), tree):
+        for line, value, of_vendor in _find_new_lines(file):
+            if _is_in_base(value.encode(), tree):
                 continue
             # The value itself stays unsaid: findings are shown to everyone.
             if of_vendor or not (_is_sample(file.path) or docstrings.has(file.path, line)):
-                yield SECRETS.at(file.path, "brings in what looks like a credential", _FIX, line)
+                yield SECRETS.make_finding(
+                    file.path, "brings in what looks like a credential", _FIX, line
+                )
             else:
-                yield SAMPLE_SECRETS.at(
+                yield SAMPLE_SECRETS.make_finding(
                     file.path, "brings in what looks like a credential", _SAMPLE_FIX, line
                 )
         if file.before is None and any(secret_shapes.find_given_out(file.path)):
-            yield SECRETS.at("", "A new path holds what looks like a credential", _FIX)
+            yield SECRETS.make_finding("", "A new path holds what looks like a credential", _FIX)
 
 
-def _fresh(file: ChangedFile) -> Iterator[tuple[int, str, bool]]:
+def _find_new_lines(file: ChangedFile) -> Iterator[tuple[int, str, bool]]:
     """Lines and values that are in the new content and not in the old, and if a vendor's."""
     after = (file.after or b"").decode("utf-8", "replace")
     for (start, end), of_vendor in secret_shapes.find_given_out(after):
@@ -100,6 +102,6 @@ class _Docstrings:
         )
 
 
-def _held(value: bytes, tree: Tree) -> bool:
+def _is_in_base(value: bytes, tree: Tree) -> bool:
     """Whether some file of the base has the value; read only where there is something to ask."""
     return any(value in tree.read(path) for path in tree.paths())

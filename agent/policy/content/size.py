@@ -52,11 +52,11 @@ _MANY_LINES = 20
 _SOFT = re.compile(rb"[\s'\",();]+")
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every way in which the change is too large or cannot be read."""
     change, scope = change_context.change, change_context.config.scope
     if len(change.files) > scope.max_files:
-        yield SIZE.at(
+        yield SIZE.make_finding(
             "",
             f"The change touches {len(change.files):,} files; scope.max_files is"
             f" {scope.max_files:,}",
@@ -65,18 +65,18 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
     counted: list[tuple[ChangedFile, int]] = []
     budget = _WORK
     for file in change.files:
-        oversized = list(_oversized(file))
+        oversized = list(_check_size(file))
         yield from oversized
         if any(finding.severity is Severity.BLOCK for finding in oversized):
             continue
         lines, work = count_changed(file.before or b"", file.after or b"", budget)
         budget -= work
         counted.append((file, lines))
-        yield from _reformatted(file, lines)
+        yield from _check_reformatting(file, lines)
     total = sum(lines for _, lines in counted)
     if total > scope.max_lines:
         largest = max(counted, key=lambda pair: pair[1])
-        yield SIZE.at(
+        yield SIZE.make_finding(
             "",
             f"The change adds and removes {total:,} lines; scope.max_lines is"
             f" {scope.max_lines:,} (most in {largest[0].path}: {largest[1]:,})",
@@ -84,25 +84,25 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
         )
 
 
-def _oversized(file: ChangedFile) -> Iterator[Finding]:
+def _check_size(file: ChangedFile) -> Iterator[Finding]:
     """Judge one file by its bytes alone."""
     if file.after is None or file.after == file.before:
         return
     size, before = len(file.after), len(file.before or b"")
     if b"\0" in file.after:
-        yield SIZE.at(
+        yield SIZE.make_finding(
             file.path,
             "has binary content, which nobody can review",
             "Add binary files in a commit of your own.",
         )
     elif size > HUGE_BYTES and (before <= HUGE_BYTES or size - before > HUGE_BYTES):
-        yield SIZE.at(
+        yield SIZE.make_finding(
             file.path,
             f"has {size:,} bytes after the change; {HUGE_BYTES:,} is the most for one file",
             "Keep data of this size out of the repository, or add it in a commit of your own.",
         )
     elif size > HUGE_BYTES:
-        yield HUGE_FILE.at(
+        yield HUGE_FILE.make_finding(
             file.path,
             f"is edited and has {size:,} bytes",
             "Look at this file's diff on its own machine: web pages will not show it.",
@@ -156,7 +156,7 @@ def _common(old: list[bytes], new: list[bytes]) -> int:
 # --- format -----------------------------------------------------------------------------------
 
 
-def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
+def _check_reformatting(file: ChangedFile, lines: int) -> Iterator[Finding]:
     """Name a file of which much is only written in another way."""
     if lines < _MANY_LINES or not file.before or not file.after:
         return
@@ -168,10 +168,10 @@ def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
         old, new = _middle(file.before, file.after)
         before, after = Counter(old), Counter(new)
         # Moved lines are on both sides as they are; what is left only looks alike.
-        share = 2 * (_squashed(before - after) & _squashed(after - before)).total()
+        share = 2 * (_count_stripped(before - after) & _count_stripped(after - before)).total()
     if share >= _MANY_LINES and share >= lines / 2:
         about = "all" if share == lines else f"about {share:,}"
-        yield REFORMATTED.at(
+        yield REFORMATTED.make_finding(
             file.path,
             f"is reformatted: {about} of its {lines:,} changed lines differ in layout only",
             "Look at the diff without white space; ask for the format change on its own.",
@@ -181,16 +181,16 @@ def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
 def is_layout_only(before: bytes, after: bytes) -> bool:
     """Whether both sides have the same words, in another layout at most."""
     old, new = _middle(before, after)
-    return _squash(b"".join(old)) == _squash(b"".join(new))
+    return _strip_whitespace(b"".join(old)) == _strip_whitespace(b"".join(new))
 
 
-def _squash(content: bytes) -> bytes:
+def _strip_whitespace(content: bytes) -> bytes:
     return _SOFT.sub(b"", content)
 
 
-def _squashed(lines: Counter[bytes]) -> Counter[bytes]:
+def _count_stripped(lines: Counter[bytes]) -> Counter[bytes]:
     squashed: Counter[bytes] = Counter()
     for line, count in lines.items():
-        squashed[_squash(line)] += count
+        squashed[_strip_whitespace(line)] += count
     del squashed[b""]
     return squashed

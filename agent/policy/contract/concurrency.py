@@ -44,7 +44,7 @@ def mode_of(path: str, section: ConcurrencySection) -> Mode:
     return mode
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for what is new and written in another mode than its path."""
     section = change_context.config.concurrency
     if section == ConcurrencySection():
@@ -63,15 +63,15 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
     def left_sync(view: View) -> Iterator[Hit]:
         return _sync_handlers(view, is_django=is_django)
 
-    for file, hit in change_context.fresh(handled, lambda file: file.path in sync):
-        yield CONCURRENCY.at(
+    for file, hit in change_context.find_new_hits(handled, lambda file: file.path in sync):
+        yield CONCURRENCY.make_finding(
             file.path,
             f"{hit.message}; code is sync here",
             "Write it as a plain function, or change concurrency in the configuration first.",
             hit.line,
         )
-    for file, hit in change_context.fresh(left_sync, lambda file: file.path in async_):
-        yield SYNC_HANDLER.at(
+    for file, hit in change_context.find_new_hits(left_sync, lambda file: file.path in async_):
+        yield SYNC_HANDLER.make_finding(
             file.path,
             f"{hit.message}; code is async here",
             "Write it as `async def`, or see whether it may block a thread of the server.",
@@ -80,7 +80,7 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _async_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
-    for handler in handlers.of(view, is_django=is_django):
+    for handler in handlers.find_handlers(view, is_django=is_django):
         # A function with an underscore that only looks like a view of Django is for its module.
         is_private = handler.family == "django" and handler.name.startswith("_")
         if handler.is_async and handler.kind != "websocket" and not is_private:
@@ -89,7 +89,7 @@ def _async_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
 
 
 def _sync_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
-    for handler in handlers.of(view, is_django=is_django):
+    for handler in handlers.find_handlers(view, is_django=is_django):
         # Django REST framework cannot await.
         if not handler.is_async and handler.family != "rest_framework":
             says = f"answers requests by the sync {handler.kind} {handler.name}"

@@ -48,15 +48,15 @@ _OF_LIBRARIES = re.compile(
 )
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each row that new code of tests makes itself."""
     wanted = change_context.config.tests.factories
     if wanted == "any":
         return
-    for file, hit in change_context.fresh(_made, _is_of_tests):
+    for file, hit in change_context.find_new_hits(_find_made_rows, _is_of_tests):
         message = f"makes a row of {hit.what} itself; tests here make their data by {wanted}"
         fix = f"Make it by {wanted}: use the factory of {hit.what}, or add one beside the others."
-        yield TEST_FACTORIES.at(file.path, message, fix, hit.line)
+        yield TEST_FACTORIES.make_finding(file.path, message, fix, hit.line)
 
 
 def _is_of_tests(file: PythonFile) -> bool:
@@ -64,7 +64,7 @@ def _is_of_tests(file: PythonFile) -> bool:
     return layout.is_test(file.path) and not re.match(r"(?:\w+_)?factor(?:y|ies)\b", name)
 
 
-def _made(view: View) -> Iterator[Hit]:
+def _find_made_rows(view: View) -> Iterator[Hit]:
     for visit in view.all(ast.Call):
         function = visit.node.func
         if not isinstance(function, ast.Attribute):

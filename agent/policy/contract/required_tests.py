@@ -39,14 +39,16 @@ _SAYS_NOTHING = re.compile(r"__(?:all|version|author)__")
 _FIX = "Add a test that fails without the change, or edit the one that is about it."
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield one finding for a change that does something new and brings no test."""
     if not change_context.config.tests.require or _brings_test(change_context):
         return
     files = [file for file in change_context.python if not layout.is_apart(file.path)]
     for file in _find_new(files):
         message = "changes what the code does, and no test comes with it; tests.require is true"
-        yield TEST_REQUIRED.at(file.path, message, _FIX, min(file.new_lines, default=None))
+        yield TEST_REQUIRED.make_finding(
+            file.path, message, _FIX, min(file.new_lines, default=None)
+        )
         return
 
 
@@ -85,7 +87,7 @@ def _read_lines(view: View | None) -> list[str]:
     if view is None:
         return []
     try:
-        module = source.parse(view.content)
+        module = source.parse_module(view.content)
         _Plain().visit(module)
         text = ast.unparse(module)
     except (RecursionError, ValueError):

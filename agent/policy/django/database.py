@@ -77,7 +77,7 @@ class _Use(NamedTuple):
     """Whether the others leave it out without an error."""
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new use of what the configured database does not have."""
     database = change_context.config.django.database
     if database == "any":
@@ -98,13 +98,15 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
                     says = f"uses {use.what}, which {TITLES[database]} {lacks}"
                     yield Hit(start + use.what, visit.node.lineno, says)
 
-    for file, hit in change_context.fresh(find, _counts):
+    for file, hit in change_context.find_new_hits(find, _counts):
         is_likely = hit.what.startswith("likely: ")
         rule = LIKELY if is_likely else DATABASE
         fix = "Write it so that every row is right there as well, or see that it is meant."
         if not is_likely:
             fix = "Write it by what the database has, or change django.database first."
-        yield rule.at(file.path, f"{hit.message}; django.database is {database}", fix, hit.line)
+        yield rule.make_finding(
+            file.path, f"{hit.message}; django.database is {database}", fix, hit.line
+        )
 
 
 def _counts(file: PythonFile) -> bool:
@@ -114,7 +116,7 @@ def _counts(file: PythonFile) -> bool:
 def _find_uses(view: View, visit: _Visited) -> Iterator[_Use]:
     """Yield what an import or a call uses that not every database has."""
     if not isinstance(visit.node, ast.Call):
-        for name in sorted(view.imported(visit)):
+        for name in sorted(view.list_imported(visit)):
             for module, on in _MODULES:
                 if module.fullmatch(name) and not _HARMLESS.fullmatch(name):
                     yield _Use(name, on)
@@ -146,14 +148,14 @@ def _is_guarded(visit: Visit[ast.AST]) -> bool:
     for around in visit.around():
         match around.node:
             case ast.If(test=test) | ast.IfExp(test=test):
-                if _ASKS.search(source.written(test)):
+                if _ASKS.search(source.format_node(test)):
                     return True
             case ast.Try(handlers=handlers):
-                if any(guards.catches(one, _FAILS | {"ImportError"}) for one in handlers):
+                if any(guards.is_caught(one, _FAILS | {"ImportError"}) for one in handlers):
                     return True
             case ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body):
                 # `if connection.vendor != "postgresql": return`
                 tests = [one.test for one in body if isinstance(one, ast.If)]
-                if any(_ASKS.search(source.written(test)) for test in tests):
+                if any(_ASKS.search(source.format_node(test)) for test in tests):
                     return True
     return False

@@ -1,9 +1,8 @@
 """Mention queries that a loop makes once for each of its turns.
 
-A hundred orders are then a hundred and one queries. Said only where it is plain: a call that asks
-the database stands in the body of a loop, or the loop goes over a queryset whose model has a
-relation that the body reads, and the queryset neither selects nor prefetches anything. It may be
-right (a few rows, a script), so it is no more than a remark.
+Said only where it is plain: a call that asks the database stands in the body of a loop, or the loop
+goes over a plain queryset whose model has a relation that the body reads. It may be right (a few
+rows, a script), so it is no more than a remark.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ QUERY_IN_LOOP = Rule(
 )
 RULES = (QUERY_IN_LOOP,)
 
-_ASKS = frozenset(
-    {"get", "first", "last", "exists", "count", "create", "aggregate", "get_or_create"}
-    | {"update_or_create", "latest", "earliest", "update", "delete"}
-)
-_USUAL = frozenset({"objects", "_default_manager"})
+_ASKS = frozenset({
+    "get", "first", "last", "exists", "count", "create", "aggregate", "get_or_create",
+    "update_or_create", "latest", "earliest", "update", "delete",
+})  # fmt: skip
 #: With one of these a queryset brings more with it, or gives no rows of the model.
-_BRINGS = frozenset(
-    {"select_related", "prefetch_related", "values", "values_list", "raw", "in_bulk", "aggregate"}
-    | {"dates", "datetimes", "only", "defer"}
-)
+_BRINGS = frozenset({
+    "select_related", "prefetch_related", "values", "values_list", "raw", "in_bulk", "aggregate",
+    "dates", "datetimes", "only", "defer",
+})  # fmt: skip
+_FIX = "Ask once before the loop, or use select_related or prefetch_related."
 _RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
 _Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a remark for every query that is newly made in a loop."""
-    managers = _USUAL | frozenset(change_context.config.django.managers.values())
+    managers = {"objects", "_default_manager", *change_context.config.django.managers.values()}
 
     def find(view: View) -> Iterator[Hit]:
         seen: set[ast.AST] = set()
@@ -53,13 +52,12 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
             related = _related_to(find_meaning(items, scope), change_context)
             name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in ast.walk(part) if node not in seen):
-                if says := _asks(node, managers) or _reads(node, name, related):
+                if says := _describe_query(node, managers) or _reads(node, name, related):
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
-    for file, hit in change_context.fresh(find, among=files.is_application):
-        fix = "Ask once before the loop, or use select_related or prefetch_related."
-        yield QUERY_IN_LOOP.at(file.path, hit.message, fix, hit.line)
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
+        yield QUERY_IN_LOOP.make_finding(file.path, hit.message, _FIX, hit.line)
 
 
 def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
@@ -79,25 +77,23 @@ def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scop
 
 def _is_fixed(items: ast.expr) -> bool:
     """Whether a loop has as many turns as the code says: tries, or a list that is written out."""
-    if isinstance(items, (ast.Tuple, ast.List, ast.Set)):
-        return True
     match items:
         case ast.Call(func=ast.Name(id="range"), args=bounds):
             return all(isinstance(one, ast.Constant) for one in bounds)
-    return False
+    return isinstance(items, (ast.Tuple, ast.List, ast.Set))
 
 
-def _asks(node: ast.AST, managers: frozenset[str]) -> str:
+def _describe_query(node: ast.AST, managers: set[str]) -> str:
     """Say what a call asks through a manager; "" for anything else."""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-        return ""
-    at = node.func.value
-    while isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute):
-        at = at.func.value
-    is_manager = isinstance(at, ast.Attribute) and at.attr in managers
-    if node.func.attr not in _ASKS or not is_manager:
-        return ""
-    return f"asks {source.written(node.func).partition('(')[0]} at each turn of a loop"
+    match node:
+        case ast.Call(func=ast.Attribute(value=at, attr=asked)) if asked in _ASKS:
+            while isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute):
+                at = at.func.value
+            if isinstance(at, ast.Attribute) and at.attr in managers:
+                return (
+                    f"asks {source.format_node(node.func).partition('(')[0]} at each turn of a loop"
+                )
+    return ""
 
 
 def _reads(node: ast.AST, name: str, related: set[str]) -> str:

@@ -34,7 +34,7 @@ _GET_MODEL = frozenset(
 )
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new query through another manager."""
     managers = change_context.config.django.managers
     if not managers:
@@ -49,9 +49,9 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
                     says = f"asks for {model} through {visit.node.attr}; the manager here is"
                     yield Hit(f"{says} {managers[key]}", visit.node.lineno)
 
-    for file, hit in change_context.fresh(find, among=files.is_application):
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
         fix = "Use the manager that is configured, or change django.managers first."
-        yield MANAGER.at(file.path, hit.message, fix, hit.line)
+        yield MANAGER.make_finding(file.path, hit.message, fix, hit.line)
 
 
 def _find_model(visit: Visit[ast.Attribute], view: View, managers: Mapping[str, str]) -> str | None:

@@ -35,17 +35,17 @@ _CURSOR = re.compile(
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "get_queryset"})
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every place where SQL is newly written by hand."""
     own = frozenset(change_context.config.django.managers.values()) | _MANAGERS
 
     def find(view: View) -> Iterator[Hit]:
         for call in view.all(ast.Call):
-            if how := _how(call, view, own):
+            if how := _describe_use(call, view, own):
                 yield Hit(how, call.node.lineno)
 
-    for file, hit in change_context.fresh(find, among=files.is_application):
-        yield RAW_SQL.at(
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
+        yield RAW_SQL.make_finding(
             file.path,
             f"writes SQL by hand: {hit.message}",
             "Use the ORM where it can say the same; else see that all values are parameters.",
@@ -53,7 +53,7 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
         )
 
 
-def _how(call: Visit[ast.Call], view: View, managers: frozenset[str]) -> str:
+def _describe_use(call: Visit[ast.Call], view: View, managers: frozenset[str]) -> str:
     func = call.node.func
     if isinstance(func, ast.Attribute) and func.attr == "raw" and call.node.args:
         return "raw()" if _chain(func.value) & managers else ""

@@ -59,7 +59,7 @@ _WEAK_HASHERS = re.compile(r"MD5|SHA1|Unsalted|Crypt(?!o)")
 Values = dict[str, ast.expr]
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every setting that the change edits."""
     if change_context.project.django is None:
         return
@@ -74,7 +74,9 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
             continue
         if file.before is None:
             message = "is a new module of settings"
-            yield SETTINGS.at(file.path, message, "See that what it opens is not for production.")
+            yield SETTINGS.make_finding(
+                file.path, message, "See that what it opens is not for production."
+            )
             continue
         yield from _edits(file, elsewhere, change_context)
 
@@ -104,7 +106,7 @@ def _edits(
         lost = set() if new is None and name in elsewhere else _find_lost(name, old, new)
         if lost and not is_open_by_nature and not _is_asked(name, change_context.ticket):
             what = "" if lost == {name} else f" by {', '.join(sorted(lost))}"
-            yield LOOSENED.at(
+            yield LOOSENED.make_finding(
                 file.path,
                 f"loosens {name}{what}, and the ticket does not speak of {name}",
                 "Leave it as it was, or name the setting in the ticket.",
@@ -112,7 +114,7 @@ def _edits(
             )
         else:
             what = "edits" if old and new else "takes away" if old else "sets"
-            yield SETTINGS.at(
+            yield SETTINGS.make_finding(
                 file.path, f"{what} {name}", "See that it holds in production as well.", line
             )
 

@@ -51,27 +51,29 @@ _OTHERS = frozenset({"blinker", "celery", "flask", "kombu", "scrapy"})
 _FIX = "Call the function where the thing happens, or change django.signals first."
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every signal or handler that the change adds."""
     if change_context.config.django.signals != "forbid":
         return
 
-    for rule, find in ((SIGNALS, _ours), (LIBRARY_SIGNALS, _libraries)):
-        for file, hit in change_context.fresh(find, among=files.is_application):
-            yield rule.at(file.path, f"{hit.message}; signals are not used here", _FIX, hit.line)
+    for rule, find in ((SIGNALS, _find_own_signals), (LIBRARY_SIGNALS, _libraries)):
+        for file, hit in change_context.find_new_hits(find, among=files.is_application):
+            yield rule.make_finding(
+                file.path, f"{hit.message}; signals are not used here", _FIX, hit.line
+            )
 
 
-def _ours(view: View) -> Iterator[Hit]:
+def _find_own_signals(view: View) -> Iterator[Hit]:
     for call in view.all(ast.Call):
         names = view.names(call.node.func, call.scope)
         if names & _CLASSES:
             yield Hit("defines a signal", call.node.lineno)
         elif names & _RECEIVERS:
             signals = call.node.args[0] if call.node.args else None
-            yield Hit(f"connects a handler to {_written(signals)}", call.node.lineno)
+            yield Hit(f"connects a handler to {_format_node(signals)}", call.node.lineno)
         elif _is_connected(names):
             signal = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
-            yield Hit(f"connects a handler to {_written(signal)}", call.node.lineno)
+            yield Hit(f"connects a handler to {_format_node(signal)}", call.node.lineno)
     for made in view.all(ast.ClassDef):
         if view.lineage(made.node, made.scope) & _CLASSES:
             yield Hit("defines a class of signals", made.node.lineno)
@@ -85,8 +87,8 @@ def _is_connected(names: frozenset[str]) -> bool:
     )
 
 
-def _written(node: ast.expr | None) -> str:
-    return "a signal" if node is None else " ".join(source.written(node).split())
+def _format_node(node: ast.expr | None) -> str:
+    return "a signal" if node is None else " ".join(source.format_node(node).split())
 
 
 def _libraries(view: View) -> Iterator[Hit]:

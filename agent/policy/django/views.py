@@ -53,16 +53,16 @@ _RESPONSES = re.compile(
 )
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new view in the other style."""
     style = change_context.config.django.views
     if style not in ("class", "function"):
         return
     find, want = (_functions, "classes") if style == "class" else (_classes, "functions")
-    for file, hit in change_context.fresh(find, among=files.is_application):
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
         rule = LIKELY_VIEWS if hit.what == "what looks like a view" else VIEWS
         fix = f"Write it as a {style}, or change django.views first."
-        yield rule.at(file.path, f"has {hit.says}; views are {want} here", fix, hit.line)
+        yield rule.make_finding(file.path, f"has {hit.says}; views are {want} here", fix, hit.line)
 
 
 def _classes(view: View) -> Iterator[Hit]:
@@ -89,7 +89,7 @@ def _functions(view: View) -> Iterator[Hit]:
         says = f"the view {visit.node.name} as a function"
         if _is_decorated(visit, view):
             yield Hit("a view", visit.node.lineno, says)
-        elif visit.node.name[0] != "_" and _responds(visit, view):
+        elif visit.node.name[0] != "_" and _is_responding(visit, view):
             yield Hit("what looks like a view", visit.node.lineno, says)
 
 
@@ -104,7 +104,7 @@ def _is_decorated(visit: Function, view: View) -> bool:
     )
 
 
-def _responds(visit: Function, view: View) -> bool:
+def _is_responding(visit: Function, view: View) -> bool:
     return any(
         any(map(_RESPONSES.fullmatch, view.names(given.node.value, given.scope)))
         for given in view.all(ast.Return)

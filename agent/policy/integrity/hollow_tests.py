@@ -29,7 +29,7 @@ RULES = (HOLLOW,)
 _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new test that asserts nothing."""
     for file in change_context.python:
         if file.after is None or not is_test(file.path):
@@ -40,8 +40,8 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
         for visit in file.after.functions:
             is_new = visit.function is None and visit.qualname not in had
             if is_new and visit.node.name.startswith("test"):
-                if not _asserts(visit.node, functions, helpers, set()):
-                    yield HOLLOW.at(
+                if not _has_assertions(visit.node, functions, helpers, set()):
+                    yield HOLLOW.make_finding(
                         file.path,
                         f"{visit.qualname} asserts nothing",
                         "Assert what the code is to do; a test that cannot fail shows nothing.",
@@ -59,7 +59,7 @@ def _from_helpers(file: PythonFile, view: View, change_context: ChangeContext) -
     return frozenset(found)
 
 
-def _asserts(
+def _has_assertions(
     node: FunctionNode,
     functions: Mapping[str, FunctionNode],
     helpers: frozenset[str],
@@ -71,17 +71,17 @@ def _asserts(
             return True
         if not isinstance(inner, ast.Call):
             continue
-        called = _last(inner.func)
+        called = _get_last_part(inner.func)
         if called.startswith("assert") or called in _OF_PYTEST or called in helpers:
             return True
         helper = functions.get(called)
         if helper is not None and called not in seen:
-            if _asserts(helper, functions, helpers, seen):
+            if _has_assertions(helper, functions, helpers, seen):
                 return True
     return False
 
 
-def _last(node: ast.expr) -> str:
+def _get_last_part(node: ast.expr) -> str:
     """Return the last part of a dotted name; "" where there is none."""
     if isinstance(node, ast.Attribute):
         return node.attr

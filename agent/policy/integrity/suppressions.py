@@ -38,10 +38,10 @@ _SUPPRESSES = re.compile(
 _TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)", re.IGNORECASE)
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new comment that switches a check off."""
-    for file, hit in change_context.fresh(_comments, with_stubs=True):
-        yield SUPPRESSION.at(
+    for file, hit in change_context.find_new_hits(_comments, with_stubs=True):
+        yield SUPPRESSION.make_finding(
             file.path,
             f"brings in a comment that switches a check off: {hit.what}",
             "See that there is no other way, and that it is as narrow as can be.",

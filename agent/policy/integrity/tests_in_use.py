@@ -29,10 +29,10 @@ RULES = (USED,)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new use of such a module."""
-    for file, hit in change_context.fresh(_find, lambda file: not is_apart(file.path)):
-        yield USED.at(
+    for file, hit in change_context.find_new_hits(_find_hits, lambda file: not is_apart(file.path)):
+        yield USED.make_finding(
             file.path,
             f"the application uses {hit.what}, which is named like a test",
             "Move what the application needs to a module of another name.",
@@ -40,15 +40,17 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
         )
 
 
-def _find(view: View) -> Iterator[Hit]:
+def _find_hits(view: View) -> Iterator[Hit]:
     for node in view.nodes:
         if isinstance(node, ast.Import | ast.ImportFrom | ast.Constant):
-            paths = {ref.module for ref in _named(node, view) if ref and ref.module}
+            paths = {ref.module for ref in _find_named_modules(node, view) if ref and ref.module}
             for path in sorted(filter(is_test, paths)):
                 yield Hit(path, node.lineno)
 
 
-def _named(node: ast.Import | ast.ImportFrom | ast.Constant, view: View) -> Iterator[Ref | None]:
+def _find_named_modules(
+    node: ast.Import | ast.ImportFrom | ast.Constant, view: View
+) -> Iterator[Ref | None]:
     """Yield the modules of the tree that an import or a text names."""
     places = view.places
     if isinstance(node, ast.Import):
@@ -58,7 +60,7 @@ def _named(node: ast.Import | ast.ImportFrom | ast.Constant, view: View) -> Iter
         for alias in node.names:
             dotted = ".".join(filter(None, (node.module, alias.name)))
             if node.level:
-                yield places.relative(node.level, dotted, view.path)
+                yield places.resolve_relative(node.level, dotted, view.path)
             else:
                 yield places.find(dotted, view.path)
     elif isinstance(node.value, str) and _DOTTED.fullmatch(node.value):

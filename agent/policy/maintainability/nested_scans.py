@@ -29,15 +29,17 @@ RULES = (NESTED_SCAN,)
 _LOOKS = frozenset({"index", "count", "remove"})
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every scan within a scan of the same."""
-    for file, hit in change_context.fresh(_scans, among=lambda file: not is_apart(file.path)):
-        yield NESTED_SCAN.at(
+    for file, hit in change_context.find_new_hits(
+        _find_scans, among=lambda file: not is_apart(file.path)
+    ):
+        yield NESTED_SCAN.make_finding(
             file.path, hit.message, "Keep the items in a dict or a set beforehand.", hit.line
         )
 
 
-def _scans(view: View) -> Iterator[Hit]:
+def _find_scans(view: View) -> Iterator[Hit]:
     loops: list[Visit[ast.For] | Visit[ast.AsyncFor]] = [
         *view.all(ast.For),
         *view.all(ast.AsyncFor),
@@ -61,7 +63,7 @@ def _data(node: ast.expr) -> str:
         if node.func.id in ("enumerate", "list", "sorted", "reversed", "tuple", "iter"):
             return _data(node.args[0])
     if isinstance(node, (ast.Name, ast.Attribute)):
-        return source.written(node)
+        return source.format_node(node)
     return ""
 
 

@@ -2,8 +2,8 @@
 
 A new package is code of strangers that runs with the project's rights from then on: that is a
 person's decision (`scope.new_dependencies`). What comes from a repository of somebody instead of
-the index, or is called nearly like a package that everybody knows, is told apart, and so is what
-the project's own way of pinning and locking misses. That a package exists is proved by the
+the index, or is called nearly like a package that everybody knows, is told apart. That a package
+exists is proved by the
 environment, which is built from these files; what is imported undeclared is left to the check
 `names`.
 """
@@ -48,14 +48,7 @@ SOURCE = Rule(
     bad='dependencies = ["tablib @ git+https://github.com/somebody/tablib"]',
     good='dependencies = ["tablib>=3.6"]',
 )
-UNPINNED = Rule(
-    id="dependency-unpinned",
-    demands="A new package is pinned as the others beside it are.",
-    severity=Severity.REVIEW,
-    bad="httpx==0.28.1\ntablib",
-    good="httpx==0.28.1\ntablib==3.8.0",
-)
-RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE, UNPINNED)
+RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE)
 
 #: Packages that are worth an imitation, and namesakes of theirs that are none.
 _KNOWN = frozenset(
@@ -78,55 +71,51 @@ _KNOWN = frozenset(
 )
 #: Of shorter names many are near each other.
 _LONG_ENOUGH = 5
-_ENOUGH = 3
-_MOSTLY = 0.8
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield what is to be said of each package that is newly declared."""
     if not requirements.may_declare(change_context):
         return
     before, after = requirements.sides(change_context)
-    had = requirements.declared(before)
+    had = requirements.list_declared(before)
     # Extras may name the project itself: `app[test]`.
     known = {one.name for one in had} | {requirements.own_name(after)}
     root = f"{change_context.project.root}/" if change_context.project.root else ""
     told: set[tuple[str, str]] = set()
-    declared = requirements.declared(after)
+    declared = requirements.list_declared(after)
     for one in declared:
         if one.name in known or (one.name, one.path) in told:
             continue
         line = requirements.line_of(after, one.path, one.name)
-        for finding in _said(one, change_context, root + one.path, line):
+        for finding in _check_package(one, change_context, root + one.path, line):
             if (one.name, finding.rule) not in told:
                 told.add((one.name, finding.rule))
                 yield finding
-        if not one.source and (said := _unlike(one, declared, known)):
-            yield UNPINNED.at(root + one.path, said, "Pin it as the others are.", line)
-    yield from _moved(had, declared, after, root)
+    yield from _find_moved(had, declared, after, root)
 
 
-def _said(
+def _check_package(
     one: Declared, change_context: ChangeContext, path: str, line: int | None
 ) -> Iterator[Finding]:
     demand = change_context.config.scope.new_dependencies
     if demand == "forbid":
         message = f"declares {one.name}; scope.new_dependencies is forbid"
         fix = "Do without it, or have somebody declare it first."
-        yield FORBIDDEN_DEPENDENCY.at(path, message, fix, line)
+        yield FORBIDDEN_DEPENDENCY.make_finding(path, message, fix, line)
     elif demand == "ask":
         message = f"declares {one.name}, which the project did not need before"
         fix = "Look at who makes it, its licence, and whether the project wants it."
-        yield NEW_DEPENDENCY.at(path, message, fix, line)
+        yield NEW_DEPENDENCY.make_finding(path, message, fix, line)
     if near := _lookalike(one.name):
         message = f"declares {one.name}, which is nearly {near}"
-        yield LOOKALIKE.at(path, message, f"If {near} is meant, write that.", line)
+        yield LOOKALIKE.make_finding(path, message, f"If {near} is meant, write that.", line)
     if one.source:
         yield _from_elsewhere(one, path, line)
 
 
 def _from_elsewhere(one: Declared, path: str, line: int | None) -> Finding:
-    return SOURCE.at(
+    return SOURCE.make_finding(
         path,
         f"takes {one.name} from {one.source[:200]}, not from the package index",
         "Take a released version, or look at what is there and who can change it.",
@@ -134,7 +123,7 @@ def _from_elsewhere(one: Declared, path: str, line: int | None) -> Finding:
     )
 
 
-def _moved(
+def _find_moved(
     had: Iterable[Declared], declared: Iterable[Declared], after: Files, root: str
 ) -> Iterator[Finding]:
     """Yield packages that came from the index and now come from elsewhere."""
@@ -166,21 +155,3 @@ def _is_near(one: str, other: str) -> bool:
         or rest[1:] == other_rest[1:]
         or (rest[:2] == other_rest[:2][::-1] and rest[2:] == other_rest[2:])
     )
-
-
-def _unlike(one: Declared, declared: Iterable[Declared], known: set[str]) -> str:
-    """Say how it is pinned other than those beside it, that were there before."""
-    beside = [
-        other
-        for other in declared
-        if other.origin == one.origin and other.name in known and other.version != "local"
-    ]
-    if len(beside) < _ENOUGH or one.version == "local":
-        return ""
-    exact = sum(bool(other.exact_version) for other in beside) / len(beside)
-    bound = sum(bool(other.version) for other in beside) / len(beside)
-    if exact >= _MOSTLY and not one.exact_version:
-        return f"declares {one.name} without an exact version, as those beside it have"
-    if bound >= _MOSTLY and not one.version:
-        return f"declares {one.name} without any version, where those beside it have bounds"
-    return ""

@@ -93,34 +93,34 @@ def may_declare(change_context: ChangeContext) -> bool:
     return any(_FILES.search(file.path) for file in change_context.change.files)
 
 
-def differs(change_context: ChangeContext) -> bool:
+def has_changed(change_context: ChangeContext) -> bool:
     """Whether the change declares other packages, or other versions of them, than the base."""
     if any(_VERSIONS.search(file.path) for file in change_context.change.files):
         return True
     if not may_declare(change_context):
         return False
     before, after = sides(change_context)
-    return set(declared(before)) != set(declared(after))
+    return set(list_declared(before)) != set(list_declared(after))
 
 
-def declared(files: Files) -> tuple[Declared, ...]:
+def list_declared(files: Files) -> tuple[Declared, ...]:
     """Return what is declared, each by its list."""
     return (*_of_lists(files), *_of_tables(files))
 
 
-def brought(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
+def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
     """Return the packages that the change declares anew or fixes another version of, each once.
 
     What stands in a file comes before what only a lock file says.
     """
     before, after = sides(change_context)
-    had = declared(before)
+    had = list_declared(before)
     names = {one.name for one in had} | {own_name(after)}
     pins = {(one.name, one.exact_version) for one in had}
     fixed = dict(pin for pin in sorted(pins) if pin[1])
     root = f"{change_context.project.root}/" if change_context.project.root else ""
     found: dict[tuple[str, str], DeclaredPackage] = {}
-    for one in declared(after):
+    for one in list_declared(after):
         version = one.exact_version
         is_new = one.name not in names
         if one.version == "local" or not (is_new or (version and (one.name, version) not in pins)):
@@ -136,14 +136,14 @@ def brought(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
         )
     for file in change_context.change.files:
         for name, version in sorted(
-            _locked(file.path, file.after) - _locked(file.path, file.before)
+            _read_locked(file.path, file.after) - _read_locked(file.path, file.before)
         ):
             package = DeclaredPackage(name=name, version=version, place=file.path, is_new=False)
             found.setdefault((name, version), package)
     return tuple(found.values())
 
 
-def _locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
+def _read_locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
     """Return names and versions that a lock file fixes, by a look at its text."""
     if content is None or posixpath.basename(path) not in _LOCKS:
         return set()
@@ -161,14 +161,16 @@ def own_name(files: Files) -> str:
 def new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
     """Return what the change declares anew or with other bounds, of packages of the index."""
     before, after = sides(change_context)
-    had, own = {*declared(before)}, own_name(after)
-    new = (one for one in declared(after) if one not in had and one.name != own)
+    had, own = {*list_declared(before)}, own_name(after)
+    new = (one for one in list_declared(after) if one not in had and one.name != own)
     return tuple(
-        sorted({_require(one) for one in new if not one.source and one.version != "local"})
+        sorted(
+            {_format_requirement(one) for one in new if not one.source and one.version != "local"}
+        )
     )
 
 
-def _require(one: Declared) -> str:
+def _format_requirement(one: Declared) -> str:
     """Write a requirement; bounds that only another tool reads are left out."""
     marker = f" ; {one.marker}" if one.marker else ""
     try:
@@ -191,16 +193,16 @@ def _word(name: str) -> re.Pattern[str]:
 
 
 def _of_lists(files: Files) -> Iterator[Declared]:
-    for lines, origin, _ in dependencies.written(files):
+    for lines, origin, _ in dependencies.list_requirements(files):
         path = origin.partition(":")[0]
         if ".poetry." in origin or path == "Pipfile":
             continue
         for line in lines:
-            if one := _read(line, path, origin):
+            if one := _parse_line(line, path, origin):
                 yield one
 
 
-def _read(line: str, path: str, origin: str) -> Declared | None:
+def _parse_line(line: str, path: str, origin: str) -> Declared | None:
     text = _COMMENT.sub("", line).strip()
     text = re.sub(r"^(?:-e|--editable)[\s=]+", "", text)
     if not text or text.startswith(("-", "#")):

@@ -37,19 +37,22 @@ _DEFINES = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass, ast
 _BUILTINS = frozenset(dir(builtins))
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new stub, and for code that checkers are not shown."""
     if not change_context.project.type_tools:
         return
     for file in change_context.stubs:
-        if file.file.after is not None and source.earlier(change_context.change, file.file) is None:
-            yield HIDDEN.at(
+        if (
+            file.file.after is not None
+            and source.get_earlier_content(change_context.change, file.file) is None
+        ):
+            yield HIDDEN.make_finding(
                 file.path,
                 "is a new stub: type checkers read it in place of the code",
                 "Check that it says what the code does, or give the code its types.",
             )
-    for file, hit in change_context.fresh(_hits, with_stubs=True):
-        yield HIDDEN.at(
+    for file, hit in change_context.find_new_hits(_hits, with_stubs=True):
+        yield HIDDEN.make_finding(
             file.path,
             hit.message,
             "Check what runs there; no type checker does.",

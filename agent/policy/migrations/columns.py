@@ -52,7 +52,7 @@ class Column:
         return isinstance(value, ast.Constant) and value.value is True
 
 
-def of(node: ast.expr | None) -> Column | None:
+def read_column(node: ast.expr | None) -> Column | None:
     """Read a field; None where it is no plain call."""
     if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
         return None
@@ -61,7 +61,9 @@ def of(node: ast.expr | None) -> Column | None:
     return Column(kind, {word.arg: word.value for word in node.keywords if word.arg})
 
 
-def before(operation: Operation, one: Touched, change_context: ChangeContext) -> Column | None:
+def read_previous_column(
+    operation: Operation, one: Touched, change_context: ChangeContext
+) -> Column | None:
     """Return what the migrations before this one say of the field; None where that is not known."""
     if not operation.field:
         return None
@@ -70,17 +72,17 @@ def before(operation: Operation, one: Touched, change_context: ChangeContext) ->
             continue
         if migration is None:
             return None
-        if found := _in(migration, operation.model.lower(), operation.field):
+        if found := _find_last_column(migration, operation.model.lower(), operation.field):
             return found[0]
     return None
 
 
-def _in(migration: Migration, model: str, field: str) -> list[Column | None]:
+def _find_last_column(migration: Migration, model: str, field: str) -> list[Column | None]:
     """Return the last thing that a migration says of a field, in a list; empty if nothing."""
     for operation in reversed(migration.operations):
         same_model = operation.model.lower() == model
         if operation.kind in {"AddField", "AlterField"} and same_model and operation.field == field:
-            return [of(operation.words.get("field"))]
+            return [read_column(operation.words.get("field"))]
         if operation.kind == "RenameField" and operation.text("new_name") == field and same_model:
             return [None]
         if operation.kind == "CreateModel" and same_model:
@@ -88,11 +90,11 @@ def _in(migration: Migration, model: str, field: str) -> list[Column | None]:
             for item in listed.elts if isinstance(listed, ast.List) else []:
                 match item:
                     case ast.Tuple(elts=[ast.Constant(value=name), node]) if name == field:
-                        return [of(node)]
+                        return [read_column(node)]
     return []
 
 
-def narrowed(old: Column, new: Column) -> Iterator[str]:
+def find_narrowed(old: Column, new: Column) -> Iterator[str]:
     """Yield, in words, what no longer fits."""
     if old.kind != new.kind and not _is_wider(old.kind, new.kind):
         yield f"{old.kind} becomes {new.kind}"

@@ -47,15 +47,15 @@ _LIBRARY_MODEL = re.compile(r"[\w.]+\.models(?:\.\w+)*\.[A-Z]\w*")
 _USER = "django.contrib.auth.get_user_model.()"
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new piece of code that cannot be run again or taken back."""
     for one in touched_files.find_touched(change_context):
         if not one.is_new or one.after is None:
             continue
         for operation in one.after.operations:
-            yield from _irreversible(one.path, operation)
+            yield from _check_reversible(one.path, operation)
         for line, model in sorted(set(_imported_models(one.after))):
-            yield MODEL_IMPORT.at(
+            yield MODEL_IMPORT.make_finding(
                 one.path,
                 f"uses {model} as it is today, and not as it was at this migration",
                 'Take it from the registry: apps.get_model("app", "Model").',
@@ -63,13 +63,13 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
             )
 
 
-def _irreversible(path: str, operation: Operation) -> Iterator[Finding]:
+def _check_reversible(path: str, operation: Operation) -> Iterator[Finding]:
     word = _BACK.get(operation.kind)
     if word is None or None in {one.arg for one in operation.visit.node.keywords}:
         return
     back = operation.words.get(word)
     if back is None or (isinstance(back, ast.Constant) and back.value is None):
-        yield IRREVERSIBLE.at(
+        yield IRREVERSIBLE.make_finding(
             path,
             f"has {operation.kind} without {word}, so that it cannot be taken back",
             f"Give {word}; migrations.{operation.kind}.noop where nothing has to be done.",
@@ -81,10 +81,10 @@ def _imported_models(migration: Migration) -> Iterator[tuple[int, str]]:
     view = migration.view
     for visit in view.all(ast.Attribute):
         if visit.node.attr in _MANAGERS and _is_today(visit.node.value, visit, view):
-            yield visit.node.lineno, source.written(visit.node.value)
+            yield visit.node.lineno, source.format_node(visit.node.value)
     for call in view.all(ast.Call):
         if _makes_row(call, view):
-            yield call.node.lineno, source.written(call.node.func)
+            yield call.node.lineno, source.format_node(call.node.func)
 
 
 def _is_today(node: ast.expr, visit: Visit[ast.Attribute], view: View) -> bool:

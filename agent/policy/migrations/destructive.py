@@ -45,7 +45,7 @@ _SQL = re.compile(
 _FIX = "See that nothing uses it any more, and that there is a backup."
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that takes something away."""
     for one in touched_files.find_touched(change_context):
         if not one.is_new or one.after is None or files.is_test(one.path):
@@ -59,7 +59,7 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
             if not operation.in_database or operation.model.lower() in made:
                 continue
             for says, fix in _losses(operation, one, change_context):
-                yield DESTRUCTIVE.at(one.path, says, fix, operation.line)
+                yield DESTRUCTIVE.make_finding(one.path, says, fix, operation.line)
 
 
 def _losses(
@@ -71,10 +71,10 @@ def _losses(
         if found := _sql(operation.words.get("sql")):
             yield f"runs {found} by hand", _FIX
     elif operation.kind == "AlterField":
-        before = columns.before(operation, one, change_context)
-        after = columns.of(operation.words.get("field"))
+        before = columns.read_previous_column(operation, one, change_context)
+        after = columns.read_column(operation.words.get("field"))
         if before and after:
-            for loss in columns.narrowed(before, after):
+            for loss in columns.find_narrowed(before, after):
                 yield (
                     f"alters {operation.field} on {operation.model}: {loss}",
                     "See that every row fits, or bring them in line by a migration before this.",

@@ -40,12 +40,12 @@ RULES = (MERGED, SQUASH)
 _RUN = "See that every database has run what is replaced, and what replaces it."
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each migration that replaces others, is edited or goes."""
     for one in touched_files.find_touched(change_context):
         if one.is_new and one.after and one.after.replaces:
             line = one.after.node.lineno
-            yield SQUASH.at(one.path, "replaces other migrations", _RUN, line)
+            yield SQUASH.make_finding(one.path, "replaces other migrations", _RUN, line)
         elif one.before and not files.is_test(one.path):
             yield from _find_edits(one, one.before, change_context)
 
@@ -58,16 +58,16 @@ def _find_edits(
     if one.file.file.after is None:
         others = touched_files.read_others(one, change_context, one.name)
         if any(other and one.name in {name for _, name in other.replaces} for _, other in others):
-            yield SQUASH.at(one.path, "is deleted; another one replaces it", _RUN)
+            yield SQUASH.make_finding(one.path, "is deleted; another one replaces it", _RUN)
             return
         done, line = "is deleted; databases that have run it know its name", None
     elif one.after and _dump_operations(before) == _dump_operations(one.after):
         if before.replaces == one.after.replaces and before.dependencies == one.after.dependencies:
             return
         if before.replaces and not one.after.replaces:
-            yield SQUASH.at(one.path, "no longer says which migrations it replaces", _RUN)
+            yield SQUASH.make_finding(one.path, "no longer says which migrations it replaces", _RUN)
             return
-    yield MERGED.at(
+    yield MERGED.make_finding(
         one.path,
         f"is on the base branch already, and {done}",
         "Leave it as it is and add a new migration.",

@@ -63,7 +63,7 @@ _LOCKING = {
 _INDEXED = frozenset({"ForeignKey", "OneToOneField", "SlugField"})
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that locks a table for long."""
     new = [
         (one, operation)
@@ -78,7 +78,7 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
     for one, operation in new:
         if operation.in_database and (one.folder, operation.model.lower()) not in made:
             for rule, says, fix in _locks(operation, one, change_context):
-                yield rule.at(one.path, says, fix, operation.line)
+                yield rule.make_finding(one.path, says, fix, operation.line)
 
 
 def _locks(
@@ -88,13 +88,15 @@ def _locks(
     if kind in _LOCKING and not _is_empty(operation):
         says, fix = _LOCKING[kind]
         yield LOCKS, says.format(model=operation.model), fix
-    after = columns.of(operation.words.get("field"))
+    after = columns.read_column(operation.words.get("field"))
     if after is None:
         return
     where = f"{operation.field} on {operation.model}"
     if kind == "AddField" and _has_index(after):
         yield NEW_INDEX, f"adds {where} with an index, which is built under a lock", _SMALL
-    if kind == "AlterField" and (before := columns.before(operation, one, change_context)):
+    if kind == "AlterField" and (
+        before := columns.read_previous_column(operation, one, change_context)
+    ):
         if after.kind != before.kind and not columns.is_same_in_postgres(before, after):
             says = f"makes {where} a {after.kind}, for which the table is written anew under a lock"
             yield LOCKS, says, _SMALL

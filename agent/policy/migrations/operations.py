@@ -84,7 +84,7 @@ class Operation:
             return self.text("old_name")
         return self.text("name") if self.kind in {"AddField", "AlterField", "RemoveField"} else ""
 
-    def shown(self) -> str:
+    def description(self) -> str:
         """Name it for people."""
         parts = [part for part in (self.model, self.field) if part]
         return " ".join([self.kind or "an operation", ".".join(parts)]).strip()
@@ -106,7 +106,7 @@ class Migration:
     operations: tuple[Operation, ...]
 
 
-def read(view: View) -> Migration | None:
+def read_migration(view: View) -> Migration | None:
     """Read a file; None where it is no migration."""
     for made in view.all(ast.ClassDef):
         if made.up is None and made.node.name == "Migration":

@@ -50,7 +50,7 @@ class Touched:
 
 def find_touched(change_context: ChangeContext) -> list[Touched]:
     """Return the migration files that the change adds, edits or deletes."""
-    return change_context.once(_find_touched)
+    return change_context.compute_once(_find_touched)
 
 
 def _find_touched(change_context: ChangeContext) -> list[Touched]:
@@ -60,10 +60,10 @@ def _find_touched(change_context: ChangeContext) -> list[Touched]:
         name = posixpath.basename(file.path)
         if name[:1] in {"_", "~"} or not name.endswith(".py") or not _CLASS.search(content):
             continue
-        after = operations.read(file.after) if file.after else None
+        after = operations.read_migration(file.after) if file.after else None
         before = None
         if file.file.before is not None and file.before is not None:
-            before = operations.read(file.before)
+            before = operations.read_migration(file.before)
         if before or after:
             found.append(Touched(file, before, after))
     return found
@@ -83,6 +83,6 @@ def read_others(
             continue
         if _CLASS.search(text := places.text(path)) and word.encode() in text:
             try:
-                yield name, operations.read(View(path, text, places))
+                yield name, operations.read_migration(View(path, text, places))
             except source.UnreadableError:
                 yield name, None

@@ -86,11 +86,13 @@ _PATH_METHODS = frozenset(
 )  # fmt: skip
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new call that gets a value of a request."""
-    for file, hit in change_context.fresh(_find_uses, lambda file: not layout.is_test(file.path)):
+    for file, hit in change_context.find_new_hits(
+        _find_uses, lambda file: not layout.is_test(file.path)
+    ):
         way = hit.what.partition(" ")[0]
-        yield REQUEST_VALUE.at(file.path, hit.message, _FIXES[way], hit.line)
+        yield REQUEST_VALUE.make_finding(file.path, hit.message, _FIXES[way], hit.line)
 
 
 def _find_uses(view: View) -> Iterator[Hit]:
@@ -98,7 +100,7 @@ def _find_uses(view: View) -> Iterator[Hit]:
         for call in calls:
             way, value = _find_use(call, view, flows)
             if way and value.source:
-                what = f"{way} {source.written(call.node)[:300]}"
+                what = f"{way} {source.format_node(call.node)[:300]}"
                 yield Hit(what, call.node.lineno, _SAYS[way].format(value.source))
 
 
@@ -119,7 +121,7 @@ def _find_use(call: Visit[ast.Call], view: View, flows: Flows) -> tuple[str, Val
     if owner is not None and name in (_EXECUTES | _FETCHES):
         # Others, such as a schema of GraphQL, take a whole text as it was sent.
         is_sql = first.is_built and name in _EXECUTES
-        is_sql = is_sql or _CONNECTION.fullmatch(source.written(owner)[-100:]) is not None
+        is_sql = is_sql or _CONNECTION.fullmatch(source.format_node(owner)[-100:]) is not None
         return ("sql" if is_sql else ""), first
     if not given.source:
         return "", given

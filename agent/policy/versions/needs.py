@@ -1,7 +1,7 @@
 """Find which Python a file asks for: by its syntax, by what runs in it, by the library it uses.
 
-vermin knows most of it. What it (1.9) does not see is read here: PEP 646, `X | Y` in annotations,
-which annotations stay text, and what only later versions parse.
+vermin knows most of it; `X | Y` as a type, and which annotations stay text, is read here. Syntax
+that vermin does not see is found by ruff (`newer-syntax`).
 Leaves to `python_syntax` what to make of it.
 """
 
@@ -26,21 +26,8 @@ _BUILTIN_TYPES = frozenset(
 _BUILTINS = {"anext": 10, "EncodingWarning": 10, "PythonFinalizationError": 13}
 #: Methods that only `str` and `bytes` have; vermin sees them on literals only.
 _METHODS = {"removeprefix": 9, "removesuffix": 9}
-#: What vermin says of syntax, which no guard keeps from an older parser.
-_SYNTAX = (
-    "named expressions",
-    "positional-only parameters",
-    "relaxed decorators",
-    "pattern matching",
-    "`except*`",
-    "type alias statement (",
-    "generic class",
-    "template string literal",
-)
 #: vermin takes a tuple for two items, and passes over one.
 _OURS = "multiple context expressions in a `with` statement with"
-#: As the parser counts lines.
-_LINE_ENDS = re.compile(r"\r\n?|\n")
 #: vermin guesses the type of `(2 * x).is_integer()`, which every float has had for long.
 _GUESSED = frozenset({"int.is_integer"})
 _LIBRARY = re.compile(r"'(?P<name>[\w.]+)(?:\((?P<argument>\w+)\))?'(?: (?P<kind>[\w ]+))?")
@@ -55,23 +42,16 @@ class Need:
     what: str
 
 
-def of(content: bytes, target: guards.Version) -> list[Need]:
+def find_needs(content: bytes, target: guards.Version) -> list[Need]:
     """Return all that is newer than the target, the oldest supported version.
 
     Raises:
         UnreadableError: It does not parse.
     """
-    text, module = source.text(content), source.parse(content)
-    nodes = source.walk(module)
-    elsewhere = _bound_names(nodes)
-    lines = _LINE_ENDS.split(text)
-    found = [need for node in nodes for need in _syntax(node, lines)]
-    guarded = guards.prune(module, target)
-    left = source.walk(module)
-    if len(left) < len(nodes):
-        whole = _ask_vermin(source.parse(content), text)
-        found += [need for need in whole if need.what.startswith(_SYNTAX)]
-    found += _run_time(left)
+    text, module = source.text(content), source.parse_module(content)
+    elsewhere = _bound_names(source.list_nodes(module))
+    guarded = guards.prune_module(module)
+    found = [*_run_time(source.list_nodes(module))]
     for need in _ask_vermin(module, text):
         named = _LIBRARY.fullmatch(need.what)
         if named is None:
@@ -82,78 +62,24 @@ def of(content: bytes, target: guards.Version) -> list[Need]:
     return [need for need in newer.values() if not _part_of_another(need, newer)]
 
 
-def _syntax(node: ast.AST, lines: list[str]) -> Iterator[Need]:
-    """Find what an older parser refuses and vermin does not see."""
-    line = getattr(node, "lineno", None)
-    if isinstance(node, (ast.Return, ast.Yield)) and _bare_star(node.value):
-        yield Need(8, line, "unpacking in `return` or `yield` without parentheses")
-    elif isinstance(node, (ast.With, ast.AsyncWith)) and _parenthesised(node, lines):
-        yield Need(9, line, "`with` and several items in parentheses")
-    elif isinstance(node, ast.Subscript) and _bare_star(node.slice):
-        yield Need(11, line, "unpacking in an index")
-    elif isinstance(node, ast.arg) and isinstance(node.annotation, ast.Starred):
-        yield Need(11, line, "an unpacked annotation (`*args: *Ts`)")
-    elif isinstance(node, ast.ExceptHandler) and _bare_tuple(node.type):
-        yield Need(14, line, "`except` with several types and no parentheses")
-    for parameter in getattr(node, "type_params", ()):
-        if getattr(parameter, "default_value", None) is not None:
-            yield Need(13, line, "a default of a type parameter")
-
-
-def _bare_tuple(node: ast.AST | None) -> TypeGuard[ast.Tuple]:
-    """Whether a tuple stands without parentheses: then it begins where its first item does."""
-    if not isinstance(node, ast.Tuple) or not node.elts:
-        return False
-    first = node.elts[0]
-    return (node.lineno, node.col_offset) == (first.lineno, first.col_offset)
-
-
-def _parenthesised(node: ast.With | ast.AsyncWith, lines: list[str]) -> bool:
-    """Whether parentheses that open before the first item of a `with` close behind its name."""
-    first = node.items[0]
-    names = [item.optional_vars for item in node.items if item.optional_vars]
-    if not names:
-        return False  # else it is a tuple
-    before = _cut(lines, node.lineno, node.col_offset, first.context_expr)
-    end = first.context_expr.end_lineno or 0, first.context_expr.end_col_offset or 0
-    behind = _cut(lines, *end, names[0])
-    return "(" in before and ")" not in behind
-
-
-def _cut(lines: list[str], line: int, column: int, end: ast.expr) -> str:
-    """Return what stands between a place and an expression, in bytes as the parser counts."""
-    parts = [one.encode() for one in lines[line - 1 : end.lineno]]
-    parts[-1] = parts[-1][: end.col_offset]
-    parts[0] = parts[0][column:]
-    return b"\n".join(parts).decode("utf-8", "replace")
-
-
-def _bare_star(node: ast.AST | None) -> bool:
-    items = node.elts if _bare_tuple(node) else [node]
-    return any(isinstance(item, ast.Starred) for item in items)
-
-
-# --- what would run there ---------------------------------------------------------------------
-
-
 def _run_time(nodes: list[ast.AST]) -> Iterator[Need]:
     """Find, in what is left of a pruned module, what an older Python parses and cannot run."""
     bound = _bound_names(nodes)
     types = _BUILTIN_TYPES - bound
     for node in nodes:
         for annotation in _annotations(node):
-            for part in source.walk(annotation):
+            for part in source.list_nodes(annotation):
                 if _is_union(part):
                     yield Need(10, part.lineno, "`X | Y` as a type")
         if isinstance(node, ast.BinOp) and _is_union(node) and _of_types(node, types):
             yield Need(10, node.lineno, "`X | Y` as a type")
         elif isinstance(node, ast.Call):
-            yield from _call(node, bound)
+            yield from _find_call_needs(node, bound)
         elif isinstance(node, ast.Name) and node.id in _BUILTINS and node.id not in bound:
             yield Need(_BUILTINS[node.id], node.lineno, f"`{node.id}`")
 
 
-def _call(node: ast.Call, bound: frozenset[str]) -> Iterator[Need]:
+def _find_call_needs(node: ast.Call, bound: frozenset[str]) -> Iterator[Need]:
     if isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method in _METHODS and method not in bound and len(node.args) == 1:

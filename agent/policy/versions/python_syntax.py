@@ -69,19 +69,19 @@ _HOST_VERSION = sys.version_info[:2]
 _HOST = f"Python {_HOST_VERSION[0]}.{_HOST_VERSION[1]}"
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for everything that the oldest supported Python cannot run."""
     change, project = change_context.change, change_context.project
     yield from _too_deep(change_context)
     target = _target(project.python_version)
-    for file in source.changed(change):
-        before = source.earlier(change, file)
+    for file in source.find_changed(change):
+        before = source.get_earlier_content(change, file)
         found = _check_file(file, before, target, project, change_context.places)
         for finding in found:
             if finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id) and _is_data(
                 file.path, change_context
             ):
-                yield PYTHON_SYNTAX_OF_DATA.at(
+                yield PYTHON_SYNTAX_OF_DATA.make_finding(
                     finding.path,
                     finding.message,
                     "Check that no Python reads it for which it is too new.",
@@ -98,11 +98,11 @@ def _too_deep(change_context: ChangeContext) -> Iterator[Finding]:
     """
     for file in change_context.python:
         content = file.file.after
-        if content is None or file.after is not None or not _parses(content):
+        if content is None or file.after is not None or not _is_parsable(content):
             continue
         if file.file.before == content:
             continue
-        yield HIDDEN.at(
+        yield HIDDEN.make_finding(
             file.path,
             "is nested too deeply to be read, so that no rule has looked at it",
             "Split the long expression or the long row of branches into several.",
@@ -120,7 +120,7 @@ def _is_data(path: str, change_context: ChangeContext) -> bool:
     texts = [
         change_context.places.text(conftest)
         for conftest in above
-        if change_context.places.has(conftest)
+        if change_context.places.has_module(conftest)
     ]
     return any(b"collect_ignore" in text and name.encode() in text for text in texts)
 
@@ -145,15 +145,15 @@ def _check_file(
     try:
         places.parse(after)
     except source.UnreadableError as problem:
-        yield _unreadable(file, before, problem, target)
+        yield _explain_unreadable(file, before, problem, target)
         return
     if target is None:
         return
     try:
-        new = needs.of(after, target)
+        new = needs.find_needs(after, target)
         known = {need.what for need in _needs_before(before, target)} if new else set()
     except RecursionError:
-        yield UNREADABLE_PYTHON.at(
+        yield UNREADABLE_PYTHON.make_finding(
             file.path,
             "is nested too deeply to be held against a version",
             "Check by hand that the oldest supported Python can run it.",
@@ -169,7 +169,7 @@ def _too_new(
 ) -> Finding:
     origin = project.origins.get("python_version")
     declared = f" ({origin})" if origin else ""
-    return PYTHON_SYNTAX.at(
+    return PYTHON_SYNTAX.make_finding(
         file.path,
         f"uses {need.what} (Python 3.{need.minor} and newer); the project supports"
         f" {_dotted(target)}{declared}",
@@ -181,7 +181,7 @@ def _too_new(
 # --- files that this service's Python cannot read ---------------------------------------------
 
 
-def _unreadable(
+def _explain_unreadable(
     file: ChangedFile,
     before: bytes | None,
     problem: source.UnreadableError,
@@ -196,7 +196,7 @@ def _unreadable(
     if problem.may_run and before != file.after:
         rule, says = HIDDEN, f"{says}, so that no rule has looked at it"
         fix = "Write it in UTF-8, smaller and plainer, so that it can be read."
-    elif before is not None and not _parses(before):
+    elif before is not None and not _is_parsable(before):
         rule, says = UNREADABLE_PYTHON, f"{says}, and did not before the change"
         fix = "Check by hand that it is meant to be so."
     elif target is not None and target > _HOST_VERSION:
@@ -206,12 +206,12 @@ def _unreadable(
         rule = PYTHON_SYNTAX
         says += f"; the project supports {_dotted(target)}" if target else ""
         fix = "Write what the oldest supported Python can parse, or declare it (python.version)."
-    return rule.at(file.path, says, fix, problem.line)
+    return rule.make_finding(file.path, says, fix, problem.line)
 
 
-def _parses(content: bytes) -> bool:
+def _is_parsable(content: bytes) -> bool:
     try:
-        source.parse(content)
+        source.parse_module(content)
     except source.UnreadableError:
         return False
     return True
@@ -221,6 +221,6 @@ def _needs_before(before: bytes | None, target: guards.Version) -> list[needs.Ne
     if before is None:
         return []
     try:
-        return needs.of(before, target)
+        return needs.find_needs(before, target)
     except source.UnreadableError:
         return []

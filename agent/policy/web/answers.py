@@ -44,10 +44,12 @@ _HANDLERS = frozenset({"exception_handler", "errorhandler", "app_errorhandler", 
 _ROUTES = frozenset({"route", "get", "post", "put", "delete", "patch"})
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new answer that says nothing."""
-    for file, hit in change_context.fresh(_find_bare, lambda file: not layout.is_apart(file.path)):
-        yield BARE_500.at(
+    for file, hit in change_context.find_new_hits(
+        _find_bare, lambda file: not layout.is_apart(file.path)
+    ):
+        yield BARE_500.make_finding(
             file.path,
             f"answers 500 by {hit.message} and logs nothing, so that nobody learns the cause",
             "Let the exception through, log it first, or answer what went wrong (4xx, 503).",
@@ -66,7 +68,7 @@ def _find_bare(view: View) -> Iterator[Hit]:
         pattern = _ALWAYS if is_always else _ANSWERS
         names = view.names(call.node.func, call.scope)
         if any(map(pattern.fullmatch, names)) and not _is_explained(call):
-            what = source.written(call.node.func)
+            what = source.format_node(call.node.func)
             yield Hit(f"{what} in {call.qualname}", call.node.lineno, f"{what}()")
     for given_back in view.all(ast.Return):
         match given_back.node.value:

@@ -28,7 +28,7 @@ _MOST_FINDINGS = 20
 _Mark = tuple[str, ...]
 
 
-def findings(
+def find_problems(
     section: FastapiSection,
     before: tuple[Endpoint, ...] | None,
     after: tuple[Endpoint, ...] | None,
@@ -46,7 +46,7 @@ def findings(
     found = [one for one in _find_open(section, after) if not were_open & one[2]]
     for endpoint, entry, _ in found[:_MOST_FINDINGS]:
         path, _, line = endpoint.place.rpartition(":")
-        yield FASTAPI_AUTH.at(
+        yield FASTAPI_AUTH.make_finding(
             path,
             f"{'' if path else f'{endpoint.function} '}answers {endpoint.methods} {endpoint.path}"
             f" and does not depend on {entry.dependency}, which fastapi.auth demands for"
@@ -72,29 +72,29 @@ def _find_open(
 
 
 def _find_entry(section: FastapiSection, path: str) -> FastapiAuth | None:
-    if any(matches(pattern, path) for pattern in section.public):
+    if any(is_match(pattern, path) for pattern in section.public):
         return None
     return next(
-        (entry for entry in section.auth if any(matches(one, path) for one in entry.paths)), None
+        (entry for entry in section.auth if any(is_match(one, path) for one in entry.paths)), None
     )
 
 
-def matches(pattern: str, path: str) -> bool:
+def is_match(pattern: str, path: str) -> bool:
     """Whether a pattern of `fastapi` matches a URL path; slashes at the end do not count."""
-    return _match(_split(pattern), _split(path))
+    return _match_parts(_split_path(pattern), _split_path(path))
 
 
-def _split(path: str) -> list[str]:
+def _split_path(path: str) -> list[str]:
     return [part for part in path.split("/") if part]
 
 
-def _match(pattern: list[str], path: list[str]) -> bool:
+def _match_parts(pattern: list[str], path: list[str]) -> bool:
     if not pattern:
         return not path
     head, *rest = pattern
     if head == "**":
-        return any(_match(rest, path[start:]) for start in range(len(path) + 1))
+        return any(_match_parts(rest, path[start:]) for start in range(len(path) + 1))
     if not path:
         return False
     fits = re.fullmatch(re.escape(head).replace(r"\*", "[^/]*"), path[0]) is not None
-    return fits and _match(rest, path[1:])
+    return fits and _match_parts(rest, path[1:])

@@ -24,7 +24,7 @@ class UnsettledError(ValueError):
     """The code does not say where the field is listed; the message says why."""
 
 
-def find(
+def find_companion(
     kind: Kind, models: tuple[Model, ...], wanted: str | None, field: str, index: ModelsIndex
 ) -> Listing:
     """Settle where a model's field list is.
@@ -36,7 +36,9 @@ def find(
     Raises:
         UnsettledError: None, several, or one that cannot be edited safely.
     """
-    found = _unique(_admins(models, index) if kind == "admin" else _lists(kind, models, index))
+    found = _drop_duplicates(
+        _admins(models, index) if kind == "admin" else _lists(kind, models, index)
+    )
     shown = " or ".join(model.label for model in models) or "the model"
     if wanted:
         named = [one for one in found if one.node.name == wanted.rpartition(".")[2]]
@@ -55,14 +57,14 @@ def find(
 
 
 def _places(found: Iterable[FoundClass]) -> str:
-    return ", ".join(_place(one).shown() for one in found)
+    return ", ".join(_make_place(one).format() for one in found)
 
 
-def _place(found: FoundClass) -> Place:
+def _make_place(found: FoundClass) -> Place:
     return Place(path=found.module.path, class_name=found.node.name, line=found.node.lineno)
 
 
-def _unique(found: Iterable[FoundClass]) -> list[FoundClass]:
+def _drop_duplicates(found: Iterable[FoundClass]) -> list[FoundClass]:
     seen = {(one.module.path, one.node.lineno): one for one in found}
     return [seen[key] for key in sorted(seen)]
 
@@ -83,20 +85,20 @@ def _files(index: ModelsIndex, models: tuple[Model, ...], *words: bytes) -> Iter
 
 def _admins(models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClass]:
     for module in _files(index, models, b"register"):
-        for statement in modules.flat(module.node.body):
+        for statement in modules.iterate_statements(module.node.body):
             if isinstance(statement, ast.ClassDef):
                 for decorator in statement.decorator_list:
-                    if _registers(decorator, module, models, index) is not None:
+                    if _get_registered_admin(decorator, module, models, index) is not None:
                         yield FoundClass(module, statement)
             elif isinstance(statement, ast.Expr):
-                given = _registers(statement.value, module, models, index)
+                given = _get_registered_admin(statement.value, module, models, index)
                 dotted = modules.name_of(given) if given is not None else None
                 target = index.modules.resolve(module, dotted) if dotted else None
                 if isinstance(target, FoundClass):
                     yield target
 
 
-def _registers(
+def _get_registered_admin(
     node: ast.expr, module: Module, models: tuple[Model, ...], index: ModelsIndex
 ) -> ast.expr | None:
     """The admin class a call registers one of the models with; the call itself without one."""
@@ -139,13 +141,13 @@ def _values(node: ast.ClassDef, name: str) -> list[ast.expr]:
 
 
 def _list_in_admin(found: FoundClass, field: str) -> Listing:
-    place, name = _place(found), "list_display"
+    place, name = _make_place(found), "list_display"
     if any(isinstance(n, ast.FunctionDef) and n.name == f"get_{name}" for n in found.node.body):
-        raise UnsettledError(f"{place.shown()} works its list out in get_{name}()")
-    return _extend("admin", place, _values(found.node, name), name, field)
+        raise UnsettledError(f"{place.format()} works its list out in get_{name}()")
+    return _extend_listing("admin", place, _values(found.node, name), name, field)
 
 
-def _nothing(kind: Kind, place: Place, why: str) -> Listing:
+def _make_empty_listing(kind: Kind, place: Place, why: str) -> Listing:
     return Listing(kind=kind, place=place, action="nothing", why=why)
 
 
@@ -155,16 +157,18 @@ def _strings(value: ast.expr) -> set[str]:
     return {str(one.value) for one in value.elts if isinstance(one, ast.Constant)}
 
 
-def _extend(kind: Kind, place: Place, values: list[ast.expr], name: str, field: str) -> Listing:
+def _extend_listing(
+    kind: Kind, place: Place, values: list[ast.expr], name: str, field: str
+) -> Listing:
     value = values[0] if len(values) == 1 else None
     if not values:
-        raise UnsettledError(f"{place.shown()} has no {name} of its own to extend")
+        raise UnsettledError(f"{place.format()} has no {name} of its own to extend")
     if not isinstance(value, ast.List | ast.Tuple):
         raise UnsettledError(
-            f"{place.shown()} works its {name} out; only a literal can be extended safely"
+            f"{place.format()} works its {name} out; only a literal can be extended safely"
         )
     if field in _strings(value):
-        return _nothing(kind, place, f"its {name} has it already")
+        return _make_empty_listing(kind, place, f"its {name} has it already")
     return Listing(kind=kind, place=place, action="insert")
 
 
@@ -212,14 +216,16 @@ def _model_of_meta(found: FoundClass, meta: ast.ClassDef, index: ModelsIndex) ->
 
 
 def _list_in_meta(kind: Kind, found: FoundClass, field: str) -> Listing:
-    place, meta = _place(found), _meta_of(found.node)
+    place, meta = _make_place(found), _meta_of(found.node)
     values = _values(meta, "fields") if meta else []
-    return _everything(kind, place, values) or _extend(kind, place, values, "fields", field)
+    return _make_full_listing(kind, place, values) or _extend_listing(
+        kind, place, values, "fields", field
+    )
 
 
-def _everything(kind: Kind, place: Place, values: list[ast.expr]) -> Listing | None:
+def _make_full_listing(kind: Kind, place: Place, values: list[ast.expr]) -> Listing | None:
     for value in values:
         named = (modules.name_of(value) or "").rpartition(".")[2]
         if named == "ALL_FIELDS" or (isinstance(value, ast.Constant) and value.value == "__all__"):
-            return _nothing(kind, place, "it shows all fields")
+            return _make_empty_listing(kind, place, "it shows all fields")
     return None

@@ -28,7 +28,7 @@ class _Open:
         self.names = rendering.FileNames(self.source)
 
 
-def make(tree: Tree, parameters: Parameters) -> Edits:
+def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     """Add the field, and put it where else it was asked for.
 
     Raises:
@@ -47,14 +47,14 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
     like = model.source
     _add_field(model, parameters)
     notes.append(
-        f"Added `{shown(parameters)}` to "
+        f"Added `{format_field(parameters)}` to "
         f"`{parameters.app_label}.{parameters.model}` in `{parameters.place.path}`."
     )
     for listing in parameters.listings:
         notes.append(_list_field(listing, parameters, opened))
     made: dict[str, bytes] = {}
     if test := parameters.test:
-        made[test.path] = new_test.write(parameters, test, like)
+        made[test.path] = new_test.render_test(parameters, test, like)
         notes.append(f"Added a test in `{test.path}`.")
     for path, file in files.items():
         imports.add_imports(file.source, file.names.needed, parameters.width)
@@ -62,7 +62,7 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
         if result != tree.read(path):
             made[path] = result
     for path, content in made.items():
-        _parses(path, content)
+        _require_parsable(path, content)
     return Edits(
         files=dict(sorted(made.items())),
         notes=(*notes, *parameters.remarks),
@@ -70,7 +70,7 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
     )
 
 
-def _parses(path: str, content: bytes) -> None:
+def _require_parsable(path: str, content: bytes) -> None:
     try:
         _ = SourceFile(path, content).module
     except RequestRefused as problem:
@@ -81,7 +81,7 @@ def _add_field(file: _Open, parameters: Parameters) -> None:
     node = placement.class_at(file.source, parameters.place)
     indent = placement.body_indent(file.source, node)
     head, arguments = rendering.declaration(parameters.field, file.names, file.source)
-    lines = layout.wrapped(
+    lines = layout.wrap_call(
         head, arguments, indent, parameters.width, one_per_line=parameters.one_per_line
     )
     placement.add_field(file.source, node, lines)
@@ -96,19 +96,19 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
     if listing.kind in ("form", "serializer"):
         inner = placement.inner_class(node, "Meta")
         if inner is None:
-            raise EditFailed(f"{place.shown()} has no Meta any more.")
+            raise EditFailed(f"{place.format()} has no Meta any more.")
         node = inner
     value = placement.assignment(node, listing.attribute)
     if not isinstance(value, cst.List | cst.Tuple):
-        raise EditFailed(f"{place.shown()}: {listing.attribute} is no literal any more.")
+        raise EditFailed(f"{place.format()}: {listing.attribute} is no literal any more.")
     items.append_item(source, value, layout.text(name, source), parameters.width)
     return f"Added `{name}` to `{listing.attribute}` of `{place.class_name}` in `{place.path}`."
 
 
-def shown(parameters: Parameters) -> str:
+def format_field(parameters: Parameters) -> str:
     """The field's declaration in plain Python, for people."""
     options = ", ".join(
-        one.value.shown() if one.name == "to" else f"{one.name}={one.value.shown()}"
+        one.value.format() if one.name == "to" else f"{one.name}={one.value.format()}"
         for one in parameters.field.options
     )
     code = f"{parameters.field.name} = {parameters.field.type_name}({options})"

@@ -25,7 +25,7 @@ from repo_config.detect import Project
 SCRIPT = "make_migration.py"
 
 
-def order(parameters: Parameters, project: Project) -> ProducingCommand | None:
+def make_command(parameters: Parameters, project: Project) -> ProducingCommand | None:
     """What is to run in the sandbox; nothing for an abstract model without children."""
     if not parameters.carriers:
         return None
@@ -53,13 +53,15 @@ def order(parameters: Parameters, project: Project) -> ProducingCommand | None:
     )
 
 
-def accept(parameters: Parameters, report: bytes, files: Mapping[str, bytes]) -> tuple[str, ...]:
+def accept_migration(
+    parameters: Parameters, report: bytes, files: Mapping[str, bytes]
+) -> tuple[str, ...]:
     """Accept exactly the asked column for every carrier; anything else withholds the change.
 
     Raises:
         EditFailed: Django failed, did too little, or did what nobody asked for.
     """
-    said = _report(report)
+    said = _read_report(report)
     if problem := said.get("problem"):
         raise EditFailed(f"Django could not make the migration: {problem}")
     notes: list[str] = [
@@ -116,7 +118,7 @@ class _Operation:
 def _list_operations(path: str, content: bytes) -> list[_Operation]:
     """List the operations of a file that is one migration and nothing else."""
     try:
-        body = foreign_python.parse(content).body
+        body = foreign_python.parse_module(content).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         raise EditFailed(f"{path} was produced, but cannot be read: {problem}") from problem
     own = [one for one in body if not _is_head(one)]
@@ -138,7 +140,7 @@ def _is_head(node: ast.stmt) -> bool:
 
 
 def _read_operation(node: ast.expr) -> _Operation:
-    text = tickets.shorten(ast.unparse(node), 100)
+    text = tickets.shorten_line(ast.unparse(node), 100)
     where, _, kind = (name_of(node.func) or "" if isinstance(node, ast.Call) else "").rpartition(
         "."
     )
@@ -168,7 +170,7 @@ def _find_carrier(
     return by_name.get(operation.model) or by_name.get(model)
 
 
-def _report(report: bytes) -> dict[str, object]:
+def _read_report(report: bytes) -> dict[str, object]:
     try:
         said = json.loads(report)
     except (ValueError, RecursionError) as problem:

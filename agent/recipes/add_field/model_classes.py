@@ -72,7 +72,7 @@ class Model:
         return f"{self.app.label}.{self.name}"
 
     @property
-    def where(self) -> str:
+    def description(self) -> str:
         """As in `shop.Customer (shop/models.py:12)`."""
         return f"{self.label} ({self.path}:{self.line})"
 

@@ -42,7 +42,7 @@ def body_of(node: ast.ClassDef) -> tuple[dict[str, ModelField], dict[str, int]]:
     """The fields and all names of a class body."""
     fields: dict[str, ModelField] = {}
     names: dict[str, int] = {}
-    for statement in modules.flat(node.body):
+    for statement in modules.iterate_statements(node.body):
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.setdefault(statement.name, statement.lineno)
             continue
@@ -190,7 +190,7 @@ class ModelsIndex:
                 if above:
                     inherited = {k: v for k, v in above.meta.items() if k != "abstract"}
                     options = {**inherited, **options}
-        for statement in modules.flat(meta.body):
+        for statement in modules.iterate_statements(meta.body):
             if isinstance(statement, ast.Assign):
                 for one in statement.targets:
                     if isinstance(one, ast.Name):

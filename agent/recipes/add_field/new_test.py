@@ -13,7 +13,7 @@ from agent.recipes.add_field.parameters import Field, NewTest, Parameters
 from agent.recipes.source import SourceFile
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     """A class name in lower case with underscores."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
@@ -45,7 +45,7 @@ def _facts(field: Field) -> list[tuple[str, str]]:
     return found
 
 
-def write(parameters: Parameters, test: NewTest, like: SourceFile) -> bytes:
+def render_test(parameters: Parameters, test: NewTest, like: SourceFile) -> bytes:
     """Write the file of the test; quotes and line ends are those of another file."""
     source = SourceFile(test.path, b"")
     source.__dict__["quote"] = like.quote
@@ -81,7 +81,7 @@ def _body(
         of_models = name == "remote_field.on_delete"
         prefix = f"{names.refer('django.db', 'models')}." if of_models else ""
         checks += writer.equal(f"field.{name}", f"{prefix}{wanted}")
-    return writer.write_test(f"test_{snake(test.model)}_has_{field.name}", checks, names)
+    return writer.write_test(f"test_{to_snake_case(test.model)}_has_{field.name}", checks, names)
 
 
 class _Writer:
@@ -98,7 +98,7 @@ class _Writer:
         return layout.text(content, self._source)
 
     def _code(self, literal: str) -> str:
-        return layout.quoted(literal, self._source)
+        return layout.adopt_quotes(literal, self._source)
 
     def is_instance(self, what: str, kind: str) -> list[str]:
         head = "self.assertIsInstance" if self._in_class else "assert isinstance"
@@ -108,7 +108,7 @@ class _Writer:
         """A call, broken where the width asks for it; lines are indented later."""
         space = self._parameters.width - len(self._indent)
         one_per_line = self._parameters.one_per_line
-        return layout.wrapped(head, arguments, "", space, one_per_line=one_per_line)
+        return layout.wrap_call(head, arguments, "", space, one_per_line=one_per_line)
 
     def equal(self, what: str, literal: str) -> list[str]:
         wanted = self._code(literal)

@@ -26,13 +26,13 @@ class NoPlaceError(ValueError):
     """There is no test whose style a new one could follow."""
 
 
-def plan(model: Model, field: Field, index: ModelsIndex, project: Project) -> NewTest:
+def plan_test(model: Model, field: Field, index: ModelsIndex, project: Project) -> NewTest:
     """Settle where the test goes, and in which style.
 
     Raises:
         NoPlaceError: The repository has no tests.
     """
-    nearby = _nearby(model, index)
+    nearby = _find_nearby_tests(model, index)
     if not nearby:
         raise NoPlaceError
     sources = [index.modules.content(path) for path in nearby]
@@ -47,7 +47,7 @@ def plan(model: Model, field: Field, index: ModelsIndex, project: Project) -> Ne
     )
 
 
-def _nearby(model: Model, index: ModelsIndex) -> list[str]:
+def _find_nearby_tests(model: Model, index: ModelsIndex) -> list[str]:
     """Test files of the model's app, else those that import it, else any."""
     files = [p for p in index.modules.paths if _TEST_FILE.search(p) and "/migrations/" not in p]
     folder = model.app.folder
@@ -72,7 +72,7 @@ def _choose_path(model: Model, field: Field, nearby: list[str], index: ModelsInd
     shape = "{}_test.py" if ends * 2 > len(nearby) else "test_{}.py"
     # Test files of one name get in each other's way where their folders are no packages.
     taken = {os.path.basename(path).lower() for path in index.modules.paths}
-    stem = f"{new_test.snake(model.name)}_{field.name}"
+    stem = f"{new_test.to_snake_case(model.name)}_{field.name}"
     numbered = (f"{stem}_field_{number}" for number in itertools.count(2))
     names = map(shape.format, itertools.chain((stem, f"{stem}_field"), numbered))
     file = next(one for one in names if one.lower() not in taken)
@@ -81,7 +81,7 @@ def _choose_path(model: Model, field: Field, nearby: list[str], index: ModelsInd
 
 def _module_of(model: Model, index: ModelsIndex) -> str:
     package = f"{model.app.dotted}.models" if model.app.dotted else "models"
-    if exported := index.modules.named(package, model.path):
+    if exported := index.modules.find_module(package, model.path):
         target = index.modules.resolve(exported, model.name)
         if isinstance(target, FoundClass) and target.node is model.node:
             return package

@@ -20,7 +20,7 @@ class Value(Record):
     name: str = ""
     """The symbol, dotted within its module, as in `date.today`."""
 
-    def shown(self) -> str:
+    def format(self) -> str:
         """The value as a person would write it."""
         if self.kind in ("literal", "local"):
             return self.text
@@ -67,7 +67,7 @@ class Place(Record):
     line: int
     """1-based line of the word `class`."""
 
-    def shown(self) -> str:
+    def format(self) -> str:
         """As in `Customer (shop/models.py:12)`."""
         return f"{self.class_name} ({self.path}:{self.line})"
 

@@ -32,7 +32,7 @@ def class_at(source: SourceFile, place: Place) -> cst.ClassDef:
     finder = Finder()
     source.module.visit(finder)
     if finder.found is None:
-        raise EditFailed(f"{place.shown()} is not where it was when the ticket was read.")
+        raise EditFailed(f"{place.format()} is not where it was when the ticket was read.")
     return finder.found
 
 

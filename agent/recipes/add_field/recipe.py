@@ -1,7 +1,7 @@
 """The recipe: add a field to a Django model, with its migration and where else it is asked for.
 
 Ticket -> `request` -> `settling` (against `models_index`) -> `edits` -> Django's own migration in
-the sandbox -> `migration.accept`.
+the sandbox -> `migration.accept_migration`.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ class AddDjangoField:
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the structure of the ticket's text states a field for a model."""
-        return request.read(ticket).names_recipe
+        return request.read_request(ticket).names_recipe
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Prove every fact by the code, and try the edit, so that nothing fails half way."""
-        return _settle(request.read(ticket), tree, project)
+        return _settle_request(request.read_request(ticket), tree, project)
 
     def settle_parameters(
         self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
     ) -> str:
         """Prove named values by the code, as `settle` proves a ticket."""
-        return _settle(request.from_parameters(given), tree, project)
+        return _settle_request(request.from_parameters(given), tree, project)
 
     def steps(self, parameters: str) -> tuple[str, ...]:
         """Say in words what will be done."""
         settled = Parameters.model_validate_json(parameters)
-        words = [f"Add `{edits.shown(settled)}` to {settled.model} in {settled.place.path}."]
+        words = [f"Add `{edits.format_field(settled)}` to {settled.model} in {settled.place.path}."]
         for listing in settled.listings:
-            place = listing.place.shown()
+            place = listing.place.format()
             words.append(
                 f"{place}: nothing to do, {listing.why}."
                 if listing.action == "nothing"
@@ -59,10 +59,10 @@ class AddDjangoField:
             labels = ", ".join(f"{one.app_label}.{one.model}" for one in settled.carriers)
             words.append(f"Let Django make the migration for {labels}.")
         if settled.existing:
-            words.append(f"Existing rows get {settled.existing.shown()}.")
+            words.append(f"Existing rows get {settled.existing.format()}.")
         return tuple(words)
 
-    def touches(self, parameters: str) -> tuple[str, ...]:
+    def list_touched(self, parameters: str) -> tuple[str, ...]:
         """Existing paths that will be edited."""
         settled = Parameters.model_validate_json(parameters)
         paths = {settled.place.path}
@@ -71,17 +71,17 @@ class AddDjangoField:
 
     def apply(self, tree: Tree, parameters: str) -> Edits:
         """Edit; pure."""
-        return edits.make(tree, Parameters.model_validate_json(parameters))
+        return edits.make_edits(tree, Parameters.model_validate_json(parameters))
 
     def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
         """Django's own `makemigrations` on the edited tree."""
-        return migration.order(Parameters.model_validate_json(parameters), project)
+        return migration.make_command(Parameters.model_validate_json(parameters), project)
 
     def accept_produced(
         self, parameters: str, report: bytes, files: Mapping[str, bytes]
     ) -> tuple[str, ...]:
         """Hold the migrations against what was asked."""
-        return migration.accept(Parameters.model_validate_json(parameters), report, files)
+        return migration.accept_migration(Parameters.model_validate_json(parameters), report, files)
 
     def title(self, parameters: str) -> str:
         """As in “Add nickname to Customer”."""
@@ -90,7 +90,7 @@ class AddDjangoField:
         return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
 
 
-def _settle(asked: FieldRequest, tree: Tree, project: Project) -> str:
-    parameters = settling.settle(asked, tree, project)
-    edits.make(tree, parameters)
+def _settle_request(asked: FieldRequest, tree: Tree, project: Project) -> str:
+    parameters = settling.settle_facts(asked, tree, project)
+    edits.make_edits(tree, parameters)
     return parameters.model_dump_json()

@@ -23,7 +23,7 @@ class Target:
     """As in `shop.Shop`; "" where the settings or an installed package decide which it is."""
 
 
-def find(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
+def find_target(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
     """Settle the target of a relation on a model.
 
     Raises:
@@ -31,7 +31,7 @@ def find(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
     """
     text = ast.unparse(node).strip("'\"")
     if text in ("self", model.name):
-        return Target(values.literal("self"), model.label)
+        return Target(values.make_literal("self"), model.label)
     label, _, name = text.rpartition(".")
     app = (label or model.app.label).removesuffix(".models")
     found = [one for one in index.models if one.name == name and not one.test_only]
@@ -40,15 +40,15 @@ def find(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
         raise values.UnreadableError(f"may be {', '.join(sorted(one.label for one in found))}")
     if found:
         is_name = isinstance(node, ast.Name)
-        return Target(_write(found[0], model, index, is_name=is_name), found[0].label)
+        return Target(_write_target(found[0], model, index, is_name=is_name), found[0].label)
     if text.lower() in _USERS:
         return Target(_USER, "")
     if not label:
         raise values.UnreadableError("is no model of this repository; state it as in `app.Model`")
-    return Target(values.literal(text), "")
+    return Target(values.make_literal(text), "")
 
 
-def _write(target: Model, model: Model, index: ModelsIndex, *, is_name: bool) -> Value:
+def _write_target(target: Model, model: Model, index: ModelsIndex, *, is_name: bool) -> Value:
     """Write the target as it was stated, if the file of the model has that name by then."""
     above = target.path == model.path and target.line < model.line
     bound = target.name in model.module.bindings
@@ -56,5 +56,5 @@ def _write(target: Model, model: Model, index: ModelsIndex, *, is_name: bool) ->
     if is_name and (above or imported):
         return Value(kind="local", text=target.name)
     if target.app.label == model.app.label and not model.abstract:
-        return values.literal(target.name)
-    return values.literal(target.label)
+        return values.make_literal(target.name)
+    return values.make_literal(target.label)

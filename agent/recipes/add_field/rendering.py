@@ -62,7 +62,7 @@ class FileNames:
                 if isinstance(target.target, cst.Name):
                     self._other.add(target.target.value)
 
-    def has(self, name: str) -> bool:
+    def has_name(self, name: str) -> bool:
         """Whether the file has a top-level name."""
         return name in self._bound or name in self._other
 
@@ -92,11 +92,11 @@ class FileNames:
         default = ("datetime", None, f"datetime.{name}") if module == "datetime" else None
         source, imported, code = _IMPORTS.get((module, name)) or default or (module, first, name)
         wanted = imported or source
-        if self.has(wanted) and (source, imported) not in self.needed:
+        if self.has_name(wanted) and (source, imported) not in self.needed:
             alias = f"{module.partition('.')[0]}_{wanted}"
-            if module == "datetime" and not self.has(first):
+            if module == "datetime" and not self.has_name(first):
                 source, imported, code = module, first, name
-            elif imported == wanted and wanted.islower() and not self.has(alias):
+            elif imported == wanted and wanted.islower() and not self.has_name(alias):
                 imported, code = f"{wanted} as {alias}", alias + code.removeprefix(wanted)
             else:
                 raise RequestRefused(
@@ -115,7 +115,7 @@ class FileNames:
         for module in _MODELS:
             if found := self._as_others_do(module, field.type_name):
                 return found
-        if self.has("models"):
+        if self.has_name("models"):
             return self.refer("django.db.models", field.type_name)
         self.needed.append(("django.db", "models"))
         return f"models.{field.type_name}"
@@ -141,9 +141,9 @@ def value(given: Value, names: FileNames, source: SourceFile) -> str:
     if given.kind == "local":
         return given.text
     if given.kind == "literal":
-        return layout.quoted(given.text, source)
+        return layout.adopt_quotes(given.text, source)
     code = names.refer(given.module, given.name)
-    return f"{code}({layout.quoted(given.text, source)})" if given.kind == "call" else code
+    return f"{code}({layout.adopt_quotes(given.text, source)})" if given.kind == "call" else code
 
 
 def option(given: Option, names: FileNames, source: SourceFile) -> str:

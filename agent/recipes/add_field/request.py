@@ -60,7 +60,7 @@ class FieldRequest:
 
     def fill_form(self, *, asks_existing: bool) -> str:
         """Write the form as far as it is understood."""
-        options = ", ".join(f"{name}={_written(node)}" for name, node in self.options.items())
+        options = ", ".join(f"{name}={_format_node(node)}" for name, node in self.options.items())
         definition = f"{self.name or '…'} = models.{self.type_name or '…'}({options or '…'})"
         answers = {"model": self.model, "field": definition}
         if self.existing or asks_existing:
@@ -70,9 +70,9 @@ class FieldRequest:
         return tickets.write_form(answers)
 
 
-def read(ticket: Ticket) -> FieldRequest:
+def read_request(ticket: Ticket) -> FieldRequest:
     """Read the facts that a ticket's structure states."""
-    document = tickets.read(ticket, _KEYS)
+    document = tickets.read_document(ticket, _KEYS)
     answers = {_KEYS[key]: value for key, value in document.answers.items()}
     request, marks = FieldRequest(), _Marks(document)
     _take_answers(request, answers)
@@ -119,7 +119,7 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
             if fact == "field" and _NAME.fullmatch(text):
                 request.name = text
             else:
-                request.problems.append(f"`{tickets.shorten(text, 80)}` is no field of Django")
+                request.problems.append(f"`{tickets.shorten_line(text, 80)}` is no field of Django")
     if text := bare.get("options"):
         joined = ",".join(line.strip(" -*`,") for line in text.split("\n"))
         if joined.startswith("(") and joined.endswith(")"):
@@ -127,7 +127,7 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
         call = _parse_call(f"f({joined})")
         if call is None or call.args:
             request.problems.append(
-                f"`{tickets.shorten(text, 80)}` is no list of options as in `max_length=50`"
+                f"`{tickets.shorten_line(text, 80)}` is no list of options as in `max_length=50`"
             )
         else:
             _take_keywords(request, call.keywords)
@@ -138,7 +138,7 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
         elif fact != "test" and re.fullmatch(r"[A-Za-z_][\w.]*", said) and said.lower() not in _NO:
             request.wishes[fact] = said
         elif said and said.lower() not in _NO:
-            request.problems.append(f"`{tickets.shorten(said, 80)}` is neither yes nor no")
+            request.problems.append(f"`{tickets.shorten_line(said, 80)}` is neither yes nor no")
 
 
 def _take_definition(request: FieldRequest, text: str) -> bool:
@@ -146,7 +146,7 @@ def _take_definition(request: FieldRequest, text: str) -> bool:
     found = [*_find_definitions(text)]
     if len(found) != 1:
         return False
-    _take(request, found[0])
+    _take_found(request, found[0])
     return True
 
 
@@ -164,7 +164,7 @@ class _Definition:
 
 def _find_definitions(source: str) -> Iterator[_Definition]:
     """Find `name = models.CharField(…)` and `CharField(…)`, in a class or not."""
-    for statement in _parse(source):
+    for statement in _parse_statements(source):
         inner = statement.body if isinstance(statement, ast.ClassDef) else [statement]
         model = statement.name if isinstance(statement, ast.ClassDef) else ""
         for line in inner:
@@ -183,7 +183,7 @@ def _type_of(node: ast.expr) -> str:
     return dotted.rpartition(".")[2] if _TYPE.fullmatch(dotted) else ""
 
 
-def _take(request: FieldRequest, found: _Definition) -> None:
+def _take_found(request: FieldRequest, found: _Definition) -> None:
     request.type_name = _type_of(found.call)
     request.name = request.name or found.name
     request.model = request.model or found.model
@@ -262,7 +262,7 @@ class _Marks:
             chosen = called or self._definitions
             if len({(one.name, ast.dump(one.call)) for one in chosen.values()}) > 1:
                 request.problems.append("the ticket defines several fields; one ticket adds one")
-            _take(request, next(iter(chosen.values())))
+            _take_found(request, next(iter(chosen.values())))
             used += self._definitions
             for mark, keywords in self._keywords.items():
                 _take_keywords(request, keywords)
@@ -283,7 +283,7 @@ class _Marks:
 
 def _only_defines(code: str) -> bool:
     """Whether a block of code is nothing but fields, in a class or not."""
-    statements = _parse(code)
+    statements = _parse_statements(code)
     inner = [
         line
         for one in statements
@@ -294,7 +294,7 @@ def _only_defines(code: str) -> bool:
     return len(inner) == len([*_find_definitions(code)])
 
 
-def _parse(source: str) -> list[ast.stmt]:
+def _parse_statements(source: str) -> list[ast.stmt]:
     """Parse Python that is set in or not; empty where it is none."""
     lines = [line for line in source.splitlines() if line.strip()]
     margin = min((len(line) - len(line.lstrip()) for line in lines), default=0)
@@ -305,13 +305,13 @@ def _parse(source: str) -> list[ast.stmt]:
 
 
 def _parse_call(source: str) -> ast.Call | None:
-    body = _parse(source)
+    body = _parse_statements(source)
     only = body[0] if len(body) == 1 else None
     return only.value if isinstance(only, ast.Expr) and isinstance(only.value, ast.Call) else None
 
 
-def _written(node: ast.expr) -> str:
+def _format_node(node: ast.expr) -> str:
     try:
-        return tickets.shorten(ast.unparse(node), 200)
+        return tickets.shorten_line(ast.unparse(node), 200)
     except (ValueError, RecursionError, MemoryError):
         return "…"

@@ -43,7 +43,7 @@ _UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "
 _MOST_PROBLEMS = 5
 
 
-def settle(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
+def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
     """Settle every fact, or answer with the form as far as it is understood.
 
     Raises:
@@ -93,7 +93,7 @@ class _Settling:
         listings, test = self._find_listings(model), self._place_test(model, field)
         if self.problems:
             return None
-        shape = style.of(tree, self._project)
+        shape = style.read_style(tree, self._project)
         return Parameters(
             app_label=model.app.label,
             model=model.name,
@@ -123,7 +123,7 @@ class _Settling:
         if len(known) == 1:
             return self._fit_model(known[0])
         if known:
-            places = ", ".join(sorted(one.where for one in known))
+            places = ", ".join(sorted(one.description for one in known))
             self.problems.append(f"`{text}` may be {places}")
             return None
         labels = {one.name: one.label for one in self._index.models if not one.test_only}
@@ -138,12 +138,12 @@ class _Settling:
         if model.proxy:
             parents = " or ".join(one.label for one in model.parents) or "its parent"
             raise RequestRefused(
-                f"{model.where} is a proxy model: it has no table of its own. "
+                f"{model.description} is a proxy model: it has no table of its own. "
                 f"Ask for the field on {parents}."
             )
         if model.meta_flag("managed") is False:
             raise RequestRefused(
-                f"{model.where} is unmanaged (`managed = False`): Django does not change its "
+                f"{model.description} is unmanaged (`managed = False`): Django does not change its "
                 "table, so no migration can add the column. Change the table where it is managed."
             )
         return model
@@ -201,7 +201,7 @@ class _Settling:
             try:
                 if name == "to" and asked.type_name in field_types.RELATIONS:
                     if model is not None:
-                        found = relation_target.find(node, model, self._index)
+                        found = relation_target.find_target(node, model, self._index)
                         options["to"], target = found.written, found.label
                 else:
                     options[name] = self._read_option(name, node, model)
@@ -229,7 +229,7 @@ class _Settling:
         value = values.from_node(node)
         if value.kind == "local" and model and not _has_name(model, value.text.partition(".")[0]):
             raise values.UnreadableError(f"is not known in {model.path}")
-        mutable = name == "default" and values.plain(value) in ({}, [])
+        mutable = name == "default" and values.get_plain_value(value) in ({}, [])
         if mutable:
             return Value(kind="symbol", name="list" if value.text == "[]" else "dict")
         return value
@@ -278,7 +278,9 @@ class _Settling:
             if wanted:
                 only = None if wanted == "yes" else wanted
                 try:
-                    found.append(companions.find(kind, models, only, self._asked.name, self._index))
+                    found.append(
+                        companions.find_companion(kind, models, only, self._asked.name, self._index)
+                    )
                 except companions.UnsettledError as problem:
                     self.problems.append(str(problem))
         return tuple(found)
@@ -291,7 +293,7 @@ class _Settling:
             children = [m for m in self._index.children(model) if not m.abstract and not m.proxy]
             tested = min(children, key=lambda m: (m.test_only, m.path, m.line), default=model)
         try:
-            return new_test_place.plan(tested, field, self._index, self._project)
+            return new_test_place.plan_test(tested, field, self._index, self._project)
         except new_test_place.NoPlaceError:
             self.problems.append("the repository has no test whose style a new one could follow")
             return None

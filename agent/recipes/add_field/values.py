@@ -52,7 +52,7 @@ class UnreadableError(ValueError):
     """The text is not one of the values a ticket may state; the message says why."""
 
 
-def literal(python_value: object) -> Value:
+def make_literal(python_value: object) -> Value:
     """Make a literal of a Python value.
 
     Raises:
@@ -71,9 +71,9 @@ def literal(python_value: object) -> Value:
     return Value(kind="literal", text=text)
 
 
-def plain(value: Value) -> object:
+def get_plain_value(value: Value) -> object:
     """Return the Python value of a literal; of anything else its text."""
-    return ast.literal_eval(value.text) if value.kind == "literal" else value.shown()
+    return ast.literal_eval(value.text) if value.kind == "literal" else value.format()
 
 
 def from_expression(source: str) -> Value:
@@ -96,7 +96,7 @@ def from_node(node: ast.expr) -> Value:
         UnreadableError: It is neither a literal nor one of the known names and calls.
     """
     if _is_literal(node):
-        return literal(ast.literal_eval(node))
+        return make_literal(ast.literal_eval(node))
     try:
         source = ast.unparse(node)
     except (ValueError, RecursionError, MemoryError):

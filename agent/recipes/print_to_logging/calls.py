@@ -35,13 +35,13 @@ class Call:
     """The statements that it is one of; None where its value is used."""
 
 
-def walk(module: ast.Module) -> Iterator[tuple[ast.AST, Context, list[ast.stmt] | None]]:
+def walk_nodes(module: ast.Module) -> Iterator[tuple[ast.AST, Context, list[ast.stmt] | None]]:
     """Go through all nodes with what is around each, and the block that a statement stands in."""
     waiting: list[tuple[ast.AST, Context, list[ast.stmt] | None]] = [(module, Context(), None)]
     while waiting:
         node, around, block = waiting.pop()
         yield node, around, block
-        inner = _enter(node, around)
+        inner = _enter_context(node, around)
         for name, value in ast.iter_fields(node):
             # The condition of an `if` counts for its body, not for what is done otherwise.
             context = around if isinstance(node, ast.If) and name != "body" else inner
@@ -50,7 +50,7 @@ def walk(module: ast.Module) -> Iterator[tuple[ast.AST, Context, list[ast.stmt] 
             waiting += [(one, context, beside) for one in children if isinstance(one, ast.AST)]
 
 
-def _enter(node: ast.AST, around: Context) -> Context:
+def _enter_context(node: ast.AST, around: Context) -> Context:
     if isinstance(node, Function):
         return replace(around, functions=(*around.functions, node), tests=(), handler=None)
     if isinstance(node, ast.ClassDef):
@@ -63,11 +63,11 @@ def _enter(node: ast.AST, around: Context) -> Context:
     return around
 
 
-def find(module: ast.Module) -> list[Call]:
+def find_prints(module: ast.Module) -> list[Call]:
     """Find all calls of `print`, in order."""
     found: list[Call] = []
     alone: dict[int, list[ast.stmt]] = {}
-    for node, around, block in walk(module):
+    for node, around, block in walk_nodes(module):
         if isinstance(node, ast.Expr) and block is not None:
             alone[id(node.value)] = block
         elif isinstance(node, ast.Call) and name_of(node.func) == "print":

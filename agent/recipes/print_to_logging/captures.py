@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from agent.recipes.modules import Modules, absolute
+from agent.recipes.modules import Modules, resolve_from_import
 from agent.recipes.print_to_logging import programs
 
 _READS = re.compile(
@@ -29,7 +29,7 @@ class Captures:
                 if isinstance(node, ast.Import):
                     imported |= {one.name for one in node.names}
                 elif isinstance(node, ast.ImportFrom):
-                    source = absolute(module, node)
+                    source = resolve_from_import(module, node)
                     imported |= {source, *(f"{source}.{one.name}" for one in node.names)}
             words = frozenset(re.findall(rb"\w+", content))
             self._readers.append((path, words, frozenset(imported)))

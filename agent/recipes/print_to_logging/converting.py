@@ -61,7 +61,7 @@ class Converter:
         return Converted([RemainingPrint(path=path, line=0, reason=f"the file {said}")])
 
     def _convert(self, module: Module, content: bytes, *, is_named: bool) -> Converted:
-        found = calls.find(module.node)
+        found = calls.find_prints(module.node)
         names = {module.dotted, module.dotted.removeprefix("src.")}
         entries = frozenset(function for one, function in self._entries if one in names)
         program = programs.Programs(module.node, entries)
@@ -86,7 +86,7 @@ class Converter:
 
     def choose_logger(self, module: Module, source: SourceFile) -> Logger:
         """Choose the logger of a module; a new one has line 0."""
-        if found := loggers.find(module, self._known):
+        if found := loggers.find_logger(module, self._known):
             return found
         library = self.wish.library or loggers.choose_library(module, self._known)
         return Logger(loggers.choose_name(set(re.findall(r"\w+", source.text))), library, 0)
@@ -118,7 +118,7 @@ class _File:
 
     def convert(self, found: list[Call]) -> Converted:
         """Convert the calls, then add what they need and drop what nothing needs any more."""
-        said = [(call, self._understand(call)) for call in found]
+        said = [(call, self._read_print(call)) for call in found]
         messages = [(call, one) for call, one in said if one and not one.is_blank]
         blank = [call for call, one in said if one and one.is_blank]
         for call, one in messages:
@@ -148,7 +148,7 @@ class _File:
             RemainingPrint(path=self._module.path, line=call.node.lineno, reason=reason)
         )
 
-    def _understand(self, call: Call) -> Printed | None:
+    def _read_print(self, call: Call) -> Printed | None:
         """Read what a call says; None where it stays."""
         capture = self._around.find_capture(self._module, call)
         reason = (
@@ -186,7 +186,7 @@ class _File:
     def _log(self, call: Call, said: Printed) -> None:
         source, wish = self._source, self._wish
         prefixed, rest = levels.split_prefix(said.pieces)
-        level = wish.level or prefixed or levels.choose(call, said)
+        level = wish.level or prefixed or levels.choose_level(call, said)
         self._logged.append(level)
         drops = level == prefixed and rest
         head = f"{self._logger.name}.{level}"
@@ -199,7 +199,7 @@ class _File:
             source.replace(start, source.span(call.node.func)[1], head)
             return
         is_first = not source.text[line_start:start].strip()
-        code = message.write(
+        code = message.write_call(
             head,
             rest if drops else said.pieces,
             self._logger.library,

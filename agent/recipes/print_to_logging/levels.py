@@ -32,7 +32,7 @@ def split_prefix(pieces: Sequence[Piece]) -> tuple[Level | None, tuple[Piece, ..
     return level, tuple(rest)
 
 
-def choose(call: Call, said: Printed) -> Level:
+def choose_level(call: Call, said: Printed) -> Level:
     """Choose the level of a message that does not begin with one."""
     codes = [one.code for one in said.pieces if isinstance(one, Value)]
     handler = call.context.handler

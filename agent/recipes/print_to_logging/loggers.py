@@ -27,21 +27,21 @@ class Logger:
     """From here on it is there."""
 
 
-def find(module: Module, known: Modules) -> Logger | None:
+def find_logger(module: Module, known: Modules) -> Logger | None:
     """Find the logger that a module has at its top level, made there or imported."""
     found: list[Logger] = []
     for statement in module.node.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            if library := _made(statement.value, module):
+            if library := _get_made_library(statement.value, module):
                 line = statement.end_lineno or statement.lineno
                 found.append(Logger(statement.targets[0].id, library, line))
         elif isinstance(statement, ast.ImportFrom):
-            found += _imported(statement, module, known)
+            found += _find_imported_loggers(statement, module, known)
     named = [one for one in found if _NAME.fullmatch(one.name)]
     return next(iter(named or found), None)
 
 
-def _made(value: ast.expr, module: Module) -> Library | None:
+def _get_made_library(value: ast.expr, module: Module) -> Library | None:
     """Return the library of the logger that an expression makes, if it does."""
     dotted = modules.name_of(value.func) if isinstance(value, ast.Call) else None
     if not dotted or dotted.rpartition(".")[2] not in _GETTERS:
@@ -51,15 +51,17 @@ def _made(value: ast.expr, module: Module) -> Library | None:
     return "structlog" if origin.partition(".")[0] == "structlog" else "logging"
 
 
-def _imported(statement: ast.ImportFrom, module: Module, known: Modules) -> Iterator[Logger]:
-    source = modules.absolute(module, statement)
+def _find_imported_loggers(
+    statement: ast.ImportFrom, module: Module, known: Modules
+) -> Iterator[Logger]:
+    source = modules.resolve_from_import(module, statement)
     for alias in statement.names:
         line, name = statement.end_lineno or statement.lineno, alias.asname or alias.name
-        there = known.named(source, module.path) if _NAME.fullmatch(alias.name) else None
+        there = known.find_module(source, module.path) if _NAME.fullmatch(alias.name) else None
         if source == "loguru" and alias.name == "logger":
             yield Logger(name, "loguru", line)
         elif there and there.path != module.path:
-            own = find(there, known)
+            own = find_logger(there, known)
             if own and own.name == alias.name:
                 yield Logger(name, own.library, line)
 

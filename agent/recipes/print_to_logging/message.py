@@ -77,19 +77,19 @@ class Reader:
             UnfitError: It cannot be a log message.
         """
         named = self._options(node)
-        separator = _literal(named.get("sep"), " ", "sep=")
-        end = _literal(named.get("end"), "\n", "end=")
+        separator = _read_literal(named.get("sep"), " ", "sep=")
+        end = _read_literal(named.get("end"), "\n", "end=")
         if end.strip("\n") or not end:
             raise UnfitError(f"it is part of a line that others go on with (end={end!r})")
         pieces: list[Piece] = []
         for number, value in enumerate(node.args):
             pieces += [separator] if number else []
             pieces += (
-                self._starred(value, separator)
+                self._read_starred(value, separator)
                 if isinstance(value, ast.Starred)
                 else self._take(value)
             )
-        stripped = _strip(_join(pieces))
+        stripped = _strip_line_ends(_join_texts(pieces))
         if any(mark in one for one in stripped if isinstance(one, str) for mark in _CONTROL):
             raise UnfitError("it steers the terminal (progress, colour or cursor)")
         alone = node.args[0] if len(node.args) == 1 and not node.keywords else None
@@ -113,12 +113,12 @@ class Reader:
         """Return a value's code on one line, fit to be an argument among others."""
         code = self._source.text[slice(*self._source.span(node))]
         if "\n" in code or "\r" in code or isinstance(node, ast.Yield | ast.YieldFrom):
-            return layout.quoted(ast.unparse(node), self._source)
+            return layout.adopt_quotes(ast.unparse(node), self._source)
         return code
 
     # --- arguments ----------------------------------------------------------------------------
 
-    def _starred(self, node: ast.Starred, separator: str) -> list[Piece]:
+    def _read_starred(self, node: ast.Starred, separator: str) -> list[Piece]:
         if self._bound & {"map", "str"}:
             raise UnfitError("its arguments are not to be seen (*)")
         joined = layout.text(separator, self._source)
@@ -149,7 +149,7 @@ class Reader:
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 # Inside the f-string they had to be other quotes than those of the file.
-                code = layout.quoted(ast.unparse(part.value), self._source)
+                code = layout.adopt_quotes(ast.unparse(part.value), self._source)
                 if not part.format_spec:
                     found.append(Value(code, _CONVERSIONS[part.conversion][1]))
                 elif shown := self._write_spec(code, part.conversion, part.format_spec):
@@ -225,7 +225,7 @@ def _list_addends(node: ast.expr) -> list[ast.expr]:
     return [node, *reversed(found)]
 
 
-def _literal(node: ast.expr | None, default: str, option: str) -> str:
+def _read_literal(node: ast.expr | None, default: str, option: str) -> str:
     if node is None or (isinstance(node, ast.Constant) and node.value is None):
         return default
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
@@ -241,7 +241,7 @@ def _goes_to_stderr(file: ast.expr | None) -> bool:
     return name_of(file) == "sys.stderr"
 
 
-def _join(pieces: Sequence[Piece]) -> list[Piece]:
+def _join_texts(pieces: Sequence[Piece]) -> list[Piece]:
     """Join texts that stand side by side."""
     found: list[Piece] = []
     for one in pieces:
@@ -253,7 +253,7 @@ def _join(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
-def _strip(pieces: list[Piece]) -> tuple[Piece, ...]:
+def _strip_line_ends(pieces: list[Piece]) -> tuple[Piece, ...]:
     """Drop the line ends around the message, which only set it apart on a terminal."""
     cuts: tuple[tuple[int, Callable[[str, str], str]], ...] = ((0, str.lstrip), (-1, str.rstrip))
     for place, cut in cuts:
@@ -265,7 +265,7 @@ def _strip(pieces: list[Piece]) -> tuple[Piece, ...]:
 # --- the call of a logger ---------------------------------------------------------------------
 
 
-def write(
+def write_call(
     head: str,
     pieces: Sequence[Piece],
     library: Library,
@@ -277,21 +277,21 @@ def write(
 ) -> str:
     """Write the call of a logger, over as many lines as the width asks for."""
     values = [one for one in pieces if isinstance(one, Value)]
-    message = "".join(_mark(one, library, has_values=bool(values)) for one in pieces)
+    message = "".join(_write_placeholder(one, library, has_values=bool(values)) for one in pieces)
     literal = layout.text(message, source)
     arguments = [_argument(one, library, source) for one in values]
-    lines = layout.wrapped(head, [literal, *arguments], indent, width, one_per_line=one_per_line)
+    lines = layout.wrap_call(head, [literal, *arguments], indent, width, one_per_line=one_per_line)
     for place, line in enumerate(lines):
         margin = line[: len(line) - len(line.lstrip())]
         if len(line) > width and line.strip() == f"{literal},":
             space = width - len(margin.expandtabs(4)) - 3
-            parts = [layout.text(one, source) for one in _split(message, space)]
+            parts = [layout.text(one, source) for one in _split_text(message, space)]
             lines[place : place + 1] = [f"{margin}{one}" for one in (*parts[:-1], f"{parts[-1]},")]
             break
     return "\n".join(lines).removeprefix(indent)
 
 
-def _mark(piece: Piece, library: Library, *, has_values: bool) -> str:
+def _write_placeholder(piece: Piece, library: Library, *, has_values: bool) -> str:
     """Write a piece as a part of the format."""
     if isinstance(piece, str):
         for mark in ("{}" if library == "loguru" else "%") if has_values else "":
@@ -308,7 +308,7 @@ def _argument(value: Value, library: Library, source: SourceFile) -> str:
     return value.code
 
 
-def _split(text: str, space: int) -> list[str]:
+def _split_text(text: str, space: int) -> list[str]:
     """Split a text at spaces into parts of at most so many characters, where it can be."""
     lines = [""]
     for word in re.findall(r"\S*\s*", text):

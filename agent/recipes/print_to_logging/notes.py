@@ -17,7 +17,7 @@ _SHOWN = 60
 _PLACES = 12
 
 
-def write(parameters: Parameters) -> tuple[str, ...]:
+def write_notes(parameters: Parameters) -> tuple[str, ...]:
     """Write the notes: counts by file and level, the loggers, what stays and why."""
     found = [_of_file(work) for work in parameters.files]
     levels = Counter(level for work in parameters.files for level in work.logged)
@@ -28,7 +28,7 @@ def write(parameters: Parameters) -> tuple[str, ...]:
             "Messages of level info and debug show only where the program that uses this code "
             "configures logging; prints showed always."
         )
-    return (*found, *list_left(parameters.left))
+    return (*found, *list_left(parameters.remaining))
 
 
 def _of_file(work: FileWork) -> str:

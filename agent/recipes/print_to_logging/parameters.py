@@ -56,7 +56,7 @@ class RemainingPrint(Record):
     """0: the file as a whole."""
     reason: str
 
-    def shown(self) -> str:
+    def format(self) -> str:
         """As in `shop/report.py:12`."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
@@ -66,8 +66,8 @@ class Parameters(Record):
 
     scope: str
     """In words: where the ticket wants it."""
-    wish: StyleChoice
+    style: StyleChoice
     files: tuple[FileWork, ...]
-    left: tuple[RemainingPrint, ...]
+    remaining: tuple[RemainingPrint, ...]
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that this change does not carry out."""

@@ -64,7 +64,7 @@ class Programs:
         self._started: set[str] = set()
         self._called: dict[Function, set[str]] = {}
         outer: list[tuple[Function, Context]] = []
-        for node, around, _ in calls.walk(module):
+        for node, around, _ in calls.walk_nodes(module):
             if isinstance(node, Function) and not around.functions:
                 outer.append((node, around))
             if not isinstance(node, ast.Call):

@@ -40,18 +40,20 @@ class PrintToLogging:
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the structure of the ticket's text names prints that become log messages."""
-        return request.read(ticket).names_recipe
+        return request.read_request(ticket).names_recipe
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Decide for every print in scope, and try the edit, so that nothing fails half way."""
-        return _settled(request.read(ticket), tree, config, project).model_dump_json()
+        return _settle_parameters(
+            request.read_request(ticket), tree, config, project
+        ).model_dump_json()
 
     def settle_parameters(
         self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
     ) -> str:
         """Decide by named values, as `settle` does by a ticket."""
         asked = request.from_parameters(given)
-        return _settled(asked, tree, config, project).model_dump_json()
+        return _settle_parameters(asked, tree, config, project).model_dump_json()
 
     def steps(self, parameters: str) -> tuple[str, ...]:
         """Say in words what will be done."""
@@ -60,24 +62,24 @@ class PrintToLogging:
         for work in settled.files:
             counts = notes.count_levels(Counter(work.logged))
             words.append(f"Turn prints of {work.path} into {counts}.")
-        if settled.left:
-            count = len(settled.left)
+        if settled.remaining:
+            count = len(settled.remaining)
             words.append(f"Leave {count} other print{'s' * (count != 1)} as before.")
         return tuple(words)
 
-    def touches(self, parameters: str) -> tuple[str, ...]:
+    def list_touched(self, parameters: str) -> tuple[str, ...]:
         """Existing paths that will be edited."""
         return tuple(work.path for work in Parameters.model_validate_json(parameters).files)
 
     def apply(self, tree: Tree, parameters: str) -> Edits:
         """Edit; pure."""
         settled = Parameters.model_validate_json(parameters)
-        converter = Converter(tree, settled.wish)
+        converter = Converter(tree, settled.style)
         files = {
             one.path: converter.convert(one.path, is_named=one.is_named).content
             for one in settled.files
         }
-        return Edits(files=files, notes=notes.write(settled), not_done=settled.not_done)
+        return Edits(files=files, notes=notes.write_notes(settled), not_done=settled.not_done)
 
     def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
         """Nothing has to be produced."""
@@ -99,21 +101,23 @@ class PrintToLogging:
         return f"Log instead of printing in {count} file{'s' * (count != 1)}"
 
 
-def _settled(asked: Request, tree: Tree, config: RepoConfig, project: Project) -> Parameters:
+def _settle_parameters(
+    asked: Request, tree: Tree, config: RepoConfig, project: Project
+) -> Parameters:
     """Settle everything that a ticket asks for.
 
     Raises:
         TicketUnclear: A fact is missing, or does not fit; with the form, filled in so far.
         RequestRefused: It asks for what cannot be done.
     """
-    where = scope.settle(asked, tree, config)
+    where = scope.settle_scope(asked, tree, config)
     problems = [*asked.problems, *where.problems]
     library = asked.library or config.logging
     if config.logging not in ("any", library):
         problems.append(f"`logging: {config.logging}` of the configuration rules {library} out")
     if problems:
-        raise _unclear("; ".join(problems), asked)
-    shape = style.of(tree, project)
+        raise _make_unclear("; ".join(problems), asked)
+    shape = style.read_style(tree, project)
     wish = StyleChoice(
         level=next((one for one in LEVELS if one == asked.level), None),
         library=next((one for one in LIBRARIES if one == library), None),
@@ -133,22 +137,22 @@ def _settled(asked: Request, tree: Tree, config: RepoConfig, project: Project) -
             )
     left.sort(key=lambda one: (one.path, one.line))
     if not files:
-        raise RequestRefused(_nothing(where.words, tuple(left)))
+        raise RequestRefused(_explain_nothing(where.words, tuple(left)))
     if len(files) > (most := config.scope.max_files):
         count = len(files)
-        raise _unclear(
+        raise _make_unclear(
             f"{count} files have prints to convert, and scope.max_files allows {most}", asked
         )
     return Parameters(
-        scope=where.words, wish=wish, files=files, left=tuple(left), not_done=asked.not_done
+        scope=where.words, style=wish, files=files, remaining=tuple(left), not_done=asked.not_done
     )
 
 
-def _unclear(problem: str, asked: Request) -> TicketUnclear:
+def _make_unclear(problem: str, asked: Request) -> TicketUnclear:
     return TicketUnclear((f"{problem[:1].upper()}{problem[1:]}.",), asked.fill_form())
 
 
-def _nothing(words: str, left: tuple[RemainingPrint, ...]) -> str:
+def _explain_nothing(words: str, left: tuple[RemainingPrint, ...]) -> str:
     if not left:
         return f"There is no print in {words}, so there is nothing to turn into log messages."
     listed = "\n".join(f"- {one}" for one in notes.list_left(left))

@@ -44,9 +44,9 @@ class Request:
         return tickets.write_form({WHERE: ", ".join(self.places), **spared, LEVEL: self.level})
 
 
-def read(ticket: Ticket) -> Request:
+def read_request(ticket: Ticket) -> Request:
     """Read what a ticket's structure asks for."""
-    document = tickets.read(ticket, (WHERE, LEAVE, LEVEL))
+    document = tickets.read_document(ticket, (WHERE, LEAVE, LEVEL))
     answers = document.answers
     request = Request(names_recipe=WHERE in answers)
     request.places = _list_places(answers.get(WHERE, ""))
@@ -56,7 +56,7 @@ def read(ticket: Ticket) -> Request:
     if not request.places:
         request.problems.append("the files, folders or packages are missing")
     if request.level not in _LEVELS:
-        said = f"`{tickets.shorten(request.level, 40)}` is no level" if request.level else ""
+        said = f"`{tickets.shorten_line(request.level, 40)}` is no level" if request.level else ""
         request.problems.append(said or "the level is missing: info, or “by context”")
         request.level = ""
     request.not_done = document.list_rest(*used)

@@ -28,18 +28,18 @@ class Scope:
     """Files that the configuration keeps shut, with the key; not those that are named."""
 
 
-def settle(request: Request, tree: Tree, config: RepoConfig) -> Scope:
+def settle_scope(request: Request, tree: Tree, config: RepoConfig) -> Scope:
     """Find the files that a ticket means."""
     python = [path for path in tree.paths() if path.endswith(".py")]
     scope = Scope()
-    found = {place: _find(place, python, scope) for place in request.places}
-    spared = {path for place in request.excepted for path in _find(place, python, scope)}
+    found = {place: _find_files(place, python, scope) for place in request.places}
+    spared = {path for place in request.excepted for path in _find_files(place, python, scope)}
     scope.named = frozenset(
         path for place, paths in found.items() for path in paths if _names(place, path)
     )
     wanted = sorted({path for paths in found.values() for path in paths} - spared)
     for path in wanted:
-        if path not in scope.named and (key := _closed(path, config)):
+        if path not in scope.named and (key := _find_closing_key(path, config)):
             scope.closed[path] = key
     scope.paths = tuple(path for path in wanted if path not in scope.closed)
     whole = any(place == "." for place in found)
@@ -47,7 +47,7 @@ def settle(request: Request, tree: Tree, config: RepoConfig) -> Scope:
     return scope
 
 
-def _find(place: str, python: list[str], scope: Scope) -> list[str]:
+def _find_files(place: str, python: list[str], scope: Scope) -> list[str]:
     """Find the Python files of a place; what is unknown, or several, is a problem."""
     bare = place.removeprefix("./").rstrip("/")
     if bare in ("", "."):
@@ -91,7 +91,7 @@ def _names(place: str, path: str) -> bool:
     return f"{folder}/" in f"/{path}" and bool(programs.explain_path(f"{folder}/x.py"))
 
 
-def _closed(path: str, config: RepoConfig) -> str | None:
+def _find_closing_key(path: str, config: RepoConfig) -> str | None:
     """The key of the configuration that keeps a file shut."""
     scope = config.scope
     for key, patterns in (("human_only", scope.human_only), ("protect", scope.protect)):

@@ -21,7 +21,7 @@ def drop_imports(path: str, before: ast.Module, made: bytes) -> bytes:
     for statement in now.body:
         if not isinstance(statement, ast.Import | ast.ImportFrom):
             continue
-        kept = [one for one in statement.names if _bound(one) not in gone]
+        kept = [one for one in statement.names if _get_bound_name(one) not in gone]
         start, end = source.span(statement)
         line_end = source.line_end(end)
         # A comment may say why it is there.
@@ -35,7 +35,7 @@ def drop_imports(path: str, before: ast.Module, made: bytes) -> bytes:
     return source.result()
 
 
-def _bound(alias: ast.alias) -> str:
+def _get_bound_name(alias: ast.alias) -> str:
     return alias.asname or alias.name.partition(".")[0]
 
 

@@ -19,7 +19,7 @@ _NO_NAMESPACES = (
 )
 
 
-def check() -> None:
+def require_bubblewrap() -> None:
     """Refuse to go on where there is no bubblewrap of a version that has every wall."""
     found = shutil.which("bwrap")
     if found is None:
@@ -45,7 +45,7 @@ def version(path: str) -> tuple[int, ...]:
     return tuple(int(number) for number in numbers.groups()) if numbers else (0,)
 
 
-def explain(complaint: str) -> str | None:
+def explain_failure(complaint: str) -> str | None:
     """Tell the operator what forbids namespaces, if that is what bubblewrap complains about."""
     signs = ("namespace", "uid map", "Can't mount proc", "RTM_NEWADDR", "clone")
     if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):

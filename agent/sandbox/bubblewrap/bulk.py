@@ -87,7 +87,7 @@ class Bulk(NamedTuple):
         return args
 
 
-def lay(order: SandboxRequest, root: Path | None, home: Path, number: int) -> Bulk | None:
+def make_bulk(order: SandboxRequest, root: Path | None, home: Path, number: int) -> Bulk | None:
     """Have a place for what an order has laid; None: nothing, or folders are copied."""
     folders = tuple(
         (f"{layer.folder}/bulk/{index}", path)
@@ -120,7 +120,7 @@ def _find_settings(etc: Path) -> tuple[Path, ...]:
     return tuple(one for one in plain if one.name not in shown)
 
 
-def become(uid: int) -> list[str]:
+def make_user_command(uid: int) -> list[str]:
     """Say what becomes a program of a sandbox's user once all is mounted."""
     if os.geteuid() != 0:
         return []
@@ -132,11 +132,11 @@ def is_possible(home: Path, root: Path | None = None) -> bool:
     # These characters mean something in the options of a mount.
     if any(sign in f"{home}{root or ''}" for sign in ":,\\"):
         return False
-    return home.is_dir() and _works(home)
+    return home.is_dir() and _is_working(home)
 
 
 @cache
-def _works(home: Path) -> bool:
+def _is_working(home: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="overlay-", dir=home) as name:
         base = f"{name}/base"
         bulk = Bulk(Path(name, "layers"), ((base, ""),), (base, "/usr"))

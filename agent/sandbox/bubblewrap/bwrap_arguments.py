@@ -118,12 +118,12 @@ def interpreter(order: SandboxRequest, root: Path | None) -> str:
     """Find the Python that runs our runner: the root's own, else one that the order mounts."""
     base = root or Path("/")
     for name in ("usr/bin/python3", "usr/local/bin/python3"):
-        if _inside(base / name, base) is not None:
+        if _resolve_inside(base / name, base) is not None:
             return f"/{name}"
     # Never one from a writable mount: foreign code of an earlier sandbox may have replaced it.
     shown = [mount for mount in order.mounts if not mount.writable]
     for mount in shown:
-        real = _inside(Path(mount.source) / "bin" / "python3", Path(mount.source))
+        real = _resolve_inside(Path(mount.source) / "bin" / "python3", Path(mount.source))
         if real is not None:
             return f"{mount.target}/{real}"
     raise SandboxMissing(
@@ -132,7 +132,7 @@ def interpreter(order: SandboxRequest, root: Path | None) -> str:
     )
 
 
-def _inside(path: Path, base: Path) -> Path | None:
+def _resolve_inside(path: Path, base: Path) -> Path | None:
     """Follow the links of an executable as the sandbox would; None if that leaves `base`."""
     for _ in range(20):
         if path.is_symlink():

@@ -47,7 +47,7 @@ class Cgroup:
             for pid in pids:
                 (folder / "cgroup.procs").write_text(str(pid))
 
-    def hit(self) -> str | None:
+    def find_reached_limit(self) -> str | None:
         """Name the limit that was reached so far."""
         return next((limit for limit in ("memory", "processes") if self.count(limit)), None)
 
@@ -89,7 +89,7 @@ class Cgroup:
                     time.sleep(0.01)
 
 
-def create(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_ROOT) -> Cgroup:
+def create_cgroup(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_ROOT) -> Cgroup:
     """Make a fresh group; the result lists only the controllers that can be had here."""
     remove_stale(name, root)
     group = Cgroup()
@@ -97,7 +97,7 @@ def create(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_ROOT) -
         folder = parent / name
         try:
             folder.mkdir(exist_ok=folder in group.folders.values())
-            _set(folder, controller, memory_bytes, tasks)
+            _set_limits(folder, controller, memory_bytes, tasks)
         except FileExistsError as problem:
             raise SandboxLost(f"{folder} still holds a process that cannot be killed.") from problem
         except OSError:
@@ -114,7 +114,7 @@ def remove_stale(name: str, root: Path = CGROUP_ROOT) -> None:
     Cgroup({controller: parent / name for controller, parent in _parents(root).items()}).remove()
 
 
-def names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
+def list_names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
     """Names of existing groups that begin like this."""
     return {
         folder.name for parent in _parents(root).values() for folder in parent.glob(f"{prefix}*")
@@ -144,7 +144,7 @@ def _parents(root: Path) -> dict[str, Path]:
     return parents
 
 
-def _set(folder: Path, controller: str, memory_bytes: int, tasks: int) -> None:
+def _set_limits(folder: Path, controller: str, memory_bytes: int, tasks: int) -> None:
     if controller == "pids":
         (folder / "pids.max").write_text(str(tasks))
     elif (folder / "memory.max").exists():

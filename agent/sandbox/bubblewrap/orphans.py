@@ -17,11 +17,11 @@ from agent.sandbox.bubblewrap import cgroup
 from agent.sandbox.runtime import layout, slots
 
 
-def remove(home: Path) -> int:
+def remove_orphans(home: Path) -> int:
     """Remove what killed processes left of the sandboxes of a data folder; return how much."""
-    gone = end()
+    gone = end_orphans()
     prefix = slots.prefix(home)
-    for name in cgroup.names(prefix):
+    for name in cgroup.list_names(prefix):
         number = name.removeprefix(prefix)
         if not number.isdigit():
             continue
@@ -32,7 +32,7 @@ def remove(home: Path) -> int:
     return gone
 
 
-def end() -> int:
+def end_orphans() -> int:
     """Kill every such child on this machine that we may kill; return how many."""
     killed = 0
     for folder in Path("/proc").glob("[0-9]*"):

@@ -15,7 +15,7 @@ FOLDER = "roots"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def every(settings: Settings) -> tuple[Root, ...]:
+def list_roots(settings: Settings) -> tuple[Root, ...]:
     """List them, the one that sandboxes have when nothing is said first."""
     own = settings.sandbox_root
     can_lay = bulk.is_possible(settings.home, own)

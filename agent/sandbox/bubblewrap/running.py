@@ -22,7 +22,7 @@ from typing import Any
 from agent.errors import SandboxMissing
 from agent.models.sandbox import Flag, Hear, SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import availability, bwrap_arguments
-from agent.sandbox.bubblewrap.bulk import Bulk, become
+from agent.sandbox.bubblewrap.bulk import Bulk, make_user_command
 from agent.sandbox.bubblewrap.cgroup import Cgroup
 from agent.sandbox.runtime import layout, request_format
 from agent.sandbox.runtime.supervision import TICK_SECONDS, Supervisor
@@ -57,7 +57,7 @@ class RunningSandbox(Supervisor):
         lent: list[int] = []
 
         def lend(content: bytes) -> int:
-            file = self._own(os.memfd_create("sheet"))
+            file = self._own_descriptor(os.memfd_create("sheet"))
             view = memoryview(content)
             while view:
                 view = view[file.write(view) :]
@@ -70,7 +70,7 @@ class RunningSandbox(Supervisor):
         told = self._hand_over(bounded, lend)
         ends = {name: self._pipe(name) for name in ("output", "channel", "complaints", "status")}
         waiting, go = os.pipe()
-        ends["waiting"], self._files["go"] = self._own(waiting), self._own(go)
+        ends["waiting"], self._files["go"] = self._own_descriptor(waiting), self._own_descriptor(go)
         status, channel = ends["status"].fileno(), ends["channel"].fileno()
         runner = [python, "-I", "-S", layout.RUNNER, str(channel), *told]
         root = os.geteuid() == 0
@@ -98,16 +98,16 @@ class RunningSandbox(Supervisor):
             end.close()
         self.begin()
         self._readers = {
-            self._files["output"].fileno(): self.print,
-            self._files["channel"].fileno(): self.hear,
-            self._files["complaints"].fileno(): self.complain,
+            self._files["output"].fileno(): self.take_output,
+            self._files["channel"].fileno(): self.take_frames,
+            self._files["complaints"].fileno(): self.take_complaint,
             self._files["status"].fileno(): self._learn_pid,
         }
 
     def attend(self, cancelled: Flag | None = None) -> SandboxResult:
         """Read until the sandbox has said all, reached a limit, or died; then judge."""
         channel = self._files["channel"].fileno()
-        while channel in self._readers and not self.over(cancelled):
+        while channel in self._readers and not self.is_over(cancelled):
             self._read(TICK_SECONDS)
         seconds = self.seconds
         if not self.frames.complete:
@@ -115,15 +115,15 @@ class RunningSandbox(Supervisor):
         give_up = time.monotonic() + _DRAIN_SECONDS
         while self._readers and time.monotonic() < give_up:
             self._read(TICK_SECONDS)
-        return self.judge(self.counted(), seconds)
+        return self.judge(self.find_counted_limit(), seconds)
 
-    def counted(self) -> str | None:
+    def find_counted_limit(self) -> str | None:
         """Name the limit that the control group has counted."""
-        return self._group.hit()
+        return self._group.find_reached_limit()
 
-    def explain(self, why: str) -> SandboxMissing | None:
+    def explain_complaint(self, why: str) -> SandboxMissing | None:
         """Say what keeps bubblewrap from making sandboxes here."""
-        cause = availability.explain(why)
+        cause = availability.explain_failure(why)
         return SandboxMissing(f"{cause} (bubblewrap says: {why})") if cause is not None else None
 
     # --- opening ---
@@ -135,7 +135,11 @@ class RunningSandbox(Supervisor):
 
     def _start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
         if self._bulk is not None:
-            argv = [*self._bulk.prefix(self._order, self._uid), *become(self._uid), *argv]
+            argv = [
+                *self._bulk.prefix(self._order, self._uid),
+                *make_user_command(self._uid),
+                *argv,
+            ]
             options |= {"user": None, "group": None, "extra_groups": None}
         return subprocess.Popen(argv, **options)
 
@@ -143,16 +147,16 @@ class RunningSandbox(Supervisor):
         self._files["go"].write(self._nonce)
         self._files["go"].close()
 
-    def _own(self, descriptor: int) -> FileIO:
+    def _own_descriptor(self, descriptor: int) -> FileIO:
         return self._stack.enter_context(FileIO(descriptor, "r+b", closefd=True))
 
     def _pipe(self, name: str) -> FileIO:
         """Make a pipe, keep its reading end under the name, and return the writing end."""
         reading, writing = os.pipe()
-        self._files[name] = self._own(reading)
+        self._files[name] = self._own_descriptor(reading)
         with suppress(OSError):  # bounded per user; the default size only costs speed
             fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        return self._own(writing)
+        return self._own_descriptor(writing)
 
     # --- listening ---
 

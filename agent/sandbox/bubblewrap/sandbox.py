@@ -36,17 +36,21 @@ class BubblewrapSandbox:
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
         """Run one command in a fresh sandbox; see `Sandbox.run`."""
-        availability.check()
+        availability.require_bubblewrap()
         with self._sweeping:
             if not self._swept:
-                orphans.remove(self._settings.home)
+                orphans.remove_orphans(self._settings.home)
                 self._swept = True
         root = roots.folder(order.root, self._settings)
         with (
-            request_preparation.prepare(order, root, self._settings) as (bounded, slot, uid),
+            request_preparation.prepare_request(order, root, self._settings) as (
+                bounded,
+                slot,
+                uid,
+            ),
             self._cgroup(bounded, slot) as group,
         ):
-            laid = bulk.lay(bounded, root, self._settings.home, slot.number)
+            laid = bulk.make_bulk(bounded, root, self._settings.home, slot.number)
             more = laid.arguments() if laid is not None else ()
 
             def arguments(order: SandboxRequest, lend: bwrap_arguments.Lend) -> list[str]:
@@ -58,7 +62,7 @@ class BubblewrapSandbox:
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have: ours, and those below `roots/`."""
-        return roots.every(self._settings)
+        return roots.list_roots(self._settings)
 
     def _arguments(
         self, order: SandboxRequest, lend: bwrap_arguments.Lend, more: Sequence[str]
@@ -69,4 +73,4 @@ class BubblewrapSandbox:
 
     def _cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
         tasks = order.limits.processes + request_format.own_tasks(order)
-        return cgroup.create(slot.name, order.limits.memory_bytes, tasks)
+        return cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)

@@ -121,9 +121,11 @@ def open_conversation(
         SandboxMissing: No sandbox can be opened here.
         SandboxLost: It did not open.
     """
-    availability.check()
+    availability.require_bubblewrap()
     root = roots.folder(order.root, settings)
-    bounded, slot, uid = stack.enter_context(request_preparation.prepare(order, root, settings))
+    bounded, slot, uid = stack.enter_context(
+        request_preparation.prepare_request(order, root, settings)
+    )
     layers = None
     if order.tree is not None and overlay.is_possible(Path(order.tree)):
         base = Path(order.tree).with_name(f"session-{slot.number}")
@@ -131,11 +133,11 @@ def open_conversation(
         owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
         stack.enter_context(shared_folders.handed_over((owned,), uid))
         bounded = bounded.model_copy(update={"tree": str(base)})
-        layers = overlay.lay(base, uid)
+        layers = overlay.make_overlay(base, uid)
     limits = bounded.limits
     tasks = limits.processes + request_format.own_tasks(bounded)
-    group = stack.enter_context(cgroup.create(slot.name, limits.memory_bytes, tasks))
-    laid = bulk.lay(bounded, root, settings.home, slot.number)
+    group = stack.enter_context(cgroup.create_cgroup(slot.name, limits.memory_bytes, tasks))
+    laid = bulk.make_bulk(bounded, root, settings.home, slot.number)
     talk = stack.enter_context(BubblewrapRunnerClient(bounded, uid, group, layers, laid))
     more = [*(layers.arguments() if layers else ()), *(laid.arguments() if laid else ())]
 

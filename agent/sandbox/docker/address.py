@@ -14,7 +14,7 @@ SCHEME = "unix://"
 USUAL = f"{SCHEME}/var/run/docker.sock"
 
 
-def of(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+def find_address(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
     """Say where the engine is; only one on this machine will do."""
     told = settings.docker_host or environ.get("DOCKER_HOST") or USUAL
     if told.startswith("/"):
@@ -32,7 +32,7 @@ def of(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
 def is_there(settings: Settings) -> bool:
     """Say whether there is a socket at that place; nobody is asked anything."""
     try:
-        mode = Path(of(settings).removeprefix(SCHEME)).stat().st_mode
+        mode = Path(find_address(settings).removeprefix(SCHEME)).stat().st_mode
     except (OSError, SandboxMissing):
         return False
     return stat.S_ISSOCK(mode)

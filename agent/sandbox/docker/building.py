@@ -16,7 +16,7 @@ from agent.settings import Settings
 _ASK = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
 
 
-def build(version: str, packages: list[str], settings: Settings) -> engine.Image:
+def build_image(version: str, packages: list[str], settings: Settings) -> engine.Image:
     """Build the image of a version of Python, and write down on it which Python it has.
 
     Raises:
@@ -24,13 +24,13 @@ def build(version: str, packages: list[str], settings: Settings) -> engine.Image
     """
     base = settings.docker_base or f"python:{version}-slim"
     arguments = {"BASE": base, "PACKAGES": " ".join(packages)}
-    engine.connect(settings)
-    where = address.of(settings)
-    with engine.told(where):
+    engine.connect_to_engine(settings)
+    where = address.find_address(settings)
+    with engine.translate_errors(where):
         client = docker.DockerClient(where, version="auto")
         try:
             before = engine.images(client.api, settings).get(version)
-            python, prefix = _ask_python(client, _build(client, arguments, {}))
+            python, prefix = _ask_python(client, _run_build(client, arguments, {}))
             if not python.startswith(f"{version}."):
                 raise SandboxMissing(
                     f"{base} has Python {python}. Name a base with Python {version} in"
@@ -38,17 +38,19 @@ def build(version: str, packages: list[str], settings: Settings) -> engine.Image
                 )
             labels = {engine.PYTHON_LABEL: python, engine.PREFIX_LABEL: prefix}
             # Once more with what was found out; the layers are there.
-            made = _build(client, arguments, labels)
+            made = _run_build(client, arguments, labels)
             client.api.tag(made, settings.docker_image, version, force=True)
             if before is not None and before.digest != made:
                 with suppress(errors.APIError):  # a sandbox is open that has it
                     client.images.remove(before.digest)
-            return engine.choose(client.api, settings, version)
+            return engine.choose_image(client.api, settings, version)
         finally:
             client.close()
 
 
-def _build(client: docker.DockerClient, arguments: dict[str, str], labels: dict[str, str]) -> str:
+def _run_build(
+    client: docker.DockerClient, arguments: dict[str, str], labels: dict[str, str]
+) -> str:
     ours = Path(agent.__file__).parent
     # Beside us in the repository, in us where installed.
     places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))

@@ -51,7 +51,7 @@ class Engine:
     @contextmanager
     def client(self) -> Iterator[docker.APIClient]:
         """Open a client of one's own: threads that share one get in each other's way."""
-        with told(self.address):
+        with translate_errors(self.address):
             try:
                 # Where nobody listens, the client would leave its socket open.
                 _knock(self.address)
@@ -66,16 +66,16 @@ class Engine:
                 client.close()
 
 
-def connect(settings: Settings) -> Engine:
+def connect_to_engine(settings: Settings) -> Engine:
     """Ask the engine whether it is there, and whether it can make sandboxes.
 
     Raises:
         SandboxMissing: It is not, or cannot; the message has the one command that helps.
         SandboxLost: It is there and does not answer.
     """
-    where = address.of(settings)
+    where = address.find_address(settings)
     _knock(where)
-    with told(where):
+    with translate_errors(where):
         client = _make_client(where, "auto")
         try:
             info = client.info()
@@ -106,7 +106,7 @@ def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
     return found
 
 
-def choose(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
+def choose_image(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
     """Choose the image of a sandbox: of this version, else the newest."""
     found = images(client, settings)
     if version in found:
@@ -121,7 +121,7 @@ def choose(client: docker.APIClient, settings: Settings, version: str = "") -> I
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def translate_errors(where: str) -> Iterator[None]:
     """Turn the errors of the engine into ours."""
     try:
         yield

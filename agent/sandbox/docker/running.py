@@ -99,7 +99,7 @@ class RunningSandbox(Supervisor):
 
     def attend(self, cancelled: Flag | None = None) -> SandboxResult:
         """Listen until the sandbox has said all, reached a limit, or died; then judge."""
-        while self._line is not None and not self.over(cancelled):
+        while self._line is not None and not self.is_over(cancelled):
             self._exchange(TICK_SECONDS)
         seconds, hit = self.seconds, None
         if not self.frames.complete:
@@ -110,7 +110,7 @@ class RunningSandbox(Supervisor):
             if time.monotonic() > give_up:
                 raise SandboxLost("The container engine does not hand over what was printed.")
         if self.frames.failed is None:
-            self.complain(bytes(self._not_signed))
+            self.take_complaint(bytes(self._not_signed))
         return self.judge(hit, seconds)
 
     def _make(self, container: dict[str, Any], host_config: dict[str, Any]) -> str:
@@ -121,9 +121,9 @@ class RunningSandbox(Supervisor):
         except errors.APIError as problem:
             if problem.status_code != _CONFLICT:
                 raise
-            remove(self._client, container["name"])
+            remove_container(self._client, container["name"])
             made = self._client.create_container(**container, host_config=config)
-        self._stack.callback(remove, self._client, made["Id"])
+        self._stack.callback(remove_container, self._client, made["Id"])
         return str(made["Id"])
 
     # --- listening ---
@@ -152,15 +152,15 @@ class RunningSandbox(Supervisor):
             self._line = None
 
     def _take_output(self, content: bytes) -> None:
-        self.print(content)
+        self.take_output(content)
         if not self.frames.started:
-            self.complain(content)
+            self.take_complaint(content)
 
     def _take_errors(self, content: bytes) -> None:
         if not self.frames.started:
             self._not_signed = (self._not_signed + content)[-_MOST_KEPT:]
         try:
-            self.hear(content)
+            self.take_frames(content)
         except SandboxLost:
             # Before the runner is at work, it is Python or the engine that says something here.
             if self.frames.started:
@@ -177,11 +177,11 @@ class RunningSandbox(Supervisor):
         state = self._client.inspect_container(self._container)["State"]
         if state["OOMKilled"]:
             return "memory"
-        self.complain(f"its first program ended with {state['ExitCode']}. ".encode())
+        self.take_complaint(f"its first program ended with {state['ExitCode']}. ".encode())
         return None
 
 
-def remove(client: docker.APIClient, container: str) -> None:
+def remove_container(client: docker.APIClient, container: str) -> None:
     """End and remove a container; what cannot be removed now goes when its slot is taken again."""
     try:
         client.remove_container(container, v=True, force=True)

@@ -32,10 +32,14 @@ class DockerSandbox:
         """Run one command in a fresh sandbox; see `Sandbox.run`."""
         home = self._settings.home
         with (
-            self._connected().client() as client,
-            request_preparation.prepare(order, None, self._settings) as (bounded, slot, uid),
+            self._get_engine().client() as client,
+            request_preparation.prepare_request(order, None, self._settings) as (
+                bounded,
+                slot,
+                uid,
+            ),
         ):
-            image = engine.choose(client, self._settings, order.root)
+            image = engine.choose_image(client, self._settings, order.root)
             with running.RunningSandbox(bounded, client, hear) as sandbox:
                 shown = shared_files.lay_out(home, uid, order.hosts)
                 sandbox.open(
@@ -49,17 +53,17 @@ class DockerSandbox:
 
     def roots(self) -> tuple[Root, ...]:
         """List the images that sandboxes can be opened from, by minor version of Python."""
-        with self._connected().client() as client:
-            usual = engine.choose(client, self._settings)
+        with self._get_engine().client() as client:
+            usual = engine.choose_image(client, self._settings)
             others = engine.images(client, self._settings)
         del others[usual.version]
         return tuple(_root(image) for image in (usual, *others.values()))
 
-    def _connected(self) -> engine.Engine:
+    def _get_engine(self) -> engine.Engine:
         """Connect once per process, and remove what killed ones left behind."""
         with self._connecting:
             if self._engine is None:
-                found = engine.connect(self._settings)
+                found = engine.connect_to_engine(self._settings)
                 with found.client() as client:
                     remove_strays(client, self._settings.home)
                 self._engine = found
@@ -92,6 +96,6 @@ def remove_strays(client: docker.APIClient, home: Path) -> int:
         if number.isdigit():
             with slots.if_free(home, int(number)) as free:
                 if free:
-                    running.remove(client, one["Id"])
+                    running.remove_container(client, one["Id"])
                     gone += 1
     return gone

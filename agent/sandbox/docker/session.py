@@ -22,7 +22,7 @@ class DockerRunnerClient(RunnerClient, running.RunningSandbox):
 
     def hear_last_words(self) -> None:
         """Take in what the engine and Python said of a container that did not open."""
-        self.complain(bytes(self._not_signed))
+        self.take_complaint(bytes(self._not_signed))
 
 
 def open_conversation(
@@ -39,8 +39,10 @@ def open_conversation(
         SandboxLost: It did not open.
     """
     client = stack.enter_context(found.client())
-    bounded, slot, uid = stack.enter_context(request_preparation.prepare(order, None, settings))
-    image = engine.choose(client, settings, order.root)
+    bounded, slot, uid = stack.enter_context(
+        request_preparation.prepare_request(order, None, settings)
+    )
+    image = engine.choose_image(client, settings, order.root)
     talk = stack.enter_context(DockerRunnerClient(bounded, client))
     shown = shared_files.lay_out(settings.home, uid, order.hosts)
     more = {

@@ -35,25 +35,25 @@ class ListedFile(Record):
     size: int
 
 
-class Gone(Record):
+class MissingCompanion(Record):
     """A process that the command relied on, and the end of what it had printed."""
 
     name: str
     words: str
 
 
-class Ended(Record):
+class CommandEnded(Record):
     """How the command ended, and what is handed back."""
 
     exit_code: int | None
     limit: str | None
     touched: tuple[str, ...] = ()
-    gone: tuple[Gone, ...] = ()
+    gone: tuple[MissingCompanion, ...] = ()
     files: tuple[ListedFile, ...]
     refused: tuple[str, ...]
 
 
-class Failed(Record):
+class CommandFailed(Record):
     """Why the command was never started."""
 
     limit: str | None
@@ -68,8 +68,8 @@ class Frames:
         self._limits = limits
         self._buffer = bytearray()
         self.started = False
-        self.failed: Failed | None = None
-        self.ended: Ended | None = None
+        self.failed: CommandFailed | None = None
+        self.ended: CommandEnded | None = None
         self.files: dict[str, bytes] = {}
 
     @property
@@ -86,7 +86,7 @@ class Frames:
             nonce, kind, length = _FRAME.unpack_from(self._buffer)
             if nonce != self._nonce:
                 raise SandboxLost("The sandbox's answer is not signed by its runner.")
-            if length > self._longest(kind):
+            if length > self._get_maximum(kind):
                 raise SandboxLost("The sandbox's answer is longer than it may be.")
             if len(self._buffer) < _FRAME.size + length:
                 return
@@ -94,7 +94,7 @@ class Frames:
             del self._buffer[: _FRAME.size + length]
             self._accept(kind, body)
 
-    def _longest(self, kind: int) -> int:
+    def _get_maximum(self, kind: int) -> int:
         return self._limits.returned_bytes if kind == Kind.CONTENT else _LONGEST_MESSAGE
 
     def _accept(self, kind: int, body: bytes) -> None:
@@ -102,9 +102,9 @@ class Frames:
             if kind == Kind.STARTED and not self.started:
                 self.started = True
             elif kind == Kind.FAILED and not self.started:
-                self.failed = Failed.model_validate_json(body)
+                self.failed = CommandFailed.model_validate_json(body)
             elif kind == Kind.ENDED and self.started and self.ended is None:
-                self.ended = self._within_limits(Ended.model_validate_json(body))
+                self.ended = self._within_limits(CommandEnded.model_validate_json(body))
             elif kind == Kind.CONTENT and self.ended is not None:
                 expected = self.ended.files[len(self.files)]
                 if len(body) != expected.size:
@@ -115,7 +115,7 @@ class Frames:
         except ValidationError as problem:
             raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
 
-    def _within_limits(self, ended: Ended) -> Ended:
+    def _within_limits(self, ended: CommandEnded) -> CommandEnded:
         paths = {file.path for file in ended.files}
         if (
             len(ended.files) > self._limits.returned_files

@@ -60,7 +60,7 @@ def runner() -> Mapping[str, bytes]:
     sources = {name: inside.joinpath(name).read_bytes() for name in _MODULES}
     shared = resources.files("agent.git").joinpath(_SHARED)
     for name, source in {**sources, _SHARED: shared.read_bytes()}.items():
-        compiled, content = bytecode.of(name, source)
+        compiled, content = bytecode.compile_module(name, source)
         files |= {name: source, compiled: content}
     return files
 

@@ -61,19 +61,19 @@ _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
 )
 
 
-def measure(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
+def probe_limits(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
     """Try every limit, several at once; `detail` says what was tried and what came of it."""
     home = slots.open_home(settings.home)
     with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
         tree = Path(name)
         tree.chmod(0o777)  # so that only the read-only mount keeps the sandbox from writing to it
-        ends = {_LOOK: pool.submit(_look, sandbox, tree)}
+        ends = {_LOOK: pool.submit(_look_around, sandbox, tree)}
         for _, what, bounds, _ in _ATTEMPTS[len(_LOOKS) :]:
-            ends[what] = pool.submit(_try, sandbox, what, bounds)
-        return [_judge(limit, what, ends[what], must) for limit, what, _, must in _ATTEMPTS]
+            ends[what] = pool.submit(_run_probe, sandbox, what, bounds)
+        return [_judge_probe(limit, what, ends[what], must) for limit, what, _, must in _ATTEMPTS]
 
 
-def _judge(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _Facts:
+def _judge_probe(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _Facts:
     held = False
     try:
         found = {name: end.result()[name] for name in must}
@@ -85,7 +85,7 @@ def _judge(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _Facts:
     return {"limit": limit, "required": required, "enforced": held, "detail": f"{what}: {detail}"}
 
 
-def _order(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
+def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
     """Order what is tried; its processes are known by the marker."""
     argv: tuple[str, ...] = ("sh", "-c", what, marker)
     if what.startswith("worst "):
@@ -94,9 +94,9 @@ def _order(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
     return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/**",), **{"limits": LIMITS, **more})
 
 
-def _try(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts:
+def _run_probe(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts:
     marker, began = secrets.token_hex(8), time.monotonic()
-    end = sandbox.run(_order(marker, what, limits=LIMITS.model_copy(update=bounds)))
+    end = sandbox.run(_make_request(marker, what, limits=LIMITS.model_copy(update=bounds)))
     return end.model_dump() | {
         "passed": end.output.count("."),
         "seconds": int(time.monotonic() - began),
@@ -105,7 +105,7 @@ def _try(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts:
     }
 
 
-def _look(sandbox: Sandbox, tree: Path) -> _Facts:
+def _look_around(sandbox: Sandbox, tree: Path) -> _Facts:
     """Look around in a sandbox, and at it from outside while it is open: what comes through."""
     marker, usr = secrets.token_hex(8), Path("/usr").stat()
     names = ("ipc", "mnt", "net", "pid", "user", "uts")
@@ -120,14 +120,14 @@ def _look(sandbox: Sandbox, tree: Path) -> _Facts:
             "usr": [usr.st_dev, usr.st_ino],
             "sizes": dict.fromkeys(layout.WRITABLE, LIMITS.disk_bytes),
         }
-        order = _order(marker, _LOOK, json.dumps(host), tree=str(tree))
-        end = sandbox.run(order, hear=lambda _: seen.update(_see(marker)))
+        order = _make_request(marker, _LOOK, json.dumps(host), tree=str(tree))
+        end = sandbox.run(order, hear=lambda _: seen.update(_inspect_processes(marker)))
     if end.exit_code != 0:
         raise SandboxLost(f"The probe did not finish: {end.output[-300:]}")
     return {**seen, **json.loads(end.output)}
 
 
-def _see(marker: str) -> _Facts:
+def _inspect_processes(marker: str) -> _Facts:
     """Say which of its user ids are root's, and what the kernel does not bound of its group."""
     seen: _Facts = {}
     most = {"pids.max": LIMITS.processes + 2, "memory.max": LIMITS.memory_bytes}

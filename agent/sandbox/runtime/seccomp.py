@@ -99,61 +99,65 @@ def program(machine: str | None = None, *, lasting: bool = False) -> bytes | Non
     architecture, column = found
     steps = [
         # Another calling convention (32-bit programs) would slip past the numbers below.
-        _load(_ARCHITECTURE),
-        *_unless(_EQUAL, architecture, errno.ENOSYS),
-        _load(_NUMBER),
-        *_if(_AT_LEAST, _X32, errno.ENOSYS),
+        _load_field(_ARCHITECTURE),
+        *_jump_unless(_EQUAL, architecture, errno.ENOSYS),
+        _load_field(_NUMBER),
+        *_jump_if(_AT_LEAST, _X32, errno.ENOSYS),
     ]
     for numbers in _REFUSED.values():
         number = numbers[column]
         if number is not None:
-            steps += _if(_EQUAL, number, errno.EPERM)
+            steps += _jump_if(_EQUAL, number, errno.EPERM)
     # The C library goes back to clone, whose flags can be looked at.
-    steps += _if(_EQUAL, _CLONE3[column], errno.ENOSYS)
-    steps += _call(_CLONE[column], [_load(_FIRST), *_if(_ANY_BIT, _NEW_NAMESPACES, errno.EPERM)])
-    steps += _call(_IOCTL[column], [_load(_SECOND), *_any_of(_TYPING, errno.EPERM)])
-    steps += _call(_SOCKET[column], [_load(_FIRST), *_none_of(_FAMILIES, errno.EAFNOSUPPORT)])
+    steps += _jump_if(_EQUAL, _CLONE3[column], errno.ENOSYS)
+    steps += _filter_call(
+        _CLONE[column], [_load_field(_FIRST), *_jump_if(_ANY_BIT, _NEW_NAMESPACES, errno.EPERM)]
+    )
+    steps += _filter_call(_IOCTL[column], [_load_field(_SECOND), *_any_of(_TYPING, errno.EPERM)])
+    steps += _filter_call(
+        _SOCKET[column], [_load_field(_FIRST), *_none_of(_FAMILIES, errno.EAFNOSUPPORT)]
+    )
     if lasting:
         for _, numbers, own in _OTHERS:
             looks: list[bytes] = []
             for place, value in zip((_FIRST, _SECOND), own, strict=False):
-                looks += [_load(place), *_unless(_EQUAL, value, errno.EPERM)]
-            steps += _call(numbers[column], looks)
-    return b"".join([*steps, _give(_ALLOW)])
+                looks += [_load_field(place), *_jump_unless(_EQUAL, value, errno.EPERM)]
+            steps += _filter_call(numbers[column], looks)
+    return b"".join([*steps, _return_action(_ALLOW)])
 
 
 def _step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
     return struct.pack("=HBBI", code, then, otherwise, value)
 
 
-def _load(offset: int) -> bytes:
+def _load_field(offset: int) -> bytes:
     return _step(_LOAD, offset)
 
 
-def _give(action: int) -> bytes:
+def _return_action(action: int) -> bytes:
     return _step(_RETURN, action)
 
 
-def _if(test: int, value: int, error: int) -> list[bytes]:
-    return [_step(test, value, 0, 1), _give(_REFUSE | error)]
+def _jump_if(test: int, value: int, error: int) -> list[bytes]:
+    return [_step(test, value, 0, 1), _return_action(_REFUSE | error)]
 
 
-def _unless(test: int, value: int, error: int) -> list[bytes]:
-    return [_step(test, value, 1, 0), _give(_REFUSE | error)]
+def _jump_unless(test: int, value: int, error: int) -> list[bytes]:
+    return [_step(test, value, 1, 0), _return_action(_REFUSE | error)]
 
 
 def _any_of(values: tuple[int, ...], error: int) -> list[bytes]:
-    return [step for value in values for step in _if(_EQUAL, value, error)]
+    return [step for value in values for step in _jump_if(_EQUAL, value, error)]
 
 
 def _none_of(values: tuple[int, ...], error: int) -> list[bytes]:
     tests = [
         _step(_EQUAL, value, len(values) - position, 0) for position, value in enumerate(values)
     ]
-    return [*tests, _give(_REFUSE | error)]
+    return [*tests, _return_action(_REFUSE | error)]
 
 
-def _call(number: int, steps: list[bytes]) -> list[bytes]:
+def _filter_call(number: int, steps: list[bytes]) -> list[bytes]:
     """Look at the arguments of one call; allowed if no step refuses it."""
-    inner = [*steps, _give(_ALLOW)]
+    inner = [*steps, _return_action(_ALLOW)]
     return [_step(_EQUAL, number, 0, len(inner)), *inner]

@@ -28,17 +28,17 @@ def handed_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
         yield
         return
     for folder, kept in lent:
-        _give(folder, uid, uid, apart=kept)
+        _set_owner(folder, uid, uid, apart=kept)
         if kept and (folder / kept).is_dir() and (folder / kept).stat().st_uid != uid:
-            _give(folder / kept, uid, uid)
+            _set_owner(folder / kept, uid, uid)
     try:
         yield
     finally:
         for folder, kept in lent:
-            _give(folder, os.geteuid(), os.getegid(), apart=kept)
+            _set_owner(folder, os.geteuid(), os.getegid(), apart=kept)
 
 
-class Watch:
+class SizeWatch:
     """Keep an eye on how much a sandbox adds to the host folders that it may write to.
 
     A bind mount has no size of its own, so this is sampled; a file cannot outgrow the limit
@@ -52,7 +52,7 @@ class Watch:
         self._next = 0.0
         self._before = self._usage() if self._folders else (0, 0)
 
-    def exceeded(self) -> bool:
+    def is_exceeded(self) -> bool:
         """Look, unless the last look was just now."""
         now = time.monotonic()
         if not self._folders or now < self._next:
@@ -82,7 +82,7 @@ def entries_for(most_bytes: int) -> int:
     return max(1024, most_bytes // 4096)
 
 
-def _give(folder: Path, uid: int, gid: int, apart: str = "") -> None:
+def _set_owner(folder: Path, uid: int, gid: int, apart: str = "") -> None:
     """Set owner and mode, but for the folder `apart`; most files of a cache need no second call."""
     keeper = slots.keeper()
     # By descriptor and without following links: the content was made by foreign code.

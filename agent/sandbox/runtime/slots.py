@@ -47,13 +47,13 @@ def prefix(home: Path) -> str:
 
 
 @contextmanager
-def claim(home: Path) -> Iterator[Slot]:
+def claim_slot(home: Path) -> Iterator[Slot]:
     """Hold a free slot, waiting for one where all are taken."""
     folder = open_home(home) / "sandboxes"
     give_up = time.monotonic() + _WAIT_SECONDS
     while True:
         for number in range(_SLOTS):
-            descriptor = _lock(folder / f"slot-{number}")
+            descriptor = _try_lock(folder / f"slot-{number}")
             if descriptor is None:
                 continue
             try:
@@ -82,7 +82,7 @@ def keeper() -> int:
 @contextmanager
 def if_free(home: Path, number: int) -> Iterator[bool]:
     """Hold one slot for a moment, if nobody has it."""
-    descriptor = _lock(open_home(home) / "sandboxes" / f"slot-{number}")
+    descriptor = _try_lock(open_home(home) / "sandboxes" / f"slot-{number}")
     try:
         yield descriptor is not None
     finally:
@@ -109,7 +109,7 @@ def open_home(home: Path) -> Path:
     return home
 
 
-def _lock(path: Path) -> int | None:
+def _try_lock(path: Path) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

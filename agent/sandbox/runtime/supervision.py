@@ -30,7 +30,7 @@ class Supervisor:
     def __init__(self, order: SandboxRequest, nonce: bytes, listener: Hear | None = None) -> None:
         self._order = order
         self._nonce = nonce
-        self._watch = shared_folders.Watch(order.mounts, order.limits.disk_bytes)
+        self._watch = shared_folders.SizeWatch(order.mounts, order.limits.disk_bytes)
         self._listener = listener
         self._complaints = bytearray()
         self._phase_began = time.monotonic()
@@ -52,7 +52,7 @@ class Supervisor:
         """Count the time for opening from now on."""
         self._phase_began = time.monotonic()
 
-    def hear(self, content: bytes) -> None:
+    def take_frames(self, content: bytes) -> None:
         """Take in what the runner says."""
         before = (self.frames.started, self.frames.ended)
         self.frames.feed(content)
@@ -63,25 +63,25 @@ class Supervisor:
             else:
                 self._ended = self._phase_began
 
-    def print(self, content: bytes) -> None:
+    def take_output(self, content: bytes) -> None:
         """Take in what the command prints."""
         self._printed.add(content)
         if self._listener is not None:
             self._listener(content)
 
-    def complain(self, content: bytes) -> None:
+    def take_complaint(self, content: bytes) -> None:
         """Take in what whoever makes the sandbox says of it, in words."""
         self._complaints = (self._complaints + content)[-_MOST_COMPLAINTS:]
 
-    def counted(self) -> str | None:
+    def find_counted_limit(self) -> str | None:
         """Name the limit that the kernel has counted outside, where there is such a count."""
         return None
 
-    def explain(self, why: str) -> SandboxMissing | None:
+    def explain_complaint(self, why: str) -> SandboxMissing | None:
         """Make an error for the operator of words of complaint, where the cause is known."""
         return None
 
-    def over(self, cancelled: Flag | None) -> bool:
+    def is_over(self, cancelled: Flag | None) -> bool:
         """Say whether there is nothing more to wait for; looks ten times a second at most."""
         if self.frames.complete:
             return True
@@ -90,7 +90,7 @@ class Supervisor:
         self._look = time.monotonic() + TICK_SECONDS
         if cancelled is not None and cancelled.is_set():
             raise SandboxLost("The sandbox was taken down before its command had ended.")
-        self._limit = self._limit or self.counted() or self._host_limit()
+        self._limit = self._limit or self.find_counted_limit() or self._host_limit()
         return self._limit is not None and self.frames.ended is None
 
     def _host_limit(self) -> str | None:
@@ -106,7 +106,7 @@ class Supervisor:
                 return "time"
         elif passed > _HANDING_BACK_SECONDS:
             raise SandboxLost("The sandbox did not hand its files back in time.")
-        return "disk" if self._watch.exceeded() else None
+        return "disk" if self._watch.is_exceeded() else None
 
     @property
     def seconds(self) -> float:
@@ -132,7 +132,7 @@ class Supervisor:
         elif limit is None and frames.ended is not None and frames.complete:
             limit = frames.ended.limit
         elif limit is None:
-            raise self._lost()
+            raise self._make_lost_error()
         ended = frames.ended if frames.complete else None
         own_end = ended is not None and limit in (None, "returned")
         return SandboxResult(
@@ -148,22 +148,22 @@ class Supervisor:
         )
 
     def _not_laid_out(self) -> SandboxLost | SandboxMissing:
-        tree, why = self._order.tree, self._why()
+        tree, why = self._order.tree, self._explain_loss()
         if tree is not None and "could not be copied" in why and "Permission denied" in why:
             return SandboxMissing(
                 f"The sandbox's user cannot read all of {tree}: {why}. chmod -R o+rX {tree}"
             )
         return SandboxLost(f"The sandbox could not be laid out: {why}")
 
-    def _why(self) -> str:
+    def _explain_loss(self) -> str:
         told = self.frames.failed.message if self.frames.failed is not None else ""
         words = bytes(self._complaints).decode("utf-8", "replace").strip()
         return "; ".join(part for part in (told, words) if part) or "it gave no reason"
 
-    def _lost(self) -> SandboxLost | SandboxMissing:
-        why = self._why()
+    def _make_lost_error(self) -> SandboxLost | SandboxMissing:
+        why = self._explain_loss()
         if self.frames.started:
             return SandboxLost(
                 f"The sandbox ended without proof of how the command in it ended: {why}"
             )
-        return self.explain(why) or SandboxLost(f"The sandbox did not open: {why}")
+        return self.explain_complaint(why) or SandboxLost(f"The sandbox did not open: {why}")

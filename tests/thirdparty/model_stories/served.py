@@ -168,7 +168,7 @@ class Theatre:
     def _ended(self, hosted: Hosted, issue: Issue) -> Outcome:
         end = time.monotonic() + _LONGEST_SECONDS
         while time.monotonic() < end:
-            for stored in self.stage.store.latest(100, hosted.full_name):
+            for stored in self.stage.store.list_latest(100, hosted.full_name):
                 snapshot = stored.run.snapshot
                 of_issue = snapshot is not None and snapshot.issue.number == issue.number
                 if of_issue and stored.outcome is not None:

@@ -29,7 +29,7 @@ TREE = {
 
 
 def reached(*changed: str, tree: dict[str, bytes] = TREE) -> set[str]:
-    found = affected.Imports(affected.imported(tree)).reached(changed)
+    found = affected.Imports(affected.read_imports(tree)).list_reached_files(changed)
     return {path.removeprefix("tests/") for path in found if "/test_" in path}
 
 

@@ -40,7 +40,7 @@ def report(side: str, *results: CheckResult) -> CheckReport:
 
 
 def compare(before: CheckResult, after: CheckResult) -> Comparison:
-    [found] = comparison.compare(report("base", before), report("head", after))
+    [found] = comparison.compare_reports(report("base", before), report("head", after))
     return found
 
 
@@ -164,16 +164,16 @@ def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:
 
 def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails() -> None:
     absent = suite_of(status=Status.ABSENT, reason="none")
-    assert comparison.compare(report("base", absent), report("head", absent)) == ()
-    assert comparison.compare(report("base"), report("head", absent)) == ()
+    assert comparison.compare_reports(report("base", absent), report("head", absent)) == ()
+    assert comparison.compare_reports(report("base"), report("head", absent)) == ()
     assert compare(suite_of("a"), absent).verdict is Status.FAILED
-    [found] = comparison.compare(report("base", lint()), report("head"))
+    [found] = comparison.compare_reports(report("base", lint()), report("head"))
     assert (found.verdict, found.head) == (Status.FAILED, Status.ABSENT)
 
 
 def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
     under_base = lint("a", name="mypy" + comparison.BASE_RULES)
-    found = comparison.compare(report("base", lint()), report("head", under_base, lint()))
+    found = comparison.compare_reports(report("base", lint()), report("head", under_base, lint()))
     assert [(one.name, one.verdict) for one in found] == [
         ("mypy, base rules", Status.FAILED),
         ("mypy", Status.PASSED),

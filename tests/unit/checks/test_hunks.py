@@ -16,7 +16,7 @@ def name():
 
 
 def split(after: bytes, before: bytes | None = BASE, path: str = "a.py"):
-    return hunks.split(ChangedFile(path=path, before=before, after=after))
+    return hunks.split_hunks(ChangedFile(path=path, before=before, after=after))
 
 
 def test_each_part_is_taken_back_alone():
@@ -65,7 +65,9 @@ def test_parts_that_cannot_stand_alone_go_together():
 def test_a_mistake_is_made_in_what_a_test_names():
     source = BASE + b"\n\ndef is_big(side):\n    return side > 10\n"
     names = mutants.names_in(b"assert shapes.is_big(11)\n")
-    found = [hunk.without.removeprefix(BASE) for hunk in mutants.make("a.py", source, names)]
+    found = [
+        hunk.without.removeprefix(BASE) for hunk in mutants.make_mutants("a.py", source, names)
+    ]
     assert found == [
         b"\n\ndef is_big(side):\n    return (None)\n",
         b"\n\ndef is_big(side):\n    return (side <= 10)\n",
@@ -82,8 +84,8 @@ def test_the_functions_of_a_new_file_fail_or_the_file_is_gone():
 
 def test_what_nests_too_deep_for_a_look_is_taken_back():
     deep = b"x = " + b"-" * 200 + b"1\n"
-    assert not hunks._differs(b"x = 1\n", hunks._meaning(b"x = 1\n"))
-    assert hunks._differs(b"x = " + b"-" * 90_000 + b"1\n", hunks._meaning(deep))
+    assert not hunks._is_different(b"x = 1\n", hunks._dump_meaning(b"x = 1\n"))
+    assert hunks._is_different(b"x = " + b"-" * 90_000 + b"1\n", hunks._dump_meaning(deep))
 
 
 def test_deleted_and_foreign_files_have_no_parts():

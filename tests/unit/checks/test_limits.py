@@ -32,7 +32,7 @@ def site(minutes: int, **settings: int) -> Site:
         environment=ENVIRONMENT,
         config=wanted,
         project=PROJECT,
-        limits=check.granted(Settings(home=Path("/h"), **settings)),
+        limits=check.get_granted_limits(Settings(home=Path("/h"), **settings)),
     )
 
 

@@ -65,7 +65,9 @@ def test_what_is_printed_without_end_is_not_read_line_by_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read: list[str] = []
-    monkeypatch.setattr(live_output.sanitise, "terminal", lambda text: (read.append(text), text)[1])
+    monkeypatch.setattr(
+        live_output.sanitise, "strip_terminal_codes", lambda text: (read.append(text), text)[1]
+    )
     made, _, shown = loud()
     made(b"\n" * 1_000_000)
     made(b"x\n" * 1_000_000)

@@ -50,7 +50,9 @@ def test_as_many_checks_at_once_as_are_allowed_and_have_a_processor(
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
     counting = Counting(together)
-    measuring.measure(replace(linted, at_once=at_once), FakeSandbox(counting), lambda _: None)
+    measuring.run_all_checks(
+        replace(linted, at_once=at_once), FakeSandbox(counting), lambda _: None
+    )
     assert counting.most == together
 
 
@@ -60,7 +62,7 @@ def ended(code: int | None, limit: str | None = None) -> SandboxResult:
 
 def confirm(linted: Site, first: CheckResult, second: SandboxResult) -> CheckResult:
     sandbox = FakeSandbox(lambda _: second)
-    [found] = measurable.confirm((first,), linted, sandbox, lambda _: None)
+    [found] = measurable.confirm_failures((first,), linted, sandbox, lambda _: None)
     return found
 
 
@@ -95,7 +97,7 @@ def test_findings_are_not_measured_again(linted: Site) -> None:
 def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: int) -> None:
     sandboxes = [ended(None, limit), ended(2)]
     sandbox = FakeSandbox(lambda _: sandboxes.pop(0))
-    measuring.single("flake8", linted, sandbox, lambda _: None)
+    measuring.run_single_check("flake8", linted, sandbox, lambda _: None)
     assert len(sandboxes) == 2 - runs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.checks.affected import Imports, imported
+from agent.checks.affected import Imports, read_imports
 from agent.checks.base_test_files import Places, find_test_files
 from agent.models.checks import SuiteFacts
 from tests.unit.policy.cases import change
@@ -30,7 +30,7 @@ TOLD = SuiteFacts(files=("tests/conftest.py", "tests/test_views.py", "test_sums.
 
 def test_helpers_are_of_tests_and_what_may_be_product_is_shared() -> None:
     sources = {path: text.encode() for path, text in FILES.items() if path.endswith(".py")}
-    found = find_test_files(TOLD, sources, Imports(imported(sources)), FILES)
+    found = find_test_files(TOLD, sources, Imports(read_imports(sources)), FILES)
     assert found.sure == {
         *TOLD.files, "tests/__init__.py", "tests/helpers.py", "tests/more.py", "tests/data/a.json",
     }  # fmt: skip
@@ -40,7 +40,7 @@ def test_helpers_are_of_tests_and_what_may_be_product_is_shared() -> None:
 def test_a_test_module_that_the_product_imports_is_shared() -> None:
     sources = {"a.py": b"import cases", "cases.py": b""}
     found = find_test_files(
-        SuiteFacts(files=("cases.py",)), sources, Imports(imported(sources)), sources
+        SuiteFacts(files=("cases.py",)), sources, Imports(read_imports(sources)), sources
     )
     assert (found.sure, found.shared) == (frozenset(), {"cases.py"})
 
@@ -50,13 +50,13 @@ def test_new_files_are_of_tests_by_their_names_or_a_folder_that_has_tests() -> N
         SuiteFacts(files=("tests/test_a.py",)), {}, Imports({}), ["tests/test_a.py"]
     )
     made, _ = change({"tests/b.py": "", "testing/c.py": "", "e2e/test_d.py": "", "e2e/d.py": ""})
-    assert found.touched(made) == {"tests/b.py", "e2e/test_d.py", "e2e/d.py"}
+    assert found.list_touched(made) == {"tests/b.py", "e2e/test_d.py", "e2e/d.py"}
 
 
 def test_what_the_product_imports_under_the_name_of_a_test_is_the_products() -> None:
     names = {"tests/test_a.py", "tests/b.py", "tests/c.py"}
     found = find_test_files(SuiteFacts(files=("tests/test_a.py",)), {}, Imports({}), names)
-    imports = Imports(imported({
+    imports = Imports(read_imports({
         "shop.py": b"import tests.b", "tests/b.py": b"import tests.c", "tests/c.py": b"",
         "tests/test_a.py": b"import shop",
     }))  # fmt: skip
@@ -66,7 +66,10 @@ def test_what_the_product_imports_under_the_name_of_a_test_is_the_products() -> 
 def test_places_are_found_by_ids_of_both_kinds() -> None:
     places = Places(SuiteFacts(files=("back/shop/tests/test_a.py", "back/shop/tests/__init__.py")))
     file = "back/shop/tests/test_a.py"
-    assert places.find("shop/tests/test_a.py::Case::test_b[1-x]") == (file, "Case.test_b")
-    assert places.find("shop.tests.test_a.Case.test_b #2") == (file, "Case.test_b")
-    assert places.find("other/test_a.py::test_b") == ("", "")
-    assert places.find("shop.tests.Case.test_b") == ("back/shop/tests/__init__.py", "Case.test_b")
+    assert places.locate_test("shop/tests/test_a.py::Case::test_b[1-x]") == (file, "Case.test_b")
+    assert places.locate_test("shop.tests.test_a.Case.test_b #2") == (file, "Case.test_b")
+    assert places.locate_test("other/test_a.py::test_b") == ("", "")
+    assert places.locate_test("shop.tests.Case.test_b") == (
+        "back/shop/tests/__init__.py",
+        "Case.test_b",
+    )

@@ -67,7 +67,7 @@ ALWAYS = {
 
 
 def test_without_settings_it_is_as_strict_as_pyright(tmp_path: Path) -> None:
-    order = PYRIGHT.order(site(tmp_path), SECRET)
+    order = PYRIGHT.make_request(site(tmp_path), SECRET)
     assert told(order) == {
         "/work/OURS.json": {**ALWAYS, "pythonPlatform": "Linux", "typeCheckingMode": "standard"}
     }
@@ -83,7 +83,7 @@ def test_what_the_settings_say_stands_but_for_where_packages_are(tmp_path: Path)
         ' "reportCallIssue": false, "enableTypeIgnoreComments": false, "include": ["src"],'
         ' "extraPaths": ["lib"]} // all'
     )
-    order = PYRIGHT.order(site(tmp_path, {"pyrightconfig.json": own}), SECRET)
+    order = PYRIGHT.make_request(site(tmp_path, {"pyrightconfig.json": own}), SECRET)
     assert told(order) == {
         "/work/OURS.json": {
             **ALWAYS,
@@ -105,7 +105,7 @@ def test_it_is_told_what_the_configuration_says_but_for_what_would_run_the_tree(
     args = ["--pythonpath", ".venv/bin/python", "-v", "venvs", "--writebaselines", "--warnings",
             "--level", "error", "-p", "ci/strict.json", "src", "--stats"]  # fmt: skip
     files = {"src/a.py": "", "ci/strict.json": '{"include": ["../src"]}'}
-    order = PYRIGHT.order(
+    order = PYRIGHT.make_request(
         site(tmp_path, files, config={"checks": {"types": {"args": args}}}), SECRET
     )
     assert words(order) == [
@@ -243,7 +243,7 @@ def test_a_link_in_the_place_of_settings_is_not_followed(tmp_path: Path) -> None
     (tree / "sub").mkdir(parents=True)
     (tree / "pyrightconfig.json").symlink_to(tmp_path / "elsewhere.json")
     (tree / "sub" / "out").symlink_to(tmp_path)
-    assert "extends" not in told(PYRIGHT.order(site(tree), SECRET))["/work/OURS.json"]
+    assert "extends" not in told(PYRIGHT.make_request(site(tree), SECRET))["/work/OURS.json"]
     (tree / "pyrightconfig.json").unlink()
     (tree / "pyrightconfig.json").write_text('{"extends": "sub/out/elsewhere.json"}')
     result = judged(site(tree), report(PROBED))

@@ -121,19 +121,23 @@ def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None
     env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "PYTHONUTF8": "1"}
     site = replace(site, config=RepoConfig(env=env))
     for tool in (RUFF_CHECK, FLAKE8, BLACK):
-        environ = tool.order(site, Secret()).environ
+        environ = tool.make_request(site, Secret()).environ
         assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()
         assert environ["PYTHONUTF8"] == "1"
 
 
 def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
-    named = replace(RUFF_CHECK, only=("a.py",)).order(site, Secret()).argv
+    named = replace(RUFF_CHECK, only=("a.py",)).make_request(site, Secret()).argv
     assert named[named.index("a.py") - 3] == "--exclude"
     project = site.project.model_copy(update={"own_excludes": ("ruff",)})
-    own = replace(RUFF_CHECK, only=("a.py",)).order(replace(site, project=project), Secret()).argv
+    own = (
+        replace(RUFF_CHECK, only=("a.py",))
+        .make_request(replace(site, project=project), Secret())
+        .argv
+    )
     assert "--exclude" not in own
     assert "--force-exclude" in own
-    assert "a.py" not in replace(BLACK, only=("a.py",)).order(site, Secret()).argv
+    assert "a.py" not in replace(BLACK, only=("a.py",)).make_request(site, Secret()).argv
 
 
 def test_flake8_lines_are_read(site: Site) -> None:
@@ -148,7 +152,7 @@ def test_tools_are_taken_from_the_repository_before_the_gate(site: Site) -> None
     assert replace(site, environment=pinned).program("ruff") == "/tools/ruff/bin/ruff"
     assert site.program("ruff") == "/env/bin/ruff"
     assert site.program("black") == "/gate/bin/black"
-    assert site.has("Typing-Extensions")
+    assert site.has_package("Typing-Extensions")
     assert site.packages_of("/gate") == "/gate/lib/python3.12/site-packages"
 
 

@@ -55,7 +55,7 @@ WANTED = [
 
 
 def _copied() -> dict[str, Any]:
-    copies = red_copies.write({"t.py": MODULE}, WANTED)
+    copies = red_copies.write_copies({"t.py": MODULE}, WANTED)
     assert copies.names == {*WANTED[:3], *WANTED[4:6]}
     found: dict[str, Any] = {}
     exec(compile(copies.files["t.py"], "t.py", "exec"), found)
@@ -85,5 +85,5 @@ def test_a_copy_is_green_where_an_assertion_sees_nothing(monkeypatch: pytest.Mon
 
 
 def test_what_cannot_be_read_has_no_copies() -> None:
-    copies = red_copies.write({"t.py": b"def"}, WANTED)
+    copies = red_copies.write_copies({"t.py": b"def"}, WANTED)
     assert (copies.files, copies.names) == ({}, frozenset())

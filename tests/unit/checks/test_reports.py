@@ -17,16 +17,16 @@ def report(side: str, text: str = "") -> CheckReport:
 
 def test_both_sides_are_kept_as_data_and_read_back_equal(tmp_path):
     for side in ("base", "head"):
-        kept = reports.keep(tmp_path / "run", report(side, text="ünïcode \ud800"[:-1]))
+        kept = reports.store_report(tmp_path / "run", report(side, text="ünïcode \ud800"[:-1]))
         assert kept == tmp_path / "run" / f"checks-{side}.json"
-        assert reports.load(tmp_path / "run", side) == report(side, text="ünïcode ")
+        assert reports.load_report(tmp_path / "run", side) == report(side, text="ünïcode ")
     said = json.loads((tmp_path / "run" / "checks-head.json").read_text())
     assert said["results"][0]["items"][0]["item_id"] == "t.py::test_a"
 
 
 def test_a_repeated_step_replaces_the_file_and_leaves_no_other(tmp_path):
-    reports.keep(tmp_path, report("base", text="first"))
-    reports.keep(tmp_path, report("base", text="second"))
-    assert reports.load(tmp_path, "base").results[0].items[0].text == "second"
+    reports.store_report(tmp_path, report("base", text="first"))
+    reports.store_report(tmp_path, report("base", text="second"))
+    assert reports.load_report(tmp_path, "base").results[0].items[0].text == "second"
     assert os.listdir(tmp_path) == ["checks-base.json"]
     assert (tmp_path / "checks-base.json").stat().st_mode & 0o077 == 0

@@ -37,7 +37,7 @@ def came_back(
 
 
 def read(secret: Secret, content: bytes | None, **more: object) -> sealed.Report:
-    return sealed.read(came_back(secret, content, **more), secret, suite.KINDS)  # type: ignore[arg-type]
+    return sealed.read_report(came_back(secret, content, **more), secret, suite.KINDS)  # type: ignore[arg-type]
 
 
 TEST = {"event": "test", "id": "a::b", "outcome": "passed"}

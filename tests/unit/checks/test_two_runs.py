@@ -10,7 +10,7 @@ import pytest
 
 from agent.checks import affected
 from agent.checks.check import Selection, Site
-from agent.checks.own_tests import find_uncollected, not_passed, scope
+from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
 from agent.checks.reruns import Reruns
 from agent.checks.two_runs import TwoRuns
 from agent.models.checks import BlockedTest, CheckItem, CheckResult, Comparison, Status, SuiteFacts
@@ -45,7 +45,7 @@ class Sides(Reruns):
 
     answer: Some
 
-    def some(self, site: Site, only: Selection) -> CheckResult:
+    def run_some(self, site: Site, only: Selection) -> CheckResult:
         return type(self).answer(only.ids)
 
 
@@ -74,7 +74,7 @@ def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_nam
     compared = Comparison(
         name="tests", base=PASSED, head=PASSED, verdict=PASSED, base_count=3, unrun=found.unrun
     )
-    [told] = test_changes.findings(compared, ran(*IDS), found)
+    [told] = test_changes.find_problems(compared, ran(*IDS), found)
     assert told.message.startswith(f"1 of 3 tests did not run in time, such as {IDS[2]};")
     # The last are copies, which have to fail.
     assert asked == [IDS[1:2], IDS[:2]]
@@ -150,9 +150,9 @@ def test_a_part_of_a_package_without_a_file_of_its_own_is_no_place_for_imports(
 
 def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
     made, _ = change({"tests/a.json": "{}"}, {"tests/a.json": "[]"})
-    assert scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
-    assert scope(made, frozenset(), (), FACTS, None, other_rules=True).whole
-    assert scope(made, frozenset(), (), FACTS, None, other_rules=False).is_empty
+    assert choose_scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
+    assert choose_scope(made, frozenset(), (), FACTS, None, other_rules=True).whole
+    assert choose_scope(made, frozenset(), (), FACTS, None, other_rules=False).is_empty
 
 
 def test_new_tests_that_were_not_run_are_named() -> None:
@@ -180,5 +180,5 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
         BlockedTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left
     )
     found = Comparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED, rewritten=tests)
-    [told] = test_changes.findings(found, ran(*IDS), ran(*IDS))
+    [told] = test_changes.find_problems(found, ran(*IDS), ran(*IDS))
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))

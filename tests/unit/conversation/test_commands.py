@@ -7,7 +7,7 @@ import random
 import pytest
 
 from agent.conversation import commands
-from agent.conversation.commands import Change, Command, Unknown, parse
+from agent.conversation.commands import Change, Command, Unknown, parse_comment
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from agent.conversation.commands import Change, Command, Unknown, parse
     ],
 )
 def test_a_line_that_begins_with_it_is_a_command(body, wanted):
-    assert parse(body) == wanted
+    assert parse_comment(body) == wanted
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_line_that_begins_with_it_is_a_command(body, wanted):
     ],
 )
 def test_other_words_are_none(body):
-    assert parse(body) is None
+    assert parse_comment(body) is None
 
 
 def test_every_command_says_what_it_is_for():
@@ -58,6 +58,6 @@ def test_a_quotation_of_whatever_it_is_commands_nothing():
     parts += ["<details>", "<!--", "-->", "    ", "# ", "***", "\t", "1. "]
     for seed in range(200):
         body = "".join(random.Random(seed).choices(parts, k=30))
-        parse(body)
+        parse_comment(body)
         quoted = "\n".join(f"> {line}" for line in f"x\n{body}".split("\n"))
-        assert parse(quoted) is None, seed
+        assert parse_comment(quoted) is None, seed

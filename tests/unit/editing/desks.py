@@ -79,7 +79,10 @@ def run_context(
     svc, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
     own = {name: facts.pop(name) for name in ("hear", "stopped", "say") if name in facts}
     svc = code_host_runs.with_execution(
-        svc, record=ledger.notes("model", within=True), redactor=redactor or Redactor(), **own
+        svc,
+        record=ledger.make_appender("model", within=True),
+        redactor=redactor or Redactor(),
+        **own,
     )
     svc = replace(
         svc,

@@ -10,7 +10,7 @@ from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.errors import BudgetSpent, ModelRefused
 from agent.models.chat import Answered, Asked, Returned, Worst
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from agent.text.redaction import Redactor
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, conversation, submit, write
@@ -33,7 +33,7 @@ def events(home, prepared, kind):
 
 
 def test_a_conversation_hands_over_the_form_and_the_change(prepared, home):
-    model = script(said(bash()), said(write()), said(submit("It is new.")))
+    model = script(make_reply(bash()), make_reply(write()), make_reply(submit("It is new.")))
     run_context = desks.run_context(prepared, home, model)
     talk = conversation(run_context)
     handed = talk.next_form(run_context)
@@ -48,7 +48,7 @@ def test_a_conversation_hands_over_the_form_and_the_change(prepared, home):
 
 
 def test_the_answer_to_a_form_goes_on_with_the_same_conversation(prepared, home):
-    model = script(said(bash(), submit()), said(submit("Again.")))
+    model = script(make_reply(bash(), submit()), make_reply(submit("Again.")))
     run_context = desks.run_context(prepared, home, model)
     talk = conversation(run_context)
     talk.next_form(run_context)
@@ -60,7 +60,7 @@ def test_the_answer_to_a_form_goes_on_with_the_same_conversation(prepared, home)
 
 
 def test_a_form_of_the_last_turn_counts_and_nothing_after_it(prepared, home):
-    model = script(said(bash()), said(write(), submit()))
+    model = script(make_reply(bash()), make_reply(write(), submit()))
     run_context = desks.run_context(prepared, home, model)
     talk = conversation(run_context, most_turns=2)
     assert talk.next_form(run_context).name == "submit"
@@ -70,13 +70,13 @@ def test_a_form_of_the_last_turn_counts_and_nothing_after_it(prepared, home):
 
 
 def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepared, home):
-    model = FakeModel(lambda request: said())
-    model.chain = lambda role, category="": ("fake:one", "fake:two")
+    model = FakeModel(lambda request: make_reply())
+    model.list_chain = lambda role, category="": ("fake:one", "fake:two")
     run_context = desks.run_context(prepared, home, model)
     assert run_context.first_in_line("editor") == "", "the first of the chain"
     over = ("fake:one: 503, server_error: away",)
     run_context.count_reply(
-        "editor", said(model="fake:two").model_copy(update={"passed_over": over})
+        "editor", make_reply(model="fake:two").model_copy(update={"passed_over": over})
     )
     assert run_context.first_in_line("editor") == "fake:two"
     assert run_context.first_in_line("reviewer") == ""
@@ -85,7 +85,7 @@ def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepa
 
 
 def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
-    model = script(said(bash()), said(write()), said(submit()))
+    model = script(make_reply(bash()), make_reply(write()), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
     conversation(run_context).next_form(run_context)
     first, second, third = model.requests
@@ -103,11 +103,13 @@ def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
 
 def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
     cut = {"finish": "length"}
-    torn = said(write()).calls[0].model_copy(update={"arguments": '{"path": "shop/new.py", "te'})
+    torn = (
+        make_reply(write()).calls[0].model_copy(update={"arguments": '{"path": "shop/new.py", "te'})
+    )
     model = script(
-        said(write()).model_copy(update={**cut, "calls": (torn,)}),
-        said(text="First, I").model_copy(update=cut),
-        said(submit()),
+        make_reply(write()).model_copy(update={**cut, "calls": (torn,)}),
+        make_reply(text="First, I").model_copy(update=cut),
+        make_reply(submit()),
     )
     run_context = desks.run_context(prepared, home, model)
     assert conversation(run_context).next_form(run_context).name
@@ -120,9 +122,9 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
 
 @pytest.mark.parametrize("arguments", ["{", '{"summary": 3}', '{"sumary": "x"}'])
 def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
-    bad = said(submit())
+    bad = make_reply(submit())
     call = bad.calls[0].model_copy(update={"arguments": arguments})
-    model = script(bad.model_copy(update={"calls": (call,)}), said(submit()))
+    model = script(bad.model_copy(update={"calls": (call,)}), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
     assert conversation(run_context).next_form(run_context).name
     (result,) = model.requests[1].messages[-1].results
@@ -131,7 +133,7 @@ def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
 
 
 def test_a_model_that_turns_in_circles_is_stopped(prepared, home):
-    model = FakeModel(lambda request: said(bash()))
+    model = FakeModel(lambda request: make_reply(bash()))
     run_context = desks.run_context(prepared, home, model)
     assert conversation(run_context).next_form(run_context).why
     assert len(model.requests) == 3
@@ -140,7 +142,7 @@ def test_a_model_that_turns_in_circles_is_stopped(prepared, home):
 def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypatch):
     monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=35))
     model = FakeModel(
-        lambda request: said(write(f"a{len(request.messages)}.py")),
+        lambda request: make_reply(write(f"a{len(request.messages)}.py")),
         worst=Worst(tokens=20, usd=None),
     )
     run_context = desks.run_context(prepared, home, model)
@@ -154,7 +156,7 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
 
 def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, home):
     records = desks.Records()
-    refused = said(text="No.").model_copy(update={"finish": "refused"})
+    refused = make_reply(text="No.").model_copy(update={"finish": "refused"})
     for answers in ([refused], []):
         # The second one goes on where the first one was killed, and asks nobody.
         run_context = desks.run_context(prepared, home, script(*answers), records=records)
@@ -171,7 +173,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
 
 
 def test_nothing_is_done_after_the_form(prepared, home):
-    late = said(write(), submit("First."), write("shop/b.py"), submit("Second."), bash())
+    late = make_reply(write(), submit("First."), write("shop/b.py"), submit("Second."), bash())
     run_context = desks.run_context(prepared, home, script(late))
     talk = conversation(run_context)
     assert json.loads(talk.next_form(run_context).form)["summary"] == "First."
@@ -181,7 +183,7 @@ def test_nothing_is_done_after_the_form(prepared, home):
 
 
 def test_all_that_is_said_is_on_record_once(prepared, home):
-    model = script(said(bash()), said(write()), said(submit()))
+    model = script(make_reply(bash()), make_reply(write()), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
     conversation(run_context).next_form(run_context)
     asked = events(home, prepared, "model.asked")
@@ -207,7 +209,9 @@ def test_all_that_is_said_is_on_record_once(prepared, home):
 def test_secrets_are_in_no_event(prepared, home):
     secret = "ghp_" + "a1B2c3D4e5F6" * 3
     model = script(
-        said(write(text=f"key = '{secret}'\n")), said(bash("cat shop/new.py")), said(submit(secret))
+        make_reply(write(text=f"key = '{secret}'\n")),
+        make_reply(bash("cat shop/new.py")),
+        make_reply(submit(secret)),
     )
     run_context = desks.run_context(prepared, home, model, redactor=Redactor([secret]))
     conversation(run_context).next_form(run_context)
@@ -242,7 +246,12 @@ class Mortal(desks.Records):
 
 def test_kill_each_turn_and_go_on(prepared, home):
     def answer(request):
-        replies = [said(bash()), said(write()), said(write("shop/more.py")), said(submit())]
+        replies = [
+            make_reply(bash()),
+            make_reply(write()),
+            make_reply(write("shop/more.py")),
+            make_reply(submit()),
+        ]
         return replies[sum(isinstance(one, Answered) for one in request.messages)]
 
     def carry(records, model):

@@ -60,7 +60,7 @@ def lay(folder: Path, files: Mapping[str, str]) -> WorkTree:
 
 
 def test_a_file_is_shown_with_its_lines_and_what_it_defines(tmp_path: Path) -> None:
-    shown = outline.describe(lay(tmp_path, FILES), "Order", "", 20_000).splitlines()
+    shown = outline.describe_files(lay(tmp_path, FILES), "Order", "", 20_000).splitlines()
     assert shown[0] == "shop/models.py (19 lines): Order"
     assert "shop/api.py (10 lines): read_order" in shown
 
@@ -69,12 +69,12 @@ def test_what_the_words_name_comes_first(tmp_path: Path) -> None:
     tree = lay(tmp_path, FILES)
     for words, first in [("rounded is wrong", "shop/money.py"), ("`Order`", "shop/models.py"),
                          ("see shop/api.py", "shop/api.py")]:  # fmt: skip
-        assert outline.describe(tree, words, "", 20_000).startswith(first)
+        assert outline.describe_files(tree, words, "", 20_000).startswith(first)
 
 
 def test_it_keeps_within_its_space_and_counts_the_rest(tmp_path: Path) -> None:
     files = {f"app_{n % 3}/module_{n}.py": f"def function_{n}():\n    pass\n" for n in range(600)}
-    shown = outline.describe(lay(tmp_path, files), "", "", 3_000)
+    shown = outline.describe_files(lay(tmp_path, files), "", "", 3_000)
     assert len(shown) <= 3_000
     assert shown.endswith(f"\n{600 - shown.count('module_')} more")
-    assert outline.describe(lay(tmp_path, files), "", "app_1", 3_000).count("app_0") == 0
+    assert outline.describe_files(lay(tmp_path, files), "", "app_1", 3_000).count("app_0") == 0

@@ -13,7 +13,7 @@ from agent.editing.tools import ToolExecutor
 from agent.models.chat import Asked, ChatRequest
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
 from agent.models.environment import SandboxService
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
@@ -42,7 +42,7 @@ def test_the_fixed_part_is_below_4000_characters(part, tmp_path, home):
     project = prepared.contract.project.model_copy(update={"django": django, "framework": "django"})
     contract = prepared.contract.model_copy(update={"project": project})
     prepared = prepared.model_copy(update={"contract": contract})
-    run_context = desks.run_context(prepared, home, FakeModel(lambda _: said()))
+    run_context = desks.run_context(prepared, home, FakeModel(lambda _: make_reply()))
     request = ChatRequest(
         role="editor",
         system=prompting.prompt(part, prepared.contract),
@@ -92,9 +92,9 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         CheckResult(name="black", status=Status.ABSENT),
     )
     before = CheckReport(side="base", commit="c", change_digest=None, results=results)
-    run_context = desks.run_context(prepared, home, FakeModel(lambda request: said()))
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
     run_context.baseline = before
-    told = base_state.describe(run_context).text.splitlines()
+    told = base_state.describe_base(run_context).text.splitlines()
     assert told == [
         "Versions: python==3.11.7, pytest==8.3, django==5.1",
         "Passes: ruff",
@@ -121,13 +121,15 @@ def test_tests_of_a_session_keep_the_database_that_its_server_has(tmp_path, home
     update = {"packages": ("pytest-django==4.9",), "services": (server,)}
     environment = prepared.environment.model_copy(update=update)
     run_context = desks.run_context(
-        prepared.model_copy(update={"environment": environment}), home, FakeModel(lambda _: said())
+        prepared.model_copy(update={"environment": environment}),
+        home,
+        FakeModel(lambda _: make_reply()),
     )
     tests = CheckResult(name="tests", status=Status.PASSED, command=tuple(command.split()))
     run_context.baseline = CheckReport(
         side="base", commit="c", change_digest=None, results=(tests,)
     )
-    assert base_state.describe(run_context).text.splitlines()[-1] == f"tests: {told}"
+    assert base_state.describe_base(run_context).text.splitlines()[-1] == f"tests: {told}"
 
 
 def test_foreign_words_cannot_end_their_fence():
@@ -151,7 +153,7 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(tmp_path, h
     config = RepoConfig.model_validate({"contributions": allowed}, strict=False)
     notes = {"CONTRIBUTING.md": "Changes by machines are not taken.\n"}
     prepared = desks.repository(tmp_path, home, notes, config=config)
-    run_context = desks.run_context(prepared, home, FakeModel(lambda request: said()))
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
     told = opening.of_ticket(run_context).text
     assert "Changes by machines" in told
     assert ("`decline`" in told) == (allowed == "auto")

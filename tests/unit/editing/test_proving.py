@@ -34,7 +34,7 @@ def test_what_fails_without_the_change_and_passes_with_it_shows_it():
         result(test_new="failed", test_old="passed", test_red="failed"),
         result(test_new="passed", test_old="passed", test_red="failed"),
     )
-    assert {name: row.shows for name, row in found.items()} == {
+    assert {name: row.is_proof for name, row in found.items()} == {
         "test_new": True, "test_old": False, "test_red": False,
     }  # fmt: skip
     assert found["test_new"].error == "KeyError: 1"
@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
     on_base = CheckResult(name="tests", status=Status.FAILED, items=(lost,))
     head = result(test_new="passed", test_old="passed")
     found = rows(on_base, head, added=("test_new",))
-    assert {name: row.shows for name, row in found.items()} == {"test_new": True}
+    assert {name: row.is_proof for name, row in found.items()} == {"test_new": True}
     assert found["test_new"].error == why
 
 
@@ -58,5 +58,5 @@ def test_tests_of_other_files_prove_nothing_of_it():
 
 
 def test_a_test_that_errs_without_the_change_shows_it_too():
-    assert ProofRow(name="t", without="error", with_change="passed").shows
-    assert not ProofRow(name="t", without="skipped", with_change="passed").shows
+    assert ProofRow(name="t", without="error", with_change="passed").is_proof
+    assert not ProofRow(name="t", without="skipped", with_change="passed").is_proof

@@ -107,10 +107,10 @@ def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
         judged(3, "a"),
         judged(4),
     )
-    assert rounds.best([refused, two, one, passed]) is passed
-    assert rounds.best([refused, two, one]) is one
-    assert rounds.best([refused, two]) is two
-    assert rounds.best([judged(5, findings=2), passed]) is passed
-    assert rounds.best([passed, judged(6)]) is passed
+    assert rounds.choose_best([refused, two, one, passed]) is passed
+    assert rounds.choose_best([refused, two, one]) is one
+    assert rounds.choose_best([refused, two]) is two
+    assert rounds.choose_best([judged(5, findings=2), passed]) is passed
+    assert rounds.choose_best([passed, judged(6)]) is passed
     lacking = READY.model_copy(update={"findings": (finding("proof", severity=Severity.REVIEW),)})
-    assert rounds.best([replace(passed, verdict=lacking), passed]) is passed
+    assert rounds.choose_best([replace(passed, verdict=lacking), passed]) is passed

@@ -10,7 +10,7 @@ from agent.errors import RequestRefused
 from agent.models.chat import Worst
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, SuiteFacts
 from agent.models.environment import Layer
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from repo_config.schema import PackagesCommand
 from tests.unit.editing import desks
 
@@ -40,7 +40,7 @@ def try_(text=SET_UP):
 
 
 def read(text, prepared, home):
-    svc = desks.run_context(prepared, home, FakeModel(lambda _: said())).svc
+    svc = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).svc
     return scouting.read_lines(text, prepared, svc)
 
 
@@ -63,7 +63,9 @@ def scout(prepared, home):
             end = ends.pop(0)
             return end if isinstance(end, str) else (prepared, end)
 
-        found = scouting.scout(run_context, lambda: prepared, Obstacle(words="No data."), try_lines)
+        found = scouting.scout_configuration(
+            run_context, lambda: prepared, Obstacle(words="No data."), try_lines
+        )
         assert run_context.budget_share == 1.0
         sent = (one.content for request in model.requests[1:]
                 for one in request.messages[-1].results)  # fmt: skip
@@ -73,7 +75,7 @@ def scout(prepared, home):
 
 
 def test_what_most_tests_pass_with_ends_the_search(scout):
-    turns = [said(desks.bash("ls")), said(try_("env: {A: b}")), said(try_())]
+    turns = [make_reply(desks.bash("ls")), make_reply(try_("env: {A: b}")), make_reply(try_())]
     found, answers, tried, _ = scout(turns, ["OSError: no data", report(passed=3)])
     assert found[1] == report(passed=3)
     assert tried == [("env: {A: b}", "try 1"), (SET_UP, "try 2")]
@@ -82,7 +84,7 @@ def test_what_most_tests_pass_with_ends_the_search(scout):
 
 def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
     some, more = report(passed=1, error=2), report(passed=2, error=3)
-    turns = [said(try_(f"env: {{A: a{number}}}")) for number in range(7)]
+    turns = [make_reply(try_(f"env: {{A: a{number}}}")) for number in range(7)]
     found, answers, tried, _ = scout(turns, ["no such package", some, more, some, some, some])
     assert found[1] == more
     assert len(tried) == 6
@@ -91,10 +93,10 @@ def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
 
 
 def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
-    limits = desks.run_context(prepared, home, FakeModel(lambda _: said())).limits
+    limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).limits
     # The first costs a cent, and the next could cost as much as a quarter of the run.
     found, _, _, run_context = scout(
-        [said(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4)
+        [make_reply(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4)
     )
     assert run_context.usage.tokens == 10
     assert "quarter" in found
@@ -104,32 +106,36 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
 def test_its_quarter_of_the_minutes_ends_it_at_the_same_turn_when_it_is_done_again(prepared, home):
     records, ends = desks.Records(), []
     for seconds in (16 * 60.0, 0.0):
-        model = FakeModel(lambda _: said(try_()))
+        model = FakeModel(lambda _: make_reply(try_()))
         run_context = desks.run_context(prepared, home, model, records=records)
 
         def try_lines(text, name, run_context=run_context, seconds=seconds):
             run_context.step.seconds["environment try"] = seconds
             return "no data"
 
-        ends.append(scouting.scout(run_context, lambda: prepared, Obstacle(words="x"), try_lines))
+        ends.append(
+            scouting.scout_configuration(
+                run_context, lambda: prepared, Obstacle(words="x"), try_lines
+            )
+        )
         assert run_context.usage.tokens == 10
     assert "minutes" in ends[0]
     assert ends[0] == ends[1]
 
 
 def test_a_model_that_gives_up_says_why_and_without_one_nobody_is_asked(scout):
-    found, *_ = scout([said(("decline", {"why": "LDAP is needed."}))], [])
+    found, *_ = scout([make_reply(("decline", {"why": "LDAP is needed."}))], [])
     assert "LDAP is needed." in found
     assert scout([], [], roles=())[0] == ""
 
 
 def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
     records = desks.Records()
-    for turns in ([said(desks.bash()), said(try_())], []):
+    for turns in ([make_reply(desks.bash()), make_reply(try_())], []):
         model = FakeModel(lambda request, turns=turns: turns.pop(0))
         run_context = desks.run_context(prepared, home, model, records=records)
         end = (prepared, report(passed=3))
-        found = scouting.scout(
+        found = scouting.scout_configuration(
             run_context, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
         )
         assert found == end
@@ -181,7 +187,7 @@ def test_what_a_set_up_needs_is_taken(prepared, home, text):
 
 
 def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp_path):
-    svc = desks.run_context(prepared, home, FakeModel(lambda _: said())).svc
+    svc = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).svc
     contract = read(SET_UP, prepared, home)
     facts = SuiteFacts(files=("app/tests/test_a.py",))
     for number, (name, refused) in enumerate(

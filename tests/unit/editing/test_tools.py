@@ -14,7 +14,7 @@ from agent.models.change import Change
 from agent.models.chat import Reply, ToolCall
 from agent.models.sandbox import Ran
 from agent.services import Services
-from agent.testing import FakeModel, FakeSession, said
+from agent.testing import FakeModel, FakeSession, make_reply
 from repo_config.detect import DjangoProject
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
@@ -26,12 +26,14 @@ class Opened:
     """The tools on a small repository."""
 
     def __init__(self, prepared, home, **facts):
-        self.run_context = desks.run_context(prepared, home, FakeModel(lambda request: said()))
+        self.run_context = desks.run_context(
+            prepared, home, FakeModel(lambda request: make_reply())
+        )
         self.tools = ToolExecutor(self.run_context, {"submit": ("Submit.", Submit)}, **facts)
         self.change = Change(base_commit=prepared.checkout.commit, files=())
 
     def call(self, *calls, turn=TURN):
-        reply = calls[0] if isinstance(calls[0], Reply) else said(*calls)
+        reply = calls[0] if isinstance(calls[0], Reply) else make_reply(*calls)
         done = self.tools.carry_out(reply, self.change, (), turn)
         self.change = done.change or self.change
         return done
@@ -59,7 +61,7 @@ def test_a_command_runs_in_the_tree_and_says_how_it_ended(opened):
 
 def test_a_command_past_its_limit_is_told_with_what_it_printed(opened, monkeypatch):
     monkeypatch.setattr(tools, "LEAST_SECONDS", 1)
-    monkeypatch.setattr(tools, "bounded", lambda most, left: most)
+    monkeypatch.setattr(tools, "limit_seconds", lambda most, left: most)
     said_so = opened.content(bash("echo first; sleep 20", seconds=1))
     assert said_so == "first\n[ended after 1 seconds]"
 
@@ -177,7 +179,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
 
 
 def test_replies_of_many_calls_are_bounded(opened):
-    several = said(*[bash("yes | head -c 9000")] * 50)
+    several = make_reply(*[bash("yes | head -c 9000")] * 50)
     several = several.model_copy(
         update={
             "calls": tuple(
@@ -193,7 +195,7 @@ def test_replies_of_many_calls_are_bounded(opened):
 
 def test_a_call_that_is_no_json_is_answered(opened):
     torn = ToolCall(call_id="c1", name="bash", arguments='{"command": ')
-    done = opened.call(said().model_copy(update={"calls": (torn,)}))
+    done = opened.call(make_reply().model_copy(update={"calls": (torn,)}))
     assert "JSON" in done.results[0].content
     assert json.loads(done.model_dump_json())["handed"] == ""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agent.editing.trimming import trimmed
+from agent.editing.trimming import trim_messages
 from agent.models.chat import Answered, Asked, Returned, ToolResult
-from agent.testing import said
+from agent.testing import make_reply
 
 LONG = "first line\n" + "x" * 2_000
 
@@ -13,7 +13,7 @@ def conversation(turns, content=LONG):
     messages = [Asked(text="Go.")]
     for number in range(1, turns + 1):
         result = ToolResult(call_id="c0", name="read", content=f"{number} {content}")
-        messages += [Answered(reply=said(("read", {}))), Returned(results=(result,))]
+        messages += [Answered(reply=make_reply(("read", {}))), Returned(results=(result,))]
     return tuple(messages)
 
 
@@ -24,7 +24,7 @@ def whole(messages):
 
 
 def test_what_was_cut_stays_so_for_several_turns():
-    seen = {turn: whole(trimmed(conversation(turn - 1), turn)) for turn in range(1, 16)}
+    seen = {turn: whole(trim_messages(conversation(turn - 1), turn)) for turn in range(1, 16)}
     assert seen[1] == []
     assert seen[6] == [1, 2, 3, 4, 5]
     assert seen[7] == [3, 4, 5, 6]
@@ -35,9 +35,9 @@ def test_what_was_cut_stays_so_for_several_turns():
 
 def test_within_a_batch_a_request_begins_as_the_one_before_it():
     for turn in range(8, 13):
-        before = trimmed(conversation(turn - 2), turn - 1)
-        assert trimmed(conversation(turn - 1), turn)[: len(before)] == before
+        before = trim_messages(conversation(turn - 2), turn - 1)
+        assert trim_messages(conversation(turn - 1), turn)[: len(before)] == before
 
 
 def test_what_is_short_stays():
-    assert trimmed(conversation(12, "done"), 13) == conversation(12, "done")
+    assert trim_messages(conversation(12, "done"), 13) == conversation(12, "done")

@@ -27,14 +27,14 @@ def _imported(folder: Path, expression: str) -> str:
 
 
 def test_python_takes_the_bytecode_and_not_the_source(tmp_path: Path) -> None:
-    name, compiled = bytecode.of("told.py", b"WORD = 'compiled'\n")
+    name, compiled = bytecode.compile_module("told.py", b"WORD = 'compiled'\n")
     _lay(tmp_path, name, compiled)
     _lay(tmp_path, "told.py", b"WORD = 'from the source'\n")
     assert _imported(tmp_path, "told.WORD") == "compiled"
 
 
 def test_bytecode_of_another_version_is_overlooked(tmp_path: Path) -> None:
-    name, compiled = bytecode.of("told.py", b"WORD = 'compiled'\n")
+    name, compiled = bytecode.compile_module("told.py", b"WORD = 'compiled'\n")
     _lay(tmp_path, name, b"\0\0\r\n" + compiled.removeprefix(MAGIC_NUMBER))
     _lay(tmp_path, "told.py", b"WORD = 'from the source'\n")
     assert _imported(tmp_path, "told.WORD") == "from the source"
@@ -45,5 +45,5 @@ def test_every_script_for_sandboxes_is_stored_with_its_bytecode(home: Path) -> N
     sources = list(place.rglob("*.py"))
     assert sources
     for source in sources:
-        expected = bytecode.of(str(source.relative_to(place)), source.read_bytes())
+        expected = bytecode.compile_module(str(source.relative_to(place)), source.read_bytes())
         assert (place / expected[0]).read_bytes() == expected[1]

@@ -19,7 +19,7 @@ def read(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return declare.read(TreeFiles(tmp_path), PythonSection(**section))
+        return declare.read_declaration(TreeFiles(tmp_path), PythonSection(**section))
 
     return write_and_read
 
@@ -203,7 +203,7 @@ def test_sources_of_uv_are_taken_from_the_tree_or_left_out_by_name(read):
     ).requirements
     assert [one.folder for one in found.projects] == ["libs/inside", "packages/one"]
     out = {"outside", "wheel", "address", "lost", "unlisted"}
-    assert {one.name for one in found.left} == out
+    assert {one.name for one in found.left_out} == out
     assert [one.only_for for one in found.indexes if one.only_for] == ["bound"]
 
 
@@ -275,7 +275,7 @@ def test_of_a_project_that_cannot_be_built_what_is_written_is_taken(tmp_path):
     setup = "[options]\ninstall_requires =\n    six>=1\n[options.extras_require]\ntest = attrs\n"
     (tmp_path / "setup.cfg").write_text(setup + "docs = x\n")
     (tmp_path / "setup.py").write_text("setup(name='mine', install_requires=['idna'])\n")
-    found = declare.read(TreeFiles(tmp_path), PythonSection(), packs=False)
+    found = declare.read_declaration(TreeFiles(tmp_path), PythonSection(), packs=False)
     assert sorted(texts(found)) == ["attrs", "idna", "six>=1"]
     assert not found.requirements.projects
 
@@ -286,7 +286,7 @@ def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
     )
     found = read({"pyproject.toml": PACKAGE, "requirements-dev.txt": lines})
     assert texts(found) == ["six"]
-    assert [one.name for one in found.requirements.left] == ["my-lib", "other"]
+    assert [one.name for one in found.requirements.left_out] == ["my-lib", "other"]
 
 
 @pytest.mark.parametrize(

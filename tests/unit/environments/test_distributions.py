@@ -33,7 +33,7 @@ def install(folder, name, text, **more):
 
 def test_version_licence_and_needs_are_read(tmp_path):
     install(tmp_path, "Tab_Lib-3.9.0", METADATA)
-    assert distributions.read(str(tmp_path), {"tab-lib", "other"}) == {
+    assert distributions.read_distributions(str(tmp_path), {"tab-lib", "other"}) == {
         "tab-lib": Distribution(
             name="tab-lib",
             version="3.9.0",
@@ -49,7 +49,7 @@ def test_what_was_built_from_the_repository_is_told_apart(tmp_path):
     install(
         tmp_path, "app-1.0", METADATA, **{"direct_url.json": '{"url": "file:///store/app.whl"}'}
     )
-    assert distributions.read(str(tmp_path), {"tab-lib"})["tab-lib"].is_local
+    assert distributions.read_distributions(str(tmp_path), {"tab-lib"})["tab-lib"].is_local
 
 
 def test_what_an_environment_does_not_meet_is_said_with_what_it_has():

@@ -27,7 +27,7 @@ def files(tmp_path):
     "path", ["src/mine/_version.py", "src/mine/orders_pb2.py", "src/mine/sub/core.abi3.so"]
 )
 def test_what_builds_do_generate_is_taken(files, path):
-    assert generated.choose({path: b"x"}, files) == ({path: b"x"}, [])
+    assert generated.choose_generated_files({path: b"x"}, files) == ({path: b"x"}, [])
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_builds_do_generate_is_taken(files, path):
     ],
 )
 def test_what_could_steer_checks_is_left_out_with_the_reason(files, path):
-    taken, left = generated.choose({path: b"x"}, files)
+    taken, left = generated.choose_generated_files({path: b"x"}, files)
     assert taken == {}
     assert len(left) == 1
     assert left[0].startswith(f"{path} (")
@@ -51,21 +51,23 @@ def test_what_could_steer_checks_is_left_out_with_the_reason(files, path):
     "path", [f"src/mine/models2{SHARED_OBJECT}", f"src/mine/sub{SHARED_OBJECT}"]
 )
 def test_code_of_the_tree_is_neither_replaced_nor_hidden(files, path):
-    assert generated.problem(path, files) is not None
+    assert generated.find_problem(path, files) is not None
 
 
 def test_a_stub_cannot_hide_a_module_of_the_tree(files):
     (files.root / "src/mine/_core.py").write_text("")
-    assert generated.problem("src/mine/_core.pyi", files) == "the tree has a module of that name"
+    assert (
+        generated.find_problem("src/mine/_core.pyi", files) == "the tree has a module of that name"
+    )
 
 
 @pytest.mark.parametrize("path", ["/etc/x_version.py", "a/../../_version.py", "a/.git/_version.py"])
 def test_a_name_that_leads_elsewhere_ends_the_build(files, path):
     with pytest.raises(EnvironmentFailed):
-        generated.choose({path: b"x"}, files)
+        generated.choose_generated_files({path: b"x"}, files)
 
 
 def test_too_much_is_refused(files, monkeypatch):
     monkeypatch.setattr(generated, "MOST_BYTES", 3)
     with pytest.raises(EnvironmentFailed, match="4 bytes"):
-        generated.choose({"src/mine/_a.py": b"12", "src/mine/_b.py": b"34"}, files)
+        generated.choose_generated_files({"src/mine/_a.py": b"12", "src/mine/_b.py": b"34"}, files)

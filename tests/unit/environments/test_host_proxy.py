@@ -20,7 +20,7 @@ def environment(monkeypatch):
 
 
 def leads(*, tls: bool = True, host: str = HOST, port: int = 443) -> str:
-    found = host_proxy.read().to(host, port, tls=tls)
+    found = host_proxy.read_proxies().find_proxy(host, port, tls=tls)
     return f"{found.address} {found.variable}" if found else ""
 
 
@@ -53,7 +53,9 @@ def test_exceptions_from_it(environment, exceptions, direct):
 
 
 def test_credentials_are_decoded_and_not_shown():
-    found = HostProxies({"https": "http://me%40x:p%3Aw@p.example:1"}).to(HOST, 443, tls=True)
+    found = HostProxies({"https": "http://me%40x:p%3Aw@p.example:1"}).find_proxy(
+        HOST, 443, tls=True
+    )
     assert found is not None
     assert found.login == "me@x:p:w"
     assert found.headers == {"Proxy-Authorization": "Basic bWVAeDpwOnc="}

@@ -27,7 +27,7 @@ def read(tmp_path, settings):
             path.write_text(text.replace("{home}", str(tmp_path)))
         known = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "system"), **environ}
         known = {name: value.replace("{home}", str(tmp_path)) for name, value in known.items()}
-        return index_settings.read(settings, known)
+        return index_settings.read_indexes(settings, known)
 
     return written
 
@@ -116,12 +116,12 @@ def test_what_cannot_be_read_is_said_without_its_content(read, files, environ, s
 
 def including(settings, *wishes: str, only_for: str = "", **environ: str) -> SimpleIndex:
     asked = tuple(IndexRequest(url=url, origin="r.txt:1", only_for=only_for) for url in wishes)
-    return SimpleIndex(settings, {"HOME": "/nonexistent", **environ}).including(asked)
+    return SimpleIndex(settings, {"HOME": "/nonexistent", **environ}).with_requested(asked)
 
 
 def test_an_index_that_the_operator_does_not_know_is_not_asked_and_said(settings):
     index = including(settings, "https://u:hunter2@c.example.org/simple")
-    assert [access.url for access in index.accesses()] == ["https://pypi.org/simple/"]
+    assert [access.url for access in index.list_accesses()] == ["https://pypi.org/simple/"]
     assert index.notes[0].startswith("r.txt:1: the index https://c.example.org/simple is not asked")
     assert "MERGEWRIGHT_ALLOW_HOSTS=c.example.org" in index.notes[0]
     assert "hunter2" not in "".join(index.notes)
@@ -130,7 +130,7 @@ def test_an_index_that_the_operator_does_not_know_is_not_asked_and_said(settings
 def test_one_whose_host_is_allowed_is_asked_without_credentials(settings):
     allowing = settings.model_copy(update={"allow_hosts": ("c.example.org",)})
     index = including(allowing, "https://u:hunter2@c.example.org/simple")
-    first, _ = index.accesses()
+    first, _ = index.list_accesses()
     assert (first.url, first.login) == (C, None)
     assert index.notes == ()
     assert index.mark != including(allowing).mark
@@ -143,7 +143,7 @@ def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(sett
     other = "https://a.example.org/secret/simple"
     assert "is not asked" in including(settings, other, **environ).notes[0]
     allowing = settings.model_copy(update={"allow_hosts": ("a.example.org",)})
-    named, default = including(allowing, other, **environ).accesses()
+    named, default = including(allowing, other, **environ).list_accesses()
     assert (named.login, default.login) == (None, "me:hunter2")
 
 
@@ -157,5 +157,5 @@ def test_a_project_that_is_to_come_from_one_that_is_not_allowed_is_refused(setti
 @pytest.mark.parametrize("url", ["https://pypi.org/simple", A.rstrip("/")])
 def test_the_public_index_and_the_operators_own_are_asked_anyway(settings, url):
     index = including(settings, url, PIP_INDEX_URL=A, PIP_EXTRA_INDEX_URL=B)
-    assert [access.url for access in index.accesses()] == [B, A]
+    assert [access.url for access in index.list_accesses()] == [B, A]
     assert index.notes == ()

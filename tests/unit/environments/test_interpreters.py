@@ -30,7 +30,7 @@ HERE = (found("3.8.18"), found("3.11.2", system=True), found("3.12.1"), found("3
 
 
 def best(asked: str | None = None, **hints: object) -> str:
-    return interpreters.ranked(asked, PythonHints(**hints), HERE)[0][0].version
+    return interpreters.rank_interpreters(asked, PythonHints(**hints), HERE)[0][0].version
 
 
 def test_the_configuration_decides_or_the_systems_own_or_the_highest_that_is_allowed():
@@ -74,7 +74,7 @@ def test_what_would_provide_one_is_named(alone, monkeypatch):
     monkeypatch.setattr(sandbox, "roots", lambda: (Root(folder=str(alone.home)),))
     for version, to_be_had in (("3.14", True), ("3.8", False)):
         with pytest.raises(EnvironmentFailed) as caught:
-            interpreters.choose(version, PythonHints(), sandbox, alone)
+            interpreters.choose_interpreter(version, PythonHints(), sandbox, alone)
         assert (f"uv python install {version}" in caught.value.message) is to_be_had
 
 
@@ -84,7 +84,7 @@ def test_what_would_provide_one_is_named(alone, monkeypatch):
 def test_what_lies_in_the_data_folder_is_found_by_uv(home):
     (home / "pythons").mkdir()
     (home / "pythons" / "mine").symlink_to(sys.base_prefix)
-    found = found_pythons.find(Settings(home=home), (Root(folder=str(home)),))
+    found = found_pythons.find_pythons(Settings(home=home), (Root(folder=str(home)),))
     one = next(one for one in found if one.prefix == os.path.realpath(sys.base_prefix))
     assert one.version == platform.python_version()
     assert os.path.samefile(one.path, os.path.realpath(sys.executable))
@@ -100,7 +100,7 @@ def test_of_what_uv_lists_odd_builds_and_those_of_the_system_are_told_apart(home
 
     rows = [row("a"), row("b", variant="freethreaded"), row("c", implementation="pypy")]
     monkeypatch.setattr(found_pythons.uv_program, "list_pythons", lambda *_: rows)
-    (one,) = found_pythons.find(Settings(home=home), ())
+    (one,) = found_pythons.find_pythons(Settings(home=home), ())
     assert (one.version, one.prefix, one.system) == ("3.14.0rc2", str(home / "a"), False)
 
 
@@ -132,7 +132,7 @@ def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone):
     prefix = alone.home / "private" / "3.12"
     program = install(prefix, "3.12.1", 0o700)
     one = FoundPython(version="3.12.1", prefix=str(prefix), path=str(program), system=False)
-    ((source, target),) = interpreter_store.mounts(one, alone)
+    ((source, target),) = interpreter_store.list_mounts(one, alone)
     assert target == str(prefix)
     place = Path(source)
     assert place.is_relative_to(alone.home / "environments" / "interpreters")

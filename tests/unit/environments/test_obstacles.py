@@ -80,7 +80,7 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
     printed = text.format(error=error, root=SANDBOX_TREE)
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=printed)
     for one in (result(printed), result("", item)):
-        found = obstacles.find(one, "", Trees(), "")
+        found = obstacles.find_obstacle(one, "", Trees(), "")
         # In a sentence, backticks alone end what is quoted.
         assert f"`{error}` ({place})" in found.words
         assert "mkdir data" in found.words
@@ -101,17 +101,19 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
 )
 def test_no_line_is_named_that_would_not_help(error):
     printed = PYTEST.format(error=error, root=SANDBOX_TREE)
-    words = obstacles.find(result(printed), "", Trees(), "").words
+    words = obstacles.find_obstacle(result(printed), "", Trees(), "").words
     assert all(f"`{line}`" in words for line in obstacles._ANY_LINES)
 
 
 def test_what_the_environment_is_without_is_said_as_well():
-    words = obstacles.find(result("x"), "Left out: the project itself: no cc", Trees(), "").words
+    words = obstacles.find_obstacle(
+        result("x"), "Left out: the project itself: no cc", Trees(), ""
+    ).words
     assert "\n\nLeft out: the project itself: no cc\n\n" in words
 
 
 def test_without_an_environment_the_resolvers_words_are_the_cause():
-    found = obstacles.find(None, "No wheel of pycurl.", Trees(), "")
+    found = obstacles.find_obstacle(None, "No wheel of pycurl.", Trees(), "")
     assert found.words.startswith("No wheel of pycurl.")
     assert "mkdir data" in found.words
 

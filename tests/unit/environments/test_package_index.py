@@ -36,8 +36,8 @@ def test_the_address_is_shown_without_its_password(settings, tmp_path):
         settings, {"PIP_INDEX_URL": "https://u:hunter2@x.example.org/s", "HOME": str(tmp_path)}
     )
     assert index.url == "https://x.example.org/s/"
-    assert [access.login for access in index.accesses()] == ["u:hunter2"]
-    assert "hunter2" not in repr(index.accesses())
+    assert [access.login for access in index.list_accesses()] == ["u:hunter2"]
+    assert "hunter2" not in repr(index.list_accesses())
     assert "hunter2" not in index.mark
 
 
@@ -63,7 +63,7 @@ def test_a_download_is_held_against_its_hash(served, settings, tmp_path):
     served.add(local_index.sdist("mine", "1.0"))
     index = opened(served, settings)
     (archive,) = index.source_archives("mine")
-    assert index.download(archive, tmp_path).read_bytes() == served.files["mine-1.0.tar.gz"]
+    assert index.download_archive(archive, tmp_path).read_bytes() == served.files["mine-1.0.tar.gz"]
 
 
 def test_a_download_of_another_content_is_not_kept(served, settings, tmp_path):
@@ -74,7 +74,7 @@ def test_a_download_of_another_content_is_not_kept(served, settings, tmp_path):
     folder = tmp_path / "downloads"
     folder.mkdir()
     with pytest.raises(EnvironmentFailed, match="sha256"):
-        index.download(archive, folder)
+        index.download_archive(archive, folder)
     assert list(folder.iterdir()) == []
 
 

@@ -24,18 +24,18 @@ THERE = (postgres("9.6.24"), postgres("15.18"), postgres("17beta1"), postgres("1
     [("postgres", "17beta1"), ("postgres:15", "15.18"), ("postgres:9.6", "9.6.24")],
 )
 def test_the_newest_that_fits_is_chosen(wanted, version):
-    assert sandbox_services.chosen(wanted, THERE, Root()).version == version
+    assert sandbox_services.choose_program(wanted, THERE, Root()).version == version
 
 
 @pytest.mark.parametrize("wanted", ["postgres:1", "redis:7.0.1"])
 def test_part_of_a_number_is_another_version(wanted):
     with pytest.raises(EnvironmentFailed):
-        sandbox_services.chosen(wanted, THERE, Root())
+        sandbox_services.choose_program(wanted, THERE, Root())
 
 
 def test_what_is_missing_is_named_with_what_would_provide_it():
     with pytest.raises(EnvironmentFailed) as caught:
-        sandbox_services.chosen("postgres:16", THERE[1:2], Root(more="apt-get install"))
+        sandbox_services.choose_program("postgres:16", THERE[1:2], Root(more="apt-get install"))
     for told in ("PostgreSQL 16", "15.18", "apt-get install postgresql-16"):
         assert told in caught.value.message
 
@@ -66,7 +66,7 @@ def test_the_usual_variables_lead_to_the_servers():
 
 
 def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
-    order = sandbox_services.beside(
+    order = sandbox_services.add_services(
         SandboxRequest(argv=("true",)),
         (SandboxService(name="redis", version="7", program="/r"),),
         "/usr/bin/python3",

@@ -20,18 +20,18 @@ def settings(tmp_path):
 
 
 def test_what_is_built_appears_only_when_complete(settings):
-    goal = storage.ready(settings, "a")
-    with storage.building(settings, goal) as part:
+    goal = storage.locate_environment(settings, "a")
+    with storage.reserve_build_folder(settings, goal) as part:
         (part / "file").write_text("x")
         assert not goal.exists()
     assert (goal / "file").read_text() == "x"
 
 
 def test_an_interrupted_build_leaves_nothing(settings):
-    goal = storage.ready(settings, "a")
+    goal = storage.locate_environment(settings, "a")
 
     def interrupted() -> None:
-        with storage.building(settings, goal) as part:
+        with storage.reserve_build_folder(settings, goal) as part:
             (part / "file").write_text("x")
             raise KeyboardInterrupt
 
@@ -48,23 +48,23 @@ def test_what_a_killed_process_left_is_swept_and_what_lives_stays(settings):
     left, living = folder / f"{gone.pid}-a", folder / f"{os.getpid()}-b"
     for place in (left, living):
         place.mkdir(parents=True)
-    storage.sweep(settings)
+    storage.remove_leftovers(settings)
     assert not left.exists()
     assert living.exists()
 
 
 def test_what_is_held_counts_as_used_until_released(settings):
-    storage.hold(settings, "k")
-    with storage.unused(settings, "k") as free:
+    storage.hold_environment(settings, "k")
+    with storage.hold_if_unused(settings, "k") as free:
         assert not free
-    storage.release(settings, "k")
-    with storage.unused(settings, "k") as free:
+    storage.release_environment(settings, "k")
+    with storage.hold_if_unused(settings, "k") as free:
         assert free
 
 
 def test_one_at_a_time(settings):
     with (
-        storage.locked(settings, "x"),
+        storage.lock_name(settings, "x"),
         (storage.folder(settings) / "locks" / "x.lock").open("a") as other,
         pytest.raises(BlockingIOError),
     ):
@@ -81,7 +81,7 @@ def test_folders_that_are_closed_are_removed_all_the_same(tmp_path):
     closed.mkdir(parents=True)
     (closed / "file").write_text("x")
     closed.chmod(0o500)
-    storage.remove(tmp_path / "a")
+    storage.remove_folder(tmp_path / "a")
     assert not (tmp_path / "a").exists()
 
 

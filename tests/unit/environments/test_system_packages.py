@@ -73,8 +73,8 @@ def provide(
     build_context = BuildContext(
         RootedSandbox(sandboxes, ""), None, settings, interpreter, lambda line: None
     )  # type: ignore[arg-type]
-    found = system_packages.provide(names, build_context)
-    assert system_packages.find(names, build_context).folder == found.folder
+    found = system_packages.provide_layer(names, build_context)
+    assert system_packages.find_layer(names, build_context).folder == found.folder
     return found
 
 

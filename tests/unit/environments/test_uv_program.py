@@ -16,7 +16,7 @@ def test_projects_that_exist_only_as_source_are_named():
 
 
 def test_of_the_resolvers_words_the_cause_is_said_in_one_line():
-    assert uv_program.find_cause(uv_program.essential(ONLY_SOURCE)) == (
+    assert uv_program.find_cause(uv_program.extract_essential_output(ONLY_SOURCE)) == (
         "Because all versions of docopt have no usable wheels and you require docopt, we can"
         " conclude that your requirements are unsatisfiable."
     )
@@ -30,7 +30,7 @@ def test_the_resolvers_words_lose_colours_progress_secrets_and_length():
         "Resolving...\n\x1b[31merror\x1b[0m: https://user:hunter2@example.org/simple failed\n"
         + "\n".join(f"line {n}" for n in range(100))
     )
-    said = uv_program.essential(output)
+    said = uv_program.extract_essential_output(output)
     assert said.startswith("error: https://example.org/simple failed")
     assert "\x1b" not in said
     assert "Resolving" not in said

@@ -28,7 +28,7 @@ def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
             Line(text="mine==1.0", origin="poetry.lock", hashes=hashes),
             Line(text="other==1.0", origin="poetry.lock", hashes=(f"sha256:{'c' * 64}",)),
         ]
-        found = source_versions.candidates("mine", archives, known, "", "3.11.2")
+        found = source_versions.list_candidates("mine", archives, known, "", "3.11.2")
         return [archive.filename for archive in found]
 
     assert chosen() == ["mine-1.0.tar.gz", "mine-1.0.zip"]

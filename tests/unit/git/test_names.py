@@ -40,15 +40,19 @@ def test_a_dangerous_name_is_refused_with_its_reason(path: str, words: str) -> N
 def test_names_that_differ_in_case_or_encoding_collide() -> None:
     nfc, nfd = "caf\u00e9.py", "cafe\u0301.py"
     paths = ["README", "readme", nfc, nfd, "a.py", "a\u200b.py", "ok/a.py"]
-    assert names.collisions(paths) == [("README", "readme"), (nfc, nfd), ("a.py", "a\u200b.py")]
+    assert names.find_collisions(paths) == [
+        ("README", "readme"),
+        (nfc, nfd),
+        ("a.py", "a\u200b.py"),
+    ]
 
 
 def test_a_file_collides_with_a_folder_of_its_name() -> None:
-    assert names.collisions(["A/modules/x", "a"]) == [("a", "A")]
+    assert names.find_collisions(["A/modules/x", "a"]) == [("a", "A")]
 
 
 def test_folders_that_differ_in_case_do_not_collide_by_themselves() -> None:
-    assert names.collisions(["Docs/a.md", "docs/b.md"]) == []
+    assert names.find_collisions(["Docs/a.md", "docs/b.md"]) == []
 
 
 @pytest.mark.parametrize(

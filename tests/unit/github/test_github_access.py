@@ -36,7 +36,7 @@ def test_credentials_that_are_missing_half_there_or_double_are_named(tmp_path, p
         ({"github_private_key_file": key}, "GITHUB_APP_ID"),
     ):
         with pytest.raises(SettingsInvalid, match=named):
-            access.connect(Settings(home=tmp_path, **given))
+            access.connect_to_github(Settings(home=tmp_path, **given))
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_a_file_that_is_no_key_is_refused_without_showing_it(tmp_path, text):
         home=tmp_path, github_app_id=1, github_private_key_file=tmp_path / "key.pem"
     )
     with pytest.raises(SettingsInvalid, match="PEM") as caught:
-        access.connect(settings)
+        access.connect_to_github(settings)
     assert text not in caught.value.message
     assert caught.value.__cause__ is None
 
 
 def test_the_token_shows_in_no_representation(tmp_path):
     settings = Settings(home=tmp_path, github_token=SecretStr(TOKEN))
-    made = access.connect(settings)
+    made = access.connect_to_github(settings)
     for thing in (made, made.who, vars(made), settings):
         assert TOKEN not in repr(thing)
     assert made.hide(f"https://x-access-token:{TOKEN}@host/") == (
@@ -64,8 +64,8 @@ def test_the_token_shows_in_no_representation(tmp_path):
 
 
 def test_a_refusal_survives_pickling_in_our_words():
-    from agent.github.api_errors import Limited
+    from agent.github.api_errors import RateLimited
 
-    error = Limited("slow", 30).explained("comment")
+    error = RateLimited("slow", 30).make_error("comment")
     again = pickle.loads(pickle.dumps(error))
     assert (again.message, again.until) == (error.message, error.until)

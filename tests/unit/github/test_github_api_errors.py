@@ -9,26 +9,26 @@ import pytest
 
 from agent.errors import AccessLost, RequestRefused, Superseded
 from agent.github import api_errors
-from agent.github.api_errors import Limited, Refused, Unsure
+from agent.github.api_errors import LostReply, RateLimited, RefusedRequest
 
 
-def refusal(status: int, message: str, errors: object = None, **headers: str) -> Refused:
+def refusal(status: int, message: str, errors: object = None, **headers: str) -> RefusedRequest:
     data = {"message": message} | ({"errors": errors} if errors is not None else {})
-    with pytest.raises(Refused) as caught:
-        api_errors.judge(status, headers, data)
+    with pytest.raises(RefusedRequest) as caught:
+        api_errors.raise_for_answer(status, headers, data)
     return caught.value
 
 
-def limit(status: int, headers: dict[str, str], message: str = "") -> Limited:
-    with pytest.raises(Limited) as caught:
-        api_errors.judge(status, headers, {"message": message})
+def limit(status: int, headers: dict[str, str], message: str = "") -> RateLimited:
+    with pytest.raises(RateLimited) as caught:
+        api_errors.raise_for_answer(status, headers, {"message": message})
     return caught.value
 
 
 @pytest.mark.parametrize("status", [500, 408])
 def test_a_failing_server_may_have_done_it_or_not(status):
-    with pytest.raises(Unsure):
-        api_errors.judge(status, {}, "<html>")
+    with pytest.raises(LostReply):
+        api_errors.raise_for_answer(status, {}, "<html>")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
         **{"x-accepted-github-permissions": "issues=write; pull_requests=write"},
     )
     error.doing = "comment on issue #4"
-    explained = error.explained()
+    explained = error.make_error()
     assert isinstance(explained, AccessLost)
     assert "comment on issue #4" in explained.message
     assert "issues: write or pull_requests: write" in explained.message
@@ -70,7 +70,7 @@ def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
 def test_a_403_without_the_header_names_the_permission_that_the_operation_needs():
     error = refusal(403, "Resource not accessible by personal access token")
     error.needs = "contents: write"
-    assert "permission contents: write" in error.explained().message
+    assert "permission contents: write" in error.make_error().message
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_403_without_the_header_names_the_permission_that_the_operation_needs(
     ],
 )
 def test_a_refusal_is_told_by_its_kind(status, message, kind):
-    assert isinstance(refusal(status, message).explained(), kind)
+    assert isinstance(refusal(status, message).make_error(), kind)
 
 
 def test_every_field_error_reaches_the_reader():
@@ -92,29 +92,29 @@ def test_every_field_error_reaches_the_reader():
         "Sorry",
     ]
     error = refusal(422, "Validation Failed", errors)
-    assert error.says("head invalid")
-    assert isinstance(error.explained(), RequestRefused)
+    assert error.has_phrase("head invalid")
+    assert isinstance(error.make_error(), RequestRefused)
     for words in ("Validation Failed", "PullRequest head invalid", "No commits between", "Sorry"):
-        assert words in error.explained().message
+        assert words in error.make_error().message
 
 
 @pytest.mark.parametrize("data", [None, [], {"message": None}, {"errors": "x"}])
 def test_an_odd_body_does_not_hide_the_status(data):
-    with pytest.raises(Refused) as caught:
-        api_errors.judge(404, {}, data)
+    with pytest.raises(RefusedRequest) as caught:
+        api_errors.raise_for_answer(404, {}, data)
     assert caught.value.status == 404
-    assert caught.value.explained().message
+    assert caught.value.make_error().message
 
 
 def test_graphql_errors_are_told_though_their_status_is_200():
     api_errors.judge_query({}, {"data": {}})
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedRequest) as caught:
         api_errors.judge_query({}, {"errors": [{"type": "FORBIDDEN", "message": "no"}]})
     assert caught.value.status == 403
-    with pytest.raises(Limited):
+    with pytest.raises(RateLimited):
         api_errors.judge_query(
             {"retry-after": "5"}, {"errors": [{"type": "RATE_LIMITED", "message": "slow"}]}
         )
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedRequest) as caught:
         api_errors.judge_query({}, {"errors": [{"type": "STALE_DATA", "message": "moved"}]})
     assert caught.value.status == 422

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from agent.errors import CodeHostUnavailable
-from agent.github.api_errors import Limited, Refused, Unsure
+from agent.github.api_errors import LostReply, RateLimited, RefusedRequest
 from agent.github.retrying import Asking, Pacing
 
 QUICK = Pacing(first_wait=0.001, longest_limit=0.2)
@@ -33,21 +33,21 @@ class Server:
 
 
 def test_what_was_not_done_is_done_again():
-    server = Server(Unsure("connection refused"))
+    server = Server(LostReply("connection refused"))
     assert asking().ask(server.work, found=lambda: None, doing="comment") == "done"
     assert server.asked == 2
 
 
 def test_a_refusal_is_not_repeated_and_knows_what_it_was_about():
-    server = Server(Refused(403, {"message": "no"}, {}))
-    with pytest.raises(Refused) as caught:
+    server = Server(RefusedRequest(403, {"message": "no"}, {}))
+    with pytest.raises(RefusedRequest) as caught:
         asking().ask(server.work, doing="label it", needs="issues: write")
     assert server.asked == 1
     assert (caught.value.doing, caught.value.needs) == ("label it", "issues: write")
 
 
 def test_a_short_limit_is_waited_for():
-    server = Server(Limited("slow down", 0.1))
+    server = Server(RateLimited("slow down", 0.1))
     begun = time.monotonic()
     assert asking().ask(server.work, doing="read it") == "done"
     assert time.monotonic() - begun >= 0.1
@@ -55,7 +55,7 @@ def test_a_short_limit_is_waited_for():
 
 def test_a_wait_ends_when_the_service_stops():
     stopping = threading.Event()
-    server = Server(*[Limited("slow down", 15)] * 3)
+    server = Server(*[RateLimited("slow down", 15)] * 3)
     threading.Timer(0.05, stopping.set).start()
     begun = time.monotonic()
     with pytest.raises(CodeHostUnavailable, match="stopping"):

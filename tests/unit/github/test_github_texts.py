@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github import checks_report, state_labels
+from agent.github import checks_report
 from agent.github import status_text as status
-from agent.github.state_labels import StateLabel
 from agent.models.change import Finding, Plan, Severity
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse
@@ -110,9 +109,8 @@ def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
 
 def test_a_dry_run_is_never_called_ready():
     ended = outcome(Reason.DRY_RUN, "body", PULL)
-    assert not ended.done
+    assert not ended.is_done
     assert "is ready" not in status.ended(RUN, ended, PROGRESS, None)
-    assert state_labels.of(ended) is not StateLabel.READY
 
 
 def test_a_text_that_is_too_long_is_cut_and_says_so():
@@ -137,11 +135,9 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     threads = tuple(ended_thread(end) for end in ends)
     waiting = tuple(one for one in threads if one.kind == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
-        update = {"threads": threads, "waiting": waiting}
+        update = {"threads": threads, "waiting_threads": waiting}
         ended = outcome(reason, "body", PULL).model_copy(update=update)
         text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
-    label = state_labels.of(ended, follows=True)
-    assert (label is StateLabel.NEEDS_HUMAN) == bool(threads)
     head, _, rest = text.partition("\n")
     assert head == "**#9 is open; round 2 of its review is over: Said \\*so\\*.**"
     assert ("- [shop/views.py:3: why?](https://g/9#t)" in rest) == ("human" in ends)
@@ -158,19 +154,6 @@ def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
     text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
     assert "#9 is open as it was" in text.partition("\n")[0]
     assert "\n\n**The run has used up its time.**\n\nMore. It took" in text
-    assert state_labels.of(ended, follows=True) is StateLabel.NEEDS_HUMAN
-
-
-@pytest.mark.parametrize(
-    ("reason", "label"),
-    [
-        (Reason.READY, StateLabel.READY),
-        (Reason.UNCLEAR, StateLabel.NEEDS_HUMAN),
-        (Reason.NEW_FAILURES, StateLabel.FAILED),
-    ],
-)
-def test_each_end_has_its_label(reason, label):
-    assert state_labels.of(outcome(reason)) is label
 
 
 def test_a_finding_becomes_an_annotation_at_its_line():

@@ -74,18 +74,3 @@ def test_as_json_with_the_reason_of_each_value(repo):
         {"key": "checks.types.tool", "value": "mypy", "why": "mypy.ini", "sure": True}
     ]
     assert report["text"].startswith("# Proposed by")
-
-
-def test_pyright_is_proposed_and_what_is_only_named_is_left_to_a_person(repo):
-    (repo / "pyproject.toml").write_text("[tool.pyright]\n")
-    (repo / "tox.ini").write_text("[testenv:lint]\ncommands = flake8 $X\n")
-    report = json.loads(run("detect", "--repo", repo, "--json").output)
-    facts = {one["key"]: (one["value"], one["why"]) for one in report["facts"]}
-    assert facts == {
-        "checks.types.tool": (
-            ["mypy", "pyright"], "mypy: mypy.ini, pyright: pyproject.toml: tool.pyright"
-        ),
-    }  # fmt: skip
-    said = " ".join(report["text"].replace("#", " ").split())
-    assert "not run so far: tox.ini [testenv:lint] names it, and it is told $X" in said
-    assert "lint: [flake8]" in said

@@ -1,17 +1,11 @@
-"""Licences and known vulnerabilities of the packages that come with a change, weighed."""
+"""Licences of the packages that come with a change, weighed."""
 
 from __future__ import annotations
 
 import pytest
 
 from agent.models.change import Severity
-from agent.models.packages import (
-    AddedPackages,
-    Licensing,
-    Package,
-    Vulnerability,
-    VulnerabilityData,
-)
+from agent.models.packages import AddedPackages, Licensing, Package
 from agent.policy.maintainability import added_packages
 from tests.unit.policy.cases import config
 
@@ -22,12 +16,9 @@ def package(name="tablib", expression="MIT", **more):
     return Package(name=name, **{**facts, **more})
 
 
-AT_HAND = VulnerabilityData(count=18_000, newest="2026-10-01")
-
-
-def told(*packages, known=AT_HAND, **licences):
+def told(*packages, **licences):
     found = added_packages.find_package_problems(
-        AddedPackages(packages=packages, known=known),
+        AddedPackages(packages=packages),
         config(scope={"licences": licences} if licences else {}),
     )
     return [(one.rule, f"{one.path}:{one.line}", one.message) for one in found]
@@ -107,49 +98,3 @@ def test_another_version_counts_only_where_its_licence_is_another_one():
         "forbidden-licence",
         "package-licence",
     ]
-
-
-ESCAPE = Vulnerability(ids=("GHSA-1", "CVE-2"), summary="Sandbox escape.", fixed="3.9.2")
-OTHER = Vulnerability(ids=("MAL-1",))
-
-
-def test_a_version_with_a_known_vulnerability_is_refused_with_the_one_that_has_it_no_more():
-    one = package(vulnerabilities=(ESCAPE, OTHER), is_new=False)
-    escape, other = added_packages.find_package_problems(
-        AddedPackages(packages=(one,), known=AT_HAND), config()
-    )
-    assert {(one.rule, one.severity, one.line) for one in (escape, other)} == {
-        ("known-vulnerability", Severity.BLOCK, 7)
-    }
-    assert "GHSA-1 (CVE-2)" in escape.message
-    assert "3.9.2" in escape.fix
-    assert "MAL-1" in other.message
-
-
-def test_what_the_version_before_had_as_well_is_only_told():
-    one = package(is_new=False, before="3.8.0", retained_vulnerabilities=(ESCAPE,), earlier=None)
-    ((rule, place, message),) = told(one)
-    assert (rule, place) == ("kept-vulnerability", "pyproject.toml:7")
-    assert "GHSA-1" in message
-
-
-@pytest.mark.parametrize(
-    ("known", "fact"),
-    [
-        (VulnerabilityData(), "MERGEWRIGHT_OSV"),
-        (VulnerabilityData(count=3, newest="2026-01-01", stale_days=40), "40 days"),
-        (VulnerabilityData(count=3, newest="2026-01-01", problems=("a.json: no JSON",)), "a.json"),
-    ],
-)
-def test_where_silence_proves_little_one_line_says_so(known, fact):
-    one = package(is_new=False)
-    ((rule, place, message),) = told(one, known=known)
-    assert (rule, place) == ("vulnerability-data", "pyproject.toml:7")
-    assert fact in message
-    assert told(known=known) == []
-
-
-def test_what_has_no_version_cannot_be_looked_up():
-    ((rule, place, message),) = told(package("furo", None, version="", is_new=False, place=""))
-    assert (rule, place) == ("vulnerability-data", ":None")
-    assert "furo" in message

@@ -1,4 +1,4 @@
-"""`policy.clear`: the one way from Change to ClearedChange."""
+"""`policy.clear_change`: the one way from Change to ClearedChange."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
 def judge(after, base=None, **keys):
     made, tree = cases.change(after, base or {"app/models.py": MODELS})
     change_context = ChangeContext(made, cases.config(**keys), cases.project("3.9"), tree)
-    return policy.judge(change_context, {})
+    return policy.judge_change(change_context, {})
 
 
 def test_remarks_go_with_the_cleared_change():
@@ -123,7 +123,7 @@ def test_a_change_in_a_large_repository_reads_only_what_it_needs():
     after = {f"app/m{n}.py": cases.as_bytes(base[f"app/m{n}.py"]).decode() + more for n in (3, 4)}
     made, tree = cases.change(dict(after), base)
     config = cases.config(concurrency={"mode": "sync"})
-    policy.judge(ChangeContext(made, config, cases.project("3.9"), tree), {})
+    policy.judge_change(ChangeContext(made, config, cases.project("3.9"), tree), {})
     assert len(set(tree.reads)) < 30
 
 
@@ -133,7 +133,7 @@ def test_a_change_that_lies_about_its_base_is_refused():
         base_commit="0" * 40, files=(ChangedFile(path="b.py", before=b"y\n", after=b"z\n"),)
     )
     with pytest.raises(PolicyRefused, match=r"b\.py"):
-        policy.judge(ChangeContext(made, cases.config(), cases.project(), tree), {})
+        policy.judge_change(ChangeContext(made, cases.config(), cases.project(), tree), {})
 
 
 def _git(folder: Path, *args: str) -> None:
@@ -160,8 +160,8 @@ def _prepared(repository: Path, home: Path) -> tuple[Prepared, Services, list[st
         execution=Execution(say=said.append),
     )
     run = Run(run_id="r1", repository=str(repository), ticket="t.md", started=0)
-    base = checkout.prepare(run, svc)
-    contract = checkout.contract(run, base, svc)
+    base = checkout.prepare_checkout(run, svc)
+    contract = checkout.read_contract(run, base, svc)
     environment = Environment(
         key="k",
         path="/e",
@@ -196,11 +196,11 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     commit = prepared.checkout.commit
     file = ChangedFile(path="net/a.py", before=None, after=b"import httpx\n")
     with pytest.raises(PolicyRefused, match=r"paths: net/a.py "):
-        policy.clear(Change(base_commit=commit, files=(file,)), TICKET, prepared, svc)
+        policy.clear_change(Change(base_commit=commit, files=(file,)), TICKET, prepared, svc)
     assert "paths" in said[-1]
     good = file.model_copy(update={"path": "a.py"})
     change = Change(base_commit=commit, files=(good,))
-    cleared = policy.clear(change, TICKET, prepared, svc)
+    cleared = policy.clear_change(change, TICKET, prepared, svc)
     assert cleared.findings == ()
     assert f"{len(registry.OF_CHANGES)} rules" in said[-1]
 
@@ -210,7 +210,7 @@ def test_clear_refuses_to_edit_a_link_of_the_base(repository, home):
     file = ChangedFile(path="link.py", before=b"net.py", after=b"x = 1\n")
     with pytest.raises(PolicyRefused, match="a link"):
         change = Change(base_commit=prepared.checkout.commit, files=(file,))
-        policy.clear(change, TICKET, prepared, svc)
+        policy.clear_change(change, TICKET, prepared, svc)
 
 
 def test_a_repository_says_what_a_rule_weighs_and_the_operator_how_little_it_may():
@@ -219,7 +219,9 @@ def test_a_repository_says_what_a_rule_weighs_and_the_operator_how_little_it_may
 
     def judged(weight: str, floors: dict[str, Level]) -> tuple[Finding, ...]:
         config = cases.config(concurrency={"mode": "sync"}, rules={"concurrency": weight})
-        return policy.judge(ChangeContext(made, config, cases.project(), tree), floors).findings
+        return policy.judge_change(
+            ChangeContext(made, config, cases.project(), tree), floors
+        ).findings
 
     assert [finding.severity for finding in judged("review", {})] == [Severity.REVIEW]
     assert [finding.severity for finding in judged("info", {})] == [Severity.INFO]
@@ -236,8 +238,8 @@ def test_what_a_rule_says_of_itself_bounds_a_repository_and_not_an_operator():
         made, cases.config(rules={"secrets": "off"}), cases.project(), tree
     )
     with pytest.raises(PolicyRefused, match="secrets"):
-        policy.judge(change_context, {})
-    assert policy.judge(change_context, {"secrets": "off"}).findings == ()
+        policy.judge_change(change_context, {})
+    assert policy.judge_change(change_context, {"secrets": "off"}).findings == ()
 
 
 # --- on top of commits of people ----------------------------------------------------------------
@@ -255,7 +257,7 @@ def on_top(human_changes, after):
     before, tree = cases.change(human_changes, _BRANCH_BASE, was_executable=())
     made, _ = cases.change(after, _BRANCH_BASE)
     change_context = ChangeContext(made, cases.config(), cases.project("3.9"), tree)
-    return policy.judge(change_context, {}, before)
+    return policy.judge_change(change_context, {}, before)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +298,9 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
         base=Status.ABSENT,
         head=Status.FAILED,
         verdict=Status.PASSED,
-        findings=tuple(rule.at("app/a.py", "brings it in", "Do not.", line) for line in (1, 2)),
+        findings=tuple(
+            rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2)
+        ),
     )
     [held] = policy.tolerate_standing((found,), made, human_changes)
     assert [one.severity for one in held.findings] == [Severity.BLOCK, Severity.REVIEW]
@@ -309,6 +313,6 @@ def test_what_was_left_out_of_the_tree_is_for_a_person_to_look_at():
     )  # fmt: skip
     made, tree = cases.change({}, {})
     change = made.model_copy(update={"left_out": (left,)})
-    assert policy.judge(
+    assert policy.judge_change(
         ChangeContext(change, cases.config(), cases.project(), tree), {}
     ).findings == (left,)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.models.checks import Endpoint
 from agent.policy.web import fastapi_auth
-from agent.policy.web.fastapi_auth import matches
+from agent.policy.web.fastapi_auth import is_match
 from repo_config.schema import FastapiSection
 
 SECTION = FastapiSection.model_validate(
@@ -28,7 +28,7 @@ def endpoint(path: str, *asks: str, function: str = "", methods: str = "GET") ->
 
 
 def found(before: list[Endpoint], after: list[Endpoint]) -> list[str]:
-    several = fastapi_auth.findings(SECTION, tuple(before), tuple(after))
+    several = fastapi_auth.find_problems(SECTION, tuple(before), tuple(after))
     return [f"{one.path}:{one.line} {one.message}" for one in several]
 
 
@@ -84,4 +84,4 @@ def test_what_was_guarded_or_answered_elsewhere_is_held_against_the_change(befor
     ],
 )
 def test_patterns_of_url_paths(pattern, url, expected):
-    assert matches(pattern, url) is expected
+    assert is_match(pattern, url) is expected

@@ -24,7 +24,7 @@ def change_context(
 
 
 def found(asked: ChangeContext) -> list[Finding]:
-    return [finding for module in MODULES for finding in module.check(asked)]
+    return [finding for module in MODULES for finding in module.check_change(asked)]
 
 
 def named(findings: list[Finding]) -> list[tuple[str, str, int | None]]:
@@ -70,4 +70,4 @@ def test_what_the_recipe_makes_is_clean():
         {**SHOP, "shop/models.py": models},
         ticket="Add a `priority` to Order: PositiveIntegerField, default=1",
     )
-    assert [one for module in registry.MODULES for one in module.check(asked)] == []
+    assert [one for module in registry.MODULES for one in module.check_change(asked)] == []

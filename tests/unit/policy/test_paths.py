@@ -26,7 +26,9 @@ BASE: dict[str, str | bytes] = {
 
 def findings(after: dict[str, str | bytes | None], **scope: object) -> list[Finding]:
     made, tree = cases.change(after, BASE)
-    return list(paths.check(ChangeContext(made, cases.config(scope=scope), cases.project(), tree)))
+    return list(
+        paths.check_change(ChangeContext(made, cases.config(scope=scope), cases.project(), tree))
+    )
 
 
 # --- scope ------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(key):
     scope = config.scope.model_copy(update={key: ("a/[z-a]",)})
     made, tree = cases.change({"app/models.py": "y\n"}, BASE)
     config = config.model_copy(update={"scope": scope})
-    found = list(paths.check(ChangeContext(made, config, cases.project(), tree)))
+    found = list(paths.check_change(ChangeContext(made, config, cases.project(), tree)))
     assert f"scope.{key} of the configuration" in cases.blocking(found)[0].message
 
 
@@ -147,7 +149,7 @@ def test_a_path_below_a_file_and_a_folder_as_file_are_refused():
 def _one(file: ChangedFile) -> list[Finding]:
     tree = DictTree(BASE)
     made = Change(base_commit="0" * 40, files=(file,))
-    return list(paths.check(ChangeContext(made, cases.config(), cases.project(), tree)))
+    return list(paths.check_change(ChangeContext(made, cases.config(), cases.project(), tree)))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def gate_findings(
 ) -> list[Finding]:
     made, tree = cases.change(after, BASE)
     return list(
-        gate_files.check(
+        gate_files.check_change(
             ChangeContext(made, cases.config(), cases.project(settings=settings), tree)
         )
     )

@@ -20,7 +20,7 @@ PROJECT = '[project]\nname = "app"\ndependencies = ["httpx"]\n'
 )
 def test_other_packages_or_versions_are_told(path, before, after):
     snippet = Snippet({path: after}, base={path: before})
-    assert requirements.differs(snippet.change_context())
+    assert requirements.has_changed(snippet.change_context())
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def test_other_packages_or_versions_are_told(path, before, after):
 )
 def test_what_declares_the_same_is_no_other_environment(path, before, after):
     snippet = Snippet({path: after}, base={path: before})
-    assert not requirements.differs(snippet.change_context())
+    assert not requirements.has_changed(snippet.change_context())
 
 
 def brought(after, base, **more):
     snippet = Snippet(after, base=base, **more)
     return {
         (one.name, one.version, one.place, one.is_new)
-        for one in requirements.brought(snippet.change_context())
+        for one in requirements.find_added_packages(snippet.change_context())
     }
 
 

@@ -39,7 +39,7 @@ def _ids(several: list[tuple[str, str, Snippet]]) -> list[str]:
 
 @pytest.mark.parametrize(("rule", "name", "snippet"), FAILS, ids=_ids(FAILS))
 def test_a_rule_finds(rule, name, snippet):
-    found = list(MODULE_OF[rule].check(snippet.change_context()))
+    found = list(MODULE_OF[rule].check_change(snippet.change_context()))
     places = [finding.line for finding in found if finding.rule == rule]
     assert places, found
     if snippet.line is not None:
@@ -48,7 +48,7 @@ def test_a_rule_finds(rule, name, snippet):
 
 @pytest.mark.parametrize(("rule", "name", "snippet"), PASSES, ids=_ids(PASSES))
 def test_a_rule_leaves_alone(rule, name, snippet):
-    found = list(MODULE_OF[rule].check(snippet.change_context()))
+    found = list(MODULE_OF[rule].check_change(snippet.change_context()))
     assert [finding for finding in found if finding.rule == rule] == []
 
 

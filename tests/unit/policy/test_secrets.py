@@ -13,7 +13,9 @@ PASSWORD = "SMTP_PASSWORD = 'f4Ke9xQ2Lm7Zt1Rv8Bn3'\n"
 
 def found(after, base=None):
     change, tree = cases.change(after, base)
-    return list(secrets.check(ChangeContext(change, cases.config(), cases.project(), tree))), tree
+    return list(
+        secrets.check_change(ChangeContext(change, cases.config(), cases.project(), tree))
+    ), tree
 
 
 def test_a_credential_is_named_by_file_and_line_and_stays_unsaid():

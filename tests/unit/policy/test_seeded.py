@@ -16,7 +16,7 @@ SEEDS = [pytest.param(seed, id=seed.name) for seed in seeds.INJECTION]
 def _findings(path, content, modules):
     made, tree = cases.change({path: content})
     change_context = ChangeContext(made, cases.config(), cases.project("3.11"), tree)
-    return [finding for module in modules for finding in module.check(change_context)]
+    return [finding for module in modules for finding in module.check_change(change_context)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

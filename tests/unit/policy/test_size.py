@@ -19,7 +19,9 @@ def findings(
     **scope: object,
 ) -> list[Finding]:
     made, tree = cases.change(after, base)
-    return list(size.check(ChangeContext(made, cases.config(scope=scope), cases.project(), tree)))
+    return list(
+        size.check_change(ChangeContext(made, cases.config(scope=scope), cases.project(), tree))
+    )
 
 
 def lines(count: int, text: str = "line") -> str:

@@ -19,7 +19,7 @@ LIST = Route(name="GET /orders", gives=("answer 200",), place="app/main.py:3")
 def told(*after: Route, before: tuple[Route, ...] = (ORDER, LIST)) -> list[tuple[str, str, str]]:
     return [
         (found.rule, f"{found.path}:{found.line}", found.message)
-        for found in url_map.findings(before, after)
+        for found in url_map.find_problems(before, after)
     ]
 
 
@@ -84,4 +84,4 @@ def test_methods_are_lost_only_where_both_sides_know_them(
 def test_a_side_that_lists_nothing_says_nothing(
     before: tuple[Route, ...], after: tuple[Route, ...]
 ) -> None:
-    assert list(url_map.findings(before, after)) == []
+    assert list(url_map.find_problems(before, after)) == []

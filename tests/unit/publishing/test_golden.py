@@ -278,8 +278,7 @@ def proposed_configuration() -> str:
         ),
         proposals=(Fact(key="http_client", value="httpx", why="imported by 4 files"),),
     )
-    ready = (Fact(key="tests", value="pytest; test files: 31", why="pytest.ini"),)
-    return onboarding.body(RUN, file, ready, Redactor(), waits=False)
+    return onboarding.body(RUN, file, Redactor(), waits=False)
 
 
 def status_comment() -> str:

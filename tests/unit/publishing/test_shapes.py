@@ -74,7 +74,7 @@ def test_TC6_a_cut_leaves_no_part_of_a_credential(pad: int) -> None:
 def test_TC6_nor_do_checks_commits_and_the_end_of_a_run_that_stopped() -> None:
     redactor = Redactor()
     assert_nothing_told(text.checks_summary((COMPARED,), VERDICT, redactor))
-    stopped = Outcome.stopped("r", Reason.REFUSED, ALL)
+    stopped = Outcome.for_stopped_run("r", Reason.REFUSED, ALL)
     assert_nothing_told(text.stopped(stopped, TICKET, "log", redactor=redactor))
     # As `proposing.message` makes it.
     words = redactor(commits.message(redactor(ALL), redactor(ALL), (), "4", items=(redactor(ALL),)))

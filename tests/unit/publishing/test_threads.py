@@ -38,7 +38,7 @@ def test_the_section_stays_as_it_is_where_nothing_is_new():
 
 @pytest.mark.parametrize("shown", [OLD, OLD.partition("\n")[0], f"+{OLD}"])
 def test_marks_in_a_diff_or_a_log_hide_nothing_of_the_text(shown):
-    body = f"Before.\n\n{sanitise.fenced(shown)}\n\nProof.\n"
+    body = f"Before.\n\n{sanitise.format_fenced(shown)}\n\nProof.\n"
     first = threads.with_section(body, OLD)
     assert first == f"{body.rstrip()}\n\n{OLD}\n"
     assert threads.with_section(first, NEW) == f"{body.rstrip()}\n\n{NEW}\n"

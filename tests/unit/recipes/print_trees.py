@@ -8,7 +8,7 @@ from agent.errors import RequestRefused, TicketUnclear
 from agent.models.ticket import Ticket
 from agent.recipes.print_to_logging.parameters import Parameters
 from agent.recipes.print_to_logging.recipe import PrintToLogging
-from repo_config.detect import project
+from repo_config.detect import detect_project
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -39,7 +39,7 @@ def settle(
     title: str = "Prints",
 ) -> Parameters:
     tree, config = DictTree(files), config or RepoConfig()
-    settled = RECIPE.settle(ticket(body, title), tree, config, project(tree, config))
+    settled = RECIPE.settle(ticket(body, title), tree, config, detect_project(tree, config))
     return Parameters.model_validate_json(settled)
 
 
@@ -81,7 +81,7 @@ def left(files: Mapping[str, str | bytes], body: str = ASKS) -> dict[str, str]:
     seed = {"shop/seed.py": "def seed():\n    print('seed')\n"}
     settled = settle({"shop/__init__.py": "", **files, **seed}, body)
     assert [work.path for work in settled.files if work.path == "shop/seed.py"]
-    return {one.shown(): one.reason for one in settled.left}
+    return {one.format(): one.reason for one in settled.remaining}
 
 
 def refused(files: Mapping[str, str | bytes], body: str = ASKS) -> str:

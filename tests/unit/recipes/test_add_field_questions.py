@@ -34,7 +34,7 @@ def test_type_options_and_defaults(facts: dict[str, str], about: str) -> None:
 
 def test_a_default_that_all_rows_would_share_is_made_for_each() -> None:
     (option,) = settle(form(field_type="JSONField", options="default={}")).field.options
-    assert option.value.shown() == "dict"
+    assert option.value.format() == "dict"
 
 
 @pytest.mark.parametrize("name", ["class", "nick__name", "pk", "id", "nick, age"])

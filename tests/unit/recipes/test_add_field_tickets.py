@@ -22,12 +22,12 @@ NICK = "shop.Customer.nick CharField max_length=50, blank=True"
 
 def told(body: str, title: str = "A field") -> str:
     """What is settled, in one line, for a ticket that the recipe is chosen for."""
-    assert triage.judge(ticket(body, title)).recipe == RECIPE.name
+    assert triage.choose_recipe(ticket(body, title)).recipe == RECIPE.name
     settled = settle(body, FILES, title)
-    options = ", ".join(f"{one.name}={one.value.shown()}" for one in settled.field.options)
+    options = ", ".join(f"{one.name}={one.value.format()}" for one in settled.field.options)
     said = f"{settled.app_label}.{settled.model}.{settled.field.name} {settled.field.type_name}"
     said += f" {options}" if options else ""
-    said += f"; existing {settled.existing.shown()}" if settled.existing else ""
+    said += f"; existing {settled.existing.format()}" if settled.existing else ""
     said += "".join(f"; {one.kind}" for one in settled.listings)
     return said + ("; test" if settled.test else "")
 
@@ -100,7 +100,7 @@ def test_what_structure_states_is_settled(name: str) -> None:
 def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
     assert not RECIPE.match(ticket(body))
     with pytest.raises(NoRecipe) as raised:
-        triage.judge(ticket(body, "Add a field"))
+        triage.choose_recipe(ticket(body, "Add a field"))
     assert RECIPE.form in raised.value.message
 
 
@@ -185,7 +185,7 @@ def test_text_is_data_and_never_code() -> None:
 )
 def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
     body = form(options=f"max_length=5, default={options}")
-    request.read(ticket(body)).fill_form(asks_existing=True)
+    request.read_request(ticket(body)).fill_form(asks_existing=True)
     with pytest.raises(TicketUnclear):
         settle(body)
 

@@ -136,7 +136,7 @@ def test_a_message_that_is_too_long_is_broken_as_black_would():
 
 def test_comments_between_arguments_are_not_lost():
     settled = settle(function("print('kept', x)", "print('a',  # why", "    x)"))
-    assert [one.reason for one in settled.left] == ["comments stand between its arguments"]
+    assert [one.reason for one in settled.remaining] == ["comments stand between its arguments"]
 
 
 # --- other lines ------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def test_what_runs_before_the_logger_stays():
         "print('ready')\n"
     )
     settled = settle(module(code))
-    assert [one.line for one in settled.left] == [6]
+    assert [one.line for one in settled.remaining] == [6]
     assert edited(module(code))["shop/stock.py"].decode().endswith("\n\nlogger.info('ready')\n")
 
 
@@ -249,7 +249,7 @@ def test_what_a_test_reads_stays(test):
     code = "def f():\n    print('all is told')\n\n\ndef g():\n    print('other')\n"
     files = {**module(code), "tests/test_stock.py": test}
     settled = settle(files)
-    told = {one.line: one.reason for one in settled.left}
+    told = {one.line: one.reason for one in settled.remaining}
     assert "tests/test_stock.py" in told[2]
     assert b"logger.info('other')" in edited(files)["shop/stock.py"]
 
@@ -286,8 +286,8 @@ def test_what_the_configuration_closes_stays_unless_it_is_named():
     code = "def f():\n    print('x')\n"
     settled = settle(module(code, pay=code), config=config)
     assert [work.path for work in settled.files] == ["shop/stock.py"]
-    assert [one.shown() for one in settled.left] == ["shop/pay.py"]
-    assert "scope.human_only" in settled.left[0].reason
+    assert [one.format() for one in settled.remaining] == ["shop/pay.py"]
+    assert "scope.human_only" in settled.remaining[0].reason
     named = settle(module(code, pay=code), ASKS.replace("`shop`", "`shop/pay.py`"), config)
     assert [work.path for work in named.files] == ["shop/pay.py"]
 
@@ -401,5 +401,5 @@ def test_the_notes_count_by_file_and_level_and_name_what_stays():
     assert "shop/stock.py:5" in alone
     text = settled.model_dump_json()
     assert RECIPE.title(text) == "Log instead of printing in shop"
-    assert RECIPE.touches(text) == ("shop/cart.py", "shop/stock.py")
+    assert RECIPE.list_touched(text) == ("shop/cart.py", "shop/stock.py")
     assert len(RECIPE.steps(text)) == 3

@@ -13,7 +13,7 @@ KEYS = frozenset({"model", "field name", "type", "add a test", "where"})
 
 
 def read(body: str, title: str = "A wish") -> tickets.Document:
-    return tickets.read(ticket(body, title), KEYS)
+    return tickets.read_document(ticket(body, title), KEYS)
 
 
 @pytest.mark.parametrize(

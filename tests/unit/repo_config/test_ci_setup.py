@@ -14,7 +14,7 @@ from tests.unit.trees import DictTree
 
 def read(workflow: str = "", /, **files: str) -> CiSetup:
     texts = {".github/workflows/ci.yml": workflow, **files}
-    return ci_setup.read(Files(DictTree(texts)))
+    return ci_setup.read_ci_setup(Files(DictTree(texts)))
 
 
 WORKFLOW = """\

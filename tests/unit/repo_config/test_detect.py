@@ -27,7 +27,7 @@ APPS = "INSTALLED_APPS = ['app']\n"
 
 
 def detected(files, text: str = "") -> detect.Project:
-    return detect.project(files, load.from_text(text, ".github/mergewright.yml"))
+    return detect.detect_project(files, load.from_text(text, ".github/mergewright.yml"))
 
 
 # --- whole projects ----------------------------------------------------------------------------
@@ -569,5 +569,5 @@ def test_a_tree_full_of_candidates_is_not_read_whole(tree):
             f"a{number}/requirements.txt": "x",
         }
     large = tree(files)
-    detect.project(large, RepoConfig())
+    detect.detect_project(large, RepoConfig())
     assert len(large.reads) < 200

@@ -11,7 +11,9 @@ MAIN = "from fastapi import FastAPI\n\napp = FastAPI(title='Shop')\n"
 
 
 def found(tree, files, text=""):
-    project = detect.project(tree({**NEEDS, **files}), load.from_text(text, "mergewright.yml"))
+    project = detect.detect_project(
+        tree({**NEEDS, **files}), load.from_text(text, "mergewright.yml")
+    )
     return project.fastapi_app, project.fastapi_path
 
 
@@ -41,7 +43,9 @@ def test_the_configured_one_wins(tree):
 
 def test_another_framework_has_none(tree):
     files = {"main.py": MAIN, "requirements.txt": "flask\nfastapi\n"}
-    project = detect.project(tree(files), load.from_text("framework: flask", "mergewright.yml"))
+    project = detect.detect_project(
+        tree(files), load.from_text("framework: flask", "mergewright.yml")
+    )
     assert project.fastapi_app is None
 
 

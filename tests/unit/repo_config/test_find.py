@@ -26,7 +26,7 @@ def refusal(files) -> str:
 )
 def test_each_place_is_found_and_read(tree, path, text):
     files = tree({path: text, "README.md": "framework: none"})
-    source = load.find(files)
+    source = load.find_config(files)
     assert source == load.Source(name=path, text=text)
     assert load.from_tree(files).framework == "flask"
 
@@ -40,7 +40,7 @@ def test_each_place_is_found_and_read(tree, path, text):
     ],
 )
 def test_without_a_configuration_everything_has_its_default(tree, files):
-    assert load.find(tree(files)) is None
+    assert load.find_config(tree(files)) is None
     assert load.from_tree(tree(files)) == RepoConfig()
 
 

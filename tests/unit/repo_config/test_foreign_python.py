@@ -13,7 +13,7 @@ from repo_config import foreign_python
 
 @pytest.mark.parametrize("source", ["x = 1\n", b"# coding: latin-1\nx = '\xe9'\n", "a.b.c.d()\n"])
 def test_ordinary_source_is_parsed_as_ever(source):
-    assert ast.dump(foreign_python.parse(source)) == ast.dump(ast.parse(source))
+    assert ast.dump(foreign_python.parse_module(source)) == ast.dump(ast.parse(source))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_ordinary_source_is_parsed_as_ever(source):
 def test_what_would_hold_the_process_up_is_refused_at_once(source):
     began = time.process_time()
     with pytest.raises(SyntaxError):
-        foreign_python.parse(source)
+        foreign_python.parse_module(source)
     assert time.process_time() - began < 2
 
 
@@ -39,5 +39,5 @@ def test_what_would_hold_the_process_up_is_refused_at_once(source):
 def test_looking_for_the_worst_is_quick_itself(source):
     began = time.process_time()
     with suppress(SyntaxError):
-        foreign_python.parse(source)
+        foreign_python.parse_module(source)
     assert time.process_time() - began < 2

@@ -180,7 +180,7 @@ def test_any_single_typo_in_any_key_is_answered_with_that_key():
         known = tuple(section.model_fields)
         for key in known:
             for typo in random.Random(key).sample(sorted(typos(key) - set(known)), 40):
-                near = explain.nearest(typo, known)
+                near = explain.find_nearest(typo, known)
                 assert near == [key] or {key, *near} in ALIKE, typo
 
 
@@ -422,7 +422,7 @@ def test_a_pyproject_made_to_blow_up_is_refused_soon(text, tree):
     with pytest.raises(load.ConfigProblem):
         load.from_text(text, "pyproject.toml")
     with suppress(load.ConfigProblem):
-        load.find(tree({"pyproject.toml": text}))
+        load.find_config(tree({"pyproject.toml": text}))
     assert time.monotonic() - begun < 60
 
 

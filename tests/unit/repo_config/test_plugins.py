@@ -23,6 +23,8 @@ SHOP, TOOLS = "src/shop/plug/__init__.py", "tools/plug.py"
 )
 def test_plugins_are_found_wherever_they_are_named(tree, files, args, plugins):
     config = RepoConfig.model_validate({"checks": {"tests": {"args": args}}}, strict=False)
-    project = detect.project(tree({TOOLS: "", SHOP: "", "tests/test_a.py": "", **files}), config)
+    project = detect.detect_project(
+        tree({TOOLS: "", SHOP: "", "tests/test_a.py": "", **files}), config
+    )
     assert project.plugins == plugins
     assert all("plugin" in str(rule_files.reason(path, project)) for path in plugins)

@@ -13,11 +13,13 @@ STRICT = {"typeCheckingMode": "strict"}
 
 
 def read(files: dict[str, str], folder: str = "", **more: str) -> Settings:
-    return pyright_settings.read(files.get, folder, more.get("tool", "pyright"), more.get("named"))  # type: ignore[arg-type]
+    return pyright_settings.read_settings(
+        files.get, folder, more.get("tool", "pyright"), more.get("named")
+    )  # type: ignore[arg-type]
 
 
 def detected(files, text: str = "") -> detect.Project:
-    return detect.project(files, load.from_text(text, ".github/mergewright.yml"))
+    return detect.detect_project(files, load.from_text(text, ".github/mergewright.yml"))
 
 
 @pytest.mark.parametrize(
@@ -78,9 +80,12 @@ def test_it_may_be_pointed_elsewhere():
     assert read(files, named="ci/strict.json").values == STRICT
     assert read(files, named="./lib").values == {"venv": "a"}
     assert read(files, named="gone.json").problem == "gone.json: there is no such file of settings"
-    assert pyright_settings.pointed(("-p", "a.json", "src")) == ("a.json", ("src",))
-    assert pyright_settings.pointed(("--warnings", "--project=a")) == ("a", ("--warnings",))
-    assert pyright_settings.pointed(("src", "-p")) == (None, ("src", "-p"))
+    assert pyright_settings.find_settings_argument(("-p", "a.json", "src")) == ("a.json", ("src",))
+    assert pyright_settings.find_settings_argument(("--warnings", "--project=a")) == (
+        "a",
+        ("--warnings",),
+    )
+    assert pyright_settings.find_settings_argument(("src", "-p")) == (None, ("src", "-p"))
 
 
 def test_where_stubs_are():

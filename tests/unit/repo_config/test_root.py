@@ -31,7 +31,7 @@ TREE = DictTree(FILES)
 
 
 def detected(text: str) -> detect.Project:
-    return detect.project(TREE, load.from_text(text, ".github/mergewright.yml", TREE))
+    return detect.detect_project(TREE, load.from_text(text, ".github/mergewright.yml", TREE))
 
 
 def test_only_the_folder_counts_and_its_paths_are_those_of_the_repository():
@@ -82,14 +82,14 @@ def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
 def test_plugins_of_the_folders_tools_decide_too():
     files = {"api/mypy.ini": "[mypy]\nplugins = tools/plug.py\n", "api/tools/plug.py": ""}
     tree = DictTree(files)
-    project = detect.project(tree, load.from_text("root: api", "x.yml", tree))
+    project = detect.detect_project(tree, load.from_text("root: api", "x.yml", tree))
     assert project.plugins == ("api/tools/plug.py",)
     assert "plugin" in str(rule_files.reason("api/tools/plug.py", project))
 
 
 def test_settings_that_are_in_the_folder_leave_no_doubt():
-    assert doubts.of(TREE, detected("root: api")) == ()
-    (doubt,) = doubts.of(TREE, detected("root: api\ndjango: {settings: config.setings}\n"))
+    assert doubts.find_doubts(TREE, detected("root: api")) == ()
+    (doubt,) = doubts.find_doubts(TREE, detected("root: api\ndjango: {settings: config.setings}\n"))
     assert "Did you mean config.settings?" in doubt
 
 

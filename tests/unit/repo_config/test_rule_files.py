@@ -46,7 +46,9 @@ def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer
     why = rule_files.reason(path, PROJECT)
     assert why
     assert rule_changes.rule_files(change(path), PROJECT) == {path}
-    [told] = gate_files.check(ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({})))
+    [told] = gate_files.check_change(
+        ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
+    )
     assert f", and {why}" in told.message
 
 
@@ -55,7 +57,11 @@ def test_any_other_file_is_neither(path):
     assert rule_files.reason(path, PROJECT) is None
     assert rule_changes.rule_files(change(path), PROJECT) == frozenset()
     assert (
-        list(gate_files.check(ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))))
+        list(
+            gate_files.check_change(
+                ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
+            )
+        )
         == []
     )
 
@@ -65,7 +71,11 @@ def test_what_only_installs_or_is_ci_is_told_and_holds_no_check_back(path):
     assert rule_changes.rule_files(change(path), PROJECT) == frozenset()
     assert (
         len(
-            list(gate_files.check(ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))))
+            list(
+                gate_files.check_change(
+                    ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
+                )
+            )
         )
         == 1
     )

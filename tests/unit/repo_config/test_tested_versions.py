@@ -54,5 +54,5 @@ def test_versions_are_named_from_the_oldest_to_the_end_of_the_newest(
     path, text, install, constraints
 ):
     files = Files(Dictionary({path: text}))
-    found = tested_versions.find(files, files)
+    found = tested_versions.find_tested_versions(files, files)
     assert (found.install, found.constraints) == (install, constraints)

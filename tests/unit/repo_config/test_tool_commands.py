@@ -16,7 +16,7 @@ SOURCES = {"src/shop/__init__.py": "", "tests/test_shop.py": "", "manage.py": ""
 
 
 def detected(files, text: str = "") -> detect.Project:
-    return detect.project(files, load.from_text(text, ".github/mergewright.yml"))
+    return detect.detect_project(files, load.from_text(text, ".github/mergewright.yml"))
 
 
 def hook(name: str, more: str = "") -> str:
@@ -229,7 +229,7 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
     for text in ("${{", "black --check (", "'", "a=1 ", "env ", "flake8 -- ", "python -m "):
         many = text * (100_000 // len(text))
         files = Files(tree({CI: job(many), "tox.ini": tox(many)}))
-        assert len(tool_commands.found(files, files, "")) <= 200
+        assert len(tool_commands.find_commands(files, files, "")) <= 200
     assert time.process_time() - started < 20
 
 

@@ -58,7 +58,7 @@ def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
     known = Files(DictTree(files))
-    assert tool_pins.find(known, known, tool_pins.TOOLS, ()) == pins
+    assert tool_pins.find_pins(known, known, tool_pins.TOOLS, ()) == pins
 
 
 CI = """
@@ -83,11 +83,11 @@ def test_what_a_job_installs_beside_a_tool_that_it_runs_comes_with_it() -> None:
             "src/a.py": "",
         }
     )
-    pins = detect.project(tree, RepoConfig()).tool_pins
+    pins = detect.detect_project(tree, RepoConfig()).tool_pins
     assert pins == {
         "mypy": ("mypy", "types-requests", "django-stubs>=5"),
         "flake8": ("flake8", "flake8-bugbear"),
     }
     hooks = {".pre-commit-config.yaml": HOOKS, "tox.ini": TOX, "src/a.py": ""}
-    pins = detect.project(DictTree(hooks), RepoConfig()).tool_pins
+    pins = detect.detect_project(DictTree(hooks), RepoConfig()).tool_pins
     assert pins["flake8"] == ("flake8==6.1.0", "flake8-bugbear==23.1.1")

@@ -30,8 +30,8 @@ def late() -> Supervisor:
     """A sandbox whose time the host has seen pass, without a word of its end."""
     order = SandboxRequest(argv=("true",), limits=SandboxLimits(seconds=-60))
     sandbox = Supervisor(order, NONCE)
-    sandbox.hear(frame(Kind.STARTED, {}))
-    assert sandbox.over(None)
+    sandbox.take_frames(frame(Kind.STARTED, {}))
+    assert sandbox.is_over(None)
     return sandbox
 
 
@@ -41,7 +41,7 @@ def late() -> Supervisor:
 def test_word_of_the_end_that_comes_late_still_counts(
     late: Supervisor, code: int | None, limit: str | None
 ) -> None:
-    late.hear(ended(code, limit))
+    late.take_frames(ended(code, limit))
     result = late.judge(None, 1.0)
     assert (result.exit_code, result.limit) == (code, limit)
 
@@ -52,7 +52,7 @@ def test_without_any_the_time_is_what_ended_it(late: Supervisor) -> None:
 
 
 def test_what_the_kernel_has_counted_comes_first(late: Supervisor) -> None:
-    late.hear(ended(0, None))
+    late.take_frames(ended(0, None))
     result = late.judge("memory", 1.0)
     assert (result.exit_code, result.limit) == (None, "memory")
 

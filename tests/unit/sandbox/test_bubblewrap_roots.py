@@ -20,7 +20,7 @@ def given(home):
 
 
 def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
-    found = roots.every(given)
+    found = roots.list_roots(given)
     assert [(one.name, one.folder) for one in found] == [
         ("", "/"),
         ("sid", str(given.home / "roots" / "sid")),
@@ -34,7 +34,7 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
 
 def test_the_operators_own_takes_the_place_of_the_machines(given, home):
     own = given.model_copy(update={"sandbox_root": home / "own"})
-    assert roots.every(own)[0].folder == str(home / "own")
+    assert roots.list_roots(own)[0].folder == str(home / "own")
     assert roots.folder("", own) == home / "own"
     assert roots.folder("", given) is None
     assert roots.folder("sid", own) == home / "roots" / "sid"

@@ -85,16 +85,16 @@ class Remembered(NoMemory):
     def __init__(self, *, beside=(), guidance=(), earlier=None, history=()) -> None:
         self._known = beside, tuple(guidance), earlier, history
 
-    def beside(self, run):
+    def list_other_runs(self, run):
         return self._known[0]
 
-    def guidance(self, run_id):
+    def list_guidance(self, run_id):
         return self._known[1]
 
-    def earlier_pull(self, run):
+    def find_earlier_pull(self, run):
         return self._known[2]
 
-    def history(self, run):
+    def list_history(self, run):
         return self._known[3]
 
 
@@ -114,7 +114,7 @@ def prepared(
 ) -> Prepared:
     if not folder.exists():
         git_samples.make(folder, {"a.py": "x = 1\n", **(files or {})})
-    base = worktree.prepare(str(folder), None, home / "mirrors")
+    base = worktree.prepare_checkout(str(folder), None, home / "mirrors")
     return Prepared(
         run=run(on_forge=on_forge, repository="" if on_forge else str(folder), dry_run=dry_run),
         checkout=base,

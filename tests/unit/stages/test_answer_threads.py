@@ -31,17 +31,17 @@ class Pulls:
         self.resolved: list[str] = []
         self.bodies: list[str] = []
 
-    def read(self, run, number):
+    def read_pull(self, run, number):
         return self.now
 
-    def reply(self, run, number, thread, words, *, key):
+    def reply_in_thread(self, run, number, thread, words, *, key):
         return "https://h/o/r/pull/7#discussion_r9"
 
-    def resolve(self, run, thread):
+    def resolve_thread(self, run, thread):
         self.resolved.append(thread.thread_id)
         return True
 
-    def rewrite(self, run, number, body):
+    def rewrite_text(self, run, number, body):
         self.bodies.append(body)
 
 
@@ -69,11 +69,11 @@ def published(asked: Thread | ProjectCheck, now: PullSnapshot) -> Pulls:
         redactor=Redactor(()),
         say=lambda words: None,
         run_folder=lambda run: Path("/runs"),
-        code_host=SimpleNamespace(deliver=lambda run, outcome: outcome),
+        code_host=SimpleNamespace(report_outcome=lambda run, outcome: outcome),
     )
     prepared = SimpleNamespace(run=run_samples.run(1))
     said = ItemAnswer(item=1, end="commit", text="Renamed.")
-    answer.publish(task, (said,), None, None, prepared, svc)
+    answer.publish_answers(task, (said,), None, None, prepared, svc)
     return pulls
 
 

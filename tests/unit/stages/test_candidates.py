@@ -22,7 +22,7 @@ from agent.errors import (
 from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Environment
 from agent.stages import baseline, edit, environment, repair, validate
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import plan, submit, write
 from tests.unit.stages.test_repair import begun, draft, judged, script
@@ -35,17 +35,17 @@ def prepared(tmp_path, home):
 
 def planned(prepared, home, *replies, model=None):
     """Begin a job whose plan is agreed."""
-    run_context = desks.run_context(prepared, home, model or script(said(plan()), *replies))
-    return attempts.begin(run_context), run_context
+    run_context = desks.run_context(prepared, home, model or script(make_reply(plan()), *replies))
+    return attempts.begin_attempt(run_context), run_context
 
 
 def idle():
-    return [said(submit(f"{number}")) for number in range(2)]
+    return [make_reply(submit(f"{number}")) for number in range(2)]
 
 
 def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
-    model = script(said(write(), plan(title="x" * 80)), said(plan(files=[".github/x.yml"])),
-                   said(plan(), write()), said(write()), said(submit("Done.")))  # fmt: skip
+    model = script(make_reply(write(), plan(title="x" * 80)), make_reply(plan(files=[".github/x.yml"])),
+                   make_reply(plan(), write()), make_reply(write()), make_reply(submit("Done.")))  # fmt: skip
     first, run_context = planned(prepared, home, model=model)
     assert first.plan.title == "Count all"
     too_early, too_long = model.requests[1].messages[-1].results
@@ -71,21 +71,21 @@ def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
     ],
 )
 def test_a_model_may_ask_or_decline_in_its_first_reply(prepared, home, call, error, words):
-    run_context = desks.run_context(prepared, home, script(said(call)))
+    run_context = desks.run_context(prepared, home, script(make_reply(call)))
     with pytest.raises(error) as ended:
-        attempts.begin(run_context)
+        attempts.begin_attempt(run_context)
     assert words in str(ended.value)
 
 
 def test_a_model_that_makes_no_plan_ends_the_run(prepared, home):
-    run_context = desks.run_context(prepared, home, FakeModel(lambda request: said(write())))
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply(write())))
     with pytest.raises(EditFailed, match="made no plan"):
-        attempts.begin(run_context)
+        attempts.begin_attempt(run_context)
 
 
 def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home):
     first, run_context = planned(
-        prepared, home, said(write("shop/other.py")), said(submit("Another."))
+        prepared, home, make_reply(write("shop/other.py")), make_reply(submit("Another."))
     )
     several = [f"t.py::test_x{number}" for number in range(27)]
     failed = run_context.record_round(judged(1, draft(prepared, "x = 'the first'\n"), *several))
@@ -99,8 +99,8 @@ def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home
 
 
 def test_the_next_model_makes_it(prepared, home):
-    model = FakeModel(lambda request: said(plan()))
-    model.chain = lambda role, category="": ("fake:one", "fake:two")
+    model = FakeModel(lambda request: make_reply(plan()))
+    model.list_chain = lambda role, category="": ("fake:one", "fake:two")
     _, run_context = planned(prepared, home, model=model)
     assert run_context.first_in_line("editor") == "fake:one"
     run_context.try_another()
@@ -122,7 +122,7 @@ def test_there_are_no_more_than_the_repository_wants_and_none_after_a_pass(prepa
 
 def test_one_that_changes_nothing_is_followed_by_the_next(prepared, home):
     first, run_context = planned(
-        prepared, home, *idle(), said(write("shop/other.py")), said(submit("A way."))
+        prepared, home, *idle(), make_reply(write("shop/other.py")), make_reply(submit("A way."))
     )
     assert edit.next_candidate(first, [], run_context).words == "A way."
     assert "it submits nothing new" in run_context.models.requests[3].messages[0].text
@@ -139,7 +139,7 @@ def test_they_end_the_run_if_none_changes_anything(prepared, home):
 
 
 def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, home):
-    first, run_context = planned(prepared, home, said(write()), *[said()] * 3)
+    first, run_context = planned(prepared, home, make_reply(write()), *[make_reply()] * 3)
     assert edit.next_candidate(first, [], run_context).change.paths == ("shop/new.py",)
 
 
@@ -158,14 +158,14 @@ def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, h
     run_context = desks.run_context(prepared, home, script())
     run_context.step.seconds["baseline"] = 3601.0
     with pytest.raises(TimeSpent):
-        validate.judge(second, run_context)
+        validate.judge_change(second, run_context)
     run_context = desks.run_context(prepared, home, script())
     run_context.step.seconds["baseline"] = 3601.0
     first = run_context.record_round(judged(1, draft(prepared)))
-    late = validate.judge(second, run_context)
-    assert (late.number, late.passed) == (2, False)
+    late = validate.judge_change(second, run_context)
+    assert (late.number, late.is_passed) == (2, False)
     assert repair.next_draft([late], run_context) is None
-    assert rounds.best([late, first]) is first
+    assert rounds.choose_best([late, first]) is first
     assert len(run_context.summarize_model_work("").rounds) == 2
     (undone,) = run_context.summarize_model_work("").undone
     assert "limits.minutes" in undone
@@ -178,18 +178,18 @@ def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, m
     def measure(prepared, svc) -> CheckReport:
         return desks.BEFORE
 
-    monkeypatch.setattr(environment, "build", build)
-    monkeypatch.setattr(baseline, "measure", measure)
+    monkeypatch.setattr(environment, "build_environment", build)
+    monkeypatch.setattr(baseline, "measure_base", measure)
     declined = desks.run_context(
-        prepared, home, script(said(("decline", {"why": "A.", "fits": "B."})))
+        prepared, home, script(make_reply(("decline", {"why": "A.", "fits": "B."})))
     )
-    declined.measure = workflow._measure
+    declined.measure = workflow._measure_base
     with pytest.raises(ForPeople):
         workflow._by_model(declined)
     assert "environment" not in declined.step._watcher.names
-    model = script(said(plan()), said(("decline", {"why": "A.", "fits": "B."})))
+    model = script(make_reply(plan()), make_reply(("decline", {"why": "A.", "fits": "B."})))
     run_context = desks.run_context(prepared, home, model)
-    run_context.measure = workflow._measure
+    run_context.measure = workflow._measure_base
     with pytest.raises(ForPeople):
         workflow._by_model(run_context)
     names = run_context.step._watcher.names
@@ -201,7 +201,9 @@ def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, m
 def test_nothing_but_the_first_reply_is_paid_for_where_base_proves_nothing(prepared, home):
     nothing = CheckResult(name="tests", status=Status.UNVERIFIED, reason="no report came back.")
     before = desks.BEFORE.model_copy(update={"results": (nothing,)})
-    run_context = desks.run_context(prepared, home, script(said(plan(files=[".github/x.yml"]))))
+    run_context = desks.run_context(
+        prepared, home, script(make_reply(plan(files=[".github/x.yml"])))
+    )
     run_context.measure = lambda run_context: (prepared, before)
     with pytest.raises(RepositoryUnfit) as refused:
         workflow._by_model(run_context)
@@ -216,8 +218,8 @@ def test_nothing_but_the_first_reply_is_paid_for_where_base_proves_nothing(prepa
 
 def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, monkeypatch):
     replies = [
-        said(write("shop/one.py")), said(submit("1")), said(write("shop/two.py")),
-        said(submit("2")), said(write("shop/three.py")), said(submit("3")),
+        make_reply(write("shop/one.py")), make_reply(submit("1")), make_reply(write("shop/two.py")),
+        make_reply(submit("2")), make_reply(write("shop/three.py")), make_reply(submit("3")),
     ]  # fmt: skip
     monkeypatch.setattr(budget, "read_terms", three_candidates)
     first, run_context = planned(prepared, home, *replies)

@@ -15,7 +15,7 @@ CONFIG = "version: 1\nmodels: {editor: openai:large}\n"
 def contract(tmp_path, home, **settings):
     base = runs.prepared(tmp_path / "app", home, {".github/mergewright.yml": CONFIG})
     svc, _ = runs.services(home, FakeCodeHost(runs.TICKET), **settings)
-    return checkout.contract(base.run, base.checkout, svc)
+    return checkout.read_contract(base.run, base.checkout, svc)
 
 
 @pytest.mark.parametrize(

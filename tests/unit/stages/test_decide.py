@@ -16,7 +16,7 @@ from agent.models.outcome import Verdict
 from agent.models.proof import Proof, SourcePart, TakenBack
 from agent.models.run import Reason
 from agent.stages import decide, prove
-from agent.text.check_summary import count_things, summarize
+from agent.text.check_summary import count_things, summarize_check
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.policy.cases import change, project
@@ -58,7 +58,7 @@ def weigh(
     )  # fmt: skip
     config = RepoConfig.model_validate({"checks": {"tests": {"runner": runner}}})
     contract = Contract(config=config, project=project, source=None)
-    return decide.weigh(compared, cleared, contract, proof or Proof())
+    return decide.decide_verdict(compared, cleared, contract, proof or Proof())
 
 
 def finding(severity: Severity, **more: object) -> Finding:
@@ -91,7 +91,7 @@ def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() ->
     prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
     mypy = tool("mypy", base=FAILED, base_count=5, base_failures=5)
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    proof = prove.show(plan, made, (mypy, suite()), None, prepared, None)  # type: ignore[arg-type]
+    proof = prove.prove_change(plan, made, (mypy, suite()), None, prepared, None)  # type: ignore[arg-type]
     counts = "mypy says 5 findings on base and clean with the change"
     assert proof.unneeded == f"no code that runs is changed; {counts}"
 
@@ -232,14 +232,14 @@ def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
         measured = sum(check.verdict is PASSED for check in (one, other))
         start = f"in {count_things(measured, 'check')}" if measured else "No check could be"
         assert start in verdict.sentence
-        assert all(summarize(check).sentence in verdict.sentence for check in (one, other))
+        assert all(summarize_check(check).sentence in verdict.sentence for check in (one, other))
     elif verdict.reason is Reason.NEW_FAILURES:
         counts = {len(check.new_failures) for check in (one, other)}
         counts |= {len(check.gone) for check in (one, other)}
         said = re.search(r": (\d+) (?:test|new finding)", verdict.sentence)
         assert said is None or int(said[1]) in counts
     else:
-        assert verdict.sentence in [summarize(check).sentence for check in (one, other)]
+        assert verdict.sentence in [summarize_check(check).sentence for check in (one, other)]
 
 
 def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():

@@ -16,7 +16,7 @@ from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.models.ticket import Ticket
 from agent.stages import earlier_attempt
-from agent.testing import FakeCodeHost, FakeModel, said
+from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
 
@@ -34,7 +34,7 @@ class Closed:
         )  # fmt: skip
         self.asked: list[str] = []
 
-    def read(self, run: Run, number: int) -> PullSnapshot | None:
+    def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
         assert number == 7
         return self.pull
 
@@ -59,7 +59,9 @@ def known(tmp_path, pulls, number=7):
         code_host_runs.with_execution(made, memory=code_host_runs.Remembered(earlier=number)),
         pulls=cast("Pulls", pulls),
     )
-    return earlier_attempt.know(code_host_runs.TICKET, code_host_runs.run(), svc), told
+    return earlier_attempt.add_earlier_attempt(
+        code_host_runs.TICKET, code_host_runs.run(), svc
+    ), told
 
 
 def test_what_people_said_is_known_oldest_first_and_with_its_place(tmp_path):
@@ -132,7 +134,7 @@ def test_what_may_not_be_read_is_said_and_a_silent_forge_is_waited_for(tmp_path)
     class Away(Closed):
         problem: Exception = AccessLost("It is gone.")
 
-        def read(self, run, number):
+        def read_pull(self, run, number):
             raise self.problem
 
     ticket, told = known(tmp_path, Away())
@@ -151,7 +153,9 @@ def told_to_models(ticket: Ticket, tmp_path) -> str:
     prepared = code_host_runs.prepared(tmp_path / "repository", tmp_path / "home")
     plan = code_host_runs.PLAN
     change = Change(base_commit=prepared.checkout.commit, files=())
-    run_context = desks.run_context(prepared, tmp_path / "home", FakeModel(lambda request: said()))
+    run_context = desks.run_context(
+        prepared, tmp_path / "home", FakeModel(lambda request: make_reply())
+    )
     run_context.ticket = ticket
     told = opening.of_review(Draft(plan=plan, change=change), "", run_context).text
     return told.partition("\n\nThe plan (data)")[0]

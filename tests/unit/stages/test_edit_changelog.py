@@ -11,7 +11,7 @@ from agent.editing.rounds import Draft
 from agent.models.change import Change, ChangedFile, Plan
 from agent.recipes.print_to_logging.recipe import PrintToLogging
 from agent.stages import edit, validate
-from agent.testing import FakeCodeHost, FakeModel, said
+from agent.testing import FakeCodeHost, FakeModel, make_reply
 from agent.text.redaction import Redactor
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
@@ -36,7 +36,7 @@ def carried(tmp_path, home, files, *, config=None, on_forge=True):
     parameters = recipe.settle(ticket, tree, contract.config, contract.project)
     assert json.loads(parameters)
     plan = Plan(recipe=recipe.name, title=recipe.title(parameters), parameters=parameters, steps=())
-    return edit.entered(plan, edit.carry_out(plan, base, svc), 1, base, svc), said
+    return edit.add_changelog_entry(plan, edit.carry_out(plan, base, svc), 1, base, svc), said
 
 
 def config(**sections):
@@ -81,7 +81,7 @@ def test_a_rule_that_forbids_the_line_keeps_the_change_and_is_said(tmp_path, hom
 
 def test_each_draft_of_a_model_has_the_line_once_and_the_note_of_it(tmp_path, home):
     base = runs.prepared(tmp_path / "app", home, {"CHANGELOG.md": LOG})
-    run_context = desks.run_context(base, home, FakeModel(lambda request: said()))
+    run_context = desks.run_context(base, home, FakeModel(lambda request: make_reply()))
     plan = Plan(recipe="", title="Count all", parameters="", steps=(), category="bug")
 
     def change(*paths, kept=()):
@@ -92,20 +92,20 @@ def test_each_draft_of_a_model_has_the_line_once_and_the_note_of_it(tmp_path, ho
     # A rule refuses each, so that no check is run.
     forbidden = ".github/workflows/ci.yml"
     draft = Draft(plan=plan, change=change(forbidden))
-    anew = validate.judge(draft, run_context)
+    anew = validate.judge_change(draft, run_context)
     entry = anew.draft.change.files[1]
     assert anew.refused
     assert len(anew.draft.change.notes) == 1
 
     mended = _edited(anew.draft, change("b.py", kept=anew.draft.change.files))
-    again = validate.judge(mended, run_context).draft
+    again = validate.judge_change(mended, run_context).draft
     assert again.change.paths == (forbidden, "CHANGELOG.md", "b.py")
     assert again.change.files[1] == entry
     assert entry.after.count(b"Count all") == 1
     assert again.change.notes == anew.draft.change.notes
 
     without = _edited(again, change(forbidden, "b.py"))
-    assert validate.judge(without, run_context).draft.change.files[1] == entry
+    assert validate.judge_change(without, run_context).draft.change.files[1] == entry
 
 
 def _edited(draft, change):
@@ -118,7 +118,7 @@ def test_the_diff_of_each_draft_is_on_record_however_long_the_files_are(tmp_path
     long = "".join(f"x_{number} = {number}\n" for number in range(8_000))
     base = runs.prepared(tmp_path / "app", home, {"long.py": long}, on_forge=False)
     run_context = desks.run_context(
-        base, home, FakeModel(lambda request: said()), redactor=Redactor([secret])
+        base, home, FakeModel(lambda request: make_reply()), redactor=Redactor([secret])
     )
     plan = Plan(recipe="", title="Count all", parameters="", steps=(), category="bug")
     files = (
@@ -128,7 +128,7 @@ def test_the_diff_of_each_draft_is_on_record_however_long_the_files_are(tmp_path
         ),
     )  # fmt: skip
     change = Change(base_commit=base.checkout.commit, files=files)
-    assert validate.judge(Draft(plan=plan, change=change), run_context).refused
+    assert validate.judge_change(Draft(plan=plan, change=change), run_context).refused
     written = (home / "runs" / base.run.run_id / "ledger.jsonl").read_text()
     events = [json.loads(line) for line in written.splitlines()]
     (event,) = [one for one in events if one["event"] == "change.drafted"]

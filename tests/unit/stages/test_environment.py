@@ -75,7 +75,7 @@ def prepare(tmp_path, monkeypatch):
             names.append(name)
             return work(*args)
 
-        monkeypatch.setattr(environment, "build", build)
+        monkeypatch.setattr(environment, "build_environment", build)
         monkeypatch.setattr(environment, "find_other_python", lambda *_: other)
         files = {".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci}
         tree = DictTree(files | {"pyproject.toml": pyproject} | (more or {}))
@@ -86,13 +86,13 @@ def prepare(tmp_path, monkeypatch):
             repository="x", mirror="m", commit="c", base_branch=None, nearest_tag=None,
             committed=1729180000,
         )  # fmt: skip
-        contract = Contract(config=config, project=detect.project(tree, config), source=None)
+        contract = Contract(config=config, project=detect.detect_project(tree, config), source=None)
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
         )  # fmt: skip
-        prepared, before = environment.prepare(opened, step, svc, measures, scout)
+        prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
@@ -265,7 +265,9 @@ jobs:
 
 
 def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, monkeypatch):
-    monkeypatch.setattr(environment.missing_packages, "find", lambda tests, built: ("six>=9",))
+    monkeypatch.setattr(
+        environment.missing_packages, "find_missing_packages", lambda tests, built: ("six>=9",)
+    )
     run_context = prepare((0, 9), (9, 0))
     assert (run_context.sections[1].install, run_context.kept) == (
         ("six>=9",),
@@ -279,7 +281,9 @@ def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, m
         ("six>=9",),
     ]
     assert len(prepare((0, 9), install=("attrs",)).sections) == 1
-    monkeypatch.setattr(environment.missing_packages, "find", lambda *_: ("freezegun<9",))
+    monkeypatch.setattr(
+        environment.missing_packages, "find_missing_packages", lambda *_: ("freezegun<9",)
+    )
     run_context = prepare((0, 9), (9, 0), ci=ci, install=("attrs",))
     assert run_context.sections[1].install == ("attrs", "freezegun"), (
         "what is configured is left alone"

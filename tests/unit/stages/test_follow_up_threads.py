@@ -25,7 +25,7 @@ class Pulls:
         self.threads = threads
         self.asked: list[str] = []
 
-    def read(self, run, number):
+    def read_pull(self, run, number):
         return PullSnapshot(
             number=number, url="u", state="open", draft=False, title="t", body="b", branch="b",
             head="a" * 40, base_branch="main", threads=self.threads,
@@ -52,18 +52,20 @@ def thread(*comments: ThreadComment, name: str = "T", **more: object) -> Thread:
 def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     about = FollowUp(of="first", pull=7, round=1, kind="review")
     run = run_samples.run(1).model_copy(update={"follow_up": about})
-    outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, done=True)
+    outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, is_done=True)
     history = (SimpleNamespace(outcome=outcome, run=SimpleNamespace(follow_up=None)), *earlier)
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
-    code_host = SimpleNamespace(remote=lambda run: remote, rules=lambda run, branch: BranchRules())
+    code_host = SimpleNamespace(
+        find_remote=lambda run: remote, read_branch_rules=lambda run, branch: BranchRules()
+    )
     svc = SimpleNamespace(
         pulls=pulls,
         code_host=code_host,
-        execution=SimpleNamespace(memory=code_host_runs.Remembered(history=history)),
+        execution=SimpleNamespace(memory=code_host_runs.Remembered(list_history=history)),
     )
-    return follow_up.read(run, svc)
+    return follow_up.read_context(run, svc)
 
 
 def test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobody():
@@ -176,7 +178,7 @@ def test_what_people_say_while_an_answer_is_written_is_answered_in_the_next_roun
 def test_a_round_that_found_nothing_to_do_does_not_count():
     def earlier(*ends: ThreadOutcome, done: bool = True) -> object:
         about = FollowUp(of="first", pull=7, round=1, kind="review")
-        outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, done=done)
+        outcome = SimpleNamespace(threads=ends, plan=None, text_digest=None, is_done=done)
         return SimpleNamespace(run=SimpleNamespace(follow_up=about), outcome=outcome)
 
     pulls = Pulls(thread(comment(9, "maria", "Rename it.")))
@@ -188,7 +190,9 @@ def test_checks_that_are_red_on_the_base_too_leave_the_round_to_the_others():
     names = [f"base {number}" for number in range(6)]
     red = [ProjectCheck(name=name, state="failed", job=1) for name in (*names, "own")]
     red.append(ProjectCheck(name="started by hand", state="waiting"))
-    pulls = SimpleNamespace(checks=lambda run, commit: red[:6], log=lambda run, check: "1 failed")
+    pulls = SimpleNamespace(
+        list_checks=lambda run, commit: red[:6], read_log=lambda run, check: "1 failed"
+    )
     context = read(Pulls()).model_copy(update={"checks": tuple(red)})
     branch_state = SimpleNamespace(tip="b" * 40)
     found = list(

@@ -17,7 +17,7 @@ from tests.unit.stages import code_host_runs
 FILES = {
     "mypy.ini": "[mypy]\n",
     "app/a.py": "import httpx\n",
-    "app/b.py": "import httpx\n",
+    "requirements.txt": "httpx\n",
     "tests/test_x.py": "def test_x():\n    pass\n",
 }
 
@@ -25,7 +25,7 @@ FILES = {
 @pytest.fixture
 def asked(tmp_path):
     made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", FILES)
-    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
+    code_host = FakeCodeHost(code_host_runs.TICKET, find_remote=code_host_runs.REMOTE)
     services, said = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
     return made, code_host, services, said
 
@@ -33,7 +33,7 @@ def asked(tmp_path):
 def settle(asked, **changed):
     made, _, services, _ = asked
     contract = made.contract.model_copy(update=changed)
-    return onboard.settle(made.run, made.checkout, contract, services)
+    return onboard.settle_onboarding(made.run, made.checkout, contract, services)
 
 
 def answered(asked, state: str, *, head: str | None = None) -> None:
@@ -64,18 +64,20 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_waits(asked):
 def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(asked):
     made, code_host, services, _ = asked
     services = replace(services, settings=services.settings.model_copy(update={"onboarding": "on"}))
-    assert onboard.settle(made.run, made.checkout, made.contract, services) == "to be asked"
+    assert (
+        onboard.settle_onboarding(made.run, made.checkout, made.contract, services) == "to be asked"
+    )
     assert code_host.proposals == []
     kept.write(services.settings.home, made.run.repository, {"setup": ["mkdir data"]}, "measured")
     for _ in range(2):
-        onboard.propose(made, services)
-        assert onboard.settle(made.run, made.checkout, made.contract, services) == "open"
+        onboard.propose_configuration(made, services)
+        assert onboard.settle_onboarding(made.run, made.checkout, made.contract, services) == "open"
     assert b'setup: ["mkdir data"]' in code_host.commits[0][2].files[0].after
     assert len(code_host.proposals) == len(code_host.commits) == 1
     assert code_host.told == []
     answered(asked, "merged", head="f" * 40)
     with pytest.raises(OwnerAwaited) as again:
-        onboard.settle(made.run, made.checkout, made.contract, services)
+        onboard.settle_onboarding(made.run, made.checkout, made.contract, services)
     assert again.value.again == "checkout"
 
 
@@ -83,11 +85,11 @@ def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(aske
 def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
     files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}
     made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
-    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
+    code_host = FakeCodeHost(code_host_runs.TICKET, find_remote=code_host_runs.REMOTE)
     services, _ = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
     services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no sandbox")))
     with pytest.raises(OwnerAwaited):
-        onboard.settle(made.run, made.checkout, made.contract, services)
+        onboard.settle_onboarding(made.run, made.checkout, made.contract, services)
     [(_, _, change)] = code_host.commits
     text = change.files[0].after.decode()
     assert '# python: {version: "3.99"}\n' in text
@@ -131,7 +133,7 @@ def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monke
     def taken(*_: object) -> str:
         raise BranchTaken("it is there")
 
-    monkeypatch.setattr(asked[1], "commit", taken)
+    monkeypatch.setattr(asked[1], "create_commit", taken)
     with pytest.raises(OwnerAwaited):
         settle(asked)
     assert [one.branch for one in asked[1].proposals] == ["mergewright/onboarding"]
@@ -150,7 +152,7 @@ def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):
         made.run.model_copy(update={"snapshot": snapshot}),
         made.run.model_copy(update={"snapshot": None}),
     ):
-        assert onboard.settle(run, made.checkout, made.contract, services) == "not asked"
+        assert onboard.settle_onboarding(run, made.checkout, made.contract, services) == "not asked"
     off, _ = code_host_runs.services(services.settings.home, code_host, onboarding="off")
-    assert onboard.settle(made.run, made.checkout, made.contract, off) == "not asked"
+    assert onboard.settle_onboarding(made.run, made.checkout, made.contract, off) == "not asked"
     assert (code_host.calls, said) == ([], [])

@@ -35,7 +35,7 @@ SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 
 def code_host(**facts):
-    return FakeCodeHost(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
+    return FakeCodeHost(runs.TICKET, find_remote=runs.REMOTE, **{"rules": SIGNED, **facts})
 
 
 @pytest.fixture
@@ -112,15 +112,15 @@ class Taking(FakeCodeHost):
 
     taken = 1
 
-    def commit(self, run, branch, message, change):
-        made = super().commit(run, branch, message, change)
+    def create_commit(self, run, branch, message, change):
+        made = super().create_commit(run, branch, message, change)
         if len(self.commits) <= self.taken:
             raise BranchTaken(f"{branch} is taken")
         return made
 
 
 def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
-    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    there = Taking(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
@@ -130,7 +130,7 @@ def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
 
 
 def test_GH5_where_every_name_is_taken_it_ends(tmp_path, home):
-    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    there = Taking(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
     there.taken = 99
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
@@ -143,15 +143,15 @@ class Hosted(FakeCodeHost):
     """Pushes go to a real git server; what comes between push and opening is told to it."""
 
     def __init__(self, github, between):
-        super().__init__(runs.TICKET, remote=github.code_host.remote(github.run))
+        super().__init__(runs.TICKET, remote=github.code_host.find_remote(github.run))
         self._github = github
         self._between = between
 
-    def credential(self, run, *, write):
-        return self._github.code_host.credential(self._github.run, write=write)
+    def create_credential(self, run, *, write):
+        return self._github.code_host.create_credential(self._github.run, write=write)
 
-    def ticket(self, run):
-        found = super().ticket(run)
+    def read_ticket(self, run):
+        found = super().read_ticket(run)
         if self.calls.count("ticket") == 2:
             self._between(self)
         return found
@@ -166,8 +166,8 @@ def hosted(tmp_path, home):
         def publish_with(between=lambda there: None, there=None, stopped=None):
             there = there or Hosted(github, between)
             base = runs.prepared(tmp_path / "app", home)
-            token = there.credential(base.run, write=False)
-            url = github.code_host.remote(github.run).url
+            token = there.create_credential(base.run, write=False)
+            url = github.code_host.find_remote(github.run).url
             fetched = worktree.prepare_remote(url, token, "main", home / "mirrors")
             base = base.model_copy(update={"checkout": fetched})
             svc, said = runs.services(home, there)
@@ -196,9 +196,9 @@ def test_a_branch_is_pushed_and_pushed_again_without_harm(hosted):
     assert hosted.heads() == {"main", first.branch}
     where = hosted.github.repository.git_dir
     shown = git(where, "log", "-1", "--format=%H %an", first.branch)
-    assert shown == f"{first.commit} {there.remote(None).author}"
+    assert shown == f"{first.commit} {there.find_remote(None).author}"
     # What git was given is a secret from now on.
-    assert hosted.svc.redactor.known(there.credential(None, write=True))
+    assert hosted.svc.redactor.find_known(there.create_credential(None, write=True))
 
 
 def closed(there):
@@ -220,9 +220,9 @@ def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_asks_nothing(hos
     stopped = threading.Event()
 
     class Stopping(Hosted):
-        def rules(self, run, branch):
+        def read_branch_rules(self, run, branch):
             stopped.set()  # the push comes next
-            return super().rules(run, branch)
+            return super().read_branch_rules(run, branch)
 
     there = Stopping(hosted.github, closed)
     ended, _, _ = hosted(there=there, stopped=stopped)
@@ -255,7 +255,7 @@ def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):
 
 def test_a_pull_request_that_an_earlier_attempt_has_opened_is_told_of_though_it_is_moot(hosted):
     first, there, _ = hosted()
-    there.ticket = lambda run: closed(there)
+    there.read_ticket = lambda run: closed(there)
     again, _, _ = hosted(there=there)
     assert again == first
     assert hosted.heads() == {"main", first.branch}
@@ -265,8 +265,8 @@ def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(h
     first, there, _ = hosted()
     where = hosted.github.repository.git_dir
     git(where, "update-ref", "-d", f"refs/heads/{first.branch}")
-    there.own_pulls = lambda run, besides: ()  # it is open no more, though it was proposed
-    there.ticket = lambda run: closed(there)
+    there.list_own_pulls = lambda run, besides: ()  # it is open no more, though it was proposed
+    there.read_ticket = lambda run: closed(there)
     again, _, _ = hosted(there=there)
     assert isinstance(again, Superseded)
     assert hosted.heads() == {"main"}
@@ -293,10 +293,10 @@ def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
 
 def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path, home):
     class Closed(FakeCodeHost):
-        def ticket(self, run):
+        def read_ticket(self, run):
             raise Superseded("Issue #42 was closed; nothing was done.")
 
-    there = Closed(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    there = Closed(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(Superseded):
@@ -314,10 +314,10 @@ def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path,
 )
 def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
     class Closing(FakeCodeHost):
-        def propose(self, run, proposal):
+        def publish_pull_request(self, run, proposal):
             raise problem
 
-    there = Closing(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    there = Closing(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(type(problem)) as raised:
@@ -430,7 +430,7 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     )
     proposal, (branch, message, _) = there.proposals[0], there.commits[0]
     for text in (branch, message, proposal.model_dump_json(), outcome.model_dump_json()):
-        assert svc.redactor.known(text) == ()
+        assert svc.redactor.find_known(text) == ()
     assert REMOVED in proposal.title
     assert REMOVED in message
     assert "values that look like a secret: removed from this text" in proposal.body

@@ -26,7 +26,7 @@ from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason
 from agent.publishing import pull_request_content
 from agent.stages import checks, edit, repair, review, validate
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import submit, write
 
@@ -85,7 +85,7 @@ def begun(run_context):
 
 def submitted(prepared, home, *replies):
     """Have a change submitted in a conversation that goes on with these replies."""
-    model = script(said(write("shop/new.py")), said(submit("First.")), *replies)
+    model = script(make_reply(write("shop/new.py")), make_reply(submit("First.")), *replies)
     run_context = desks.run_context(prepared, home, model)
     begin = Draft(plan=PLAN, change=Change(base_commit=prepared.checkout.commit, files=()))
     found = attempts.on_pull(begin, (), "", run_context).next_draft()
@@ -102,7 +102,7 @@ def test_what_passes_what_no_edit_could_fix_and_what_was_fixed_enough_is_left_al
 
 def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
     one, run_context, model = submitted(
-        prepared, home, said(write("shop/more.py"), submit("Better."))
+        prepared, home, make_reply(write("shop/more.py"), submit("Better."))
     )
     found = repair.next_draft(
         [run_context.record_round(judged(1, one, "t.py::test_x"))], run_context
@@ -116,7 +116,7 @@ def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
 
 
 def test_the_same_change_is_not_judged_twice(prepared, home):
-    same = [said(submit("Again.")), said(write("shop/more.py"), submit("Better."))]
+    same = [make_reply(submit("Again.")), make_reply(write("shop/more.py"), submit("Better."))]
     one, run_context, model = submitted(prepared, home, *same)
     found = repair.next_draft(
         [run_context.record_round(judged(1, one, "t.py::test_x"))], run_context
@@ -127,7 +127,7 @@ def test_the_same_change_is_not_judged_twice(prepared, home):
 
 def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
     one, run_context, model = submitted(
-        prepared, home, said(submit("Again.")), said(submit("So be it."))
+        prepared, home, make_reply(submit("Again.")), make_reply(submit("So be it."))
     )
     assert (
         repair.next_draft([run_context.record_round(judged(1, one, "t.py::test_x"))], run_context)
@@ -137,7 +137,7 @@ def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
 
 
 def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home):
-    one, run_context, model = submitted(prepared, home, said(submit("It is a rename.")))
+    one, run_context, model = submitted(prepared, home, make_reply(submit("It is a rename.")))
     passed = run_context.record_round(judged(1, one, missing="the change brings no test"))
     assert repair.next_draft([passed], run_context) is None
     assert "brings no test" in model.requests[2].messages[-1].results[0].content
@@ -148,7 +148,7 @@ def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home
 
 
 def test_what_makes_a_draft_is_told_once(prepared, home):
-    one, run_context, model = submitted(prepared, home, said(submit("It has to be.")))
+    one, run_context, model = submitted(prepared, home, make_reply(submit("It has to be.")))
     passed = judged(1, one)
     found = Finding(
         rule="suppression", severity=Severity.REVIEW, path="a.py", line=3, message="Here.", fix="x"
@@ -164,14 +164,14 @@ def test_what_makes_a_draft_is_told_once(prepared, home):
 
 
 def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, home):
-    worse = said(write("shop/new.py", "x = 2\n"), submit("Worse."))
-    fixed = said(write("shop/more.py"), submit("Closed."))
+    worse = make_reply(write("shop/new.py", "x = 2\n"), submit("Worse."))
+    fixed = make_reply(write("shop/more.py"), submit("Closed."))
     one, run_context, model = submitted(prepared, home, worse, fixed)
     first = run_context.record_round(judged(1, one, missing="the change brings no test"))
     second = repair.next_draft([first], run_context)
     assert second.change.files[0].after == b"x = 2\n"
     run_context.record_round(judged(2, second, "t.py::test_x"))
-    found = repair.answer(first, BLOCKING, run_context)
+    found = repair.answer_submission(first, BLOCKING, run_context)
     assert {file.path: file.after for file in found.change.files} == {
         "shop/more.py": b"x = 1\n", "shop/new.py": b"x = 1\n",
     }  # fmt: skip
@@ -179,7 +179,7 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
 
 
 def test_a_change_that_no_model_has_made_is_fixed_in_a_conversation_of_its_own(prepared, home):
-    model = script(said(write("shop/more.py"), submit("Better.")))
+    model = script(make_reply(write("shop/more.py"), submit("Better.")))
     run_context = desks.run_context(prepared, home, model)
     found = repair.next_draft(
         [run_context.record_round(judged(1, draft(prepared), "t.py::test_x"))], run_context
@@ -218,17 +218,19 @@ def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
 
 
 def test_nor_for_a_model_that_refuses(prepared, home):
-    refused = said().model_copy(update={"finish": "refused"})
+    refused = make_reply().model_copy(update={"finish": "refused"})
     run_context = desks.run_context(prepared, home, script(refused, refused))
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
     passed = run_context.record_round(judged(1, draft(prepared)))
     assert repair.next_draft([run_context.record_round(red)], run_context) is None
-    assert repair.answer(passed, BLOCKING, run_context) is None
+    assert repair.answer_submission(passed, BLOCKING, run_context) is None
 
 
 def test_blocking_remarks_go_back(prepared, home):
-    one, run_context, model = submitted(prepared, home, said(write("shop/more.py"), submit()))
-    found = repair.answer(run_context.record_round(judged(1, one)), BLOCKING, run_context)
+    one, run_context, model = submitted(prepared, home, make_reply(write("shop/more.py"), submit()))
+    found = repair.answer_submission(
+        run_context.record_round(judged(1, one)), BLOCKING, run_context
+    )
     assert "shop/more.py" in found.change.paths
     assert "shop/new.py: Close it." in model.requests[2].messages[-1].results[0].content
 
@@ -236,8 +238,11 @@ def test_blocking_remarks_go_back(prepared, home):
 def test_other_remarks_do_not(prepared, home):
     run_context = desks.run_context(prepared, home, script())
     notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text="Nice."),))
-    assert repair.answer(judged(1, draft(prepared)), notes, run_context) is None
-    assert repair.answer(judged(1, draft(prepared), "t.py::test_x"), BLOCKING, run_context) is None
+    assert repair.answer_submission(judged(1, draft(prepared)), notes, run_context) is None
+    assert (
+        repair.answer_submission(judged(1, draft(prepared), "t.py::test_x"), BLOCKING, run_context)
+        is None
+    )
 
 
 def test_where_the_minutes_are_used_what_passed_stays(prepared, home):
@@ -245,7 +250,7 @@ def test_where_the_minutes_are_used_what_passed_stays(prepared, home):
     assert run_context.attempt_limits.roles  # read before the first request
     run_context.step.seconds["baseline"] = 3601.0
     passed = run_context.record_round(judged(1, draft(prepared)))
-    assert repair.answer(passed, BLOCKING, run_context) is None
+    assert repair.answer_submission(passed, BLOCKING, run_context) is None
     red = run_context.record_round(judged(2, draft(prepared, "x = 2\n"), "t.py::test_x"))
     run_context.give_up()
     assert repair.next_draft([red], run_context) is None
@@ -269,9 +274,9 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     run_context.give_up()
     passed = run_context.record_round(judged(2, draft(prepared)))
     assert repair.next_draft([red], run_context) is None
-    assert repair.answer(passed, BLOCKING, run_context) is None
-    run_context.count_reply("editor", said())
-    assert review.examine(passed, run_context).unfinished
+    assert repair.answer_submission(passed, BLOCKING, run_context) is None
+    run_context.count_reply("editor", make_reply())
+    assert review.review_change(passed, run_context).unfinished
     assert run_context.summarize_model_work("").undone
 
 
@@ -282,7 +287,7 @@ def test_a_run_that_is_stopped_ends_all_the_same(prepared, home):
     run_context = desks.run_context(prepared, home, FakeModel(fail))
     passed = run_context.record_round(judged(1, draft(prepared)))
     with pytest.raises(Cancelled):
-        repair.answer(passed, BLOCKING, run_context)
+        repair.answer_submission(passed, BLOCKING, run_context)
 
 
 @pytest.mark.parametrize("problem", [EnvironmentFailed("No such package."), EditFailed("A link.")])
@@ -292,8 +297,8 @@ def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
     def fail(*_: object) -> CheckReport:
         raise problem
 
-    monkeypatch.setattr(checks, "run", fail)
+    monkeypatch.setattr(checks, "run_checks", fail)
     run_context = desks.run_context(prepared, home, script())
-    tried = validate.judge(draft(prepared), run_context)
-    assert not tried.passed
+    tried = validate.judge_change(draft(prepared), run_context)
+    assert not tried.is_passed
     assert problem.message in tried.objection

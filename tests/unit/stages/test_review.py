@@ -10,7 +10,7 @@ from agent.editing.rounds import Round
 from agent.models.change import Severity
 from agent.models.review import Remark, ReviewNotes
 from agent.stages import decide, review
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.stages.test_repair import draft, judged
 
@@ -23,16 +23,18 @@ def prepared(tmp_path, home):
 
 
 def submit(*remarks, approve=True, model="other:two"):
-    return said(("submit_review", {"approve": approve, "remarks": list(remarks)}), model=model)
+    return make_reply(
+        ("submit_review", {"approve": approve, "remarks": list(remarks)}), model=model
+    )
 
 
 def reviewed(prepared, home, *replies, roles=ROLES):
     left = iter(replies)
     model = FakeModel(lambda request: next(left), roles=roles)
     run_context = desks.run_context(prepared, home, model)
-    run_context.count_reply("editor", said())
+    run_context.count_reply("editor", make_reply())
     best = run_context.record_round(judged(1, draft(prepared)))
-    return review.examine(best, run_context), model
+    return review.review_change(best, run_context), model
 
 
 def passing(prepared):
@@ -129,8 +131,8 @@ def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):
 @pytest.mark.parametrize(
     "replies",
     [
-        [said(model="other:two").model_copy(update={"finish": "refused"})],
-        [said(text="Hm.") for _ in range(3)],
+        [make_reply(model="other:two").model_copy(update={"finish": "refused"})],
+        [make_reply(text="Hm.") for _ in range(3)],
     ],
     ids=["refuses", "hands nothing in"],
 )
@@ -140,11 +142,13 @@ def test_a_reviewer_that_does_not_review_ends_no_run(prepared, home, replies):
 
 
 def test_without_time_for_it_none_looks(prepared, home):
-    run_context = desks.run_context(prepared, home, FakeModel(lambda request: said(), roles=ROLES))
-    run_context.count_reply("editor", said())
+    run_context = desks.run_context(
+        prepared, home, FakeModel(lambda request: make_reply(), roles=ROLES)
+    )
+    run_context.count_reply("editor", make_reply())
     assert run_context.attempt_limits.roles  # read before the first request
     run_context.step.seconds["baseline"] = 3595.0
-    notes = review.examine(run_context.record_round(judged(1, draft(prepared))), run_context)
+    notes = review.review_change(run_context.record_round(judged(1, draft(prepared))), run_context)
     assert (notes.ran, notes.unfinished) == (False, True)
     assert "limits.minutes" in notes.sentence
 
@@ -164,7 +168,9 @@ def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
         model="other:two",
     )  # fmt: skip
     model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
-    best, told = review.settled(first, second, notes, desks.run_context(prepared, home, model))
+    best, told = review.settle_review(
+        first, second, notes, desks.run_context(prepared, home, model)
+    )
     assert best is second
     assert told.remarks == (Remark(text="Good."), kept)
 
@@ -176,7 +182,9 @@ def test_one_that_does_not_pass_is_not(prepared, home, unfinished):
         second = Round(2, second.draft, unfinished=True)
     notes = ReviewNotes(ran=True, sentence="Said.", remarks=(Remark(text="x", blocking=True),))
     model = FakeModel(lambda request: submit(), roles=ROLES)
-    best, told = review.settled(first, second, notes, desks.run_context(prepared, home, model))
+    best, told = review.settle_review(
+        first, second, notes, desks.run_context(prepared, home, model)
+    )
     assert best is first
     assert told.remarks == notes.remarks
     assert told.sentence.startswith("Said. ")

@@ -9,7 +9,7 @@ import pytest
 from agent.errors import TicketUnclear
 from agent.models.ticket import Decision
 from agent.stages import plan
-from agent.testing import FakeCodeHost, FakeModel, said
+from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
 WHOLE = "Replace `print` with `logging` in `a.py`, level `info`."
@@ -23,9 +23,9 @@ def settle(tmp_path):
         files = {"a.py": "def f():\n    print('x')\n"}
         made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", files)
         svc, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
-        svc = replace(svc, models=FakeModel(lambda _: said()) if model else None)
+        svc = replace(svc, models=FakeModel(lambda _: make_reply()) if model else None)
         ticket = code_host_runs.TICKET.model_copy(update={"body": body})
-        return plan.settle(ticket, DECISION, made.run, made.checkout, made.contract, svc)
+        return plan.settle_parameters(ticket, DECISION, made.run, made.checkout, made.contract, svc)
 
     return settle
 

@@ -15,7 +15,7 @@ from agent.models.ticket import Decision, Ticket
 from agent.recipes import registry
 from agent.stages import triage
 from agent.telemetry import run_log
-from agent.testing import FakeCodeHost, FakeModel, said
+from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
 FIELD = "Add `nick = models.CharField(max_length=50)` to `shop.Customer`."
@@ -27,36 +27,38 @@ def ticket(body: str, title: str = "A wish", removed: tuple[str, ...] = ()) -> T
 
 
 def test_a_ticket_goes_to_the_recipe_that_fits() -> None:
-    assert triage.judge(ticket(FIELD)).recipe == "add-django-field"
-    assert triage.judge(ticket(PRINT)).recipe == "print-to-logging"
+    assert triage.choose_recipe(ticket(FIELD)).recipe == "add-django-field"
+    assert triage.choose_recipe(ticket(PRINT)).recipe == "print-to-logging"
 
 
 def test_a_ticket_that_fits_none_says_what_there_is() -> None:
     with pytest.raises(NoRecipe) as raised:
-        triage.judge(ticket("The page is slow."))
+        triage.choose_recipe(ticket("The page is slow."))
     assert "MERGEWRIGHT_MODEL" in raised.value.message
     for recipe in registry.recipes():
         assert recipe.form in raised.value.message
-        assert triage.judge(ticket(recipe.example)).recipe == recipe.name
+        assert triage.choose_recipe(ticket(recipe.example)).recipe == recipe.name
 
 
 def test_what_none_fits_is_for_the_editing_model_if_there_is_one() -> None:
-    model = FakeModel(lambda request: said(), roles=("editor",))
-    decision = triage.judge(ticket("The page is slow."), model)
+    model = FakeModel(lambda request: make_reply(), roles=("editor",))
+    decision = triage.choose_recipe(ticket("The page is slow."), model)
     assert (decision.recipe, decision.category) == ("", "feature")
-    assert triage.judge(ticket(FIELD), model).recipe == "add-django-field"
+    assert triage.choose_recipe(ticket(FIELD), model).recipe == "add-django-field"
     with pytest.raises(NoRecipe):
-        triage.judge(ticket("The page is slow."), FakeModel(lambda _: said(), roles=("reviewer",)))
+        triage.choose_recipe(
+            ticket("The page is slow."), FakeModel(lambda _: make_reply(), roles=("reviewer",))
+        )
 
 
 def test_a_model_without_a_key_is_named_before_anything_is_made_ready() -> None:
     said_missing = "openai:x: it has no key; set OPENAI_API_KEY"
-    model = FakeModel(lambda _: said(), missing=said_missing)
+    model = FakeModel(lambda _: make_reply(), missing=said_missing)
     with pytest.raises(NoModel) as raised:
-        triage.judge(ticket("The page is slow."), model)
+        triage.choose_recipe(ticket("The page is slow."), model)
     assert said_missing in raised.value.message
     assert raised.value.reason is Reason.MODEL_UNUSABLE
-    assert triage.judge(ticket(FIELD), model).recipe == "add-django-field"
+    assert triage.choose_recipe(ticket(FIELD), model).recipe == "add-django-field"
 
 
 @pytest.mark.parametrize(
@@ -68,19 +70,19 @@ def test_a_model_without_a_key_is_named_before_anything_is_made_ready() -> None:
     ],
 )
 def test_labels_say_what_kind_of_work_it_is(labels: tuple[str, ...], kind: str) -> None:
-    assert triage.judge(ticket("Fix it."), MODEL, labels).category == kind
+    assert triage.choose_recipe(ticket("Fix it."), MODEL, labels).category == kind
 
 
 def test_a_ticket_that_fits_several_is_for_a_model_or_a_person() -> None:
     both = ticket(f"{FIELD}\n\n{PRINT}")
-    assert triage.judge(both, MODEL).recipe == ""
+    assert triage.choose_recipe(both, MODEL).recipe == ""
     with pytest.raises(NoRecipe):
-        triage.judge(both)
+        triage.choose_recipe(both)
 
 
 def test_a_ticket_without_visible_text_is_asked_about() -> None:
     with pytest.raises(TicketUnclear, match="1 hidden comment"):
-        triage.judge(ticket("", "", ("1 hidden comment",)))
+        triage.choose_recipe(ticket("", "", ("1 hidden comment",)))
 
 
 # --- other runs -------------------------------------------------------------------------------
@@ -88,7 +90,7 @@ def test_a_ticket_without_visible_text_is_asked_about() -> None:
 TITLE, BODY = "Speed up the order list", "It takes ten seconds with all customers."
 ALIKE = ("speed up: the Order List!", "Each morning.")
 PULL = "https://forge.example/shop/app/pull/100"
-MODEL = FakeModel(lambda _: said())
+MODEL = FakeModel(lambda _: make_reply())
 
 
 def a_run(number: int, title: str, body: str, *labels: str, name: str = "b") -> Run:
@@ -109,7 +111,7 @@ def decided(tmp_path: Path, run: Run, *others: OtherRun) -> Decision:
         code_host_runs.with_execution(svc, memory=code_host_runs.Remembered(beside=others)),
         models=MODEL,
     )
-    found = triage.decide(asked, run, svc)
+    found = triage.decide_ticket(asked, run, svc)
     assert spoken == [f"the same title as {one.summary}" for one in found.similar]
     assert ("own_pulls" in code_host.calls) == any(not one.under_way for one in others)
     return found
@@ -144,4 +146,4 @@ def test_what_has_the_same_title_is_named(tmp_path: Path) -> None:
     assert PULL in found.similar[1].summary
     kinds = [one.split(":")[0] for one in found.reasons]
     assert kinds == ["category feature", "same title", "priority high"]
-    assert found.similar[0].summary in run_log.tell(found)
+    assert found.similar[0].summary in run_log.describe_result(found)

@@ -16,8 +16,8 @@ from agent.llm.spendings import SpendingLimits
 from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
-from agent.store.step_file import FILE_NAME, Begun, StepFile, latest
-from agent.testing import FakeModel, said
+from agent.store.step_file import FILE_NAME, Begun, StepFile, find_latest
+from agent.testing import FakeModel, make_reply
 
 
 def begun(run_id: str = "r", repository: str = "/shop", ticket: str = "/t.md") -> Begun:
@@ -71,7 +71,9 @@ def test_half_a_line_is_none(three):
     ],
 )
 def test_after_an_end_it_goes_on_where_it_ended(three, reason, stopped_at, left, budget_multiplier):
-    outcome = Outcome.stopped("r", reason, "x").model_copy(update={"stopped_at": stopped_at})
+    outcome = Outcome.for_stopped_run("r", reason, "x").model_copy(
+        update={"stopped_at": stopped_at}
+    )
     with StepFile(three) as kept:
         kept.end(outcome)
     with StepFile(three) as kept:
@@ -92,7 +94,7 @@ def test_requests_without_a_reply_count_when_a_run_goes_on(three):
         model = FakeModel(answer, worst=Worst(tokens=10, usd=0.4))
         with StepFile(three) as kept, pytest.raises(problem):
             CountedModels(model, kept, limits).reply(request)
-    model = FakeModel(lambda _: said(), worst=Worst(tokens=10, usd=0.4))
+    model = FakeModel(lambda _: make_reply(), worst=Worst(tokens=10, usd=0.4))
     with StepFile(three) as kept:
         assert kept.steps == ("triage", "checkout")
         with pytest.raises(BudgetSpent, match=r"may have cost \$0\.7000, .*--resume"):
@@ -108,7 +110,7 @@ def test_requests_without_a_reply_count_when_a_run_goes_on(three):
     [Reason.READY, Reason.UNCLEAR, Reason.EDIT_FAILED],
 )
 def test_what_is_done_or_would_end_so_again_leaves_nothing(three, reason):
-    outcome = Outcome.stopped("r", reason, "x")
+    outcome = Outcome.for_stopped_run("r", reason, "x")
     with StepFile(three) as kept:
         kept.end(outcome)
     assert not three.exists()
@@ -148,10 +150,10 @@ def test_the_newest_of_a_repository_is_found(tmp_path):
             kept("triage", lambda: "of triage")
     (tmp_path / "20260104-1").mkdir()
     (tmp_path / "20260104-1" / FILE_NAME).write_text("no")
-    assert latest(tmp_path).parent.name == "20260103-1"
-    assert latest(tmp_path, "/shop").parent.name == "20260102-1"
-    assert latest(tmp_path, "/shop", "/a.md").parent.name == "20260101-1"
-    assert latest(tmp_path, "/none") is None
+    assert find_latest(tmp_path).parent.name == "20260103-1"
+    assert find_latest(tmp_path, "/shop").parent.name == "20260102-1"
+    assert find_latest(tmp_path, "/shop", "/a.md").parent.name == "20260101-1"
+    assert find_latest(tmp_path, "/none") is None
 
 
 def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_path):
@@ -161,10 +163,10 @@ def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_pat
         assert kept.bare
     with StepFile(folder / FILE_NAME) as kept:
         assert kept.bare
-        assert latest(tmp_path) is None
+        assert find_latest(tmp_path) is None
         kept("triage", lambda: "of triage")
         assert not kept.bare
-        assert latest(tmp_path) == folder / FILE_NAME
+        assert find_latest(tmp_path) == folder / FILE_NAME
     other = tmp_path / "20260101-2"
     other.mkdir()
     with StepFile(other / FILE_NAME, begun()) as kept:

@@ -21,12 +21,14 @@ from agent.triage import priority
     ],
 )
 def test_what_a_label_says(label, level):
-    assert priority.of((label,)) == priority.Priority(level or 0, "" if level is None else label)
+    assert priority.read_priority((label,)) == priority.Priority(
+        level or 0, "" if level is None else label
+    )
 
 
 def test_of_several_the_highest_counts():
-    assert priority.of(("bug", "priority: low", "P1")) == priority.Priority(1, "P1")
-    assert priority.of(()) == priority.Priority(0)
+    assert priority.read_priority(("bug", "priority: low", "P1")) == priority.Priority(1, "P1")
+    assert priority.read_priority(()) == priority.Priority(0)
 
 
 def test_every_level_has_a_name():

@@ -22,7 +22,7 @@ from tests.unit.webhooks.deliveries import (
 )
 from webhooks.refusals import Refused
 from webhooks.sources.github_comments import MOST_CHARACTERS
-from webhooks.sources.github_events import READS, parse
+from webhooks.sources.github_events import READS, parse_event
 from webhooks.sources.github_payloads import Ignored, ParsedEvent
 
 WRITTEN = {
@@ -39,7 +39,7 @@ def words_of(payload: dict[str, Any]) -> dict[str, Any]:
 
 def heard(event: str, payload: dict[str, Any]) -> Comment | Event:
     """Parse what must be kept, and have it read as the intake does."""
-    kept = parse(event, raw(payload))
+    kept = parse_event(event, raw(payload))
     assert isinstance(kept, ParsedEvent), kept
     assert kept.action == payload.get("action")
     assert events.read_event(kept.about.model_dump_json().encode()) == kept.about
@@ -83,7 +83,7 @@ def test_remarks_on_lines_and_texts_of_reviews_are_words_on_a_pull_request(
 
 @pytest.mark.parametrize("body", [None, " \n\t"])
 def test_a_review_without_text_is_ignored(body):
-    assert isinstance(parse("pull_request_review", raw(reviewed(body=body))), Ignored)
+    assert isinstance(parse_event("pull_request_review", raw(reviewed(body=body))), Ignored)
 
 
 @pytest.mark.parametrize(("event", "make"), WRITTEN.items())
@@ -99,9 +99,9 @@ def test_WH3_the_same_comment_from_two_hooks_is_one_content(event, make):
     by_repository = copy.deepcopy(by_app)
     del by_repository["installation"]
     by_repository["repository"]["full_name"] = "octo/renamed"
-    one, other = parse(event, raw(by_app)), parse(event, raw(by_repository))
+    one, other = parse_event(event, raw(by_app)), parse_event(event, raw(by_repository))
     assert one.about.content_key == other.about.content_key != ""
-    assert parse(event, raw(make())).about.content_key != one.about.content_key
+    assert parse_event(event, raw(make())).about.content_key != one.about.content_key
 
 
 def test_WH2_the_same_number_in_another_place_or_repository_is_another_content():
@@ -124,7 +124,7 @@ def test_WH2_the_same_number_in_another_place_or_repository_is_another_content()
 @pytest.mark.parametrize(("event", "make"), WRITTEN.items())
 @pytest.mark.parametrize("who", [BOT, {**BOT, "type": "User"}, {**BOT, "login": "Copilot"}])
 def test_TC3_GH8_what_a_bot_writes_is_not_even_kept(event, make, who):
-    ignored = parse(event, raw({**make(user=who), "sender": who}))
+    ignored = parse_event(event, raw({**make(user=who), "sender": who}))
     assert ignored == Ignored(action=ignored.action, reason="a bot wrote it")
 
 
@@ -132,12 +132,12 @@ def test_TC3_GH8_what_a_bot_writes_is_not_even_kept(event, make, who):
 def test_TC3_words_under_another_name_than_the_senders_are_nobodys(event, make):
     stranger = {"id": 666, "login": "mallory", "type": "User"}
     for payload in (make(user=stranger), {**make(), "sender": stranger}):
-        ignored = parse(event, raw(payload))
+        ignored = parse_event(event, raw(payload))
         assert isinstance(ignored, Ignored)
         assert "somebody else" in ignored.reason
     # A name says nothing, the number counts.
     named_alike = {**make(user={**stranger, "login": "octo"})}
-    assert isinstance(parse(event, raw(named_alike)), Ignored)
+    assert isinstance(parse_event(event, raw(named_alike)), Ignored)
 
 
 def test_TC2_a_strangers_words_are_kept_as_his():
@@ -151,7 +151,7 @@ def test_TC2_a_strangers_words_are_kept_as_his():
 @pytest.mark.parametrize("event", WRITTEN)
 def test_TC4_editing_a_comment_never_triggers(event):
     for action in ("edited", "deleted", "dismissed"):
-        ignored = parse(event, raw({**WRITTEN[event](), "action": action}))
+        ignored = parse_event(event, raw({**WRITTEN[event](), "action": action}))
         assert ignored == Ignored(action=action, reason=ignored.reason)
 
 
@@ -174,7 +174,7 @@ def test_what_nobody_acts_on_is_ignored():
         of_pull("labeled"),
         of_pull("synchronize"),
     ):
-        ignored = parse("pull_request", raw(payload))
+        ignored = parse_event("pull_request", raw(payload))
         assert ignored == Ignored(action=payload["action"], reason=ignored.reason)
 
 
@@ -207,7 +207,7 @@ def test_checks_of_an_app_that_is_gone_are_looked_at_and_those_of_a_fork_are_not
     assert heard("check_suite", payload) == happened("check_suite.completed", "failure")
     payload = checked("workflow_run", "action_required")
     payload["workflow_run"]["head_repository"] = {"id": 6}
-    assert isinstance(parse("workflow_run", raw(payload)), Ignored)
+    assert isinstance(parse_event("workflow_run", raw(payload)), Ignored)
 
 
 @pytest.mark.parametrize(
@@ -219,17 +219,17 @@ def test_checks_of_an_app_that_is_gone_are_looked_at_and_those_of_a_fork_are_not
     ],
 )
 def test_what_the_end_of_the_suite_tells_anyway_is_ignored(name, conclusion, action):
-    ignored = parse(name, raw(checked(name, conclusion, action)))
+    ignored = parse_event(name, raw(checked(name, conclusion, action)))
     assert isinstance(ignored, Ignored)
     assert "without" not in ignored.reason
 
 
 def test_a_status_is_an_occasion_to_look_at_its_commit_once_it_is_no_longer_pending():
     assert heard("status", status("failure")) == happened("status", "failure")
-    assert isinstance(parse("status", raw(status("pending"))), Ignored)
+    assert isinstance(parse_event("status", raw(status("pending"))), Ignored)
     # It has no action.
     payload = {**status("failure"), "action": "created"}
-    assert isinstance(parse("status", raw(payload)), Ignored)
+    assert isinstance(parse_event("status", raw(payload)), Ignored)
 
 
 # --- whatever comes ------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_WH6_any_odd_value_anywhere_is_kept_ignored_or_refused_and_never_repeate
     for way in places(payload):
         for value in ODD:
             try:
-                parsed = parse(event, raw(with_odd(payload, way, value)))
+                parsed = parse_event(event, raw(with_odd(payload, way, value)))
             except Refused as refused:
                 outcomes.add("refused")
                 assert refused.status == 422
@@ -301,14 +301,14 @@ def test_WH6_any_odd_value_anywhere_is_kept_ignored_or_refused_and_never_repeate
 def test_WH6_a_comment_with_an_odd_field_is_ignored_by_its_place(path, value):
     payload = with_odd(commented(), tuple(path.split(".")), value)
     reason = f"issue_comment.created without a usable {path}"
-    assert parse("issue_comment", raw(payload)) == Ignored(action="created", reason=reason)
+    assert parse_event("issue_comment", raw(payload)) == Ignored(action="created", reason=reason)
 
 
 @pytest.mark.parametrize("commit", ["main", "ab" * 21, "ab" * 20 + "\n", "cd" * 32])
 def test_WH6_what_is_no_commit_is_not_looked_at(commit):
     payload = checked("check_suite", "failure")
     payload["check_suite"]["head_sha"] = commit
-    parsed = parse("check_suite", raw(payload))
+    parsed = parse_event("check_suite", raw(payload))
     assert isinstance(parsed, ParsedEvent) is (commit == "cd" * 32)
     assert isinstance(parsed, ParsedEvent) or "check_suite.head_sha" in parsed.reason
 
@@ -317,7 +317,7 @@ def test_WH2_under_another_events_name_nothing_is_kept():
     for event, payload in SAMPLES:
         for other in sorted({*READS, "ping", "push"} - {event}):
             with pytest.raises(Refused) as refused:
-                parse(other, raw(payload))
+                parse_event(other, raw(payload))
             assert refused.value.status == 422
 
 
@@ -325,6 +325,6 @@ def test_WH2_under_another_events_name_nothing_is_kept():
 def test_WH6_an_unnamed_action_is_ignored(action):
     for event, payload in SAMPLES:
         if event != "status":
-            ignored = parse(event, raw({**payload, "action": action}))
+            ignored = parse_event(event, raw({**payload, "action": action}))
             assert ignored == Ignored(action=None, reason=ignored.reason)
             assert "rm -rf" not in ignored.reason

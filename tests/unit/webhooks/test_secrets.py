@@ -13,7 +13,9 @@ HOME = {"MERGEWRIGHT_HOME": "/tmp/x"}
 
 
 def load(**given: str) -> settings.Settings:
-    return settings.load(HOME | {f"MERGEWRIGHT_{name.upper()}": v for name, v in given.items()})
+    return settings.load_settings(
+        HOME | {f"MERGEWRIGHT_{name.upper()}": v for name, v in given.items()}
+    )
 
 
 @pytest.mark.parametrize(

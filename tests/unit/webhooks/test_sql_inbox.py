@@ -16,7 +16,7 @@ import pytest
 from agent.errors import InboxUnavailable, InboxUnusable, SettingsInvalid, StorageFull
 from agent.models.ticket import Delivery
 from agent.store import sql_inbox
-from agent.store.sql_inbox import Inbox, Kept, Receipt
+from agent.store.sql_inbox import Inbox, Receipt, ReceiptKind
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0
@@ -46,15 +46,15 @@ def kept(receipts: tuple[Receipt, ...]) -> list[str]:
 
 
 def ids(inbox: Inbox) -> list[str]:
-    return [one.delivery_id for one in inbox.unread()]
+    return [one.delivery_id for one in inbox.list_unread()]
 
 
 def test_unread_comes_back_whole_and_in_the_order_of_arrival(inbox):
     sent = [delivery(name, name, body=bytes(range(256)), action=None) for name in "zamb"]
     assert kept(inbox.append(sent[:2])) == ["accepted"] * 2
     assert kept(inbox.append(sent[2:])) == ["accepted"] * 2
-    assert inbox.unread() == tuple(sent)
-    assert inbox.unread(limit=1) == (sent[0],)
+    assert inbox.list_unread() == tuple(sent)
+    assert inbox.list_unread(limit=1) == (sent[0],)
 
 
 def test_WH3_the_same_delivery_id_is_taken_once(inbox):
@@ -79,7 +79,7 @@ def test_WH2_fresh_ids_with_the_same_content_are_taken_once(inbox):
 
 def test_an_ignored_delivery_is_on_record_with_its_reason(inbox):
     (receipt,) = inbox.append([delivery("a", "k", ignored="nobody handles it")])
-    assert receipt == Receipt(kept=Kept.IGNORED, reason="nobody handles it")
+    assert receipt == Receipt(kept=ReceiptKind.IGNORED, reason="nobody handles it")
     found = inbox.find("a")
     assert found is not None
     assert (found.outcome, found.reason, found.delivery.body) == (
@@ -126,7 +126,7 @@ def test_pruning_empties_then_removes_what_is_settled_and_old(inbox):
     assert inbox.find("settled").delivery.body == b""
     assert inbox.prune(NOW + 91 * DAY) == 1
     assert inbox.find("settled") is None
-    assert inbox.unread()[0].body == b"unread"
+    assert inbox.list_unread()[0].body == b"unread"
 
 
 def test_many_threads_and_two_openings_take_each_once(tmp_path):
@@ -139,7 +139,7 @@ def test_many_threads_and_two_openings_take_each_once(tmp_path):
         answers = [answer for (answer,) in pool.map(send, range(200))]
     assert answers.count("accepted") == 25
     assert answers.count("duplicate") == 175
-    assert len(boxes[0].unread(limit=1000)) == 25
+    assert len(boxes[0].list_unread(limit=1000)) == 25
     for box in boxes:
         box.close()
 
@@ -175,7 +175,7 @@ def test_PF4_a_row_that_makes_no_sense_holds_nobody_up(inbox):
     other.close()
     assert ids(inbox) == ["a", "c"]
     assert inbox.counts().unread == 2
-    assert inbox.unread(limit=1)[0].delivery_id == "a"
+    assert inbox.list_unread(limit=1)[0].delivery_id == "a"
 
 
 def test_a_full_disk_is_called_so_and_nothing_is_half_there(inbox):
@@ -249,8 +249,8 @@ def test_a_new_home_lets_the_sandboxes_pass(tmp_path):
 
 def test_deliveries_that_are_put_off_hide_none_behind_them(inbox):
     inbox.append([delivery(f"d{number}", f"k{number}") for number in range(5)])
-    first = [one.delivery_id for one in inbox.unread(3)]
-    assert [one.delivery_id for one in inbox.unread(3, without=first)] == ["d3", "d4"]
+    first = [one.delivery_id for one in inbox.list_unread(3)]
+    assert [one.delivery_id for one in inbox.list_unread(3, without=first)] == ["d3", "d4"]
 
 
 def test_a_second_inbox_of_a_process_takes_no_lock_from_the_first(tmp_path):

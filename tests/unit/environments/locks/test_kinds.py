@@ -34,7 +34,7 @@ directory = {path = "."}
 
 
 def declared(folder: Path, refused: str = "", **section: Any) -> Declaration:
-    return declare.read(TreeFiles(folder), PythonSection(**section), refused)
+    return declare.read_declaration(TreeFiles(folder), PythonSection(**section), refused)
 
 
 def choices(found: Declaration) -> dict[str, bool]:

@@ -38,9 +38,6 @@ def _files(
     return Snippet(after, base=base, line=line)
 
 
-_PINNED = "httpx==0.28.1\nrich==13.7.0\ntyper==0.12.0\n"
-_BOUND = ("httpx>=0.27", "rich>=13", "typer<1")
-
 CASES = {
     "new-dependency": Cases(
         fails={
@@ -88,28 +85,6 @@ CASES = {
         passes={
             "from the index": _asked(("httpx", "tablib>=3")),
             "the project itself": _files({"requirements.txt": "-e .\n"}, {"requirements.txt": ""}),
-        },
-    ),
-    "dependency-unpinned": Cases(
-        fails={
-            "none among bounds": _asked((*_BOUND, "tablib"), 7, base=_BOUND),
-            "any version for poetry": _files(
-                {
-                    "pyproject.toml": "[tool.poetry.dependencies]\n"
-                    'a1 = "1.0"\nb1 = "1.0"\nc1 = "1.0"\ntablib = "*"\n'
-                },
-                {
-                    "pyproject.toml": "[tool.poetry.dependencies]\n"
-                    'a1 = "1.0"\nb1 = "1.0"\nc1 = "1.0"\n'
-                },
-                5,
-            ),
-        },
-        passes={
-            "exact among exact": _files(
-                {"requirements.txt": _PINNED + "tablib==3.8.0\n"}, {"requirements.txt": _PINNED}
-            ),
-            "too few to say": _asked(("httpx==0.28.1", "tablib"), base=("httpx==0.28.1",)),
         },
     ),
 }
