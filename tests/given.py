@@ -43,7 +43,7 @@ class Given:
     def steps(self, parameters: str) -> tuple[str, ...]:
         return ("Make the given change.",)
 
-    def touches(self, parameters: str) -> tuple[str, ...]:
+    def list_touched(self, parameters: str) -> tuple[str, ...]:
         return ()
 
     def apply(self, tree: Tree, parameters: str) -> Edits:

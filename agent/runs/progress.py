@@ -1,4 +1,4 @@
-"""Milestones: how far a run is, as people follow it on the issue and on the run's page.
+"""Report how far a run is, as people follow it on the issue and on the run's page.
 
 Three watchers of steps (`agent.steps.Watcher`). One folds the many steps into six stages and hands
 them to the code host when one of them changes; one keeps the facts of the page; one notes the

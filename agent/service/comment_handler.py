@@ -1,4 +1,4 @@
-"""The lane: what becomes of people's words about a run, without waiting behind runs.
+"""Handle comments about runs: answers, approvals, commands. No comment waits behind a run.
 
 Owns who is heard and what each command does; the words themselves are found by `commands`. Only
 people with write permission are heard: what others write has no effect and gets no answer, so that

@@ -34,15 +34,15 @@ CHAT = "tests/integration/test_chat_model.py"
 RUNS = "tests/flow/test_model_runs.py"
 RESUMED = "tests/flow/test_resumed.py"
 
-LANE = "tests/integration/test_comment_handler.py"
+COMMENT_HANDLER = "tests/integration/test_comment_handler.py"
 LISTENING = "tests/integration/test_listening.py"
-FORGE = "tests/integration/test_github_code_host.py"
+CODE_HOST = "tests/integration/test_github_code_host.py"
 BRANCHES = "tests/integration/test_pull_branch.py"
 INTAKE = "tests/unit/test_intake.py"
 PAYLOADS = "tests/unit/webhooks/test_github_conversation.py"
 THREADS = "tests/unit/stages/test_follow_up_threads.py"
 SHAPES = "tests/unit/publishing/test_shapes.py"
-MILESTONES = "tests/unit/test_run_progress.py"
+RUN_PROGRESS = "tests/unit/test_run_progress.py"
 PUBLISH = "tests/unit/stages/test_publish.py"
 STOPS = "tests/flow/test_stops.py"
 REVIEW = "tests/flow/test_review.py"
@@ -116,7 +116,7 @@ _CHEATED = (CHEATED, "test_RX5_MO6_tests_that_are_cheated_are_never_ready")
 _CLOSED = (PLANS, "test_the_first_call_is_a_plan_and_nothing_is_done_before")
 _PASSES = (CHAT, "test_what_may_pass_is_tried_again")
 _NEVER = (CHAT, "test_what_never_passes_is_tried_once")
-_NOT_HEARD = (LANE, "test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer")
+_NOT_HEARD = (COMMENT_HANDLER, "test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer")
 _UNSEEN = (THREADS, "test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobody")
 _THREADS_RUN = (REVIEW, "test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit")
 _NOBODYS = (REVIEW, "test_TC2_a_suggestion_of_who_may_write_is_applied_without_a_model")
@@ -439,27 +439,27 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
             (THREADS, "test_TC2_a_strangers_thread_that_a_maintainer_takes_up_holds_the_maintainers_words_alone"),
         ),
         "revoked writer": (
-            (LANE, "test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count"),
+            (COMMENT_HANDLER, "test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count"),
         ),
         "another pull request": (
-            (LANE, "test_a_review_of_another_pull_request_costs_no_question"),
+            (COMMENT_HANDLER, "test_a_review_of_another_pull_request_costs_no_question"),
             (LISTENING, "test_a_pull_request_of_ours_is_listened_to_and_another_is_not"),
         ),
     },
     "TC3": {
         "other bots": (
-            (LANE, "test_TC3_bots_and_our_own_words_are_not_heard"),
+            (COMMENT_HANDLER, "test_TC3_bots_and_our_own_words_are_not_heard"),
             (PAYLOADS, "test_TC3_GH8_what_a_bot_writes_is_not_even_kept"),
             _MAY_NOT,
         ),
         "a name like another's": (
-            (LANE, "test_TC3_another_account_that_has_the_name_now_is_not_heard"),
-            (LANE, "test_TC3_a_renamed_account_is_not_heard_by_its_old_name"),
+            (COMMENT_HANDLER, "test_TC3_another_account_that_has_the_name_now_is_not_heard"),
+            (COMMENT_HANDLER, "test_TC3_a_renamed_account_is_not_heard_by_its_old_name"),
             (THREADS, "test_TC3_an_account_that_has_the_name_of_a_maintainer_is_not_heard"),
             (PAYLOADS, "test_TC3_words_under_another_name_than_the_senders_are_nobodys"),
         ),
         "our own comment that quotes the command": (
-            (LANE, "test_TC3_bots_and_our_own_words_are_not_heard"),
+            (COMMENT_HANDLER, "test_TC3_bots_and_our_own_words_are_not_heard"),
             (LISTENING, "test_TC2_what_is_heard_goes_through_the_lane"),
         ),
     },
@@ -470,25 +470,25 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "edited during the run": (_STRANGERS,),
         "edited after a command": (
-            (LANE, "test_TC4_a_text_that_was_edited_after_the_command_is_not_taken"),
+            (COMMENT_HANDLER, "test_TC4_a_text_that_was_edited_after_the_command_is_not_taken"),
         ),
         "edited comment": (
             (PAYLOADS, "test_TC4_editing_a_comment_never_triggers"),
-            (LANE, "test_TC4_words_that_were_found_edited_are_asked_for_anew"),
+            (COMMENT_HANDLER, "test_TC4_words_that_were_found_edited_are_asked_for_anew"),
             (LISTENING, "test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_heard"),
             (ISSUES, "test_TC4_a_plan_is_changed_and_approved_once_before_anything_is_edited"),
         ),
         "deleted comment": (
-            (LANE, "test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count"),
+            (COMMENT_HANDLER, "test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count"),
         ),
         "another plan": (
-            (LANE, "test_TC4_a_plan_is_not_approved_without_its_number"),
-            (LANE, "test_TC4_another_plan_than_the_one_that_waits_is_not_approved"),
-            (LANE, "test_TC4_a_plan_that_was_changed_is_approved_by_number_alone"),
-            (LANE, "test_two_people_who_command_at_once_have_one_effect_and_each_is_told"),
+            (COMMENT_HANDLER, "test_TC4_a_plan_is_not_approved_without_its_number"),
+            (COMMENT_HANDLER, "test_TC4_another_plan_than_the_one_that_waits_is_not_approved"),
+            (COMMENT_HANDLER, "test_TC4_a_plan_that_was_changed_is_approved_by_number_alone"),
+            (COMMENT_HANDLER, "test_two_people_who_command_at_once_have_one_effect_and_each_is_told"),
         ),
         "later comments": (
-            (LANE, "test_TC4_what_is_said_while_a_run_is_at_work_is_dropped"),
+            (COMMENT_HANDLER, "test_TC4_what_is_said_while_a_run_is_at_work_is_dropped"),
         ),
     },
     "TC5": {
@@ -505,7 +505,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
             (SHAPES, "test_TC6_a_cut_leaves_no_part_of_a_credential"),
         ),
         "in a plan that is shown": (
-            (MILESTONES, "test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody"),
+            (RUN_PROGRESS, "test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody"),
         ),
     },
     "TC7": {
@@ -540,8 +540,8 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "commits of people": (
             (REMOTE, "test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone"),
             (REMOTE, "test_GH5_our_commit_amended_by_a_person_is_left_alone"),
-            (FORGE, "test_GH5_a_commit_of_somebody_who_was_quicker_stays"),
-            (FORGE, "test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again"),
+            (CODE_HOST, "test_GH5_a_commit_of_somebody_who_was_quicker_stays"),
+            (CODE_HOST, "test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again"),
         ),
         "commits of people between follow-ups": (
             _THREADS_RUN,
@@ -553,7 +553,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "GH6": {
         "force-push": (
             _NOT_AS_IT_WAS,
-            (FORGE, "test_GH6_a_base_that_was_rewritten_away_is_said"),
+            (CODE_HOST, "test_GH6_a_base_that_was_rewritten_away_is_said"),
             (BRANCHES, "test_a_base_whose_history_was_rewritten_takes_nothing_away"),
         ),
         "delete": (_NOT_AS_IT_WAS,),
@@ -600,9 +600,9 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "a program with a person's account": (
             _ECHO,
-            (LANE, "test_GH8_an_answer_too_many_begins_nothing_and_is_told_once"),
-            (LANE, "test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone"),
-            (LANE, "test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more"),
+            (COMMENT_HANDLER, "test_GH8_an_answer_too_many_begins_nothing_and_is_told_once"),
+            (COMMENT_HANDLER, "test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone"),
+            (COMMENT_HANDLER, "test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more"),
             (THREADS, "test_GH8_a_thread_whose_rounds_are_over_is_answered_no_more"),
         ),
     },

@@ -51,7 +51,7 @@ def store(tmp_path) -> Iterator[SqlStore]:
 
 
 class Talk:
-    """People who write comments, and the lane that hears them."""
+    """People who write comments, and the handler that reads them."""
 
     def __init__(self, scene: Scene, store: SqlStore) -> None:
         self.scene, self.store = scene, store
@@ -579,7 +579,7 @@ def test_a_command_that_is_heard_late_together_with_a_remark_is_obeyed(talk, ope
 def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkeypatch):
     told = []
     explain = lambda issue, words, *, key: told.append((issue.number, key, words))  # noqa: E731
-    monkeypatch.setattr(talk.scene.intake_api, "explain", explain)
+    monkeypatch.setattr(talk.scene.intake_api, "explain_refusal", explain)
     for _ in range(MOST_ROUNDS):
         assert (
             talk.store.queue_follow_up(opened.run_id, FollowUpRequest(kind="review"), time.time())

@@ -19,7 +19,7 @@ RUN = Segment(run_id="r1")
 _WORKER = """
 import json, os, sys, time
 from pathlib import Path
-from agent.store.engine import Engine, Segment, Standing
+from agent.store.engine import Engine, Segment, EngineStatus
 
 home, kill = Path(sys.argv[1]), sys.argv[2]
 
@@ -48,9 +48,9 @@ engine.launch()
 _BEGIN = """
 run = Segment(run_id="r1")
 engine.begin(run)
-while engine.standing(run)[0] is Standing.ALIVE:
+while engine.read_status(run)[0] is EngineStatus.ALIVE:
     time.sleep(0.02)
-say(" ".join(engine.standing(run)))
+say(" ".join(engine.read_status(run)))
 engine.close()
 """
 

@@ -1,4 +1,4 @@
-"""Words that no webhook tells of, in the simulated GitHub and with the real inbox, store and lane."""
+"""Words that no webhook tells of, in the simulated GitHub and with the real inbox, store and handler."""
 
 from __future__ import annotations
 

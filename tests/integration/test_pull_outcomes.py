@@ -82,7 +82,7 @@ class Opened:
         return git(tree, "rev-parse", "HEAD")
 
     def people(self, how):
-        """Merge or close it, and let the lane hear of it."""
+        """Merge or close it, and let the handler see it."""
         below = (
             f"{self.scene.world.base_url}/api/v3/repos/{self.scene.name}/pulls/{self.pull.number}"
         )

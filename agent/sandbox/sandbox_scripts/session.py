@@ -158,7 +158,7 @@ class Session:
     def read_one(self, path: str, most_bytes: int) -> tuple[str | None, bytes]:
         """Read one of them; "" for one that is there."""
         try:
-            with by_descriptor.parent(self.order["tree"], path) as (parent, name):
+            with by_descriptor.open_parent(self.order["tree"], path) as (parent, name):
                 descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
         except (OSError, ValueError):
             return None, b""
@@ -176,7 +176,7 @@ class Session:
         """Put a file in the place of what has its name, and make the folders to it."""
         try:
             executable = request["executable"]
-            by_descriptor.replace(
+            by_descriptor.replace_file(
                 self.order["tree"], request["path"], content, executable=executable
             )
         except (OSError, ValueError) as problem:
@@ -186,7 +186,7 @@ class Session:
     def delete(self, request: dict[str, Any], content: bytes) -> Answer:
         """Delete a file, and the folders that are empty without it."""
         try:
-            by_descriptor.delete(self.order["tree"], request["path"])
+            by_descriptor.delete_file(self.order["tree"], request["path"])
         except OSError as problem:
             return {"problem": explain(problem)}, []
         return {"problem": ""}, []
