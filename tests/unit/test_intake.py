@@ -185,14 +185,14 @@ def test_TC3_bots_start_nothing_and_nobody_is_asked():
 )
 def test_the_case_of_a_label_does_not_matter(configured, set_as):
     runs = Runs()
-    gate = Gate(read_start_label=configured, labels=("bug", set_as))
+    gate = Gate(label=configured, labels=("bug", set_as))
     settled = intake.accept_request(request(label=set_as), gate, runs, now=1.0)
     assert isinstance(settled, Accepted), settled
     assert len(runs.added) == 1
 
 
 def test_another_label_starts_nothing():
-    assert reason(Gate(read_start_label="robots"), label="mergewright") == (
+    assert reason(Gate(label="robots"), label="mergewright") == (
         "the label mergewright does not start a run here; robots does"
     )
 
@@ -268,7 +268,7 @@ def test_a_label_set_anew_by_somebody_who_may_not_start_us_stops_nothing():
 def test_a_label_waits_for_a_run_that_is_being_stopped_and_nobody_is_asked():
     gate, runs = (
         Gate(),
-        Runs(active(), find_newest_run=stored(active(), stopped="The label was taken away")),
+        Runs(active(), last=stored(active(), stopped="The label was taken away")),
     )
     assert isinstance(intake.accept_request(request(LATER), gate, runs, now=1.0), PutOff)
     assert gate.asked == []
@@ -278,7 +278,7 @@ def test_a_label_waits_for_a_run_that_is_being_stopped_and_nobody_is_asked():
 def test_PF6_a_label_that_arrives_after_a_later_one_starts_nothing(over):
     newer = active().model_copy(update={"snapshot": LATER})
     last = stored(newer, reason=Reason.READY if over else None)
-    gate, runs = Gate(), Runs(None if over else newer, find_newest_run=last)
+    gate, runs = Gate(), Runs(None if over else newer, last=last)
     settled = intake.accept_request(request(), gate, runs, now=1.0)
     assert settled == Ignored(reason="run other is of a label that was set later")
     assert (runs.added, runs.stopped, gate.asked) == ([], [], [])
@@ -314,7 +314,7 @@ def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on():
     "last", [None, stored(active(), stopped="Stopped.")], ids=["no run", "being stopped"]
 )
 def test_where_there_is_nothing_to_stop_nobody_is_asked(last):
-    gate, runs = Gate(state="closed"), Runs(find_newest_run=last)
+    gate, runs = Gate(state="closed"), Runs(last=last)
     gate.read_issue = lambda issue: pytest.fail("asked")
     assert isinstance(intake.reconsider_run(WITHDRAWAL, gate, runs), Ignored)
     assert runs.stopped == []
@@ -327,7 +327,7 @@ def reopened(runs, gate=None):
 
 
 def test_PF6_an_issue_that_is_opened_again_by_who_may_write_has_a_run_again():
-    runs = Runs(find_newest_run=stored(active(), reason=Reason.SUPERSEDED))
+    runs = Runs(last=stored(active(), reason=Reason.SUPERSEDED))
     assert isinstance(reopened(runs), Accepted)
     (run,) = runs.added
     assert run.snapshot == LATER
@@ -339,14 +339,14 @@ def test_PF6_an_issue_that_is_opened_again_by_who_may_write_has_a_run_again():
     ids=["never a run", "ready", "stopped by the operator"],
 )
 def test_an_issue_that_is_opened_again_has_no_run_unless_closing_it_has_ended_one(last):
-    gate, runs = Gate(), Runs(find_newest_run=last)
+    gate, runs = Gate(), Runs(last=last)
     assert isinstance(reopened(runs, gate), Ignored)
     assert (runs.added, gate.asked) == ([], [])
 
 
 @pytest.mark.parametrize("gate", [Gate("triage"), Gate("read"), Gate(labels=("bug",))])
 def test_an_issue_that_is_opened_again_needs_the_label_and_the_right(gate):
-    runs = Runs(find_newest_run=stored(active(), reason=Reason.SUPERSEDED))
+    runs = Runs(last=stored(active(), reason=Reason.SUPERSEDED))
     assert isinstance(reopened(runs, gate), Ignored)
     assert (runs.added, gate.explained) == ([], [])
 

@@ -110,11 +110,11 @@ def go_on(made: Redeliveries, code_host: CodeHost, seconds: float) -> None:
 
 
 def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(code_host):
-    code_host.report_outcome("before")
+    code_host.deliver("before")
     code_host.listening = False
     for name in ("a", "b", "c"):
         code_host.clock += MINUTE
-        code_host.report_outcome(name)
+        code_host.deliver(name)
     code_host.clock += HOUR
     code_host.listening = True
     made = reconciler(code_host)
@@ -125,20 +125,20 @@ def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_orde
 
 def test_WH3_what_failed_at_first_and_came_later_is_left_alone(code_host):
     code_host.listening = False
-    code_host.report_outcome("a")
+    code_host.deliver("a")
     code_host.listening = True
-    code_host.report_outcome("a")
+    code_host.deliver("a")
     go_on(reconciler(code_host), code_host, HOUR)
     assert code_host.asked == []
 
 
 def test_what_nobody_acts_on_is_left_alone(code_host):
     code_host.listening = False
-    code_host.report_outcome("a", None, "push")
-    code_host.report_outcome("b", "opened")
-    code_host.report_outcome("c", "labeled", "pull_request")
-    code_host.report_outcome("d", "closed")
-    code_host.report_outcome("e", None, "status")
+    code_host.deliver("a", None, "push")
+    code_host.deliver("b", "opened")
+    code_host.deliver("c", "labeled", "pull_request")
+    code_host.deliver("d", "closed")
+    code_host.deliver("e", None, "status")
     reconciler(code_host).turn()
     assert code_host.asked == ["d", "e"]
 
@@ -149,7 +149,7 @@ def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_askin
     code_host.listening = False
     names = [f"d{number}" for number in range(6)]
     for name in names:
-        code_host.report_outcome(name)
+        code_host.deliver(name)
         go_on(made, code_host, 10 * MINUTE)
     code_host.listening = True
     go_on(made, code_host, 50 * MINUTE)
@@ -161,24 +161,24 @@ def test_once_something_comes_the_others_are_asked_for_at_once(code_host):
     made = reconciler(code_host)
     code_host.listening = False
     for name in ("a", "b", "c"):
-        code_host.report_outcome(name)
+        code_host.deliver(name)
     go_on(made, code_host, 4 * HOUR)
     code_host.listening = True
-    code_host.report_outcome("another")
+    code_host.deliver("another")
     go_on(made, code_host, 7 * MINUTE)
     assert all(code_host.inbox.find(name) for name in ("a", "b", "c"))
 
 
 def test_what_never_comes_is_asked_for_a_few_times(code_host):
     code_host.listening = False
-    code_host.report_outcome("a")
+    code_host.deliver("a")
     go_on(reconciler(code_host, minutes=60), code_host, 6 * DAY)
     assert len(code_host.asked) == reconcile.MOST_TRIES
 
 
 def test_what_never_comes_is_asked_for_no_more_often_after_restarts(code_host):
     code_host.listening = False
-    code_host.report_outcome("a")
+    code_host.deliver("a")
     for _ in range(20):
         reconciler(code_host).turn()
         code_host.clock += 10 * MINUTE
@@ -217,7 +217,7 @@ def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
 
 def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(code_host):
     code_host.listening = False
-    code_host.report_outcome("a")
+    code_host.deliver("a")
     made = reconciler(code_host)
     made.turn()
     code_host.clock += HOUR
@@ -233,7 +233,7 @@ def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(code_hos
 def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
     code_host.ahead = 5 * DAY
     code_host.listening = False
-    code_host.report_outcome("a")
+    code_host.deliver("a")
     code_host.clock += HOUR
     code_host.listening = True
     reconciler(code_host).turn()
@@ -243,7 +243,7 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
 def test_many_are_asked_for_a_hundred_at_a_time(code_host):
     code_host.listening = False
     for number in range(120):
-        code_host.report_outcome(f"d{number}")
+        code_host.deliver(f"d{number}")
     code_host.listening = True
     made = reconciler(code_host)
     assert made.turn() < MINUTE

@@ -28,7 +28,7 @@ def said(kind: str, words: str, comment: int = 1, by: str = "wanda") -> Guidance
 @pytest.fixture
 def asked(tmp_path):
     made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", {"a.py": ""})
-    code_host = FakeCodeHost(code_host_runs.TICKET, find_remote=code_host_runs.REMOTE)
+    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
     services, _ = code_host_runs.services(tmp_path / "home", code_host)
 
     services.redactor.learn(KEY)
@@ -45,7 +45,7 @@ def asked(tmp_path):
             agreed,
             prepared,
             code_host_runs.with_execution(
-                services, memory=code_host_runs.Remembered(list_guidance=guidance)
+                services, memory=code_host_runs.Remembered(guidance=guidance)
             ),
         )
 

@@ -57,13 +57,11 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
-    code_host = SimpleNamespace(
-        find_remote=lambda run: remote, read_branch_rules=lambda run, branch: BranchRules()
-    )
+    code_host = SimpleNamespace(remote=lambda run: remote, rules=lambda run, branch: BranchRules())
     svc = SimpleNamespace(
         pulls=pulls,
         code_host=code_host,
-        execution=SimpleNamespace(memory=code_host_runs.Remembered(list_history=history)),
+        execution=SimpleNamespace(memory=code_host_runs.Remembered(history=history)),
     )
     return follow_up.read_context(run, svc)
 

@@ -25,7 +25,7 @@ FILES = {
 @pytest.fixture
 def asked(tmp_path):
     made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", FILES)
-    code_host = FakeCodeHost(code_host_runs.TICKET, find_remote=code_host_runs.REMOTE)
+    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
     services, said = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
     return made, code_host, services, said
 
@@ -85,7 +85,7 @@ def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(aske
 def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
     files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}
     made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
-    code_host = FakeCodeHost(code_host_runs.TICKET, find_remote=code_host_runs.REMOTE)
+    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
     services, _ = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
     services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no sandbox")))
     with pytest.raises(OwnerAwaited):

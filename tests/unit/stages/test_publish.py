@@ -35,7 +35,7 @@ SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 
 def code_host(**facts):
-    return FakeCodeHost(runs.TICKET, find_remote=runs.REMOTE, **{"rules": SIGNED, **facts})
+    return FakeCodeHost(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ class Taking(FakeCodeHost):
 
 
 def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
-    there = Taking(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
@@ -130,7 +130,7 @@ def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
 
 
 def test_GH5_where_every_name_is_taken_it_ends(tmp_path, home):
-    there = Taking(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     there.taken = 99
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
@@ -296,7 +296,7 @@ def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path,
         def read_ticket(self, run):
             raise Superseded("Issue #42 was closed; nothing was done.")
 
-    there = Closed(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Closed(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(Superseded):
@@ -317,7 +317,7 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
         def publish_pull_request(self, run, proposal):
             raise problem
 
-    there = Closing(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Closing(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(type(problem)) as raised:
