@@ -210,7 +210,7 @@ class GithubCodeHost:
             with in_our_words():
                 # What a follow-up leaves to people is said in its pull request; whoever has called
                 # a command sees the end there.
-                acts = _needs_person(outcome) and not moot and run.follow_up is None
+                acts = _needs_person(outcome) and not (moot or run.follow_up)
                 renew = acts and _snapshot(run).by_label
                 self._status(run).finish(text, make=not moot, renew=renew)
         except RunStopped as problem:

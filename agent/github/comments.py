@@ -61,7 +61,7 @@ def find_comment(
     return next(iter(_read(session, mark, on, since, most=1)), None)
 
 
-def find_all(session: Session, mark: str) -> list[Comment]:
+def find_all_comments(session: Session, mark: str) -> list[Comment]:
     """Look for all comments of ours on the issue that begin with a mark, oldest first."""
     found = _read(session, mark, None, None, most=None)
     return sorted({one.number: one for one in found}.values())
@@ -88,7 +88,7 @@ def _read(
     return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
 
 
-def delete(session: Session, comment: int) -> None:
+def delete_comment(session: Session, comment: int) -> None:
     """Delete a comment of ours; one that is gone stays gone."""
     number = session.issue.number
     try:

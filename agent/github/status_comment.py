@@ -32,7 +32,7 @@ _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under
 
 def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    listed = comments.find_all(session, _STATUS)
+    listed = comments.find_all_comments(session, _STATUS)
     body = listed[-1].body if listed else ""
     run, approval = _RUN_OF.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
@@ -149,21 +149,21 @@ class StatusComment:
         """
         # Its first line finds it again where GitHub's answer was lost.
         whole = self._whole(text, end=hashlib.sha256(text.encode()).hexdigest()[:12])
-        earlier = comments.find_all(self._session, _STATUS)
+        earlier = comments.find_all_comments(self._session, _STATUS)
         if earlier and earlier[-1].body == whole:
             self._note(earlier[-1])
         else:
             self._create(whole)
         for one in earlier:
             if one.number != self.number:
-                comments.delete(self._session, one.number)
+                comments.delete_comment(self._session, one.number)
 
     def _create(self, whole: str) -> None:
         mark, _, rest = whole.partition("\n")
         self._note(comments.create_comment(self._session, mark, rest))
 
     def _look(self) -> None:
-        if listed := comments.find_all(self._session, _STATUS):
+        if listed := comments.find_all_comments(self._session, _STATUS):
             self._note(listed[-1])
 
     def _note(self, comment: comments.Comment) -> None:

@@ -50,8 +50,8 @@ def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | N
         f" comment with `change the plan:`. {_STOP}"
     )
     files = f"- Files: {', '.join(map(sanitise.format_code, plan.files))}" if plan.files else ""
-    by_model = "" if plan.recipe else " (a model wrote this plan)"
-    title = f"**{sanitise.format_words(plan.title)}**{by_model}"
+    whose = "" if plan.recipe else " (a model wrote this plan)"
+    title = f"**{sanitise.format_words(plan.title)}**{whose}"
     text = _cut("\n\n".join(filter(None, (title, _steps(plan), files))), page)
     return f"{_lines(head, way, f'{_usage(progress)}. {_log(run, page)}')}\n\n{text}"
 
@@ -163,11 +163,11 @@ def _lines(*texts: str) -> str:
 
 def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
     named = (
-        sanitise.format_words(f"{one.stage} ({one.detail})" if one.detail else one.stage)
+        f"{one.stage} ({one.detail})" if one.detail else one.stage
         for one in marks
         if one.state == state
     )
-    listed = ", ".join(named)
+    listed = sanitise.format_words(", ".join(named))
     return f"{word}: {listed}." if listed else ""
 
 

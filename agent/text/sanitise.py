@@ -100,8 +100,8 @@ def strip_terminal_codes(text: str) -> str:
 def make_inert(text: str) -> str:
     """Take the power out of foreign words, on one line: no mention, reference, link or closing.
 
-    For titles and commit messages, which are no Markdown: the signs go that act. `words` keeps them
-    in Markdown.
+    For titles and commit messages, which are no Markdown: the signs go that act. `format_words`
+    keeps them in Markdown.
     """
     return _disarm(" ".join(strip_terminal_codes(text).split()))
 

@@ -93,15 +93,12 @@ def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
 # --- begin, mark, deliver ----------------------------------------------------------------------
 
 
-def test_the_start_shows_as_reaction_comment_and_label(either):
+def test_the_start_shows_as_reaction_and_comment(either):
     either.code_host.announce_start(either.run)
     assert [one.content for one in either.issue.reactions] == ["eyes"]
     (comment,) = either.own_comments()
     assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
     assert f"https://m.example/runs/{RUN_ID}" in comment.body
-    label = either.repository.labels["mergewright: working"]
-    assert either.labels() == {"mergewright", "mergewright: working"}
-    assert (label.color, label.description) == ("fbca04", "Mergewright is working on this issue")
 
 
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
@@ -199,13 +196,12 @@ def test_a_dry_run_writes_nothing_on_the_issue(scene):
     assert [one["path"] for one in scene.writes if "access_tokens" not in str(one)] == []
 
 
-def test_where_the_comment_cannot_be_edited_the_label_still_tells_the_end(scene):
+def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
     scene.code_host.announce_start(scene.run)
     for method, place in (("PATCH", "issues/comments/*"), ("POST", "issues/*/comments")):
         scene.fault("answer", method, place, status=503, count=None)
     with pytest.raises(CodeHostUnavailable):
         scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
-    assert scene.labels() == {"mergewright", "mergewright: failed"}
     by_command = scene.run.model_copy(
         update={"snapshot": scene.run.snapshot.model_copy(update={"by_label": False})}
     )

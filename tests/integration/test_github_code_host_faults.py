@@ -82,7 +82,7 @@ def _edit(scene: Scene) -> None:
 
 
 def _end_well(scene: Scene) -> None:
-    scene.forge.deliver(scene.run, outcome(Reason.CANCELLED, "the end"))
+    scene.code_host.report_outcome(scene.run, outcome(Reason.CANCELLED, "the end"))
 
 
 def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
@@ -126,20 +126,6 @@ WRITES = {
     "comment deleted": Write(
         "DELETE", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
         (1, True), before=_begin,
-    ),
-    "label made": Write(
-        "POST", "labels", _begin,
-        lambda scene: scene.repository.labels["mergewright: working"].color, "fbca04",
-    ),
-    "label set": Write(
-        "POST", "issues/1/labels", _begin,
-        lambda scene: [one.name for one in scene.issue.labels],
-        ["mergewright", "mergewright: working"],
-    ),
-    "label taken away": Write(
-        "DELETE", "issues/1/labels/*", _edit,
-        lambda scene: [one.name for one in scene.issue.labels],
-        ["mergewright", "mergewright: failed"], before=_begin,
     ),
     "pull request opened": Write(
         "POST", "pulls", propose,
