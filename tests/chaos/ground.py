@@ -197,7 +197,7 @@ def laid_out(folder: Path, environments: Path | None = None, **more: str) -> Ite
         environ = {**serve._for_worker(whole), **more}
         workers = Workers(environ, folder / "worker.log")
         try:
-            with _listening(serve._for_listener(whole), public, folder / "listener.log"):
+            with _listening(settings.keep_for_listener(whole), public, folder / "listener.log"):
                 yield Ground(world, address, app, home, scratch, environ, workers)
         finally:
             workers.close()
