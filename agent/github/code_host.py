@@ -187,7 +187,7 @@ class GithubCodeHost:
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
-        self._status(run).begin(text, renew=_snapshot(run).by_label)
+        self._status(run).begin(text)
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Comment once in that pull request."""
@@ -208,11 +208,7 @@ class GithubCodeHost:
         moot = outcome.reason is Reason.SUPERSEDED
         try:
             with in_our_words():
-                # What a follow-up leaves to people is said in its pull request; whoever has called
-                # a command sees the end there.
-                acts = _needs_person(outcome) and not (moot or run.follow_up)
-                renew = acts and _snapshot(run).by_label
-                self._status(run).finish(text, make=not moot, renew=renew)
+                self._status(run).finish(text, make=not moot)
         except RunStopped as problem:
             _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
         except CodeHostUnavailable as problem:
@@ -262,11 +258,6 @@ class GithubCodeHost:
         label = self._intake_api.read_start_label(snapshot.issue)
         if label.lower() not in present:
             raise Superseded(f"{issue} lost the label {label}; nothing was done.")
-
-
-def _needs_person(outcome: Outcome) -> bool:
-    """Whether a run has ended so that somebody has to act."""
-    return not outcome.is_done and outcome.reason is not Reason.CANCELLED
 
 
 def _snapshot(run: Run) -> Snapshot:

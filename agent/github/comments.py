@@ -16,7 +16,7 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent.github.api_errors import LostReply, RefusedRequest
+from agent.github.api_errors import LostReply
 from agent.github.session import Session
 
 NEEDS = "issues: write"
@@ -86,20 +86,6 @@ def _read(
         return list(islice(ours, most))
 
     return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
-
-
-def delete_comment(session: Session, comment: int) -> None:
-    """Delete a comment of ours; one that is gone stays gone."""
-    number = session.issue.number
-    try:
-        session.ask(
-            lambda repository: repository.get_issue(number).get_comment(comment).delete(),
-            doing=f"delete our comment on #{number}",
-            needs=NEEDS,
-        )
-    except RefusedRequest as problem:
-        if problem.status != 404:
-            raise
 
 
 def leave_comment(

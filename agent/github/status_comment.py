@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 import time
@@ -26,7 +25,7 @@ _SLOWER, _SLOWEST = 1.5, 15.0
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
 #: Whoever may write can edit our comments, too: what is no name of a run is none.
-_RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16})(?: end=\w+)? -->")
+_RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16}) -->")
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 
@@ -77,17 +76,13 @@ class StatusComment:
             if status_text.WAITS in self._shown or not self._shown.startswith(self._mark):
                 self._put(text)
 
-    def begin(self, text: str, *, renew: bool = False) -> None:
-        """Make the comment, or go on with that of an earlier attempt or run.
-
-        Args:
-            renew: Whether people are to be told: see `finish`.
-        """
+    def begin(self, text: str) -> None:
+        """Make the comment, or go on with that of an earlier attempt or run."""
         with self._lock:
             # An edit that is due would put what was to be said before in the place of this.
             self.pause()
             self._is_closed, self._is_over = False, self._follows
-            self._put(text, renew=renew)
+            self._put(text)
 
     def update(self, render: Callable[[], str], *, soon: bool = True) -> None:
         """Show newer texts from now on: the first one soon or with the next refresh."""
@@ -97,17 +92,16 @@ class StatusComment:
                 pause = self._pause if soon else max(self._pause, _REFRESH_SECONDS)
                 self._schedule(self._edited + pause)
 
-    def finish(self, text: str, *, make: bool = True, renew: bool = False) -> None:
+    def finish(self, text: str, *, make: bool = True) -> None:
         """Show the last text.
 
         Args:
             make: Also where there is no comment.
-            renew: By a new comment in the place of the earlier one: an edit tells nobody.
         """
         with self._lock:
             self.pause()
             self._is_over = True
-            self._put(text, make=make, renew=renew)
+            self._put(text, make=make)
 
     def _schedule(self, due: float) -> None:
         if self._timer is not None:
@@ -127,11 +121,8 @@ class StatusComment:
                 self._timer.cancel()
                 self._timer = None
 
-    def _put(self, text: str, *, make: bool = True, renew: bool = False) -> None:
+    def _put(self, text: str, *, make: bool = True) -> None:
         """Have the comment say this."""
-        if renew:
-            self._replace(text)
-            return
         try:
             self._edit(text)
         except RefusedRequest as problem:
@@ -141,22 +132,6 @@ class StatusComment:
             self._session.access.known.comments.pop(self._issue, None)
         if self.number is None and make:
             self._create(self._whole(text))
-
-    def _replace(self, text: str) -> None:
-        """Say it in a new comment and delete the earlier ones, in this order.
-
-        The comment says that the approval had its run, so there is always one.
-        """
-        # Its first line finds it again where GitHub's answer was lost.
-        whole = self._whole(text, end=hashlib.sha256(text.encode()).hexdigest()[:12])
-        earlier = comments.find_all_comments(self._session, _STATUS)
-        if earlier and earlier[-1].body == whole:
-            self._note(earlier[-1])
-        else:
-            self._create(whole)
-        for one in earlier:
-            if one.number != self.number:
-                comments.delete_comment(self._session, one.number)
 
     def _create(self, whole: str) -> None:
         mark, _, rest = whole.partition("\n")
@@ -200,10 +175,10 @@ class StatusComment:
         )
         self._shown = whole
 
-    def _whole(self, text: str, end: str = "") -> str:
+    def _whole(self, text: str) -> str:
         state, last = "over" if self._is_over else "under-way", ""
         if self._snapshot is not None:
             key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
             last = f"\n\n{comments.make_marker('approval', key)}"
-        mark = f"{self._mark}{f'end={end} ' if end else ''}-->"
+        mark = f"{self._mark}-->"
         return self._session.access.hide(f"{mark}\n{text}{last}")

@@ -67,6 +67,7 @@ NOT_CALLED: dict[str, str] = {
     "GET /repos/{owner}/{repo}/branches/{branch}": "people look at a branch",
     "POST /repos/{owner}/{repo}/issues": "people open issues",
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": "people close issues",
+    "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": "people delete comments",
     "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}": "people take labels off",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": "people review",
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": "people merge what we open",

@@ -443,7 +443,8 @@ def test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end(
         unclear.label()
         assert unclear.ended().reason.value == "unclear"
         quiet(unclear)
-    assert len(unclear.comments()) == 1
+    # Who writes on without an end is told once that this is the most.
+    assert len(unclear.comments()) <= (1 if kind == "Bot" else 2)
     (run,) = unclear.runs()
     # How many of the program's answers fall into one round is a matter of time.
     assert run.retries == 0 if kind == "Bot" else 1 <= run.retries <= 5

@@ -135,6 +135,6 @@ def test_a_lint_that_cannot_run_proves_nothing(
     stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = stage(GREEN, test_runner="pytest")
-    monkeypatch.setattr(ruff_contract, "ARGUMENTS", ("--no-such-option",))
+    monkeypatch.setattr(ruff_contract, "arguments", lambda _: ("--no-such-option",))
     result = made.weighed(new_DOT_py="NUMBER = 1\n")[ruff_contract.CHECK]
     assert result.verdict is Status.FAILED

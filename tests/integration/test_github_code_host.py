@@ -124,49 +124,6 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     assert scene.asked("PATCH") <= 3
 
 
-@pytest.mark.parametrize(
-    ("reason", "is_new"),
-    [(Reason.UNCLEAR, True), (Reason.CANCELLED, False), (Reason.READY, False)],
-)
-def test_where_a_person_has_to_act_the_end_is_a_new_comment_in_place_of_the_earlier(
-    scene, reason, is_new
-):
-    run = scene.run.model_copy(update={"run_id": "20261120-120000-0123456789abcdef"})
-    scene.code_host.announce_start(run)
-    (status,) = scene.own_comments()
-    pull = PullRequest(number=2, url="https://g/2") if reason is Reason.READY else None
-    ended = outcome(reason, "**It is so, @maria.** And more.", pull)
-    seen = set()
-    for _ in range(2):
-        GithubCodeHost(scene.access, scene.settings).report_outcome(run, ended)
-        (comment,) = scene.own_comments()
-        seen.add(comment.id)
-    assert len(seen) == 1
-    assert (status.id not in seen) is is_new
-    assert scene.intake_api.find_earlier_run(run.snapshot) == EarlierRun(
-        run_id=run.run_id, over=True
-    )
-    # A further try goes on in it.
-    scene.code_host.announce_start(run)
-    assert [one.id for one in scene.own_comments()] == list(seen)
-
-
-def test_of_two_comments_that_a_kill_has_left_the_newer_one_stays(scene):
-    scene.code_host.announce_start(scene.run)
-    scene.fault("answer", "DELETE", "issues/comments/*", status=503, count=None)
-    ended = outcome(Reason.UNCLEAR, "Which one?")
-    with pytest.raises(CodeHostUnavailable):
-        scene.code_host.report_outcome(scene.run, ended)
-    assert len(scene.own_comments()) == 2
-    scene.world.faults.remove()
-    again = GithubCodeHost(
-        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
-    )
-    again.report_outcome(scene.run, ended)
-    (comment,) = scene.own_comments()
-    assert "Which one?" in comment.body
-
-
 def test_the_comment_of_a_run_moves_on_within_a_stage(scene, monkeypatch):
     monkeypatch.setattr(status_comment, "_REFRESH_SECONDS", 0.05)
     scene.code_host.announce_start(scene.run)

@@ -119,14 +119,6 @@ WRITES = {
         "PATCH", "issues/comments/*", _end_well, lambda scene: _mentions(scene, "the end"),
         (1, True), before=_begin,
     ),
-    "comment renewed": Write(
-        "POST", "issues/1/comments", _edit, lambda scene: _mentions(scene, "the end"),
-        (1, True), before=_begin,
-    ),
-    "comment deleted": Write(
-        "DELETE", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
-        (1, True), before=_begin,
-    ),
     "pull request opened": Write(
         "POST", "pulls", propose,
         lambda scene: (len(scene.repository.pulls()), len(scene.repository.check_runs)), (1, 1),
