@@ -136,7 +136,7 @@ class Theatre:
             return httpx.get(f"{below}/{path}", headers=given).raise_for_status().json()
 
         every = ask("pulls?state=all&per_page=100")
-        pulls = [one for one in every if f"Closes #{issue.number}\n" in f"{one['body']}\n"]
+        pulls = [one for one in every if f"Closes #{issue.number}:" in str(one["body"])]
         files, diff = {}, ""
         if pulls:
             url = self.stage.world.base_url.replace("://", f"://{play.MAINTAINER}:{token}@")
