@@ -58,32 +58,18 @@ def find_comment(
         on: Number of the issue or pull request; None: the session's.
         since: ISO 8601, by GitHub's clock: it was not made before.
     """
-    return next(iter(_read(session, mark, on, since, most=1)), None)
-
-
-def find_all_comments(session: Session, mark: str) -> list[Comment]:
-    """Look for all comments of ours on the issue that begin with a mark, oldest first."""
-    found = _read(session, mark, None, None, most=None)
-    return sorted({one.number: one for one in found}.values())
-
-
-def _read(
-    session: Session, mark: str, on: int | None, since: str | None, most: int | None
-) -> list[Comment]:
     own, after = session.access.number(session), parse_moment(since)
     number = on or session.issue.number
 
-    def work(repository: Repository) -> list[Comment]:
+    def work(repository: Repository) -> Comment | None:
         listed = repository.get_issue(number).get_comments(
             since=after - _SLACK if after else NotSet
         )
-        ours = (
-            _comment(one)
-            for one in _both_ends(listed)
+        for one in _both_ends(listed):
             # An account that was deleted is no account of ours.
-            if one.user and one.user.id == own and (one.body or "").startswith(mark)
-        )
-        return list(islice(ours, most))
+            if one.user and one.user.id == own and (one.body or "").startswith(mark):
+                return _comment(one)
+        return None
 
     return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
 

@@ -31,8 +31,8 @@ _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under
 
 def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    listed = comments.find_all_comments(session, _STATUS)
-    body = listed[-1].body if listed else ""
+    comment = comments.find_comment(session, _STATUS)
+    body = comment.body if comment else ""
     run, approval = _RUN_OF.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
@@ -138,8 +138,8 @@ class StatusComment:
         self._note(comments.create_comment(self._session, mark, rest))
 
     def _look(self) -> None:
-        if listed := comments.find_all_comments(self._session, _STATUS):
-            self._note(listed[-1])
+        if comment := comments.find_comment(self._session, _STATUS):
+            self._note(comment)
 
     def _note(self, comment: comments.Comment) -> None:
         """Remember which comment it is, for other runs of this process as well."""

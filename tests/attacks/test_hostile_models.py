@@ -233,7 +233,7 @@ def test_TC5_no_place_where_text_can_hide_has_an_effect(theatre: Theatre) -> Non
         "code": hidden.PLACES.keys() - {"tags"},
     }
     # Whoever hides something there is told of.
-    assert "removed from its text: 2 hidden HTML comments, " in (pull.body or "")
+    assert "Not taken from the issue: 2 hidden HTML comments, " in (pull.body or "")
     assert " invisible characters" in (pull.body or "")
     address = f"http://127.0.0.1:{theatre.ground.canary.ports['http']}"
     for said in (pull.body, *(comment.body for comment in story.comments())):
