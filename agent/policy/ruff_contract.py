@@ -132,6 +132,8 @@ def select_items(
 
     def counts(item: CheckItem) -> bool:
         path, line, code, said = _parts(item)
+        if code == _SYNTAX and not _parses(after.get(path, b"")):
+            return False  # no Python reads it, which `python-syntax` says once
         row = _row(code, said, config)
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
             return False
@@ -170,6 +172,14 @@ def _row(code: str, said: str, config: RepoConfig) -> RuffRule:
         return next(row for row in TABLE if row.rule.id == banned["rule"])
     fitting = (row for row in TABLE if code.startswith(row.codes) and row.applies(config))
     return next(fitting, TABLE[-1])
+
+
+def _parses(content: bytes) -> bool:
+    try:
+        source.parse_module(content)
+    except source.UnreadableError:
+        return False
+    return True
 
 
 def _is_allowed(content: bytes, line: int | None, allowed: tuple[str, ...]) -> bool:
