@@ -93,6 +93,7 @@ class GithubCodeHost:
             comments.react(session)
         text = status_text.under_way(run, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
+        self._status(run).withdraw_call()
 
     def update_status(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
@@ -183,11 +184,13 @@ class GithubCodeHost:
         """Let the status comment say what the run waits for."""
         text = status_text.awaiting(run, pull, words, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
+        self._status(run).call_person("answer", f"waits for an answer in #{pull.number}")
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
+        self._status(run).call_person(f"plan-{number}", "waits for an approval of its plan")
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Comment once in that pull request."""
@@ -209,6 +212,9 @@ class GithubCodeHost:
         try:
             with in_our_words():
                 self._status(run).finish(text, make=not moot)
+                is_known = moot or outcome.reason is Reason.CANCELLED or outcome.pull_request
+                if run.follow_up is None and not is_known:
+                    self._status(run).call_person(outcome.reason.value, "has stopped")
         except RunStopped as problem:
             _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
         except CodeHostUnavailable as problem:

@@ -24,6 +24,7 @@ _SLOWER, _SLOWEST = 1.5, 15.0
 #: So long after the last edit comes another one: elapsed times and turns of a model move on.
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
+_CALL = "<!-- mergewright:call "
 #: Whoever may write can edit our comments, too: what is no name of a run is none.
 _RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16}) -->")
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
@@ -52,6 +53,7 @@ class StatusComment:
         # A follow-up goes on for the run that opened the pull request, which is over: the same
         # label starts no other.
         self._follows = self._is_over = run.follow_up is not None
+        self._run_id = run.run_id
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
         self._pause = session.access.pacing.mark_seconds
@@ -102,6 +104,31 @@ class StatusComment:
             self.pause()
             self._is_over = True
             self._put(text, make=make)
+
+    def call_person(self, occasion: str, what: str) -> None:
+        """Tell who set the label that it is their turn, once: an edit notifies nobody.
+
+        Args:
+            occasion: One word; each is told of once.
+            what: Continues "Mergewright".
+        """
+        if self._snapshot is not None:
+            text = f"@{self._snapshot.actor} Mergewright {what}; its comment above says more."
+            mark = comments.make_marker("call", f"{self._run_id} {occasion}")
+            comments.leave_comment(self._session, mark, text)
+
+    def withdraw_call(self) -> None:
+        """Delete the comment that told of a stop, now that the issue is worked on again."""
+        if call := comments.find_comment(self._session, _CALL):
+            self._session.ask(
+                lambda repository: (
+                    repository.get_issue(self._session.issue.number)
+                    .get_comment(call.number)
+                    .delete()
+                ),
+                doing=f"delete our comment on issue #{self._session.issue.number}",
+                needs=comments.NEEDS,
+            )
 
     def _schedule(self, due: float) -> None:
         if self._timer is not None:

@@ -157,7 +157,7 @@ def proposal(
     svc: Services,
 ) -> NewPullRequest:
     """Put together what is asked of the code host for a change that is on its branch."""
-    wanted = prepared.contract.config.pull_request
+    wanted, snapshot = prepared.contract.config.pull_request, prepared.run.snapshot
     return NewPullRequest(
         branch=placed.branch,
         commit=placed.commit,
@@ -173,7 +173,8 @@ def proposal(
         ),
         body=words,
         draft=wanted.draft or bool(decided.verdict.review),
-        reviewers=wanted.reviewers,
+        # Whoever set the label is told by it that there is something to review.
+        reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot else ()),
         labels=wanted.labels,
         findings=svc.redactor.redact_record(findings(decided)),
         summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),

@@ -226,6 +226,19 @@ def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
         )
 
 
+def test_who_set_the_label_is_called_once_for_each_stop_until_the_run_goes_on(scene):
+    scene.code_host.announce_start(scene.run)
+    assert scene.own_comments(calls=True) == []
+    for _ in range(2):  # the second as after a kill
+        scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    (call,) = scene.own_comments(calls=True)
+    assert f"@{scene.run.snapshot.actor} " in call.body
+    scene.code_host.announce_start(scene.run)
+    assert scene.own_comments(calls=True) == []
+    scene.code_host.report_outcome(scene.run, outcome(Reason.CANCELLED, "stopped by maria"))
+    assert scene.own_comments(calls=True) == []
+
+
 def flood(scene: Scene, count: int) -> None:
     """Let strangers comment, without the deliveries that tell of it."""
     ann, now = scene.world.user("ann"), scene.world.now()
@@ -587,7 +600,7 @@ def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, pla
     assert "word" not in str(refused.value)
 
 
-def test_a_plan_is_shown_once_with_its_number_and_calls_nobody(scene):
+def test_a_plan_is_shown_once_with_its_number_and_its_words_call_nobody(scene):
     plan = Plan(
         recipe="", title="Show totals", parameters="{}",
         steps=("Add a `totals` view, @maria.", "x" * 70_000), files=("shop/views.py",),
