@@ -6,21 +6,18 @@ What the rules demand is said in `agent.policy`, which a test holds this list ag
 from __future__ import annotations
 
 _IN_ORDER = """\
-paths file-mode size huge-file reformatted secrets sample-secrets hidden-text look-alikes
-odd-text gate-files generated-file
-test-asserts-nothing suppression test-module-in-use
-request-value
+paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text gate-files
+generated-file request-value
+test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler test-factories test-required
-bare-500
+new-dependency forbidden-dependency dependency-source nested-scan
 django-signals django-library-signals django-views django-likely-views django-manager
-django-raw-sql django-settings django-settings-loosened django-database
+django-settings django-settings-loosened django-database
 django-database-likely django-query-in-loop
 migration-merged migration-squash migration-unasked migration-unexplained
 migration-destructive migration-locks migration-column-index migration-model-import
 migration-irreversible
-new-dependency forbidden-dependency dependency-lookalike dependency-source
-hidden-from-type-checker nested-scan
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity

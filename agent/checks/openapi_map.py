@@ -5,7 +5,7 @@ for the reviewer, and no verdict hangs on it. An application that does not start
 that side; where it did on base, that is a failure of the change. Where `fastapi.auth` needs its
 answer, its silence cannot be passed over either. The URLs of a Django project are listed by
 `django_state`, whose sandbox has entered the project anyway; what a difference weighs is left to
-`agent.policy.url_map`, what endpoints lack to `agent.policy.web.fastapi_auth`.
+`agent.policy.url_map`, what endpoints lack to `agent.policy.contract.fastapi_auth`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 No tool is run: two environments are held against each other, and the metadata of what differs is
 read. What follows from all of it is left to rules
-(`agent.policy.maintainability.added_packages`).
+(`agent.policy.contract.added_packages`).
 """
 
 from __future__ import annotations

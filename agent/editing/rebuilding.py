@@ -10,7 +10,7 @@ from agent.git import worktree
 from agent.models.change import Change
 from agent.models.environment import Prepared
 from agent.policy.change_context import ChangeContext
-from agent.policy.maintainability import requirements
+from agent.policy.contract import requirements
 from agent.services import Services
 from agent.text import sanitise
 

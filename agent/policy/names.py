@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from agent.policy import guards
+from agent.policy import source
 
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (
@@ -174,7 +174,7 @@ def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
         yield at
         if isinstance(at, (*_SCOPES, ast.Name, ast.Constant)):
             continue
-        if isinstance(at, ast.If) and guards.is_type_checking(at.test):
+        if isinstance(at, ast.If) and source.is_type_checking(at.test):
             waiting.extend(reversed(at.orelse))
         else:
             waiting.extend(reversed([*ast.iter_child_nodes(at)]))

@@ -3,68 +3,38 @@
 from __future__ import annotations
 
 from agent.policy import tool_rules
-from agent.policy.content import gate_files, generated, hidden_text, paths, secrets, size
-from agent.policy.contract import concurrency, factories, required_tests
-from agent.policy.django import (
-    database,
-    loops,
-    managers,
-    raw_sql,
-    settings_edits,
-    signals,
-    views,
-)
-from agent.policy.integrity import hollow_tests, suppressions, tests_in_use
-from agent.policy.maintainability import (
-    nested_scans,
-    new_dependencies,
-    type_checking,
-)
-from agent.policy.migrations import data, destructive, history, locks, unasked
-from agent.policy.rule import Rule, RuleModule
-from agent.policy.security import request_values
-from agent.policy.versions import python_syntax
-from agent.policy.web import answers
-
-_CONTENT: tuple[RuleModule, ...] = (
-    paths,
-    size,
-    secrets,
-    hidden_text,
+from agent.policy.content import (
     gate_files,
     generated,
+    hidden_text,
+    paths,
+    request_values,
+    secrets,
+    size,
 )
-_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, tests_in_use)
-_SECURITY: tuple[RuleModule, ...] = (request_values,)
-_VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
-_CONTRACT: tuple[RuleModule, ...] = (concurrency, factories, required_tests)
-_DJANGO: tuple[RuleModule, ...] = (
-    signals,
-    views,
-    managers,
-    raw_sql,
-    settings_edits,
-    database,
-    loops,
-)
-_WEB: tuple[RuleModule, ...] = (answers,)
-_MIGRATIONS: tuple[RuleModule, ...] = (history, unasked, destructive, locks, data)
-_UPKEEP: tuple[RuleModule, ...] = (
-    new_dependencies,
-    type_checking,
+from agent.policy.contract import (
+    concurrency,
+    factories,
     nested_scans,
+    new_dependencies,
+    python_version,
+    required_tests,
 )
+from agent.policy.django import database, loops, managers, settings_edits, signals, views
+from agent.policy.integrity import hollow_tests, suppressions
+from agent.policy.migrations import data, destructive, history, locks, unasked
+from agent.policy.rule import Rule, RuleModule
+
+_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files, generated)
+_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
 
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
+    request_values,
     *_INTEGRITY,
-    *_SECURITY,
-    *_VERSIONS,
-    *_CONTRACT,
-    *_WEB,
-    *_DJANGO,
-    *_MIGRATIONS,
-    *_UPKEEP,
+    *(python_version, concurrency, factories, required_tests, new_dependencies, nested_scans),
+    *(signals, views, managers, settings_edits, database, loops),
+    *(history, unasked, destructive, locks, data),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Those that look at the change alone, before anything runs."""

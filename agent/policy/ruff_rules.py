@@ -49,14 +49,15 @@ TABLE: tuple[RuffRule, ...] = (
     RuffRule(
         Rule(
             id="newer-syntax",
-            demands="Changed source parses on the oldest Python that the project supports.",
+            demands="Changed source parses on the oldest Python that the project supports, and its "
+            "annotations can be evaluated there.",
             severity=Severity.BLOCK,
             floor=Severity.REVIEW,
             bad="with (open('a') as a, open('b') as b): ...  # and requires-python is >=3.8",
             good="with open('a') as a, open('b') as b: ...",
         ),
-        ("invalid-syntax",),
-        "Write what that Python parses, or raise the declared version first.",
+        ("invalid-syntax", "FA102"),
+        "Write what that Python reads, or raise the declared version first.",
     ),
     RuffRule(
         Rule(

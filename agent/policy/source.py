@@ -11,7 +11,6 @@ import io
 import posixpath
 import re
 import tokenize
-from collections.abc import Iterator
 
 from agent.models.change import Change, ChangedFile
 from repo_config import foreign_python
@@ -45,13 +44,6 @@ def is_python(path: str, content: bytes | None) -> bool:
         return True
     bare_name = "." not in posixpath.basename(path)
     return bare_name and content is not None and _SHEBANG.match(content) is not None
-
-
-def find_changed(change: Change) -> Iterator[ChangedFile]:
-    """Yield the Python files that the change adds or edits."""
-    for file in change.files:
-        if file.after is not None and is_python(file.path, file.after):
-            yield file
 
 
 def get_earlier_content(change: Change, file: ChangedFile) -> bytes | None:
@@ -109,14 +101,22 @@ def text(content: bytes) -> str:
         return content.decode("utf-8", "replace")
 
 
-def list_nodes(node: ast.AST) -> list[ast.AST]:
-    """Return the node and all below."""
-    return [*ast.walk(node)]
-
-
 def get_last_name(node: ast.expr) -> str:
     """Return the last part of a dotted name; "" of anything else."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def is_caught(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
+    """Whether a handler catches one of these exceptions."""
+    if handler.type is None:
+        return "Exception" in names
+    several = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(get_last_name(one) in names for one in several)
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    """Whether a condition is `TYPE_CHECKING`, which no running code ever finds true."""
+    return get_last_name(test) == "TYPE_CHECKING"
 
 
 def format_node(node: ast.AST) -> str:

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
 from agent.policy import ruff_rules, test_changes, url_map
-from agent.policy.maintainability import added_packages
+from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.rule import Rule
-from agent.policy.web import fastapi_auth
 
 UNREAD_FILE = Rule(
     id="unread-file",

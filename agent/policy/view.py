@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from agent.policy import guards, source
+from agent.policy import source
 from agent.policy.modules import Definition, Modules
 from agent.policy.names import Reader, Scope, bind_item, find_meaning
 
@@ -110,11 +110,6 @@ class View:
     def all(self, kind: type[Node]) -> list[Visit[Node]]:
         """Return every node of exactly this type, in the order of the file."""
         return self._visits.get(kind, [])  # type: ignore[return-value] # they are kept by type
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        """Every node, also in what only type checkers read, without its place."""
-        return source.list_nodes(self.module)
 
     @cached_property
     def functions(self) -> list[Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]]:
@@ -217,7 +212,7 @@ class View:
                 for generator in node.generators:
                     bind_item(generator.target, generator.iter, inner)
                 self._children(node, inner, visit)
-            case ast.If() if guards.is_type_checking(node.test):
+            case ast.If() if source.is_type_checking(node.test):
                 for statement in node.orelse:
                     self._walk(statement, scope, visit)
             case ast.AnnAssign():

@@ -38,8 +38,6 @@ LEFT_OUT: Mapping[str, str] = {
     "paths": "every project has workflows, and a new path is held against the paths beside it",
     "file-mode": "every program of a project would be a new one",
     "size": "a project is larger than any change, and has images",
-    "huge-file": "is about edits",
-    "reformatted": "is about edits",
     "gate-files": "names files by what they are; every project has them",
     "unreadable-python": "is about what was broken before",
     "suppression": "asks for what a change adds to pass a check; a tree has what was weighed",

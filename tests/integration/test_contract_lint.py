@@ -83,6 +83,7 @@ def test_rules_apply_where_they_are_meant_to(tmp_path: Path) -> None:
             "scripts/show.py": "import time\n\nasync def f():\n    time.sleep(1)\n    print(1)\n",
             "app/latin.py": "# coding: latin-1\nimport requests\n\nNAME = 'é'\n",
             "app/new.py": "if sys.version_info > (3, 10):\n    match 1:\n        case 1: ...\n",
+            "app/typed.py": "def f(a: int | None): ...\n",
             "tests/test_new.py": "match 1:\n    case 1: ...\n",
         },
         CONTRACT,
@@ -93,6 +94,7 @@ def test_rules_apply_where_they_are_meant_to(tmp_path: Path) -> None:
         ("app/rates.py", "forbidden-import"),
         ("app/latin.py", "security-lint"),
         ("app/new.py", "newer-syntax"),
+        ("app/typed.py", "newer-syntax"),
     }
 
 

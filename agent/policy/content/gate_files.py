@@ -73,6 +73,8 @@ def _reason(path: str, project: Project) -> str | None:
     name = posixpath.basename(lowered)
     if _DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}":
         return _INSTALLS
+    if name.endswith(".pyi"):
+        return "type checkers read it in place of the code"
     if name not in _BY_NAME and lowered.startswith(_CI_FOLDERS):
         return "it belongs to CI"
     return _BY_NAME.get(name) or rule_files.reason(path, project)

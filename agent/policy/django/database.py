@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
-from agent.policy import guards, source
+from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit, PythonFile
 from agent.policy.django import files
 from agent.policy.rule import Rule
@@ -151,7 +151,7 @@ def _is_guarded(visit: Visit[ast.AST]) -> bool:
                 if _ASKS.search(source.format_node(test)):
                     return True
             case ast.Try(handlers=handlers):
-                if any(guards.is_caught(one, _FAILS | {"ImportError"}) for one in handlers):
+                if any(source.is_caught(one, _FAILS | {"ImportError"}) for one in handlers):
                     return True
             case ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body):
                 # `if connection.vendor != "postgresql": return`

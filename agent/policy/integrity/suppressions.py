@@ -1,7 +1,7 @@
 """Name comments by which a change switches a check off.
 
-As the tools themselves read them: in comments, not in strings, of stub files as well. What a file
-had before, wherever in it, or that moved from another file, is none. Each is for the reviewer, who
+As the tools themselves read them: in comments, not in strings, of stub files as well; and
+`no_type_check`, which takes a function out. What a file had before, wherever in it, or that moved from another file, is none. Each is for the reviewer, who
 sees the line; what a tool is told in its settings is named by `gate-files`.
 """
 
@@ -19,7 +19,7 @@ from agent.policy.view import View
 
 SUPPRESSION = Rule(
     id="suppression",
-    demands="A new comment that switches a check off is looked at first.",
+    demands="A new comment or decorator that switches a check off is looked at first.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     bad="total = price * count  # type: ignore",
@@ -43,7 +43,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file, hit in change_context.find_new_hits(_comments, with_stubs=True):
         yield SUPPRESSION.make_finding(
             file.path,
-            f"brings in a comment that switches a check off: {hit.what}",
+            f"switches a check off: {hit.what}",
             "See that there is no other way, and that it is as narrow as can be.",
             hit.line,
         )
@@ -52,6 +52,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 def _comments(view: View) -> Iterator[Hit]:
     try:
         for token in tokenize.tokenize(io.BytesIO(view.content).readline):
+            if token.type == tokenize.NAME and token.string == "no_type_check":
+                yield Hit(token.string, token.start[0])
             if token.type != tokenize.COMMENT or _TYPE_COMMENT.match(token.string):
                 continue
             for found in _SUPPRESSES.finditer(token.string):

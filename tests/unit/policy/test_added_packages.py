@@ -6,7 +6,7 @@ import pytest
 
 from agent.models.change import Severity
 from agent.models.packages import AddedPackages, Licensing, Package
-from agent.policy.maintainability import added_packages
+from agent.policy.contract import added_packages
 from tests.unit.policy.cases import config
 
 

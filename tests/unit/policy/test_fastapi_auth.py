@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.models.checks import Endpoint
-from agent.policy.web import fastapi_auth
-from agent.policy.web.fastapi_auth import is_match
+from agent.policy.contract import fastapi_auth
+from agent.policy.contract.fastapi_auth import is_match
 from repo_config.schema import FastapiSection
 
 SECTION = FastapiSection.model_validate(

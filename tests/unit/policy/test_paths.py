@@ -198,6 +198,7 @@ GATES = [
     "ruff.toml",
     "setup.py",
     "manage.py",
+    "app/models.pyi",
     "requirements.txt",
     "uv.lock",
     "config/settings/test.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.policy.maintainability import requirements
+from agent.policy.contract import requirements
 from tests.unit.policy.cases import Snippet
 
 PROJECT = '[project]\nname = "app"\ndependencies = ["httpx"]\n'

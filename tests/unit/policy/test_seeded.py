@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.policy.change_context import ChangeContext
-from agent.policy.content import secrets
-from agent.policy.security import request_values
+from agent.policy.content import request_values, secrets
 from tests.unit.policy import cases, seeds
 
 EVERY = (request_values, secrets)

@@ -18,6 +18,7 @@ _SUPPRESSION = Cases(
         "a wider one": _line("# noqa", "x = f()  # noqa: E501\n"),
         "the whole file": Snippet("# ruff: noqa\nx = 1\n", base="x = 1\n", line=1),
         "after another comment": _line("# why  # pragma: no cover"),
+        "a decorator": Snippet("@typing.no_type_check\ndef f(): ...\n", line=1),
         "a stub": Snippet({"app/cart.pyi": "x: int  # pyright: ignore\n"}, line=1),
     },
     passes={
@@ -61,30 +62,7 @@ _HOLLOW = Cases(
     },
 )
 
-_SENDS = {"app/test_client.py": "def send(): ...\n", "app/__init__.py": ""}
-
-_USED = Cases(
-    fails={
-        "an import": Snippet({**_SENDS, "app/cart.py": "from app import test_client\n"}, line=1),
-        "a relative one": Snippet(
-            {**_SENDS, "app/cart.py": "x = 1\nfrom .test_client import send\n"}
-        ),
-        "its name in a text": Snippet(
-            {**_SENDS, "app/urls.py": "x = include('app.test_client')\n"}
-        ),
-    },
-    passes={
-        "by a test": Snippet({**_SENDS, "app/test_cart.py": "from app.test_client import send\n"}),
-        "of a library": Snippet("from rest_framework.test import APIClient\n"),
-        "there before": Snippet(
-            {"app/cart.py": "from app.test_client import send\nx = 1\n"},
-            base={**_SENDS, "app/cart.py": "from app.test_client import send\n"},
-        ),
-    },
-)
-
 CASES = {
     "suppression": _SUPPRESSION,
     "test-asserts-nothing": _HOLLOW,
-    "test-module-in-use": _USED,
 }

@@ -61,16 +61,6 @@ CASES = {
             "newer": _asked(("httpx>=0.28",), scope="forbid"),
         },
     ),
-    "dependency-lookalike": Cases(
-        fails={
-            "a letter more": _asked(("httpx", "djangoo"), 5),
-            "without its dash": _asked(("httpx", "pythondateutil"), 5, scope="allow"),
-        },
-        passes={
-            "two that are both known": _asked(("psycopg2", "psycopg"), base=("psycopg2",)),
-            "a short name": _asked(("httpx", "rq")),
-        },
-    ),
     "dependency-source": Cases(
         fails={
             "in a requirements file": _files(

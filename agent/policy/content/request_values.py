@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext, Hit
+from agent.policy.content.flows import Flows, Value, find_functions
 from agent.policy.rule import Rule
-from agent.policy.security.flows import Flows, Value, find_functions
 from agent.policy.view import View, Visit
 
 REQUEST_VALUE = Rule(

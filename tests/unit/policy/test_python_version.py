@@ -12,7 +12,7 @@ import pytest
 
 from agent.models.change import Finding
 from agent.policy.change_context import ChangeContext
-from agent.policy.versions import python_syntax
+from agent.policy.contract import python_version
 from tests.unit.policy import cases
 
 HOST = sys.version_info.minor
@@ -25,12 +25,9 @@ SYNTAX: dict[str, tuple[str, int]] = {
 
 RUN_TIME: dict[str, tuple[str, int]] = {
     "dict union": ("a = {'a': 1} | {'b': 2}\n", 9),
-    "union in isinstance": ("isinstance(1, int | str)\n", 10),
-    "union of a class attribute": ("class A:\n    x: Foo | None = None\n", 10),
 }
 
 LIBRARY: dict[str, tuple[str, int]] = {
-    "removeprefix of a parameter": ("def f(a):\n    return a.removeprefix('a')\n", 9),
     "zip strict": ("list(zip([1], [2], strict=True))\n", 10),
     "tomllib": ("import tomllib\n", 11),
 }
@@ -40,7 +37,7 @@ def findings(after: str | bytes, version: str | None, before: str | None = None)
     base = {} if before is None else {"app/a.py": before}
     made, tree = cases.change({"app/a.py": after}, base)
     return list(
-        python_syntax.check_change(
+        python_version.check_change(
             ChangeContext(made, cases.config(), cases.project(version), tree)
         )
     )
@@ -88,14 +85,6 @@ def test_library_and_run_time_are_refused_below_their_version_and_only_there(
 
 
 PASSING = {
-    "union as text": (
-        "from __future__ import annotations\n"
-        "def f(a: Foo | None = None, *b: list[int]) -> str | None:\n"
-        "    x: int | None = None\n    return x\nclass A:\n    y: int | None = None\n"
-    ),
-    "own method removeprefix": (
-        "class A:\n    def removeprefix(self, a): ...\nA().removeprefix('a')\n"
-    ),
     "backport of a built-in": (
         "from exceptiongroup import ExceptionGroup\nraise ExceptionGroup('a', [])\n"
     ),
@@ -147,7 +136,7 @@ def test_the_finding_says_where_the_version_is_declared():
     project = cases.project("3.9").model_copy(
         update={"origins": {"python_version": "pyproject.toml: requires-python"}}
     )
-    (finding,) = python_syntax.check_change(ChangeContext(made, cases.config(), project, tree))
+    (finding,) = python_version.check_change(ChangeContext(made, cases.config(), project, tree))
     assert finding.line == 2
     assert "pyproject.toml: requires-python" in finding.message
 
@@ -201,4 +190,4 @@ def test_only_what_the_file_did_not_need_before_is_a_finding(before, after, new)
 def test_modules_and_scripts_are_read(path, count):
     made, tree = cases.change({path: "#!/usr/bin/env python3\nimport tomllib\n"})
     asked = ChangeContext(made, cases.config(), cases.project("3.9"), tree)
-    assert len(list(python_syntax.check_change(asked))) == count
+    assert len(list(python_version.check_change(asked))) == count

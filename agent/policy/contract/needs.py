@@ -1,0 +1,168 @@
+"""Find what in a file needs a newer Python, by vermin.
+
+What an older Python never runs is left out: what stands behind `sys.version_info`,
+`TYPE_CHECKING`, `hasattr`, or an import that may fail. A condition is not worked out, so a guard of
+the wrong version passes. Syntax and evaluated annotations are for ruff (`newer-syntax`).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+import vermin  # type: ignore[import-untyped]
+from vermin import formats
+
+from agent.policy import source
+
+Version = tuple[int, int]
+
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_NAME_ERRORS = frozenset({"AttributeError", "NameError"})
+_FLAG = re.compile(r"_?(?:HAS_|IS_|GTE_)?(?:PY|PYTHON)_?3_?(\d+)(?:_PLUS|_OR_\w+)?")
+_CONDITIONS = frozenset({"version_info", "hexversion", "hasattr"})
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+#: vermin takes a tuple for two items, and guesses the type of `(2 * x).is_integer()`.
+_MISTAKEN = ("multiple context expressions in a `with` statement with", "'int.is_integer'")
+_LIBRARY = re.compile(r"'(?P<name>[\w.]+)(?:\((?P<argument>\w+)\))?'(?: (?P<kind>[\w ]+))?")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something in a file that asks for a minor version of Python 3."""
+
+    minor: int
+    line: int | None
+    what: str
+
+
+def find_needs(content: bytes, target: Version) -> list[Need]:
+    """Return all that is newer than the target, the oldest supported version.
+
+    Raises:
+        UnreadableError: It does not parse.
+    """
+    module = source.parse_module(content)
+    nodes = [*ast.walk(module)]
+    guarded = _find_guarded_lines(nodes)
+    imports = [node for node in nodes if isinstance(node, _IMPORTS)]
+    fallbacks = _list_imported(node for node in imports if node.lineno in guarded)
+    bound = _list_imported(imports) | {
+        getattr(node, "id", None) or getattr(node, "name", "")
+        for node in nodes
+        if isinstance(node, _DEFINITIONS)
+        or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    }
+    newer: dict[str, Need] = {}
+    for need in _ask_vermin(module, source.text(content)):
+        named = _LIBRARY.fullmatch(need.what)
+        root, dot, _ = named["name"].partition(".") if named else ("", "", "")
+        # vermin takes a name for the built-in one even where it is imported or assigned.
+        has_fallback = root in fallbacks or (not dot and root in bound)
+        if named and named["kind"] == "member" and has_fallback:
+            continue
+        if need.line in guarded or need.what.startswith(_MISTAKEN) or (3, need.minor) <= target:
+            continue
+        what = _format_name(named) if named else need.what
+        newer.setdefault(what, Need(need.minor, need.line, what))
+    return [need for need in newer.values() if not _has_named_parent(need, newer)]
+
+
+def _ask_vermin(module: ast.Module, text: str) -> Iterator[Need]:
+    settings = vermin.Config()
+    settings.set_parse_comments(False)  # `# novm` in a file must not hide anything from us
+    settings.set_format(formats.ParsableFormat())
+    visitor = vermin.SourceVisitor(config=settings, path="-", source=text)
+    visitor.set_no_lines(set())
+    visitor.tour(module)
+    visitor.minimum_versions()
+    for row in visitor.output_text().splitlines():
+        _, line, _, _, version, message = row.split(":", 5)
+        if minor := re.fullmatch(r"3\.(\d+)", version):
+            yield Need(int(minor[1]), int(line) if line else None, message)
+
+
+def _format_name(named: re.Match[str]) -> str:
+    name, argument = named["name"], named["argument"]
+    return f"`{name}({argument}=…)`" if argument else f"`{name}`"
+
+
+def _has_named_parent(need: Need, found: dict[str, Need]) -> bool:
+    """Whether the package of this module, or the module of this member, is named already."""
+    name = need.what.strip("`")
+    parents = (name[:at] for at, letter in enumerate(name) if letter == ".")
+    others = (found.get(f"`{parent}`") for parent in parents)
+    return any(other is not None and other.minor >= need.minor for other in others)
+
+
+def _list_imported(imports: Iterable[ast.Import | ast.ImportFrom]) -> set[str]:
+    names = (alias.asname or alias.name for node in imports for alias in node.names)
+    return {name.partition(".")[0] for name in names}
+
+
+# --- what only some Pythons run -----------------------------------------------------------------
+
+
+def _find_guarded_lines(nodes: list[ast.AST]) -> set[int]:
+    flags = {
+        node.targets[0].id
+        for node in nodes
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and _asks_for_version(node.value)
+    }
+    return {
+        line
+        for node in nodes
+        for part in (*_find_guarded_parts(node, flags), *_find_unreached(node, flags))
+        for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)
+    }
+
+
+def _find_guarded_parts(node: ast.AST, flags: set[str]) -> Iterator[ast.stmt | ast.expr]:
+    match node:
+        case ast.If(test=test, body=body) if source.is_type_checking(test):
+            yield from body
+        case ast.If(test=test) | ast.IfExp(test=test) if _asks_for_version(test, flags):
+            yield node
+        case ast.BoolOp(values=parts) if any(_asks_for_version(one, flags) for one in parts):
+            yield node
+        case ast.Try(body=body, handlers=handlers):
+            if any(source.is_caught(one, _NAME_ERRORS) for one in handlers):
+                yield from body
+            if any(source.is_caught(one, _IMPORT_ERRORS) for one in handlers):
+                yield from (one for one in ast.walk(node) if isinstance(one, _IMPORTS))
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            # Such as `skipif(sys.version_info < (3, 11))`.
+            if any(_asks_for_version(one, flags) for one in node.decorator_list):
+                yield node
+
+
+def _find_unreached(node: ast.AST, flags: set[str]) -> Iterator[ast.stmt]:
+    """Yield what stands behind `if sys.version_info < (3, 11): return`."""
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, ())
+        statements: list[ast.stmt] = block if isinstance(block, list) else []
+        for place, one in enumerate(statements):
+            if isinstance(one, ast.If) and _asks_for_version(one.test, flags):
+                if any(half and _ends(half[-1]) for half in (one.body, one.orelse)):
+                    yield from statements[place + 1 :]
+
+
+def _ends(statement: ast.stmt) -> bool:
+    """Whether nothing behind a statement is reached."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return source.get_last_name(statement.value.func) in {"exit", "_exit", "abort", "skip"}
+    return isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break)
+
+
+def _asks_for_version(test: ast.expr, flags: Collection[str] = ()) -> bool:
+    names = {
+        source.get_last_name(node)
+        for node in ast.walk(test)
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+    return any(name in _CONDITIONS or name in flags or _FLAG.fullmatch(name) for name in names)

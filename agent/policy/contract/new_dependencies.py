@@ -1,0 +1,79 @@
+"""Hold a change to the packages that a project has chosen.
+
+A new package is code of strangers that runs with the project's rights from then on: that is a
+person's decision (`scope.new_dependencies`). What comes from somebody's repository instead of the
+index is told apart. That a package exists is proved by the environment, which is built from these
+files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext
+from agent.policy.contract import requirements
+from agent.policy.contract.requirements import Declared
+from agent.policy.rule import Rule
+
+NEW_DEPENDENCY = Rule(
+    id="new-dependency",
+    demands="A package that the project did not need before is for the reviewer.",
+    severity=Severity.REVIEW,
+    bad='dependencies = ["httpx", "tablib"]  # and tablib is new',
+    good='dependencies = ["httpx"]  # and the code does it with csv',
+)
+FORBIDDEN_DEPENDENCY = Rule(
+    id="forbidden-dependency",
+    demands="Where `scope.new_dependencies` is forbid, a change declares no new package.",
+    severity=Severity.BLOCK,
+    bad='dependencies = ["httpx", "tablib"]  # and scope.new_dependencies is forbid',
+    good='dependencies = ["httpx"]',
+)
+SOURCE = Rule(
+    id="dependency-source",
+    demands="What a change declares comes from the package index.",
+    severity=Severity.REVIEW,
+    bad='dependencies = ["tablib @ git+https://github.com/somebody/tablib"]',
+    good='dependencies = ["tablib>=3.6"]',
+)
+RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    """Yield a finding for each package that is newly declared, or from another source."""
+    if not requirements.may_declare(change_context):
+        return
+    before, after = requirements.sides(change_context)
+    had = requirements.list_declared(before)
+    sources = {(one.name, one.source) for one in had}
+    # Extras may name the project itself: `app[test]`.
+    known = {one.name for one in had} | {requirements.own_name(after)}
+    root = f"{change_context.project.root}/" if change_context.project.root else ""
+    told: set[tuple[str, str]] = set()
+    for one in requirements.list_declared(after):
+        place = root + one.path, requirements.line_of(after, one.path, one.name)
+        found = [] if one.name in known else [*_check_new(one, change_context, *place)]
+        is_moved = one.name not in known or (one.name, "") in sources
+        if one.source and is_moved and (one.name, one.source) not in sources:
+            says = f"takes {one.name} from {one.source[:200]}, not from the package index"
+            fix = "Take a released version, or look at what is there and who can change it."
+            found.append(SOURCE.make_finding(place[0], says, fix, place[1]))
+        for finding in found:
+            if (one.name, finding.rule) not in told:
+                told.add((one.name, finding.rule))
+                yield finding
+
+
+def _check_new(
+    one: Declared, change_context: ChangeContext, path: str, line: int | None
+) -> Iterator[Finding]:
+    demand = change_context.config.scope.new_dependencies
+    if demand == "forbid":
+        message = f"declares {one.name}; scope.new_dependencies is forbid"
+        fix = "Do without it, or have somebody declare it first."
+        yield FORBIDDEN_DEPENDENCY.make_finding(path, message, fix, line)
+    elif demand == "ask":
+        message = f"declares {one.name}, which the project did not need before"
+        fix = "Look at who makes it, its licence, and whether the project wants it."
+        yield NEW_DEPENDENCY.make_finding(path, message, fix, line)

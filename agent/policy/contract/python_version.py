@@ -1,0 +1,154 @@
+"""Hold changed code to the oldest Python that the project supports.
+
+A module or function that the standard library does not have yet breaks at run time, often in a
+branch that no test takes. What a file needed before the change is not held against it. A file that
+nothing here can read and some Python may run would keep every rule from what is in it, so that no
+repository can let it pass.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+
+from agent.models.change import Finding, Severity
+from agent.policy import layout, source
+from agent.policy.change_context import ChangeContext, PythonFile
+from agent.policy.contract import needs
+from agent.policy.rule import Rule
+
+PYTHON_SYNTAX = Rule(
+    id="python-syntax",
+    demands="Changed code runs on the oldest Python that the project supports.",
+    severity=Severity.BLOCK,
+    floor=Severity.REVIEW,
+    bad="import tomllib  # and requires-python is >=3.9",
+    good="import tomli",
+)
+PYTHON_SYNTAX_OF_DATA = Rule(
+    id="python-syntax-of-data",
+    demands="What tests only read is newer than the oldest supported Python on purpose.",
+    severity=Severity.REVIEW,
+    bad="def f(:  # in tests/data/case.py",
+    good="def f(): ...",
+)
+UNREADABLE_PYTHON = Rule(
+    id="unreadable-python",
+    demands="Every changed Python file can be read by the rules.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad="a file that did not parse before the change and does not now",
+    good="a file that parses",
+)
+HIDDEN = Rule(
+    id="hidden-from-rules",
+    demands="No changed Python file may run and cannot be read by the rules: in letters that "
+    "cannot be decoded, nested too deeply, or too large.",
+    severity=Severity.BLOCK,
+    floor=Severity.BLOCK,
+    bad="x = 1 + 1 + 1  # and so on, three hundred times",
+    good="x = sum(NUMBERS)",
+)
+RULES = (PYTHON_SYNTAX, PYTHON_SYNTAX_OF_DATA, UNREADABLE_PYTHON, HIDDEN)
+
+_DATA_FOLDERS = frozenset(
+    {"cases", "data", "expected", "fixtures", "inputs", "resources", "samples", "snippets",
+     "test_data", "testdata"}
+)  # fmt: skip
+_TEST_MODULE = re.compile(r"(?:test_.*|.*_test|conftest|__init__)\.py")
+_HOST = sys.version_info[:2]
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    """Yield a finding for everything that the oldest supported Python cannot run."""
+    found = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
+    target = (int(found[1]), int(found[2])) if found else None
+    for file in change_context.python:
+        for finding in _check_file(file, target, change_context):
+            if _is_data(file.path) and finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id):
+                fix = "Check that no Python reads it for which it is too new."
+                yield PYTHON_SYNTAX_OF_DATA.make_finding(
+                    finding.path, finding.message, fix, finding.line
+                )
+            else:
+                yield finding
+
+
+def _is_data(path: str) -> bool:
+    """Whether a file is of the tests, but not read by each Python that runs them."""
+    *folders, name = path.split("/")
+    is_in_data = not _DATA_FOLDERS.isdisjoint(folders) and not _TEST_MODULE.fullmatch(name)
+    return is_in_data and layout.is_test(path)
+
+
+def _check_file(
+    file: PythonFile, target: needs.Version | None, change_context: ChangeContext
+) -> Iterator[Finding]:
+    content = file.file.after
+    if content is None:
+        return
+    before = source.get_earlier_content(change_context.change, file.file)
+    problem = None
+    try:
+        change_context.places.parse(content)
+    except source.UnreadableError as refused:
+        problem = refused
+    if problem is None and file.after is None and before != content:
+        problem = source.UnreadableError("it is nested too deeply", may_run=True)
+    if problem is not None:
+        yield _explain_unreadable(file.path, before, content, problem, target)
+        return
+    if target is None or file.after is None:
+        return
+    new = needs.find_needs(content, target)
+    known: set[str] = set()
+    if new and before is not None and _is_parsable(before):
+        known = {need.what for need in needs.find_needs(before, target)}
+    origin = change_context.project.origins.get("python_version")
+    declared = f" ({origin})" if origin else ""
+    for need in sorted(new, key=lambda need: (need.line or 0, need.what)):
+        if need.what not in known:
+            yield PYTHON_SYNTAX.make_finding(
+                file.path,
+                f"uses {need.what} (Python 3.{need.minor} and newer); the project supports"
+                f" {_dotted(target)}{declared}",
+                f"Write it for Python {_dotted(target)}, or raise the declared version first.",
+                need.line,
+            )
+
+
+def _explain_unreadable(
+    path: str,
+    before: bytes | None,
+    after: bytes,
+    problem: source.UnreadableError,
+    target: needs.Version | None,
+) -> Finding:
+    """Judge a file that cannot be read: hidden, broken, or too new for this service's Python."""
+    rule, says = PYTHON_SYNTAX, f"does not parse with Python {_dotted(_HOST)} ({problem.message})"
+    fix = "Write what the oldest supported Python can parse, or declare it (python.version)."
+    if problem.may_run and before != after:
+        rule, says = HIDDEN, f"{says}, so that no rule has looked at it"
+        fix = "Write it in UTF-8, smaller and plainer, so that it can be read."
+    elif before is not None and not _is_parsable(before):
+        rule, says = UNREADABLE_PYTHON, f"{says}, and did not before the change"
+        fix = "Check by hand that it is meant to be so."
+    elif target is not None and target > _HOST:
+        rule = UNREADABLE_PYTHON
+        fix = "Check by hand that it is valid, or run this service with a newer Python."
+    if target is not None:
+        says += f"; the project supports {_dotted(target)} and newer"
+    return rule.make_finding(path, says, fix, problem.line)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _is_parsable(content: bytes) -> bool:
+    try:
+        source.parse_module(content)
+    except source.UnreadableError:
+        return False
+    return True

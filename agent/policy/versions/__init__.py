@@ -1,1 +1,0 @@
-"""Rules on which Python and which packages changed code may need."""

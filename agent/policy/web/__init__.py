@@ -1,1 +1,0 @@
-"""Rules on web endpoints: who may call them, and what they answer."""
