@@ -1,8 +1,8 @@
 """Name comments by which a change switches a check off.
 
-As the tools themselves read them: in comments, not in strings, of stub files as well; and
-`no_type_check`, which takes a function out. What a file had before, wherever in it, or that moved from another file, is none. Each is for the reviewer, who
-sees the line; what a tool is told in its settings is named by `gate-files`.
+Comments are read as the tools read them, also in stub files; `no_type_check` takes a function out.
+What a file had before, or what moved from another file, does not count. What a tool is told in its
+settings is named by `gate-files`.
 """
 
 from __future__ import annotations
