@@ -10,7 +10,8 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from repo_config.project_files import Files, table
+from repo_config.documents import table
+from repo_config.project_files import Files
 
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _JUSTFILES = ("justfile", ".justfile", "Justfile")

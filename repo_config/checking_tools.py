@@ -21,8 +21,9 @@ from repo_config import (
     tool_pins,
 )
 from repo_config.dependencies import Dependency
+from repo_config.documents import table
 from repo_config.located import escape_text
-from repo_config.project_files import Detected, Files, table
+from repo_config.project_files import Detected, Files
 from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolOptions
 

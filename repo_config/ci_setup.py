@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config import debian_packages, tox, workflows
 from repo_config.called_commands import CalledCommands
-from repo_config.loose_yaml import as_list, as_map
+from repo_config.documents import as_list, as_map
 from repo_config.project_files import Files, split_words
 from repo_config.schema import PackagesCommand
 from repo_config.tool_commands import find_tool, read_all, unwrap_command

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 
 from repo_config import tox
-from repo_config.project_files import Files, table, texts
+from repo_config.documents import table, texts
+from repo_config.project_files import Files
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 _ASIDE = frozenset(

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from repo_config import suites, tox
+from repo_config.documents import table, texts
 from repo_config.located import escape_text
-from repo_config.project_files import Detected, Files, table, texts
+from repo_config.project_files import Detected, Files
 from repo_config.suites import ASIDE, PytestSettings
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"

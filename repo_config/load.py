@@ -1,27 +1,27 @@
-"""Find and read a repository's configuration, and name everything that is wrong with it at once.
-
-Owns the places a configuration may stand in. Reading the formats is left to `yaml_text` and
-`toml_text`, the keys to `schema`, the words for each mistake to `explain`.
-"""
+"""Find and read a repository's configuration, and name everything that is wrong with it at once."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from repo_config import explain, toml_text, values, yaml_text
+from repo_config import documents, located, reference, values
 from repo_config.located import (
     START,
-    Located,
+    Document,
     Path,
+    Place,
     Position,
     Problem,
     dotted,
     format_excerpt,
-    problem_at,
+    make_problem,
+    read_document,
 )
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -30,8 +30,11 @@ from repo_config.tree import Tree
 OWN_FILES = (".github/mergewright.yml", ".github/mergewright.yaml")
 PYPROJECT = "pyproject.toml"
 _MOST_BYTES = 64 * 1024
-
 _TABLE = "[tool.mergewright]"
+#: What pydantic's location of a wrong key of a mapping ends with.
+_KEY = "[key]"
+#: So many wrong values are tried in other forms, each of which reads the whole anew.
+_MOST_TRIED = 20
 
 
 class ConfigProblem(ValueError):
@@ -46,14 +49,12 @@ class ConfigProblem(ValueError):
 
 
 class Source(BaseModel):
-    """Where a configuration stands, and the text of that file."""
+    """A configuration file: its path in the repository, and the whole of it, decoded."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    """Path in the repository."""
     text: str
-    """The whole file, decoded."""
 
 
 def find_config(tree: Tree) -> Source | None:
@@ -64,16 +65,13 @@ def find_config(tree: Tree) -> Source | None:
     """
     paths = set(tree.paths())
     found = [name for name in OWN_FILES if name in paths]
-    sources = {name: decode_config(tree.read(name), name) for name in found}
-    if PYPROJECT in paths and (text := _with_table(tree.read(PYPROJECT))) is not None:
+    sources = {name: _decode_config(tree.read(name), name) for name in found}
+    if PYPROJECT in paths and (text := _read_with_table(tree.read(PYPROJECT))) is not None:
         sources[PYPROJECT] = text
     if len(sources) > 1:
         named = " and ".join(f"{name} {_TABLE}" if name == PYPROJECT else name for name in sources)
-        *_, last = sources
-        fix = f"Keep one of them and remove the other{'s' if len(sources) > 2 else ''}"
-        raise ConfigProblem(
-            (_at_start(last, f"the configuration stands in {named}; one place is allowed", fix),)
-        )
+        message = f"the configuration stands in {named}; one place is allowed"
+        raise _refuse(list(sources)[-1], message, "Keep one of them and remove the other")
     return next((Source(name=name, text=text) for name, text in sources.items()), None)
 
 
@@ -91,7 +89,6 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
     """Read a configuration.
 
     Args:
-        text: What the file says.
         name: Path shown in problems; ending in `.toml` the table `[tool.mergewright]` is read,
             else the text is YAML.
         tree: Where given, paths that the configuration names must be files of it.
@@ -99,144 +96,256 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
     Raises:
         ConfigProblem: With every problem.
     """
-    toml = name.endswith(".toml")
-    if len(text.encode("utf-8", "surrogatepass")) > most_bytes(name):
-        raise ConfigProblem((_too_large(name),))
-    reading = toml_text.read_table(text, name) if toml else yaml_text.read_yaml(text, name)
-    root, problems = reading.root, list(reading.problems)
-    if root is None:
-        if toml and not problems:
-            problems.append(_at_start(name, f"no table {_TABLE}", "Add it, or name another file"))
-        if problems:
-            raise ConfigProblem(tuple(problems))
-        return RepoConfig()
-    config = _validate_config(root, name, problems)
-    if tree is not None:
-        problems += _absent_paths(root, name, tree, {problem.key for problem in problems})
-    if problems or config is None:
-        raise ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
+    _require_size(len(text.encode("utf-8", "surrogatepass")), name)
+    document = read_document(text, name)
+    config: RepoConfig | None = RepoConfig()
+    if document.places:
+        config = _validate_config(document)
+        if tree is not None:
+            _find_absent_paths(document, tree)
+    elif name.endswith(".toml") and not document.problems:
+        raise _refuse(name, f"no table {_TABLE}", "Add it, or name another file")
+    if document.problems or config is None:
+        found = sorted(document.problems, key=lambda one: (one.line, one.column))
+        raise ConfigProblem(tuple(found))
     return config
 
 
 def find_command(read: Callable[[str], str | None], command: str) -> str:
-    """Say as `file:line` where a set-up command stands; empty where it is not found.
+    """Return `file:line` of a set-up command; empty where it is not found.
 
     Args:
         read: Returns the text of a file of the repository.
     """
     for name in (*OWN_FILES, PYPROJECT):
-        reader = toml_text.read_table if name == PYPROJECT else yaml_text.read_yaml
-        root = reader(read(name) or "", name).root
-        entries = root.child("setup") if root is not None else None
-        for entry in (
-            entries.value if entries is not None and isinstance(entries.value, list) else ()
-        ):
-            located = entry.child("run") or entry
-            if located.value == command:
-                return f"{name}:{located.at.line}"
+        for path, place in read_document(read(name) or "", name).places.items():
+            if path[:1] == ("setup",) and place.value == command:
+                return f"{name}:{place.at.line}"
     return ""
 
 
-def most_bytes(name: str) -> int:
-    """How large a configuration file may be; a pyproject.toml says much besides ours."""
-    return toml_text.MOST_CHARACTERS if name.endswith(".toml") else _MOST_BYTES
+def _refuse(name: str, message: str, fix: str, at: Position = START) -> ConfigProblem:
+    return ConfigProblem((make_problem(name, at, (), message, fix),))
 
 
-def decode_config(content: bytes, name: str) -> str:
-    """Take the bytes of a configuration file as text.
+def _require_size(size: int, name: str) -> None:
+    # A pyproject.toml says much besides ours.
+    most = documents.MOST_CHARACTERS if name.endswith(".toml") else _MOST_BYTES
+    if size > most:
+        message = f"the file is larger than {most // 1024} KiB"
+        raise _refuse(name, message, "Shorten it; no configuration needs as much")
 
-    Raises:
-        ConfigProblem: It is not UTF-8, or too large to be one.
-    """
-    if len(content) > most_bytes(name):
-        raise ConfigProblem((_too_large(name),))
+
+def _decode_config(content: bytes, name: str) -> str:
+    _require_size(len(content), name)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8", "replace")
         at = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
         message = f"not UTF-8: byte 0x{content[error.start]:02x}"
-        problem = problem_at(name, at, (), message, "Save the file as UTF-8")
-        raise ConfigProblem((problem,)) from error
+        raise _refuse(name, message, "Save the file as UTF-8", at) from error
 
 
-def _with_table(content: bytes) -> str | None:
-    """The text of pyproject.toml if it has our table, also if it is too broken to be sure."""
-    if len(content) > toml_text.MOST_CHARACTERS:
+def _read_with_table(content: bytes) -> str | None:
+    """Return the text of pyproject.toml if it has our table, also if it is too broken to know."""
+    if len(content) > documents.MOST_CHARACTERS:
         return None
     text = content.decode("utf-8-sig", "replace")
     try:
-        tool = toml_text.parse_toml(text).get("tool")
-    except toml_text.TomlError:
-        if not toml_text.TABLE.search(text):
-            return None
-    else:
-        if not isinstance(tool, dict) or "mergewright" not in tool:
-            return None
-    return decode_config(content, PYPROJECT)
+        has_table = "mergewright" in documents.table(documents.parse_toml(text), "tool")
+    except documents.DocumentError:
+        has_table = located.TABLE.search(text) is not None
+    return _decode_config(content, PYPROJECT) if has_table else None
 
 
-def _validate_config(root: Located, name: str, problems: list[Problem]) -> RepoConfig | None:
-    if not isinstance(root.value, dict):
-        message = f"the configuration must be a mapping of keys; found {root.words()}"
-        fix = "Begin with a key such as version: 1"
-        problems.append(problem_at(name, root.at, (), message, fix))
-        return None
-    try:
-        return RepoConfig.model_validate(root.to_plain())
-    except ValidationError as error:
-        # What could not be read fits nothing either, and is told already.
-        told = {(one.line, one.column) for one in problems}
-        found = explain.problems(error, root, name)
-        problems += [one for one in found if (one.line, one.column) not in told]
-        return None
-
-
-def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list[Problem]:
-    """Paths that the configuration names but the tree does not have."""
-    paths = tree.paths()
-    below = root.child("root")
+def _find_absent_paths(document: Document, tree: Tree) -> None:
+    """Note paths that the configuration names but the tree does not have."""
+    paths, wrong = tree.paths(), {problem.key for problem in document.problems}
+    root = document.places.get(("root",))
     folder = ""
-    if below and "root" not in wrong and isinstance(below.value, str):
-        folder = str(PurePosixPath(below.value)).removeprefix(".")
+    if root and "root" not in wrong:
+        folder = str(PurePosixPath(str(root.value))).removeprefix(".")
         folder = f"{folder}/" if folder else ""
         if not any(path.startswith(folder) for path in paths):
-            message = f"root: no such folder in the repository: {format_excerpt(below.value)}"
+            message = f"root: no such folder in the repository: {root.describe()}"
             fix = "Name a folder with committed files, such as services/api"
-            return [problem_at(name, below.at, ("root",), message, fix)]
-    problems = []
-    for path, located in root.walk():
-        if dotted(path) in wrong or not isinstance(located.value, str):
-            continue
-        if not (named := _named_file(path, located.value)):
-            continue
-        if (wanted := folder + str(PurePosixPath(named))) in paths:
-            continue
-        last = PurePosixPath(wanted).name
-        near = [one for one in paths if PurePosixPath(one).name == last][:3]
-        near = near or difflib.get_close_matches(wanted, paths, 3)
-        message = f"{dotted(path)}: no such file in the repository: {format_excerpt(wanted)}"
-        fix = f"Did you mean {' or '.join(near)}?" if near else "Name a file that is committed"
-        problems.append(problem_at(name, located.at, path, message, fix))
-    return problems
+            document.add_problem(root.at, ("root",), message, fix)
+            return
+    for path, place in document.places.items():
+        named = _read_named_file(path, place.value) if dotted(path) not in wrong else ""
+        wanted = folder + str(PurePosixPath(named))
+        if named and wanted not in paths:
+            last = PurePosixPath(wanted).name
+            near = [one for one in paths if PurePosixPath(one).name == last][:3]
+            near = near or difflib.get_close_matches(wanted, paths, 3)
+            message = f"{dotted(path)}: no such file in the repository: {format_excerpt(wanted)}"
+            fix = f"Did you mean {' or '.join(near)}?" if near else "Name a file that is committed"
+            document.add_problem(place.at, path, message, fix)
 
 
-def _named_file(path: Path, text: str) -> str:
-    """Return the file that the text at a path names; "" where it names none."""
-    match path:
+def _read_named_file(path: Path, value: object) -> str:
+    """Return the file that a value names; "" where it names none."""
+    match path, value:
         case (
-            ("django", "manage") | ("checks", "tests", "script") | ("setup", int(), "files", int())
+            ("django", "manage") | ("checks", "tests", "script") | ("setup", int(), "files", int()),
+            str(),
         ):
-            return text
-        case ("python", "install", int()):
-            return (values.named_file(text) or ("", ""))[1]
+            return value
+        case (("python", "install", int()), str()):
+            return (values.named_file(value) or ("", ""))[1]
     return ""
 
 
-def _too_large(name: str) -> Problem:
-    message = f"the file is larger than {most_bytes(name) // 1024} KiB"
-    return _at_start(name, message, "Shorten it; no configuration needs as much")
+# --- words for what the models refuse -----------------------------------------------------------
 
 
-def _at_start(name: str, message: str, fix: str) -> Problem:
-    return problem_at(name, START, (), message, fix)
+def _validate_config(document: Document) -> RepoConfig | None:
+    root = document.places[()]
+    if not isinstance(root.value, dict):
+        message = f"the configuration must be a mapping of keys; found {root.describe()}"
+        document.add_problem(root.at, (), message, "Begin with a key such as version: 1")
+        return None
+    try:
+        return RepoConfig.model_validate(root.value)
+    except ValidationError as error:
+        # What could not be read fits nothing either, and is named already.
+        named = {(one.line, one.column) for one in document.problems}
+        found = list(_explain_errors(error, document))
+        document.problems += [one for one in found if (one.line, one.column) not in named]
+        return None
+
+
+def _explain_errors(error: ValidationError, document: Document) -> Iterator[Problem]:
+    """Yield one problem for each value that is wrong; alternatives of a union count as one."""
+    by_path: dict[tuple[Path, bool], list[Any]] = {}
+    for detail in error.errors(include_url=False):
+        location = detail["loc"]
+        by_path.setdefault((document.resolve(location), location[-1:] == (_KEY,)), []).append(
+            detail
+        )
+    above = {path[:depth] for path, _ in by_path for depth in range(len(path))}
+    for number, ((path, is_key), details) in enumerate(by_path.items()):
+        # The alternative of a union that got further names the place.
+        if path in above:
+            continue
+        problem = _explain_known(path, details, document, is_key=is_key)
+        yield problem or _explain_value(path, details, document, may_try=number < _MOST_TRIED)
+
+
+def _explain_known(
+    path: Path, details: list[Any], document: Document, *, is_key: bool
+) -> Problem | None:
+    """Explain what is no matter of a type; None for any other."""
+    first, place = details[0], document.places[path]
+    if first["type"] == "extra_forbidden":
+        return _explain_unknown_key(path, place, document.file)
+    if first["type"] == "missing":
+        key = str(first["loc"][-1])
+        message = f"{dotted(path)}: the key {key} is missing"
+        return make_problem(document.file, place.shown_at, path, message, f"Add {key}")
+    if own := next((one["ctx"] for one in details if one["type"] == values.WRONG_FORM), None):
+        at, given = place.at, place.describe()
+        if is_key:
+            at, given = place.key_at, format_excerpt(str(path[-1]))
+        message = f"{dotted(path)}: {own['message']}: {given}"
+        return make_problem(document.file, at, path, message, _begin_upper(own["fix"]))
+    return None
+
+
+def _explain_value(path: Path, details: list[Any], document: Document, *, may_try: bool) -> Problem:
+    place = document.places[path]
+    expected = ", or ".join(dict.fromkeys(_name_expected(one) for one in details))
+    message = f"{dotted(path)}: it should be {expected}; found {place.describe()}"
+    if isinstance(place.value, float) and str(place.value) != place.written:
+        message += f" (without quotes it is {place.value})"
+    fix = _find_way_out(path, details, document, may_try=may_try) or f"Make it {expected}"
+    return make_problem(document.file, place.shown_at, path, message, fix)
+
+
+def _begin_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _name_expected(detail: Any) -> str:
+    words = str(detail["msg"]).removeprefix("Input should be ").replace("'", "")
+    if words.startswith("a valid "):
+        kind = words.split()[2]
+        return {"string": "text", "tuple": "a list", "integer": "a whole number"}.get(
+            kind, "a mapping" if kind == "dictionary" or kind[:1].isupper() else f"a {kind}"
+        )
+    for theirs, ours in (("greater than or equal to", "at least"), ("greater than", "above")):
+        words = words.replace(theirs, ours).replace("less than or equal to", "at most")
+    return words
+
+
+def _explain_unknown_key(path: Path, place: Place, name: str) -> Problem:
+    key, parent = str(path[-1]), path[:-1]
+    known = reference.list_keys(parent)
+    homes = [
+        f"under {dotted(where)}" if where else "at the top level"
+        for where, section in reference.sections()
+        if where != parent and key in section.model_fields
+    ]
+    near = find_nearest(key, known)
+    fixes = [f"Did you mean {near[0]}?"] if near else []
+    fixes += [f"{key} belongs {' or '.join(homes)}"] if homes else []
+    fix = " ".join(fixes) or f"Known keys here: {', '.join(known)}"
+    where = f" in {dotted(parent)}" if parent else ""
+    message = f"unknown key {format_excerpt(key)}{where}"
+    return make_problem(name, place.key_at, path, message, fix)
+
+
+def find_nearest(key: str, known: tuple[str, ...]) -> list[str]:
+    """Return the known key that was probably meant, if there is one."""
+    asked = key.lower().replace("-", "_")
+    begun = [one for one in known if len(one) > 2 and asked.startswith(one)]
+    return difflib.get_close_matches(asked, known, 1) or begun[:1]
+
+
+def _find_way_out(path: Path, details: list[Any], document: Document, *, may_try: bool) -> str:
+    """Say which other way to write the value would be right; "" where none is known."""
+    place = document.places[path]
+    if place.value is None:
+        return "Give a value, or remove the line"
+    if keys := ", ".join(reference.list_keys(path)):
+        return f"Write keys below it: {keys}"
+    written = place.value if isinstance(place.value, str) else place.written
+    choices = [
+        choice.strip(" '")
+        for one in details
+        for choice in one.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")
+    ]
+    if near := difflib.get_close_matches(written.lower(), filter(None, choices), 1):
+        return f"Did you mean {near[0]}?"
+    quoted = json.dumps(written, ensure_ascii=False) if written.isprintable() else "it"
+    quoted = quoted if len(written) < 80 else "it"
+    others: dict[str, object] = {f"{quoted} in quotes": written, f"a list: [{quoted}]": (written,)}
+    if written.isdecimal() and len(written) < 20:
+        others[f"{written} without quotes"] = int(written)
+    for words, value in others.items() if may_try else ():
+        fix = _try_value(document, path, value)
+        if fix is None:
+            return f"Write {words}"
+        if fix:
+            return _begin_upper(fix)
+    return ""
+
+
+def _try_value(document: Document, path: Path, value: object) -> str | None:
+    """Return None where another value would be right at a path, else the way out, if any."""
+    whole, at = value, path
+    while at:
+        step, at = at[-1], at[:-1]
+        above: Any = document.places[at].value
+        if isinstance(above, dict):
+            whole = {**above, step: whole}
+        else:
+            whole = tuple(whole if index == step else one for index, one in enumerate(above))
+    try:
+        RepoConfig.model_validate(whole)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            if document.resolve(detail["loc"])[: len(path)] == path:
+                return str(detail.get("ctx", {}).get("fix", ""))
+    return None

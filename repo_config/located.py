@@ -1,25 +1,44 @@
-"""What a configuration file says, each value with the place where it stands.
+"""Read a configuration file into plain values, with the place of each.
 
-Owns places, values with places, and the record of one problem. Reading the formats is left to
-`yaml_text` and `toml_text`; what values mean to `load`.
+YAML is read from its node graph: no tag constructs an object, no alias is followed, and duplicate
+keys are all reported. TOML has no places of values: each is where our table begins.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from repo_config.documents import DocumentError, WrittenFloat, parse_toml
 
 #: Deeper nesting has no meaning in the configuration and only serves to exhaust a parser.
-DEEPEST = 12
+_DEEPEST = 12
 _SHOWN = 60
+_TAG = "tag:yaml.org,2002:"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: What a parser's words mean to a person.
+_YAML_FIXES = {
+    "another document": "Keep one document; remove this ---",
+    "'\\t'": "Indent with spaces instead of tabs",
+    "mapping values": "Put text that contains a colon in quotes, and check the indentation",
+}
+
+TABLE = re.compile(r"^[ \t]*(?:\[{1,2}[ \t]*)?tool[ \t]*\.[ \t]*[\"']?mergewright\b", re.MULTILINE)
+"""Where the first of our tables begins, unless it only stands in a text of several lines."""
+
+Path: TypeAlias = tuple[str | int, ...]
 
 
 class Problem(BaseModel):
-    """One thing that is wrong with a configuration file, at its place, with the way out."""
+    """One mistake in a configuration file, at its place, with the way out."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,79 +70,62 @@ class Unreadable:
     """Stands for a value of a kind that no key takes: dates, tagged and non-finite values."""
 
 
-@dataclass(frozen=True)
-class Located:
-    """A value and its place."""
+class Place(NamedTuple):
+    """A value and where it is."""
 
     value: object
-    """`dict[str, Located]`, `list[Located]`, a scalar, or `Unreadable`."""
     at: Position
+    key_at: Position
+    """Of its key, or of the entry of a list."""
     written: str = ""
-    """A scalar as it stands in the file, without quotes."""
-    key_at: Position = START
-    """Where the key stands whose value this is."""
+    """A scalar as the file has it, without quotes."""
 
     @property
-    def place(self) -> Position:
-        """Where to point at: at the value, or at its key when the value begins elsewhere."""
-        return self.key_at if isinstance(self.value, dict) else self.at
+    def shown_at(self) -> Position:
+        """Where to point: at the value, or at its key where the value is a mapping or nothing."""
+        return self.key_at if isinstance(self.value, dict | None) else self.at
 
-    def to_plain(self) -> object:
-        """The value without places; lists become tuples, as strict models take them."""
-        if isinstance(self.value, dict):
-            return {key: child.to_plain() for key, child in self.value.items()}
-        if isinstance(self.value, list):
-            return tuple(child.to_plain() for child in self.value)
-        return self.value
-
-    def child(self, step: str | int) -> Located | None:
-        """The value under a key or at an index, if there is one."""
-        if isinstance(self.value, dict) and isinstance(step, str):
-            found = self.value.get(step)
-            return found if isinstance(found, Located) else None
-        if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
-            item = self.value[step]
-            return item if isinstance(item, Located) else None
-        return None
-
-    def walk(self, path: Path = ()) -> Iterator[tuple[Path, Located]]:
-        """Yield what stands here and below, each with its path."""
-        yield path, self
-        inner: Iterable[tuple[str | int, Located]] = ()
-        if isinstance(self.value, dict):
-            inner = self.value.items()
-        elif isinstance(self.value, list):
-            inner = enumerate(self.value)
-        for step, child in inner:
-            yield from child.walk((*path, step))
-
-    def words(self) -> str:
-        """Say what stands here."""
+    def describe(self) -> str:
+        """Say what is there."""
         if isinstance(self.value, str):
             return format_excerpt(self.value)
+        kinds = ((dict, "a mapping"), (tuple, "a list"), (type(None), "nothing"))
         written = format_excerpt(self.written, quoted=False)
-        kinds: tuple[tuple[type, str], ...] = (
-            (dict, "a mapping"),
-            (list, "a list"),
-            (type(None), "nothing"),
-            (bool, written),
-            (int, f"the number {written}"),
-            (float, f"the number {written}"),
-            (object, f"the special value {written}"),
-        )
-        return next(words for kind, words in kinds if isinstance(self.value, kind))
+        return next((words for kind, words in kinds if isinstance(self.value, kind)), written)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a reader made of a text."""
+@dataclass
+class Document:
+    """What a reader made of a file."""
 
-    root: Located | None
-    """None when the text is empty or cannot be read."""
-    problems: tuple[Problem, ...] = ()
+    file: str
+    places: dict[Path, Place] = field(default_factory=dict)
+    """By path, the whole as the empty one; none where the text is empty or cannot be read."""
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def value(self) -> object:
+        """All of it; lists are tuples, as strict models take them."""
+        return self.places[()].value if self.places else None
+
+    def resolve(self, location: tuple[int | str, ...]) -> Path:
+        """Follow pydantic's location as far as it names something that is in the file."""
+        path: Path = ()
+        for step in location:
+            if (*path, step) in self.places:  # else a label of an alternative or a key
+                path = (*path, step)
+        return path
+
+    def add_problem(self, at: Position, path: Path, message: str, fix: str) -> None:
+        """Note a mistake."""
+        self.problems.append(make_problem(self.file, at, path, message, fix))
 
 
-Path: TypeAlias = tuple[str | int, ...]
+def make_problem(file: str, at: Position, path: Path, message: str, fix: str) -> Problem:
+    """Describe a mistake at its place."""
+    return Problem(
+        file=file, line=at.line, column=at.column, key=dotted(path), message=message, fix=fix
+    )
 
 
 def dotted(path: Path) -> str:
@@ -147,19 +149,157 @@ def format_excerpt(text: str, *, quoted: bool = True) -> str:
     return json.dumps(safe, ensure_ascii=False).replace("\\\\", "\\") if quoted else safe
 
 
-def resolve_path(place: tuple[int | str, ...], root: Located) -> tuple[Path, Located]:
-    """Follow pydantic's location as far as it names something that stands in the file."""
-    path: Path = ()
-    located = root
-    for step in place:
-        child = located.child(step)
-        if child is not None:  # else a label that pydantic gives to an alternative or a key
-            path, located = (*path, step), child
-    return path, located
+def read_document(text: str, file: str) -> Document:
+    """Read a file by its name: the table `[tool.mergewright]` of TOML, else YAML."""
+    document = Document(file)
+    if file.endswith(".toml"):
+        _read_table(text, document)
+    else:
+        _read_yaml(text, document)
+    return document
 
 
-def problem_at(file: str, at: Position, path: Path, message: str, fix: str) -> Problem:
-    """Write down a problem at its place."""
-    return Problem(
-        file=file, line=at.line, column=at.column, key=dotted(path), message=message, fix=fix
-    )
+# --- TOML ---------------------------------------------------------------------------------------
+
+
+def _read_table(text: str, document: Document) -> None:
+    at = START
+    try:
+        tool = parse_toml(text).get("tool")
+        if isinstance(tool, dict) and "mergewright" in tool:
+            found = TABLE.search(text)
+            at = Position(text.count("\n", 0, found.start()) + 1 if found else 1, 1)
+            _place_value(document, tool["mergewright"], (), at)
+    except DocumentError as error:
+        document.places.clear()
+        message = escape_text(f"not read as TOML: {error.message}")[:200]
+        at = Position(error.line, error.column)
+        document.add_problem(at, (), message, "Correct the file at this place")
+
+
+def _place_value(document: Document, value: object, path: Path, at: Position) -> object:
+    if len(path) > _DEEPEST:
+        raise DocumentError(f"nested more than {_DEEPEST} levels deep", at.line)
+    plain: object = value if isinstance(value, str | int) else Unreadable()
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, dict):
+        plain = {key: _place_value(document, one, (*path, key), at) for key, one in value.items()}
+    elif isinstance(value, list):
+        plain = tuple(
+            _place_value(document, one, (*path, index), at) for index, one in enumerate(value)
+        )
+    elif isinstance(value, WrittenFloat):
+        written = value.written
+        plain = float(value) if abs(value) < float("inf") else Unreadable()
+    document.places[path] = Place(plain, at, at, written)
+    return plain
+
+
+# --- YAML ---------------------------------------------------------------------------------------
+
+
+def _read_yaml(text: str, document: Document) -> None:
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+    except YAMLError as error:
+        _explain_syntax(error, text, document)
+        return
+    except RecursionError:
+        document.add_problem(START, (), f"nested more than {_DEEPEST} levels deep", "Write it flat")
+        return
+    if root is not None and _kind(root) != "null":
+        _place_node(document, root, (), START)
+        document.problems = list(dict.fromkeys(document.problems))
+
+
+def _place_node(document: Document, node: Node, path: Path, key_at: Position) -> object:
+    at = _position(node.start_mark)
+    plain: object = Unreadable()
+    written = str(node.value) if isinstance(node, ScalarNode) else _kind(node)
+    if refused := _find_refusal(node, len(path)):
+        document.add_problem(at, (), *refused)
+    elif isinstance(node, MappingNode) and _kind(node) == "map":
+        plain = _place_mapping(document, node, path)
+    elif isinstance(node, SequenceNode) and _kind(node) == "seq":
+        plain = tuple(
+            _place_node(document, item, (*path, index), _position(item.start_mark))
+            for index, item in enumerate(node.value)
+        )
+    elif isinstance(node, ScalarNode):
+        plain = _read_scalar(_kind(node), str(node.value))
+    document.places[path] = Place(plain, at, key_at, written)
+    return plain
+
+
+def _find_refusal(node: Node, depth: int) -> tuple[str, str] | None:
+    """Say what a small document can blow up with, and the way out."""
+    if depth >= _DEEPEST and not isinstance(node, ScalarNode):
+        return f"nested more than {_DEEPEST} levels deep", "Write it flat"
+    if node.anchor is not None:
+        name = format_excerpt(node.anchor, quoted=False)
+        return f"an anchor (&{name})", "Remove it; anchors and aliases are not taken"
+    if isinstance(node, ScalarNode) and _SURROGATE.search(node.value):
+        return "an escape of half a character", "Write the character itself"
+    return None
+
+
+def _place_mapping(document: Document, node: MappingNode, path: Path) -> dict[str, object]:
+    entries: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        at, key = _position(key_node.start_mark), str(key_node.value)
+        if not isinstance(key_node, ScalarNode) or _kind(key_node) not in ("str", "merge"):
+            is_word = isinstance(key_node, ScalarNode) and key
+            named = f"{format_excerpt(key)} in quotes" if is_word else "a word before the colon"
+            below = (*path, key) if is_word else path
+            document.add_problem(at, below, "a key that is not text", f"Write {named}")
+        elif key in entries:
+            first = document.places[*path, key].key_at.line
+            message = f"the key {format_excerpt(key)} is there twice, first on line {first}"
+            document.add_problem(at, (*path, key), message, "Keep one of the two")
+        else:
+            entries[key] = _place_node(document, value_node, (*path, key), at)
+    return entries
+
+
+def _read_scalar(kind: str, text: str) -> object:
+    """Build plain values only; what another tag names stays unread."""
+    if kind in ("str", "merge"):
+        return text
+    if kind == "bool":
+        return text.lower() in ("true", "yes", "on", "y")
+    plain = text.replace("_", "")
+    try:
+        if kind == "float":
+            return float(plain)
+        if kind == "int":
+            return int(plain, 0) if re.search(r"[xob]", plain) else int(plain)
+    except ValueError:
+        # .inf, .nan, sexagesimal numbers, and more digits than Python turns into a number.
+        return Unreadable()
+    return None if kind == "null" else Unreadable()
+
+
+def _kind(node: Node) -> str:
+    """Name the node's type; what is not of YAML's own types keeps its whole tag."""
+    return str(node.tag).removeprefix(_TAG)
+
+
+def _explain_syntax(error: YAMLError, text: str, document: Document) -> None:
+    if isinstance(error, ReaderError):
+        before = text[: error.position]
+        at = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        fix = "Remove it, or write it as an escape in quotes"
+        document.add_problem(at, (), "a character that YAML does not allow", fix)
+        return
+    mark = what = None
+    if isinstance(error, MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(filter(None, (error.problem, error.context)))
+    what = escape_text(what or str(error))[:200]
+    fixes = (fix for words, fix in _YAML_FIXES.items() if words in what)
+    fix = next(fixes, "Correct the YAML at this place")
+    document.add_problem(_position(mark) if mark else START, (), f"not valid YAML: {what}", fix)
+
+
+def _position(mark: StreamMark) -> Position:
+    return Position(mark.line + 1, mark.column + 1)

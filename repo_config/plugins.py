@@ -11,7 +11,8 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from repo_config.project_files import Files, table, texts
+from repo_config.documents import table, texts
+from repo_config.project_files import Files
 from repo_config.suites import PytestSettings
 
 #: Where pytest heeds `pytest_plugins`; whoever has more has them in one of the first.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from repo_config.loose_yaml import as_list, as_map
-from repo_config.project_files import Files, texts
+from repo_config.documents import as_list, as_map, texts
+from repo_config.project_files import Files
 
 NAME = ".pre-commit-config.yaml"
 #: By the name of a hook: the check that its tool is run for.

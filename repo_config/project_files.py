@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from repo_config import foreign_python, loose_yaml, toml_text
+from repo_config import documents, foreign_python
 from repo_config.tree import Tree
 
 #: Larger files are not the settings or scripts that are looked for here.
@@ -77,24 +77,24 @@ class Files:
         """A TOML file; empty when there is none."""
         if path not in self._tomls:
             try:
-                self._tomls[path] = toml_text.parse_toml(self.text(path))
-            except toml_text.TomlError as error:
-                self.unreadable[path] = f"not read as TOML: line {error.at.line}: {error.message}"
+                self._tomls[path] = documents.parse_toml(self.text(path))
+            except documents.DocumentError as error:
+                self.unreadable[path] = f"not read as TOML: {error}"
                 self._tomls[path] = {}
         return self._tomls[path]
 
     def yaml(self, path: str) -> dict[str, Any]:
         """A YAML file that is a mapping; empty when there is none, nor one that can be read."""
         try:
-            return loose_yaml.as_map(loose_yaml.read_yaml(self.text(path)))
-        except loose_yaml.YamlRefused:
+            return documents.as_map(documents.parse_yaml(self.text(path)))
+        except documents.DocumentError:
             return {}
 
     def ini(self, path: str) -> dict[str, dict[str, str]]:
         """An INI file by section; keys keep their case. Empty when there is none."""
         if path not in self._inis:
             try:
-                self._inis[path] = parse_ini(self.text(path))
+                self._inis[path] = documents.parse_ini(self.text(path))
             except configparser.Error as error:
                 self.unreadable[path] = f"not read as INI: {' '.join(str(error).split())}"
                 self._inis[path] = {}
@@ -146,37 +146,6 @@ class Files:
         for path in self.paths:
             by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
         return by_name
-
-
-def parse_ini(text: str) -> dict[str, dict[str, str]]:
-    """Read an INI text by section; keys keep their case.
-
-    Raises:
-        configparser.Error: It is none.
-    """
-    parser = configparser.RawConfigParser(
-        strict=False, allow_no_value=True, default_section="\0none"
-    )
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(text)
-    return {
-        section: {key: value or "" for key, value in parser.items(section)}
-        for section in parser.sections()
-    }
-
-
-def table(data: object, *keys: str) -> dict[str, object]:
-    """The table under these keys, empty where there is none or something else stands there."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
-
-
-def texts(value: object) -> list[str]:
-    """The texts of a value that should be a text or a list of them."""
-    if isinstance(value, str):
-        return [value]
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def split_words(line: str) -> list[str]:

@@ -10,8 +10,8 @@ import posixpath
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from repo_config import json_text, toml_text
-from repo_config.project_files import table
+from repo_config import documents
+from repo_config.documents import table
 
 Tool = Literal["pyright", "basedpyright"]
 
@@ -113,13 +113,11 @@ def _read_file(text: Read, path: str, tool: Tool) -> dict[str, object] | str | N
         return None
     try:
         if not path.endswith(".toml"):
-            values = json_text.parse_json(content)
+            values = documents.parse_json(content)
             return values if isinstance(values, dict) else "it is no object"
-        tools = table(toml_text.parse_toml(content), "tool")
-    except json_text.JsonError as problem:
+        tools = table(documents.parse_toml(content), "tool")
+    except documents.DocumentError as problem:
         return str(problem)
-    except toml_text.TomlError as problem:
-        return f"line {problem.at.line}: {problem.message}"
     tables = [tools.get("basedpyright")] if tool == "basedpyright" else []
     found = next((one for one in (*tables, tools.get("pyright")) if one is not None), None)
     return found if isinstance(found, dict) else None

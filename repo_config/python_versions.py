@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from repo_config.project_files import Detected, Files, table, texts
+from repo_config.documents import table, texts
+from repo_config.project_files import Detected, Files
 
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
 _PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")

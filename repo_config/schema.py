@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from repo_config.values import (
     ApplicationName,
@@ -37,13 +37,6 @@ from repo_config.values import (
     VariableName,
     VariableValue,
 )
-
-
-def _require_whole(value: object) -> object:
-    # A literal compares with ==, which would take true and 1.0 for 1.
-    if type(value) is not int:
-        raise ValueError("not a whole number")
-    return value
 
 
 class Section(BaseModel):
@@ -361,7 +354,7 @@ class PullRequestSection(Section):
 class RepoConfig(Section):
     """The whole file; every key is optional."""
 
-    version: Annotated[Literal[1], BeforeValidator(_require_whole)] = 1
+    version: int = Field(default=1, ge=1, le=1)
     """Of this format."""
     label: Label | None = None
     """On GitHub: the label that starts a run; default: the operator's, `mergewright`."""

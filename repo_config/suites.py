@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from repo_config import suite_commands, tox
 from repo_config.dependencies import Dependency
-from repo_config.project_files import CONFIGURED, Detected, Files, split_words, table, texts
+from repo_config.documents import table, texts
+from repo_config.project_files import CONFIGURED, Detected, Files, split_words
 from repo_config.schema import RepoConfig
 from repo_config.suite_commands import SuiteCommand
 from repo_config.tool_commands import unwrap_command

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from repo_config import pre_commit, tox, workflows
 from repo_config.called_commands import CalledCommands
-from repo_config.loose_yaml import as_map
+from repo_config.documents import as_map
 from repo_config.project_files import Files, split_words
 
 #: By the name of a program: the check.

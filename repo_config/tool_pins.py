@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from repo_config import ci_setup, dependencies, pre_commit, tox, workflows
-from repo_config.project_files import Files, table
+from repo_config.documents import table
+from repo_config.project_files import Files
 from repo_config.tool_commands import Command
 
 TOOLS = frozenset({"ruff", "flake8", "black", "isort", "mypy"})

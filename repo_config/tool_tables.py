@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from repo_config import toml_text
+from repo_config import documents
 
 Tables = dict[str, object]
 
@@ -102,15 +102,15 @@ def _read_tables(path: str, content: bytes | None) -> Tables | None:
     reader: Callable[[str], Tables] = _read_toml if path.lower().endswith(".toml") else _read_ini
     try:
         return reader((content or b"").decode())
-    except (UnicodeDecodeError, toml_text.TomlError, configparser.Error):
+    except (UnicodeDecodeError, documents.DocumentError, configparser.Error):
         return None
 
 
 def _read_toml(text: str) -> Tables:
-    tables: Tables = toml_text.parse_toml(text)
+    tables: Tables = documents.parse_toml(text)
     tools = tables.pop("tool", {})
     if not isinstance(tools, dict):
-        raise toml_text.TomlError("tool is no table")
+        raise documents.DocumentError("tool is no table")
     return {**tables, **{f"tool.{name}": table for name, table in tools.items()}}
 
 
@@ -137,5 +137,5 @@ def _split_tables(path: str, text: str) -> Iterator[tuple[str, str]]:
 def _name_toml(header: str) -> str:
     try:
         return next(iter(_read_toml(header)), "")
-    except toml_text.TomlError:
+    except documents.DocumentError:
         return ""

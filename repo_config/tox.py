@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from repo_config.project_files import Files, parse_ini, table
+from repo_config.documents import parse_ini, table
+from repo_config.project_files import Files
 
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}|\[\]")
 _ROOT = re.compile(r"\{(?:toxinidir|tox_root)\}")

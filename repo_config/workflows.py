@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from repo_config.loose_yaml import as_list, as_map
+from repo_config.documents import as_list, as_map
 from repo_config.project_files import Files
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")

@@ -51,7 +51,7 @@ def render() -> str:
         "rules": _families(),
     }
     joined = {name: "\n".join(lines) for name, lines in parts.items()}
-    document: str = template.render(keys=reference.markdown().rstrip("\n"), **joined)
+    document: str = template.render(keys=reference.render_markdown().rstrip("\n"), **joined)
     return document
 
 

@@ -17,7 +17,7 @@ from agent.errors import SettingsInvalid
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
 from repo_config import load
-from repo_config.located import START, problem_at, resolve_path
+from repo_config.located import START, make_problem
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -146,10 +146,11 @@ def refused(place: Path, read: Read) -> tuple[str, ...]:
     unmet = explanation.find_unmet(TreeFiles(place, read.config.folder), read.config.python)
     problems = []
     for path, why in unmet:
-        if read.root is not None and read.source is not None and path:
-            _, at = resolve_path(path, read.root)
+        if read.source is not None and path:
+            document = read.document
+            at = document.places[document.resolve(path)].shown_at
             message, _, fix = why.partition(". ")
-            problems.append(problem_at(read.source.name, at.place, path, message, fix))
+            problems.append(make_problem(read.source.name, at, path, message, fix))
     if problems:
         raise load.ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
     return tuple(f"runs will be refused: {one.why}" for one in unmet)
@@ -192,7 +193,7 @@ def _services() -> Services:
 def _refuse_links(folder: Path) -> None:
     """A link would be passed over by every run; here the owner can still do something about it."""
     problems = [
-        problem_at(
+        make_problem(
             name,
             START,
             (),

@@ -23,7 +23,8 @@ from agent.models.run import Run
 from repo_config import ci_setup, detect, django_projects, suite_commands, tested_versions
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
-from repo_config.project_files import Files, table
+from repo_config.documents import table
+from repo_config.project_files import Files
 from repo_config.schema import (
     ChecksSection,
     DjangoSection,

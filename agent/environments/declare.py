@@ -41,7 +41,7 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
 from repo_config import dependencies
-from repo_config.project_files import table, texts
+from repo_config.documents import table, texts
 from repo_config.schema import PythonSection
 
 _FIXED = "a lock file fixes every version"

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import poetry
 from agent.errors import EnvironmentFailed
-from repo_config.project_files import table, texts
+from repo_config.documents import table, texts
 
 #: Of a Pipfile, beside its groups.
 _OTHER_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})

@@ -17,7 +17,7 @@ from agent.environments import requirement_names
 from agent.environments.tree_files import TreeFiles
 from agent.models.record import Record
 from repo_config import tox
-from repo_config.project_files import table, texts
+from repo_config.documents import table, texts
 
 #: Hatch's environments inherit from this one.
 _DEFAULT = "default"

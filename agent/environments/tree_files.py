@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import EnvironmentFailed
-from repo_config import toml_text
+from repo_config import documents
 from repo_config.project_files import Files
 
 #: No declaration is larger; a bigger file is not one.
@@ -91,9 +91,9 @@ class TreeFiles:
         """
         text = self.text(path)
         try:
-            return toml_text.parse_toml(text, _LARGEST) if text is not None else {}
-        except toml_text.TomlError as problem:
-            place = f"{path}:{problem.at.line}:{problem.at.column}"
+            return documents.parse_toml(text, _LARGEST) if text is not None else {}
+        except documents.DocumentError as problem:
+            place = f"{path}:{problem.line}:{problem.column}"
             raise EnvironmentFailed(f"{place} is not valid TOML: {problem.message}") from problem
 
     def names(self, folder: str) -> tuple[str, ...]:

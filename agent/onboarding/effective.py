@@ -16,9 +16,9 @@ from agent.models.record import Record
 from agent.policy import levels
 from agent.policy.rule import Rule
 from agent.settings import Settings, variable
-from repo_config import load, reference, toml_text, yaml_text
+from repo_config import load, reference
 from repo_config.detect import Project
-from repo_config.located import Located, resolve_path
+from repo_config.located import Document, read_document
 from repo_config.schema import RepoConfig
 
 #: Keys that something was detected for where the file leaves them open.
@@ -52,13 +52,9 @@ class Read(NamedTuple):
     """None where the repository has none."""
 
     @property
-    def root(self) -> Located | None:
+    def document(self) -> Document:
         """What the file says, with places."""
-        if self.source is None:
-            return None
-        toml = self.source.name.endswith(".toml")
-        reader = toml_text.read_table if toml else yaml_text.read_yaml
-        return reader(self.source.text, self.source.name).root
+        return read_document(self.source.text, self.source.name) if self.source else Document("")
 
 
 class Effective(Record):
@@ -119,18 +115,12 @@ class Places:
     """Where keys stand in the file."""
 
     def __init__(self, read: Read) -> None:
-        self._root = read.root
-        self._name = read.source.name if read.source else ""
+        self._document = read.document
 
     def of(self, path: tuple[str | int, ...]) -> str | None:
         """`file:line` of a key; None where the file does not have it."""
-        if self._root is None:
-            return None
-        there, located = resolve_path(path, self._root)
-        if there != path:
-            return None
-        at = located.at if isinstance(path[-1], int) else located.key_at
-        return f"{self._name}:{at.line}"
+        place = self._document.places.get(path)
+        return f"{self._document.file}:{place.key_at.line}" if place else None
 
 
 def _detected(key: str, value: object, project: Project) -> tuple[object, str] | None:

@@ -28,7 +28,7 @@ def flatten(values: Mapping[str, object], *above: str) -> Iterator[tuple[str, ob
     """Yield each value of a configuration by its dotted key."""
     for key, one in values.items():
         path = (*above, key)
-        if isinstance(one, dict) and reference.is_section(reference.form_at(path)):
+        if isinstance(one, dict) and reference.is_section(reference.find_annotation(path)):
             yield from flatten(one, *path)
         else:
             yield ".".join(path), one

@@ -101,7 +101,7 @@ def _doubt_python(fact: Fact, has_python: Callable[[str], bool]) -> Fact:
 
 def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
     """Whether the configuration has this key and takes this value."""
-    if reference.form_at(tuple(fact.key.split("."))) is None:
+    if reference.find_annotation(tuple(fact.key.split("."))) is None:
         return False
     entries = {one.key: one for one in (fact,)}
     if folder and fact.key != "root":

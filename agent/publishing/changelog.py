@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from agent.models.record import Record
 from agent.text import sanitise
-from repo_config import toml_text
+from repo_config import documents
 from repo_config.detect import Tree
 
 Kind = Literal["bug", "feature", "misc"]
@@ -99,8 +99,8 @@ def _towncrier(tree: Tree, paths: frozenset[str]) -> Mapping[str, Any] | None:
         if path not in paths:
             continue
         try:
-            found: Any = toml_text.parse_toml(tree.read(path).decode())
-        except (UnicodeDecodeError, toml_text.TomlError):
+            found: Any = documents.parse_toml(tree.read(path).decode())
+        except (UnicodeDecodeError, documents.DocumentError):
             continue
         for key in table:
             found = found.get(key) if isinstance(found, Mapping) else None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from repo_config import toml_text
+from repo_config import documents
 from repo_config.detect import Project
 from repo_config.tree import Below, Tree
 
@@ -69,8 +69,8 @@ def _from_options(told: dict[str, tuple[str, ...]]) -> list[int]:
 def _table(content: str, *keys: str) -> dict[str, object] | None:
     """A table of a TOML file, if it has it."""
     try:
-        found: object = toml_text.parse_toml(content)
-    except toml_text.TomlError:
+        found: object = documents.parse_toml(content)
+    except documents.DocumentError:
         return None
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None

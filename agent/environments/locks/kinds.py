@@ -20,7 +20,7 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
 from agent.models.record import Record
-from repo_config import project_files
+from repo_config import documents
 from repo_config.schema import PythonSection
 
 Kind = Literal["uv", "poetry", "pdm", "pylock", "pipenv"]
@@ -373,7 +373,7 @@ def indexes(urls: Iterable[object], origin: str) -> tuple[IndexRequest, ...]:
 
 def table(document: object, *keys: str) -> dict[str, Any]:
     """A nested table; empty where it is missing or something else."""
-    return project_files.table(document, *keys)
+    return documents.table(document, *keys)
 
 
 def _names(values: Iterable[object]) -> tuple[str, ...]:

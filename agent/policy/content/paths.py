@@ -21,7 +21,7 @@ from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.patterns import Patterns, fold_case
 from agent.policy.rule import Rule
-from repo_config import toml_text
+from repo_config import documents
 from repo_config.schema import RepoConfig
 
 PATHS = Rule(
@@ -177,8 +177,8 @@ def _own_table(content: bytes | None) -> object | None:
     if content is None:
         return ()
     try:
-        tool = toml_text.parse_toml(content.decode("utf-8")).get("tool", {})
-    except (toml_text.TomlError, UnicodeDecodeError):
+        tool = documents.parse_toml(content.decode("utf-8")).get("tool", {})
+    except (documents.DocumentError, UnicodeDecodeError):
         return None
     return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
 

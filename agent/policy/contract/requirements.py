@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 from agent.models.packages import DeclaredPackage
 from agent.policy.change_context import ChangeContext
 from repo_config import dependencies
-from repo_config.project_files import Files, table
+from repo_config.documents import table
+from repo_config.project_files import Files
 from repo_config.tree import Below, Tree
 
 _COMMENT = re.compile(r"\s+#.*|\s+--hash=.*|\s*\\$")

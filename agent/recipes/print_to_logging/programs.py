@@ -12,7 +12,8 @@ import re
 from agent.recipes.modules import name_of
 from agent.recipes.print_to_logging import calls
 from agent.recipes.print_to_logging.calls import Call, Context, Function
-from repo_config.project_files import Files, table
+from repo_config.documents import table
+from repo_config.project_files import Files
 from repo_config.tree import Tree
 
 _APART = re.compile(

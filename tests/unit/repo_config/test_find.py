@@ -56,7 +56,7 @@ def test_both_endings_are_refused_and_all_places_are_named(tree):
     assert ".github/mergewright.yml and .github/mergewright.yaml; one place" in refusal(tree(files))
     three = refusal(tree({**files, "pyproject.toml": "[tool.mergewright]"}))
     assert "pyproject.toml [tool.mergewright]" in three
-    assert three.endswith("Keep one of them and remove the others")
+    assert three.endswith("Keep one of them and remove the other")
 
 
 def test_a_broken_pyproject_that_has_our_table_is_not_passed_over(tree):
@@ -82,7 +82,7 @@ def test_a_byte_order_mark_moves_no_column(tree):
 
 
 def test_windows_line_ends_move_no_column(tree):
-    assert ":2:10: version: expected 1" in refusal(
+    assert ":2:10: version: it should be at most 1" in refusal(
         tree({".github/mergewright.yml": "limits: {}\r\nversion: 2\r\n"})
     )
     assert ":1:1: version: expected 1" in refusal(

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 
-from repo_config import explain, load, reference
+from repo_config import load, reference
 from repo_config.located import Problem
 from repo_config.schema import RepoConfig
 
@@ -180,7 +180,7 @@ def test_any_single_typo_in_any_key_is_answered_with_that_key():
         known = tuple(section.model_fields)
         for key in known:
             for typo in random.Random(key).sample(sorted(typos(key) - set(known)), 40):
-                near = explain.find_nearest(typo, known)
+                near = load.find_nearest(typo, known)
                 assert near == [key] or {key, *near} in ALIKE, typo
 
 
@@ -216,7 +216,7 @@ def test_the_version_that_was_meant_is_named(written, meant):
         ("checks: {types: mypy}", "1:17 checks.types", "tool, args"),
         ("checks: {tests: {minutes: '10'}}", "1:27 checks.tests.minutes", "10 without quotes"),
         ("limits: {usd: 0}", "1:15 limits.usd", "above 0"),
-        ("limits: {minutes: true}", "1:19 limits.minutes", "at least 1"),
+        ("limits: {minutes: true}", "1:19 limits.minutes", "whole number"),
         ("python: {install: pytest}", "1:19 python.install", '["pytest"]'),
         ("python: {extras: [1]}", "1:19 python.extras[0]", '"1" in quotes'),
         ("env: {DEBUG: true}", "1:14 env.DEBUG", '"true" in quotes'),
@@ -224,7 +224,7 @@ def test_the_version_that_was_meant_is_named(written, meant):
         ("env: [A]", "1:6 env", "mapping"),
         ("limits:\n", "1:1 limits", "remove the line"),
         ("version: 2", "1:10 version", "1"),
-        ("version: true", "1:10 version", "1"),
+        ("version: true", "1:10 version", "whole number"),
         ("- version: 1", "1:1", "version: 1"),
     ],
 )

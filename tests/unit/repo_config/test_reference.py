@@ -8,7 +8,7 @@ from repo_config import load, reference, schema
 
 
 def rows() -> dict[str, list[str]]:
-    lines = reference.markdown().splitlines()
+    lines = reference.render_markdown().splitlines()
     assert lines[0] == "| key | type | default | meaning |"
     cells = [line.strip("| ").split(" | ") for line in lines[2:]]
     return {row[0].strip("`"): row[1:] for row in cells}

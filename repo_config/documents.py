@@ -1,0 +1,173 @@
+"""Read TOML, YAML, INI and JSON that strangers wrote, within bounds. Nothing is constructed or run.
+
+Our own configuration is read by `located`, which takes less of YAML and knows the places.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import tomllib
+from functools import lru_cache
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+#: Larger files are not read: no project needs them.
+MOST_CHARACTERS = 256 * 1024
+#: `tomllib` needs memory in the square of the parts of a dotted key.
+_MOST_DOTS = 250
+#: Values that a YAML document may have once its aliases are written out.
+_MOST_VALUES = 20_000
+_DEEPEST = 60
+#: Strings first, so that nothing in them is taken for a comment. What is opened and never closed
+#: is taken to the end at once, not tried again from each of its characters.
+_STRING = r"(?P<text>\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z))"
+_JSON_COMMENT = re.compile(rf"{_STRING}|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+_JSON_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
+
+
+class DocumentError(ValueError):
+    """A text is not of its format, or more than will be read."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message, line, column)
+        self.message, self.line, self.column = message, line, column
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}"
+
+
+class WrittenFloat(float):
+    """A number that knows how it was written: `3.10` is no `3.1`."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+
+def parse_toml(text: str, most: int = MOST_CHARACTERS) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises:
+        DocumentError: With the place where the parser knows it.
+    """
+    if len(text) > most:
+        raise DocumentError(f"larger than {most // 1024} KiB")
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.count(".") > _MOST_DOTS:
+            raise DocumentError(f"more than {_MOST_DOTS} dots in one line", number)
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"), parse_float=WrittenFloat)
+    except tomllib.TOMLDecodeError as error:
+        words = str(error)
+        if place := re.search(r" \(at line (\d+), column (\d+)\)$", words):
+            raise DocumentError(words[: place.start()], int(place[1]), int(place[2])) from error
+        words = words.removesuffix(" (at end of document)")
+        raise DocumentError(words, len(lines), len(lines[-1]) + 1) from error
+    except (RecursionError, ValueError) as error:
+        raise DocumentError("nested too deep, or a number too long") from error
+
+
+def parse_ini(text: str) -> dict[str, dict[str, str]]:
+    """Parse an INI text by section; keys keep their case.
+
+    Raises:
+        configparser.Error: It is none.
+    """
+    parser = configparser.RawConfigParser(
+        strict=False, allow_no_value=True, default_section="\0none"
+    )
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+    return {
+        section: {key: value or "" for key, value in parser.items(section)}
+        for section in parser.sections()
+    }
+
+
+def parse_json(text: str) -> object:
+    """Parse JSON with comments and trailing commas, as tools take it in their settings.
+
+    Raises:
+        DocumentError: It is not JSON, or nested far too deep.
+    """
+    plain = _JSON_COMMA.sub(_keep_string, _JSON_COMMENT.sub(_keep_string, text.lstrip("\ufeff")))
+    try:
+        return json.loads(plain)
+    except json.JSONDecodeError as problem:
+        raise DocumentError(problem.msg, problem.lineno, problem.colno) from problem
+    except (RecursionError, ValueError) as problem:
+        raise DocumentError("nested too deep, or a number too long") from problem
+
+
+def _keep_string(found: re.Match[str]) -> str:
+    # Of a comment the line ends stay, so that places stay.
+    return found["text"] or re.sub(r"[^\n]", " ", found[0])
+
+
+@lru_cache(maxsize=256)  # To read one takes long, and several ask for each.
+def parse_yaml(text: str) -> Any:
+    """Parse YAML to mappings, lists and texts; numbers and truth values stay as written.
+
+    Nobody may change what is returned.
+
+    Raises:
+        DocumentError: It is not YAML, or far too large.
+    """
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except (YAMLError, ValueError, RecursionError) as problem:
+        raise DocumentError(str(problem).splitlines()[0]) from problem
+    left = _MOST_VALUES
+
+    def convert(node: Node, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > _DEEPEST:
+            raise DocumentError("it has too many values, or they are nested too deep")
+        if isinstance(node, SequenceNode):
+            return [convert(item, depth + 1) for item in node.value]
+        if not isinstance(node, MappingNode):
+            return str(node.value)
+        found: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                continue
+            plain = convert(value, depth + 1)
+            if key.value != "<<":
+                found[str(key.value)] = plain
+                continue
+            for one in as_list(plain) or [plain]:
+                merged = {**as_map(one), **merged}
+        return {**merged, **found}
+
+    return convert(node, 0) if node is not None else None
+
+
+def as_map(value: Any) -> dict[str, Any]:
+    """Return a mapping; an empty one where something else is."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list; an empty one where something else is."""
+    return value if isinstance(value, list) else []
+
+
+def table(data: object, *keys: str) -> dict[str, object]:
+    """Return the table under these keys; an empty one where something else is."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return as_map(data)
+
+
+def texts(value: object) -> list[str]:
+    """List the texts of a value that should be a text or a list of them."""
+    if isinstance(value, str):
+        return [value]
+    return [item for item in as_list(value) if isinstance(item, str)]

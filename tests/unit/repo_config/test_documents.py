@@ -1,0 +1,57 @@
+"""Documents of other tools, among them hostile ones."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from repo_config import documents
+
+
+def test_aliases_of_aliases_are_bounded():
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    with pytest.raises(documents.DocumentError, match="too many values"):
+        documents.parse_yaml(bomb)
+
+
+def test_a_tag_of_yaml_constructs_nothing():
+    assert documents.parse_yaml("a: !!python/object/apply:os.system [exit]\n") == {"a": ["exit"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('// head\n{\n  "a": 1, // why\n  /* all\n of it */ "b": [1, 2,], // end\n}', {
+            "a": 1, "b": [1, 2],
+        }),
+        ('{"a": "\\" // no comment, /* neither */ ,}"}', {
+            "a": '" // no comment, /* neither */ ,}'
+        }),
+    ],
+)  # fmt: skip
+def test_comments_and_trailing_commas_of_json_are_taken(text, value):
+    assert documents.parse_json(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{\n  // x\n  'a': 1\n}", "line 3: Expecting property name"),
+        ("[" * 100_000, "line 1: nested too deep"),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_line(text, says):
+    with pytest.raises(documents.DocumentError, match=f"^{says}"):
+        documents.parse_json(text)
+
+
+def test_what_is_opened_again_and_again_is_read_in_time():
+    started = time.process_time()
+    for text in ('"\\', "/*", '"', "/", ", ", '"a\\"'):
+        with pytest.raises(documents.DocumentError):
+            documents.parse_json(text * (200_000 // len(text)))
+    assert time.process_time() - started < 10
