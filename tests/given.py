@@ -77,5 +77,5 @@ def give(patch: pytest.MonkeyPatch, files: Files) -> None:
         )
         return Change(base_commit=prepared.checkout.commit, files=changed)
 
-    patch.setattr(registry, "recipes", lambda: (Given(),))
+    patch.setattr(registry, "RECIPES", (Given(),))
     patch.setattr(edit, "carry_out", carry_out)

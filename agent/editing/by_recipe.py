@@ -75,7 +75,7 @@ def call_recipe(
             asked for.
         SandboxLost: The sandbox ended without a word.
     """
-    recipe, contract = registry.by_name(asked.name), prepared.contract
+    recipe, contract = registry.get_recipe(asked.name), prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
     facts = asked.parameters.model_dump(mode="json", exclude_unset=True)

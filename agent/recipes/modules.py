@@ -129,10 +129,7 @@ class Modules:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             self.unreadable[path] = str(problem)
             return None
-        module = Module(path, self.dotted(path), node)
-        for statement in iterate_statements(node.body):
-            _bind_statement(module, statement)
-        return module
+        return read_names(path, node, self.dotted(path))
 
     def find_module(self, dotted: str, near: str = "") -> Module | None:
         """The module of that name; of several the one nearest to a path."""
@@ -221,15 +218,24 @@ def _find_nested(module: Module, node: ast.ClassDef, rest: tuple[str, ...]) -> F
 
 
 def iterate_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements of a body and of the ifs, tries and withs in it."""
-    for statement in body:
+    """Yield the statements of a body and of the ifs, tries and withs in it, in their order."""
+    waiting = body[::-1]
+    while waiting:
+        statement = waiting.pop()
         yield statement
-        for name in ("body", "orelse", "finalbody"):
-            if isinstance(statement, ast.If | ast.Try | ast.With):
-                yield from iterate_statements(getattr(statement, name, []))
-        if isinstance(statement, ast.Try):
-            for handler in statement.handlers:
-                yield from iterate_statements(handler.body)
+        if isinstance(statement, ast.If | ast.Try | ast.With):
+            inner = [*statement.body, *getattr(statement, "orelse", [])]
+            inner += getattr(statement, "finalbody", [])
+            inner += (one for each in getattr(statement, "handlers", []) for one in each.body)
+            waiting += inner[::-1]
+
+
+def read_names(path: str, node: ast.Module, dotted: str = "") -> Module:
+    """Read what a module binds at its top level."""
+    module = Module(path, dotted, node)
+    for statement in iterate_statements(node.body):
+        _bind_statement(module, statement)
+    return module
 
 
 def _bind_statement(module: Module, statement: ast.stmt) -> None:
@@ -262,6 +268,17 @@ def resolve_from_import(module: Module, statement: ast.ImportFrom) -> str:
     up = statement.level - (1 if module.is_package else 0)
     parts = parts[: len(parts) - up] if up else parts
     return ".".join([*parts, *([statement.module] if statement.module else [])])
+
+
+def find_values(node: ast.ClassDef, name: str) -> list[ast.expr]:
+    """Return what a class body assigns to a name."""
+    found: list[ast.expr] = []
+    for statement in node.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+                found.append(statement.value)
+    return found
 
 
 def name_of(node: ast.expr) -> str | None:

@@ -38,7 +38,7 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
         EditFailed: What was produced is not what was asked for, or nothing was changed.
     """
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
-    recipe = registry.by_name(plan.recipe)
+    recipe = registry.get_recipe(plan.recipe)
     made = by_recipe.carry_out(recipe, plan.parameters, tree, prepared, svc)
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
@@ -110,7 +110,7 @@ def add_changelog_entry(
     if prepared.run.snapshot is not None:
         tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
         tree.replay(change)
-        recipe = registry.by_name(plan.recipe) if plan.recipe else None
+        recipe = registry.get_recipe(plan.recipe) if plan.recipe else None
         kind = recipe.kind if recipe else _KINDS.get(plan.category, "misc")
         notes = _write_changelog_entry(plan, kind, tree, prepared, svc)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))

@@ -51,7 +51,7 @@ def settle_parameters(
         _require_tests(contract)
         return ""
     tree = worktree.open_tree(base, svc.base_folder(run))
-    recipe = registry.by_name(decision.recipe)
+    recipe = registry.get_recipe(decision.recipe)
     mine = Within(tree, contract.config.folder)
     try:
         parameters = recipe.settle(ticket, mine, contract.config, contract.project)
@@ -96,7 +96,7 @@ def _require_tests(contract: Contract) -> None:
 
 def draft_plan(decision: Decision, parameters: str) -> Plan:
     """Say in words what the recipe will do, and where."""
-    recipe = registry.by_name(decision.recipe)
+    recipe = registry.get_recipe(decision.recipe)
     return Plan(
         recipe=recipe.name,
         title=recipe.title(parameters),

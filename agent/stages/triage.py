@@ -66,7 +66,7 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
 
 
 def _find_fitting_recipes(ticket: Ticket) -> tuple[str, ...]:
-    return tuple(recipe.name for recipe in registry.recipes() if recipe.match(ticket))
+    return tuple(recipe.name for recipe in registry.RECIPES if recipe.match(ticket))
 
 
 def decide_ticket(ticket: Ticket, run: Run, svc: Services) -> Decision:
@@ -118,7 +118,7 @@ def choose_recipe(
         sentence = f"recipe {fitting[0]}"
         return Decision(recipe=fitting[0], sentence=sentence, category=kind, reasons=reasons)
     if models is None or not (editors := models.list_chain("editor", kind)):
-        shown = "\n".join(f"- {one.example}\n{one.form}" for one in registry.recipes())
+        shown = "\n".join(f"- {one.example}\n{one.form}" for one in registry.RECIPES)
         raise NoRecipe(
             "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
             " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. Tickets for recipes state their"

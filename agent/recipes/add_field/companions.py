@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from agent.recipes import modules
-from agent.recipes.add_field.model_classes import Model
-from agent.recipes.add_field.models_index import ModelsIndex
+from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import Listing, Place
 from agent.recipes.modules import External, FoundClass, Module
 
@@ -130,21 +129,11 @@ def _bases(found: FoundClass, index: ModelsIndex) -> Iterator[FoundClass | str]:
                 yield target.dotted if isinstance(target, External) else dotted
 
 
-def _values(node: ast.ClassDef, name: str) -> list[ast.expr]:
-    found: list[ast.expr] = []
-    for statement in node.body:
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            if any(isinstance(one, ast.Name) and one.id == name for one in targets):
-                found.append(statement.value)
-    return found
-
-
 def _list_in_admin(found: FoundClass, field: str) -> Listing:
     place, name = _make_place(found), "list_display"
     if any(isinstance(n, ast.FunctionDef) and n.name == f"get_{name}" for n in found.node.body):
         raise UnsettledError(f"{place.format()} works its list out in get_{name}()")
-    return _extend_listing("admin", place, _values(found.node, name), name, field)
+    return _extend_listing("admin", place, modules.find_values(found.node, name), name, field)
 
 
 def _make_empty_listing(kind: Kind, place: Place, why: str) -> Listing:
@@ -209,7 +198,7 @@ def _kind_of(found: FoundClass, index: ModelsIndex, seen: set[int]) -> str | Non
 
 
 def _model_of_meta(found: FoundClass, meta: ast.ClassDef, index: ModelsIndex) -> Model | None:
-    for value in _values(meta, "model"):
+    for value in modules.find_values(meta, "model"):
         dotted = modules.name_of(value)
         return index.model_of(found.module, dotted) if dotted else None
     return None
@@ -217,7 +206,7 @@ def _model_of_meta(found: FoundClass, meta: ast.ClassDef, index: ModelsIndex) ->
 
 def _list_in_meta(kind: Kind, found: FoundClass, field: str) -> Listing:
     place, meta = _make_place(found), _meta_of(found.node)
-    values = _values(meta, "fields") if meta else []
+    values = modules.find_values(meta, "fields") if meta else []
     return _make_full_listing(kind, place, values) or _extend_listing(
         kind, place, values, "fields", field
     )

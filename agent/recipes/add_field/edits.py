@@ -1,31 +1,22 @@
-"""Make the edits that settled parameters ask for, each file once; pure."""
+"""Make the edits that settled parameters ask for, each file once; pure.
+
+Positions come from the syntax tree; the text around them is never written anew.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import libcst as cst
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes import imports, items, layout
-from agent.recipes.add_field import new_test, placement, rendering
-from agent.recipes.add_field.parameters import Listing, Parameters
+from agent.recipes import modules, writing
+from agent.recipes.add_field import new_test
+from agent.recipes.add_field.file_names import FileNames
+from agent.recipes.add_field.models_index import is_field_call
+from agent.recipes.add_field.parameters import Listing, Parameters, Place
 from agent.recipes.recipe import Edits
 from agent.recipes.source import SourceFile
 from repo_config.detect import Tree
-
-
-@dataclass
-class _Open:
-    """A file while it is edited."""
-
-    source: SourceFile
-    names: rendering.FileNames = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.names = rendering.FileNames(self.source)
 
 
 def make_edits(tree: Tree, parameters: Parameters) -> Edits:
@@ -35,34 +26,33 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
         EditFailed: A place is not as it was when the ticket was settled.
         RequestRefused: A file cannot be read as text or as Python.
     """
-    files: dict[str, _Open] = {}
-    notes: list[str] = []
+    files: dict[str, FileNames] = {}
 
-    def opened(path: str) -> _Open:
+    def opened(path: str) -> FileNames:
         if path not in files:
-            files[path] = _Open(SourceFile(path, tree.read(path)))
+            files[path] = FileNames(SourceFile(path, tree.read(path)))
         return files[path]
 
-    model = opened(parameters.place.path)
-    like = model.source
+    place = parameters.place
+    model = opened(place.path)
     _add_field(model, parameters)
-    notes.append(
-        f"Added `{format_field(parameters)}` to "
-        f"`{parameters.app_label}.{parameters.model}` in `{parameters.place.path}`."
-    )
-    for listing in parameters.listings:
-        notes.append(_list_field(listing, parameters, opened))
+    label = f"{parameters.app_label}.{parameters.model}"
+    notes = [f"Added `{format_field(parameters)}` to `{label}` in `{place.path}`."]
+    notes += [_list_field(listing, parameters, opened) for listing in parameters.listings]
     made: dict[str, bytes] = {}
     if test := parameters.test:
-        made[test.path] = new_test.render_test(parameters, test, like)
+        made[test.path] = new_test.render_test(parameters, test, model.source)
         notes.append(f"Added a test in `{test.path}`.")
     for path, file in files.items():
-        imports.add_imports(file.source, file.names.needed, parameters.width)
+        writing.add_imports(file.source, file.needed, parameters.width)
         result = file.source.result()
         if result != tree.read(path):
             made[path] = result
     for path, content in made.items():
-        _require_parsable(path, content)
+        try:
+            _ = SourceFile(path, content).tree
+        except RequestRefused as problem:
+            raise EditFailed(f"{path} would not be Python any more: {problem}") from problem
     return Edits(
         files=dict(sorted(made.items())),
         notes=(*notes, *parameters.remarks),
@@ -70,43 +60,8 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     )
 
 
-def _require_parsable(path: str, content: bytes) -> None:
-    try:
-        _ = SourceFile(path, content).module
-    except RequestRefused as problem:
-        raise EditFailed(f"{path} would not be Python any more: {problem}") from problem
-
-
-def _add_field(file: _Open, parameters: Parameters) -> None:
-    node = placement.class_at(file.source, parameters.place)
-    indent = placement.body_indent(file.source, node)
-    head, arguments = rendering.declaration(parameters.field, file.names, file.source)
-    lines = layout.wrap_call(
-        head, arguments, indent, parameters.width, one_per_line=parameters.one_per_line
-    )
-    placement.add_field(file.source, node, lines)
-
-
-def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str], _Open]) -> str:
-    name, place = parameters.field.name, listing.place
-    if listing.action == "nothing":
-        return f"{place.class_name} ({place.path}) needs no change: {listing.why}."
-    source = opened(place.path).source
-    node = placement.class_at(source, place)
-    if listing.kind in ("form", "serializer"):
-        inner = placement.inner_class(node, "Meta")
-        if inner is None:
-            raise EditFailed(f"{place.format()} has no Meta any more.")
-        node = inner
-    value = placement.assignment(node, listing.attribute)
-    if not isinstance(value, cst.List | cst.Tuple):
-        raise EditFailed(f"{place.format()}: {listing.attribute} is no literal any more.")
-    items.append_item(source, value, layout.text(name, source), parameters.width)
-    return f"Added `{name}` to `{listing.attribute}` of `{place.class_name}` in `{place.path}`."
-
-
 def format_field(parameters: Parameters) -> str:
-    """The field's declaration in plain Python, for people."""
+    """Write the field's declaration in plain Python, for people."""
     options = ", ".join(
         one.value.format() if one.name == "to" else f"{one.name}={one.value.format()}"
         for one in parameters.field.options
@@ -116,3 +71,95 @@ def format_field(parameters: Parameters) -> str:
         return ast.unparse(ast.parse(code))
     except SyntaxError:
         return code
+
+
+def _find_class(source: SourceFile, place: Place) -> ast.ClassDef:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ClassDef) and (node.name, node.lineno) == (
+            place.class_name,
+            place.line,
+        ):
+            return node
+    raise EditFailed(f"{place.format()} is not where it was when the ticket was read.")
+
+
+# --- the field --------------------------------------------------------------------------------
+
+
+def _add_field(file: FileNames, parameters: Parameters) -> None:
+    """Put the field after the last one of its class; without one, first in its body."""
+    source = file.source
+    node = _find_class(source, parameters.place)
+    if node.body[0].lineno == node.lineno:
+        raise RequestRefused(
+            f"{source.path}: the body of class {node.name} stands on the line of its name. "
+            "Put it on lines of its own, then ask again."
+        )
+    field = parameters.field
+    lines = writing.wrap_call(
+        f"{field.name} = {file.refer_to_type(field)}",
+        [file.write_option(one) for one in field.options],
+        source.indent_at(source.span(node.body[0])[0]),
+        parameters.width,
+        one_per_line=parameters.one_per_line,
+    )
+    fields = [one for one in node.body if _is_field(one)]
+    if not fields:
+        _put_first(source, node.body, lines)
+        return
+    ends = [source.next_line(source.span(one)[1]) for one in fields]
+    gaps = [not source.line_at(end).strip() for end in ends[:-1]]
+    is_spaced = sum(gaps) * 2 > len(gaps)
+    source.insert_lines(ends[-1], ["", *lines] if is_spaced else lines)
+
+
+def _is_field(node: ast.stmt) -> bool:
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return value is not None and is_field_call(value)
+
+
+def _put_first(source: SourceFile, body: list[ast.stmt], lines: list[str]) -> None:
+    has_docstring = writing.is_docstring(body[0])
+    rest = body[1:] if has_docstring else body
+    if len(rest) == 1 and _is_filler(rest[0]):
+        start, end = source.span(rest[0])
+        source.replace(source.line_start(start), source.line_end(end), "\n".join(lines))
+    elif has_docstring:
+        after = source.next_line(source.span(body[0])[1])
+        is_followed = rest and source.line_at(after).strip()
+        source.insert_lines(after, ["", *lines, *([""] if is_followed else [])])
+    else:
+        decorators = getattr(body[0], "decorator_list", None) or [body[0]]
+        # The comments above a statement belong to it: the block starts where the header ends.
+        first = source.start_above(source.span(decorators[0])[0], blank_too=True)
+        is_spaced = not source.line_at(first).strip()
+        source.insert_lines(first, lines if is_spaced else [*lines, ""])
+
+
+def _is_filler(node: ast.stmt) -> bool:
+    is_ellipsis = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return isinstance(node, ast.Pass) or (is_ellipsis and node.value.value is Ellipsis)  # type: ignore[attr-defined]
+
+
+# --- lists of fields --------------------------------------------------------------------------
+
+
+def _list_field(
+    listing: Listing, parameters: Parameters, opened: Callable[[str], FileNames]
+) -> str:
+    name, place = parameters.field.name, listing.place
+    if listing.action == "nothing":
+        return f"{place.class_name} ({place.path}) needs no change: {listing.why}."
+    source = opened(place.path).source
+    node = _find_class(source, place)
+    if listing.kind in ("form", "serializer"):
+        inner = [one for one in node.body if isinstance(one, ast.ClassDef) and one.name == "Meta"]
+        if not inner:
+            raise EditFailed(f"{place.format()} has no Meta any more.")
+        node = inner[0]
+    values = modules.find_values(node, listing.attribute)
+    if not values or not isinstance(values[0], ast.List | ast.Tuple):
+        raise EditFailed(f"{place.format()}: {listing.attribute} is no literal any more.")
+    item = writing.quote_text(name, source)
+    writing.append_item(source, values[0], item, parameters.width)
+    return f"Added `{name}` to `{listing.attribute}` of `{place.class_name}` in `{place.path}`."

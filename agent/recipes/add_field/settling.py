@@ -7,19 +7,12 @@ from __future__ import annotations
 
 import ast
 import difflib
+import keyword
 
 from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes import style
-from agent.recipes.add_field import (
-    companions,
-    field_types,
-    names,
-    new_test_place,
-    relation_target,
-    values,
-)
-from agent.recipes.add_field.model_classes import Model
-from agent.recipes.add_field.models_index import ModelsIndex
+from agent.recipes.add_field import companions, new_test, values
+from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import (
     Carrier,
     Field,
@@ -83,7 +76,7 @@ class _Settling:
         name = self._asked.name
         if not name:
             self.problems.append("the field's name is missing")
-        elif problem := names.find_problem(model, name, self._index):
+        elif problem := _find_name_problem(model, name, self._index):
             self.problems.append(problem)
         field = self._settle_field(model)
         existing = self._settle_existing(field)
@@ -182,16 +175,14 @@ class _Settling:
 
     def _settle_field(self, model: Model | None) -> Field:
         asked = self._asked
-        own = asked.type_name not in field_types.OF_DJANGO
+        own = asked.type_name not in values.OF_DJANGO
         in_scope = model is None or _has_name(model, asked.type_name)
         if not asked.type_name:
             self.problems.append("the field's type is missing")
         elif own and not in_scope:
             self.problems.append(f"{model.path if model else ''} has no type `{asked.type_name}`")
         missing = [
-            name
-            for name in field_types.REQUIRED.get(asked.type_name, ())
-            if name not in asked.options
+            name for name in values.REQUIRED.get(asked.type_name, ()) if name not in asked.options
         ]
         if missing:
             self.problems.append(f"a {asked.type_name} needs {' and '.join(missing)}")
@@ -199,9 +190,9 @@ class _Settling:
         target = ""
         for name, node in asked.options.items():
             try:
-                if name == "to" and asked.type_name in field_types.RELATIONS:
+                if name == "to" and asked.type_name in values.RELATIONS:
                     if model is not None:
-                        found = relation_target.find_target(node, model, self._index)
+                        found = values.find_target(node, model, self._index)
                         options["to"], target = found.written, found.label
                 else:
                     options[name] = self._read_option(name, node, model)
@@ -251,7 +242,7 @@ class _Settling:
             or field.is_on("null")
             or field.is_on("auto_now")
             or stated_options & {"default", "db_default"}
-            or (field.type_name in field_types.TEXTS and field.is_on("blank"))
+            or (field.type_name in values.TEXTS and field.is_on("blank"))
         )
         if not by_django and existing is None and field.own_type and field.type_name:
             self.asks_existing = True
@@ -292,11 +283,10 @@ class _Settling:
         if model.abstract:
             children = [m for m in self._index.children(model) if not m.abstract and not m.proxy]
             tested = min(children, key=lambda m: (m.test_only, m.path, m.line), default=model)
-        try:
-            return new_test_place.plan_test(tested, field, self._index, self._project)
-        except new_test_place.NoPlaceError:
+        planned = new_test.plan_test(tested, field, self._index, self._project)
+        if planned is None:
             self.problems.append("the repository has no test whose style a new one could follow")
-            return None
+        return planned
 
 
 def _has_name(model: Model, name: str) -> bool:
@@ -318,3 +308,22 @@ def _is_named(model: Model, text: str) -> bool:
         f"{model.app.label}.models",
     )
     return bare == model.name and before in known
+
+
+def _find_name_problem(model: Model | None, name: str, index: ModelsIndex) -> str:
+    """Say why the model cannot get a field of this name; empty where nothing shows.
+
+    What installed packages and reverse names take is found by Django's own checks.
+    """
+    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
+        return f"`{name}` is no name that Python code could use"
+    if name.endswith("_") or "__" in name or name in ("pk", "id"):
+        return f"`{name}` is a name that Django does not allow"
+    for one in (model, *model.ancestors(), *index.children(model)) if model else ():
+        for taken in (name, f"{name}_id"):
+            if taken in one.names:
+                return f"`{name}` is taken by {one.name}.{taken} ({one.path}:{one.names[taken]})"
+        owner = name.removesuffix("_id")
+        if owner != name and owner in one.fields:
+            return f"`{name}` is the column of {one.name}.{owner}"
+    return ""

@@ -1,4 +1,4 @@
-"""Read the values that a definition states, as data.
+"""Read the types and values that a definition states, as data.
 
 Nothing is evaluated: literals go through `ast.literal_eval`, and of names and calls only a small
 table is known. Whether a value fits its field is for Django to say.
@@ -13,10 +13,42 @@ import re
 import sys
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import Value
 
 NONE = Value(kind="literal", text="None")
+
+TEXTS = frozenset(
+    (
+        *("CharField", "TextField", "EmailField", "URLField", "SlugField"),
+        *("FilePathField", "FileField", "ImageField"),
+    )
+)
+"""Django fills rows of these with an empty text where the field may be blank."""
+RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
+OF_DJANGO = (
+    TEXTS
+    | RELATIONS
+    | {
+        *("IntegerField", "BigIntegerField", "SmallIntegerField", "PositiveIntegerField"),
+        *("PositiveBigIntegerField", "PositiveSmallIntegerField", "FloatField", "DecimalField"),
+        *("BooleanField", "DateField", "DateTimeField", "TimeField", "DurationField"),
+        *("UUIDField", "JSONField", "BinaryField", "GenericIPAddressField"),
+    }
+)
+"""Types of `django.db.models` that a filled table can be given."""
+REQUIRED = {
+    "CharField": ("max_length",),
+    "DecimalField": ("max_digits", "decimal_places"),
+    "ForeignKey": ("to", "on_delete"),
+    "OneToOneField": ("to", "on_delete"),
+    "ManyToManyField": ("to",),
+}
+"""Options without which Django refuses the type."""
+_USER = Value(kind="symbol", module="django.conf", name="settings.AUTH_USER_MODEL")
+_USERS = frozenset({"user", "auth.user", "settings.auth_user_model"})
 
 _NOW = Value(kind="symbol", module="django.utils.timezone", name="now")
 _TODAY = Value(kind="symbol", module="datetime", name="date.today")
@@ -163,3 +195,52 @@ def _is_literal(node: ast.expr) -> bool:
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return False
     return True
+
+
+# --- the target of a relation -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """The model at the other end."""
+
+    written: Value
+    label: str
+    """As in `shop.Shop`; "" where the settings or an installed package decide which it is."""
+
+
+def find_target(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
+    """Settle the target of a relation on a model.
+
+    Raises:
+        UnreadableError: There is none of that name, or several.
+    """
+    text = ast.unparse(node).strip("'\"")
+    if text in ("self", model.name):
+        return Target(make_literal("self"), model.label)
+    label, _, name = text.rpartition(".")
+    app = (label or model.app.label).removesuffix(".models")
+    found = [one for one in index.models if one.name == name and not one.test_only]
+    found = [one for one in found if one.app.label == app] or (found if not label else [])
+    if len(found) > 1:
+        raise UnreadableError(f"may be {', '.join(sorted(one.label for one in found))}")
+    if found:
+        is_name = isinstance(node, ast.Name)
+        return Target(_write_target(found[0], model, index, is_name=is_name), found[0].label)
+    if text.lower() in _USERS:
+        return Target(_USER, "")
+    if not label:
+        raise UnreadableError("is no model of this repository; state it as in `app.Model`")
+    return Target(make_literal(text), "")
+
+
+def _write_target(target: Model, model: Model, index: ModelsIndex, *, is_name: bool) -> Value:
+    """Write the target as it was stated, if the file of the model has that name by then."""
+    above = target.path == model.path and target.line < model.line
+    bound = target.name in model.module.bindings
+    imported = bound and index.model_of(model.module, target.name) is target
+    if is_name and (above or imported):
+        return Value(kind="local", text=target.name)
+    if target.app.label == model.app.label and not model.abstract:
+        return make_literal(target.name)
+    return make_literal(target.label)

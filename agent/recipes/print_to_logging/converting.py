@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass, field
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes import imports
+from agent.recipes import writing
 from agent.recipes.modules import Module, Modules
-from agent.recipes.print_to_logging import calls, levels, loggers, message, programs, unused
+from agent.recipes.print_to_logging import calls, loggers, message, programs
 from agent.recipes.print_to_logging.calls import Call, Function
-from agent.recipes.print_to_logging.captures import Captures
 from agent.recipes.print_to_logging.loggers import Logger
 from agent.recipes.print_to_logging.message import Printed, Reader
 from agent.recipes.print_to_logging.parameters import FileWork, Level, RemainingPrint, StyleChoice
+from agent.recipes.print_to_logging.programs import Captures
 from agent.recipes.source import SourceFile
 from repo_config.tree import Below, Tree
 
@@ -185,8 +185,8 @@ class _File:
 
     def _log(self, call: Call, said: Printed) -> None:
         source, wish = self._source, self._wish
-        prefixed, rest = levels.split_prefix(said.pieces)
-        level = wish.level or prefixed or levels.choose_level(call, said)
+        prefixed, rest = loggers.split_prefix(said.pieces)
+        level = wish.level or prefixed or loggers.choose_level(call, said)
         self._logged.append(level)
         drops = level == prefixed and rest
         head = f"{self._logger.name}.{level}"
@@ -230,9 +230,9 @@ class _File:
         is_new, bound = not self._logger.line, self._module.bindings.get(library)
         if is_new and not bound:
             source = SourceFile(path, made)
-            imports.add_imports(source, [(library, None)], self._wish.width)
+            writing.add_imports(source, [(library, None)], self._wish.width)
             made = source.result()
-        made = unused.drop_imports(path, self._module.node, made)
+        made = writing.drop_imports(path, self._module.node, made)
         if is_new:
             made = self._add_logger(SourceFile(path, made), ast.parse(made))
         try:

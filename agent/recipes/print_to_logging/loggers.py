@@ -1,20 +1,26 @@
-"""The logger that a file's messages go to: one that is there, else a new one of the module."""
+"""The logger that a file's messages go to, and the level of each message."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.recipes import modules
-from agent.recipes.modules import Module, Modules
-from agent.recipes.print_to_logging.parameters import Library
+from agent.recipes.modules import Module, Modules, name_of, resolve_from_import
+from agent.recipes.print_to_logging.calls import Call, Context
+from agent.recipes.print_to_logging.message import Piece, Printed, Value
+from agent.recipes.print_to_logging.parameters import LEVELS, Level, Library
 
 _GETTERS = frozenset({"getLogger", "get_logger", "get_task_logger"})
 _NAME = re.compile(r"_*(?:\w+_)?log(?:ger)?_*", re.IGNORECASE)
 #: Tried in this order for a new logger.
 _NAMES = ("logger", "log", "_logger", "module_logger")
+_PREFIX = re.compile(
+    r"\s{0,8}\[?(debug|info|warning|warn|error|critical)(?::|\]:?)\s{0,8}", re.IGNORECASE
+)
+_TRACEBACK = re.compile(r"\bformat_exc\(|\bexc_info\(\)")
+_GUARDS = frozenset({"debug", "verbose"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def find_logger(module: Module, known: Modules) -> Logger | None:
 
 def _get_made_library(value: ast.expr, module: Module) -> Library | None:
     """Return the library of the logger that an expression makes, if it does."""
-    dotted = modules.name_of(value.func) if isinstance(value, ast.Call) else None
+    dotted = name_of(value.func) if isinstance(value, ast.Call) else None
     if not dotted or dotted.rpartition(".")[2] not in _GETTERS:
         return None
     bound = module.bindings.get(dotted.partition(".")[0])
@@ -54,7 +60,7 @@ def _get_made_library(value: ast.expr, module: Module) -> Library | None:
 def _find_imported_loggers(
     statement: ast.ImportFrom, module: Module, known: Modules
 ) -> Iterator[Logger]:
-    source = modules.resolve_from_import(module, statement)
+    source = resolve_from_import(module, statement)
     for alias in statement.names:
         line, name = statement.end_lineno or statement.lineno, alias.asname or alias.name
         there = known.find_module(source, module.path) if _NAME.fullmatch(alias.name) else None
@@ -78,3 +84,47 @@ def choose_name(used: set[str]) -> str:
     """Choose the name of a new logger; it is none of the used ones."""
     numbered = (f"logger_{number}" for number in range(2, len(used) + 3))
     return next(name for name in (*_NAMES, *numbered) if name not in used)
+
+
+# --- levels -----------------------------------------------------------------------------------
+
+
+def split_prefix(pieces: Sequence[Piece]) -> tuple[Level | None, tuple[Piece, ...]]:
+    """Return the level that a message begins with, as in `ERROR: …`, and the message without it."""
+    first = pieces[0] if pieces else None
+    found = _PREFIX.match(first) if isinstance(first, str) else None
+    if not found or not isinstance(first, str):
+        return None, tuple(pieces)
+    begins = found[1].lower()
+    level = next(one for one in LEVELS if one.startswith(begins))
+    rest = [first[found.end() :], *pieces[1:]]
+    while rest and isinstance(rest[0], str) and not rest[0].strip():
+        del rest[0]
+    return level, tuple(rest)
+
+
+def choose_level(call: Call, said: Printed) -> Level:
+    """Choose the level of a message that does not begin with one."""
+    codes = [one.code for one in said.pieces if isinstance(one, Value)]
+    handler = call.context.handler
+    if handler and any(_TRACEBACK.search(code) for code in codes):
+        return "error"
+    if handler and handler.name:
+        name = re.compile(rf"\b{re.escape(handler.name)}\b")
+        if any(name.search(code) for code in codes):
+            # Whoever catches what is raised logs its traceback.
+            raises = any(isinstance(one, ast.Raise) for one in (*handler.body, *(call.block or ())))
+            return "error" if raises else "exception"
+    if _is_on_demand(call.context):
+        return "debug"
+    return "warning" if said.to_stderr or handler else "info"
+
+
+def _is_on_demand(context: Context) -> bool:
+    """Whether it shows only where details are wanted, as below `if self.verbose`."""
+    tests = list(context.tests)
+    for test in context.tests:
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            tests += test.values
+    names = {(name_of(test) or "").rpartition(".")[2].lower() for test in tests}
+    return not names.isdisjoint(_GUARDS)

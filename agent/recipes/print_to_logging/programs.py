@@ -1,7 +1,6 @@
 """Which prints stay because printing is what they are for, each with its reason.
 
-By where the file lies, and by what is around a call. Which tests read the output is left to
-`captures`.
+By where the file lies, by what is around a call, and by the tests that read the output.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 
-from agent.recipes.modules import name_of
+from agent.recipes.modules import Modules, name_of, resolve_from_import
 from agent.recipes.print_to_logging import calls
 from agent.recipes.print_to_logging.calls import Call, Context, Function
 from repo_config.documents import table
@@ -26,6 +25,9 @@ _COMMANDS = frozenset({"command", "group"})
 _PARSERS = frozenset({"ArgumentParser", "parse_args", "parse_known_args", "OptionParser", "docopt"})
 _SHOWN_BASES = re.compile(r"(?:Command|Cmd|TestCase)$")
 _PRINTS = re.compile(r"(?:^|_)p?print(?:_|$)")
+_READS = re.compile(
+    rb"capsys|capfd|redirect_std(?:out|err)|sys\.std(?:out|err)|\.print['\"]|captured_std(?:out|err)"
+)
 _Entries = frozenset[tuple[str, str]]
 
 
@@ -115,4 +117,36 @@ class Programs:
             return "talks with someone at a terminal"
         if _PRINTS.search(function.name.lower()):
             return "prints, as its name says"
+        return ""
+
+
+class Captures:
+    """All test files of a tree that read output."""
+
+    def __init__(self, known: Modules) -> None:
+        self._readers: list[tuple[str, frozenset[bytes], frozenset[str]]] = []
+        for path in known.paths:
+            if "test" not in path or not explain_path(path):
+                continue
+            content = known.content(path)
+            if not _READS.search(content) or (module := known.parse(path)) is None:
+                continue
+            imported: set[str] = set()
+            for node in ast.walk(module.node):
+                if isinstance(node, ast.Import):
+                    imported |= {one.name for one in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    source = resolve_from_import(module, node)
+                    imported |= {source, *(f"{source}.{one.name}" for one in node.names)}
+            words = frozenset(re.findall(rb"\w+", content))
+            self._readers.append((path, words, frozenset(imported)))
+
+    def find(self, module: str, name: str) -> str:
+        """Find the test file that reads output, knows a module, and names a function or class."""
+        for path, words, imported in self._readers:
+            if name.encode() in words and any(
+                f"{module}.".startswith(f"{one}.") or one.startswith(f"{module}.")
+                for one in imported
+            ):
+                return path
         return ""

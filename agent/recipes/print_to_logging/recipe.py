@@ -1,6 +1,6 @@
 """The recipe: prints of a library become log messages, with the logger that is there.
 
-Ticket -> `request` -> `scope` (against the tree) -> `converting`, which is done once to settle
+Ticket -> `request` (against the tree) -> `converting`, which is done once to settle
 what becomes of each file, and once more to edit. What is printed on purpose stays, and is named
 with the reason.
 """
@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.models.ticket import Ticket
 from agent.recipes import style
-from agent.recipes.print_to_logging import notes, request, scope
+from agent.recipes.print_to_logging import request
 from agent.recipes.print_to_logging.converting import Converter
 from agent.recipes.print_to_logging.parameters import (
     LEVELS,
     LIBRARIES,
+    FileWork,
+    Level,
     Parameters,
     RemainingPrint,
     StyleChoice,
@@ -28,6 +30,9 @@ from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
 _LONGEST_TITLE = 60
+#: So many places are listed one by one; a reader of more would look at none.
+_SHOWN = 60
+_PLACES = 12
 
 
 class PrintToLogging:
@@ -60,7 +65,7 @@ class PrintToLogging:
         settled = Parameters.model_validate_json(parameters)
         words = []
         for work in settled.files:
-            counts = notes.count_levels(Counter(work.logged))
+            counts = _count_levels(Counter(work.logged))
             words.append(f"Turn prints of {work.path} into {counts}.")
         if settled.remaining:
             count = len(settled.remaining)
@@ -79,7 +84,7 @@ class PrintToLogging:
             one.path: converter.convert(one.path, is_named=one.is_named).content
             for one in settled.files
         }
-        return Edits(files=files, notes=notes.write_notes(settled), not_done=settled.not_done)
+        return Edits(files=files, notes=_write_notes(settled), not_done=settled.not_done)
 
     def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
         """Nothing has to be produced."""
@@ -110,7 +115,7 @@ def _settle_parameters(
         TicketUnclear: A fact is missing, or does not fit; with the form, filled in so far.
         RequestRefused: It asks for what cannot be done.
     """
-    where = scope.settle_scope(asked, tree, config)
+    where = request.settle_scope(asked, tree, config)
     problems = [*asked.problems, *where.problems]
     library = asked.library or config.logging
     if config.logging not in ("any", library):
@@ -155,8 +160,61 @@ def _make_unclear(problem: str, asked: Request) -> TicketUnclear:
 def _explain_nothing(words: str, left: tuple[RemainingPrint, ...]) -> str:
     if not left:
         return f"There is no print in {words}, so there is nothing to turn into log messages."
-    listed = "\n".join(f"- {one}" for one in notes.list_left(left))
+    listed = "\n".join(f"- {one}" for one in _list_left(left))
     return (
         f"Every print in {words} is left as it is, for the reason given below. Name a file to have "
         f"it changed in spite of its place; what is printed on purpose stays.\n{listed}"
     )
+
+
+# --- words for the pull request ---------------------------------------------------------------
+
+
+def _write_notes(parameters: Parameters) -> tuple[str, ...]:
+    """Write the notes: counts by file and level, the loggers, what stays and why."""
+    found = [_of_file(work) for work in parameters.files]
+    levels = Counter(level for work in parameters.files for level in work.logged)
+    if len(parameters.files) > 1:
+        found.append(f"In all: {_count_levels(levels)}.")
+    if levels["info"] or levels["debug"]:
+        found.append(
+            "Messages of level info and debug show only where the program that uses this code "
+            "configures logging; prints showed always."
+        )
+    return (*found, *_list_left(parameters.remaining))
+
+
+def _of_file(work: FileWork) -> str:
+    said = [f"`{work.path}`: {_count_levels(Counter(work.logged))}"]
+    if lines := work.removed:
+        said.append(f"{lines} print{'s' * (lines != 1)} of a blank or separating line removed")
+    said.append(f"`{work.logger}` is {'new' if work.is_new else 'the logger that was there'}")
+    return "; ".join(said) + "."
+
+
+def _count_levels(levels: Counter[Level]) -> str:
+    """As in `3 messages (2 info, 1 error)`."""
+    counted = [f"{levels[level]} {level}" for level in LEVELS if levels[level]]
+    total = levels.total()
+    return f"{total} message{'s' * (total != 1)} ({', '.join(counted)})"
+
+
+def _list_left(stays: tuple[RemainingPrint, ...]) -> tuple[str, ...]:
+    """List what stays, by reason and file, up to a number that can be read."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for one in stays:
+        groups.setdefault((one.path, one.reason), []).append(one.line)
+    found: list[str] = []
+    for (path, reason), every in groups.items():
+        lines = list(dict.fromkeys(every))
+        places = f"{path}:{lines[0]}" if lines[0] else path
+        more = [str(line) for line in lines[1:]]
+        if more:
+            shown = ", ".join(more[:_PLACES])
+            rest = len(more) - _PLACES
+            places += f", {shown}" + (f" and {rest} more" if rest > 0 else "")
+        found.append(f"Left alone, {places}: {reason}.")
+    if len(found) > _SHOWN:
+        rest = sum(len(lines) for lines in list(groups.values())[_SHOWN:])
+        found = [*found[:_SHOWN], f"Left alone as well: {rest} more prints of the same kinds."]
+    return tuple(found)

@@ -319,9 +319,7 @@ WHERE = "### Where prints become log messages\n\n{}\n\n### Leave alone\n\n{}\n\n
     ],
 )  # fmt: skip
 def test_a_ticket_says_where(title, body, paths):
-    assert [one.name for one in registry.recipes() if one.match(ticket(body, title))] == [
-        RECIPE.name
-    ]
+    assert [one.name for one in registry.RECIPES if one.match(ticket(body, title))] == [RECIPE.name]
     settled = settle(FILES, body, title=title)
     assert [work.path for work in settled.files] == paths
     assert settled.not_done == ()

@@ -35,7 +35,7 @@ def test_a_ticket_that_fits_none_says_what_there_is() -> None:
     with pytest.raises(NoRecipe) as raised:
         triage.choose_recipe(ticket("The page is slow."))
     assert "MERGEWRIGHT_MODEL" in raised.value.message
-    for recipe in registry.recipes():
+    for recipe in registry.RECIPES:
         assert recipe.form in raised.value.message
         assert triage.choose_recipe(ticket(recipe.example)).recipe == recipe.name
 
