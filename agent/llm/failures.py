@@ -114,6 +114,8 @@ def _summarize_problem(problem: Exception, redact: Callable[[str], str]) -> str:
     status = getattr(problem, "status_code", None)
     code = getattr(problem, "provider_error_code", None)
     if isinstance(problem, theirs.ModelConnectionError):
+        if problem.phase in ("read", "write"):
+            return "the connection to it broke"
         return "it cannot be reached; see the BASE_URL of its provider"
     named = ", ".join(str(part) for part in (status, code) if part)
     return named or shorten_text(getattr(problem, "message", str(problem)), redact).rstrip(".?")

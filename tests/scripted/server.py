@@ -159,7 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _break_off(self, request: Seen, fault: Fault) -> None:
         """Begin a reply, and let it stall or end there."""
         said = Said(text="I am about to say something that never comes to its end. " * 3)
-        self.close_connection = True
+        # A body that is over leaves the connection open; closed unsaid, it would be used again.
+        self.close_connection = not (fault.over and request.stream)
         if not request.stream:
             whole = json.dumps(wires.whole(request, said)).encode()
             self.send_response(200)
@@ -181,6 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             threading.Event().wait(fault.stall_seconds)
         if fault.over and request.stream:
             self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
 
     def _send(self, status: int, headers: dict[str, str], body: str) -> None:
         raw = body.encode()

@@ -11,9 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.errors import CodeHostLimited, ModelUnavailable
-from agent.github import comments
+from agent.github import comments, status_comment
 from agent.github.access import AccessCache
-from agent.github.status_comment import StatusComment
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.runs import executor
@@ -183,25 +182,40 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     assert ledger.read_bytes() == before
 
 
+class Timer:
+    """A timer that goes off when it is told to, also where it was cancelled too late."""
+
+    started: list[Timer] = []
+
+    def __init__(self, seconds, function):
+        self.go_off = function
+
+    def start(self):
+        self.started.append(self)
+
+    def cancel(self):
+        pass
+
+
 @pytest.mark.parametrize("paused", [False, True])
-def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
+def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused, monkeypatch):
+    monkeypatch.setattr(status_comment, "threading", SimpleNamespace(Timer=Timer))
+    monkeypatch.setattr(Timer, "started", [])
     asked = []
 
     def ask(work, *, doing, **how):
         asked.append(doing)
-        there = comments.Comment(1, "earlier words", "")
-        return [there] if doing.startswith("read") else there
+        return comments.Comment(1, "earlier words", "")
 
     access = SimpleNamespace(
         pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=AccessCache(), number=lambda _: 1
     )
     session = SimpleNamespace(access=access, ask=ask, issue=snapshot().issue, name="shop/store")
-    status = StatusComment(session, run())
+    status = status_comment.StatusComment(session, run())
     status.begin("It begins.")
     status.update(lambda: "It goes on.")
     if paused:
         status.pause()
-    time.sleep(0.3)
+    Timer.started[0].go_off()
     edits = [doing for doing in asked if doing.startswith("edit")]
     assert len(edits) == (1 if paused else 2)
-    status.pause()
