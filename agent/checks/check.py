@@ -17,7 +17,6 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
-from agent.checks.type_cache import TypeCache
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.environment import Environment
 from agent.models.sandbox import (
@@ -58,8 +57,6 @@ class Site:
     """Checks that may be under way at a time."""
     fails_fast: bool = False
     """Whether the first test that fails ends its run."""
-    type_cache: TypeCache | None = None
-    """What mypy may begin with; None: with nothing."""
 
     @property
     def folder_prefix(self) -> tuple[str, ...]:

@@ -9,18 +9,18 @@ from importlib import resources
 from pathlib import Path
 from threading import Event
 
-from agent.checks import running, suite, type_cache
+from agent.checks import running, suite
 from agent.checks.check import Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.linters import ALL
-from agent.checks.mypy_types import MypyTypes, known_place
+from agent.checks.mypy_types import MypyTypes
 from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import Sandbox, SandboxResult
+from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 
 Say = Callable[[str], None]
@@ -126,12 +126,7 @@ def _run_check(
 ) -> CheckResult:
     if reason := check.explain_absence(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
-
-    def keep(secret: Secret, result: SandboxResult, judged: CheckResult) -> None:
-        type_cache.store_cache(site.type_cache, known_place(secret), result, judged)
-
-    is_mypy = isinstance(check, MypyTypes)
-    return running.run_check(check, site, sandbox, say, cancelled, keep if is_mypy else None)
+    return running.run_check(check, site, sandbox, say, cancelled)
 
 
 def _report_result(result: CheckResult, say: Say) -> None:

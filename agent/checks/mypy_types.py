@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from agent.checks import check, lint, scripts, sealed, suite, type_cache
+from agent.checks import check, lint, scripts, sealed, suite
 from agent.checks.lint import Remark
 from agent.checks.sealed import Event, Secret, Text
 from agent.environments import sandbox_requests
@@ -80,33 +80,24 @@ class MypyTypes:
         pinned = f"{SANDBOX_TOOLS}/mypy" if is_pinned else SANDBOX_GATE
         # What is installed beside it is nowhere else.
         is_extended = is_pinned and len(site.project.tool_pins.get("mypy", ())) > 1
-        own, cache = site.has_package("mypy") and not is_extended, site.type_cache
+        own = site.has_package("mypy") and not is_extended
         python = sandbox_requests.PYTHON if own else f"{pinned}/bin/python"
-        fills = cache is not None and cache.fills
-        limits = site.tool_limits()
-        if fills:
-            more = {"returned_bytes": type_cache.RETURNED_BYTES}
-            limits = limits.model_copy(update=more)
-        order = scripts.order(
+        return scripts.order(
             site,
             secret,
             ("mergewright_mypy.py", *site.type_args(self.name)),
             python=python,
-            limits=limits,
+            limits=site.tool_limits(),
             told={
                 "python": "" if own else sandbox_requests.PYTHON,
                 "stubs": site.packages_of(pinned) if is_extended else "",
                 "plugins": [] if own else [site.packages_of(SANDBOX_ENVIRONMENT)],
-                "known": type_cache.SANDBOX_TYPES if cache and cache.source else "",
-                "hand_out": known_place(secret) if fills else "",
-                "hand_out_bytes": type_cache.MOST_BYTES,
             },
             files=(
                 SandboxFile(path=site.in_sandbox(f"{secret.module}.py"), content=_PROBE.encode()),
             ),
-            collect=(secret.report, f"{known_place(secret)}/**"),
+            collect=(secret.report,),
         )
-        return cache.show_in_request(order) if cache else order
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which type errors there are."""
@@ -132,11 +123,6 @@ class MypyTypes:
             self, site, result, status, reason, limit=limit, items=items, output=output
         )
         return found.model_copy(update={"command": (*found.command, *said.chosen)})
-
-
-def known_place(secret: Secret) -> str:
-    """Name the folder in the sandbox from which a cache is handed out."""
-    return f"{secret.report}.types"
 
 
 def read_line(line: str, *, json_lines: bool) -> Remark | None:

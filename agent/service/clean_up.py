@@ -39,7 +39,6 @@ _TEMPORARY = (
     ("environments", re.compile(r"\.interpreters\.json\.[0-9]+")),
     ("environments/tools/uv-*", re.compile(r"\.uv-[0-9]+")),
     ("sandboxes", re.compile(r"\.(?:runner|etc)-.+")),
-    ("type-caches", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}|run\.new")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),
 )

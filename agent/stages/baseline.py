@@ -5,7 +5,7 @@ Kept by `agent.checks.baselines`, so that a second run on the same base does not
 
 from __future__ import annotations
 
-from agent.checks import baselines, check, measurable, measuring, reports, type_cache
+from agent.checks import baselines, check, measurable, measuring, reports
 from agent.checks.check import Site
 from agent.git import worktree
 from agent.models.checks import CheckReport
@@ -60,7 +60,6 @@ def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None)
         project=prepared.contract.project,
         limits=check.get_granted_limits(svc.settings),
         at_once=svc.settings.checks_at_once,
-        type_cache=type_cache.locate_cache(prepared, svc.settings, base=True),
     )
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests)
     results = measurable.confirm_failures(results, site, svc.sandbox, svc.say)

@@ -24,7 +24,6 @@ from agent.checks import (
     reruns,
     rule_changes,
     skipped_files,
-    type_cache,
 )
 from agent.checks.check import TESTS, Check, Site, get_granted_limits
 from agent.checks.two_runs import TwoRuns
@@ -368,7 +367,4 @@ def _laid_out(
         project=prepared.contract.project,
         limits=get_granted_limits(svc.settings),
         at_once=svc.settings.checks_at_once,
-        type_cache=type_cache.locate_cache(
-            prepared.model_copy(update={"environment": environment}), svc.settings, base=False
-        ),
     )

@@ -12,16 +12,15 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from agent.checks import check, type_cache
+from agent.checks import check
 from agent.checks.check import Check, Site
 from agent.checks.django_state import Makemigrations
-from agent.checks.mypy_types import MypyTypes, known_place
+from agent.checks.mypy_types import MypyTypes
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
-from agent.checks.type_cache import TypeCache
 from agent.environments import build
 from agent.environments.package_index import SimpleIndex
 from agent.environments.sandbox_requests import PYTHON, make_request
@@ -39,9 +38,8 @@ BARS = {"bubblewrap": 1.05, "docker": 1.15}
 MANY, FEW = 2_000, 50
 _NOTE = """\
 Both sides: the same packages, compiled; no bytecode and no pytest cache of the project. Ours
-includes the sandbox, the copy of the tree, and the reading of the report. mypy cold: neither side
-has a cache; warm: bare has its own whole cache, ours what is kept of libraries, since each file of
-the project is always checked from its source."""
+includes the sandbox, the copy of the tree, and the reading of the report. mypy has no cache on
+either side."""
 
 Say = Callable[[str], None]
 
@@ -55,16 +53,13 @@ class _Case:
     argv: tuple[str, ...]
     """The same, bare."""
     tests: int
-    warm: bool = False
-    """Whether both sides have what they keep of earlier type checks."""
 
 
 _PYTEST, _MYPY = ("python", "-m", "pytest"), ("mypy",)
 _CASES = (
     _Case(f"pytest, {MANY:,} tests", PytestSuite(), _PYTEST, MANY),
     _Case(f"pytest, {FEW} tests", PytestSuite(), _PYTEST, FEW),
-    _Case("mypy, cold", MypyTypes(), _MYPY, FEW),
-    _Case("mypy, warm", MypyTypes(), _MYPY, FEW, warm=True),
+    _Case("mypy", MypyTypes(), _MYPY, FEW),
     _Case(
         "makemigrations",
         Makemigrations(),
@@ -130,7 +125,7 @@ def _rows(stand: _Stand, rounds: int, bar: float, kind: str, say: Say) -> Iterat
         row = timing.Row(case.what, [], [], bar if case.tests == MANY else None)
         for number in range(-1, rounds):
             ours, other = _in_sandbox(case, stand), _bare(case, stand)
-            if number >= 0:  # the first one warms caches: the machine's, and mypy's where asked
+            if number >= 0:  # the first one warms the machine's caches
                 row.ours.append(ours)
                 row.bare.append(other)
         yield row
@@ -138,16 +133,11 @@ def _rows(stand: _Stand, rounds: int, bar: float, kind: str, say: Say) -> Iterat
 
 def _in_sandbox(case: _Case, stand: _Stand) -> float:
     site = stand.sites[case.tests]
-    cache = stand.scratch / f"types-{site.environment.key}"
-    if case.warm:
-        site = replace(site, type_cache=TypeCache(cache / "known", fills=not cache.exists()))
 
     def work() -> CheckResult:
         secret = Secret()
         result = stand.sandbox.run(case.check.make_request(site, secret))
-        judged = case.check.judge(site, secret, result)
-        type_cache.store_cache(site.type_cache, known_place(secret), result, judged)
-        return judged
+        return case.check.judge(site, secret, result)
 
     seconds, judged = timing.taken(work)
     _hold(case.what, judged, case.tests if judged.name == check.TESTS else 0)
@@ -162,8 +152,7 @@ def _hold(what: str, judged: CheckResult, expected: int) -> None:
 
 
 def _bare(case: _Case, stand: _Stand) -> float:
-    cache = stand.scratch / "bare-types"
-    kept = ("--cache-dir", str(cache)) if case.warm else ()
+    kept = ("--cache-dir", os.devnull) if case.argv == _MYPY else ()
     with _copied(stand, case.tests) as folder:
         argv = [*case.argv, *kept]
         seconds, printed = timing.taken(lambda: bare.run(argv, folder, stand.shell))

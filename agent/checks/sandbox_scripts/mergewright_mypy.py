@@ -5,10 +5,9 @@ Arguments: those of the repository's configuration for mypy.
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
+import io
 import os
-import secrets
-import shutil
 import sys
 
 import mergewright_entry
@@ -44,27 +43,16 @@ def main():
         always += ["--output", "json"]
     targets, chosen, said = _targets(given, order)
     facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
-    _, options, _ = _understood([*given, *targets])
-    knows = _may_know(order, options)
-    if knows:
-        _take_known(order)
-
-    def leave(out, err, code):
-        if knows and order["hand_out"]:
-            _hand_out(order)
-        _leave(report, facts, out, err, code)
-
     if said:
-        leave("", said, 2)
+        _leave(report, facts, "", said, 2)
+    _, options, _ = _understood([*given, *targets])
     # Several processes need a cache between them.
-    shared = knows or getattr(options, "num_workers", 0)
-    if knows:
-        always.append("--sqlite-cache")
+    shared = getattr(options, "num_workers", 0)
     arguments = [*given, *targets]
     # The last one counts, and a cache in the tree is anybody's.
     always.append("--cache-dir=" + (_CACHE if shared else os.devnull))
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    leave(*api.run([*arguments[:end], *always, *arguments[end:]]))
+    _leave(report, facts, *api.run([*arguments[:end], *always, *arguments[end:]]))
 
 
 def _show_stubs(packages):
@@ -75,49 +63,6 @@ def _show_stubs(packages):
             os.symlink(os.path.join(packages, name), os.path.join(_STUBS, name))
     # That Python is a process of its own, which mypy asks for its path.
     os.environ["PYTHONPATH"] = _STUBS
-
-
-def _may_know(order, options):
-    """Say whether a type check may have a cache: not where its plugins run code of the tree."""
-    if not (order["known"] or order["hand_out"]) or options is None:
-        return False
-    if getattr(options, "plugins", None) or not getattr(options, "incremental", True):
-        return False
-    # Who says where the cache is, or what it is to hold, has reasons.
-    python = getattr(options, "python_executable", None)
-    is_other = python and os.path.realpath(python) != os.path.realpath(sys.executable)
-    if is_other and not order["python"]:
-        return False
-    if getattr(options, "bazel", False) or getattr(options, "cache_map", None):
-        return False
-    return importlib.util.find_spec("_sqlite3") is not None
-
-
-def _take_known(order):
-    """Copy the cache that is shown to where mypy finds it."""
-    # Where size and second of a file are as in the cache, mypy does not look at its digest.
-    moment = secrets.randbelow(10**9)
-    for folder, _, names in os.walk(order["tree"]):
-        for name in names:
-            if name.endswith((".py", ".pyi")):
-                os.utime(os.path.join(folder, name), (moment, moment), follow_symlinks=False)
-    if order["known"]:
-        shutil.copytree(order["known"], _CACHE)
-
-
-def _hand_out(order):
-    """Leave the cache where the host collects it."""
-    found = [
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(_CACHE)
-        for name in names
-        if name.startswith("cache") and name.endswith(".db")
-    ]
-    if sum(map(os.path.getsize, found)) <= order["hand_out_bytes"]:
-        for path in found:
-            goal = os.path.join(order["hand_out"], os.path.relpath(path, _CACHE))
-            os.makedirs(os.path.dirname(goal), exist_ok=True)
-            shutil.copyfile(path, goal)
 
 
 _exit = os._exit
@@ -199,9 +144,6 @@ def _besides(sources, path):
 
 def _understood(arguments):
     """Return the sources and options that mypy reads from arguments, or its complaint."""
-    import contextlib
-    import io
-
     from mypy.main import process_options
 
     printed = io.StringIO()
