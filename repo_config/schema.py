@@ -119,8 +119,8 @@ class FastapiSection(Section):
     """Where the application is, and who may call its endpoints."""
 
     app: ApplicationName | None = None
-    """The application, as in app.main:app, whose OpenAPI document is compared between base and
-    change; default: the only one that a module of the project makes."""
+    """The application, as in app.main:app, whose endpoints `auth` is held against; default: the
+    only one that a module of the project makes."""
 
     auth: tuple[FastapiAuth, ...] = ()
     """For each entry `paths`, patterns of URL paths (`*` is one part, `**` any number), and

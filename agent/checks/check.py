@@ -171,7 +171,6 @@ class Part:
             "only": self.only.as_told() if self.only else None,
             "within": [posixpath.join(SANDBOX_TREE, path) for path in within] if base else None,
             "coverage": coverage if self.covered else None,
-            "seconds": seconds,
             "last_start": None if self.only or self.collects else seconds - reserve,
             "fails_fast": site.fails_fast,
         }

@@ -203,10 +203,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         head_uncollected=len(after.items) - _count_tests(after),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
         new_failures=tuple(_add_reruns(item, after) for item in proved[Proof.STEADY]),
-        flaky=(
-            *(_index_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
-            *after.unsteady,
-        ),
+        flaky=tuple(_index_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
         unsure=tuple(_index_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
         gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
         rewritten=tuple(

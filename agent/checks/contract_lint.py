@@ -15,7 +15,7 @@ from importlib import resources
 from agent.checks import lint, running
 from agent.checks.check import Site
 from agent.checks.comparison import find_new
-from agent.checks.live_output import Show
+from agent.checks.running import Show
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import Sandbox

@@ -9,9 +9,8 @@ from __future__ import annotations
 import posixpath
 from typing import Literal
 
-from agent.checks import check, openapi_map, scripts, sealed, suite
+from agent.checks import check, scripts, sealed, suite
 from agent.checks.comparison import REPLACED
-from agent.checks.openapi_map import Routes
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
@@ -125,7 +124,7 @@ class Makemigrations(_DjangoState):
 
 
 class DjangoCheck(_DjangoState):
-    """Django's system check framework; on the way, which URLs the project has."""
+    """Django's system check framework."""
 
     name = "django check"
     job = "check"
@@ -136,15 +135,14 @@ class DjangoCheck(_DjangoState):
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which messages there are; those below error do not fail."""
-        report = sealed.read_report(result, secret, (SystemCheck, Replaced, Routes))
+        report = sealed.read_report(result, secret, (SystemCheck, Replaced))
         said = report.first(SystemCheck)
         if said is None:
             return _nothing_said(self, site, report, result)
         problem = report.problem
         if said.asked != ["fails", "passes"] or not said.seen:
             problem = "an error that the system check must report was not reported"
-        found = _with_replaced(_result(self, site, result, said.items, problem, ""), report)
-        return found.model_copy(update={"routes": openapi_map.read_routes(report.first(Routes))})
+        return _with_replaced(_result(self, site, result, said.items, problem, ""), report)
 
 
 def _migrations_problem(said: Migrations) -> str:

@@ -78,7 +78,7 @@ class DjangoSuite:
             ("mergewright_django.py", *arguments),
             limits=site.test_limits(),
             told=part.as_told(site),
-            collect=suite.list_returned_files(secret),
+            collect=(secret.report,),
             files=tuple(entry),
         )
         directory = posixpath.join(SANDBOX_TREE, folder)

@@ -1,4 +1,4 @@
-"""Take the hunks of a change back one at a time, so that a test can be seen to notice. Pure.
+"""Take the hunks of a change back one at a time, so that a test can be seen to notice.
 
 A hunk without effect on what the code does (comments, documentation, types, layout) needs no test.
 """
@@ -6,19 +6,26 @@ A hunk without effect on what the code does (comments, documentation, types, lay
 from __future__ import annotations
 
 import ast
+import builtins
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from agent.errors import EditFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.proof import SourcePart
 from repo_config import foreign_python
+from repo_config.tree import Tree
 
 _OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
 _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_PROSE = (".md", ".rst", ".txt")
+#: Of all files together; where there is more, everything counts as used.
+_MOST_BYTES = 200_000_000
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -237,3 +244,97 @@ def _without_docstring(node: _Block) -> _Block:
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
         node.body = node.body[1:]
     return node
+
+
+# --- removals -------------------------------------------------------------------------------------
+
+
+class Removals:
+    """What a change takes away from a tree: no test can notice what nothing referred to."""
+
+    def __init__(self, change: Change, base: Tree) -> None:
+        """Take both; files are read when they are needed."""
+        self._files = {file.path: file for file in change.files}
+        self._base = base
+
+    def is_unused(self, path: str, earlier: bytes | None, later: bytes | None) -> bool:
+        """Whether all that a file lost is unused: functions, classes and imports.
+
+        What a framework may find by itself counts as used: by a decorator, a base class or a
+        special name. An import is unused where the change removed what read it in its file.
+        """
+        known = self._files.get(path)
+        try:
+            was, now, base = (
+                foreign_python.parse_module(side or b"")
+                for side in (earlier, later, known.before if known else None)
+            )
+        except UNREADABLE:
+            return False
+        kept = {name for node in now.body for name in _list_bound(node)}
+        orphans = _list_read_names(base) - _list_read_names(now)
+        body: list[ast.stmt] = []
+        removed: set[str] = set()
+        for node in was.body:
+            names = set(_list_bound(node)) - kept
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                node.names = [
+                    one for one in node.names if _get_bound_name(one) not in names & orphans
+                ]
+                if not node.names:
+                    continue
+            elif names:
+                removed |= names
+                continue
+            body.append(node)
+        was.body = body
+        try:
+            is_all = tell_meaning(was) == tell_meaning(now)
+        except RecursionError:
+            return False
+        return is_all and not self._is_any_named(removed)
+
+    def _is_any_named(self, names: set[str]) -> bool:
+        """Whether a file with the change, other than one for people, has one of these words."""
+        if not names:
+            return False
+        pattern = re.compile(rb"\b(?:%s)\b" % b"|".join(name.encode() for name in names))
+        left = _MOST_BYTES
+        for path in {*self._base.paths(), *self._files}:
+            if path.endswith(_PROSE):
+                continue
+            try:
+                file = self._files.get(path)
+                content = (file.after if file else self._base.read(path)) or b""
+            except EditFailed:  # a link, or gone
+                continue
+            left -= len(content)
+            if left < 0 or pattern.search(content):
+                return True
+        return False
+
+
+def _list_bound(node: ast.stmt) -> list[str]:
+    """Return the names that an import or a plain definition gives."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [_get_bound_name(one) for one in node.names]
+    if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    marks = [*node.decorator_list]
+    if isinstance(node, ast.ClassDef):
+        marks += [*node.bases, *(one.value for one in node.keywords)]
+    is_special = node.name.startswith("__") and node.name.endswith("__")
+    is_plain = all(isinstance(one, ast.Name) and hasattr(builtins, one.id) for one in marks)
+    return [node.name] if is_plain and not is_special else []
+
+
+def _get_bound_name(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def _list_read_names(module: ast.Module) -> set[str]:
+    return {
+        node.id
+        for node in ast.walk(module)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }

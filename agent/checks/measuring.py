@@ -13,9 +13,9 @@ from agent.checks import running, suite
 from agent.checks.check import Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
+from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.linters import ALL
 from agent.checks.mypy_types import MypyTypes
-from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
@@ -31,7 +31,7 @@ _TOOLS: tuple[Check, ...] = (
     *ALL,
     DjangoCheck(),
     Makemigrations(),
-    OpenapiMap(),
+    FastapiEndpoints(),
     MypyTypes(),
     PYRIGHT,
     BASEDPYRIGHT,

@@ -71,7 +71,7 @@ class PytestSuite:
                 "gate": "" if own else site.packages_of(SANDBOX_GATE),
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
-            collect=suite.list_returned_files(secret),
+            collect=(secret.report,),
         )
         return order.model_copy(update={"watched": part.own_files})
 

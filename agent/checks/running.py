@@ -1,58 +1,49 @@
-"""Run one command of a check in a fresh sandbox: shown while it runs, judged when it is over.
-
-Owns what is said where a server beside the command did not do its part, and the second try where
-the machine ended the first. Which sandboxes there are, and in which order, is left to `measuring`
-and `again`.
-"""
+"""Run a check in a fresh sandbox, show lines of it meanwhile, and judge the result."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from agent.checks.check import Check, Site, make_unverified
-from agent.checks.live_output import LiveOutput, Show
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_services
 from agent.models.checks import CheckResult
 from agent.models.sandbox import Flag, Sandbox, SandboxRequest, SandboxResult
+from agent.text import sanitise
 
-Keep = Callable[[Secret, SandboxResult, CheckResult], None]
+#: Shows one line to people who watch the run.
+Show = Callable[[str], None]
+
+#: A check that ends earlier is in the log at once anyway.
+QUIET_SECONDS = 5.0
+EVERY_SECONDS = 1.0
+LONGEST = 300
+_TAIL_BYTES = 8 * 1024
 
 
 def run_check(
-    check: Check,
-    site: Site,
-    sandbox: Sandbox,
-    show: Show,
-    cancelled: Flag | None = None,
-    keep: Keep | None = None,
+    check: Check, site: Site, sandbox: Sandbox, show: Show, cancelled: Flag | None = None
 ) -> CheckResult:
     """Run a check; once more where it came to a limit other than time.
 
     Memory, disk and processes of a machine are shared with others; minutes were given to it alone.
-
-    Args:
-        show: Told some of the lines that are printed meanwhile.
-        keep: Told of what the sandbox gave back.
     """
     for is_last in (False, True):
         secret = Secret()
         order = check.make_request(site, secret)
-        echo = LiveOutput(check.name, show, ours=secret.names)
-        result = sandbox.run(order, cancelled, echo)
-        echo.close()
+        live = LiveOutput(check.name, show, ours=secret.names)
+        result = sandbox.run(order, cancelled, live)
         if is_last or result.limit in (None, "time"):
             break
     found = _judge_result(check, site, secret, order, result)
-    if keep is not None:
-        keep(secret, result, found)
     return found.model_copy(update={"limit": result.limit or ""})
 
 
 def _judge_result(
     check: Check, site: Site, secret: Secret, order: SandboxRequest, result: SandboxResult
 ) -> CheckResult:
-    """Say how a check ended. Without its servers it proves nothing, whatever its tests say."""
+    """Say how a check ended. Without its services it proves nothing, whatever its tests say."""
     if words := sandbox_services.not_started(order, result):
         return make_unverified(check, site, result, f"the check was not begun: {words}")
     found = check.judge(site, secret, result)
@@ -60,3 +51,49 @@ def _judge_result(
         limit = f"{found.reason}; " if result.limit else ""
         return make_unverified(check, site, result, f"{limit}{words}")
     return found
+
+
+class LiveOutput:
+    """Shows the last line that a sandbox has printed, at most once a second.
+
+    The caller also ends the sandbox at its limits, so that little is read of a flood. All of the
+    output is in the check's result.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        show: Show,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        ours: tuple[str, ...] = (),
+    ) -> None:
+        """Begin to listen.
+
+        Args:
+            name: Of the check.
+            show: Shows a line.
+            now: The clock, in seconds.
+            ours: Names of sentinels; lines with one of them are not the project's.
+        """
+        self._name, self._show, self._now, self._ours = name, show, now, ours
+        self._next = now() + QUIET_SECONDS
+        self._tail = b""
+        self._has_key = False
+
+    def __call__(self, piece: bytes) -> None:
+        """Take in a piece of output."""
+        text = self._tail + piece
+        # A line of a key is not recognized as a secret by itself: from here on nothing is shown.
+        self._has_key = self._has_key or b"PRIVATE KEY" in text
+        self._tail = text[-_TAIL_BYTES:]
+        if self._has_key or self._now() < self._next:
+            return
+        for raw in self._tail.split(b"\n")[-2:0:-1]:
+            line = sanitise.strip_terminal_codes(raw[: 4 * LONGEST].decode("utf-8", "replace"))
+            line = line.strip()
+            if line and not any(name in line for name in self._ours):
+                cut = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+                self._show(f"{self._name} | {cut}")
+                self._next = self._now() + EVERY_SECONDS
+                return

@@ -16,7 +16,7 @@ from agent.checks import linters, running
 from agent.checks.check import Site, workers
 from agent.checks.comparison import find_new
 from agent.checks.lint import LintCheck
-from agent.checks.live_output import Show
+from agent.checks.running import Show
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import Sandbox

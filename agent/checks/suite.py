@@ -7,7 +7,6 @@ what the runner counted and returned fits all that.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -163,9 +162,7 @@ def judge_suite(
     runs = _runs(report)
     items = tuple(_items(runs, secret))
     status, reason = _verdict(report, runs, items, secret, result, codes)
-    if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
-        where = _find_last_place(result, secret)
-        stopped += f"; it was {where}" if where else ""
+    stopped = check.limit_reached(result, site.test_limits(), "the tests were")
     found = check.make_result(
         suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
@@ -188,23 +185,6 @@ def _facts(report: sealed.Report) -> SuiteFacts | None:
         plugins={name: text for one in told for name, text in one.plugins.items()},
         settings={name: text for one in told for name, text in one.settings.items()},
     )
-
-
-def list_returned_files(secret: Secret) -> tuple[str, ...]:
-    """Say which files a run of tests hands back."""
-    return secret.report, f"{secret.report}.where"
-
-
-_FRAME = re.compile(rf'  File "{SANDBOX_TREE}/(?P<path>[^"]+)", line (?P<line>\d+) in (?P<name>.+)')
-
-
-def _find_last_place(result: SandboxResult, secret: Secret) -> str:
-    """Name the innermost place in the repository where the process was when time was up."""
-    content = result.files.get(f"{secret.report}.where", b"")
-    found = _FRAME.search(content.decode("utf-8", "replace"))
-    if result.limit != "time" or found is None:
-        return ""
-    return sealed.clean_text(f"in {found['name']} at {found['path']}:{found['line']}")
 
 
 def find_collected_ids(result: SandboxResult, secret: Secret) -> frozenset[str] | None:

@@ -24,11 +24,10 @@ from agent.checks.own_tests import (
     merge_results,
     not_passed,
     run_own,
-    source_of,
 )
 from agent.checks.reruns import MOST_TESTS, Reruns, is_proved
 from agent.models.change import Change, ChangedFile
-from agent.models.checks import CheckItem, CheckResult, RepeatedTest, Rerun, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckResult, RepeatedTest, Status, SuiteFacts
 from agent.telemetry import run_log
 from agent.text.sanitise import list_some
 from repo_config.detect import Project
@@ -172,9 +171,7 @@ class TwoRuns:
                 more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
                 left = (*left, *more)
         with ThreadPoolExecutor(min(2, workers(self.sites.head))) as pool:
-            own = pool.submit(
-                run_log.carried_along(self._as_the_change_has_them), held, left, rounds
-            )
+            own = pool.submit(run_log.carried_along(self._as_the_change_has_them), held, left)
             copies = pool.submit(run_log.carried_along(self._not_red), held)
             result = self._with_repeated(own.result(), rounds)
             if not is_proved(result) or self._list_worse(result):
@@ -292,7 +289,7 @@ class TwoRuns:
         return self.sites.run(self.lay_out(part, "base-shared"), self.of_base)
 
     def _as_the_change_has_them(
-        self, held: CheckResult, left: tuple[CheckItem, ...], rounds: int
+        self, held: CheckResult, left: tuple[CheckItem, ...]
     ) -> CheckResult:
         """Run what the change adds, edits, or does not pass as base has it."""
         touched = (self._touched_test_files | self.shared_files) - self.rules
@@ -319,44 +316,7 @@ class TwoRuns:
             return own
         sides = {file.path: (file.before, file.after) for file in self.change.files}
         result = merge_results(held, own, wanted, left, sides, self.facts)
-        unsteady = self._find_unsteady(own, held.seconds) if rounds else ()
-        return result.model_copy(
-            update={"uncollected": find_uncollected(self.change, own), "unsteady": unsteady}
-        )
-
-    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[RepeatedTest, ...]:
-        """Run new and edited tests that passed a second time, where there are minutes for it."""
-        find, files = (
-            Places(own.suite or self.facts).locate_test,
-            {one.path: one for one in self.change.files},
-        )
-        known = {item.item_id for item in self.base.items}
-        fresh: dict[str, str] = {}
-        for item in list_passed(own):
-            path, name = find(item.item_id)
-            file = files.get(path)
-            if file and not (
-                item.item_id in known
-                and source_of(file.before, name) == source_of(file.after, name)
-            ):
-                fresh[item.item_id] = path
-        left = self.sites.head.test_limits().seconds - spent - own.seconds
-        if not fresh or left < own.seconds:
-            return ()
-        self.sites.say(f"tests: {len(fresh):,} new and edited ones run a second time")
-        # Whole files: a test may need those before it.
-        only = Selection(files=tuple(sorted(set(fresh.values()))))
-        again = self.sites.run_some(self.sites.head.limit_seconds(left), only)
-        return tuple(
-            RepeatedTest(
-                item_id=item.item_id,
-                is_new=True,
-                head=(Rerun(outcome="passed"),),
-                place=item.place,
-            )
-            for item in again.items
-            if is_proved(again) and item.item_id in fresh and item.outcome in flaky.FAILING
-        )
+        return result.model_copy(update={"uncollected": find_uncollected(self.change, own)})
 
     def _list_worse(self, result: CheckResult) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""

@@ -14,8 +14,7 @@ from agent.checks import affected, flaky, hunks, measuring, mutants, running
 from agent.checks.affected import Imports
 from agent.checks.base_test_files import Places
 from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, get_granted_limits
-from agent.checks.hunks import Hunk
-from agent.checks.removals import Removals
+from agent.checks.hunks import Hunk, Removals
 from agent.checks.reruns import is_proved
 from agent.checks.suite import COLLECTION
 from agent.editing import rebuilding

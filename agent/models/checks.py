@@ -76,19 +76,6 @@ def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
     return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
 
 
-class Route(Record):
-    """One way into an application from outside, as the application itself tells of it."""
-
-    name: str
-    """Method and path, or Django's pattern."""
-    gives: tuple[str, ...] = ()
-    """What callers can rely on."""
-    needs: tuple[str, ...] = ()
-    """What callers cannot leave out."""
-    place: str = ""
-    """`path:line` of what answers, where it is in the repository."""
-
-
 class Endpoint(Record):
     """A function of a FastAPI application that answers a URL, as the application tells of it."""
 
@@ -161,8 +148,6 @@ class CheckResult(Record):
     """On head: tests that passed on base and do not pass with the change as base has them."""
     unrun: tuple[str, ...] = ()
     """Tests for which there was no time; on head, the change reaches none of them by imports."""
-    unsteady: tuple[RepeatedTest, ...] = ()
-    """New and edited tests that passed, and failed when they ran a second time."""
     uncollected: tuple[str, ...] = ()
     """On head: new tests that no runner has collected, in sentences."""
     touched: tuple[str, ...] = ()
@@ -173,8 +158,6 @@ class CheckResult(Record):
     """On head: what the runs of the tests could not show, in sentences for the reviewer."""
     counts: str = ""
     """What it has counted, in words, where that is neither tests nor findings."""
-    routes: tuple[Route, ...] = ()
-    """Ways into the application; nothing where they are not known."""
     endpoints: tuple[Endpoint, ...] | None = None
     """With what they depend on, where `fastapi.auth` asks for it and it is known."""
     added_packages: AddedPackages | None = None

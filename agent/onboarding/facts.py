@@ -204,7 +204,7 @@ def _django(evidence: Evidence) -> Iterator[Fact]:
 
 
 def _fastapi(evidence: Evidence) -> Iterator[Fact]:
-    """The application; of several it is for a person to say whose OpenAPI document is compared."""
+    """The application; of several a person has to name one."""
     key, project = "fastapi.app", evidence.project
     if project.fastapi_app:
         why = f"{project.origins.get('fastapi_app', '')}, the only application"

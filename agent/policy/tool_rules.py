@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
-from agent.policy import ruff_rules, test_changes, url_map
+from agent.policy import ruff_rules, test_changes
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.rule import Rule
 
@@ -91,7 +91,6 @@ RULES: tuple[Rule, ...] = (
     OTHER_SETTINGS,
     UNFORMATTED,
     *test_changes.OF_TESTS,
-    *url_map.OF_ROUTES,
     fastapi_auth.FASTAPI_AUTH,
     *added_packages.OF_PACKAGES,
 )

@@ -32,7 +32,7 @@ from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Level, Severity
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
 from agent.models.environment import Environment, Prepared
-from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules, url_map
+from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import added_packages, fastapi_auth, requirements
 from agent.policy.django.files import is_migration
@@ -189,8 +189,6 @@ def _with_remarks(
             test_changes.find_problems(found, before, after), test_changes.OF_TESTS, config, floors
         )
     if before and after:
-        routes = url_map.find_problems(before.routes, after.routes)
-        told += levels.apply_levels(routes, url_map.OF_ROUTES, config, floors)
         access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
         told += levels.apply_levels(access, (fastapi_auth.FASTAPI_AUTH,), config, floors)
     if after and after.added_packages is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from agent.checks import comparison, flaky
+from agent.checks import comparison, fastapi_endpoints, flaky
 from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import ClearedChange, Finding, Severity
@@ -76,11 +76,11 @@ class Facts:
                 message = "Base does not let it be measured whether models and migrations agree."
                 fix = "Run `makemigrations --check` where it works, and compare by hand."
                 found.append(_make_remark("makemigrations", message, fix, path))
-        if "openapi" in names and any(path.endswith(".py") for path in self.cleared.change.paths):
-            # Without `fastapi.auth` it is no check at all that the application does not answer.
+        is_python = any(path.endswith(".py") for path in self.cleared.change.paths)
+        if fastapi_endpoints.NAME in names and is_python:
             message = "Base does not let it be measured which dependencies endpoints have."
             fix = "Check by hand that every new endpoint has what fastapi.auth demands."
-            found.append(_make_remark("openapi", message, fix))
+            found.append(_make_remark(fastapi_endpoints.NAME, message, fix))
         return tuple(found)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agent.checks import hunks
-from agent.checks.removals import Removals
 from agent.editing import proving
 from agent.git import worktree
 from agent.models.change import Change, Plan
@@ -46,7 +45,7 @@ def prove_change(
         )
         return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    gone = Removals(change, base)
+    gone = hunks.Removals(change, base)
     sources = [file for file in running if not is_test(file.path)]
     if sources and all(gone.is_unused(one.path, one.before, one.after) for one in sources):
         return Proof(unneeded="nothing refers to what is removed")

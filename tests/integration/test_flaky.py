@@ -166,14 +166,6 @@ def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) 
 
 
 @pytest.mark.deep
-def test_a_new_test_that_fails_the_second_time_makes_a_draft(stage: Callable[..., Stage]) -> None:
-    made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
-    judged = Judged(made, base="", head="PF", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
-    assert (judged.tests.verdict, judged.verdict.decision) == (Status.PASSED, "open as draft")
-    assert "failed in 1 of 2 runs with the change" in judged.tests.flaky[0].summary
-
-
-@pytest.mark.deep
 def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..., Stage]) -> None:
     files, detected, _ = SUITES["pytest"]
     made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)

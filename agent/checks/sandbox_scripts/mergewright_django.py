@@ -329,7 +329,6 @@ def _leave_out_databases():
 def main():
     """Run the script as `python script` does."""
     order, report = mergewright_entry.begin()
-    report.watch(order["seconds"])
     whole_path = list(sys.path)
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     # Modules that a file of the same name beside the script must not replace.

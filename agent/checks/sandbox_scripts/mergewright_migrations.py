@@ -19,7 +19,6 @@ import sys
 import mergewright_entry
 import mergewright_originals
 import mergewright_report
-import mergewright_routes
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MOST_PARTS = 1000
@@ -279,22 +278,10 @@ def system_check(order, report):
         elif not silenced:
             items.append(_message_item(message, checks.ERROR))
     report.add("system_check", items=items, seen=seen, asked=sorted(asked))
-    _list_urls(order, report)
     for item in items:
         print(item["id"])
     print("System check identified %d issue(s)" % len(items))
     return any(item["fails"] for item in items)
-
-
-def _list_urls(order, report):
-    """Say which URLs there are; a project whose URLs cannot be read hears of it from its check."""
-    try:
-        routes = mergewright_routes.of_django(order["tree"])
-    except Exception:
-        return
-    if routes is not None:
-        most = mergewright_routes.MOST_ROUTES
-        report.add("routes", routes=routes[:most], all=len(routes))
 
 
 def _message_item(message, error):

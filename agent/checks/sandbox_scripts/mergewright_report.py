@@ -10,12 +10,10 @@ report only as a whole.
 from __future__ import annotations
 
 import errno
-import faulthandler
 import fcntl
 import hashlib
 import json
 import os
-import signal
 import sys
 import time
 import traceback
@@ -86,40 +84,6 @@ class Report:
         if (state.st_dev, state.st_ino) != self._identity:
             raise OSError(errno.ESTALE, "the report was exchanged", self._path)
         self._descriptor = _out_of_the_way(descriptor)
-
-    def watch(self, seconds):
-        """Shortly before the sandbox is ended, have written down where this process is.
-
-        By a process that belongs to the sandbox, not to us: the tests may look at our threads,
-        timers and children, and the interpreter's own watchdog does not survive a fork.
-        """
-        descriptor = _open(self._path + ".where", _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
-        descriptor = _out_of_the_way(descriptor)
-        faulthandler.register(_ASK_WHERE, file=descriptor, all_threads=False)
-        watched = _getpid()
-        child = os.fork()
-        if child == 0:
-            try:
-                if os.fork() == 0:
-                    _ask_later(watched, max(seconds - 3.0, seconds / 2))
-            finally:
-                os._exit(0)
-        os.waitpid(child, 0)
-
-
-_ASK_WHERE = signal.SIGRTMAX - 1
-
-
-def _ask_later(watched, seconds):
-    os.setsid()
-    nothing = _open(os.devnull, os.O_RDWR)
-    for number in range(3):
-        os.dup2(nothing, number)
-    end = _now() + seconds
-    while _now() < end:
-        os.kill(watched, 0)  # an error, and our end with it, once it is gone
-        time.sleep(min(1.0, seconds))
-    os.kill(watched, _ASK_WHERE)
 
 
 def _out_of_the_way(descriptor):

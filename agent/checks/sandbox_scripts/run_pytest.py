@@ -32,7 +32,6 @@ def _without_others(plugins):
 def main():
     """Run pytest and leave a sealed report about it."""
     order, report = mergewright_entry.begin()
-    report.watch(order["seconds"])
     whole_path = list(sys.path)
     ours = mergewright_entry.OURS
     sys.path[:] = [*mergewright_report.own_tools_only(order["tree"]), ours]

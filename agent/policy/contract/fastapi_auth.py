@@ -2,9 +2,9 @@
 
 An endpoint that forgets to ask who is calling answers everybody, and no test of what it does shows
 it. The application itself lists its endpoints and their dependencies in a sandbox (see
-`agent.checks.openapi_map`), by identity: one that is only called the same is a wrong one. Endpoints
-that were open on base are not held against the change. Code of the repository could make such a
-list up, so that it is for the reviewer.
+`agent.checks.fastapi_endpoints`), by identity: one of the same name is a wrong one. Endpoints that
+were open on base are not held against the change. Code of the repository could make such a list
+up, so that it is for the reviewer.
 """
 
 from __future__ import annotations

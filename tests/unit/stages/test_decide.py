@@ -164,8 +164,8 @@ DECISIONS = {
         [suite(), UNMEASURED], {"files": (MODELS,)}, "open as draft", "READY", "shop/models.py",
     ),
     "base does not list its endpoints, and code is touched": (
-        [suite(), UNMEASURED.model_copy(update={"name": "openapi"})],
-        {"files": (MODELS,)}, "open as draft", "READY", "at this first: openapi",
+        [suite(), UNMEASURED.model_copy(update={"name": "endpoints"})],
+        {"files": (MODELS,)}, "open as draft", "READY", "at this first: endpoints",
     ),
     "no test notices a part of the source": (
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",

@@ -14,9 +14,9 @@ from fastapi import APIRouter, Depends, FastAPI, Security
 
 @pytest.fixture
 def script(monkeypatch) -> ModuleType:
-    path = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_routes.py"
+    path = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_endpoints.py"
     monkeypatch.syspath_prepend(str(path.parent))  # type: ignore[attr-defined] # a real folder
-    spec = importlib.util.spec_from_file_location("mergewright_routes", str(path))
+    spec = importlib.util.spec_from_file_location("mergewright_endpoints", str(path))
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -53,7 +53,7 @@ def f() -> None: ...
 
 
 def listed(script, app: FastAPI, **wanted: object) -> dict[str, list[str]]:
-    found = script.of_endpoints(app, "/tree", wanted)
+    found = script.list_endpoints(app, "/tree", wanted)
     return {f"{one['methods']} {one['path']}": one["asks"] for one in found}
 
 

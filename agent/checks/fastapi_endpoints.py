@@ -1,0 +1,113 @@
+"""List the endpoints of a FastAPI application and their dependencies, as it reports them itself.
+
+The answer comes from code of the repository, so it proves nothing and serves the reviewer. It is
+asked for where `fastapi.auth` needs it; then an application that does not answer is unverified.
+What an endpoint lacks is left to `agent.policy.contract.fastapi_auth`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Literal
+
+from agent.checks import check, scripts, sealed, suite
+from agent.checks.sealed import Event, Id, Secret, Text
+from agent.models.checks import CheckResult, Endpoint, Status
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
+
+NAME = "endpoints"
+
+
+class ListedEndpoint(Event):
+    """A function that answers a URL."""
+
+    methods: Id
+    path: Id
+    function: Id
+    place: Text
+    asks: list[Id]
+
+
+class Endpoints(Event):
+    """All endpoints, or as many as are read."""
+
+    event: Literal["endpoints"]
+    endpoints: list[ListedEndpoint]
+    all: int
+    missing: list[Id]
+    """Dependencies that cannot be imported."""
+
+
+class FastapiEndpoints:
+    """The endpoints of the application, with what they depend on."""
+
+    name = NAME
+
+    def explain_absence(self, site: check.Site) -> str:
+        if site.config.rules.get("fastapi-auth") == "off":
+            return "the rule fastapi-auth is off"
+        return "" if site.config.fastapi.auth else "fastapi.auth is not set"
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        module, _, name = (site.project.fastapi_app or "").partition(":")
+        program = f"import {module} as m; print(*m.{name}.routes, sep='\\n')"
+        root, below = site.project.root, site.project.fastapi_path
+        folder = ("-C", root) if root else ()
+        path = (f"PYTHONPATH={below}",) if below else ()
+        start = ("env", *folder, *path) if folder or path else ()
+        return (*start, "python", "-c", program)
+
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
+        module, _, name = (site.project.fastapi_app or "").partition(":")
+        root = posixpath.join(SANDBOX_TREE, site.project.root).rstrip("/")
+        below = site.project.fastapi_path
+        return scripts.order(
+            site,
+            secret,
+            ("mergewright_endpoints.py",),
+            limits=site.tool_limits(),
+            told={
+                "app_module": module,
+                "app_name": name,
+                "python_path": [posixpath.join(root, below), root] if below else [root],
+                "dependencies": sorted({entry.dependency for entry in site.config.fastapi.auth}),
+            },
+            collect=(secret.report,),
+        )
+
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+        report = sealed.read_report(result, secret, (Endpoints,))
+        listed = report.first(Endpoints)
+        reason = check.limit_reached(result, site.tool_limits(), "the application was")
+        reason = reason or _find_problem(site, report, listed)
+        found = check.make_result(
+            self,
+            site,
+            result,
+            Status.UNVERIFIED if reason else Status.PASSED,
+            reason,
+            output=suite.output(result),
+        )
+        if reason or listed is None:
+            return found
+        endpoints = tuple(
+            Endpoint(**one.model_dump(exclude={"asks"}), asks=tuple(one.asks))
+            for one in listed.endpoints
+        )
+        return found.model_copy(update={"endpoints": endpoints})
+
+
+def _find_problem(site: check.Site, report: sealed.Report, listed: Endpoints | None) -> str:
+    """Say why the endpoints are not known; "" where they are."""
+    if site.project.fastapi_app is None:
+        return "no FastAPI application was found, or several; fastapi.app names one"
+    if (broken := report.first(sealed.Broken)) is not None:
+        place = f" ({broken.place})" if broken.place else ""
+        return f"the application cannot be started: {broken.text}{place}"
+    if report.problem or listed is None:
+        return report.problem or "nothing was reported"
+    if listed.missing:
+        return f"fastapi.auth names {', '.join(listed.missing)}, which cannot be imported"
+    if listed.all != len(listed.endpoints):
+        return f"it has {listed.all:,} endpoints, which are too many"
+    return ""

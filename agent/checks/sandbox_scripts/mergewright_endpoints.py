@@ -1,0 +1,112 @@
+"""List the endpoints of a FastAPI application, with those of the named dependencies that each has.
+
+The application answers for itself here, so nothing is proved by it; the list serves the reviewer.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import sys
+
+import mergewright_entry
+import mergewright_report
+
+MOST_ENDPOINTS = 5000
+
+
+def main():
+    """Import the application and report its endpoints."""
+    order, report = mergewright_entry.begin()
+    sys.path[:] = [*order["python_path"], *sys.path]
+
+    def work():
+        found = importlib.import_module(order["app_module"])
+        for name in order["app_name"].split("."):
+            found = getattr(found, name)
+        wanted, missing = {}, []
+        for name in order["dependencies"]:
+            try:
+                wanted[name] = pkgutil.resolve_name(name)
+            except (ImportError, AttributeError, ValueError):
+                missing.append(name)
+        listed = list_endpoints(found, order["tree"], wanted)
+        print("%d endpoints" % len(listed))
+        endpoints = listed[:MOST_ENDPOINTS]
+        report.add("endpoints", endpoints=endpoints, all=len(listed), missing=missing)
+        return 0
+
+    ended = "the application ended the process with %s"
+    mergewright_report.leave(report, order["tree"], work, ended)
+
+
+def list_endpoints(app, tree, wanted):
+    """Return the endpoints, each with the names of the wanted dependencies that it has."""
+    root = (getattr(app, "root_path", "") or "").rstrip("/")
+    return [
+        {
+            "methods": " or ".join(sorted(getattr(route, "methods", None) or ("WEBSOCKET",))),
+            "path": path,
+            "function": ".".join(_name(route.endpoint)),
+            "place": _place(route.endpoint, tree),
+            "asks": [name for name, one in wanted.items() if _depends(route.dependant, one)],
+        }
+        for path, route in _iterate_endpoints(app.routes, root)
+    ]
+
+
+def _iterate_endpoints(routes, before):
+    """Yield the whole path of each endpoint of FastAPI, also of mounted applications, with it."""
+    from fastapi import routing
+
+    # Later versions keep included routers as they are.
+    opened = getattr(routing, "iter_route_contexts", None)
+    for route in opened(routes) if opened else routes:
+        if getattr(route, "dependant", None) is None:
+            path = before + (getattr(route, "path", None) or "")
+            for found in _iterate_endpoints(getattr(route, "routes", None) or (), path):
+                yield found
+        elif getattr(route, "endpoint", None) is not None:
+            yield before + getattr(route, "path_format", route.path), route
+
+
+def _depends(dependant, wanted):
+    """Whether a dependency is asked, by whatever other ones."""
+    return any(_is(one.call, wanted) or _depends(one, wanted) for one in dependant.dependencies)
+
+
+def _is(call, wanted):
+    """Whether that is it; a class stands for its instances, a function for those that it makes."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    if call == wanted or (isinstance(wanted, type) and isinstance(call, wanted)):
+        return True
+    module, name = _name(wanted)
+    made_in, made = _name(call)
+    return made_in == module and made.startswith(name + ".<locals>.")
+
+
+def _name(one):
+    """Return the module and the name in it; an instance has those of its class."""
+    named = one if hasattr(one, "__qualname__") else type(one)
+    return str(named.__module__), str(named.__qualname__)
+
+
+def _place(function, tree):
+    """Name `path:line` of a function or class in the tree; nothing of any other."""
+    try:
+        function = inspect.unwrap(function)
+        path, line = inspect.getfile(function), ""
+    except Exception:
+        return ""
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        path, line = code.co_filename, ":%d" % code.co_firstlineno
+    inner = mergewright_report.inside(path, tree)
+    return inner and inner + line
+
+
+if __name__ == "__main__":
+    main()
