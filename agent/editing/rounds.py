@@ -21,6 +21,9 @@ from agent.text.check_summary import count_things
 if TYPE_CHECKING:
     from agent.editing.attempts import Attempt
 
+SET_UP, RED_BASE = "set-up", "tests of base"
+"""Stand for a rule in findings about the base: a model found how its tests run; most of them fail.
+No edit answers these."""
 _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
 _MOST_LINES = 30
@@ -133,7 +136,8 @@ def format_remarks(remarks: tuple[Remark, ...]) -> str:
 
 def left_to_people(findings: tuple[Finding, ...]) -> str:
     """Tell what makes a change that passes a draft; empty: nothing does."""
-    said = [_finding(one) for one in findings[:_MOST_FINDINGS]]
+    open_to_edits = [one for one in findings if one.rule not in (SET_UP, RED_BASE)]
+    said = [_finding(one) for one in open_to_edits[:_MOST_FINDINGS]]
     head = "The change passes, and a person will have to look at this. Mend what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
 

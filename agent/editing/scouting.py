@@ -16,7 +16,7 @@ from typing import Any
 
 from agent.checks.check import TESTS
 from agent.checks.suite import COLLECTION
-from agent.editing import asking, forms, prompting
+from agent.editing import asking, forms, prompting, rounds
 from agent.editing.loop import Conversation
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import ToolExecutor
@@ -38,8 +38,6 @@ from repo_config import detect, load, rule_files, test_files
 from repo_config.schema import PackagesCommand
 from repo_config.tree import Tree
 
-SET_UP = "set-up"
-"""Stands for a rule in the finding that no person has confirmed what was found."""
 _MOST_TURNS = 30
 _MOST_TRIES = 6
 #: Of what the run may spend and how long it may take.
@@ -211,7 +209,7 @@ def read_lines(text: str, base: Opened, svc: Services) -> Contract:
         raise RequestRefused(str(problem)) from problem
     lines = (obstacles.quote_as_code(line) for line in written.render(asked))
     finding = Finding(
-        rule=SET_UP,
+        rule=rounds.SET_UP,
         severity=Severity.REVIEW,
         path=given.source or load.OWN_FILES[0],
         line=None,

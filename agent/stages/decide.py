@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.checks import comparison, fastapi_endpoints, flaky
 from agent.editing import reviewing
-from agent.editing.rounds import Round
+from agent.editing.rounds import RED_BASE, Round
 from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.environment import Contract
@@ -88,7 +88,7 @@ class Facts:
         """Tests of base of which most fail, on both sides: they say little of the change."""
         return tuple(
             _make_remark(
-                one.name,
+                RED_BASE,
                 f"{one.base_failures:,} of {one.base_count - one.base_skipped:,} tests fail on"
                 " base, so they say little of the change.",
                 "Add what they need to the configuration: `services`, `env`, `setup`.",

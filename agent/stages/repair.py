@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.editing import attempts, rounds, scouting
+from agent.editing import attempts, rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ROUND_ENDS
@@ -56,9 +56,7 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
     )
     if told or last.draft.by is None:
         return ""
-    # How base is set up is no matter of an edit.
-    remarks = tuple(one for one in last.remarks if one.rule != scouting.SET_UP)
-    return rounds.left_to_people(remarks)
+    return rounds.left_to_people(last.remarks)
 
 
 def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft | None:

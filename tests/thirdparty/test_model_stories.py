@@ -102,8 +102,7 @@ def test_the_proof_is_red_before_and_green_after(told: Told) -> None:
 
 def test_words_are_marked_as_whose_they_are(told: Told) -> None:
     story, body = told.story, told.pull["body"]
-    said = body.index("written by the model that made the change")
-    assert said < body.index(story.words)
+    assert body.index(f"> {story.words}") < body.index("The quote is the model's")
     where = body.index(f"{REVIEWER} reviewed the change: {len(story.remarks)} remark")
     for remark in story.remarks:
         assert where < body.index(remark.text)

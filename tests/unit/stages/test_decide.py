@@ -105,7 +105,7 @@ DECISIONS = {
     ),
     "all red as on base": (
         [suite(base=FAILED, head=FAILED, base_failures=12, head_failures=12, known=12)],
-        {}, "open as draft", "READY", "first: tests",
+        {}, "open as draft", "READY", "first: tests of base",
     ),
     "a flaky test": (
         [suite(head=FAILED, head_failures=3, flaky=FLAKY)], {}, "open", "READY", "t::a",
