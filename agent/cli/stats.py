@@ -81,14 +81,14 @@ def _write_page(path: Path, begun: float) -> None:
         RequestRefused: It cannot be written.
     """
     # It loads what draws the plots.
-    from agent.dashboard import export
+    from agent.dashboard import plots
     from agent.dashboard.index import RunIndex
     from agent.dashboard.statistics import choose
 
     with kept.opened(settings.load_settings()) as store:
         runs = choose(RunIndex(store).entries(), begun) if store else []
     try:
-        path.write_text(export.write_html(runs, begun, time.time()), encoding="utf-8")
+        path.write_text(plots.write_html(runs, begun, time.time()), encoding="utf-8")
     except OSError as problem:
         raise RequestRefused(f"{path} cannot be written ({problem.strerror}).") from problem
     print(f"Written: {path}, about {len(runs):,} runs.")

@@ -1,35 +1,41 @@
-"""Who looks at the dashboard, and what they may see and do: sessions, and the proof of a form.
+"""Who uses the dashboard, and what they may see and do: sessions, forms, and what pages work with.
 
-A session is a signed cookie with a random id. What GitHub lets a person do is kept in memory under
-that id, and asked anew from time to time; after a restart such a person signs in again, which
-GitHub answers without a question.
+A session is a random id in a cookie; all else is kept in memory, so that to sign out ends it
+everywhere, and after a restart people sign in again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import jwt
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.dashboard.github_people import GithubPeople, Person
+from agent.dashboard.index import RunEntry, RunIndex
 from agent.errors import AccessLost, AgentError
+from agent.models.outcome import StoredRun
+from agent.service.pause import Switch
+from agent.store.sql_store import SqlStore
 
-SESSION_SECONDS = 8 * 3600
-_STATE_SECONDS = 600
-#: What GitHub lets people do is asked anew after the first, and forgotten after the second.
+_SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
+#: Permissions are asked anew after the first, and forgotten after the second.
 _ASK_SECONDS, _KEEP_SECONDS = 300.0, 900.0
-_MOST_SESSIONS = 1_000
+#: Of one person the oldest session ends for a new one; nobody's ends for somebody else's.
+_MOST_OF_ONE, _MOST_SESSIONS = 5, 10_000
 _OPERATOR = "the operator"
-_COOKIE, _STATE_COOKIE = "mergewright", "mergewright_state"
+_COOKIE, STATE_COOKIE = "mergewright", "mergewright_state"
+_FORM_BYTES = 64 * 1024
 
 
 class SignInNeeded(Exception):
@@ -40,6 +46,10 @@ class ActionRefused(Exception):
     """A form that is not taken; the words say why."""
 
 
+class NotThere(Exception):
+    """There is no such page, or not for this visitor: both get the same words."""
+
+
 @dataclass(frozen=True)
 class Visitor:
     """Somebody who is signed in."""
@@ -47,7 +57,7 @@ class Visitor:
     login: str
     is_operator: bool
     form_proof: str
-    """Shown in every form, and held against what a form brings back."""
+    """Stands in every form, and is compared with what a form brings back."""
     repositories: Mapping[int, bool] = field(default_factory=dict)
     """By number, whether they may write there; nothing for the operator, who may everywhere."""
 
@@ -62,47 +72,69 @@ class Visitor:
 
 @dataclass
 class _Session:
-    """What is remembered of somebody whom GitHub has named."""
-
-    person: Person
+    person: Person | None
+    """None: the operator."""
+    form_proof: str
+    ends_at: float
     asked_at: float
 
 
-class Gate:
-    """Signs people in, and says who sent a request."""
+class Sessions:
+    """Signs people in, and finds who sent a request; safe to use from several threads."""
 
-    def __init__(self, key: bytes, github: GithubPeople | None, *, is_https: bool) -> None:
-        """Take what signs cookies.
+    def __init__(self, github: GithubPeople | None, *, is_https: bool) -> None:
+        """Begin with nobody.
 
         Args:
             github: Asks GitHub who somebody is; None: nobody signs in there.
             is_https: Whether cookies are for encrypted connections alone.
         """
-        self._key = key
         self.github = github
         self._is_https = is_https
+        self._state_key = secrets.token_bytes(32)
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
 
-    def find_visitor(self, request: Request) -> Visitor:
-        """Say who sent a request.
+    def find_visitor(self, request: Request, *, is_action: bool = False) -> Visitor:
+        """Find who sent a request.
+
+        Args:
+            is_action: Permissions are asked for now, and without an answer there are none.
 
         Raises:
             SignInNeeded: Nobody who is signed in.
+            ActionRefused: GitHub does not say now what they may do.
         """
-        claims = self._read(request.cookies.get(_COOKIE, ""), "session")
-        session_id = str(claims["id"])
-        proof = self._sign(f"form {session_id}")
-        if claims["operator"]:
-            return Visitor(_OPERATOR, is_operator=True, form_proof=proof)
-        person = self._find_person(session_id)
+        session_id = request.cookies.get(_COOKIE, "")
+        session = self._sessions.get(session_id)
+        if session is None or session.ends_at < time.monotonic():
+            raise SignInNeeded
+        if session.person is None:
+            return Visitor(_OPERATOR, is_operator=True, form_proof=session.form_proof)
+        age = time.monotonic() - session.asked_at
+        if is_action or age > _ASK_SECONDS:
+            try:
+                session.person = self._require_github().ask_again(session.person)
+                session.asked_at = time.monotonic()
+            except AgentError as problem:
+                if isinstance(problem, AccessLost) or age > _KEEP_SECONDS:
+                    self._sessions.pop(session_id, None)
+                    raise SignInNeeded from problem
+                if is_action:
+                    raise ActionRefused(
+                        "GitHub does not say now what you may do. Try it again in a minute."
+                    ) from problem
+        person = session.person
         return Visitor(
-            person.login, is_operator=False, form_proof=proof, repositories=person.repositories
+            person.login,
+            is_operator=False,
+            form_proof=session.form_proof,
+            repositories=person.repositories,
         )
 
     def sign_in_operator(self, response: Response) -> None:
         """Give whoever followed a one-time link a session."""
-        self._give_session(response, secrets.token_urlsafe(16), is_operator=True)
+        self._add_session(response, None)
 
     def sign_in_person(self, response: Response, code: str) -> None:
         """Give whoever GitHub has sent back a session.
@@ -110,95 +142,152 @@ class Gate:
         Raises:
             AgentError: GitHub does not know the code, or does not answer.
         """
-        if self.github is None:
-            raise AccessLost("Nobody signs in by GitHub here.")
-        person, session_id = self.github.exchange(code), secrets.token_urlsafe(16)
-        with self._lock:
-            while len(self._sessions) >= _MOST_SESSIONS:
-                del self._sessions[next(iter(self._sessions))]
-            self._sessions[session_id] = _Session(person, time.monotonic())
-        self._give_session(response, session_id, is_operator=False)
+        self._add_session(response, self._require_github().exchange(code))
 
     def sign_out(self, request: Request, response: Response) -> None:
         """End a session."""
-        try:
-            claims = self._read(request.cookies.get(_COOKIE, ""), "session")
-        except SignInNeeded:
-            return
-        self._sessions.pop(str(claims["id"]), None)
+        self._sessions.pop(request.cookies.get(_COOKIE, ""), None)
         response.delete_cookie(_COOKIE)
 
     def begin_github(self, response: Response, state: str, back_to: str) -> None:
         """Remember in the browser that it was sent to GitHub, and from which page."""
-        claims = {"state": state, "next": back_to}
-        self._set_cookie(response, _STATE_COOKIE, claims, "state", _STATE_SECONDS)
+        claims = {"state": state, "next": back_to, "exp": int(time.time()) + _STATE_SECONDS}
+        cookie = jwt.encode(claims, self._state_key, "HS256")
+        self._set_cookie(response, STATE_COOKIE, cookie, _STATE_SECONDS)
 
     def end_github(self, request: Request, state: str) -> str:
-        """Hold what GitHub sends back against what was sent there; return the page to go on with.
+        """Compare what GitHub sends back with what was sent there; return the page to go on with.
 
         Raises:
             SignInNeeded: It is another browser, or too late.
         """
-        claims = self._read(request.cookies.get(_STATE_COOKIE, ""), "state")
-        if not hmac.compare_digest(str(claims["state"]), state):
+        cookie = request.cookies.get(STATE_COOKIE, "")
+        try:
+            claims: dict[str, Any] = jwt.decode(cookie, self._state_key, ["HS256"])
+        except jwt.InvalidTokenError as problem:
+            raise SignInNeeded from problem
+        if not _is_same(str(claims["state"]), state):
             raise SignInNeeded
         return str(claims["next"])
 
-    def require_form(self, request: Request, visitor: Visitor, given: str) -> None:
-        """Let a form pass only if one of our own pages has shown it to this session.
+    def _require_github(self) -> GithubPeople:
+        if self.github is None:
+            raise AccessLost("Nobody signs in by GitHub here.")
+        return self.github
 
-        Raises:
-            ActionRefused: It comes from elsewhere.
-        """
-        site = request.headers.get("sec-fetch-site", "same-origin")
-        if site != "same-origin" or not hmac.compare_digest(visitor.form_proof, given):
-            raise ActionRefused(
-                "This form is too old, or comes from elsewhere. Load the page anew."
-            )
+    def _add_session(self, response: Response, person: Person | None) -> None:
+        now, session_id = time.monotonic(), secrets.token_urlsafe(32)
+        session = _Session(person, secrets.token_hex(32), now + _SESSION_SECONDS, now)
+        login = person.login if person else None
+        with self._lock:
+            for old_id, old in list(self._sessions.items()):
+                if old.ends_at < now:
+                    del self._sessions[old_id]
+            own = [
+                old_id
+                for old_id, old in self._sessions.items()
+                if (old.person.login if old.person else None) == login
+            ]
+            for old_id in own[: max(0, len(own) - _MOST_OF_ONE + 1)]:
+                del self._sessions[old_id]
+            if person is not None and len(self._sessions) >= _MOST_SESSIONS:
+                raise AccessLost("Too many people are signed in. Try it again later.")
+            self._sessions[session_id] = session
+        self._set_cookie(response, _COOKIE, session_id, _SESSION_SECONDS)
 
-    def _find_person(self, session_id: str) -> Person:
-        session = self._sessions.get(session_id)
-        if session is None or self.github is None:
-            raise SignInNeeded
-        age = time.monotonic() - session.asked_at
-        if age > _ASK_SECONDS:
-            try:
-                session.person = self.github.ask_again(session.person)
-                session.asked_at = time.monotonic()
-            except AgentError as problem:
-                if isinstance(problem, AccessLost) or age > _KEEP_SECONDS:
-                    self._sessions.pop(session_id, None)
-                    raise SignInNeeded from problem
-        return session.person
-
-    # --- cookies ---------------------------------------------------------------------------------
-
-    def _give_session(self, response: Response, session_id: str, *, is_operator: bool) -> None:
-        claims = {"id": session_id, "operator": is_operator}
-        self._set_cookie(response, _COOKIE, claims, "session", SESSION_SECONDS)
-        response.delete_cookie(_STATE_COOKIE)
-
-    def _set_cookie(
-        self, response: Response, name: str, claims: dict[str, Any], kind: str, seconds: int
-    ) -> None:
-        whole = {**claims, "aud": kind, "exp": int(time.time()) + seconds}
+    def _set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(
-            name,
-            jwt.encode(whole, self._key, "HS256"),
-            max_age=seconds,
-            httponly=True,
-            samesite="lax",
-            secure=self._is_https,
+            name, value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_https
         )
 
-    def _read(self, cookie: str, kind: str) -> dict[str, Any]:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                cookie, self._key, ["HS256"], {"require": ["exp", "aud"]}, audience=kind
-            )
-        except jwt.InvalidTokenError as problem:
-            raise SignInNeeded from problem
-        return claims
 
-    def _sign(self, text: str) -> str:
-        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+def _is_same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+# --- what pages work with ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """All that pages read, and where actions are inserted."""
+
+    home: Path
+    store: SqlStore
+    index: RunIndex
+    sessions: Sessions
+    switch: Switch
+
+    def list_runs(self, visitor: Visitor) -> list[RunEntry]:
+        """List the runs that a visitor may see, newest first."""
+        return [one for one in self.index.entries() if visitor.may_read(one.repository_id)]
+
+    def find_entry(self, run_id: str, visitor: Visitor) -> RunEntry:
+        """Give the entry of a run.
+
+        Raises:
+            NotThere: There is none, or the visitor may not see it.
+        """
+        entry = self.index.find(run_id)
+        if entry is None or not visitor.may_read(entry.repository_id):
+            raise NotThere
+        return entry
+
+    def find_run(self, run_id: str, visitor: Visitor) -> StoredRun:
+        """Give a run as the store has it now.
+
+        Raises:
+            NotThere: There is none, or the visitor may not see it.
+        """
+        self.find_entry(run_id, visitor)
+        try:
+            return self.store.get_run(run_id)
+        except KeyError:
+            raise NotThere from None
+
+    def may_pause(self, visitor: Visitor) -> bool:
+        """Whether a visitor may pause everything: it stops the work on all repositories."""
+        if visitor.is_operator:
+            return True
+        repositories = {one.repository_id for one in self.index.entries()}
+        return bool(repositories) and all(map(visitor.may_write, repositories))
+
+
+def _get_dashboard(request: Request) -> Dashboard:
+    found: Dashboard = request.app.state.dashboard
+    return found
+
+
+def _get_visitor(request: Request) -> Visitor:
+    return _get_dashboard(request).sessions.find_visitor(request)
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > _FORM_BYTES:
+            raise ActionRefused("This form is too long.")
+    return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def is_from_our_page(request: Request) -> bool:
+    """Whether the browser says that a page of this dashboard has sent the request."""
+    return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+
+def _get_actor(
+    request: Request,
+    who: Annotated[Visitor, Depends(_get_visitor)],
+    form: Annotated[dict[str, str], Depends(_read_form)],
+) -> Visitor:
+    """Find who acts: by a form that our page has shown them, with permissions asked for now."""
+    if not is_from_our_page(request) or not _is_same(who.form_proof, form.get("proof", "")):
+        raise ActionRefused("This form is too old, or comes from elsewhere. Load the page anew.")
+    return _get_dashboard(request).sessions.find_visitor(request, is_action=True)
+
+
+Here = Annotated[Dashboard, Depends(_get_dashboard)]
+Who = Annotated[Visitor, Depends(_get_visitor)]
+Form = Annotated[dict[str, str], Depends(_read_form)]
+Actor = Annotated[Visitor, Depends(_get_actor)]

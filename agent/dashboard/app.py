@@ -14,11 +14,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent import settings
-from agent.dashboard import links, overview_pages, pages, runs_pages, sign_in_pages
-from agent.dashboard.access import ActionRefused, Gate, SignInNeeded
+from agent.dashboard import overview_pages, pages, runs_pages, sign_in_pages
+from agent.dashboard.access import ActionRefused, Dashboard, NotThere, Sessions, SignInNeeded
 from agent.dashboard.github_people import GithubPeople, find_website
 from agent.dashboard.index import RunIndex
-from agent.dashboard.parts import Dashboard, NotThere
 from agent.errors import AgentError
 from agent.service.pause import Switch
 from agent.settings import Settings
@@ -50,11 +49,7 @@ def create_app(loaded: Settings, store: SqlStore, address: str) -> FastAPI:
         home=loaded.home,
         store=store,
         index=RunIndex(store),
-        gate=Gate(
-            links.read_key(loaded.home),
-            _make_github(loaded, address),
-            is_https=address.startswith("https://"),
-        ),
+        sessions=Sessions(_make_github(loaded, address), is_https=address.startswith("https://")),
         switch=Switch(loaded.home),
     )
     for part in (sign_in_pages, overview_pages, runs_pages):

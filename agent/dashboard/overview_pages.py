@@ -9,14 +9,21 @@ from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from agent.dashboard import actions, plots, run_record, statistics
-from agent.dashboard.access import ActionRefused, Visitor
+from agent.dashboard import plots, run_record, statistics
+from agent.dashboard.access import (
+    ActionRefused,
+    Actor,
+    Dashboard,
+    Form,
+    Here,
+    NotThere,
+    Visitor,
+    Who,
+)
 from agent.dashboard.index import RunEntry, select_first
 from agent.dashboard.pages import render
-from agent.dashboard.parts import Dashboard, Form, Here, NotThere, Who
 from agent.dashboard.statistics import RANGES, Plot
 from agent.models.checks import Status
 from agent.settings import HEARTBEAT
@@ -152,13 +159,13 @@ def show_queue(here: Here, who: Who) -> Response:
 
 
 @router.post("/queue/{action}")
-def act(request: Request, here: Here, who: Who, form: Form, action: str) -> Response:
+def act(here: Here, who: Actor, form: Form, action: str) -> Response:
     """Pause everything, or let it go on."""
-    here.gate.require_form(request, who, form.get("proof", ""))
     if action not in ("pause", "resume") or not here.may_pause(who):
         raise ActionRefused("Only the operator can do this.")
     if action == "pause":
-        actions.pause(here.switch, who, form.get("reason", ""))
+        why = " ".join(form.get("reason", "").split())[:500]
+        here.switch.pause(f"{who.login}: {why}" if why else f"by {who.login}", time.time())
     else:
         here.switch.resume()
     return RedirectResponse("/queue", 303)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import jinja2
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from agent.models.model_use import format_usd
 from agent.models.run import RunState
 from agent.text import sanitise
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 #: Scripts and styles are our own files; nothing is fetched from elsewhere, framed or kept.
 HEADERS = {
@@ -38,6 +45,10 @@ _TONES = {
     RunState.CANCELLED: "quiet",
 }
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+#: Our own texts are shorter; whatever is longer is shown as it is.
+_LONGEST = 70_000
+_SUMMARY = re.compile(r"<details><summary>([A-Za-z ]{1,60})</summary>")
+_OURS = re.compile(r"<!-- mergewright:[^<>]* -->|</?details>")
 
 
 def read_static(name: str) -> bytes:
@@ -129,3 +140,27 @@ def _make_templates() -> jinja2.Environment:
 
 
 TEMPLATES = _make_templates()
+
+
+# --- Markdown -------------------------------------------------------------------------------------
+
+
+@cache
+def _make_renderer() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    renderer.validateLink = _is_web_link  # type: ignore[assignment,method-assign]
+    return renderer
+
+
+def _is_web_link(address: str) -> bool:
+    return address.lower().startswith(("https://", "http://"))
+
+
+def render_markdown(text: str) -> Markup:
+    """Render a text; HTML in it stays text, images become links, and links lead to the web."""
+    if len(text) > _LONGEST:
+        return Markup("<pre>{}</pre>").format(text)
+    plain = _OURS.sub("", _SUMMARY.sub(r"### \1", text))
+    return Markup(_make_renderer().render(plain))  # noqa: S704 - HTML in it is escaped

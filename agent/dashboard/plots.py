@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 
 import pygal
 from pygal.style import Style
 
-from agent.dashboard.pages import TEMPLATES
+from agent.dashboard import pages, statistics
+from agent.dashboard.index import RunEntry
 from agent.dashboard.statistics import Plot
+from agent.telemetry import statistics as run_statistics
 
 # It looks at every later import for maps, in a way that Python has given up.
 sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, pygal.PluginImportFixer)]
@@ -102,10 +106,31 @@ def _draw_weeks(
         (name, [(value or 0, _find_level(value or 0, most)) for value in values])
         for name, values in series
     ]
-    template = TEMPLATES.get_template("weeks.svg.j2")
+    template = pages.TEMPLATES.get_template("weeks.svg.j2")
     return template.render(title=title, labels=labels, rows=rows).encode()
 
 
 def _find_level(value: float, most: float) -> int:
     """Say how dark a square is, from 0 to 4."""
     return 0 if not value else max(1, round(4 * value / most))
+
+
+def write_html(runs: Sequence[RunEntry], since: float, now: float) -> str:
+    """Write the statistics as one page to hand on: it fetches nothing and runs no script.
+
+    Args:
+        runs: What it is about.
+        since: When the first of them may have begun, in seconds since the epoch; 0: at any time.
+    """
+    made = statistics.make_plots(runs, now)
+    summaries = [one.summary for one in runs]
+    pictures = {plot.name: base64.b64encode(draw(plot)).decode() for plot in made}
+    return pages.render_text(
+        "export.html.j2",
+        style=pages.read_static("style.css").decode(),
+        since=since,
+        numbers=run_statistics.compute_statistics("all", summaries),
+        groups=run_statistics.compute_by_group(summaries, "category"),
+        plots=made,
+        images={name: f"data:image/svg+xml;base64,{raw}" for name, raw in pictures.items()},
+    )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
@@ -23,12 +21,12 @@ from starlette.responses import (
     Response,
     StreamingResponse,
 )
+from starlette.types import Receive, Scope, Send
 
-from agent.dashboard import actions, diffs, markdown, run_record, transcript
-from agent.dashboard.access import Visitor
+from agent.dashboard import actions, diffs, run_record, transcript
+from agent.dashboard.access import Actor, Dashboard, Form, Here, NotThere, Visitor, Who
 from agent.dashboard.index import RunEntry
-from agent.dashboard.pages import render
-from agent.dashboard.parts import Dashboard, Form, Here, NotThere, Who
+from agent.dashboard.pages import render, render_markdown
 from agent.models.change import Finding
 from agent.models.outcome import StoredRun
 from agent.text import check_summary
@@ -40,8 +38,8 @@ _NARROWED_BY = ("repository", "state", "reason", "category", "person")
 _TAIL_BYTES = 128 * 1024
 _CHUNK_BYTES = 64 * 1024
 _POLL_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 0.5, 2.0, 600.0
-#: Live logs at one time.
-_READERS = threading.BoundedSemaphore(200)
+#: Live logs at one time, in all and for one session.
+_MOST_STREAMS, _MOST_OF_ONE = 200, 5
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run waits for its turn.",
             "approve": "The plan is approved; the run goes on."}  # fmt: skip
 _SORTS: dict[str, Callable[[RunEntry], float]] = {
@@ -133,7 +131,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         checks=[(check, check_summary.summarize_check(check)) for check in checks],
         findings=_list_findings(stored, record),
         review=(outcome.review if outcome else None) or record.review,
-        text=markdown.render(text) if text else None,
+        text=render_markdown(text) if text else None,
         guidance=here.store.list_guidance(run_id),
         follow_ups=here.store.follow_ups(run_id),
         tail=_read_tail(folder)[0][-4_000:] if stored.active else "",
@@ -200,22 +198,42 @@ def give_log(here: Here, who: Who, run_id: str) -> Response:
     return FileResponse(path, media_type="text/plain; charset=utf-8")
 
 
+class _LogStream(StreamingResponse):
+    """Events of a live log, for as long as the reader has a place; it is given back in any case."""
+
+    under_way: ClassVar[Counter[str]] = Counter()
+    """Number of streams by session; used by the event loop alone."""
+
+    def __init__(self, events: AsyncIterator[bytes], session: str) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._session = session
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        streams = self.under_way
+        if streams.total() >= _MOST_STREAMS or streams[self._session] >= _MOST_OF_ONE:
+            words = "Too many logs are being read. Close another one, or try it again later.\n"
+            await PlainTextResponse(words, 503)(scope, receive, send)
+            return
+        streams[self._session] += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            streams[self._session] -= 1
+            if not streams[self._session]:
+                del streams[self._session]
+
+
 @router.get("/runs/{run_id}/log/events")
-async def stream_log(request: Request, here: Here, who: Who, run_id: str, at: int = 0) -> Response:
+def stream_log(request: Request, here: Here, who: Who, run_id: str, at: int = 0) -> Response:
     """Send what is added to the log, until the run is over."""
     here.find_entry(run_id, who)
     folder = run_record.find_folder(here.home, run_id)
+    if folder is None:
+        raise NotThere
     # A browser that connects again says what it has.
     last = request.headers.get("last-event-id", "")
     begin = int(last) if last.isdecimal() and len(last) < 18 else max(0, at)
-    if folder is None:
-        raise NotThere
-    if not _READERS.acquire(blocking=False):
-        return PlainTextResponse("Too many logs are being read. Try it again later.\n", 503)
-    sent = _send_lines(here, folder / "run.log", run_id, begin)
-    return StreamingResponse(
-        sent, media_type="text/event-stream", background=BackgroundTask(_READERS.release)
-    )
+    return _LogStream(_send_lines(here, folder / "run.log", run_id, begin), who.form_proof)
 
 
 async def _send_lines(here: Dashboard, path: Path, run_id: str, at: int) -> AsyncIterator[bytes]:
@@ -227,17 +245,22 @@ async def _send_lines(here: Dashboard, path: Path, run_id: str, at: int) -> Asyn
         if time.monotonic() - looked > _LOOK_SECONDS:
             entry = await asyncio.to_thread(here.index.find, run_id)
             is_over, looked = entry is None or not entry.active, time.monotonic()
-        raw = _read_lines(path, at)
-        if raw:
-            at += len(raw)
-            lines = run_record.make_inert(raw.rstrip(b"\n")).split("\n")
-            data = "".join(f"data: {line}\n" for line in lines)
+        count, data = await asyncio.to_thread(_read_event, path, at)
+        if count:
+            at += count
             yield f"id: {at}\n{data}\n".encode()
         elif is_over:
             yield b"event: over\ndata:\n\n"
             return
         else:
             await asyncio.sleep(_POLL_SECONDS)
+
+
+def _read_event(path: Path, at: int) -> tuple[int, str]:
+    """Read the lines from a place on as the data of one event; give their number of bytes too."""
+    raw = _read_lines(path, at)
+    lines = run_record.make_inert(raw.rstrip(b"\n")).split("\n")
+    return len(raw), "".join(f"data: {line}\n" for line in lines)
 
 
 def _read_lines(path: Path, at: int) -> bytes:
@@ -256,9 +279,8 @@ def _read_lines(path: Path, at: int) -> bytes:
 
 
 @router.post("/runs/{run_id}/{action}")
-def act(request: Request, here: Here, who: Who, form: Form, run_id: str, action: str) -> Response:
+def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Response:
     """Do what a visitor asks of a run."""
-    here.gate.require_form(request, who, form.get("proof", ""))
     stored = here.find_run(run_id, who)
     actions.act(action, stored, here.store, who, form.get("plan", ""))
     return RedirectResponse(f"/runs/{run_id}?notice={action}", 303)

@@ -69,8 +69,8 @@ class Handled(Record):
     reason: str
 
 
-class _CannotNow(Exception):
-    """The command has no sense as things stand; the words say why."""
+class CannotNow(Exception):
+    """A command that is not possible now; the words say why."""
 
 
 class CommentHandler:
@@ -267,12 +267,14 @@ class CommentHandler:
                     self._change_plan(said, run, words, now)
                 case Command(name="fix-ci" | "rebase" as name):
                     self._follow_by_command(said, run, _KINDS[name], now)
-                case Command(name="retry") if _may_go_on(run) or (said.on_pull and _kind_over(run)):
-                    self._go_on(said, run, now)
+                case Command(name="retry") if run and (
+                    _may_go_on(run) or (said.on_pull and _kind_over(run))
+                ):
+                    retry_run(run, self._store, _guidance(said, "command", "retry"), now)
                 case Command(name="plan" | "retry" as name):
                     first = name == "plan" or (run is not None and run.run.plan_first)
                     return self._begin_run(said, run, delivery_id, now, plan_first=first)
-        except _CannotNow as problem:
+        except CannotNow as problem:
             self._add_comment(said, str(problem))
             self._add_reaction(said, _CANNOT)
             return Handled(reason=f"answered: {str(problem).splitlines()[0]}")
@@ -291,7 +293,7 @@ class CommentHandler:
             or not run.active
             or not self._store.request_stop(run.run.run_id, by, said=note)
         ):
-            raise _CannotNow(
+            raise CannotNow(
                 f"No run of this {_describe_comment(said)} is under way, so there is"
                 " nothing to stop."
             )
@@ -299,10 +301,10 @@ class CommentHandler:
     def _approve_plan(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
         number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
         if run is None or not _has_plan(run):
-            raise _CannotNow(f"No plan of this {_describe_comment(said)} waits for approval.")
+            raise CannotNow(f"No plan of this {_describe_comment(said)} waits for approval.")
         if number != run.plan_asked:
             which = f", not {sanitise.format_code(number[:40])}" if number else ""
-            raise _CannotNow(
+            raise CannotNow(
                 f"The plan that waits is `{run.plan_asked}`{which}. Write `/mergewright approve"
                 f" {run.plan_asked}` once you have read it."
             )
@@ -310,12 +312,12 @@ class CommentHandler:
 
     def _change_plan(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
         if run is None or not _has_plan(run):
-            raise _CannotNow(
+            raise CannotNow(
                 f"No plan of this {_describe_comment(said)} waits, so there is none to change."
                 " `/mergewright plan` alone has one made."
             )
         if not words:
-            raise _CannotNow(
+            raise CannotNow(
                 f"The plan `{run.plan_asked}` waits already: it is in the status comment. Write"
                 " `change the plan: …` with what is to be different."
             )
@@ -324,41 +326,19 @@ class CommentHandler:
     def _require_heard(self, said: Comment, run: StoredRun, words: Guidance, now: float) -> None:
         hearing = self._store.add_guidance(run.run.run_id, words, now, self._pause)
         if hearing == "full":
-            raise _CannotNow(_FULL)
+            raise CannotNow(_FULL)
         if hearing == "late":
-            raise _CannotNow(
+            raise CannotNow(
                 f"Run {run.run.run_id} has gone on meanwhile: its plan was approved, or is made"
                 " anew. `/mergewright stop` ends it; `/mergewright explain` says where it stands."
             )
-
-    def _go_on(self, said: Comment, run: StoredRun | None, now: float) -> None:
-        assert run is not None  # noqa: S101  it may go on
-        assert run.outcome is not None  # noqa: S101
-        if not _may_go_on(run):
-            self._follow_by_command(said, run, _kind_over(run) or "review", now)
-            return
-        if run.budget_multiplier >= _MOST_GRANTS:
-            raise _CannotNow(
-                f"This run was allowed its money and time {run.budget_multiplier} times."
-                " Whoever runs the service can let it go on (`mergewright runs retry`);"
-                " else make the issue smaller."
-            )
-        note = _guidance(said, "command", "retry")
-        try:
-            self._store.retry_run(run.run.run_id, run.outcome.stopped_at or "", now, said=note)
-        except ActiveRun as other:
-            raise _CannotNow(f"{other.message}.") from None
 
     def _follow_by_command(
         self, said: Comment, run: StoredRun | None, kind: Kind, now: float
     ) -> None:
         if run is None:
-            raise _CannotNow(f"No pull request of ours belongs to this {_describe_comment(said)}.")
-        wish = FollowUpRequest(kind=kind, by=said.author)
-        note = _guidance(said, "command", kind)
-        following = self._store.queue_follow_up(run.run.first, wish, now, said=note)
-        if following in ("over", "full"):
-            raise _CannotNow(_sentence(following))
+            raise CannotNow(f"No pull request of ours belongs to this {_describe_comment(said)}.")
+        _follow_up_again(run, kind, self._store, _guidance(said, "command", kind), now)
 
     def _begin_run(
         self,
@@ -371,18 +351,18 @@ class CommentHandler:
     ) -> Accepted | Handled | Ignored | PutOff:
         """Make a run of the issue as it stands, by the word of whoever commands it."""
         if said.on_pull:
-            raise _CannotNow(
+            raise CannotNow(
                 "A run begins on its issue: write this there, for the text as it stands then."
             )
         if run is not None and run.active:
             if run.stop_request:
                 return PutOff(reason=f"run {run.run.run_id} of this issue is being stopped")
-            raise _CannotNow(
+            raise CannotNow(
                 f"Run {run.run.run_id} is not over. `/mergewright stop` ends it; `/mergewright"
                 " explain` says where it stands."
             )
         if run is not None and run.run.attempt >= _MOST_BEGUN:
-            raise _CannotNow(
+            raise CannotNow(
                 f"This issue has had {run.run.attempt} runs, so no comment begins another one. Take"
                 " the label off and set it again for that."
             )
@@ -390,9 +370,9 @@ class CommentHandler:
         if text is None:
             return Ignored(reason="the issue is not there any more")
         if text.closed:
-            raise _CannotNow("The issue is closed or locked, so no run begins on it.")
+            raise CannotNow("The issue is closed or locked, so no run begins on it.")
         if text.changed_at is not None and text.changed_at >= said.at:
-            raise _CannotNow(f"The issue was edited since you wrote that. {_AGAIN}")
+            raise CannotNow(f"The issue was edited since you wrote that. {_AGAIN}")
         label = self._intake_api.read_start_label(said.subject)
         labels = text.labels
         if label.lower() not in {one.lower() for one in labels}:
@@ -422,7 +402,7 @@ class CommentHandler:
         if isinstance(decided, Accepted):
             self._add_reaction(said, _DONE)
         elif isinstance(decided, Ignored):
-            raise _CannotNow(f"No run was started: {decided.reason}.")
+            raise CannotNow(f"No run was started: {decided.reason}.")
         return decided
 
     # --- how it is answered --------------------------------------------------------------------
@@ -443,6 +423,41 @@ class CommentHandler:
         if said.place != "review":  # GitHub's REST interface knows no reactions to these
             inline = said.place == "inline"
             self._intake_api.add_reaction(said.subject, said.comment_id, content, inline=inline)
+
+
+def may_retry(run: StoredRun) -> bool:
+    """Whether people may let a run go on by a word, without another one being begun."""
+    return _may_go_on(run) or _kind_over(run) is not None
+
+
+def retry_run(run: StoredRun, store: SqlStore, note: Guidance, now: float) -> None:
+    """Let a run go on that a cap has ended, or have its follow-up done again.
+
+    Raises:
+        CannotNow: It has had all that people may grant, or another run is in the way.
+    """
+    if not _may_go_on(run):
+        _follow_up_again(run, _kind_over(run) or "review", store, note, now)
+        return
+    if run.budget_multiplier >= _MOST_GRANTS:
+        raise CannotNow(
+            f"This run was allowed its money and time {run.budget_multiplier} times. Whoever runs"
+            " the service can let it go on (`mergewright runs retry`); else make the issue smaller."
+        )
+    begin_with = run.outcome.stopped_at if run.outcome else None
+    try:
+        store.retry_run(run.run.run_id, begin_with or "", now, said=note)
+    except ActiveRun as other:
+        raise CannotNow(f"{other.message}.") from None
+
+
+def _follow_up_again(
+    run: StoredRun, kind: Kind, store: SqlStore, note: Guidance, now: float
+) -> None:
+    wish = FollowUpRequest(kind=kind, by=note.by)
+    following = store.queue_follow_up(run.run.first, wish, now, said=note)
+    if following in ("over", "full"):
+        raise CannotNow(_sentence(following))
 
 
 def _has_plan(run: StoredRun | None) -> bool:

@@ -168,7 +168,6 @@ def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, schem
         "repository": "/repositories/corner-shop/shop", "queue": "/queue",
         "statistics": "/statistics?range=1y", "sign-in": "/sign-in", "nothing": "/nothing",
     }  # fmt: skip
-    time.sleep(1.2)
     for width, height in SIZES:
         with page_of(
             browser, viewport={"width": width, "height": height}, color_scheme=scheme
@@ -228,7 +227,7 @@ def test_a_person_stops_a_run_and_lets_it_go_on_by_the_keyboard(there, browser):
         page.keyboard.press("Enter")
         page.wait_for_url("**notice=stop")
         assert "maria" in there.store.get_run(run.run_id).stop_request
-        ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
+        ended = Outcome.for_stopped_run(run.run_id, Reason.BUDGET_SPENT, "It was stopped.")
         there.store.finish_run(run.run_id, ended, time.time())
         page.get_by_role("button", name="Retry").wait_for(timeout=15_000)
         page.get_by_role("button", name="Retry").click()

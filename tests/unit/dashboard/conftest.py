@@ -28,6 +28,7 @@ class KnownPeople:
 
     def __init__(self) -> None:
         self.repositories: dict[str, dict[int, bool]] = {}
+        self.problem: Exception | None = None
 
     def authorize_url(self, state: str) -> str:
         return f"https://github.example/login/oauth/authorize?state={state}"
@@ -38,6 +39,8 @@ class KnownPeople:
         return Person(code, SecretStr("token"), self.repositories[code])
 
     def ask_again(self, person: Person) -> Person:
+        if self.problem:
+            raise self.problem
         return self.exchange(person.login)
 
 
@@ -94,7 +97,7 @@ def people() -> KnownPeople:
 def app(tmp_path: Path, store: SqlStore, people: KnownPeople) -> Iterator[FastAPI]:
     loaded = settings.load_settings({"MERGEWRIGHT_HOME": str(tmp_path)})
     made = create_app(loaded, store, ADDRESS)
-    made.state.dashboard.gate.github = people
+    made.state.dashboard.sessions.github = people
     yield made
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import pytest
 
 from agent.dashboard import links
 from agent.dashboard.github_people import find_website
+from agent.dashboard.runs_pages import _LogStream
+from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason
 from agent.store.sql_store import SqlStore
 from tests.unit.dashboard import made_runs
@@ -83,22 +86,51 @@ def test_whoever_can_only_read_cannot_act(store, stranger):
     assert store.get_run(run.run_id).stop_request is None
 
 
+def end_run(store: SqlStore, run_id: str, reason: Reason) -> None:
+    outcome = made_runs.Outcome.for_stopped_run(run_id, reason, "It was stopped.")
+    store.finish_run(run_id, outcome, time.time())
+
+
 def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
     assert stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof()).status_code == 303
     assert "ann" in (store.get_run(run.run_id).stop_request or "")
-    store.finish_run(
-        run.run_id,
-        made_runs.Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped."),
-        time.time(),
-    )
-    time.sleep(1.1)  # lists may be so old
+    end_run(store, run.run_id, Reason.BUDGET_SPENT)
     assert stranger.post(f"/runs/{run.run_id}/retry", proof=stranger.proof()).status_code == 303
     assert store.get_run(run.run_id).active
     assert [(one.by, one.words) for one in store.list_guidance(run.run_id)] == [
         ("ann", "stop"), ("ann", "retry"),
     ]  # fmt: skip
+
+
+def test_a_person_lets_only_those_runs_go_on_that_a_comment_could(store, stranger, operator):
+    run = add_run(store)
+    stranger.sign_in("ann", {100: True})
+    retry, proof = f"/runs/{run.run_id}/retry", stranger.proof()
+    for _ in range(4):
+        end_run(store, run.run_id, Reason.BUDGET_SPENT)
+        assert stranger.post(retry, proof=proof).status_code == 303
+    end_run(store, run.run_id, Reason.BUDGET_SPENT)
+    answer = stranger.post(retry, proof=proof)
+    assert answer.status_code == 409
+    assert "5 times" in answer.text
+    end_run(store, run.run_id, Reason.NEW_FAILURES)
+    assert stranger.post(retry, proof=proof).status_code == 409
+    assert operator.post(retry, proof=operator.proof()).status_code == 303
+
+
+def test_an_action_asks_github_anew_and_without_an_answer_is_refused(store, stranger, people):
+    run = add_run(store)
+    stranger.sign_in("ann", {100: True})
+    stop, proof = f"/runs/{run.run_id}/stop", stranger.proof()
+    people.problem = CodeHostUnavailable("silent")
+    assert stranger.post(stop, proof=proof).status_code == 409
+    people.problem, people.repositories["ann"] = None, {100: False}
+    assert stranger.post(stop, proof=proof).status_code == 409
+    assert store.get_run(run.run_id).stop_request is None
+    people.repositories["ann"] = {100: True}
+    assert stranger.post(stop, proof=proof).status_code == 303
 
 
 def test_a_plan_is_approved_by_its_number(store, operator):
@@ -115,10 +147,13 @@ def test_a_plan_is_approved_by_its_number(store, operator):
     assert (said.kind, said.words, said.by) == ("approval", "0a1b2c3d", "the operator")
 
 
-@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}])
-def test_a_form_of_somebody_else_has_no_effect(store, operator, headers):
+@pytest.mark.parametrize(
+    ("proof", "headers"),
+    [("0" * 64, {}), ("gültig", {}), ("", {"Sec-Fetch-Site": "cross-site"})],
+)
+def test_a_form_of_somebody_else_has_no_effect(store, operator, proof, headers):
     run = add_run(store)
-    given = {"proof": operator.proof() if headers else "0" * 64}
+    given = {"proof": proof or operator.proof()}
     answer = operator.ask("POST", f"/runs/{run.run_id}/stop", data=given, headers=headers)
     assert answer.status_code == 409
     assert store.get_run(run.run_id).stop_request is None
@@ -132,16 +167,18 @@ def test_the_operator_pauses_and_resumes_everything(store, operator):
     assert "paused" not in operator.get("/").text
 
 
-def test_a_cookie_that_nobody_signed_counts_for_nothing(stranger, operator):
-    name, signed = next(iter(operator.cookies.items()))
-    stranger.cookies.set(name, signed[:-4] + "AAAA")
-    assert stranger.get("/").status_code == 303
-
-
-def test_what_github_sends_back_to_another_browser_counts_for_nothing(stranger, people):
+def test_a_sign_in_that_failed_cannot_be_gone_on_with(stranger, people):
     people.repositories["ann"] = {100: True}
-    assert stranger.get("/sign-in/github/back?code=ann&state=guess").status_code == 303
+    state = stranger.get("/sign-in/github").headers["location"].rpartition("=")[2]
+    for given in ("code=ann&state=g%C3%BCltig", f"code=ann&state={state}"):
+        assert stranger.get(f"/sign-in/github/back?{given}").status_code == 403
     assert stranger.get("/").status_code == 303
+
+
+def test_only_their_own_new_sign_ins_end_the_old_ones_of_a_person(app, people, tmp_path, operator):
+    browsers = [Browser(app, people, tmp_path).sign_in("ann", {100: True}) for _ in range(6)]
+    assert [one.get("/").status_code for one in browsers] == [303, 200, 200, 200, 200, 200]
+    assert operator.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("address", ["//evil.example", "https://evil.example", "/\\evil.example"])
@@ -149,9 +186,33 @@ def test_signing_in_leads_to_our_own_pages_alone(stranger, address):
     assert "evil" not in stranger.get("/sign-in", params={"next": address}).text
 
 
-def test_signing_out_ends_the_session(operator: Browser):
+def test_signing_out_ends_the_session_for_copies_of_its_cookie_as_well(operator, stranger):
+    stranger.cookies.update(operator.cookies)
+    assert stranger.get("/").status_code == 200
     operator.post("/sign-out", proof=operator.proof())
-    assert operator.get("/").status_code == 303
+    assert operator.get("/").status_code == stranger.get("/").status_code == 303
+
+
+def test_a_session_reads_five_live_logs_and_a_reader_that_is_gone_gives_its_place_back(
+    store, operator, tmp_path
+):
+    run = add_run(store)
+    log = tmp_path / "runs" / run.run_id / "run.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("a line\n" * 100_000)
+    end_run(store, run.run_id, Reason.CANCELLED)
+    path = f"/runs/{run.run_id}/log/events"
+    streams = _LogStream.under_way
+    streams["another"] = 5
+    for _ in range(6):
+        answer = operator.get(path)
+        assert answer.text.count("data: a line") == 100_000
+        assert len(re.findall("^id:", answer.text, re.MULTILINE)) > 5
+    del streams["another"]
+    assert not streams
+    streams[operator.proof()] = 5
+    assert operator.get(path).status_code == 503
+    streams.clear()
 
 
 def test_people_are_sent_to_the_pages_of_the_github_that_the_settings_name():

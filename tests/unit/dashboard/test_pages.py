@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from agent.dashboard import markdown
+from agent.dashboard import pages
 from agent.models.run import Reason
 from agent.store.sql_store import SqlStore
 from tests.unit.dashboard import made_runs
@@ -183,5 +183,11 @@ EVIL_MARKDOWN = (
 @pytest.mark.parametrize("text", EVIL_MARKDOWN)
 def test_UI1_markdown_can_do_nothing(text):
     tags = Tags()
-    tags.feed(str(markdown.render(text)))
+    tags.feed(str(pages.render_markdown(text)))
     assert (tags.bad, tags.scripts, tags.pictures) == ([], [], set())
+
+
+def test_a_run_that_has_only_just_begun_has_its_page(store, operator):
+    operator.get("/")
+    run = store.add_run(made_runs.make_run(1, time.time()), time.time())
+    assert ">Stop</button>" in operator.get(f"/runs/{run.run_id}").text
