@@ -16,8 +16,8 @@ django-signals django-library-signals django-views django-likely-views django-ma
 django-settings django-settings-loosened django-database
 django-database-likely django-query-in-loop
 migration-merged migration-squash migration-unasked migration-unexplained
-migration-destructive migration-locks migration-column-index migration-model-import
-migration-irreversible
+migration-destructive migration-locks migration-column-index migration-irreversible
+migration-model-import
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity

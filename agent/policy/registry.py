@@ -22,7 +22,7 @@ from agent.policy.contract import (
 )
 from agent.policy.django import database, loops, managers, settings_edits, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
-from agent.policy.migrations import data, destructive, history, locks, unasked
+from agent.policy.migrations import data, history, operations, unasked
 from agent.policy.rule import Rule, RuleModule
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files, generated)
@@ -34,7 +34,7 @@ MODULES: tuple[RuleModule, ...] = (
     *_INTEGRITY,
     *(python_version, concurrency, factories, required_tests, new_dependencies, nested_scans),
     *(signals, views, managers, settings_edits, database, loops),
-    *(history, unasked, destructive, locks, data),
+    *(history, unasked, operations, data),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Those that look at the change alone, before anything runs."""

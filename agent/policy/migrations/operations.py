@@ -1,176 +1,190 @@
-"""Read one migration file: what it depends on and replaces, and its operations by their names.
+"""Show the reviewer what a new migration takes away, locks, or cannot take back.
 
-Names are followed, so that `migrations.AddField` is one however it was imported, and positional
-arguments get the names that Django gives them. What a rule makes of an operation is its own
-matter; where files lie is left to `touched_files`.
+A dropped column is not brought back by taking a release back. An index of PostgreSQL that is not
+made concurrently, a constraint, or a column of another type locks its table until every row has
+been gone through. Any of these may be what the ticket is about, so a person decides. The list
+follows the incompatibilities that django-migration-linter documents. Tables that the same change
+makes are empty, and what only changes Django's own state is no matter.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from agent.policy.view import View, Visit
+from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext
+from agent.policy.django import files
+from agent.policy.migrations import reading
+from agent.policy.migrations.reading import Operation, Touched
+from agent.policy.rule import Rule
 
-_CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
-_HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
-#: What the positional arguments are called.
-_SIGNATURES = {
-    "AddConstraint": ("model_name", "constraint"),
-    "AddConstraintNotValid": ("model_name", "constraint"),
-    "AddField": ("model_name", "name", "field", "preserve_default"),
-    "AddIndex": ("model_name", "index"),
-    "AddIndexConcurrently": ("model_name", "index"),
-    "AlterConstraint": ("model_name", "name", "constraint"),
-    "AlterField": ("model_name", "name", "field", "preserve_default"),
-    "AlterIndexTogether": ("name", "index_together"),
-    "AlterModelManagers": ("name", "managers"),
-    "AlterModelOptions": ("name", "options"),
-    "AlterModelTable": ("name", "table"),
-    "AlterModelTableComment": ("name", "table_comment"),
-    "AlterOrderWithRespectTo": ("name", "order_with_respect_to"),
-    "AlterUniqueTogether": ("name", "unique_together"),
-    "CreateModel": ("name", "fields", "options", "bases", "managers"),
-    "DeleteModel": ("name",),
-    "RemoveConstraint": ("model_name", "name"),
-    "RemoveField": ("model_name", "name"),
-    "RemoveIndex": ("model_name", "name"),
-    "RemoveIndexConcurrently": ("model_name", "name"),
-    "RenameField": ("model_name", "old_name", "new_name"),
-    "RenameIndex": ("model_name", "new_name", "old_name", "old_fields"),
-    "RenameModel": ("old_name", "new_name"),
-    "RunPython": ("code", "reverse_code", "atomic", "hints", "elidable"),
-    "RunSQL": ("sql", "reverse_sql", "state_operations", "hints", "elidable"),
-    "SeparateDatabaseAndState": ("database_operations", "state_operations"),
-    "ValidateConstraint": ("model_name", "name"),
+DESTRUCTIVE = Rule(
+    id="migration-destructive",
+    demands="What a migration takes away from tables, or from code that still runs, is looked at.",
+    severity=Severity.REVIEW,
+    bad='migrations.RemoveField("order", "note")',
+    good='migrations.AddField("order", "remark", models.TextField(default=""))',
+)
+LOCKS = Rule(
+    id="migration-locks",
+    demands="What locks a table of PostgreSQL for as long as its rows take is looked at.",
+    severity=Severity.REVIEW,
+    bad='migrations.AddIndex("order", models.Index(fields=["paid"], name="paid"))',
+    good='AddIndexConcurrently("order", models.Index(fields=["paid"], name="paid"))',
+)
+NEW_INDEX = Rule(
+    id="migration-column-index",
+    demands="A new column of a table of PostgreSQL that comes with an index is mentioned.",
+    severity=Severity.INFO,
+    bad='migrations.AddField("order", "code", models.IntegerField(null=True, db_index=True))',
+    good='migrations.AddField("order", "code", models.IntegerField(null=True))',
+)
+IRREVERSIBLE = Rule(
+    id="migration-irreversible",
+    demands="Code and SQL of a migration say how they are taken back.",
+    severity=Severity.REVIEW,
+    bad="migrations.RunPython(fill)",
+    good="migrations.RunPython(fill, migrations.RunPython.noop)",
+)
+RULES = (DESTRUCTIVE, LOCKS, NEW_INDEX, IRREVERSIBLE)
+
+_LOSES = {
+    "RemoveField": "drops the column of {field} on {model} with all that is in it",
+    "DeleteModel": "drops the table of {model} with all that is in it",
+    "RenameField": "renames {field} on {model}, which code that still runs asks for",
+    "RenameModel": "renames the table of {model}, which code that still runs asks for",
+    "AlterModelTable": "renames the table of {model}, which code that still runs asks for",
 }
+_LOSES_FIX = "See that nothing uses it any more, and that there is a backup."
+_SQL = re.compile(
+    r"\b(?:(DROP)\s+(TABLE|COLUMN|SCHEMA|DATABASE)|(TRUNCATE)\b"
+    r"|(DELETE\s+FROM)\s+[\w.\"`]+\s*(?:;|$))",
+    re.IGNORECASE,
+)
+_BACK = {"RunPython": "reverse_code", "RunSQL": "reverse_sql"}
+_POSTGRES = re.compile(
+    rb"django\.db\.backends\.postgresql|contrib\.gis\.db\.backends\.postgis|psqlextra\.backend"
+    rb"|django_prometheus\.db\.backends\.postgresql"
+)
+_SMALL = "See that the table is small, or that nobody needs it meanwhile."
+_MAKES_INDEX = "makes an index on {model}, during which nobody writes to the table"
+_OPERATIONS = "of django.contrib.postgres.operations"
+#: By operation: what it does, and the way out.
+_LOCKING = {
+    "AddIndex": (_MAKES_INDEX, f"Use AddIndexConcurrently {_OPERATIONS}, with atomic = False."),
+    "RemoveIndex": (
+        "drops an index on {model}, for which nobody may read or write the table",
+        f"Use RemoveIndexConcurrently {_OPERATIONS}, with atomic = False.",
+    ),
+    "AddConstraint": (
+        "adds a constraint to {model}, for which every row is checked under a lock",
+        "Use AddConstraintNotValid, then ValidateConstraint; for a unique one, have a small table.",
+    ),
+    "AlterUniqueTogether": (_MAKES_INDEX, _SMALL),
+    "AlterIndexTogether": (_MAKES_INDEX, _SMALL),
+}
+_Problem = tuple[Rule, str, str]
 
 
-@dataclass(frozen=True, eq=False)
-class Operation:
-    """One operation of a migration."""
-
-    kind: str
-    """As in `AddField`; "" for what is none of Django's."""
-    words: dict[str, ast.expr]
-    """Its arguments by name."""
-    visit: Visit[ast.Call]
-    in_database: bool = True
-    """Whether it touches tables, and not only what Django knows of them."""
-
-    @property
-    def line(self) -> int:
-        """1-based."""
-        return self.visit.node.lineno
-
-    def text(self, name: str) -> str:
-        """Return an argument that is a text; "" where it is none."""
-        value = self.words.get(name)
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            return value.value
-        return ""
-
-    @property
-    def model(self) -> str:
-        """The model that it is about, as written; "" where there is none."""
-        own = "old_name" if self.kind == "RenameModel" else "name"
-        return self.text("model_name") or self.text(own)
-
-    @property
-    def field(self) -> str:
-        """The field that it is about; "" where there is none."""
-        if self.kind == "RenameField":
-            return self.text("old_name")
-        return self.text("name") if self.kind in {"AddField", "AlterField", "RemoveField"} else ""
-
-    def description(self) -> str:
-        """Name it for people."""
-        parts = [part for part in (self.model, self.field) if part]
-        return " ".join([self.kind or "an operation", ".".join(parts)]).strip()
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    """Yield a finding for each new operation that loses or locks something, or has no way back."""
+    new = [
+        (one, operation)
+        for one, operation in reading.find_new_operations(change_context)
+        if not files.is_test(one.path)
+    ]
+    made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
+    is_postgres = bool(new) and _uses_postgres(change_context)
+    for one, operation in new:
+        found = [*_find_irreversible(operation)]
+        if operation.in_database and (one.folder, operation.model.lower()) not in made:
+            found += _find_losses(operation, one, change_context)
+            if is_postgres:
+                found += _find_locks(operation, one, change_context)
+        for rule, says, fix in found:
+            yield rule.make_finding(one.path, says, fix, operation.line)
 
 
-Pair = tuple[str, str]
-"""App label and name of a migration."""
+def _find_irreversible(operation: Operation) -> Iterator[_Problem]:
+    word = _BACK.get(operation.kind)
+    if word is None or None in {one.arg for one in operation.node.keywords}:
+        return
+    back = operation.words.get(word)
+    if back is None or (isinstance(back, ast.Constant) and back.value is None):
+        says = f"has {operation.kind} without {word}, so that it cannot be taken back"
+        noop = f"Give {word}; migrations.{operation.kind}.noop where nothing has to be done."
+        yield IRREVERSIBLE, says, noop
 
 
-@dataclass(frozen=True, eq=False)
-class Migration:
-    """What a migration file says."""
-
-    view: View
-    node: ast.ClassDef
-    dependencies: tuple[Pair, ...]
-    """Those on a model of the settings are left out."""
-    replaces: tuple[Pair, ...]
-    operations: tuple[Operation, ...]
-
-
-def read_migration(view: View) -> Migration | None:
-    """Read a file; None where it is no migration."""
-    for made in view.all(ast.ClassDef):
-        if made.up is None and made.node.name == "Migration":
-            if view.lineage(made.node, made.scope) & _CLASSES:
-                return Migration(
-                    view=view,
-                    node=made.node,
-                    dependencies=tuple(_pairs(made.node, "dependencies")),
-                    replaces=tuple(_pairs(made.node, "replaces")),
-                    operations=tuple(_operations(made.node, view)),
-                )
-    return None
+def _find_losses(
+    operation: Operation, one: Touched, change_context: ChangeContext
+) -> Iterator[_Problem]:
+    if says := _LOSES.get(operation.kind):
+        says = says.format(field=operation.field, model=operation.model)
+        yield DESTRUCTIVE, says, _LOSES_FIX
+    elif operation.kind == "RunSQL":
+        if found := _find_destructive_sql(operation.words.get("sql")):
+            yield DESTRUCTIVE, f"runs {found} by hand", _LOSES_FIX
+    elif operation.kind == "AlterField":
+        before = reading.read_previous_column(operation, one, change_context)
+        after = reading.read_column(operation.words.get("field"))
+        fix = "See that every row fits, or bring them in line by a migration before this."
+        for loss in reading.find_narrowed(before, after) if before and after else ():
+            yield DESTRUCTIVE, f"alters {operation.field} on {operation.model}: {loss}", fix
 
 
-def attribute(node: ast.ClassDef, name: str) -> ast.expr | None:
-    """Return what a class assigns to a name."""
-    for statement in node.body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:
-                return value
-            case ast.AnnAssign(target=ast.Name(id=target), value=value) if target == name:
-                return value
-    return None
+def _find_destructive_sql(node: ast.expr | None) -> str:
+    """Return the first words of SQL that destroys, of all texts that stand in an argument."""
+    for inner in ast.walk(node) if node is not None else ():
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            bare = re.sub(r"--[^\n]*|/\*.*?\*/", " ", inner.value, flags=re.DOTALL)
+            if found := _SQL.search(bare):
+                return " ".join(part.upper() for part in found.groups() if part)
+    return ""
 
 
-def _items(node: ast.expr | None) -> Iterator[ast.expr]:
-    """Yield the items of a list that is written out, also in parts joined by `+`."""
-    if isinstance(node, (ast.List, ast.Tuple)):
-        yield from node.elts
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        yield from _items(node.left)
-        yield from _items(node.right)
+def _find_locks(
+    operation: Operation, one: Touched, change_context: ChangeContext
+) -> Iterator[_Problem]:
+    kind = operation.kind
+    if kind in _LOCKING and not _is_empty(operation):
+        says, fix = _LOCKING[kind]
+        yield LOCKS, says.format(model=operation.model), fix
+    after = reading.read_column(operation.words.get("field"))
+    if after is None:
+        return
+    where = f"{operation.field} on {operation.model}"
+    if kind == "AddField" and after.has_index:
+        yield NEW_INDEX, f"adds {where} with an index, which is built under a lock", _SMALL
+    before = None
+    if kind == "AlterField":
+        before = reading.read_previous_column(operation, one, change_context)
+    if before and after.kind != before.kind and not reading.is_same_in_postgres(before, after):
+        says = f"makes {where} a {after.kind}, for which the table is written anew under a lock"
+        yield LOCKS, says, _SMALL
+    elif before and after.has_index and not before.has_index:
+        yield LOCKS, f"gives {where} an index, which is built under a lock", _SMALL
 
 
-def _pairs(node: ast.ClassDef, name: str) -> Iterator[Pair]:
-    for item in _items(attribute(node, name)):
-        match item:
-            case ast.Tuple(elts=[ast.Constant(value=str(label)), ast.Constant(value=str(one))]):
-                yield label, one
-
-
-def _operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
-    visits = {visit.node: visit for visit in view.all(ast.Call)}
-
-    def of(listed: ast.expr | None, *, in_database: bool) -> Iterator[Operation]:
-        for item in _items(listed):
-            if not isinstance(item, ast.Call) or item not in visits:
-                continue
-            operation = _operation(visits[item], view, in_database=in_database)
-            if operation.kind != "SeparateDatabaseAndState":
-                yield operation
-                continue
-            yield from of(operation.words.get("database_operations"), in_database=True)
-            yield from of(operation.words.get("state_operations"), in_database=False)
-
-    yield from of(attribute(node, "operations"), in_database=True)
-
-
-def _operation(visit: Visit[ast.Call], view: View, *, in_database: bool) -> Operation:
-    names = view.names(visit.node.func, visit.scope)
-    kinds = sorted(
-        {name.rpartition(".")[2] for name in names if name.startswith(_HOMES)} & _SIGNATURES.keys()
+def _is_empty(operation: Operation) -> bool:
+    """Whether an operation on several columns takes the last of them away."""
+    values = (operation.words.get(name) for name in ("unique_together", "index_together"))
+    return any(
+        (isinstance(value, (ast.Set, ast.List, ast.Tuple)) and not value.elts)
+        or (isinstance(value, ast.Call) and not value.args)
+        or (isinstance(value, ast.Constant) and value.value is None)
+        for value in values
     )
-    kind = kinds[0] if kinds else ""
-    words = dict(zip(_SIGNATURES.get(kind, ()), visit.node.args, strict=False))
-    words |= {word.arg: word.value for word in visit.node.keywords if word.arg}
-    return Operation(kind, words, visit, in_database)
+
+
+def _uses_postgres(change_context: ChangeContext) -> bool:
+    """Whether the configuration says, or settings show, that the project uses PostgreSQL."""
+    if change_context.config.django.database != "any":
+        return change_context.config.django.database == "postgres"
+    if any(service.startswith("postgres") for service in change_context.config.services):
+        return True
+    tree = change_context.tree
+    settings = (path for path in tree.paths() if path.endswith(".py") and "settings" in path)
+    return any(_POSTGRES.search(tree.read(path)) for path in settings)

@@ -16,8 +16,8 @@ from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.change_context import ChangeContext
 from agent.policy.django import files
-from agent.policy.migrations import touched_files
-from agent.policy.migrations.operations import Operation
+from agent.policy.migrations import reading
+from agent.policy.migrations.reading import Operation
 from agent.policy.rule import Rule
 
 UNASKED = Rule(
@@ -53,17 +53,16 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         return
     new = [
         (one, it)
-        for one in touched_files.find_touched(change_context)
-        if one.is_new and one.after and not one.after.replaces
-        for it in one.after.operations
-        if _KINDS.fullmatch(it.kind)
+        for one, it in reading.find_new_operations(change_context)
+        if _KINDS.fullmatch(it.kind) and one.after and not one.after.replaces
     ]
     made = {(one.folder, it.model.lower()) for one, it in new if it.kind == "CreateModel"}
     account = _Account(change_context)
     for one, it in new:
         is_of_made = (one.folder, it.model.lower()) in made and it.kind != "CreateModel"
         if not is_of_made and not account.is_explained(it):
-            says = f"has {it.description()}, which neither the ticket nor the change speaks of"
+            about = ".".join(part for part in (it.model, it.field) if part)
+            says = f"has {it.kind} {about}, which neither the ticket nor the change speaks of"
             rule = UNASKED if account.is_certain(it) else UNEXPLAINED
             yield rule.make_finding(one.path, says, _FIX, it.line)
 

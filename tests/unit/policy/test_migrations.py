@@ -6,11 +6,11 @@ from agent.models.change import Finding
 from agent.models.ticket import Ticket
 from agent.policy import registry
 from agent.policy.change_context import ChangeContext
-from agent.policy.migrations import data, destructive, history, locks, unasked
+from agent.policy.migrations import data, history, operations, unasked
 from tests.unit.policy.cases import change, config, project
 from tests.unit.policy.migration_files import SHOP, migration
 
-MODULES = (history, unasked, destructive, locks, data)
+MODULES = (history, unasked, operations, data)
 
 
 def change_context(

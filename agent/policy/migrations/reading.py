@@ -1,0 +1,354 @@
+"""Read the migrations of a change: their operations by name, and what columns were before.
+
+Names are followed, so that `migrations.AddField` is one however it was imported. What stands in a
+constant elsewhere counts as not known, and nothing is said of it. How migrations follow one another
+is Django's own question, which the checks ask.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.policy import source
+from agent.policy.change_context import ChangeContext, PythonFile
+from agent.policy.view import View, Visit
+
+_CLASS = re.compile(rb"^class Migration\b", re.MULTILINE)
+_CLASSES = frozenset({"django.db.migrations.Migration", "django.db.migrations.migration.Migration"})
+_HOMES = ("django.db.migrations.", "django.contrib.postgres.operations.")
+#: What the positional arguments are called.
+_SIGNATURES = {
+    "AddConstraint": ("model_name", "constraint"),
+    "AddField": ("model_name", "name", "field", "preserve_default"),
+    "AddIndex": ("model_name", "index"),
+    "AlterField": ("model_name", "name", "field", "preserve_default"),
+    "AlterIndexTogether": ("name", "index_together"),
+    "AlterModelTable": ("name", "table"),
+    "AlterUniqueTogether": ("name", "unique_together"),
+    "CreateModel": ("name", "fields", "options", "bases", "managers"),
+    "DeleteModel": ("name",),
+    "RemoveField": ("model_name", "name"),
+    "RemoveIndex": ("model_name", "name"),
+    "RenameField": ("model_name", "old_name", "new_name"),
+    "RenameModel": ("old_name", "new_name"),
+    "RunPython": ("code", "reverse_code", "atomic", "hints", "elidable"),
+    "RunSQL": ("sql", "reverse_sql", "state_operations", "hints", "elidable"),
+    "SeparateDatabaseAndState": ("database_operations", "state_operations"),
+}
+Pair = tuple[str, str]
+"""App label and name of a migration."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One operation of a migration."""
+
+    kind: str
+    """As in `AddField`; "" for what no rule asks about."""
+    words: dict[str, ast.expr]
+    """Its arguments by name."""
+    node: ast.Call
+    in_database: bool = True
+    """Whether it touches tables, and not only what Django knows of them."""
+
+    @property
+    def line(self) -> int:
+        return self.node.lineno
+
+    def text(self, name: str) -> str:
+        """Return an argument that is a text; "" where it is none."""
+        value = self.words.get(name)
+        is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+        return str(value.value) if is_text else ""  # type: ignore[union-attr]
+
+    @property
+    def model(self) -> str:
+        """The model that it is about, as written; "" where there is none."""
+        own = "old_name" if self.kind == "RenameModel" else "name"
+        return self.text("model_name") or self.text(own)
+
+    @property
+    def field(self) -> str:
+        """The field that it is about; "" where there is none."""
+        if self.kind == "RenameField":
+            return self.text("old_name")
+        return self.text("name") if self.kind in {"AddField", "AlterField", "RemoveField"} else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Migration:
+    """What a migration file says."""
+
+    view: View
+    node: ast.ClassDef
+    dependencies: tuple[Pair, ...]
+    """Those on a model of the settings are left out."""
+    replaces: tuple[Pair, ...]
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A migration file of the change."""
+
+    file: PythonFile
+    before: Migration | None
+    after: Migration | None
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def name(self) -> str:
+        """As other migrations call it."""
+        return posixpath.basename(self.path).removesuffix(".py")
+
+    @property
+    def folder(self) -> str:
+        return posixpath.dirname(self.path)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether base has no migration at this place."""
+        return self.before is None and self.after is not None
+
+
+def find_touched(change_context: ChangeContext) -> list[Touched]:
+    """Return the migration files that the change adds, edits or deletes."""
+    return change_context.compute_once(_find_touched)
+
+
+def find_new_operations(change_context: ChangeContext) -> list[tuple[Touched, Operation]]:
+    """Return the operations of new migrations."""
+    return [
+        (one, operation)
+        for one in find_touched(change_context)
+        if one.is_new and one.after
+        for operation in one.after.operations
+    ]
+
+
+def _find_touched(change_context: ChangeContext) -> list[Touched]:
+    found = []
+    for file in change_context.python:
+        content = (file.file.before or b"") + (file.file.after or b"")
+        if _is_loaded(file.path) and _CLASS.search(content):
+            after = _read_migration(file.after) if file.after else None
+            # What was moved here is new at this place.
+            was_here = file.file.before is not None and file.before is not None
+            before = _read_migration(file.before) if was_here and file.before else None
+            if before or after:
+                found.append(Touched(file, before, after))
+    return found
+
+
+def _is_loaded(path: str) -> bool:
+    name = posixpath.basename(path)
+    return name.endswith(".py") and name[:1] not in {"_", "~"}
+
+
+def read_others(
+    one: Touched, change_context: ChangeContext, word: str
+) -> Iterator[tuple[str, Migration | None]]:
+    """Yield the other migrations of the app that have a word in them, the newest name first.
+
+    Read with the change applied; None where one cannot be.
+    """
+    places = change_context.places
+    for path in reversed(places.paths):
+        if posixpath.dirname(path) != one.folder or not _is_loaded(path) or path == one.path:
+            continue
+        name = posixpath.basename(path).removesuffix(".py")
+        if _CLASS.search(text := places.text(path)) and word.encode() in text:
+            try:
+                yield name, _read_migration(View(path, text, places))
+            except source.UnreadableError:
+                yield name, None
+
+
+def _read_migration(view: View) -> Migration | None:
+    """Read a file; None where it is no migration."""
+    for made in view.all(ast.ClassDef):
+        node = made.node
+        is_named = made.up is None and node.name == "Migration"
+        if is_named and view.lineage(node, made.scope) & _CLASSES:
+            dependencies, replaces = (
+                _read_pairs(node, "dependencies"),
+                _read_pairs(node, "replaces"),
+            )
+            return Migration(
+                view, node, dependencies, replaces, tuple(_read_operations(node, view))
+            )
+    return None
+
+
+def _find_value(node: ast.ClassDef, name: str) -> ast.expr | None:
+    for statement in node.body:
+        match statement:
+            case (
+                ast.Assign(targets=[ast.Name(id=target)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=target), value=value)
+            ) if target == name:
+                return value
+    return None
+
+
+def _list_items(node: ast.expr | None) -> Iterator[ast.expr]:
+    """Yield the items of a list that is written out, also in parts joined by `+`."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        yield from node.elts
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        yield from _list_items(node.left)
+        yield from _list_items(node.right)
+
+
+def _read_pairs(node: ast.ClassDef, name: str) -> tuple[Pair, ...]:
+    found = []
+    for item in _list_items(_find_value(node, name)):
+        match item:
+            case ast.Tuple(elts=[ast.Constant(value=str(label)), ast.Constant(value=str(one))]):
+                found.append((label, one))
+    return tuple(found)
+
+
+def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
+    visits = {visit.node: visit for visit in view.all(ast.Call)}
+
+    def of(listed: ast.expr | None, *, in_database: bool) -> Iterator[Operation]:
+        for item in _list_items(listed):
+            if not isinstance(item, ast.Call) or item not in visits:
+                continue
+            operation = _read_operation(visits[item], view, in_database=in_database)
+            if operation.kind == "SeparateDatabaseAndState":
+                yield from of(operation.words.get("database_operations"), in_database=True)
+                yield from of(operation.words.get("state_operations"), in_database=False)
+            else:
+                yield operation
+
+    yield from of(_find_value(node, "operations"), in_database=True)
+
+
+def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) -> Operation:
+    names = view.names(visit.node.func, visit.scope)
+    known = {name.rpartition(".")[2] for name in names if name.startswith(_HOMES)}
+    kind = min(known & _SIGNATURES.keys(), default="")
+    words = dict(zip(_SIGNATURES.get(kind, ()), visit.node.args, strict=False))
+    words |= {word.arg: word.value for word in visit.node.keywords if word.arg}
+    return Operation(kind, words, visit.node, in_database)
+
+
+# --- columns ----------------------------------------------------------------------------------
+
+_BOUNDS = ("max_length", "max_digits", "decimal_places")
+#: From the narrower to the wider: such a change loses nothing.
+_WIDER = (
+    ("SmallIntegerField", "IntegerField", "BigIntegerField"),
+    ("PositiveSmallIntegerField", "PositiveIntegerField", "PositiveBigIntegerField"),
+    ("PositiveSmallIntegerField", "SmallIntegerField"),
+    ("PositiveIntegerField", "IntegerField"),
+    ("PositiveBigIntegerField", "BigIntegerField"),
+    ("SmallAutoField", "AutoField", "BigAutoField"),
+    ("GenericIPAddressField", "CharField"),
+)
+#: Texts of the same kind in the database; `max_length` says the rest.
+_TEXTS = frozenset({"CharField", "SlugField", "EmailField", "URLField", "FilePathField"})
+_FILES = frozenset({"FileField", "ImageField"})
+_KEYS = frozenset({"ForeignKey", "OneToOneField"})
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field as a migration writes it."""
+
+    kind: str
+    """The last part of its class."""
+    words: dict[str, ast.expr]
+
+    def number(self, name: str) -> int | None:
+        """Return an option that is a number; None where it is not known."""
+        value = self.words.get(name)
+        number = value.value if isinstance(value, ast.Constant) else None
+        return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+    def is_set(self, name: str) -> bool:
+        value = self.words.get(name)
+        return isinstance(value, ast.Constant) and value.value is True
+
+    @property
+    def has_index(self) -> bool:
+        if self.is_set("unique") or self.is_set("db_index"):
+            return True
+        return self.kind in _KEYS | {"SlugField"} and "db_index" not in self.words
+
+
+def read_column(node: ast.expr | None) -> Column | None:
+    """Read a field; None where it is no plain call."""
+    if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
+        return None
+    words = {word.arg: word.value for word in node.keywords if word.arg}
+    return Column(source.get_last_name(node.func), words)
+
+
+def read_previous_column(
+    operation: Operation, one: Touched, change_context: ChangeContext
+) -> Column | None:
+    """Return what the migrations before this one say of the field; None where that is not known."""
+    if not operation.field:
+        return None
+    for name, migration in read_others(one, change_context, operation.field):
+        if name > one.name:
+            continue
+        if migration is None:
+            return None
+        if found := _find_last_column(migration, operation.model.lower(), operation.field):
+            return found[0]
+    return None
+
+
+def _find_last_column(migration: Migration, model: str, field: str) -> list[Column | None]:
+    """Return the last thing that a migration says of a field, in a list; empty if nothing."""
+    for operation in reversed(migration.operations):
+        if operation.model.lower() != model:
+            continue
+        if operation.kind in {"AddField", "AlterField"} and operation.field == field:
+            return [read_column(operation.words.get("field"))]
+        if operation.kind == "RenameField" and operation.text("new_name") == field:
+            return [None]
+        if operation.kind == "CreateModel":
+            for item in _list_items(operation.words.get("fields")):
+                match item:
+                    case ast.Tuple(elts=[ast.Constant(value=name), node]) if name == field:
+                        return [read_column(node)]
+    return []
+
+
+def find_narrowed(old: Column, new: Column) -> Iterator[str]:
+    """Yield, in words, what no longer fits."""
+    if old.kind != new.kind and not _is_wider(old.kind, new.kind):
+        yield f"{old.kind} becomes {new.kind}"
+        return
+    for name in _BOUNDS:
+        had, has = old.number(name), new.number(name)
+        if had is not None and has is not None and has < had:
+            yield f"{name} goes from {had} down to {has}"
+    may_fill = "default" in new.words or "db_default" in new.words
+    if old.is_set("null") and "null" not in new.words and not may_fill:
+        yield "it can no longer be null, and there is no default for rows where it is"
+
+
+def is_same_in_postgres(old: Column, new: Column) -> bool:
+    """Whether two fields of different classes are one type of column there."""
+    both = {old.kind, new.kind}
+    return both <= _TEXTS | _FILES | {"TextField"} or both <= _KEYS
+
+
+def _is_wider(old: str, new: str) -> bool:
+    both = {old, new}
+    if (new == "TextField" and old in _TEXTS) or both <= _TEXTS or both <= _FILES or both <= _KEYS:
+        return True
+    return any(old in row and new in row and row.index(old) < row.index(new) for row in _WIDER)
