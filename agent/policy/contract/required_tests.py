@@ -1,9 +1,8 @@
 """Hold a change of what the code does to bringing a test, where the repository demands one.
 
 What code does is read line by line as Python itself would write it, without docstrings, imports
-and the annotations of functions, and over the whole change: what only moved, went or was set
-otherwise changes nothing. A test is a new or edited line in a file that holds tests, or another
-case in their data. Whether it proves anything is left to the rules on tests and to the sandbox.
+and annotations, over the whole change: what only moved, went or was set otherwise changes nothing.
+A test is a new line in a file that holds tests, or another case in their data.
 """
 
 from __future__ import annotations
@@ -41,23 +40,20 @@ _FIX = "Add a test that fails without the change, or edit the one that is about 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield one finding for a change that does something new and brings no test."""
-    if not change_context.config.tests.require or _brings_test(change_context):
+    if not change_context.config.tests.require:
         return
-    files = [file for file in change_context.python if not layout.is_apart(file.path)]
-    for file in _find_new(files):
-        message = "changes what the code does, and no test comes with it; tests.require is true"
-        yield TEST_REQUIRED.make_finding(
-            file.path, message, _FIX, min(file.new_lines, default=None)
-        )
-        return
-
-
-def _brings_test(change_context: ChangeContext) -> bool:
     tests = [file for file in change_context.python if layout.is_test(file.path)]
-    return any(map(_holds_tests, _find_new(tests))) or any(
+    has_case = any(
         file.after is not None and file.after != file.before and _is_case(file.path)
         for file in change_context.change.files
     )
+    if has_case or any(map(_holds_tests, _find_new(tests))):
+        return
+    code = [file for file in change_context.python if not layout.is_apart(file.path)]
+    for file in [*_find_new(code)][:1]:
+        message = "changes what the code does, and no test comes with it; tests.require is true"
+        line = min(file.new_lines, default=None)
+        yield TEST_REQUIRED.make_finding(file.path, message, _FIX, line)
 
 
 def _find_new(files: list[PythonFile]) -> Iterator[PythonFile]:
@@ -71,14 +67,13 @@ def _find_new(files: list[PythonFile]) -> Iterator[PythonFile]:
 
 
 def _holds_tests(file: PythonFile) -> bool:
-    return file.after is not None and any(
-        visit.node.name.startswith("test") for visit in file.after.functions
-    )
+    functions = file.after.functions if file.after else ()
+    return any(visit.node.name.startswith("test") for visit in functions)
 
 
 def _is_case(path: str) -> bool:
     folders = posixpath.dirname(path).split("/")
-    below = next((n for n, _ in enumerate(folders) if layout.is_test(f"{folders[n]}/x")), None)
+    below = next((n for n, name in enumerate(folders) if layout.is_test(f"{name}/x")), None)
     return below is not None and not _DATA.isdisjoint(folders[below:])
 
 
@@ -96,10 +91,7 @@ def _read_lines(view: View | None) -> list[str]:
 
 
 class _Plain(ast.NodeTransformer):
-    """Leave out what only readers and type checkers see."""
-
-    def __init__(self) -> None:
-        self._in_class = False
+    """Leaves out what only readers and type checkers see."""
 
     def visit(self, node: ast.AST) -> ast.AST | None:
         match node:
@@ -107,19 +99,12 @@ class _Plain(ast.NodeTransformer):
                 return None
             case ast.Assign(targets=[ast.Name(id=name)]) if _SAYS_NOTHING.fullmatch(name):
                 return None
-            # A field of a class is more than an annotation.
-            case ast.AnnAssign(value=value) if not self._in_class:
-                return ast.Assign([node.target], value, lineno=node.lineno) if value else None
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 node.returns = None
+                # What is decorated may read its annotations, as FastAPI does.
                 if not node.decorator_list:
-                    for argument in (
-                        one for one in ast.walk(node.args) if isinstance(one, ast.arg)
-                    ):
-                        argument.annotation = None
-        within = self._in_class
-        if isinstance(node, ast.stmt):
-            self._in_class = isinstance(node, ast.ClassDef)
+                    for inner in ast.walk(node.args):
+                        if isinstance(inner, ast.arg):
+                            inner.annotation = None
         self.generic_visit(node)
-        self._in_class = within
         return node

@@ -1,11 +1,8 @@
 """Name the settings that a change edits, and refuse those that take a protection away.
 
 What the file held before is the measure: a change that turns DEBUG on, opens ALLOWED_HOSTS to
-everybody, or drops the CSRF middleware from settings that had it blocks, unless the ticket names
-the setting. That is hardly ever what a ticket on a feature needs, passes every test, and is missed
-in a long diff. A new settings file has nothing to be measured by, and one for development or tests
-may be open; those are for the reviewer like any other edit. Secrets that are written out are left
-to the rules on secrets.
+everybody or drops the CSRF middleware blocks, unless the ticket names the setting. It passes every
+test and is missed in a long diff. Settings for development or tests may be open.
 """
 
 from __future__ import annotations
@@ -15,7 +12,6 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.models.ticket import Ticket
 from agent.policy import source
 from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.django import files
@@ -44,6 +40,14 @@ _OPEN_BY_NATURE = re.compile(
     r"(?:^|[_/.])(?:dev|devel|develop|development|local|debug|tests?|testing|ci|example|sample|demo)"
     r"(?:[_/.]|$)"
 )
+_UNSAFE_IF_TRUE = frozenset({"DEBUG", "CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL"})
+_SAFE_IF_SET = frozenset(
+    {"SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"}
+    | {"SECURE_HSTS_INCLUDE_SUBDOMAINS"}
+)
+_UNSAFE_IF_FALSE = frozenset({"SESSION_COOKIE_HTTPONLY", "SECURE_CONTENT_TYPE_NOSNIFF"})
+_HOSTS = frozenset({"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"})
+_LISTS = frozenset({"MIDDLEWARE", "MIDDLEWARE_CLASSES", "AUTH_PASSWORD_VALIDATORS"})
 _PROTECTS = frozenset(
     {"SecurityMiddleware", "CsrfViewMiddleware", "XFrameOptionsMiddleware"}
     | {"AuthenticationMiddleware", "SessionMiddleware", "ContentSecurityPolicyMiddleware"}
@@ -56,7 +60,6 @@ _USUAL = frozenset(
 )
 _EVERYBODY = frozenset({"*", "https://*", "http://*", ".*"})
 _WEAK_HASHERS = re.compile(r"MD5|SHA1|Unsalted|Crypt(?!o)")
-Values = dict[str, ast.expr]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -64,21 +67,13 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     if change_context.project.django is None:
         return
     settings = [file for file in change_context.python if _is_settings(file, change_context)]
-    elsewhere = (
-        {name for file in change_context.python for name in _values(file.after)}
-        if settings
-        else set()
-    )
+    moved = {name for file in change_context.python for name in _read_values(file.after)}
     for file in settings:
-        if file.after is None:
-            continue
-        if file.before is None:
-            message = "is a new module of settings"
-            yield SETTINGS.make_finding(
-                file.path, message, "See that what it opens is not for production."
-            )
-            continue
-        yield from _edits(file, elsewhere, change_context)
+        if file.after is not None and file.before is None:
+            fix = "See that what it opens is not for production."
+            yield SETTINGS.make_finding(file.path, "is a new module of settings", fix)
+        elif file.after is not None:
+            yield from _find_edits(file, moved, change_context)
 
 
 def _is_settings(file: PythonFile, change_context: ChangeContext) -> bool:
@@ -89,22 +84,24 @@ def _is_settings(file: PythonFile, change_context: ChangeContext) -> bool:
         return False
     # A module of views on settings has the same name.
     sides = [view for view in (file.before, file.after) if view]
-    return any(_USUAL & _values(view).keys() or view.scope.stars for view in sides)
+    return any(_USUAL & _read_values(view).keys() or view.scope.stars for view in sides)
 
 
-def _edits(
-    file: PythonFile, elsewhere: set[str], change_context: ChangeContext
+def _find_edits(
+    file: PythonFile, moved: set[str], change_context: ChangeContext
 ) -> Iterator[Finding]:
-    before, after = _values(file.before), _values(file.after)
+    before, after = _read_values(file.before), _read_values(file.after)
+    ticket = change_context.ticket
+    asked = set(re.findall(r"\w+", f"{ticket.title} {ticket.body}")) if ticket else set()
     name_of_file = "/".join(file.path.lower().removesuffix(".py").split("/")[-2:])
-    is_open_by_nature = files.is_test(file.path) or _OPEN_BY_NATURE.search(name_of_file)
+    is_open = files.is_test(file.path) or _OPEN_BY_NATURE.search(name_of_file) is not None
     for name in dict.fromkeys([*after, *before]):
         old, new = before.get(name), after.get(name)
         if (old and ast.dump(old)) == (new and ast.dump(new)):
             continue
         line = new.lineno if new else None
-        lost = set() if new is None and name in elsewhere else _find_lost(name, old, new)
-        if lost and not is_open_by_nature and not _is_asked(name, change_context.ticket):
+        lost = set() if new is None and name in moved else _find_lost(name, old, new)
+        if lost and not is_open and name not in asked:
             what = "" if lost == {name} else f" by {', '.join(sorted(lost))}"
             yield LOOSENED.make_finding(
                 file.path,
@@ -114,29 +111,25 @@ def _edits(
             )
         else:
             what = "edits" if old and new else "takes away" if old else "sets"
-            yield SETTINGS.make_finding(
-                file.path, f"{what} {name}", "See that it holds in production as well.", line
-            )
+            fix = "See that it holds in production as well."
+            yield SETTINGS.make_finding(file.path, f"{what} {name}", fix, line)
 
 
-def _is_asked(name: str, ticket: Ticket | None) -> bool:
-    return ticket is not None and re.search(
-        rf"\b{re.escape(name)}\b", f"{ticket.title}\n{ticket.body}"
-    ) is not None  # fmt: skip
-
-
-def _values(view: View | None) -> Values:
+def _read_values(view: View | None) -> dict[str, ast.expr]:
     """Return what a module assigns to names in capitals; of several the last."""
-    found: Values = {}
-    visits: list[Visit[ast.Assign] | Visit[ast.AnnAssign]] = []
-    if view is not None:
-        visits = [*view.all(ast.Assign), *view.all(ast.AnnAssign)]
+    if view is None:
+        return {}
+    found: dict[str, ast.expr] = {}
+    visits: list[Visit[ast.Assign] | Visit[ast.AnnAssign]] = [
+        *view.all(ast.Assign),
+        *view.all(ast.AnnAssign),
+    ]
     for visit in visits:
         node = visit.node
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            is_setting = isinstance(target, ast.Name) and target.id.isupper()
-            if is_setting and node.value and visit.function is None:
-                found[source.get_last_name(target)] = node.value
+            name = source.get_last_name(target)
+            if name.isupper() and node.value and visit.function is None:
+                found[name] = node.value
     return found
 
 
@@ -145,48 +138,38 @@ def _values(view: View | None) -> Values:
 
 def _find_lost(name: str, old: ast.expr | None, new: ast.expr | None) -> set[str]:
     """Return the protections that a setting no longer gives."""
-    if name.startswith(("MIDDLEWARE", "AUTH_")) and not isinstance(
-        new, ast.List | ast.Tuple | None
-    ):
+    is_list = name.startswith(("MIDDLEWARE", "AUTH_"))
+    if is_list and not isinstance(new, ast.List | ast.Tuple | None):
         return set()  # what is put together elsewhere cannot be read here
-    return _protections(name, old) - _protections(name, new)
+    return _list_protections(name, old) - _list_protections(name, new)
 
 
-def _protections(name: str, value: ast.expr | None) -> set[str]:
+def _list_protections(name: str, value: ast.expr | None) -> set[str]:
     """Return what a setting protects by, itself where that is one thing alone."""
-    texts, constant = _texts(value), value.value if isinstance(value, ast.Constant) else None
-    match name:
-        case "DEBUG" | "CORS_ALLOW_ALL_ORIGINS" | "CORS_ORIGIN_ALLOW_ALL":
-            is_safe = constant is not True
-        case (
-            "SECURE_SSL_REDIRECT" | "SESSION_COOKIE_SECURE" | "CSRF_COOKIE_SECURE"
-            | "SECURE_HSTS_INCLUDE_SUBDOMAINS"
-        ):  # fmt: skip
-            is_safe = value is not None and constant is not False
-        case "SESSION_COOKIE_HTTPONLY" | "SECURE_CONTENT_TYPE_NOSNIFF":
-            is_safe = constant is not False
-        case "ALLOWED_HOSTS" | "CSRF_TRUSTED_ORIGINS" | "CORS_ALLOWED_ORIGINS":
-            is_safe = not _EVERYBODY & texts
-        case "X_FRAME_OPTIONS":
-            is_safe = not texts or bool({text.upper() for text in texts} & {"DENY", "SAMEORIGIN"})
-        case "PASSWORD_HASHERS":
-            first = (
-                value.elts[0] if isinstance(value, ast.List | ast.Tuple) and value.elts else None
-            )
-            is_safe = not any(map(_WEAK_HASHERS.search, _texts(first)))
-        case "REST_FRAMEWORK":
-            is_safe = not any(text.endswith("AllowAny") for text in texts)
-        case "MIDDLEWARE" | "MIDDLEWARE_CLASSES" | "AUTH_PASSWORD_VALIDATORS":
-            names = {text.rpartition(".")[2] for text in texts}
-            return {one for one in names if one in _PROTECTS or one.endswith("Validator")}
-        case _:
-            return set()
+    texts, constant = _list_texts(value), value.value if isinstance(value, ast.Constant) else None
+    if name in _UNSAFE_IF_TRUE:
+        is_safe = constant is not True
+    elif name in _SAFE_IF_SET:
+        is_safe = value is not None and constant is not False
+    elif name in _UNSAFE_IF_FALSE:
+        is_safe = constant is not False
+    elif name in _HOSTS:
+        is_safe = not _EVERYBODY & texts
+    elif name == "X_FRAME_OPTIONS":
+        is_safe = not texts or bool({text.upper() for text in texts} & {"DENY", "SAMEORIGIN"})
+    elif name == "PASSWORD_HASHERS":
+        elements = value.elts if isinstance(value, ast.List | ast.Tuple) else []
+        is_safe = not any(map(_WEAK_HASHERS.search, _list_texts(*elements[:1])))
+    elif name == "REST_FRAMEWORK":
+        is_safe = not any(text.endswith("AllowAny") for text in texts)
+    else:
+        names = {text.rpartition(".")[2] for text in texts} if name in _LISTS else set()
+        return {one for one in names if one in _PROTECTS or one.endswith("Validator")}
     return {name} if is_safe else set()
 
 
-def _texts(node: ast.expr | None) -> set[str]:
+def _list_texts(node: ast.expr | None = None) -> set[str]:
+    inner = ast.walk(node) if node is not None else ()
     return {
-        inner.value
-        for inner in (ast.walk(node) if node is not None else ())
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+        one.value for one in inner if isinstance(one, ast.Constant) and isinstance(one.value, str)
     }
