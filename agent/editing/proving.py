@@ -23,8 +23,7 @@ from agent.models.change import Change
 from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
 from agent.models.environment import Prepared
 from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
-from agent.policy.django.files import is_migration
-from agent.policy.layout import is_test
+from agent.policy.layout import is_migration, is_test
 from agent.services import Services
 from repo_config.tree import Tree
 

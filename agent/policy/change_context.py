@@ -84,7 +84,6 @@ class PythonFile:
 
     @property
     def new_lines(self) -> frozenset[int]:
-        """The numbers of such lines."""
         count = len(self.after.lines) if self.after else 0
         return frozenset(number for number in range(1, count + 1) if self.is_new(number))
 
@@ -152,7 +151,7 @@ class ChangeContext:
     def find_new_hits(
         self,
         find: Find,
-        among: Callable[[PythonFile], bool] = lambda _: True,
+        among: Callable[[str], bool] = lambda _: True,
         *,
         with_stubs: bool = False,
     ) -> Iterator[tuple[PythonFile, Hit]]:
@@ -164,11 +163,11 @@ class ChangeContext:
 
         Args:
             find: Yields the hits of one side of a file.
-            among: Whether a file counts; all do by default.
+            among: Whether a path counts; all do by default.
             with_stubs: Look at stub files as well.
         """
         several = (*self.python, *self.stubs) if with_stubs else self.python
-        files = [file for file in several if among(file)]
+        files = [file for file in several if among(file.path)]
         fresh = [(file, hit) for file in files for hit in _find_new_hits(file, find)]
         if not fresh:
             return

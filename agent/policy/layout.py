@@ -1,7 +1,6 @@
 """Which files of a repository are not the application itself, by where they lie.
 
-A test may sleep and a script may read a file where code that answers requests may not. Owns the
-names of such places; what follows from them is left to each rule.
+A test may sleep and a script may read a file where code that answers requests may not.
 """
 
 from __future__ import annotations
@@ -24,6 +23,13 @@ _APART_FOLDERS = frozenset(
 _APART_FILE = re.compile(
     r"(?:setup|noxfile|tasks|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
 )
+#: Of a Django project: tests and the apps that they use, examples and scripts.
+_NOT_APPLICATION = re.compile(
+    r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?|testapp|testproject|fixtures"
+    r"|examples?|demos?|docs?|samples?|sandbox|benchmarks?|scripts?|tools)/"
+    r"|(?:^|/)(?:tests?|test_[^/]*|[^/]*_tests?|conftest|factories)\.py$",
+    re.IGNORECASE,
+)
 
 
 def is_apart(path: str) -> bool:
@@ -34,3 +40,14 @@ def is_apart(path: str) -> bool:
         or not _APART_FOLDERS.isdisjoint(folders)
         or bool(_APART_FILE.match(posixpath.basename(path)))
     )
+
+
+def is_migration(path: str) -> bool:
+    """Whether Django would load it as a migration."""
+    folder, name = posixpath.split(path)
+    return "/migrations/" in f"/{folder}/" and name.endswith(".py") and name[0] not in "_~"
+
+
+def is_application(path: str) -> bool:
+    """Whether it is code that a Django application runs: commands are, migrations are not."""
+    return not _NOT_APPLICATION.search(path) and not is_migration(path)

@@ -27,7 +27,6 @@ def floor_of(rule: Rule, floors: Mapping[str, Level]) -> Level:
 
 
 def get_level(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Level:
-    """Return what a rule weighs in a repository."""
     asked: Level = config.rules.get(rule.id, rule.severity.value)
     return max(asked, floor_of(rule, floors), key=_ORDER.index)
 

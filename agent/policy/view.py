@@ -104,7 +104,6 @@ class View:
         return self._lines
 
     def line(self, number: int) -> str:
-        """Return a line by its number, without the space around it; "" where there is none."""
         return self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
 
     def all(self, kind: type[Node]) -> list[Visit[Node]]:

@@ -29,7 +29,7 @@ from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
-from agent.policy.django.files import is_migration, is_test
+from agent.policy.layout import is_migration, is_test
 from agent.publishing import messages, migrations, siblings, template
 from agent.telemetry import run_log
 from agent.text import check_summary, sanitise

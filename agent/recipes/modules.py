@@ -26,8 +26,6 @@ class Binding:
 
 @dataclass(eq=False)
 class Module:
-    """One parsed file."""
-
     path: str
     dotted: str
     node: ast.Module
@@ -39,22 +37,17 @@ class Module:
 
     @property
     def is_package(self) -> bool:
-        """Whether the file is a package's `__init__.py`."""
         return os.path.basename(self.path) == "__init__.py"
 
 
 @dataclass(frozen=True)
 class FoundClass:
-    """A class of the tree."""
-
     module: Module
     node: ast.ClassDef
 
 
 @dataclass(frozen=True)
 class FoundModule:
-    """A module of the tree."""
-
     module: Module
 
 
@@ -231,7 +224,6 @@ def iterate_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def read_names(path: str, node: ast.Module, dotted: str = "") -> Module:
-    """Read what a module binds at its top level."""
     module = Module(path, dotted, node)
     for statement in iterate_statements(node.body):
         _bind_statement(module, statement)
@@ -271,7 +263,6 @@ def resolve_from_import(module: Module, statement: ast.ImportFrom) -> str:
 
 
 def find_values(node: ast.ClassDef, name: str) -> list[ast.expr]:
-    """Return what a class body assigns to a name."""
     found: list[ast.expr] = []
     for statement in node.body:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:

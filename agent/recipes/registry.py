@@ -10,5 +10,4 @@ RECIPES: tuple[Recipe, ...] = (AddDjangoField(), PrintToLogging())
 
 
 def get_recipe(name: str) -> Recipe:
-    """Return the recipe of that name, as triage chose it."""
     return next(recipe for recipe in RECIPES if recipe.name == name)

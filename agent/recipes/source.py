@@ -107,7 +107,6 @@ class SourceFile:
         return self._line_starts[bisect.bisect_right(self._line_starts, offset) - 1]
 
     def line_end(self, offset: int) -> int:
-        """Return the offset of the line end after an offset, or of the end of the file."""
         found = _LINE_END.search(self.text, offset)
         return found.start() if found else len(self.text)
 
@@ -140,11 +139,9 @@ class SourceFile:
         return start
 
     def insert(self, offset: int, text: str) -> None:
-        """Note text to be put in at an offset of the original."""
         self._edits.append((offset, offset, text))
 
     def replace(self, start: int, end: int, text: str) -> None:
-        """Note text to stand in for a part of the original."""
         self._edits.append((start, end, text))
 
     def insert_lines(self, offset: int, lines: list[str]) -> None:

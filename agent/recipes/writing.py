@@ -13,7 +13,6 @@ from agent.recipes.source import Node, SourceFile
 
 
 def quote_text(content: str, source: SourceFile) -> str:
-    """Write a string literal in the file's quotes."""
     return adopt_quotes(repr(content), source)
 
 
@@ -97,8 +96,6 @@ def _split_bracket(part: str) -> tuple[str, list[str], str] | None:
 
 
 class Item(NamedTuple):
-    """Where an item stands in the text."""
-
     start: int
     end: int
     after_comma: int | None
@@ -106,7 +103,6 @@ class Item(NamedTuple):
 
 
 def find_item(source: SourceFile, node: Node) -> Item:
-    """Say where an item stands, and whether a comma follows."""
     start, end = source.span(node)
     comma = re.compile(r"\s*,").match(source.text, end)
     return Item(start, end, comma.end() if comma else None)
@@ -265,7 +261,6 @@ def _add_first_import(source: SourceFile, line: str) -> None:
 
 
 def is_docstring(node: ast.stmt) -> bool:
-    """Whether a statement is a string alone."""
     is_constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return is_constant and isinstance(node.value.value, str)  # type: ignore[attr-defined]
 

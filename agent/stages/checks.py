@@ -35,8 +35,7 @@ from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import added_packages, fastapi_auth, requirements
-from agent.policy.django.files import is_migration
-from agent.policy.layout import is_apart, is_test
+from agent.policy.layout import is_apart, is_migration, is_test
 from agent.services import Services
 from repo_config.schema import RepoConfig
 

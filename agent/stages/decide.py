@@ -20,7 +20,7 @@ from agent.models.outcome import Verdict
 from agent.models.proof import Proof
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason
-from agent.policy.django.files import is_migration
+from agent.policy.layout import is_migration
 from agent.text.check_summary import count_things, name_check, summarize_check
 from agent.text.sanitise import list_some
 

@@ -52,7 +52,6 @@ _CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every changed file that decides about the checks."""
     project = change_context.project
     for file in change_context.change.files:
         if tool_tables.has_tables(file.path):

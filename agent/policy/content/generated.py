@@ -63,7 +63,6 @@ _LOCKS = {
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every generated file that was edited, and its source was not."""
     changed = set(change_context.change.paths)
     for file in change_context.change.files:
         before = source.get_earlier_content(change_context.change, file)

@@ -71,7 +71,6 @@ _MIXED = re.compile(rf"\b(?=\w*[A-Za-z])\w*?([{_ALIKE}])")
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every new line with letters that are not what they seem."""
     before = {line for one in change_context.change.files for line in _lines(one.before)}
     for file in change_context.change.files:
         yield from _of_file(file, before)

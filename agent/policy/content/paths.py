@@ -50,7 +50,6 @@ _UNPORTABLE = re.compile(
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every path that may not be touched, or needs a second look."""
     limits = Limits(change_context.config, change_context.tree.paths())
     yield from limits.faults
     for file in change_context.change.files:

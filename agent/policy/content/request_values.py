@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
-from agent.policy.change_context import ChangeContext, Hit, PythonFile
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.names import Scope
 from agent.policy.rule import Rule
 from agent.policy.view import FunctionNode, View, Visit
@@ -112,12 +112,8 @@ _IS_WEB = re.compile(
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every new call that gets a value of a request."""
-
-    def counts(file: PythonFile) -> bool:
-        return not layout.is_test(file.path)
-
-    for file, hit in change_context.find_new_hits(_find_uses, counts):
+    found = change_context.find_new_hits(_find_uses, lambda path: not layout.is_test(path))
+    for file, hit in found:
         fix = _SINKS[hit.what.partition(" ")[0]].fix
         yield REQUEST_VALUE.make_finding(file.path, hit.message, fix, hit.line)
 

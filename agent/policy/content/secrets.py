@@ -47,7 +47,6 @@ _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every line that brings in what looks like a credential."""
     tree = change_context.tree
     docstrings = _Docstrings(change_context)
     for file in change_context.change.files:
@@ -88,8 +87,6 @@ def _is_sample(path: str) -> bool:
 
 
 class _Docstrings:
-    """Which lines of the changed files are of docstrings; read when the first one is asked for."""
-
     def __init__(self, change_context: ChangeContext) -> None:
         self._files = {file.path: file for file in change_context.python}
 

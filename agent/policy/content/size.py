@@ -31,7 +31,6 @@ _WORK = 1_000_000_000
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every way in which the change is too large or cannot be read."""
     change, scope = change_context.change, change_context.config.scope
     if len(change.files) > scope.max_files:
         message = f"The change touches {len(change.files):,} files; scope.max_files is"

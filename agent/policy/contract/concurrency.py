@@ -45,7 +45,6 @@ def mode_of(path: str, section: ConcurrencySection) -> Mode:
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for what is new and written in another mode than its path."""
     section = change_context.config.concurrency
     if section == ConcurrencySection():
         return
@@ -63,14 +62,14 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     def left_sync(view: View) -> Iterator[Hit]:
         return _sync_handlers(view, is_django=is_django)
 
-    for file, hit in change_context.find_new_hits(handled, lambda file: file.path in sync):
+    for file, hit in change_context.find_new_hits(handled, sync.__contains__):
         yield CONCURRENCY.make_finding(
             file.path,
             f"{hit.message}; code is sync here",
             "Write it as a plain function, or change concurrency in the configuration first.",
             hit.line,
         )
-    for file, hit in change_context.find_new_hits(left_sync, lambda file: file.path in async_):
+    for file, hit in change_context.find_new_hits(left_sync, async_.__contains__):
         yield SYNC_HANDLER.make_finding(
             file.path,
             f"{hit.message}; code is async here",

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout
-from agent.policy.change_context import ChangeContext, Hit, PythonFile
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.modules import Definition
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
@@ -49,7 +49,6 @@ _OF_LIBRARIES = re.compile(
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for each row that new code of tests makes itself."""
     wanted = change_context.config.tests.factories
     if wanted == "any":
         return
@@ -59,9 +58,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         yield TEST_FACTORIES.make_finding(file.path, message, fix, hit.line)
 
 
-def _is_of_tests(file: PythonFile) -> bool:
-    name = posixpath.basename(file.path)
-    return layout.is_test(file.path) and not re.match(r"(?:\w+_)?factor(?:y|ies)\b", name)
+def _is_of_tests(path: str) -> bool:
+    name = posixpath.basename(path)
+    return layout.is_test(path) and not re.match(r"(?:\w+_)?factor(?:y|ies)\b", name)
 
 
 def _find_made_rows(view: View) -> Iterator[Hit]:
@@ -82,7 +81,6 @@ def _find_made_rows(view: View) -> Iterator[Hit]:
 
 
 def _rows(call: ast.Call) -> list[ast.expr]:
-    """Return what a session of SQLAlchemy is given."""
     rows: list[ast.expr] = []
     for one in call.args:
         rows += one.elts if isinstance(one, (ast.List, ast.Tuple)) else [one]

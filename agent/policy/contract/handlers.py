@@ -48,7 +48,6 @@ class Handler:
 
     @property
     def is_async(self) -> bool:
-        """Whether it is a coroutine function."""
         return isinstance(self.visit.node, ast.AsyncFunctionDef)
 
     @property

@@ -30,9 +30,8 @@ _LOOKS = frozenset({"index", "count", "remove"})
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every scan within a scan of the same."""
     for file, hit in change_context.find_new_hits(
-        _find_scans, among=lambda file: not is_apart(file.path)
+        _find_scans, among=lambda path: not is_apart(path)
     ):
         yield NESTED_SCAN.make_finding(
             file.path, hit.message, "Keep the items in a dict or a set beforehand.", hit.line

@@ -41,7 +41,6 @@ RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for each package that is newly declared, or from another source."""
     if not requirements.may_declare(change_context):
         return
     before, after = requirements.sides(change_context)

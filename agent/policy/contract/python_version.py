@@ -61,7 +61,6 @@ _HOST = sys.version_info[:2]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for everything that the oldest supported Python cannot run."""
     found = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
     target = (int(found[1]), int(found[2])) if found else None
     for file in change_context.python:

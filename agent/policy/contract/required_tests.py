@@ -39,7 +39,6 @@ _FIX = "Add a test that fails without the change, or edit the one that is about 
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield one finding for a change that does something new and brings no test."""
     if not change_context.config.tests.require:
         return
     tests = [file for file in change_context.python if layout.is_test(file.path)]

@@ -82,7 +82,6 @@ class _Changed:
 
 
 def sides(change_context: ChangeContext) -> tuple[Files, Files]:
-    """Return the project's own files before the change and after it."""
     root = change_context.project.root
     before: Tree = change_context.tree
     after: Tree = _Changed(change_context)
@@ -105,7 +104,6 @@ def has_changed(change_context: ChangeContext) -> bool:
 
 
 def list_declared(files: Files) -> tuple[Declared, ...]:
-    """Return what is declared, each by its list."""
     return (*_of_lists(files), *_of_tables(files))
 
 

@@ -1,11 +1,8 @@
 """Hold a change to what the database of a Django project has, where the configuration names it.
 
 What another database alone can do passes every check that never gets there, and fails in front of
-a user: fields of `django.contrib.postgres`, `distinct("name")`, a lookup into JSON. That blocks.
-What Django leaves out without an error (`select_for_update` on SQLite), and what may be another
-thing of the same name, is for the reviewer. Code that asks which database it has is left alone; of
-indexes and constraints Django's own check warns. Read from the features of its backends, versions
-4.2 to 5.2.
+a user: that blocks. What Django leaves out without an error is for the reviewer. Code that asks
+which database it has is left alone. Read from the features of Django's backends, 4.2 to 5.2.
 """
 
 from __future__ import annotations
@@ -13,12 +10,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
-from agent.policy import source
-from agent.policy.change_context import ChangeContext, Hit, PythonFile
-from agent.policy.django import files
+from agent.policy import layout, source
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -38,7 +35,7 @@ LIKELY = Rule(
 )
 RULES = (DATABASE, LIKELY)
 
-TITLES = {"postgres": "PostgreSQL", "mysql": "MySQL", "sqlite": "SQLite", "oracle": "Oracle"}
+_TITLES = {"postgres": "PostgreSQL", "mysql": "MySQL", "sqlite": "SQLite", "oracle": "Oracle"}
 _POSTGRES = frozenset({"postgres"})
 #: They work with any database, or do nothing with another one.
 _HARMLESS = re.compile(
@@ -54,7 +51,6 @@ _LOOKUPS = {
     "unaccent": _POSTGRES,
     "trigram_similar": _POSTGRES,
     "trigram_word_similar": _POSTGRES,
-    "trigram_strict_word_similar": _POSTGRES,
     "contained_by": frozenset({"postgres", "mysql"}),
 }
 _QUERIES = frozenset({"filter", "exclude", "get", "aget", "Q", "When"})
@@ -63,8 +59,6 @@ _ASKS = re.compile(r"\bvendor\b|\bfeatures\b|\bENGINE\b")
 _FAILS = frozenset(
     {"NotSupportedError", "DatabaseError", "OperationalError", "FieldError", "Exception"}
 )
-
-
 _Visited = Visit[ast.Import] | Visit[ast.ImportFrom] | Visit[ast.Call]
 
 
@@ -73,44 +67,39 @@ class _Use(NamedTuple):
     on: frozenset[str]
     """The databases that have it."""
     is_certain: bool = True
-    is_left_out: bool = False
-    """Whether the others leave it out without an error."""
+    lacks: str = "does not have"
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for each new use of what the configured database does not have."""
     database = change_context.config.django.database
     if database == "any":
         return
 
-    def find(view: View) -> Iterator[Hit]:
+    def find(view: View, *, certain: bool) -> Iterator[Hit]:
         visits: list[_Visited] = [
             *view.all(ast.Import),
             *view.all(ast.ImportFrom),
             *view.all(ast.Call),
         ]
         for visit in visits:
-            found = [use for use in _find_uses(view, visit) if database not in use.on]
-            if found and not _is_guarded(visit):
-                for use in found:
-                    start = "" if use.is_certain and not use.is_left_out else "likely: "
-                    lacks = "leaves out" if use.is_left_out else "does not have"
-                    says = f"uses {use.what}, which {TITLES[database]} {lacks}"
-                    yield Hit(start + use.what, visit.node.lineno, says)
+            for use in _find_uses(view, visit):
+                counts = database not in use.on and use.is_certain is certain
+                if counts and not _is_guarded(visit):
+                    says = f"uses {use.what}, which {_TITLES[database]} {use.lacks}"
+                    yield Hit(use.what, visit.node.lineno, says)
 
-    for file, hit in change_context.find_new_hits(find, _counts):
-        is_likely = hit.what.startswith("likely: ")
-        rule = LIKELY if is_likely else DATABASE
-        fix = "Write it so that every row is right there as well, or see that it is meant."
-        if not is_likely:
-            fix = "Write it by what the database has, or change django.database first."
-        yield rule.make_finding(
-            file.path, f"{hit.message}; django.database is {database}", fix, hit.line
-        )
+    for rule, certain, fix in (
+        (DATABASE, True, "Write it by what the database has, or change django.database first."),
+        (LIKELY, False, "Write it so that every row is right there, or see that it is meant."),
+    ):
+        found = change_context.find_new_hits(partial(find, certain=certain), _counts)
+        for file, hit in found:
+            message = f"{hit.message}; django.database is {database}"
+            yield rule.make_finding(file.path, message, fix, hit.line)
 
 
-def _counts(file: PythonFile) -> bool:
-    return not files.is_test(file.path) and not files.is_aside(file.path)
+def _counts(path: str) -> bool:
+    return layout.is_application(path) or layout.is_migration(path)
 
 
 def _find_uses(view: View, visit: _Visited) -> Iterator[_Use]:
@@ -124,38 +113,31 @@ def _find_uses(view: View, visit: _Visited) -> Iterator[_Use]:
     last = source.get_last_name(visit.node.func)
     if last in _QUERIES:
         for word in visit.node.keywords:
-            yield from _find_lookups((word.arg or "").split("__")[1:], word.value)
+            for part in (word.arg or "").split("__")[1:]:
+                if part in _LOOKUPS:
+                    yield _Use(f"the lookup {part}", _LOOKUPS[part])
     elif last.removeprefix("a") == "select_for_update":
-        yield _Use(f"{last}()", frozenset({"postgres", "mysql", "oracle"}), is_left_out=True)
+        others = frozenset({"postgres", "mysql", "oracle"})
+        yield _Use(f"{last}()", others, is_certain=False, lacks="leaves out")
     elif last == "distinct" and visit.node.args:
         is_query = any(map(_MANAGERS.search, view.names(visit.node.func, visit.scope)))
         if is_query or isinstance(visit.node.args[0], ast.Constant):
             yield _Use("distinct() with names of fields", _POSTGRES, is_certain=is_query)
 
 
-def _find_lookups(parts: list[str], value: ast.expr) -> Iterator[_Use]:
-    for part in parts:
-        if part in _LOOKUPS:
-            yield _Use(f"the lookup {part}", _LOOKUPS[part])
-    if parts[-1:] == ["contains"] and isinstance(value, (ast.Dict, ast.List)):
-        yield _Use("the lookup contains into JSON", _LOOKUPS["contained_by"])
-    if parts[-1:] == ["search"]:
-        yield _Use("the lookup search", _POSTGRES, is_certain=False)
-
-
 def _is_guarded(visit: Visit[ast.AST]) -> bool:
     """Whether the code around asks which database there is, or expects that it may fail."""
     for around in visit.around():
+        tests: list[ast.expr] = []
         match around.node:
             case ast.If(test=test) | ast.IfExp(test=test):
-                if _ASKS.search(source.format_node(test)):
-                    return True
+                tests = [test]
             case ast.Try(handlers=handlers):
                 if any(source.is_caught(one, _FAILS | {"ImportError"}) for one in handlers):
                     return True
             case ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body):
                 # `if connection.vendor != "postgresql": return`
                 tests = [one.test for one in body if isinstance(one, ast.If)]
-                if any(_ASKS.search(source.format_node(test)) for test in tests):
-                    return True
+        if any(_ASKS.search(source.format_node(test)) for test in tests):
+            return True
     return False

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from typing import get_args
 
 from agent.models.change import Finding, Severity
-from agent.policy import source
+from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext, Hit
-from agent.policy.django import files
 from agent.policy.names import Ref, Scope, find_meaning
 from agent.policy.rule import Rule
 from agent.policy.view import View
@@ -43,7 +42,6 @@ _Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a remark for every query that is newly made in a loop."""
     managers = {"objects", "_default_manager", *change_context.config.django.managers.values()}
 
     def find(view: View) -> Iterator[Hit]:
@@ -56,7 +54,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
-    for file, hit in change_context.find_new_hits(find, among=files.is_application):
+    for file, hit in change_context.find_new_hits(find, among=layout.is_application):
         yield QUERY_IN_LOOP.make_finding(file.path, hit.message, _FIX, hit.line)
 
 

@@ -12,8 +12,8 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from agent.models.change import Finding, Severity
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
-from agent.policy.django import files
 from agent.policy.names import constant_text
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
@@ -35,7 +35,6 @@ _GET_MODEL = frozenset(
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every new query through another manager."""
     managers = change_context.config.django.managers
     if not managers:
         return
@@ -49,7 +48,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                     says = f"asks for {model} through {visit.node.attr}; the manager here is"
                     yield Hit(f"{says} {managers[key]}", visit.node.lineno)
 
-    for file, hit in change_context.find_new_hits(find, among=files.is_application):
+    for file, hit in change_context.find_new_hits(find, among=layout.is_application):
         fix = "Use the manager that is configured, or change django.managers first."
         yield MANAGER.make_finding(file.path, hit.message, fix, hit.line)
 

@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import source
+from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.django import files
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 from repo_config import rule_files
@@ -63,7 +62,6 @@ _WEAK_HASHERS = re.compile(r"MD5|SHA1|Unsalted|Crypt(?!o)")
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every setting that the change edits."""
     if change_context.project.django is None:
         return
     settings = [file for file in change_context.python if _is_settings(file, change_context)]
@@ -94,7 +92,7 @@ def _find_edits(
     ticket = change_context.ticket
     asked = set(re.findall(r"\w+", f"{ticket.title} {ticket.body}")) if ticket else set()
     name_of_file = "/".join(file.path.lower().removesuffix(".py").split("/")[-2:])
-    is_open = files.is_test(file.path) or _OPEN_BY_NATURE.search(name_of_file) is not None
+    is_open = layout.is_test(file.path) or _OPEN_BY_NATURE.search(name_of_file) is not None
     for name in dict.fromkeys([*after, *before]):
         old, new = before.get(name), after.get(name)
         if (old and ast.dump(old)) == (new and ast.dump(new)):

@@ -14,9 +14,8 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import source
+from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext, Hit
-from agent.policy.django import files
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -52,12 +51,11 @@ _FIX = "Call the function where the thing happens, or change django.signals firs
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every signal or handler that the change adds."""
     if change_context.config.django.signals != "forbid":
         return
 
     for rule, find in ((SIGNALS, _find_own_signals), (LIBRARY_SIGNALS, _libraries)):
-        for file, hit in change_context.find_new_hits(find, among=files.is_application):
+        for file, hit in change_context.find_new_hits(find, among=layout.is_application):
             yield rule.make_finding(
                 file.path, f"{hit.message}; signals are not used here", _FIX, hit.line
             )

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
-from agent.policy.django import files
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -54,12 +54,11 @@ _RESPONSES = re.compile(
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every new view in the other style."""
     style = change_context.config.django.views
     if style not in ("class", "function"):
         return
     find, want = (_functions, "classes") if style == "class" else (_classes, "functions")
-    for file, hit in change_context.find_new_hits(find, among=files.is_application):
+    for file, hit in change_context.find_new_hits(find, among=layout.is_application):
         rule = LIKELY_VIEWS if hit.what == "what looks like a view" else VIEWS
         fix = f"Write it as a {style}, or change django.views first."
         yield rule.make_finding(file.path, f"has {hit.says}; views are {want} here", fix, hit.line)

@@ -30,7 +30,6 @@ _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every new test that asserts nothing."""
     for file in change_context.python:
         if file.after is None or not is_test(file.path):
             continue

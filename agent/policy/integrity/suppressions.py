@@ -39,7 +39,6 @@ _TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)", re.IGNORECASE)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for every new comment that switches a check off."""
     for file, hit in change_context.find_new_hits(_comments, with_stubs=True):
         yield SUPPRESSION.make_finding(
             file.path,

@@ -38,7 +38,6 @@ _LIBRARY_MODEL = re.compile(
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for each use of a model that new migrations import."""
     for one in reading.find_touched(change_context):
         found = _find_imported_models(one.after.view) if one.is_new and one.after else ()
         for line, model in sorted(set(found)):

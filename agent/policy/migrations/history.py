@@ -12,9 +12,8 @@ import copy
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import source
+from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext
-from agent.policy.django import files
 from agent.policy.migrations import reading
 from agent.policy.migrations.reading import Migration, Touched
 from agent.policy.rule import Rule
@@ -37,13 +36,12 @@ RULES = (MERGED, SQUASH)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for each migration that replaces others, is edited or goes."""
     fix = "See that every database has run what is replaced, and what replaces it."
     for one in reading.find_touched(change_context):
         if squash := _describe_squash(one, change_context):
             line = one.after.node.lineno if one.is_new and one.after else None
             yield SQUASH.make_finding(one.path, squash, fix, line)
-        elif one.before and not files.is_test(one.path) and _is_other(one.before, one.after):
+        elif one.before and not layout.is_test(one.path) and _is_other(one.before, one.after):
             is_gone = one.file.file.after is None
             done = "is deleted; databases that have run it know its name"
             if not is_gone:

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext
-from agent.policy.django import files
 from agent.policy.migrations import reading
 from agent.policy.migrations.reading import Operation, Touched
 from agent.policy.rule import Rule
@@ -89,11 +89,10 @@ _Problem = tuple[Rule, str, str]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for each new operation that loses or locks something, or has no way back."""
     new = [
         (one, operation)
         for one, operation in reading.find_new_operations(change_context)
-        if not files.is_test(one.path)
+        if not layout.is_test(one.path)
     ]
     made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
     is_postgres = bool(new) and _uses_postgres(change_context)

@@ -45,8 +45,6 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One operation of a migration."""
-
     kind: str
     """As in `AddField`; "" for what no rule asks about."""
     words: dict[str, ast.expr]
@@ -81,8 +79,6 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Migration:
-    """What a migration file says."""
-
     view: View
     node: ast.ClassDef
     dependencies: tuple[Pair, ...]
@@ -93,8 +89,6 @@ class Migration:
 
 @dataclass(frozen=True)
 class Touched:
-    """A migration file of the change."""
-
     file: PythonFile
     before: Migration | None
     after: Migration | None
@@ -119,12 +113,10 @@ class Touched:
 
 
 def find_touched(change_context: ChangeContext) -> list[Touched]:
-    """Return the migration files that the change adds, edits or deletes."""
     return change_context.compute_once(_find_touched)
 
 
 def find_new_operations(change_context: ChangeContext) -> list[tuple[Touched, Operation]]:
-    """Return the operations of new migrations."""
     return [
         (one, operation)
         for one in find_touched(change_context)

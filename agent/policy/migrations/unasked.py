@@ -13,9 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import source
+from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext
-from agent.policy.django import files
 from agent.policy.migrations import reading
 from agent.policy.migrations.reading import Operation
 from agent.policy.rule import Rule
@@ -48,7 +47,6 @@ _FIX = "Leave it out of the migration, or make it a ticket of its own."
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding for each new operation that nobody asked for."""
     if change_context.ticket is None:
         return
     new = [
@@ -79,7 +77,7 @@ class _Account:
         self._other_bases: set[str] = set()
         before, after = Counter[str](), Counter[str]()
         for one in change_context.python:
-            if not files.is_migration(one.path):
+            if not layout.is_migration(one.path):
                 old, new = (source.text(it or b"") for it in (one.file.before, one.file.after))
                 lines = Counter(old.lower().splitlines()), Counter(new.lower().splitlines())
                 gone, come = ("\n".join(it) for it in (lines[0] - lines[1], lines[1] - lines[0]))

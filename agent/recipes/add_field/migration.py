@@ -26,7 +26,6 @@ SCRIPT = "make_migration.py"
 
 
 def make_command(parameters: Parameters, project: Project) -> ProducingCommand | None:
-    """What is to run in the sandbox; nothing for an abstract model without children."""
     if not parameters.carriers:
         return None
     django = project.django

@@ -46,8 +46,6 @@ class App:
 
 @dataclass(frozen=True)
 class ModelField:
-    """A field in a class body."""
-
     name: str
     type_name: str
     line: int
@@ -76,31 +74,25 @@ class Model:
 
     @property
     def path(self) -> str:
-        """File it is defined in."""
         return self.module.path
 
     @property
     def line(self) -> int:
-        """Line of the word `class`."""
         return self.node.lineno
 
     @property
     def label(self) -> str:
-        """As in `shop.Customer`."""
         return f"{self.app.label}.{self.name}"
 
     @property
     def description(self) -> str:
-        """As in `shop.Customer (shop/models.py:12)`."""
         return f"{self.label} ({self.path}:{self.line})"
 
     @property
     def test_only(self) -> bool:
-        """Whether it exists for tests."""
         return _TEST_PATH.search(self.path) is not None
 
     def meta_flag(self, name: str) -> bool | None:
-        """A boolean option of Meta; None where it is not stated."""
         value = self.meta.get(name)
         return (
             value.value

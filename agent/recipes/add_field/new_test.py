@@ -135,8 +135,6 @@ def _write_checks(field: Field, test: NewTest, writer: _Writer) -> list[str]:
 
 
 class _Writer:
-    """Writes checks as functions with `assert`, or as methods of a TestCase."""
-
     def __init__(self, parameters: Parameters, test: NewTest, names: FileNames) -> None:
         self.names = names
         self._parameters = parameters

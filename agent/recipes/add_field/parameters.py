@@ -30,15 +30,11 @@ class Value(Record):
 
 
 class Option(Record):
-    """One keyword argument of the field."""
-
     name: str
     value: Value
 
 
 class Field(Record):
-    """The field to add."""
-
     name: str
     type_name: str
     """As in `CharField`."""
@@ -50,11 +46,9 @@ class Field(Record):
     """Label of the model a relation points to, where it is known: `shop.Shop`."""
 
     def option(self, name: str) -> Value | None:
-        """The value of that option, if it is stated."""
         return next((option.value for option in self.options if option.name == name), None)
 
     def is_on(self, name: str) -> bool:
-        """Whether that option is stated as True."""
         value = self.option(name)
         return value is not None and value.text == "True"
 
@@ -89,8 +83,6 @@ class Listing(Record):
 
 
 class Carrier(Record):
-    """A concrete model whose table gets the column."""
-
     app_label: str
     model: str
     migrations: str

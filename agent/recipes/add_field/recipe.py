@@ -29,21 +29,17 @@ class AddDjangoField:
     form = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
 
     def match(self, ticket: Ticket) -> bool:
-        """Whether the structure of the ticket's text states a field for a model."""
         return request.read_request(ticket).names_recipe
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
-        """Prove every fact by the code, and try the edit, so that nothing fails half way."""
         return _settle_request(request.read_request(ticket), tree, project)
 
     def settle_parameters(
         self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
     ) -> str:
-        """Prove named values by the code, as `settle` proves a ticket."""
         return _settle_request(request.from_parameters(given), tree, project)
 
     def steps(self, parameters: str) -> tuple[str, ...]:
-        """Say in words what will be done."""
         settled = Parameters.model_validate_json(parameters)
         words = [f"Add `{edits.format_field(settled)}` to {settled.model} in {settled.place.path}."]
         for listing in settled.listings:
@@ -63,28 +59,23 @@ class AddDjangoField:
         return tuple(words)
 
     def list_touched(self, parameters: str) -> tuple[str, ...]:
-        """Existing paths that will be edited."""
         settled = Parameters.model_validate_json(parameters)
         paths = {settled.place.path}
         paths |= {one.place.path for one in settled.listings if one.action != "nothing"}
         return tuple(sorted(paths))
 
     def apply(self, tree: Tree, parameters: str) -> Edits:
-        """Edit; pure."""
         return edits.make_edits(tree, Parameters.model_validate_json(parameters))
 
     def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
-        """Django's own `makemigrations` on the edited tree."""
         return migration.make_command(Parameters.model_validate_json(parameters), project)
 
     def accept_produced(
         self, parameters: str, report: bytes, files: Mapping[str, bytes]
     ) -> tuple[str, ...]:
-        """Hold the migrations against what was asked."""
         return migration.accept_migration(Parameters.model_validate_json(parameters), report, files)
 
     def title(self, parameters: str) -> str:
-        """As in “Add nickname to Customer”."""
         settled = Parameters.model_validate_json(parameters)
         title = f"Add {settled.field.name} to {settled.model}"
         return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"

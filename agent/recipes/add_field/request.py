@@ -59,7 +59,6 @@ class FieldRequest:
         return bool(self.type_name) and bool(self.model or self.name)
 
     def fill_form(self, *, asks_existing: bool) -> str:
-        """Write the form as far as it is understood."""
         options = ", ".join(f"{name}={_format_node(node)}" for name, node in self.options.items())
         definition = f"{self.name or '…'} = models.{self.type_name or '…'}({options or '…'})"
         answers = {"model": self.model, "field": definition}
@@ -71,7 +70,6 @@ class FieldRequest:
 
 
 def read_request(ticket: Ticket) -> FieldRequest:
-    """Read the facts that a ticket's structure states."""
     document = tickets.read_document(ticket, _KEYS)
     answers = {_KEYS[key]: value for key, value in document.answers.items()}
     request, marks = FieldRequest(), _Marks(document)

@@ -71,7 +71,6 @@ class _Settling:
         self.asks_existing = False
 
     def settle(self, tree: Tree) -> Parameters | None:
-        """Settle everything; None where there are problems."""
         model = self._find_model()
         name = self._asked.name
         if not name:

@@ -27,8 +27,6 @@ class Context:
 
 @dataclass(frozen=True)
 class Call:
-    """One call."""
-
     node: ast.Call
     context: Context
     block: list[ast.stmt] | None
@@ -64,7 +62,6 @@ def _enter_context(node: ast.AST, around: Context) -> Context:
 
 
 def find_prints(module: ast.Module) -> list[Call]:
-    """Find all calls of `print`, in order."""
     found: list[Call] = []
     alone: dict[int, list[ast.stmt]] = {}
     for node, around, block in walk_nodes(module):
@@ -76,7 +73,6 @@ def find_prints(module: ast.Module) -> list[Call]:
 
 
 def _is_main_guard(test: ast.expr) -> bool:
-    """Whether a condition is `__name__ == "__main__"`."""
     if not isinstance(test, ast.Compare):
         return False
     sides = [test.left, *test.comparators]

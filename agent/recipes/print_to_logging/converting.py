@@ -21,8 +21,6 @@ from repo_config.tree import Below, Tree
 
 @dataclass
 class Converted:
-    """What became of a file."""
-
     left: list[RemainingPrint] = field(default_factory=list)
     work: FileWork | None = None
     """None: nothing is edited."""
@@ -85,7 +83,6 @@ class Converter:
         return next(filter(None, (self._captures.find(module.dotted, one) for one in names)), "")
 
     def choose_logger(self, module: Module, source: SourceFile) -> Logger:
-        """Choose the logger of a module; a new one has line 0."""
         if found := loggers.find_logger(module, self._known):
             return found
         library = self.wish.library or loggers.choose_library(module, self._known)
@@ -93,8 +90,6 @@ class Converter:
 
 
 class _File:
-    """One file while it is edited."""
-
     def __init__(
         self,
         around: Converter,
@@ -149,7 +144,6 @@ class _File:
         )
 
     def _read_print(self, call: Call) -> Printed | None:
-        """Read what a call says; None where it stays."""
         capture = self._around.find_capture(self._module, call)
         reason = (
             self._program.explain(call)

@@ -25,8 +25,6 @@ _GUARDS = frozenset({"debug", "verbose"})
 
 @dataclass(frozen=True)
 class Logger:
-    """A logger that can be used."""
-
     name: str
     library: Library
     line: int

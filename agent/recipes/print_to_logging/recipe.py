@@ -44,11 +44,9 @@ class PrintToLogging:
     form = Request().fill_form()
 
     def match(self, ticket: Ticket) -> bool:
-        """Whether the structure of the ticket's text names prints that become log messages."""
         return request.read_request(ticket).names_recipe
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
-        """Decide for every print in scope, and try the edit, so that nothing fails half way."""
         return _settle_parameters(
             request.read_request(ticket), tree, config, project
         ).model_dump_json()
@@ -56,12 +54,10 @@ class PrintToLogging:
     def settle_parameters(
         self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
     ) -> str:
-        """Decide by named values, as `settle` does by a ticket."""
         asked = request.from_parameters(given)
         return _settle_parameters(asked, tree, config, project).model_dump_json()
 
     def steps(self, parameters: str) -> tuple[str, ...]:
-        """Say in words what will be done."""
         settled = Parameters.model_validate_json(parameters)
         words = []
         for work in settled.files:
@@ -73,11 +69,9 @@ class PrintToLogging:
         return tuple(words)
 
     def list_touched(self, parameters: str) -> tuple[str, ...]:
-        """Existing paths that will be edited."""
         return tuple(work.path for work in Parameters.model_validate_json(parameters).files)
 
     def apply(self, tree: Tree, parameters: str) -> Edits:
-        """Edit; pure."""
         settled = Parameters.model_validate_json(parameters)
         converter = Converter(tree, settled.style)
         files = {
@@ -87,17 +81,14 @@ class PrintToLogging:
         return Edits(files=files, notes=_write_notes(settled), not_done=settled.not_done)
 
     def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
-        """Nothing has to be produced."""
         return None
 
     def accept_produced(
         self, parameters: str, report: bytes, files: Mapping[str, bytes]
     ) -> tuple[str, ...]:
-        """Nothing was to be produced."""
         raise EditFailed("Files were produced that nobody asked for.")
 
     def title(self, parameters: str) -> str:
-        """As in “Log instead of printing in shop/services.py”."""
         settled = Parameters.model_validate_json(parameters)
         title = f"Log instead of printing in {settled.scope}"
         if len(title) <= _LONGEST_TITLE:

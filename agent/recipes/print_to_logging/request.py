@@ -30,8 +30,6 @@ _SHOWN = 4
 
 @dataclass
 class Request:
-    """What a ticket asks for."""
-
     places: list[str] = field(default_factory=list)
     """Files, folders, packages and modules, as written; `.` is the whole repository."""
     excepted: list[str] = field(default_factory=list)
@@ -46,13 +44,11 @@ class Request:
     """Sentences of the ticket that state none of these facts."""
 
     def fill_form(self) -> str:
-        """Write the form as far as it is understood."""
         spared = {LEAVE: ", ".join(self.excepted)} if self.excepted else {}
         return tickets.write_form({WHERE: ", ".join(self.places), **spared, LEVEL: self.level})
 
 
 def read_request(ticket: Ticket) -> Request:
-    """Read what a ticket's structure asks for."""
     document = tickets.read_document(ticket, (WHERE, LEAVE, LEVEL))
     answers = document.answers
     request = Request(names_recipe=WHERE in answers)
@@ -137,7 +133,6 @@ class Scope:
 
 
 def settle_scope(request: Request, tree: Tree, config: RepoConfig) -> Scope:
-    """Find the files that a ticket means."""
     python = [path for path in tree.paths() if path.endswith(".py")]
     scope = Scope()
     found = {place: _find_files(place, python, scope) for place in request.places}
