@@ -2,30 +2,24 @@
 
 A tool is had where the project configures it, or where a hook of pre-commit, tox or CI runs it on
 the whole project; pyright, which needs no settings, also where a requirement for development names
-it. One that is only named, in a way that no check can follow, is told with the
-reason.
+it. One that is only named, in a way that no check can follow, is named with the reason.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
-from repo_config import (
-    pre_commit,
-    pyright_settings,
-    tool_commands,
-    tool_options,
-    tool_pins,
-)
+from repo_config import pyright_settings, tool_options, tool_pins
+from repo_config.commands import read_commands, unwrap_command
 from repo_config.dependencies import Dependency
 from repo_config.documents import table
 from repo_config.located import escape_text
-from repo_config.project_files import Detected, Files
+from repo_config.project_files import Detected, Files, split_words
 from repo_config.schema import RepoConfig
-from repo_config.tool_options import ToolOptions
+from repo_config.tool_options import ToolCommand, ToolOptions, find_tool
 
 _LINTERS = ("ruff", "flake8", "black", "isort")
 _RUFF, _RUFF_FORMAT = "ruff check", "ruff format"
@@ -37,6 +31,9 @@ _OWN = {"ruff": ("ruff.toml", ".ruff.toml")}
 #: Settings of ruff by which it checks rules.
 _LINTS = frozenset({"lint", "select", "ignore", "extend-select", "per-file-ignores"})
 _INI = (".flake8", "setup.cfg", "tox.ini")
+#: What a hook is told where its owner tells it nothing; as its author says.
+_HOOK_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
+_MOST = 200
 
 
 class Tools(NamedTuple):
@@ -99,6 +96,28 @@ def find_tools(
     )
 
 
+def find_commands(files: Files, whole: Files, folder: str) -> tuple[ToolCommand, ...]:
+    """List where tools are run: by hooks first, then tox and CI, then what these call."""
+    commands = list(_read_hooks(files))
+    for one in read_commands(files, whole, folder):
+        check, rest = find_tool(one.words)
+        if check:
+            commands.append(ToolCommand(check, rest, one.origin, why=one.why))
+    return tuple(commands[:_MOST])
+
+
+def _read_hooks(files: Files) -> Iterator[ToolCommand]:
+    for hook in tool_pins.read_hooks(files):
+        check, words = find_tool(unwrap_command(split_words(hook.entry)))
+        if not hook.entry:
+            check, words = tool_pins.HOOK_CHECKS.get(hook.name, ""), ()
+        if check:
+            args = hook.arguments if hook.arguments is not None else _HOOK_ARGS.get(hook.name, ())
+            why = "it looks at some files only" if hook.limited else ""
+            origin = f"{tool_pins.HOOKS_FILE}: {hook.name}"
+            yield ToolCommand(check, (*words, *args), origin, is_hook=True, why=why)
+
+
 class _Named:
     """What hooks, tox and CI run: of each check the first that can be followed."""
 
@@ -110,16 +129,12 @@ class _Named:
         """As `told`, without what hooks tell."""
         self.why: dict[str, str] = {}
         """Why a check that is named cannot be followed, where no other place of it can."""
-        there = {"."}
-        for path in files.paths:
-            while path and path not in there:
-                there.add(path)
-                path = posixpath.dirname(path)  # noqa: PLW2901 - up to the root
 
         def exists(name: str) -> bool:
-            return posixpath.normpath(name) in there
+            path = posixpath.normpath(name)
+            return path == "." or path in files.folders or files.has_file(path)
 
-        self.commands = tool_commands.find_commands(files, whole, folder)
+        self.commands = find_commands(files, whole, folder)
         for one in self.commands:
             found = tool_options.parse_options(one, exists)
             if isinstance(found, ToolOptions):
@@ -233,7 +248,7 @@ def type_args(
 def _formats(files: Files) -> bool:
     """Whether a hook has ruff format some files, or its settings say how."""
     tables = _tables(files, "ruff", _OWN["ruff"])
-    hooks = (pre_commit.TOOLS.get(hook.name) for hook in pre_commit.hooks(files))
+    hooks = (tool_pins.HOOK_CHECKS.get(hook.name) for hook in tool_pins.read_hooks(files))
     return _RUFF_FORMAT in hooks or any("format" in one for one in tables)
 
 

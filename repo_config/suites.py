@@ -9,17 +9,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from repo_config import suite_commands, tox
+from repo_config.commands import read_commands, unwrap_command
 from repo_config.dependencies import Dependency
 from repo_config.documents import table, texts
 from repo_config.project_files import CONFIGURED, Detected, Files, split_words
 from repo_config.schema import RepoConfig
 from repo_config.suite_commands import SuiteCommand
-from repo_config.tool_commands import unwrap_command
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
 #: Has pytest look where unittest does, for names that it would pass over.
 AS_UNITTEST = ("-o", "python_files=test*.py *_tests.py")
 _DOCTESTS = "--doctest-modules"
+#: By these, pytest-xdist is told how many processes there are.
+_WORKERS = re.compile(r"(?:-n|--numprocesses)(?:=?(?:auto|logical|[1-9]\d*))?")
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 #: Folders whose files are not the project's own tests.
 ASIDE = frozenset(
@@ -199,3 +201,11 @@ def script(files: Files, manage: str | None) -> str | None:
     named = (suite_commands.find_script(words, files) for words in commands if words)
     used = (path for path in named if _TEST_NAME.match(path.rsplit("/", 1)[-1]) or "test" in path)
     return next((path for path in (*SCRIPTS, *used) if files.has_file(path)), manage)
+
+
+def run_in_parallel(files: Files, whole: Files, folder: str) -> bool:
+    """Whether tox or CI has pytest-xdist share the tests among processes."""
+    return any(
+        command.words[:1] == ["pytest"] and any(map(_WORKERS.fullmatch, command.words))
+        for command in read_commands(files, whole, folder)
+    )

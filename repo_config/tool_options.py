@@ -1,20 +1,36 @@
-"""Say what of a tool's command line a check can follow: what it looks at, and what it demands.
+"""Read what a command line tells a tool that checks code: what it looks at, and what it demands.
 
 How a tool prints and how many processes it takes is left out; what cannot be known without running
-anything (a shell's variables and patterns) ends it, in words. Pure.
+anything (a shell's variables and patterns) ends it, in words.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from repo_config.located import escape_text
-from repo_config.tool_commands import Command
+
+#: By the name of a program: the check.
+_PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
+
+
+class ToolCommand(NamedTuple):
+    """One place where a tool is run."""
+
+    check: str
+    """As the check is called: `ruff format`, `mypy`."""
+    words: tuple[str, ...]
+    """Behind the name of the tool."""
+    origin: str
+    is_hook: bool = False
+    """Then a formatter that would change a file counts as one that objects to it."""
+    why: str = ""
+    """Why it is no check of the project; empty where it is one."""
 
 
 class ToolOptions(BaseModel):
@@ -60,12 +76,8 @@ _PYRIGHT = _Options(
     never="--verifytypes --createstub --writebaseline --version --help -h -",
 )
 _OPTIONS: dict[str, _Options] = {
-    "flake8": _Options(
-        left_out="-q --quiet -qq", never="--exit-zero --version --help --bug-report"
-    ),
-    "black": _Options(
-        left_out=_FORMATTED, demanded=_FORMATTED, never="--version --help -h -c --code"
-    ),
+    "flake8": _Options("-q --quiet -qq", never="--exit-zero --version --help --bug-report"),
+    "black": _Options(_FORMATTED, demanded=_FORMATTED, never="--version --help -h -c --code"),
     "isort": _Options(
         left_out="--check --check-only -c --diff --df --recursive -rc --atomic -y",
         demanded="--check --check-only -c --diff --df",
@@ -81,9 +93,7 @@ _OPTIONS: dict[str, _Options] = {
         never="--exit-zero -e --add-noqa --watch -w --show-files --show-settings --help",
     ),
     "ruff format": _Options(
-        left_out="--check --diff -s --silent -n --no-cache",
-        demanded=_FORMATTED,
-        never="--help",
+        "--check --diff -s --silent -n --no-cache", demanded=_FORMATTED, never="--help"
     ),
     "mypy": _Options(
         left_out="--install-types --non-interactive -v --verbose --stats --inferstats",
@@ -98,64 +108,73 @@ _OPTIONS: dict[str, _Options] = {
 }
 
 
-def parse_options(command: Command, exists: Callable[[str], bool]) -> ToolOptions | str:
-    """Give what a check can take over of a command; words where it cannot follow it.
+def find_tool(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the check that a command is, and the words behind its name; "" for any other."""
+    if not words:
+        return "", ()
+    program = re.split(r"[@=]", words[0].rsplit("/", 1)[-1], maxsplit=1)[0]
+    rest = tuple(words[1:])
+    if redirected := next((at for at, word in enumerate(rest) if word[:1] in ("<", ">")), 0):
+        # The number of what is redirected stands before it.
+        rest = rest[: redirected - rest[redirected - 1].isdigit()]
+    if program == "ruff" and rest[:1] in (("check",), ("format",)):
+        return f"ruff {rest[0]}", rest[1:]
+    return _PROGRAMS.get(program, ""), rest
+
+
+def parse_options(command: ToolCommand, exists: Callable[[str], bool]) -> ToolOptions | str:
+    """Return what a check can take over of a command; words where it cannot follow it.
 
     Args:
         exists: Whether the project has a file or folder of that name.
     """
+    known, words = _OPTIONS[command.check], command.words
     if command.why:
         return command.why
-    known = _OPTIONS[command.check]
-    if strange := next((word for word in command.words if re.search(r"[$`{}]", word)), None):
-        return _get_open_option(strange)
-    if off := next((word for word in command.words if word in known.never.split()), None):
+    if odd := next((word for word in words if re.search(r"[$`{}]", word)), None):
+        return _refuse_open(odd)
+    if off := next((word for word in words if word in known.never.split()), None):
         return f"{off} makes it no check"
-    demanded = known.demanded.split()
-    if demanded and not command.is_hook and not set(demanded) & set(command.words):
+    if known.demanded and not command.is_hook and not {*known.demanded.split()} & {*words}:
         return "it mends, and objects to nothing"
     args: list[str] = []
     paths: list[str] = []
-    for kind, words in _sort_words(command.words, known, exists):
-        if kind == "path":
-            if not exists(words[0]):
-                pattern = re.search(r"[*?\[]", words[0])
-                return (
-                    _get_open_option(words[0])
-                    if pattern
-                    else f"there is no {escape_text(words[0])}"
-                )
-            paths.append(posixpath.normpath(words[0]))
-        elif kind == "option":
-            args += words
+    for is_path, several in _sort_words(words, known, exists):
+        if not is_path:
+            args += several
+        elif exists(several[0]):
+            paths.append(posixpath.normpath(several[0]))
+        elif re.search(r"[*?\[]", several[0]):
+            return _refuse_open(several[0])
+        else:
+            return f"there is no {escape_text(several[0])}"
     return ToolOptions(args=tuple(args), paths=() if paths == ["."] else tuple(paths))
 
 
-def _get_open_option(word: str) -> str:
+def _refuse_open(word: str) -> str:
     return f"it is told {escape_text(word)}, which only a shell could write out"
 
 
 def _sort_words(
     words: tuple[str, ...], known: _Options, exists: Callable[[str], bool]
-) -> Iterator[tuple[str, list[str]]]:
-    """Yield `option`, `path` or `aside`, each with its words."""
+) -> Iterator[tuple[bool, list[str]]]:
+    """Yield each path, and each option that counts with its value; True for a path."""
     silent = known.left_out_with_value.split()
     waiting = list(words)
     while waiting:
         word = waiting.pop(0)
         option, joined, _ = word.partition("=")
         if word == "--":
-            yield from (("path", [path]) for path in waiting)
+            yield from ((True, [path]) for path in waiting)
             return
         if not word.startswith("-"):
-            yield "path", [word]
-        elif option in known.left_out.split():
-            yield "aside", [word]
-        else:
+            yield True, [word]
+        elif option not in known.left_out.split():
             # What is neither an option nor there can only be a value.
             follows = not joined and waiting and not waiting[0].startswith("-")
             takes = option in {*silent, *_TAKE_NAMES.split()} or (
                 follows and not exists(waiting[0])
             )
             value = [waiting.pop(0)] if waiting and takes and not joined else []
-            yield ("aside" if option in silent else "option"), [word, *value]
+            if option not in silent:
+                yield False, [word, *value]

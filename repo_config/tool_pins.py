@@ -1,4 +1,4 @@
-"""Which version of a linter or of mypy a project pins, and which plugins come with it. Pure.
+"""Read which versions of linters and of mypy a project pins, its hooks, and plugins of the tools.
 
 The revision of a hook of pre-commit comes first, since the hook runs in an environment of its own;
 then what the tool's own settings require, a lock, and a requirement that allows one version alone.
@@ -9,17 +9,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from repo_config import ci_setup, dependencies, pre_commit, tox, workflows
-from repo_config.documents import table
+from repo_config import ci_setup, dependencies, tox, workflows
+from repo_config.documents import as_list, as_map, table, texts
 from repo_config.project_files import Files
-from repo_config.tool_commands import Command
+from repo_config.tool_options import ToolCommand
 
-TOOLS = frozenset({"ruff", "flake8", "black", "isort", "mypy"})
+HOOKS_FILE = ".pre-commit-config.yaml"
+#: By the name of a hook: the check that its tool is run for.
+HOOK_CHECKS = {
+    **{name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")},
+    "black-jupyter": "black",
+    "ruff": "ruff check",
+    "ruff-check": "ruff check",
+    "ruff-format": "ruff format",
+}
+#: A tag, beside the commit that it stood for when somebody froze it.
+_FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
+#: By these a hook looks at some files only, which a check of the whole tree could not follow.
+_LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
+#: Types of files that every hook for Python names.
+_PYTHON_TYPES = frozenset({"python", "pyi", "jupyter", "file", "text"})
+_TOOLS = frozenset({"ruff", "flake8", "black", "isort", "mypy"})
 #: All three write a package's name and version in lines of their own, one after the other.
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _LOCKED = r'^name = "{}"\r?\nversion = "([^"\n]+)"'
@@ -28,8 +44,50 @@ _MOST_BYTES = 8 * 1024**2
 _EXTENSIBLE = frozenset({"flake8", "mypy"})
 
 
+class Hook(NamedTuple):
+    """One hook of pre-commit."""
+
+    name: str
+    arguments: tuple[str, ...] | None
+    """What it hands to its tool; None where its owner says nothing about that."""
+    entry: str
+    """The command, of a hook that the repository makes itself."""
+    limited: bool
+    """Whether it looks at some files only, or not before commits."""
+    revision: str = ""
+    """The tag of its repository."""
+    additional: tuple[str, ...] = ()
+    """What is installed beside its tool, as requirements."""
+
+
+def read_hooks(files: Files) -> Iterator[Hook]:
+    """Yield the hooks of pre-commit in their order; none where the file cannot be read."""
+    frozen = dict(_FROZEN.findall(files.text(HOOKS_FILE)))
+    whole = files.yaml(HOOKS_FILE)
+    limited = bool(whole.keys() & {"files", "exclude"})
+    for repository in map(as_map, as_list(whole.get("repos"))):
+        revision = str(repository.get("rev", ""))
+        for one in map(as_map, as_list(repository.get("hooks"))):
+            if isinstance(one.get("id"), str):
+                entry = one.get("entry")
+                yield Hook(
+                    one["id"],
+                    tuple(texts(one["args"])) if isinstance(one.get("args"), list) else None,
+                    entry if isinstance(entry, str) else "",
+                    limited or any(_limits(key, one[key]) for key in one.keys() & _LIMITING),
+                    frozen.get(revision, revision),
+                    tuple(texts(one.get("additional_dependencies"))),
+                )
+
+
+def _limits(key: str, value: Any) -> bool:
+    if key in ("types", "types_or") and isinstance(value, list):
+        return not _PYTHON_TYPES.issuperset(texts(value))
+    return True
+
+
 def find_pins(
-    files: Files, whole: Files, tools: Iterable[str], commands: Iterable[Command]
+    files: Files, whole: Files, tools: Iterable[str], commands: Iterable[ToolCommand]
 ) -> dict[str, tuple[str, ...]]:
     """Return by tool the requirements of its version and its plugins.
 
@@ -41,9 +99,9 @@ def find_pins(
     """
     beside = _find_beside(commands, files, whole)
     found = {}
-    for tool in sorted(TOOLS & set(tools)):
-        several = (_of_hooks, _of_settings, _of_locks, _of_requirements)
-        pins = next((pins for look in several if (pins := look(files, tool))), ())
+    for tool in sorted(_TOOLS & set(tools)):
+        readers = (_pin_by_hooks, _pin_by_settings, _pin_by_locks, _pin_by_requirements)
+        pins = next((pins for read in readers if (pins := read(files, tool))), ())
         # Where nothing pins it with plugins of its own; its name alone stands for any version.
         if tool in beside and len(pins) < 2:
             pins = (*(pins or (tool,)), *beside[tool])
@@ -52,56 +110,53 @@ def find_pins(
     return found
 
 
-def _of_hooks(files: Files, tool: str) -> tuple[str, ...]:
-    for hook in pre_commit.hooks(files):
-        version = _version(hook.revision)
-        if version and pre_commit.TOOLS.get(hook.name, "").split(" ")[0] == tool:
+def _pin_by_hooks(files: Files, tool: str) -> tuple[str, ...]:
+    for hook in read_hooks(files):
+        version = _parse_version(hook.revision)
+        if version and HOOK_CHECKS.get(hook.name, "").split(" ")[0] == tool:
             # What mypy is to know of packages, it finds where these are installed.
-            more = () if tool == "mypy" else tuple(_list_plain(hook.additional))
-            return (f"{tool}=={version}", *more)
+            plugins = () if tool == "mypy" else hook.additional
+            return (f"{tool}=={version}", *map(str, _parse_all(plugins)))
     return ()
 
 
-def _of_settings(files: Files, tool: str) -> tuple[str, ...]:
+def _pin_by_settings(files: Files, tool: str) -> tuple[str, ...]:
     tables = [table(files.pyproject, "tool", tool)]
     tables += [files.toml(path) for path in ("ruff.toml", ".ruff.toml") if tool == "ruff"]
-    for one in tables:
-        required = one.get("required-version")
-        if isinstance(required, str):
-            is_plain = required[:1].isdigit()
-            # black takes a bare number for all versions of that year.
-            exact = f"=={required}" + (".*" if required.isdigit() else "")
-            return tuple(_list_plain([tool + (exact if is_plain else required)]))
+    for required in texts([one.get("required-version") for one in tables]):
+        # black takes a bare number for all versions of that year.
+        exact = f"=={required}" + (".*" if required.isdigit() else "")
+        bounds = exact if required[:1].isdigit() else required
+        return tuple(map(str, _parse_all([tool + bounds])))
     return ()
 
 
-def _of_locks(files: Files, tool: str) -> tuple[str, ...]:
+def _pin_by_locks(files: Files, tool: str) -> tuple[str, ...]:
     for path in _LOCKS:
         found = re.search(_LOCKED.format(tool), files.text(path, _MOST_BYTES), re.MULTILINE)
-        if found and (version := _version(found[1])):
+        if found and (version := _parse_version(found[1])):
             return (f"{tool}=={version}",)
     return ()
 
 
-def _of_requirements(files: Files, tool: str) -> tuple[str, ...]:
+def _pin_by_requirements(files: Files, tool: str) -> tuple[str, ...]:
     for lines, _, _ in dependencies.list_requirements(files):
-        for text in _list_plain(line.partition(" #")[0].strip() for line in lines):
-            requirement = Requirement(text)
+        for requirement in _parse_all(line.partition(" #")[0].strip() for line in lines):
             operators = [one.operator for one in requirement.specifier]
             if canonicalize_name(requirement.name) == tool and operators == ["=="]:
                 return (f"{tool}{requirement.specifier}",)
     return ()
 
 
-def _version(text: str) -> str:
-    """The version that a tag names; empty where it names none."""
+def _parse_version(text: str) -> str:
+    """Return the version that a tag names; empty where it names none."""
     try:
         return str(Version(text))
     except InvalidVersion:
         return ""
 
 
-def _list_plain(lines: Iterable[str]) -> Iterator[str]:
+def _parse_all(lines: Iterable[str]) -> Iterator[Requirement]:
     """Yield the requirements that a package index can meet."""
     for line in lines:
         try:
@@ -109,39 +164,25 @@ def _list_plain(lines: Iterable[str]) -> Iterator[str]:
         except InvalidRequirement:
             continue
         if requirement.url is None:
-            yield str(requirement)
+            yield requirement
 
 
 def _find_beside(
-    commands: Iterable[Command], files: Files, whole: Files
+    commands: Iterable[ToolCommand], files: Files, whole: Files
 ) -> dict[str, tuple[str, ...]]:
     """Return what is installed beside each tool, by the first place that has some."""
-    found: dict[str, tuple[str, ...]] = {}
-    running = [(one.origin, one.check) for one in commands]
-    for origin, lines in (*_of_ci(whole), *_of_tox(files)):
-        ran = {check for place, check in running if f"{place},".startswith(f"{origin},")}
-        more = tuple(dict.fromkeys(one for one in lines if _read_name(one) not in TOOLS))
-        for tool in ran & _EXTENSIBLE if more else ():
-            found.setdefault(tool, more)
-    return found
-
-
-def _of_ci(whole: Files) -> Iterator[tuple[str, list[str]]]:
+    places: list[tuple[str, list[str]]] = []
     for job in workflows.read_jobs(whole):
         script = "\n".join(str(step.get("run", "")) for step in job.steps)
-        yield job.origin, list(ci_setup.read_installed(script, whole))
-
-
-def _of_tox(files: Files) -> Iterator[tuple[str, list[str]]]:
+        places.append((job.origin, list(ci_setup.read_installed(script, whole))))
     # What the environment of the tests has is installed anyway.
     for env in (one for one in tox.read_all(files) if not one.is_base):
-        lines = (tox.split_factors(line)[1] for line in env.lines("deps"))
-        yield env.origin, [line for line in lines if _read_name(line)]
-
-
-def _read_name(line: str) -> str:
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        return ""
-    return "" if requirement.url else str(canonicalize_name(requirement.name))
+        places.append((env.origin, [tox.split_factors(line)[1] for line in env.lines("deps")]))
+    found: dict[str, tuple[str, ...]] = {}
+    running = [(one.origin, one.check) for one in commands]
+    for origin, lines in places:
+        ran = {check for place, check in running if f"{place},".startswith(f"{origin},")}
+        plugins = [one for one in _parse_all(lines) if canonicalize_name(one.name) not in _TOOLS]
+        for tool in ran & _EXTENSIBLE if plugins else ():
+            found.setdefault(tool, tuple(dict.fromkeys(map(str, plugins))))
+    return found

@@ -36,8 +36,7 @@ from agent.models.sandbox import (
 )
 from repo_config import pyright_settings, tool_options
 from repo_config.pyright_settings import Settings, Tool
-from repo_config.tool_commands import Command
-from repo_config.tool_options import ToolOptions
+from repo_config.tool_options import ToolCommand, ToolOptions
 
 #: Errors of several kinds, in case settings turn one off; what cannot be parsed none of them hides.
 _PROBE = '''"""Checked on purpose: errors must be found below."""
@@ -182,7 +181,7 @@ class PyrightTypes:
             return inside and (site.tree / place[1:]).exists()
 
         # Those of the configuration are not sifted yet, and one may name an interpreter.
-        command = Command(self.name, site.type_args(self.name), "checks.types.args")
+        command = ToolCommand(self.name, site.type_args(self.name), "checks.types.args")
         told = tool_options.parse_options(command, exists)
         if isinstance(told, str):
             return ToolOptions(), Settings(folder=root, problem=f"{command.origin}: {told}")

@@ -85,7 +85,7 @@ def test_windows_line_ends_move_no_column(tree):
     assert ":2:10: version: it should be at most 1" in refusal(
         tree({".github/mergewright.yml": "limits: {}\r\nversion: 2\r\n"})
     )
-    assert ":1:1: version: expected 1" in refusal(
+    assert ":1:1: version: it should be at most 1" in refusal(
         tree({"pyproject.toml": "[tool.mergewright]\r\nversion = 2\r\n"})
     )
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from repo_config import detect, load, tool_commands
+from repo_config import checking_tools, detect, load
 from repo_config.project_files import Files
 from repo_config.tool_options import ToolOptions
 
@@ -229,7 +229,7 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
     for text in ("${{", "black --check (", "'", "a=1 ", "env ", "flake8 -- ", "python -m "):
         many = text * (100_000 // len(text))
         files = Files(tree({CI: job(many), "tox.ini": tox(many)}))
-        assert len(tool_commands.find_commands(files, files, "")) <= 200
+        assert len(checking_tools.find_commands(files, files, "")) <= 200
     assert time.process_time() - started < 20
 
 
