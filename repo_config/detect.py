@@ -1,10 +1,15 @@
-"""Read from a repository's files what it does not say in its configuration. Pure: no code runs.
+"""Read from a repository's files what it does not say in its configuration. No code runs.
 
-Owns the order of precedence and the record of the result; where each fact stands in a project's
-files is known to `python_versions`, `dependencies`, `django_projects` and `suites`.
+Owns the order of precedence and the record of the result.
 """
 
 from __future__ import annotations
+
+import ast
+import difflib
+import posixpath
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,13 +17,11 @@ from repo_config import (
     checking_tools,
     dependencies,
     django_projects,
-    fastapi_apps,
     frameworks,
-    plugins,
-    python_versions,
-    suite_commands,
     suites,
+    versions,
 )
+from repo_config.documents import table, texts
 from repo_config.located import escape_text
 from repo_config.project_files import CONFIGURED, Detected, Files
 from repo_config.schema import RepoConfig
@@ -27,6 +30,9 @@ from repo_config.tool_options import ToolOptions
 from repo_config.tree import Below, Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
+
+#: Where pytest heeds `pytest_plugins`; who has more has them in one of the first.
+_MOST_CONFTESTS = 50
 
 
 class DjangoProject(BaseModel):
@@ -123,12 +129,12 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
     files = Files(Below(tree, config.folder))
     whole = Files(tree) if config.folder else files
-    found = _project(files, whole, config)
-    return _from_above(found, files, config.folder) if config.folder else found
+    found = _detect(files, whole, config)
+    return _move_up(found, files, config.folder) if config.folder else found
 
 
-def _from_above(found: Project, files: Files, folder: str) -> Project:
-    """The same with paths of the repository in place of those relative to its folder."""
+def _move_up(found: Project, files: Files, folder: str) -> Project:
+    """Give paths of the repository in place of those relative to its folder."""
 
     def above(path: str) -> str:
         return f"{folder}/{path}" if path else folder
@@ -157,36 +163,47 @@ def _from_above(found: Project, files: Files, folder: str) -> Project:
     )
 
 
-def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
+def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
     origins: dict[str, str] = {}
     declared = dependencies.list_declared(files)
-    pytest = suites.pytest_settings(files)
+    pytest = suites.read_pytest_settings(files)
 
-    def note(key: str, found: Detected | None) -> str | None:
-        if found:
-            origins[key] = found.origin
-        return found.value if found else None
+    def choose(
+        key: str, configured_as: str, value: str | None, found: Detected | None
+    ) -> str | None:
+        """Take what is configured, else what was found, and note where it is from."""
+        chosen = Detected(value, f"{CONFIGURED}: {configured_as}") if value else found
+        if chosen:
+            origins[key] = chosen.origin
+        return chosen.value if chosen else None
 
-    given = (
-        Detected(config.framework, _describe_origin("framework"))
-        if config.framework != "auto"
-        else None
+    given = config.framework if config.framework != "auto" else None
+    detected = None if given else frameworks.detect_framework(files, declared, pytest)
+    framework = choose("framework", "framework", given, detected) or "none"
+    django = (
+        _detect_django(files, whole, config, pytest, origins) if framework == "django" else None
     )
-    framework = (
-        note("framework", given or frameworks.detect_framework(files, declared, pytest)) or "none"
-    )
-    django = _django(files, whole, config, pytest, origins) if framework == "django" else None
-    manage = django.manage if django else None
     start = suites.find_start(
-        files, whole, config, pytest, declared, manage, is_django=framework == "django"
+        files,
+        whole,
+        config,
+        pytest,
+        declared,
+        django.manage if django else None,
+        is_django=framework == "django",
     )
     origins |= start.origins
-    runner, script = start.runner, start.script
-    if runner == "django" and not script and django and django.settings_module:
+    if start.runner == "django" and not start.script and django and django.settings_module:
         origins["test_script"] = "none is needed: python -m django test"
-    if django and not _tests_know_settings(files, config, pytest, runner, script):
-        django = django.model_copy(update={"tests_know_settings": False})
-    app = note("fastapi_app", _fastapi_app(files, config)) if framework == "fastapi" else None
+    if django and not (config.django.settings or config.env.get(django_projects.VARIABLE)):
+        knows = django_projects.is_known_to_runner(files, pytest, start.runner, start.script)
+        django = django.model_copy(update={"tests_know_settings": knows})
+    app = None
+    if framework == "fastapi":
+        only = frameworks.find_only_fastapi_app(files)
+        app = choose("fastapi_app", "fastapi.app", config.fastapi.app, only)
+    version = config.python.version
+    lowest = None if version else versions.find_lowest_python(files)
     tools = checking_tools.find_tools(files, whole, config, declared)
     for key, several in (("type_tools", tools.types), ("lint_tools", tools.lint)):
         if several:
@@ -195,16 +212,16 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         origins["type_tools"] = tools.types[0].origin
     return Project(
         framework=framework,
-        python_version=note("python_version", _python_version(files, config)),
+        python_version=choose("python_version", "python.version", version, lowest),
         django=django,
-        test_runner=runner,
-        test_script=script if runner == "django" else None,
+        test_runner=start.runner,
+        test_script=start.script if start.runner == "django" else None,
         test_args=start.args,
-        tests_in_parallel=runner == "pytest"
+        tests_in_parallel=start.runner == "pytest"
         and suites.run_in_parallel(files, whole, config.folder),
         type_tools=tuple(found.value for found in tools.types),
         fastapi_app=app,
-        fastapi_path=fastapi_apps.folder(files, app) if app else "",
+        fastapi_path=frameworks.find_app_folder(files, app) if app else "",
         lint_tools=tuple(found.value for found in tools.lint),
         ruff_formats=tools.ruff_formats,
         own_excludes=tools.own_excludes,
@@ -213,66 +230,53 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),
         type_stubs=tools.pyright.stubs if tools.pyright else None,
-        plugins=plugins.find_plugins(files, pytest, config.checks.tests.args),
+        plugins=_find_plugins(files, pytest, config.checks.tests.args),
         origins={key: escape_text(origin) for key, origin in origins.items()},
         unreadable={path: escape_text(reason) for path, reason in files.unreadable.items()},
     )
 
 
-def _describe_origin(key: str) -> str:
-    return f"{CONFIGURED}: {key}"
-
-
-def _python_version(files: Files, config: RepoConfig) -> Detected | None:
-    if config.python.version:
-        return Detected(config.python.version, _describe_origin("python.version"))
-    return python_versions.find_lowest(files)
-
-
-def _django(
+def _detect_django(
     files: Files,
     whole: Files,
     config: RepoConfig,
     pytest: PytestSettings | None,
     origins: dict[str, str],
 ) -> DjangoProject:
-    scripts = django_projects.manage_scripts(files)
-    named: dict[str, bool] = {}
+    scripts = django_projects.find_manage_scripts(files)
+    # Whether a command runs tests with each.
+    ran: dict[str, bool] = {}
     if len(scripts) > 1 and not config.django.manage:
-        named = suite_commands.find_manage_scripts(files, whole, config.folder)
+        ran = suites.find_manage_scripts(files, whole, config.folder)
         scripts.sort(
-            key=lambda path: (
-                not named.get(path),
-                django_projects.is_aside(path),
-                path not in named,
-            )
+            key=lambda path: (not ran.get(path), django_projects.is_aside(path), path not in ran)
         )
     variable = config.env.get(django_projects.VARIABLE)
     given: Detected | None = None
     if config.django.settings:
-        given = Detected(config.django.settings, _describe_origin("django.settings"))
+        given = Detected(config.django.settings, f"{CONFIGURED}: django.settings")
     elif variable:
-        given = Detected(variable, _describe_origin(f"env.{django_projects.VARIABLE}"))
+        given = Detected(variable, f"{CONFIGURED}: env.{django_projects.VARIABLE}")
     manage = config.django.manage or next(iter(scripts), None)
     if (
         manage
         and not config.django.manage
-        and not named.get(manage)
+        and not ran.get(manage)
         and (django_projects.is_aside(manage) or django_projects.is_tested_without_script(files))
-    ):
         # An example's manage.py says nothing about a project that is started otherwise.
-        other = given or django_projects.settings_module(files, pytest, None)
-        manage = None if other else manage
-    settings = given or django_projects.settings_module(files, pytest, manage)
+        and (given or django_projects.find_settings(files, pytest, None))
+    ):
+        manage = None
+    settings = given or django_projects.find_settings(files, pytest, manage)
     module = settings.value if settings else None
-    path, path_origin = django_projects.python_path(files, pytest, manage, module)
-    origins["django.python_path"] = path_origin
+    path, origins["django.python_path"] = django_projects.find_python_path(
+        files, pytest, manage, module
+    )
     if settings:
         origins["django.settings_module"] = settings.origin
     if manage:
-        origins["django.manage"] = (
-            _describe_origin("django.manage") if config.django.manage else manage
-        )
+        configured = f"{CONFIGURED}: django.manage"
+        origins["django.manage"] = configured if config.django.manage else manage
     by_manage = module is None and django_projects.is_configuring(files, manage)
     return DjangoProject(
         settings_module=module,
@@ -283,22 +287,73 @@ def _django(
     )
 
 
-def _tests_know_settings(
-    files: Files,
-    config: RepoConfig,
-    pytest: PytestSettings | None,
-    runner: str | None,
-    script: str | None,
-) -> bool:
-    """Whether what runs the tests learns which settings there are without being told."""
-    if config.django.settings or config.env.get(django_projects.VARIABLE):
-        return True
-    if runner == "pytest":
-        return django_projects.is_known_to_pytest(files, pytest)
-    return django_projects.is_known_to_script(files, script)
+def find_doubts(tree: Tree, project: Project) -> tuple[str, ...]:
+    """Name in a sentence a settings module that is in effect, and that the repository lacks.
+
+    It may still be right: an installed package, or a file that is not committed, may provide it.
+    """
+    module = project.django.settings_module if project.django else None
+    files = Files(Below(tree, project.root))
+    if module is None or django_projects.has_module(files, module):
+        return ()
+    known = django_projects.list_settings_names(files)
+    near = difflib.get_close_matches(module, known, 3, cutoff=0.5) or list(known[:3])
+    fix = f"Did you mean {' or '.join(near)}?" if near else "Is its file committed?"
+    origin = project.origins.get("django.settings_module", "")
+    doubt = f"no file in the repository is the settings module {escape_text(module)} ({origin})"
+    return (f"{doubt}. {escape_text(fix)}",)
 
 
-def _fastapi_app(files: Files, config: RepoConfig) -> Detected | None:
-    if config.fastapi.app:
-        return Detected(config.fastapi.app, _describe_origin("fastapi.app"))
-    return fastapi_apps.application(files)
+# --- plugins ------------------------------------------------------------------------------------
+
+
+def _find_plugins(
+    files: Files, pytest: PytestSettings | None, arguments: Iterable[str]
+) -> tuple[str, ...]:
+    """Return the files of the tree that mypy and pytest load as plugins, sorted.
+
+    They run in the tool's own process and can change what it says, as a configuration can.
+
+    Args:
+        arguments: That the tests are started with.
+    """
+    words = (*(pytest.words("addopts") if pytest else ()), *arguments)
+    named = [*_list_mypy_plugins(files), *_list_pytest_plugins(files, words)]
+    return tuple(sorted({path for name in named for path in _locate_plugin(files, name.strip())}))
+
+
+def _list_mypy_plugins(files: Files) -> Iterator[str]:
+    """Yield what `plugins` names: a file, or a module, with a function behind a colon or not."""
+    values = [table(files.pyproject, "tool", "mypy").get("plugins")]
+    for path in ("mypy.ini", ".mypy.ini", "setup.cfg"):
+        values.append(files.ini(path).get("mypy", {}).get("plugins"))
+    for text in (text for value in values for text in texts(value)):
+        yield from (part.strip().partition(":")[0] for part in text.replace("\n", ",").split(","))
+
+
+def _list_pytest_plugins(files: Files, words: tuple[str, ...]) -> Iterator[str]:
+    """Yield what `-p` and `pytest_plugins` name."""
+    for word, after in pairwise((*words, "")):
+        if word.startswith("-p") and not word.startswith("-p="):
+            yield word[2:] or after
+    for path in files.find_named("conftest.py")[:_MOST_CONFTESTS]:
+        for node in files.module(path).body:
+            if isinstance(node, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == "pytest_plugins"
+                for target in node.targets
+            ):
+                for inner in ast.walk(node.value):
+                    if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                        yield inner.value
+
+
+def _locate_plugin(files: Files, name: str) -> Iterator[str]:
+    """Yield the files that a plugin's name may stand for, from the root or from a source folder."""
+    inner = name.replace(".", "/")
+    stems = [f"{inner}.py", f"{inner}/__init__.py"]
+    if name.endswith(".py"):
+        stems = [posixpath.normpath(name)]
+    if name and not name.startswith("no:"):
+        for path in files.find_named(*{posixpath.basename(stem) for stem in stems}):
+            if any(f"/{path}".endswith(f"/{stem}") for stem in stems):
+                yield path

@@ -1,24 +1,26 @@
-"""How a project's tests are started: by pytest, or by Django's runner and which script."""
+"""How a project's tests are started: by pytest, by Django's runner, or as a command does it."""
 
 from __future__ import annotations
 
+import ast
 import fnmatch
+import posixpath
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from repo_config import suite_commands, tox
-from repo_config.commands import read_commands, unwrap_command
+from repo_config import tox
+from repo_config.commands import Command, Script, read_commands, unwrap_command
 from repo_config.dependencies import Dependency
 from repo_config.documents import table, texts
 from repo_config.project_files import CONFIGURED, Detected, Files, split_words
 from repo_config.schema import RepoConfig
-from repo_config.suite_commands import SuiteCommand
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
 #: Has pytest look where unittest does, for names that it would pass over.
-AS_UNITTEST = ("-o", "python_files=test*.py *_tests.py")
+_AS_UNITTEST = ("-o", "python_files=test*.py *_tests.py")
 _DOCTESTS = "--doctest-modules"
 #: By these, pytest-xdist is told how many processes there are.
 _WORKERS = re.compile(r"(?:-n|--numprocesses)(?:=?(?:auto|logical|[1-9]\d*))?")
@@ -36,6 +38,15 @@ SCRIPTS = tuple(
 )
 #: What a module of Django settings has, and hardly any other.
 SETTINGS = re.compile(r"^INSTALLED_APPS\b|^from \S+ import \*", re.MULTILINE)
+_MANAGE = "manage.py"
+_README = re.compile(r"(?:README|CONTRIBUTING)[^/]*", re.IGNORECASE)
+_PROMPT = re.compile(r"^[ \t]*[$>%][ \t]+", re.MULTILINE)
+_PYTHON = re.compile(r"(?:.*/)?(?:python[0-9.]*|py)")
+_USES_PYTEST = re.compile(r"^[ \t]*(?:import|from)[ ]pytest\b", re.MULTILINE)
+_MOST_READMES, _MOST_COMMANDS = 4, 500
+#: Options whose values could be taken for places.
+_PYTEST_VALUES = ("-k", "-m", "-n", "-c", "-p", "-o", "-r", "-W", "--rootdir", "--ignore", "--cov")
+_UNITTEST_VALUES = ("-k", "-s", "--start-directory", "-p", "--pattern", "-t")
 
 
 class Start(NamedTuple):
@@ -49,19 +60,24 @@ class Start(NamedTuple):
     origins: dict[str, str]
 
 
+class SuiteCommand(NamedTuple):
+    """How a command runs tests."""
+
+    origin: str
+    script: str = ""
+    """Runs them itself; empty: pytest does."""
+    args: tuple[str, ...] = ()
+    """For pytest."""
+
+
 class PytestSettings:
     """The section that pytest would take its settings from."""
 
     def __init__(self, origin: str, values: dict[str, object]) -> None:
         self.origin, self._values = origin, values
 
-    def text(self, key: str) -> str:
-        """A single value."""
-        value = self._values.get(key)
-        return value.strip() if isinstance(value, str) else ""
-
     def words(self, key: str) -> list[str]:
-        """A value of many parts, which stand in a list or between blanks."""
+        """List the parts of a value, which are a list or between blanks."""
         value = self._values.get(key)
         if not isinstance(value, str):
             return texts(value)
@@ -71,12 +87,12 @@ class PytestSettings:
             return value.split()
 
     def lines(self, key: str) -> list[str]:
-        """A value of one part per line, or a list."""
+        """List a value of one part per line, or a list."""
         value = self._values.get(key)
         return value.splitlines() if isinstance(value, str) else texts(value)
 
 
-def pytest_settings(files: Files) -> PytestSettings | None:
+def read_pytest_settings(files: Files) -> PytestSettings | None:
     """Find pytest's section in the order in which pytest itself looks for it."""
     for path in ("pytest.toml", ".pytest.toml"):
         if files.has_file(path):
@@ -86,25 +102,81 @@ def pytest_settings(files: Files) -> PytestSettings | None:
             return PytestSettings(path, dict(files.ini(path).get("pytest", {})))
     tool = table(files.pyproject, "tool")
     if "pytest" in tool:
-        own = table(tool, "pytest")
-        old = "ini_options" in own
-        origin = "tool.pytest.ini_options" if old else "tool.pytest"
-        values = table(own, "ini_options") if old else own
-        return PytestSettings(f"pyproject.toml: {origin}", values)
+        keys = ("pytest", "ini_options") if "ini_options" in table(tool, "pytest") else ("pytest",)
+        return PytestSettings(f"pyproject.toml: tool.{'.'.join(keys)}", table(tool, *keys))
     for path, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
         if section in files.ini(path):
             return PytestSettings(f"{path}: [{section}]", dict(files.ini(path)[section]))
     return None
 
 
-def has_tests(files: Files, settings: PytestSettings | None) -> bool:
-    """Whether there is anything that holds tests, by its name or by pytest's own settings."""
+def find_start(
+    files: Files,
+    whole: Files,
+    config: RepoConfig,
+    settings: PytestSettings | None,
+    declared: tuple[Dependency, ...],
+    manage: str | None,
+    *,
+    is_django: bool,
+) -> Start:
+    """Say how the tests are started: as configured, as is usual, or as a command does it.
+
+    Args:
+        files: Of the project.
+        whole: Of the repository.
+    """
+    given, command = config.checks.tests, None
+    found = _find_runner(files, settings, declared, manage, is_django=is_django)
+    if given.runner != "auto":
+        configured = Detected(given.runner, f"{CONFIGURED}: checks.tests.runner")
+        found = configured if given.runner != "off" else None
+    elif not (given.args or given.script or _are_found(files, settings, found)):
+        usual = SuiteCommand(found.origin, args=_AS_UNITTEST) if found else None
+        named = find_suite_commands(files, whole, config.folder)
+        # Without tests by name, manage.py finds none either.
+        command = next((one for one in named if found or one.script != manage), usual)
+        found = command and Detected("django" if command.script else "pytest", command.origin)
+    chosen = given.script or (command and command.script) or find_test_script(files) or manage
+    origins = {"test_runner": found.origin} if found else {}
+    if found and found.value == "django" and chosen:
+        origins["test_script"] = f"{CONFIGURED}: checks.tests.script" if given.script else chosen
+    if command and command.args:
+        origins["test_args"] = command.origin
+    return Start(found and found.value, chosen, command.args if command else (), origins)
+
+
+def _find_runner(
+    files: Files,
+    settings: PytestSettings | None,
+    declared: tuple[Dependency, ...],
+    manage: str | None,
+    *,
+    is_django: bool,
+) -> Detected | None:
+    """Say which runner the tests are meant for; None without tests."""
     options = settings.words("addopts") if settings else ()
-    return _DOCTESTS in options or any(_find_tests(files, settings))
+    if _DOCTESTS not in options and not any(_find_tests(files, settings)):
+        return None
+    if settings:
+        return Detected("pytest", settings.origin)
+    # A Django project may need pytest for something else than its tests; pytest cannot start
+    # Django without its plugin or a conftest.py.
+    names = {"pytest-django"} if is_django else {"pytest", "pytest-django"}
+    for dependency in declared:
+        if dependency.name in names:
+            return Detected("pytest", f"{dependency.origin}: {dependency.name}")
+    for path in files.find_named("conftest.py"):
+        if not ASIDE & set(path.split("/")[:-1]):
+            return Detected("pytest", path)
+    if is_django:
+        script = find_test_script(files) or manage
+        return Detected("django", script or "Django, and nothing of pytest")
+    return Detected("pytest", "pytest also runs the tests of unittest")
 
 
 def _are_found(files: Files, settings: PytestSettings | None, runner: Detected | None) -> bool:
-    """Whether the runner finds any tests without being told more."""
+    """Whether the runner finds any tests without further arguments."""
     if runner is None or runner.value == "django":
         return runner is not None
     if settings and (settings.words("python_files") or _DOCTESTS in settings.words("addopts")):
@@ -131,76 +203,37 @@ def _find_tests(files: Files, settings: PytestSettings | None) -> Iterator[str]:
             yield path
 
 
-def find_start(
-    files: Files,
-    whole: Files,
-    config: RepoConfig,
-    settings: PytestSettings | None,
-    declared: tuple[Dependency, ...],
-    manage: str | None,
-    *,
-    is_django: bool,
-) -> Start:
-    """Say how the tests are started: as configured, as is usual, or as a command does it.
+def find_test_script(files: Files) -> str | None:
+    """Find a script that starts Django's runner and is made for tests."""
+    env = tox.read_tox(files)
+    commands = (unwrap_command(split_words(line)) for line in (env.commands() if env else ()))
+    named = (_find_script(words, files) for words in commands if words)
+    used = (path for path in named if _TEST_NAME.match(path.rsplit("/", 1)[-1]) or "test" in path)
+    return next((path for path in (*SCRIPTS, *used) if files.has_file(path)), None)
+
+
+# --- what commands run --------------------------------------------------------------------------
+
+
+def find_suite_commands(files: Files, whole: Files, folder: str) -> Iterator[SuiteCommand]:
+    """Yield the commands that say more than "all tests", those of CI and tox first.
 
     Args:
         files: Of the project.
-        whole: Of the repository.
+        whole: Of the repository, which CI is configured for.
+        folder: Of the project in it; "" is the repository itself.
     """
-    given, command = config.checks.tests, None
-    found = _find_runner(files, settings, declared, manage, is_django=is_django)
-    if given.runner != "auto":
-        configured = Detected(given.runner, f"{CONFIGURED}: checks.tests.runner")
-        found = configured if given.runner != "off" else None
-    elif not (given.args or given.script or _are_found(files, settings, found)):
-        usual = SuiteCommand(found.origin, args=AS_UNITTEST) if found else None
-        named = suite_commands.find_commands(files, whole, config.folder)
-        # Without tests by name, manage.py finds none either.
-        command = next((one for one in named if found or one.script != manage), usual)
-        found = command and Detected("django" if command.script else "pytest", command.origin)
-    chosen = given.script or (command and command.script) or script(files, manage)
-    origins = {"test_runner": found.origin} if found else {}
-    if found and found.value == "django" and chosen:
-        origins["test_script"] = f"{CONFIGURED}: checks.tests.script" if given.script else chosen
-    if command and command.args:
-        origins["test_args"] = command.origin
-    return Start(found and found.value, chosen, command.args if command else (), origins)
+    return filter(None, (_read_command(one, files) for one in _list_commands(files, whole, folder)))
 
 
-def _find_runner(
-    files: Files,
-    settings: PytestSettings | None,
-    declared: tuple[Dependency, ...],
-    manage: str | None,
-    *,
-    is_django: bool,
-) -> Detected | None:
-    """Say which runner the tests are meant for; None without tests."""
-    if not has_tests(files, settings):
-        return None
-    if settings:
-        return Detected("pytest", settings.origin)
-    # A Django project may need pytest for something else than its tests; pytest cannot start
-    # Django without its plugin or a conftest.py.
-    names = {"pytest-django"} if is_django else {"pytest", "pytest-django"}
-    for dependency in declared:
-        if dependency.name in names:
-            return Detected("pytest", f"{dependency.origin}: {dependency.name}")
-    for path in files.find_named("conftest.py"):
-        if not ASIDE & set(path.split("/")[:-1]):
-            return Detected("pytest", path)
-    if is_django:
-        return Detected("django", script(files, manage) or "Django, and nothing of pytest")
-    return Detected("pytest", "pytest also runs the tests of unittest")
-
-
-def script(files: Files, manage: str | None) -> str | None:
-    """The script that starts Django's runner: one made for tests, else manage.py."""
-    env = tox.read_tox(files)
-    commands = (unwrap_command(split_words(line)) for line in (env.commands() if env else ()))
-    named = (suite_commands.find_script(words, files) for words in commands if words)
-    used = (path for path in named if _TEST_NAME.match(path.rsplit("/", 1)[-1]) or "test" in path)
-    return next((path for path in (*SCRIPTS, *used) if files.has_file(path)), manage)
+def find_manage_scripts(files: Files, whole: Files, folder: str) -> dict[str, bool]:
+    """Find each manage.py that a command starts, and whether to run tests."""
+    found: dict[str, bool] = {}
+    for command in _list_commands(files, whole, folder):
+        path = _find_script(command.words, files, command.folder)
+        if posixpath.basename(path) == _MANAGE:
+            found[path] = found.get(path, False) or "test" in command.words
+    return found
 
 
 def run_in_parallel(files: Files, whole: Files, folder: str) -> bool:
@@ -209,3 +242,118 @@ def run_in_parallel(files: Files, whole: Files, folder: str) -> bool:
         command.words[:1] == ["pytest"] and any(map(_WORKERS.fullmatch, command.words))
         for command in read_commands(files, whole, folder)
     )
+
+
+def _list_commands(files: Files, whole: Files, folder: str) -> Iterator[Command]:
+    readmes = [path for path in files.paths if _README.fullmatch(path)][:_MOST_READMES]
+    scripts = [Script(_PROMPT.sub("", files.text(path)), path) for path in readmes]
+    every = read_commands(files, whole, folder, (Script("make test", "make"), *scripts))
+    return islice((one for one in every if one.words), _MOST_COMMANDS)
+
+
+def _read_command(command: Command, files: Files) -> SuiteCommand | None:
+    program, *rest = command.words
+    path = _find_script(command.words, files, command.folder)
+    if path and not _holds_tests(files, path):
+        runs = _runs_tests(path, rest, files)
+        return SuiteCommand(command.origin, script=path) if runs else None
+    args: tuple[str, ...] = (path,) if path else ()
+    if program == "pytest":
+        args = _read_pytest(rest, command.folder, files)
+    elif program == "unittest":
+        args = _read_unittest(rest, command.folder, files)
+    elif not path and "test" in program and program != "test":
+        args = _name_module(program, command.folder, files)
+    return SuiteCommand(command.origin, args=args) if args else None
+
+
+def _find_script(words: Sequence[str], files: Files, folder: str = ".") -> str:
+    """Find the Python file that a command starts; "" for any other command."""
+    program, *rest = words
+    named = rest if _PYTHON.fullmatch(program) else [program]
+    word = next((word for word in named if word.endswith(".py")), "")
+    path = posixpath.normpath(posixpath.join(folder, word))
+    return path if files.has_file(path) else ""
+
+
+def _holds_tests(files: Files, path: str) -> bool:
+    """Whether a script has cases of unittest in it, which pytest collects where it is named."""
+    return any(
+        isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).endswith("TestCase") for base in node.bases)
+        for node in files.module(path).body
+    )
+
+
+def _runs_tests(path: str, words: Sequence[str], files: Files) -> bool:
+    """Whether a script runs tests of unittest in its own process, as its name says."""
+    folder, name = posixpath.split(path)
+    if name == _MANAGE:
+        return "test" in words
+    is_named = "test" in name or ("run" in name and "test" in folder)
+    return is_named and not _USES_PYTEST.search(files.text(path))
+
+
+def _read_pytest(words: Sequence[str], folder: str, files: Files) -> tuple[str, ...]:
+    doctests = (_DOCTESTS,) if _DOCTESTS in words else ()
+    names, _ = _sort_words(words, _PYTEST_VALUES)
+    named = (_find_place(name.partition("::")[0], folder, files) for name in names)
+    # Of a folder, files by their names alone.
+    places = (
+        place
+        for place in dict.fromkeys(filter(None, named))
+        if doctests
+        or place.endswith(".py")
+        or any(_name_files(place, one, files) for one in ("test_*.py", "*_test.py"))
+    )
+    return (*doctests, *places)
+
+
+def _read_unittest(words: Sequence[str], folder: str, files: Files) -> tuple[str, ...]:
+    names, options = _sort_words(words, _UNITTEST_VALUES)
+    first, start, pattern, *_ = (*(names or ["discover"]), "", "")
+    if first != "discover":
+        return tuple(one for name in names for one in _name_module(name, folder, files))
+    start = options.get("-s") or options.get("--start-directory") or start or "."
+    pattern = options.get("-p") or options.get("--pattern") or pattern or "test*.py"
+    return _name_files(posixpath.normpath(posixpath.join(folder, start)), pattern, files)
+
+
+def _sort_words(words: Sequence[str], valued: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Sort words into names and the options that have values."""
+    names: list[str] = []
+    options: dict[str, str] = {}
+    waiting = iter(words)
+    for word in waiting:
+        option, joined, value = word.partition("=")
+        if not word.startswith("-"):
+            names.append(word)
+        elif option in valued:
+            options[option] = value if joined else next(waiting, "")
+    return names, options
+
+
+def _name_module(name: str, folder: str, files: Files) -> tuple[str, ...]:
+    """Name a module for pytest, or all those of a package, which finds them itself."""
+    place = _find_place(name, folder, files)
+    if place.endswith(".py"):
+        return (place,)
+    return _name_files(place, "*.py", files) if place else ()
+
+
+def _name_files(folder: str, pattern: str, files: Files) -> tuple[str, ...]:
+    start = "" if folder == "." else f"{folder}/"
+    inside = files.paths if not start or folder in files.folders else ()
+    names = (path.rpartition("/")[2] for path in inside if path.startswith(start))
+    if not any(fnmatch.fnmatch(name, pattern) for name in names):
+        return ()
+    return ("-o", f"python_files={pattern}", *([folder] if start else ()))
+
+
+def _find_place(word: str, folder: str, files: Files) -> str:
+    """Find a Python file or a folder by its path or its dotted name; "" where there is none."""
+    for name in (word, f"{word.replace('.', '/')}.py", word.replace(".", "/")):
+        path = posixpath.normpath(posixpath.join(folder, name))
+        if path in files.folders or (files.has_file(path) and path.endswith(".py")):
+            return path
+    return ""

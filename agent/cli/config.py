@@ -17,7 +17,7 @@ from agent.git.tree import WorkTree
 from agent.onboarding import effective, facts, kept, written
 from agent.onboarding.effective import Effective
 from agent.policy import levels
-from repo_config import detect, doubts, load, schema
+from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
 from repo_config.schema import RepoConfig
 
@@ -48,7 +48,7 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     warnings = [
         *levels.find_overruled_weights(registry.RULES, config, {}),
         *refused,
-        *doubts.find_doubts(tree, project),
+        *detect.find_doubts(tree, project),
         *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]

@@ -20,7 +20,7 @@ from agent.environments.locks import kinds
 from agent.models.environment import Checkout, Environment
 from agent.models.record import Record
 from agent.models.run import Run
-from repo_config import ci_setup, detect, django_projects, suite_commands, tested_versions
+from repo_config import ci_setup, detect, django_projects, suites, versions
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.documents import table
@@ -32,8 +32,8 @@ from repo_config.schema import (
     PythonSection,
     RepoConfig,
 )
-from repo_config.tested_versions import TestedVersions
 from repo_config.tree import Below, Tree
+from repo_config.versions import TestedVersions
 
 #: So many follow the first.
 _MOST = 3
@@ -92,7 +92,7 @@ def propose_candidates(
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
-    tested = tested_versions.find_tested_versions(files, whole)
+    tested = versions.find_tested_versions(files, whole)
     has = _versions(known.built)
     starts = _other_starts(config, project, files, whole, tree)
     if not may_vary(config.python):
@@ -150,14 +150,14 @@ def _other_starts(
     ran = (project.test_script or "").removeprefix(above)
     manage = ((project.django and project.django.manage) or "").removeprefix(above)
     found: list[Candidate] = []
-    commands = suite_commands.find_commands(files, whole, config.folder)
+    commands = suites.find_suite_commands(files, whole, config.folder)
     script = next((one for one in commands if one.script not in ("", ran)), None)
     if script and tests.runner == "auto" and not (tests.script or tests.args):
         own = tests.model_copy(update={"runner": "django", "script": script.script})
         checks = config.checks.model_copy(update={"tests": own})
         why = f"by {script.script}, as {script.origin} runs the tests"
         found.append(Candidate(checks=checks, why=why))
-    others = (one for one in django_projects.manage_scripts(files) if one != manage)
+    others = (one for one in django_projects.find_manage_scripts(files) if one != manage)
     if manage and not config.django.manage and (other := next(others, None)):
         django = config.django.model_copy(update={"manage": other})
         found.append(Candidate(django=django, why=f"with {other}"))

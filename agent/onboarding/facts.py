@@ -20,8 +20,8 @@ from repo_config import (
     ci_setup,
     dependencies,
     detect,
-    fastapi_apps,
-    python_versions,
+    frameworks,
+    versions,
     workflows,
 )
 from repo_config.dependencies import Dependency
@@ -162,11 +162,11 @@ def _root(evidence: Evidence) -> Iterator[Fact]:
 
 def _python(evidence: Evidence) -> Iterator[Fact]:
     """The version: where all that names one agrees, since it decides what checks run on."""
-    files, lowest = evidence.files, python_versions.find_lowest(evidence.files)
+    files, lowest = evidence.files, versions.find_lowest_python(evidence.files)
     if lowest is None:
         return
     pinned = files.has_file(".python-version") or files.has_file("runtime.txt")
-    named = python_versions.read_version_file(files) if pinned else None
+    named = versions.read_version_file(files) if pinned else None
     tested = {minor: job.origin for job in reversed(evidence.jobs) for minor in job.pythons}
     value, why = lowest.value, lowest.origin
     if named and Version(named.value) > Version(lowest.value):
@@ -175,7 +175,7 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
         why = f"{why}; {tested[value]}"
     elif tested:
         why = f"{why}; CI tests {', '.join(sorted(tested, key=Version))}"
-    is_exact = value in tested or named is not None or python_versions.is_exact(files)
+    is_exact = value in tested or named is not None or versions.has_one_python(files)
     sure = is_exact and value == lowest.value and Version(value) >= _OLDEST
     yield Fact(key="python.version", value=value, why=why, sure=sure)
 
@@ -209,7 +209,7 @@ def _fastapi(evidence: Evidence) -> Iterator[Fact]:
     if project.fastapi_app:
         why = f"{project.origins.get('fastapi_app', '')}, the only application"
         yield Fact(key=key, value=project.fastapi_app, why=why)
-    elif project.framework == "fastapi" and (found := fastapi_apps.applications(evidence.files)):
+    elif project.framework == "fastapi" and (found := frameworks.find_fastapi_apps(evidence.files)):
         # The one nearest to the root is the one that is served, as a rule.
         nearest = min(found, key=lambda one: (one.origin.count("/"), one.value))
         why = f"one of {len(found)} applications: {places([one.origin for one in found])}"

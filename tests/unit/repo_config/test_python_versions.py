@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from repo_config import python_versions
+from repo_config import versions
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,6 @@ from repo_config import python_versions
     ],
 )
 def test_a_range_becomes_one_specifier(written, inside, outside):
-    found = SpecifierSet(python_versions.as_standard(written))
+    found = SpecifierSet(versions.standardize_range(written))
     assert all(version in found for version in inside)
     assert not any(version in found for version in outside)

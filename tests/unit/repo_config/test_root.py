@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repo_config import detect, doubts, load, rule_files
+from repo_config import detect, load, rule_files
 from repo_config.tree import Below, Within
 from tests.unit.trees import DictTree
 
@@ -88,8 +88,8 @@ def test_plugins_of_the_folders_tools_decide_too():
 
 
 def test_settings_that_are_in_the_folder_leave_no_doubt():
-    assert doubts.find_doubts(TREE, detected("root: api")) == ()
-    (doubt,) = doubts.find_doubts(TREE, detected("root: api\ndjango: {settings: config.setings}\n"))
+    assert detect.find_doubts(TREE, detected("root: api")) == ()
+    (doubt,) = detect.find_doubts(TREE, detected("root: api\ndjango: {settings: config.setings}\n"))
     assert "Did you mean config.settings?" in doubt
 
 

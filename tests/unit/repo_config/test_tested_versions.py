@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from repo_config import tested_versions
+from repo_config import versions
 from repo_config.project_files import Files
 
 WORKFLOW = """
@@ -54,5 +54,5 @@ def test_versions_are_named_from_the_oldest_to_the_end_of_the_newest(
     path, text, install, constraints
 ):
     files = Files(Dictionary({path: text}))
-    found = tested_versions.find_tested_versions(files, files)
+    found = versions.find_tested_versions(files, files)
     assert (found.install, found.constraints) == (install, constraints)

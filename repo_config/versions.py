@@ -1,0 +1,235 @@
+"""Which versions a project says it runs on: of Python, and of packages that it is tested with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from pydantic import BaseModel, ConfigDict
+
+from repo_config import tox, workflows
+from repo_config.documents import table, texts
+from repo_config.project_files import Detected, Files
+
+_PYTHON_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
+_FRAMEWORK_CLASSIFIER = re.compile(r"Framework :: ([^:]+?) :: (\d+(?:\.\d+)*)")
+_PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
+#: Patch releases that a range is probed with; the last stands for "any later one".
+_PATCHES = (*range(30), 999)
+_VERSION_KEY = re.compile(r"(?P<name>[a-z][a-z0-9-]*?)(?:-?versions?)?", re.IGNORECASE)
+_STARTS = frozenset({"==", "~=", ">="})
+
+
+# --- Python -------------------------------------------------------------------------------------
+
+
+def find_lowest_python(files: Files) -> Detected | None:
+    """Return the lowest declared version, from the first of the places that names one."""
+    for text, origin in list_python_ranges(files):
+        if found := _list_minors(text):
+            return Detected(f"3.{found[0]}", origin)
+        path = origin.partition(":")[0]
+        files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
+    if named := read_version_file(files):
+        return named
+    if versions := read_python_classifiers(files):
+        return Detected(min(versions, key=Version), next(iter(versions.values())))
+    return None
+
+
+def read_python_classifiers(files: Files) -> dict[str, str]:
+    """Return the minor versions that classifiers name, each with the origin."""
+    return {
+        match[1]: origin
+        for lines, origin in list_classifiers(files)
+        for line in lines
+        if (match := _PYTHON_CLASSIFIER.match(line.strip()))
+    }
+
+
+def read_version_file(files: Files) -> Detected | None:
+    """Return the version that a file made for that alone names; the lowest of several."""
+    for path in (".python-version", "runtime.txt"):
+        lines = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]
+        if versions := [match[1] for match in lines if match]:
+            return Detected(min(versions, key=Version), path)
+    return None
+
+
+def has_one_python(files: Files) -> bool:
+    """Whether the project says that it runs on one minor version alone."""
+    text = next((text for text, _ in list_python_ranges(files)), "")
+    return len(_list_minors(text)) == 1
+
+
+def _list_minors(text: str) -> list[int]:
+    """List the minor versions with a release in a range, also in Poetry's forms."""
+    found: set[int] = set()
+    for alternative in re.split(r"\|+", text):
+        try:
+            allowed = SpecifierSet(_standardize(alternative))
+        except InvalidSpecifier:
+            continue
+        found.update(
+            minor
+            for minor in range(100)
+            if any(allowed.contains(f"3.{minor}.{patch}") for patch in _PATCHES)
+        )
+    return sorted(found)
+
+
+def standardize_range(text: str) -> str:
+    """Write a range as the standard does; of alternatives the minor versions."""
+    found = _list_minors(text) if "|" in text else []
+    if not found:
+        return text if "|" in text else _standardize(text)
+    left = (f"!=3.{minor}.*" for minor in range(found[0], found[-1]) if minor not in found)
+    return ",".join((f">=3.{found[0]}", f"<3.{found[-1] + 1}", *left))
+
+
+def _standardize(text: str) -> str:
+    """Write Poetry's `^3.9`, `~3.9` and `3.9.*` as the standard does."""
+    parts = []
+    for part in re.split(r"[,\s]+", re.sub(r"([<>=!~^])\s+", r"\1", text.strip())):
+        if caret := re.fullmatch(r"\^([0-9]+)((?:\.[0-9]+)*)", part):
+            parts.append(f">={caret[1]}{caret[2]},<{int(caret[1][:9]) + 1}")
+        elif tilde := re.fullmatch(r"~([0-9]+\.[0-9]+)((?:\.[0-9]+)*)", part):
+            parts.append(f">={tilde[1]}{tilde[2]},=={tilde[1]}.*")
+        elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?", part):
+            parts.append(f"=={part.removesuffix('.*')}.*")
+        elif part not in ("*", ""):
+            parts.append(part)
+    return ",".join(parts)
+
+
+def list_python_ranges(files: Files) -> Iterator[tuple[str, str]]:
+    """Yield what each place asks for, as it is written there, with its origin."""
+    data, setup = files.pyproject, files.ini("setup.cfg").get("options", {})
+    poetry = table(data, "tool", "poetry", "dependencies").get("python")
+    pipfile = table(files.toml("Pipfile"), "requires").get("python_version")
+    for value, origin in (
+        (table(data, "project").get("requires-python"), "pyproject.toml: project.requires-python"),
+        (poetry, "pyproject.toml: tool.poetry.dependencies.python"),
+        (setup.get("python_requires"), "setup.cfg: python_requires"),
+        ("".join(files.setup_call.get("python_requires", [])), "setup.py: python_requires"),
+        (pipfile, "Pipfile: requires.python_version"),
+    ):
+        if isinstance(value, str) and value.strip():
+            yield value, origin
+
+
+def list_classifiers(files: Files) -> Iterator[tuple[list[str], str]]:
+    """Yield what each place lists as classifiers, with its origin."""
+    data = files.pyproject
+    yield texts(table(data, "project").get("classifiers")), "pyproject.toml: project.classifiers"
+    poetry = table(data, "tool", "poetry").get("classifiers")
+    yield texts(poetry), "pyproject.toml: tool.poetry.classifiers"
+    metadata = files.ini("setup.cfg").get("metadata", {})
+    for key in ("classifiers", "classifier"):
+        yield metadata.get(key, "").splitlines(), f"setup.cfg: {key}"
+    yield files.setup_call.get("classifiers", []), "setup.py: classifiers"
+
+
+# --- packages -----------------------------------------------------------------------------------
+
+
+class TestedVersions(BaseModel):
+    """Ranges from the oldest to the newest version that is tested."""
+
+    model_config = ConfigDict(frozen=True)
+
+    install: tuple[str, ...] = ()
+    """Requirements that tox meets differently in its runs."""
+    constraints: tuple[str, ...] = ()
+    """Of what is installed for another reason."""
+
+
+def find_tested_versions(files: Files, whole: Files) -> TestedVersions:
+    """Find what classifiers, single factors of tox and the matrices of CI name.
+
+    Args:
+        files: The project.
+        whole: The repository, where the project is a folder of it.
+    """
+    in_tox = list(_read_factors(files))
+    found: dict[str, list[SpecifierSet]] = {}
+    for name, specifier in (*_read_frameworks(files), *in_tox, *_read_matrices(whole)):
+        found.setdefault(name, []).append(specifier)
+    ranges = {name: text for name in sorted(found) if (text := _span(found[name]))}
+    installed = dict.fromkeys(name for name, _ in in_tox)
+    return TestedVersions(
+        install=tuple(name + ranges.get(name, "") for name in installed),
+        constraints=tuple(
+            name + ends for name, ends in ranges.items() if name not in installed and "<" in ends
+        ),
+    )
+
+
+def _span(specifiers: list[SpecifierSet]) -> str:
+    """Span from the lowest version to the end of the highest range; empty where none begins."""
+    starts = {start: one for one in specifiers if (start := _find_start(one)) is not None}
+    if not starts:
+        return ""
+    first, newest = min(starts), starts[max(starts)]
+    return ",".join([f">={first}", *filter(None, map(_find_end, newest))])
+
+
+def _find_start(specifier: SpecifierSet) -> Version | None:
+    versions = (_parse_version(one.version) for one in specifier if one.operator in _STARTS)
+    return max((one for one in versions if one is not None), default=None)
+
+
+def _find_end(one: Specifier) -> str:
+    """Return what a clause of a specifier says of the highest version."""
+    release = (_parse_version(one.version) or Version("0")).release
+    if one.operator in ("<", "<="):
+        return str(one)
+    if one.operator == "~=":
+        release = release[:-1]
+    elif one.operator != "==" or not one.version.endswith(".*"):
+        # A run with one version exactly, often the oldest, says nothing of newer ones.
+        return ""
+    return f"<{'.'.join(map(str, (*release[:-1], release[-1] + 1)))}"
+
+
+def _read_frameworks(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
+    for lines, _ in list_classifiers(files):
+        for match in filter(None, (_FRAMEWORK_CLASSIFIER.fullmatch(one.strip()) for one in lines)):
+            yield canonicalize_name(match[1].replace(" ", "-")), SpecifierSet(f"=={match[2]}.*")
+
+
+def _read_factors(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
+    found = tox.read_tox(files)
+    for line in found.lines("deps") if found else ():
+        factors, plain = tox.split_factors(line)
+        try:
+            requirement = Requirement(plain)
+        except InvalidRequirement:
+            continue
+        if factors:
+            yield canonicalize_name(requirement.name), requirement.specifier
+
+
+def _read_matrices(whole: Files) -> Iterator[tuple[str, SpecifierSet]]:
+    for job in workflows.read_jobs(whole):
+        for key, values in job.matrix.items():
+            match = _VERSION_KEY.fullmatch(key.replace("_", "-"))
+            for value in values if match else ():
+                bare = re.fullmatch(r"\d+(\.\d+)*", value)
+                try:
+                    specifier = SpecifierSet(f"=={value}.*" if bare else value)
+                except InvalidSpecifier:
+                    continue
+                if match:
+                    yield canonicalize_name(match["name"]), specifier
+
+
+def _parse_version(text: str) -> Version | None:
+    try:
+        return Version(text.removesuffix(".*"))
+    except InvalidVersion:
+        return None
