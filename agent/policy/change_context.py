@@ -1,20 +1,19 @@
 """A change with all that rules may ask about it, each thing read once for all of them.
 
-Owns what is new in a change: a hit that a file had before, wherever in it, or that only moved
-from another file, is not held against the change.
+A hit that a file had before, or that only moved from another file, is not held against the change.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
 
 from agent.models.change import Change, ChangedFile
 from agent.models.ticket import Ticket
-from agent.policy import libraries, source
+from agent.policy import source
 from agent.policy.modules import Modules
 from agent.policy.view import View
 from repo_config.detect import Project, Tree
@@ -39,7 +38,7 @@ class Hit:
 
 
 Find = Callable[[View], Iterable[Hit]]
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class PythonFile:
@@ -53,7 +52,7 @@ class PythonFile:
 
     @cached_property
     def after(self) -> View | None:
-        """The new side; None where it is deleted or cannot be read (see `python_syntax`)."""
+        """The new side; None where it is deleted or cannot be read (see `python_version`)."""
         return self._view(self.file.after)
 
     @cached_property
@@ -62,21 +61,15 @@ class PythonFile:
         return self._view(source.get_earlier_content(self._change, self.file))
 
     def _view(self, content: bytes | None) -> View | None:
-        if content is None:
-            return None
         try:
-            return View(self.path, content, self._places)
+            return None if content is None else View(self.path, content, self._places)
         except source.UnreadableError:
             return None
 
     @cached_property
     def _old_lines(self) -> frozenset[str]:
-        old = source.get_earlier_content(self._change, self.file)
-        return (
-            frozenset(line.strip() for line in source.text(old).splitlines())
-            if old
-            else frozenset()
-        )
+        old = source.get_earlier_content(self._change, self.file) or b""
+        return frozenset(line.strip() for line in source.text(old).splitlines())
 
     def is_new(self, line: int) -> bool:
         """Whether the text of a line of the new side was nowhere in the file before."""
@@ -88,47 +81,29 @@ class PythonFile:
         return frozenset(number for number in range(1, count + 1) if self.is_new(number))
 
 
+@dataclass(eq=False)
 class ChangeContext:
     """A change, with its contract and the base that it is held against."""
 
-    def __init__(
-        self,
-        change: Change,
-        config: RepoConfig,
-        project: Project,
-        tree: Tree,
-        ticket: Ticket | None = None,
-    ) -> None:
-        """Take what a run knows; nothing is read yet.
+    change: Change
+    config: RepoConfig
+    """Of the base commit, so that no change loosens its own rules."""
+    project: Project
+    tree: Tree
+    """The files of the base commit."""
+    ticket: Ticket | None = None
+    _computed: dict[object, object] = field(default_factory=dict, init=False)
 
-        Args:
-            change: What would be published.
-            config: Of the base commit, so that no change loosens its own rules.
-            project: What was detected there.
-            tree: The files of the base commit.
-            ticket: What was asked for; None where that is not known.
-        """
-        self.change = change
-        self.config = config
-        self.project = project
-        self.tree = tree
-        self.ticket = ticket
-        self._made: dict[object, object] = {}
-
-    def with_change(self, change: Change) -> ChangeContext:
-        """Return another change with the same contract and base."""
-        return ChangeContext(change, self.config, self.project, self.tree, self.ticket)
-
-    def compute_once(self, make: Callable[[ChangeContext], Made]) -> Made:
+    def compute_once(self, compute: Callable[[ChangeContext], Result]) -> Result:
         """Return what this makes of the change; several rules that ask share it."""
-        if make not in self._made:
-            self._made[make] = make(self)
-        return cast(Made, self._made[make])
+        if compute not in self._computed:
+            self._computed[compute] = compute(self)
+        return cast(Result, self._computed[compute])
 
     @cached_property
     def places(self) -> Modules:
         """Where names lead in the repository with the change applied."""
-        return Modules(self.change, self.project, self.tree, known=libraries.KNOWN)
+        return Modules(self.change, self.project, self.tree)
 
     @cached_property
     def python(self) -> tuple[PythonFile, ...]:
@@ -137,15 +112,6 @@ class ChangeContext:
             PythonFile(file, self.change, self.places)
             for file in self.change.files
             if source.is_python(file.path, file.after if file.after is not None else file.before)
-        )
-
-    @cached_property
-    def stubs(self) -> tuple[PythonFile, ...]:
-        """The stub files of the change, which type checkers alone read, by path."""
-        return tuple(
-            PythonFile(file, self.change, self.places)
-            for file in self.change.files
-            if file.path.endswith(".pyi")
         )
 
     def find_new_hits(
@@ -166,47 +132,37 @@ class ChangeContext:
             among: Whether a path counts; all do by default.
             with_stubs: Look at stub files as well.
         """
-        several = (*self.python, *self.stubs) if with_stubs else self.python
-        files = [file for file in several if among(file.path)]
-        fresh = [(file, hit) for file in files for hit in _find_new_hits(file, find)]
-        if not fresh:
+        files = [file for file in self.python if among(file.path)]
+        if with_stubs:
+            stubs = (file for file in self.change.files if file.path.endswith(".pyi"))
+            files += (PythonFile(file, self.change, self.places) for file in stubs)
+        found = [(file, _list_hits(file.after, find)) for file in files]
+        # Most changes have none, so that their old sides are never read.
+        if not any(hits for _, hits in found):
             return
-        left = _count_removed_hits(files, find)
-        for file, hit in fresh:
-            key = (hit.what, file.after.line(hit.line) if file.after else "")
-            if left[key] > 0:
-                left[key] -= 1
-            else:
-                yield file, hit
+        left: Counter[tuple[str, str]] = Counter()
+        had = []
+        for file, hits in found:
+            before = _list_hits(file.before, find)
+            had.append(Counter(hit.what for hit, _ in before))
+            left += _count_places(before) - _count_places(hits)
+        for (file, hits), known in zip(found, had, strict=True):
+            more = Counter(hit.what for hit, _ in hits) - known
+            fresh = []
+            for hit, line in sorted(hits, key=lambda one: not file.is_new(one[0].line)):
+                if more[hit.what] > 0:
+                    more[hit.what] -= 1
+                    fresh.append((hit, line))
+            for hit, line in sorted(fresh, key=lambda one: one[0].line):
+                left[hit.what, line] -= 1
+                if left[hit.what, line] < 0:
+                    yield file, hit
 
 
-def _find_new_hits(file: PythonFile, find: Find) -> list[Hit]:
-    hits = list(find(file.after)) if file.after else []
-    # Most files have none, so that their old side is never read.
-    if not hits or file.before is None:
-        return hits
-    had = Counter(hit.what for hit in find(file.before))
-    more = Counter(hit.what for hit in hits) - had
-    found = []
-    for hit in sorted(hits, key=lambda hit: not file.is_new(hit.line)):
-        if more[hit.what] > 0:
-            more[hit.what] -= 1
-            found.append(hit)
-    return sorted(found, key=lambda hit: hit.line)
+def _list_hits(view: View | None, find: Find) -> list[tuple[Hit, str]]:
+    """Return the hits of one side, each with the text of its line."""
+    return [(hit, view.line(hit.line)) for hit in find(view)] if view else []
 
 
-def _count_removed_hits(files: list[PythonFile], find: Find) -> Counter[tuple[str, str]]:
-    """Count the hits that were in a file and no longer are, by what they are and their line."""
-    left: Counter[tuple[str, str]] = Counter()
-    for file in files:
-        if file.before is None:
-            continue
-        before = Counter((hit.what, file.before.line(hit.line)) for hit in find(file.before))
-        if not before:
-            continue
-        after = file.after
-        has = (
-            Counter((hit.what, after.line(hit.line)) for hit in find(after)) if after else Counter()
-        )
-        left += before - has
-    return left
+def _count_places(hits: list[tuple[Hit, str]]) -> Counter[tuple[str, str]]:
+    return Counter((hit.what, line) for hit, line in hits)

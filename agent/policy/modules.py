@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
-import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +24,13 @@ _MOST_BYTES = 8_000_000
 #: For one name; what is longer than this leads in a circle.
 _MOST_STEPS = 500
 _MOST_DOTS = 24
+#: They mean the library unless a module of that name lies right below a root: a folder `requests/`
+#: with tests in it is none.
+_LIBRARIES = frozenset(sys.stdlib_module_names) | {
+    "aiohttp", "celery", "channels", "django", "factory", "fastapi", "flask", "httpx", "jinja2",
+    "ninja", "pydantic", "pytest", "redis", "requests", "rest_framework", "sqlalchemy", "sqlmodel",
+    "starlette", "tornado", "typing_extensions", "werkzeug", "yaml",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,31 +46,14 @@ class Definition:
 class Modules:
     """The Python modules of the tree with the change applied."""
 
-    def __init__(
-        self,
-        change: Change,
-        project: Project,
-        tree: Tree,
-        known: frozenset[str] = frozenset(),
-    ) -> None:
-        """Index the paths; nothing is read yet.
-
-        Args:
-            change: Its new contents win over the tree's.
-            project: Says which folders are on the path.
-            tree: The base.
-            known: Top-level names of libraries. They mean the library unless a module of that
-                name lies right below a root; a mere folder, or a namesake elsewhere, is none.
-        """
+    def __init__(self, change: Change, project: Project, tree: Tree) -> None:
+        """Index the paths; nothing is read yet. New contents of the change win over the tree's."""
         self._parsed: dict[bytes, ast.Module] = {}
         self._tree = tree
-        self._known = known
         self._changed = {file.path: file.after for file in change.files}
-        present = set(tree.paths()) - {
-            path for path, content in self._changed.items() if content is None
-        }
-        present |= {path for path, content in self._changed.items() if content is not None}
-        self._paths = frozenset(path for path in present if path.endswith(".py"))
+        paths = {path for path in tree.paths() if path not in self._changed}
+        paths |= {path for path, content in self._changed.items() if content is not None}
+        self._paths = frozenset(path for path in paths if path.endswith(".py"))
         python_path = project.django.python_path if project.django else ()
         inner = (project.root, f"{project.root}/src") if project.root else ()
         self._roots = tuple(dict.fromkeys(("", "src", *inner, *python_path)))
@@ -88,10 +78,6 @@ class Modules:
         """Every module, by path."""
         return tuple(sorted(self._paths))
 
-    def has_module(self, path: str) -> bool:
-        """Whether there is a module of this path."""
-        return path in self._paths
-
     def text(self, path: str) -> bytes:
         """Return the content of a module after the change."""
         if path not in self._texts:
@@ -107,7 +93,7 @@ class Modules:
             importer: Path of the importing module; scripts import from their own folder.
         """
         roots = list(self._roots)
-        is_known = dotted.partition(".")[0] in self._known
+        is_known = dotted.partition(".")[0] in _LIBRARIES
         folder = "" if is_known else posixpath.dirname(importer)
         while folder:
             # A folder that is a package is imported through its parent.
@@ -152,10 +138,6 @@ class Modules:
     def definitions(self, ref: Ref) -> Iterator[Definition]:
         """Yield the classes and functions of the tree that a name leads to."""
         return (found for found, rest in self.owners(ref) if not rest)
-
-    def name_of(self, path: str) -> str:
-        """Return the full dotted name of a module of the tree."""
-        return self._find_importable(Ref(path, ""))
 
     def owners(self, ref: Ref) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that a name begins with, and its rest.
@@ -216,9 +198,7 @@ class Modules:
     def _exports(self, path: str, name: str) -> Scope | None:
         """Return the names of a module, unless a look at its text rules this name out."""
         text = self.text(path)
-        # What a rule has parsed anyway is sooner read than searched for each name.
-        is_read = path in self._scopes or text in self._parsed
-        if not is_read and not _may_bind(text, name.encode("utf-8", "replace")):
+        if name.encode("utf-8", "replace") not in text and b"*" not in text:
             return None
         return self._get_scope(path)
 
@@ -238,22 +218,6 @@ class Modules:
         except (source.UnreadableError, RecursionError):
             pass
         return self._scopes[path]
-
-
-def _may_bind(text: bytes, name: bytes) -> bool:
-    """Whether a module may bind the name to something from elsewhere; cheap.
-
-    What it defines as a class or function, and neither assigns nor imports, it does not.
-    """
-    if name not in text:
-        return b"*" in text
-    word = rb"\b" + re.escape(name) + rb"\b"
-    if not re.search(rb"^(?:class|(?:async )?def) " + word, text, re.MULTILINE):
-        return True
-    again = (
-        rb"^" + word + rb"\s*[=:]|\b(?:import|as)\b[^\n]*" + word + rb"|^[ \t]+" + word + rb",?$"
-    )
-    return re.search(again, text, re.MULTILINE) is not None
 
 
 def _folders(paths: frozenset[str]) -> Iterator[str]:

@@ -11,9 +11,12 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.policy import source
+
+if TYPE_CHECKING:
+    from agent.policy.modules import Modules
 
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (
@@ -71,25 +74,13 @@ class Scope:
         return self if self.parent is None else self.parent.module_scope()
 
 
-class Places(Protocol):
-    """Where imports of the repository lead within it (see `modules`)."""
-
-    def find(self, dotted: str, importer: str) -> Ref | None:
-        """Find what an absolute import names, if it is in the tree."""
-        ...
-
-    def resolve_relative(self, level: int, dotted: str, importer: str) -> Ref | None:
-        """Find what a relative import names."""
-        ...
-
-
 # --- bindings ---------------------------------------------------------------------------------
 
 
 class Reader:
     """Collects what the scopes of one module bind."""
 
-    def __init__(self, places: Places, path: str) -> None:
+    def __init__(self, places: Modules, path: str) -> None:
         self._places = places
         self._path = path
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 
 from agent.models.change import Change, Finding
 from agent.models.checks import CheckItem
-from agent.policy import libraries, source
+from agent.policy import source
 from agent.policy.layout import is_test
 from agent.policy.ruff_rules import BAN, MOST_BRANCHES, TABLE, RuffRule
 from repo_config.schema import RepoConfig
@@ -63,6 +63,24 @@ _RETRIES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+#: Modules and classes, by the system as `background_tasks` calls it; "" has those that it cannot
+#: name.
+_TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
+    "celery": (
+        "celery", "celery_once", "celery_singleton", "django_celery_beat", "django_celery_results",
+        "flask_celery",
+    ),
+    "background-tasks": (
+        "fastapi.BackgroundTasks", "fastapi.background", "starlette.background",
+    ),
+    "rq": ("rq", "django_rq", "rq_scheduler", "flask_rq2"),
+    "dramatiq": ("dramatiq", "django_dramatiq", "dramatiq_crontab", "flask_dramatiq"),
+    "": (
+        "huey", "arq", "taskiq", "taskiq_redis", "taskiq_fastapi", "saq", "procrastinate",
+        "django_q", "background_task", "django.tasks", "django_tasks", "apscheduler",
+        "django_apscheduler", "flask_apscheduler",
+    ),
+}  # fmt: skip
 #: Of these a file has either some or none: one more in a file that had one is no news.
 ONCE = (BAN, "T201", "T203")
 
@@ -108,7 +126,7 @@ def _bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
     for allowed, known, rule in (
         (config.http.name, _CLIENTS, "http-client"),
         (config.http.retries, _RETRIES, "http-retries"),
-        (config.background_tasks, libraries.TASK_SYSTEMS, "background-tasks"),
+        (config.background_tasks, _TASK_SYSTEMS, "background-tasks"),
     ):
         if allowed != "any":
             others = (names for name, names in known.items() if name != allowed)

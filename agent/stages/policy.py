@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from agent.errors import PolicyRefused
 from agent.git import worktree
@@ -80,7 +81,7 @@ def judge_change(
     """
     findings = _find_problems(change_context, floors)
     if human_changes is not None:
-        before = _find_problems(change_context.with_change(human_changes), floors)
+        before = _find_problems(replace(change_context, change=human_changes), floors)
         findings = _soften_findings(
             findings, before, _find_edited_paths(human_changes, change_context.change)
         )
