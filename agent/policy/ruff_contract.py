@@ -16,6 +16,7 @@ from agent.models.checks import CheckItem
 from agent.policy import source
 from agent.policy.layout import is_test
 from agent.policy.ruff_rules import BAN, MOST_BRANCHES, TABLE, RuffRule
+from agent.policy.rule import split_place
 from repo_config.schema import RepoConfig
 
 #: The name of the check whose findings these rules weigh.
@@ -179,9 +180,8 @@ def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[
 
 def _parts(item: CheckItem) -> tuple[str, int | None, str, str]:
     """Return path, line, code and message."""
-    path, _, line = item.place.rpartition(":")
     code, _, said = item.text.partition(": ")
-    return (path, int(line), code, said) if line.isdigit() else (item.place, None, code, said)
+    return *split_place(item.place), code, said
 
 
 def _row(code: str, said: str, config: RepoConfig) -> RuffRule:

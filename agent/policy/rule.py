@@ -50,6 +50,12 @@ class Rule:
         )
 
 
+def split_place(place: str) -> tuple[str, int | None]:
+    """Return path and line of `path:line`; without a line None."""
+    path, _, line = place.rpartition(":")
+    return (path, int(line)) if line.isdigit() else (place, None)
+
+
 class RuleModule(Protocol):
     """A module that holds a rule, or a few that are told apart only in what they weigh."""
 

@@ -12,7 +12,7 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
 from agent.policy import ruff_rules, test_changes
 from agent.policy.contract import added_packages, fastapi_auth
-from agent.policy.rule import Rule
+from agent.policy.rule import Rule, split_place
 
 UNREAD_FILE = Rule(
     id="unread-file",
@@ -73,11 +73,27 @@ COVERAGE_OF_CHANGE = Rule(
 )
 
 _FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
-_SETTINGS_FIX = "See that the change may be judged by its own settings."
-_NAME_FIX = "Take what the installed version has, or guard it where another version has it."
-_API_FIX = "Keep it for a release, with a warning, or tell the reviewer why nobody uses it."
-_COVERAGE_FIX = "Add a test that runs them, or tell the reviewer why none can."
-_MODULE_FIX = "Declare what brings it, or do without; a name from memory may be anybody's."
+#: What findings say, with what the tool said, and the way out.
+_SAYS = {
+    MISSING_NAME: (
+        "takes what is not there: {}",
+        "Take what the installed version has, or guard it where another version has it.",
+    ),
+    UNKNOWN_MODULE: (
+        "takes what is not there: {}",
+        "Declare what brings it, or do without; a name from memory may be anybody's.",
+    ),
+    PUBLIC_API: (
+        "takes from users of the library: {}",
+        "Keep it for a release, with a warning, or tell the reviewer why nobody uses it.",
+    ),
+    COVERAGE_OF_CHANGE: ("{}", "Add a test that runs them, or tell the reviewer why none can."),
+    OTHER_SETTINGS: (
+        "is objected to by the settings of base: {}",
+        "See that the change may be judged by its own settings.",
+    ),
+    UNREAD_FILE: ("is passed over by the linters: {}", _FIX),
+}
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
     "unread files": (UNREAD_FILE,),
@@ -104,27 +120,13 @@ def find_problems(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iter
         items: New with the change; the place of each is `path:line`, where there is one.
     """
     for item in items:
-        path, _, line = item.place.rpartition(":")
-        if not line.isdigit():
-            path, line = item.place, ""
-        code, _, said = item.item_id.partition(": ")[2].partition(": ")
-        at = int(line) if line else None
+        path, line = split_place(item.place)
+        whole = item.item_id.partition(": ")[2]
+        code, _, said = whole.partition(": ")
         rule = next((one for one in rules if one.id == code), rules[0])
-        if rule in (MISSING_NAME, UNKNOWN_MODULE):
-            fix = _NAME_FIX if rule is MISSING_NAME else _MODULE_FIX
-            yield rule.make_finding(path, f"takes what is not there: {said}", fix, at)
-        elif rule is PUBLIC_API:
-            yield rule.make_finding(
-                path, f"takes from users of the library: {item.text}", _API_FIX, at
-            )
-        elif rule is COVERAGE_OF_CHANGE:
-            yield rule.make_finding(path, item.text, _COVERAGE_FIX, at)
-        elif rule is OTHER_SETTINGS:
-            yield rule.make_finding(
-                path, f"is objected to by the settings of base: {said}", _SETTINGS_FIX, at
-            )
-        elif rule is UNREAD_FILE:
-            yield rule.make_finding(path, f"is passed over by the linters: {said}", _FIX, at)
-        else:
-            text = item.item_id.partition(": ")[2] or item.text
-            yield rule.make_finding(path, text.rstrip("."), _FIX, at)
+        text, fix = _SAYS.get(rule, ("{}", _FIX))
+        if rule in (PUBLIC_API, COVERAGE_OF_CHANGE):
+            said = item.text
+        elif rule not in _SAYS:
+            said = (whole or item.text).rstrip(".")
+        yield rule.make_finding(path, text.format(said), fix, line)

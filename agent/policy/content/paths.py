@@ -1,11 +1,9 @@
 """Hold a change to the paths it may touch.
 
-A change is judged by what it touches before anyone reads what it says. Held here: the lists of
-`scope` (allow, protect, human_only); the files that no configuration can open up (git's own
-names, Mergewright's configuration: a run must not loosen its own rules); names that are
-something else on another system or to a reader (`..`, another case, invisible letters); and
-edits of what is no regular file in the base commit, such as a link out of the tree.
-Whether a file decides about the checks is the matter of `gate_files`.
+Held here: the lists of `scope` (allow, protect, human_only); the files that no configuration can
+open up (git's own names, Mergewright's configuration); names that are something else on another
+system or to a reader; and edits of what is no regular file in the base commit. Whether a file
+decides about the checks is the matter of `gate_files`.
 """
 
 from __future__ import annotations
@@ -49,6 +47,17 @@ _UNPORTABLE = re.compile(
 )
 
 
+_PLAIN = "Use a plain relative path with forward slashes."
+_AGAINST_BASE = "Make the change against the files of the base commit."
+#: Lists that forbid: what they are for, and the way out.
+_FORBIDS = {
+    "human_only": ("only people change it", "Leave this part of the ticket to a person."),
+    "protect": ("it is protected", "Leave it as it is, or take it out of scope.protect first."),
+}
+_Problem = tuple[str, str]
+"""What is wrong, and the way out."""
+
+
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     limits = Limits(change_context.config, change_context.tree.paths())
     yield from limits.faults
@@ -62,49 +71,52 @@ class Limits:
     def __init__(self, config: RepoConfig, present: Iterable[str]) -> None:
         """Take the configuration, and the paths of the base commit."""
         self._present = frozenset(present)
-        self._scope = _Scope(config)
-        self.faults: tuple[Finding, ...] = tuple(self._scope.faults)
+        self._lists: dict[str, Patterns] = {}
+        self.faults: list[Finding] = []
         """Patterns of the configuration that cannot be read."""
+        for key in (*_FORBIDS, "allow"):
+            self._lists[key] = Patterns(())
+            try:
+                self._lists[key] = Patterns(getattr(config.scope, key), lenient=key in _FORBIDS)
+            except ValueError as problem:
+                says = f"scope.{key} of the configuration: {problem}"
+                fix = "Write the pattern as in a .gitignore file."
+                self.faults.append(PATHS.make_finding("", says, fix))
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         """Yield a finding for everything that is wrong with where a file lies."""
-        if fault := _fault_of_name(file.path):
-            yield PATHS.make_finding(
-                file.path, fault, "Use a plain relative path with forward slashes."
-            )
+        if fault := _find_name_fault(file.path):
+            yield PATHS.make_finding(file.path, fault, _PLAIN)
             return
-        if ".gitmodules" in fold_case(file.path).split("/"):
-            fault = "declares submodules, from which foreign code would be fetched"
-            yield PATHS.make_finding(
-                file.path, fault, "Leave it to a person; no setting allows this."
-            )
-            return
-        yield from _own_configuration(file)
-        yield from self._scope.check(file)
-        yield from self._against_base(file)
-        yield from _mode(file)
+        yield from _check_own_configuration(file)
+        for says, fix in (*self._check_scope(file), *self._compare_with_base(file)):
+            yield PATHS.make_finding(file.path, says, fix)
+        if mode := _describe_mode(file):
+            yield FILE_MODE.make_finding(file.path, mode, "Check that the executable bit is meant.")
 
-    def _against_base(self, file: ChangedFile) -> Iterator[Finding]:
-        fix = "Make the change against the files of the base commit."
+    def _check_scope(self, file: ChangedFile) -> Iterator[_Problem]:
+        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
+        for key, (why, fix) in _FORBIDS.items():
+            if pattern := self._lists[key].first(file.path):
+                yield f"is {verb}, but {why} (scope.{key}: {pattern!r})", fix
+        if not self._lists["allow"].first(file.path):
+            fix = "Stay within scope.allow, or widen it first."
+            yield f"is {verb}, but lies outside scope.allow", fix
+
+    def _compare_with_base(self, file: ChangedFile) -> Iterator[_Problem]:
         if file.before is None and file.after is None:
-            yield PATHS.make_finding(
-                file.path, "is named in the change but exists on neither side", fix
-            )
+            yield "is named in the change but exists on neither side", _AGAINST_BASE
         elif file.before is not None and file.path not in self._present:
-            yield PATHS.make_finding(
-                file.path,
-                "is no regular file in the base commit (a link, a submodule or untracked)",
-                "Name the file itself: links are neither edited nor followed.",
-            )
+            says = "is no regular file in the base commit (a link, a submodule or untracked)"
+            yield says, "Name the file itself: links are neither edited nor followed."
         elif file.before is None and file.path in self._present:
-            yield PATHS.make_finding(file.path, "is given as new, but the base commit has it", fix)
+            yield "is given as new, but the base commit has it", _AGAINST_BASE
         elif file.before is None and _UNPORTABLE.search(file.path):
-            fault = "has a part that no Windows checkout can hold"
-            yield PATHS.make_finding(file.path, fault, "Choose a plain name.")
+            yield "has a part that no Windows checkout can hold", "Choose a plain name."
         elif file.before is None:
-            yield from self._collision(file.path)
+            yield from self._find_collision(file.path)
 
-    def _collision(self, path: str) -> Iterator[Finding]:
+    def _find_collision(self, path: str) -> Iterator[_Problem]:
         """Compare a new path, and every folder of it, with what is there already."""
         parts = path.split("/")
         for depth in range(1, len(parts) + 1):
@@ -112,12 +124,12 @@ class Limits:
             others = self._spellings.get(fold_case(part), set())
             if others and part not in others:
                 says = f"differs from the existing {min(others)} in case or look-alike letters only"
-                yield PATHS.make_finding(path, says, f"Use the existing spelling, {min(others)}.")
+                yield says, f"Use the existing spelling, {min(others)}."
                 return
             if others and (part == path or part in self._present):
                 says = "is a folder in the base commit"
                 says = says if part == path else f"lies below {part}, which is a file"
-                yield PATHS.make_finding(path, says, "Choose another name.")
+                yield says, "Choose another name."
                 return
 
     @cached_property
@@ -132,46 +144,36 @@ class Limits:
         return dict(spellings)
 
 
-# --- names ------------------------------------------------------------------------------------
-
-
-def _fault_of_name(path: str) -> str | None:
+def _find_name_fault(path: str) -> str:
     """Say why a path cannot be taken at its word, if so."""
     if problem := names.name_problem(path):
         return f"cannot be a path of a change: {problem}"
+    if ".gitmodules" in fold_case(path).split("/"):
+        return "declares submodules, from which foreign code would be fetched"
     hidden = (one for one in path if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co"})
     letter = next(hidden, "")
-    return f"has an invisible character (U+{ord(letter):04X})" if letter else None
+    return f"has an invisible character (U+{ord(letter):04X})" if letter else ""
 
 
-# --- Mergewright's own configuration ----------------------------------------------------------
-
-
-def _own_configuration(file: ChangedFile) -> Iterator[Finding]:
+def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
     name = fold_case(file.path)
     fix = "Change the configuration in a commit of your own, reviewed by a person."
     if name in _CONFIG_FILES:
-        yield PATHS.make_finding(
-            file.path, "is Mergewright's configuration, which no run may change", fix
-        )
+        says = "is Mergewright's configuration, which no run may change"
+        yield PATHS.make_finding(file.path, says, fix)
     elif name == "pyproject.toml":
-        before, after = _own_table(file.before), _own_table(file.after)
+        after = _read_own_table(file.after)
         if after is None:
-            yield PATHS.make_finding(
-                file.path,
-                "does not parse after the change, so its [tool.mergewright] is unknown",
-                "Write valid TOML.",
-            )
-        elif before != after:
-            yield PATHS.make_finding(
-                file.path,
-                "changes [tool.mergewright], which no run may change",
-                fix,
-                _line_of(file.after, b"tool.mergewright"),
-            )
+            says = "does not parse after the change, so its [tool.mergewright] is unknown"
+            yield PATHS.make_finding(file.path, says, "Write valid TOML.")
+        elif after != _read_own_table(file.before):
+            before, found, _ = (file.after or b"").partition(b"tool.mergewright")
+            line = before.count(b"\n") + 1 if found else None
+            says = "changes [tool.mergewright], which no run may change"
+            yield PATHS.make_finding(file.path, says, fix, line)
 
 
-def _own_table(content: bytes | None) -> object | None:
+def _read_own_table(content: bytes | None) -> object | None:
     """Return the table `tool.mergewright`; () where there is none, None where it is unknown."""
     if content is None:
         return ()
@@ -182,59 +184,14 @@ def _own_table(content: bytes | None) -> object | None:
     return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
 
 
-def _line_of(content: bytes | None, needle: bytes) -> int | None:
-    at = content.find(needle) if content else -1
-    return None if content is None or at < 0 else content.count(b"\n", 0, at) + 1
-
-
-# --- scope ------------------------------------------------------------------------------------
-
-
-#: Lists that forbid: what they are for, and the way out.
-_FORBIDS = {
-    "human_only": ("only people change it", "Leave this part of the ticket to a person."),
-    "protect": ("it is protected", "Leave it as it is, or take it out of scope.protect first."),
-}
-
-
-class _Scope:
-    """The three lists of the configuration."""
-
-    def __init__(self, config: RepoConfig) -> None:
-        self.faults: list[Finding] = []
-        self._lists: dict[str, Patterns] = {}
-        for key in (*_FORBIDS, "allow"):
-            self._lists[key] = Patterns(())
-            try:
-                self._lists[key] = Patterns(getattr(config.scope, key), lenient=key in _FORBIDS)
-            except ValueError as problem:
-                says = f"scope.{key} of the configuration: {problem}"
-                self.faults.append(
-                    PATHS.make_finding("", says, "Write the pattern as in a .gitignore file.")
-                )
-
-    def check(self, file: ChangedFile) -> Iterator[Finding]:
-        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
-        for key, (why, fix) in _FORBIDS.items():
-            if pattern := self._lists[key].first(file.path):
-                says = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
-                yield PATHS.make_finding(file.path, says, fix)
-        if not self._lists["allow"].first(file.path):
-            says = f"is {verb}, but lies outside scope.allow"
-            yield PATHS.make_finding(file.path, says, "Stay within scope.allow, or widen it first.")
-
-
-def _mode(file: ChangedFile) -> Iterator[Finding]:
-    """Name a file that can be started, or no longer, as no diff of lines shows it."""
-    if file.after is None:
-        return
+def _describe_mode(file: ChangedFile) -> str:
+    """Say that a file can be started, or no longer, as no diff of lines shows it."""
     state = "executable" if file.executable else "no longer executable"
-    if file.before is None and file.executable:
-        message = "is added as an executable file"
-    elif file.before == file.after:
-        message = f"has a new mode and nothing else: it is {state}"
-    elif file.was_executable is not None and file.was_executable != file.executable:
-        message = f"is {state} after the change"
-    else:
-        return
-    yield FILE_MODE.make_finding(file.path, message, "Check that the executable bit is meant.")
+    if file.after is None:
+        return ""
+    if file.before is None:
+        return "is added as an executable file" if file.executable else ""
+    if file.before == file.after:
+        return f"has a new mode and nothing else: it is {state}"
+    is_other = file.was_executable is not None and file.was_executable != file.executable
+    return f"is {state} after the change" if is_other else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.packages import AddedPackages, Licensing, Package
-from agent.policy.rule import Rule
+from agent.policy.rule import Rule, split_place
 from agent.text.sanitise import list_some
 from repo_config import licences
 from repo_config.licences import Demand, Licence
@@ -71,32 +71,31 @@ def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[
 
 
 def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:
-    said = config.scope.licences
-    demand = Demand(said.allow, said.forbid)
+    demand = Demand(config.scope.licences.allow, config.scope.licences.forbid)
     named: dict[str, list[str]] = {}
     for package in packages:
-        if not package.is_new and not _has_other_licence(package):
-            continue
-        licence = _licence(package.licensing)
-        yield from _check_licence(package, licence, demand)
-        words = licence.words if licence.options else f"{licence.words or 'licence'} not known"
-        named.setdefault(package.place, []).append(f"{_format_package(package)} ({words})")
+        licence = _read_licence(package.licensing)
+        earlier = _read_licence(package.earlier)
+        is_known = None not in (package.licensing, package.earlier)
+        if package.is_new or (is_known and licence.options != earlier.options):
+            yield from _check_licence(package, licence, demand)
+            words = licence.words if licence.options else f"{licence.words or 'licence'} not known"
+            title = f"{package.name} {package.version}".strip()
+            named.setdefault(package.place, []).append(f"{title} ({words})")
     for place, several in named.items():
-        path, line = _split_place(place)
-        yield LICENCE.make_finding(
-            path, f"{_find_first_line(path)}brings {list_some(several, _SHOWN)}", _NAMED, line
-        )
+        yield _make_finding(LICENCE, place, list_some(several, _SHOWN), _NAMED)
 
 
 def _check_licence(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
     if not (demand.allow or demand.forbid):
         return
-    path, line = _split_place(package.place)
-    start = f"{_find_first_line(path)}brings {_format_package(package)}{_explain_origin(package)}"
+    what = f"{package.name} {package.version}".strip()
+    if package.needed_by:
+        what += f", which {' and '.join(package.needed_by[:2])} needs,"
     permitted = demand.permits(licence)
     if permitted is False:
-        words = f"{start} under {licence.words}, which scope.licences does not let in"
-        yield FORBIDDEN_LICENCE.make_finding(path, words, _REFUSED, line)
+        what += f" under {licence.words}, which scope.licences does not let in"
+        yield _make_finding(FORBIDDEN_LICENCE, package.place, what, _REFUSED)
     elif permitted is None:
         if package.licensing is None:
             reason = "is not installed for the checks, so that its licence is not known"
@@ -104,32 +103,14 @@ def _check_licence(package: Package, licence: Licence, demand: Demand) -> Iterat
             reason = f"says of its licence no more than: {licence.words}"
         else:
             reason = "does not say what its licence is"
-        yield UNKNOWN_LICENCE.make_finding(path, f"{start}, which {reason}", _LOOK, line)
+        yield _make_finding(UNKNOWN_LICENCE, package.place, f"{what}, which {reason}", _LOOK)
 
 
-def _licence(licensing: Licensing | None) -> Licence:
+def _make_finding(rule: Rule, place: str, what: str, fix: str) -> Finding:
+    path, line = split_place(place)
+    return rule.make_finding(path, f"{'' if path else 'The change '}brings {what}", fix, line)
+
+
+def _read_licence(licensing: Licensing | None) -> Licence:
     said = licensing or Licensing()
     return licences.read_licence(said.expression, said.field, said.classifiers)
-
-
-def _has_other_licence(package: Package) -> bool:
-    if package.licensing is None or package.earlier is None:
-        return False
-    return _licence(package.licensing).options != _licence(package.earlier).options
-
-
-def _format_package(package: Package) -> str:
-    return f"{package.name} {package.version}".strip()
-
-
-def _explain_origin(package: Package) -> str:
-    return f", which {' and '.join(package.needed_by[:2])} needs," if package.needed_by else ""
-
-
-def _find_first_line(path: str) -> str:
-    return "" if path else "The change "
-
-
-def _split_place(place: str) -> tuple[str, int | None]:
-    path, _, line = place.rpartition(":")
-    return (path, int(line)) if line.isdigit() else (place, None)

@@ -8,6 +8,7 @@ have their reasons and are for the reviewer. What async code must not call is le
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout
@@ -33,10 +34,31 @@ SYNC_HANDLER = Rule(
     good="async def orders(request):",
 )
 RULES = (CONCURRENCY, SYNC_HANDLER)
+_SYNC_FIX = "Write it as a plain function, or change concurrency in the configuration first."
+_ASYNC_FIX = "Write it as `async def`, or see whether it may block a thread of the server."
 
 
-def mode_of(path: str, section: ConcurrencySection) -> Mode:
-    """Return the mode that a path is written in."""
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    section = change_context.config.concurrency
+    if section == ConcurrencySection():
+        return
+    is_django = change_context.project.framework == "django"
+    modes: tuple[tuple[Rule, Mode, str], ...] = (
+        (CONCURRENCY, "sync", _SYNC_FIX),
+        (SYNC_HANDLER, "async", _ASYNC_FIX),
+    )
+    for rule, mode, fix in modes:
+        paths = {
+            file.path
+            for file in change_context.python
+            if _get_mode(file.path, section) == mode and not layout.is_test(file.path)
+        }
+        find = partial(_find_others, mode=mode, is_django=is_django)
+        for file, hit in change_context.find_new_hits(find, paths.__contains__):
+            yield rule.make_finding(file.path, f"{hit.message}; code is {mode} here", fix, hit.line)
+
+
+def _get_mode(path: str, section: ConcurrencySection) -> Mode:
     mode: Mode = section.mode
     for override in section.overrides:
         if Patterns(override.paths).first(path) is not None:
@@ -44,52 +66,13 @@ def mode_of(path: str, section: ConcurrencySection) -> Mode:
     return mode
 
 
-def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    section = change_context.config.concurrency
-    if section == ConcurrencySection():
-        return
-    modes = {file.path: mode_of(file.path, section) for file in change_context.python}
-    is_django = change_context.project.framework == "django"
-
-    def among(mode: Mode) -> set[str]:
-        return {path for path, its in modes.items() if its == mode and not layout.is_test(path)}
-
-    sync, async_ = among("sync"), among("async")
-
-    def handled(view: View) -> Iterator[Hit]:
-        return _async_handlers(view, is_django=is_django)
-
-    def left_sync(view: View) -> Iterator[Hit]:
-        return _sync_handlers(view, is_django=is_django)
-
-    for file, hit in change_context.find_new_hits(handled, sync.__contains__):
-        yield CONCURRENCY.make_finding(
-            file.path,
-            f"{hit.message}; code is sync here",
-            "Write it as a plain function, or change concurrency in the configuration first.",
-            hit.line,
-        )
-    for file, hit in change_context.find_new_hits(left_sync, async_.__contains__):
-        yield SYNC_HANDLER.make_finding(
-            file.path,
-            f"{hit.message}; code is async here",
-            "Write it as `async def`, or see whether it may block a thread of the server.",
-            hit.line,
-        )
-
-
-def _async_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
+def _find_others(view: View, *, mode: Mode, is_django: bool) -> Iterator[Hit]:
+    """Yield the handlers of the other mode."""
     for handler in handlers.find_handlers(view, is_django=is_django):
-        # A function with an underscore that only looks like a view of Django is for its module.
-        is_private = handler.family == "django" and handler.name.startswith("_")
-        if handler.is_async and handler.kind != "websocket" and not is_private:
-            says = f"answers requests by the async {handler.kind} {handler.name}"
-            yield Hit(f"async {handler.name}", handler.visit.node.lineno, says)
-
-
-def _sync_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
-    for handler in handlers.find_handlers(view, is_django=is_django):
-        # Django REST framework cannot await.
-        if not handler.is_async and handler.family != "rest_framework":
-            says = f"answers requests by the sync {handler.kind} {handler.name}"
-            yield Hit(f"sync {handler.name}", handler.visit.node.lineno, says)
+        # Django REST framework cannot await, and a socket has to.
+        is_fixed = handler.kind == "websocket" or handler.family == "rest_framework"
+        counts = not is_fixed if mode == "async" else handler.kind != "websocket"
+        if counts and handler.is_async is (mode == "sync"):
+            written = "async" if handler.is_async else "sync"
+            says = f"answers requests by the {written} {handler.kind} {handler.name}"
+            yield Hit(f"{written} {handler.name}", handler.visit.node.lineno, says)

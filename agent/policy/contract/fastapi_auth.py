@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import Endpoint
-from agent.policy.rule import Rule
+from agent.policy.rule import Rule, split_place
 from repo_config.schema import FastapiAuth, FastapiSection
 
 FASTAPI_AUTH = Rule(
@@ -45,7 +45,7 @@ def find_problems(
     were_open = {mark for _, _, marks in _find_open(section, before) for mark in marks}
     found = [one for one in _find_open(section, after) if not were_open & one[2]]
     for endpoint, entry, _ in found[:_MOST_FINDINGS]:
-        path, _, line = endpoint.place.rpartition(":")
+        path, line = split_place(endpoint.place)
         yield FASTAPI_AUTH.make_finding(
             path,
             f"{'' if path else f'{endpoint.function} '}answers {endpoint.methods} {endpoint.path}"
@@ -53,7 +53,7 @@ def find_problems(
             f" {', '.join(entry.paths)}",
             f"Depend on {entry.dependency} in its signature, decorator or router, or name the path"
             " in fastapi.public first.",
-            int(line) if line.isdigit() else None,
+            line,
         )
 
 

@@ -1,7 +1,4 @@
-"""Which functions of a file answer requests, and how a framework comes to call them.
-
-Leaves to the rules what such a function may do.
-"""
+"""Which functions of a file answer requests, and how a framework comes to call them."""
 
 from __future__ import annotations
 
@@ -33,7 +30,18 @@ _VIEW_BASES = (
 _VIEW_NAME = re.compile(r"(?:^|\.)\w*(?:View|ViewSet)$")
 _DRF_METHODS = frozenset({"list", "create", "retrieve", "update", "partial_update", "destroy"})
 _CONSUMER_METHODS = frozenset({"connect", "disconnect", "receive", "receive_json"})
-_ANSWERS = re.compile(r"django\.(?:http\.(?:\w*Http\w*|Json\w+)|shortcuts\.(?:render|redirect))")
+#: Above what answers a URL; others, as gzip_page, also stand above parts of a view.
+_ABOVE_VIEWS = re.compile(
+    r"rest_framework\.decorators\.api_view(?:\.\(\))?"
+    r"|django\.views\.decorators\.(?:http\.require_\w+|csrf\.csrf_exempt)(?:\.\(\))?"
+    r"|django\.contrib\.auth\.decorators\.\w+(?:\.\(\))?"
+    r"|django\.contrib\.admin\.views\.decorators\.\w+(?:\.\(\))?"
+)
+_REQUESTS = frozenset({"django.http.HttpRequest", "django.http.request.HttpRequest"})
+_RESPONSES = re.compile(
+    r"django\.(?:http\.(?:response\.)?(?:\w*Response\w*|Json\w+)|shortcuts\.(?:render|redirect)"
+    r"|template\.response\.\w*Response)|rest_framework\.response\.Response"
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ class Handler:
     """`view`, `endpoint`, `consumer`, or `websocket`, which is always async."""
     family: str
     """`django`, `rest_framework`, `routed` (by a decorator) or `class` (of another framework)."""
+    is_certain: bool = True
+    """Whether it cannot be a mere part of a view."""
 
     @property
     def is_async(self) -> bool:
@@ -68,8 +78,11 @@ def find_handlers(view: View, *, is_django: bool) -> Iterator[Handler]:
         if found := _find_route(view, visit):
             yield found
         elif visit.up is None:
-            if visit.node in answering and _takes_request(view, visit):
-                yield Handler(visit, "view", "django")
+            if is_django and _takes_request(view, visit):
+                if _is_decorated(view, visit):
+                    yield Handler(visit, "view", "django")
+                elif visit.node in answering and not visit.node.name.startswith("_"):
+                    yield Handler(visit, "view", "django", is_certain=False)
         elif isinstance(visit.up.node, ast.ClassDef):
             lineage = lineages.get(visit.up.node) or view.lineage(visit.up.node, visit.up.scope)
             lineages[visit.up.node] = lineage
@@ -94,10 +107,14 @@ def _find_route(view: View, visit: Function) -> Handler | None:
 def _takes_request(view: View, visit: Function) -> bool:
     arguments = [*visit.node.args.posonlyargs, *visit.node.args.args][:1]
     return any(
-        one.arg in {"request", "req"}
-        or "django.http.HttpRequest" in view.names(one.annotation, visit.scope)
+        one.arg in {"request", "req"} or view.names(one.annotation, visit.scope) & _REQUESTS
         for one in arguments
     )
+
+
+def _is_decorated(view: View, visit: Function) -> bool:
+    names = (view.names(one, visit.scope) for one in visit.node.decorator_list)
+    return any(_ABOVE_VIEWS.fullmatch(name) for several in names for name in several)
 
 
 def _find_answering(view: View) -> frozenset[ast.AST]:
@@ -107,7 +124,7 @@ def _find_answering(view: View) -> frozenset[ast.AST]:
         value = visit.node.value
         value = value.value if isinstance(value, ast.Await) else value
         asked = value.func if isinstance(value, ast.Call) else value
-        if visit.function and any(map(_ANSWERS.match, view.names(asked, visit.scope))):
+        if visit.function and any(map(_RESPONSES.fullmatch, view.names(asked, visit.scope))):
             found.add(visit.function)
     return frozenset(found)
 

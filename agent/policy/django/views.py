@@ -2,8 +2,7 @@
 
 A class is a view by what it inherits from, a function by a decorator for views above it; one that
 merely takes a request and gives a response may be a part of a view, and is for the reviewer.
-Handlers of errors are functions everywhere, since Django asks for it; views that are there already
-stay, also under another name.
+Handlers of errors are functions everywhere, since Django asks for it.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout
-from agent.policy.change_context import ChangeContext, Hit
+from agent.policy.change_context import ChangeContext, Find, Hit
+from agent.policy.contract import handlers
 from agent.policy.rule import Rule
-from agent.policy.view import View, Visit
+from agent.policy.view import View
 
 VIEWS = Rule(
     id="django-views",
@@ -39,73 +40,39 @@ _CLASSES = re.compile(
     r"|rest_framework\.(?:views\.APIView|generics\.\w+|viewsets\.\w+)"
 )
 _MIXIN = re.compile(r"django\.views\.generic\.(?:\w+\.)*\w+Mixin|rest_framework\.\w+\.\w+Mixin")
-#: Above what answers a URL; others, as gzip_page, also stand above parts of a view.
-_ABOVE_VIEWS = re.compile(
-    r"rest_framework\.decorators\.api_view(?:\.\(\))?"
-    r"|django\.views\.decorators\.(?:http\.require_\w+|csrf\.csrf_exempt)(?:\.\(\))?"
-    r"|django\.contrib\.auth\.decorators\.\w+(?:\.\(\))?"
-    r"|django\.contrib\.admin\.views\.decorators\.\w+(?:\.\(\))?"
-)
-_REQUESTS = frozenset({"django.http.HttpRequest", "django.http.request.HttpRequest"})
-_RESPONSES = re.compile(
-    r"django\.http\.(?:response\.)?\w*Response\w*\.\(\)|django\.shortcuts\.(?:render|redirect)\.\(\)"
-    r"|django\.template\.response\.\w*Response\.\(\)|rest_framework\.response\.Response\.\(\)"
-)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     style = change_context.config.django.views
-    if style not in ("class", "function"):
-        return
-    find, want = (_functions, "classes") if style == "class" else (_classes, "functions")
+    if style == "function":
+        yield from _check(change_context, VIEWS, _find_classes, style, "functions")
+    elif style == "class":
+        for rule, certain in ((VIEWS, True), (LIKELY_VIEWS, False)):
+            find = partial(_find_functions, certain=certain)
+            yield from _check(change_context, rule, find, style, "classes")
+
+
+def _check(
+    change_context: ChangeContext, rule: Rule, find: Find, style: str, several: str
+) -> Iterator[Finding]:
     for file, hit in change_context.find_new_hits(find, among=layout.is_application):
-        rule = LIKELY_VIEWS if hit.what == "what looks like a view" else VIEWS
         fix = f"Write it as a {style}, or change django.views first."
-        yield rule.make_finding(file.path, f"has {hit.says}; views are {want} here", fix, hit.line)
+        says = f"has {hit.says}; views are {several} here"
+        yield rule.make_finding(file.path, says, fix, hit.line)
 
 
-def _classes(view: View) -> Iterator[Hit]:
+def _find_classes(view: View) -> Iterator[Hit]:
     for made in view.all(ast.ClassDef):
         above = view.lineage(made.node, made.scope)
         if any(_CLASSES.fullmatch(name) and not _MIXIN.fullmatch(name) for name in above):
-            yield Hit(
-                "a view as a class", made.node.lineno, f"the view {made.node.name} as a class"
-            )
+            says = f"the view {made.node.name} as a class"
+            yield Hit("a view as a class", made.node.lineno, says)
 
 
-def _functions(view: View) -> Iterator[Hit]:
-    for visit in view.functions:
-        arguments = [*visit.node.args.posonlyargs, *visit.node.args.args]
-        if (
-            visit.up is not None
-            or not arguments
-            or any(one.arg == "exception" for one in arguments)
-        ):
-            continue
-        first = arguments[0]
-        if first.arg != "request" and not view.names(first.annotation, visit.scope) & _REQUESTS:
-            continue
-        says = f"the view {visit.node.name} as a function"
-        if _is_decorated(visit, view):
-            yield Hit("a view", visit.node.lineno, says)
-        elif visit.node.name[0] != "_" and _is_responding(visit, view):
-            yield Hit("what looks like a view", visit.node.lineno, says)
-
-
-Function = Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]
-
-
-def _is_decorated(visit: Function, view: View) -> bool:
-    return any(
-        _ABOVE_VIEWS.fullmatch(name)
-        for decorator in visit.node.decorator_list
-        for name in view.names(decorator, visit.scope)
-    )
-
-
-def _is_responding(visit: Function, view: View) -> bool:
-    return any(
-        any(map(_RESPONSES.fullmatch, view.names(given.node.value, given.scope)))
-        for given in view.all(ast.Return)
-        if given.function is visit.node
-    )
+def _find_functions(view: View, *, certain: bool) -> Iterator[Hit]:
+    for handler in handlers.find_handlers(view, is_django=True):
+        node = handler.visit.node
+        arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+        is_view = handler.family == "django" and handler.visit.up is None
+        if is_view and "exception" not in arguments and handler.is_certain is certain:
+            yield Hit("a view", node.lineno, f"the view {node.name} as a function")
