@@ -127,10 +127,6 @@ class MergeConflict(RunStopped):
     reason = Reason.CONFLICT
 
 
-class BranchTaken(RepositoryUnfit):
-    """A branch of the name we want is there, with something else on it."""
-
-
 class EnvironmentFailed(RunStopped):
     """The repository's environment could not be built."""
 

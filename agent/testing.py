@@ -60,7 +60,6 @@ class FakeCodeHost:
         self.calls: list[str] = []
         self.begun: list[Run] = []
         self.marks: list[Progress] = []
-        self.commits: list[tuple[str, str, Change]] = []
         """Branch, message and change of every commit made through the code host."""
         self.proposals: list[NewPullRequest] = []
         self.delivered: list[Outcome] = []
@@ -103,12 +102,6 @@ class FakeCodeHost:
         """Return the one set of rules."""
         self.calls.append("rules")
         return self._rules
-
-    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
-        """Keep what would be committed; the same content gets the same id."""
-        self.calls.append("commit")
-        self.commits.append((branch, message, change))
-        return change.digest[:40]
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
         """Say whether the branch was proposed."""

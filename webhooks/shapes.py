@@ -26,7 +26,6 @@ _HAS: dict[str, frozenset[str]] = {
         "pull_request_review_comment": "action pull_request comment",
         "push": "ref before after",
         "status": "sha state context",
-        "workflow_run": "action workflow_run",
     }.items()
 }
 #: What an event is about; it has none of these but its own.

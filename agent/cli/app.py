@@ -14,7 +14,6 @@ import typer
 from agent import settings
 from agent.cli import app_files, terminal
 from agent.cli.app_files import Places
-from agent.github import app_manifest
 from agent.settings import Settings, variable
 
 app = typer.Typer(help="The GitHub App: register it.", no_args_is_help=True)
@@ -53,14 +52,14 @@ def create(
 
     loaded = settings.load_settings()
     api_url, public_url = loaded.github_url, _find_public_url(loaded, url)
-    apps_page = app_manifest.settings_page(api_url, organization)
-    name = f"Mergewright {organization or ''}".strip()[: app_manifest.LONGEST_NAME].strip()
+    apps_page = app_registration.settings_page(api_url, organization)
+    name = f"Mergewright {organization or ''}".strip()[: app_registration.LONGEST_NAME].strip()
     places = _choose_places(into, compose)
     app_files.prepare(places, os.environ)
     app_registration.require_api(api_url)
 
     def form(redirect_url: str) -> tuple[str, dict[str, Any]]:
-        return f"{apps_page}/new", app_manifest.make_manifest(public_url, name, redirect_url)
+        return f"{apps_page}/new", app_registration.make_manifest(public_url, name, redirect_url)
 
     try:
         with app_page.serving(port, form) as page:

@@ -163,9 +163,9 @@ def _require_access(loaded: Settings) -> None:
         SettingsInvalid: Names what is missing or wrong and where to get it.
     """
     # Only what works on GitHub needs its client.
-    from agent.github import credentials
+    from agent.github import access
 
-    credentials.read_credentials(loaded)
+    access.read_credentials(loaded)
 
 
 def _require_sandbox(loaded: Settings) -> None:

@@ -31,7 +31,7 @@ from agent.demo.simulator import actions, serving
 from agent.demo.simulator.records import App, Issue, Repository, Role
 from agent.demo.simulator.world import World
 from agent.errors import PermanentError
-from agent.github import app_manifest
+from agent.github import app_registration
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_inbox import Inbox
@@ -305,8 +305,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
     app = world.add_app(
         "mergewright",
         OWNER,
-        app_manifest.PERMISSIONS,
-        list(app_manifest.EVENTS),
+        app_registration.PERMISSIONS,
+        list(app_registration.EVENTS),
         hook_url=address,
         hook_secret=secret,
     )

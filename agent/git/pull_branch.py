@@ -51,7 +51,6 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     *,
     author: str = worktree.AUTHOR,
     email: str = worktree.AUTHOR_EMAIL,
-    merging: bool = True,
     limits: Limits = base.USUAL,
     stopped: Flag | None = None,
 ) -> BranchState:
@@ -61,8 +60,6 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 
     Args:
         author: Under which name our commits are made; with `email`, what tells them from others.
-        merging: False where only the code host may commit: the base is then not merged in, and
-            everything is held against the commit at which the branch left it.
     """
     for name in (branch, base_branch):
         branches.require_name(name)
@@ -79,9 +76,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         for commit in (start, head):
             mirror.pin_commit(hold, commit)
         ours = (author, email)
-        return _read_state(
-            hold, url, Start(start, base_branch), head, ours, limits, merging=merging
-        )
+        return _read_state(hold, url, Start(start, base_branch), head, ours, limits)
 
 
 def _read_state(
@@ -91,13 +86,11 @@ def _read_state(
     head: str,
     ours: tuple[str, str],
     limits: Limits,
-    *,
-    merging: bool,
 ) -> BranchState:
     tip = start.commit
     with objects.open_index(hold, keep=False) as place:
         fork = objects.find_fork(place, tip, head)
-        joined = _join_base(place, fork, tip, head, merging=merging)
+        joined = _join_base(place, fork, tip, head)
         base.require_fit(place, joined.against, limits)
         foreign = tuple(commit for commit, own in _commits(place, tip, head, ours) if not own)
         change, unfit = Change(base_commit=joined.against, files=()), ""
@@ -128,14 +121,10 @@ class _JoinedBranch(NamedTuple):
     conflicts: tuple[str, ...] = ()
 
 
-def _join_base(
-    place: Place, fork: str | None, tip: str, head: str, *, merging: bool
-) -> _JoinedBranch:
+def _join_base(place: Place, fork: str | None, tip: str, head: str) -> _JoinedBranch:
     alone = objects.tree_of(place, head)
     if fork is None or fork == tip:
         return _JoinedBranch(tip, alone)
-    if not merging:
-        return _JoinedBranch(fork, alone)
     tree, conflicts = _merge_trees(place, tip, head)
     return _JoinedBranch(fork, alone, conflicts) if conflicts else _JoinedBranch(tip, tree)
 
@@ -288,39 +277,6 @@ def _make_rebased_commit(place: Place, branch_state: BranchState, by: objects.Id
     form = ("log", "-1", "--no-show-signature", "--format=%B", first.split()[0].decode(), "--")
     message = process.run_git(place, *form).decode(errors="replace")
     return objects.write_commit(place, tree, (tip,), message, by)
-
-
-def make_increment(branch_state: BranchState, change: Change) -> Change:
-    """What a Change adds to the branch, against the commit at its end, for the code host to commit.
-
-    Raises:
-        EditFailed: The base was merged in, which is more than one plain commit can say.
-    """
-    if branch_state.brought_up:
-        raise EditFailed("The base branch was merged in, so there is no plain commit on the branch")
-    was, now = ({file.path: file for file in one.files} for one in (branch_state.change, change))
-    files = []
-    for path in sorted(was | now):
-        before, after = _state(was.get(path), now.get(path)), _state(now.get(path), was.get(path))
-        if before != after:
-            files.append(
-                ChangedFile(
-                    path=path,
-                    before=before[0],
-                    after=after[0],
-                    executable=bool(after[1]) and after[0] is not None,
-                    was_executable=before[1] if before[0] is not None else None,
-                )
-            )
-    return Change(base_commit=branch_state.head, files=tuple(files), notes=change.notes)
-
-
-def _state(file: ChangedFile | None, other: ChangedFile | None) -> tuple[bytes | None, bool | None]:
-    """Content and mode after a Change; one that does not touch the file leaves it as it was."""
-    if file is not None:
-        return file.after, file.executable if file.after is not None else None
-    assert other is not None  # noqa: S101 - one of the two has the path
-    return other.before, other.was_executable
 
 
 # --- delivery ----------------------------------------------------------------------------------

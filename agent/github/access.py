@@ -1,8 +1,7 @@
 """The way to GitHub of one process: who we are there, and tokens for each run.
 
 In App mode every run gets tokens of its own, for its one repository, minted when first needed and
-renewed before they end. Nothing of it is ever stored or shown. The operator's side is left to
-`credentials`, what one run does with its tokens to `session`.
+renewed before they end. None of them is ever stored or shown.
 """
 
 from __future__ import annotations
@@ -15,34 +14,91 @@ from threading import Event, Lock, RLock
 from urllib.parse import quote, urlsplit
 from weakref import WeakValueDictionary
 
-from github.Auth import Auth
+import jwt
+from github.Auth import AppAuth, Auth
 from pydantic import SecretStr
 
+from agent import settings as operator
 from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, SettingsInvalid
-from agent.github import api_errors, app_manifest, credentials
-from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
-from agent.github.connection import Facts, Notice, Record, Renewable, Watched
-from agent.github.credentials import App
-from agent.github.retrying import IMPATIENT, Asking, Pacing
+from agent.github import api_errors, app_registration
+from agent.github.api_errors import RefusedRequest, UnexpectedAnswer, ignore_statuses
+from agent.github.connection import (
+    IMPATIENT,
+    Asking,
+    Facts,
+    Pacing,
+    Record,
+    RenewableToken,
+    RequestNotes,
+    WatchedRequester,
+)
 from agent.github.session import SPARE_SECONDS, Minted, Scope, Session
 from agent.models.run import Run
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
+#: The one that GitHub takes.
+_ALGORITHM = "RS256"
 _SESSIONS = 200
 _SECRETS = 500
-#: GitHub takes no key of an App that is used by a clock further off.
-_CLOCK_SECONDS = 300.0
 _HIDDEN = "(secret removed)"
 _LEVELS = ("read", "write", "admin")
 _PERMISSIONS = {
-    Scope.TALK: {**app_manifest.PERMISSIONS, "contents": "read"},
+    Scope.TALK: {**app_registration.PERMISSIONS, "contents": "read"},
     # Whoever marks a review thread as resolved needs both.
     Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
 #: Without it a token is of no use; without the others a run says what could not be had.
 _REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
+
+
+class App:
+    """Who we are in App mode."""
+
+    def __init__(self, app_id: int, key: str) -> None:
+        self.app_id = app_id
+        try:
+            # Read once: to check the key's numbers takes fifty times as long as to sign.
+            prepared = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(key)
+            self.auth = AppAuth(
+                app_id, sign_func=lambda payload: jwt.encode(payload, prepared, _ALGORITHM)
+            )
+            self.auth.create_jwt()
+        except (ValueError, TypeError, jwt.PyJWTError):
+            # Without its cause, which may quote the key.
+            raise SettingsInvalid(
+                "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE holds no private key in PEM form; take the"
+                " file that GitHub offers when a key is made for the App."
+            ) from None
+
+
+def read_credentials(settings: Settings) -> App | SecretStr:
+    """Read who we are from the operator's settings: an App, or whose token it is.
+
+    Raises:
+        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    """
+    operator.hold_all(
+        lambda: operator.github_token(settings), lambda: operator.github_private_key(settings)
+    )
+    app_id, token = settings.github_app_id, operator.github_token(settings)
+    key = operator.github_private_key(settings)
+    if app_id is None and key is None and token is None:
+        raise SettingsInvalid(
+            "GitHub needs credentials: set MERGEWRIGHT_GITHUB_APP_ID and"
+            " MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE for an App, or MERGEWRIGHT_GITHUB_TOKEN_FILE."
+        )
+    if token is not None and (app_id is not None or key is not None):
+        raise SettingsInvalid(
+            "Both a GitHub App and MERGEWRIGHT_GITHUB_TOKEN are set. Keep one of them."
+        )
+    if token is not None:
+        return token
+    if app_id is None or key is None:
+        missing = "GITHUB_APP_ID" if app_id is None else "GITHUB_PRIVATE_KEY_FILE"
+        raise SettingsInvalid(f"A GitHub App needs MERGEWRIGHT_{missing} too.")
+    return App(app_id, key.get_secret_value())
 
 
 def connect_to_github(
@@ -61,7 +117,7 @@ def connect_to_github(
     Raises:
         SettingsInvalid: There is neither App nor token, or both, or the key is none.
     """
-    who, given = credentials.read_credentials(settings), record or _drop_record
+    who, given = read_credentials(settings), record or _drop_record
     return Access(settings.github_url, who, given, pacing or Pacing(), stopping, AccessCache())
 
 
@@ -77,8 +133,8 @@ class AccessCache:
     comments: dict[str, int] = field(default_factory=dict)
     """Numbers of status comments, by the issue's address; one that was deleted is made anew."""
     login: str | None = None
+    """Of our account, like the number."""
     number: int | None = None
-    """Of our account; it stays when the login changes."""
     lock: RLock = field(default_factory=RLock)
     """Held while login or number are asked for."""
     _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
@@ -96,7 +152,7 @@ def _drop_record(kind: str, facts: Facts) -> None:
 
 @dataclass(eq=False, repr=False)
 class Access:
-    """The way to GitHub of one process; see `connect`."""
+    """The way to GitHub of one process; see `connect_to_github`."""
 
     base_url: str
     who: App | SecretStr
@@ -140,23 +196,27 @@ class Access:
         """The same in lower case, to compare with."""
         return frozenset({self.login().lower()})
 
-    def number(self, session: Session) -> int:
-        """The number of our account, by which its comments are known as ours; asked once."""
-        with self.known.lock:
-            if self.known.number is None:
-                login = self.login()
-                path, us = f"/users/{quote(login, safe='')}", session.requester()
-                self.known.number = self.asking().ask(
-                    lambda: int(us.requestJsonAndCheck("GET", path)[1]["id"]),
-                    doing=f"look {login} up",
-                )
-            return self.known.number
+    def is_own(self, login: str) -> bool:
+        """Whether a login is ours."""
+        return login.lower() == self.login().lower()
 
     def address(self, session: Session) -> str:
-        """The mail address by which GitHub knows our commits."""
+        """The mail address by which GitHub knows our commits; its number is asked for once."""
+        login, us = self.login(), session.requester()
+        path = f"/users/{quote(login, safe='')}"
+        with self.known.lock:
+            if self.known.number is None:
+                # A server that does not know bots by their names gets an address without number.
+                self.known.number = 0
+                with ignore_statuses(404):
+                    self.known.number = self.asking().ask(
+                        lambda: int(us.requestJsonAndCheck("GET", path)[1]["id"]),
+                        doing=f"look {login} up",
+                    )
+            number = f"{self.known.number}+" if self.known.number else ""
         host = urlsplit(self.base_url).hostname or ""
         known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
-        return f"{self.number(session)}+{self.login()}@users.noreply.{known}"
+        return f"{number}{login}@users.noreply.{known}"
 
     def open_session(self, issue: IssueRef, purpose: str) -> Session:
         """Hand out what one run, or the intake of one repository, works with.
@@ -187,23 +247,23 @@ class Access:
         """How many requests a run has made so far, tokens included."""
         with self._lock:
             session = self._sessions.get(run_id)
-            return session.notice.calls if session else 0
+            return session.notes.calls if session else 0
 
-    def start_notice(self, purpose: str) -> Notice:
+    def start_notes(self, purpose: str) -> RequestNotes:
         """Start to count the requests of one purpose."""
-        return Notice(purpose, self.record, self.hide)
+        return RequestNotes(purpose, self.record, self.hide)
 
     def asking(self, *, patient: bool = True) -> Asking:
         """Give the way of asking again; not patient: one attempt, no wait."""
         return Asking(self.pacing if patient else IMPATIENT, self.stopping)
 
-    def as_app(self, notice: Notice) -> Watched | None:
+    def as_app(self, notes: RequestNotes) -> WatchedRequester | None:
         """Requests as the App itself, for tokens and its log of deliveries; None in token mode."""
         if isinstance(self.who, SecretStr):
             return None
-        return Watched(self.who.auth, self.base_url, self.pacing, notice)
+        return WatchedRequester(self.who.auth, self.base_url, self.pacing, notes)
 
-    def mint_token(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
+    def mint_token(self, issue: IssueRef, scope: Scope, notes: RequestNotes) -> Minted:
         """Get a token for one repository.
 
         Raises:
@@ -212,17 +272,19 @@ class Access:
         """
         if isinstance(self.who, SecretStr):
             return Minted(self.who, float("inf"))
-        app = Watched(self.who.auth, self.base_url, self.pacing, notice)
+        app = WatchedRequester(self.who.auth, self.base_url, self.pacing, notes)
         try:
-            return self._ask_for_token(app, issue, scope, notice)
+            return self._ask_for_token(app, issue, scope, notes)
         except RefusedRequest as problem:
             self.known.installations.pop(issue.repository, None)
             if problem.status != 404 or issue.installation_id is None:
                 raise self._explain_unminted(problem, issue) from problem
         # It may have been removed and installed again, which gives it another number.
-        return self.mint_token(issue.model_copy(update={"installation_id": None}), scope, notice)
+        return self.mint_token(issue.model_copy(update={"installation_id": None}), scope, notes)
 
-    def _ask_for_token(self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
+    def _ask_for_token(
+        self, app: WatchedRequester, issue: IssueRef, scope: Scope, notes: RequestNotes
+    ) -> Minted:
         path = f"/app/installations/{self._installation(app, issue)}"
         body: dict[str, object] = {"permissions": _PERMISSIONS[scope]}
         if issue.repository_id:
@@ -236,7 +298,7 @@ class Access:
             if problem.status != 422 or problem.has_phrase("repositor"):
                 raise
             _, found = app.requestJsonAndCheck("GET", path)
-            body["permissions"] = _limit_permissions(issue, scope, found["permissions"], notice)
+            body["permissions"] = _limit_permissions(issue, scope, found["permissions"], notes)
             headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self.known.secrets.append(token)
@@ -244,7 +306,7 @@ class Access:
         # A token that lasts less than our reserve, as an odd server may give, is used at once.
         return Minted(token, time.monotonic() + max(lasts, SPARE_SECONDS + 1.0))
 
-    def _installation(self, app: Watched, issue: IssueRef) -> int:
+    def _installation(self, app: WatchedRequester, issue: IssueRef) -> int:
         if issue.installation_id is not None:
             return issue.installation_id
         if issue.repository not in self.known.installations:
@@ -271,24 +333,19 @@ class Access:
         """Ask what GitHub calls us: the first question of every process.
 
         Raises:
-            SettingsInvalid: It does not know us, or is not what the address leads to, or our
-                clock is wrong.
+            SettingsInvalid: It does not know us, or is not what the address leads to.
             CodeHostUnavailable: No usable answer; try again.
         """
-        notice, who = self.start_notice("self"), self.who
+        notes, who = self.start_notes("self"), self.who
         if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""
-            auth: Auth = Renewable(who.get_secret_value, lambda: False)
+            auth: Auth = RenewableToken(who.get_secret_value, lambda: False)
         else:
             path, name, ending, auth = "/app", "slug", "[bot]", who.auth
-        us = Watched(auth, self.base_url, self.pacing, notice)
+        us = WatchedRequester(auth, self.base_url, self.pacing, notes)
 
         def work() -> str:
-            try:
-                found = us.requestJsonAndCheck("GET", path)[1]
-            finally:
-                # Whatever else is wrong may be so for this reason.
-                _require_clock(notice)
+            found = us.requestJsonAndCheck("GET", path)[1]
             if not isinstance(found, dict) or not isinstance(found.get(name), str):
                 raise UnexpectedAnswer(f"its answer has no {name}")
             return f"{found[name]}{ending}"
@@ -297,7 +354,7 @@ class Access:
             return self.asking().ask(work, doing="name us")
         except CodeHostUnavailable as problem:
             if isinstance(problem.__cause__, UnexpectedAnswer):
-                raise self._no_api(f"{path}: {problem.__cause__}") from problem
+                raise self._make_no_api_error(f"{path}: {problem.__cause__}") from problem
             raise
         except RefusedRequest as problem:
             # GitHub says why, in words.
@@ -306,7 +363,7 @@ class Access:
                 raise (
                     problem.make_error() if known else self._make_unknown_error(problem)
                 ) from problem
-            raise self._no_api(f"{path}: it answered {problem.status}") from problem
+            raise self._make_no_api_error(f"{path}: it answered {problem.status}") from problem
 
     def _make_unknown_error(self, problem: RefusedRequest) -> SettingsInvalid:
         if self.app_id is None:
@@ -320,21 +377,13 @@ class Access:
             " clock of this machine is right."
         )
 
-    def _no_api(self, told: str) -> SettingsInvalid:
+    def _make_no_api_error(self, told: str) -> SettingsInvalid:
         told += f", or there is no App {self.app_id}" if self.app_id is not None else ""
-        return no_api(self.base_url, told)
-
-
-def no_api(address: str, told: str) -> SettingsInvalid:
-    """Say that an address is not that of GitHub's API."""
-    return SettingsInvalid(
-        f"MERGEWRIGHT_GITHUB_URL: {address} does not answer as GitHub's REST API does ({told})."
-        " Give https://api.github.com, or on an Enterprise server https://HOST/api/v3."
-    )
+        return app_registration.make_no_api_error(self.base_url, told)
 
 
 def _limit_permissions(
-    issue: IssueRef, scope: Scope, has: dict[str, str], notice: Notice
+    issue: IssueRef, scope: Scope, has: dict[str, str], notes: RequestNotes
 ) -> dict[str, str]:
     """Ask no more than the installation may do, if a run can do without the rest."""
     wanted = _PERMISSIONS[scope]
@@ -348,23 +397,6 @@ def _limit_permissions(
             f"Our GitHub App needs the permission {name}: {missing[name]} in {issue.repository}; an"
             " owner has to accept it on the page of the installation."
         )
-    notice.missing |= {f"{name}: {level}" for name, level in missing.items()}
+    notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
     granted = {name: level for name, level in wanted.items() if name not in missing}
     return granted | {name: has[name] for name in missing if name in has}
-
-
-def _require_clock(notice: Notice) -> None:
-    """Refuse to work by a clock that is wrong: tokens end too soon, and waits never.
-
-    Raises:
-        SettingsInvalid: Ours and GitHub's are far apart.
-    """
-    apart = abs(notice.behind)
-    if apart < _CLOCK_SECONDS:
-        return
-    hours, minutes = divmod(round(apart / 60), 60)
-    where = "behind" if notice.behind > 0 else "ahead of"
-    raise SettingsInvalid(
-        f"The clock of this machine is {hours} h {minutes} min {where} GitHub's. Set it right, for"
-        " example with `timedatectl set-ntp true`, and start again."
-    )

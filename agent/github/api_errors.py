@@ -1,7 +1,4 @@
-"""What an answer of GitHub means: the three ways in which a request can fail, and their words.
-
-Pure. Asking again is left to `retrying`.
-"""
+"""What an answer of GitHub means: the three ways in which a request can fail, and their words."""
 
 from __future__ import annotations
 
@@ -26,18 +23,23 @@ _LIMIT_WORDS = re.compile(
 _WORDS_LIMIT = 300
 _LONGEST_WAIT = 3_660.0
 _NUMBER = re.compile(r"[0-9]{1,12}")
+_AGAIN = "then take the label off and set it again"
 
 
 class RefusedRequest(Exception):
     """GitHub understood the request and said no; asking again will not change that."""
 
-    def __init__(self, status: int, data: object, headers: Mapping[str, Any]) -> None:
+    def __init__(
+        self, status: int, data: object, headers: Mapping[str, Any], request: str = ""
+    ) -> None:
         """Keep what says why.
 
         Args:
             headers: With names in lower case.
+            request: Method and path.
         """
         self.status = status
+        self.request = request
         self.location = str(headers.get("location") or "")
         self.words = _message(data)
         self.problems = _texts(data.get("errors") if isinstance(data, dict) else None)
@@ -56,22 +58,21 @@ class RefusedRequest(Exception):
         return any(part in self.full_message.lower() for part in parts)
 
     def make_error(self) -> AgentError:
-        """Turn it into an error of ours, in words for people."""
-        said = self.full_message.rstrip(".")
+        """Turn it into an error of ours: what was asked, what GitHub said, what to do."""
+        answer = ": ".join(filter(None, (str(self.status), self.full_message.rstrip("."))))
+        said = f"{self.request} answered {answer}" if self.request else answer
         if self.status < 400:
             return AccessLost(
-                f"GitHub sent us elsewhere to {self.doing}: the repository was renamed or"
+                f"GitHub sent us elsewhere to {self.doing} ({said}): the repository was renamed or"
                 " transferred. Take the label off there and set it again."
             )
         if self.has_phrase("archived"):
             return AccessLost(
                 "The repository is archived on GitHub, so nothing can be written to it. Unarchive"
-                " it, then take the label off and set it again."
+                f" it, {_AGAIN}."
             )
         if self.has_phrase("is locked"):
-            return Superseded(
-                "The issue is locked; unlock it, then take the label off and set it again."
-            )
+            return Superseded(f"The issue is locked; unlock it, {_AGAIN}.")
         if self.status == 410:
             return Superseded("The issue was deleted or transferred; nothing more was done.")
         if self.status == 401:
@@ -81,17 +82,20 @@ class RefusedRequest(Exception):
             )
         if self.status in (403, 404):
             return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._explain_missing()}")
-        return RequestRefused(f"GitHub refused to {self.doing} ({self.status}: {said}).")
+        return RequestRefused(f"GitHub refused to {self.doing} ({said}).")
 
     def _explain_missing(self) -> str:
         # The header lists alternatives as `issues=write; pull_requests=write`.
         named = self.accepted.replace("=", ": ").replace(";", " or").replace(",", ", ")
         permission = " ".join(named.split()) or self.needs
+        if self.status == 404 and not self.accepted:
+            hidden = f"{permission or 'that'} is not granted"
+            return f"It is not there, or hidden from our App or token because {hidden}."
         if not permission:
             return "Check what our App or token may do in this repository."
         return (
             f"Our App or token needs the permission {permission} in this repository; grant it,"
-            " then take the label off and set it again."
+            f" {_AGAIN}."
         )
 
 
@@ -132,30 +136,33 @@ class RateLimited(Exception):
         )
 
 
-def raise_for_answer(status: int, headers: Mapping[str, Any], data: object) -> None:
+def raise_for_answer(
+    status: int, headers: Mapping[str, Any], data: object, request: str = ""
+) -> None:
     """Raise what an answer of 300 and more means; return on success.
 
     Args:
         headers: With names in lower case.
         data: The answer's JSON; a text where it was none.
+        request: Method and path, for the words of a refusal.
 
     Raises:
-        Limited: We are to wait.
-        Unsure: The server failed.
-        Refused: It said no, or sent us elsewhere.
+        RateLimited: We are to wait.
+        LostReply: The server failed.
+        RefusedRequest: It said no, or sent us elsewhere.
     """
     if status < 300:
         return
     if status == 429 or (status == 403 and _is_rate_limited(headers, data)):
         raise RateLimited(_message(data) or "rate limit", _read_wait_seconds(headers))
     if status >= 500 or status in (408, 425):
-        raise LostReply(f"it answered {status}")
-    raise RefusedRequest(status, data, headers)
+        raise LostReply(f"{request} answered {status}".lstrip())
+    raise RefusedRequest(status, data, headers, request)
 
 
-def judge_query(headers: Mapping[str, Any], data: object) -> None:
+def raise_for_query(headers: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Raise what the errors of a GraphQL answer mean, which comes with status 200."""
-    errors = data.get("errors") if isinstance(data, dict) else None
+    errors = data.get("errors")
     if not errors:
         return
     kinds = {str(error.get("type")) for error in errors if isinstance(error, dict)}
@@ -163,7 +170,8 @@ def judge_query(headers: Mapping[str, Any], data: object) -> None:
     if "RATE_LIMITED" in kinds:
         raise RateLimited(_message(told), _read_wait_seconds(headers))
     status = 403 if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"} else 422
-    raise RefusedRequest(404 if "NOT_FOUND" in kinds else status, told, headers)
+    status = 404 if "NOT_FOUND" in kinds else status
+    raise RefusedRequest(status, told, headers, "POST /graphql")
 
 
 def _is_rate_limited(headers: Mapping[str, Any], data: object) -> bool:

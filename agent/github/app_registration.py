@@ -1,15 +1,37 @@
-"""Trade the code of GitHub's manifest flow for the key of the App that it has registered."""
+"""Our GitHub App: what it asks for, and its registration by GitHub's manifest flow.
+
+The page on which an App is registered, `deploy/github_app.json` and what tokens may do follow from
+here; `deploy/README.md` gives the reason for each permission.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import httpx
 from pydantic import SecretStr, ValidationError
 
-from agent.errors import CodeHostUnavailable, PermanentError
-from agent.github import access
+from agent.errors import CodeHostUnavailable, PermanentError, SettingsInvalid
 from agent.models.record import Record
+
+LONGEST_NAME = 34
+"""Characters of an App's name at GitHub."""
+PERMISSIONS = {
+    "metadata": "read",
+    "contents": "write",
+    "issues": "write",
+    "pull_requests": "write",
+    "checks": "write",
+    "statuses": "read",
+    "actions": "read",
+}
+EVENTS = (
+    "issues", "issue_comment", "pull_request", "pull_request_review",
+    "pull_request_review_comment", "check_suite", "check_run", "status",
+)  # fmt: skip
+_API = "/api/v3"
 
 _TIMEOUT_SECONDS = 30.0
 _HEADERS = {
@@ -18,6 +40,55 @@ _HEADERS = {
     "X-GitHub-Api-Version": "2022-11-28",
 }
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+def make_manifest(public_url: str, name: str, redirect_url: str) -> dict[str, Any]:
+    """Make the manifest from which GitHub registers the App.
+
+    Args:
+        public_url: Of the listener, without slash at the end.
+        redirect_url: Where GitHub leads with the code, once the App is registered.
+    """
+    return {
+        "name": name,
+        "url": public_url,
+        "description": "Turns a labelled issue into a pull request that has already passed the"
+        " project's own checks.",
+        "public": False,
+        "hook_attributes": {"url": f"{public_url}/webhooks/github", "active": True},
+        "default_permissions": PERMISSIONS,
+        "default_events": list(EVENTS),
+        "redirect_url": redirect_url,
+    }
+
+
+def settings_page(api_url: str, organization: str | None) -> str:
+    """Return the address of the page that lists the Apps of an organization, or one's own.
+
+    Raises:
+        SettingsInvalid: The address of the API is none.
+    """
+    parts = urlsplit(api_url)
+    if parts.path == _API:
+        web = api_url.removesuffix(_API)
+    elif parts.path in ("", "/") and parts.netloc.startswith("api."):
+        # github.com itself, and the subdomain of ghe.com that an enterprise has to itself.
+        web = f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
+    else:
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_GITHUB_URL: {api_url} is not the address of GitHub's API. Give"
+            " https://api.github.com, or on an Enterprise server https://HOST/api/v3."
+        )
+    owner = f"organizations/{quote(organization, safe='')}/" if organization else ""
+    return f"{web}/{owner}settings/apps"
+
+
+def make_no_api_error(address: str, told: str) -> SettingsInvalid:
+    """Say that an address is not that of GitHub's API."""
+    return SettingsInvalid(
+        f"MERGEWRIGHT_GITHUB_URL: {address} does not answer as GitHub's REST API does ({told})."
+        " Give https://api.github.com, or on an Enterprise server https://HOST/api/v3."
+    )
 
 
 class MadeApp(Record, extra="ignore"):
@@ -52,7 +123,7 @@ def require_api(api_url: str) -> None:
             f"GitHub answers {found.status_code} at {api_url}. Try again later."
         )
     if found.status_code not in (401, 403, 429) or '"message"' not in found.text:
-        raise access.no_api(api_url, f"/app: {found.status_code}")
+        raise make_no_api_error(api_url, f"/app: {found.status_code}")
 
 
 def is_code(text: str) -> bool:

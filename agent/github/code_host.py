@@ -1,7 +1,7 @@
 """GitHub as the place where tickets come from and results go: implements `CodeHost`.
 
 Owns the order of what is asked and told in each part of a run. How each thing is done once, and
-found again, is left to the modules beside this one; when it is asked again, to `retrying`.
+found again, is left to the modules beside this one; when it is asked again, to `connection`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import structlog
 
 from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, RunStopped, Superseded
 from agent.github import (
-    checks_report,
     comments,
-    live_issue,
+    issues,
+    project_checks,
     pull_requests,
-    signed_commit,
+    repositories,
     status_text,
 )
 from agent.github.access import Access
-from agent.github.api_errors import RefusedRequest
+from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
-from agent.github.session import Scope, all_in_our_words, in_our_words
+from agent.github.session import Scope
 from agent.github.status_comment import StatusComment
-from agent.models.change import Change, Plan
+from agent.models.change import Plan
 from agent.models.code_host import (
     BranchRules,
     NewPullRequest,
@@ -45,7 +45,7 @@ _log = structlog.get_logger()
 _EDITED = "an edit made after the label was set (the approved text counts)"
 
 
-@all_in_our_words
+@translating_errors
 class GithubCodeHost:
     """Tickets from issues, results as pull requests."""
 
@@ -64,7 +64,7 @@ class GithubCodeHost:
             Superseded: It is closed, locked, gone, moved, or its label was taken away.
         """
         snapshot = _snapshot(run)
-        live = live_issue.read_issue(self._access.open_run_session(run))
+        live = issues.read_issue(self._access.open_run_session(run))
         self._still_wanted(snapshot, live)
         title, removed_title = sanitise.clean_ticket(snapshot.title)
         body, removed = sanitise.clean_ticket(snapshot.body)
@@ -117,67 +117,53 @@ class GithubCodeHost:
         Raises:
             AccessLost: It is gone, archived, disabled or out of our reach.
         """
-        return live_issue.read_remote(self._access.open_run_session(run))
+        return repositories.read_remote(self._access.open_run_session(run))
 
     def create_credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
         session, scope = self._access.open_run_session(run), Scope.PUSH if write else Scope.TALK
-        return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
-
-    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
-        """Ask what is demanded of a branch of that name.
-
-        Raises:
-            AccessLost: Our App may not open pull requests, so a branch would be left alone.
-        """
-        session = self._access.open_run_session(run)
-        found = live_issue.read_rules(session, branch)
-        if (needed := "pull_requests: write") in session.notice.missing:
+        if write:
+            # Known before a branch is left alone there.
+            session.token(Scope.TALK)
+        if write and (needed := "pull_requests: write") in session.notes.missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {needed} in {session.name}; an owner has to"
                 " accept it on the page of the installation."
             )
-        return found
+        return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
-    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
-        """Make branch and commit through GitHub, which signs it; return its object id."""
-        return signed_commit.make_signed_commit(
-            self._access.open_run_session(run), branch, message, change, new=True
-        )
+    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
+        """Ask what is demanded of a branch of that name."""
+        return repositories.read_rules(self._access.open_run_session(run), branch)
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
-        return pull_requests.any_of(self._access.open_run_session(run), branch)
+        return pull_requests.has_pull_request(self._access.open_run_session(run), branch)
 
     def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
         """List our open pull requests but that of one branch."""
-        return pull_requests.own_open(self._access.open_run_session(run), besides)
+        return pull_requests.list_own_open(self._access.open_run_session(run), besides)
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring ours up to date; report the check on its commit."""
-        session = self._access.open_run_session(run)
-        page = self._page(run)
+        session, page = self._access.open_run_session(run), self._page(run)
         pull, new = pull_requests.open_or_update(session, proposal, page)
-        try:
-            missing = checks_report.report_checks(session, proposal, page, anew=new)
-        except RefusedRequest as problem:
-            # The pull request is there, and its body says the same.
-            missing = f"the check could not be reported: {problem.make_error().message}"
-        if missing is None:
-            return pull
-        return pull.model_copy(update={"notes": (*pull.notes, missing)})
+        missing = session.try_nicety(
+            "the check on the commit",
+            lambda: project_checks.report_check(session, proposal, page, anew=new),
+        )
+        return pull.model_copy(update={"notes": (*pull.notes, missing)}) if missing else pull
 
     def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Look for the pull request that proposes a configuration, open or not."""
         session = self._access.open_run_session(run)
-        default = live_issue.read_remote(session).default_branch
+        default = repositories.read_remote(session).default_branch
         return pull_requests.find_onboarding(session, branch, default)
 
     def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it where somebody was quicker."""
-        pull, _ = pull_requests.open_or_update(
-            self._access.open_run_session(run), proposal, self._page(run)
-        )
+        session = self._access.open_run_session(run)
+        pull, _ = pull_requests.open_or_update(session, proposal, self._page(run))
         return pull
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
@@ -207,10 +193,11 @@ class GithubCodeHost:
         """
         if run.dry_run:
             return self._count_calls(run, outcome)
+        outcome = self._retry_niceties(run, outcome)
         text = status_text.ended(run, outcome, self._get_progress(run), self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
         try:
-            with in_our_words():
+            with translate_errors():
                 self._status(run).finish(text, make=not moot)
                 is_known = moot or outcome.reason is Reason.CANCELLED or outcome.pull_request
                 if run.follow_up is None and not is_known:
@@ -229,6 +216,14 @@ class GithubCodeHost:
     def calls(self, run: Run) -> int:
         """How many requests the run has made so far, tokens included, intake not."""
         return self._access.calls(run.run_id)
+
+    def _retry_niceties(self, run: Run, outcome: Outcome) -> Outcome:
+        """Try once more what the run could do without; drop the notes of what is there by now."""
+        done, pull = self._access.open_run_session(run).retry_niceties(), outcome.pull_request
+        if not done or pull is None:
+            return outcome
+        notes = tuple(note for note in pull.notes if note not in done)
+        return outcome.model_copy(update={"pull_request": pull.model_copy(update={"notes": notes})})
 
     def _count_calls(self, run: Run, outcome: Outcome) -> Outcome:
         return outcome.model_copy(update={"code_host_calls": self.calls(run)})

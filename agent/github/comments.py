@@ -1,7 +1,7 @@
 """Comments of ours on issues and pull requests: made once, and found again.
 
-Found by the number of their author and the hidden marker they begin with; a stranger's comment that
-quotes the marker is never taken for ours.
+Found by their author and the hidden marker they begin with; a stranger's comment that quotes the
+marker is never taken for ours.
 """
 
 from __future__ import annotations
@@ -42,10 +42,14 @@ def make_marker(kind: str, key: str) -> str:
 def react(session: Session) -> None:
     """Show on the issue with a pair of eyes that the label was seen; once per account."""
     number = session.issue.number
-    session.ask(
-        lambda repository: repository.get_issue(number).create_reaction("eyes"),
-        doing=f"react to issue #{number}",
-        needs=NEEDS,
+    session.try_nicety(
+        "the reaction",
+        lambda: session.ask(
+            lambda repository: repository.get_issue(number).create_reaction("eyes"),
+            doing=f"react to issue #{number}",
+            needs=NEEDS,
+            patient=False,
+        ),
     )
 
 
@@ -58,7 +62,7 @@ def find_comment(
         on: Number of the issue or pull request; None: the session's.
         since: ISO 8601, by GitHub's clock: it was not made before.
     """
-    own, after = session.access.number(session), parse_moment(since)
+    after = parse_moment(since)
     number = on or session.issue.number
 
     def work(repository: Repository) -> Comment | None:
@@ -67,7 +71,8 @@ def find_comment(
         )
         for one in _both_ends(listed):
             # An account that was deleted is no account of ours.
-            if one.user and one.user.id == own and (one.body or "").startswith(mark):
+            is_own = one.user and session.access.is_own(one.user.login)
+            if is_own and (one.body or "").startswith(mark):
                 return _comment(one)
         return None
 
@@ -80,7 +85,7 @@ def leave_comment(
     """Make a comment unless it is there; a lost reply makes no second one.
 
     Args:
-        on: As for `find`, like `since`.
+        on: As for `find_comment`, like `since`.
     """
     return find_comment(session, mark, on=on, since=since) or create_comment(
         session, mark, text, on=on, since=since

@@ -1,8 +1,8 @@
-"""One way of sending requests to GitHub: PyGithub's requester, watched.
+"""Requests to GitHub: PyGithub's requester, watched, and asked again within bounds.
 
-Every request of ours passes `Watched.requestJson`: it is counted, written down if it changes
-something, and its answer judged. Redirects are not followed, so that a token goes to no other place
-and no loop runs.
+Every request passes `WatchedRequester.requestJson`: it is counted, recorded if it changes anything,
+and its answer judged. Redirects are not followed, so that a token goes to no other place and no
+loop runs. PyGithub's own retry repeats POST after a lost reply; it is off.
 """
 
 from __future__ import annotations
@@ -10,30 +10,34 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import random
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from threading import RLock
-from typing import Any
+from threading import Event, RLock
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from github.Auth import Auth
+from github.GithubException import BadAttributeException, GithubException
 from github.Requester import (
     HTTPRequestsConnectionClass,
     HTTPSRequestsConnectionClass,
     Requester,
     RequestsResponse,
 )
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from agent.errors import CodeHostUnavailable
 from agent.github import api_errors
-from agent.github.api_errors import LostReply, UnexpectedAnswer
-from agent.github.retrying import Pacing
+from agent.github.api_errors import LostReply, RateLimited, RefusedRequest, UnexpectedAnswer
 from agent.telemetry import metrics
 
+T = TypeVar("T")
 Facts = dict[str, object]
 Record = Callable[[str, Facts], None]
 
@@ -43,6 +47,15 @@ _MUTATION = re.compile(r"mutation[^{]*\{\s*(\w+)")
 #: PyGithub would follow a 301, and wait on a 202, by itself and without end. It is told a status
 #: that says the same and that it leaves to us.
 _LEFT_TO_US = {301: 308, 202: 503}
+#: What PyGithub and our records raise on an answer that is JSON but not of the promised shape.
+MALFORMED = (
+    BadAttributeException,
+    GithubException,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
 
 # At DEBUG, PyGithub logs whole answers; that of a minted token is the token.
 logging.getLogger(Requester.__module__).setLevel(logging.INFO)
@@ -51,6 +64,27 @@ logging.getLogger(Requester.__module__).setLevel(logging.INFO)
 _CONNECTIONS = requests.Session()
 _CONNECTIONS.auth = Requester.noopAuth
 _CONNECTIONS.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """How patient we are."""
+
+    attempts: int = 4
+    first_wait: float = 0.5
+    """Seconds before the second attempt; doubled each time."""
+    longest_limit: float = 20.0
+    """A wait that GitHub asks for is slept up to here; a longer one ends the step."""
+    seconds_between_writes: float = 0.2
+    """Of one run; GitHub allows 80 new texts a minute."""
+    mark_seconds: float = 2.0
+    """Least time between two edits of the status comment; grows while a run goes on."""
+    timeout_seconds: int = 20
+    """Of one request."""
+
+
+#: One attempt, no wait.
+IMPATIENT = Pacing(attempts=1, longest_limit=0.0)
 
 
 class _Shared:
@@ -72,15 +106,15 @@ class _Shared:
         """Keep what is shared open."""
 
 
-class _Plain(_Shared, HTTPRequestsConnectionClass):
-    """Over http, for Enterprise test servers and the simulator."""
+class _HttpConnection(_Shared, HTTPRequestsConnectionClass):
+    """For Enterprise test servers and the simulator."""
 
 
-class _Sealed(_Shared, HTTPSRequestsConnectionClass):
-    """Over https."""
+class _HttpsConnection(_Shared, HTTPSRequestsConnectionClass):
+    pass
 
 
-class Renewable(Auth):
+class RenewableToken(Auth):
     """A token that can be had anew."""
 
     def __init__(self, token: Callable[[], str], renew: Callable[[], bool]) -> None:
@@ -100,8 +134,8 @@ class Renewable(Auth):
 
 
 @dataclass
-class Notice:
-    """What is kept about the requests of one run."""
+class RequestNotes:
+    """What is noted about the requests of one run."""
 
     run_id: str
     record: Record
@@ -114,10 +148,10 @@ class Notice:
     """Permissions that would be used if our App had them, as `checks: write`."""
 
 
-class Watched(Requester):
+class WatchedRequester(Requester):
     """PyGithub's requester for one token of one run."""
 
-    def __init__(self, auth: Auth, base_url: str, pacing: Pacing, notice: Notice) -> None:
+    def __init__(self, auth: Auth, base_url: str, pacing: Pacing, notes: RequestNotes) -> None:
         """Open nothing yet."""
         super().__init__(
             auth=auth,
@@ -133,7 +167,7 @@ class Watched(Requester):
             lazy=True,
             api_version=_API_VERSION,
         )
-        self._notice = notice
+        self._notes = notes
         # PyGithub keeps a request in its connection until it is sent; two threads could swap.
         self._one_at_a_time = RLock()
 
@@ -150,29 +184,30 @@ class Watched(Requester):
         """Send one request; return only what succeeded."""
 
         def send() -> tuple[int, dict[str, Any], str]:
-            if isinstance(self.auth, Renewable):
+            if isinstance(self.auth, RenewableToken):
                 # Minted before the request counts as sent.
                 _ = self.auth.token
-            self._notice.calls += 1
+            self._notes.calls += 1
             with (
                 self._one_at_a_time,
-                self._written_down(verb, url, input) as told,
+                self._recorded(verb, url, input) as told,
                 _hide_network_errors(),
             ):
-                status, answered, body = super(Watched, self).requestJson(
+                status, answered, body = super(WatchedRequester, self).requestJson(
                     verb, url, parameters, dict(headers or {}), input, cnx
                 )
                 told["status"] = status
             metrics.github_allows(answered)
-            self._notice.behind = api_errors.server_time(answered) - time.time()
+            self._notes.behind = api_errors.server_time(answered) - time.time()
             return status, answered, body
 
         status, answered, body = send()
-        if status == 401 and isinstance(self.auth, Renewable) and self.auth.renew():
+        if status == 401 and isinstance(self.auth, RenewableToken) and self.auth.renew():
             status, answered, body = send()
         # What is refused is told to people; a server may repeat what we have sent.
-        told = self._notice.hide(body) if status >= 400 else body
-        api_errors.raise_for_answer(status, answered, _read_answer(status, told))
+        told = self._notes.hide(body) if status >= 400 else body
+        path = urlsplit(url).path.removeprefix(urlsplit(self.base_url).path.rstrip("/"))
+        api_errors.raise_for_answer(status, answered, _read_json(status, told), f"{verb} {path}")
         return status, answered, body
 
     def query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -181,11 +216,11 @@ class Watched(Requester):
             "POST", self.graphql_url, input={"query": query, "variables": variables}
         )
         if data.get("errors"):
-            api_errors.judge_query(answered, json.loads(self._notice.hide(json.dumps(data))))
+            api_errors.raise_for_query(answered, json.loads(self._notes.hide(json.dumps(data))))
         return dict(data["data"])
 
     @contextmanager
-    def _written_down(self, verb: str, url: str, body: object) -> Iterator[Facts]:
+    def _recorded(self, verb: str, url: str, body: object) -> Iterator[Facts]:
         """Count a request and record it if it changes something, also when its reply is lost."""
         told: Facts = {"status": None}
         try:
@@ -201,12 +236,12 @@ class Watched(Requester):
                 if named:
                     path = f"{path}#{named[1]}"
                 raw = json.dumps(body, sort_keys=True).encode()
-                told |= {"run": self._notice.run_id, "method": verb, "path": path}
+                told |= {"run": self._notes.run_id, "method": verb, "path": path}
                 told["sha256"] = hashlib.sha256(raw).hexdigest()
-                self._notice.record("github write", told)
+                self._notes.record("github write", told)
 
 
-Watched.injectConnectionClasses(_Plain, _Sealed)
+WatchedRequester.injectConnectionClasses(_HttpConnection, _HttpsConnection)
 
 
 @contextmanager
@@ -228,8 +263,7 @@ def _find_cause(problem: BaseException) -> str:
     return _find_cause(inner) if isinstance(inner, BaseException) else type(problem).__name__
 
 
-def _read_answer(status: int, body: str) -> object:
-    """The answer's JSON; a text that is none is without sense where JSON was promised."""
+def _read_json(status: int, body: str) -> object:
     if not body.strip():
         if status == 204 or status >= 300:
             return None
@@ -240,3 +274,107 @@ def _read_answer(status: int, body: str) -> object:
         if status < 300:
             raise UnexpectedAnswer("its answer is no JSON") from problem
         return body
+
+
+# --- asking again ------------------------------------------------------------------------------
+
+
+class Asking:
+    """Repeats requests within the bounds of a Pacing."""
+
+    def __init__(self, pacing: Pacing, stopping: Event | None = None) -> None:
+        """Take the bounds, and what ends every wait early once it is set."""
+        self._pacing = pacing
+        self._stopping = stopping or Event()
+
+    def ask(
+        self,
+        work: Callable[[], T],
+        *,
+        doing: str,
+        needs: str = "",
+        found: Callable[[], T | None] | None = None,
+    ) -> T:
+        """Do the work, again after a lost reply.
+
+        Args:
+            doing: What it is, after "to".
+            needs: The permission it takes, where GitHub does not name it.
+            found: Looks for what an earlier attempt has left, for what must have one effect; None:
+                the work may be repeated freely.
+
+        Raises:
+            RefusedRequest: GitHub said no.
+            CodeHostUnavailable: No usable reply after all attempts.
+            CodeHostLimited: We are asked to wait for longer than we do here.
+        """
+        retrying = Retrying(
+            stop=stop_after_attempt(self._pacing.attempts),
+            wait=self._wait,
+            sleep=self._sleep,
+            retry=retry_if_exception(self._is_worth_another),
+            reraise=True,
+        )
+        again = False
+
+        def attempt() -> T:
+            nonlocal again
+            look, again = again and found, True
+            try:
+                hit = look() if look else None
+                return work() if hit is None else hit
+            except MALFORMED as problem:
+                name = type(problem).__name__
+                raise LostReply(f"its answer makes no sense ({name})") from problem
+
+        try:
+            return retrying(attempt)
+        except LostReply as problem:
+            told = f"GitHub could not be asked to {doing}: {problem}"
+            raise CodeHostUnavailable(told) from problem
+        except RateLimited as problem:
+            raise problem.make_error(doing) from problem
+        except RefusedRequest as problem:
+            problem.doing, problem.needs = doing, needs
+            raise
+
+    def _is_worth_another(self, problem: BaseException) -> bool:
+        if isinstance(problem, RateLimited):
+            return problem.wait <= self._pacing.longest_limit
+        return isinstance(problem, LostReply)
+
+    def _wait(self, state: RetryCallState) -> float:
+        problem = state.outcome.exception() if state.outcome else None
+        if isinstance(problem, RateLimited):
+            return problem.wait
+        pause = self._pacing.first_wait * 2 ** (state.attempt_number - 1)
+        return float(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads callers, no secret
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep, but no longer than the service runs."""
+        if self._stopping.wait(seconds):
+            raise CodeHostUnavailable("The service is stopping while it waits for GitHub.")
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Make an error of ours of what GitHub refuses, or answers without sense.
+
+    Raises:
+        CodeHostUnavailable: An answer is not of the promised shape.
+    """
+    try:
+        yield
+    except RefusedRequest as problem:
+        raise problem.make_error() from problem
+    except MALFORMED as problem:
+        name = type(problem).__name__
+        raise CodeHostUnavailable(f"GitHub's answer makes no sense ({name}).") from problem
+
+
+def translating_errors(port: type[T]) -> type[T]:
+    """Have every public method of a class that implements a port fail in our words."""
+    for name, method in vars(port).copy().items():
+        if not name.startswith("_"):
+            setattr(port, name, translate_errors()(method))
+    return port

@@ -4,63 +4,26 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
-from pathlib import PurePosixPath
-from typing import get_args
-from urllib.parse import quote
 
-import structlog
-from github.ContentFile import ContentFile
-
-from agent.errors import AgentError
-from agent.github import comments, live_issue, status_comment, status_text
+from agent.github import comments, issues, repositories, status_comment, status_text
 from agent.github.access import Access
-from agent.github.api_errors import RefusedRequest, ignore_statuses
-from agent.github.session import Raw, Session, all_in_our_words
+from agent.github.api_errors import ignore_statuses
+from agent.github.connection import translating_errors
+from agent.github.session import Raw, Session
 from agent.github.status_comment import StatusComment
 from agent.models.intake import EarlierRun, IssueText, LiveIssue, LivePull, Permission, Reaction
 from agent.models.run import Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 from agent.text import sanitise
-from repo_config import load
-from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
 from repo_config.schema import RepoConfig
 
-_log = structlog.get_logger()
-
-_LEVELS = get_args(Permission.model_fields["level"].annotation)
-_BUILT_ON = {"maintain": "write", "triage": "read"}
 #: Labels come in bursts; a label that was configured just now counts after this long.
 _LABEL_SECONDS = 20.0
 _KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
 
 
-def permission_of(session: Session, login: str) -> Permission:
-    """Look up what whoever has the login now may do now; what GitHub does not tell is none."""
-
-    def read(found: Raw) -> Permission:
-        role, level = str(found.get("role_name") or ""), str(found["permission"])
-        # A role of the organisation's own making counts as what it is built on.
-        named = role if _BUILT_ON.get(role, role) == level else level
-        account = found["user"]
-        if account is None or named not in _LEVELS:
-            return Permission(level="none")
-        return Permission.model_validate({"level": named, "account_id": account["id"]})
-
-    with ignore_statuses(403, 404):
-        # PyGithub has either field of the answer, at the price of a request each.
-        return session.call(
-            "GET",
-            f"collaborators/{quote(login, safe='')}/permission",
-            read,
-            doing=f"look up what {login} may do",
-            needs="metadata: read",
-        )
-    return Permission(level="none")
-
-
-@all_in_our_words
+@translating_errors
 class GithubIntakeApi:
     """Asks GitHub about people, labels and issues; everything as it is now."""
 
@@ -71,7 +34,7 @@ class GithubIntakeApi:
 
     def read_permission(self, issue: IssueRef, login: str) -> Permission:
         """Return what whoever has the login now may do now; what GitHub does not tell is none."""
-        return permission_of(self._session(issue), login)
+        return repositories.read_permission(self._session(issue), login)
 
     def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository: its configuration's, or ours.
@@ -88,11 +51,11 @@ class GithubIntakeApi:
 
     def read_issue(self, issue: IssueRef) -> LiveIssue | None:
         """Read the issue now; None: it is not there any more, or in another repository."""
-        return live_issue.read_issue(self._session(issue))
+        return issues.read_issue(self._session(issue))
 
     def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
         """Look for what a run of the same approval has left on the issue."""
-        return status_comment.of_approval(self._session(snapshot.issue), snapshot)
+        return status_comment.find_earlier_run(self._session(snapshot.issue), snapshot)
 
     def own_logins(self) -> frozenset[str]:
         """Logins under which our own writes show up, in lower case."""
@@ -107,12 +70,12 @@ class GithubIntakeApi:
     def read_text(self, issue: IssueRef) -> IssueText | None:
         """Read the text of an issue, and when it was last changed."""
         session = self._session(issue)
-        live = live_issue.read_issue(session)
-        read = live_issue.read_text(session, issue.number) if live else None
+        live = issues.read_issue(session)
+        read = issues.read_text(session, issue.number) if live else None
         if live is None or read is None:
             return None
         # After title and body: what is renamed in between counts as changed.
-        events = live_issue.newest_events(session, issue.number)
+        events = issues.newest_events(session, issue.number)
         renamed = next((one["created_at"] for one in events if one["event"] == "renamed"), None)
         moments = [str(one) for one in (renamed, read["lastEditedAt"]) if one is not None]
         return IssueText(
@@ -141,7 +104,7 @@ class GithubIntakeApi:
                 base=str(raw["base"]["sha"]),
             )
 
-        with ignore_statuses(*live_issue.GONE):
+        with ignore_statuses(*repositories.GONE):
             return self._session(pull).call(
                 "GET",
                 f"pulls/{pull.number}",
@@ -153,7 +116,7 @@ class GithubIntakeApi:
 
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
         """Look whether a comment of a conversation was not deleted meanwhile."""
-        with ignore_statuses(*live_issue.GONE):
+        with ignore_statuses(*repositories.GONE):
             self._session(subject).call(
                 "GET",
                 f"issues/comments/{comment}",
@@ -163,30 +126,34 @@ class GithubIntakeApi:
             return True
         return False
 
-    def set_label(self, issue: IssueRef, label: str) -> None:
-        """Set a label on an issue; it is there once, however often it is set."""
-        self._session(issue).ask(
-            lambda repository: repository.get_issue(issue.number).add_to_labels(label),
-            doing=f"label issue #{issue.number}",
-            needs="issues: write",
+    def set_label(self, issue: IssueRef, label: str) -> bool:
+        """Set a label on an issue; return whether it is there, since it is only a sign."""
+        session = self._session(issue)
+        return not session.try_nicety(
+            f"the label {label}",
+            lambda: session.ask(
+                lambda repository: repository.get_issue(issue.number).add_to_labels(label),
+                doing=f"label issue #{issue.number}",
+                needs="issues: write",
+            ),
         )
 
     def add_reaction(
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
         """React to a comment; GitHub keeps one of a kind per account."""
-        where = "pulls" if inline else "issues"
-        try:
-            self._session(subject).call(
+        session, where = self._session(subject), "pulls" if inline else "issues"
+        session.try_nicety(
+            "a reaction",
+            lambda: session.call(
                 "POST",
                 f"{where}/comments/{comment}/reactions",
                 body={"content": content},
                 doing=f"react to a comment on #{subject.number}",
                 needs="pull_requests: write" if inline else "issues: write",
                 patient=False,
-            )
-        except (AgentError, RefusedRequest) as problem:
-            _log.warning("no reaction", subject=subject.number, reason=str(problem))
+            ),
+        )
 
     def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
         """Show that a run waits: the reaction, and its status comment, which the run then edits."""
@@ -203,8 +170,8 @@ class GithubIntakeApi:
             repository: `owner/name`.
         """
         session = self._access.open_named_session(repository, "find", number)
-        facts = live_issue.repository_facts(session)
-        found = live_issue.read_issue(session)
+        facts = repositories.read_facts(session)
+        found = issues.read_issue(session)
         if found is None:
             return None
         ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
@@ -218,31 +185,6 @@ class GithubIntakeApi:
         configs = self._access.known.configs
         known = configs.get(issue.repository_id)
         if known is None or time.monotonic() - known[0] >= _LABEL_SECONDS:
-            known = (time.monotonic(), self._read(self._session(issue)))
+            known = (time.monotonic(), repositories.read_config(self._session(issue)))
             configs[issue.repository_id] = known
         return known[1]
-
-    def _read(self, session: Session) -> RepoConfig | None:
-        """Read the configuration on the default branch."""
-        # Most repositories have none of the files; one look tells.
-        listed = _contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
-        there = {one.path for one in listed} if isinstance(listed, list) else set()
-        for name in (*(one for one in OWN_FILES if one in there), PYPROJECT):
-            found = _contents(session, name)
-            if isinstance(found, ContentFile) and found.encoding == "base64":
-                with suppress(ConfigProblem):
-                    text = found.decoded_content.decode("utf-8-sig", "replace")
-                    return load.from_text(text, name)
-                return None
-        return None
-
-
-def _contents(session: Session, path: str) -> list[ContentFile] | ContentFile | None:
-    """Read something of the default branch; None: there is no such path."""
-    with ignore_statuses(404):
-        return session.ask(
-            lambda repository: repository.get_contents(path),
-            doing=f"read {path}",
-            needs="contents: read",
-        )
-    return None

@@ -1,31 +1,44 @@
-"""What the project's own checks say of a commit, and the logs of those that failed.
+"""Checks on a commit: the one that we report, those of the project, and the logs of its jobs.
 
-Three sources: the jobs of workflows, the check runs of other Apps, and commit statuses. What we
-have reported ourselves is left out.
+Ours is a check run of the App, or a status where we work with a person's token. The project's are
+the check runs of other Apps, jobs of GitHub Actions among them, and statuses.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
-from typing import Literal, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
 from github.Repository import Repository
 
-from agent.github import checks_report
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.github.session import Raw, Session
+from agent.models.change import Finding, Severity
+from agent.models.code_host import NewPullRequest
 from agent.models.pulls import ProjectCheck
 from agent.text import sanitise
 
 _log = structlog.get_logger()
 
+#: What a person sees in the list of checks.
+NAME = "Mergewright"
+#: More, GitHub does not take in one request.
+_MOST_ANNOTATIONS = 50
+_LONGEST_MESSAGE = 10_000
+_LONGEST_TITLE = 255
+_LONGEST_STATUS = 140
+_SEARCHED = 300
+_NEEDS = "statuses: write"
+_LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
+
 _MOST_PAGES = 10
-_MOST_WORKFLOWS = 20
 #: GitHub's own App, whose check runs are jobs with the same number.
 _ACTIONS = "github-actions"
 _PASSED = frozenset({"success", "neutral", "skipped"})
@@ -40,7 +53,6 @@ _LOG_SECONDS = 60.0
 _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", re.MULTILINE)
 #: A log is deleted after a while, a job may never have begun, and we may not be let in.
 _NO_LOG = (403, 404, 410)
-
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 State = Literal["failed", "waiting", "pending", "passed"]
@@ -48,128 +60,211 @@ State = Literal["failed", "waiting", "pending", "passed"]
 _STATES = get_args(State)
 
 
-def of_commit(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
+# --- our own -----------------------------------------------------------------------------------
+
+
+def report_check(
+    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+) -> None:
+    """Report once what our checks said, also when it is asked for again.
+
+    Args:
+        page: Where people read the run.
+        anew: The pull request was made just now, so nothing can have been reported yet.
+    """
+    if session.access.app_id is None:
+        _set_status(session, proposal, page, anew=anew)
+    else:
+        _set_check_run(session, proposal, page, anew=anew)
+
+
+def _set_check_run(
+    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+) -> None:
+    run_id = session.notes.run_id
+    annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
+    where = page or "the log of the run"
+    title = session.access.hide(proposal.check_title)[:_LONGEST_TITLE]
+    summary = session.access.hide(proposal.summary or title)
+    if left_out := len(annotations[_MOST_ANNOTATIONS:]):
+        summary = f"{left_out:,} more findings are in {where}.\n\n{summary}"
+    wanted: dict[str, Any] = {
+        "name": NAME,
+        "head_sha": proposal.commit,
+        "status": "completed",
+        "conclusion": "success" if proposal.checked else "neutral",
+        "external_id": run_id,
+        "output": {
+            "title": title,
+            "summary": sanitise.shorten_middle(summary, sanitise.TEXT_LIMIT, where=where),
+            "annotations": annotations[:_MOST_ANNOTATIONS],
+        },
+    }
+    if page:
+        wanted["details_url"] = page
+    if proposal.begun and proposal.begun <= time.time():
+        wanted["started_at"] = datetime.fromtimestamp(proposal.begun, UTC)
+        wanted["completed_at"] = datetime.now(UTC)
+
+    def look(repository: Repository) -> bool | None:
+        runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
+        told = {
+            (run.app.id if run.app else None, run.external_id) for run in islice(runs, _SEARCHED)
+        }
+        return (session.access.app_id, run_id) in told or None
+
+    def found() -> bool | None:
+        return session.ask(look, doing="read the checks", needs="checks: read")
+
+    def work(repository: Repository) -> bool:
+        return isinstance(repository.create_check_run(**wanted).id, int)
+
+    if anew or not found():
+        session.ask(work, found=found, doing="report the check", needs="checks: write")
+
+
+def _make_annotation(finding: Finding) -> dict[str, str | int]:
+    line = max(1, finding.line or 1)
+    words = f"{finding.message} {finding.fix}".strip() or finding.rule
+    return {
+        "path": finding.path,
+        "start_line": line,
+        "end_line": line,
+        "annotation_level": _LEVELS[finding.severity],
+        "title": sanitise.strip_terminal_codes(finding.rule)[:_LONGEST_TITLE],
+        "message": sanitise.strip_terminal_codes(words)[:_LONGEST_MESSAGE],
+    }
+
+
+def _set_status(
+    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+) -> None:
+    # By its run it is found again, so that is never cut.
+    run = f" (run {session.notes.run_id})"
+    told = session.access.hide(proposal.check_title)[: _LONGEST_STATUS - len(run)] + run
+    # A status knows no verdict between good and bad; its words say if nothing was checked.
+    wanted = {"state": "success", "context": NAME, "description": told}
+    if page:
+        wanted["target_url"] = page
+
+    def look(statuses: list[Raw]) -> bool | None:
+        ours = [one for one in statuses if (one["context"], one["description"]) == (NAME, told)]
+        logins = (str((one.get("creator") or {}).get("login") or "") for one in ours)
+        return any(map(session.access.is_own, logins)) or None
+
+    def found() -> bool | None:
+        # PyGithub's get_statuses asks at an address that GitHub no longer describes.
+        path = f"commits/{proposal.commit}/statuses"
+        return session.call("GET", path, look, doing="read the statuses", needs=_NEEDS)
+
+    if anew or not found():
+        # PyGithub's create_status would read the commit first.
+        session.call(
+            "POST",
+            f"statuses/{proposal.commit}",
+            lambda made: True,
+            body=wanted,
+            found=found,
+            doing="report the status",
+            needs=_NEEDS,
+        )
+
+
+# --- the project's -----------------------------------------------------------------------------
+
+
+def list_checks(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
     """List the project's checks of a commit by name, of each the newest run alone.
 
     A job has its workflow's name before its own, as on GitHub's pages. Where several checks have
-    one name, as a workflow that two events start, the one that is furthest from passing counts.
+    one name, as a job that two events start, the one that is furthest from passing counts.
 
     Raises:
-        Refused: We may not read check runs there.
+        RefusedRequest: We may not read check runs there.
     """
-    runs = _workflow_runs(session, commit)
     found: dict[str, ProjectCheck] = {}
-    for one in (
-        *_of_workflows(session, runs or ()),
-        *_of_check_runs(session, commit, runs),
-        *_of_statuses(session, commit),
-    ):
+    for one in (*_list_check_runs(session, commit), *_list_statuses(session, commit)):
         known = found.setdefault(one.name, one)
         if _STATES.index(one.state) < _STATES.index(known.state):
             found[one.name] = one
     return tuple(found[name] for name in sorted(found))
 
 
-# --- workflows and their jobs ------------------------------------------------------------------
+def _list_check_runs(session: Session, commit: str) -> Iterator[ProjectCheck]:
+    app_id, newest = session.access.app_id, dict[tuple[object, ...], Raw]()
+    workflows, foreign = _read_workflows(session, commit)
+    for run in sorted(_list_runs(session, commit, workflows), key=lambda run: int(run["id"])):
+        app, suite = run["app"] or {}, run["check_suite"]["id"]
+        ours = run["name"] == NAME if app_id is None else app.get("id") == app_id
+        if not ours and suite not in foreign:
+            workflow = workflows.get(suite)
+            key = _get_workflow_key(workflow) if workflow else (app.get("id"),)
+            newest[*key, run["name"]] = run
+    states: dict[int, set[State]] = {}
+    for run in newest.values():
+        suite = run["check_suite"]["id"]
+        workflow, output, state = workflows.get(suite), run["output"] or {}, _read_state(run)
+        states.setdefault(suite, set()).add(state)
+        if workflow and run["conclusion"] in _CUT_SHORT and workflow["conclusion"] == "failure":
+            # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
+            state = "pending"
+        said = (output.get("title"), output.get("summary"), _explain_state(run))
+        yield ProjectCheck(
+            name=f"{_name(workflow)} / {run['name']}" if workflow else str(run["name"]),
+            state=state,
+            url=str(run["html_url"] or run.get("details_url") or ""),
+            job=int(run["id"]) if (run["app"] or {}).get("slug") == _ACTIONS else None,
+            summary=_summarize(*said) if state != "passed" else "",
+        )
+    for suite, workflow in workflows.items():
+        state, known = _read_state(workflow), states.get(suite, set())
+        # What the jobs do not tell: a run that waits, or has none yet.
+        if (state == "waiting" and state not in known) or (not known and state != "passed"):
+            url, why = str(workflow["html_url"]), _explain_state(workflow)
+            yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)
 
 
-def _workflow_runs(session: Session, commit: str) -> list[Raw] | None:
-    """Read the newest run of each workflow on a commit; None: we may not.
+def _list_runs(session: Session, commit: str, workflows: Mapping[int, Raw]) -> list[Raw]:
+    """List check runs; with a token that may not read them, the jobs of workflows."""
+    latest, path = {"filter": "latest"}, f"commits/{commit}/check-runs"
+    # Fine-grained personal tokens cannot be given the permission.
+    with ignore_statuses(*((403,) if session.access.app_id is None and workflows else ())):
+        return _list_items(session, path, "check_runs", latest, "checks")
+    return [
+        {**job, "app": {"slug": _ACTIONS}, "check_suite": {"id": suite}, "output": None}
+        for suite, run in workflows.items()
+        for job in _list_items(session, f"actions/runs/{run['id']}/jobs", "jobs", latest, "actions")
+    ]
+
+
+def _read_workflows(session: Session, commit: str) -> tuple[dict[int, Raw], frozenset[int]]:
+    """By check suite: the newest run of each workflow on a commit; and the suites of forks.
 
     Whoever pushes our commit to a fork and opens a pull request of it has workflows run on it as
-    well, with a title and words of theirs: those runs are not the project's word on our branch.
+    well, with words of theirs: those runs are not the project's word on our branch.
     """
-    listed = _list_if_allowed(
-        session, "actions/runs", "workflow_runs", {"head_sha": commit}, "actions"
-    )
-    if listed is None:
-        return None
-    newest: dict[tuple[int, str], Raw] = {}
-    for run in sorted(listed, key=_number):
+    path, wanted = "actions/runs", {"head_sha": commit}
+    listed = _list_if_allowed(session, path, "workflow_runs", wanted, "actions")
+    newest: dict[tuple[object, ...], Raw] = {}
+    foreign = set()
+    for run in sorted(listed, key=lambda run: int(run["id"])):
         # A fork may be gone by now.
-        is_own = (run["head_repository"] or {}).get("id") == run["repository"]["id"]
-        if is_own and run["head_sha"] == commit:
-            newest[run["workflow_id"], run["event"]] = run
-    return list(newest.values())[-_MOST_WORKFLOWS:]
+        if (run["head_repository"] or {}).get("id") == run["repository"]["id"]:
+            newest[_get_workflow_key(run)] = run
+        else:
+            foreign.add(run["check_suite_id"])
+    return {run["check_suite_id"]: run for run in newest.values()}, frozenset(foreign)
 
 
-def _of_workflows(session: Session, runs: Iterable[Raw]) -> Iterator[ProjectCheck]:
-    """Tell of jobs, and of what they do not tell: a run that waits, or has none yet."""
-    for run in runs:
-        path, name, state = f"actions/runs/{run['id']}/jobs", _name(run), _state(run)
-        jobs = _list_items(session, path, "jobs", {"filter": "latest"}, "actions")
-        known = {_state(job) for job in jobs}
-        told = state in known or state != "waiting" if known else state == "passed"
-        if not told:
-            url = str(run["html_url"])
-            yield ProjectCheck(name=name, state=state, url=url, summary=_explain_state(run))
-        for job in jobs:
-            # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
-            again = job["conclusion"] in _CUT_SHORT and run["conclusion"] == "failure"
-            yield ProjectCheck(
-                name=f"{name} / {job['name']}",
-                state="pending" if again else _state(job),
-                url=str(job["html_url"] or ""),
-                job=int(job["id"]),
-                summary=_explain_state(job) if _state(job) != "passed" else "",
-            )
+def _get_workflow_key(run: Raw) -> tuple[object, ...]:
+    return run["workflow_id"], run["event"]
 
 
-def _name(run: Raw) -> str:
-    return str(run.get("name") or run["path"])
+def _name(workflow: Raw) -> str:
+    return str(workflow.get("name") or workflow["path"])
 
 
-def _explain_state(run: Raw) -> str:
-    """Say what is not to be seen from the state alone."""
-    if run["status"] == "waiting" or run["conclusion"] == "action_required":
-        return "It waits for somebody's approval."
-    if run["conclusion"] in _CUT_SHORT:
-        return f"It ended as {run['conclusion']}; somebody has to start it again."
-    if run["status"] == "completed":
-        return f"It ended as {run['conclusion']}."
-    return ""
-
-
-# --- check runs of other Apps ------------------------------------------------------------------
-
-
-def _of_check_runs(
-    session: Session, commit: str, workflows: list[Raw] | None
-) -> Iterator[ProjectCheck]:
-    """Tell of the check runs of others; where workflows are not seen, of their jobs as well."""
-    path, wanted, app_id = (
-        f"commits/{commit}/check-runs",
-        {"filter": "latest"},
-        session.access.app_id,
-    )
-    # Fine-grained personal tokens cannot be given the permission.
-    read = _list_if_allowed if app_id is None and workflows else _list_items
-    newest: dict[tuple[int | None, str], Raw] = {}
-    for run in sorted(read(session, path, "check_runs", wanted, "checks") or (), key=_number):
-        app = run["app"] or {}
-        ours = run["name"] == checks_report.NAME if app_id is None else app.get("id") == app_id
-        if not ours and (workflows is None or app.get("slug") != _ACTIONS):
-            newest[app.get("id"), run["name"]] = run
-    for run in newest.values():
-        state, said = (
-            _state(run),
-            (run["output"]["title"], run["output"]["summary"], _explain_state(run)),
-        )
-        yield ProjectCheck(
-            name=str(run["name"]),
-            state=state,
-            url=str(run["html_url"] or run["details_url"] or ""),
-            job=int(run["id"]) if (run["app"] or {}).get("slug") == _ACTIONS else None,
-            summary=_summary(*said) if state != "passed" else "",
-        )
-
-
-def _number(run: Raw) -> int:
-    return int(run["id"])
-
-
-def _state(run: Raw) -> State:
-    """Say how a check run, or a run of a workflow, stands."""
+def _read_state(run: Raw) -> State:
     conclusion = run["conclusion"]
     if run["status"] == "waiting" or conclusion == "action_required" or conclusion in _CUT_SHORT:
         return "waiting"
@@ -178,32 +273,34 @@ def _state(run: Raw) -> State:
     return "passed" if conclusion in _PASSED else "failed"
 
 
-def _summary(*said: str | None) -> str:
+def _explain_state(run: Raw) -> str:
+    """Say what is not to be seen from the state alone."""
+    if run["status"] == "waiting" or run["conclusion"] == "action_required":
+        return "It waits for somebody's approval."
+    if run["conclusion"] in _CUT_SHORT:
+        return f"It ended as {run['conclusion']}; somebody has to start it again."
+    return f"It ended as {run['conclusion']}." if run["status"] == "completed" else ""
+
+
+def _summarize(*said: str | None) -> str:
     lines = sanitise.strip_terminal_codes("\n".join(filter(None, said))).split("\n")
     kept = [line.rstrip() for line in lines if line.strip()][:_SUMMARY_LINES]
     return "\n".join(kept)[:_SUMMARY_CHARACTERS]
 
 
-# --- statuses ----------------------------------------------------------------------------------
-
-
-def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
-    path = f"commits/{commit}/status"
-    in_token_mode = session.access.app_id is None
-    for one in _list_if_allowed(session, path, "statuses", {}, "statuses") or ():
-        if in_token_mode and one["context"] == checks_report.NAME:
+def _list_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
+    in_token_mode, path = session.access.app_id is None, f"commits/{commit}/status"
+    for one in _list_if_allowed(session, path, "statuses", {}, "statuses"):
+        if in_token_mode and one["context"] == NAME:
             continue
         yield ProjectCheck.model_validate(
             {
                 "name": one["context"],
                 "state": _STATUSES[one["state"]],
                 "url": one["target_url"] or "",
-                "summary": _summary(one["description"]) if one["state"] != "success" else "",
+                "summary": _summarize(one["description"]) if one["state"] != "success" else "",
             }
         )
-
-
-# --- requests ----------------------------------------------------------------------------------
 
 
 def _list_items(session: Session, path: str, key: str, wanted: Raw, permission: str) -> list[Raw]:
@@ -213,12 +310,12 @@ def _list_items(session: Session, path: str, key: str, wanted: Raw, permission: 
 
 def _list_if_allowed(
     session: Session, path: str, key: str, wanted: Raw, permission: str
-) -> list[Raw] | None:
-    """Read a list; None: we are not let in."""
+) -> list[Raw]:
+    """Read a list; empty where we are not let in."""
     with ignore_statuses(403, 404):
         return _list_items(session, path, key, wanted, permission)
     _log.warning("part of the project's checks is not seen", part=key)
-    return None
+    return []
 
 
 # --- logs --------------------------------------------------------------------------------------
@@ -253,7 +350,7 @@ def _fetch_log(address: str, api: str) -> str:
     """Fetch the end of a log without any token; empty: it is not there.
 
     Raises:
-        Unsure: No usable reply, or an address that we do not follow.
+        LostReply: No usable reply, or an address that we do not follow.
     """
     _require_safe(address, api)
     kept, read, begun = bytearray(), 0, time.monotonic()
@@ -283,7 +380,7 @@ def _require_safe(address: str, api: str) -> None:
     """See that an address is one of https; where GitHub is simulated here, of this machine.
 
     Raises:
-        Unsure: It is another.
+        LostReply: It is another.
     """
     parts = urlsplit(address)
     is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK

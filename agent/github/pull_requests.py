@@ -10,6 +10,7 @@ from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
+from agent.github import repositories
 from agent.github.api_errors import LostReply, RefusedRequest
 from agent.github.session import Session
 from agent.models.code_host import NewPullRequest, Onboarding, OwnPullRequest
@@ -57,9 +58,9 @@ def open_or_update(
     return _make_pull_request(pull, notes), new
 
 
-def own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
+def list_own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
     """List our open pull requests but that of one branch, among the newest that are open."""
-    own = session.access.own_logins()
+    is_own = session.access.is_own
 
     def work(repository: Repository) -> tuple[OwnPullRequest, ...]:
         pulls = repository.get_pulls(state="open", sort="created", direction="desc")
@@ -73,7 +74,7 @@ def own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
                 draft=pull.draft or False,
             )
             for pull in islice(pulls, _SEARCHED)
-            if _login(pull).lower() in own and pull.head.ref != besides
+            if is_own(_login(pull)) and pull.head.ref != besides
         )
 
     return session.ask(work, doing="look for pull requests of ours", needs=_NEEDS)
@@ -90,11 +91,7 @@ def find_onboarding(session: Session, branch: str, default: str) -> Onboarding |
     """
     if (pull := _find_pull(session, branch)) is None:
         return None
-    head = session.ask(
-        lambda repository: repository.get_git_ref(f"heads/{default}").object.sha,
-        doing=f"read the branch {default}",
-        needs="contents: read",
-    )
+    head = repositories.read_head(session, default) or ""
     state: Literal["open", "merged", "closed"] = "merged" if pull.merged_at else "closed"
     state = "open" if pull.state == "open" else state
     return Onboarding(number=pull.number, url=pull.html_url, state=state, head=head)
@@ -111,8 +108,8 @@ def _find_pull(session: Session, branch: str) -> GithubPull | None:
     Raises:
         AccessLost: The open one is somebody else's, and none of ours is open beside it.
     """
-    pulls, own = _of_branch(session, branch), session.access.own_logins()
-    ours = [pull for pull in pulls if _login(pull).lower() in own]
+    pulls, is_own = _list_of_branch(session, branch), session.access.is_own
+    ours = [pull for pull in pulls if is_own(_login(pull))]
     is_open = any(pull.state == "open" for pull in ours)
     for pull in pulls:
         if pull.state == "open" and not is_open:
@@ -130,12 +127,12 @@ def _login(pull: GithubPull) -> str:
     return pull.user.login if pull.user else ""
 
 
-def any_of(session: Session, branch: str) -> bool:
+def has_pull_request(session: Session, branch: str) -> bool:
     """Say whether there is or was a pull request of a branch, whoever opened it."""
-    return bool(_of_branch(session, branch))
+    return bool(_list_of_branch(session, branch))
 
 
-def _of_branch(session: Session, branch: str) -> list[GithubPull]:
+def _list_of_branch(session: Session, branch: str) -> list[GithubPull]:
     def work(repository: Repository) -> list[GithubPull]:
         head = f"{session.name.partition('/')[0]}:{branch}"
         pulls = islice(repository.get_pulls(state="all", head=head), _SEARCHED)
@@ -212,7 +209,7 @@ def _edit_pull(session: Session, number: int, title: str, body: str) -> GithubPu
 
 def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
     """Ask for reviews; return who could not be asked, in words."""
-    own = session.access.own_logins()
+    is_own = session.access.is_own
     owner = session.name.partition("/")[0].lower()
     asked = {team.slug.lower() for team in pull.requested_teams or ()}
     asked |= {person.login.lower() for person in pull.requested_reviewers or ()}
@@ -220,7 +217,7 @@ def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]
     notes: list[str] = []
     for name in dict.fromkeys(wanted):
         organization, _, short = name.lower().rpartition("/")
-        if short in asked or name.lower() in own:
+        if short in asked or is_own(name):
             continue
         if organization not in ("", owner):
             notes.append(f"{name} was not asked to review: no team of this repository's owner")

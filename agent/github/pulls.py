@@ -1,21 +1,22 @@
-"""A pull request of ours on GitHub after it was opened: implements `Pulls`.
+"""A pull request of ours after it was opened: implements `Pulls`.
 
-How its threads are read is left to `review_threads`, what the project's own checks say to
-`project_checks`, how a commit is made so that GitHub signs it to `signed_commit`.
+Threads are read by REST; GraphQL alone tells which are resolved, and resolves them. What the
+project's own checks say is left to `project_checks`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import structlog
 
-from agent.github import comments, intake_api, project_checks, review_threads, signed_commit
+from agent.github import comments, issues, project_checks, repositories
 from agent.github.access import Access
-from agent.github.api_errors import ignore_statuses
-from agent.github.session import Scope, Session, all_in_our_words
-from agent.models.change import Change
-from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
+from agent.github.api_errors import RefusedRequest, ignore_statuses
+from agent.github.connection import translating_errors
+from agent.github.session import Raw, Scope, Session
+from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.settings import Settings
 from agent.text import sanitise
@@ -27,19 +28,24 @@ _NEEDS = "pull_requests: write"
 _QUOTED = 140
 #: What we put around the words of an answer.
 _FRAME = 1_000
-_END_OF_THREAD = f"""query End($id: ID!) {{
-  node(id: $id) {{
-    ... on PullRequestReviewThread {{
-      comments(last: 100) {{ nodes {{ {review_threads.SAID} }} }}
-    }}
-  }}
-}}"""
+#: Of review threads, newest first.
+_MOST_PAGES = 10
+_THREADS = """query Threads($owner: String!, $name: String!, $number: Int!, $before: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviewThreads(last: 100, before: $before) {
+        pageInfo { hasPreviousPage startCursor }
+        nodes { id isResolved comments(first: 1) { nodes { fullDatabaseId } } }
+      }
+    }
+  }
+}"""
 _RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
   resolveReviewThread(input: $input) { thread { isResolved } }
 }"""
 
 
-@all_in_our_words
+@translating_errors
 class GithubPulls:
     """Reads and answers pull requests with the tokens of a run."""
 
@@ -50,14 +56,49 @@ class GithubPulls:
         self._writers: dict[tuple[str, str, int], bool] = {}
 
     def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
-        """Read the pull request with all its threads; None: it is not there any more."""
-        return review_threads.read_threads(self._access.open_run_session(run), number)
+        """Read the pull request with all its threads; None: it is not there any more.
+
+        Raises:
+            AccessLost: The repository is out of our reach.
+        """
+        session = self._access.open_run_session(run)
+        raw: Raw | None = None
+        with ignore_statuses(*repositories.GONE):
+            raw = session.call(
+                "GET",
+                f"pulls/{number}",
+                dict,
+                doing=f"read pull request #{number}",
+                needs="pull_requests: read",
+            )
+        if raw is None:
+            # Where the repository itself is out of reach, this says so.
+            repositories.read_facts(session)
+            return None
+        threads = sorted(
+            _list_threads(session, number),
+            key=lambda one: (one.comments[0].at, one.comments[0].comment_id),
+        )
+        mergeable = raw.get("mergeable")
+        return PullSnapshot(
+            number=raw["number"],
+            url=raw["html_url"],
+            state="merged" if raw["merged"] else raw["state"],
+            draft=bool(raw.get("draft")),
+            title=raw["title"],
+            body=raw["body"] or "",
+            branch=raw["head"]["ref"],
+            head=raw["head"]["sha"],
+            base_branch=raw["base"]["ref"],
+            conflicts=None if mergeable is None else not mergeable,
+            threads=tuple(threads),
+        )
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
         """Whether whoever has the login is that account and may write; asked once in a run."""
         known = (run.run_id, login.lower(), account_id)
         if account_id and known not in self._writers:
-            found = intake_api.permission_of(self._access.open_run_session(run), login)
+            found = repositories.read_permission(self._access.open_run_session(run), login)
             self._writers[known] = found.account_id == account_id and found.level in _MAY_WRITE
         return self._writers.get(known, False)
 
@@ -73,25 +114,21 @@ class GithubPulls:
             thread: As it was read in this attempt: an earlier answer of ours is in it.
             words: Markdown of ours.
         """
-        session, mark, words = (
-            self._access.open_run_session(run),
-            _make_mark("reply", key),
-            self._shorten_text(run, words),
-        )
+        session, mark = self._access.open_run_session(run), _make_mark("reply", key)
+        words = self._shorten_text(run, words)
         if thread.place == "inline":
             with ignore_statuses(404):
-                return _in_thread(session, number, thread, mark, words)
+                return _reply_on_lines(session, number, thread, mark, words)
             _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
-        text, asked = f"{_format_answered(thread)}\n\n{words}", thread.comments[0].at
+        text, asked = f"{_quote_thread(thread)}\n\n{words}", thread.comments[0].at
         return comments.leave_comment(session, mark, text, on=number, since=asked).url
 
     def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation."""
         since = run.snapshot.approved_at if run.snapshot else None
         mark, words = _make_mark("said", key), self._shorten_text(run, words)
-        comments.leave_comment(
-            self._access.open_run_session(run), mark, words, on=number, since=since
-        )
+        session = self._access.open_run_session(run)
+        comments.leave_comment(session, mark, words, on=number, since=since)
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
         """Give the pull request another text."""
@@ -117,61 +154,130 @@ class GithubPulls:
 
     def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
-        return project_checks.of_commit(self._access.open_run_session(run), commit)
+        return project_checks.list_checks(self._access.open_run_session(run), commit)
 
     def read_log(self, run: Run, check: ProjectCheck) -> str:
         """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
-        return (
-            ""
-            if check.job is None
-            else project_checks.read_log(self._access.open_run_session(run), check.job)
-        )
-
-    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
-        """Add a commit to a branch through the API, which signs it; return its object id.
-
-        Raises:
-            BranchTaken: Somebody has put another commit on the branch.
-        """
-        return signed_commit.make_signed_commit(
-            self._access.open_run_session(run), branch, message, change, new=False
-        )
+        if check.job is None:
+            return ""
+        return project_checks.read_log(self._access.open_run_session(run), check.job)
 
     def _shorten_text(self, run: Run, words: str) -> str:
-        page = (
-            f"{self._dashboard_url}/runs/{run.run_id}"
-            if self._dashboard_url
-            else "the log of the run"
+        page = f"{self._dashboard_url}/runs/{run.run_id}" if self._dashboard_url else ""
+        limit = sanitise.TEXT_LIMIT - _FRAME
+        return sanitise.cut_markdown(words, limit, where=page or "the log of the run")
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def _list_threads(session: Session, number: int) -> Iterator[Thread]:
+    """List what people say: in the conversation, in reviews, and on lines."""
+    for raw in issues.list_comments(session, number):
+        said = _make_comment(session, raw, raw["created_at"])
+        yield Thread(thread_id=f"issue:{said.comment_id}", place="issue", comments=(said,))
+    wishes = set()
+    for raw in issues.list_reviews(session, number):
+        asks_changes = raw["state"] == "CHANGES_REQUESTED"
+        wishes |= {raw["id"]} if asks_changes else set()
+        if (raw["body"] or "").strip():
+            said = _make_comment(session, raw, raw["submitted_at"])
+            yield Thread(
+                thread_id=f"review:{said.comment_id}",
+                place="review",
+                asks_changes=asks_changes,
+                comments=(said,),
+            )
+    groups: dict[int, list[Raw]] = {}
+    for raw in issues.list_remarks(session, number):
+        groups.setdefault(raw.get("in_reply_to_id") or raw["id"], []).append(raw)
+    known = _read_resolved(session, number) if groups else {}
+    for root, remarks in groups.items():
+        first = remarks[0]
+        # A line of the file as it was before is no line of the file.
+        line = first["line"] if first.get("side", "RIGHT") == "RIGHT" else None
+        node, resolved = next(
+            (known[one["id"]] for one in remarks if one["id"] in known), (f"inline:{root}", False)
         )
-        return sanitise.cut_markdown(words, sanitise.TEXT_LIMIT - _FRAME, where=page)
+        yield Thread(
+            thread_id=node,
+            place="inline",
+            path=first["path"],
+            line=line,
+            first_line=first.get("start_line") if line is not None else None,
+            hunk=first["diff_hunk"],
+            resolved=resolved,
+            outdated=first["line"] is None and first.get("subject_type") != "file",
+            asks_changes=any(one["pull_request_review_id"] in wishes for one in remarks),
+            comments=tuple(_make_comment(session, one, one["created_at"]) for one in remarks),
+        )
+
+
+def _read_resolved(session: Session, number: int) -> dict[int, tuple[str, bool]]:
+    """By number of a thread's first comment: its id, and whether it is resolved.
+
+    Empty on a server without GraphQL: there every thread counts as open.
+    """
+    owner, _, name = session.name.partition("/")
+    variables = {"owner": owner, "name": name, "number": number, "before": None}
+    found: dict[int, tuple[str, bool]] = {}
+    try:
+        for _ in range(_MOST_PAGES):
+            page = session.query(
+                _THREADS,
+                variables,
+                lambda data: dict(data["repository"]["pullRequest"]["reviewThreads"]),
+                doing=f"read which threads of #{number} are resolved",
+                needs=_NEEDS,
+            )
+            for node in filter(None, page["nodes"]):
+                for said in filter(None, node["comments"]["nodes"]):
+                    found[int(said["fullDatabaseId"])] = node["id"], node["isResolved"]
+            if not page["pageInfo"]["hasPreviousPage"]:
+                break
+            variables["before"] = page["pageInfo"]["startCursor"]
+    except RefusedRequest as problem:
+        if problem.status != 404:
+            raise
+        _log.warning("it is not known which threads are resolved", pull=number, why=problem.words)
+    return found
+
+
+def _make_comment(session: Session, raw: Raw, at: str) -> ThreadComment:
+    author, login = raw["user"] or {}, issues.name_author(raw)
+    return ThreadComment(
+        comment_id=raw["id"],
+        author=login,
+        author_id=author.get("id") or 0,
+        is_bot=author.get("type") == "Bot",
+        is_ours=session.access.is_own(login),
+        body=str(raw["body"] or "").replace("\r\n", "\n"),
+        at=str(at),
+        url=str(raw["html_url"]),
+    )
+
+
+# --- answering ---------------------------------------------------------------------------------
 
 
 def _make_mark(kind: str, key: str) -> str:
     return comments.make_marker(kind, f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
 
 
-def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: str) -> str:
-    own = session.access.number(session)
+def _reply_on_lines(session: Session, number: int, thread: Thread, mark: str, words: str) -> str:
+    # The thread is as it was read just now; what an earlier attempt has said is in it.
+    said = (one.url for one in thread.comments if one.is_ours and one.body.startswith(mark))
 
     def found() -> str | None:
-        for raw in session.query(
-            _END_OF_THREAD,
-            {"id": thread.thread_id},
-            lambda data: review_threads.nodes(data["node"]["comments"]),
-            doing="read a review thread",
-            needs=_NEEDS,
-        ):
-            if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
-                return str(raw["url"])
+        for raw in issues.list_remarks(session, number):
+            is_own = session.access.is_own(issues.name_author(raw))
+            if is_own and (raw["body"] or "").startswith(mark):
+                return str(raw["html_url"])
         return None
 
-    # The thread is as it was read just now; what an earlier attempt has said is in it.
-    said = next(
-        (one.url for one in thread.comments if one.is_ours and one.body.startswith(mark)), ""
-    )
     # Answers are given to the comment that began the thread.
     first = thread.comments[0].comment_id
-    return said or session.call(
+    return next(said, "") or session.call(
         "POST",
         f"pulls/{number}/comments/{first}/replies",
         lambda made: str(made["html_url"]),
@@ -182,7 +288,7 @@ def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: 
     )
 
 
-def _format_answered(thread: Thread) -> str:
+def _quote_thread(thread: Thread) -> str:
     """Say what an answer in the conversation answers: its first words, and whose they are."""
     asked = thread.comments[-1]
     visible, _ = sanitise.clean_ticket(asked.body)

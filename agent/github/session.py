@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from enum import Enum
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,10 +12,8 @@ import structlog
 from github.Repository import Repository
 from pydantic import SecretStr
 
-from agent.errors import CodeHostUnavailable
-from agent.github.api_errors import RefusedRequest
-from agent.github.connection import Renewable, Watched
-from agent.github.retrying import SENSELESS
+from agent.errors import AgentError
+from agent.github.connection import RenewableToken, WatchedRequester, translate_errors
 from agent.models.ticket import IssueRef
 
 if TYPE_CHECKING:
@@ -60,13 +57,14 @@ class Session:
     """What one run has on GitHub: its repository, its tokens, its counters."""
 
     def __init__(self, access: Access, issue: IssueRef, purpose: str) -> None:
-        """Use `Access.session`."""
+        """Use `Access.open_session`."""
         self.access = access
         self.issue = issue
         self.name = issue.repository
-        self.notice = access.start_notice(purpose)
+        self.notes = access.start_notes(purpose)
+        self._niceties: dict[str, Callable[[], object]] = {}
         self._tokens: dict[Scope, Minted] = {}
-        self._requesters: dict[Scope, Watched] = {}
+        self._requesters: dict[Scope, WatchedRequester] = {}
         self._lock = RLock()
 
     def token(self, scope: Scope) -> str:
@@ -74,18 +72,16 @@ class Session:
         with self._lock:
             minted = self._tokens.get(scope)
             if minted is None or not minted.is_fresh:
-                minted = self._tokens[scope] = self.access.mint_token(
-                    self.issue, scope, self.notice
-                )
+                minted = self._tokens[scope] = self.access.mint_token(self.issue, scope, self.notes)
             return minted.token.get_secret_value()
 
-    def requester(self, scope: Scope = Scope.TALK) -> Watched:
+    def requester(self, scope: Scope = Scope.TALK) -> WatchedRequester:
         """Requests with a token of that scope."""
         with self._lock:
             if scope not in self._requesters:
-                auth = Renewable(lambda: self.token(scope), lambda: self._drop(scope))
-                self._requesters[scope] = Watched(
-                    auth, self.access.base_url, self.access.pacing, self.notice
+                auth = RenewableToken(lambda: self.token(scope), lambda: self._drop(scope))
+                self._requesters[scope] = WatchedRequester(
+                    auth, self.access.base_url, self.access.pacing, self.notes
                 )
             return self._requesters[scope]
 
@@ -168,6 +164,30 @@ class Session:
                 return
         _log.warning("a list at GitHub goes on", repository=self.name, path=path, pages=most)
 
+    def try_nicety(self, what: str, work: Callable[[], object]) -> str:
+        """Do what a run can do without; return why it could not be done, or an empty text.
+
+        It is tried once more by `retry_niceties`.
+
+        Args:
+            what: What is not there then, as "the check".
+        """
+        try:
+            with translate_errors():
+                work()
+        except AgentError as problem:
+            note = f"{what} is missing: {problem.message}"
+            if note not in self._niceties:
+                _log.warning("left out at GitHub", run=self.notes.run_id, note=note)
+            self._niceties[note] = work
+            return note
+        return ""
+
+    def retry_niceties(self) -> frozenset[str]:
+        """Try once more what could not be done; return the notes of what is there by now."""
+        tried, self._niceties = self._niceties, {}
+        return frozenset(note for note, work in tried.items() if not self.try_nicety(note, work))
+
     def _drop(self, scope: Scope) -> bool:
         """Forget a token that GitHub refused; a personal one cannot be had anew."""
         with self._lock:
@@ -175,27 +195,3 @@ class Session:
                 return False
             self._tokens.pop(scope, None)
             return True
-
-
-@contextmanager
-def in_our_words() -> Iterator[None]:
-    """Make an error of ours of what GitHub refuses, or answers without sense.
-
-    Raises:
-        CodeHostUnavailable: An answer is not of the promised shape.
-    """
-    try:
-        yield
-    except RefusedRequest as problem:
-        raise problem.make_error() from problem
-    except SENSELESS as problem:
-        name = type(problem).__name__
-        raise CodeHostUnavailable(f"GitHub's answer makes no sense ({name}).") from problem
-
-
-def all_in_our_words(port: type[T]) -> type[T]:
-    """Have every public method of a class that implements a port fail in our words."""
-    for name, method in vars(port).copy().items():
-        if not name.startswith("_"):
-            setattr(port, name, in_our_words()(method))
-    return port

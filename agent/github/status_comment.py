@@ -30,7 +30,7 @@ _RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16}) --
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 
-def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
+def find_earlier_run(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
     comment = comments.find_comment(session, _STATUS)
     body = comment.body if comment else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from agent.models.change import Change, Finding, Plan
+from agent.models.change import Finding, Plan
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
 from agent.models.record import Record
@@ -28,8 +28,6 @@ class Remote(Record):
 class BranchRules(Record):
     """What a code host demands of a branch that is to be made."""
 
-    signed: bool = False
-    """Whether every commit must carry a verified signature."""
     forward_only: bool = False
     """Whether nothing that was pushed may be taken away again."""
 
@@ -166,14 +164,6 @@ class CodeHost(Protocol):
         """
         raise AssertionError(_FOLDER)
 
-    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
-        """Make branch and commit through the code host, which signs it; return its object id.
-
-        The branch starts at the Change's base commit. A branch of this name that already ends
-        in this very change is taken for our own.
-        """
-        raise AssertionError(_FOLDER)
-
     def has_pull_request(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
         return False
@@ -262,17 +252,4 @@ class Pulls(Protocol):
 
     def read_log(self, run: Run, check: ProjectCheck) -> str:
         """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
-        ...
-
-    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
-        """Add a commit to a branch through the code host, which signs it; return its object id.
-
-        A branch that ends in this very change already is taken for our own earlier effect.
-
-        Args:
-            change: Against the commit at the end of the branch.
-
-        Raises:
-            BranchTaken: Somebody has put another commit on the branch.
-        """
         ...

@@ -155,8 +155,8 @@ class IntakeApi(Protocol):
         """Whether a comment of a conversation was not deleted meanwhile."""
         ...
 
-    def set_label(self, issue: IssueRef, label: str) -> None:
-        """Set a label on an issue."""
+    def set_label(self, issue: IssueRef, label: str) -> bool:
+        """Set a label on an issue; return False where the code host refuses it."""
         ...
 
     def add_reaction(

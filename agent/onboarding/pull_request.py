@@ -15,9 +15,6 @@ from agent.text import sanitise
 from agent.text.redaction import Redactor
 
 TITLE = "Configure Mergewright"
-MESSAGE = (
-    "Configure Mergewright\n\nProposes .github/mergewright.yml from what the repository shows."
-)
 WAITING = (
     "This repository has no configuration yet, so its owner is asked. Merge that pull request,"
     " edited or as it is, or close it to go on with what was detected; this run then begins by"

@@ -374,10 +374,11 @@ class CommentHandler:
         if text.changed_at is not None and text.changed_at >= said.at:
             raise CannotNow(f"The issue was edited since you wrote that. {_AGAIN}")
         label = self._intake_api.read_start_label(said.subject)
-        labels = text.labels
+        labels, is_labelled = text.labels, True
         if label.lower() not in {one.lower() for one in labels}:
-            self._intake_api.set_label(said.subject, label)
-            labels = (*labels, label)
+            # Where the label cannot be set, the command alone asks for the run.
+            is_labelled = self._intake_api.set_label(said.subject, label)
+            labels = (*labels, label) if is_labelled else labels
         snapshot = Snapshot(
             issue=said.subject.model_copy(update={"issue_id": text.issue_id}),
             url=text.url,
@@ -388,6 +389,7 @@ class CommentHandler:
             actor=said.author,
             actor_id=said.author_id,
             approved_at=said.at,
+            by_label=is_labelled,
         )
         request = Request(
             snapshot=snapshot, label=label, clone_url=said.clone_url, plan_first=plan_first

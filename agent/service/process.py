@@ -22,9 +22,7 @@ import structlog
 
 from agent import wiring
 from agent.errors import AgentError, PermanentError, SettingsInvalid
-from agent.github.conversations import GithubConversations
-from agent.github.deliveries import AppDeliveries
-from agent.github.labelled_issues import GithubLabelledIssues
+from agent.github.polling import AppDeliveries, GithubConversations, GithubLabelledIssues
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Run
 from agent.models.steps import Remember

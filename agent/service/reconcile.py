@@ -31,7 +31,6 @@ ACTED_ON: dict[str, frozenset[str | None]] = {
     "check_run": frozenset({"completed"}),
     "check_suite": frozenset({"completed"}),
     "status": frozenset({None}),
-    "workflow_run": frozenset({"completed", "requested"}),
 }
 """The deliveries that are asked for again: the actions by event on which the service acts; None:
 the event has no such word."""

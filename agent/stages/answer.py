@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from agent.editing.rounds import Round
-from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
+from agent.errors import Cancelled, Superseded
 from agent.git import pull_branch
 from agent.models.code_host import Pulls
 from agent.models.environment import Prepared
@@ -238,7 +238,7 @@ def _push_change(
     run, branch_state, pull = prepared.run, asked.branch_state, asked.context.pull
     change = decided.cleared.change
     pull_request_content.refuse_secrets(change, svc.redactor)
-    remote, rules = asked.context.remote, asked.context.rules
+    remote = asked.context.remote
     author = f"{remote.author} <{remote.email}>"
     titles = {"review": "Address review comments", "ci": "Fix failing checks"}
     title = titles["review" if any(one.thread for one in asked.items) else "ci"]
@@ -247,14 +247,6 @@ def _push_change(
     )
     items = tuple(one.about for one in asked.items if one.number in done)
     message = pull_request_content.message(prepared, for_commit, author, svc.redactor, items)
-    if rules.signed:
-        more = pull_branch.make_increment(branch_state, change)
-        if not more.files:
-            return branch_state.head
-        try:
-            return pulls_of(svc).create_commit(run, pull.branch, message, more)
-        except BranchTaken as problem:
-            raise BranchMoved(problem.message, _LOOK_AGAIN) from problem
     commit = pull_branch.make_follow_up_commit(
         branch_state,
         change,
@@ -263,7 +255,7 @@ def _push_change(
         merge_message=f"Merge {pull.base_branch} into {pull.branch}",
         author=remote.author,
         email=remote.email,
-        rewriting=not rules.forward_only,
+        rewriting=not asked.context.rules.forward_only,
     )
     token = svc.code_host.create_credential(run, write=True)
     svc.redactor.learn(token)

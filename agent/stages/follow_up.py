@@ -197,7 +197,6 @@ def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> Bran
         settings.home / "mirrors",
         author=remote.author,
         email=remote.email,
-        merging=not context.rules.signed,
         limits=Limits.from_settings(settings),
         stopped=svc.stopped,
     )
@@ -207,12 +206,6 @@ def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> Bran
         raise MergeConflict(
             f"{pull.base_branch} cannot be merged into {pull.branch}:"
             f" both have changed {_paths(branch_state.conflicts)}."
-        )
-    if branch_state.base_has_moved and not branch_state.brought_up and run.about.kind == "rebase":
-        raise MergeConflict(
-            f"{pull.base_branch} was not merged into {pull.branch}: every commit there has to be"
-            " signed, and a merge of ours is not. A person can do it with “Update branch” on the"
-            " pull request's page."
         )
     svc.say(
         f"branch {pull.branch} at {branch_state.head[:12]},"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from agent.environments import explanation
 from agent.environments.tree_files import TreeFiles
-from agent.errors import BranchTaken, OwnerAwaited
+from agent.errors import OwnerAwaited, RepositoryUnfit
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
 from agent.models.code_host import NewPullRequest
@@ -97,13 +97,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
     )
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
-    change = Change(base_commit=base.commit, files=(file,))
-    commit = base.commit
-    try:
-        commit = svc.code_host.create_commit(run, BRANCH, pull_request.MESSAGE, change)
-    except BranchTaken:
-        # Another run of the repository was quicker, or was killed before it opened the request.
-        svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
+    commit = _push_file(run, base, file, svc)
     return svc.code_host.open_onboarding(
         run,
         NewPullRequest(
@@ -117,3 +111,39 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
             ),
         ),
     )
+
+
+def _push_file(run: Run, base: Checkout, file: ChangedFile, svc: Services) -> str:
+    """Push a branch that adds one file to base; return the commit at its end.
+
+    Raises:
+        RepositoryUnfit: The code host has no address for git.
+    """
+    remote = svc.code_host.find_remote(run)
+    if remote is None:
+        raise RepositoryUnfit("There is nowhere to propose a configuration.")
+    change = Change(base_commit=base.commit, files=(file,))
+    commit = worktree.make_commit(
+        base,
+        change,
+        pull_request.TITLE,
+        date=run.started,
+        author=remote.author,
+        email=remote.email,
+    )
+    token = svc.code_host.create_credential(run, write=True)
+    svc.redactor.learn(token)
+
+    def keep(name: str) -> None:
+        raise _BranchTaken(name)
+
+    try:
+        worktree.push_commit(base, commit, BRANCH, remote.url, token, taken=keep)
+    except _BranchTaken:
+        # Another run of the repository was quicker, or was killed before it opened the request.
+        svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
+    return commit
+
+
+class _BranchTaken(Exception):
+    """The branch is there, with something else on it."""

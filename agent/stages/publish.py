@@ -14,14 +14,12 @@ from agent.checks import reports
 from agent.errors import (
     AccessLost,
     AgentError,
-    BranchTaken,
     Cancelled,
     Superseded,
 )
 from agent.git import left_branches, worktree
 from agent.git.base import Limits
 from agent.git.left_branches import LeftBranch
-from agent.models.change import Change
 from agent.models.code_host import OwnPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, Verdict
@@ -34,7 +32,6 @@ from agent.text.redaction import Redactor
 
 #: Names that are tried for a branch that the code host commits to; each takes a look at what is
 #: there.
-_MOST_SIGNED = 5
 
 
 def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
@@ -223,8 +220,6 @@ def _make_branch(
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     message = pull_request_content.message(prepared, decided, f"{name} <{email}>", svc.redactor)
-    if remote and svc.code_host.read_branch_rules(run, branch).signed:
-        return _make_signed_branch(run, branch, message, change, svc)
     commit = worktree.make_commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
         if held := worktree.find_holding_branch(base, commit, branch):
@@ -242,22 +237,6 @@ def _make_branch(
         limits=Limits.from_settings(svc.settings),
     )
     return Placed(branch=name, commit=commit)
-
-
-def _make_signed_branch(
-    run: Run, branch: str, message: str, change: Change, svc: Services
-) -> Placed:
-    """Have the code host commit on the branch, or on one with the next free name."""
-    names = [branch, *(f"{branch}-{number}" for number in range(2, _MOST_SIGNED + 1))]
-    for name in names[:-1]:
-        with suppress(BranchTaken):
-            return Placed(
-                branch=name, commit=svc.code_host.create_commit(run, name, message, change)
-            )
-        _require_unproposed(run, name, svc)
-    return Placed(
-        branch=names[-1], commit=svc.code_host.create_commit(run, names[-1], message, change)
-    )
 
 
 def _require_unproposed(run: Run, branch: str, svc: Services) -> None:

@@ -36,7 +36,6 @@ RESUMED = "tests/flow/test_resumed.py"
 
 COMMENT_HANDLER = "tests/integration/test_comment_handler.py"
 LISTENING = "tests/integration/test_listening.py"
-CODE_HOST = "tests/integration/test_github_code_host.py"
 BRANCHES = "tests/integration/test_pull_branch.py"
 INTAKE = "tests/unit/test_intake.py"
 PAYLOADS = "tests/unit/webhooks/test_github_conversation.py"
@@ -534,14 +533,10 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "a stranger's content": (
             (REMOTE, "test_GH5_a_strangers_branch_is_left_alone"),
-            (PUBLISH, "test_GH5_a_signed_commit_goes_to_the_next_free_name"),
-            (PUBLISH, "test_GH5_where_every_name_is_taken_it_ends"),
         ),
         "commits of people": (
             (REMOTE, "test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone"),
             (REMOTE, "test_GH5_our_commit_amended_by_a_person_is_left_alone"),
-            (CODE_HOST, "test_GH5_a_commit_of_somebody_who_was_quicker_stays"),
-            (CODE_HOST, "test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again"),
         ),
         "commits of people between follow-ups": (
             _THREADS_RUN,
@@ -553,7 +548,6 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "GH6": {
         "force-push": (
             _NOT_AS_IT_WAS,
-            (CODE_HOST, "test_GH6_a_base_that_was_rewritten_away_is_said"),
             (BRANCHES, "test_a_base_whose_history_was_rewritten_takes_nothing_away"),
         ),
         "delete": (_NOT_AS_IT_WAS,),

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from agent.github import checks_report, comments, pull_requests
+from agent.github import comments, project_checks, pull_requests
 from agent.publishing import commits
 from tests.chaos import holds
 
@@ -29,7 +29,7 @@ def comment() -> None:
 
 def report() -> None:
     """Say that the check was reported, and report none."""
-    checks_report.report_checks = lambda *args, **more: None
+    project_checks.report_check = lambda *args, **more: None
 
 
 BREAKS: dict[str, Callable[[], None]] = {one.__name__: one for one in (publish, comment, report)}

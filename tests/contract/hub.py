@@ -9,6 +9,8 @@ from typing import Any
 
 import jwt
 
+from agent.demo.simulator import pull_actions
+from agent.demo.simulator.git_store import ZERO
 from agent.demo.simulator.records import App, Installation, Repository
 from agent.demo.simulator.world import APP_EVENTS, World
 from tests.contract.recording import JudgedClient
@@ -68,8 +70,8 @@ class Hub:
         commit = simulator_samples.commit(
             self.world, self.repository, self.tip(), PATH, f"branch = {name!r}\n", self.app.bot
         )
-        made = {"ref": f"refs/heads/{name}", "sha": commit}
-        self.ask("POST", f"{API}/git/refs", self.acting, json=made, expect=201)
+        ref = f"refs/heads/{name}"
+        pull_actions.move_reference(self.repository, self.app.bot, ref, ZERO, commit)
         return commit
 
     def pull(self, branch: str, **more: Any) -> int:

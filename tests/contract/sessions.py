@@ -33,8 +33,6 @@ def apps(hub: Hub) -> None:
     assert hub.ask("GET", API, made["token"])["full_name"] == "octo/shop"
     refused = {"permissions": {"members": "write"}}
     hub.ask("POST", f"{one}/access_tokens", app, json=refused, expect=422)
-    new = {"ref": "refs/heads/x", "sha": hub.tip()}
-    hub.ask("POST", f"{API}/git/refs", made["token"], json=new, expect=403)
     samples.expire_tokens(world)
     hub.ask("GET", API, made["token"], expect=401)
     hub.acting = hub.ask("POST", f"{one}/access_tokens", app, expect=201)["token"]
@@ -93,12 +91,10 @@ def repository(hub: Hub) -> None:
 
 def branches(hub: Hub) -> None:
     hub.branch("feature/one")
-    kinds = ["pull_request", "required_signatures"]
+    kinds = ["pull_request", "non_fast_forward"]
     samples.add_rule(hub.repository, "guarded/*", *kinds, exempt=[hub.app.bot.login])
-    assert hub.ask("GET", f"{API}/branches/feature/one")["name"] == "feature/one"
-    hub.ask("GET", f"{API}/branches/nothing", expect=404)
     found = hub.ask("GET", f"{API}/rules/branches/guarded/x")
-    assert {each["type"] for each in found} == {"pull_request", "required_signatures"}
+    assert {each["type"] for each in found} == {"pull_request", "non_fast_forward"}
     one = f"{API}/rulesets/{found[0]['ruleset_id']}"
     assert hub.ask("GET", one, hub.acting)["current_user_can_bypass"] == "always"
     assert hub.ask("GET", one, hub.stranger)["current_user_can_bypass"] == "never"
@@ -167,15 +163,6 @@ def references(hub: Hub) -> None:
     sha = hub.branch("objects")
     assert hub.ask("GET", f"{API}/git/ref/heads/objects")["object"]["sha"] == sha
     hub.ask("GET", f"{API}/git/ref/heads/nothing", expect=404)
-    taken = {"ref": "refs/heads/objects", "sha": sha}
-    hub.ask("POST", f"{API}/git/refs", hub.acting, json=taken, expect=422)
-
-
-def commits(hub: Hub) -> None:
-    sha = hub.branch("looked-at")
-    found = hub.ask("GET", f"{API}/commits/looked-at")
-    assert (found["sha"], found["commit"]["verification"]["verified"]) == (sha, True)
-    hub.ask("GET", f"{API}/commits/{ABSENT}", expect=422)
 
 
 def checks(hub: Hub) -> None:
@@ -293,6 +280,6 @@ AREAS: dict[str, Callable[[Hub], None]] = {
     area.__name__: area
     for area in (
         apps, registration, sign_in, hook, people, repository, branches, issues, labels, comments,
-        references, commits, checks, workflows, pulls, reviews,
+        references, checks, workflows, pulls, reviews,
     )
 }  # fmt: skip

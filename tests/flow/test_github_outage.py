@@ -18,7 +18,7 @@ from agent.demo.play import MAINTAINER, OWNER, REPORTER, Service, Stage
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
 from agent.github import access
-from agent.github.retrying import Pacing
+from agent.github.connection import Pacing
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Run
 from agent.models.steps import Remember

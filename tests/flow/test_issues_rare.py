@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from agent.demo.play import MAINTAINER, REPORTER
-from agent.demo.simulator import actions, git_store
+from agent.demo.simulator import actions
 from agent.models.run import Reason, RunState
 from agent.store.sql_store import SqlStore
 from tests.flow.github_stories import FILES, SLOW, Story, await_, told_by
@@ -85,15 +85,6 @@ def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushe
     assert (outcome.reason, outcome.branch) == (Reason.ACCESS_LOST, None)
     assert "pull_requests: write" in outcome.sentence
     told.assert_nothing_pushed()
-
-
-def test_required_signatures_are_met_by_a_commit_that_github_signs(story, stage):
-    told = story()
-    samples.add_rule(told.repository, "~ALL", "required_signatures")
-    told.label()
-    pull = told.assert_ready()
-    assert git_store.read_commit(told.repository.git_dir, pull.pull.head_sha).verified
-    assert told.requests("POST", "*/git-receive-pack") == []
 
 
 @pytest.mark.parametrize("how", ["removed", "archived"])

@@ -19,8 +19,8 @@ from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
 from agent.github.access import Access, connect_to_github
 from agent.github.code_host import GithubCodeHost
+from agent.github.connection import Pacing
 from agent.github.intake_api import GithubIntakeApi
-from agent.github.retrying import Pacing
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, end_state

@@ -27,7 +27,7 @@ from agent.demo.simulator import serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
 from agent.errors import CodeHostUnavailable, PermanentError, SettingsInvalid
-from agent.github import app_manifest, app_registration
+from agent.github import app_registration
 from tests.unit.simulator import elements
 
 PUBLIC = "https://m.example.org"
@@ -143,8 +143,8 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
     places = app_files.for_serve(folder)
     (made,) = world.apps.values()
     assert (made.name, made.owner.login) == ("Mergewright acme", "acme")
-    assert made.permissions == app_manifest.PERMISSIONS
-    assert tuple(made.hook.events) == app_manifest.EVENTS
+    assert made.permissions == app_registration.PERMISSIONS
+    assert tuple(made.hook.events) == app_registration.EVENTS
     assert made.hook.url == f"{PUBLIC}/webhooks/github"
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in places[:3])
     read = loaded(places)
@@ -220,7 +220,7 @@ def test_ctrl_c_ends_it_and_says_what_may_be_left_at_github(world, tmp_path):
 @contextmanager
 def page_of(world: World) -> Iterator[app_page.Page]:
     def form(back: str):
-        return f"{world.base_url}/settings/apps/new", app_manifest.make_manifest(
+        return f"{world.base_url}/settings/apps/new", app_registration.make_manifest(
             PUBLIC, "Ours", back
         )
 

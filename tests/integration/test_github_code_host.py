@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -18,16 +15,12 @@ from agent.demo.simulator.records import Comment
 from agent.demo.simulator.world import World
 from agent.errors import (
     AccessLost,
-    BranchTaken,
     CodeHostUnavailable,
-    RepositoryUnfit,
     Superseded,
 )
-from agent.github import status_comment
 from agent.github.code_host import GithubCodeHost
 from agent.github.intake_api import GithubIntakeApi
-from agent.github.session import Scope
-from agent.models.change import Change, ChangedFile, Plan
+from agent.models.change import Plan
 from agent.models.code_host import OwnPullRequest, Progress, StageMark
 from agent.models.intake import EarlierRun
 from agent.models.outcome import PullRequest
@@ -124,20 +117,6 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     assert scene.asked("PATCH") <= 3
 
 
-def test_the_comment_of_a_run_moves_on_within_a_stage(scene, monkeypatch):
-    monkeypatch.setattr(status_comment, "_REFRESH_SECONDS", 0.05)
-    scene.code_host.announce_start(scene.run)
-    progress = marks("running").model_copy(update={"at": time.time() - 100, "seconds": 3.0})
-    scene.code_host.update_status(scene.run, progress)
-    shown = set()
-    deadline = time.monotonic() + 10
-    while len(shown) < 3 and time.monotonic() < deadline:
-        shown.add(scene.own_comments()[0].body)
-        time.sleep(0.05)
-    scene.code_host.stop_updates(scene.run)
-    assert len(shown) >= 3
-
-
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
     run = scene.run.model_copy(update={"dry_run": True})
     scene.code_host.read_ticket(run)
@@ -170,19 +149,6 @@ def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
 
 
 # --- a run that waits --------------------------------------------------------------------------
-
-
-def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(scene):
-    scene.intake_api.show_queued(scene.run, 2)
-    (comment,) = scene.own_comments()
-    assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
-    assert "2 other runs" in comment.body
-    assert [one.content for one in scene.issue.reactions] == ["eyes"]
-    assert scene.labels() == {"mergewright"}
-    scene.code_host.announce_start(scene.run)
-    assert scene.own_comments() == [comment]
-    assert "2 other runs" not in comment.body
-    assert len(scene.issue.reactions) == 1
 
 
 def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
@@ -294,89 +260,6 @@ def test_a_rule_against_rewriting_is_seen_unless_we_may_pass_it(scene):
     assert not scene.code_host.read_branch_rules(scene.run, BRANCH).forward_only
 
 
-# --- signed commit -----------------------------------------------------------------------------
-
-
-def change(scene: Scene, *more: ChangedFile) -> Change:
-    files = (
-        ChangedFile(path="new.py", before=None, after="ü = 1\n".encode()),
-        ChangedFile(path="old.py", before=b"pass\n", after=None),
-        ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"\x00\xff"),
-        *more,
-    )
-    return Change(base_commit=samples.head(scene.repository, "main"), files=files)
-
-
-def content(scene: Scene, commit: str, path: str) -> bytes:
-    return subprocess.run(
-        ["git", "--git-dir", str(scene.repository.git_dir), "show", f"{commit}:{path}"],
-        capture_output=True, check=True, timeout=30,
-    ).stdout  # fmt: skip
-
-
-def test_a_commit_through_the_api_is_verified_and_holds_the_change(scene):
-    samples.add_rule(scene.repository, "mergewright/*", "required_signatures")
-    commit = scene.code_host.create_commit(
-        scene.run, BRANCH, "Add a field\n\n- one\n- two\n", change(scene)
-    )
-    assert samples.head(scene.repository, BRANCH) == commit
-    assert content(scene, commit, "new.py") == "ü = 1\n".encode()
-    assert content(scene, commit, "shop.py") == b"\x00\xff"
-    with pytest.raises(subprocess.CalledProcessError):
-        content(scene, commit, "old.py")
-
-
-def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
-    files = change(scene).files
-    gone = Change(base_commit="1" * 40, files=files)
-    with pytest.raises(RepositoryUnfit, match="history rewritten"):
-        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", gone)
-    assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
-
-
-def test_GH5_a_commit_of_somebody_who_was_quicker_stays(scene):
-    made = change(scene)
-    theirs = meanwhile(scene, lambda: samples.push_branch(scene.repository))
-    with pytest.raises(BranchTaken, match="with other content"):
-        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
-    assert samples.head(scene.repository, BRANCH) == theirs.result(timeout=30)
-
-
-def test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again(scene):
-    made = change(scene)
-    gone = meanwhile(
-        scene, lambda: samples.git(scene.repository, "update-ref", "-d", f"refs/heads/{BRANCH}")
-    )
-    with pytest.raises(RepositoryUnfit, match="Somebody deleted the branch"):
-        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
-    gone.result(timeout=30)
-    assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
-
-
-def meanwhile(scene: Scene, act: Callable[[], T]) -> Future[T]:
-    """Let somebody act between the making of our branch and our commit on it."""
-    scene.fault("slow", "POST", "/api/graphql", seconds=1.0, count=1)
-
-    def wait_and_act() -> T:
-        until = time.monotonic() + 60
-        while BRANCH not in samples.git(scene.repository, "branch", "--list", BRANCH):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        return act()
-
-    with_one = ThreadPoolExecutor(1)
-    acted = with_one.submit(wait_and_act)
-    with_one.shutdown(wait=False)
-    return acted
-
-
-def test_an_executable_file_is_refused_by_name(scene):
-    script = ChangedFile(path="run.sh", before=None, after=b"#!/bin/sh\n", executable=True)
-    with pytest.raises(RepositoryUnfit, match=r"cannot commit executable files: run\.sh"):
-        scene.code_host.create_commit(scene.run, BRANCH, "Add a script", change(scene, script))
-    assert scene.asked("POST", "*/git/refs") == 0
-
-
 # --- pull request ------------------------------------------------------------------------------
 
 
@@ -448,6 +331,7 @@ def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_ca
     )  # fmt: skip
     closed = next(one for one in scene.repository.pulls() if one.number == gone.number)
     actions.set_state(closed, "closed", scene.world.user("ann"))
+    scene.code_host.find_remote(scene.run)
     before = scene.asked()
     told = scene.code_host.list_own_pulls(scene.run, BRANCH)
     assert scene.asked() - before == 1
@@ -535,33 +419,6 @@ def test_every_write_is_recorded_with_its_run(scene):
     assert {fact["run"] for fact in scene.writes} == {RUN_ID}
     assert [fact["status"] for fact in scene.writes] == [one.status for one in sent]
     assert all(len(str(fact["sha256"])) == 64 for fact in scene.writes)
-
-
-def test_requests_of_two_threads_are_never_mixed_up(scene):
-    ann = scene.world.user("ann")
-    numbers = [1] + [
-        actions.open_issue(scene.repository, ann, f"{n}", "", []).number for n in range(3)
-    ]
-    requester = scene.access.open_run_session(scene.run).requester(Scope.TALK)
-    mixed = []
-
-    def read(number: int) -> None:
-        for _ in range(25):
-            _, data = requester.requestJsonAndCheck("GET", f"/repos/{scene.name}/issues/{number}")
-            if data["number"] != number:
-                mixed.append((number, data["number"]))
-
-    threads = [threading.Thread(target=read, args=(number,)) for number in numbers]
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-    finally:
-        sys.setswitchinterval(usual)
-    assert mixed == []
 
 
 @pytest.mark.parametrize(

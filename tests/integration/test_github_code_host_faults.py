@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from agent.demo.simulator import pull_actions
+from agent.demo.simulator.records import ReviewComment, Thread
 from agent.demo.simulator.world import APP_PERMISSIONS, World
 from agent.errors import (
     AccessLost,
@@ -20,7 +21,8 @@ from agent.errors import (
 )
 from agent.github.code_host import GithubCodeHost
 from agent.github.intake_api import GithubIntakeApi
-from agent.models.change import Change, ChangedFile
+from agent.github.polling import GithubLabelledIssues
+from agent.github.pulls import GithubPulls
 from agent.models.intake import Permission
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason
@@ -47,14 +49,6 @@ def token_scene(world, tmp_path) -> Scene:
 def propose(scene: Scene, **more: object) -> PullRequest:
     commit = samples.push_branch(scene.repository)
     return scene.code_host.publish_pull_request(scene.run, proposal(commit, **more))
-
-
-def commit(scene: Scene) -> str:
-    change = Change(
-        base_commit=samples.head(scene.repository, "main"),
-        files=(ChangedFile(path="new.py", before=None, after=b"x = 1\n"),),
-    )
-    return scene.code_host.create_commit(scene.run, BRANCH, "Add a field\n\n- one\n", change)
 
 
 # --- GH1: a reply is lost on each kind of write ------------------------------------------------
@@ -99,14 +93,6 @@ def _explain(scene: Scene) -> None:
     scene.intake_api.explain_refusal(scene.run.snapshot.issue, "You may not.", key="delivery-1")
 
 
-def _history(scene: Scene) -> int:
-    listed = subprocess.run(
-        ["git", "--git-dir", str(scene.repository.git_dir), "rev-list", BRANCH],
-        capture_output=True, text=True, check=True, timeout=30,
-    )  # fmt: skip
-    return len(listed.stdout.split())
-
-
 WRITES = {
     "reaction": Write(
         "POST", "issues/1/reactions", _begin,
@@ -142,12 +128,6 @@ WRITES = {
     "status reported": Write(
         "POST", "statuses/*", propose, lambda scene: len(scene.repository.statuses), 1, app=False,
     ),
-    "branch made": Write(
-        "POST", "git/refs", commit, _history, 2,
-    ),
-    "signed commit made": Write(
-        "POST", "/api/graphql", commit, _history, 2,
-    ),
 }  # fmt: skip
 
 
@@ -180,7 +160,7 @@ def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
     with pytest.raises(CodeHostLimited) as caught:
         scene.code_host.announce_start(scene.run)
     assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
-    assert fault.hits == 1
+    assert fault.hits == 2, "the reaction, and the comment"
 
 
 # --- GH3: garbage ------------------------------------------------------------------------------
@@ -241,7 +221,7 @@ def test_gh4_an_archived_repository_is_told_before_any_work(scene):
     [
         ("issues", lambda scene: scene.code_host.announce_start(scene.run)),
         ("contents", lambda scene: scene.code_host.create_credential(scene.run, write=True)),
-        ("pull_requests", lambda scene: scene.code_host.read_branch_rules(scene.run, BRANCH)),
+        ("pull_requests", lambda scene: scene.code_host.create_credential(scene.run, write=True)),
     ],
 )
 def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
@@ -284,12 +264,6 @@ def test_somebody_unknown_has_no_permission(scene):
     assert scene.intake_api.read_permission(scene.run.snapshot.issue, "nobody/../ann") == none
 
 
-def test_a_permission_that_is_unheard_of_is_none(scene):
-    answer = {"permission": "owner", "role_name": "owner", "user": {"id": 5}}
-    scene.fault("answer", "GET", "collaborators/ann/permission", status=200, body=answer)
-    assert scene.intake_api.read_permission(scene.run.snapshot.issue, "ann").level == "none"
-
-
 def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
     # An Enterprise server without /api/v3 answers with pages for people.
     settings = scene.settings.model_copy(update={"github_url": scene.world.base_url})
@@ -320,17 +294,54 @@ def test_a_refused_start_is_explained_once(scene):
     assert comment.body == "<!-- mergewright:answer key=delivery-1 -->\nYou may not."
 
 
-def test_an_issue_is_found_by_name_and_number_with_all_its_ids(world, tmp_path):
-    for app in (True, False):
-        folder = tmp_path / str(app)
-        folder.mkdir()
-        scene = samples.scene(world, folder, app=app)
-        live = scene.intake_api.find_issue(scene.name, 1)
-        # By which installation our App is there is looked up again with each token.
-        wanted = scene.run.snapshot.issue.model_copy(update={"installation_id": None})
-        assert live.issue == wanted
-        assert (live.title, live.author, live.state) == ("Add a field", "ann", "open")
-        assert scene.intake_api.find_issue(scene.name, 99) is None
+# --- other GitHubs -----------------------------------------------------------------------------
+
+
+def test_what_a_run_can_do_without_never_ends_it_and_is_tried_again_at_the_end(scene):
+    reaction = scene.fault("answer", "POST", "issues/1/reactions", status=404)
+    check = scene.fault("answer", "POST", "check-runs", status=422, body={"message": "no checks"})
+    scene.code_host.announce_start(scene.run)
+    pull = propose(scene, labels=("bug",))
+    assert (reaction.hits, check.hits) == (1, 1)
+    (note,) = pull.notes
+    assert "POST /repos/" in note
+    assert "422: no checks" in note
+    assert scene.repository.check_runs == {}
+    told = scene.code_host.report_outcome(scene.run, outcome(Reason.READY, "body", pull))
+    assert told.pull_request.notes == ()
+    assert len(scene.repository.check_runs) == 1
+    assert [one.content for one in scene.issue.reactions] == ["eyes"]
+
+
+def test_a_label_that_is_refused_asks_nobody_to_stop(scene):
+    issue = scene.run.snapshot.issue
+    scene.fault("answer", "POST", "issues/1/labels", status=422)
+    assert not scene.intake_api.set_label(issue, "bug")
+    assert scene.intake_api.set_label(issue, "bug")
+
+
+def test_without_graphql_all_works_but_resolving_threads(scene):
+    scene.fault("answer", "POST", "/api/graphql", status=404, count=None)
+    (found,) = GithubLabelledIssues(scene.access, scene.settings).find_new(scene.name)
+    assert (found.snapshot.title, found.edited) == ("Add a field", False)
+    pull = propose(scene)
+    ann = scene.world.user("ann")
+    opened = scene.repository.issues[pull.number].pull
+    review = pull_actions.add_review(opened, ann, "COMMENTED", "")
+    now = scene.world.now()
+    opened.threads.append(
+        Thread(7, [ReviewComment(70, review.id, "Why?", ann, "new.py", "@@", now, 1, 1)])
+    )
+    pulls = GithubPulls(scene.access, scene.settings)
+    (thread,) = pulls.read_pull(scene.run, pull.number).threads
+    assert (thread.comments[0].body, thread.resolved) == ("Why?", False)
+    assert pulls.reply_in_thread(scene.run, pull.number, thread, "Because.", key="1")
+    assert not pulls.resolve_thread(scene.run, thread)
+
+
+def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_number(scene):
+    scene.fault("answer", "GET", "/api/v3/users/*", status=404)
+    assert scene.code_host.find_remote(scene.run).email.startswith(f"{scene.login}@")
 
 
 # --- UI6: nothing shows a secret ---------------------------------------------------------------

@@ -17,7 +17,7 @@ from agent.demo.simulator.records import Comment as StoredComment
 from agent.demo.simulator.records import Issue
 from agent.demo.simulator.world import World
 from agent.errors import AgentError
-from agent.github.conversations import GithubConversations
+from agent.github.polling import GithubConversations
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.polling import Changed

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from agent.errors import AccessLost, BranchMoved, MergeConflict, RepositoryUnfit
+from agent.errors import AccessLost, BranchMoved, RepositoryUnfit
 from agent.git import process, pull_branch, remote, worktree
 from agent.git.base import Limits
-from agent.models.change import Change, ChangedFile, Plan
-from agent.models.pulls import BranchState, PullSnapshot
-from agent.models.review_items import FollowUpContext
-from agent.models.run import FollowUp
-from agent.stages import follow_up
-from agent.text.redaction import Redactor
+from agent.models.change import Change, ChangedFile
+from agent.models.pulls import BranchState
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
 
@@ -216,22 +210,6 @@ def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     assert pull.show("rev-parse", f"{BRANCH}^") == branch_state.head
 
 
-def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pull, tmp_path):
-    fork = pull.tip("main")
-    pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state(merging=False)
-    assert (branch_state.base_has_moved, branch_state.conflicts, branch_state.checkout.commit) == (
-        True,
-        (),
-        fork,
-    )
-    change = change_of(
-        branch_state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 1\n")
-    )
-    added = pull_branch.make_increment(branch_state, change)
-    assert (added.base_commit, contents(added)) == (branch_state.head, {"new.py": b"n = 1\n"})
-
-
 def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
     merged = pull.on_base({"keep.py": "kept = 2\n"})
     pull.git("checkout", "--quiet", BRANCH)
@@ -288,40 +266,6 @@ def test_a_branch_that_is_gone_is_said_to_be(pull):
     with pytest.raises(BranchMoved, match="Somebody has deleted"):
         pull.push(branch_state, made)
     assert BRANCH not in pull.show("for-each-ref", "refs/heads")
-
-
-def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
-    github = pull.github
-    svc = SimpleNamespace(
-        code_host=github.code_host,
-        settings=github.settings,
-        redactor=Redactor(),
-        stopped=threading.Event(),
-        say=lambda words: None,
-    )
-    about = FollowUp(of=github.run.run_id, pull=2, round=1, kind="rebase")
-    run = github.run.model_copy(update={"follow_up": about})
-    now = PullSnapshot(
-        number=2, url="", state="open", draft=False, title="", body="", branch=BRANCH,
-        head=pull.tip(), base_branch="main",
-    )  # fmt: skip
-    plan = Plan(recipe="", title="Say hi", parameters="{}", steps=())
-
-    def found() -> FollowUpContext:
-        remote, rules = (
-            github.code_host.find_remote(run),
-            github.code_host.read_branch_rules(run, BRANCH),
-        )
-        return FollowUpContext(pull=now, plan=plan, remote=remote, rules=rules)
-
-    assert not follow_up.read_branch_state(found(), run, svc).base_has_moved
-    pull.on_base({"keep.py": "kept = 2\n"})
-    assert follow_up.read_branch_state(found(), run, svc).brought_up
-    samples.add_rule(github.repository, "mergewright/*", "required_signatures")
-    with pytest.raises(MergeConflict, match="Update branch"):
-        follow_up.read_branch_state(found(), run, svc)
-    review = run.model_copy(update={"follow_up": about.model_copy(update={"kind": "review"})})
-    assert not follow_up.read_branch_state(found(), review, svc).brought_up
 
 
 # --- kinds of files ----------------------------------------------------------------------------

@@ -50,7 +50,6 @@ def begin_workflow(
     """Let a workflow have begun on a commit, or wait for its turn or for approval."""
     made = _make_run(repository, sha, name)
     made.status, made.event = status, event
-    events.on_workflow_run(repository, made, "requested", actor)
     return made
 
 
@@ -76,8 +75,6 @@ def run_again(
         events.on_check_run(repository, made, "created", actor)
         if made.status == "completed":
             events.on_check_run(repository, made, "completed", actor)
-    action = "requested" if conclusion == "action_required" else "completed"
-    events.on_workflow_run(repository, run, action, actor)
 
 
 def _make_check_run(repository: Repository, run: WorkflowRun, job: Job) -> CheckRun:

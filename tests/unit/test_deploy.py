@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from agent import settings
 from agent.environments import found_pythons
-from agent.github import access, app_manifest
+from agent.github import access, app_registration
 from agent.sandbox.bubblewrap import roots
 from agent.sandbox.runtime import seccomp
 from agent.store.sql_inbox import Inbox
@@ -54,7 +54,7 @@ def test_the_app_subscribes_to_what_the_listener_reads():
 
 def test_what_is_registered_by_hand_is_what_app_create_registers():
     written = manifest()
-    made = app_manifest.make_manifest(written["url"], written["name"], "")
+    made = app_registration.make_manifest(written["url"], written["name"], "")
     assert {**written, "redirect_url": ""} == made
 
 

@@ -208,7 +208,10 @@ def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused, monkeyp
         return comments.Comment(1, "earlier words", "")
 
     access = SimpleNamespace(
-        pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=AccessCache(), number=lambda _: 1
+        pacing=SimpleNamespace(mark_seconds=0.1),
+        hide=str,
+        known=AccessCache(),
+        is_own=lambda _: True,
     )
     session = SimpleNamespace(access=access, ask=ask, issue=snapshot().issue, name="shop/store")
     status = status_comment.StatusComment(session, run())

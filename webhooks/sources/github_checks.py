@@ -33,17 +33,6 @@ def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ign
     return _make_event(action, f"check_run.{action}", told, told.check_run)
 
 
-def _parse_workflow(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = _Workflow.model_validate(payload)
-    conclusion, of = told.workflow_run.conclusion, told.workflow_run.head_repository
-    if of is None or of.id != told.repository.id:
-        return Ignored(action=action, reason="a workflow that runs for a fork")
-    # One that has to be allowed has that conclusion from its beginning.
-    if conclusion == _WAITS or (action == "completed" and conclusion in _FAILED):
-        return _make_event(action, f"workflow_run.{action}", told, told.workflow_run)
-    return Ignored(action=action, reason="a workflow that neither failed nor waits for somebody")
-
-
 def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     told = _Status.model_validate(payload)
     if told.state == "pending":
@@ -71,14 +60,6 @@ class _Checked(parts.Part):
     conclusion: str | None = Field(default=None, max_length=40)
 
 
-class _OfRepository(parts.Part):
-    id: parts.Number
-
-
-class _Started(_Checked):
-    head_repository: _OfRepository | None = None
-
-
 class _Where(parts.Part):
     repository: parts.Repository
     sender: parts.Named
@@ -92,10 +73,6 @@ class _Run(_Where):
     check_run: _Checked
 
 
-class _Workflow(_Where):
-    workflow_run: _Started
-
-
 class _Status(_Where):
     sha: parts.Commit
     state: Literal["pending", "success", "failure", "error"]
@@ -106,6 +83,5 @@ READS: parts.Reads = {
     "check_suite": {"completed": _parse_suite},
     # It has no action.
     "status": {None: _parse_status},
-    "workflow_run": {"completed": _parse_workflow, "requested": _parse_workflow},
 }
 """What is read here, by event and action."""

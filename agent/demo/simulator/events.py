@@ -13,7 +13,6 @@ from agent.demo.simulator.records import (
     Review,
     ReviewComment,
     User,
-    WorkflowRun,
 )
 from agent.demo.simulator.shapes import Shape
 
@@ -51,7 +50,7 @@ def on_issue(issue: Issue, action: str, sender: User, **more: Any) -> None:
 def on_review(pull: Pull, review: Review, comments: list[ReviewComment]) -> None:
     """Deliver that a review was submitted, and each of its comments on lines."""
     repository, shaped_pull = pull.issue.repository, shapes.shape_pull(pull)
-    shaped = {**shapes.shape_review(review), "state": review.state.lower()}
+    shaped = {**shapes.shape_review(pull, review), "state": review.state.lower()}
     fields = {"review": shaped, "pull_request": shaped_pull}
     deliver(repository, "pull_request_review", "submitted", review.author, fields)
     for comment in comments:
@@ -68,9 +67,3 @@ def on_check_run(repository: Repository, run: CheckRun, action: str, sender: Use
     if action == "completed" and all(one.status == "completed" for one in runs):
         suite = {"check_suite": shapes.shape_check_suite(repository, runs)}
         deliver(repository, "check_suite", "completed", sender, suite)
-
-
-def on_workflow_run(repository: Repository, run: WorkflowRun, action: str, sender: User) -> None:
-    """Deliver that a run of a workflow was asked for or is over."""
-    fields = {"workflow_run": shapes.shape_workflow_run(repository, run)}
-    deliver(repository, "workflow_run", action, sender, fields)

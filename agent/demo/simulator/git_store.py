@@ -1,7 +1,4 @@
-"""Read and write the bare repositories on disk; the only place here that runs git.
-
-Commits that GitHub makes itself carry a `gpgsig` header, by which they are known as verified.
-"""
+"""Read and write the bare repositories on disk; the only place here that runs git."""
 
 from __future__ import annotations
 
@@ -18,7 +15,6 @@ from typing import NamedTuple
 ZERO = "0" * 40
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _SECONDS = 60
-_SIGNATURE = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----"
 _STATUS = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
 _CONFIG = """
 [http]
@@ -59,7 +55,6 @@ class Commit:
     author: Person
     committer: Person
     message: str
-    verified: bool
 
 
 class TreeEntry(NamedTuple):
@@ -162,7 +157,7 @@ def _take_folder(git_dir: Path, source: Path) -> None:
     tree = run(git_dir, "write-tree", extra=index).decode().strip()
     (git_dir / "import-index").unlink()
     someone = Person("Maintainer", "maintainer@example.com", int(time.time()))
-    first = write_commit(git_dir, tree, (), "Initial commit\n", someone, someone, sign=False)
+    first = write_commit(git_dir, tree, (), "Initial commit\n", someone, someone)
     update_reference(git_dir, "refs/heads/main", first, ZERO)
 
 
@@ -221,7 +216,6 @@ def read_commit(git_dir: Path, sha: str) -> Commit:
         author=_person(named["author"]),
         committer=_person(named["committer"]),
         message=message.rstrip("\n"),
-        verified="gpgsig" in named,
     )
 
 
@@ -238,42 +232,18 @@ def write_commit(
     message: str,
     author: Person,
     committer: Person,
-    *,
-    sign: bool,
 ) -> str:
     """Write a commit object and give its name."""
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"author {author.line()}", f"committer {committer.line()}"]
-    lines += [_SIGNATURE] if sign else []
     raw = ("\n".join(lines) + "\n\n" + message).encode()
     made = run(git_dir, "hash-object", "-t", "commit", "-w", "--stdin", given=raw)
     return made.decode().strip()
 
 
-def write_blob(git_dir: Path, content: bytes) -> str:
-    """Store contents and give the name of the blob."""
-    return run(git_dir, "hash-object", "-w", "--stdin", given=content).decode().strip()
-
-
 def read_blob(git_dir: Path, sha: str) -> bytes:
     """Give the contents of a blob."""
     return run(git_dir, "cat-file", "blob", sha)
-
-
-def edit_tree(git_dir: Path, base: str, edits: Mapping[str, str | None]) -> str:
-    """Write the tree of a commit with other blobs at some paths (None: removed); give its name."""
-    index = git_dir / f"index-{os.urandom(4).hex()}"
-    extra = {"GIT_INDEX_FILE": str(index)}
-    lines = (
-        f"100644 {sha}\t{path}\0" if sha else f"0 {ZERO}\t{path}\0" for path, sha in edits.items()
-    )
-    try:
-        run(git_dir, "read-tree", base, extra=extra)
-        given = "".join(lines).encode()
-        run(git_dir, "update-index", "-z", "--index-info", given=given, extra=extra)
-        return run(git_dir, "write-tree", extra=extra).decode().strip()
-    finally:
-        index.unlink(missing_ok=True)
 
 
 def list_tree(git_dir: Path, commit: str, path: str) -> list[TreeEntry]:

@@ -29,9 +29,7 @@ def write_commit(
     now = int(repository.world.now())
     author = Person(user.login, f"{user.id}+{user.login}@users.noreply.github.com", now)
     github = Person("GitHub", "noreply@github.com", now)
-    return git_store.write_commit(
-        repository.git_dir, tree, parents, text, author, github, sign=True
-    )
+    return git_store.write_commit(repository.git_dir, tree, parents, text, author, github)
 
 
 def open_pull(

@@ -107,8 +107,8 @@ def _request_reviewers(call: Call) -> object:
 
 @operation("GET", f"{_PULL}/reviews")
 def _list_reviews(call: Call) -> object:
-    repository = call.require_reading("pull_requests")
-    return call.paginate(call.find_pull(repository).reviews, shapes.shape_review)
+    pull = call.find_pull(call.require_reading("pull_requests"))
+    return call.paginate(pull.reviews, lambda one: shapes.shape_review(pull, one))
 
 
 @operation("POST", f"{_PULL}/reviews")
@@ -136,7 +136,7 @@ def _create_review(call: Call) -> object:
         )  # fmt: skip
         pull.threads.append(Thread(call.world.next_id(), [made[-1]]))
     events.on_review(pull, review, made)
-    return shapes.shape_review(review)
+    return shapes.shape_review(pull, review)
 
 
 @operation("GET", f"{_PULL}/comments")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator import git_store, pull_actions, shapes
+from agent.demo.simulator import git_store, shapes
 from agent.demo.simulator.calls import Call, NotFound, Refusal, operation
-from agent.demo.simulator.git_store import ZERO
 
 _REPOSITORY = "/repos/{owner}/{repo}"
 
@@ -12,19 +11,6 @@ _REPOSITORY = "/repos/{owner}/{repo}"
 @operation("GET", _REPOSITORY)
 def _get_repository(call: Call) -> object:
     return shapes.shape_repository(call.require_reading("metadata"))
-
-
-@operation("GET", f"{_REPOSITORY}/branches/{{branch}}")
-def _get_branch(call: Call) -> object:
-    repository, name = call.require_reading("contents"), call.params["branch"]
-    sha = git_store.branch(repository.git_dir, name)
-    if sha is None:
-        raise Refusal(404, "Branch not found")
-    return {
-        "name": name,
-        "protected": any(rule.covers(name) for rule in repository.rules),
-        "protection": {"enabled": False},
-    }
 
 
 @operation("GET", f"{_REPOSITORY}/rules/branches/{{branch}}")
@@ -89,28 +75,6 @@ def _get_reference(call: Call) -> object:
     if sha is None:
         raise NotFound
     return shapes.shape_reference(repository, name, sha)
-
-
-@operation("POST", f"{_REPOSITORY}/git/refs", 201)
-def _create_reference(call: Call) -> object:
-    repository = call.require_writing("contents", role="write")
-    name, sha = call.body["ref"], call.body["sha"]
-    if git_store.resolve(repository.git_dir, sha) != sha:
-        raise Refusal(422, "Object does not exist")
-    if git_store.reference(repository.git_dir, name):
-        raise Refusal(422, "Reference already exists")
-    pull_actions.move_reference(repository, call.caller.user, name, ZERO, sha)
-    return shapes.shape_reference(repository, name, sha)
-
-
-@operation("GET", f"{_REPOSITORY}/commits/{{ref}}")
-def _get_commit(call: Call) -> object:
-    repository = call.require_reading("contents")
-    sha = git_store.resolve(repository.git_dir, call.params["ref"])
-    if sha is None:
-        raise Refusal(422, f"No commit found for SHA: {call.params['ref']}")
-    read = git_store.read_commit(repository.git_dir, sha)
-    return shapes.shape_commit(repository, read, files=True)
 
 
 @operation("GET", "/user")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.demo.simulator import git_store
-from agent.demo.simulator.git_store import Commit, Person, TreeEntry
+from agent.demo.simulator.git_store import TreeEntry
 from agent.demo.simulator.records import (
     App,
     CheckRun,
@@ -95,32 +95,6 @@ def shape_repository(repository: Repository) -> Shape:
 
 
 # --- commits and files ---------------------------------------------------------------------------
-
-
-def _shape_person(person: Person) -> Shape:
-    return {"name": person.name, "email": person.email, "date": format_time(person.when)}
-
-
-def shape_commit(repository: Repository, commit: Commit, *, files: bool = False) -> Shape:
-    """Shape a commit."""
-    shaped: Shape = {
-        "sha": commit.sha,
-        "url": f"{repository.api_url}/commits/{commit.sha}",
-        "commit": {
-            "author": _shape_person(commit.author),
-            "committer": _shape_person(commit.committer),
-            "message": commit.message,
-            "verification": {"verified": commit.verified},
-        },
-        "parents": [{"sha": parent} for parent in commit.parents],
-    }
-    if files:
-        before = commit.parents[0] if commit.parents else git_store.EMPTY_TREE
-        changed = git_store.changes(repository.git_dir, before, commit.sha)
-        shaped["files"] = [
-            {"filename": one.path, "status": one.status, "sha": one.sha} for one in changed
-        ]
-    return shaped
 
 
 def shape_reference(repository: Repository, name: str, sha: str) -> Shape:
@@ -231,10 +205,11 @@ def is_mergeable(pull: Pull) -> bool:
     return tip is not None and git_store.merged_tree(git_dir, tip, pull.head_sha) is not None
 
 
-def shape_review(review: Review) -> Shape:
+def shape_review(pull: Pull, review: Review) -> Shape:
     """Shape a review."""
     return {
         **_take(review, "id", "body", "state"),
+        "html_url": f"{pull.issue.page_url}#pullrequestreview-{review.id}",
         "user": shape_user(review.author),
         "submitted_at": format_time(review.submitted),
     }
@@ -248,6 +223,8 @@ def shape_review_comment(pull: Pull, comment: ReviewComment) -> Shape:
         "user": shape_user(comment.author),
         **_shape_times(comment.created),
         "html_url": f"{pull.issue.page_url}#discussion_r{comment.id}",
+        "side": "RIGHT",
+        "subject_type": "line",
     }
     if comment.in_reply_to is not None:
         shaped["in_reply_to_id"] = comment.in_reply_to

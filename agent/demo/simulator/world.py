@@ -52,7 +52,6 @@ APP_EVENTS = (
     "check_run",
     "check_suite",
     "status",
-    "workflow_run",
 )
 ACTIONS = "github-actions"
 _LABELS = {"bug": "d73a4a", "enhancement": "a2eeef", "question": "d876e3"}

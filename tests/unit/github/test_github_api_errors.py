@@ -107,14 +107,14 @@ def test_an_odd_body_does_not_hide_the_status(data):
 
 
 def test_graphql_errors_are_told_though_their_status_is_200():
-    api_errors.judge_query({}, {"data": {}})
+    api_errors.raise_for_query({}, {"data": {}})
     with pytest.raises(RefusedRequest) as caught:
-        api_errors.judge_query({}, {"errors": [{"type": "FORBIDDEN", "message": "no"}]})
+        api_errors.raise_for_query({}, {"errors": [{"type": "FORBIDDEN", "message": "no"}]})
     assert caught.value.status == 403
     with pytest.raises(RateLimited):
-        api_errors.judge_query(
+        api_errors.raise_for_query(
             {"retry-after": "5"}, {"errors": [{"type": "RATE_LIMITED", "message": "slow"}]}
         )
     with pytest.raises(RefusedRequest) as caught:
-        api_errors.judge_query({}, {"errors": [{"type": "STALE_DATA", "message": "moved"}]})
+        api_errors.raise_for_query({}, {"errors": [{"type": "STALE_DATA", "message": "moved"}]})
     assert caught.value.status == 422

@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import CodeHostUnavailable
 from agent.github.api_errors import LostReply, RateLimited, RefusedRequest
-from agent.github.retrying import Asking, Pacing
+from agent.github.connection import Asking, Pacing
 
 QUICK = Pacing(first_wait=0.001, longest_limit=0.2)
 

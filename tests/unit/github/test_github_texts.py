@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github import checks_report
+from agent.github import project_checks
 from agent.github import status_text as status
 from agent.models.change import Finding, Plan, Severity
 from agent.models.code_host import Progress, StageMark
@@ -161,7 +161,7 @@ def test_a_finding_becomes_an_annotation_at_its_line():
         rule="http-client", severity=Severity.REVIEW, path="shop/a.py", line=None,
         message="Uses\x1b[31m requests.", fix="Use httpx.",
     )  # fmt: skip
-    assert checks_report._annotation(finding) == {
+    assert project_checks._make_annotation(finding) == {
         "path": "shop/a.py",
         "start_line": 1,
         "end_line": 1,

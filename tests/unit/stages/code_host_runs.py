@@ -50,6 +50,29 @@ TESTS = Comparison(
 PLAN = Plan(recipe="print-to-logging", title="Log instead of printing", parameters="{}", steps=())
 
 
+def record_pushes(monkeypatch) -> list[tuple[str, str, Change]]:
+    """Record what is pushed to REMOTE, which nobody serves: branch, message, change."""
+    pushed: list[tuple[str, str, Change]] = []
+    made: dict[str, tuple[str, Change]] = {}
+    make, push = worktree.make_commit, worktree.push_commit
+
+    def make_commit(base, change, message, **more):
+        commit = make(base, change, message, **more)
+        made[commit] = message, change
+        return commit
+
+    def push_commit(base, commit, branch, url, token, **more):
+        if url != REMOTE.url:
+            return push(base, commit, branch, url, token, **more)
+        pushed.append((branch, *made[commit]))
+        return branch
+
+    monkeypatch.setattr(worktree, "make_commit", make_commit)
+    monkeypatch.setattr(worktree, "push_commit", push_commit)
+    monkeypatch.setattr(FakeCodeHost, "commits", pushed, raising=False)
+    return pushed
+
+
 def run(*, on_forge: bool = True, repository: str = "", **facts: object) -> Run:
     return Run(
         run_id="20261120-120000-a1b2c3d4",

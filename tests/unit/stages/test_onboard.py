@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.errors import BranchTaken, OwnerAwaited
+from agent.errors import OwnerAwaited
 from agent.models.code_host import Onboarding
 from agent.onboarding import kept, pull_request
 from agent.stages import onboard
@@ -23,7 +23,8 @@ FILES = {
 
 
 @pytest.fixture
-def asked(tmp_path):
+def asked(tmp_path, monkeypatch):
+    code_host_runs.record_pushes(monkeypatch)
     made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", FILES)
     code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
     services, said = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
@@ -82,7 +83,8 @@ def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(aske
 
 
 @pytest.mark.deep
-def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
+def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path, monkeypatch):
+    code_host_runs.record_pushes(monkeypatch)
     files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}
     made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
     code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
@@ -130,10 +132,10 @@ def test_a_merged_one_whose_file_is_gone_again_holds_nobody_up(asked):
 
 
 def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monkeypatch):
-    def taken(*_: object) -> str:
-        raise BranchTaken("it is there")
+    def push(*_: object, taken, **__: object) -> None:
+        taken("mergewright/onboarding")
 
-    monkeypatch.setattr(asked[1], "create_commit", taken)
+    monkeypatch.setattr(onboard.worktree, "push_commit", push)
     with pytest.raises(OwnerAwaited):
         settle(asked)
     assert [one.branch for one in asked[1].proposals] == ["mergewright/onboarding"]

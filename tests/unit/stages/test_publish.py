@@ -11,14 +11,12 @@ import pytest
 from agent.errors import (
     AccessLost,
     AgentError,
-    BranchTaken,
     Cancelled,
     CodeHostLimited,
     PolicyRefused,
     Superseded,
 )
 from agent.git import worktree
-from agent.models.code_host import BranchRules
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason, RunState
 from agent.stages import publish
@@ -29,13 +27,16 @@ from tests.integration import github_samples
 from tests.integration.git_samples import git
 from tests.unit.stages import code_host_runs as runs
 
-#: Lets commits be made through the code host, so that nothing has to be pushed.
-SIGNED = BranchRules(signed=True)
 SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 
 def code_host(**facts):
-    return FakeCodeHost(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
+    return FakeCodeHost(runs.TICKET, remote=runs.REMOTE, **facts)
+
+
+@pytest.fixture(autouse=True)
+def _pushed(monkeypatch):
+    runs.record_pushes(monkeypatch)
 
 
 @pytest.fixture
@@ -50,12 +51,12 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
 
     assert there.calls == [
-        "remote", "ticket", "own_pulls", "rules", "commit", "ticket", "propose"
+        "remote", "ticket", "own_pulls", "credential", "ticket", "propose"
     ]  # fmt: skip
-    (branch, message, change), proposal = there.commits[0], there.proposals[0]
+    (branch, message, _), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
     assert message == "Log instead of printing\n\nLog, do not print (#42).\n"
-    assert (proposal.branch, proposal.commit) == (branch, change.digest[:40])
+    assert (proposal.branch, proposal.commit) == (branch, outcome.commit)
     assert (proposal.base_branch, proposal.title) == ("main", "Log instead of printing")
     assert outcome.state is RunState.OPEN
     assert outcome.pull_request == PullRequest(
@@ -105,38 +106,6 @@ def test_another_change_for_the_same_issue_says_what_it_replaces(made):
     assert outcome.pull_request.number == 101
     assert "\nReplaces #100" in body
     assert "#100 also adds" not in body
-
-
-class Taking(FakeCodeHost):
-    """A code host where the first names are taken."""
-
-    taken = 1
-
-    def create_commit(self, run, branch, message, change):
-        made = super().create_commit(run, branch, message, change)
-        if len(self.commits) <= self.taken:
-            raise BranchTaken(f"{branch} is taken")
-        return made
-
-
-def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
-    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
-    base = runs.prepared(tmp_path / "app", home)
-    svc, _ = runs.services(home, there)
-    outcome = publish.open_pull_request(base, runs.decided(base), svc)
-    name = "mergewright/42-log-instead-of-printing-a1b2c3"
-    assert [branch for branch, _, _ in there.commits] == [name, f"{name}-2"]
-    assert outcome.branch == there.proposals[0].branch == f"{name}-2"
-
-
-def test_GH5_where_every_name_is_taken_it_ends(tmp_path, home):
-    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
-    there.taken = 99
-    base = runs.prepared(tmp_path / "app", home)
-    svc, _ = runs.services(home, there)
-    with pytest.raises(BranchTaken, match="-5 is taken"):
-        publish.open_pull_request(base, runs.decided(base), svc)
-    assert (len(there.commits), there.proposals) == (5, [])
 
 
 class Hosted(FakeCodeHost):
@@ -216,22 +185,20 @@ def test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_
     assert any("removed again" in line for line in said)
 
 
-def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_asks_nothing(hosted):
+def test_a_run_that_is_stopped_before_the_push_leaves_nothing(hosted):
     stopped = threading.Event()
 
     class Stopping(Hosted):
-        def read_branch_rules(self, run, branch):
+        def create_credential(self, run, *, write):
             stopped.set()  # the push comes next
-            return super().read_branch_rules(run, branch)
+            return super().create_credential(run, write=write)
 
     there = Stopping(hosted.github, closed)
     ended, _, _ = hosted(there=there, stopped=stopped)
     assert isinstance(ended, Cancelled)
-    assert there.calls[-2:] == ["rules", "proposed"]
     assert there.proposals == []
     assert hosted.heads() == {"main"}
-    asked = hosted.github.requests("POST", "/*/git-receive-pack")
-    assert len([one for one in asked if one.status == 200]) == 2
+    assert hosted.github.requests("POST", "/*/git-receive-pack") == []
 
 
 def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):
@@ -296,7 +263,7 @@ def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path,
         def read_ticket(self, run):
             raise Superseded("Issue #42 was closed; nothing was done.")
 
-    there = Closed(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    there = Closed(runs.TICKET, remote=runs.REMOTE)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(Superseded):
@@ -317,13 +284,14 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
         def publish_pull_request(self, run, proposal):
             raise problem
 
-    there = Closing(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
+    there = Closing(runs.TICKET, remote=runs.REMOTE)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(type(problem)) as raised:
         publish.open_pull_request(base, runs.decided(base), svc)
-    ((branch, _, change),) = there.commits
-    assert (raised.value.branch, raised.value.commit) == (branch, change.digest[:40])
+    ((branch, _, _),) = there.commits
+    assert raised.value.branch == branch
+    assert raised.value.commit
     assert branch in raised.value.message
     assert getattr(raised.value, "until", 5.0) == 5.0
 

@@ -102,10 +102,8 @@ def of_pull(action: str, **told: Any) -> dict[str, Any]:
 
 
 def checked(name: str, conclusion: str | None, action: str = "completed") -> dict[str, Any]:
-    """Give the payload of a `check_run`, `check_suite` or `workflow_run`."""
+    """Give the payload of a `check_run` or `check_suite`."""
     told = {"id": 6, "head_sha": HEAD, "conclusion": conclusion, "app": {"id": 15368}}
-    if name == "workflow_run":
-        told["head_repository"] = {"id": 5}
     return delivered(action=action, **{name: told})
 
 

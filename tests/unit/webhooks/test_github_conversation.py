@@ -193,7 +193,6 @@ def happened(event: str, conclusion: str | None) -> Event:
     [
         ("check_suite", None, "completed"),
         ("check_run", "timed_out", "completed"),
-        ("workflow_run", "action_required", "requested"),
     ],
 )
 def test_checks_that_are_over_are_an_occasion_to_look_at_their_commit(name, conclusion, action):
@@ -201,13 +200,10 @@ def test_checks_that_are_over_are_an_occasion_to_look_at_their_commit(name, conc
     assert heard(name, payload) == happened(f"{name}.{action}", conclusion)
 
 
-def test_checks_of_an_app_that_is_gone_are_looked_at_and_those_of_a_fork_are_not():
+def test_checks_of_an_app_that_is_gone_are_looked_at():
     payload = checked("check_suite", "failure")
     payload["check_suite"]["app"] = None
     assert heard("check_suite", payload) == happened("check_suite.completed", "failure")
-    payload = checked("workflow_run", "action_required")
-    payload["workflow_run"]["head_repository"] = {"id": 6}
-    assert isinstance(parse_event("workflow_run", raw(payload)), Ignored)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +211,6 @@ def test_checks_of_an_app_that_is_gone_are_looked_at_and_those_of_a_fork_are_not
     [
         ("check_run", "success", "completed"),
         ("check_suite", None, "requested"),
-        ("workflow_run", None, "requested"),
     ],
 )
 def test_what_the_end_of_the_suite_tells_anyway_is_ignored(name, conclusion, action):
@@ -239,7 +234,6 @@ SAMPLES = [
     ("pull_request", of_pull("closed")),
     ("check_run", checked("check_run", "failure")),
     ("check_suite", checked("check_suite", "success")),
-    ("workflow_run", checked("workflow_run", "failure")),
     ("status", status("failure")),
 ]
 SECRET = "do not repeat me"

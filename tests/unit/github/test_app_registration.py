@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import SettingsInvalid
-from agent.github import app_manifest
+from agent.github import app_registration
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,10 @@ from agent.github import app_manifest
     ],
 )
 def test_the_pages_are_found_from_the_address_of_the_api(api, web):
-    assert app_manifest.settings_page(api, None) == f"{web}/settings/apps"
+    assert app_registration.settings_page(api, None) == f"{web}/settings/apps"
 
 
 @pytest.mark.parametrize("api", ["https://h.example/api", "ftp:x"])
 def test_an_address_that_is_no_apis_is_refused(api):
     with pytest.raises(SettingsInvalid, match="/api/v3"):
-        app_manifest.settings_page(api, "acme")
+        app_registration.settings_page(api, "acme")

@@ -1,0 +1,144 @@
+"""Issues and pull requests as they stand now: state, text, events, and what people write there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from github.Repository import Repository
+
+from agent.github import api_errors
+from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
+from agent.github.repositories import GONE
+from agent.github.session import Raw, Session
+from agent.models.intake import LiveIssue
+from agent.models.ticket import IssueRef
+
+_TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    issue(number: $number) { title body lastEditedAt }
+  }
+}"""
+_SAME_MOMENT = timedelta(seconds=5)
+_PER_PAGE, _EVENT_PAGES = 100, 5
+#: Of the comments, reviews or remarks of one subject.
+_MOST_PAGES = 20
+_READS = {"issues": "issues: read", "pulls": "pull_requests: read"}
+
+
+def read_issue(session: Session) -> LiveIssue | None:
+    """Read the issue; None: it was deleted, transferred, or another one has its number."""
+    raw = _read_raw(session, session.issue.number)
+    return None if raw is None else _make_live_issue(session.issue, raw)
+
+
+def _read_raw(session: Session, number: int) -> Raw | None:
+    with ignore_statuses(*GONE):
+        return session.call(
+            "GET",
+            f"issues/{number}",
+            _validate_issue,
+            doing=f"read issue #{number}",
+            needs="issues: read",
+        )
+    return None
+
+
+def _validate_issue(raw: Raw) -> Raw:
+    if not isinstance(raw["id"], int):
+        raise LostReply("its answer names no issue")
+    return raw
+
+
+def _make_live_issue(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
+    """Make our record of the answer; None: it is another issue than the one wanted."""
+    if wanted.issue_id and raw["id"] != wanted.issue_id:
+        return None
+    return LiveIssue(
+        issue=wanted.model_copy(update={"issue_id": raw["id"]}),
+        state=raw["state"],
+        locked=raw["locked"],
+        labels=tuple(str(label["name"]) for label in raw["labels"]),
+        title=raw["title"],
+        body=raw["body"] or "",
+        author=name_author(raw),
+        updated_at=raw["updated_at"],
+        url=raw["html_url"],
+        is_pull_request=raw.get("pull_request") is not None,
+    )
+
+
+def name_author(raw: Raw) -> str:
+    """The login of who wrote something; `ghost` where the account is gone, as GitHub shows it."""
+    return str(raw["user"]["login"]) if raw["user"] else "ghost"
+
+
+def read_text(session: Session, number: int) -> Raw | None:
+    """Read `title`, `body` and when the body was last edited (`lastEditedAt`), all at once.
+
+    A server without GraphQL does not tell that. There anything that happened to the issue counts as
+    an edit, moved back a little, so that the label or comment that asks for a run does not. None:
+    the issue is gone.
+    """
+    owner, _, name = session.name.partition("/")
+    try:
+        return session.query(
+            _TEXT,
+            {"owner": owner, "name": name, "number": number},
+            lambda data: dict(data["repository"]["issue"]),
+            doing=f"read when issue #{number} was last edited",
+            needs="issues: read",
+        )
+    except RefusedRequest as problem:
+        if problem.status != 404:
+            raise
+    raw = _read_raw(session, number)
+    if raw is None:
+        return None
+    edited = datetime.fromisoformat(str(raw["updated_at"])) - _SAME_MOMENT
+    told = edited.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"title": raw["title"], "body": raw["body"] or "", "lastEditedAt": told}
+
+
+def newest_events(session: Session, number: int) -> Iterator[Raw]:
+    """Go through the events of an issue, the newest first; very old ones are left out."""
+
+    def ask(page: int) -> tuple[int, list[Raw]]:
+        def work(repository: Repository) -> tuple[int, list[Raw]]:
+            headers, raw = repository.requester.requestJsonAndCheck(
+                "GET",
+                f"{repository.url}/issues/{number}/events",
+                parameters={"per_page": _PER_PAGE, "page": page},
+            )
+            return int(api_errors.read_next_link(headers, "last").get("page", 1)), list(raw)
+
+        return session.ask(work, doing=f"read the events of issue #{number}", needs="issues: read")
+
+    last, first = ask(1)
+    for page in range(last, max(0, last - _EVENT_PAGES), -1):
+        yield from reversed(first if page == 1 else ask(page)[1])
+
+
+# --- what people write -------------------------------------------------------------------------
+
+
+def list_comments(session: Session, number: int, since: str = "") -> Iterator[Raw]:
+    """List the comments of a conversation that were written or edited at a time or later."""
+    wanted = {"since": since} if since else {}
+    return _list_pages(session, f"issues/{number}/comments", wanted)
+
+
+def list_reviews(session: Session, number: int) -> Iterator[Raw]:
+    """List the reviews of a pull request that were submitted."""
+    listed = _list_pages(session, f"pulls/{number}/reviews", {})
+    return (raw for raw in listed if raw.get("submitted_at") is not None)
+
+
+def list_remarks(session: Session, number: int) -> Iterator[Raw]:
+    """List the comments on lines of a pull request."""
+    return _list_pages(session, f"pulls/{number}/comments", {})
+
+
+def _list_pages(session: Session, path: str, wanted: Raw) -> Iterator[Raw]:
+    needs = _READS[path.partition("/")[0]]
+    return session.pages(path, wanted, most=_MOST_PAGES, doing="read comments", needs=needs)

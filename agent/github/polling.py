@@ -1,0 +1,282 @@
+"""What GitHub knows that no webhook told us: labels, comments, and its own log of deliveries.
+
+Implements `LabelledIssues`, `Conversations` and `DeliveryLog`. Only what has changed since the last
+look is looked at. Who set a label, and when, is in an issue's events; whether the text was edited
+after that, is found by those events and by the time of the body's last edit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.github import api_errors, issues, repositories
+from agent.github.access import Access
+from agent.github.api_errors import ignore_statuses
+from agent.github.connection import translate_errors, translating_errors
+from agent.github.intake_api import GithubIntakeApi
+from agent.github.session import Raw, Session
+from agent.models.intake import SentDelivery, SentPage
+from agent.models.polling import Changed, Labelled, Subject, Written
+from agent.models.ticket import IssueRef, Snapshot
+from agent.settings import Settings
+
+_PER_PAGE = 100
+_LABELLED_PAGES = 20
+#: Of what has changed; the rest is listed at the next look.
+_CHANGED_PAGES = 2
+#: GitHub takes no longer ones.
+_MOST_CHARACTERS = 65_536
+_DELIVERIES = "/app/hook/deliveries"
+#: GitHub does not have the delivery any more, or not for so long that it sends it again.
+_NOT_SENT = (400, 404, 410, 422)
+
+
+@dataclass
+class _Seen:
+    """What was seen of one repository."""
+
+    issues: dict[int, str] = field(default_factory=dict)
+    """`updated_at` by number."""
+    labels: dict[int, int] = field(default_factory=dict)
+    """Number of the event that set the label which was reported, by number of the issue."""
+
+
+class GithubLabelledIssues:
+    """Looks for the label in the repositories that the operator names."""
+
+    def __init__(self, access: Access, settings: Settings) -> None:
+        """Ask nothing yet."""
+        self._access = access
+        self._intake_api = GithubIntakeApi(access, settings)
+        self._seen: dict[str, _Seen] = {}
+
+    def find_new(self, repository: str) -> Iterator[Labelled]:
+        """Go through the open issues that carry the label, as far as they have changed.
+
+        One counts as seen when the next is asked for.
+        """
+        seen = self._seen.setdefault(repository, _Seen())
+        session = self._access.open_named_session(repository, "look through")
+        with translate_errors():
+            facts = repositories.read_facts(session)
+            named = {"repository": facts["full_name"], "repository_id": facts["id"]}
+            ref = session.issue.model_copy(update=named)
+            label = self._intake_api.read_start_label(ref)
+            # The latest change first.
+            wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
+            how = {"doing": "look for labelled issues", "needs": "issues: read"}
+            listed = list(session.pages("issues", wanted, most=_LABELLED_PAGES, **how))
+            for raw in listed:
+                number, updated = int(raw["number"]), str(raw["updated_at"])
+                if raw.get("pull_request") is None and seen.issues.get(number) != updated:
+                    event, renamed = _find_label_event(session, number, label)
+                    if event and seen.labels.get(number) != event["id"]:
+                        # After the events: what is edited in between counts as edited.
+                        text = issues.read_text(session, number)
+                        if text is not None:
+                            yield _make_labelled(ref, facts, raw, event, text, renamed=renamed)
+                        seen.labels[number] = event["id"]
+                seen.issues[number] = updated
+        there = {int(raw["number"]) for raw in listed}
+        seen.issues = {one: at for one, at in seen.issues.items() if one in there}
+        seen.labels = {one: event for one, event in seen.labels.items() if one in there}
+
+
+def _find_label_event(session: Session, number: int, label: str) -> tuple[Raw, bool]:
+    """Find the event that has set the label, and say whether the title was changed afterwards.
+
+    The event is empty where the label was taken off meanwhile, or set by nobody.
+    """
+    renamed = False
+    for event in issues.newest_events(session, number):
+        renamed = renamed or event["event"] == "renamed"
+        named = str((event.get("label") or {}).get("name") or "")
+        if named.lower() == label.lower():
+            # An account that was deleted has no permission any more.
+            there = event["event"] == "labeled" and event["actor"] is not None
+            return (event if there else {}), renamed
+    return {}, renamed
+
+
+def _make_labelled(
+    ref: IssueRef, facts: Raw, raw: Raw, event: Raw, text: Raw, *, renamed: bool
+) -> Labelled:
+    """Make our record of an issue and of the event that has labelled it."""
+    actor, at, edited = event["actor"], str(event["created_at"]), text["lastEditedAt"]
+    renamed = renamed or text["title"] != raw["title"]
+    return Labelled(
+        event_id=int(event["id"]),
+        snapshot=Snapshot(
+            issue=ref.model_copy(update={"number": int(raw["number"]), "issue_id": int(raw["id"])}),
+            url=str(raw["html_url"]),
+            title=str(text["title"]),
+            body=str(text["body"]),
+            labels=tuple(str(one["name"]) for one in raw["labels"]),
+            author=issues.name_author(raw),
+            actor=str(actor["login"]),
+            actor_id=int(actor["id"]),
+            approved_at=at,
+        ),
+        # Times have no fractions: within one second, an edit counts as the later one.
+        edited=renamed or (edited is not None and str(edited) >= at),
+        # As it is written there, which a webhook would tell too.
+        label=str(event["label"]["name"]),
+        actor_is_bot=actor["type"] == "Bot",
+        clone_url=str(facts["clone_url"]),
+    )
+
+
+# --- comments ----------------------------------------------------------------------------------
+
+
+@translating_errors
+class GithubConversations:
+    """Looks for comments in the repositories that the operator names."""
+
+    def __init__(self, access: Access) -> None:
+        """Ask nothing yet."""
+        self._access = access
+
+    def list_changed(self, repository: str, since: str | None) -> Changed:
+        """List what has changed; the clock is that of the answer before."""
+        session = self._access.open_named_session(repository, "listen in")
+        facts = repositories.read_facts(session)
+        now = datetime.fromtimestamp(time.time() + session.notes.behind, UTC)
+        told = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if since is None:
+            return Changed(subjects=(), whole=True, now=told)
+        wanted = {"state": "all", "sort": "updated", "direction": "asc", "since": since}
+        how = {"doing": "look for comments", "needs": "issues: read"}
+        listed = list(session.pages("issues", wanted, most=_CHANGED_PAGES, **how))
+        found = [_make_subject(facts, raw) for raw in listed]
+        return Changed(
+            # The same one may have come to the next page while they were read.
+            subjects=tuple({one.ref.number: one for one in found}.values()),
+            whole=len(listed) < _CHANGED_PAGES * _PER_PAGE,
+            now=told,
+        )
+
+    def list_written(self, subject: Subject, since: str) -> tuple[Written, ...]:
+        """List comments; of a pull request also reviews and remarks on lines."""
+        session = self._access.open_session(subject.ref, f"listen in {subject.ref.repository}")
+        number = subject.ref.number
+        found = [
+            _make_written(raw, "issue", raw["created_at"])
+            for raw in _by_people(issues.list_comments(session, number, since))
+            # GitHub lists by the last edit.
+            if raw["created_at"] >= since
+        ]
+        if not subject.on_pull:
+            return tuple(found)
+        for raw in _by_people(issues.list_reviews(session, number)):
+            if raw["submitted_at"] >= since:
+                written = _make_written(raw, "review", raw["submitted_at"])
+                verdict = {"verdict": str(raw["state"]).lower()}
+                found.append(written.model_copy(update=verdict))
+        # Remarks of a new review may have been written long before it.
+        new = {one.comment_id for one in found if one.place == "review"}
+        for raw in _by_people(issues.list_remarks(session, number)):
+            if raw["created_at"] >= since or raw["pull_request_review_id"] in new:
+                found.append(_make_written(raw, "inline", raw["created_at"]))
+        return tuple(found)
+
+
+def _make_subject(facts: Raw, raw: Raw) -> Subject:
+    return Subject(
+        ref=IssueRef(
+            repository=str(facts["full_name"]),
+            repository_id=int(facts["id"]),
+            number=int(raw["number"]),
+            issue_id=int(raw["id"]),
+        ),
+        on_pull=raw.get("pull_request") is not None,
+        is_closed=raw["state"] == "closed",
+        updated_at=str(raw["updated_at"]),
+        clone_url=str(facts["clone_url"]),
+    )
+
+
+def _by_people(listed: Iterable[Raw]) -> Iterator[Raw]:
+    """Go through what accounts that are there wrote, and no program."""
+    return (raw for raw in listed if raw["user"] is not None and raw["user"]["type"] != "Bot")
+
+
+def _make_written(raw: Raw, place: str, at: str) -> Written:
+    author = raw["user"]
+    given = {
+        "place": place,
+        "comment_id": raw["id"],
+        "author": author["login"],
+        "author_id": author["id"],
+        "body": (raw["body"] or "")[:_MOST_CHARACTERS],
+        "at": at,
+        # Of a review that is not told.
+        "edited": place != "review" and raw["updated_at"] != raw["created_at"],
+    }
+    return Written.model_validate(given)
+
+
+# --- deliveries --------------------------------------------------------------------------------
+
+
+@translating_errors
+class AppDeliveries:
+    """The log of the App's webhook; only the App itself may read it."""
+
+    def __init__(self, access: Access) -> None:
+        """Ask nothing yet.
+
+        Raises:
+            ValueError: We are no App, so that there is no such log.
+        """
+        self._access = access
+        app = access.as_app(access.start_notes("deliveries"))
+        if app is None:
+            raise ValueError("a person has no log of deliveries")
+        self._app = app
+
+    def read_page(self, after: str | None = None) -> SentPage:
+        """Read a page of the log, newest first."""
+        wanted: dict[str, Any] = {"per_page": _PER_PAGE}
+        if after is not None:
+            wanted["cursor"] = after
+
+        def work() -> SentPage:
+            headers, found = self._app.requestJsonAndCheck("GET", _DELIVERIES, parameters=wanted)
+            return SentPage(
+                deliveries=tuple(_make_sent_delivery(one) for one in found),
+                after=api_errors.read_next_link(headers, "next").get("cursor"),
+                now=api_errors.server_time(headers),
+            )
+
+        return self._access.asking().ask(work, doing="read the log of deliveries")
+
+    def redeliver(self, number: int) -> bool:
+        """Ask for a delivery again; return False where GitHub does not send it any more.
+
+        Should the answer be lost, it is asked for twice: that does no harm, since both carry the
+        same GUID.
+        """
+        with ignore_statuses(*_NOT_SENT):
+            self._access.asking().ask(
+                lambda: self._app.requestJsonAndCheck("POST", f"{_DELIVERIES}/{number}/attempts"),
+                doing=f"deliver {number} again",
+            )
+            return True
+        return False
+
+
+def _make_sent_delivery(raw: Raw) -> SentDelivery:
+    code = int(raw["status_code"])
+    return SentDelivery(
+        number=int(raw["id"]),
+        delivery_id=str(raw["guid"]).lower(),
+        event=str(raw["event"]),
+        action=None if raw["action"] is None else str(raw["action"]),
+        at=datetime.fromisoformat(str(raw["delivered_at"])).timestamp(),
+        was_handled=200 <= code < 300,
+    )

@@ -1,0 +1,181 @@
+"""A repository as it stands now: where git finds it, what its branches ask, who may do what."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import get_args
+from urllib.parse import quote, urlsplit
+
+from github.ContentFile import ContentFile
+
+from agent.errors import AccessLost
+from agent.github.api_errors import LostReply, ignore_statuses
+from agent.github.session import Raw, Session
+from agent.models.code_host import BranchRules, Remote
+from agent.models.intake import Permission
+from repo_config import load
+from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
+from repo_config.schema import RepoConfig
+
+#: Elsewhere, in words of PyGithub's and of HTTP's, or deleted.
+GONE = (301, 308, 404, 410)
+_BYPASSED = frozenset({"always", "exempt"})
+_LEVELS = get_args(Permission.model_fields["level"].annotation)
+_BUILT_ON = {"maintain": "write", "triage": "read"}
+
+
+def read_facts(session: Session) -> Raw:
+    """Read the repository.
+
+    Raises:
+        AccessLost: It is gone, out of our reach, or another one has its name.
+    """
+    number = session.issue.repository_id
+    with ignore_statuses(*GONE):
+        facts = session.ask(
+            lambda repository: _validate_facts(repository.complete().raw_data),
+            doing="read the repository",
+            needs="metadata: read",
+        )
+        if not number or facts["id"] == number:
+            return facts
+    raise AccessLost(
+        f"{session.name} is not there for us any more: it was deleted, renamed or made private, or"
+        " our App was removed from it."
+    )
+
+
+def _validate_facts(raw: Raw) -> Raw:
+    wanted = {"id": int, "full_name": str, "archived": bool, "clone_url": str}
+    if missing := [name for name, kind in wanted.items() if not isinstance(raw.get(name), kind)]:
+        raise LostReply(f"its answer has no {missing[0]}")
+    return raw
+
+
+def read_remote(session: Session) -> Remote:
+    """Say where git finds the repository.
+
+    Raises:
+        AccessLost: It is gone, archived, disabled or out of our reach.
+    """
+    facts = read_facts(session)
+    name = str(facts["full_name"])
+    if facts["archived"]:
+        raise AccessLost(
+            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it,"
+            " then take the label off and set it again."
+        )
+    if facts.get("disabled"):
+        raise AccessLost(f"GitHub has disabled {name}; its owner has to ask GitHub why.")
+    return Remote(
+        name=name,
+        url=_require_same_server(session, str(facts["clone_url"])),
+        default_branch=str(facts["default_branch"]),
+        author=session.access.login(),
+        email=session.access.address(session),
+    )
+
+
+def _require_same_server(session: Session, named: str) -> str:
+    """Take the address for git only where it is on the server that we talk to."""
+    api, git = urlsplit(session.access.base_url.lower()), urlsplit(named)
+    if (git.scheme, git.netloc.lower()) != (api.scheme, api.netloc.removeprefix("api.")):
+        # Without what may stand before the host.
+        place = git.netloc.rpartition("@")[2]
+        raise AccessLost(
+            f"GitHub names {git.scheme}://{place} as the place to clone from, which is not"
+            f" the server {api.scheme}://{api.netloc} of MERGEWRIGHT_GITHUB_URL; no token is sent"
+            " there."
+        )
+    return named
+
+
+def read_head(session: Session, branch: str) -> str | None:
+    """Commit at which a branch is now; None: there is no such branch."""
+    with ignore_statuses(404):
+        return session.ask(
+            lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha,
+            doing=f"read the branch {branch}",
+            needs="contents: read",
+        )
+    return None
+
+
+def read_rules(session: Session, branch: str) -> BranchRules:
+    """Ask whether a ruleset forbids us to push by force to a branch of that name.
+
+    What else stands in the way of such a branch, GitHub says itself when it refuses the push.
+    """
+    rules: list[Raw] = []
+    # Not there: an older Enterprise server, or a plan without rulesets.
+    with ignore_statuses(404):
+        rules = session.call(
+            "GET",
+            f"rules/branches/{quote(branch, safe='')}",
+            lambda found: [rule for rule in found if str(rule["type"]) == "non_fast_forward"],
+            doing="read the branch rules",
+            needs="metadata: read",
+        )
+    return BranchRules(forward_only=any(not _is_bypassed(session, rule) for rule in rules))
+
+
+def _is_bypassed(session: Session, rule: Raw) -> bool:
+    """Whether the ruleset of a rule lets us through."""
+    with ignore_statuses(401, 403, 404, 410, 422):
+        return session.call(
+            "GET",
+            f"rulesets/{rule['ruleset_id']}",
+            lambda found: found.get("current_user_can_bypass") in _BYPASSED,
+            doing="read a ruleset",
+        )
+    return False
+
+
+def read_permission(session: Session, login: str) -> Permission:
+    """Look up what the account that has the login may do now; what GitHub does not tell is none."""
+
+    def read(found: Raw) -> Permission:
+        role, level = str(found.get("role_name") or ""), str(found["permission"])
+        # A role of the organisation's own making counts as what it is built on.
+        named = role if _BUILT_ON.get(role, role) == level else level
+        account = found["user"]
+        if account is None or named not in _LEVELS:
+            return Permission(level="none")
+        return Permission.model_validate({"level": named, "account_id": account["id"]})
+
+    with ignore_statuses(403, 404):
+        # PyGithub has either field of the answer, at the price of a request each.
+        return session.call(
+            "GET",
+            f"collaborators/{quote(login, safe='')}/permission",
+            read,
+            doing=f"look up what {login} may do",
+            needs="metadata: read",
+        )
+    return Permission(level="none")
+
+
+def read_config(session: Session) -> RepoConfig | None:
+    """Read the configuration on the default branch, if there is one and it is sound."""
+    # Most repositories have none of the files; one look tells.
+    listed = _read_contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
+    there = {one.path for one in listed} if isinstance(listed, list) else set()
+    for name in (*(one for one in OWN_FILES if one in there), PYPROJECT):
+        found = _read_contents(session, name)
+        if isinstance(found, ContentFile) and found.encoding == "base64":
+            try:
+                return load.from_text(found.decoded_content.decode("utf-8-sig", "replace"), name)
+            except ConfigProblem:
+                return None
+    return None
+
+
+def _read_contents(session: Session, path: str) -> list[ContentFile] | ContentFile | None:
+    """Read something of the default branch; None: there is no such path."""
+    with ignore_statuses(404):
+        return session.ask(
+            lambda repository: repository.get_contents(path),
+            doing=f"read {path}",
+            needs="contents: read",
+        )
+    return None
