@@ -60,13 +60,10 @@ class TicketUnclear(RunStopped):
     """Facts are missing from the ticket, or contradict each other."""
 
     reason = Reason.UNCLEAR
+    answer: str
+    """What would settle the ticket, to be copied."""
 
     def __init__(self, questions: tuple[str, ...], answer: str = "") -> None:
-        """Put all questions at once.
-
-        Args:
-            answer: What would settle the ticket, to be copied.
-        """
         listed = "\n".join(f"- {question}" for question in questions)
         super().__init__("\n".join(filter(None, (f"Questions:\n{listed}", answer))))
         self.questions = questions
@@ -157,11 +154,6 @@ class PolicyRefused(RunStopped):
     reason = Reason.POLICY
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
-        """Name every blocking finding.
-
-        Args:
-            findings: All that the rules found; the message lists the blocking ones.
-        """
         blocking = [finding for finding in findings if finding.severity is Severity.BLOCK]
         listed = "\n".join(f"- {_in_words(finding)}" for finding in blocking)
         super().__init__(f"The change was refused by policy:\n{listed}")
@@ -239,19 +231,17 @@ class TransientError(AgentError):
 
 
 class CacheGone(TransientError):
-    """What an earlier step has made on this machine is not there any more."""
+    """What the step `made_by` has made on this machine is not there any more."""
 
     def __init__(self, message: str, made_by: str) -> None:
-        """Name the step that makes it again."""
         super().__init__(message)
         self.made_by = made_by
 
 
 class BranchMoved(TransientError):
-    """Somebody has pushed to the branch since it was looked at."""
+    """Somebody has pushed to the branch since the step `look_again` looked at it."""
 
     def __init__(self, message: str, look_again: str) -> None:
-        """Name the step that looks at it."""
         super().__init__(message)
         self.look_again = look_again
 
@@ -259,22 +249,18 @@ class BranchMoved(TransientError):
 class OwnerAwaited(TransientError):
     """The repository's owner has to answer before anything else happens."""
 
-    def __init__(self, message: str, again: str = "") -> None:
-        """Say what is waited for.
+    again: str
+    """The step to go on with at once, since the answer is there; empty: wait, and ask again."""
 
-        Args:
-            again: The step to go on with at once, since the answer is there; empty: to wait, and
-                to ask by the same step.
-        """
+    def __init__(self, message: str, again: str = "") -> None:
         super().__init__(message)
         self.again = again
 
 
 class ApprovalAwaited(TransientError):
-    """A person with write permission has to approve the plan before anything is edited."""
+    """A person with write permission has to approve the plan of this number."""
 
     def __init__(self, message: str, plan: str) -> None:
-        """Name the plan by its number."""
         super().__init__(message)
         self.plan = plan
 
@@ -292,14 +278,9 @@ class CodeHostUnavailable(TransientError):
 
 
 class CodeHostLimited(CodeHostUnavailable):
-    """The code host asks us to wait longer than a run can stand still."""
+    """The code host asks us to wait, `until` seconds since the epoch."""
 
     def __init__(self, message: str, until: float) -> None:
-        """Say when it may be tried again.
-
-        Args:
-            until: Seconds since the epoch.
-        """
         super().__init__(message)
         self.until = until
 
@@ -307,13 +288,12 @@ class CodeHostLimited(CodeHostUnavailable):
 class ModelUnavailable(TransientError):
     """No model answered."""
 
-    def __init__(self, message: str, until: float | None = None, usd: float = 0.0) -> None:
-        """Say when it may be tried again, where the provider did.
+    until: float | None
+    """When it may be tried again, in seconds since the epoch, where the provider said so."""
+    usd: float
+    """The most that requests without a reply may have cost."""
 
-        Args:
-            until: Seconds since the epoch.
-            usd: The most that requests without a reply may have cost.
-        """
+    def __init__(self, message: str, until: float | None = None, usd: float = 0.0) -> None:
         super().__init__(message)
         self.until = until
         self.usd = usd

@@ -272,10 +272,10 @@ Compose = Callable[[Execution], Services]
 def make_redactor(settings: Settings) -> Redactor:
     """Make what knows the secrets of the operator, and keeps them out of every text."""
     found = Redactor()
-    for read in (given.github_token, given.github_private_key, given.webhook_secret):
+    for name in ("github_token", "github_private_key", "webhook_secret"):
         # A file that cannot be read is told by whoever needs it.
         with suppress(SettingsInvalid):
-            if (secret := read(settings)) is not None:
+            if (secret := given.read_secret(settings, name)) is not None:
                 found.learn(secret.get_secret_value())
     for key in given.model_keys().values():
         found.learn(key)

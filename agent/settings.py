@@ -16,7 +16,6 @@ from typing import Annotated, Literal, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_core import ErrorDetails
 
 from agent.errors import SettingsInvalid
 from agent.models.change import Level
@@ -28,19 +27,6 @@ HEARTBEAT = "worker.heartbeat"
 """File below `home` that the worker touches as long as it is at work."""
 RESTORING = "restoring"
 """Folder below `home` in which a backup is laid out; once that is done, it is gone."""
-_LISTS = (
-    "allow_hosts",
-    "bot_ids",
-    "model",
-    "model_allow",
-    "model_editor",
-    "model_prices",
-    "model_reviewer",
-    "model_routes",
-    "repositories",
-    "rule_floors",
-    "system_packages",
-)
 
 
 def _of_form(pattern: str, shown: str) -> AfterValidator:
@@ -70,7 +56,7 @@ _Repository = Annotated[str, _of_form(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,10
 _BY_FILE = ("github_token", "github_client_secret", "webhook_secret")
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
-#: Whatever is longer may be a secret that was put into the wrong variable.
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
 SHORTEST_SECRET = 16
 """Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
 
@@ -82,66 +68,62 @@ class Settings(Record):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     home: Path
-    """Mirrors, environments, runs. Default: /var/lib/mergewright for root, else
+    """Data folder: mirrors, environments, runs. Default: /var/lib/mergewright for root, else
     $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
     sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
-    """What makes sandboxes; auto: docker where an engine answers and has an image for sandboxes,
-    else bubblewrap."""
+    """What makes sandboxes; auto: docker where an engine has an image for them, else bubblewrap."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
     docker_image: str = Field(default="mergewright-sandbox", min_length=1)
     """Name of the images of docker sandboxes; the tag is the Python version, as `mergewright images
     build 3.11` makes them."""
     docker_base: str | None = None
-    """Image of the engine on which `mergewright images build` builds; None: python:VERSION-slim of
-    the registry."""
+    """Image that `mergewright images build` builds on; None: python:VERSION-slim."""
     sandbox_cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Processors of one docker sandbox; None: all."""
     sandbox_root: Path | None = None
     """Root file system of bubblewrap sandboxes, made by `sandbox_images/make_root.sh`; None: the
     host's /usr."""
     sandbox_memory_mb: int = Field(default=4096, ge=1)
-    """Of one sandbox; checks have `checks_at_once` sandboxes open at a time."""
+    """Memory of one sandbox; checks have `checks_at_once` sandboxes open at a time."""
     checks_at_once: int = Field(default=2, ge=1, le=16)
-    """Checks of one run under way at a time, where there are as many processors; each has a
-    sandbox, with all the memory of one."""
+    """Checks of one run at a time, each with a sandbox, where there are as many processors."""
     sandbox_processes: int = Field(default=256, ge=1)
-    """Of one sandbox, with their threads."""
+    """Processes and threads of one sandbox."""
     sandbox_disk_mb: int = Field(default=2048, ge=1)
-    """Of what one sandbox can write."""
+    """Disk space that one sandbox can write."""
     sandbox_seconds: int | None = Field(default=None, ge=1)
-    """Of one check; None: max_minutes alone bounds it."""
+    """Time of one check; None: max_minutes alone bounds it."""
     index_url: str | None = None
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
     """Further hosts that the fetch phase may reach."""
     system_packages: tuple[str, ...] = ("*",)
-    """Debian packages that a repository may have in its sandboxes; patterns as lib*-dev, empty for
-    none. They come from the sources of apt, checked by its keys, and are unpacked for these
-    sandboxes alone: none is installed, no script of one is run. Docker sandboxes have those of
-    their image."""
+    """Debian packages that a repository may have in its sandboxes, as patterns such as lib*-dev;
+    empty: none. They are unpacked for these sandboxes alone, and none of their scripts is run.
+    Docker sandboxes have those of their image."""
     rule_floors: tuple[str, ...] = ()
-    """The least that repositories can make of single rules, as `http-client=block`; `secrets=off`
-    lets them switch that one off. Default: what each rule says of itself."""
+    """Minimum weights of rules, as `http-client=block`; `secrets=off` lets repositories switch that
+    one off. Default: the floor of each rule."""
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
     """Runs at a time; each takes as much memory and disk as `checks_at_once` sandboxes."""
     runs_per_day: int = Field(default=100, ge=1)
-    """Runs of one repository that are begun within 24 hours; what is over it waits, and says so."""
+    """Runs of one repository within 24 hours; further ones wait, and say so."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
-    """What people say in a pull request within so many seconds is answered together; on an issue,
-    within five at most."""
+    """Comments in a pull request within so many seconds are answered together; on an issue, within
+    five at most."""
     max_files_in_tree: int = Field(default=100_000, ge=1)
-    """Of one commit."""
+    """Files of one commit."""
     max_tree_mb: int = Field(default=2048, ge=1)
-    """Of the files of one commit."""
+    """Size of the files of one commit."""
     max_repository_mb: int = Field(default=4096, ge=1)
-    """Of what is fetched of one repository with its history, as git packs it."""
+    """Size of one repository with its history, as git packs it."""
     github_url: str = "https://api.github.com"
     """Address of GitHub's REST API; on an Enterprise server `https://HOST/api/v3`."""
     github_app_id: int | None = Field(default=None, ge=1)
-    """Number of the GitHub App; with it goes github_private_key_file. None: token mode."""
+    """Number of the GitHub App; github_private_key_file goes with it. None: token mode."""
     github_private_key_file: Path | None = None
     """The App's private key, PEM."""
     github_token: SecretStr | None = None
@@ -153,8 +135,8 @@ class Settings(Record):
     webhook_secret_file: Path | None = None
     """File with that secret, in place of its value."""
     onboarding: Literal["on", "wait", "off"] = "on"
-    """on: a pull request proposes a configuration to a repository that has none; runs go on with
-    what is detected. wait: they wait for the answer. off: nothing is proposed."""
+    """on: a pull request proposes a configuration to a repository that has none, and runs go on
+    with what is detected. wait: they wait for the answer. off: nothing is proposed."""
     label: str = Field(default="mergewright", min_length=1, max_length=50)
     """Label that starts a run, where a repository's configuration names no other."""
     listen_host: str = Field(default="127.0.0.1", min_length=1)
@@ -170,11 +152,11 @@ class Settings(Record):
     dashboard_port: int = Field(default=8081, ge=0, le=65535)
     """0: any free port, which the dashboard logs."""
     dashboard_url: str | None = None
-    """Address under which people reach the dashboard, for links to runs and for signing in; None:
-    texts carry no links."""
+    """Address under which people reach the dashboard, for links and for signing in; None: texts
+    have no links to it."""
     github_client_id: str | None = None
-    """Client ID of the GitHub App, with which people sign in to the dashboard; with it goes
-    github_client_secret_file. None: they sign in by one-time links alone."""
+    """Client ID of the GitHub App, with which people sign in to the dashboard;
+    github_client_secret_file goes with it. None: one-time links alone."""
     github_client_secret: SecretStr | None = None
     """Client secret of the GitHub App. The dashboard alone is given it."""
     github_client_secret_file: Path | None = None
@@ -183,12 +165,10 @@ class Settings(Record):
     """Numeric ids of further accounts that never start a run: other bots with a user account."""
 
     model: tuple[_Model, ...] = ()
-    """Models for whatever no recipe fits, as `openai:NAME`: those after the first are asked where
-    the ones before do not answer. Their keys and addresses are in the providers' own variables
-    (OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY and kin). A server of your own is
-    `openai-chat:NAME`, with its address in OPENAI_BASE_URL; then no key is needed. It has to speak
-    chat completions with tools: requests are sent with `tool_choice: required` where the provider
-    has that. `openai:NAME` speaks the Responses API. None: recipes alone."""
+    """Models for what no recipe fits, as `openai:NAME`; the next is asked where one does not
+    answer. Keys and addresses are in the providers' own variables (OPENAI_API_KEY, OPENAI_BASE_URL,
+    ANTHROPIC_API_KEY). `openai-chat:NAME` is any server that speaks chat completions with tools, at
+    OPENAI_BASE_URL and without a key. None: recipes alone."""
     model_editor: tuple[_Model, ...] = ()
     """For plans and edits; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
@@ -196,33 +176,30 @@ class Settings(Record):
     model_routes: tuple[_Route, ...] = ()
     """By the category that a label names, as `editor/docs=openai:NAME`; several are a chain."""
     model_allow: tuple[_Model, ...] = ()
-    """Further models that a repository may name in its `models`; those above it may."""
+    """Further models that a repository may name in its `models`."""
     model_prices: tuple[_Prices, ...] = ()
     """Dollars for a million tokens of input and of output of models without a known price, as
     `openai-chat:local=0.5/1.5`."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Dollars that one run may spend; bounds a repository's `limits.usd`. Before each request there
-    has to be space for two tries of it, each with all that it sends and 8,192 tokens of reply: at
-    $15 for a million tokens the replies alone are $0.25, so a smaller cap ends a run before its
-    first request."""
+    """Dollars that one run may spend; bounds a repository's `limits.usd`. Each request needs space
+    for two tries with 8,192 tokens of reply: at $15 for a million tokens that is $0.25."""
     model_tokens: int | None = Field(default=None, ge=1)
     """Tokens that one run may use; bounds `limits.tokens`. Needed where a model has no price."""
     model_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Dollars that the issues of one repository may cost within 24 hours; None: as much as the runs
-    of a day may spend."""
+    """Dollars that the issues of one repository may cost within 24 hours; None: what the runs of a
+    day may spend."""
     model_stream: Literal["on", "off"] = "on"
-    """on: replies are taken piece by piece, as they are made; off: as a whole, for addresses that
-    give none otherwise."""
+    """off: replies are taken as a whole, for addresses that do not stream."""
     model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
-    """So long a model may say nothing before it counts as away."""
+    """Seconds without a word after which a model counts as away."""
 
     keep_days: int = Field(default=90, ge=1)
-    """So long the log, the text and the records of a run are kept after its end."""
+    """Days that the log, the text and the records of a run are kept after its end."""
     reconcile_minutes: float = Field(default=5.0, ge=0.01, le=1440, allow_inf_nan=False)
-    """So often, and at the start, GitHub is asked for what it could not tell us: the App's
-    deliveries that failed, in token mode the labelled issues and the comments of `repositories`."""
+    """Minutes between questions to GitHub for what it could not deliver: the App's failed
+    deliveries; in token mode the labelled issues and the comments of `repositories`."""
     repositories: tuple[_Repository, ...] = ()
-    """Token mode: `owner/name` of each repository that is looked through for the label and for
+    """Token mode: `owner/name` of each repository that is searched for the label and for
     comments."""
 
     @field_validator("repositories")
@@ -309,18 +286,15 @@ def keep_for_dashboard(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _keep_for(fields: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of some settings, and those of the system.
-
-    A setting that we do not know stays as well: reading the settings refuses it by name.
-    """
+    # A setting that we do not know stays as well: reading the settings refuses it by name.
     withheld = {variable(field) for field in Settings.model_fields if field not in fields}
-
-    def may_stay(name: str) -> bool:
-        if name.startswith(_PREFIX):
-            return name not in withheld
-        return name in _OF_SYSTEM or name.startswith("LC_")
-
-    return {name: value for name, value in environ.items() if may_stay(name)}
+    return {
+        name: value
+        for name, value in environ.items()
+        if (name.startswith(_PREFIX) and name not in withheld)
+        or name in _OF_SYSTEM
+        or name.startswith("LC_")
+    }
 
 
 def write_address(host: str, port: int) -> str:
@@ -331,7 +305,7 @@ def write_address(host: str, port: int) -> str:
 
 
 def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what opens a provider of models, by its variable: nobody but the worker has a use."""
+    """Return what opens a provider of models, by its variable: only the worker has a use for it."""
     return {
         name: value for name, value in environ.items() if value and _OF_A_PROVIDER.fullmatch(name)
     }
@@ -357,8 +331,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     }
     if "home" not in given:
         given["home"] = _default_home(environ)
-    for name in _LISTS:
-        if isinstance(listed := given.get(name), str):
+    for name, field in Settings.model_fields.items():
+        listed = given.get(name)
+        if get_origin(field.annotation) is tuple and isinstance(listed, str):
             given[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
     problems = [
         f"{variable(name)} and {variable(name)}_FILE are both set. Keep one of them."
@@ -368,16 +343,16 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         loaded = Settings.model_validate(given, strict=False)
     except ValidationError as problem:
-        raise _join_problems([*problems, *_in_words(problem)]) from problem
+        raise _join_problems([*problems, *_explain_errors(problem)]) from problem
     if problems:
         raise _join_problems(problems)
     return loaded
 
 
-def _in_words(problem: ValidationError) -> Iterator[str]:
+def _explain_errors(problem: ValidationError) -> Iterator[str]:
     """Say what is wrong with each variable; with a list, which of its entries."""
     for error in problem.errors():
-        field, *inside = error["loc"]
+        field, *inside = (*error["loc"],)
         name = variable(str(field))
         if error["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(field), Settings.model_fields, 1, 0.6)
@@ -386,64 +361,31 @@ def _in_words(problem: ValidationError) -> Iterator[str]:
             yield f"{name} is not a setting. {hint}"
             continue
         entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""
-        yield f"{name}: {entry}{_what_is_wrong(str(field), error)}"
+        # What was typed in the wrong place may be a secret, so it is not repeated.
+        words = error["msg"].removeprefix("Value error, ")
+        if error["type"].startswith(("int", "float", "greater", "less", "literal", "finite")):
+            words = f"give {describe_form(str(field))}"
+        yield f"{name}: {entry}{words}"
 
 
-def form(field: str) -> str:
-    """Say which form the value of a setting has, as a whole number from 1 to 64."""
+def describe_form(field: str) -> str:
+    """Say which form the value of a setting has, as "a whole number, at least 1, at most 64"."""
     annotation = Settings.model_fields[field].annotation
     if get_origin(annotation) is Literal:
         return " or ".join(get_args(annotation))
     shown = str(annotation)
+    if number := next((words for kind, words in _NUMBERS.items() if kind in shown), None):
+        limits = (
+            f"{words} {getattr(rule, kind)}"
+            for kind, words in _BOUNDS.items()
+            for rule in Settings.model_fields[field].metadata
+            if getattr(rule, kind, None) is not None
+        )
+        number = ", ".join((number, *limits))
+        return f"a list of them, with commas between: {number}" if "tuple" in shown else number
     if "tuple" in shown:
         return "a list, with commas between"
-    if number := _number(shown):
-        return f"{number}{_bounds(field)}"
     return "a path" if "Path" in shown else "text"
-
-
-def _number(annotation: str) -> str | None:
-    return next((words for kind, words in _NUMBERS.items() if kind in annotation), None)
-
-
-def _what_is_wrong(field: str, error: ErrorDetails) -> str:
-    """Say which form a value has to have; what may be a secret is not repeated."""
-    if error["type"] == "value_error":
-        return error["msg"].removeprefix("Value error, ")
-    number = _number(str(Settings.model_fields[field].annotation))
-    given = str(error["input"])
-    if number is None:
-        short, most = error["type"] == "string_too_short", error.get("ctx", {}).get("max_length")
-        if short:
-            return "is empty. Give it a value, or leave it unset"
-        if error["type"] == "string_too_long":
-            return f"has {len(given)} characters. Give at most {most}"
-        return error["msg"]
-    # What was typed in the wrong place may be a secret: only what cannot be one is repeated.
-    harmless = re.fullmatch(r"[-+]?[0-9.]{1,12}|\w{1,3}", given)
-    said = f"{given!r} is not that" if harmless else "its value is not that"
-    said = said if given else "it is empty"
-    return f"give {number}{_bounds(field)}; {said}"
-
-
-def _bounds(field: str) -> str:
-    """Say between which numbers a value may be."""
-    limits = {
-        kind: getattr(rule, kind)
-        for rule in Settings.model_fields[field].metadata
-        for kind in ("ge", "gt", "le")
-        if getattr(rule, kind, None) is not None
-    }
-    match limits:
-        case {"ge": least, "le": most}:
-            return f" from {least} to {most}"
-        case {"gt": more, "le": most}:
-            return f" above {more} and up to {most}"
-        case {"gt": more}:
-            return f" above {more}"
-        case {"ge": least}:
-            return f" of at least {least}"
-    return ""
 
 
 def hold_all(*checks: Callable[[], object]) -> None:
@@ -470,22 +412,13 @@ def _join_problems(problems: list[str]) -> SettingsInvalid:
     return SettingsInvalid(f"{len(lines)} settings are wrong:\n{listed}")
 
 
-def webhook_secret(settings: Settings) -> SecretStr | None:
-    """Read the webhook secret, from its value or its file; None: not given, or empty.
-
-    Raises:
-        SettingsInvalid: The file cannot be read.
-    """
-    return _secret(settings.webhook_secret, settings.webhook_secret_file, "WEBHOOK_SECRET_FILE")
-
-
 def signing_secret(settings: Settings) -> bytes:
     """Read the webhook secret, without which nobody may listen.
 
     Raises:
         SettingsInvalid: There is none, it can be guessed, or its file cannot be read.
     """
-    secret = webhook_secret(settings)
+    secret = read_secret(settings, "webhook_secret")
     if secret is None:
         raise SettingsInvalid(
             "The webhook secret is missing or empty, so anybody could start runs. Set"
@@ -500,16 +433,6 @@ def signing_secret(settings: Settings) -> bytes:
             " too."
         )
     return raw
-
-
-def client_secret(settings: Settings) -> SecretStr | None:
-    """Read the App's client secret, from its value or its file; None: not given, or empty.
-
-    Raises:
-        SettingsInvalid: The file cannot be read.
-    """
-    value, file = settings.github_client_secret, settings.github_client_secret_file
-    return _secret(value, file, "GITHUB_CLIENT_SECRET_FILE")
 
 
 def require_whole(home: Path) -> None:
@@ -545,36 +468,25 @@ def require_home(settings: Settings) -> None:
         ) from problem
 
 
-def github_token(settings: Settings) -> SecretStr | None:
-    """Read the token of token mode, from its value or its file; None: not given, or empty.
+def read_secret(settings: Settings, field: str) -> SecretStr | None:
+    """Read a secret, from its value or its file; None: not given, or empty.
+
+    Args:
+        field: Its name among the settings, without `_file`.
 
     Raises:
         SettingsInvalid: The file cannot be read.
     """
-    return _secret(settings.github_token, settings.github_token_file, "GITHUB_TOKEN_FILE")
-
-
-def github_private_key(settings: Settings) -> SecretStr | None:
-    """Read the App's private key from its file; None: not given, or empty.
-
-    Raises:
-        SettingsInvalid: The file cannot be read.
-    """
-    return _secret(None, settings.github_private_key_file, "GITHUB_PRIVATE_KEY_FILE")
-
-
-def _secret(value: SecretStr | None, file: Path | None, variable: str) -> SecretStr | None:
-    if value is not None:
-        text = value.get_secret_value()
-    elif file is not None:
-        text = _secret_file(file, _PREFIX + variable)
-    else:
-        return None
+    value: SecretStr | None = getattr(settings, field, None)
+    file: Path | None = getattr(settings, f"{field}_file")
+    text = value.get_secret_value() if value is not None else ""
+    if value is None and file is not None:
+        text = _read_secret_file(file, variable(f"{field}_file"))
     # Editors and `echo` end a file with a newline that is no part of the secret.
     return SecretStr(text.strip()) if text.strip() else None
 
 
-def _secret_file(path: Path, variable: str) -> str:
+def _read_secret_file(path: Path, variable: str) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(_SECRET_FILE_BYTES + 1)

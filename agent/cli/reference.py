@@ -62,7 +62,8 @@ def _settings() -> Iterator[str]:
         value = ",".join(value) if isinstance(value, tuple) else value
         default = "not set" if value in (None, "") else f"`{value}`"
         shown = "see there" if field.is_required() else default
-        yield f"| `{settings.variable(name)}` | {settings.form(name)} | {shown} | {told[name]} |"
+        form = settings.describe_form(name)
+        yield f"| `{settings.variable(name)}` | {form} | {shown} | {told[name]} |"
 
 
 def _commands() -> Iterator[str]:

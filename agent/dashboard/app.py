@@ -75,7 +75,7 @@ def create_app(loaded: Settings, store: SqlStore, address: str) -> FastAPI:
 
 
 def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
-    secret = settings.client_secret(loaded)
+    secret = settings.read_secret(loaded, "github_client_secret")
     if loaded.github_client_id is None or secret is None:
         return None
     api_url = loaded.github_url

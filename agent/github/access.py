@@ -80,10 +80,11 @@ def read_credentials(settings: Settings) -> App | SecretStr:
         SettingsInvalid: There is neither App nor token, or both, or the key is none.
     """
     operator.hold_all(
-        lambda: operator.github_token(settings), lambda: operator.github_private_key(settings)
+        lambda: operator.read_secret(settings, "github_token"),
+        lambda: operator.read_secret(settings, "github_private_key"),
     )
-    app_id, token = settings.github_app_id, operator.github_token(settings)
-    key = operator.github_private_key(settings)
+    app_id, token = settings.github_app_id, operator.read_secret(settings, "github_token")
+    key = operator.read_secret(settings, "github_private_key")
     if app_id is None and key is None and token is None:
         raise SettingsInvalid(
             "GitHub needs credentials: set MERGEWRIGHT_GITHUB_APP_ID and"

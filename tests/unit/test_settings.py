@@ -55,9 +55,9 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("MAX_RUNS", "abc", "give a whole number from 1 to 64; 'abc' is not that"),
-        ("SANDBOX_SECONDS", "1.5", "give a whole number of at least 1; '1.5' is not that"),
-        ("GITHUB_APP_ID", "a-token-in-the-wrong-place", "give a whole number of at least 1; its"),
+        ("MAX_RUNS", "abc", "give a whole number, at least 1, at most 64"),
+        ("SANDBOX_SECONDS", "1.5", "give a whole number, at least 1"),
+        ("GITHUB_APP_ID", "a-token-in-the-wrong-place", "give a whole number, at least 1"),
     ],
 )
 def test_a_wrong_value_is_told_with_the_form_it_has_to_have(name, value, said):

@@ -164,7 +164,7 @@ def test_the_reference_is_what_the_code_says():
     assert reference.said(Reason).keys() == Reason.__members__.keys()
     for told in (
         "#### `paths`",
-        "| `MERGEWRIGHT_MODEL_USD` | a number above 0 | `5.0` |",
+        "| `MERGEWRIGHT_MODEL_USD` | a number, above 0 | `5.0` |",
         "`no_recipe`",
     ):
         assert told in written

@@ -18,17 +18,19 @@ def load(**given: str) -> settings.Settings:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "read"),
-    [("webhook_secret", settings.webhook_secret), ("github_token", settings.github_token)],
-)
-def test_a_secret_comes_by_value_or_by_file(tmp_path, name, read):
+def read(name: str, **given: str) -> str | None:
+    secret = settings.read_secret(load(**given), name)
+    return secret and secret.get_secret_value()
+
+
+@pytest.mark.parametrize("name", ["webhook_secret", "github_token"])
+def test_a_secret_comes_by_value_or_by_file(tmp_path, name):
     file = tmp_path / "secret"
     file.write_text("s3cret\n")
-    assert read(load()) is None
-    assert read(load(**{name: " "})) is None
-    assert read(load(**{name: "s3cret"})).get_secret_value() == "s3cret"
-    assert read(load(**{f"{name}_file": str(file)})).get_secret_value() == "s3cret"
+    assert read(name) is None
+    assert read(name, **{name: " "}) is None
+    assert read(name, **{name: "s3cret"}) == "s3cret"
+    assert read(name, **{f"{name}_file": str(file)}) == "s3cret"
     with pytest.raises(SettingsInvalid, match="are both set. Keep one"):
         load(**{name: "s3cret", f"{name}_file": str(file)})
 
@@ -36,8 +38,7 @@ def test_a_secret_comes_by_value_or_by_file(tmp_path, name, read):
 def test_the_private_key_comes_by_file(tmp_path):
     file = tmp_path / "key.pem"
     file.write_text("-----BEGIN-----\nabc\n")
-    loaded = load(github_private_key_file=str(file))
-    assert settings.github_private_key(loaded).get_secret_value().startswith("-----BEGIN")
+    assert read("github_private_key", github_private_key_file=str(file)) == file.read_text().strip()
 
 
 @pytest.mark.parametrize("make", ["absent", "binary", "huge"])
@@ -48,7 +49,7 @@ def test_a_file_that_holds_no_secret_is_named(tmp_path, make):
     elif make == "huge":
         file.write_bytes(b"s" * 100_000)
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_WEBHOOK_SECRET_FILE: .*/s ") as problem:
-        settings.webhook_secret(load(webhook_secret_file=str(file)))
+        settings.read_secret(load(webhook_secret_file=str(file)), "webhook_secret")
     assert "s3cret" not in "".join(traceback.format_exception(problem.value))
 
 
