@@ -157,7 +157,7 @@ def select_items(
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
             return False
         banned = _BANNED.match(said)
-        if banned is None or row.rule.id != "forbidden-import":
+        if banned is None or row.id != "forbidden-import":
             return True
         own = f"{banned['name'].replace('.', '/')}/"
         if path.startswith((own, f"src/{own}")):
@@ -175,7 +175,7 @@ def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[
         row = _row(code, said, config)
         banned = _BANNED.match(said)
         text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
-        yield row.rule.make_finding(path, text, row.fix, line)
+        yield row.make_finding(path, text, row.fix, line)
 
 
 def _parts(item: CheckItem) -> tuple[str, int | None, str, str]:
@@ -187,7 +187,7 @@ def _parts(item: CheckItem) -> tuple[str, int | None, str, str]:
 def _row(code: str, said: str, config: RepoConfig) -> RuffRule:
     """Return the rule that a finding of ruff breaks; what ruff cannot read is the last one's."""
     if banned := _BANNED.match(said):
-        return next(row for row in TABLE if row.rule.id == banned["rule"])
+        return next(row for row in TABLE if row.id == banned["rule"])
     fitting = (row for row in TABLE if code.startswith(row.codes) and row.applies(config))
     return next(fitting, TABLE[-1])
 
