@@ -1,6 +1,4 @@
-"""`python -m tests.false_positives [--only NAME …] [--rules ID …] [--write] [--judged] [--all]`.
-
-What rules say of good code.
+"""`python -m tests.false_positives [--only NAME …] [--rules ID …] [--write] [--keep FOLDER]`.
 
 Unpacks released projects and holds every file of them against every rule. What would withhold a
 change is judged once, by people, in `judged.toml`.
@@ -18,10 +16,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from agent import settings
 from agent.environments.package_index import SimpleIndex
 from agent.models.change import Severity
@@ -38,36 +32,30 @@ MOST_WRONG = 1.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Look at what is asked for, and tell it."""
-    asked = _arguments(argv)
-    console = Console(width=max(Console().width, 140), highlight=False)
-    with (
-        tempfile.TemporaryDirectory(prefix="mergewright-false-positives-") as scratch,
-        ProcessPoolExecutor(asked.jobs) as several,
-    ):
-        kept = asked.keep or Path(scratch)
-        trees = [_tree(project, kept) for project in asked.projects]
+    asked = _read_arguments(argv)
+    looked = []
+    with tempfile.TemporaryDirectory() as scratch, ProcessPoolExecutor(os.cpu_count()) as several:
+        trees = [_fetch(project, asked.keep or Path(scratch)) for project in asked.projects]
         rules = [frozenset(asked.rules)] * len(trees)
-        looked = []
         for each in several.map(whole_trees.look, asked.projects, trees, rules):
             looked.append(each)
-            console.print(f"[dim]{len(looked)} of {len(trees)}: {each.project}[/]")
-            if asked.write:
-                _write(each, asked.rules)
+            print(f"{len(looked)} of {len(trees)}: {each.project}", flush=True)
     said = judged.read(judged.FILE.read_text("utf-8"))
-    blocks = [one for each in looked for one in each.found if _blocks(one)]
-    console.print(_by_rule(looked, said, asked.rules))
-    for rule, why in LEFT_OUT.items():
-        console.print(f"[dim]left out: {rule}, which {why}[/]")
-    if asked.all:
-        _tell(console, [one for each in looked for one in each.found if not _blocks(one)], said)
-    if asked.judged:
-        _tell(
-            console, [one for one in blocks if said.get(one.key, Judgement()) != Judgement()], said
-        )
-    return _concluded(console, looked, blocks, said)
+    blocks = [
+        one for each in looked for one in each.found if one.finding.severity is Severity.BLOCK
+    ]
+    if asked.write:
+        names = {project.name for project in asked.projects}
+        kept = {
+            key: said[key] for key in said if not (key.project in names and key.rule in asked.rules)
+        }
+        said = kept | {one.key: said.get(one.key, Judgement()) for one in blocks}
+        judged.FILE.write_text(judged.write(said), "utf-8")
+    _print_counts(looked, asked.rules)
+    return _conclude(looked, blocks, said)
 
 
-def _tree(project: Project, folder: Path) -> Path:
+def _fetch(project: Project, folder: Path) -> Path:
     tree = folder / project.name
     if not tree.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,92 +63,47 @@ def _tree(project: Project, folder: Path) -> Path:
     return tree
 
 
-def _write(each: Looked, rules: Sequence[str]) -> None:
-    """Renew the list for one project; people may judge while the next ones are looked at."""
-    said = judged.read(judged.FILE.read_text("utf-8"))
-    found = (one.key for one in each.found if _blocks(one))
-    said = judged.renewed(said, found, [each.project], rules)
-    judged.FILE.write_text(judged.written(said), "utf-8")
-
-
-def _blocks(one: Found) -> bool:
-    return one.finding.severity is Severity.BLOCK
-
-
-def _concluded(
-    console: Console, looked: list[Looked], blocks: list[Found], said: Mapping[Key, Judgement]
-) -> int:
-    by: dict[str, list[Found]] = {verdict: [] for verdict in judged.VERDICTS}
+def _conclude(looked: list[Looked], blocks: list[Found], said: Mapping[Key, Judgement]) -> int:
+    by = Counter(said.get(one.key, Judgement()).verdict for one in blocks)
+    files = sum(each.python_files for each in looked)
+    share = 1000 * by["wrong"] / files
     for one in blocks:
-        by[said.get(one.key, Judgement()).verdict].append(one)
-    open_ones, wrong = by["?"], by["wrong"]
-    files = sum(each.python_files for each in looked)
-    share = 1000 * len(wrong) / files
-    _tell(console, open_ones, said)
-    console.print(
-        f"{len(looked)} projects, {sum(each.files for each in looked):,} files, {files:,} of them"
-        f" Python; {len(blocks)} findings would withhold a change: {len(by['right'])} right,"
-        f" {len(wrong)} wrong ({share:.2f} per 1,000 Python files; at most {MOST_WRONG:g}),"
-        f" {len(open_ones)} not judged yet"
+        if said.get(one.key, Judgement()).verdict != "right":
+            finding = one.finding
+            print(f"{finding.rule} {one.project} {finding.path}:{finding.line} {finding.message}")
+            print(f"    {one.text[:200]}")
+    print(
+        f"{len(looked)} projects, {files:,} Python files; {len(blocks)} findings would withhold a"
+        f" change: {by['right']} right, {by['wrong']} wrong ({share:.2f} per 1,000 files; at most"
+        f" {MOST_WRONG:g}), {by['?']} not judged yet (ARGS=--write adds them to {judged.FILE.name})"
     )
-    if open_ones:
-        console.print(f"Add them with ARGS=--write, and judge them in {judged.FILE.name}.")
-    return 1 if open_ones or share > MOST_WRONG else 0
+    return 1 if by["?"] or share > MOST_WRONG else 0
 
 
-def _tell(console: Console, several: list[Found], said: Mapping[Key, Judgement]) -> None:
-    for one in sorted(several, key=lambda one: (one.finding.rule, one.project, one.finding.path)):
-        finding, judgement = one.finding, said.get(one.key, Judgement())
-        how = "" if judgement.verdict == "?" else f"\n    {judgement.verdict}: {judgement.why}"
-        console.print(
-            f"{finding.severity.value} [bold]{finding.rule}[/]"
-            f" {one.project} {escape(finding.path)}:{finding.line} {escape(finding.message)}"
-            f"\n    [dim]{escape(one.text[:200])}[/]{escape(how)}",
-            soft_wrap=True,
-        )
-
-
-def _by_rule(looked: list[Looked], said: Mapping[Key, Judgement], rules: Sequence[str]) -> Table:
-    files = sum(each.python_files for each in looked)
-    table = Table(
-        "rule", "files", "block", "right", "wrong", "open", "review", "info",
-        "block per 1,000", "review per 1,000", "info per 1,000",
-    )  # fmt: skip
+def _print_counts(looked: list[Looked], rules: Sequence[str]) -> None:
+    found = Counter(
+        (one.finding.rule, one.finding.severity) for each in looked for one in each.found
+    )
+    print(f"{'rule':28}" + "".join(f"{severity.value:>8}" for severity in Severity))
     for rule in rules:
-        found = [one for each in looked for one in each.found if one.finding.rule == rule]
-        by = Counter(one.finding.severity.value for one in found)
-        verdicts = Counter(said.get(one.key, Judgement()).verdict for one in found if _blocks(one))
-        counts = [by["block"], verdicts["right"], verdicts["wrong"], verdicts["?"]]
-        table.add_row(
-            rule,
-            str(len({(one.project, one.finding.path) for one in found})),
-            *(str(count) for count in (*counts, by["review"], by["info"])),
-            *(f"{1000 * by[name] / files:.2f}" for name in ("block", "review", "info")),
-        )
-    return table
+        print(f"{rule:28}" + "".join(f"{found[rule, severity]:8}" for severity in Severity))
+    for rule, why in LEFT_OUT.items():
+        print(f"left out: {rule}, which {why}")
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.false_positives", description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these projects alone")
-    parser.add_argument(
-        "--rules", nargs="+", metavar="ID", help="these rules alone, which is quick"
-    )
-    parser.add_argument("--write", action="store_true", help="add what is new to judged.toml")
-    parser.add_argument("--judged", action="store_true", help="print what is judged, and how")
-    parser.add_argument("--all", action="store_true", help="print what does not block as well")
-    parser.add_argument("--keep", type=Path, help="unpack here, and use what is unpacked already")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="default: %(default)s")
-    asked = parser.parse_args(argv)
+def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     known = {project.name: project for project in PROJECTS}
-    if unknown := [name for name in asked.only or () if name not in known]:
-        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
-    asked.projects = tuple(known[name] for name in asked.only or known)
     held = (*registry.OF_CHANGES, *ruff_rules.RULES)
     rules = [rule.id for rule in held if rule.id not in LEFT_OUT]
-    if unknown := [rule for rule in asked.rules or () if rule not in rules]:
-        parser.error(f"unknown, or left out: {', '.join(unknown)}; known: {', '.join(rules)}")
-    asked.rules = asked.rules or rules
+    parser = argparse.ArgumentParser(prog="python -m tests.false_positives", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=known, help="these projects alone")
+    parser.add_argument(
+        "--rules", nargs="+", choices=rules, default=rules, help="these rules alone"
+    )
+    parser.add_argument("--write", action="store_true", help="add what is new to judged.toml")
+    parser.add_argument("--keep", type=Path, help="unpack here, and use what is unpacked already")
+    asked = parser.parse_args(argv)
+    asked.projects = tuple(known[name] for name in asked.only or known)
     return asked
 
 

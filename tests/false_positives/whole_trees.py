@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,13 +97,9 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
 
 
 def _found(project: str, findings: list[Finding], files: Mapping[str, bytes]) -> Iterator[Found]:
-    """Yield the findings by rule and place, so that those that are alike are told apart."""
-    seen: Counter[judged.Key] = Counter()
-    for one in sorted(findings, key=lambda one: (one.rule, one.path, one.line or 0, one.message)):
+    for one in findings:
         text = _text(files.get(one.path), one.line)
-        first = judged.key(project, one.rule, one.path, text)
-        seen[first] += 1
-        yield Found(project, one, text, replace(first, nth=seen[first]))
+        yield Found(project, one, text, judged.make_key(project, one.rule, one.path, text))
 
 
 def _changes(files: Mapping[str, bytes]) -> Iterator[tuple[Change, dict[str, bytes]]]:

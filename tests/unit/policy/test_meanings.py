@@ -41,11 +41,6 @@ def test_a_name_is_followed_to_what_it_is_taken_from(text, names):
     assert meant(text) == names
 
 
-def test_many_items_in_a_row_take_no_longer_than_few():
-    # Two looks at each would be a million million; so long a name leads nowhere.
-    assert meant(f"import lib\nshow(lib.table{'[0]' * 40})\n") == set()
-
-
 def test_a_file_that_is_nested_too_deeply_is_not_read_in_part():
     made, tree = change({"app/a.py": f"x = {' + '.join('1' * 300)}\n"})
     assert ChangeContext(made, config(), project("3.11"), tree).python[0].after is None

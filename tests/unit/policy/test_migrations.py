@@ -43,10 +43,6 @@ def test_what_a_field_was_is_found_where_it_was_last_altered():
     assert "from 40 down to 30" in finding.message
 
 
-def test_a_migration_that_cannot_be_read_is_left_to_others():
-    assert found(change_context({"shop/migrations/0003_a.py": b"class Migration(\n"})) == []
-
-
 def test_an_app_deleted_as_a_whole_blocks_for_each_of_its_migrations():
     asked = change_context(
         {"wine/migrations/0001_initial.py": None, "wine/migrations/__init__.py": None}

@@ -123,12 +123,6 @@ def test_mergewright_s_table_in_pyproject_is_never_changed(after):
     assert finding.line == (4 if after and "version" in after else None)
 
 
-def test_the_rest_of_pyproject_may_change():
-    after = '[project]\nname = "b"\n\n[tool.mergewright]\nversion = 1\n\n[tool.x]\na = 1\n'
-    assert findings({"pyproject.toml": after}, **ANYTHING) == []
-    assert findings({"sub/pyproject.toml": "[tool.mergewright]\n"}, **ANYTHING) == []
-
-
 # --- against the base -------------------------------------------------------------------------
 
 
@@ -163,18 +157,6 @@ def _one(file: ChangedFile) -> list[Finding]:
 )
 def test_a_change_that_lies_about_the_base_is_refused(file):
     assert [one.path for one in cases.blocking(_one(file))] == [file.path]
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        ChangedFile(path="run.sh", before=None, after=b"x"),
-        ChangedFile(path="app/models.py", before=b"x", after=b"y", executable=True),
-        ChangedFile(path="app/models.py", before=b"x", after=None),
-    ],
-)
-def test_an_unchanged_or_unknown_bit_is_no_finding(file):
-    assert _one(file) == []
 
 
 # --- gate files -------------------------------------------------------------------------------

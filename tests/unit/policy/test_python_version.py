@@ -150,21 +150,6 @@ def test_what_no_python_can_parse_is_refused(broken, version):
     assert len(cases.blocking(findings(broken, version))) == 1
 
 
-def test_nesting_that_exhausts_the_parser_is_a_finding_not_a_crash():
-    for text in ("(" * 5000 + ")" * 5000, "x = " + "-" * 50_000 + "1\n", "a" + ".b" * 20_000):
-        assert findings(text, "3.9")
-
-
-def test_without_a_declared_version_only_parsing_counts():
-    assert findings("import tomllib\nmatch 1:\n    case 1: pass\n", None) == []
-
-
-def test_a_declared_encoding_is_honoured():
-    latin = "# -*- coding: latin-1 -*-\nx = 'é'\nimport tomllib\n".encode("latin-1")
-    (finding,) = findings(latin, "3.10")
-    assert finding.line == 3
-
-
 @pytest.mark.parametrize(
     ("before", "after", "new"),
     [

@@ -54,13 +54,6 @@ def test_new_packages_and_exact_versions_are_told_with_their_places():
     }
 
 
-def test_bounds_patterns_and_places_of_the_tree_fix_no_version():
-    project = '[tool.poetry.dependencies]\nlib = {path = "lib"}\nhttpx = "==0.28.*"\n'
-    assert brought({"pyproject.toml": project}, {"pyproject.toml": ""}) == {
-        ("httpx", "", "pyproject.toml:3", True)
-    }
-
-
 @pytest.mark.parametrize(
     ("path", "before", "after"),
     [

@@ -28,20 +28,6 @@ def test_a_credential_is_named_by_file_and_line_and_stays_unsaid():
         assert "f4Ke9xQ2Lm7Zt1Rv8Bn3" not in f"{finding.message} {finding.fix}"
 
 
-def test_an_ordinary_change_reads_nothing_of_the_base():
-    findings, tree = found(
-        {
-            "shop/models.py": "password = models.CharField(max_length=128)\n",
-            "uv.lock": f"hash = 'sha256:{'0f1e2d3c4b5a6978' * 4}'\n",
-            "pixel.png": b"\x89PNG\x00\xff\xfe",
-            "gone.py": None,
-        },
-        {"gone.py": PASSWORD, "shop/models.py": "a = 1\n"},
-    )
-    assert findings == []
-    assert tree.reads == []
-
-
 def test_a_credential_in_a_new_path_is_found_and_stays_unsaid():
     findings, _ = found({f"docs/{TOKEN}.md": "hello\n"})
     assert [one.severity for one in findings] == [Severity.BLOCK]

@@ -39,12 +39,6 @@ def test_the_asked_column_is_accepted() -> None:
     assert accept({FILE: migration(ADD.format(FIELD))}) == (f"Django made `{FILE}`.",)
 
 
-def test_the_value_for_existing_rows_is_accepted() -> None:
-    one_off = ADD.format("models.CharField(blank=True, default='x', max_length=50)")
-    one_off = one_off.replace("),", ", preserve_default=False),")
-    accept({FILE: migration(one_off)}, default_for_existing_rows="'x'")
-
-
 def test_a_default_and_another_value_for_existing_rows_take_two_operations() -> None:
     facts = {"options": "max_length=50, default='new'", "default_for_existing_rows": "'old'"}
     first = ADD.format("models.CharField(default='old', max_length=50)")
@@ -102,10 +96,6 @@ def test_a_file_that_is_more_than_a_migration_is_refused(content: bytes) -> None
 def test_a_file_in_another_place_is_refused(path: str) -> None:
     failure = refused({path: migration(ADD.format(FIELD))})
     assert failure.message.startswith(f"{path} ")
-
-
-def test_too_little_is_refused() -> None:
-    assert "nickname" in refused({}).message
 
 
 def test_what_the_report_says_reaches_the_reader() -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from agent.recipes.add_field.models_index import ModelsIndex
 from tests.unit.recipes.trees import (
-    RECIPE,
     DictTree,
     app,
     edited,
@@ -101,20 +100,3 @@ def test_an_abstract_model_of_two_apps_has_its_children_as_carriers() -> None:
     assert "crm.Lead, shop.Customer" in settled.remarks[-1]
     after = edited(form(model="shop.Base"), files)["shop/models.py"].decode()
     assert "class Base(models.Model):\n    nickname = models.CharField" in after
-
-
-def test_an_abstract_model_without_children_needs_no_migration() -> None:
-    files = models_file("class Base(models.Model):\n    class Meta:\n        abstract = True\n")
-    settled = settle(form(model="shop.Base"), files)
-    assert settled.carriers == ()
-    assert RECIPE.produce(settled.model_dump_json(), project()) is None
-
-
-def test_a_custom_field_type_of_the_file_may_be_used() -> None:
-    files = models_file(
-        "class Customer(models.Model):\n" + BODY,
-        "from django.db import models\nfrom phonenumber_field.modelfields import PhoneNumberField\n",
-    )
-    body = form(field_type="PhoneNumberField", options="null=True, region='DE'")
-    after = edited(body, files)["shop/models.py"].decode()
-    assert '    nickname = PhoneNumberField(null=True, region="DE")\n' in after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.recipes.trees import SHOP, edited, form, project, questions
+from tests.unit.recipes.trees import SHOP, edited, form, project
 
 FUNCTIONS = "import pytest\n\n\n@pytest.mark.django_db\ndef test_one():\n    assert True\n"
 SIMPLE = SHOP | {
@@ -70,22 +70,3 @@ def test_options_are_checked_one_by_one() -> None:
     assert '    assert field.remote_field.model._meta.label == "shop.Customer"\n' in relation
     assert "    assert field.remote_field.on_delete is models.CASCADE\n" in relation
     assert '    assert field.remote_field.related_name == "friends"\n' in relation
-
-
-@pytest.mark.parametrize(
-    ("taken", "chosen"),
-    [
-        (["elsewhere/Test_Customer_Nickname.py"], "shop/tests/test_customer_nickname_field.py"),
-    ],
-)  # fmt: skip
-def test_where_the_name_of_the_file_is_taken_another_is_chosen(taken, chosen) -> None:
-    files = SIMPLE | {"shop/tests/__init__.py": "", "shop/tests/test_a.py": FUNCTIONS}
-    files |= dict.fromkeys(taken, FUNCTIONS)
-    after = edited(form(add_a_test="yes"), files, detected=project("pytest"))
-    assert b"def test_customer_has_nickname():" in after[chosen]
-    assert not set(taken) & set(after)
-
-
-def test_a_repository_without_tests_is_asked_about() -> None:
-    (asked,) = questions(form(add_a_test="yes"), SHOP)
-    assert "test" in asked

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.unit.recipes.trees import SHOP, edited, form, models_file, project, questions
+from tests.unit.recipes.trees import SHOP, edited, form, models_file
 
 NEW = "    nickname = models.CharField(max_length=50, blank=True)\n"
 
@@ -90,12 +90,6 @@ def test_a_coding_cookie_is_obeyed() -> None:
     )
 
 
-def test_a_file_that_cannot_be_read_is_named() -> None:
-    broken = SHOP["shop/models.py"].encode() + b"def (:\n"
-    (asked,) = questions(form(), SHOP | {"shop/models.py": broken})
-    assert "shop/models.py cannot be read" in asked
-
-
 @pytest.mark.parametrize(
     ("head", "line"),
     [
@@ -176,11 +170,6 @@ def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | N
     )
 
 
-def test_a_standard_library_import_gets_its_own_block() -> None:
-    text = model(SHOP, field_type="UUIDField", options="default=uuid.uuid4")
-    assert text.startswith("import uuid\n\nfrom django.db import models\n\n\n")
-
-
 def test_the_target_of_a_relation_is_written_as_it_is_stated() -> None:
     wanted = "nickname = models.ForeignKey({}, on_delete=models.PROTECT, null=True)\n"
     wide = SHOP | {"setup.cfg": "[flake8]\nmax-line-length = 100\n"}
@@ -201,7 +190,3 @@ def test_the_target_of_a_relation_is_written_as_it_is_stated() -> None:
     )
     options = "to=Shop, on_delete=models.PROTECT, null=True"
     assert wanted.format('"Shop"') in model(later, field_type="ForeignKey", options=options)
-
-
-def test_nothing_but_the_asked_files_is_touched() -> None:
-    assert set(edited(form(), detected=project(lint=("ruff",)))) == {"shop/models.py"}

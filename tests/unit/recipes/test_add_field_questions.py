@@ -32,11 +32,6 @@ def test_type_options_and_defaults(facts: dict[str, str], about: str) -> None:
     assert about in " ".join(questions(form(**facts)))
 
 
-def test_a_default_that_all_rows_would_share_is_made_for_each() -> None:
-    (option,) = settle(form(field_type="JSONField", options="default={}")).field.options
-    assert option.value.format() == "dict"
-
-
 @pytest.mark.parametrize("name", ["class", "nick__name", "pk", "id", "nick, age"])
 def test_names_that_no_field_may_have(name: str) -> None:
     (asked,) = questions(form(field_name=name))
@@ -113,14 +108,6 @@ def test_models_of_one_name_are_told_apart_by_their_app() -> None:
         assert settle(form(model=named), files).app_label == "crm"
 
 
-def test_everything_that_is_missing_is_asked_at_once() -> None:
-    asked = questions(
-        "### Model\n\nShp\n\n### Field type\n\nCharField\n\n### Add a test\n\nmaybe so\n"
-    )
-    for about in ("maybe so", "is it shop.Shop?", "name is missing", "max_length"):
-        assert sum(about in one for one in asked) == 1
-
-
 def refusal(model: str, files: dict[str, str], detected: Project | None = None) -> str:
     with pytest.raises(RequestRefused) as raised:
         settle(form(model=model), files, detected=detected)
@@ -136,11 +123,6 @@ def test_models_without_a_table_of_their_own_are_refused() -> None:
     )
     assert "shop.Seller (shop/models.py:8) is a proxy model" in refusal("Seller", files)
     assert "shop.View (shop/models.py:13) is unmanaged" in refusal("View", files)
-
-
-def test_models_of_installed_packages_are_not_found() -> None:
-    (asked,) = questions(form(model="auth.User"), SHOP)
-    assert "`auth.User` is no model of this repository" in asked
 
 
 def test_an_app_without_migrations_is_refused_with_the_fix() -> None:

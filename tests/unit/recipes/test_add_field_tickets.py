@@ -147,12 +147,6 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
     assert lines <= set(given)
 
 
-def test_the_form_that_comes_back_settles_the_ticket_once_it_is_filled_in() -> None:
-    asked = unclear("Add `nick = models.CharField(max_length=50)` to `shop.Customer`")
-    filled = "\n".join(asked.answer.split("\n  ")[1:]).replace("…", "'-'")
-    assert told(filled) == "shop.Customer.nick CharField max_length=50; existing '-'"
-
-
 def test_sentences_beside_the_facts_are_named_as_not_done() -> None:
     body = SHAPES["code marks"][0] + " Encrypt it. Mail everybody!\n\nThanks in advance"
     assert settle(body, FILES, "Delete all orders").not_done == (
@@ -188,11 +182,3 @@ def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
     request.read_request(ticket(body)).fill_form(asks_existing=True)
     with pytest.raises(TicketUnclear):
         settle(body)
-
-
-def test_what_the_file_of_the_model_holds_may_be_named() -> None:
-    head = "from django.db import models\n\n\nclass Kind(models.TextChoices):\n    NEW = 'n'\n\n\n"
-    files = SHOP | {"shop/models.py": head + SHOP["shop/models.py"].partition("\n\n\n")[2]}
-    options = "max_length=1, choices=Kind.choices, default=Kind.NEW"
-    settled = settle(form(options=options), files)
-    assert [one.value.kind for one in settled.field.options] == ["literal", "local", "local"]

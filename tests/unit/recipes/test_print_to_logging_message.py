@@ -8,8 +8,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from repo_config.schema import RepoConfig
-from tests.unit.recipes.print_trees import edited, function, line, lines, module, settle
+from tests.unit.recipes.print_trees import edited, line, lines, module
 
 
 @pytest.mark.parametrize(
@@ -88,21 +87,6 @@ def test_it_is_the_same_whatever_the_values_are(code, x, caplog, capsys):
     assert [record.getMessage() for record in caplog.records] == [printed.removesuffix("\n")]
 
 
-@pytest.mark.parametrize(
-    ("head", "value", "lazy"),
-    [
-        ("def f(x):", "str(x)", True),
-        ("def f(x: tuple):", "x", False),
-        ("def f(x):\n    y = str(x)\n    y = x", "y", False),
-    ],
-)
-def test_a_format_is_lazy_where_its_value_is_surely_no_tuple(head, value, lazy):
-    code = f"{head}\n    print('is %s' % ({value}))\n"
-    made = edited(module(code))["shop/stock.py"].decode()
-    assert (f"logger.info('is %s', {value})" in made) == lazy
-    assert (f"logger.info('%s', 'is %s' % ({value}))" in made) != lazy
-
-
 def test_calls_in_arguments_are_evaluated_in_their_order(caplog):
     code = """def f(seen):
     def note(x):
@@ -132,11 +116,6 @@ def test_a_message_that_is_too_long_is_broken_as_black_would():
         f'    "loaded everything from %s to %s", {name}, x.somewhere',
         ")",
     ]
-
-
-def test_comments_between_arguments_are_not_lost():
-    settled = settle(function("print('kept', x)", "print('a',  # why", "    x)"))
-    assert [one.reason for one in settled.remaining] == ["comments stand between its arguments"]
 
 
 # --- other lines ------------------------------------------------------------------------------
@@ -176,11 +155,6 @@ def test_other_bytes_stay_as_they_are(end, last, indent, encoding):
 
 
 # --- structlog and loguru ---------------------------------------------------------------------
-
-
-def test_structlog_gets_lazy_arguments_as_well():
-    made = line('print(f"{x} of {y} rows")', RepoConfig(logging="structlog"))
-    assert made == 'logger.info("%s of %s rows", x, y)'
 
 
 @pytest.mark.parametrize(

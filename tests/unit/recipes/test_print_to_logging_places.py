@@ -19,7 +19,6 @@ from tests.unit.recipes.print_trees import (
     levels,
     line,
     module,
-    questions,
     refused,
     settle,
     ticket,
@@ -51,15 +50,6 @@ def test_the_level_follows_what_is_said(code, level):
 )
 def test_a_level_at_the_beginning_becomes_the_level(before, after):
     assert line(before) == after
-
-
-def test_a_level_at_the_beginning_stays_where_another_one_was_asked_for():
-    made = edited(
-        function('print("ERROR: gone")', 'print("Info: up")'), ASKS.replace("by context", "info")
-    )
-    assert made["shop/stock.py"].endswith(
-        b'    logger.info("ERROR: gone")\n    logger.info("up")\n'
-    )
 
 
 @pytest.mark.parametrize(
@@ -136,21 +126,6 @@ def test_a_configured_library_is_for_new_loggers_only():
     )
     assert b"import structlog\n\nlogger = structlog.get_logger(__name__)\n" in made["shop/stock.py"]
     assert made["shop/cart.py"].endswith(b'def g():\n    log.info("%s", 1)\n')
-
-
-def test_a_name_that_is_something_else_in_a_function_is_not_used_there():
-    code = "import logging\n\nlogger = logging.getLogger()\n\n\ndef f(logger):\n    print('a')\n"
-    assert list(left(module(code))) == ["shop/stock.py:7"]
-
-
-def test_what_runs_before_the_logger_stays():
-    code = (
-        "import os\n\ntry:\n    import json\nexcept ImportError:\n    print('no json')\n\n"
-        "print('ready')\n"
-    )
-    settled = settle(module(code))
-    assert [one.line for one in settled.remaining] == [6]
-    assert edited(module(code))["shop/stock.py"].decode().endswith("\n\nlogger.info('ready')\n")
 
 
 @pytest.mark.parametrize(
@@ -231,13 +206,6 @@ def test_a_program_stays_as_a_whole_unless_it_is_named():
     assert "    logger.info('y')" in made
 
 
-def test_docstrings_stay():
-    code = 'def f():\n    """Do.\n\n    >>> print(f())\n    """\n    print("hello there")\n'
-    made = edited(module(code))["shop/stock.py"].decode()
-    assert ">>> print(f())" in made
-    assert 'logger.info("hello there")' in made
-
-
 @pytest.mark.parametrize(
     "test",
     [
@@ -254,12 +222,6 @@ def test_what_a_test_reads_stays(test):
     assert b"logger.info('other')" in edited(files)["shop/stock.py"]
 
 
-def test_a_test_that_reads_other_output_holds_nothing_back():
-    code = "def f():\n    print('all is told')\n"
-    test = "from other import f\n\ndef test_f(capsys):\n    f()\n    assert 'x' in capsys.readouterr().out\n"
-    assert list(edited({**module(code), "tests/test_stock.py": test})) == ["shop/stock.py"]
-
-
 def test_an_empty_block_keeps_a_statement():
     made = edited(function("if x:", "    print()", "print()  # a line", 'print("a"); print()'))
     assert made["shop/stock.py"].decode().partition("error=None):\n")[2] == (
@@ -272,13 +234,6 @@ def test_a_file_that_cannot_be_read_is_refused_by_name_and_else_said():
     told = refused(module(broken), ASKS.replace("`shop`", "`shop/stock.py`"))
     assert told.startswith("shop/stock.py ")
     assert len(left(module(broken))) == 1
-
-
-def test_when_nothing_can_be_done_every_place_is_named():
-    told = refused(function("print('.', end='')", "return print('x')"))
-    assert "shop/stock.py:2: " in told
-    assert "shop/stock.py:3: " in told
-    refused(module("x = 1\n"))
 
 
 def test_what_the_configuration_closes_stays_unless_it_is_named():
@@ -368,18 +323,6 @@ def test_deep_code_is_edited_or_left_with_a_word():
         module(deep + deep.replace("def f", "def g") * 2 + "x = " + "(" * 400 + ")" * 400)
     ).values()
     assert reason.startswith("the file ")
-
-
-def test_a_library_that_the_configuration_rules_out_is_said():
-    config = RepoConfig(logging="logging")
-    (asked,) = questions(FILES, "Use `structlog` instead of `print` in `mail`, `info`.", config)
-    assert "structlog" in asked
-
-
-def test_more_files_than_a_change_may_touch_are_said():
-    config = RepoConfig.model_validate({"scope": {"max_files": 3}})
-    (asked,) = questions(FILES, WHERE.format(".", "", "info"), config)
-    assert "scope.max_files" in asked
 
 
 # --- words ------------------------------------------------------------------------------------

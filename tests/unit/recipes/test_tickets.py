@@ -53,11 +53,6 @@ def test_what_a_ticket_says_besides_is_handed_on_and_capped() -> None:
     assert len(read("long " * 1_000).list_rest()[0]) == 200
 
 
-def test_pictures_tags_and_addresses_are_not_said_again() -> None:
-    body = "![a](http://x/1.png) <img src='y'> <http://x>\n\nSee [the log](http://x/2) [here][1].\n"
-    assert read(body).list_rest() == ("See the log here.",)
-
-
 @pytest.mark.parametrize(
     "noise", ["a" * 65_536, "add " * 16_000, "| a " * 16_000, "`" * 65_536, "> " * 30_000, "---\n" * 16_000]
 )  # fmt: skip
