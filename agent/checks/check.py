@@ -1,8 +1,4 @@
-"""What a check is: one command for a sandbox, and the reading of what the sandbox gives back.
-
-Owns what every check is told (`Site`) and how a tool is found. Running checks in order is left to
-`measuring`, holding two sides against each other to `comparison`.
-"""
+"""What a check is: one command for a sandbox, and the reading of what the sandbox gives back."""
 
 from __future__ import annotations
 
@@ -17,13 +13,16 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
+from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
+    SANDBOX_OURS,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
+    SandboxFile,
     SandboxLimits,
     SandboxRequest,
     SandboxResult,
@@ -39,8 +38,15 @@ TESTS = "tests"
 NOT_CONFIGURED = "the repository does not have it"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
-#: Of a file of settings; larger ones are none.
+#: A file of settings that is larger is none.
 _MOST_BYTES = 256 * 1024
+#: What an interpreter reads when it starts and at no other time, and that names no code.
+_START_VARIABLES = frozenset({
+    "PYTHONCOERCECLOCALE", "PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED",
+    "PYTHONINTMAXSTRDIGITS", "PYTHONIOENCODING", "PYTHONMALLOC", "PYTHONNODEBUGRANGES",
+    "PYTHONOPTIMIZE", "PYTHONTRACEMALLOC", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONVERBOSE",
+    "PYTHONWARNDEFAULTENCODING", "PYTHON_GIL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,10 @@ class Site:
 
     @property
     def test_args(self) -> tuple[str, ...]:
-        """What the tests are started with: as it is configured, else as a command has it."""
         return self.config.checks.tests.args or self.project.test_args
 
     def has_package(self, package: str) -> bool:
-        """Whether the repository's own environment holds a package."""
+        """Whether the repository's own environment has a package."""
         wanted = canonicalize_name(package)
         names = (entry.partition("==")[0] for entry in self.environment.packages)
         return any(canonicalize_name(name) == wanted for name in names)
@@ -83,22 +88,22 @@ class Site:
         return f"{place}/bin/{package}"
 
     def packages_of(self, place: str) -> str:
-        """The site-packages folder of one of the sandbox's two environments."""
+        """Return the site-packages folder of one of the sandbox's environments."""
         minor = ".".join(self.environment.python.split(".")[:2])
         return f"{place}/lib/python{minor}/site-packages"
 
     def in_sandbox(self, name: str) -> str:
-        """Place in the sandbox of a file at the root of the project."""
+        """Path in the sandbox of a file at the root of the project."""
         return posixpath.join(SANDBOX_TREE, self.project.root, name)
 
     def path_of(self, reported: str) -> str:
-        """A path of the repository for one that a tool has said, whole or from where it ran."""
+        """Path in the repository for one that a tool reports, whole or from where it ran."""
         if reported[:1] in ("", "/", "<"):
             return reported.removeprefix(f"{SANDBOX_TREE}/")
         return posixpath.normpath(posixpath.join(self.project.root, reported))
 
     def text(self, path: str) -> str | None:
-        """What a file of the repository says; None where there is none, or a link in its place."""
+        """Content of a file of the repository; None where there is none, or a link in its place."""
         place = self.tree / path
         if not place.is_file() or place.is_symlink():
             return None
@@ -108,24 +113,22 @@ class Site:
         return place.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
 
     def type_args(self, tool: str) -> tuple[str, ...]:
-        """What a type checker is told on its command line."""
+        """Return the arguments of a type checker."""
         project = self.project
         return checking_tools.type_args(self.config, project.type_tools, project.told, tool)
 
     def test_limits(self) -> SandboxLimits:
-        """Limits for the tests."""
-        return self._ended_after(self.config.checks.tests.minutes * 60.0)
+        return self._limit(self.config.checks.tests.minutes * 60.0)
 
     def tool_limits(self) -> SandboxLimits:
         """Limits for everything but the tests."""
-        return self._ended_after(SECONDS)
+        return self._limit(SECONDS)
 
     def limit_seconds(self, seconds: float) -> Site:
         """The same, with less time for a sandbox."""
-        shorter = min(seconds, self.limits.seconds)
-        return replace(self, limits=self.limits.model_copy(update={"seconds": shorter}))
+        return replace(self, limits=self._limit(seconds))
 
-    def _ended_after(self, seconds: float) -> SandboxLimits:
+    def _limit(self, seconds: float) -> SandboxLimits:
         return self.limits.model_copy(update={"seconds": min(seconds, self.limits.seconds)})
 
 
@@ -137,13 +140,6 @@ class Selection:
     """As they are reported."""
     files: tuple[str, ...] = ()
     """Relative to the tree."""
-
-    def as_told(self) -> dict[str, list[str]]:
-        """Say it to a script in the sandbox, whose files have whole paths."""
-        return {
-            "ids": list(self.ids),
-            "files": [posixpath.join(SANDBOX_TREE, file) for file in self.files],
-        }
 
 
 @dataclass(frozen=True)
@@ -159,17 +155,18 @@ class Part:
     """Whether no test runs."""
 
     def as_told(self, site: Site) -> dict[str, object]:
-        """Say it to a script in the sandbox."""
+        """Compose what a script in the sandbox is told, with whole paths."""
         base, own = self.base, site.has_package("coverage")
         # Files without a test are among them: tests may rely on their having been imported.
         within = (*base.files, *base.product, *base.empty) if base else ()
         coverage = {"files": self.covered, "gate": "" if own else site.packages_of(SANDBOX_GATE)}
         seconds = site.test_limits().seconds
         reserve = min(_MOST_RESERVE, seconds * _RESERVE)
+        only = self.only and {"ids": list(self.only.ids), "files": _whole_paths(self.only.files)}
         return {
             "collect": self.collects,
-            "only": self.only.as_told() if self.only else None,
-            "within": [posixpath.join(SANDBOX_TREE, path) for path in within] if base else None,
+            "only": only,
+            "within": _whole_paths(within) if base else None,
             "coverage": coverage if self.covered else None,
             "last_start": None if self.only or self.collects else seconds - reserve,
             "fails_fast": site.fails_fast,
@@ -177,9 +174,12 @@ class Part:
 
     @property
     def own_files(self) -> tuple[str, ...]:
-        """By whole path what belongs to the tests themselves, as far as it is known."""
-        files = self.base.files if self.base else ()
-        return tuple(posixpath.join(SANDBOX_TREE, path) for path in files)
+        """Whole paths of what belongs to the tests themselves, as far as it is known."""
+        return tuple(_whole_paths(self.base.files if self.base else ()))
+
+
+def _whole_paths(paths: tuple[str, ...]) -> list[str]:
+    return [posixpath.join(SANDBOX_TREE, path) for path in paths]
 
 
 class Check(Protocol):
@@ -195,7 +195,7 @@ class Check(Protocol):
         ...
 
     def command(self, site: Site) -> tuple[str, ...]:
-        """What a person runs to see the same."""
+        """Return what a person runs to see the same."""
         ...
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
@@ -210,7 +210,7 @@ class Check(Protocol):
 class Suite(Check, Protocol):
     """A runner of tests, which can also run some of them."""
 
-    def part_order(self, site: Site, secret: Secret, part: Part) -> SandboxRequest:
+    def request_part(self, site: Site, secret: Secret, part: Part) -> SandboxRequest:
         """Run a part of the tests; our own run among them as always."""
         ...
 
@@ -227,23 +227,72 @@ class PartOfSuite:
     """Under which its lines are shown."""
 
     def explain_absence(self, site: Site) -> str:
-        """Say why there are no tests."""
         return self.suite.explain_absence(self.site or site)
 
     def command(self, site: Site) -> tuple[str, ...]:
-        """What a person runs to see the same of all of them."""
         return self.suite.command(self.site or site)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        """Run the part."""
-        return self.suite.part_order(self.site or site, secret, self.part)
+        return self.suite.request_part(self.site or site, secret, self.part)
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        """Say how its tests ended."""
         return self.suite.judge(self.site or site, secret, result)
 
 
-def no_type_tool(site: Site, tool: str) -> str:
+# --- requests -------------------------------------------------------------------------------------
+
+
+def get_start_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that no code can come in by."""
+    return {name: value for name, value in environ.items() if name in _START_VARIABLES}
+
+
+def request_script(
+    site: Site,
+    secret: Secret,
+    script: tuple[str, ...],
+    *,
+    limits: SandboxLimits,
+    told: Mapping[str, object],
+    python: str = sandbox_requests.PYTHON,
+    files: tuple[SandboxFile, ...] = (),
+) -> SandboxRequest:
+    """Compose the order for one of our scripts in the repository's environment.
+
+    Nothing of the repository or its packages runs before the script has read and deleted what it
+    is told (`sandbox_scripts/mergewright_report.py`). The repository's variables reach its code as
+    they are, but most of them only after that: PYTHONPATH, LD_PRELOAD and kin bring code into a
+    starting interpreter.
+
+    Args:
+        script: Its name and its arguments.
+        told: What the script needs to know beside the names and the key.
+    """
+    environ = {**sandbox_services.variables(site.environment.services), **site.config.env}
+    if site.config.django.settings:
+        environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
+    first = get_start_variables(environ)
+    late = {name: value for name, value in environ.items() if name not in first}
+    name, *arguments = script
+    # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
+    # Compiled code in the tree may say that it need not be held against its source.
+    flags = ("-S", "--check-hash-based-pycs", "always")
+    order = sandbox_requests.make_request(
+        site.environment,
+        site.tree,
+        (python, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
+        environ=first,
+        limits=limits,
+        files=(secret.order_file(environ=late, **told), *files),
+        collect=(secret.report,),
+        folder=site.project.root,
+    )
+    return sandbox_services.add_services(
+        order, site.environment.services, site.environment.interpreter
+    )
+
+
+def explain_no_type_tool(site: Site, tool: str) -> str:
     """Say why a type checker is not run; empty where it is."""
     if tool in site.project.type_tools:
         return ""
@@ -253,12 +302,12 @@ def no_type_tool(site: Site, tool: str) -> str:
 
 
 def workers(site: Site) -> int:
-    """Say how many sandboxes may be open at a time: no more than processors that we may use."""
+    """Return how many sandboxes may be open at a time: no more than processors that we may use."""
     return min(site.at_once, len(os.sched_getaffinity(0)))
 
 
 def get_granted_limits(settings: Settings) -> SandboxLimits:
-    """What the operator lets a check use."""
+    """Return what the operator lets a check use."""
     return SandboxLimits(
         seconds=min(settings.max_minutes * 60.0, settings.sandbox_seconds or math.inf),
         memory_bytes=settings.sandbox_memory_mb * 1024**2,
@@ -267,12 +316,15 @@ def get_granted_limits(settings: Settings) -> SandboxLimits:
     )
 
 
-def limit_reached(result: SandboxResult, limits: SandboxLimits, what: str) -> str:
+# --- results --------------------------------------------------------------------------------------
+
+
+def explain_limit(result: SandboxResult, limits: SandboxLimits, what: str) -> str:
     """Say which limit ended a sandbox, or nothing."""
     if result.limit is None:
         return ""
     amounts = {
-        "time": f"after {_duration(limits.seconds)}",
+        "time": f"after {_format_duration(limits.seconds)}",
         "memory": f"at the limit of {limits.memory_bytes // 1024**2} MB of memory",
         "processes": f"at the limit of {limits.processes} processes",
         "disk": f"at the limit of {limits.disk_bytes // 1024**2} MB of disk",
@@ -295,8 +347,7 @@ def make_result(
     """Make the result of a check of what its sandbox gave back.
 
     Args:
-        limit: The words for a limit that ended it, or another cause that fails it as a whole;
-            whatever else it says, it has failed then.
+        limit: The words for a limit that ended it, or another cause that fails it as a whole.
     """
     return CheckResult(
         name=check.name,
@@ -311,11 +362,11 @@ def make_result(
 
 
 def make_unverified(check: Check, site: Site, result: SandboxResult, reason: str) -> CheckResult:
-    """Give a result that proves nothing."""
+    """Make a result that proves nothing."""
     return make_result(check, site, result, Status.UNVERIFIED, reason, output=result.output)
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds >= 60 and seconds % 60 == 0:
         minutes = int(seconds // 60)
         return f"{minutes} minute{'s' * (minutes != 1)}"

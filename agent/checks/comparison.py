@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from agent.checks import check, flaky, suite
-from agent.checks.flaky import FAILING, PASSING, Proof
+from agent.checks import check, reruns, suite
+from agent.checks.reruns import FAILING, PASSING, Proof
 from agent.models.checks import (
     CheckItem,
     CheckReport,
@@ -231,7 +231,7 @@ def _sort_by_proof(failures: list[CheckItem], after: CheckResult) -> dict[Proof,
     found: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
     for item in failures:
         seen = repeated.get(item.item_id) if item.outcome in FAILING else None
-        found[flaky.proof(item, seen)].append(item)
+        found[reruns.proof(item, seen)].append(item)
     return found
 
 
@@ -249,7 +249,7 @@ def _add_reruns(item: CheckItem, after: CheckResult) -> CheckItem:
 
 def _passed_alone_on_base(item: CheckItem, after: CheckResult) -> bool:
     one = _index_repeated(after).get(item.item_id)
-    return one is not None and any(run.outcome in flaky.PASSING for run in one.base)
+    return one is not None and any(run.outcome in reruns.PASSING for run in one.base)
 
 
 def _is_test(item_id: str) -> bool:

@@ -52,7 +52,6 @@ class CoverageOfChange:
     name: str = NAME
 
     def explain_absence(self, site: check.Site) -> str:
-        """Say why nothing is measured."""
         if site.config.rules.get(RULE) == "off":
             return f"the rule {RULE} is off"
         return self.suite.explain_absence(site) or (
@@ -60,20 +59,17 @@ class CoverageOfChange:
         )
 
     def command(self, site: check.Site) -> tuple[str, ...]:
-        """What a person runs to see the same."""
         words = list(self.suite.command(site))
         at = len(words) - words[::-1].index("python") if "python" in words else 0
         return (*words[:at], "-m", "coverage", "run", *words[at:]) if at else tuple(words)
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        """Run the whole suite, measured."""
         files = {posixpath.join(SANDBOX_TREE, path): lines for path, lines in self.lines.items()}
-        return self.suite.part_order(site, secret, check.Part(covered=files))
+        return self.suite.request_part(site, secret, check.Part(covered=files))
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        """Say how much is run, and which lines are not."""
         report = sealed.read_report(result, secret, (*suite.KINDS, Covered, Unmeasured))
-        reason = check.limit_reached(result, site.test_limits(), "the tests were")
+        reason = check.explain_limit(result, site.test_limits(), "the tests were")
         if unmeasured := report.first(Unmeasured):
             reason = reason or unmeasured.text
         files = tuple(report.iterate_events(Covered))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from typing import Literal
 
-from agent.checks import check, scripts, sealed, suite
+from agent.checks import check, sealed, suite
 from agent.checks.comparison import REPLACED
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status
@@ -63,7 +63,6 @@ class _DjangoState:
     job: str
 
     def explain_absence(self, site: check.Site) -> str:
-        """Say why Django cannot be asked."""
         if site.config.checks.makemigrations == "off":
             return "checks.makemigrations is off"
         if site.project.django is None:
@@ -71,12 +70,11 @@ class _DjangoState:
         return site.project.django.missing.rstrip(".")
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        """Enter the project by its manage.py, or by its settings alone."""
         django = site.project.django
         if django is None:
             raise ValueError("not a Django project")
         folder = posixpath.dirname(django.manage) if django.manage else site.project.root
-        order = scripts.order(
+        order = check.request_script(
             site,
             secret,
             ("mergewright_migrations.py", self.job),
@@ -88,7 +86,6 @@ class _DjangoState:
                     posixpath.join(SANDBOX_TREE, path).rstrip("/") for path in django.python_path
                 ],
             },
-            collect=(secret.report,),
         )
         return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
@@ -109,11 +106,9 @@ class Makemigrations(_DjangoState):
     job = "makemigrations"
 
     def command(self, site: check.Site) -> tuple[str, ...]:
-        """What a person runs to see the same."""
         return _make_manage_command(site, "makemigrations", "--check", "--dry-run")
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        """Say which operations no migration has, and which migrations are in conflict."""
         report = sealed.read_report(result, secret, (Migrations, Replaced))
         said = report.first(Migrations)
         if said is None:
@@ -130,11 +125,9 @@ class DjangoCheck(_DjangoState):
     job = "check"
 
     def command(self, site: check.Site) -> tuple[str, ...]:
-        """What a person runs to see the same."""
         return _make_manage_command(site, "check")
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        """Say which messages there are; those below error do not fail."""
         report = sealed.read_report(result, secret, (SystemCheck, Replaced))
         said = report.first(SystemCheck)
         if said is None:
@@ -187,7 +180,7 @@ def _result(
         result,
         status,
         problem or absent,
-        limit=check.limit_reached(result, site.tool_limits(), "the check was"),
+        limit=check.explain_limit(result, site.tool_limits(), "the check was"),
         items=told,
         output=suite.output(result),
     )
@@ -206,7 +199,7 @@ def _nothing_said(
     asked: check.Check, site: check.Site, report: sealed.Report, result: SandboxResult
 ) -> CheckResult:
     """Tell a project that cannot be entered from one that hides the answer."""
-    limit = check.limit_reached(result, site.tool_limits(), "the check was")
+    limit = check.explain_limit(result, site.tool_limits(), "the check was")
     broken = report.first(sealed.Broken)
     if broken is not None and not report.problem and result.exit_code != 0:
         place = f" ({broken.place})" if broken.place else ""

@@ -7,7 +7,7 @@ published.
 
 from __future__ import annotations
 
-from agent.checks import flaky
+from agent.checks import reruns
 from agent.checks.check import Selection
 from agent.checks.reruns import MOST_TESTS, is_proved
 from agent.checks.two_runs import TwoRuns, list_passed
@@ -37,14 +37,14 @@ def find_red(runs: TwoRuns, rounds: int) -> CheckResult | None:
     head = sites.run_some(sites.head, Selection(files=files))
     passed = {item.item_id for item in list_passed(base)}
     failing = tuple(
-        item for item in head.items if item.outcome in flaky.FAILING and item.item_id in passed
+        item for item in head.items if item.outcome in reruns.FAILING and item.item_id in passed
     )
     red = _choose_certain(failing, runs, rounds) if is_proved(head) else ()
     told = f"{len(head.items):,} of {len(base.items):,} tests"
     if not red:
         sites.say(f"tests: {told} ran first, and none is red for certain, so all of them run")
         return None
-    kept = tuple(item for item in head.items if item.outcome not in flaky.FAILING or item in red)
+    kept = tuple(item for item in head.items if item.outcome not in reruns.FAILING or item in red)
     reason = f"only the tests that the change reaches were run ({told}), since some of them fail"
     return head.model_copy(update={"items": kept, "status": Status.FAILED, "reason": reason})
 
@@ -62,7 +62,7 @@ def _choose_certain(
     certain = {
         one.item_id
         for one in seen
-        if {run.outcome for run in one.head} <= set(flaky.FAILING)
-        and {run.outcome for run in one.base} <= set(flaky.PASSING)
+        if {run.outcome for run in one.head} <= set(reruns.FAILING)
+        and {run.outcome for run in one.base} <= set(reruns.PASSING)
     }
     return tuple(item for item in failing if item.item_id in certain)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from typing import Literal
 
-from agent.checks import check, scripts, sealed, suite
+from agent.checks import check, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckResult, Endpoint, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
@@ -61,7 +61,7 @@ class FastapiEndpoints:
         module, _, name = (site.project.fastapi_app or "").partition(":")
         root = posixpath.join(SANDBOX_TREE, site.project.root).rstrip("/")
         below = site.project.fastapi_path
-        return scripts.order(
+        return check.request_script(
             site,
             secret,
             ("mergewright_endpoints.py",),
@@ -72,13 +72,12 @@ class FastapiEndpoints:
                 "python_path": [posixpath.join(root, below), root] if below else [root],
                 "dependencies": sorted({entry.dependency for entry in site.config.fastapi.auth}),
             },
-            collect=(secret.report,),
         )
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         report = sealed.read_report(result, secret, (Endpoints,))
         listed = report.first(Endpoints)
-        reason = check.limit_reached(result, site.tool_limits(), "the application was")
+        reason = check.explain_limit(result, site.tool_limits(), "the application was")
         reason = reason or _find_problem(site, report, listed)
         found = check.make_result(
             self,

@@ -1,8 +1,280 @@
-"""ruff, flake8, black and isort: how each is run so that a machine can read it."""
+"""Run linters and formatters so that a machine can read their reports.
+
+These tools run no code of the repository (flake8's plugins excepted), so a file they wrote under
+a random name is taken as theirs. That they look at all is proved by a file they must object to.
+"""
 
 from __future__ import annotations
 
-from agent.checks import check, lint
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from agent.checks import check, sealed, suite
+from agent.checks.sealed import Secret
+from agent.environments import sandbox_requests
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.sandbox import (
+    SANDBOX_GATE,
+    SANDBOX_OURS,
+    SandboxFile,
+    SandboxRequest,
+    SandboxResult,
+)
+from repo_config.tool_options import ToolOptions
+
+#: What a shell, or a sandbox, says when there is no such program.
+_NO_PROGRAM = 127
+_REWRITTEN = (
+    f"{SANDBOX_GATE}/bin/python",
+    "-I",
+    "-S",
+    f"{SANDBOX_OURS}/checks/mergewright_rewritten.py",
+)
+# Figures that move with the code around a finding, or only say by how much a bound is passed.
+_FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One finding of a tool."""
+
+    path: str
+    code: str
+    message: str
+    line: int | None = None
+    severity: str = "error"
+
+
+#: Reads a tool's report; None: it is not one.
+Reader = Callable[[bytes], list[Remark] | None]
+
+
+@dataclass(frozen=True)
+class LintCheck:
+    """A tool that reads files and lists what it does not like."""
+
+    name: str
+    command_words: tuple[str, ...]
+    """The program, which is called as its package is, and its command where it has several."""
+    machine_arguments: tuple[str, ...]
+    """Of the sandbox; `{report}` becomes the path of the report."""
+    probe: str
+    """Content of a file that the tool must object to."""
+    read: Reader
+    configured: Callable[[check.Site], bool] | None = None
+    """Whether the repository has it, where its name among the linters does not say so."""
+    arguments: tuple[str, ...] = ()
+    """For a person, in place of those of the sandbox."""
+    rewrites: bool = False
+    """Whether it writes files anew, which are then what it found."""
+    unreadable_probe: str = ""
+    """The same of another one, for selections that only object to what cannot be parsed."""
+    unreadable_code: int = 1
+    """Exit code when files could not be parsed, and all others were still looked at."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Further variables: what versions of a tool know by arguments of other names."""
+    ours: bool = False
+    """Whether the gate's own is run, whatever the repository has."""
+    program: str = ""
+    """Path of the program in the sandbox, where it is none of those that `command_words` name."""
+    rule: str = ""
+    """Id of the rule that weighs what it finds; it is not run where that is off."""
+    named: tuple[str, ...] = ()
+    """By these it leaves out what settings say also of files that are named; `{pattern}` becomes
+    an expression for these files."""
+    built_in: tuple[str, ...] = ()
+    """By these it leaves out no others of its own accord."""
+    takes_paths: bool = True
+    """Whether files are named by their paths."""
+    only: tuple[str, ...] = ()
+    """The files that it looks at, relative to the project's folder; empty: those of its command."""
+
+    def explain_absence(self, site: check.Site) -> str:
+        if self.rule and site.config.rules.get(self.rule) == "off":
+            return f"the rule {self.rule} is off"
+        has = self.configured(site) if self.configured else self.name in site.project.lint_tools
+        if has:
+            return ""
+        if site.config.checks.lint == "off":
+            return "checks.lint is off"
+        return site.project.not_run.get(self.name, check.NOT_CONFIGURED)
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        if self.ours:
+            return ()
+        told = self._read_options(site)
+        return (
+            *site.folder_prefix,
+            *self.command_words,
+            *told.args,
+            *self.arguments,
+            *(told.paths or (".",)),
+        )
+
+    def _read_options(self, site: check.Site) -> ToolOptions:
+        """What hooks, tox or CI tell it."""
+        return ToolOptions() if self.ours else site.project.told.get(self.name, ToolOptions())
+
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
+        probe = f"{secret.module}.py"
+        arguments = [part.format(report=secret.report) for part in self.machine_arguments]
+        tool, *subcommand = self.command_words
+        own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
+        program = self.program or own
+        told = self._read_options(site)
+        probes = {probe: self.probe}
+        if self.unreadable_probe:
+            probes[f"{secret.module}/{probe}"] = self.unreadable_probe
+        looked_at = self._looked_at(site, (*(self.only or told.paths or (".",)), *probes))
+        argv = (program, *subcommand, *told.args, *arguments, *looked_at)
+        if self.rewrites:
+            argv = (*_REWRITTEN, secret.report, *argv)
+        return sandbox_requests.make_request(
+            site.environment,
+            site.tree,
+            argv,
+            # By PYTHONPATH and kin a change could put itself in the tool's place.
+            environ={**check.get_start_variables(site.config.env), **self.environ},
+            limits=site.tool_limits(),
+            files=tuple(
+                SandboxFile(path=site.in_sandbox(path), content=content.encode())
+                for path, content in probes.items()
+            ),
+            collect=(secret.report,),
+            folder=site.project.root,
+        )
+
+    def _looked_at(self, site: check.Site, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Name what it is to look at, and what of that it may leave out."""
+        if not self.only:
+            return paths
+        pattern = "|".join(f"/{re.escape(path)}$" for path in paths)
+        leaves_out = () if self.command_words[0] in site.project.own_excludes else self.built_in
+        named = tuple(part.format(pattern=pattern) for part in self.named)
+        return (*leaves_out, *named, *(paths if self.takes_paths else ()))
+
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+        content = result.files.get(secret.report)
+        remarks = None if content is None else self.read(content)
+        if remarks is not None:
+            remarks = [replace(one, path=site.path_of(one.path)) for one in remarks]
+            if self.rewrites and result.exit_code == self.unreadable_code:
+                remarks.append(Remark("some files", "unreadable", "cannot be parsed"))
+        items = list_items(remarks or [], secret)
+        status, reason = self._verdict(result, content, remarks, items, secret)
+        limit = check.explain_limit(result, site.tool_limits(), f"{self.name} was")
+        output = _format_output(items, result, limit or reason)
+        return check.make_result(
+            self, site, result, status, reason, limit=limit, items=items, output=output
+        )
+
+    def _verdict(
+        self,
+        result: SandboxResult,
+        content: bytes | None,
+        remarks: list[Remark] | None,
+        items: tuple[CheckItem, ...],
+        secret: Secret,
+    ) -> tuple[Status, str]:
+        if content is None and result.refused:
+            return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
+        seen = any(is_probe(remark, secret) for remark in remarks or [])
+        done = {0, 1, self.unreadable_code} if seen else {0, 1}
+        if result.exit_code not in done:
+            status = Status.UNVERIFIED if result.exit_code == _NO_PROGRAM else Status.FAILED
+            words = suite.last_words(result)
+            return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
+        if problem := self._problem(result, remarks, seen=seen):
+            return Status.UNVERIFIED, problem
+        return (Status.FAILED if items else Status.PASSED), ""
+
+    def _problem(self, result: SandboxResult, remarks: list[Remark] | None, *, seen: bool) -> str:
+        if remarks is None:
+            words = suite.last_words(result)
+            return f"{self.name} left no report that can be read: {words}"
+        if not seen:
+            return f"{self.name} reports nothing about a file that it must object to"
+        if result.exit_code == 0 and not self.rewrites:
+            return f"{self.name} found something and still ended with 0"
+        return ""
+
+
+def is_probe(remark: Remark, secret: Secret) -> bool:
+    return posixpath.basename(remark.path) == f"{secret.module}.py"
+
+
+def list_items(remarks: Iterable[Remark], secret: Secret) -> tuple[CheckItem, ...]:
+    """Return what a tool objects to in the repository."""
+    return tuple(
+        CheckItem(
+            item_id=sealed.clean_id(
+                f"{remark.path}: {remark.code or 'error'}: {_FIGURES.sub('N', remark.message)}"
+            ),
+            outcome="finding",
+            text=sealed.clean_text(remark.message),
+            place=sealed.clean_text(remark.path + (f":{remark.line}" if remark.line else "")),
+        )
+        for remark in remarks
+        if not is_probe(remark, secret)
+    )
+
+
+def render_remarks(remarks: Iterable[Remark], secret: Secret) -> str:
+    """Write for people what a type checker said of the repository."""
+    return "\n".join(
+        f"{one.path}:{one.line or 1}: {one.severity}: {one.message}"
+        + (f"  [{one.code}]" if one.code else "")
+        for one in remarks
+        if not is_probe(one, secret)
+    )
+
+
+def _format_output(items: tuple[CheckItem, ...], result: SandboxResult, reason: str) -> str:
+    lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
+    lines.append(result.output.strip() or ("" if items else reason or "no findings"))
+    return suite.shorten_output("\n".join(lines))
+
+
+# --- reports ---------------------------------------------------------------------------------
+
+
+def read_ruff(content: bytes) -> list[Remark] | None:
+    try:
+        return [
+            Remark(
+                path=str(entry["filename"]),
+                code=str(entry["code"] or "invalid-syntax"),
+                message=str(entry["message"]),
+                line=int(entry["location"]["row"]) if entry.get("location") else None,
+            )
+            for entry in json.loads(content)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+_FLAKE8_LINE = re.compile(r"(?P<path>[^\t]*)\t(?P<line>\d+)\t(?P<code>[^\t]*)\t(?P<message>.*)")
+
+
+def read_flake8(content: bytes) -> list[Remark] | None:
+    """Read lines in the format that is asked for below."""
+    return [
+        Remark(found["path"], found["code"], found["message"], int(found["line"]))
+        for line in content.decode("utf-8", "replace").splitlines()
+        if (found := _FLAKE8_LINE.fullmatch(line))
+    ]
+
+
+def read_rewritten(content: bytes) -> list[Remark] | None:
+    """Read which files a formatter wrote anew."""
+    try:
+        return [Remark(str(path), "format", "would be reformatted") for path in json.loads(content)]
+    except (ValueError, TypeError, RecursionError):
+        return None
+
 
 #: A syntax error, which no selection of rules leaves out.
 _BROKEN = "def broken(:\n"
@@ -40,7 +312,7 @@ def _is_formatter(site: check.Site) -> bool:
     return "ruff" in site.project.lint_tools and site.project.ruff_formats
 
 
-RUFF_CHECK = lint.LintCheck(
+RUFF_CHECK = LintCheck(
     name="ruff check",
     command_words=("ruff", "check"),
     machine_arguments=(
@@ -49,19 +321,19 @@ RUFF_CHECK = lint.LintCheck(
     # The argument was --format until 0.0.290, and is --output-format since.
     environ={"RUFF_FORMAT": "json", "RUFF_OUTPUT_FORMAT": "json"},
     probe=_BROKEN,
-    read=lint.read_ruff,
+    read=read_ruff,
     configured=_is_linter,
     named=("--force-exclude",),
     built_in=("--exclude", _NONE),
 )  # fmt: skip
 
-RUFF_FORMAT = lint.LintCheck(
+RUFF_FORMAT = LintCheck(
     name="ruff format",
     command_words=("ruff", "format"),
     arguments=("--check",),
     machine_arguments=("--no-cache", "--no-respect-gitignore"),
     probe=_UNFORMATTED,
-    read=lint.read_rewritten,
+    read=read_rewritten,
     configured=_is_formatter,
     rewrites=True,
     unreadable_code=2,
@@ -69,7 +341,7 @@ RUFF_FORMAT = lint.LintCheck(
     built_in=("--exclude", _NONE),
 )
 
-FLAKE8 = lint.LintCheck(
+FLAKE8 = LintCheck(
     name="flake8",
     command_words=("flake8",),
     machine_arguments=(
@@ -77,17 +349,17 @@ FLAKE8 = lint.LintCheck(
     ),
     probe=_UNTIDY + _TOO_COMPLEX,
     unreadable_probe=_BROKEN,
-    read=lint.read_flake8,
+    read=read_flake8,
     built_in=("--exclude", _NONE),
 )  # fmt: skip
 
-BLACK = lint.LintCheck(
+BLACK = LintCheck(
     name="black",
     command_words=("black",),
     arguments=("--check",),
     machine_arguments=("--no-color",),
     probe=_UNFORMATTED,
-    read=lint.read_rewritten,
+    read=read_rewritten,
     rewrites=True,
     unreadable_code=123,
     # It leaves out nothing that is named, but much of what it is to find by a pattern.
@@ -96,13 +368,13 @@ BLACK = lint.LintCheck(
     takes_paths=False,
 )
 
-ISORT = lint.LintCheck(
+ISORT = LintCheck(
     name="isort",
     command_words=("isort",),
     arguments=("--check-only",),
     machine_arguments=(),
     probe=_UNSORTED,
-    read=lint.read_rewritten,
+    read=read_rewritten,
     rewrites=True,
     named=("--filter-files",),
     built_in=("--skip", _NONE),

@@ -10,15 +10,15 @@ from pathlib import Path
 from threading import Event
 
 from agent.checks import running, suite
-from agent.checks.check import Check, Part, Site, Suite, workers
+from agent.checks.check import TESTS, Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
-from agent.checks.django_suite import DjangoSuite
 from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.linters import ALL
 from agent.checks.mypy_types import MypyTypes
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
-from agent.checks.pytest_suite import PytestSuite
+from agent.checks.runners import DjangoSuite, PytestSuite
 from agent.checks.sealed import Secret
+from agent.errors import CheckUnfinished
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
@@ -36,10 +36,7 @@ _TOOLS: tuple[Check, ...] = (
     PYRIGHT,
     BASEDPYRIGHT,
 )
-_SUITES: dict[str, Suite] = {
-    "pytest": PytestSuite(),
-    "django": DjangoSuite(),
-}
+_SUITES: dict[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 
 
 def run_all_checks(
@@ -56,8 +53,7 @@ def run_all_checks(
     As many at a time as the operator allows and there are processors for, the longest first.
 
     Args:
-        say: Told how each check ended, and some of the lines that are printed meanwhile; from
-            several threads.
+        say: Called from several threads, also with lines that are printed meanwhile.
         tests: Run the tests alone, or all but them; None stands for everything.
         also: Further checks, of this side alone.
         in_place: Runs in the place of the tests.
@@ -67,36 +63,77 @@ def run_all_checks(
         checks.append(in_place or suite_of(site) or _NoSuite())
     cancelled = Event()
     with ThreadPoolExecutor(workers(site)) as pool:
-        running = [
+        futures = [
             pool.submit(run_log.carried_along(_run_check), check, site, sandbox, cancelled, say)
             for check in checks[::-1]
         ]
         try:
-            for one in as_completed(running):
+            for one in as_completed(futures):
                 _report_result(one.result(), say)
         except BaseException:
             # An interruption, or a sandbox that is not to be had: nobody waits for the others.
             cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return tuple(one.result() for one in running[::-1])
+    return tuple(one.result() for one in futures[::-1])
 
 
-def run_single_check(name: str, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
-    """Run one of these checks, or the tests."""
-    checks: tuple[Check, ...] = (*_TOOLS, suite_of(site) or _NoSuite())
-    check = next(check for check in checks if check.name == name)
-    return _run_check(check, site, sandbox, Event(), say)
+def confirm_failures(
+    results: tuple[CheckResult, ...], site: Site, sandbox: Sandbox, say: Say
+) -> tuple[CheckResult, ...]:
+    """Run every check of base once more that failed itself.
+
+    What a tool does the same way twice, within its limits, has its cause in the repository: that
+    check cannot be measured, and is no obstacle to a change.
+
+    Raises:
+        CheckUnfinished: A limit ended a check both times, which says nothing of the repository.
+    """
+    return tuple(_confirm_check(result, site, sandbox, say) for result in results)
 
 
-def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
+def _confirm_check(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
+    # Without its tests a repository proves nothing, for whatever reason.
+    if not _was_ended(first) and (first.name == TESTS or not _failed_itself(first)):
+        return first
+    second = first
+    if first.limit in ("", "time"):  # what came to another limit has run twice already
+        say(f"{first.name}: it said nothing of the base commit ({first.reason}); it runs once more")
+        checks: tuple[Check, ...] = (*_TOOLS, suite_of(site) or _NoSuite())
+        check = next(check for check in checks if check.name == first.name)
+        second = _run_check(check, site, sandbox, Event(), say)
+    if _was_ended(second):
+        raise CheckUnfinished(
+            f"On the base commit the check {first.name} did not come to its end, twice:"
+            f" {second.reason.rstrip('.')}."
+        )
+    is_same = (first.status, first.exit_code) == (second.status, second.exit_code)
+    if first.name == TESTS or not _failed_itself(second) or not is_same:
+        return second
+    return second.model_copy(update={"status": Status.UNMEASURABLE})
+
+
+def _failed_itself(result: CheckResult) -> bool:
+    """Whether a check said nothing finding by finding."""
+    failed = result.status is Status.FAILED and bool(result.reason)
+    return failed or result.status is Status.UNVERIFIED
+
+
+def _was_ended(result: CheckResult) -> bool:
+    """Whether a limit ended it."""
+    return result.exit_code is None and result.status is not Status.ABSENT
+
+
+def find_unstable_ids(
+    site: Site, tests: CheckResult, sandbox: Sandbox, say: Say
+) -> tuple[str, ...]:
     """Collect the tests a second time; return the ids that did not come up again."""
     tests_check = suite_of(site)
     ids = {item.item_id for item in tests.items if not item.item_id.endswith(suite.COLLECTION)}
     if tests_check is None or not ids:
         return ()
     secret = Secret()
-    result = sandbox.run(tests_check.part_order(site, secret, Part(collects=True)))
+    result = sandbox.run(tests_check.request_part(site, secret, Part(collects=True)))
     again = suite.find_collected_ids(result, secret)
     if again is None or result.gone:
         say("tests: a second collection did not come to its end; all ids are taken as stable")
@@ -140,7 +177,6 @@ class _NoSuite(PytestSuite):
     """Stands for the tests where there are none."""
 
     def explain_absence(self, site: Site) -> str:
-        """Say so."""
         if site.config.checks.tests.runner == "off":
             return "checks.tests.runner is off"
         return "the repository has no tests that pytest or Django's runner would find"

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from agent.checks import check, lint, scripts, sealed, suite
-from agent.checks.lint import Remark
+from agent.checks import check, linters, sealed, suite
+from agent.checks.linters import Remark
 from agent.checks.sealed import Event, Secret, Text
 from agent.environments import sandbox_requests
 from agent.models.checks import CheckItem, CheckResult, Status
@@ -67,22 +67,19 @@ class MypyTypes:
     name = "mypy"
 
     def explain_absence(self, site: check.Site) -> str:
-        """Say why types are not checked."""
-        return check.no_type_tool(site, self.name)
+        return check.explain_no_type_tool(site, self.name)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
-        """What a person runs to see the same."""
         return (*site.folder_prefix, "mypy", *site.type_args(self.name))
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        """Run mypy by a script of ours, beside a module that must have errors."""
         is_pinned = "mypy" in dict(site.environment.tools)
         pinned = f"{SANDBOX_TOOLS}/mypy" if is_pinned else SANDBOX_GATE
         # What is installed beside it is nowhere else.
         is_extended = is_pinned and len(site.project.tool_pins.get("mypy", ())) > 1
         own = site.has_package("mypy") and not is_extended
         python = sandbox_requests.PYTHON if own else f"{pinned}/bin/python"
-        return scripts.order(
+        return check.request_script(
             site,
             secret,
             ("mergewright_mypy.py", *site.type_args(self.name)),
@@ -96,15 +93,13 @@ class MypyTypes:
             files=(
                 SandboxFile(path=site.in_sandbox(f"{secret.module}.py"), content=_PROBE.encode()),
             ),
-            collect=(secret.report,),
         )
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        """Say which type errors there are."""
         report = sealed.read_report(result, secret, (Mypy,))
         said = report.first(Mypy)
         if said is None:
-            reason = check.limit_reached(result, site.tool_limits(), "the type check was")
+            reason = check.explain_limit(result, site.tool_limits(), "the type check was")
             found = check.make_unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
         # What keeps mypy from checking anything is among its errors, written like all else.
@@ -113,11 +108,11 @@ class MypyTypes:
         remarks = [replace(one, path=site.path_of(one.path)) for _, one in read if one]
         others = "\n".join(line for line, one in read[len(said.lines) :] if one is None).strip()
         said = said.model_copy(update={"lines": list(lines), "errors": others})
-        items = lint.list_items(filter(_is_error, remarks), secret)
+        items = linters.list_items(filter(_is_error, remarks), secret)
         status, reason = _verdict(said, report.problem, remarks, items, secret)
-        limit = check.limit_reached(result, site.tool_limits(), "the type check was")
+        limit = check.explain_limit(result, site.tool_limits(), "the type check was")
         output = suite.shorten_output(
-            f"{lint.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
+            f"{linters.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
         )
         found = check.make_result(
             self, site, result, status, reason, limit=limit, items=items, output=output
@@ -161,7 +156,7 @@ def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str
         yield f"{unread} lines of mypy's answer cannot be read"
     if said.left_out:
         yield f"mypy printed {said.left_out} lines more than are read"
-    wrong = [remark for remark in remarks if lint.is_probe(remark, secret) and _is_error(remark)]
+    wrong = [remark for remark in remarks if linters.is_probe(remark, secret) and _is_error(remark)]
     if not any((remark.line or 0) >= _WRONG_FROM for remark in wrong):
         yield (
             "mypy reports nothing about a module with errors in it "

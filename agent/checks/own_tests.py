@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agent.checks import flaky
-from agent.checks.affected import Imports
-from agent.checks.base_test_files import Places
+from agent.checks import reruns
 from agent.checks.check import Part, Selection
 from agent.checks.reruns import Reruns
 from agent.checks.suite import COLLECTION
+from agent.checks.test_files import Imports, Places
 from agent.models.change import Change
 from agent.models.checks import GONE, BlockedTest, CheckItem, CheckResult, Status, SuiteFacts
 from agent.text.sanitise import list_some
@@ -143,7 +142,7 @@ def merge_results(
         if not wanted.includes(item.item_id, places.locate_test(item.item_id)[0])
     )
     items = (*kept, *own.items)
-    failed = any(item.outcome in flaky.FAILING for item in items)
+    failed = any(item.outcome in reruns.FAILING for item in items)
     facts_of_both = held.suite
     if held.suite and own.suite:
         files = dict.fromkeys((*held.suite.files, *own.suite.files))

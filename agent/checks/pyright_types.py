@@ -19,8 +19,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from agent.checks import check, lint, suite
-from agent.checks.lint import Remark
+from agent.checks import check, linters, suite
+from agent.checks.linters import Remark
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests
 from agent.models.checks import CheckResult, Status
@@ -100,15 +100,12 @@ class PyrightTypes:
     name: Tool
 
     def explain_absence(self, site: check.Site) -> str:
-        """Say why types are not checked by it."""
-        return check.no_type_tool(site, self.name)
+        return check.explain_no_type_tool(site, self.name)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
-        """What a person runs to see the same."""
         return (*site.folder_prefix, self.name, *site.type_args(self.name))
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        """Run the tool on what its settings name, and on a file that it must object to."""
         told, settings = self._read_options(site)
         home = posixpath.join(SANDBOX_TREE, settings.folder)
         probe, top = (posixpath.join(home, f"{secret.module}{end}") for end in (".py", ".json"))
@@ -139,7 +136,6 @@ class PyrightTypes:
         return order.model_copy(update={"mounts": (*order.mounts, mount)})
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        """Say which type errors there are."""
         told, settings = self._read_options(site)
         content = result.files.get(secret.report)
         report = read_report(content) if content is not None else None
@@ -147,11 +143,11 @@ class PyrightTypes:
             replace(one, path=site.path_of(one.path)) for one in (report.remarks if report else ())
         ]
         failing = _find_failing(self.name, told, settings)
-        items = lint.list_items((one for one in remarks if one.severity in failing), secret)
+        items = linters.list_items((one for one in remarks if one.severity in failing), secret)
         status = Status.FAILED if items else Status.PASSED
         if problem := _problem(self.name, result, report, remarks, secret):
             status = Status.UNVERIFIED
-        limit = check.limit_reached(result, site.tool_limits(), "the type check was")
+        limit = check.explain_limit(result, site.tool_limits(), "the type check was")
         return check.make_result(
             self,
             site,
@@ -161,7 +157,7 @@ class PyrightTypes:
             # With settings that cannot be read it ends so for the repository's own people.
             limit=settings.problem or limit,
             items=() if settings.problem else items,
-            output=self._render(report, lint.render_remarks(remarks, secret), result),
+            output=self._render(report, linters.render_remarks(remarks, secret), result),
         )
 
     def _render(self, report: Report | None, remarks: str, result: SandboxResult) -> str:
@@ -255,7 +251,7 @@ def _problem(
         return f"{name} left no report that can be read: {suite.last_words(result)}"
     if len(remarks) > _MOST_REMARKS:
         return f"{name} reports {len(remarks)} errors and warnings, more than are read"
-    if not any(lint.is_probe(one, secret) and one.severity == "error" for one in remarks):
+    if not any(linters.is_probe(one, secret) and one.severity == "error" for one in remarks):
         return (
             f"{name} reports nothing about a file with errors in it (do its settings ignore all?)"
         )

@@ -1,16 +1,22 @@
-"""Keep what the checks of a run said, whole and as data, in the run's folder.
-
-The texts for people are cut to the essential; these files hold every test and every finding.
-"""
+"""Store the results of checks: in a run's folder, and those of base commits for later runs."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from agent.checks import check, measuring
 from agent.errors import StorageFull
-from agent.models.checks import CheckReport
+from agent.models.checks import CheckReport, CheckResult, Status
+from agent.models.environment import Prepared
+from agent.settings import Settings
+
+#: What the key of an environment does not cover: services, and tools of our own.
+_TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 
 
 def store_report(folder: Path, report: CheckReport) -> Path:
@@ -23,6 +29,10 @@ def store_report(folder: Path, report: CheckReport) -> Path:
     # In ASCII: somebody may show the file, and what was printed holds anything.
     write_private_file(goal, report.model_dump_json(indent=1, ensure_ascii=True))
     return goal
+
+
+def load_report(folder: Path, side: str) -> CheckReport:
+    return CheckReport.model_validate_json((folder / f"checks-{side}.json").read_bytes())
 
 
 def write_private_file(place: Path, text: str) -> None:
@@ -47,6 +57,42 @@ def write_private_file(place: Path, text: str) -> None:
         raise StorageFull(f"{place.parent} cannot be written: {problem.strerror}") from problem
 
 
-def load_report(folder: Path, side: str) -> CheckReport:
-    """Read what `keep` wrote."""
-    return CheckReport.model_validate_json((folder / f"checks-{side}.json").read_bytes())
+# --- base commits ---------------------------------------------------------------------------------
+
+
+def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
+    """Name the file for the measurement of a base commit, by all that decides about its results."""
+    parts = (
+        prepared.checkout.commit,
+        prepared.environment.key,
+        prepared.environment.model_dump_json(include=_TOOLS),
+        prepared.contract.config.model_dump_json(),
+        prepared.contract.project.model_dump_json(),
+        check.get_granted_limits(settings).model_dump_json(),
+        measuring.scripts_digest(),
+    )
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return settings.home / "baselines" / f"{key}.json"
+
+
+def load_baseline(stored: Path) -> CheckReport | None:
+    """Read a measurement; a damaged one is measured again."""
+    try:
+        return CheckReport.model_validate_json(stored.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def store_baseline(stored: Path, report: CheckReport) -> None:
+    """Store a measurement unless a result proves nothing, or was ended by a limit.
+
+    Raises:
+        StorageFull: It could not be written.
+    """
+    if all(_is_lasting(result) for result in report.results):
+        write_private_file(stored, report.model_dump_json())
+
+
+def _is_lasting(result: CheckResult) -> bool:
+    ended_early = result.status is not Status.ABSENT and result.exit_code is None
+    return result.status is not Status.UNVERIFIED and not ended_early

@@ -162,7 +162,7 @@ def judge_suite(
     runs = _runs(report)
     items = tuple(_items(runs, secret))
     status, reason = _verdict(report, runs, items, secret, result, codes)
-    stopped = check.limit_reached(result, site.test_limits(), "the tests were")
+    stopped = check.explain_limit(result, site.test_limits(), "the tests were")
     found = check.make_result(
         suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
@@ -345,7 +345,6 @@ def _keep_worst(found: dict[str, CheckItem], item: CheckItem) -> None:
 
 
 def output(result: SandboxResult) -> str:
-    """Head and tail of what was printed."""
     return shorten_output(result.output)
 
 
@@ -355,7 +354,6 @@ def shorten_output(text: str) -> str:
 
 
 def last_words(result: SandboxResult) -> str:
-    """The last lines that say anything."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
     said = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(said[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

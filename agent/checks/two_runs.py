@@ -14,9 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.checks import affected, base_test_files, flaky, red_copies, rule_changes
-from agent.checks.affected import Imports
-from agent.checks.base_test_files import BaseTestFiles, Places
+from agent.checks import red_copies, reruns, rule_changes, test_files
 from agent.checks.check import Part, PartOfSuite, Selection, Site, workers
 from agent.checks.own_tests import (
     choose_scope,
@@ -26,6 +24,7 @@ from agent.checks.own_tests import (
     run_own,
 )
 from agent.checks.reruns import MOST_TESTS, Reruns, is_proved
+from agent.checks.test_files import BaseTestFiles, Imports, Places
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, CheckResult, RepeatedTest, Status, SuiteFacts
 from agent.telemetry import run_log
@@ -63,7 +62,7 @@ class TwoRuns:
     def of_tests(self) -> BaseTestFiles:
         """The files of base's tests."""
         sources, imports = self._sources or {}, Imports(self._imports_by_file)
-        return base_test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
+        return test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
     def imports(self) -> Imports | None:
@@ -72,16 +71,16 @@ class TwoRuns:
             return None
         files = self.change.files
         own = {one.path: one.after or b"" for one in files if one.path.endswith(".py")}
-        return Imports({**self._imports_by_file, **affected.read_imports(own)})
+        return Imports({**self._imports_by_file, **test_files.read_imports(own)})
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:
         """The Python files of base."""
-        return affected.read_python_files(self.tree)
+        return test_files.read_python_files(self.tree)
 
     @cached_property
     def _imports_by_file(self) -> dict[str, tuple[str, ...]]:
-        return affected.read_imports(self._sources or {})
+        return test_files.read_imports(self._sources or {})
 
     @cached_property
     def rules(self) -> frozenset[str]:
@@ -150,7 +149,7 @@ class TwoRuns:
             reason = f"while the tests ran, {', '.join(sorted(touched))} was written to or hidden"
             return held.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
         left = not_passed(self.base, held)
-        failing = tuple(item for item in left if item.outcome in flaky.FAILING)
+        failing = tuple(item for item in left if item.outcome in reruns.FAILING)
         repeated: tuple[RepeatedTest, ...] = ()
         if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
             repeated = replace(self.sites, head=self.site).repeat(failing, rounds)
@@ -190,7 +189,9 @@ class TwoRuns:
 
     def _explain_shadowed(self) -> str:
         """Say which new files tests of base import, that passed when these were not there."""
-        gone = {affected.name_module(file.path) for file in self.change.files if file.after is None}
+        gone = {
+            test_files.name_module(file.path) for file in self.change.files if file.after is None
+        }
         new = [file.path for file in self.product.files if file.before is None]
         passed = {self.places.locate_test(item.item_id)[0] for item in list_passed(self.base)}
         known = {**self._imports_by_file, **dict.fromkeys(new, ())}
@@ -199,14 +200,14 @@ class TwoRuns:
         parts = {
             f"{folder}/__init__.py"
             for path in new
-            for folder in base_test_files.list_folders(path)
-            if not packages.isdisjoint(base_test_files.list_folders(folder))
+            for folder in test_files.list_folders(path)
+            if not packages.isdisjoint(test_files.list_folders(folder))
         }
         imports = Imports({**known, **dict.fromkeys(parts - known.keys(), ())})
         found = [
             path
             for path in new
-            if affected.name_module(path) not in gone
+            if test_files.name_module(path) not in gone
             and not passed.isdisjoint(imports.importers_of(path))
         ]
         if not found:
@@ -325,9 +326,9 @@ class TwoRuns:
         return tuple(
             item
             for item in result.items
-            if item.outcome in flaky.FAILING
+            if item.outcome in reruns.FAILING
             and item.item_id not in no_matter
-            and flaky.proof(item, repeated.get(item.item_id)) is not flaky.Proof.FLAKY
+            and reruns.proof(item, repeated.get(item.item_id)) is not reruns.Proof.FLAKY
         )
 
     # --- copies that must fail --------------------------------------------------------------------
@@ -392,11 +393,11 @@ class TwoRuns:
 
 
 def _passes_at_times(one: RepeatedTest) -> bool:
-    return any(run.outcome in flaky.PASSING for run in one.head)
+    return any(run.outcome in reruns.PASSING for run in one.head)
 
 
 def _find_failed_ids(result: CheckResult) -> frozenset[str]:
-    return frozenset(item.item_id for item in result.items if item.outcome in flaky.FAILING)
+    return frozenset(item.item_id for item in result.items if item.outcome in reruns.FAILING)
 
 
 def list_passed(result: CheckResult) -> Iterable[CheckItem]:

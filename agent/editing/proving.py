@@ -10,13 +10,12 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 
-from agent.checks import affected, flaky, hunks, measuring, mutants, running
-from agent.checks.affected import Imports
-from agent.checks.base_test_files import Places
+from agent.checks import hunks, measuring, reruns, running, test_files
 from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, get_granted_limits
 from agent.checks.hunks import Hunk, Removals
 from agent.checks.reruns import is_proved
 from agent.checks.suite import COLLECTION
+from agent.checks.test_files import Imports, Places
 from agent.editing import rebuilding
 from agent.git import worktree
 from agent.models.change import Change
@@ -91,7 +90,7 @@ def take_back(
     found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
     is_slow = head.seconds > _SLOW_SECONDS
     sources = _read_with(change, base) if is_slow or not found else {}
-    imports = Imports(affected.read_imports(sources))
+    imports = Imports(test_files.read_imports(sources))
     # What tests alone have to notice, tests that were there before do not notice for them.
     judges = frozenset(() if found else added)
     found = found or _make_mistakes(change, sources, imports)
@@ -190,7 +189,7 @@ def _rows(
 
 def _read_with(change: Change, base: Tree) -> dict[str, bytes]:
     """Read the Python files with the change; those of the change alone where they are too much."""
-    sources = affected.read_python_files(base) or {}
+    sources = test_files.read_python_files(base) or {}
     for file in change.files:
         sources.pop(file.path, None)
         if file.after is not None and file.path.endswith(".py"):
@@ -209,7 +208,7 @@ def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Import
         if not is_test(path)
         for test in tests
         if test.path in imports.importers_of(path)
-        for mistake in mutants.make_mutants(path, source, mutants.names_in(test.after or b""))
+        for mistake in hunks.make_mutants(path, source, hunks.names_in(test.after or b""))
     )
     return list(dict.fromkeys(made))
 
@@ -251,12 +250,12 @@ def _is_noticed(result: CheckResult, head: CheckResult, judges: frozenset[str]) 
     Args:
         judges: The tests that have to notice it; none: any may.
     """
-    failing = {item.item_id for item in result.items if item.outcome in flaky.FAILING}
+    failing = {item.item_id for item in result.items if item.outcome in reruns.FAILING}
     failing -= _list_red(head)
     return not judges.isdisjoint(failing) if judges else bool(result.reason or failing)
 
 
 def _list_red(head: CheckResult) -> set[str]:
     """Return the tests that fail with the whole change, if only at times."""
-    red = {item.item_id for item in head.items if item.outcome in flaky.FAILING}
+    red = {item.item_id for item in head.items if item.outcome in reruns.FAILING}
     return red | {one.item_id for one in head.repeated}

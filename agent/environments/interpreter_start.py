@@ -3,7 +3,7 @@
 Python looks beside its program for files that name another standard library, and reads them before
 any option counts. A package may hold files for any place of an environment; with one of these its
 code would run before our scripts have read and deleted what they are told. Leaves modules that are
-imported later, `.pth` files and the like, to `-S` (`checks/scripts.py`).
+imported later, `.pth` files and the like, to `-S` (`checks/check.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rules that ruff checks: each with its codes, its weight, and where it does not apply.
 
 A ban of a name carries the id of its rule as its message. What is banned is said by the contract
-(`ruff_contract`); how ruff is run is left to `agent.checks.contract_lint`.
+(`ruff_contract`); how ruff is run is left to `agent.checks.changed_files`.
 """
 
 from __future__ import annotations

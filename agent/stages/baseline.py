@@ -1,11 +1,11 @@
 """Baseline: the checks on the base commit, so that "already red" and "new" are told apart.
 
-Kept by `agent.checks.baselines`, so that a second run on the same base does not measure again.
+Kept by `agent.checks.reports`, so that a second run on the same base does not measure again.
 """
 
 from __future__ import annotations
 
-from agent.checks import baselines, check, measurable, measuring, reports
+from agent.checks import check, measuring, reports
 from agent.checks.check import Site
 from agent.git import worktree
 from agent.models.checks import CheckReport
@@ -20,12 +20,12 @@ def measure_base(prepared: Prepared, svc: Services) -> CheckReport:
         StorageFull: The measurement could not be stored.
         CheckUnfinished: A limit ended a check twice.
     """
-    stored = baselines.locate_baseline(prepared, svc.settings)
-    if report := baselines.load_baseline(stored):
+    stored = reports.locate_baseline(prepared, svc.settings)
+    if report := reports.load_baseline(stored):
         svc.say("the checks of the base commit are from an earlier run")
     else:
         report = _run_checks(prepared, svc)
-        baselines.store_baseline(stored, report)
+        reports.store_baseline(stored, report)
     reports.store_report(svc.run_folder(prepared.run), report)
     return report
 
@@ -36,9 +36,9 @@ def measure_tests(prepared: Prepared, svc: Services) -> CheckReport:
     Raises:
         CheckUnfinished: A limit ended them twice.
     """
-    return baselines.load_baseline(
-        baselines.locate_baseline(prepared, svc.settings)
-    ) or _run_checks(prepared, svc, tests=True)
+    return reports.load_baseline(reports.locate_baseline(prepared, svc.settings)) or _run_checks(
+        prepared, svc, tests=True
+    )
 
 
 def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> CheckReport:
@@ -47,7 +47,7 @@ def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> Che
         return tests
     others = _run_checks(prepared, svc, tests=False)
     report = tests.model_copy(update={"results": (*others.results, *tests.results)})
-    baselines.store_baseline(baselines.locate_baseline(prepared, svc.settings), report)
+    reports.store_baseline(reports.locate_baseline(prepared, svc.settings), report)
     return report
 
 
@@ -62,14 +62,14 @@ def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None)
         at_once=svc.settings.checks_at_once,
     )
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests)
-    results = measurable.confirm_failures(results, site, svc.sandbox, svc.say)
+    results = measuring.confirm_failures(results, site, svc.sandbox, svc.say)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,
         change_digest=None,
         results=tuple(
             result.model_copy(
-                update={"unstable": measuring.unstable_ids(site, result, svc.sandbox, svc.say)}
+                update={"unstable": measuring.find_unstable_ids(site, result, svc.sandbox, svc.say)}
             )
             if result.name == check.TESTS
             else result

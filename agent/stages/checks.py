@@ -11,19 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.checks import (
+    changed_files,
     comparison,
-    contract_lint,
     coverage_of_change,
     early_tests,
     linters,
     measuring,
-    missing_names,
     packages,
-    public_api,
     reports,
     reruns,
     rule_changes,
-    skipped_files,
 )
 from agent.checks.check import TESTS, Check, Site, get_granted_limits
 from agent.checks.two_runs import TwoRuns
@@ -67,14 +64,15 @@ def run_checks(
     site = _laid_out(change, head, environment, prepared, svc)
     runs = _two_runs(change, site, before, prepared, svc)
     base = _base_site(site, prepared, svc)
-    linted = _lint(change, site, base, runs, svc)
+    sides = changed_files.Sides(change, site, base, svc.sandbox, svc.say)
+    linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, prepared, svc)
     if rules := rule_changes.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
     measured = _measure_change(change, site, runs, prepared, svc)
-    unseen = skipped_files.check_skipped_files(change, site, base, measured, svc.sandbox, svc.say)
+    unseen = changed_files.check_skipped_files(sides, measured)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -85,22 +83,20 @@ def run_checks(
     return report
 
 
-def _lint(
-    change: Change, head: Site, base: Site, runs: TwoRuns | None, svc: Services
-) -> CheckResult | None:
+def _lint(sides: changed_files.Sides, runs: TwoRuns | None) -> CheckResult | None:
     """Hold the change against the rules that ruff checks; None where nothing is new."""
-    config = head.config
-    check = contract_lint.ContractLint(
+    config = sides.head.config
+    check = changed_files.ContractLint(
         ruff_contract.CHECK,
-        ruff_contract.arguments(head.project.python_version),
-        ruff_contract.make_ban(config, contract_lint.SCRIPTS),
+        ruff_contract.arguments(sides.head.project.python_version),
+        ruff_contract.make_ban(config, changed_files.SCRIPTS),
         ruff_contract.ONCE,
     )
-    found = check.find_new(change, head, base, svc.sandbox, svc.say)
+    found = check.find_new(sides)
     if found is None or found.reason:
         return found
     disguised = runs.disguised_files if runs else frozenset()
-    items = ruff_contract.select_items(found.items, change, config, disguised)
+    items = ruff_contract.select_items(found.items, sides.change, config, disguised)
     return found.model_copy(update={"items": items}) if items else None
 
 
@@ -308,7 +304,7 @@ def _of_names(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, .
         return ()
     below = f"{site.project.root}/" if site.project.root else ""
     own = {path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)}
-    return (missing_names.look_up(own),) if own else ()
+    return (changed_files.check_names(own),) if own else ()
 
 
 def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
@@ -324,7 +320,7 @@ def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
         and file.path.endswith(".py")
         and not is_apart(file.path)
     }
-    return (public_api.make_check(earlier),) if earlier else ()
+    return (changed_files.check_public_api(earlier),) if earlier else ()
 
 
 def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:

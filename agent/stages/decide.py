@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from agent.checks import comparison, fastapi_endpoints, flaky
+from agent.checks import comparison, fastapi_endpoints, reruns
 from agent.editing import reviewing
 from agent.editing.rounds import RED_BASE, Round
 from agent.models.change import ClearedChange, Finding, Severity
@@ -129,7 +129,7 @@ class Facts:
     def flaky_tests(self) -> tuple[Finding, ...]:
         """Tests that fail at times, on either side."""
         return tuple(
-            flaky.finding(one)
+            reruns.finding(one)
             for check in self.compared
             for one in dict.fromkeys((*check.flaky, *check.unsure))
         )

@@ -19,7 +19,7 @@ from agent.checks import check
 from agent.checks.check import Check, Site
 from agent.checks.django_state import Makemigrations
 from agent.checks.mypy_types import MypyTypes
-from agent.checks.pytest_suite import PytestSuite
+from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
 from agent.environments import build
 from agent.environments.package_index import SimpleIndex

@@ -450,7 +450,7 @@ def test_a_green_django_suite_passes_and_its_ids_are_stable(workshop: Workshop) 
     tests = report.result("tests")
     assert tests is not None
     assert outcomes(tests) == {"shop.tests.OrderTests.test_saved": "passed"}
-    assert measuring.unstable_ids(site, tests, workshop.sandbox, workshop.said.append) == ()
+    assert measuring.find_unstable_ids(site, tests, workshop.sandbox, workshop.said.append) == ()
 
 
 RUNTESTS = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import contract_lint, lint
+from agent.checks import changed_files, linters
 from agent.checks.sealed import Secret
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Severity
@@ -39,13 +39,15 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
         (folder / path).write_text(content, "latin-1")
     done = subprocess.run(
         [Path(sys.executable).with_name("ruff"), "check", "--no-cache", "--output-format=json",
-         *ruff_contract.arguments("3.8"), *ruff_contract.make_ban(config, contract_lint.SCRIPTS), "."],
+         *ruff_contract.arguments("3.8"), *ruff_contract.make_ban(config, changed_files.SCRIPTS), "."],
         cwd=folder, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
-    remarks = contract_lint.read_remarks(done.stdout)
+    remarks = changed_files.read_remarks(done.stdout)
     assert remarks is not None, done.stderr
     made = [
-        lint.Remark(Path(one.path).relative_to(folder).as_posix(), one.code, one.message, one.line)
+        linters.Remark(
+            Path(one.path).relative_to(folder).as_posix(), one.code, one.message, one.line
+        )
         for one in remarks
     ]
     change = Change(
@@ -55,7 +57,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select_items(lint.list_items(made, Secret()), change, config, ())
+    items = ruff_contract.select_items(linters.list_items(made, Secret()), change, config, ())
     return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
 
 

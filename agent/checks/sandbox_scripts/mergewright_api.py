@@ -21,7 +21,6 @@ import griffe
 
 
 def main():
-    """Compare the files; the exit code says whether something is lost."""
     place, earlier, *paths = sys.argv[1:]
     logging.disable()
     base, rows = tempfile.mkdtemp(), set()

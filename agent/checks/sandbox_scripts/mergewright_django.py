@@ -38,7 +38,6 @@ class Recorder:
         self.cut, self.told, self.last_place = cut, told, last_place
 
     def watch(self, result):
-        """Listen to a result object, before its own methods do anything."""
         self.result = result
         listeners = {
             "startTest": self.started,
@@ -59,16 +58,13 @@ class Recorder:
                 setattr(result, name, _both(listener, method))
 
     def started(self, test):
-        """A test begins."""
         self.running[test.id()] = {"id": test.id(), "outcome": "unrun"}
 
     def subtest(self, test, subtest, raised):
-        """A subtest is over; one that failed fails its test."""
         if raised is not None:
             self.note(test, "failed", raised, said=subtest.id()[len(test.id()) :].strip())
 
     def note(self, test, outcome, raised=None, said=""):
-        """A test has an outcome; a worse one stays."""
         # A skip within a subtest names the subtest.
         test = getattr(test, "test_case", test)
         facts = self.running.get(test.id())
@@ -85,7 +81,6 @@ class Recorder:
             self.join(facts, outcome, raised, said)
 
     def join(self, facts, outcome, raised, said):
-        """Fill in what a line says."""
         if facts["outcome"] == "failed":
             return
         facts["outcome"] = outcome
@@ -100,7 +95,6 @@ class Recorder:
             facts["text"] = self.cut(said)
 
     def stopped(self, test):
-        """A test is over."""
         facts = self.running.pop(test.id(), None)
         if facts is not None:
             self.report.add("test", **facts)
@@ -147,7 +141,6 @@ _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def _is_wanted(test, only):
-    """Whether a test was asked for by its file."""
     for prefix in _LOST:
         if test.id().startswith(prefix):
             # It stands for a module that cannot be imported, and so hides what is in it.
@@ -327,7 +320,6 @@ def _leave_out_databases():
 
 
 def main():
-    """Run the script as `python script` does."""
     order, report = mergewright_entry.begin()
     whole_path = list(sys.path)
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])

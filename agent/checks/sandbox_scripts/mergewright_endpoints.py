@@ -18,7 +18,6 @@ MOST_ENDPOINTS = 5000
 
 
 def main():
-    """Import the application and report its endpoints."""
     order, report = mergewright_entry.begin()
     sys.path[:] = [*order["python_path"], *sys.path]
 

@@ -69,9 +69,7 @@ class _Flags(tuple):  # noqa: SLOT001 - it keeps the original
         return flags
 
     def __getattr__(self, name):
-        """Look up any other flag."""
         return getattr(self._started, name)
 
     def __repr__(self):
-        """Show them as the interpreter does."""
         return repr(self._started).replace("no_site=1", "no_site=0")

@@ -26,7 +26,6 @@ _MOST_MODELS = 50
 
 
 def main():
-    """Enter the project, look, report."""
     job = sys.argv[1]
     order, report = mergewright_entry.begin()
     whole_path = list(sys.path)

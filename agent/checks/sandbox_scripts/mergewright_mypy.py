@@ -18,7 +18,6 @@ _STUBS = "/tmp/mergewright-stubs"  # noqa: S108 - the same
 
 
 def main():
-    """Run mypy in this process and leave what it said in the report."""
     order, report = mergewright_entry.begin()
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     # The plugins that a configuration names are in the repository's environment.

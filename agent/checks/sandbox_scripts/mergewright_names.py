@@ -166,7 +166,6 @@ def _read_text(path):
 
 
 def main():
-    """FileNames through the files; the exit code says whether something was found."""
     place, tree, *paths = sys.argv[1:]
     del sys.argv[1:]
     inner = tree + "/"

@@ -34,7 +34,6 @@ _INNER = {
 
 
 def take():
-    """Import what decides, and return a digest of each of its parts by full name."""
     for name in _MODULES:
         importlib.import_module(name)
     return _parts()

@@ -22,7 +22,7 @@ import mergewright_report
 import pytest
 
 # A worker of pytest-xdist is started without the flag by which compiled code is held against its
-# source; see `agent/checks/scripts.py`.
+# source; see `agent/checks/check.py`.
 _imp.check_hash_based_pycs = "always"
 
 # Bound now: a test may replace it.
@@ -110,13 +110,11 @@ def _wanted_files(root):
 if int(pytest.__version__.split(".")[0]) >= 7:
 
     def pytest_ignore_collect(collection_path, config):
-        """Leave out the files that nobody asked for."""
         return _is_passed_over(str(collection_path), config)
 
 else:
 
     def pytest_ignore_collect(path, config):
-        """Leave out the files that nobody asked for."""
         return _is_passed_over(str(path), config)
 
 
@@ -128,7 +126,6 @@ class _OwnModule(pytest.Module):
             """Pass."""
 
         def fails():
-            """Fail."""
             raise AssertionError(MUST_FAIL)
 
         module = types.ModuleType(_order["module"])
@@ -251,7 +248,6 @@ def _told():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
-    """Take in what a worker noted."""
     _joined(getattr(node, "workeroutput", {}).get("mergewright", {}))
 
 
@@ -275,7 +271,6 @@ def pytest_collection_finish(session):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
-    """Say the same where workers collect; all of them must have found the same."""
     _say_collected(list(ids))
 
 
@@ -418,7 +413,6 @@ class _Attempt:
         self.repeated = False
 
     def take(self, report, noted):
-        """Join one phase."""
         marked = hasattr(report, "wasxfail")
         subtest = type(report).__name__ in _SUBTESTS
         if report.outcome == "rerun":

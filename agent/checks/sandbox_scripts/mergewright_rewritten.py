@@ -12,7 +12,6 @@ import sys
 
 
 def main():
-    """Run the command; report the paths of the files that are others than before."""
     report, *command = sys.argv[1:]
     before = states()
     code = subprocess.call(command)

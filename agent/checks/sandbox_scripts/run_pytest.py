@@ -30,7 +30,6 @@ def _without_others(plugins):
 
 
 def main():
-    """Run pytest and leave a sealed report about it."""
     order, report = mergewright_entry.begin()
     whole_path = list(sys.path)
     ours = mergewright_entry.OURS

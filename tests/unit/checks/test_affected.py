@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checks import affected
+from agent.checks import test_files
 
 TREE = {
     "shop/__init__.py": b"",
@@ -29,7 +29,7 @@ TREE = {
 
 
 def reached(*changed: str, tree: dict[str, bytes] = TREE) -> set[str]:
-    found = affected.Imports(affected.read_imports(tree)).list_reached_files(changed)
+    found = test_files.Imports(test_files.read_imports(tree)).list_reached_files(changed)
     return {path.removeprefix("tests/") for path in found if "/test_" in path}
 
 

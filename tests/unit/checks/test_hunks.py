@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checks import hunks, mutants
+from agent.checks import hunks
 from agent.models.change import Change, ChangedFile
 from tests.unit.trees import DictTree
 
@@ -67,10 +67,8 @@ def test_parts_that_cannot_stand_alone_go_together():
 
 def test_a_mistake_is_made_in_what_a_test_names():
     source = BASE + b"\n\ndef is_big(side):\n    return side > 10\n"
-    names = mutants.names_in(b"assert shapes.is_big(11)\n")
-    found = [
-        hunk.without.removeprefix(BASE) for hunk in mutants.make_mutants("a.py", source, names)
-    ]
+    names = hunks.names_in(b"assert shapes.is_big(11)\n")
+    found = [hunk.without.removeprefix(BASE) for hunk in hunks.make_mutants("a.py", source, names)]
     assert found == [
         b"\n\ndef is_big(side):\n    return (None)\n",
         b"\n\ndef is_big(side):\n    return (side <= 10)\n",

@@ -9,7 +9,7 @@ import pytest
 
 from agent.checks import check
 from agent.checks.check import Site
-from agent.checks.pytest_suite import PytestSuite
+from agent.checks.runners import PytestSuite
 from agent.models.environment import Environment
 from agent.settings import Settings
 from repo_config.detect import Project

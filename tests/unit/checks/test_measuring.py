@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import measurable, measuring
+from agent.checks import linters, measuring, running
 from agent.checks.check import Site
 from agent.errors import CheckUnfinished
 from agent.models.checks import CheckResult, Status
@@ -62,7 +62,7 @@ def ended(code: int | None, limit: str | None = None) -> SandboxResult:
 
 def confirm(linted: Site, first: CheckResult, second: SandboxResult) -> CheckResult:
     sandbox = FakeSandbox(lambda _: second)
-    [found] = measurable.confirm_failures((first,), linted, sandbox, lambda _: None)
+    [found] = measuring.confirm_failures((first,), linted, sandbox, lambda _: None)
     return found
 
 
@@ -97,7 +97,7 @@ def test_findings_are_not_measured_again(linted: Site) -> None:
 def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: int) -> None:
     sandboxes = [ended(None, limit), ended(2)]
     sandbox = FakeSandbox(lambda _: sandboxes.pop(0))
-    measuring.run_single_check("flake8", linted, sandbox, lambda _: None)
+    running.run_check(linters.FLAKE8, linted, sandbox, lambda _: None)
     assert len(sandboxes) == 2 - runs
 
 

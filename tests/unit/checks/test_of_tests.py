@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from agent.checks.affected import Imports, read_imports
-from agent.checks.base_test_files import Places, find_test_files
+from agent.checks.test_files import Imports, Places, find_test_files, read_imports
 from agent.models.checks import SuiteFacts
 from tests.unit.policy.cases import change
 

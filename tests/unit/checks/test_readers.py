@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import lint, mypy_types
-from agent.checks.check import Site, limit_reached
+from agent.checks import linters, mypy_types
+from agent.checks.check import Site, explain_limit
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Site:
 
 
 def judged(
-    tool: lint.LintCheck, site: Site, secret: Secret, report: str | None, exit_code: int = 1,
+    tool: linters.LintCheck, site: Site, secret: Secret, report: str | None, exit_code: int = 1,
     output: str = "",
 ) -> CheckResult:  # fmt: skip
     files = {} if report is None else {secret.report: report.encode()}
@@ -103,7 +103,7 @@ def test_anything_else_is_not(
 )
 def test_each_limit_has_its_words(limit: str, words: str) -> None:
     result = SandboxResult(exit_code=None, output="", output_bytes=0, seconds=1, limit=limit)
-    assert limit_reached(result, SandboxLimits(seconds=90), "the tests were") == words
+    assert explain_limit(result, SandboxLimits(seconds=90), "the tests were") == words
 
 
 def test_a_file_that_a_formatter_writes_anew_is_a_finding(site: Site) -> None:
@@ -161,7 +161,7 @@ def test_lines_of_mypy_are_read_in_both_forms() -> None:
         "file": "a.py", "line": 3, "column": 1, "message": "bad", "hint": None,
         "code": "misc", "severity": "error",
     }  # fmt: skip
-    wanted = lint.Remark("a.py", "misc", "bad", 3)
+    wanted = linters.Remark("a.py", "misc", "bad", 3)
     assert mypy_types.read_line(json.dumps(facts), json_lines=True) == wanted
     for line in ("a.py:3: error: bad  [misc]", "a.py:3:1: error: bad  [misc]"):
         assert mypy_types.read_line(line, json_lines=False) == wanted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import affected
+from agent.checks import test_files
 from agent.checks.check import Selection, Site
 from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
 from agent.checks.reruns import Reruns
@@ -120,7 +120,7 @@ def test_copies_that_do_not_end_leave_a_doubt(head: CheckResult, tmp_path: Path)
 def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affected, "_MOST_BYTES", 10)
+    monkeypatch.setattr(test_files, "_MOST_BYTES", 10)
     assert (
         "shop.py" in finished(ran(*IDS), lambda _: ran(*IDS, outcome="failed"), tmp_path).doubts[0]
     )

@@ -1,0 +1,271 @@
+"""Check the files of one change: rules by ruff, files that linters skip, names, the public API.
+
+Returned is what a tool finds with the change and does not find without it. Which rule that breaks
+is left to `agent.policy`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from importlib import resources
+
+from agent.checks import linters, running
+from agent.checks.check import Site, workers
+from agent.checks.comparison import find_new
+from agent.checks.linters import LintCheck, Remark
+from agent.checks.running import Show
+from agent.checks.sealed import Secret
+from agent.environments import sandbox_requests
+from agent.models.change import Change
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.sandbox import (
+    SANDBOX_GATE,
+    SANDBOX_OURS,
+    SANDBOX_TREE,
+    Sandbox,
+    SandboxFile,
+    SandboxRequest,
+)
+from agent.telemetry.run_log import carried_along
+
+#: Our own modules in the sandbox.
+SCRIPTS = tuple(
+    path.name.removesuffix(".py")
+    for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
+    if path.name.startswith("mergewright_")
+)
+UNREAD_FILES, NAMES, PUBLIC_API = "unread files", "names", "public api"
+_SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
+_EARLIER = "/tmp/mergewright-earlier"  # noqa: S108 - in the sandbox, whose /tmp is its own
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A change with both of its sides, and what runs tools on them."""
+
+    change: Change
+    head: Site
+    base: Site
+    sandbox: Sandbox
+    show: Show
+
+    def run(self, check: LintCheck, paths: Iterable[str], site: Site) -> CheckResult | None:
+        """Run a linter on some files; None where there is none."""
+        only = tuple(paths)
+        if not only:
+            return None
+        return running.run_check(replace(check, only=only), site, self.sandbox, self.show)
+
+
+# --- rules that ruff has --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ContractLint:
+    """ruff with a configuration made from the contract."""
+
+    name: str
+    arguments: tuple[str, ...]
+    bans: tuple[str, ...]
+    """Further arguments, that nobody would read."""
+    once: tuple[str, ...] = ()
+    """Codes that count once in a file."""
+
+    def find_new(self, sides: Sides) -> CheckResult | None:
+        """Return what ruff finds in the files of a change, and does not find on base."""
+        files = sides.change.files
+        after = {one.path: one.after for one in files if one.after is not None}
+        before = {one.path: one.before for one in files if one.before is not None}
+        found = sides.run(self._check(), _list_python(after, sides.head), sides.head)
+        if found is None or found.reason or not found.items:
+            return found
+        known = sides.run(self._check(), _list_python(before, sides.base), sides.base)
+        if known is not None and known.reason:
+            return known
+        own = count_once(known.items if known else (), self.once)
+        fresh = find_new(count_once(found.items, self.once), own)
+        # What left another file of the change was moved.
+        items = tuple(find_new(fresh, find_new(own, found.items), lambda item: item.text))
+        return found.model_copy(
+            update={
+                "items": items,
+                "status": Status.FAILED if items else Status.PASSED,
+                "output": "\n".join(f"{one.place}: {one.text}" for one in items),
+            }
+        )
+
+    def _check(self) -> LintCheck:
+        machine = (
+            *(part.replace("{", "{{").replace("}", "}}") for part in (*self.arguments, *self.bans)),
+            "--no-cache", "--no-fix", "--output-format=json", "--output-file={report}", "--",
+        )  # fmt: skip
+        return LintCheck(
+            name=self.name,
+            command_words=("ruff", "check"),
+            arguments=self.arguments,
+            machine_arguments=machine,
+            # A syntax error alone is found without any selection.
+            probe="import pickle\n\npickle.loads(input().encode())\n",
+            read=read_remarks,
+            configured=lambda _: True,
+            ours=True,
+        )
+
+
+def count_once(items: Iterable[CheckItem], codes: tuple[str, ...]) -> list[CheckItem]:
+    """Keep only the first in each file of those with these codes."""
+    seen: set[str] = set()
+    found = []
+    for item in items:
+        if item.item_id in seen and item.text.startswith(codes):
+            continue
+        seen.add(item.item_id)
+        found.append(item)
+    return found
+
+
+def read_remarks(content: bytes) -> list[Remark] | None:
+    """Read the JSON of ruff; the message begins with the code."""
+    remarks = linters.read_ruff(content)
+    return remarks and [replace(one, message=f"{one.code}: {one.message}") for one in remarks]
+
+
+def _list_python(files: Mapping[str, bytes], site: Site) -> Iterable[str]:
+    root = site.project.root or "."
+    for path, content in sorted(files.items()):
+        is_script = "." not in posixpath.basename(path) and _SCRIPT.match(content) is not None
+        if is_script or path.endswith((".py", ".pyi", ".pyw")):
+            yield posixpath.relpath(path, root)
+
+
+# --- files that linters skip ----------------------------------------------------------------------
+
+
+def check_skipped_files(sides: Sides, results: Iterable[CheckResult]) -> CheckResult | None:
+    """Have linters read the files of a change that their own command passes over.
+
+    What a repository writes about files to leave out holds, and so do the folders that its command
+    names. What a tool leaves out by a list of its own, or by an ignore file, it is shown by name.
+
+    Args:
+        results: Of the commands themselves, on head.
+
+    Returns:
+        What they find, for the reviewer; None where that is nothing.
+    """
+    known = {one.name: one for one in results if not one.reason and one.status is not Status.ABSENT}
+
+    def find_more(check: LintCheck) -> list[CheckItem]:
+        after, before = (
+            _list_read_paths(check, sides.head, paths)
+            for paths in (
+                [one.path for one in sides.change.files if one.after is not None],
+                [one.path for one in sides.change.files if one.before is not None],
+            )
+        )
+        found = _get_items(sides.run(check, after, sides.head))
+        more = find_new(found, known[check.name].items)
+        return more and find_new(more, _get_items(sides.run(check, before, sides.base)))
+
+    with ThreadPoolExecutor(workers(sides.head)) as pool:
+        own = [one for one in linters.ALL if one.name in known]
+        items = [item for some in pool.map(carried_along(find_more), own) for item in some]
+    if not items:
+        return None
+    lines = (f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items)
+    return CheckResult(
+        name=UNREAD_FILES,
+        status=Status.FAILED,
+        exit_code=1,
+        items=tuple(items),
+        output="\n".join(lines),
+    )
+
+
+def _get_items(result: CheckResult | None) -> tuple[CheckItem, ...]:
+    return () if result is None or result.reason else result.items
+
+
+def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iterable[str]:
+    """Return the Python files that the command is to read, relative to the project's folder."""
+    told = site.project.told.get(check.name)
+    folders = told.paths if told and told.paths else (".",)
+    for path in paths:
+        inner = posixpath.relpath(path, site.project.root or ".")
+        named = any(f"{inner}/".startswith(f"{folder}/") or folder == "." for folder in folders)
+        if path.endswith((".py", ".pyi")) and named and not inner.startswith("../"):
+            yield inner
+
+
+# --- names and API --------------------------------------------------------------------------------
+
+
+def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
+    """Look up the names that new lines take from modules, without the repository's type checker.
+
+    A script of ours does it: basedpyright, which finds the same, is 75 MB to fetch and takes 240 MB
+    of memory and 1.6 s of a processor for a file, where the script takes 0.4 s.
+
+    Args:
+        lines: By paths relative to the project's folder.
+    """
+
+    def read(content: bytes) -> list[Remark] | None:
+        remarks = linters.read_flake8(content) or []
+        return [one for one in remarks if one.line in lines.get(one.path, (one.line,))]
+
+    script = f"{SANDBOX_OURS}/checks/mergewright_names.py"
+    return LintCheck(
+        name=NAMES,
+        command_words=(NAMES,),
+        program=sandbox_requests.PYTHON,
+        machine_arguments=("-I", script, "{report}", SANDBOX_TREE),
+        probe="import mergewright_has_no_such_module\n",
+        read=read,
+        configured=lambda _: True,
+        rule="missing-name",
+        only=tuple(lines),
+        ours=True,
+    )
+
+
+@dataclass(frozen=True)
+class PublicApi(LintCheck):
+    """griffe's breaking changes of modules, which it reads and does not run."""
+
+    earlier: Mapping[str, bytes] = field(default_factory=dict)
+    """Their content on base, by paths relative to the project's folder."""
+
+    def command(self, site: Site) -> tuple[str, ...]:
+        packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
+        return (*site.folder_prefix, "griffe", "check", "--against", "HEAD", *sorted(packages))
+
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+        order = super().make_request(site, secret)
+        # The probe has lost an argument for certain.
+        earlier = {**self.earlier, f"{secret.module}.py": b"def f(lost): ...\n"}
+        files = (
+            SandboxFile(path=f"{_EARLIER}/{path}", content=content)
+            for path, content in earlier.items()
+        )
+        return order.model_copy(update={"files": (*order.files, *files)})
+
+
+def check_public_api(earlier: Mapping[str, bytes]) -> PublicApi:
+    """Say what users of a library lose by a change."""
+    return PublicApi(
+        name=PUBLIC_API,
+        command_words=("griffe",),
+        program=f"{SANDBOX_GATE}/bin/python",
+        machine_arguments=("-I", f"{SANDBOX_OURS}/checks/mergewright_api.py", "{report}", _EARLIER),
+        probe="def f(): ...\n",
+        read=linters.read_flake8,
+        configured=lambda _: True,
+        rule="public-api",
+        only=tuple(earlier),
+        earlier=earlier,
+    )

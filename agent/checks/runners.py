@@ -1,0 +1,209 @@
+"""Run the tests: by pytest, or by the repository's own script or Django's runner."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+
+from agent.checks import check, suite
+from agent.checks.sealed import Secret
+from agent.models.checks import CheckResult
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_TREE,
+    SandboxFile,
+    SandboxRequest,
+    SandboxResult,
+)
+
+#: pytest's word for "some tests failed".
+_PYTEST_CODES = range(1, 2)
+#: Scripts end with 1, or with the number of failures.
+_SCRIPT_CODES = range(1, 256)
+_PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
+#: Takes the place of a script where the repository has none.
+_ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the sandbox, whose /tmp is its own
+_ENTER = """\
+import sys
+
+sys.path[:1] = {!r}
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    sys.argv[0] = "django"
+    execute_from_command_line(sys.argv)
+"""
+
+
+class PytestSuite:
+    """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
+
+    name = check.TESTS
+
+    def explain_absence(self, site: check.Site) -> str:
+        if site.project.test_runner == "pytest":
+            return ""
+        return "the repository's tests are not run by pytest"
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        root = site.project.root
+        named = tuple(f"{name}={value}" for name, value in _environ(site, "").items())
+        folder = ("-C", root) if root else ()
+        start = ("env", *folder, *named) if folder or named else ()
+        words = "python", "-m", "pytest", *_parallel_options(site), *site.test_args
+        return (*start, *words)
+
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
+        return self.request_part(site, secret, check.Part())
+
+    def request_part(self, site: check.Site, secret: Secret, part: check.Part) -> SandboxRequest:
+        options = _PAST_FAILURES
+        # A part is done before so many processes have begun.
+        options += () if part.only or part.collects else _parallel_options(site)
+        if part.covered:
+            # In one process, and measured by nobody else.
+            options += ("-n", "0") if site.has_package("pytest-xdist") else ()
+            options += ("--no-cov",) if site.has_package("pytest-cov") else ()
+        if part.collects:
+            options += ("--collect-only", "-q")
+        own, base = site.has_package("pytest"), part.base
+        # What the configuration says wins.
+        env = {**_environ(site, SANDBOX_TREE), **site.config.env}
+        order = check.request_script(
+            replace(site, config=site.config.model_copy(update={"env": env})),
+            secret,
+            ("run_pytest.py", *site.test_args),
+            limits=site.test_limits(),
+            told={
+                **part.as_told(site),
+                "options": options,
+                "plugins": sorted(base.plugins) if base else None,
+                "gate": "" if own else site.packages_of(SANDBOX_GATE),
+                "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
+            },
+        )
+        return order.model_copy(update={"watched": part.own_files})
+
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+        return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
+
+
+def _parallel_options(site: check.Site) -> tuple[str, ...]:
+    """Have the tests shared among processes where the repository does so itself."""
+    is_own = site.config.checks.tests.args or not site.project.tests_in_parallel
+    return () if is_own or not site.has_package("pytest-xdist") else ("-n", "auto")
+
+
+def _environ(site: check.Site, tree: str) -> dict[str, str]:
+    """Name the settings for pytest-django where only other tools know them, such as tox."""
+    django = site.project.django
+    if django is None or django.settings_module is None or django.tests_know_settings:
+        return {}
+    if not site.has_package("pytest-django"):
+        return {}
+    environ = {"DJANGO_SETTINGS_MODULE": django.settings_module}
+    # Under `python -m pytest` the root itself is on the path already.
+    root = site.project.root
+    if below := [folder for folder in django.python_path if folder != root]:
+        folders = [posixpath.join(tree, folder) for folder in below]
+        # A person starts it in the root, the sandbox has whole paths.
+        shown = [posixpath.relpath(folder, root or ".") for folder in below]
+        environ["PYTHONPATH"] = ":".join(folders if tree else shown)
+    return environ
+
+
+class DjangoSuite:
+    """A script that starts unittest in its own process, watched by a wrapper of ours.
+
+    Without a script, and with known settings, `python -m django test`.
+    """
+
+    name = check.TESTS
+
+    def explain_absence(self, site: check.Site) -> str:
+        if site.project.test_runner != "django":
+            return "the repository's tests are not run by a script"
+        if site.project.test_script is None and _get_settings(site) is None:
+            return (
+                "no script that runs the tests and no settings module was found; name one in "
+                ".github/mergewright.yml, as in `django: {settings: tests.settings}` or "
+                "`checks: {tests: {script: runtests.py}}`"
+            )
+        return ""
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        if site.project.test_script is None:
+            root = site.project.root or "."
+            folders = ":".join(
+                posixpath.relpath(folder or ".", root) for folder in _get_python_path(site)
+            )
+            path = ("env", f"PYTHONPATH={folders}") if folders not in {"", "."} else ()
+            start = ("env", "-C", root, *path[1:]) if root != "." else path
+            return (*start, "python", "-m", "django", *_list_django_arguments(site))
+        folder, arguments = _split_call(site)
+        start = ("env", "-C", folder) if folder else ()
+        return (*start, "python", *arguments)
+
+    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
+        return self.request_part(site, secret, check.Part())
+
+    def request_part(self, site: check.Site, secret: Secret, part: check.Part) -> SandboxRequest:
+        entry: list[SandboxFile] = []
+        if site.project.test_script is None:
+            folder, arguments = site.project.root, (_ENTRY, *_list_django_arguments(site))
+            entry = [_make_entry(site)]
+        else:
+            folder, arguments = _split_call(site)
+        order = check.request_script(
+            site,
+            secret,
+            ("mergewright_django.py", *arguments),
+            limits=site.test_limits(),
+            told=part.as_told(site),
+            files=tuple(entry),
+        )
+        directory = posixpath.join(SANDBOX_TREE, folder)
+        return order.model_copy(update={"directory": directory, "watched": part.own_files})
+
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+        return suite.judge_suite(self, site, secret, result, _SCRIPT_CODES)
+
+
+def _split_call(site: check.Site) -> tuple[str, tuple[str, ...]]:
+    """Return the folder to start in, and the script with its arguments.
+
+    manage.py looks for tests in the folder it is started in: its own, unless it has none there.
+    """
+    path, root = site.project.test_script or "", site.project.root
+    folder, name = posixpath.split(path)
+    django, given = site.project.django, site.test_args
+    if django and django.settings_module and not django.tests_know_settings:
+        given = (f"--settings={django.settings_module}", *given)
+    from_root = posixpath.relpath(path, root or ".")
+    if name != "manage.py":
+        return root, (from_root, *given)
+    # What Django's runner looks for; a project around a package has its tests at the root.
+    if any((site.tree / folder).rglob("test*.py")):
+        return folder, (name, "test", *given)
+    return root, (from_root, "test", *given)
+
+
+def _get_settings(site: check.Site) -> str | None:
+    return site.project.django.settings_module if site.project.django else None
+
+
+def _get_python_path(site: check.Site) -> tuple[str, ...]:
+    return site.project.django.python_path if site.project.django else ()
+
+
+def _list_django_arguments(site: check.Site) -> tuple[str, ...]:
+    return "test", f"--settings={_get_settings(site)}", *site.test_args
+
+
+def _make_entry(site: check.Site) -> SandboxFile:
+    """Make a script that does what `python -m django` does in the root of the repository."""
+    folders = [posixpath.join(SANDBOX_TREE, one).rstrip("/") for one in _get_python_path(site)]
+    root = site.in_sandbox("").rstrip("/")
+    return SandboxFile(path=_ENTRY, content=_ENTER.format(folders or [root]).encode())
