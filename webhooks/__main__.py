@@ -24,7 +24,6 @@ from agent.telemetry import run_log
 from webhooks.app import create_app
 from webhooks.protocol import PatientProtocol
 
-_CONNECTIONS = 512
 _BACKLOG = 1024
 _SWITCH_SECONDS = 0.002
 _STOP_SECONDS = 10
@@ -102,7 +101,6 @@ def run_server(app: FastAPI, door: socket.socket) -> None:
             server_header=False,
             # Nobody's word is taken for where a request comes from.
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )

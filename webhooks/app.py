@@ -21,12 +21,10 @@ from starlette.responses import JSONResponse, Response
 
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, ReceiptKind
-from webhooks import health, limits, signatures
+from webhooks import admission, events, health
+from webhooks.admission import Refused
+from webhooks.events import Ignored
 from webhooks.inbox import Committer
-from webhooks.listener_metrics import ListenerMetrics
-from webhooks.refusals import Refused
-from webhooks.sources import github_events
-from webhooks.sources.github_payloads import Ignored
 
 _DELIVERY_ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -44,8 +42,8 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
         inbox: Closed when the application ends.
     """
     committer = Committer(inbox)
-    figures = ListenerMetrics(home, inbox, committer)
-    space = limits.Space()
+    figures = health.ListenerMetrics(home, inbox, committer)
+    space = admission.Space()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -75,13 +73,13 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
 
     async def take(request: Request) -> tuple[Response, ReceiptKind]:
         # Taken apart once: to ask the framework for each is a search through all of them.
-        given = limits.headers(request.scope["headers"])
-        limits.check_head(given)
-        signature = signatures.read_signature(given.get(signatures.HEADER.lower()))
+        given = admission.join_headers(request.scope["headers"])
+        admission.check_head(given)
+        signature = admission.read_signature(given.get(admission.SIGNATURE_HEADER.lower()))
         event = _header(given, "X-GitHub-Event", _EVENT)
         delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
         with space.share() as share:
-            body = await limits.read_body(request.stream(), share)
+            body = await admission.read_body(request.stream(), share)
             read = (secret, body, signature, event, delivery_id)
             if len(body) > _ASIDE_BYTES:
                 delivery = await asyncio.to_thread(_verify_delivery, *read)
@@ -103,8 +101,8 @@ def _verify_delivery(
     secret: bytes, body: bytes, signature: str, event: str, delivery_id: str
 ) -> Delivery:
     """Check the signature, then parse; only what the intake reads is kept."""
-    signatures.verify_signature(secret, body, signature)
-    parsed = github_events.parse_event(event, body)
+    admission.verify_signature(secret, body, signature)
+    parsed = events.parse_event(event, body)
     if isinstance(parsed, Ignored):
         return Delivery(
             delivery_id=delivery_id,

@@ -18,7 +18,7 @@ import structlog
 from agent.errors import AgentError
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, Receipt
-from webhooks.refusals import Refused
+from webhooks.admission import Refused
 
 T = TypeVar("T")
 

@@ -1,7 +1,8 @@
-"""HTTP/1.1 with deadlines for the head of every request and for the reading of every answer.
+"""HTTP/1.1 with a deadline for the head of every request, and bounds on idle connections.
 
-uvicorn bounds how long a connection may idle after a request, not how long a head may take, nor
-how long somebody may take to read; one byte a second would hold a connection for hours.
+uvicorn bounds how long a connection may idle after a request, not how long a head may take; and at
+its bound of connections it answers 503 to everybody, health checks included. Here idle connections
+give way instead, first those of a client that has many.
 
 The head of an answer leaves together with its body: uvicorn would send each by itself.
 """
@@ -9,107 +10,90 @@ The head of an answer leaves together with its body: uvicorn would send each by 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
-STALL_SECONDS = 20.0
-"""Within it a reader has to take what is buffered (about 50 KB beyond what the kernel holds)."""
-ANSWER_SECONDS = 600.0
-"""From the head of a request to the end of its answer."""
 HEAD_BYTES = 64 * 1024
 """A longer head of a request is refused."""
+MOST_CONNECTIONS = 512
+MOST_IDLE_PER_CLIENT = 64
 
 
 class PatientProtocol(H11Protocol):
-    """Closes a connection whose next request does not begin, or is not read, in time."""
+    """Closes a connection whose next request does not begin in time, or that others need."""
+
+    #: Connections without a request under way, the longest idle first.
+    idle: ClassVar[dict[PatientProtocol, str]] = {}
 
     _deadline: asyncio.TimerHandle | None = None
-    _stalled: asyncio.TimerHandle | None = None
-    _whole: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Take what uvicorn gives."""
         super().__init__(*args, **options)
-        self.conn = _Joining(h11.SERVER, HEAD_BYTES)
+        self.conn = _JoiningConnection(h11.SERVER, HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock: a connection is opened to say something."""
+        """Make room, and start the clock: a connection is opened to say something."""
         super().connection_made(transport)
+        client = self.client[0] if self.client else ""
+        of_client = [one for one, other in self.idle.items() if other == client]
+        if len(of_client) >= MOST_IDLE_PER_CLIENT:
+            of_client[0].give_way()
+        elif len(self.connections) > MOST_CONNECTIONS:
+            if not self.idle:
+                transport.abort()
+                return
+            next(iter(self.idle)).give_way()
+        self.idle[self] = client
         self._arm()
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head is whole; start it with the first byte of the next."""
         super().data_received(data)
-        self._watch_answer()
         if self._in_request():
+            self.idle.pop(self, None)
             self._disarm()
         elif self._deadline is None:
             self._arm()
 
-    def pause_writing(self) -> None:
-        """Start the clock: what was written is not being read."""
-        super().pause_writing()
-        _stop(self._stalled)
-        self._stalled = self.loop.call_later(STALL_SECONDS, self._cut_connection)
-
-    def resume_writing(self) -> None:
-        """Stop the clock: it was read."""
-        _stop(self._stalled)
-        self._stalled = None
-        super().resume_writing()
-
     def on_response_complete(self) -> None:
-        """Stop the clock of the answer; the next request may be there already."""
-        _stop(self._whole)
-        self._whole = None
+        """Count as idle again, unless the next request is there already."""
         super().on_response_complete()
-        self._watch_answer()
-        # So little is left that nobody is told to stop writing; a close would wait for it.
-        if self._stalled is None and self.transport.get_write_buffer_size():
-            self._stalled = self.loop.call_later(STALL_SECONDS, self._cut_unread)
+        if not self._in_request() and not self.transport.is_closing():
+            self.idle[self] = self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clocks."""
+        """Stop the clock."""
+        self.idle.pop(self, None)
         self._disarm()
-        _stop(self._stalled)
-        self._stalled = None
-        _stop(self._whole)
-        self._whole = None
         super().connection_lost(exc)
+
+    def give_way(self) -> None:
+        """Close the connection for another one."""
+        self.idle.pop(self, None)
+        self.transport.close()
 
     def _in_request(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _arm(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._close_late)
 
     def _disarm(self) -> None:
-        _stop(self._deadline)
+        if self._deadline is not None:
+            self._deadline.cancel()
         self._deadline = None
 
-    def _watch_answer(self) -> None:
-        if self._whole is None and self._in_request():
-            self._whole = self.loop.call_later(ANSWER_SECONDS, self._cut_connection)
-
-    def _cut_unread(self) -> None:
-        self._stalled = None
-        if self.transport.get_write_buffer_size():
-            self._cut_connection()
-
-    def _cut_connection(self) -> None:
-        # Closing would wait until what is buffered has been read.
-        self.transport.abort()
-
-    def _too_late(self) -> None:
+    def _close_late(self) -> None:
         self._deadline = None
         if not self._in_request() and not self.transport.is_closing():
             self.transport.close()
 
 
-class _Joining(h11.Connection):
+class _JoiningConnection(h11.Connection):
     """Keeps the head of an answer back until it leaves with the beginning of the body."""
 
     _head = b""
@@ -123,8 +107,3 @@ class _Joining(h11.Connection):
             return b""
         data, self._head = self._head + data, b""
         return data
-
-
-def _stop(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()

@@ -9,8 +9,8 @@ import pytest
 from agent.conversation.events import Comment
 from agent.service.intake import TAKES_BACK, Request, Withdrawal
 from tests.contract import operations, schemas
-from webhooks.refusals import Refused
-from webhooks.sources import github_events, github_payloads
+from webhooks import events as github_events
+from webhooks.admission import Refused
 
 EXAMPLES = schemas.webhook_examples()
 assert EXAMPLES.keys() == set(operations.EXAMPLE_EVENTS)
@@ -22,9 +22,9 @@ def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
     for payload in EXAMPLES[event]:
         parsed = github_events.parse_event(event, json.dumps(payload).encode())
         action = payload.get("action")
-        kept += not isinstance(parsed, github_payloads.Ignored)
+        kept += not isinstance(parsed, github_events.Ignored)
         if event == "issues" and action in ("labeled", "reopened", "unlocked"):
-            assert isinstance(parsed, github_payloads.ParsedEvent)
+            assert isinstance(parsed, github_events.ParsedEvent)
             request = parsed.about
             assert isinstance(request, Request)
             assert request.snapshot.issue.number == payload["issue"]["number"]
@@ -33,10 +33,10 @@ def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
             if action == "labeled":
                 assert request.label == payload["label"]["name"]
         elif event == "issues" and action in TAKES_BACK:
-            assert isinstance(parsed, github_payloads.ParsedEvent)
+            assert isinstance(parsed, github_events.ParsedEvent)
             assert isinstance(parsed.about, Withdrawal)
             assert parsed.about.issue.number == payload["issue"]["number"]
-        elif isinstance(parsed, github_payloads.ParsedEvent):
+        elif isinstance(parsed, github_events.ParsedEvent):
             assert action in github_events.READS[event]
             told = parsed.about
             subject = told.subject if isinstance(told, Comment) else told
@@ -45,7 +45,7 @@ def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
                 assert told.subject.installation_id == payload.get("installation", {}).get("id")
             assert (told.author if isinstance(told, Comment) else told.actor) == _sender(payload)
         else:
-            assert isinstance(parsed, github_payloads.Ignored)
+            assert isinstance(parsed, github_events.Ignored)
             assert parsed.action == action
             assert parsed.reason.strip()
     # The one review among them has no text.
@@ -70,4 +70,4 @@ def test_a_payload_under_another_events_name_or_with_a_part_missing_starts_nothi
         except Refused as refused:
             assert refused.status == 422
         else:
-            assert isinstance(parsed, github_payloads.Ignored), event
+            assert isinstance(parsed, github_events.Ignored), event

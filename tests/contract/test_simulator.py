@@ -9,8 +9,8 @@ import pytest
 from agent.demo.simulator import calls, serving
 from agent.demo.simulator.world import World
 from tests.contract import hub, operations, recording, schemas, sessions
-from webhooks.sources import github_events
-from webhooks.sources.github_payloads import Ignored
+from webhooks import events as github_events
+from webhooks.events import Ignored
 
 
 @pytest.fixture(scope="module")

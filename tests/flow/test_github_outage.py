@@ -40,9 +40,9 @@ from tests.deep import deep
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.integration.simulator_samples import Received, receiver
-from webhooks import signatures
-from webhooks.sources import github_events
-from webhooks.sources.github_payloads import Ignored
+from webhooks import admission as signatures
+from webhooks import events as github_events
+from webhooks.events import Ignored
 
 pytestmark = pytest.mark.index
 
@@ -54,7 +54,7 @@ HOURS = 3600.0
 def delivery(came: Received) -> Delivery | None:
     """Make of a request what the listener keeps of it; None: nothing for the intake."""
     given = {name.lower(): value for name, value in came.headers.items()}
-    signature = signatures.read_signature(given[signatures.HEADER.lower()])
+    signature = signatures.read_signature(given[signatures.SIGNATURE_HEADER.lower()])
     signatures.verify_signature(SECRET.encode(), came.body, signature)
     event = given["x-github-event"]
     parsed = github_events.parse_event(event, came.body)

@@ -14,8 +14,8 @@ from agent.models.sandbox import SandboxResult
 from agent.text import sanitise
 from repo_config import load
 from tests.unit.webhooks.deliveries import labeled
-from webhooks.refusals import Refused
-from webhooks.sources import github_events
+from webhooks import events as github_events
+from webhooks.admission import Refused
 
 MANY = settings(
     max_examples=2_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)

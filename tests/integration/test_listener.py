@@ -29,8 +29,8 @@ from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
+from webhooks.health import ListenerMetrics
 from webhooks.inbox import Committer
-from webhooks.listener_metrics import ListenerMetrics
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
@@ -269,7 +269,14 @@ def test_WH4_a_head_that_never_ends_is_hung_up_on(listener):
         assert time.monotonic() - begun < 15
 
 
-# --- odd deliveries --------------------------------------------------------------------------
+def test_idle_connections_keep_nobody_from_health_or_a_delivery(listener):
+    idle = [open_connection(listener) for _ in range(600)]
+    try:
+        assert listener.get("/healthz").json() == {"alive": True}
+        assert listener.post(raw(labeled())).status_code == 202
+    finally:
+        for connection in idle:
+            connection.close()
 
 
 # --- the process -----------------------------------------------------------------------------

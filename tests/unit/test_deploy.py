@@ -17,7 +17,7 @@ from agent.github import access, app_registration
 from agent.sandbox.bubblewrap import roots
 from agent.sandbox.runtime import seccomp
 from agent.store.sql_inbox import Inbox
-from webhooks.sources import github_events
+from webhooks import events as github_events
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

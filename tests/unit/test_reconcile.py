@@ -29,7 +29,7 @@ from agent.service.reconcile import Redeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
 from tests.unit import delivery_samples
-from webhooks.sources import github_events
+from webhooks import events as github_events
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0

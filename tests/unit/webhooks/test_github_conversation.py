@@ -20,10 +20,8 @@ from tests.unit.webhooks.deliveries import (
     reviewed,
     status,
 )
-from webhooks.refusals import Refused
-from webhooks.sources.github_comments import MOST_CHARACTERS
-from webhooks.sources.github_events import READS, parse_event
-from webhooks.sources.github_payloads import Ignored, ParsedEvent
+from webhooks.admission import Refused
+from webhooks.events import MOST_CHARACTERS, READS, Ignored, ParsedEvent, parse_event
 
 WRITTEN = {
     "issue_comment": commented,

@@ -9,10 +9,9 @@ import pytest
 from agent.service import intake
 from agent.service.intake import Request
 from tests.unit.webhooks.deliveries import labeled, raw
-from webhooks import shapes
-from webhooks.refusals import Refused
-from webhooks.sources.github_events import parse_event
-from webhooks.sources.github_payloads import Ignored, ParsedEvent
+from webhooks import payloads as shapes
+from webhooks.admission import Refused
+from webhooks.events import Ignored, ParsedEvent, parse_event
 
 
 def changed(path: str, value: object) -> bytes:

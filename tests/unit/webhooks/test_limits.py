@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from webhooks import limits
-from webhooks.refusals import Refused
+from webhooks import admission as limits
+from webhooks.admission import Refused
 
 
 async def parts(*given: bytes) -> AsyncIterator[bytes]:
@@ -81,5 +81,5 @@ def test_a_usual_head_passes():
 
 
 def test_repeated_headers_are_joined_so_that_none_wins():
-    given = limits.headers([(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
+    given = limits.join_headers([(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
     assert given == {"a": "1, 3", "b": "2"}

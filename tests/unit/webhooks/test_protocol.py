@@ -3,14 +3,14 @@
 import h11
 import pytest
 
-from webhooks.protocol import _Joining
+from webhooks.protocol import _JoiningConnection
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.fixture
 def asked():
-    connection = _Joining(h11.SERVER)
+    connection = _JoiningConnection(h11.SERVER)
     connection.receive_data(REQUEST)
     assert isinstance(connection.next_event(), h11.Request)
     assert isinstance(connection.next_event(), h11.EndOfMessage)

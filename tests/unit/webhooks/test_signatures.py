@@ -7,8 +7,8 @@ import hmac
 
 import pytest
 
-from webhooks import signatures
-from webhooks.refusals import Refused
+from webhooks import admission as signatures
+from webhooks.admission import Refused
 
 SECRET = b"It's a Secret to Everybody"
 #: The example of GitHub's own documentation.

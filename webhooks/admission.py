@@ -1,16 +1,23 @@
-"""Bounds on what a request may cost: size, time, memory. All hold before anything is parsed."""
+"""What a request must be to be taken: its signature, and what it may cost in size, time, memory.
+
+All of it holds before anything is parsed.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
-from typing import Self
+import hmac
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 
 from starlette.requests import ClientDisconnect
 
-from webhooks.refusals import Refused
+from agent.errors import AgentError
 
+SIGNATURE_HEADER = "X-Hub-Signature-256"
+
+_SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 #: GitHub sends no larger payload.
 BODY_BYTES = 25 * 1024 * 1024
 #: GitHub itself gives up on a delivery after 10 seconds.
@@ -21,15 +28,33 @@ LARGE_BYTES_TOGETHER = 96 * 1024 * 1024
 SMALL_BYTES = 64 * 1024
 
 
+class Refused(AgentError):
+    """The request is not taken; nothing of it was kept."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """Say why, with the way out.
+
+        Args:
+            status: Of the HTTP answer.
+        """
+        super().__init__(message)
+        self.status = status
+
+
 class Space:
-    """Memory for large bodies; who finds none is told to come again."""
+    """Memory for large bodies; a request that finds none is told to come again."""
 
     def __init__(self, total: int = LARGE_BYTES_TOGETHER) -> None:
         self._left = total
 
-    def share(self) -> Share:
-        """Open a share of the space, to be used with `with`."""
-        return Share(self)
+    @contextmanager
+    def share(self) -> Iterator[Share]:
+        """Open a share of the space for one request, given back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.take(-share.taken)
 
     def take(self, count: int) -> None:
         """Take bytes; a negative count gives them back.
@@ -43,32 +68,21 @@ class Space:
 
 
 class Share:
-    """What one request has taken of the space; given back at the end."""
+    """What one request has taken of the space."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._taken = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._space.take(-self._taken)
+        self.taken = 0
 
     def hold(self, size: int) -> None:
         """Have space for a body of that size in all."""
         # Twice: the parts, and the whole that they are joined to.
-        if size > SMALL_BYTES and 2 * size > self._taken:
-            self._space.take(2 * size - self._taken)
-            self._taken = 2 * size
+        if size > SMALL_BYTES and 2 * size > self.taken:
+            self._space.take(2 * size - self.taken)
+            self.taken = 2 * size
 
 
-def headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Give the headers of a request by their lower-case names.
 
     The values of one that is repeated are joined by commas, as HTTP reads them; nothing that we
@@ -130,3 +144,39 @@ async def read_body(parts: AsyncIterator[bytes], share: Share) -> bytes:
 
 def _too_large() -> Refused:
     return Refused(413, f"The body is larger than {BODY_BYTES:,} bytes.")
+
+
+# --- the signature -----------------------------------------------------------------------------
+
+
+def read_signature(header: str | None) -> str:
+    """Return the signature of a request, in hexadecimal, before its body is read.
+
+    Args:
+        header: The value of `X-Hub-Signature-256`.
+
+    Raises:
+        Refused: 401, there is none, more than one, or it is no SHA-256.
+    """
+    if header is None or not (shape := _SIGNATURE.fullmatch(header)):
+        raise Refused(
+            401,
+            f"{SIGNATURE_HEADER} with one sha256 signature is needed. Set a secret in the webhook's"
+            " settings; SHA-1 signatures are not accepted.",
+        )
+    return shape[1]
+
+
+def verify_signature(secret: bytes, body: bytes, signature: str) -> None:
+    """Compare the signature with that of the raw body, in constant time.
+
+    Raises:
+        Refused: 401, the body was not signed with our secret.
+    """
+    expected = hmac.new(secret, body, "sha256").hexdigest()
+    if not hmac.compare_digest(expected, signature):
+        raise Refused(
+            401,
+            f"{SIGNATURE_HEADER} does not fit this body. The webhook's secret must be the one that"
+            " MERGEWRIGHT_WEBHOOK_SECRET or its file holds.",
+        )

@@ -1,0 +1,261 @@
+"""What a delivery of GitHub's means: a request, words of a person, or that something happened.
+
+Owns the table of what we act on. Whether this label starts a run, whether this person may, and how
+things stand by now, is the intake's to decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from agent.conversation.events import Comment, Event, Place
+from agent.models.record import Record
+from agent.models.ticket import IssueRef, Snapshot
+from agent.service.intake import TAKES_BACK, Request, Withdrawal
+from webhooks import payloads as parts
+
+#: GitHub takes no longer comments.
+MOST_CHARACTERS = 65_536
+_ACTION = re.compile(r"[a-z_]{1,64}")
+_FAILED = frozenset({"failure", "timed_out", "startup_failure"})
+#: Somebody has to allow it before it goes on.
+_WAITS = "action_required"
+
+
+class Ignored(Record):
+    """A delivery on which nobody has to act."""
+
+    action: str | None
+    reason: str
+    """In words, with nothing of the delivery in them but checked names."""
+
+
+class ParsedEvent(Record):
+    """A delivery for the intake."""
+
+    action: str | None
+    about: Comment | Event | Request | Withdrawal
+
+
+Reading = Callable[[str | None, dict[str, Any]], ParsedEvent | Ignored]
+
+
+def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
+    """Read a delivery whose signature is verified.
+
+    Args:
+        event: As the header names it: a short word, which is not signed.
+
+    Raises:
+        Refused: 400 the body is not JSON that we read; 422 it does not fit the event.
+    """
+    payload = parts.read_body(event, body)
+    action = payload.get("action")
+    action = action if isinstance(action, str) and _ACTION.fullmatch(action) else None
+    if event == "ping":
+        return Ignored(action=None, reason="ping: the webhook is set up")
+    if event not in READS:
+        return Ignored(action=action, reason=f"nothing here acts on the event {event}")
+    actions = READS[event]
+    told = event if None in actions else f"{event}.{action}"
+    if action not in actions:
+        told = told if action else f"an unnamed action on {event}"
+        return Ignored(action=action, reason=f"nothing here acts on {told}")
+    try:
+        return actions[action](action, payload)
+    except ValidationError as problem:
+        place = ".".join(str(part) for part in problem.errors(include_input=False)[0]["loc"])
+        return Ignored(action=action, reason=f"{told} without a usable {place}")
+
+
+# --- issues ------------------------------------------------------------------------------------
+
+
+def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+    # Only `labeled` tells of a label.
+    shape = parts.Labelled if action == "labeled" else parts.OpenedAgain
+    asked = shape.model_validate(payload)
+    issue = asked.issue
+    if issue.pull_request is not None:
+        subject = "the label is on" if action == "labeled" else "it is"
+        return Ignored(action=action, reason=f"{subject} a pull request")
+    snapshot = Snapshot(
+        issue=_make_reference(asked.repository, issue, asked.installation),
+        url=issue.html_url,
+        title=issue.title,
+        body=issue.body or "",
+        labels=tuple(label.name for label in issue.labels),
+        # An account that was deleted is shown by GitHub as this one.
+        author=issue.user.login if issue.user else "ghost",
+        actor=asked.sender.login,
+        actor_id=asked.sender.id,
+        approved_at=issue.updated_at,
+    )
+    request = Request(
+        snapshot=snapshot,
+        label=asked.label.name if isinstance(asked, parts.Labelled) else "",
+        actor_is_bot=asked.sender.type == "Bot",
+        clone_url=asked.repository.clone_url,
+        resumes=action != "labeled",
+    )
+    return ParsedEvent(action=action, about=request)
+
+
+def _parse_withdrawal(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+    told = parts.OnIssue.model_validate(payload)
+    if told.issue.pull_request is not None:
+        return Ignored(action=action, reason="it is a pull request")
+    issue = _make_reference(told.repository, told.issue, told.installation)
+    return ParsedEvent(action=action, about=Withdrawal(issue=issue))
+
+
+def _make_reference(
+    repository: parts.Repository, subject: parts.Subject, installation: parts.Installation | None
+) -> IssueRef:
+    return IssueRef(
+        repository=repository.full_name,
+        repository_id=repository.id,
+        number=subject.number,
+        issue_id=subject.id,
+        installation_id=installation.id if installation else None,
+    )
+
+
+# --- what people write -------------------------------------------------------------------------
+
+
+def _parse_comment(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+    told = parts.CommentOnIssue.model_validate(payload)
+    on_pull = told.issue.pull_request is not None
+    written, at = told.comment, told.comment.created_at
+    return _make_comment(action, told, told.issue, written, "issue", at, on_pull=on_pull)
+
+
+def _parse_remark(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+    told = parts.CommentOnLine.model_validate(payload)
+    return _make_comment(
+        action, told, told.pull_request, told.comment, "inline", told.comment.created_at
+    )
+
+
+def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+    told = parts.SubmittedReview.model_validate(payload)
+    review = told.review
+    if not (review.body or "").strip():
+        # What it says stands in remarks on lines, of which each comes by itself.
+        return Ignored(action=action, reason="a review without a text of its own")
+    return _make_comment(
+        action, told, told.pull_request, review, "review", review.submitted_at,
+        verdict=review.state.lower(),
+    )  # fmt: skip
+
+
+def _make_comment(
+    action: str | None,
+    told: parts.CommentOnIssue | parts.CommentOnLine | parts.SubmittedReview,
+    subject: parts.Subject,
+    written: parts.Written,
+    place: Place,
+    at: str,
+    *,
+    on_pull: bool = True,
+    verdict: str = "",
+) -> ParsedEvent | Ignored:
+    author = written.user
+    if author.is_bot or told.sender.is_bot:
+        # Nobody here acts on what a program writes, our own words least of all.
+        return Ignored(action=action, reason="a bot wrote it")
+    if author.id != told.sender.id:
+        return Ignored(action=action, reason="it was sent by somebody else than who wrote it")
+    said = Comment(
+        subject=_make_reference(told.repository, subject, told.installation),
+        on_pull=on_pull,
+        place=place,
+        comment_id=written.id,
+        author=author.login,
+        author_id=author.id,
+        body=(written.body or "")[:MOST_CHARACTERS],
+        verdict=verdict,
+        at=at,
+        clone_url=told.repository.clone_url,
+    )
+    return ParsedEvent(action=action, about=said)
+
+
+# --- occasions to look -------------------------------------------------------------------------
+
+
+def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
+    told = parts.OfPull.model_validate(payload)
+    happened = Event(
+        repository=told.repository.full_name,
+        repository_id=told.repository.id,
+        number=told.pull_request.number,
+        event=f"pull_request.{action}",
+        actor=told.sender.login,
+    )
+    return ParsedEvent(action=action, about=happened)
+
+
+def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
+    told = parts.OfCheckSuite.model_validate(payload)
+    suite = told.check_suite
+    return _make_checked(action, f"check_suite.{action}", told, suite.head_sha, suite.conclusion)
+
+
+def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+    told = parts.OfCheckRun.model_validate(payload)
+    run = told.check_run
+    if run.conclusion not in _FAILED | {_WAITS}:
+        reason = "a check that did not fail: its suite tells when all are over"
+        return Ignored(action=action, reason=reason)
+    return _make_checked(action, f"check_run.{action}", told, run.head_sha, run.conclusion)
+
+
+def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
+    told = parts.OfStatus.model_validate(payload)
+    if told.state == "pending":
+        return Ignored(action=action, reason="a status that is still pending")
+    return _make_checked(action, "status", told, told.sha, told.state)
+
+
+def _make_checked(
+    action: str | None,
+    event: str,
+    told: parts.OfCheckSuite | parts.OfCheckRun | parts.OfStatus,
+    commit: str,
+    conclusion: str | None,
+) -> ParsedEvent:
+    happened = Event(
+        repository=told.repository.full_name,
+        repository_id=told.repository.id,
+        commit=commit,
+        event=event,
+        conclusion=conclusion or "",
+        actor=told.sender.login,
+    )
+    return ParsedEvent(action=action, about=happened)
+
+
+READS: Mapping[str, Mapping[str | None, Reading]] = {
+    # The last two of the first ask only for a run that was ended by their contrary.
+    "issues": {
+        **dict.fromkeys(("labeled", "reopened", "unlocked"), _parse_request),
+        **dict.fromkeys(TAKES_BACK, _parse_withdrawal),
+    },
+    # Editing or deleting one triggers nothing: who may edit a comment need not have written it.
+    "issue_comment": {"created": _parse_comment},
+    "pull_request_review": {"submitted": _parse_review},
+    "pull_request_review_comment": {"created": _parse_remark},
+    # Merged is closed as well. What else happens to one, the next follow-up reads from it.
+    "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
+    "check_run": {"completed": _parse_run},
+    "check_suite": {"completed": _parse_suite},
+    # It has no action.
+    "status": {None: _parse_status},
+}
+"""What is read, by event and action."""

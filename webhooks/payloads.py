@@ -1,0 +1,237 @@
+"""GitHub's payloads, read strictly: what a body must look like, and the parts that we use.
+
+GitHub adds fields at any time; what is not named here is not looked at. A "1" is no number and 1 is
+no name, whatever sent it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import jiter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from webhooks.admission import Refused
+
+#: By event that is acted on: what its body has at the top. The header that names the event is not
+#: signed, the body is: a body must look like the event that it is said to be.
+_HAS: dict[str, frozenset[str]] = {
+    event: frozenset(keys.split())
+    for event, keys in {
+        "check_run": "action check_run",
+        "check_suite": "action check_suite",
+        "issue_comment": "action issue comment",
+        "issues": "action issue repository",
+        "ping": "zen hook_id",
+        "pull_request": "action number pull_request",
+        "pull_request_review": "action pull_request review",
+        "pull_request_review_comment": "action pull_request comment",
+        "push": "ref before after",
+        "status": "sha state context",
+    }.items()
+}
+#: What an event is about; it has none of these but its own.
+_SUBJECTS = frozenset({
+    "check_run", "check_suite", "comment", "discussion", "forkee", "issue", "pull_request",
+    "release", "review", "thread", "workflow_job", "workflow_run", "zen",
+})  # fmt: skip
+
+
+def read_body(event: str, body: bytes) -> dict[str, Any]:
+    """Parse the body: at most 200 levels deep, no key twice, numbers of a sane length.
+
+    Raises:
+        Refused: 400 it is not such JSON; 422 it is not a body of this event.
+    """
+    try:
+        payload = jiter.from_json(
+            body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
+        )
+    except ValueError as problem:
+        # The parser's words name the place and may repeat a key, which can hold anything.
+        words = str(problem).encode("ascii", "backslashreplace").decode()[:200]
+        raise Refused(400, f"The body is not the JSON that we read: {words}.") from None
+    if not isinstance(payload, dict):
+        raise Refused(422, "The body is no JSON object.")
+    has = _HAS.get(event)
+    if has is not None and (missing := sorted(has - payload.keys())):
+        raise Refused(422, f"The body is not one of the event {event}: no {', '.join(missing)}.")
+    if has is not None and (foreign := sorted((_SUBJECTS & payload.keys()) - has)):
+        raise Refused(
+            422, f"The body is not one of the event {event}: it has {', '.join(foreign)}."
+        )
+    return payload
+
+
+# --- parts -------------------------------------------------------------------------------------
+
+
+def _require_address(value: str) -> str:
+    # No user, no password, no white space: it is handed to git and shown to people.
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+/[^\s@?#\\\"'<>]*", value):
+        raise ValueError("no plain web address")
+    return value
+
+
+Number = Annotated[int, Field(ge=1, lt=2**63)]
+Address = Annotated[str, Field(max_length=2000), AfterValidator(_require_address)]
+# Names below become parts of API addresses.
+Login = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?\z")]
+FullName = Annotated[
+    str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}\z")
+]
+Moment = Annotated[str, StringConstraints(pattern=r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\z")]
+#: SHA-1 or SHA-256, in full.
+Commit = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{40}([0-9a-f]{24})?\z")]
+
+
+class Part(BaseModel):
+    """A part of a payload."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
+
+
+class Named(Part):
+    """An account of which the name is enough."""
+
+    login: Login
+
+
+class Account(Named):
+    """An account; its number stays when its name changes."""
+
+    id: Number
+    type: str = Field(default="User", max_length=40)
+    """GitHub's word: `User`, `Bot`, `Organization`, `Mannequin`."""
+
+    @property
+    def is_bot(self) -> bool:
+        """Whether it is the account of an App; no person's name can end like theirs."""
+        return self.type == "Bot" or self.login.endswith("[bot]")
+
+
+class Repository(Part):
+    """A repository; its number stays when its name changes."""
+
+    id: Number
+    full_name: FullName
+
+
+class ClonedRepository(Repository):
+    """A repository and where git finds it."""
+
+    clone_url: Address
+
+
+class Installation(Part):
+    """Of the App, in a repository."""
+
+    id: Number
+
+
+class Label(Part):
+    name: str = Field(min_length=1, max_length=100)
+
+
+class Subject(Part):
+    """An issue, or a pull request; the id of the latter is not the one that it has as an issue."""
+
+    id: Number
+    number: Number
+    pull_request: dict[str, Any] | None = None
+    """Of an issue: set where it is a pull request."""
+
+
+class FullIssue(Subject):
+    title: str = Field(max_length=4000)
+    body: str | None = None
+    user: Named | None = None
+    labels: list[Label] = []
+    updated_at: Moment
+    html_url: Address
+
+
+class Written(Part):
+    id: Number
+    user: Account
+    body: str | None = None
+
+
+class WrittenComment(Written):
+    created_at: Moment
+
+
+class WrittenReview(Written):
+    submitted_at: Moment
+    state: str = Field(default="", max_length=40)
+
+
+class CheckResult(Part):
+    head_sha: Commit
+    conclusion: str | None = Field(default=None, max_length=40)
+
+
+# --- whole payloads ----------------------------------------------------------------------------
+
+
+class OnIssue(Part):
+    """What is asked for on an issue, or taken back."""
+
+    action: str
+    repository: Repository
+    installation: Installation | None = None
+    issue: Subject
+
+
+class OpenedAgain(OnIssue):
+    issue: FullIssue
+    repository: ClonedRepository
+    sender: Account
+
+
+class Labelled(OpenedAgain):
+    label: Label
+
+
+class _OfConversation(Part):
+    repository: ClonedRepository
+    sender: Account
+    installation: Installation | None = None
+
+
+class CommentOnIssue(_OfConversation):
+    issue: Subject
+    comment: WrittenComment
+
+
+class CommentOnLine(_OfConversation):
+    pull_request: Subject
+    comment: WrittenComment
+
+
+class SubmittedReview(_OfConversation):
+    pull_request: Subject
+    review: WrittenReview
+
+
+class _OfRepository(Part):
+    repository: Repository
+    sender: Named
+
+
+class OfPull(_OfRepository):
+    pull_request: Subject
+
+
+class OfCheckSuite(_OfRepository):
+    check_suite: CheckResult
+
+
+class OfCheckRun(_OfRepository):
+    check_run: CheckResult
+
+
+class OfStatus(_OfRepository):
+    sha: Commit
+    state: Literal["pending", "success", "failure", "error"]
