@@ -19,7 +19,7 @@ from rich.rule import Rule
 
 from agent import settings
 from agent.cli import terminal
-from agent.cli.progress import QUIET_SECONDS
+from agent.cli.terminal import QUIET_SECONDS
 from agent.dashboard import links
 from agent.text import sanitise
 

@@ -5,22 +5,30 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
-from agent import settings
-from agent.cli import role_models, terminal
+from agent import settings, wiring
+from agent.cli import terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.git import worktree
+from agent.llm import prices, routes
+from agent.llm.routes import Routes
 from agent.models.change import Change
+from agent.models.chat import Asked, ChatRequest, Role
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.sandbox.runtime import limit_probes, slots
 from agent.sandbox.session_factory import SessionFactory
+from agent.settings import Settings
+
+#: Enough for a model that thinks before it says one word.
+_CHECK_TOKENS = 1_024
 
 
 def doctor(
@@ -42,7 +50,7 @@ def doctor(
     raise typer.Exit(0 if report["sound"] else 1)
 
 
-def examine(given: settings.Settings, *, ask_models: bool = False) -> dict[str, Any]:
+def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
     used = sandboxes.choose_kind(given)
     kinds = {kind: _measure(kind, given) for kind in sandboxes.KINDS}
@@ -54,7 +62,7 @@ def examine(given: settings.Settings, *, ask_models: bool = False) -> dict[str, 
         folder = invalid.message
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = kinds[used]["missing"] or broken or (git and _try_session(given))
-    models = role_models.examine(given, ask=ask_models)
+    models = examine_models(given, ask=ask_models)
     needed = (
         ("sandboxes", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
@@ -76,7 +84,7 @@ def examine(given: settings.Settings, *, ask_models: bool = False) -> dict[str, 
     }
 
 
-def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
+def _measure(kind: sandboxes.Kind, given: Settings) -> dict[str, Any]:
     try:
         limits = limit_probes.probe_limits(sandboxes.make_sandbox(kind, given), given)
     except (SandboxMissing, SandboxLost) as problem:
@@ -85,7 +93,7 @@ def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
     return {"missing": None, "broken": broken, "limits": limits}
 
 
-def _try_session(given: settings.Settings) -> str:
+def _try_session(given: Settings) -> str:
     """Do in a session what a model does in its own; return what goes wrong."""
     from git import Actor, Repo  # which cannot be loaded where there is no git
 
@@ -133,7 +141,7 @@ def _show(report: dict[str, Any]) -> None:
             no = "NO" if line["required"] else "no, optional"
             print(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
     print("models")
-    for row in role_models.render(report["models"]):
+    for row in _render_models(report["models"]):
         print(f"  {row}")
     print("needed")
     for line in report["needed"]:
@@ -141,3 +149,65 @@ def _show(report: dict[str, Any]) -> None:
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
     sound = "All that is needed is there. Tickets can be worked on here."
     print(f"Missing: {missing}. Nothing will be run here." if missing else sound)
+
+
+# --- models -------------------------------------------------------------------------------------
+
+
+def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
+    """Gather the models of each role; `problems` has to be fixed before a model is asked.
+
+    Args:
+        ask: Ask each model for one word.
+    """
+    chosen = routes.routes(loaded)
+    problems = routes.find_problems(loaded, prices.load_prices(loaded))
+    states: dict[str, dict[str, Any]] = {}
+    if not problems:
+        names = dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed)))
+        states = {name: _try_model(name, loaded, ask=ask) for name in names}
+        problems = [f"{name}: {one['problem']}" for name, one in states.items() if "problem" in one]
+    chains = {role: chosen.chain(role) for role in get_args(Role)}
+    chains |= {place: chain for place, chain in chosen.chains.items() if "/" in place}
+    return {
+        "roles": [
+            {"role": place, "models": [{"name": name} | states.get(name, {}) for name in chain]}
+            for place, chain in chains.items()
+        ],
+        "problems": problems,
+    }
+
+
+def _render_models(report: dict[str, Any]) -> Iterator[str]:
+    """Yield one line for each role."""
+    for row in report["roles"]:
+        models = ", ".join(map(_render_model, row["models"])) or "nobody, so recipes alone"
+        yield f"{row['role']}: {models}"
+
+
+def _render_model(model: dict[str, Any]) -> str:
+    answer = f" (answered in {model['seconds']:.1f} s)" if "seconds" in model else ""
+    return f"{model['name']}{answer}"
+
+
+def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
+    """Say what keeps one model from being asked, as its key; or else whether it answers."""
+    chat = wiring.make_provided_models(Routes({}, (name,)), loaded)
+    try:
+        if missing := chat.explain_missing("editor").removeprefix(f"{name}: "):
+            return {"problem": f"{missing}."}
+        if not ask:
+            return {}
+        reply = chat.reply(
+            ChatRequest(
+                role="editor",
+                system="You are asked whether you can be reached.",
+                messages=(Asked(text="Answer with one word: ready."),),
+                most_tokens=_CHECK_TOKENS,
+            )
+        )
+    except AgentError as problem:
+        return {"problem": f"{problem.message} {problem.details}".rstrip()}
+    finally:
+        chat.close()
+    return {"seconds": reply.seconds, "usd": reply.cost_usd}

@@ -15,21 +15,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app as github_app
-from agent.cli import (
-    backup,
-    config,
-    demo,
-    doctor,
-    env,
-    images,
-    replay,
-    rules,
-    run,
-    runs,
-    serve,
-    simulator,
-    stats,
-)
+from agent.cli import config, demo, doctor, maintenance, rules, run, runs, serve, simulator, stats
 from agent.errors import (
     AgentError,
     ConfigInvalid,
@@ -64,12 +50,12 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(run.run)
-app.command()(replay.replay)
+app.command()(run.replay)
 app.command()(serve.serve)
 app.command()(serve.dashboard)
 app.command(hidden=True)(serve.work)
-app.command()(backup.backup)
-app.command()(backup.restore)
+app.command()(maintenance.backup)
+app.command()(maintenance.restore)
 app.command()(demo.demo)
 app.command()(simulator.simulator)
 app.command()(doctor.doctor)
@@ -77,8 +63,8 @@ app.command()(rules.rules)
 app.command()(stats.stats)
 app.add_typer(github_app.app, name="app")
 app.add_typer(config.app, name="config")
-app.add_typer(env.app, name="env")
-app.add_typer(images.app, name="images")
+app.add_typer(maintenance.env_app, name="env")
+app.add_typer(maintenance.images_app, name="images")
 app.add_typer(runs.app, name="runs")
 
 

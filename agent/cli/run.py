@@ -15,14 +15,15 @@ import typer
 from rich.console import Console
 
 from agent import settings
-from agent.cli import kept, repository, result, terminal
-from agent.cli.progress import Progress
-from agent.errors import RequestRefused, SettingsInvalid
+from agent.cli import repository, result, runs, terminal
+from agent.cli.terminal import Progress
+from agent.errors import RepositoryUnfit, RequestRefused, SettingsInvalid
 from agent.models.intake import IntakeApi, LiveIssue
 from agent.models.outcome import Outcome
 from agent.models.run import Run
 from agent.models.ticket import Snapshot
 from agent.telemetry import run_ids
+from agent.text import sanitise
 
 if TYPE_CHECKING:
     from agent.store.step_file import StepFile
@@ -145,9 +146,9 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     """Find the run that is to go on; anything but one is told as a wrong argument."""
     from agent.store import step_file
 
-    runs = settings.load_settings().home / "runs"
+    folder = settings.load_settings().home / "runs"
     if run_id is not None:
-        begin_so = sorted(runs.glob(f"{glob.escape(run_id)}*/{step_file.FILE_NAME}"))
+        begin_so = sorted(folder.glob(f"{glob.escape(run_id)}*/{step_file.FILE_NAME}"))
         names = [one.parent.name for one in begin_so]
         if not names:
             raise typer.BadParameter(
@@ -155,14 +156,14 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
                 " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE",
                 param_hint="RUN",
             )
-        kept.require_one(run_id, names, f"`ls {runs}`")
+        runs.require_one(run_id, names, f"`ls {folder}`")
         return names[0]
-    folder = _folder(repo)
+    place = _folder(repo)
     of_ticket = str(ticket.resolve()) if ticket else None
-    latest = step_file.find_latest(runs, str(folder.resolve()), of_ticket)
+    latest = step_file.find_latest(folder, str(place.resolve()), of_ticket)
     if latest is not None:
         return latest.parent.name
-    what = f"{ticket} in {folder}" if ticket else str(folder)
+    what = f"{ticket} in {place}" if ticket else str(place)
     said = f"no run of {what} is left to go on with; begin one with --ticket FILE"
     raise typer.BadParameter(said, param_hint="--resume")
 
@@ -354,3 +355,49 @@ def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
         dry_run=dry_run,
         started=started,
     )
+
+
+def replay(
+    run_id: runs.RunId,
+    repo: repository.Folder = None,
+    as_json: terminal.Json = False,
+) -> None:
+    """Carry a run out once more from its ledger, and compare what comes out with what came then.
+
+    Models say what the ledger has of them, so no key is needed and nobody is asked. Tools and
+    checks really run; a run of an issue meets a simulated GitHub. Without --repo it has the
+    repository that the run worked with. The replay stops at the first thing that a model would be
+    told otherwise. Exit code 0: the same patch and the same text; 1: something differs, or the
+    record ends before that; 2: it cannot be replayed, as no follow-up of a pull request can so far;
+    130: interrupted.
+    """
+    from agent import wiring
+    from agent.runs import replay as replaying
+    from agent.telemetry import run_recording
+
+    loaded = settings.load_settings()
+    recording = run_recording.read_recording(_find_ledger(run_id, loaded.home / "runs"))
+    wiring.make_home(loaded)
+    with Progress(Console(stderr=True, quiet=as_json)) as progress:
+        try:
+            report = replaying.run_again(
+                *(recording, loaded, wiring.make_replay_services, progress, progress.said),
+                repository=str(repo.resolve()) if repo else None,
+            )
+        except RepositoryUnfit as problem:
+            raise typer.BadParameter(problem.message, param_hint="--repo") from problem
+    if as_json:
+        print(report.model_dump_json(indent=2))
+    else:
+        print(f"run     {report.run_id}, {report.turns} replies given again")
+        print(sanitise.strip_terminal_codes(report.sentence))
+        for found in report.problems:
+            print(f"ledger  {found}: do not rely on it")
+        print(f"left    {report.folder}")
+    raise typer.Exit(0 if report.same else 1)
+
+
+def _find_ledger(run_id: str, folder: Path) -> Path:
+    found = sorted(folder.glob(f"{glob.escape(run_id)}*/ledger.jsonl"))
+    runs.require_one(run_id, [one.parent.name for one in found], f"`ls {folder}`")
+    return found[0]

@@ -1,36 +1,95 @@
-"""`mergewright runs`: what the service has done and is doing."""
+"""`mergewright runs`: list, show and stop the runs of issues, pause and resume all.
+
+What is asked for is stored in the data folder, where the service finds it: it need not be running.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent import settings
-from agent.cli import control, kept, terminal
+from agent.cli import terminal
+from agent.errors import ActiveRun, RequestRefused
 from agent.models.outcome import StoredRun
+from agent.models.run import Reason
 from agent.service.pause import Switch
+from agent.settings import Settings
 from agent.text import sanitise
+
+if TYPE_CHECKING:
+    from agent.store.sql_store import SqlStore
 
 app = typer.Typer(
     help="Runs of issues: list, show, log, cancel, retry; pause and resume all.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-for command in (control.cancel, control.retry, control.pause, control.resume):
-    app.command()(command)
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="Id of the run; its beginning is enough.")
+]
 
-_FOLLOW_SECONDS = 0.5
 _COLUMNS = ("run", "issue", "state", "reason", "age", "title")
+_CANDIDATES = 10
+_LOOK_SECONDS = 0.1
+_MOST_WORDS = 500
+#: Whose end no further try could change.
+_SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
+
+
+@contextmanager
+def open_store(loaded: Settings) -> Iterator[SqlStore | None]:
+    """Open the runs while the block lasts; None: there are none, and to look makes none."""
+    # The database is loaded only by the commands that need it.
+    from agent.store import sql_store
+
+    if not (loaded.home / sql_store.FILE_NAME).exists():
+        yield None
+        return
+    with closing(sql_store.SqlStore(loaded.home)) as store:
+        yield store
+
+
+@contextmanager
+def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlStore, StoredRun]]:
+    """Open the runs for the one whose id begins so; anything else is a wrong argument."""
+    with open_store(loaded) as store:
+        several = store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ()
+        require_one(run_id, [one.run.run_id for one in several], "`mergewright runs list`")
+        assert store is not None  # noqa: S101  it has the run
+        yield store, several[0]
+
+
+def require_one(prefix: str, run_ids: Sequence[str], listing: str) -> None:
+    """Refuse a prefix that not exactly one run has; `listing` is what shows all of them."""
+    if len(run_ids) == 1:
+        return
+    problem = f"no run there begins with {prefix!r}; {listing} shows them"
+    if run_ids:
+        more = " and more" if len(run_ids) > _CANDIDATES else ""
+        named = ", ".join(run_ids[:_CANDIDATES])
+        problem = f"more than one run begins with {prefix!r}; name one of {named}{more}"
+    raise typer.BadParameter(problem, param_hint="RUN")
+
+
+def format_time(seconds: float | None) -> str | None:
+    """Write a time, in UTC, as people and programs read it."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+# --- what there is ------------------------------------------------------------------------------
 
 
 @app.command("list")
 def list_runs(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of runs.")] = 20,
     repository: Annotated[
         str | None, typer.Option("--repo", metavar="OWNER/NAME", help="Only of this repository.")
     ] = None,
@@ -38,10 +97,10 @@ def list_runs(
 ) -> None:
     """List runs, newest first."""
     loaded = settings.load_settings()
-    with kept.opened(loaded) as store:
+    with open_store(loaded) as store:
         stored = store.list_latest(limit, repository) if store else ()
     if as_json:
-        terminal.print_json([kept.facts(one) for one in stored])
+        terminal.print_json([_list_facts(one) for one in stored])
     elif stored:
         terminal.show_table(_COLUMNS, map(_make_row, stored))
     else:
@@ -54,21 +113,16 @@ def list_runs(
 
 
 def _make_row(one: StoredRun) -> list[str]:
-    facts = kept.facts(one) | {"age": terminal.span(time.time() - one.queued_at)}
+    facts = _list_facts(one) | {"age": terminal.span(time.time() - one.queued_at)}
     return [str(facts[name] or "") for name in _COLUMNS]
 
 
-def _show_pause(loaded: settings.Settings) -> None:
-    if told := control.paused_line(Switch(loaded.home)):
-        terminal.print_aside(told, style="yellow")
-
-
 @app.command()
-def show(run_id: kept.RunId, as_json: terminal.Json = False) -> None:
-    """Show one run: where it stands or how it ended, and where its text and log are."""
+def show(run_id: RunId, as_json: terminal.Json = False) -> None:
+    """Show one run: its state or how it ended, and where its text and log are."""
     loaded = settings.load_settings()
-    with kept.found(loaded, run_id) as (_, one):
-        facts = kept.facts(one)
+    with _find_run(loaded, run_id) as (_, one):
+        facts = _list_facts(one)
     folder = loaded.home / "runs" / one.run.run_id
     facts |= {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
     if as_json:
@@ -81,47 +135,183 @@ def show(run_id: kept.RunId, as_json: terminal.Json = False) -> None:
 
 
 @app.command()
-def log(
-    run_id: kept.RunId,
-    follow: Annotated[
-        bool,
-        typer.Option("--follow", "-f", help="Go on with what is added, until the run is over."),
-    ] = False,
-) -> None:
-    """Print the full log of a run."""
+def log(run_id: RunId) -> None:
+    """Print the log of a run as far as it is written; `show` names the file, for `tail -f`."""
     loaded = settings.load_settings()
-    with kept.found(loaded, run_id) as (store, one):
+    with _find_run(loaded, run_id) as (_, one):
         path = loaded.home / "runs" / one.run.run_id / "run.log"
-
-        def under_way() -> bool:
-            found = store.find_run(one.run.run_id) if follow else None
-            return found is not None and found.active
-
-        written = False
-        for line in _lines(path, under_way):
-            written = True
-            print(sanitise.strip_terminal_codes(line.rstrip("\n")), flush=follow)
-    if not written:
+    if not path.exists():
         print(f"mergewright: run {one.run.run_id} has written no log yet")
         raise typer.Exit(1)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            print(sanitise.strip_terminal_codes(line.rstrip("\n")))
 
 
-def _lines(path: Path, under_way: Callable[[], bool]) -> Iterator[str]:
-    """Yield the lines of a log, and those that come as long as its run is under way."""
-    at, rest = 0, b""
-    while True:
-        # Asked first: what is written before the end is read after it.
-        over = not under_way()
-        with suppress(FileNotFoundError), path.open("rb") as file:
-            file.seek(at)
-            for piece in file:
-                at += len(piece)
-                rest += piece
-                if rest.endswith(b"\n"):
-                    yield rest.decode("utf-8", "replace")
-                    rest = b""
-        if over:
-            break
-        time.sleep(_FOLLOW_SECONDS)
-    if rest:
-        yield rest.decode("utf-8", "replace")
+def _list_facts(one: StoredRun) -> dict[str, object]:
+    """Gather what there is to say of a run, for people and as JSON."""
+    run, outcome = one.run, one.outcome
+    snapshot = run.snapshot
+    return {
+        "run": run.run_id,
+        "issue": f"{snapshot.issue.repository}#{snapshot.issue.number}" if snapshot else run.ticket,
+        "title": snapshot.title if snapshot else "",
+        "labelled_by": snapshot.actor if snapshot else None,
+        "attempt": run.attempt,
+        "state": one.state.value,
+        "reason": outcome.reason.value if outcome else None,
+        "sentence": outcome.sentence if outcome else None,
+        "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
+        "branch": outcome.branch if outcome else None,
+        "commit": outcome.commit if outcome else None,
+        "requests": outcome.code_host_calls if outcome else None,
+        "queued_at": format_time(one.queued_at),
+        "not_before": format_time(one.not_before) if one.active else None,
+        "started_at": format_time(one.started_at),
+        "ended_at": format_time(one.ended_at),
+        "waits_for": one.waits_for if one.active else None,
+        "asked_to_stop": one.stop_request if one.active else None,
+        "retries": one.retries or None,
+        "stopped_at": outcome.stopped_at if outcome else None,
+    }
+
+
+# --- what is asked of the service ---------------------------------------------------------------
+
+
+@app.command()
+def cancel(
+    run_id: RunId,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; the issue shows it.")
+    ] = "",
+    wait: Annotated[
+        float, typer.Option(min=0.0, max=3600.0, help="Seconds to wait for its end.")
+    ] = 10.0,
+    as_json: terminal.Json = False,
+) -> None:
+    """Stop a run; its issue shows that it was stopped, and nothing is published.
+
+    A run whose result is being handed over just now is brought to its end instead.
+    Exit code 0: it was stopped; 1: it was over already, or is not over yet; 2: no such run.
+    """
+    with _find_run(settings.load_settings(), run_id) as (store, found):
+        one = found
+        why = f": {_cut(reason)}" if _cut(reason) else "."
+        words = f"Whoever runs the service has stopped this run{why}"
+        if not store.request_stop(one.run.run_id, words):
+            raise _refuse(one, f"is over already: {one.state.value}")
+        end = time.monotonic() + wait
+        while one.active and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
+            one = store.get_run(one.run.run_id)
+    if one.active:
+        raise _refuse(
+            one,
+            "was asked to stop and is not over yet. It ends before anything else of it happens: at"
+            " once where the service is at work, else when it is started",
+        )
+    if one.outcome is not None and one.outcome.reason not in (Reason.CANCELLED, Reason.SUPERSEDED):
+        raise _refuse(one, f"came to its end before that: {one.outcome.sentence}")
+    _report(one, f"Run {one.run.run_id} was stopped.", as_json=as_json)
+
+
+@app.command()
+def retry(
+    run_id: RunId,
+    from_start: Annotated[
+        bool,
+        typer.Option("--from-start", help="Do everything again, on the repository as it is now."),
+    ] = False,
+    as_json: terminal.Json = False,
+) -> None:
+    """Let a run that is over go on with the step it stopped at, on the commit it began with.
+
+    A run that was withheld for its checks goes on with those. The text that was approved stays.
+    Exit code 0: it waits for its turn; 1: it cannot go on, with the reason; 2: no such run.
+    """
+    loaded = settings.load_settings()
+    with _find_run(loaded, run_id) as (store, one):
+        if one.active:
+            raise _refuse(one, "is not over; stop it first with `mergewright runs cancel`")
+        if one.outcome is not None and one.outcome.reason in _SETTLED:
+            raise _refuse(one, f"has nothing to try again: {one.outcome.sentence}")
+        begin_with = "" if from_start or not one.outcome else one.outcome.stopped_at or ""
+        try:
+            store.retry_run(one.run.run_id, begin_with, time.time())
+        except ActiveRun as other:
+            raise _refuse(
+                one,
+                f"cannot go on beside another of its issue: {other.message}. Wait for its end, or"
+                " stop it with `mergewright runs cancel`",
+            ) from other
+        where = f"with the step {begin_with!r}" if begin_with else "from its start"
+        paused = " once the service is resumed" if Switch(loaded.home).get_pause() else ""
+        words = f"Run {one.run.run_id} goes on {where}{paused}."
+        _report(store.get_run(one.run.run_id), words, as_json=as_json)
+
+
+def _report(one: StoredRun, words: str, *, as_json: bool) -> None:
+    terminal.print_json(_list_facts(one)) if as_json else print(words)
+
+
+def _refuse(one: StoredRun, problem: str) -> RequestRefused:
+    return RequestRefused(terminal.line(f"Run {one.run.run_id} {problem.rstrip('.')}."))
+
+
+def _cut(reason: str) -> str:
+    return terminal.line(reason.strip())[:_MOST_WORDS]
+
+
+@app.command()
+def pause(
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever runs are listed.")
+    ] = "",
+    as_json: terminal.Json = False,
+) -> None:
+    """Pause everything: no run begins, and runs under way stop before their next step.
+
+    Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`.
+    """
+    switch = Switch(settings.load_settings().home)
+    changed = switch.pause(_cut(reason), time.time())
+    words = "Paused." if changed else "It was paused before."
+    _report_switch(switch, words, changed=changed, as_json=as_json)
+
+
+@app.command()
+def resume(as_json: terminal.Json = False) -> None:
+    """Let everything go on that `mergewright runs pause` has stopped."""
+    switch = Switch(settings.load_settings().home)
+    changed = switch.resume()
+    words = "Everything goes on." if changed else "It was not paused."
+    _report_switch(switch, words, changed=changed, as_json=as_json)
+
+
+def _report_switch(switch: Switch, words: str, *, changed: bool, as_json: bool) -> None:
+    if not as_json:
+        print(" ".join(filter(None, (words, _describe_pause(switch)))))
+        return
+    paused = switch.get_pause()
+    facts = {
+        "paused": paused is not None,
+        "since": format_time(paused.since) if paused else None,
+        "reason": (paused.words or None) if paused else None,
+        "changed": changed,
+    }
+    terminal.print_json(facts)
+
+
+def _describe_pause(switch: Switch) -> str:
+    paused = switch.get_pause()
+    if paused is None:
+        return ""
+    why = f" ({terminal.line(paused.words)})" if paused.words else ""
+    since = format_time(paused.since)
+    return f"Paused since {since}{why}: no run goes on until `mergewright runs resume`."
+
+
+def _show_pause(loaded: Settings) -> None:
+    if words := _describe_pause(Switch(loaded.home)):
+        terminal.print_aside(words, style="yellow")

@@ -11,7 +11,7 @@ from typing import Annotated, get_args
 import typer
 
 from agent import settings
-from agent.cli import kept, terminal
+from agent.cli import runs, terminal
 from agent.errors import RequestRefused
 from agent.telemetry import statistics
 from agent.telemetry.statistics import By, Median, PerLine, RunSummary, Share, Statistics
@@ -57,14 +57,14 @@ def stats(
     if as_json:
         report = {
             "schema_version": SCHEMA_VERSION,
-            "since": kept.moment(begun or None),
+            "since": runs.format_time(begun or None),
             "by": by,
             "all": every.model_dump(mode="json"),
             "groups": [one.model_dump(mode="json") for one in groups],
         }
         terminal.print_json(report)
     elif not told:
-        within = f" since {kept.moment(begun)}" if begun else ""
+        within = f" since {runs.format_time(begun)}" if begun else ""
         print(
             f"No runs of issues{within} in {settings.load_settings().home}. One begins when"
             " somebody with"
@@ -85,13 +85,13 @@ def _write_page(path: Path, begun: float) -> None:
     from agent.dashboard.index import RunIndex
     from agent.dashboard.statistics import choose
 
-    with kept.opened(settings.load_settings()) as store:
-        runs = choose(RunIndex(store).entries(), begun) if store else []
+    with runs.open_store(settings.load_settings()) as store:
+        chosen = choose(RunIndex(store).entries(), begun) if store else []
     try:
-        path.write_text(plots.write_html(runs, begun, time.time()), encoding="utf-8")
+        path.write_text(plots.write_html(chosen, begun, time.time()), encoding="utf-8")
     except OSError as problem:
         raise RequestRefused(f"{path} cannot be written ({problem.strerror}).") from problem
-    print(f"Written: {path}, about {len(runs):,} runs.")
+    print(f"Written: {path}, about {len(chosen):,} runs.")
 
 
 def _begun(since: str | None) -> float:
@@ -108,7 +108,7 @@ def _begun(since: str | None) -> float:
 
 
 def _told(begun: float) -> list[RunSummary]:
-    with kept.opened(settings.load_settings()) as store:
+    with runs.open_store(settings.load_settings()) as store:
         if store is None:
             return []
         ends = {ended.run_id: (ended, found) for ended, found in store.ends}

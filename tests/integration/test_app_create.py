@@ -21,7 +21,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agent import settings
-from agent.cli import app_files, app_page
+from agent.cli import app as app_create
+from agent.cli import app_page
 from agent.cli.main import app
 from agent.demo.simulator import serving
 from agent.demo.simulator.faults import Fault
@@ -119,7 +120,7 @@ def confirmed(person: httpx.Client, address: str) -> httpx.Response:
     return answer
 
 
-def loaded(places: app_files.Places) -> settings.Settings:
+def loaded(places: app_create.Places) -> settings.Settings:
     """Read the settings as a shell and `serve` do."""
     lines = places.environment.read_text().splitlines()
     words = [word for line in lines for word in shlex.split(line)]
@@ -140,7 +141,7 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
     said = json.loads(out)
     assert said["files"] == [str(folder / name) for name in ("github", "webhook", "environment")]
     assert said["install"] == f"{world.base_url}/apps/mergewright-acme/installations/new"
-    places = app_files.for_serve(folder)
+    places = app_create.places_for_serve(folder)
     (made,) = world.apps.values()
     assert (made.name, made.owner.login) == ("Mergewright acme", "acme")
     assert made.permissions == app_registration.PERMISSIONS
@@ -191,9 +192,9 @@ def test_wrong_usage_is_told_with_what_to_give(tmp_path, monkeypatch, words, tol
 
 def test_for_compose_each_service_finds_its_own_secret_alone(tmp_path):
     (tmp_path / "worker.env").write_text("# ours\nMERGEWRIGHT_MAX_RUNS=3\n")
-    places = app_files.for_compose(tmp_path)
-    app_files.prepare(places, {})
-    app_files.write(places, "KEY", "secret", {"github_app_id": "7", "public_url": PUBLIC})
+    places = app_create.places_for_compose(tmp_path)
+    app_create._prepare_folders(places, {})
+    app_create._write_files(places, "KEY", "secret", {"github_app_id": "7", "public_url": PUBLIC})
     assert places.environment.read_text().splitlines() == [
         "# ours", "MERGEWRIGHT_MAX_RUNS=3",
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE=/run/secrets/github",

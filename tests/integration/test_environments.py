@@ -15,7 +15,7 @@ import pytest
 import uv
 from typer.testing import CliRunner
 
-from agent.cli import env
+from agent.cli import maintenance
 from agent.environments import sandbox_requests, storage
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
@@ -539,7 +539,7 @@ def command(settings, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(settings.home))
 
     def run(*words: str):
-        return CliRunner().invoke(env.app, list(words))
+        return CliRunner().invoke(maintenance.env_app, list(words))
 
     return run
 

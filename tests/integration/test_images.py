@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import images
+from agent.cli import maintenance
 from agent.errors import SandboxMissing
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox.docker import engine
@@ -40,14 +40,14 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
 
 
 def show(*options: str) -> str:
-    return CliRunner().invoke(images.app, ["show", *options]).stdout
+    return CliRunner().invoke(maintenance.images_app, ["show", *options]).stdout
 
 
 def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(
     settings: Settings,
 ) -> None:
     assert "mergewright images build 3.11" in show()
-    done = CliRunner().invoke(images.app, ["build", "3.11", "git"])
+    done = CliRunner().invoke(maintenance.images_app, ["build", "3.11", "git"])
     assert done.exit_code == 0, done.output
     assert f"built {settings.docker_image}:3.11" in done.stdout
     (row,) = json.loads(show("--json"))["images"]
@@ -72,7 +72,7 @@ def test_a_base_that_will_not_do_is_named(
 ) -> None:
     if base is not None:
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_BASE", base)
-    result = CliRunner().invoke(images.app, ["build", version])
+    result = CliRunner().invoke(maintenance.images_app, ["build", version])
     assert isinstance(result.exception, SandboxMissing)
     assert words in result.exception.message
     assert "no images" in show()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import env
+from agent.cli import maintenance
 from agent.environments import prune
 from agent.git import mirror, worktree
 from agent.models.change import ChangedFile
@@ -133,9 +133,9 @@ def test_old_base_measurements_go_with_old_environments(settings):
 def test_the_command_line_tells_it(settings, checkout, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(settings.home))
     with mirror.hold_mirror(Path(checkout.mirror)):
-        said = CliRunner().invoke(env.app, ["prune", "--all"]).output
+        said = CliRunner().invoke(maintenance.env_app, ["prune", "--all"]).output
     assert Path(checkout.mirror).name in said.replace("\n", "")
-    result = CliRunner().invoke(env.app, ["prune", "--all"])
+    result = CliRunner().invoke(maintenance.env_app, ["prune", "--all"])
     assert result.exit_code == 0
     assert "  mirrors " in result.output
     assert "  baselines " in result.output

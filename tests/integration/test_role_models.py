@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agent import settings, wiring
-from agent.cli import role_models
+from agent.cli import doctor
 from agent.errors import ModelUnusable
 from tests import scripted
 from tests.scripted import Fault, Said
@@ -25,14 +25,14 @@ def test_each_role_and_route_has_its_row(tmp_path, monkeypatch):
     loaded = load(
         tmp_path, MERGEWRIGHT_MODEL=chain, MERGEWRIGHT_MODEL_ROUTES="editor/docs=openai:gpt-4o"
     )
-    report = role_models.examine(loaded)
+    report = doctor.examine_models(loaded)
     assert report["problems"] == []
     chains = {row["role"]: [one["name"] for one in row["models"]] for row in report["roles"]}
     assert chains == {
         "editor": chain.split(","), "reviewer": chain.split(","), "editor/docs": ["openai:gpt-4o"]
     }  # fmt: skip
     monkeypatch.delenv("ANTHROPIC_API_KEY")
-    (problem,) = role_models.examine(loaded)["problems"]
+    (problem,) = doctor.examine_models(loaded)["problems"]
     assert "ANTHROPIC_API_KEY" in problem
 
 
@@ -40,7 +40,7 @@ def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(tmp_path):
     for field in ("MERGEWRIGHT_MODEL", "MERGEWRIGHT_MODEL_ALLOW"):
         given = {"MERGEWRIGHT_MODEL": "openai-chat:gpt-4o", field: "openai-chat:nobody-knows-this"}
         loaded = load(tmp_path, **given)
-        (problem,) = role_models.examine(loaded, ask=True)["problems"]
+        (problem,) = doctor.examine_models(loaded, ask=True)["problems"]
         assert "nobody-knows-this" in problem
         with pytest.raises(ModelUnusable, match="nobody-knows-this has no known price"):
             wiring.make_models(loaded)
@@ -56,9 +56,9 @@ def test_each_model_is_asked_for_one_word_where_that_is_wanted(tmp_path, monkeyp
             monkeypatch.setenv(name, value)
         environ = server.environ() | {"MERGEWRIGHT_MODEL": "openai-chat:good,openai-chat:bad"}
         loaded = load(tmp_path, **environ)
-        assert role_models.examine(loaded)["problems"] == []
+        assert doctor.examine_models(loaded)["problems"] == []
         assert server.requests == []
-        report = role_models.examine(loaded, ask=True)
+        report = doctor.examine_models(loaded, ask=True)
     good, bad = report["roles"][0]["models"]
     assert "problem" not in good
     assert all(fact in bad["problem"] for fact in ("401", "invalid_api_key", "OPENAI_API_KEY"))

@@ -12,7 +12,7 @@ import pytest
 SHOW = r"""
 import time
 from rich.console import Console
-from agent.cli.progress import Progress
+from agent.cli.terminal import Progress
 
 with Progress(Console(stderr=True)) as progress:
     progress.ended("baseline", 2.0, ok=True)
