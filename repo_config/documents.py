@@ -159,7 +159,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def table(data: object, *keys: str) -> dict[str, object]:
+def table(data: object, *keys: str) -> dict[str, Any]:
     """Return the table under these keys; an empty one where something else is."""
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None

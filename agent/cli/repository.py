@@ -172,14 +172,14 @@ def python_here(place: Path, config: RepoConfig) -> PythonHere:
 
 def has_python(place: Path, folder: str, version: str) -> bool:
     """Say whether runs could take a version of Python on this machine."""
-    from agent.environments import explanation
+    from agent.environments import interpreters
     from agent.environments.tree_files import TreeFiles
 
     try:
         svc = _services()
     except SettingsInvalid:
         return True
-    return explanation.has_python(version, TreeFiles(place, folder), svc.sandbox, svc.settings)
+    return interpreters.has_python(version, TreeFiles(place, folder), svc.sandbox, svc.settings)
 
 
 def _services() -> Services:

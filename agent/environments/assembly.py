@@ -7,32 +7,27 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from agent.environments import (
-    choosing,
     declare,
     distributions,
     fetch,
     generated,
-    imported_by_tests,
+    lock_export,
+    parts,
     storage,
     toolsets,
     uv_program,
-    wheels,
 )
 from agent.environments.build_context import BuildContext
-from agent.environments.choosing import Choice
 from agent.environments.declare import Declaration, Part
 from agent.environments.fetch import Fetcher, Unresolvable, Wanted
-from agent.environments.locks import export
 from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
+from agent.environments.wheels import BuiltProject, WheelBuilder
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 from agent.models.record import Record
@@ -41,7 +36,6 @@ from agent.models.sandbox import SANDBOX_TREE
 PROJECT = "the project itself"
 #: Beside the virtual environment in the store.
 RECORD = "environment.json"
-GENERATED = "generated"
 _VENV = "venv"
 
 
@@ -49,10 +43,6 @@ class Stored(Record):
     """One environment in the store."""
 
     environment: Environment
-    choices: tuple[Choice, ...] = ()
-    notes: tuple[str, ...] = ()
-    built: tuple[str, ...] = ()
-    """What was built from source."""
     created: float
     seconds: float
     """How long the build took."""
@@ -79,10 +69,8 @@ class Assembly:
         self._version = version
         self._declaration = declaration
         self._build_context = build_context
-        self._choices = list(declaration.choices)
-        self._notes = list(declaration.requirements.notes)
         self._generated: dict[str, bytes] = {}
-        self._made: dict[str, wheels.BuiltProject] = {}
+        self._made: dict[str, BuiltProject] = {}
         self._left_out: list[str] = []
         self._unbuilt: set[str] = set()
         self._needs_project = needs_project
@@ -94,75 +82,78 @@ class Assembly:
             LockRefused: The lock is not exported, so the environment is another one.
         """
         started = time.monotonic()
-        build_context = self._build_context
-        toolsets.sweep_builders(build_context)
-        with fetch.open_fetcher(build_context) as fetcher:
+        context, section = self._build_context, self._declaration.section
+        toolsets.remove_old_builders(context)
+        with fetch.open_fetcher(context) as fetcher:
             self._leave_all(self._declaration.requirements, fetcher)
-            gate = toolsets.provide_tools(toolsets.GATE, build_context, fetcher)
-            workshop = wheels.WheelBuilder(build_context, gate, fetcher)
-            required, exact = self._requirements(fetcher, gate)
-            parts = list(self._declaration.optional)
-            whole = _join_requirements(required, parts)
-            last_day = self._declaration.section.exclude_newer
-            workshop.add_requirements((*whole.lines, *whole.constraints), last_day)
-            self._build_projects(whole, fetcher, workshop)
+            gate = toolsets.provide_tools(toolsets.GATE, context, fetcher)
+            builder = WheelBuilder(context, gate, fetcher)
+            required, exact = self._read_requirements(fetcher, gate)
+            optional = list(self._declaration.optional)
+            whole = _join_requirements(required, optional)
+            builder.known, builder.last_day = (
+                (*whole.lines, *whole.constraints),
+                section.exclude_newer,
+            )
+            self._build_projects(whole, fetcher, builder)
             if self._declaration.root in self._unbuilt and self._declaration.lock is None:
-                required, parts = self._read_unbuilt()
+                # No build says what the project needs, so it is read where it is written.
+                refused = self._declaration.refused
+                read = declare.read_declaration(self._files, section, refused, is_built=False)
+                required, optional = read.required, list(read.optional)
             if not exact:
                 extras = self._choose_extras()
-                if self._declaration.section.extras is None:
-                    parts += extras
+                if section.extras is None:
+                    optional += extras
                 else:
                     required = _join_requirements(required, extras)
-            build_context.say(
+            context.say(
                 "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
-            venv = self._install(required, parts, fetcher, workshop, exact=exact)
+            venv = self._install(required, optional, fetcher, builder, exact=exact)
             self._show_sources(venv)
-            goal = storage.locate_environment(build_context.settings, key)
+            goal = storage.locate_environment(context.settings, key)
             if goal.exists():
                 # Its record cannot be read, so nobody uses it.
                 storage.remove_folder(goal)
-            with storage.reserve_build_folder(build_context.settings, goal) as part:
-                venv.rename(part / "venv")
-                build_context.say("compiling bytecode")
-                toolsets.compile_all(build_context, part / "venv", self._notes.append)
-                self._write_generated(part)
+            with storage.reserve_build_folder(context.settings, goal) as part:
+                venv.rename(part / _VENV)
+                context.say("compiling bytecode")
+                toolsets.compile_all(context, part / _VENV)
+                generated.write_generated_files(self._generated, part)
                 record = Stored(
-                    environment=self._environment(key, part, gate),
-                    choices=tuple(self._choices),
-                    notes=tuple(self._notes),
-                    built=tuple(workshop.built),
+                    environment=self._describe(key, part, gate),
                     created=time.time(),
                     seconds=time.monotonic() - started,
                 )
                 storage.write_whole(part / RECORD, record.model_dump_json().encode())
-        storage.trim_cache(build_context.settings)
+        storage.trim_cache(context.settings)
         packages = len(record.environment.packages)
-        build_context.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
+        context.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
 
-    def _requirements(self, fetcher: Fetcher, gate: Path) -> tuple[Requirements, bool]:
+    def _read_requirements(self, fetcher: Fetcher, gate: Path) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""
         declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
             return declaration.required, False
-        locked = export.export_requirements(lock, self._tree, self._build_context, fetcher, gate)
+        locked = lock_export.export_requirements(
+            lock, self._tree, self._build_context, fetcher, gate
+        )
         if locked.projects and not declaration.may_build:
             # Then the key would not cover the code that runs in the build.
             raise EnvironmentFailed(
                 f"{lock.path} names projects of the tree in a way not known here."
             )
-        self._notes += locked.notes
         self._leave_all(locked, fetcher)
         return locked.combine(declaration.required), declaration.adds_nothing
 
-    def _build_projects(
-        self, found: Requirements, fetcher: Fetcher, workshop: wheels.WheelBuilder
-    ) -> None:
+    # --- projects of the repository ------------------------------------------------------------
+
+    def _build_projects(self, found: Requirements, fetcher: Fetcher, builder: WheelBuilder) -> None:
         """Build the repository's own projects; one that fails is done without, where it may be."""
         for folder in dict.fromkeys(project.folder for project in found.projects):
             try:
-                made = workshop.project(self._tree, folder, self._version)
+                made = builder.build_project(self._tree, folder, self._version)
             except EnvironmentFailed as problem:
                 if self._needs_project:
                     raise
@@ -170,8 +161,8 @@ class Assembly:
                 self._leave(folder or PROJECT, problem.message)
                 self._unbuilt.add(folder)
                 # Its release on the index is not what stands in the tree.
-                names = wheels.declared_names(TreeFiles(self._tree), folder)
-                fetcher.left_out |= {str(canonicalize_name(name)) for name in names}
+                names = declare.read_declared_names(TreeFiles(self._tree), folder)
+                fetcher.left_out |= {*parts.normalise_names(names)}
                 continue
             self._take_generated(made.generated)
             fetcher.take_in(_VENV, Path(made.wheel))
@@ -180,19 +171,19 @@ class Assembly:
                 self._leave(name, why)
                 fetcher.left_out.add(name)
         for project in found.projects:
-            if project.folder in self._unbuilt:
-                continue
-            known = [str(canonicalize_name(name)) for name in self._extras_of(project.folder)]
-            choosing.choose_parts(known, project.extras, project.folder or "the project")
+            if made_of := self._made.get(project.folder):
+                title = project.folder or "the project"
+                parts.choose_parts(made_of.metadata.extras, project.extras, title)
 
-    def _read_unbuilt(self) -> tuple[Requirements, list[Part]]:
-        """Read what the project needs where it is written, since no build says it."""
-        declaration = self._declaration
-        read = declare.read_declaration(
-            self._files, declaration.section, declaration.refused, packs=False
+    def _take_generated(self, found: dict[str, bytes]) -> None:
+        taken, left = generated.choose_generated_files(
+            {**self._generated, **found}, TreeFiles(self._tree)
         )
-        self._choices[: len(declaration.choices)] = read.choices
-        return read.required, list(read.optional)
+        self._generated = taken
+        if left:
+            self._build_context.say(
+                f"files that the build made in the tree are left out: {'; '.join(left[:5])}"
+            )
 
     def _show_sources(self, venv: Path) -> None:
         """Have a project that is not installed imported from where its build would take it."""
@@ -203,38 +194,29 @@ class Assembly:
             place = posixpath.join(SANDBOX_TREE, root, "src")
             (packages / "_mergewright_src.pth").write_text(f"{place}\n")
 
-    def _extras_of(self, folder: str) -> tuple[str, ...]:
-        return self._made[folder].metadata.extras if folder in self._made else ()
-
     def _choose_extras(self) -> list[Part]:
         """Choose among the extras of the project at the root."""
-        root, wanted = self._declaration.root, self._declaration.section.extras
-        known = [str(canonicalize_name(name)) for name in self._extras_of(root)]
+        root, declaration = self._declaration.root, self._declaration
         if root not in self._made:
             return []
-        metadata = self._made[root].metadata
-        brought = {name: metadata.bring(name) for name in metadata.extras}
-        imported = imported_by_tests.find_extras(self._files, brought) if wanted is None else ()
-        more = {**dict.fromkeys(imported, choosing.IMPORTED), **self._declaration.extras}
-        chosen = choosing.choose_parts(known, wanted, "the project", more=more)
-        self._choices += [Choice(what=f"extra {name}", why=why) for name, why in chosen.items()]
-        self._choices += [
-            Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
-            for name in known
-            if name not in chosen
-        ]
-        projects = [LocalProject(folder=root, extras=(name,)) for name in chosen]
+        known, wanted = self._made[root].metadata.extras, declaration.section.extras
+        chosen = parts.choose_parts(known, wanted, "the project", more=declaration.extras)
         return [
-            Part(what=f"extra {one.extras[0]}", found=Requirements(projects=(one,)))
-            for one in projects
+            Part(
+                what=f"extra {name}",
+                found=Requirements(projects=(LocalProject(folder=root, extras=(name,)),)),
+            )
+            for name in chosen
         ]
+
+    # --- installation --------------------------------------------------------------------------
 
     def _install(
         self,
         required: Requirements,
-        parts: list[Part],
+        optional: list[Part],
         fetcher: Fetcher,
-        workshop: wheels.WheelBuilder,
+        builder: WheelBuilder,
         *,
         exact: bool,
     ) -> Path:
@@ -246,76 +228,38 @@ class Assembly:
 
         def install(some: list[Part], *, only_resolve: bool = False) -> Path:
             wanted = self._make_wanted(_join_requirements(required, some), exact=exact)
-            return fetcher.install(_VENV, wanted, workshop.provide_wheel, only_resolve=only_resolve)
+            return fetcher.install(_VENV, wanted, builder.provide_wheel, only_resolve=only_resolve)
 
         try:
-            venv = install(parts)
+            venv = install(optional)
         except Unresolvable as problem:
-            if not parts:
+            if not optional:
                 raise
             self._build_context.say("not all of it goes together, so each part is tried by itself")
             kept: list[Part] = []
-            for part in parts:
+            for part in optional:
                 try:
                     install([*kept, part], only_resolve=True)
                     kept.append(part)
                 except Unresolvable as why:
                     self._leave(part.what, why.message)
-            if len(kept) == len(parts):
+            if len(kept) == len(optional):
                 raise problem from None
-            parts = kept
-            venv = install(parts)
-        if not (exact or self._known or self._declaration.section.exclude_newer):
-            venv = self._take_newer(venv, partial(install, parts), fetcher, workshop)
+            venv = install(kept)
         for name, why_not in fetcher.unbuilt.items():
             self._leave(name, why_not)
         return venv
-
-    def _take_newer(
-        self,
-        venv: Path,
-        install: Callable[[], Path],
-        fetcher: Fetcher,
-        workshop: wheels.WheelBuilder,
-    ) -> Path:
-        """Install once more with the newest releases of what the resolver found older wheels of."""
-        own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
-        listed = distributions.list_installed(str(venv))
-        newer = workshop.find_newer({name: one.version for name, one in listed if name not in own})
-        built = []
-        for name in newer:
-            with suppress(EnvironmentFailed):
-                fetcher.take_in(_VENV, workshop.provide_wheel(name, ""))
-                built.append(name)
-        if not built:
-            return venv
-        self._build_context.say(f"newer releases exist only as source: {', '.join(built)}")
-        return install()
-
-    def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
-        for one in found.left_out:
-            self._leave(one.name or "a line", one.why)
-            fetcher.left_out |= {one.name} - {""}
-
-    def _leave(self, what: str, why: str) -> None:
-        """Do without something that was asked for; the texts for people name it."""
-        cause = uv_program.find_cause(why)
-        self._build_context.say(f"{what} is left out: {cause}")
-        self._choices.append(Choice(what=what, why=why, taken=False))
-        self._left_out.append(f"{what}: {cause}")
 
     def _make_wanted(self, found: Requirements, *, exact: bool) -> Wanted:
         extras: dict[str, set[str]] = {}
         for project in found.projects:
             extras.setdefault(project.folder, set()).update(project.extras)
         named = []
-        for folder, asked in extras.items():
-            if folder in self._unbuilt:
-                continue
-            made = self._made[folder]
-            name = canonicalize_name(made.metadata.name)
-            listed = f"[{','.join(sorted(asked))}]" if asked else ""
-            named.append(f"{name}{listed} @ {Path(made.wheel).name}")
+        for folder, made in self._made.items():
+            if folder in extras:
+                listed = ",".join(sorted(extras[folder]))
+                name = canonicalize_name(made.metadata.name)
+                named.append(f"{name}{listed and f'[{listed}]'} @ {Path(made.wheel).name}")
         return Wanted(
             lines=found.lines,
             constraints=found.constraints,
@@ -327,32 +271,23 @@ class Assembly:
             is_tolerant=True,
         )
 
-    def _take_generated(self, found: dict[str, bytes]) -> None:
-        taken, left = generated.choose_generated_files(
-            {**self._generated, **found}, TreeFiles(self._tree)
-        )
-        self._generated = taken
-        if left:
-            self._notes.append(
-                f"files that the build made in the tree are left out: {'; '.join(left[:5])}"
-                + (f"; and {len(left) - 5} more" if len(left) > 5 else "")
-            )
+    def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
+        for one in found.left_out:
+            self._leave(one.name or "a line", one.why)
+            fetcher.left_out |= {one.name} - {""}
 
-    def _write_generated(self, part: Path) -> None:
-        if self._generated:
-            for path, content in self._generated.items():
-                place = part / GENERATED / path
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(content)
-            listed = ", ".join(sorted(self._generated)[:5])
-            self._notes.append(f"the build generates files in the tree: {listed}")
+    def _leave(self, what: str, why: str) -> None:
+        """Do without something that was asked for; the texts for people name it."""
+        cause = uv_program.find_cause(why)
+        self._build_context.say(f"{what} is left out: {cause}")
+        self._left_out.append(f"{what}: {cause}")
 
-    def _environment(self, key: str, part: Path, gate: Path) -> Environment:
-        settings, interpreter = self._build_context.settings, self._build_context.interpreter
-        installed = distributions.list_installed(str(part / "venv"))
+    def _describe(self, key: str, part: Path, gate: Path) -> Environment:
+        interpreter, settings = self._build_context.interpreter, self._build_context.settings
+        installed = distributions.list_installed(str(part / _VENV))
         return Environment(
             key=key,
-            path=str(storage.locate_environment(settings, key) / "venv"),
+            path=str(storage.locate_environment(settings, key) / _VENV),
             gate_path=str(gate),
             scripts_path=str(storage.scripts(settings)),
             python=interpreter.version,
@@ -367,5 +302,5 @@ class Assembly:
         )
 
 
-def _join_requirements(required: Requirements, parts: list[Part]) -> Requirements:
-    return required.combine(*(part.found for part in parts))
+def _join_requirements(required: Requirements, optional: list[Part]) -> Requirements:
+    return required.combine(*(part.found for part in optional))

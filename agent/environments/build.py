@@ -2,13 +2,14 @@
 
 This is the module to read first; it holds the order of the work and nothing else:
 
-    declare      what the repository asks for, pure
-    interpreters which Python
-    assembly     the order of the phases:
-      wheels       phase B: what must be built, in sandboxes without network
-      fetch        phase A: everything else, as wheels, through one narrow way out
-      toolsets     what backends and checks are run with
-    storage      a place under the key of all that was put in
+    declare        what the repository asks for, pure
+    interpreters   which Python
+    assembly       the order of the phases:
+      wheels         phase B: what must be built, in sandboxes without network
+      fetch          phase A: everything else, as wheels, through one narrow way out
+      toolsets       what backends and checks are run with
+    storage        a place under the key of all that was put in
+    setup_commands what the repository runs once, kept as layers
 
 An environment is made once for a key and never changed afterwards.
 """
@@ -25,13 +26,12 @@ from pathlib import Path
 from agent.environments import (
     declare,
     fetch,
-    fingerprint,
     interpreters,
-    pinned_tools,
-    requirement_names,
+    lock_export,
+    parts,
     sandbox_services,
     setup_commands,
-    source_versions,
+    sources,
     storage,
     system_packages,
     toolsets,
@@ -40,8 +40,7 @@ from agent.environments import (
 from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.declare import Declaration
-from agent.environments.locks import export
-from agent.environments.locks.export import LockRefused
+from agent.environments.lock_export import LockRefused
 from agent.environments.setup_commands import SetUp
 from agent.environments.tree_files import TreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
@@ -133,7 +132,7 @@ def ensure_environment(
     tree = Path(request.tree)
     if stored := load_stored(prepared, settings):
         say("the environment is from an earlier run")
-        _provide_tools(toolsets.GATE, build_context)
+        toolsets.provide_tools(toolsets.GATE, build_context)
     else:
         with storage.lock_name(settings, f"build-{prepared.key}"):
             if (stored := load_stored(prepared, settings)) is None:
@@ -163,8 +162,8 @@ def ensure_environment(
         "left_out": (*stored.environment.left_out, *system.left_out),
     }
     if request.pyright:
-        more["type_checker_path"] = str(_provide_tools(toolsets.TYPES, build_context))
-    more["tools"] = pinned_tools.provide_tools(request.tools, stored.environment, build_context)
+        more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
+    more["tools"] = toolsets.provide_pinned_tools(request.tools, stored.environment, build_context)
     environment = stored.environment.model_copy(update=more)
     files = TreeFiles(tree, request.root)
     return setup_commands.provide_layers(request.setup, files, environment, build_context)
@@ -251,14 +250,6 @@ def list_stored(settings: Settings) -> tuple[Stored, ...]:
     return tuple(sorted(found, key=lambda one: one.created, reverse=True))
 
 
-def _provide_tools(pins: str, build_context: BuildContext) -> Path:
-    place = toolsets.locate_tools(pins, build_context) / "venv"
-    if not place.is_dir():
-        with fetch.open_fetcher(build_context) as fetcher:
-            toolsets.provide_tools(pins, build_context, fetcher)
-    return place
-
-
 # --- before anything is built ----------------------------------------------------------------
 
 
@@ -302,19 +293,18 @@ def prepare_build(
     build_context = made_for(declaration)
     refused_lock, lock, refused = "", declaration.lock, request.behind
     if lock and not refused:
-        refused = export.find_refusal(lock, build_context)
+        refused = lock_export.find_refusal(lock, build_context)
     if refused:
-        refused_lock = lock.path if lock else requirement_names.find_compiled(files)
+        compiled = {*parts.list_requirement_files(files)}
+        compiled -= {*parts.list_requirement_files(files, compiled=False)}
+        refused_lock = lock.path if lock else ", ".join(sorted(compiled))
         declaration = declare.read_declaration(files, request.python, refused)
         build_context = made_for(declaration)
-    version = source_versions.version_for(request.nearest_tag, files)
+    version = sources.read_version(request.nearest_tag, files)
     system = system_packages.find_layer(request.python.system_packages, build_context).folder
     build_context = replace(build_context, system=system)
-    parts = {
-        "declaration": fingerprint.digest(declaration, files.root),
-        "lock": declaration.lock is not None,
-        # Rules by which is chosen may change.
-        "taken": [choice.what for choice in declaration.choices if choice.taken],
+    facts: dict[str, object] = {
+        "declaration": digest_declaration(declaration, files),
         "bench": build_context.mark,
         "uv": uv_program.version(),
         "version": version if declaration.may_build else None,
@@ -322,9 +312,18 @@ def prepare_build(
         "known": request.known,
     }
     if system:
-        parts["system"] = Path(system).name
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+        facts["system"] = Path(system).name
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     return Prepared(declaration, build_context, version, key, refused_lock, refused)
+
+
+def digest_declaration(declaration: Declaration, files: TreeFiles) -> str:
+    """Sum up what was read, and where something of the tree is built, all of the tree."""
+    # Which Python was chosen by the hints is told elsewhere.
+    total = hashlib.sha256(repr(declaration.model_dump(exclude={"python"})).encode())
+    if declaration.may_build:
+        total.update(files.digest())
+    return total.hexdigest()
 
 
 def load_stored(prepared: Prepared, settings: Settings) -> Stored | None:

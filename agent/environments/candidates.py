@@ -15,8 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
-from agent.environments import choosing
-from agent.environments.locks import kinds
+from agent.environments import parts
 from agent.models.environment import Checkout, Environment
 from agent.models.record import Record
 from agent.models.run import Run
@@ -173,14 +172,11 @@ def _choose_parts(
     found: dict[str, tuple[str, ...]] = {}
     for key, every, available in (
         ("extras", ci_setup.EVERY_EXTRA, _name_extras(files)),
-        ("groups", ci_setup.EVERY_GROUP, kinds.name_groups(files.pyproject)),
+        ("groups", ci_setup.EVERY_GROUP, parts.Groups(files.pyproject, {}).names),
     ):
-        asked = available if every in named else named
-        more = {str(canonicalize_name(one)): "CI installs it" for one in asked}
-        chosen = tuple(choosing.choose_parts(available, None, "", more=more))
-        if getattr(section, key) is None and chosen != tuple(
-            choosing.choose_parts(available, None, "")
-        ):
+        more = parts.normalise_names(available if every in named else named)
+        chosen = parts.choose_parts(available, None, "", more=more)
+        if getattr(section, key) is None and chosen != parts.choose_parts(available, None, ""):
             found[key] = chosen
     return found
 

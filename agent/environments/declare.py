@@ -1,4 +1,4 @@
-"""Find what a repository declares as its environment, and say why each part was taken.
+"""Find what a repository declares as its environment.
 
 Pure: reads files of the tree, runs nothing, resolves nothing. What only a build backend can say
 (dynamic dependencies, extras of a setup.py) is left to the metadata that `wheels` has made.
@@ -6,7 +6,9 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import posixpath
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -14,21 +16,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.environments import (
-    choosing,
-    imported_by_tests,
-    poetry,
-    project_sources,
-    python_hints,
-    requirement_files,
-    requirement_names,
-    runner_deps,
-)
-from agent.environments.choosing import Choice
-from agent.environments.locks import kinds
-from agent.environments.locks.kinds import Lock, Offer
-from agent.environments.named_groups import NamedGroups
-from agent.environments.python_hints import PythonHints
+from agent.environments import locks, parts, requirement_files, runner_deps, tool_tables
+from agent.environments.locks import Lock, Offer
 from agent.environments.requirement_files import (
     AddressRefused,
     LeftOut,
@@ -36,15 +25,25 @@ from agent.environments.requirement_files import (
     LocalProject,
     Requirements,
 )
-from agent.environments.runner_deps import RunnerDeps
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
-from repo_config import dependencies
-from repo_config.documents import table, texts
+from repo_config import dependencies, versions, workflows
+from repo_config.documents import table
 from repo_config.schema import PythonSection
 
-_FIXED = "a lock file fixes every version"
+
+class PythonHints(Record):
+    """What the repository says about its Python."""
+
+    version_file: str | None = None
+    """Content of .python-version."""
+    requires: str | None = None
+    requires_origin: str = ""
+    classifiers: tuple[str, ...] = ()
+    """Minor versions named by classifiers."""
+    ci: tuple[str, ...] = ()
+    """Minor versions that CI tests."""
 
 
 class Part(Record):
@@ -68,9 +67,8 @@ class Declaration(Record):
     """What it was read with."""
     python: PythonHints = PythonHints()
     sources: tuple[str, ...] = ()
-    choices: tuple[Choice, ...] = ()
-    extras: dict[str, str] = {}
-    """Of the project, that tox or Hatch installs; each with the reason."""
+    extras: tuple[str, ...] = ()
+    """Of the project, that tox or Hatch installs."""
     root: str = ""
     """Folder of the project in the repository."""
 
@@ -88,13 +86,14 @@ class Declaration(Record):
     def adds_nothing(self) -> bool:
         """Whether all that the lock lacks is the project at the root."""
         found = self.requirements
-        if self.lock is None or found.lines or (found.projects and not self.lock.covers_project):
+        # A Pipfile.lock does not say what a setup.py asks for.
+        if self.lock is None or found.lines or (found.projects and self.lock.kind == "pipenv"):
             return False
         return all(project.folder == self.root and not project.extras for project in found.projects)
 
 
 def read_declaration(
-    files: TreeFiles, section: PythonSection, refused: str = "", *, packs: bool = True
+    files: TreeFiles, section: PythonSection, refused: str = "", *, is_built: bool = True
 ) -> Declaration:
     """Find the declarations of a tree and choose among them.
 
@@ -103,168 +102,148 @@ def read_declaration(
         section: Of the configuration.
         refused: Why locks are not installed as they are; their versions are kept where what they
             were made from lets them be.
-        packs: Whether the project can be built; if not, what it needs is read where it is written.
+        is_built: Whether the project can be built; if not, what it needs is read where it is
+            written.
 
     Raises:
         EnvironmentFailed: One cannot be read, or the configuration names what is not there; the
             message names file and line, or the nearest name.
     """
-    return _Reader(files, section, refused, packs=packs).read()
+    return _Reader(files, section, refused, is_built=is_built).read()
+
+
+def read_declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
+    """What a project of the tree calls itself; empty where only its backend knows."""
+    pyproject = files.toml(posixpath.join(folder, "pyproject.toml"))
+    known = TreeFiles(files.root, posixpath.join(files.base, folder)).detection_files
+    found = (
+        table(pyproject, "project").get("name"),
+        table(pyproject, "tool", "poetry").get("name"),
+        *known.setup_call.get("name", ())[:1],
+        known.ini("setup.cfg").get("metadata", {}).get("name"),
+    )
+    return tuple(str(name) for name in found if name)
+
+
+def read_python_hints(files: TreeFiles, offers: Sequence[Offer]) -> PythonHints:
+    """Collect the hints; of several constraints the first one counts, in pip's own order."""
+    known = files.detection_files
+    requires, origin = next(versions.list_python_ranges(known), (None, ""))
+    if requires:
+        requires = versions.standardize_range(requires)
+    elif offers and offers[0].requires_python:
+        requires, origin = offers[0].requires_python, offers[0].path
+    lines = [line.strip() for line in known.text(".python-version").splitlines()]
+    jobs = workflows.read_jobs(files.from_root_folder().detection_files, files.base)
+    return PythonHints(
+        version_file=next((line for line in lines if line and line[0] != "#"), None),
+        requires=requires,
+        requires_origin=origin,
+        classifiers=tuple(versions.read_python_classifiers(known)),
+        ci=tuple(dict.fromkeys(minor for job in jobs for minor in job.pythons)),
+    )
 
 
 class _Reader:
     """Collects in the order in which a person would look."""
 
     def __init__(
-        self, files: TreeFiles, section: PythonSection, refused: str, *, packs: bool
+        self, files: TreeFiles, section: PythonSection, refused: str, *, is_built: bool
     ) -> None:
         self.files = files
-        self.packs = packs
+        self.is_built = is_built
         self.section = section
         self.refused = refused
         self.pyproject = files.toml("pyproject.toml")
-        self.project: dict[str, Any] = kinds.table(self.pyproject, "project")
-        self.poetry: dict[str, Any] = kinds.table(self.pyproject, "tool", "poetry")
+        self.pipfile = files.toml("Pipfile")
+        self.project = table(self.pyproject, "project")
+        self.poetry = table(self.pyproject, "tool", "poetry")
+        self.has_backend = "build-system" in self.pyproject
+        self.runners = runner_deps.read_runner_deps(files, self.pyproject)
         self.found = Requirements()
         self.parts: list[Part] = []
+        self.extras: set[str] = set()
         self.sources: list[str] = []
-        self.choices: list[Choice] = []
-        self.lock: Lock | None = None
-        self.known: tuple[str, ...] = ()
-
-    @cached_property
-    def groups(self) -> NamedGroups:
-        """Those of pyproject.toml."""
-        return NamedGroups(self.pyproject, self.files.toml("Pipfile"))
-
-    @cached_property
-    def runners(self) -> tuple[RunnerDeps, ...]:
-        """What tox and Hatch install."""
-        return runner_deps.read_runner_deps(self.files, self.pyproject)
-
-    @cached_property
-    def runner_extras(self) -> dict[str, str]:
-        """Extras that they name, each with the reason."""
-        return {name: one.reason for one in self.runners for name in one.extras}
-
-    @cached_property
-    def runner_groups(self) -> dict[str, str]:
-        """The same of groups."""
-        return {name: one.reason for one in self.runners for name in one.groups}
-
-    @cached_property
-    def more_extras(self) -> dict[str, str]:
-        """Extras that are taken whatever they are called, each with the reason."""
-        extras = table(self.project, "optional-dependencies") or table(self.poetry, "extras")
-        imported = imported_by_tests.find_extras(
-            self.files, {name: texts(listed) for name, listed in extras.items()}
-        )
-        return {**dict.fromkeys(imported, choosing.IMPORTED), **self.runner_extras}
 
     def read(self) -> Declaration:
-        offers = kinds.find_offers(self.files, self.pyproject)
-        if offers and not self.refused:
-            self._take_lock(offers[0])
-            for path in (*(o.path for o in offers[1:]), *requirement_names.paths(self.files)):
-                self._note_left_out(path, f"{offers[0].path} is there, and it fixes every version")
+        offers = locks.find_offers(self.files, self.pyproject)
+        lock = None
+        known: tuple[str, ...] = ()
+        if offers:
+            extras, groups = self._list_of_runners("extras"), self._list_of_runners("groups")
+            lock = locks.choose_lock(self.files, offers[0], self.section, extras, groups)
+        if lock and not self.refused:
+            self._take_lock(lock, offers[0])
         else:
-            lock = kinds.choose_lock(self.files, offers[0], self.section) if offers else None
             self._take_project()
-            self._take_groups(lock.groups if lock else {})
+            self._take_groups(lock.groups if lock else ())
             self._take_requirement_files()
-            self.found = self.found.combine(
-                Requirements(indexes=project_sources.find_indexes(self.pyproject))
-            )
+            self._add(Requirements(indexes=tool_tables.find_indexes(self.pyproject)))
             if lock is not None:
-                self._keep_versions(lock)
+                known, indexes = locks.read_versions(self.files, lock)
+                self._add(Requirements(indexes=indexes))
         self._take_install()
-        if self.lock is None:
-            for one in self.runners:
-                self._take_runner(one)
-            self._take_sources()
-        whole = self.found.combine(*(part.found for part in self.parts))
+        if lock is None or self.refused:
+            self._take_runners()
+            self._take_uv_sources()
         return Declaration(
             required=self.found,
             optional=tuple(self.parts),
-            lock=self.lock,
-            known=self.known,
+            lock=None if self.refused else lock,
+            known=known,
             refused=self.refused,
             section=self.section,
-            python=self._read_python_hints(offers),
-            sources=tuple(dict.fromkeys(self.sources + list(whole.files))),
-            choices=tuple(self.choices),
-            extras=self.runner_extras,
+            python=read_python_hints(self.files, offers),
+            sources=tuple(dict.fromkeys(self.sources + list(self._combine().files))),
+            extras=self._list_of_runners("extras"),
             root=self.files.base,
         )
 
-    def _read_python_hints(self, offers: Sequence[Offer]) -> PythonHints:
-        hints = python_hints.read_python_hints(self.files)
-        asked = offers[0].requires_python if offers else None
-        if asked is None or hints.requires is not None:
-            return hints
-        return hints.model_copy(update={"requires": asked, "requires_origin": offers[0].path})
+    def _list_of_runners(self, kind: str) -> tuple[str, ...]:
+        """Extras or groups that tox and Hatch name."""
+        return tuple(name for one in self.runners for name in getattr(one, kind))
 
     # --- the sources, in order ---------------------------------------------------------------
 
-    def _take_lock(self, offer: Offer) -> None:
-        self.lock = kinds.choose_lock(
-            self.files, offer, self.section, self.more_extras, self.runner_groups
-        )
-        self.found = self.found.combine(Requirements(indexes=offer.indexes))
-        above = "; it is that of the workspace" if self.lock.folder != self.files.base else ""
-        self._note_taken(offer.path, _FIXED + above)
-        for name, why in self.lock.extras.items():
-            self._note_taken(f"extra {name}", why, source=False)
-        for name, why in self.lock.groups.items():
-            self._note_taken(f"group {name}", why, source=False)
-        self._left_groups(offer.groups, self.lock.groups)
+    def _take_lock(self, lock: Lock, offer: Offer) -> None:
+        self._add(Requirements(indexes=offer.indexes))
+        self.sources.append(offer.path)
         # A uv.lock says itself where the project is installed from.
         if offer.kind != "uv":
             self._take_package()
 
-    def _keep_versions(self, lock: Lock) -> None:
-        """Keep the versions of a lock where what it was made from lets them be."""
-        self.known, indexes = kinds.read_versions(self.files, lock)
-        # The last line of a tool is the one with the reason.
-        why = self.refused.strip().splitlines()[-1].strip().rstrip(".")
-        note = f"{lock.path} is not installed as it is: {why}; its versions are used without hashes"
-        self.found = self.found.combine(Requirements(indexes=indexes, notes=(note,)))
-        self._note_left_out(lock.path, "its versions are used without hashes")
-
     def _take_package(self) -> bool:
-        if not self._is_package():
+        if not self._is_package:
             return False
-        origin = "pyproject.toml" if self._has_backend() else "setup.py"
+        origin = "pyproject.toml" if self.has_backend else "setup.py"
         where = LocalProject(folder=self.files.base, origin=origin)
-        self.found = self.found.combine(Requirements(projects=(where,)))
-        self._note_taken(origin, "the repository is a package; its backend says what it needs")
+        self._add(Requirements(projects=(where,)))
+        self.sources.append(origin)
         return True
 
     def _take_project(self) -> None:
         if self._take_package():
             return
+        asked = self.section.extras
         if self.project:
-            self._note_taken(
-                "pyproject.toml", "[project] lists dependencies; there is nothing to build"
-            )
-            self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
-            extras = self.project.get("optional-dependencies", {})
-            asked = self.section.extras
-            more = self.more_extras
-            chosen = choosing.choose_parts(tuple(extras), asked, "pyproject.toml", more=more)
-            for name, why in chosen.items():
+            self._add_lines(self.project.get("dependencies", []), "pyproject.toml [project]")
+            extras = table(self.project, "optional-dependencies")
+            more = self._list_of_runners("extras")
+            chosen = parts.choose_parts(tuple(extras), asked, "pyproject.toml", more=more)
+            for name in chosen:
                 with self._part(f"extra {name}", fails=asked is not None):
-                    self._add_extra(name, extras, why)
+                    self._add_extra(name)
+            self.sources.append("pyproject.toml")
         elif self.poetry:
-            self._note_taken("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
             self._add_table(self.poetry, "dependencies", "pyproject.toml [tool.poetry]")
-        elif pipfile := self.files.toml("Pipfile"):
-            self._note_taken("Pipfile", "it lists dependencies; there is nothing to build")
-            self._add_table(pipfile, "packages", "Pipfile")
-        elif not self.packs:
+            self.sources.append("pyproject.toml")
+        elif self.pipfile:
+            self._add_table(self.pipfile, "packages", "Pipfile")
+            self.sources.append("Pipfile")
+        elif not self.is_built:
             self._take_setup()
-        elif self.section.extras:
-            choosing.choose_parts((), self.section.extras, "the repository")
+        elif asked:
+            parts.choose_parts((), asked, "the repository")
 
     def _take_setup(self) -> None:
         """Take what setup.py and setup.cfg list, as far as it can be read."""
@@ -272,80 +251,83 @@ class _Reader:
             path, _, key = origin.partition(": ")
             extra = key.partition("extras_require.")[2]
             is_wanted = key in ("install_requires", "tests_require")
-            if path.startswith("setup.") and (is_wanted or requirement_names.is_for_tests(extra)):
-                text = "\n".join(lines)
-                self.found = self.found.combine(
-                    requirement_files.parse_requirements(
-                        self.files, text, origin, numbered=False, is_tolerant=True
-                    )
-                )
+            if path.startswith("setup.") and (is_wanted or parts.is_for_tests(extra)):
+                self._add(requirement_files.parse_text(self.files, "\n".join(lines), origin))
 
-    def _take_groups(self, locked: Mapping[str, str]) -> None:
-        groups, asked = self.groups, self.section.groups
-        more = {**locked, **self.runner_groups}
-        chosen = choosing.choose_parts(
-            groups.names, asked, "pyproject.toml", kind="group", more=more
-        )
-        for name, why in chosen.items():
+    def _take_groups(self, locked: Collection[str]) -> None:
+        groups, asked = parts.Groups(self.pyproject, self.pipfile), self.section.groups
+        more = {*locked, *self._list_of_runners("groups")}
+        chosen = parts.choose_parts(groups.names, asked, "pyproject.toml", kind="group", more=more)
+        for name in chosen:
             with self._part(f"group {name}", fails=asked is not None):
-                self._add(groups.lines(name), f"pyproject.toml group {name}")
-                self._note_taken(f"group {name}", why, source=False)
-        self._left_groups(groups.names, chosen)
+                self._add_lines(groups.list_requirements(name), f"pyproject.toml group {name}")
         if chosen:
             self.sources.append("pyproject.toml")
 
     def _take_requirement_files(self) -> None:
-        paths = requirement_names.paths(self.files, compiled=not self.refused)
-        if named := [entry for entry in self.section.install if entry.startswith("-r")]:
-            for path in paths:
-                self._note_left_out(path, f"the configuration names its own: {', '.join(named)}")
+        if any(entry.startswith("-r") for entry in self.section.install):
             return
         describes_itself = bool(self.found.projects or self.project or self.poetry)
-        for path in paths:
-            if any(path in part.found.files for part in self.parts) or path in self.found.files:
+        for path in parts.list_requirement_files(self.files, compiled=not self.refused):
+            if path in self._combine().files:
                 continue
-            is_test = requirement_names.role(path) == "test"
+            is_test = parts.find_role(path) == "test"
             with self._part(path, fails=not (is_test or describes_itself)):
-                self.found = self.found.combine(
-                    requirement_files.read_requirements_file(self.files, path, is_tolerant=True)
-                )
-                role = "for tests and development" if is_test else "for running it"
-                self._note_taken(path, f"by its name it lists what is needed {role}")
+                self._add(requirement_files.read_file(self.files, path))
+                self.sources.append(path)
 
     def _take_install(self) -> None:
         for entry in self.section.install:
-            found = requirement_files.requirement(self.files, entry, "python.install")
-            self.found = self.found.combine(found)
-            self._note_taken(f"python.install: {entry}", "named by the configuration", source=False)
+            self._add(requirement_files.parse_line(self.files, entry, "python.install"))
             if not entry.startswith("-"):
                 self.sources.append("python.install")
         lines = (Line(text=one, origin="python.constraints") for one in self.section.constraints)
-        self.found = self.found.combine(Requirements(constraints=tuple(lines)))
+        self._add(Requirements(constraints=tuple(lines)))
 
-    def _take_runner(self, deps: RunnerDeps) -> None:
-        for line in deps.left:
-            self._note_left_out(
-                f"{deps.origin} {line}", f"it holds only for some of {deps.runner}'s runs"
-            )
-        if deps.lines:
-            origin = f"{deps.origin} deps"
-            with self._part(origin):
-                found = requirement_files.parse_requirements(
-                    self.files, "\n".join(deps.lines), origin, is_tolerant=True
-                )
-                self.found = self.found.combine(found)
-                self._note_taken(deps.path, deps.reason)
+    def _take_runners(self) -> None:
+        for deps in self.runners:
+            if deps.lines:
+                origin = f"{deps.origin} deps"
+                with self._part(origin):
+                    text = "\n".join(deps.lines)
+                    self._add(requirement_files.parse_text(self.files, text, origin))
+                    self.sources.append(deps.path)
 
-    def _take_sources(self) -> None:
+    def _take_uv_sources(self) -> None:
         """Take what is asked for from where uv is told to."""
-        whole = self.found.combine(*(part.found for part in self.parts))
         written = [self.project.get("dependencies", [])]
-        written += self.project.get("optional-dependencies", {}).values()
+        written += table(self.project, "optional-dependencies").values()
         asked = {requirement_files.guess_name(line) for listed in written for line in listed}
-        asked |= {line.name for line in whole.lines}
-        for name, found in project_sources.find_projects(self.files).items():
+        asked |= {line.name for line in self._combine().lines}
+        for name, found in tool_tables.find_projects(self.files).items():
             if name in asked or "dependencies" in self.project.get("dynamic", ()):
-                self.found = self.found.combine(found)
+                self._add(found)
+
+    # --- what the repository is --------------------------------------------------------------
+
+    @cached_property
+    def _is_package(self) -> bool:
+        if not self.is_built or table(self.pyproject, "tool", "uv").get("package") is False:
+            return False
+        if self.poetry.get("package-mode") is False or not self._has_poetry_modules():
+            return False
+        return self.has_backend or self.files.detection_files.has_file("setup.py")
+
+    def _has_poetry_modules(self) -> bool:
+        """Whether Poetry's backend, where it is used, would find something to pack.
+
+        Many applications are described as packages, are none, and are installed with --no-root.
+        """
+        backend = table(self.pyproject, "build-system").get("build-backend", "")
+        named = self.poetry.get("packages") or self.poetry.get("include")
+        if not str(backend).startswith("poetry.core") or named:
+            return True
+        name = str(self.project.get("name") or self.poetry.get("name") or "")
+        module = re.sub(r"[-_.]+", "_", name).lower()
+        listed = (*self.files.names(""), *self.files.names("src"))
+        return bool({module, f"{module}.py", f"{module}-stubs"} & {one.lower() for one in listed})
+
+    # --- small parts -------------------------------------------------------------------------
 
     @contextmanager
     def _part(self, what: str, *, fails: bool = False) -> Iterator[None]:
@@ -361,45 +343,18 @@ class _Reader:
         before, self.found = self.found, Requirements()
         try:
             yield
-            self.parts.append(Part(what=what, found=self.found))
         except EnvironmentFailed as problem:
-            why = LeftOut(name="", why=problem.message)
-            self.parts.append(Part(what=what, found=Requirements(left_out=(why,))))
-        finally:
-            self.found = before
+            self.found = Requirements(left_out=(LeftOut(name="", why=problem.message),))
+        self.parts.append(Part(what=what, found=self.found))
+        self.found = before
 
-    # --- what the repository is --------------------------------------------------------------
+    def _combine(self) -> Requirements:
+        return self.found.combine(*(part.found for part in self.parts))
 
-    def _is_package(self) -> bool:
-        if not self.packs:
-            return False
-        if kinds.table(self.pyproject, "tool", "uv").get("package") is False:
-            return False
-        if self.poetry.get("package-mode") is False or not self._poetry_has_modules():
-            return False
-        return self._has_backend() or self.files.detection_files.has_file("setup.py")
+    def _add(self, found: Requirements) -> None:
+        self.found = self.found.combine(found)
 
-    def _poetry_has_modules(self) -> bool:
-        """Whether Poetry's backend, where it is used, would find something to pack.
-
-        Many applications are described as packages, are none, and are installed with --no-root.
-        """
-        backend = kinds.table(self.pyproject, "build-system").get("build-backend", "")
-        if not str(backend).startswith("poetry.core") or poetry.has_modules(
-            self.files, self.poetry, str(self.project.get("name") or self.poetry.get("name") or "")
-        ):
-            return True
-        self._note_left_out(
-            "the project itself", "it has no module of its name that could be packed"
-        )
-        return False
-
-    def _has_backend(self) -> bool:
-        return "build-system" in self.pyproject
-
-    # --- small parts -------------------------------------------------------------------------
-
-    def _add(self, requirements: object, origin: str) -> None:
+    def _add_lines(self, requirements: object, origin: str) -> None:
         if not isinstance(requirements, list) or not all(
             isinstance(entry, str) for entry in requirements
         ):
@@ -407,49 +362,35 @@ class _Reader:
         own = str(canonicalize_name(str(self.project.get("name", ""))))
         for entry in requirements:
             try:
-                one = requirement_files.requirement(self.files, entry, origin)
+                one = requirement_files.parse_line(self.files, entry, origin)
             except AddressRefused as problem:
                 left = LeftOut(name=requirement_files.guess_name(entry), why=problem.message)
                 one = Requirements(left_out=(left,))
             if own and any(line.name == own for line in one.lines):
                 # A group that asks for the project itself, with extras: that is the tree.
                 one = self._read_own_requirements(sorted(Requirement(entry).extras), origin)
-            self.found = self.found.combine(one)
+            self._add(one)
 
     def _add_table(self, document: dict[str, Any], key: str, origin: str) -> None:
         place = f"{origin} {key}"
-        self._add(poetry.read_table(kinds.table(document, key), place), place)
+        self._add_lines(tool_tables.read_requirements(table(document, key), place), place)
 
     def _read_own_requirements(self, wanted: Sequence[str], origin: str) -> Requirements:
         """The project itself, with extras that something of it asks for."""
-        extras = tuple(str(canonicalize_name(name)) for name in wanted)
-        if self._is_package():
+        extras = parts.normalise_names(wanted)
+        if self._is_package:
             project = LocalProject(folder=self.files.base, extras=extras, origin=origin)
             return Requirements(projects=(project,))
-        listed = self.project.get("optional-dependencies", {})
-        for name in choosing.choose_parts(tuple(listed), extras, origin):
-            # Two may name each other.
-            if not any(one.what == f"extra {name}" for one in self.choices):
-                self._add_extra(name, listed, f"{origin} names it")
+        listed = table(self.project, "optional-dependencies")
+        for name in parts.choose_parts(tuple(listed), extras, origin):
+            self._add_extra(name)
         return Requirements()
 
-    def _add_extra(self, name: str, extras: dict[str, Any], why: str) -> None:
-        self._note_taken(f"extra {name}", why, source=False)
-        for written, requirements in extras.items():
-            if str(canonicalize_name(written)) == name:
-                self._add(requirements, f"pyproject.toml extra {name}")
-
-    def _left_groups(self, names: Sequence[str], chosen: Collection[str]) -> None:
-        asked = self.section.groups is not None
-        why = "python.groups does not name it" if asked else "by its name it is not for tests"
-        for name in dict.fromkeys(str(canonicalize_name(one)) for one in names):
-            if name not in chosen:
-                self._note_left_out(f"group {name}", why)
-
-    def _note_taken(self, what: str, why: str, *, source: bool = True) -> None:
-        self.choices.append(Choice(what=what, why=why))
-        if source:
-            self.sources.append(what)
-
-    def _note_left_out(self, what: str, why: str) -> None:
-        self.choices.append(Choice(what=what, why=why, taken=False))
+    def _add_extra(self, name: str) -> None:
+        # Two may name each other.
+        if name in self.extras:
+            return
+        self.extras.add(name)
+        for written, requirements in table(self.project, "optional-dependencies").items():
+            if canonicalize_name(written) == name:
+                self._add_lines(requirements, f"pyproject.toml extra {name}")

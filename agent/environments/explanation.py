@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agent.environments import declare, interpreters, storage
-from agent.environments.interpreters import Interpreter
-from agent.environments.python_hints import PythonHints
+from agent.environments import declare, interpreters
 from agent.environments.tree_files import TreeFiles
 from agent.errors import AgentError, EnvironmentFailed
 from agent.models.record import Record
@@ -38,36 +36,10 @@ def python_here(
 ) -> PythonHere:
     """Say which Python runs of a repository take on this machine; where none, why not."""
     try:
-        found = _choose_interpreter(files, section, sandbox, settings)
+        found = interpreters.choose_for_tree(files, section, sandbox, settings)
     except AgentError as problem:
         return PythonHere(why=problem.message)
     return PythonHere(version=found.version, path=found.path, why=found.why)
-
-
-def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
-    """Find another Python that CI or classifiers name; empty if none is there.
-
-    Args:
-        files: The project.
-        used: Version of the Python that was taken; empty: that which would be.
-        sandbox: Where it has to work.
-        settings: Of the operator.
-    """
-    try:
-        hints = declare.read_declaration(files, PythonSection()).python
-        used = used or interpreters.choose_interpreter(None, hints, sandbox, settings).version
-        return interpreters.find_other(hints, used, sandbox, settings)
-    except EnvironmentFailed:
-        return ""
-
-
-def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
-    """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
-    try:
-        _choose_interpreter(files, PythonSection(version=version), sandbox, settings)
-    except AgentError as problem:
-        return not isinstance(problem, EnvironmentFailed)
-    return True
 
 
 class Unmet(NamedTuple):
@@ -80,32 +52,23 @@ class Unmet(NamedTuple):
 
 def find_unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
     """Say what of a configuration, or else of the repository, refuses any environment. Pure."""
-    if not (why := _refusal(files, section)):
+    if not (why := _find_refusal(files, section)):
         return ()
-    if _refusal(files, PythonSection()):
+    if _find_refusal(files, PythonSection()):
         return (Unmet((), why),)
     entries = [
         (("python", key, number), section.model_copy(update=_NOTHING | {key: (entry,)}))
         for key in _NOTHING
         for number, entry in enumerate(getattr(section, key) or ())
     ]
-    found = [Unmet(path, why) for path, one in entries if (why := _refusal(files, one))]
+    found = [Unmet(path, why) for path, one in entries if (why := _find_refusal(files, one))]
     return tuple(found) or (Unmet(("python",), why),)
 
 
-def _refusal(files: TreeFiles, section: PythonSection) -> str:
+def _find_refusal(files: TreeFiles, section: PythonSection) -> str:
     """Why the declaration of a repository, or a line of it, is refused; empty where all is read."""
     try:
         left = declare.read_declaration(files, section).requirements.left_out
     except EnvironmentFailed as problem:
         return problem.message
     return next((one.why for one in left), "")
-
-
-def _choose_interpreter(
-    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
-) -> Interpreter:
-    storage.hold_environment(settings, storage.PARTS)
-    # What the repository says of itself counts where nothing is configured.
-    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
-    return interpreters.choose_interpreter(section.version, hints, sandbox, settings)

@@ -9,9 +9,9 @@ as source is named to the caller, who supplies a wheel (`wheels`), and the resol
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 import re
+import shlex
 import shutil
 import socket
 import tempfile
@@ -28,7 +28,6 @@ from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.models.package_index import IndexAccess, PackageIndex
 from agent.models.record import Record
 from agent.models.sandbox import (
-    SANDBOX_OURS,
     SANDBOX_TREE,
     Mount,
     SandboxFile,
@@ -43,7 +42,6 @@ STORE = "/store"
 _UV = "/uv"
 _WHEELS = "wheels"
 _TMP = "/tmp"  # noqa: S108 - a sandbox's own
-_RUNNER = f"{SANDBOX_OURS}/environments/run_in_order.py"
 _MOST_ROUNDS = 60
 _LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
 _NETWORK = re.compile(
@@ -253,7 +251,6 @@ class Fetcher:
         files = {
             requirements: self._format_lines(lines, wanted.wheels, house, supplied),
             f"{_TMP}/constraints.txt": self._format_lines(wanted.constraints, (), house, supplied),
-            f"{_TMP}/commands.json": json.dumps(commands).encode(),
             known: "".join(f"{one}\n" for one in wanted.known).encode(),
             # A requirement of a package stays one unless it is overridden.
             f"{_TMP}/left-out.txt": "".join(
@@ -266,7 +263,7 @@ class Fetcher:
         ):
             # The hashes say what it has to be, so that it may come from whoever has it.
             environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-        argv = (self._build_context.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json")
+        argv = ("sh", "-ec", "\n".join(map(shlex.join, commands)))
         return self._run_online(SandboxRequest(argv=argv, environ=environ, limits=_LIMITS), files)
 
     def _run_online(self, order: SandboxRequest, files: dict[str, bytes]) -> SandboxResult:
@@ -316,7 +313,6 @@ class Fetcher:
         return (
             *self._build_context.interpreter.sandbox_mounts(),
             Mount(source=str(uv_program.program(settings).parent), target=_UV),
-            Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS),
             # uv's cache, which no code of a package ever runs beside.
             Mount(source=place, target=STORE, writable=True, retained_folder=storage.CACHE),
         )

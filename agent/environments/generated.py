@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.git import names
 
+FOLDER = "generated"
 MOST_BYTES = 16 * 1024**2
 """All files of one environment together: every sandbox gets a copy of them."""
 _NAME = re.compile(r"(?P<module>[A-Za-z_]\w*)(?P<ending>\.pyi?|(?:\.[\w-]+)?\.so)", re.ASCII)
@@ -57,6 +59,14 @@ def choose_generated_files(
             f"{MOST_BYTES} are allowed."
         )
     return taken, left
+
+
+def write_generated_files(found: Mapping[str, bytes], part: Path) -> None:
+    """Write the files that a build made beside its environment."""
+    for path, content in found.items():
+        place = part / FOLDER / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
 
 
 def find_problem(path: str, files: TreeFiles) -> str | None:

@@ -7,25 +7,32 @@ because that is where it has to work.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from agent.environments import found_pythons, interpreter_store, storage
+from agent.environments import declare, found_pythons, storage
+from agent.environments.declare import PythonHints
 from agent.environments.found_pythons import FoundPython
-from agent.environments.python_hints import PythonHints
-from agent.errors import EnvironmentFailed
+from agent.environments.tree_files import TreeFiles
+from agent.errors import AgentError, EnvironmentFailed
 from agent.models.record import Record
-from agent.models.sandbox import SANDBOX_OURS, Mount, Root, Sandbox, SandboxLimits, SandboxRequest
+from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
+from repo_config.schema import PythonSection
 
 #: Our own scripts and pinned tools run on nothing older.
 OLDEST = Version("3.9")
 _MINORS = tuple(f"3.{minor}" for minor in range(14, OLDEST.minor - 1, -1))
+#: Modules of the standard library that checks and builds rely on, and that a build may lack.
+_NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
 
 
 class Interpreter(Record):
@@ -47,6 +54,58 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
+def choose_for_tree(
+    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
+) -> Interpreter:
+    """Choose the interpreter that runs of a repository take on this machine; builds nothing.
+
+    Raises:
+        EnvironmentFailed: None fits.
+    """
+    storage.hold_environment(settings, storage.PARTS)
+    # What the repository says of itself counts where nothing is configured.
+    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
+    return choose_interpreter(section.version, hints, sandbox, settings)
+
+
+def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
+    """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
+    try:
+        choose_for_tree(files, PythonSection(version=version), sandbox, settings)
+    except AgentError as problem:
+        return not isinstance(problem, EnvironmentFailed)
+    return True
+
+
+def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
+    """Find another Python that CI tests, or else that a classifier names; empty if none is there.
+
+    The oldest, since packages stop to support it first: it gets those of its time.
+
+    Args:
+        files: The project.
+        used: Version of the Python that was taken; empty: that which would be.
+        sandbox: Where it has to work.
+        settings: Of the operator.
+    """
+    try:
+        hints = declare.read_declaration(files, PythonSection()).python
+        used = used or choose_interpreter(None, hints, sandbox, settings).version
+        found = found_pythons.find_pythons(settings, sandbox.roots())
+        return choose_other(hints, used, found)
+    except EnvironmentFailed:
+        return ""
+
+
+def choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
+    """Choose another minor version than the one that is used. Pure."""
+    there = {_minor(one.version) for one, _ in rank_interpreters(None, hints, found)}
+    for named in (hints.ci, hints.classifiers):
+        if others := (there - {_minor(used)}) & {*named}:
+            return min(others, key=Version)
+    return ""
+
+
 def choose_interpreter(
     asked: str | None, hints: PythonHints, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
@@ -63,42 +122,20 @@ def choose_interpreter(
         # What is mounted goes with the usual root, which stands first.
         usual = (one for one in roots if not candidate.root or one.name == candidate.root)
         root = next(usual, Root())
-        mark = root.mark or storage.root_mark(root.folder)
-        mounts = interpreter_store.list_mounts(candidate, settings)
-        on_host = (candidate.system and root.folder) or ""
-        changed = _read_change_time(Path(f"{on_host}{candidate.path}").parent)
-        trial = f"{mark} {candidate.path} {candidate.version} {changed}"
-        if (missing := _find_missing_modules(trial, candidate, mounts, sandbox, settings)) is None:
-            continue
-        if missing:
-            broken.append(f"{candidate.path} lacks {', '.join(missing)}")
-            continue
-        return Interpreter(
+        interpreter = Interpreter(
             version=candidate.version,
             path=candidate.path,
-            mounts=mounts,
+            mounts=_list_mounts(candidate, settings),
             root=candidate.root,
-            root_mark=mark,
+            root_mark=root.mark or storage.root_mark(root.folder),
             why=why,
         )
-    raise EnvironmentFailed(_not_to_be_had(asked, hints, found, broken, settings, roots))
-
-
-def find_other(hints: PythonHints, used: str, sandbox: Sandbox, settings: Settings) -> str:
-    """Find another Python that CI tests, or else that a classifier names; empty if none is there.
-
-    The oldest, since packages stop to support it first: it gets those of its time.
-    """
-    found = found_pythons.find_pythons(settings, sandbox.roots())
-    return _choose_other(hints, used, found)
-
-
-def _choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
-    there = {_minor(one) for one, _ in rank_interpreters(None, hints, found)} - {_shorten(used)}
-    for named in (hints.ci, hints.classifiers):
-        if others := there & {*named}:
-            return min(others, key=Version)
-    return ""
+        on_host = (candidate.system and root.folder) or ""
+        folder = Path(f"{on_host}{candidate.path}").parent
+        if not (problem := _find_problem(interpreter, folder, sandbox, settings)):
+            return interpreter
+        broken.append(f"{candidate.path} ({problem})")
+    raise EnvironmentFailed(_explain_none(asked, hints, found, broken, settings, roots))
 
 
 def rank_interpreters(
@@ -107,24 +144,26 @@ def rank_interpreters(
     """Order the interpreters that fit, best first, each with the reason in words. Pure."""
     usable = [one for one in found if Version(one.version) >= OLDEST]
     if asked is not None:
-        fitting = [one for one in usable if _minor(one) == asked]
+        fitting = [one for one in usable if _minor(one.version) == asked]
         return [(one, f"python.version asks for {asked}") for one in _best_first(fitting)]
-    allowed = _specifiers(hints)
+    allowed = _read_specifiers(hints)
     fitting = [one for one in usable if allowed.contains(one.version, prereleases=True)]
     because = f"{hints.requires_origin}: {hints.requires}" if hints.requires else "nothing is asked"
     order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
 
     def add(some: Iterable[FoundPython], reason: str) -> None:
         for one in _best_first(some):
-            order.setdefault((one.root, one.path), (one, reason.replace("{}", _minor(one))))
+            text = reason.replace("{}", _minor(one.version))
+            order.setdefault((one.root, one.path), (one, text))
 
     match = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
-    named = [one for one in usable if match and _minor(one) == match[1]]
+    named = [one for one in usable if match and _minor(one.version) == match[1]]
     because_named = f".python-version asks for {hints.version_file}"
-    add([one for one in named if not hints.ci or _minor(one) in hints.ci], because_named)
-    add([one for one in fitting if _minor(one) in hints.ci], because + "; and CI tests {}")
+    add([one for one in named if not hints.ci or _minor(one.version) in hints.ci], because_named)
+    in_ci = [one for one in fitting if _minor(one.version) in hints.ci]
+    add(in_ci, because + "; and CI tests {}")
     add(named, because_named)
-    supported = [one for one in fitting if _minor(one) in hints.classifiers]
+    supported = [one for one in fitting if _minor(one.version) in hints.classifiers]
     add(supported, because + "; and a classifier names {}")
     add(fitting, because)
     return list(order.values())
@@ -140,16 +179,12 @@ def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
     return sorted(found, key=rank, reverse=True)
 
 
-def _minor(one: FoundPython) -> str:
-    return _shorten(one.version)
-
-
-def _shorten(text: str) -> str:
+def _minor(text: str) -> str:
     version = Version(text)
     return f"{version.major}.{version.minor}"
 
 
-def _specifiers(hints: PythonHints) -> SpecifierSet:
+def _read_specifiers(hints: PythonHints) -> SpecifierSet:
     try:
         return SpecifierSet(hints.requires or "")
     except InvalidSpecifier as problem:
@@ -158,7 +193,7 @@ def _specifiers(hints: PythonHints) -> SpecifierSet:
         ) from problem
 
 
-def _not_to_be_had(
+def _explain_none(
     asked: str | None,
     hints: PythonHints,
     found: Sequence[FoundPython],
@@ -167,8 +202,8 @@ def _not_to_be_had(
     roots: Sequence[Root],
 ) -> str:
     usable = [one for one in _best_first(found) if Version(one.version) >= OLDEST]
-    there = ", ".join(map(_format_interpreter, usable)) or "none"
-    allowed = _specifiers(hints)
+    there = ", ".join(f"{one.version} ({one.path})" for one in usable) or "none"
+    allowed = _read_specifiers(hints)
     fitting = (one for one in _MINORS if any(allowed.contains(f"{one}.{n}") for n in range(40)))
     example = asked or next(fitting, None)
     wanted = f"a Python for {hints.requires or 'it'} ({hints.requires_origin or 'any version'})"
@@ -188,56 +223,76 @@ def _not_to_be_had(
     )
 
 
-def _format_interpreter(one: FoundPython) -> str:
-    where = f" of the root file system {one.root}" if one.root else ""
-    return f"{one.version} ({one.path}{where})"
+# --- in a sandbox ------------------------------------------------------------------------------
 
 
-def _read_change_time(folder: Path) -> int:
-    try:
-        return folder.stat().st_mtime_ns
-    except OSError:
-        return 0  # in an image, whose mark says as much
+def _find_problem(one: Interpreter, folder: Path, sandbox: Sandbox, settings: Settings) -> str:
+    """Say why an interpreter does not work in a sandbox; empty: it does.
 
-
-def _find_missing_modules(
-    trial: str,
-    one: FoundPython,
-    shown: tuple[tuple[str, str], ...],
-    sandbox: Sandbox,
-    settings: Settings,
-) -> list[str] | None:
-    """List what of the standard library it lacks in a sandbox; None when it does not run there.
-
-    What a sandbox has shown is remembered under the name of the trial.
+    What a sandbox has shown is remembered until the interpreter's folder or the root changes.
     """
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        changed = 0  # in an image, whose mark says as much
+    trial = f"{one.root_mark} {one.path} {one.version} {changed}"
     place = storage.folder(settings) / "interpreters.json"
     try:
-        known: dict[str, list[str] | None] = json.loads(place.read_bytes())
+        known: dict[str, str] = json.loads(place.read_bytes())
     except (OSError, ValueError):
         known = {}
     if trial not in known:
-        known[trial] = _try_in_sandbox(one, shown, sandbox, settings)
+        order = SandboxRequest(
+            argv=(one.path, "-I", "-S", "-c", _NEEDED),
+            root=one.root,
+            mounts=one.sandbox_mounts(),
+            limits=SandboxLimits(seconds=60),
+        )
+        result = sandbox.run(order)
+        words = result.output.strip().rpartition("\n")[2] or "it does not start"
+        known[trial] = "" if result.exit_code == 0 else words[:200]
         storage.write_whole(place, json.dumps(known, indent=1).encode())
     return known[trial]
 
 
-def _try_in_sandbox(
-    one: FoundPython, shown: Iterable[tuple[str, str]], sandbox: Sandbox, settings: Settings
-) -> list[str] | None:
-    mounts = [Mount(source=host, target=sandbox) for host, sandbox in shown]
-    mounts.append(Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS))
-    result = sandbox.run(
-        SandboxRequest(
-            argv=(one.path, "-I", "-S", f"{SANDBOX_OURS}/environments/check_interpreter.py"),
-            root=one.root,
-            mounts=tuple(mounts),
-            collect=("/out/report.json",),
-            limits=SandboxLimits(seconds=60),
-        )
-    )
-    report = result.files.get("/out/report.json")
-    if result.exit_code != 0 or report is None:
-        return None
-    said = json.loads(report)
-    return [str(name) for name in said["missing"]]
+def _list_mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
+    """What has to be shown besides the root: the installation, at its original path.
+
+    An interpreter finds its library by the place it was built for. One that a sandbox's user could
+    not read is copied to where everybody can.
+    """
+    if one.system:
+        return ()
+    prefix = Path(one.prefix)
+    # An installation is made with one set of permissions, so a few parts tell of the whole.
+    library = prefix / "lib" / Path(one.path).name
+    real = Path(os.path.realpath(prefix))
+    parts = (real, *real.parents, Path(os.path.realpath(one.path)), library, library / "os.py")
+    place = prefix if all(map(_is_readable, parts)) else _copy(prefix, one.version, settings)
+    return ((str(place), one.prefix),)
+
+
+def _is_readable(place: Path) -> bool:
+    """Whether the sandbox's user gets there: as root, sandboxes run as somebody else."""
+    if os.geteuid() != 0:
+        return os.access(place, os.X_OK if place.is_dir() else os.R_OK)
+    return bool(place.stat().st_mode & (0o1 if place.is_dir() else 0o4))
+
+
+def _copy(prefix: Path, version: str, settings: Settings) -> Path:
+    """Copy an installation to our own store, without what was installed into it."""
+    mark = f"{prefix}\0{prefix.stat().st_mtime_ns}\0{version}"
+    name = f"{version}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
+    place = storage.folder(settings) / "interpreters" / name
+    with storage.lock_name(settings, f"interpreter-{name}"):
+        if not place.is_dir():
+            with storage.reserve_build_folder(settings, place) as part:
+                shutil.copytree(
+                    prefix, part, symlinks=True, dirs_exist_ok=True,
+                    ignore=lambda folder, names: names if folder.endswith("-packages") else (),
+                )  # fmt: skip
+                for copied in (part, *part.rglob("*")):
+                    if not copied.is_symlink():
+                        mode = copied.stat().st_mode & 0o700
+                        copied.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
+    return place

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -82,62 +82,44 @@ class Requirements(Record):
     files: tuple[str, ...] = ()
     """Every file that was read."""
     left_out: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = ()
     indexes: tuple[IndexRequest, ...] = ()
     """Indexes that the repository names; whether they are asked is the operator's word."""
     prereleases: bool = False
 
     def combine(self, *others: Requirements) -> Requirements:
         """All together, nothing twice."""
-        parts = (self, *others)
+        every = (self, *others)
         return Requirements(
-            lines=_drop_duplicates(tuple(line for part in parts for line in part.lines)),
-            constraints=_drop_duplicates(
-                tuple(line for part in parts for line in part.constraints)
-            ),
-            projects=tuple(dict.fromkeys(p for part in parts for p in part.projects)),
-            files=tuple(dict.fromkeys(path for part in parts for path in part.files)),
-            left_out=tuple(dict.fromkeys(one for part in parts for one in part.left_out)),
-            notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-            indexes=tuple(dict.fromkeys(one for part in parts for one in part.indexes)),
-            prereleases=any(part.prereleases for part in parts),
+            lines=_drop_duplicates(line for part in every for line in part.lines),
+            constraints=_drop_duplicates(line for part in every for line in part.constraints),
+            projects=tuple(dict.fromkeys(one for part in every for one in part.projects)),
+            files=tuple(dict.fromkeys(one for part in every for one in part.files)),
+            left_out=tuple(dict.fromkeys(one for part in every for one in part.left_out)),
+            indexes=tuple(dict.fromkeys(one for part in every for one in part.indexes)),
+            prereleases=any(part.prereleases for part in every),
         )
 
 
-def read_requirements_file(
-    files: TreeFiles, path: str, *, is_tolerant: bool = False
-) -> Requirements:
-    """Read one requirements file with all that it includes.
-
-    Args:
-        files: The tree.
-        path: Of the file.
-        is_tolerant: A line that is refused is left out.
+def read_file(files: TreeFiles, path: str) -> Requirements:
+    """Read one requirements file with all that it includes; lines that are refused are left out.
 
     Raises:
-        EnvironmentFailed: A line cannot be read or asks for what is not fetched; the message
-            names file and line.
+        EnvironmentFailed: It is not there.
     """
-    return _Reader(files, is_tolerant).read(path)
+    return _Reader(files, is_tolerant=True).read(path)
 
 
-def parse_requirements(
-    files: TreeFiles,
-    text: str,
-    origin: str,
-    *,
-    numbered: bool = True,
-    is_tolerant: bool = False,
-) -> Requirements:
-    """Read the text of a requirements file, written at the root; lines are named by `origin`.
+def parse_text(files: TreeFiles, text: str, origin: str) -> Requirements:
+    """Read the text of a requirements file as if it lay at the root of the project."""
+    return _Reader(files, is_tolerant=True).parse((origin, line) for _, line in _split_lines(text))
 
-    Without numbers where the text was made by a tool, so that its lines are nobody's.
+
+def parse_line(files: TreeFiles, text: str, origin: str) -> Requirements:
+    """Read a single requirement, as it stands in a table or in the configuration.
+
+    Raises:
+        EnvironmentFailed: It cannot be read or asks for what is not fetched.
     """
-    return _Reader(files, is_tolerant).parse(text, origin, numbered=numbered)
-
-
-def requirement(files: TreeFiles, text: str, origin: str) -> Requirements:
-    """Read a single requirement, as it stands in a table or in the configuration."""
     return _Reader(files).take(text.strip(), origin)
 
 
@@ -152,33 +134,29 @@ class _Reader(NamedTuple):
 
     def read(self, path: str, asked_by: str = "") -> Requirements:
         """Read a file with all that it includes."""
-        if path in self.seen:
-            # pip reads a cycle once and is content; so are we.
+        # pip reads a cycle once and is content; so are we.
+        if path in self.seen or len(self.seen) >= _DEEPEST:
             return Requirements()
-        if len(self.seen) >= _DEEPEST:
-            raise EnvironmentFailed(
-                f"{asked_by} nests requirements files more than {_DEEPEST} deep."
-            )
         text = self.files.text(path)
         if text is None:
             by = f", which {asked_by} asks for," if asked_by else ""
             raise EnvironmentFailed(f"The requirements file {path}{by} is not in the repository.")
-        return self._replace(seen=(*self.seen, path)).parse(text, path)
+        lines = ((f"{path}:{number}", line) for number, line in _split_lines(text))
+        found = self._replace(seen=(*self.seen, path)).parse(lines)
+        return Requirements(files=(path,)).combine(found)
 
-    def parse(self, text: str, origin: str, *, numbered: bool = True) -> Requirements:
-        """Read a text line by line."""
-        found = Requirements(files=self.seen[-1:])
-        for number, line in _lines(text):
-            place = f"{origin}:{number}" if numbered else origin
+    def parse(self, lines: Iterable[tuple[str, str]]) -> Requirements:
+        """Read lines, each with its place."""
+        found = Requirements()
+        for place, line in lines:
             try:
                 found = found.combine(self.take(line, place))
             except EnvironmentFailed as problem:
                 if not self.is_tolerant:
                     raise
                 name = guess_name(line) if isinstance(problem, AddressRefused) else ""
-                found = found.combine(
-                    Requirements(left_out=(LeftOut(name=name, why=problem.message),))
-                )
+                left = LeftOut(name=name, why=problem.message)
+                found = found.combine(Requirements(left_out=(left,)))
         return found
 
     def take(self, line: str, place: str) -> Requirements:
@@ -232,10 +210,9 @@ class _Reader(NamedTuple):
         if name == "--pre":
             return Requirements(prereleases=True)
         if name in _INDEXES:
-            return Requirements(indexes=(named_index(value, place),))
+            return Requirements(indexes=(name_index(value, place),))
         if name in _IGNORED:
-            # The value may carry a password, so it is not repeated.
-            return Requirements(notes=(f"{place}: `{name}` is left to the operator's own index",))
+            return Requirements()
         raise EnvironmentFailed(f"{place}: the option `{name}` is not known here.")
 
     def _read_local_project(self, path: str, extras: str, place: str) -> Requirements:
@@ -276,7 +253,7 @@ def guess_name(line: str) -> str:
     return str(canonicalize_name(found[1])) if found else ""
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _split_lines(text: str) -> Iterator[tuple[int, str]]:
     """Logical lines without comments, each with the number of its first physical line."""
     pending, first = "", 0
     for number, physical in enumerate(text.splitlines(), start=1):
@@ -293,7 +270,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         yield first, pending.strip()
 
 
-def named_index(url: str, origin: str) -> IndexRequest:
+def name_index(url: str, origin: str) -> IndexRequest:
     """An index that a repository names; credentials in its address are not for us to use."""
     return IndexRequest(url=re.sub(r"(?<=://)[^/]*@", "", url), origin=origin)
 
@@ -306,5 +283,8 @@ def _refused_address(place: str, text: str) -> AddressRefused:
     )
 
 
-def _drop_duplicates(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    return tuple({(line.text, line.hashes): line for line in reversed(lines)}.values())[::-1]
+def _drop_duplicates(lines: Iterable[Line]) -> tuple[Line, ...]:
+    found: dict[tuple[str, tuple[str, ...]], Line] = {}
+    for line in lines:
+        found.setdefault((line.text, line.hashes), line)
+    return tuple(found.values())

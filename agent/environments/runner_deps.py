@@ -1,19 +1,19 @@
 """What tox and Hatch install for each of their runs of the tests. Pure.
 
-What holds for some of their runs only, or takes its value from elsewhere, is told apart.
+What holds for some of their runs only, or takes its value from elsewhere, is passed over.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.environments import requirement_names
+from agent.environments import parts
 from agent.environments.tree_files import TreeFiles
 from agent.models.record import Record
 from repo_config import tox
@@ -32,7 +32,6 @@ _HATCH_TEST = "hatch-test"
 class RunnerDeps(Record):
     """What one of the two installs."""
 
-    runner: str
     path: str
     """Of the file."""
     origin: str
@@ -42,95 +41,70 @@ class RunnerDeps(Record):
     """Of the project, normalised."""
     groups: tuple[str, ...] = ()
     """Dependency groups of pyproject.toml, normalised."""
-    left: tuple[str, ...] = ()
-    """They hold only for some of the runs, or for other machines."""
-
-    @property
-    def reason(self) -> str:
-        """Why something of it is taken."""
-        return f"{self.runner} installs it for its runs of the tests"
 
 
 def read_runner_deps(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[RunnerDeps, ...]:
-    """Read what each of them has, where there is anything."""
-    found = (_hatch(files, pyproject), _tox(files))
-    return tuple(
-        one for one in found if one and (one.lines or one.extras or one.groups or one.left)
-    )
+    """Read what each of them installs."""
+    return (_read_hatch(files, pyproject), *_read_tox(files))
 
 
-def _tox(files: TreeFiles) -> RunnerDeps | None:
+def _read_tox(files: TreeFiles) -> tuple[RunnerDeps, ...]:
     """Read the environment from which tox's others inherit."""
     found = tox.read_tox(files.detection_files)
     if found is None:
-        return None
-    left: list[str] = []
+        return ()
 
-    def sort_out(lines: Iterable[str]) -> Iterator[str]:
-        for line in lines:
-            if "{" in line or tox.split_factors(line)[0]:
-                left.append(line)
-            else:
-                yield line
+    def is_for_all(line: str) -> bool:
+        return "{" not in line and not tox.split_factors(line)[0]
 
     def read_names(key: str) -> tuple[str, ...]:
-        return _names(name for line in sort_out(found.lines(key)) for name in line.split(","))
+        return _names(
+            name for line in found.lines(key) if is_for_all(line) for name in line.split(",")
+        )
 
+    deps = [*found.lines("deps")]
     constraints = (f"-c {line}" for line in found.lines("constraints"))
-    lines = tuple(sort_out((*found.lines("deps"), *constraints)))
-    return RunnerDeps(
-        runner="tox",
-        path=found.path,
-        origin=found.origin,
-        lines=(*lines, *_name_in_each(left)),
-        extras=read_names("extras"),
-        groups=read_names("dependency_groups"),
-        left=tuple(left),
+    lines = (*filter(is_for_all, (*deps, *constraints)), *_find_in_each(deps))
+    extras, groups = read_names("extras"), read_names("dependency_groups")
+    return (
+        RunnerDeps(path=found.path, origin=found.origin, lines=lines, extras=extras, groups=groups),
     )
 
 
-def _name_in_each(lines: Iterable[str]) -> tuple[str, ...]:
+def _find_in_each(lines: Iterable[str]) -> tuple[str, ...]:
     """Name what has a version by factor, as Django may: then each run has one of them."""
     names: Counter[str] = Counter()
-    for line in lines:
+    for factors, line in map(tox.split_factors, lines):
         with suppress(InvalidRequirement):
-            names[canonicalize_name(Requirement(tox.split_factors(line)[1]).name)] += 1
+            names[canonicalize_name(Requirement(line).name)] += bool(factors)
     return tuple(name for name, number in names.items() if number > 1)
 
 
-def _hatch(files: TreeFiles, pyproject: dict[str, Any]) -> RunnerDeps | None:
+def _read_hatch(files: TreeFiles, pyproject: dict[str, Any]) -> RunnerDeps:
     """Read Hatch's environments for tests by their names; the default one where there is none."""
-    path, prefix, envs = (
-        "pyproject.toml",
-        "tool.hatch.envs.",
-        table(pyproject, "tool", "hatch", "envs"),
-    )
+    path, envs = "pyproject.toml", table(pyproject, "tool", "hatch", "envs")
     if own := table(files.toml("hatch.toml"), "envs"):
-        path, prefix, envs = "hatch.toml", "envs.", own
-    names = [name for name in envs if name == _HATCH_TEST or requirement_names.is_for_tests(name)]
+        path, envs = "hatch.toml", own
+    names = [name for name in envs if name == _HATCH_TEST or parts.is_for_tests(name)]
     names = names or [name for name in envs if name == _DEFAULT]
-    wholes = {name: _merge_template(name, envs) for name in names}
     lines: list[str] = []
     extras: list[str] = []
     groups: list[str] = []
-    for whole in wholes.values():
+    for whole in (_merge_template(name, envs) for name in names):
         lines += (*texts(whole.get("dependencies")), *texts(whole.get("extra-dependencies")))
         if not (whole.get("skip-install") is True or whole.get("detached") is True):
             extras += texts(whole.get("features"))
         groups += texts(whole.get("dependency-groups"))
-    aside = [f"{name} overrides" for name, whole in wholes.items() if table(whole, "overrides")]
     return RunnerDeps(
-        runner="Hatch",
         path=path,
-        origin=f"{path} {' and '.join(f'[{prefix}{name}]' for name in names)}",
+        origin=f"{path} [tool.hatch.envs]",
         lines=tuple(dict.fromkeys(line for line in lines if "{" not in line)),
         extras=_names(extras),
         groups=_names(groups),
-        left=tuple(dict.fromkeys((*(line for line in lines if "{" in line), *aside))),
     )
 
 
-def _merge_template(name: str, envs: dict[str, object]) -> dict[str, object]:
+def _merge_template(name: str, envs: dict[str, Any]) -> dict[str, Any]:
     """An environment with what it has of its template, each of whose keys it may replace."""
     own = table(envs, name)
     if name == _HATCH_TEST:
@@ -141,4 +115,4 @@ def _merge_template(name: str, envs: dict[str, object]) -> dict[str, object]:
 
 
 def _names(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(str(canonicalize_name(name.strip())) for name in values if name.strip())
+    return parts.normalise_names([name for name in values if name.strip()])

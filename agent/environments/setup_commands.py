@@ -25,7 +25,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.environments import (
     fetch,
-    fingerprint,
     interpreter_start,
     sandbox_requests,
     sandbox_services,
@@ -205,10 +204,7 @@ class _Run:
         )  # fmt: skip
         total.update(json.dumps(parts, sort_keys=True).encode())
         if self._online is None:
-            try:
-                total.update(fingerprint.digest_tree(self._files.root))
-            except OSError as problem:
-                raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
+            total.update(self._files.digest())
         return f"setup-{total.hexdigest()[:32]}"
 
     def make(self, part: Path) -> _Stored:

@@ -1,4 +1,4 @@
-"""Environments of tools: the gate, the type checker beside it, and those of build backends.
+"""Environments of tools: the gate, the type checker, what repositories pin, build backends.
 
 Made of wheels by phase A, once for a Python, shared by all builds and never writable again.
 """
@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from agent.environments import requirement_files, storage
+from agent.environments import distributions, fetch, requirement_files, storage
 from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher, Supply, Wanted
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.models.environment import Environment
 from agent.models.sandbox import SANDBOX_ENVIRONMENT, Mount, SandboxLimits, SandboxRequest
 
 #: Backends are named without versions; this long one resolution of such a name is used.
@@ -32,26 +33,80 @@ _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the 
 
 def locate_tools(pins: str, build_context: BuildContext) -> Path:
     """Where the tools of one of our files of pins are for this Python, or will be."""
-    return _locate_place(_read_pins(pins), build_context)
+    return _locate(_read_pins(pins), build_context)
 
 
-def provide_tools(pins: str, build_context: BuildContext, fetcher: Fetcher) -> Path:
+def provide_tools(pins: str, build_context: BuildContext, fetcher: Fetcher | None = None) -> Path:
     """Give the tools of one of our files of pins, by versions and hashes.
 
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
-    return _provide_place(
-        locate_tools(pins, build_context),
-        _TITLES[pins],
-        _read_pins(pins),
-        build_context,
-        fetcher,
-        exact=True,
-    )
+    place, title = locate_tools(pins, build_context), _TITLES[pins]
+    return _provide(place, title, _read_pins(pins), build_context, fetcher, exact=True)
 
 
-def find_version(tool: str, build_context: BuildContext) -> str:
+def provide_pinned(
+    lines: tuple[str, ...], build_context: BuildContext, fetcher: Fetcher | None = None
+) -> Path:
+    """Give a tool in the version that a repository pins, with its plugins.
+
+    Raises:
+        EnvironmentFailed: There are no wheels of it for this Python and platform.
+    """
+    place = _locate("\0".join((build_context.index.mark, *lines)), build_context)
+    title, text = " ".join(lines), "\n".join(lines)
+    return _provide(place, title, text, build_context, fetcher, exact=False)
+
+
+def provide_pinned_tools(
+    tools: dict[str, tuple[str, ...]], environment: Environment, build_context: BuildContext
+) -> tuple[tuple[str, str], ...]:
+    """Give tools an environment of their own, where the project's has them not as it should.
+
+    Made as far as packages can be had.
+
+    Args:
+        tools: By tool, its requirement and those of its plugins.
+        environment: Of the project.
+        build_context: Of the build.
+
+    Returns:
+        Tools, each with its folder.
+    """
+    found: list[tuple[str, str]] = []
+    for tool, lines in tools.items():
+        for wanted in _list_wanted(tool, lines, environment, build_context):
+            named = " ".join(wanted)
+            try:
+                place = provide_pinned(wanted, build_context)
+            except EnvironmentFailed as problem:
+                words = problem.message.partition("\n")[0]
+                build_context.say(f"{named} cannot be had, so another runs: {words}")
+                continue
+            build_context.say(f"in an environment of its own: {named}")
+            found.append((tool, str(place)))
+            break
+    return tuple(found)
+
+
+def _list_wanted(
+    tool: str, lines: tuple[str, ...], environment: Environment, build_context: BuildContext
+) -> Iterator[tuple[str, ...]]:
+    """Yield what to make, best first; nothing where the environment will do."""
+    pin, *plugins = lines
+    if pin == tool:
+        has = dict(one.split("==", 1) for one in environment.packages)
+        version = has.get(tool) or _find_version(tool, build_context)
+        pin = f"{tool}=={version}" if version else tool
+    if distributions.find_unmet(plugins, environment):
+        yield (pin, *plugins)
+    # Where plugins cannot be had, the version that is pinned can.
+    if lines[0] != tool and distributions.find_unmet((pin,), environment):
+        yield (pin,)
+
+
+def _find_version(tool: str, build_context: BuildContext) -> str:
     """Find which version of a tool the gate has for this Python; empty where it has none."""
     facts = {"python_full_version": build_context.interpreter.version}
     for line in _read_pins(GATE).splitlines():
@@ -62,48 +117,35 @@ def find_version(tool: str, build_context: BuildContext) -> str:
     return ""
 
 
-def locate_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
-    """Where a tool that a repository pins is for this Python, or will be."""
-    return _locate_place("\0".join((build_context.index.mark, *lines)), build_context)
-
-
-def provide_pinned(lines: tuple[str, ...], build_context: BuildContext, fetcher: Fetcher) -> Path:
-    """Give a tool in the version that a repository pins, with its plugins.
-
-    Raises:
-        EnvironmentFailed: There are no wheels of it for this Python and platform.
-    """
-    place = locate_pinned(lines, build_context)
-    return _provide_place(
-        place, " ".join(lines), "\n".join(lines), build_context, fetcher, exact=False
-    )
-
-
-def _locate_place(text: str, build_context: BuildContext) -> Path:
+def _locate(text: str, build_context: BuildContext) -> Path:
     key = hashlib.sha256(build_context.mark.encode() + text.encode()).hexdigest()[:32]
     return storage.folder(build_context.settings) / "gates" / key
 
 
-def _provide_place(
+def _provide(
     place: Path,
     title: str,
     text: str,
     build_context: BuildContext,
-    fetcher: Fetcher,
+    fetcher: Fetcher | None,
     *,
     exact: bool,
 ) -> Path:
+    if place.is_dir():
+        return place / "venv"
+    if fetcher is None:
+        with fetch.open_fetcher(build_context) as own:
+            return _provide(place, title, text, build_context, own, exact=exact)
     with storage.lock_name(build_context.settings, f"gate-{place.name}"):
         if not place.is_dir():
             build_context.say(f"fetching {title}")
-            nowhere = TreeFiles(Path("/nonexistent"))
-            lines = requirement_files.parse_requirements(nowhere, text, title).lines
+            lines = requirement_files.parse_text(TreeFiles(Path("/nonexistent")), text, title).lines
             wanted = Wanted(lines=lines, exact=exact)
             _store(build_context, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
     return place / "venv"
 
 
-def builder(
+def provide_builder(
     build_context: BuildContext, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply
 ) -> Path:
     """Give an environment in which a backend runs.
@@ -130,7 +172,7 @@ def builder(
     return place / "venv"
 
 
-def sweep_builders(build_context: BuildContext) -> None:
+def remove_old_builders(build_context: BuildContext) -> None:
     """Remove builders of earlier weeks; a build that began in the last one may still run."""
     week = int(time.time() // _BUILDER_SECONDS)
     for place in (storage.folder(build_context.settings) / "builders").glob("*-*"):
@@ -138,7 +180,7 @@ def sweep_builders(build_context: BuildContext) -> None:
             storage.remove_folder(place)
 
 
-def compile_all(build_context: BuildContext, venv: Path, note: Callable[[str], None]) -> None:
+def compile_all(build_context: BuildContext, venv: Path) -> None:
     """Compile all modules of a virtual environment, for it is read-only later.
 
     By the base interpreter without `site`: compiling runs no code of a package, and starting the
@@ -160,13 +202,13 @@ def compile_all(build_context: BuildContext, venv: Path, note: Callable[[str], N
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:
-        note(f"compiling bytecode reached the limit on {result.limit}")
+        build_context.say(f"compiling bytecode reached the limit on {result.limit}")
 
 
 def _store(build_context: BuildContext, place: Path, venv: Path) -> None:
     with storage.reserve_build_folder(build_context.settings, place) as part:
         venv.rename(part / "venv")
-        compile_all(build_context, part / "venv", build_context.say)
+        compile_all(build_context, part / "venv")
 
 
 def _read_pins(pins: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import stat
@@ -15,6 +16,7 @@ from repo_config.project_files import Files
 
 #: No declaration is larger; a bigger file is not one.
 _LARGEST = 8 * 1024**2
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class TreeFiles:
@@ -104,6 +106,30 @@ class TreeFiles:
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
+    def digest(self) -> bytes:
+        """Sum up all of the tree that a build can see: a setup.py may import whatever is in it.
+
+        Raises:
+            EnvironmentFailed: It cannot be read.
+        """
+        total = hashlib.sha256()
+        folders = [""]
+        try:
+            while folders:
+                folder = folders.pop()
+                with os.scandir(self.root / folder) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+                for entry in entries:
+                    path = posixpath.join(folder, entry.name)
+                    kind, content = _read_entry(entry)
+                    if kind == "folder":
+                        folders.append(path)
+                    total.update(f"{kind}\0{len(content)}\0".encode() + os.fsencode(path) + b"\0")
+                    total.update(content)
+        except OSError as problem:
+            raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
+        return total.digest()
+
     def _resolve_inside(self, path: str) -> Path | None:
         """The place of a path, links followed; None where that is outside the tree."""
         place = Path(os.path.realpath(self.root / self.base / path))
@@ -115,6 +141,20 @@ class TreeFiles:
             self.read(str(Path(folder, name))) is not None
             for name in ("pyproject.toml", "setup.py")
         )
+
+
+def _read_entry(entry: os.DirEntry[str]) -> tuple[str, bytes]:
+    """What a file or link is, and a digest of what it holds."""
+    facts = entry.stat(follow_symlinks=False)
+    if stat.S_ISDIR(facts.st_mode):
+        return "folder", b""
+    if stat.S_ISLNK(facts.st_mode):
+        return "link", os.fsencode(Path(entry.path).readlink())
+    if not stat.S_ISREG(facts.st_mode):
+        return f"special {facts.st_mode}", b""
+    with os.fdopen(os.open(entry.path, _READ), "rb", buffering=0) as file:
+        content = hashlib.file_digest(file, "sha256").digest()
+    return ("program" if facts.st_mode & stat.S_IXUSR else "file"), content
 
 
 class _Listed:

@@ -17,7 +17,7 @@ from agent.checks import reports
 from agent.editing import judging, scouting
 from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
-from agent.environments import candidates, explanation, missing_packages, obstacles
+from agent.environments import candidates, interpreters, missing_packages, obstacles
 from agent.environments.candidates import Candidate, Known
 from agent.environments.obstacles import Obstacle
 from agent.environments.tree_files import TreeFiles
@@ -259,7 +259,7 @@ def find_other_python(base: Opened, first: Environment | None, svc: Services) ->
     if not candidates.may_vary(config.python):
         return ""
     files, used = TreeFiles(svc.base_folder(base.run), config.folder), first.python if first else ""
-    return explanation.find_other_python(files, used, svc.sandbox, svc.settings)
+    return interpreters.find_other_python(files, used, svc.sandbox, svc.settings)
 
 
 def choose_environment(

@@ -9,7 +9,7 @@ commit that is not older than the answer.
 
 from __future__ import annotations
 
-from agent.environments import explanation
+from agent.environments import interpreters
 from agent.environments.tree_files import TreeFiles
 from agent.errors import OwnerAwaited, RepositoryUnfit
 from agent.git import worktree
@@ -90,7 +90,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
     files = TreeFiles(place, folder)
     proposed = written.propose(
         tree,
-        has_python=lambda version: explanation.has_python(
+        has_python=lambda version: interpreters.has_python(
             version, files, svc.sandbox, svc.settings
         ),
         kept=kept.read(svc.settings.home, run.repository),

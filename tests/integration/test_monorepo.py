@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import uv
 
-from agent.environments import build, declare, fingerprint, sandbox_requests
+from agent.environments import build, declare, sandbox_requests
 from agent.environments.build import EnvironmentRequest
 from agent.environments.tree_files import TreeFiles
 from agent.models.sandbox import SandboxLimits
@@ -166,7 +166,7 @@ def test_what_lies_at_the_root_of_a_workspace_has_a_say_in_its_members_key(tmp_p
     for text in (lock, lock + "# another\n"):
         lay(tmp_path, {"uv.lock": text})
         found = declare.read_declaration(TreeFiles(tmp_path, ROOT), PythonSection())
-        digests.add(fingerprint.digest(found, tmp_path))
+        digests.add(build.digest_declaration(found, TreeFiles(tmp_path)))
     assert len(digests) == 2
 
 

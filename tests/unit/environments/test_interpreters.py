@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments import found_pythons, interpreter_store, interpreters
+from agent.environments import found_pythons, interpreters
 from agent.environments.declare import PythonHints
 from agent.environments.found_pythons import FoundPython
 from agent.errors import EnvironmentFailed
-from agent.models.sandbox import Root
+from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
 from agent.testing import FakeSandbox
 
@@ -55,11 +55,8 @@ def test_ci_counts_before_the_version_file_and_that_before_classifiers():
         ({}, "3.11.2", ""),
     ],
 )
-def test_another_python_is_the_oldest_that_ci_or_a_classifier_names(alone, hints, used, other):
-    assert interpreters._choose_other(PythonHints(**hints), used, HERE) == other
-
-
-# --- what is said where none fits --------------------------------------------------------------
+def test_another_python_is_the_oldest_that_ci_or_a_classifier_names(hints, used, other):
+    assert interpreters.choose_other(PythonHints(**hints), used, HERE) == other
 
 
 @pytest.fixture
@@ -69,16 +66,29 @@ def alone(monkeypatch, home):
     return Settings(home=home)
 
 
-def test_what_would_provide_one_is_named(alone, monkeypatch):
-    sandbox = FakeSandbox(lambda order: pytest.fail(str(order.argv)))
-    monkeypatch.setattr(sandbox, "roots", lambda: (Root(folder=str(alone.home)),))
-    for version, to_be_had in (("3.14", True), ("3.8", False)):
-        with pytest.raises(EnvironmentFailed) as caught:
-            interpreters.choose_interpreter(version, PythonHints(), sandbox, alone)
-        assert (f"uv python install {version}" in caught.value.message) is to_be_had
+def test_what_would_provide_one_is_named(alone):
+    def run(order):
+        return SandboxResult(
+            exit_code=1, output="No module named '_ssl'", output_bytes=1, seconds=1
+        )
+
+    sandbox = FakeSandbox(run)
+    with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.14") as caught:
+        interpreters.choose_interpreter("3.14", PythonHints(), sandbox, alone)
+    with pytest.raises(EnvironmentFailed, match=r"3\.9 to 3\.14") as caught:
+        interpreters.choose_interpreter("3.8", PythonHints(), sandbox, alone)
+    assert "uv python install" not in caught.value.message
 
 
-# --- where they are looked for -----------------------------------------------------------------
+def test_an_interpreter_that_lacks_a_module_in_a_sandbox_is_named(alone, monkeypatch):
+    words = "ModuleNotFoundError: No module named '_ssl'"
+    result = SandboxResult(exit_code=1, output=words, output_bytes=1, seconds=1)
+    sandbox = FakeSandbox(lambda order: result)
+    monkeypatch.setattr(interpreters.found_pythons, "find_pythons", lambda *_: HERE[1:2])
+    for _ in range(2):
+        with pytest.raises(EnvironmentFailed, match="No module named '_ssl'"):
+            interpreters.choose_interpreter(None, PythonHints(), sandbox, alone)
+    assert len(sandbox.orders) == 1, "what was tried is remembered"
 
 
 def test_what_lies_in_the_data_folder_is_found_by_uv(home):
@@ -104,9 +114,6 @@ def test_of_what_uv_lists_odd_builds_and_those_of_the_system_are_told_apart(home
     assert (one.version, one.prefix, one.system) == ("3.14.0rc2", str(home / "a"), False)
 
 
-# --- the store ---------------------------------------------------------------------------------
-
-
 def install(prefix: Path, version: str, mode: int = 0o755) -> Path:
     """Something laid out as an interpreter of that version is."""
     minor = ".".join(version.split(".")[:2])
@@ -122,17 +129,13 @@ def install(prefix: Path, version: str, mode: int = 0o755) -> Path:
     return program
 
 
-@pytest.fixture(autouse=True)
-def as_root(monkeypatch):
-    """Sandboxes of an ordinary user are that user's; those of root are somebody else's."""
-    monkeypatch.setattr(interpreter_store.os, "geteuid", lambda: 0)
-
-
-def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone):
+def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone, monkeypatch):
+    # Sandboxes of an ordinary user are that user's; those of root are somebody else's.
+    monkeypatch.setattr(interpreters.os, "geteuid", lambda: 0)
     prefix = alone.home / "private" / "3.12"
     program = install(prefix, "3.12.1", 0o700)
     one = FoundPython(version="3.12.1", prefix=str(prefix), path=str(program), system=False)
-    ((source, target),) = interpreter_store.list_mounts(one, alone)
+    ((source, target),) = interpreters._list_mounts(one, alone)
     assert target == str(prefix)
     place = Path(source)
     assert place.is_relative_to(alone.home / "environments" / "interpreters")

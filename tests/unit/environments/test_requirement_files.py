@@ -33,7 +33,7 @@ def test_nested_files_are_read_relative_to_the_file_that_names_them(tree):
         requirements__more_txt="attrs ; python_version < '4'\n",
         requirements__pins_txt="six==1.17.0\n",
     )
-    found = requirement_files.read_requirements_file(files, "requirements/dev.txt")
+    found = requirement_files.read_file(files, "requirements/dev.txt")
     assert texts(found) == ["six>=1.16", 'attrs; python_version < "4"', "pytest"]
     assert [line.text for line in found.constraints] == ["six==1.17.0"]
     assert found.lines[0].origin == "requirements/base.txt:1"
@@ -49,7 +49,7 @@ def test_comments_continuations_hashes_and_markers_are_understood(tree):
             "name#nocomment-in-a-word\n", ""
         )
     )
-    found = requirement_files.read_requirements_file(files, "a.txt")
+    found = requirement_files.read_file(files, "a.txt")
     assert texts(found) == ["six==1.17.0", "uvicorn[standard]>=0.30"]
     assert found.lines[0].hashes == ("sha256:aa", "sha256:bb")
     assert found.lines[1].origin == "a.txt:6"
@@ -57,43 +57,34 @@ def test_comments_continuations_hashes_and_markers_are_understood(tree):
 
 @pytest.mark.parametrize("line", ["-e .", ".", "file:."])
 def test_the_repository_itself_is_a_project_not_a_requirement(tree, line):
-    found = requirement_files.read_requirements_file(tree(a_txt=line, pyproject_toml=""), "a.txt")
+    found = requirement_files.read_file(tree(a_txt=line, pyproject_toml=""), "a.txt")
     assert [project.folder for project in found.projects] == [""]
     assert not found.lines
 
 
 @pytest.mark.parametrize(
-    ("line", "shown"),
+    ("line", "words"),
     [
-        ("x @ git+ssh://git@example.org/x", "x @ git+ssh://example.org/x"),
-        ("https://user:secret@example.org/x-1.0.whl", "https://example.org/x-1.0.whl"),
+        ("x @ git+ssh://git@example.org/x", "a.txt:2: `x @ git+ssh://example.org/x` is a direct"),
+        ("https://user:secret@example.org/x-1.0.whl", "a.txt:2: `https://example.org/x-1.0.whl`"),
+        ("-r ../outside.txt", "a.txt:2: `../outside.txt` is outside the repository"),
+        ("six==", "a.txt:2: `six==` is not a requirement"),
+        ("x==${VERSION}", "a.txt:2"),
     ],
 )
-def test_a_direct_address_is_refused_with_its_line_and_without_its_password(tree, line, shown):
-    with pytest.raises(EnvironmentFailed) as caught:
-        requirement_files.read_requirements_file(tree(a_txt=f"six\n{line}\n"), "a.txt")
-    assert "a.txt:2" in caught.value.message
-    assert shown in caught.value.message
-    assert "secret" not in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("-r ../outside.txt", "a.txt:1: `../outside.txt` is outside the repository"),
-        ("six==", "a.txt:1: `six==` is not a requirement"),
-        ("x==${VERSION}", "a.txt:1"),
-    ],
-)
-def test_what_cannot_be_read_is_named_with_its_place(tree, text, words):
-    with pytest.raises(EnvironmentFailed) as caught:
-        requirement_files.read_requirements_file(tree(a_txt=text), "a.txt")
-    assert words in caught.value.message
+def test_what_is_refused_is_left_out_with_its_place_and_without_a_password(tree, line, words):
+    found = requirement_files.read_file(tree(a_txt=f"six\n{line}\nattrs\n"), "a.txt")
+    assert texts(found) == ["six", "attrs"]
+    [left] = found.left_out
+    assert words in left.why
+    assert "secret" not in left.why
+    with pytest.raises(EnvironmentFailed):
+        requirement_files.parse_line(tree(), line, "python.install")
 
 
 def test_another_index_is_the_operators_to_decide_and_its_password_is_dropped(tree):
     files = tree(a_txt="--extra-index-url https://u:secret@example.org/simple\n--pre\nsix\n")
-    found = requirement_files.read_requirements_file(files, "a.txt")
+    found = requirement_files.read_file(files, "a.txt")
     assert texts(found) == ["six"]
     assert found.prereleases
     assert found.indexes == (IndexRequest(url="https://example.org/simple", origin="a.txt:1"),)
@@ -105,9 +96,9 @@ def test_a_link_out_of_the_tree_is_not_followed(tmp_path):
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "requirements.txt").symlink_to(outside)
     with pytest.raises(EnvironmentFailed, match="points outside the repository"):
-        requirement_files.read_requirements_file(TreeFiles(tmp_path / "tree"), "requirements.txt")
+        requirement_files.read_file(TreeFiles(tmp_path / "tree"), "requirements.txt")
 
 
 def test_files_that_include_each_other_are_read_once(tree):
     files = tree(a_txt="-r b.txt\nsix\n", b_txt="-r a.txt\nattrs\n")
-    assert texts(requirement_files.read_requirements_file(files, "a.txt")) == ["attrs", "six"]
+    assert texts(requirement_files.read_file(files, "a.txt")) == ["attrs", "six"]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent.environments import storage
+from agent.environments import bytecode, storage
 from agent.errors import StorageFull
 from agent.settings import Settings
 
@@ -104,3 +104,14 @@ def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):
     with ThreadPoolExecutor(len(contents)) as pool:
         list(pool.map(write, contents))
     assert [one.name for one in tmp_path.iterdir()] == ["known.json"]
+
+
+def test_python_takes_the_bytecode_that_lies_beside_a_script(tmp_path):
+    name, compiled = bytecode.compile_module("told.py", b"WORD = 'compiled'\n")
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_bytes(compiled)
+    (tmp_path / "told.py").write_text("WORD = 'from the source'\n")
+    asked = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import told; print(told.WORD)"
+    argv = [sys.executable, "-I", "-S", "-B", "-c", asked]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout == "compiled\n"

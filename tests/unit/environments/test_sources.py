@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.environments import source_versions, wheel_files
+from agent.environments import sources
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.models.package_index import SourceArchive
@@ -12,7 +12,7 @@ from agent.models.package_index import SourceArchive
     ("tag", "version"), [("v1.2.3", "1.2.3"), ("my-lib-2-v3.1rc1", "3.1rc1"), ("nightly", "0.0.0")]
 )
 def test_a_tag_gives_the_version(tag, version, tmp_path):
-    assert source_versions.version_for(tag, TreeFiles(tmp_path)) == version
+    assert sources.read_version(tag, TreeFiles(tmp_path)) == version
 
 
 def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
@@ -28,7 +28,7 @@ def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
             Line(text="mine==1.0", origin="poetry.lock", hashes=hashes),
             Line(text="other==1.0", origin="poetry.lock", hashes=(f"sha256:{'c' * 64}",)),
         ]
-        found = source_versions.list_candidates("mine", archives, known, "", "3.11.2")
+        found = sources.list_candidates("mine", archives, known, "", "3.11.2")
         return [archive.filename for archive in found]
 
     assert chosen() == ["mine-1.0.tar.gz", "mine-1.0.zip"]
@@ -37,13 +37,13 @@ def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
 
 
 def test_a_dependency_on_an_address_is_done_without():
-    facts = wheel_files.Metadata(
+    facts = sources.Metadata(
         name="a", version="1", extras=(), requires=("x @ https://u:pw@example.org/x.whl",)
     )
-    [(name, why)] = wheel_files.find_addresses(facts, "the repository")
+    [(name, why)] = sources.find_addresses(facts, "the repository")
     assert (name, "example.org" in why, "pw" in why) == ("x", True, False)
     optional = facts.model_copy(
         update={"requires": ("x @ https://example.org/x.whl ; extra == 'y'",)}
     )
     # It is no reason to take a namesake from elsewhere.
-    assert [name for name, _ in wheel_files.find_addresses(optional, "the repository")] == ["x"]
+    assert [name for name, _ in sources.find_addresses(optional, "the repository")] == ["x"]

@@ -1,26 +1,26 @@
 """Find the lock files of a tree, and what can be chosen of each. Pure.
 
-What a lock installs is exported by the tool that wrote it (`export`).
+What a lock installs is exported by the tool that wrote it (`lock_export`).
 """
 
 from __future__ import annotations
 
 import json
 import posixpath
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from packaging.utils import canonicalize_name
 
-from agent.environments import choosing, requirement_names
-from agent.environments.requirement_files import named_index
+from agent.environments import parts
+from agent.environments.parts import choose_parts, normalise_names
+from agent.environments.tool_tables import list_indexes
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
 from agent.models.record import Record
-from repo_config import documents
+from repo_config.documents import table
 from repo_config.schema import PythonSection
 
 Kind = Literal["uv", "poetry", "pdm", "pylock", "pipenv"]
@@ -32,7 +32,6 @@ _PATHS: dict[Kind, str] = {
     "pylock": "pylock.toml",
     "pipenv": "Pipfile.lock",
 }
-PATHS = tuple(_PATHS.values())
 _PYPROJECT, _PIPFILE = "pyproject.toml", "Pipfile"
 _DEFAULT, _DEVELOP, _META = "default", "develop", "_meta"
 #: Keys and types of sources by which a package does not come from an index.
@@ -77,18 +76,12 @@ class Lock(Record):
     """Folder of the project in the repository."""
     files: dict[str, bytes]
     """All that its tool reads, by path from the project."""
-    extras: dict[str, str]
-    """Each with why it was chosen, as with groups."""
-    groups: dict[str, str]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
     left_groups: tuple[str, ...]
     """Those that were not chosen."""
     builds: bool
     """Whether it names projects of the tree that are built."""
-
-    @property
-    def covers_project(self) -> bool:
-        """Whether it locks all that the project asks for; a setup.py may ask for more."""
-        return self.kind != "pipenv"
 
 
 def find_offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
@@ -101,9 +94,9 @@ def find_offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...
     for kind, path in _PATHS.items():
         beside = _PIPFILE if kind == "pipenv" else _PYPROJECT
         is_whole = kind == "pylock" or (files.read(beside) is not None)
-        place = _workspace(files, pyproject) if kind == "uv" else ""
+        place = _find_workspace(files, pyproject) if kind == "uv" else ""
         if is_whole and place is not None and files.read(posixpath.join(place, path)) is not None:
-            with _read_as(path):
+            with _reading(path):
                 found.append(_OFFERS[kind](files, pyproject, place))
     return tuple(found)
 
@@ -112,8 +105,8 @@ def choose_lock(
     files: TreeFiles,
     offer: Offer,
     section: PythonSection,
-    extras: Mapping[str, str] | None = None,
-    groups: Mapping[str, str] | None = None,
+    extras: Collection[str] = (),
+    groups: Collection[str] = (),
 ) -> Lock:
     """Choose the extras and groups of a lock that are asked for, or that tests need.
 
@@ -121,19 +114,18 @@ def choose_lock(
         files: The project.
         offer: What there is.
         section: What is asked for.
-        extras: Taken as well where nobody asks, each with the reason, as with groups.
+        extras: Taken as well where nobody asks, as are the groups.
         groups: See there.
 
     Raises:
         EnvironmentFailed: The configuration names one that is not there.
     """
     content = {path: files.read(path) for path in offer.files}
-    chosen = choosing.choose_parts(offer.extras, section.extras, offer.path, more=extras)
-    has_tests = any(requirement_names.is_for_tests(name) for name in chosen)
-    habit = dict.fromkeys(offer.default_groups, f"{offer.kind} takes it by default")
-    taken = choosing.choose_parts(
+    chosen = choose_parts(offer.extras, section.extras, offer.path, more=extras)
+    taken = choose_parts(
         offer.groups, section.groups, offer.path, kind="group",
-        more={**habit, **(groups or {})}, usual=() if has_tests else offer.usual_groups,
+        more={*offer.default_groups, *groups},
+        usual=() if any(map(parts.is_for_tests, chosen)) else offer.usual_groups,
     )  # fmt: skip
     return Lock(
         kind=offer.kind,
@@ -158,14 +150,14 @@ def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[
     """
     found: dict[str, set[str]] = {}
     bound: list[IndexRequest] = []
-    with _read_as(lock.path):
+    with _reading(lock.path):
         for row in _rows(files, lock.path, (_DEFAULT, *lock.groups)):
             version = str(row.get("version", "")).removeprefix("==")
             if version and not _origins(row) & _ELSEWHERE:
                 name = str(canonicalize_name(str(row["name"])))
                 found.setdefault(name, set()).add(version)
                 # No hash says any more whose package that is.
-                wishes = indexes([_index(row, files, lock)], lock.path)
+                wishes = list_indexes([_find_index(row, files, lock)], lock.path)
                 bound += [wish.model_copy(update={"only_for": name}) for wish in wishes]
     known = tuple(f"{name}=={one.pop()}" for name, one in found.items() if len(one) == 1)
     return known, tuple(bound)
@@ -184,18 +176,18 @@ def _uv(files: TreeFiles, pyproject: dict[str, Any], place: str) -> Offer:
         if where is not None:
             needed.add(posixpath.normpath(posixpath.join(place, str(where), _PYPROJECT)))
     defaults = table(pyproject, "tool", "uv").get("default-groups", ["dev"])
-    groups = name_groups(pyproject)
+    groups = _name_groups(pyproject)
     return Offer(
         kind="uv",
         path=path,
         folder=files.from_root(place),
         files=tuple(sorted(one for one in needed if files.from_root(one) is not None)),
-        extras=_names(table(pyproject, "project", "optional-dependencies")),
+        extras=normalise_names(table(pyproject, "project", "optional-dependencies")),
         groups=groups,
-        default_groups=() if defaults == "all" else _names(defaults),
+        default_groups=() if defaults == "all" else normalise_names(defaults),
         usual_groups=groups if defaults == "all" else (),
         builds=_builds(rows),
-        indexes=indexes((table(row, "source").get("registry") for row in rows), path),
+        indexes=list_indexes((table(row, "source").get("registry") for row in rows), path),
     )
 
 
@@ -203,26 +195,27 @@ def _poetry(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
     path = _PATHS["poetry"]
     rows, own = _rows(files, path), table(pyproject, "tool", "poetry", "group")
     optional = {name for name, group in own.items() if table(group).get("optional") is True}
-    groups = name_groups(pyproject)
+    groups = _name_groups(pyproject)
     sources = [table(row, "source") for row in rows]
+    urls = [one.get("url") for one in sources if one.get("type") == "legacy"]
     return Offer(
         kind="poetry",
         path=path,
         files=(path, _PYPROJECT),
-        extras=_names(table(files.toml(path), "extras")),
+        extras=normalise_names(table(files.toml(path), "extras")),
         groups=groups,
-        usual_groups=tuple(name for name in groups if name not in _names(optional)),
+        usual_groups=tuple(name for name in groups if name not in normalise_names(optional)),
         builds=_builds(rows),
-        indexes=indexes((one.get("url") for one in sources if one.get("type") == "legacy"), path),
+        indexes=list_indexes(urls, path),
     )
 
 
 def _pdm(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
     path = _PATHS["pdm"]
-    extras = _names(table(pyproject, "project", "optional-dependencies"))
-    groups = name_groups(pyproject)
+    extras = normalise_names(table(pyproject, "project", "optional-dependencies"))
+    groups = _name_groups(pyproject)
     listed = table(files.toml(path), "metadata").get("groups")
-    locked = _names(listed) if isinstance(listed, list) else (*extras, *groups)
+    locked = normalise_names(listed) if isinstance(listed, list) else (*extras, *groups)
     sources = table(pyproject, "tool", "pdm").get("source", [])
     # A source of links is a page, not an index.
     urls = [table(one).get("url") for one in sources if table(one).get("type", "index") == "index"]
@@ -234,7 +227,7 @@ def _pdm(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
         groups=tuple(name for name in groups if name in locked),
         usual_groups=tuple(name for name in groups if name in locked),
         builds=_builds(_rows(files, path)),
-        indexes=indexes(urls, "pyproject.toml [[tool.pdm.source]]"),
+        indexes=list_indexes(urls, "pyproject.toml [[tool.pdm.source]]"),
     )
 
 
@@ -246,18 +239,18 @@ def _pylock(files: TreeFiles, _pyproject: dict[str, Any], _place: str) -> Offer:
         kind="pylock",
         path=path,
         files=(path, _PYPROJECT),
-        extras=_names(document.get("extras", ())),
-        groups=_names(document.get("dependency-groups", ())),
-        default_groups=_names(document.get("default-groups", ())),
+        extras=normalise_names(document.get("extras", ())),
+        groups=normalise_names(document.get("dependency-groups", ())),
+        default_groups=normalise_names(document.get("default-groups", ())),
         builds=_builds(rows),
         requires_python=str(requires) if requires else None,
-        indexes=indexes((row.get("index") for row in rows), path),
+        indexes=list_indexes((row.get("index") for row in rows), path),
     )
 
 
 def _pipenv(files: TreeFiles, _pyproject: dict[str, Any], _place: str) -> Offer:
     path = _PATHS["pipenv"]
-    document = _json(files, path)
+    document = _read_json(files, path)
     groups = tuple(name for name in document if name not in (_META, _DEFAULT))
     requires = table(document, _META, "requires")
     python = requires.get("python_full_version") or requires.get("python_version")
@@ -266,23 +259,23 @@ def _pipenv(files: TreeFiles, _pyproject: dict[str, Any], _place: str) -> Offer:
         kind="pipenv",
         path=path,
         files=(path, _PIPFILE),
-        groups=_names(groups),
+        groups=normalise_names(groups),
         default_groups=(_DEVELOP,) if _DEVELOP in groups else (),
-        builds=_builds(_rows(files, path, (_DEFAULT, *_names(groups)))),
+        builds=_builds(_rows(files, path, (_DEFAULT, *normalise_names(groups)))),
         requires_python=f"=={'.'.join(str(python).split('.')[:2])}.*" if python else None,
-        indexes=indexes((table(source).get("url") for source in sources), path),
+        indexes=list_indexes((table(source).get("url") for source in sources), path),
     )
 
 
 _OFFERS = {"uv": _uv, "poetry": _poetry, "pdm": _pdm, "pylock": _pylock, "pipenv": _pipenv}
 
 
-def _workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
+def _find_workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
     """Where a uv.lock lies, from the project: beside it, or at the root of its workspace."""
     path = _PATHS["uv"]
     if files.read(path) is not None:
         return ""
-    name = _names([table(pyproject, "project").get("name")])
+    name = normalise_names([table(pyproject, "project").get("name")])
     above = ""
     for _ in range(len(files.base.split("/")) if files.base else 0):
         above = posixpath.join(above, "..")
@@ -292,27 +285,21 @@ def _workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
             continue
         members = table(files.toml(lock), "manifest").get("members", [])
         # Of a workspace within another's folder the nearest counts, as with uv.
-        return above if set(name) <= set(_names(members)) else None
+        return above if set(name) <= set(normalise_names(members)) else None
     return None
 
 
 # --- what they have in common ------------------------------------------------------------------
 
 
-def name_groups(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
-    """Groups of the standard's table and of those that each tool had before it."""
-    tool = table(pyproject, "tool")
-    older = [table(tool, "poetry", "group"), table(tool, "pdm", "dev-dependencies")]
-    named = [name for one in (*older, table(pyproject, "dependency-groups")) for name in one]
-    if table(tool, "poetry").get("dev-dependencies") or "dev-dependencies" in table(tool, "uv"):
-        named.insert(0, "dev")
-    return _names(named)
+def _name_groups(pyproject: dict[str, Any]) -> tuple[str, ...]:
+    return parts.Groups(pyproject, {}).names
 
 
 def _rows(files: TreeFiles, path: str, sections: Iterable[str] = ()) -> list[dict[str, Any]]:
     """The packages of a lock; of a Pipfile.lock those of some sections."""
     if path == _PATHS["pipenv"]:
-        document = _json(files, path)
+        document = _read_json(files, path)
         return [
             {**entry, "name": name}
             for section in document
@@ -324,11 +311,8 @@ def _rows(files: TreeFiles, path: str, sections: Iterable[str] = ()) -> list[dic
     return [{**row} for row in rows]
 
 
-def _json(files: TreeFiles, path: str) -> dict[str, Any]:
-    document = json.loads(files.text(path) or "")
-    if not isinstance(document, dict):
-        raise TypeError("it holds no table")
-    return document
+def _read_json(files: TreeFiles, path: str) -> dict[str, Any]:
+    return {**json.loads(files.text(path) or "")}
 
 
 def _origins(row: dict[str, Any]) -> set[str]:
@@ -337,11 +321,11 @@ def _origins(row: dict[str, Any]) -> set[str]:
     return {str(source["type"])} if "type" in source else {*row, *source}
 
 
-def _index(row: dict[str, Any], files: TreeFiles, lock: Lock) -> object:
+def _find_index(row: dict[str, Any], files: TreeFiles, lock: Lock) -> object:
     """Which index a package is locked from; a Pipfile.lock names its sources once."""
     source = table(row, "source")
     if lock.kind == "pipenv":
-        named = table(_json(files, lock.path), _META).get("sources", ())
+        named = table(_read_json(files, lock.path), _META).get("sources", ())
         return next((one["url"] for one in named if one["name"] == row.get("index")), None)
     return row.get("index") or source.get("registry") or source.get("url")
 
@@ -351,7 +335,7 @@ def _builds(rows: Iterable[dict[str, Any]]) -> bool:
 
 
 @contextmanager
-def _read_as(path: str) -> Iterator[None]:
+def _reading(path: str) -> Iterator[None]:
     """Say to a lock's author what its reader stumbled over.
 
     A number in the place of a list, or brackets without end, no tool has written.
@@ -363,19 +347,3 @@ def _read_as(path: str) -> Iterator[None]:
             f"{path}, or the file that it was made from, is not of the form that its tool writes"
             f" ({problem}). Make the lock anew and commit the result."
         ) from problem
-
-
-def indexes(urls: Iterable[object], origin: str) -> tuple[IndexRequest, ...]:
-    """Indexes of the web among addresses, each once."""
-    web = [str(url) for url in urls if re.match(r"https?://", str(url))]
-    return tuple(named_index(url, origin) for url in dict.fromkeys(web))
-
-
-def table(document: object, *keys: str) -> dict[str, Any]:
-    """A nested table; empty where it is missing or something else."""
-    return documents.table(document, *keys)
-
-
-def _names(values: Iterable[object]) -> tuple[str, ...]:
-    """Names of groups or extras as they are compared, each once."""
-    return tuple(dict.fromkeys(str(canonicalize_name(str(value))) for value in values))

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from agent.environments import requirement_files, storage, toolsets, uv_program
 from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher
-from agent.environments.locks.kinds import Lock
+from agent.environments.locks import Lock
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
@@ -89,14 +89,7 @@ def export_requirements(
     # What tools print is relative to where the lock lies, but for addresses of files.
     text = _EGG.sub("", known.text)
     text = _LOCAL_URL.sub(lambda url: _make_relative(url[1] or "/", lock.folder), text)
-    files = TreeFiles(tree, lock.folder)
-    found = requirement_files.parse_requirements(
-        files, text, lock.path, numbered=False, is_tolerant=True
-    )
-    bare = [line.name for line in found.lines if not line.hashes]
-    shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
-    note = f"{lock.path} has no hashes of {shown}: they are taken as the index has them"
-    return found.model_copy(update={"notes": (note,) if bare else ()})
+    return requirement_files.parse_text(TreeFiles(tree, lock.folder), text, lock.path)
 
 
 def _make_relative(path: str, folder: str) -> str:

@@ -1,1 +1,0 @@
-"""Lock files of other tools, read as exact requirements with their hashes; one module per kind."""
