@@ -14,7 +14,6 @@ PROJECT = Project(
         "7e9c88360933b3c46467d80645a50cf36697674c7856a737a1c674d570860ac9",
     ),
     wire="responses",
-    stream=False,
     # install: requirements.txt names no Django. --no-cov: how much is covered is no result.
     config=("python: {install: [django]}\nchecks: {tests: {args: [--no-cov]}}\n"),
 )

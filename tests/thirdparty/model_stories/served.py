@@ -1,9 +1,7 @@
 """The stories under way: issues on a simulated GitHub, labelled, with the service beside it.
 
 Listener and worker are processes of their own, as an operator starts them; the model is asked over
-HTTP. There are two acts: in the first one replies come piece by piece, then the service is started
-anew and has them as a whole. What came of a story is asked for as a person would. Nothing is judged
-here.
+HTTP. What came of a story is asked for as a person would. Nothing is judged here.
 """
 
 from __future__ import annotations
@@ -74,16 +72,12 @@ class Theatre:
     server: Server
     index: SimpleIndex
     folder: Path
-    stream: bool = True
-    """Whether this is the first act."""
     _hosted: dict[str, tuple[Hosted, Repository]] = field(default_factory=dict)
     _begun: dict[str, tuple[Hosted, Issue, Repository]] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Open an issue for each story of the act, and label it: all are under way then."""
+        """Open an issue for each story, and label it: all are under way then."""
         for story in self.script.stories:
-            if story.project.stream is not self.stream:
-                continue
             name = story.project.name
             if name not in self._hosted:
                 self._hosted[name] = self._push(story.project)
@@ -95,16 +89,6 @@ class Theatre:
                 person, label = world.user(play.MAINTAINER), where.labels[play.LABEL]
                 actions.add_labels(issue, [label], person)
             self._begun[story.name] = where, issue, repository
-
-    def _second_act(self) -> None:
-        """Let the first one come to its end, and start the service anew."""
-        for hosted, issue, _ in self._begun.values():
-            self._ended(hosted, issue)
-        self.stage.service.stop()
-        self.stage.service.environ["MERGEWRIGHT_MODEL_STREAM"] = "off"
-        self.stage.service.start()
-        self.stream = False
-        self.begin()
 
     def _push(self, project: Project) -> tuple[Hosted, Repository]:
         editor = f"{NAMES[project.wire]}:{EDITOR}"
@@ -123,9 +107,7 @@ class Theatre:
         return hosted, repository
 
     def told(self, story: Story) -> Told:
-        """Wait for the end of a story, and look; those of the second act come last."""
-        if self.stream and not story.project.stream:
-            self._second_act()
+        """Wait for the end of a story, and look."""
         hosted, issue, repository = self._begun[story.name]
         outcome = self._ended(hosted, issue)
         token = self.stage.world.token_for(play.MAINTAINER)

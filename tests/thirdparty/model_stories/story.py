@@ -27,8 +27,6 @@ class Project:
     source: Source
     wire: Wire
     """Of the editing model."""
-    stream: bool = True
-    """Whether replies come piece by piece."""
     config: str = ""
     """What its people would write into `.github/mergewright.yml`."""
     reviewed_by: Wire = "chat"
