@@ -1,8 +1,6 @@
 """Follow names through the modules of the repository to what is outside of it.
 
-`from .net import session` may be an HTTP client under another name. Such a name is followed
-from module to module, each read only when a name leads there and its bytes do not rule it out,
-so that a change in a repository of many thousand files costs little. Nothing is imported.
+A module is read only when a name leads there. Nothing is imported.
 """
 
 from __future__ import annotations

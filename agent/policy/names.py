@@ -1,8 +1,6 @@
 """Say what the names in one Python module stand for: imports, aliases, attributes.
 
-Read from the syntax tree; nothing is imported. A name is followed as far as the text of its module
-shows: through imports, assignments, `with` blocks and annotations of arguments. Leaves to `modules`
-where a name leads in the rest of the repository, and to the rules which names matter.
+A name is followed as far as the text of its module shows; further on by `modules`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """One side of a Python file as rules read it: all that runs, and what names mean there.
 
-Owns the walk over a file, which every rule would otherwise do again. Blocks that only type
-checkers read are left out, and so are annotations of variables; what stands in the annotations of
-arguments is for the rule that looks at a function. What names mean is left to `names` and
-`modules`, the judgement to the rules. Nothing is executed.
+Blocks that only type checkers read are left out, and so are annotations of variables.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Name every changed file that decides about the checks themselves.
 
-A green result means less when the change also touched what produces it: test configuration,
-settings, tool tables, dependencies, CI. Such a change is not forbidden, since tickets ask for
-it; but the reviewer must see it first, so each such file is a `review` finding.
+A ticket may ask for such a change; the reviewer sees it first, since a green result means less.
 """
 
 from __future__ import annotations

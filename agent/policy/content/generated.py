@@ -1,8 +1,6 @@
-"""Leave what a generator writes to the generator.
+"""Leave what a generator writes to the generator: an edit is lost with its next run.
 
-An edit of such a file is lost with the next run of its generator, and until then nobody knows why
-the two differ. Files are known by the words of their head, lock files by their names. Migrations,
-which Django writes for people to go on with, are no generated files.
+Files are known by the words of their head, lock files by their names.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
-"""Hold back text that reads otherwise than it works.
+"""Hold back text that reads otherwise than it works (CVE-2021-42574, CVE-2021-42694).
 
-Letters that turn the direction of a line, that have no width, or that look like those of another
-script show a reviewer something else than the computer takes (CVE-2021-42574 and CVE-2021-42694).
-In code they block; documents, translations, tests and bundled scripts may need them. Only lines
-that no changed file had before count.
+In code it blocks; documents, translations, tests and bundled scripts may need such letters.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
-"""Hold a change to the paths it may touch.
+"""Hold a change to the paths it may touch: the lists of `scope`, and what no setting opens.
 
-Held here: the lists of `scope` (allow, protect, human_only); the files that no configuration can
-open up (git's own names, Mergewright's configuration); names that are something else on another
-system or to a reader; and edits of what is no regular file in the base commit. Whether a file
-decides about the checks is the matter of `gate_files`.
+Whether a file decides about the checks is the matter of `gate_files`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Hold back values of a request that go straight into SQL, a shell, a path, code or a pickle.
 
-Straight is the value itself, or a text or path put together with it, followed through the
-assignments of one function. What a call returns is not followed: a conversion or a check belongs
-into one. What is built of anything else is left to ruff.
+A value is followed through the assignments of one function, not through calls: a conversion or a
+check belongs into one. What is built of anything else is left to ruff.
 """
 
 from __future__ import annotations

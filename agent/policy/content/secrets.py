@@ -1,9 +1,6 @@
-"""Hold back a change that would publish a credential.
+"""Hold back a change that would publish a credential that base does not hold already.
 
-What is pushed cannot be taken back, in a public repository least of all. Only values that the
-base does not hold already: those are no news to anybody who may read it. What counts are the
-shapes of detect-secrets alone. Tests and examples are full of values made up for them; so there
-only what a vendor gives out blocks, and the rest is for the reviewer.
+In tests and examples only what a vendor gives out blocks; the rest is for the reviewer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Weigh what comes with a change by way of packages, as the environment of the change shows it.
+"""Weigh the licences and the lock of packages that come with a change. Pure.
 
-Pure. Which packages those are and what they say of themselves is found out by `agent.checks`; what
-a repository wants to know before anything is installed is left to `new_dependencies`. A licence
-counts where a package is new, or where another version is under another licence.
+A licence counts where a package is new, or where another version is under another licence.
 """
 
 from __future__ import annotations

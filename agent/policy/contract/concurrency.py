@@ -1,8 +1,6 @@
 """Hold what answers requests to the mode, sync or async, that its path is written in.
 
-An async view in a sync project runs in a loop of its own for each request, loses the middleware's
-thread-locals, and breaks on the first query; so it blocks. Sync ones where the path is async may
-have their reasons and are for the reviewer. What async code must not call is left to ruff.
+An async view in a sync project breaks on its first query, so it blocks.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
-"""Show the reviewer test data that is made by hand where the project makes it by factories.
+"""Show the reviewer test data that is made by hand where `tests.factories` names a library.
 
-A row that a test writes itself (`Order.objects.create(...)`) repeats what a row needs, so that each
-new required field breaks one test after the other; where `tests.factories` names a library, one
-place says it. What is only built in memory is left alone, and so are factories themselves. Models
-are those of Django, SQLAlchemy and SQLModel.
+Models are those of Django, SQLAlchemy and SQLModel; what is only built in memory is left alone.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """Hold FastAPI endpoints to the dependency that their URL path demands. Pure.
 
-An endpoint that forgets to ask who is calling answers everybody, and no test of what it does shows
-it. The application itself lists its endpoints and their dependencies in a sandbox (see
-`agent.checks.fastapi_endpoints`), by identity: one of the same name is a wrong one. Endpoints that
-were open on base are not held against the change. Code of the repository could make such a list
-up, so that it is for the reviewer.
+The application lists its endpoints in a sandbox; its code could make such a list up, so that a
+finding is for the reviewer. Endpoints that were open on base are not held against the change.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Find what in a file needs a newer Python, by vermin.
 
-What an older Python never runs is left out: what stands behind `sys.version_info`,
-`TYPE_CHECKING`, `hasattr`, or an import that may fail. A condition is not worked out, so a guard of
-the wrong version passes. Syntax and evaluated annotations are for ruff (`newer-syntax`).
+What stands behind `sys.version_info`, `TYPE_CHECKING`, `hasattr` or an import that may fail is left
+out. Syntax and evaluated annotations are for ruff (`newer-syntax`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Tell of loops that go through the same data once more for each of its items.
-
-With a thousand items that is a million steps, which no test with three items shows. Said where an
-inner loop goes through the very same name as an outer one, or an item's place is looked up in what
-is gone through; whether it matters is for whoever knows how much data there is.
-"""
+"""Mention loops that go through the same data once more for each of its items."""
 
 from __future__ import annotations
 

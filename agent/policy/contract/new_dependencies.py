@@ -1,9 +1,6 @@
-"""Hold a change to the packages that a project has chosen.
+"""Hold a change to the packages that a project has chosen: a new one is a person's decision.
 
-A new package is code of strangers that runs with the project's rights from then on: that is a
-person's decision (`scope.new_dependencies`). What comes from somebody's repository instead of the
-index is told apart. That a package exists is proved by the environment, which is built from these
-files.
+That a package exists is proved by the environment, which is built from these files.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Hold changed code to the oldest Python that the project supports.
 
-A module or function that the standard library does not have yet breaks at run time, often in a
-branch that no test takes. What a file needed before the change is not held against it. A file that
-nothing here can read and some Python may run would keep every rule from what is in it, so that no
-repository can let it pass.
+A file that nothing here can read and some Python may run would hide what is in it from every rule,
+so that no repository can let it pass.
 """
 
 from __future__ import annotations

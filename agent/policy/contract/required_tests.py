@@ -1,8 +1,6 @@
 """Hold a change of what the code does to bringing a test, where the repository demands one.
 
-What code does is read line by line as Python itself would write it, without docstrings, imports
-and annotations, over the whole change: what only moved, went or was set otherwise changes nothing.
-A test is a new line in a file that holds tests, or another case in their data.
+Code is compared line by line over the whole change, without docstrings, imports and annotations.
 """
 
 from __future__ import annotations

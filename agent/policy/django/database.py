@@ -1,8 +1,6 @@
 """Hold a change to what the database of a Django project has, where the configuration names it.
 
-What another database alone can do passes every check that never gets there, and fails in front of
-a user: that blocks. What Django leaves out without an error is for the reviewer. Code that asks
-which database it has is left alone. Read from the features of Django's backends, 4.2 to 5.2.
+Code that asks which database it has is left alone. Read from Django's backends, 4.2 to 5.2.
 """
 
 from __future__ import annotations

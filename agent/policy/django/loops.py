@@ -1,9 +1,4 @@
-"""Mention queries that a loop makes once for each of its turns.
-
-Said only where it is plain: a call that asks the database stands in the body of a loop, or the loop
-goes over a plain queryset whose model has a relation that the body reads. It may be right (a few
-rows, a script), so it is no more than a remark.
-"""
+"""Mention queries that a loop makes once for each of its turns, where that is plain."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
 """Hold queries to the manager that the configuration names for a model.
 
-Where `django.managers` says `Order: active`, `Order.objects` brings back the rows that the
-project hides (deleted ones, other tenants') and reads like any other query. Names are followed
-through aliases, imports and `get_model`. Migrations and tests are left alone: they have to see all
-rows.
+Another manager may bring back rows that the project hides: deleted ones, other tenants'.
 """
 
 from __future__ import annotations

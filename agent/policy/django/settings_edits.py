@@ -1,8 +1,6 @@
 """Name the settings that a change edits, and refuse those that take a protection away.
 
-What the file held before is the measure: a change that turns DEBUG on, opens ALLOWED_HOSTS to
-everybody or drops the CSRF middleware blocks, unless the ticket names the setting. It passes every
-test and is missed in a long diff. Settings for development or tests may be open.
+What the file held before is the measure. Settings for development or tests may be open.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """Hold new code to calls that can be seen, where `django.signals` is `forbid`.
 
-A handler of a signal runs in places that do not name it: nobody who reads `order.save()` finds
-it, and it is left out wherever `update()` or a bulk method is used. So neither handlers nor
-signals of one's own are added. What is there already stays. Tests may connect a handler to see
-that a signal is sent; signals of Celery and other libraries that are not Django's are their own
-matter.
+A handler runs in places that do not name it. Signals of libraries that are not Django's are left
+alone.
 """
 
 from __future__ import annotations
@@ -27,15 +24,7 @@ SIGNALS = Rule(
     bad="@receiver(post_save, sender=Order)\ndef send_mail(sender, instance, **kwargs): ...",
     good="def place(order):\n    order.save()\n    send_mail(order)",
 )
-LIBRARY_SIGNALS = Rule(
-    id="django-library-signals",
-    demands="No handler is added to what looks like a signal of a library on Django where "
-    "`django.signals` is forbid.",
-    severity=Severity.REVIEW,
-    bad="from allauth.account.signals import user_signed_up\nuser_signed_up.connect(greet)",
-    good="class Adapter(DefaultAccountAdapter):\n    def save_user(self, request, user, form): ...",
-)
-RULES = (SIGNALS, LIBRARY_SIGNALS)
+RULES = (SIGNALS,)
 
 _CLASSES = frozenset({"django.dispatch.Signal", "django.dispatch.dispatcher.Signal"})
 _RECEIVERS = frozenset({"django.dispatch.receiver", "django.dispatch.dispatcher.receiver"})
@@ -44,9 +33,6 @@ _DJANGO = re.compile(
     r"|django\.dispatch(?:\.dispatcher)?\.Signal(?:\.\(\))?"
     r"|django\.db\.models\.signals\.ModelSignal\.\(\)"
 )
-_LIBRARY = re.compile(r"(?P<library>\w+)(?:\.\w+)*\.signals?\.\w+")
-#: Signals of these are no `django.dispatch.Signal`.
-_OTHERS = frozenset({"blinker", "celery", "flask", "kombu", "scrapy"})
 _FIX = "Call the function where the thing happens, or change django.signals first."
 
 
@@ -54,14 +40,12 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     if change_context.config.django.signals != "forbid":
         return
 
-    for rule, find in ((SIGNALS, _find_own_signals), (LIBRARY_SIGNALS, _libraries)):
-        for file, hit in change_context.find_new_hits(find, among=layout.is_application):
-            yield rule.make_finding(
-                file.path, f"{hit.message}; signals are not used here", _FIX, hit.line
-            )
+    for file, hit in change_context.find_new_hits(_find_signals, among=layout.is_application):
+        message = f"{hit.message}; signals are not used here"
+        yield SIGNALS.make_finding(file.path, message, _FIX, hit.line)
 
 
-def _find_own_signals(view: View) -> Iterator[Hit]:
+def _find_signals(view: View) -> Iterator[Hit]:
     for call in view.all(ast.Call):
         names = view.names(call.node.func, call.scope)
         if names & _CLASSES:
@@ -87,16 +71,3 @@ def _is_connected(names: frozenset[str]) -> bool:
 
 def _format_node(node: ast.expr | None) -> str:
     return "a signal" if node is None else " ".join(source.format_node(node).split())
-
-
-def _libraries(view: View) -> Iterator[Hit]:
-    for call in view.all(ast.Call):
-        names = view.names(call.node.func, call.scope)
-        owners = [name.removesuffix(".connect") for name in names if name.endswith(".connect")]
-        if owners and not _is_connected(names) and any(map(_is_library, owners)):
-            yield Hit(f"connects a handler to {min(owners)}", call.node.lineno)
-
-
-def _is_library(name: str) -> bool:
-    found = _LIBRARY.fullmatch(name)
-    return found is not None and found["library"] not in _OTHERS

@@ -1,8 +1,6 @@
 """Hold new views to the style that `django.views` names: classes, or functions.
 
-A class is a view by what it inherits from, a function by a decorator for views above it; one that
-merely takes a request and gives a response may be a part of a view, and is for the reviewer.
-Handlers of errors are functions everywhere, since Django asks for it.
+A function that only looks like a view may be a part of one, and is for the reviewer.
 """
 
 from __future__ import annotations

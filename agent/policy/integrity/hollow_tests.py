@@ -1,7 +1,5 @@
-"""Name new tests that assert nothing.
+"""Name tests that assert nothing, or no longer do.
 
-A test without an assertion passes whatever the code does, and counts as a test in every table. It
-asserts by itself, by a function of its own file, or by what it takes from a helper of the tests.
 Whether an assertion can fail at all is seen where the tests run without the change.
 """
 
@@ -11,14 +9,15 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from agent.models.change import Finding, Severity
-from agent.policy.change_context import ChangeContext, PythonFile
+from agent.policy import source
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.policy.view import FunctionNode, View
 
 HOLLOW = Rule(
     id="test-asserts-nothing",
-    demands="A new test without any assertion is looked at first.",
+    demands="A test without any assertion is looked at first.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     bad="def test_total(): total(cart)",
@@ -30,29 +29,27 @@ _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for file in change_context.python:
-        if file.after is None or not is_test(file.path):
-            continue
-        had = {visit.qualname for visit in file.before.functions} if file.before else set()
-        functions = {visit.node.name: visit.node for visit in file.after.functions}
-        helpers = _from_helpers(file, file.after, change_context)
-        for visit in file.after.functions:
-            is_new = visit.function is None and visit.qualname not in had
-            if is_new and visit.node.name.startswith("test"):
-                if not _has_assertions(visit.node, functions, helpers, set()):
-                    yield HOLLOW.make_finding(
-                        file.path,
-                        f"{visit.qualname} asserts nothing",
-                        "Assert what the code is to do; a test that cannot fail shows nothing.",
-                        visit.node.lineno,
-                    )
+    fix = "Assert what the code is to do; a test that cannot fail shows nothing."
+    for file, hit in change_context.find_new_hits(_find_hollow, is_test):
+        yield HOLLOW.make_finding(file.path, hit.message, fix, hit.line)
 
 
-def _from_helpers(file: PythonFile, view: View, change_context: ChangeContext) -> frozenset[str]:
+def _find_hollow(view: View) -> Iterator[Hit]:
+    functions = {visit.node.name: visit.node for visit in view.functions}
+    helpers = _list_helpers(view)
+    for visit in view.functions:
+        name = visit.node.name
+        if visit.function is None and name.startswith("test"):
+            if not _has_assertions(visit.node, functions, helpers, set()):
+                shown = f"{visit.qualname}.{name}".lstrip(".")
+                yield Hit(f"{shown} asserts nothing", visit.node.lineno)
+
+
+def _list_helpers(view: View) -> frozenset[str]:
     """Return the names that a file takes from other files of tests."""
     found = set()
     for visit in view.all(ast.ImportFrom):
-        origin = change_context.places.find(visit.node.module or "", file.path)
+        origin = view.places.find(visit.node.module or "", view.path)
         if visit.node.level or (origin and is_test(origin.module or "")):
             found |= {alias.asname or alias.name for alias in visit.node.names}
     return frozenset(found)
@@ -65,23 +62,16 @@ def _has_assertions(
     seen: set[str],
 ) -> bool:
     seen.add(node.name)
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Assert | ast.Raise):
-            return True
-        if not isinstance(inner, ast.Call):
-            continue
-        called = _get_last_part(inner.func)
-        if called.startswith("assert") or called in _OF_PYTEST or called in helpers:
-            return True
-        helper = functions.get(called)
-        if helper is not None and called not in seen:
-            if _has_assertions(helper, functions, helpers, seen):
-                return True
-    return False
-
-
-def _get_last_part(node: ast.expr) -> str:
-    """Return the last part of a dotted name; "" where there is none."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    if any(isinstance(inner, ast.Assert | ast.Raise) for inner in ast.walk(node)):
+        return True
+    calls = (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
+    called = {source.get_last_name(call.func) for call in calls}
+    return (
+        any(name.startswith("assert") for name in called)
+        or not called.isdisjoint(_OF_PYTEST | helpers)
+        or any(
+            _has_assertions(functions[name], functions, helpers, seen)
+            for name in called & functions.keys()
+            if name not in seen
+        )
+    )

@@ -1,8 +1,6 @@
-"""Name comments by which a change switches a check off.
+"""Name comments by which a change switches a check off, and `no_type_check`.
 
-Comments are read as the tools read them, also in stub files; `no_type_check` takes a function out.
-What a file had before, or what moved from another file, does not count. What a tool is told in its
-settings is named by `gate-files`.
+What a tool is told in its settings is named by `gate-files`.
 """
 
 from __future__ import annotations

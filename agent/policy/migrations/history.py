@@ -1,8 +1,7 @@
 """Keep migrations that everybody has run as they are.
 
-A migration that is on the base branch has been run. Where it is edited or deleted, databases differ
-from a new one and nobody is told, not even by Django. Squashing is the one way in which migrations
-may go, and a person looks at it.
+Where one is edited or deleted, databases differ from a new one, and not even Django says so.
+Squashed ones may go, and a person looks at it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """Show the reviewer what a new migration takes away, locks, or cannot take back.
 
-A dropped column is not brought back by taking a release back. An index of PostgreSQL that is not
-made concurrently, a constraint, or a column of another type locks its table until every row has
-been gone through. Any of these may be what the ticket is about, so a person decides. The list
-follows the incompatibilities that django-migration-linter documents. Tables that the same change
-makes are empty, and what only changes Django's own state is no matter.
+The list follows the incompatibilities that django-migration-linter documents. Tables that the same
+change makes are empty, and what only changes Django's own state does not count.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Read the migrations of a change: their operations by name, and what columns were before.
 
-Names are followed, so that `migrations.AddField` is one however it was imported. What stands in a
-constant elsewhere counts as not known, and nothing is said of it. How migrations follow one another
-is Django's own question, which the checks ask.
+What stands in a constant elsewhere counts as not known. How migrations follow one another is
+Django's own question, which the checks ask.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """Hold the operations of a new migration to what the ticket asks for and the change does.
 
-`makemigrations` writes down every difference between models and migrations, also those that
-somebody forgot before. So each operation has to be accounted for: the ticket names its field or
-model, or lines of the change do. A column or table that goes has to be lost by the change itself.
-Without a ticket nothing is said. What an upgrade of a dependency brings is for the reviewer.
+`makemigrations` also writes down what somebody forgot before. Without a ticket nothing is said.
 """
 
 from __future__ import annotations

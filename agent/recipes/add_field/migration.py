@@ -1,8 +1,7 @@
 """The migration: the order for Django in the sandbox, and what is accepted of its work.
 
-What comes back was made where the repository's own code runs, so the files are read as data: each
-operation has to add the asked field to the asked tables. That the migration agrees with the model
-is for `makemigrations --check`; what it does to a database, for the policy on migrations.
+It was made where the repository's own code runs, so it is read as data: each operation has to add
+the asked field to the asked tables.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """The recipe: prints of a library become log messages, with the logger that is there.
 
-Ticket -> `request` (against the tree) -> `converting`, which is done once to settle
-what becomes of each file, and once more to edit. What is printed on purpose stays, and is named
-with the reason.
+`converting` is done once to settle what becomes of each file, and once more to edit.
 """
 
 from __future__ import annotations

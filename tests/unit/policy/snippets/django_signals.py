@@ -40,18 +40,4 @@ CASES = {
             ),
         },
     ),
-    "django-library-signals": Cases(
-        fails={
-            "under another name": _asked(
-                "from wagtail.signals import page_published as out\n\nout.connect(print)\n", 3
-            ),
-            "with a keyword": _asked(
-                "from guardian.signals import granted\n\ngranted.connect(receiver=print)\n", 3
-            ),
-        },
-        passes={
-            "of Django": _asked(_HAS),
-            "a method of a socket": _asked("import socket\n\nsocket.socket().connect(('a', 1))\n"),
-        },
-    ),
 }

@@ -42,6 +42,14 @@ _HOLLOW = Cases(
     fails={
         "only calls": _new("total([])"),
         "a helper that looks at nothing": _new("check()", head="def check():\n    total([])\n"),
+        "beside another one": Snippet(
+            {_PATH: "def test_old():\n    assert f()\n\n\ndef test_new():\n    f()\n"},
+            base={_PATH: "def test_old():\n    assert f()\n"},
+            line=5,
+        ),
+        "no longer": Snippet(
+            {_PATH: "def test_old():\n    f()\n"}, base={_PATH: "def test_old():\n    assert f()\n"}
+        ),
         "a method": Snippet({_PATH: "class TestCart:\n    def test_new(self):\n        f()\n"}),
     },
     passes={
