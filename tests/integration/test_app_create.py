@@ -18,12 +18,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
 from agent import settings
 from agent.cli import app as app_create
 from agent.cli import app_page
-from agent.cli.main import app
 from agent.demo.simulator import serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
@@ -155,41 +153,6 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
         assert secret not in out + err
 
 
-def test_where_an_app_is_configured_nothing_is_begun(tmp_path, world):
-    folder = tmp_path / "etc"
-    folder.mkdir()
-    (folder / "environment").write_text("export MERGEWRIGHT_GITHUB_TOKEN_FILE=/x\n")
-    words = ["app", "create", "--url", PUBLIC, "--into", str(folder)]
-    environ = {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_GITHUB_APP_ID": "7"}
-    done = CliRunner().invoke(app, words, env=environ)
-    assert isinstance(done.exception, SettingsInvalid)
-    told = done.exception.message
-    assert f"MERGEWRIGHT_GITHUB_TOKEN_FILE in {folder / 'environment'}" in told
-    assert "MERGEWRIGHT_GITHUB_APP_ID in the environment" in told
-    assert world.requests.find("*") == []
-
-
-WRONG = [
-    (["--url", "https://10.0.0.7"], "10.0.0.7"),
-    (["--url", PUBLIC, "--compose", "."], "compose.yml"),
-]
-
-
-@pytest.mark.parametrize(("words", "told"), WRONG)
-def test_wrong_usage_is_told_with_what_to_give(tmp_path, monkeypatch, words, told):
-    monkeypatch.chdir(tmp_path)
-    environ = {
-        "MERGEWRIGHT_HOME": str(tmp_path),
-        "XDG_CONFIG_HOME": str(tmp_path),
-        "COLUMNS": "300",
-    }
-    into = [] if "--compose" in words else ["--into", str(tmp_path / "etc")]
-    done = CliRunner().invoke(app, ["app", "create", *into, *words], env=environ)
-    assert done.exit_code == 2, done.output
-    assert told in done.output
-    assert not (tmp_path / "etc").exists()
-
-
 def test_for_compose_each_service_finds_its_own_secret_alone(tmp_path):
     (tmp_path / "worker.env").write_text("# ours\nMERGEWRIGHT_MAX_RUNS=3\n")
     places = app_create.places_for_compose(tmp_path)
@@ -244,18 +207,6 @@ def test_only_an_answer_to_this_registration_counts_and_only_the_first(world, pe
         assert page.wait(5) == code
 
 
-def test_the_page_is_shown_at_its_own_address_alone(world, person):
-    with page_of(world) as page:
-        origin = page.address.rpartition("/")[0]
-        assert person.get(origin).status_code == 404
-        assert person.get(f"{origin}/guess").status_code == 404
-        assert person.get(page.address, headers={"Host": "evil.example"}).status_code == 404
-        assert person.post(page.address).status_code == 501
-        shown = person.get(page.address)
-    assert "script" not in shown.headers["content-security-policy"]
-    assert shown.headers["referrer-policy"] == "origin"
-
-
 # --- the trade -------------------------------------------------------------------------------
 
 
@@ -270,34 +221,12 @@ def trade(world: World, code: str) -> app_registration.MadeApp:
     return app_registration.exchange_code(f"{world.base_url}/api/v3", code, PAGE)
 
 
-def test_a_code_is_good_once(world, person):
-    code = code_of(world, person)
-    made = trade(world, code)
-    (there,) = world.apps.values()
-    assert (made.id, made.pem.get_secret_value()) == (there.id, there.private_key)
-    assert "PRIVATE" not in repr(made)
-    with pytest.raises(PermanentError, match="good for one use") as told:
-        trade(world, code)
-    assert PAGE in told.value.message
-
-
 def test_a_lost_answer_is_explained_and_the_code_not_sent_again(world, person):
     code = code_of(world, person)
     world.faults.add(Fault(kind="lose_answer", path="*/conversions", count=1))
     with pytest.raises(PermanentError, match="not sent again.*Delete the App"):
         trade(world, code)
     assert len(world.requests.find("*/conversions")) == 1
-
-
-def test_half_an_answer_is_no_app_and_shows_nothing_of_it(world, person):
-    code = code_of(world, person)
-    world.faults.add(
-        Fault(kind="lose_answer", path="*/conversions", status=201, body='{"id": 7, "pem": "')
-    )
-    with pytest.raises(PermanentError, match="is no App with a key") as told:
-        trade(world, code)
-    assert told.value.__cause__ is None
-    assert "PRIVATE" not in told.value.message
 
 
 def closed_port() -> int:

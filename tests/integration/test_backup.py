@@ -27,7 +27,7 @@ from agent.store.sql_store import SqlStore
 from agent.telemetry import ledger
 from agent.telemetry.ledger import Ledger
 from tests.integration.run_samples import run
-from tests.integration.small_disks import fill, small_disk
+from tests.integration.small_disks import small_disk
 
 __all__ = ["small_disk"]
 ROOT = Path(__file__).parents[2]
@@ -202,18 +202,6 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
 # --- refusing to back up ---------------------------------------------------------------------
 
 
-def test_a_file_that_is_there_is_never_replaced(filled, home):
-    (home / "b.tar.gz").write_text("mine")
-    with pytest.raises(SettingsInvalid, match=f"{home}/b.tar.gz"):
-        backup.make(filled, home / "b.tar.gz")
-    assert (home / "b.tar.gz").read_text() == "mine"
-
-
-def test_a_place_that_cannot_be_written_to_is_named(filled, home):
-    with pytest.raises(SettingsInvalid, match=f"{home}/nowhere/b.tar.gz"):
-        backup.make(filled, home / "nowhere" / "b.tar.gz")
-
-
 def test_a_damaged_database_is_said_and_leaves_no_file(filled, home):
     (filled / "mergewright.sqlite").write_bytes(b"no database" * 999)
     with pytest.raises(StoreUnavailable, match=r"mergewright\.sqlite cannot be backed up"):
@@ -272,15 +260,6 @@ def test_an_archive_that_was_changed_is_refused_and_nothing_laid_out(archive, ho
     assert not (home / "evil").exists()
 
 
-def test_what_is_no_archive_is_refused_in_one_line(archive, home):
-    archive.write_bytes(archive.read_bytes()[:-2000])
-    done = command(home / "back", "restore", str(archive))
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f"mergewright: {archive} is ")
-    assert done.stderr.count("\n") == 1
-    assert list((home / "back").iterdir()) == []
-
-
 @pytest.mark.parametrize("name", ["inbox.sqlite", "mergewright.sqlite", ENGINE])
 def test_PF8_a_backup_with_other_tables_is_refused(archive, home, name):
     def other(member, content):
@@ -306,12 +285,3 @@ def test_a_restore_that_was_cut_off_is_said_by_a_worker(home):
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "was cut off" in done.stderr
-
-
-def test_a_full_disk_leaves_the_folder_empty(archive, small_disk):
-    disk = small_disk(1)
-    (disk / "back").mkdir()
-    fill(disk, but=32_768)
-    with pytest.raises(StorageFull):
-        backup.restore(disk / "back", archive)
-    assert list((disk / "back").iterdir()) == []

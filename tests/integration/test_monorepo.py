@@ -7,16 +7,14 @@ import subprocess
 import pytest
 import uv
 
-from agent.environments import build, declare, sandbox_requests
+from agent.environments import build, declare
 from agent.environments.build import EnvironmentRequest
 from agent.environments.tree_files import TreeFiles
-from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from repo_config import detect, load
 from repo_config.schema import PythonSection
 from tests.integration.check_samples import outcomes
 from tests.integration.environment_building import lay, local, with_our_tools
-from tests.integration.test_checks import PENDING
 from tests.unit.environments import local_index
 
 ROOT = "services/api"
@@ -35,39 +33,6 @@ def package(name: str, *requires: str) -> dict[str, str]:
         ),
         f"{name}.py": f"name = '{name}'\n",
     }
-
-
-@pytest.mark.deep
-@pytest.mark.index
-def test_the_environment_is_that_of_the_folder_with_projects_beside_it(home):
-    tree = home / "tree"
-    lay(tree, {f"{ROOT}/{path}": text for path, text in package("api", "wanted").items()})
-    lay(tree, {f"libs/common/{path}": text for path, text in package("common").items()})
-    lay(
-        tree,
-        {
-            "requirements.txt": "nowhere-to-be-had\n",
-            "shared.txt": "shared\n",
-            f"{ROOT}/requirements-dev.txt": "-r ../../shared.txt\n-e ../../libs/common\n",
-        },
-    )
-    with with_our_tools() as settings, local_index.serving() as served:
-        served.add(local_index.wheel("wanted", "1.0"), local_index.wheel("shared", "1.0"))
-        sandbox = BubblewrapSandbox(settings)
-        made = build.ensure_environment(
-            EnvironmentRequest(tree=str(tree), root=ROOT, python=PythonSection()),
-            sandbox, local(settings, served), settings, lambda line: None,
-        )  # fmt: skip
-        assert made.packages == ("api==1", "common==1", "shared==1.0", "wanted==1.0")
-        program = "import os, api, common; print(os.getcwd(), api.__file__, common.__file__)"
-        order = sandbox_requests.make_request(
-            made, tree, (sandbox_requests.PYTHON, "-c", program),
-            environ={}, limits=SandboxLimits(seconds=60), folder=ROOT,
-        )  # fmt: skip
-        result = sandbox.run(order)
-    assert result.output.split() == [
-        f"/work/{ROOT}", f"/work/{ROOT}/api.py", "/work/libs/common/common.py",
-    ]  # fmt: skip
 
 
 MEMBER = """
@@ -146,28 +111,6 @@ def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, c
     lay(tmp_path, {"uv.lock": LOCK_ABOVE, **WORKSPACE})
     found = declare.read_declaration(TreeFiles(tmp_path / "repo", ROOT), PythonSection())
     assert (found.lock.path if found.lock else "") == taken
-
-
-def test_a_lock_above_the_repository_is_nobodys(tmp_path):
-    lay(tmp_path / "repo", member(ROOT, ""))
-    lay(tmp_path, {"uv.lock": LOCK_ABOVE.replace("services", "repo/services"), **WORKSPACE})
-    assert (
-        declare.read_declaration(TreeFiles(tmp_path / "repo", ROOT), PythonSection()).lock is None
-    )
-
-
-def test_what_lies_at_the_root_of_a_workspace_has_a_say_in_its_members_key(tmp_path):
-    lay(
-        tmp_path,
-        {"uv.lock": LOCK_ABOVE, **WORKSPACE, f"{ROOT}/pyproject.toml": "[project]\nname='api'\n"},
-    )
-    lock = LOCK_ABOVE.replace("editable", "virtual")
-    digests = set()
-    for text in (lock, lock + "# another\n"):
-        lay(tmp_path, {"uv.lock": text})
-        found = declare.read_declaration(TreeFiles(tmp_path, ROOT), PythonSection())
-        digests.add(build.digest_declaration(found, TreeFiles(tmp_path)))
-    assert len(digests) == 2
 
 
 def test_what_leads_out_of_the_repository_is_refused(tmp_path):
@@ -249,14 +192,3 @@ def test_tools_run_in_the_folder_and_name_paths_of_the_repository(workshop):
         "tests/test_lib.py::test_where_it_runs": "passed",
         "tests/test_lib.py::test_red": "failed",
     }
-
-
-@pytest.mark.deep
-def test_djangos_own_questions_and_runner_work_in_the_folder(workshop):
-    checks = measured(workshop, PENDING)
-    [missing] = checks["makemigrations"].items
-    assert missing.item_id.startswith("shop: Add field note to order")
-    assert checks["django check"].status.value == "passed"
-    assert checks["tests"].command == ("env", "-C", ROOT, "python", "manage.py", "test")
-    # The table has no such column yet.
-    assert outcomes(checks["tests"]) == {"shop.tests.OrderTests.test_saved": "failed"}

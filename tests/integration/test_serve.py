@@ -345,10 +345,6 @@ def test_what_ends_again_and_again_is_started_after_longer_pauses():
     assert paused == [0.2, 1.0, 5.0]
 
 
-def test_settings_that_are_wrong_from_the_start_are_not_tried_again():
-    assert watched_until(ends_with(2), lambda: False) == 2
-
-
 def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
     heartbeat = tmp_path / "pulse"
     heartbeat.touch()
@@ -371,21 +367,6 @@ def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
 def test_a_missing_setting_is_named(environ):
     del environ["MERGEWRIGHT_GITHUB_APP_ID"]
     assert "MERGEWRIGHT_GITHUB_APP_ID" in refused(environ)
-
-
-@pytest.mark.deep
-def test_a_port_that_is_taken_ends_the_service_with_words(environ, home, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        environ["MERGEWRIGHT_LISTEN_PORT"] = str(door.getsockname()[1])
-        said = refused(environ)
-    assert "MERGEWRIGHT_LISTEN_PORT" in said
-    assert of_home(home) == []
-
-
-def test_a_data_folder_that_cannot_be_made_is_named(environ, tmp_path):
-    (tmp_path / "file").touch()
-    environ["MERGEWRIGHT_HOME"] = str(tmp_path / "file" / "home")
-    assert f"{tmp_path}/file/home cannot be used" in refused(environ, "work")
 
 
 def test_a_worker_without_a_sandbox_does_not_start(environ, tmp_path):

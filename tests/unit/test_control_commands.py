@@ -14,7 +14,7 @@ from agent.errors import RequestRefused
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service.pause import Switch
-from agent.store.sql_store import COMMAND, SqlStore
+from agent.store.sql_store import SqlStore
 from tests.unit.stages import code_host_runs
 
 RUN, OTHER = "20261120-120000-a1b2c3d4e5f60718", "20261120-130000-a1b2c3d4e5f60718"
@@ -63,23 +63,11 @@ def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home
     assert "\x1b" not in stopped
 
 
-def test_a_cancel_of_a_run_that_nobody_carries_says_when_it_ends(store):
-    done = called("cancel", RUN, "--wait", "0")
-    assert done.exit_code == 1
-    assert store.get_run(RUN).stop_request
-    assert "asked to stop" in called("show", RUN).stdout
-
-
 def test_a_run_that_is_over_is_not_stopped(store):
     over(store)
     done = called("cancel", RUN)
     assert isinstance(done.exception, RequestRefused)
     assert done.exception.message == f"Run {RUN} is over already: failed."
-
-
-@pytest.mark.parametrize("command", ["cancel", "retry"])
-def test_an_unknown_run_is_a_wrong_argument(home, command):
-    assert called(command, "1999").exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -108,26 +96,11 @@ def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, budget_mul
     )
 
 
-def test_what_is_not_over_or_is_done_is_not_tried_again(store):
-    assert called("retry", RUN).exit_code == 1
-    ready = Outcome(run_id=RUN, state=RunState.OPEN, reason=Reason.READY, sentence="Fine.")
-    store.finish_run(RUN, ready, 200.0)
-    assert called("retry", RUN).exit_code == 1
-    assert not store.get_run(RUN).active
-
-
 def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
     over(store)
     store.add_run(code_host_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
     done = called("retry", RUN)
     assert OTHER in str(done.exception)
-
-
-def test_a_run_of_a_command_that_was_killed_does_not_stand_in_the_way_of_a_retry(store):
-    over(store)
-    gone = code_host_runs.run().model_copy(update={"run_id": OTHER})
-    store.add_run(gone, 300.0, worker=f"{COMMAND}{2**22 + 1}")
-    assert called("retry", RUN).exit_code == 0
 
 
 def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-import pytest
-
 from agent.cli import result
 from agent.models.model_use import ModelUse
-from agent.models.outcome import Outcome, PullRequest
+from agent.models.outcome import Outcome
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, RunState
 
@@ -79,19 +77,3 @@ def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path, capsys)
 def test_a_cap_says_how_the_very_run_goes_on(tmp_path):
     (said,) = result.next_steps(Outcome.for_stopped_run("r", Reason.BUDGET_SPENT, "x"), tmp_path)
     assert "`mergewright run --resume r`" in said
-
-
-@pytest.mark.parametrize("name", [None, "/etc/m.yml"])
-def test_a_configuration_outside_of_the_repository_is_not_to_be_committed(name, tmp_path):
-    ended = Outcome.for_stopped_run("r", Reason.CONFIG_INVALID, "x").model_copy(
-        update={"config_name": name}
-    )
-    (said,) = result.next_steps(ended, tmp_path)
-    assert ("commit" in said) == (name is None)
-
-
-def test_a_run_of_an_issue_ends_with_its_pull_request():
-    assert result.next_steps(Outcome.for_stopped_run("r", Reason.UNCLEAR, "x"), None) == ()
-    pull = PullRequest(number=1, url="https://github.com/o/r/pull/1")
-    outcome = done().model_copy(update={"pull_request": pull})
-    assert result.next_steps(outcome, None) == ("review https://github.com/o/r/pull/1",)

@@ -82,10 +82,3 @@ def test_a_beginning_that_fits_several_runs_lists_them(kept):
         told = " ".join(done.stderr.replace("│", " ").split())
         assert f"name one of {NEW}, {OLD}" in told
         assert OTHER not in told
-
-
-def test_a_log_is_printed_as_far_as_it_is_written(kept):
-    (kept / "runs" / OTHER).mkdir(parents=True)
-    assert called("log", OTHER).exit_code == 1
-    (kept / "runs" / OTHER / "run.log").write_text("one\n")
-    assert called("log", OTHER).stdout == "one\n"

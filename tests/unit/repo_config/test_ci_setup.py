@@ -55,12 +55,6 @@ def test_variables_and_services_of_the_job_are_taken_where_they_are_known():
     assert found.services == ("redis",)
 
 
-def test_an_extended_server_under_the_usual_name_is_started_as_the_plain_one():
-    found = read(WORKFLOW.replace("{db:", "{postgres:"))
-    assert found.services == ("redis", "postgres")
-    assert "service postgis" in found.not_done
-
-
 def test_a_job_that_tests_without_an_image_comes_first():
     found = read("""\
 jobs:
@@ -68,10 +62,6 @@ jobs:
   tests: {env: {A: "1"}, steps: [{run: ./manage.py migrate}, {run: ./manage.py test}]}
 """)
     assert (found.origin.rpartition(" ")[2], found.env) == ("tests", {"A": "1"})
-
-
-def test_a_job_that_installs_and_tests_tells_nothing():
-    assert not read("jobs: {t: {steps: [{run: pip install tox}, {run: tox}]}}")
 
 
 def test_an_example_of_the_environment_file_is_copied_where_there_is_none():
@@ -98,20 +88,6 @@ jobs:
     assert found.env == {"POSTGRES_USER": "me", "DB": "tests", "PLACE": "here", "SECRET_KEY": "x"}
 
 
-def test_of_several_runs_of_the_tests_the_first_is_taken():
-    found = read("""\
-jobs:
-  test:
-    steps:
-      - run: docker compose --file compose.test.yml up
-      - {run: make test, env: {DB: sqlite}}
-      - {run: "make \\\n  test", env: {DB: mysql}}
-""")
-    [command] = found.commands
-    assert command.split("\n")[2:-2] == ["docker compose --file compose.test.yml up"]
-    assert found.env == {"DB": "sqlite"}
-
-
 CALLS = "jobs: {{t: {{steps: [{{run: pip install tox}}, {{run: {}}}]}}}}"
 
 
@@ -130,8 +106,6 @@ commands = [["./prepare", "now"], ["pytest"]]
     ("path", "text"),
     [
         ("tox.ini", TOX_INI),
-        ("setup.cfg", TOX_INI),
-        ("pyproject.toml", f'[tool.tox]\nlegacy_tox_ini = """\n{TOX_INI}"""\n'),
         ("pyproject.toml", f"[tool.tox.env_run_base]\n{TOX_TOML}"),
         ("tox.toml", f"[env_run_base]\n{TOX_TOML}"),
     ],
@@ -192,18 +166,6 @@ def test_of_several_jobs_the_one_on_linux_with_most_versions_of_python_is_taken(
     assert found.env == {"A": "linux"}
 
 
-def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
-    found = read(
-        "jobs: {t: {steps: [{uses: ./.github/actions/prepare}, {run: pytest}]}}",
-        **{".github/actions/prepare/action.yml": "runs: {steps: [{run: mkdir data}]}"},
-    )
-    assert [one.split("\n")[2:-2] for one in found.commands] == [["mkdir data"]]
-
-
-def test_a_workflow_that_is_no_yaml_says_nothing():
-    assert read("jobs: [") == CiSetup()
-
-
 def test_debian_packages_are_those_that_commands_install_and_no_words_of_prose():
     found = read(
         "jobs: {t: {steps: [{run: 'sudo apt-get update && sudo -E apt-get install -y gcc-${{ matrix.v }}"
@@ -250,14 +212,6 @@ def test_packages_of_npm_are_fetched_by_the_files_that_lock_them():
     assert found.commands[0].split("\n")[2:-2] == ["make assets"]
 
 
-def test_a_package_whose_version_the_matrix_says_is_named():
-    found = read(
-        "jobs: {t: {strategy: {matrix: {django: ['4.2', '5.2']}}, steps: [{run: 'pip install "
-        "Django~=${{ matrix.django }}.0'}, {run: pytest}]}}"
-    )
-    assert found.install == ("Django",)
-
-
 def test_what_cannot_be_parsed_ends_its_own_step_alone(tmp_path):
     found = read('jobs: {t: {steps: [{run: "touch first\\nif true; then\\npytest\\nfi"}]}}')
     [command] = found.commands
@@ -270,7 +224,6 @@ def test_what_cannot_be_parsed_ends_its_own_step_alone(tmp_path):
     [
         ("./tests/manage.py test core", ("core",)),
         ("python -m pytest tests/core -n auto", ("tests/core",)),
-        ("pytest -n auto tests", ()),
         ("pytest gone", ()),
     ],
 )

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.config import app
-from repo_config import schema
 
 MANAGE = (
     "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"
@@ -38,12 +37,6 @@ def write(folder: Path, path: str, text: str) -> Path:
 
 def run(*args: object):
     return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def test_a_repository_without_configuration_is_valid(repo):
-    result = run("check", "--repo", repo)
-    assert result.exit_code == 0
-    assert result.output == "no configuration: every key has its default\n"
 
 
 def test_an_invalid_configuration_prints_every_problem_with_its_place(repo):
@@ -89,25 +82,6 @@ def test_the_repository_is_found_from_a_folder_within_it(repo, monkeypatch):
     assert run("check", "--repo", repo / "site").output == run("check").output
 
 
-def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo):
-    key = "django: {settings: %s}"
-    write(repo, "site/conf/settings/test.py", "")
-    for named, nearest in (
-        ("site.setings", "site.settings"),
-        ("site.conf.test", "site.conf.settings.test"),
-    ):
-        write(repo, ".github/mergewright.yml", key % named + "\n")
-        result = run("check", "--repo", repo)
-        assert result.exit_code == 0
-        [line] = [line for line in result.output.splitlines() if line.startswith("warning: ")]
-        assert f"the settings module {named} (configuration: " in line
-        assert nearest in line.partition("Did you mean ")[2]
-        report = json.loads(run("check", "--repo", repo, "--json").output)
-        assert report["warnings"] == [line.removeprefix("warning: ")]
-    write(repo, ".github/mergewright.yml", "django: {settings: site.settings}\n")
-    assert "warning" not in run("check", "--repo", repo).output
-
-
 def test_links_and_folders_of_tools_are_not_read(repo):
     outside = write(repo.parent, f"{repo.name}-outside.yml", "framework: none\n")
     (repo / ".github").mkdir()
@@ -139,12 +113,6 @@ def test_nothing_in_a_repository_reaches_the_terminal_as_an_escape(repo):
     assert result.exit_code == 0
     assert "\x1b" not in result.output
     assert 'A: "\\x1b[2J"' in result.output
-
-
-def test_the_schema_is_printed():
-    result = run("schema")
-    assert result.exit_code == 0
-    assert json.loads(result.output) == schema.json_schema()
 
 
 def test_a_weight_below_the_floor_of_its_rule_is_told(repo):
@@ -181,11 +149,3 @@ def test_groups_and_extras_that_the_project_does_not_have_are_mistakes(repo):
         assert f"It has: {has}." in line
     write(repo, ".github/mergewright.yml", "python: {groups: [docs], extras: [tests]}\n")
     assert run("check", "--repo", repo).exit_code == 0
-
-
-def test_what_the_repository_itself_declares_wrongly_is_told_as_a_warning(repo):
-    write(repo, "requirements.txt", "-r missing.txt\n")
-    result = run("check", "--repo", repo)
-    assert result.exit_code == 0
-    (warning,) = [line for line in result.output.splitlines() if line.startswith("warning: ")]
-    assert "missing.txt" in warning

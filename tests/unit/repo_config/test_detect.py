@@ -103,17 +103,11 @@ def test_a_fastapi_app(tree):
     "files",
     [
         {"x/testing.py": "", "x/contest.py": "", "x/latest_news.py": "", "tests/data.txt": ""},
-        {"pytest.ini": "[pytest]\n", "conftest.py": "", "requirements.txt": "pytest\n"},
         {"tests/__init__.py": "", "tests/settings.py": APPS, "tests/test_settings.py": APPS},
     ],
 )
 def test_no_test_files_means_no_runner(tree, files):
     assert detected(tree(files)).test_runner is None
-
-
-@pytest.mark.parametrize("path", ["x_test.py", "tests_unit.py", "tests/test_settings.py"])
-def test_a_file_named_like_tests_is_one(tree, path):
-    assert detected(tree({path: "def test_x(): ..."})).test_runner == "pytest"
 
 
 CI = ".github/workflows/ci.yml"
@@ -125,11 +119,8 @@ CASES = "import unittest\nclass Tests(unittest.TestCase): ...\n"
     ("path", "command", "files", "args"),
     [
         (CI, 'python -m unittest discover -s checks -p "*.py"', ["checks/all.py"], ("-o", "python_files=*.py", "checks")),
-        (CI, "coverage run -m unittest pkg.checks", ["pkg/checks.py"], ("pkg/checks.py",)),
         (CI, "uv run python -m pkg.tests", ["pkg/tests/__main__.py", "pkg/tests/all.py"], ("-o", "python_files=*.py", "pkg/tests")),
-        (CI, "python test.py", ["test.py"], ("test.py",)),
         (CI, "pytest --cov pkg --doctest-modules pkg", ["pkg/__init__.py"], ("--doctest-modules", "pkg")),
-        ("tox.ini", "[testenv]\ncommands = pytest -q {posargs:checks/all.py}\n", ["checks/all.py"], ("checks/all.py",)),
         (CI, "pytest checks examples -v", ["examples/test_a.py", "checks/a.py"], ("examples",)),
         ("README.md", "Tests:\n\n    $ python -m unittest\n", ["tests.py"], ("-o", "python_files=test*.py")),
         ("README.md", "It's tested.\n", ["pkg/tests.py"], ("-o", "python_files=test*.py *_tests.py")),
@@ -162,8 +153,6 @@ def test_a_script_that_runs_the_tests_is_started_without_django_as_well(tree, na
 @pytest.mark.parametrize(
     ("path", "text", "origin"),
     [
-        ("pytest.ini", "", "pytest.ini"),
-        ("tox.ini", "[pytest]\n", "tox.ini: [pytest]"),
         ("tox.ini", "[testenv]\ndeps =\n  dj42: Django>=4\n  py: pytest-django\n", "tox.ini: [testenv] deps: pytest-django"),
         ("pyproject.toml", "[tool.hatch.envs.default]\ndependencies = ['pytest-django']\n", "pyproject.toml: tool.hatch.envs.default.dependencies: pytest-django"),
     ],
@@ -179,7 +168,6 @@ def test_a_django_project_that_uses_pytest_is_run_by_it(tree, path, text, origin
     "more",
     [
         {"requirements.txt": "pytest\n"},
-        {"tox.ini": "[testenv]\ncommands = python manage.py test\n"},
         {"docs/conftest.py": ""},
     ],
 )
@@ -215,8 +203,6 @@ def test_a_command_that_starts_djangos_runner_counts_before_a_manage_py(tree, pa
         ({"tox.ini": "[pytest]\naddopts = -x --ds a.b\nDJANGO_SETTINGS_MODULE = c\n"}, "a.b", "tox.ini: [pytest]: addopts --ds"),
         ({"manage.py": "import django\nif test:\n  os.environ['DJANGO_SETTINGS_MODULE'] = 's.dev'\nelse:\n  os.environ.setdefault('DJANGO_SETTINGS_MODULE', 's.test')\n"}, "s.test", "manage.py: DJANGO_SETTINGS_MODULE"),
         ({"tests/settings.py": APPS, "demo/settings.py": APPS}, "tests.settings", "tests/settings.py"),
-        ({"noxfile.py": 'session.run("pytest", env={"DJANGO_SETTINGS_MODULE": "a.b"})\n', "a/b.py": ""}, "a.b", "noxfile.py: settings in a command"),
-        ({"config/settings/__init__.py": "", "config/settings/test.py": "from .base import *\n"}, "config.settings.test", "config/settings/test.py"),
         ({"conftest.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'a.b')\n"}, "a.b", "conftest.py: DJANGO_SETTINGS_MODULE"),
         ({"Makefile": "test:\n\tDJANGO_SETTINGS_MODULE=a.b pytest\n", "a/b.py": ""}, "a.b", "Makefile: settings in a command"),
     ],
@@ -274,19 +260,6 @@ def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more,
     assert django.tests_know_settings is told
 
 
-@pytest.mark.parametrize(("text", "told"), [("", False), ("DJANGO_SETTINGS_MODULE", True)])
-def test_a_manage_py_without_settings_has_to_be_told_them(tree, text, told):
-    manage = f"from django.core.management import execute_from_command_line\n# {text}\n"
-    files = {"manage.py": manage, "shop/settings/__init__.py": "", "shop/settings/test.py": APPS}
-    files["shop/tests.py"] = TESTS
-    project = detected(tree(files))
-    assert (project.test_script, project.django.settings_module) == (
-        "manage.py",
-        "shop.settings.test",
-    )
-    assert project.django.tests_know_settings is told
-
-
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):
     files = {
         "manage.py": MANAGE.format("by.manage"),
@@ -307,14 +280,6 @@ def test_the_order_of_settings_is_config_env_pytest_manage(tree):
         ("by.pytest", "pytest.ini: DJANGO_SETTINGS_MODULE"),
         ("by.manage", ""),
     ]
-
-
-def test_settings_that_tox_sets_count_before_those_of_a_manage_py(tree):
-    files = {"tests/idp/manage.py": MANAGE.format("idp.settings"), "tests/idp/idp/settings.py": ""}
-    django = detected(tree({**PLAIN, **files})).django
-    assert django is not None
-    assert django.settings_module == "tests.settings"
-    assert django.python_path[0] == ""
 
 
 def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
@@ -338,8 +303,6 @@ def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
             CI,
             "jobs: {t: {steps: [{run: python manage.py test, working-directory: b}]}}\n",
         ),
-        (CI, RUN.format("python example/manage.py check; b/manage.py migrate; pytest")),
-        (CI, RUN.format("example/manage.py migrate; cd b; ./manage.py test")),
         ("tox.ini", "[testenv]\nchangedir = b\ncommands = coverage run -p manage.py test\n"),
         ("Makefile", "all:\n\ttrue\ntest:\n\tpython -W error b/manage.py test\n"),
     ],
@@ -350,13 +313,6 @@ def test_of_several_manage_py_the_one_that_runs_the_tests_comes_first(tree, path
     }
     project = detected(tree({**files, path: text}))
     assert (project.django.manage, project.django.settings_module) == ("b/manage.py", "b.settings")
-
-
-def test_no_folder_outside_is_put_on_the_path(tree):
-    files = {"pytest.ini": "[pytest]\npythonpath = ../x /etc lib\n", "requirements.txt": "django"}
-    project = detected(tree(files))
-    assert project.django is not None
-    assert project.django.python_path == ("lib", "")
 
 
 @pytest.mark.parametrize(
@@ -389,17 +345,6 @@ def test_a_framework_is_what_the_project_needs_to_run(tree, files, framework):
 def test_the_lowest_version_of_a_range(tree, written, version):
     files = tree({"pyproject.toml": f"[project]\nrequires-python = '{written}'\n"})
     assert detected(files).python_version == version
-
-
-@pytest.mark.parametrize("written", ["==2.7.*", "nonsense"])
-def test_a_range_without_a_python_3_is_noted_and_passed_over(tree, written):
-    files = {
-        "pyproject.toml": f"[project]\nrequires-python = '{written}'\n",
-        ".python-version": "3.9",
-    }
-    project = detected(tree(files))
-    assert project.python_version == "3.9"
-    assert written in project.unreadable["pyproject.toml"]
 
 
 def test_the_order_of_versions(tree):
@@ -465,17 +410,6 @@ checks: {tests: {runner: django, script: go.py}, types: {tool: "off"}, lint: [bl
         "test_script": "configuration: checks.tests.script",
         "lint_tools": "black: configuration: checks.lint, ruff: configuration: checks.lint",
     }
-
-
-def test_checks_that_are_off_are_off(tree):
-    files = tree(
-        {"mypy.ini": "", "ruff.toml": "", "tests/test_x.py": "", "manage.py": MANAGE.format("a")}
-    )
-    project = detected(
-        files, "framework: none\nchecks: {tests: {runner: off}, types: {tool: off}, lint: off}"
-    )
-    assert (project.framework, project.django) == ("none", None)
-    assert (project.test_runner, project.type_tools, project.lint_tools) == (None, (), ())
 
 
 # --- hostile and broken files ------------------------------------------------------------------

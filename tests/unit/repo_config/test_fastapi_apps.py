@@ -39,17 +39,3 @@ def test_the_configured_one_wins(tree):
     files = {"src/app/main.py": MAIN, "app/admin.py": MAIN}
     assert found(tree, files, "fastapi: {app: 'app.main:app'}") == ("app.main:app", "src")
     assert found(tree, {}, "fastapi: {app: 'app.main:parts.app'}") == ("app.main:parts.app", "")
-
-
-def test_another_framework_has_none(tree):
-    files = {"main.py": MAIN, "requirements.txt": "flask\nfastapi\n"}
-    project = detect.detect_project(
-        tree(files), load.from_text("framework: flask", "mergewright.yml")
-    )
-    assert project.fastapi_app is None
-
-
-@pytest.mark.parametrize("value", ["app.main", "app/main.py:app", "app.main:"])
-def test_anything_but_a_module_and_a_name_is_refused(value):
-    with pytest.raises(load.ConfigProblem, match=r"not a module and a name in it"):
-        load.from_text(f"fastapi: {{app: '{value}'}}", "mergewright.yml")

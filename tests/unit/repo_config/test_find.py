@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from repo_config import load
-from repo_config.schema import RepoConfig
 
 TABLE = "[tool.mergewright]\nframework = 'flask'\n"
 
@@ -31,32 +30,11 @@ def test_each_place_is_found_and_read(tree, path, text):
     assert load.from_tree(files).framework == "flask"
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
-        {"pyproject.toml": "[project]\nname = 'x'\n"},
-        {"mergewright.yml": "framework: flask", "docs/.github/mergewright.yml": "x: 1"},
-        {"pyproject.toml": "this is no TOML"},
-    ],
-)
-def test_without_a_configuration_everything_has_its_default(tree, files):
-    assert load.find_config(tree(files)) is None
-    assert load.from_tree(tree(files)) == RepoConfig()
-
-
 def test_two_places_are_refused_and_both_are_named(tree):
     for table in (TABLE, "tool.mergewright = {}"):
         said = refusal(tree({".github/mergewright.yml": "", "pyproject.toml": table}))
         assert said.startswith("pyproject.toml:1:1: ")
         assert ".github/mergewright.yml and pyproject.toml [tool.mergewright]; one place" in said
-
-
-def test_both_endings_are_refused_and_all_places_are_named(tree):
-    files = {".github/mergewright.yml": "", ".github/mergewright.yaml": ""}
-    assert ".github/mergewright.yml and .github/mergewright.yaml; one place" in refusal(tree(files))
-    three = refusal(tree({**files, "pyproject.toml": "[tool.mergewright]"}))
-    assert "pyproject.toml [tool.mergewright]" in three
-    assert three.endswith("Keep one of them and remove the other")
 
 
 def test_a_broken_pyproject_that_has_our_table_is_not_passed_over(tree):
@@ -70,23 +48,6 @@ def test_a_file_that_is_not_utf8_is_refused_at_the_byte(tree):
     )
     assert "pyproject.toml:4:6: not UTF-8: byte 0xff" in refusal(
         tree({"pyproject.toml": TABLE.encode() + b"\nx = '\xff'"})
-    )
-
-
-def test_a_byte_order_mark_moves_no_column(tree):
-    text = "\ufeffverison: 1"
-    assert ":1:1: unknown key" in refusal(tree({".github/mergewright.yml": text}))
-    assert ":1:1: unknown key" in refusal(
-        tree({"pyproject.toml": "\ufeff[tool.mergewright]\nverison = 1"})
-    )
-
-
-def test_windows_line_ends_move_no_column(tree):
-    assert ":2:10: version: it should be at most 1" in refusal(
-        tree({".github/mergewright.yml": "limits: {}\r\nversion: 2\r\n"})
-    )
-    assert ":1:1: version: it should be at most 1" in refusal(
-        tree({"pyproject.toml": "[tool.mergewright]\r\nversion = 2\r\n"})
     )
 
 

@@ -16,9 +16,7 @@ MIT, BSD, APACHE = f"{OSI}MIT License", f"{OSI}BSD License", f"{OSI}Apache Softw
     ("expression", "field", "classifiers", "words"),
     [
         ("mit", "GPL", [BSD], "MIT"),
-        ("GPL-2.0+ WITH GCC-exception-3.1", "", [], "GPL-2.0-or-later WITH GCC-exception-3.1"),
         ("", "Apache 2.0", [APACHE], "Apache-2.0"),
-        ("", "", [f"{OSI}Mozilla Public License 2.0 (MPL 2.0)"], "MPL-2.0"),
         ("", "MIT OR Apache-2.0", [MIT, APACHE], "MIT OR Apache-2.0"),
     ],
 )
@@ -86,19 +84,11 @@ def test_what_is_forbidden_passes_only_where_there_is_a_choice():
     assert permitted(demand, "LicenseRef-Ours OR MIT")
 
 
-def test_what_is_forbidden_counts_before_what_is_allowed():
-    demand = Demand(allow=("BSD-*",), forbid=("BSD-4-Clause",))
-    assert permitted(demand, "BSD-4-Clause") is False
-    assert permitted(demand, "BSD-2-Clause")
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("mit", "MIT"),
-        ("GPL-*", "GPL-*"),
         ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
-        ("*;*", None),
         ("MIT OR ISC", None),
     ],
 )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import pickle
 import random
-import string
 import time
 from contextlib import suppress
-from itertools import pairwise
 
 import pytest
 
-from repo_config import load, reference
+from repo_config import load
 from repo_config.located import Problem
 from repo_config.schema import RepoConfig
 
@@ -112,27 +108,9 @@ def test_the_same_keys_in_pyproject_give_the_same_configuration():
     assert load.from_text(WHOLE_TOML, "pyproject.toml") == load.from_text(WHOLE, YML)
 
 
-def test_a_configuration_survives_json():
-    config = load.from_text(WHOLE, YML)
-    assert RepoConfig.model_validate_json(config.model_dump_json()) == config
-
-
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "\ufeff"])
 def test_an_empty_file_means_every_default(text):
     assert load.from_text(text, YML) == RepoConfig()
-
-
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ("-rreqs.txt", "-r reqs.txt"),
-        ("--requirement ./reqs.txt", "-r reqs.txt"),
-        ("--constraint=c.txt", "-c c.txt"),
-    ],
-)
-def test_a_requirements_file_is_kept_in_one_form(written, kept):
-    config = load.from_text(f'python: {{install: ["{written}"]}}', YML)
-    assert config.python.install == (kept,)
 
 
 # --- unknown keys ------------------------------------------------------------------------------
@@ -149,39 +127,14 @@ def test_an_unknown_key_is_answered_with_the_nearest_one_of_its_level():
     [
         ("settings: a.b", 1, "under django"),
         ("scope: {env: {}}", 9, "at the top level"),
-        ("scope: {minutes: 3}", 9, "under checks.tests or under limits"),
         ("limits: {zzz: 1}", 10, "minutes, usd, tokens"),
         ("HTTP-Client: any", 1, "http_client?"),
-        ("scope: {max_liles: 1}", 9, "max_lines?"),
     ],
 )
 def test_a_key_that_is_not_known_there_is_sent_where_it_belongs(text, column, words):
     problem = only(text)
     assert (problem.line, problem.column) == (1, column)
     assert words in str(problem)
-
-
-def typos(word: str) -> set[str]:
-    """All words one slip away: a letter left out, added, replaced, or swapped with the next."""
-    letters = string.ascii_lowercase + "_"
-    ends = range(len(word) + 1)
-    made = {word[:at] + letter + word[at:] for at in ends for letter in letters}
-    made |= {word[:at] + letter + word[at + 1 :] for at in ends[:-1] for letter in letters}
-    made |= {word[:at] + word[at + 1 :] for at in ends[:-1]}
-    made |= {word[:at] + two + one + word[at + 2 :] for at, (one, two) in enumerate(pairwise(word))}
-    return made - {word}
-
-
-ALIKE = ({"max_files", "max_lines"}, {"manage", "managers"})
-
-
-def test_any_single_typo_in_any_key_is_answered_with_that_key():
-    for _, section in reference.sections():
-        known = tuple(section.model_fields)
-        for key in known:
-            for typo in random.Random(key).sample(sorted(typos(key) - set(known)), 40):
-                near = load.find_nearest(typo, known)
-                assert near == [key] or {key, *near} in ALIKE, typo
 
 
 # --- wrong types and choices -------------------------------------------------------------------
@@ -200,10 +153,7 @@ def test_an_unquoted_version_is_told_apart_from_the_number_that_is_made_of_it(te
     assert "3.10 (without quotes it is 3.1)" in problem.message
 
 
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [("3.1", '"3.10"'), ('"py310"', '"3.10"'), ('"~=3.9"', '"3.9"'), ('"four"', '"3.11"')],
-)
+@pytest.mark.parametrize(("written", "meant"), [("3.1", '"3.10"'), ('"py310"', '"3.10"')])
 def test_the_version_that_was_meant_is_named(written, meant):
     assert meant in only(f"python: {{version: {written}}}").fix
 
@@ -212,18 +162,12 @@ def test_the_version_that_was_meant_is_named(written, meant):
     ("text", "at", "fix"),
     [
         ("framework: djnago", "1:12 framework", "django?"),
-        ("checks: {lint: [ruff, pylint]}", "1:23 checks.lint[1]", "ruff, flake8, black or isort"),
         ("checks: {types: mypy}", "1:17 checks.types", "tool, args"),
         ("checks: {tests: {minutes: '10'}}", "1:27 checks.tests.minutes", "10 without quotes"),
         ("limits: {usd: 0}", "1:15 limits.usd", "above 0"),
-        ("limits: {minutes: true}", "1:19 limits.minutes", "whole number"),
         ("python: {install: pytest}", "1:19 python.install", '["pytest"]'),
-        ("python: {extras: [1]}", "1:19 python.extras[0]", '"1" in quotes'),
         ("env: {DEBUG: true}", "1:14 env.DEBUG", '"true" in quotes'),
         ("env: {A: !!python/name:os.system x}", "1:10 env.A", '"x" in quotes'),
-        ("env: [A]", "1:6 env", "mapping"),
-        ("limits:\n", "1:1 limits", "remove the line"),
-        ("version: 2", "1:10 version", "1"),
         ("version: true", "1:10 version", "whole number"),
         ("- version: 1", "1:1", "version: 1"),
     ],
@@ -238,52 +182,31 @@ def test_a_wrong_value_is_answered_at_its_place_with_the_way_out(text, at, fix):
     ("text", "at", "fix"),
     [
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
-        ('python: {version: "3.11\\n"}', "1:19 python.version", '"3.11"'),
         ("python: {install: [-e .]}", "1:20 python.install[0]", "-r"),
-        ("python: {install: [-r ../x.txt]}", "1:20 python.install[0]", "inside the repository"),
-        ("python: {groups: [a b]}", "1:19 python.groups[0]", "letters"),
-        ("python: {system_packages: ['libpq=15']}", "1:28 python.system_packages[0]", "libpq-dev"),
-        ("setup: [' ']", "1:9 setup[0]", "mkdir"),
         (
             "setup: [{run: npm ci, network: packages, files: [../x]}]",
             "1:50 setup[0].files[0]",
             "inside the repository",
         ),
         ("services: [mysql]", "1:12 services[0]", "postgres or redis"),
-        ("services: ['postgres:latest']", "1:12 services[0]", "postgres:15"),
         ("services: [redis, 'redis:7']", "1:11 services", "one of them"),
         ("django: {managers: {order: active}}", "1:21 django.managers.order", "Order"),
-        ("django: {manage: C:/x}", "1:18 django.manage", "relative"),
-        ("django: {manage: a\\b}", "1:18 django.manage", "/"),
         ("django: {settings: a/b.py}", "1:20 django.settings", '"a.b"'),
         ("env: {MERGEWRIGHT_HOME: x}", "1:7 env.MERGEWRIGHT_HOME", "another name"),
-        ("env: {PYTHONINSPECT: '1'}", "1:7 env.PYTHONINSPECT", "Take it out"),
-        ('env: {A: "\\0"}', "1:10 env.A", "No environment variable"),
         ("checks: {tests: {script: -x.py}}", "1:26 checks.tests.script", "./-x.py"),
         ("scope: {allow: [a/../b]}", "1:17 scope.allow[0]", "inside the repository"),
-        ("scope: {protect: [.]}", "1:19 scope.protect[0]", '"**"'),
-        ("scope: {human_only: ['#a']}", "1:22 scope.human_only[0]", "[#]"),
         ('scope: {allow: ["a\\u200bb"]}', "1:17 scope.allow[0]", "Remove"),
         (
             "pull_request: {branch_prefix: 'a..b/'}",
             "1:31 pull_request.branch_prefix",
             "Write letters",
         ),
-        ("pull_request: {branch_prefix: '\uff4dain/'}", "1:31 pull_request.branch_prefix", "ASCII"),
     ],
 )
 def test_a_text_of_the_wrong_form_is_refused_at_its_place(text, at, fix):
     problem = only(text)
     assert place(problem) == at
     assert fix in problem.fix
-
-
-@pytest.mark.parametrize(
-    ("written", "kept"), [("deploy/", "deploy/"), ("./src/**", "src/**"), ("!a", "!a")]
-)
-def test_a_pattern_as_in_gitignore_is_taken(written, kept):
-    config = load.from_text(json.dumps({"scope": {"protect": [written]}}), YML)
-    assert config.scope.protect == (kept,)
 
 
 # --- all at once -------------------------------------------------------------------------------
@@ -308,15 +231,6 @@ scope:
     ]  # fmt: skip
 
 
-def test_a_refusal_survives_pickling():
-    with pytest.raises(load.ConfigProblem) as caught:
-        load.from_text("a: 1\nb: 2", YML)
-    copy = pickle.loads(pickle.dumps(caught.value))
-    assert copy.problems == caught.value.problems
-    assert str(copy) == str(caught.value)
-    assert isinstance(copy, ValueError)
-
-
 # --- YAML itself -------------------------------------------------------------------------------
 
 
@@ -325,12 +239,9 @@ def test_a_refusal_survives_pickling():
     [
         ("a:\n\tb: 1", "2:1", "spaces instead of tabs"),
         ("env:\n  A: b: c", "2:7", "in quotes"),
-        ("scope: {allow: [", "1:17", "stream end"),
         ("version: 1\n---\nversion: 1\n", "2:1", "one document"),
         ("version: 1\nenv: {A: \x1b[31m}", "2:10", "escape in quotes"),
         ("python: {version: '3.11', version: '3.12'}", "1:27 python.version", "one of the two"),
-        ("1: x", "1:1 1", '"1" in quotes'),
-        ("? [a]\n: 1", "1:3", "a word"),
         ("env: &e {A: b}", "1:6", "anchor (&e)"),
         ("env: *e", "1:6", "alias 'e'"),
         ("<<: {version: 1}", "1:1 <<", "Known keys here"),
@@ -367,11 +278,6 @@ def test_a_document_made_to_blow_up_is_refused_soon(text):
     assert time.monotonic() - begun < 60
 
 
-def test_a_file_of_more_than_64_kib_is_refused_unread():
-    assert "larger than 64 KiB" in only("#" * 65_537).message
-    assert load.from_text("#" * 65_536, YML) == RepoConfig()
-
-
 # --- TOML itself -------------------------------------------------------------------------------
 
 
@@ -381,8 +287,6 @@ def test_a_file_of_more_than_64_kib_is_refused_unread():
         ("[tool.mergewright]\nversion=1\nversion=1\n", "3:10"),
         ("[tool.mergewright\n", "1:18"),
         ("[tool.other]\n", "1:1"),
-        ("[[tool.mergewright]]\nversion=1", "1:1"),
-        ("tool.mergewright = 1", "1:1"),
         ("[tool.mergewright]\n" + "x = " + "[" * 20 + "]" * 20, "1:1"),
     ],
 )

@@ -17,7 +17,6 @@ SHOP, TOOLS = "src/shop/plug/__init__.py", "tools/plug.py"
         ({"pyproject.toml": '[tool.mypy]\nplugins = ["shop.plug", "other.mypy"]\n'}, (), (SHOP,)),
         ({"pytest.ini": "[pytest]\naddopts = -q -p tools.plug\n"}, (), (TOOLS,)),
         ({"conftest.py": 'pytest_plugins = ["shop.plug", "xdist"]\n'}, (), (SHOP,)),
-        ({}, ("-p", "tools.plug"), (TOOLS,)),
         ({"pytest.ini": "[pytest]\naddopts = -p no:tools.plug -p\n"}, (), ()),
     ],
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from repo_config import detect, load, pyright_settings
@@ -63,7 +61,6 @@ def test_settings_are_built_on_others_and_lists_of_paths_move_along():
     ("files", "problem"),
     [
         ({"pyrightconfig.json": "{'a': 1}"}, "pyrightconfig.json: line 1: Expecting"),
-        ({"pyrightconfig.json": '{"extends": "/etc/x.json"}'}, "/etc/x.json: there is no such"),
         (
             {"pyrightconfig.json": '{"extends": "pyrightconfig.json"}'},
             "pyrightconfig.json: extends pyrightconfig.json, which leads in a circle",
@@ -73,19 +70,6 @@ def test_settings_are_built_on_others_and_lists_of_paths_move_along():
 def test_what_cannot_be_read_is_told(files, problem):
     assert read(files).problem.startswith(problem)
     assert read(files).values == {}
-
-
-def test_it_may_be_pointed_elsewhere():
-    files = {"ci/strict.json": json.dumps(STRICT), "lib/pyrightconfig.json": '{"venv": "a"}'}
-    assert read(files, named="ci/strict.json").values == STRICT
-    assert read(files, named="./lib").values == {"venv": "a"}
-    assert read(files, named="gone.json").problem == "gone.json: there is no such file of settings"
-    assert pyright_settings.find_settings_argument(("-p", "a.json", "src")) == ("a.json", ("src",))
-    assert pyright_settings.find_settings_argument(("--warnings", "--project=a")) == (
-        "a",
-        ("--warnings",),
-    )
-    assert pyright_settings.find_settings_argument(("src", "-p")) == (None, ("src", "-p"))
 
 
 def test_where_stubs_are():
@@ -108,14 +92,9 @@ def tox(command):
     [
         ({"pyproject.toml": "[tool.pyright]\n"}, ("pyright",), "pyproject.toml: tool.pyright"),
         (
-            {"pyrightconfig.json": "{}", "requirements-dev.txt": "basedpyright\n"},
-            ("basedpyright",), "pyrightconfig.json",
-        ),
-        (
             {"mypy.ini": "", "pyrightconfig.json": "{}"},
             ("mypy", "pyright"), "mypy: mypy.ini, pyright: pyrightconfig.json",
         ),
-        ({"pyproject.toml": "[project]\nname = 'a'\ndependencies = ['pyright']\n"}, (), None),
         ({"requirements-dev.txt": "pyright\n", "tox.ini": tox("pyright $X")}, (), None),
         ({"docs/pyrightconfig.json": "{}"}, (), None),
     ],
@@ -123,17 +102,6 @@ def tox(command):
 def test_which_type_checkers_are_run(tree, files, tools, origin):
     project = detected(tree(files))
     assert (project.type_tools, project.origins.get("type_tools")) == (tools, origin)
-
-
-def test_what_is_asked_for_wins(tree):
-    files = tree({"mypy.ini": "", "ci/strict.json": "{}"})
-    asked = detected(files, "checks: {types: {tool: pyright, args: [-p, ci/strict.json]}}")
-    assert asked.type_tools == ("pyright",)
-    assert asked.type_settings == ("ci/strict.json",)
-    both = detected(files, "checks: {types: {tool: [basedpyright, mypy]}}")
-    assert both.type_tools == ("basedpyright", "mypy")
-    assert both.origins["type_tools"].startswith("basedpyright: configuration: checks.types.tool")
-    assert detected(files, "checks: {types: {tool: off}}").type_tools == ()
 
 
 def test_the_files_that_decide_are_known(tree):

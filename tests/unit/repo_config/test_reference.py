@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from repo_config import load, reference, schema
+from repo_config import reference, schema
 
 
 def rows() -> dict[str, list[str]]:
@@ -35,15 +33,3 @@ def test_every_key_of_the_schema_is_described():
         for name, key in section["properties"].items():
             target = key.get("$ref", "").rpartition("/")[2]
             assert key.get("description") or definitions[target]["description"], name
-
-
-def test_every_default_in_the_schema_is_accepted():
-    for path, section in reference.sections():
-        for name, field in section.model_fields.items():
-            value = field.default
-            if value is None or reference.is_section(field.annotation):
-                continue
-            nested: object = list(value) if isinstance(value, tuple) else value
-            for step in (name, *reversed(path)):
-                nested = {step: nested}
-            assert load.from_text(json.dumps(nested), "x.yml") == schema.RepoConfig()

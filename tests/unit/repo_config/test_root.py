@@ -48,14 +48,6 @@ def test_only_the_folder_counts_and_its_paths_are_those_of_the_repository():
     assert project.origins["django.manage"] == "api/src/manage.py"
 
 
-@pytest.mark.parametrize("text", ["", "root: ./\n"])
-def test_without_a_folder_the_repository_is_the_project(text):
-    project = detected(text)
-    assert project.root == ""
-    assert project.lint_tools == ("black",)
-    assert project.type_tools == ("mypy",)
-
-
 def test_named_paths_are_relative_to_the_folder():
     text = "root: api\ndjango: {manage: src/manage.py}\npython: {install: [-r requirements.txt]}\n"
     assert detected(text).django.manage == "api/src/manage.py"
@@ -77,14 +69,6 @@ def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
     assert rule_files.reason("api/src/config/settings.py", project)
     assert rule_files.reason("other/pytest.py", project) is None
     assert rule_files.reason("api/runtests.py", project)
-
-
-def test_plugins_of_the_folders_tools_decide_too():
-    files = {"api/mypy.ini": "[mypy]\nplugins = tools/plug.py\n", "api/tools/plug.py": ""}
-    tree = DictTree(files)
-    project = detect.detect_project(tree, load.from_text("root: api", "x.yml", tree))
-    assert project.plugins == ("api/tools/plug.py",)
-    assert "plugin" in str(rule_files.reason("api/tools/plug.py", project))
 
 
 def test_settings_that_are_in_the_folder_leave_no_doubt():

@@ -66,21 +66,6 @@ def test_any_other_file_is_neither(path):
     )
 
 
-@pytest.mark.parametrize("path", ["requirements.txt", ".github/x.yml"])
-def test_what_only_installs_or_is_ci_is_told_and_holds_no_check_back(path):
-    assert rule_changes.rule_files(change(path), PROJECT) == frozenset()
-    assert (
-        len(
-            list(
-                gate_files.check_change(
-                    ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
-                )
-            )
-        )
-        == 1
-    )
-
-
 def test_some_files_matter_only_where_their_tool_or_framework_is():
     plain = PROJECT.model_copy(update={"type_tools": (), "type_settings": (), "type_stubs": None})
     assert rule_files.reason(".basedpyright/baseline.json", plain) is None

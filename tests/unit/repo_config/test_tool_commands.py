@@ -55,10 +55,6 @@ def tox(command: str, more: str = "") -> str:
             f"{CI} job lint",
         ),
         (
-            {CI: job("uv run --group lint ruff format --check && uvx ruff check src")},
-            "ruff check", ToolOptions(paths=("src",)), f"{CI} job lint",
-        ),
-        (
             {CI: "jobs:\n  a:\n    steps:\n    - uses: psf/black@stable\n"},
             "black", ToolOptions(), f"{CI} job a",
         ),
@@ -121,18 +117,6 @@ def test_what_ci_calls_is_followed(tree, files, told):
     assert detected(tree({**SOURCES, **files})).told == told
 
 
-@pytest.mark.parametrize("more", ["Makefile", "justfile", "noxfile.py", "pyproject.toml"])
-def test_what_calls_itself_is_read_once(tree, more):
-    text = {
-        "Makefile": "a: b\nb: a\n\tmake a\n",
-        "justfile": "a: a\n    just a\n",
-        "noxfile.py": "@nox.session\ndef a(session):\n    session.run('nox')\n",
-        "pyproject.toml": "[tool.poe.tasks]\na = 'poe a'\n",
-    }[more]
-    files = tree({CI: job("make a", "just a", "nox", "poe a"), more: text})
-    assert detected(files).told == {}
-
-
 # --- what is named only -------------------------------------------------------------------------
 
 
@@ -141,10 +125,7 @@ def test_what_calls_itself_is_read_once(tree, more):
     [
         ({HOOKS: hook("black", "    exclude: ^docs/\n")}, "black", "it looks at some files only"),
         ({"tox.ini": tox("black src")}, "black", "it mends, and objects to nothing"),
-        ({"tox.ini": tox("flake8", "changedir = docs\n")}, "flake8", "it runs in another folder"),
-        ({"tox.ini": tox("flake8 lib")}, "flake8", "there is no lib"),
         ({CI: job("flake8 --exit-zero")}, "flake8", "--exit-zero makes it no check"),
-        ({CI: job("flake8 || true")}, "flake8", "its result does not count"),
         ({CI: job("black --check $FILES")}, "black", "it is told $FILES, which only a shell"),
         (
             {CI: "jobs:\n  a:\n    steps:\n    - uses: psf/black@stable\n"
@@ -159,20 +140,6 @@ def test_what_is_only_named_is_told_with_the_reason(tree, files, check, why):
     assert (project.lint_tools, project.type_tools, project.told) == ((), (), {})
     assert project.not_run[check].startswith(origin)
     assert f" names it, and {why}" in project.not_run[check]
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {CI: job("pip install flake8 black mypy pyright")},
-        {CI: job("echo run flake8", "# flake8", 'echo "; flake8"')},
-        {CI: "a: &a [*a]\n"},
-    ],
-)
-def test_words_that_run_nothing_are_passed_over(tree, files):
-    project = detected(tree({**SOURCES, **files}))
-    assert (project.lint_tools, project.type_tools) == ((), ())
-    assert (project.told, project.not_run) == ({}, {})
 
 
 def test_of_several_places_the_first_that_can_be_followed_counts(tree):
@@ -201,14 +168,6 @@ def test_ruff_may_be_run_for_its_formatter_alone(tree):
         tree({**SOURCES, CI: job("ruff format --check")}), "checks: {lint: [ruff, black]}"
     )
     assert (asked.lint_tools, asked.not_run) == (("ruff", "black"), {})
-
-
-def test_a_tool_that_is_asked_for_takes_what_ci_tells_it(tree):
-    files = {**SOURCES, "tox.ini": tox("flake8 --max-line-length=99 src")}
-    asked = detected(tree(files), "checks: {lint: [flake8]}")
-    assert asked.told == {"flake8": ToolOptions(args=("--max-line-length=99",), paths=("src",))}
-    off = detected(tree(files), "checks: {lint: off}")
-    assert (off.lint_tools, off.told) == ((), {})
 
 
 def test_in_a_folder_of_a_repository_only_jobs_that_run_there_count(tree):
@@ -247,26 +206,9 @@ def test_what_a_hook_demands_holds_beside_settings_unless_it_is_run_otherwise_as
 
 
 @pytest.mark.parametrize(
-    ("settings", "checks"),
-    [
-        ("[format]\nindent-style = 'tab'\n", False),
-        ("[format]\n[lint]\nselect = ['E']\n", True),
-        ("line-length = 99\n", True),
-    ],
-)
-def test_ruff_that_is_told_how_to_format_alone_checks_nothing(tree, settings, checks):
-    project = detected(tree({**SOURCES, "ruff.toml": settings}))
-    assert project.lint_tools == ("ruff",)
-    assert ("ruff check" not in project.not_run) == checks
-    assert project.ruff_formats == ("format" in settings)
-
-
-@pytest.mark.parametrize(
     ("line", "shares"),
     [
-        ("uv run pytest -n auto", True),
         ("python -m pytest --numprocesses=4 tests", True),
-        ("make test", True),
         ("pytest -n0 tests", False),
         ("xdist -n auto", False),
     ],
