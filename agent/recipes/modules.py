@@ -47,18 +47,13 @@ class FoundClass:
 
 
 @dataclass(frozen=True)
-class FoundModule:
-    module: Module
-
-
-@dataclass(frozen=True)
 class External:
     """Something that lives outside the tree."""
 
     dotted: str
 
 
-Found = FoundClass | FoundModule | External
+Found = FoundClass | External
 
 
 class Modules:
@@ -184,7 +179,7 @@ class Modules:
     ) -> Found | None:
         module = self.find_module(dotted, near)
         if not rest:
-            return FoundModule(module) if module else External(dotted)
+            return None if module else External(dotted)
         return self._attribute(dotted, rest[0], rest[1:], near, seen)
 
 

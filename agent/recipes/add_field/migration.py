@@ -34,7 +34,6 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand |
     request = {
         "field": parameters.field.name,
         "models": [[carrier.app_label, carrier.model] for carrier in parameters.carriers],
-        "defined_in": parameters.model,
         "existing": existing.model_dump() if existing else None,
         "manage": django.manage,
         "python_path": list(django.python_path),

@@ -62,10 +62,6 @@ class Model:
     app: App
     parents: tuple[Model, ...]
     """Models of the tree it inherits from."""
-    external: tuple[str, ...]
-    """Bases that live outside the tree."""
-    plain: tuple[FoundClass, ...]
-    """Bases of the tree that are not models."""
     fields: dict[str, ModelField]
     names: dict[str, int]
     """Every name of the class body, with its line."""
@@ -94,11 +90,8 @@ class Model:
 
     def meta_flag(self, name: str) -> bool | None:
         value = self.meta.get(name)
-        return (
-            value.value
-            if isinstance(value, ast.Constant) and isinstance(value.value, bool)
-            else None
-        )
+        flag = value.value if isinstance(value, ast.Constant) else None
+        return flag if isinstance(flag, bool) else None
 
     @property
     def abstract(self) -> bool:
@@ -211,36 +204,20 @@ class ModelsIndex:
         module, node = found.module, found.node
         parents: list[Model] = []
         external: list[str] = []
-        plain: list[FoundClass] = []
         for base in node.bases:
             dotted = modules.name_of(base)
             target = self.modules.resolve(module, dotted) if dotted else None
             if isinstance(target, FoundClass):
                 if parent := self._model(target):
                     parents.append(parent)
-                else:
-                    plain.append(target)
-            elif isinstance(target, External):
-                external.append(target.dotted)
             elif dotted:
-                external.append(f"?.{dotted}")
+                external.append(target.dotted if target else f"?.{dotted}")
         fields, names = body_of(node)
         if not parents and not self._is_rooted(module, external, fields):
             return None
         meta = self._meta(found, tuple(parents))
         app = self._app(module, meta)
-        return Model(
-            node.name,
-            module,
-            node,
-            app,
-            tuple(parents),
-            tuple(external),
-            tuple(plain),
-            fields,
-            names,
-            meta,
-        )
+        return Model(node.name, module, node, app, tuple(parents), fields, names, meta)
 
     def _is_rooted(
         self, module: Module, external: list[str], fields: dict[str, ModelField]

@@ -46,12 +46,12 @@ class Problem(Exception):
     """What stands in the way, in words for people."""
 
 
-def main(argv, work=None):
-    """Make the migrations, or do other work with Django at hand; always leave a report."""
+def main(argv):
+    """Make the migrations; always leave a report."""
     request = json.loads(argv[1])
     report = {"problem": None, "unasked": [], "left": [], "switched_off": []}
     try:
-        enter(request, report, work or make)
+        start(request, report)
     except Problem as problem:
         report["problem"] = str(problem)
     except SystemExit as stopped:
@@ -66,15 +66,12 @@ def main(argv, work=None):
         print(report["problem"], file=sys.stderr)
 
 
-def enter(request, report, made):
-    """Start Django by the project's own manage.py where there is one, then do the work."""
+def start(request, report):
+    """Start Django by the project's own manage.py where there is one, then make the migrations."""
     root = os.getcwd()
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]
-    for folder in reversed(
-        [root] + [os.path.join(root, entry) for entry in request["python_path"]]
-    ):
-        if folder not in sys.path:
-            sys.path.insert(0, folder.rstrip("/"))
+    folders = [os.path.join(root, name).rstrip("/") for name in ("", *request["python_path"])]
+    sys.path[:0] = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
     settings = os.environ.get("DJANGO_SETTINGS_MODULE", "")
     try:
         from django.core import management
@@ -91,7 +88,7 @@ def enter(request, report, made):
             if settings:
                 os.environ["DJANGO_SETTINGS_MODULE"] = settings
             start_django(settings_named())
-            made(request, report, root)
+            make(request, report, root)
 
     if request["manage"]:
         manage = os.path.join(root, request["manage"])
@@ -130,7 +127,6 @@ def make(request, report, root):
     for label in labels:
         check_migrations_module(label, root)
     for model in carriers:
-        check_name(model, request["field"], request["defined_in"])
         check_field(model._meta.get_field(request["field"]), request["existing"])
     before = migration_files(labels)
     with without_gate_tools():
@@ -217,21 +213,6 @@ def check_migrations_module(label, root):
         )
 
 
-def check_name(model, name, defined_in):
-    """No base class may have the name already: static reading cannot see installed packages."""
-    below = True
-    for klass in model.__mro__:
-        if below:
-            below = klass.__name__ != defined_in
-            continue
-        inherited = getattr(getattr(klass, "_meta", None), "local_fields", ())
-        if name in vars(klass) or name in [field.name for field in inherited]:
-            raise Problem(
-                "the name %s is taken: %s.%s, which %s inherits from, has it"
-                % (name, klass.__module__, klass.__qualname__, model._meta.label)
-            )
-
-
 def check_field(field, existing):
     """Django's own checks must allow the field, and the field its default and existing values."""
     from django.core import checks, exceptions
@@ -288,16 +269,7 @@ def set_clock():
 
 
 def run_makemigrations(request, carriers, labels, report):
-    """Run Django's command with our questioner and a look at what it detects."""
-    call_makemigrations(
-        labels,
-        questioner_class(request, carriers),
-        lambda base: detector_class(base, request, carriers, labels, report),
-    )
-
-
-def call_makemigrations(labels, questioner, detector_from):
-    """Run Django's own command for these apps."""
+    """Run Django's own command with our questioner and a look at what it detects."""
     from django.core import management
     from django.core.management.base import CommandError
     from django.core.management.commands import makemigrations
@@ -305,17 +277,16 @@ def call_makemigrations(labels, questioner, detector_from):
 
     # A database that happens to be configured has no say in what a migration looks like.
     MigrationLoader.check_consistent_history = lambda self, connection: None
-    name = management.get_commands()["makemigrations"]
-    command = name
-    if isinstance(name, str):
-        command = management.load_command_class(name, "makemigrations")
+    command = management.get_commands()["makemigrations"]
+    if isinstance(command, str):
+        command = management.load_command_class(command, "makemigrations")
     set_clock()
-    makemigrations.NonInteractiveMigrationQuestioner = questioner
-    detector = getattr(command, "autodetector", None) or makemigrations.MigrationAutodetector
-    ours = detector_from(detector)
-    makemigrations.MigrationAutodetector = ours
+    makemigrations.NonInteractiveMigrationQuestioner = questioner_class(request, carriers)
+    base = getattr(command, "autodetector", None) or makemigrations.MigrationAutodetector
+    detector = detector_class(base, request, carriers, labels, report)
+    makemigrations.MigrationAutodetector = detector
     if hasattr(command, "autodetector"):
-        command.autodetector = ours
+        command.autodetector = detector
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -332,17 +303,43 @@ def call_makemigrations(labels, questioner, detector_from):
         print(printed.getvalue())
 
 
-def plain_questioner():
-    """A questioner that takes nothing for renamed, whatever the terminal is."""
+def questioner_class(request, carriers):
+    """A questioner that takes nothing for renamed, and knows one answer.
+
+    That is the value for existing rows of the asked field.
+    """
     from django.db.migrations.questioner import MigrationQuestioner
 
-    class Plain(MigrationQuestioner):
+    known = {model._meta.model_name for model in carriers}
+    known |= {"historical" + name for name in known}
+    unasked = (
+        ", which is not what the ticket is about. The base branch has model changes without a "
+        "migration"
+    )
+
+    class Questioner(MigrationQuestioner):
         def __init__(self, *args, **kwargs):
             kwargs = {k: v for k, v in kwargs.items() if k in ("specified_apps", "dry_run")}
             super().__init__(**kwargs)
 
+        def ask_not_null_addition(self, field_name, model_name):
+            question = "Django asks which value existing rows of %s get for the new %s" % (
+                model_name,
+                field_name,
+            )
+            if field_name != request["field"] or model_name.lower() not in known:
+                raise Problem(question + unasked)
+            if request["existing"] is None:
+                raise Problem(question + ", and the ticket does not say")
+            return stated_value(request["existing"])
+
         def ask_auto_now_add_addition(self, field_name, model_name):
             return self.ask_not_null_addition(field_name, model_name)
+
+        def ask_not_null_alteration(self, field_name, model_name):
+            raise Problem(
+                "Django asks about %s of %s becoming NOT NULL%s" % (field_name, model_name, unasked)
+            )
 
         def ask_unique_callable_default_addition(self, field_name, model_name):
             raise Problem(
@@ -355,36 +352,6 @@ def plain_questioner():
 
         def ask_rename_model(self, old_model_state, new_model_state):
             return False
-
-    return Plain
-
-
-def questioner_class(request, carriers):
-    """A questioner that knows one answer: the value for existing rows of the asked field."""
-    known = {model._meta.model_name for model in carriers}
-    known |= {"historical" + name for name in known}
-
-    class Questioner(plain_questioner()):
-        def ask_not_null_addition(self, field_name, model_name):
-            if field_name != request["field"] or model_name.lower() not in known:
-                raise Problem(
-                    "Django asks which value existing rows of %s get for the new %s, which is not "
-                    "what the ticket is about. The base branch has model changes without a "
-                    "migration" % (model_name, field_name)
-                )
-            if request["existing"] is None:
-                raise Problem(
-                    "Django asks which value existing rows of %s get for %s, and the ticket does "
-                    "not say" % (model_name, field_name)
-                )
-            return stated_value(request["existing"])
-
-        def ask_not_null_alteration(self, field_name, model_name):
-            raise Problem(
-                "Django asks about %s of %s becoming NOT NULL, which is not what the ticket is "
-                "about. The base branch has model changes without a migration"
-                % (field_name, model_name)
-            )
 
         def ask_initial(self, app_label):
             return False

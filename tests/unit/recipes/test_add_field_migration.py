@@ -117,7 +117,6 @@ def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     assert command.globs == ("shop/migrations/*.py",)
     assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
     assert json.loads(command.args[0]) == {
-        "defined_in": "Customer",
         "existing": {"kind": "literal", "text": "'n/a'", "module": "", "name": ""},
         "field": "nickname",
         "formatters": [["ruff check", []]],
