@@ -148,7 +148,7 @@ PYBARS = KnownPrinting(
     touched=("pybars/_compiler.py",),
     # The file compiles templates to code and runs it by exec().
     stays={},
-    told=("pybars/\\_compiler.py: 4 messages (4 debug)", "3 prints of a blank or separating line"),
+    told=("pybars/_compiler.py: 4 messages (4 debug)", "3 prints of a blank or separating line"),
 )
 
 # A print to stderr under `if self.verbose`, among output that is meant; flake8, a command line.
