@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from typing import TypeVar
@@ -11,7 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from agent.demo.simulator import actions, pull_actions
-from agent.demo.simulator.records import Comment
 from agent.demo.simulator.world import World
 from agent.errors import (
     AccessLost,
@@ -20,7 +18,6 @@ from agent.errors import (
 )
 from agent.github.code_host import GithubCodeHost
 from agent.github.intake_api import GithubIntakeApi
-from agent.models.change import Plan
 from agent.models.code_host import OwnPullRequest, Progress, StageMark
 from agent.models.intake import EarlierRun
 from agent.models.outcome import PullRequest
@@ -151,19 +148,6 @@ def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
 # --- a run that waits --------------------------------------------------------------------------
 
 
-def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
-    scene.fault("slow", "POST", "issues/1/comments", seconds=0.5)
-    intake = threading.Thread(target=scene.intake_api.show_queued, args=(scene.run, 1))
-    intake.start()
-    end = time.monotonic() + 5
-    while not scene.requests("POST", "*/reactions") and time.monotonic() < end:
-        time.sleep(0.01)
-    scene.code_host.announce_start(scene.run)
-    intake.join(10)
-    (comment,) = scene.own_comments()
-    assert "**Mergewright is working on this issue.**" in comment.body
-
-
 # --- one comment for all attempts, among many --------------------------------------------------
 
 
@@ -205,39 +189,7 @@ def test_who_set_the_label_is_called_once_for_each_stop_until_the_run_goes_on(sc
     assert scene.own_comments(calls=True) == []
 
 
-def flood(scene: Scene, count: int) -> None:
-    """Let strangers comment, without the deliveries that tell of it."""
-    ann, now = scene.world.user("ann"), scene.world.now()
-    scene.issue.comments += [
-        Comment(scene.world.next_id(), f"me too {number}", ann, now, now) for number in range(count)
-    ]
-
-
-def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(scene):
-    flood(scene, 1_100)
-    scene.code_host.announce_start(scene.run)
-    flood(scene, 600)
-    again = GithubCodeHost(
-        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
-    )
-    asked = scene.asked("GET", "*/issues/1/comments*")
-    again.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
-    (comment,) = scene.own_comments()
-    assert "red" in comment.body
-    assert scene.asked("GET", "*/issues/1/comments*") - asked <= 44
-
-
 # --- repository, git, rules --------------------------------------------------------------------
-
-
-def test_the_remote_is_where_git_finds_the_repository(either):
-    remote = either.code_host.find_remote(either.run)
-    assert remote.name == either.name
-    assert remote.default_branch == "main"
-    assert remote.url == f"{either.world.base_url}/{either.name}.git"
-    assert remote.author == either.login
-    number = either.world.user(either.login).id
-    assert remote.email == f"{number}+{either.login}@users.noreply.127.0.0.1"
 
 
 def test_a_token_reaches_no_other_repository(scene):
@@ -305,16 +257,6 @@ def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
     assert (theirs.issue.title, theirs.issue.body) == ("Mine", "mine")
 
 
-def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene):
-    commit = samples.push_branch(scene.repository)
-    scene.code_host.publish_pull_request(scene.run, proposal(commit))
-    (opened,) = scene.repository.pulls()
-    actions.set_state(opened, "closed", scene.world.user("ann"))
-    with pytest.raises(Superseded, match="was closed"):
-        scene.code_host.publish_pull_request(scene.run, proposal(commit))
-    assert len(scene.repository.pulls()) == 1
-
-
 def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_call(scene):
     for branch in (BRANCH, "mergewright/2", "mergewright/3", "theirs"):
         samples.push_branch(scene.repository, branch)
@@ -359,20 +301,6 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
     assert sorted(told) == ["elsewhere/team", "nobody-here", "x" * 60]
 
 
-def test_where_nothing_was_checked_no_check_is_called_passed(either):
-    commit = samples.push_branch(either.repository)
-    either.code_host.publish_pull_request(
-        either.run, proposal(commit, checked=False, check_title="No check ran", summary="")
-    )
-    if either.app is None:
-        (status,) = either.repository.statuses
-        assert status.description == f"No check ran (run {RUN_ID})"
-        return
-    (check,) = either.repository.check_runs.values()
-    assert (check.title, check.summary) == ("No check ran", "No check ran")
-    assert (check.status, check.conclusion) == ("completed", "neutral")
-
-
 # --- the whole ---------------------------------------------------------------------------------
 
 
@@ -412,15 +340,6 @@ def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(eit
     assert either.asked() <= 40
 
 
-def test_every_write_is_recorded_with_its_run(scene):
-    scene.code_host.announce_start(scene.run)
-    sent = [one for one in scene.requests() if one.method in ("POST", "PATCH", "DELETE")]
-    assert len(scene.writes) == len(sent)
-    assert {fact["run"] for fact in scene.writes} == {RUN_ID}
-    assert [fact["status"] for fact in scene.writes] == [one.status for one in sent]
-    assert all(len(str(fact["sha256"])) == 64 for fact in scene.writes)
-
-
 @pytest.mark.parametrize(
     ("path", "text"),
     [
@@ -455,17 +374,3 @@ def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, pla
     with pytest.raises(AccessLost, match="no token is sent there") as refused:
         scene.code_host.find_remote(scene.run)
     assert "word" not in str(refused.value)
-
-
-def test_a_plan_is_shown_once_with_its_number_and_its_words_call_nobody(scene):
-    plan = Plan(
-        recipe="", title="Show totals", parameters="{}",
-        steps=("Add a `totals` view, @maria.", "x" * 70_000), files=("shop/views.py",),
-    )  # fmt: skip
-    scene.code_host.announce_start(scene.run)
-    scene.code_host.await_approval(scene.run, plan, plan.number)
-    scene.code_host.await_approval(scene.run, plan, plan.number)
-    (comment,) = scene.own_comments()
-    assert f"`/mergewright approve {plan.number}`" in comment.body
-    assert len(comment.body) <= 65_000
-    assert " `@maria`" in comment.body

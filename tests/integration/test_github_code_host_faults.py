@@ -19,8 +19,6 @@ from agent.errors import (
     CodeHostUnavailable,
     SettingsInvalid,
 )
-from agent.github.code_host import GithubCodeHost
-from agent.github.intake_api import GithubIntakeApi
 from agent.github.polling import GithubLabelledIssues
 from agent.github.pulls import GithubPulls
 from agent.models.intake import Permission
@@ -200,14 +198,6 @@ def test_gh4_a_token_that_ends_mid_run_is_renewed_once(scene):
     assert len(scene.own_comments()) == 1
 
 
-def test_gh4_an_app_removed_from_the_account_is_told(scene):
-    scene.code_host.read_ticket(scene.run)
-    samples.uninstall(scene.world, scene.installation)
-    with pytest.raises(AccessLost, match="no access to .+/store"):
-        scene.code_host.announce_start(scene.run)
-    assert scene.own_comments() == []
-
-
 def test_gh4_an_archived_repository_is_told_before_any_work(scene):
     scene.repository.archived = True
     with pytest.raises(AccessLost, match="archived on GitHub"):
@@ -233,19 +223,6 @@ def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
     assert scene.name in caught.value.message
 
 
-def test_a_key_of_another_app_is_told_as_the_operators_mistake(scene):
-    other = scene.world.add_app("another", scene.owner)
-    scene.settings.github_private_key_file.write_text(other.private_key)
-    code_host = GithubCodeHost(
-        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
-    )
-    with pytest.raises(SettingsInvalid, match="does not accept the key of App") as caught:
-        code_host.announce_start(scene.run)
-    assert "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE" in caught.value.message
-    with pytest.raises(SettingsInvalid, match="does not accept the key"):
-        samples.connect_to_github(scene.settings, pacing=samples.QUICK).own_logins()
-
-
 # --- intake's questions ------------------------------------------------------------------------
 
 
@@ -257,11 +234,6 @@ def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role):
     scene.world.grant(scene.repository, "ann", role)
     found = Permission(level=role, account_id=number)
     assert scene.intake_api.read_permission(issue, "ann") == found
-
-
-def test_somebody_unknown_has_no_permission(scene):
-    none = Permission(level="none")
-    assert scene.intake_api.read_permission(scene.run.snapshot.issue, "nobody/../ann") == none
 
 
 def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
@@ -281,17 +253,6 @@ def test_a_server_that_is_out_of_order_is_no_wrong_address(scene):
         way.login()
     scene.world.faults.remove()
     assert way.login() == scene.login
-
-
-def test_a_refused_start_is_explained_once(scene):
-    _explain(scene)
-    _explain(scene)
-    again = GithubIntakeApi(
-        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
-    )
-    again.explain_refusal(scene.run.snapshot.issue, "You may not.", key="delivery-1")
-    (comment,) = scene.own_comments()
-    assert comment.body == "<!-- mergewright:answer key=delivery-1 -->\nYou may not."
 
 
 # --- other GitHubs -----------------------------------------------------------------------------

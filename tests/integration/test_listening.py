@@ -115,14 +115,6 @@ def test_what_people_write_is_heard_once_however_often_is_looked(heard):
     assert heard.words() == []
 
 
-def test_what_is_said_while_nobody_listens_is_heard_later(heard):
-    heard.write("/mergewright plan")
-    heard.later(86_400)
-    heard.write("/mergewright stop")
-    heard.listener = heard.another()
-    assert [words for _, words in heard.words()] == ["/mergewright plan", "/mergewright stop"]
-
-
 def test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_heard(heard):
     comment = heard.write("what a day")
     heard.words()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
-from agent.demo.simulator import actions, pull_actions
+from agent.demo.simulator import pull_actions
 from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
 from agent.github import project_checks
@@ -149,31 +149,6 @@ def test_lines_that_have_changed_since_have_no_number(talk):
     assert (now.first_line, now.line, now.outdated) == (None, None, True)
 
 
-def test_hundreds_of_comments_are_read_with_few_requests(talk):
-    with talk.scene.world.lock:
-        issue = talk.scene.repository.issues[talk.number]
-        ann = talk.scene.world.user("ann")
-        for number in range(120):
-            actions.comment(issue, ann, f"No. {number}")
-    thread = talk.ask()
-    first = thread.comments[0].comment_id
-    # One answer as it is made; the others are like it.
-    made = talk.person("POST", f"pulls/{talk.number}/comments/{first}/replies", body="Answer 0")
-    (kept,) = issue.pull.threads
-    kept.comments += [
-        replace(kept.comments[-1], id=made["id"] + number, body=f"Answer {number}")
-        for number in range(1, 60)
-    ]
-    before = talk.scene.asked()
-    threads = talk.read().threads
-    assert talk.scene.asked() - before <= 6
-    assert [one.comments[0].body for one in threads if one.place == "issue"] == [
-        f"No. {number}" for number in range(120)
-    ]
-    (on_lines,) = (one for one in threads if one.place == "inline")
-    assert [one.body for one in on_lines.comments[1:]] == [f"Answer {n}" for n in range(60)]
-
-
 # --- who may write -----------------------------------------------------------------------------
 
 
@@ -252,14 +227,6 @@ def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
     assert "(secret removed)" in body
     assert len(body) <= 65_536
     assert "https://m.example/runs/" in body
-
-
-def test_with_a_personal_token_all_is_the_same(token_talk):
-    thread = token_talk.ask()
-    assert token_talk.reply(thread) == token_talk.reply(thread)
-    assert len(token_talk.ours()) == 1
-    assert token_talk.pulls.resolve_thread(token_talk.scene.run, thread)
-    assert token_talk.threads("inline")[0].resolved
 
 
 # --- resolving ---------------------------------------------------------------------------------
@@ -396,33 +363,6 @@ def test_the_check_run_of_another_app_is_one_of_the_projects(talk):
     assert talk.pulls.read_log(scene.run, one) == ""
 
 
-@pytest.mark.parametrize("missing", ["actions", "statuses"])
-def test_without_a_permission_that_part_alone_is_not_seen(talk, missing):
-    talk.scene.repository.private = True
-    without(talk, missing)
-    settings = talk.scene.settings
-    talk.pulls = GithubPulls(samples.connect_to_github(settings, pacing=samples.QUICK), settings)
-    workflow(talk, Job("test", "failure", "1 failed"))
-    workflow(talk, conclusion="action_required", name="Waits")
-    status(talk, "failure")
-    # Whose jobs they are is not known without the runs of workflows.
-    test = "test" if missing == "actions" else "CI / test"
-    seen = {test: "failed", "Waits": "waiting", "ci/elsewhere": "failed"}
-    del seen["Waits" if missing == "actions" else "ci/elsewhere"]
-    assert states(talk) == seen
-    log = talk.pulls.read_log(talk.scene.run, checks(talk)[test])
-    assert log == ("" if missing == "actions" else "1 failed\n")
-
-
-def without(talk: Talk, missing: str) -> None:
-    """Take a permission from our App, as where an owner has not accepted it yet."""
-    installation = talk.scene.installation
-    assert installation is not None
-    installation.permissions = {
-        name: level for name, level in installation.permissions.items() if name != missing
-    }
-
-
 # --- logs --------------------------------------------------------------------------------------
 
 
@@ -435,13 +375,6 @@ def test_a_log_is_read_as_people_see_it(talk):
     lines = "\x1b[36;1mpytest\x1b[0m\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend"
     found = talk.pulls.read_log(talk.scene.run, red(talk, lines))
     assert found == ("pytest\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend\n")
-
-
-def test_of_a_long_log_the_end_is_kept(talk):
-    log = "".join(f"line {number:06}\n" for number in range(20_000))
-    found = talk.pulls.read_log(talk.scene.run, red(talk, log))
-    assert len(found) == 200_000
-    assert found.endswith("line 019999\n")
 
 
 def test_a_log_that_its_place_does_not_have_is_empty(talk):

@@ -8,13 +8,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -133,28 +128,3 @@ def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:
     assert hub.client.post(path, data={**fields, "as": "rea"}).status_code == 422
     assert hub.client.post(path, data=fields).status_code == 303
     assert [(one.event, one.actor.login) for one in issue.happenings] == [("labeled", "will")]
-
-
-@pytest.mark.deep
-def test_the_command_tells_what_a_service_needs_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    code = "import typer; from agent.cli.simulator import simulator; typer.run(simulator)"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, "--port", "0", "--json"],
-        env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        text = ""
-        while not text.endswith("\n}\n"):
-            line = process.stdout.readline()
-            assert line, "it ended"
-            text += line
-        said: dict[str, Any] = json.loads(text)
-        given = said["settings"]
-        assert given["MERGEWRIGHT_GITHUB_URL"] == said["api"]
-        for name in ("GITHUB_PRIVATE_KEY_FILE", "WEBHOOK_SECRET_FILE"):
-            assert Path(given[f"MERGEWRIGHT_{name}"]).stat().st_mode & 0o777 == 0o600
-        page = httpx.get(f"{said['base_url']}/corner-shop/shop/issues/1", timeout=10).text
-        assert "maria (write)" in page
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-    assert list(tmp_path.iterdir()) == []

@@ -114,31 +114,6 @@ def _some(number):
     return [number] if number else []
 
 
-def test_new_findings_that_a_rule_weighs_are_not_called_known():
-    before = CheckResult(name="mypy", status=Status.PASSED)
-    item = CheckItem(item_id="a", outcome="finding")
-    after = CheckResult(name="mypy", status=Status.FAILED, items=(item,))
-    [compared] = comparison.compare_reports(report("base", before), report("head", after))
-    weighed = compared.model_copy(update={"new_failures": (), "verdict": Status.PASSED})
-    assert summarize_check(weighed).sentence == "Mypy: 1 new finding."
-    assert summarize_check(weighed).head == "1 finding, 1 new"
-    assert "as on base" not in summarize_all((weighed,))
-
-
-def test_skipped_tests_are_no_part_of_the_new_ones():
-    def side(*outcomes):
-        items = [CheckItem(item_id=f"t::{n}", outcome=one) for n, one in enumerate(outcomes)]
-        return CheckResult(name=check.TESTS, status=Status.PASSED, items=tuple(items))
-
-    before, after = side("passed", "skipped"), side("passed", "skipped", "passed")
-    [compared] = comparison.compare_reports(report("base", before), report("head", after))
-    assert summarize_check(compared).sentence == "Tests: 2 on base, 3 with the change, 1 new."
-    [compared] = comparison.compare_reports(
-        report("base", before), report("head", side(*["skipped"] * 3))
-    )
-    assert "2 more tests skipped." in summarize_check(compared).sentence
-
-
 def test_a_check_that_base_breaks_is_a_row_and_a_note():
     before = CheckResult(name="mypy", status=Status.UNMEASURABLE, reason="no module named plugin")
     after = CheckResult(name="mypy", status=Status.FAILED, reason="no module named plugin")

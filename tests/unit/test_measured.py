@@ -27,7 +27,3 @@ def test_what_is_measured_differs_and_says_the_same(one, other):
 )
 def test_everything_else_counts(one, other):
     assert measured.mask_measured(one) != measured.mask_measured(other)
-
-
-def test_another_number_of_values_is_left_alone():
-    assert measured.as_before("in 1 s", "in 2 s, in 3 s") == "in 1 s"

@@ -55,14 +55,6 @@ def test_what_is_taken_from_the_record_is_marked():
     assert "on record" not in done
 
 
-def test_where_it_is_wanted_plain_a_terminal_gets_lines_alone():
-    text = shown(terminal=True, NO_COLOR="1")
-    assert "\x1b" not in text
-    # What a model calls is foreign.
-    assert "| read path: [red].py \ufffd\n" in text
-    assert len(text.splitlines()) == 4
-
-
 @pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1"}], ids=str)
 def test_a_pipe_never_gets_what_moves_a_cursor(environ):
     text = shown(terminal=False, **environ)

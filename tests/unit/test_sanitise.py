@@ -46,34 +46,9 @@ def test_terminal_escapes_are_inert(printed, shown):
     assert sanitise.strip_terminal_codes(printed) == shown
 
 
-def test_a_commit_message_cannot_mention_or_close():
-    text = sanitise.make_inert("help_text='fixes #1 @org/team'\n\nCo-authored-by: x")
-    assert "#1" not in text
-    assert "@org" not in text
-    assert "\n" not in text
-
-
 def test_a_fence_holds_when_an_escape_joins_two_runs():
     shown = sanitise.format_fenced("a\n``\x1b[0m`\n@org/team\n")
     assert shown.startswith("````")
-
-
-@pytest.mark.parametrize("start", ["# a", "1. a", "=== a"])
-def test_a_line_of_foreign_words_begins_no_block(start):
-    (token, *_) = MarkdownIt("commonmark").parse(sanitise.format_words(start))
-    assert token.type == "paragraph_open"
-
-
-@pytest.mark.parametrize("hidden", ["\u202e", "\U000e0041"])
-def test_letters_that_deceive_are_shown(hidden):
-    for shown in (
-        sanitise.format_words,
-        sanitise.format_code,
-        sanitise.format_fenced,
-        sanitise.make_inert,
-    ):
-        assert hidden not in shown(f"a{hidden}b")
-        assert "\N{REPLACEMENT CHARACTER}" in shown(f"a{hidden}b")
 
 
 # --- foreign Markdown that keeps its form -----------------------------------------------------
@@ -133,16 +108,6 @@ def test_a_cut_in_markdown_closes_what_is_open_and_is_said():
     assert f"Cut here: the text had {len(text):,} characters" in shown
     assert shown.rstrip().endswith("<https://m.example/log>**")
     assert sanitise.cut_markdown(text, len(text), where="x") == text
-
-
-@pytest.mark.parametrize("text", ["plain", "`start", "three ``` ticks"])
-def test_inline_code_cannot_be_left(text):
-    shown = sanitise.format_code(text)
-    fence = shown[: len(shown) - len(shown.lstrip("`"))]
-    assert shown.endswith(fence)
-    inner = shown[len(fence) : -len(fence)]
-    assert fence not in inner
-    assert inner.strip() == text
 
 
 def test_a_cut_is_said_and_keeps_both_ends():
@@ -273,16 +238,3 @@ def test_nothing_of_foreign_words_acts_when_they_are_rendered():
             sanitise.format_code(live),
         )
         assert [acting(one) for one in shown] == [[], [], []], live
-
-
-@pytest.mark.parametrize(
-    "kept",
-    [
-        "a &lt;b&gt; &amp; &quot;c&quot; &nbsp; &copy; &eacute;",
-        "[docs](https://ok.example/a?b=1&c=2#d) [file](src/a.py)",
-        "```\n@team &commat; <img>\n```\n",
-    ],
-)
-def test_what_does_not_act_stays(kept):
-    assert Shown(sanitise.clean_markdown(kept)).words == Shown(kept).words
-    assert Shown(sanitise.clean_markdown(kept)).addresses == Shown(kept).addresses

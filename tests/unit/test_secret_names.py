@@ -92,14 +92,6 @@ def test_code_and_sentences_are_left_alone(text):
     assert Redactor()(text) == text
 
 
-def test_a_table_is_read_by_its_names():
-    table = {"env": {"SECRET_KEY": "only for tests", "DEBUG": "1"}, "token": None}
-    assert Redactor().redact_record(table) == {
-        "env": {"SECRET_KEY": REMOVED, "DEBUG": "1"},
-        "token": None,
-    }
-
-
 @pytest.mark.parametrize(
     ("name", "is_secret"),
     [

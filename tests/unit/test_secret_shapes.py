@@ -47,13 +47,6 @@ def test_a_credential_is_not_hidden_by_what_looks_like_an_example(around):
     assert any(value in text[slice(*span)] for span in secret_shapes.find_shaped_secrets(text))
 
 
-def test_a_credential_behind_thousands_of_its_beginnings_is_found():
-    text = "hvs." * 5_000 + some(95)
-    assert any(
-        text[slice(*span)].endswith(text[-95:]) for span in secret_shapes.find_shaped_secrets(text)
-    )
-
-
 @pytest.mark.parametrize("kind", CREDENTIALS)
 @pytest.mark.parametrize("around", ["{}", "E   assert x == {}\n", "?a=1&t={}&b=2"])
 def test_a_credential_is_found_to_its_end(kind, around):
@@ -93,19 +86,6 @@ ORDINARY = [
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_output_is_left_alone(text):
     assert secret_shapes.find_shaped_secrets(text) == ()
-
-
-def test_our_own_sources_are_left_alone():
-    for path in (ROOT / "agent").rglob("*.py"):
-        text = path.read_text()
-        assert list(secret_shapes.find_given_out(text)) == [], path
-
-
-def test_places_hold_where_lower_case_is_longer():
-    text = "İ" * 9 + " AKIAQ2Z7K4M9B1X8T5R3"
-    assert [text[slice(*span)] for span in secret_shapes.find_shaped_secrets(text)] == [
-        "AKIAQ2Z7K4M9B1X8T5R3"
-    ]
 
 
 @pytest.mark.parametrize("unit", ["eyJaaaaaaaa.", "sk-sk-T3BlbkFJ", "AccountKey=AccountKey"])

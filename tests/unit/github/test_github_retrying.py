@@ -8,7 +8,7 @@ import time
 import pytest
 
 from agent.errors import CodeHostUnavailable
-from agent.github.api_errors import LostReply, RateLimited, RefusedRequest
+from agent.github.api_errors import RateLimited, RefusedRequest
 from agent.github.connection import Asking, Pacing
 
 QUICK = Pacing(first_wait=0.001, longest_limit=0.2)
@@ -30,12 +30,6 @@ class Server:
         if self.script:
             raise self.script.pop(0)
         return "done"
-
-
-def test_what_was_not_done_is_done_again():
-    server = Server(LostReply("connection refused"))
-    assert asking().ask(server.work, found=lambda: None, doing="comment") == "done"
-    assert server.asked == 2
 
 
 def test_a_refusal_is_not_repeated_and_knows_what_it_was_about():

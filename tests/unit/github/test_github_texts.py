@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github import project_checks
 from agent.github import status_text as status
-from agent.models.change import Finding, Plan, Severity
+from agent.models.change import Plan
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.run import FollowUp, Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
-from agent.text import sanitise
 
 SNAPSHOT = Snapshot(
     issue=IssueRef(repository="shop/store", repository_id=1, number=42, issue_id=7),
@@ -80,12 +78,6 @@ def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
         assert f"]({PAGE}/log)" in text
 
 
-def test_without_a_page_the_command_is_named_that_shows_the_log():
-    told = "`mergewright runs log r1`"
-    assert told in status.under_way(RUN, PROGRESS, None)
-    assert told in status.ended(RUN, outcome(Reason.READY, "body", PULL), PROGRESS, None)
-
-
 def test_four_lines_tell_of_the_end():
     pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
     ended = outcome(Reason.READY, "body", pull).model_copy(update={"models": (USE,)})
@@ -105,18 +97,6 @@ def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
     assert folded.endswith("</details>")
     sentence = status.ended(RUN, outcome(Reason.UNAVAILABLE), Progress(), None)
     assert sentence.startswith("Said \\*so\\*.")
-
-
-def test_a_dry_run_is_never_called_ready():
-    ended = outcome(Reason.DRY_RUN, "body", PULL)
-    assert not ended.is_done
-    assert "is ready" not in status.ended(RUN, ended, PROGRESS, None)
-
-
-def test_a_text_that_is_too_long_is_cut_and_says_so():
-    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "x" * 70_000), PROGRESS, PAGE)
-    assert len(text) < sanitise.TEXT_LIMIT
-    assert PAGE in text
 
 
 def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadOutcome:
@@ -154,18 +134,3 @@ def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
     text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
     assert "#9 is open as it was" in text.partition("\n")[0]
     assert "\n\n**The run has used up its time.**\n\nMore. It took" in text
-
-
-def test_a_finding_becomes_an_annotation_at_its_line():
-    finding = Finding(
-        rule="http-client", severity=Severity.REVIEW, path="shop/a.py", line=None,
-        message="Uses\x1b[31m requests.", fix="Use httpx.",
-    )  # fmt: skip
-    assert project_checks._make_annotation(finding) == {
-        "path": "shop/a.py",
-        "start_line": 1,
-        "end_line": 1,
-        "annotation_level": "warning",
-        "title": "http-client",
-        "message": "Uses requests. Use httpx.",
-    }

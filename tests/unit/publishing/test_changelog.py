@@ -38,10 +38,6 @@ def test_a_repository_without_a_changelog_gets_none():
     assert entry({"README.md": "# Shop\n", "shop/changes.py": ""}) is None
 
 
-def test_a_changelog_without_an_unreleased_section_is_left_alone():
-    assert entry({"CHANGELOG.md": "# Changes\n\n## 1.0\n\n- first\n"}) is None
-
-
 @pytest.mark.parametrize(
     ("settings", "path"),
     [
@@ -51,14 +47,6 @@ def test_a_changelog_without_an_unreleased_section_is_left_alone():
 )
 def test_a_news_fragment_is_named_as_towncrier_is_set(settings, path):
     assert told({"pyproject.toml": settings}) == (path, f"{LINE}.\n")
-
-
-def test_a_taken_fragment_is_not_overwritten():
-    files = {
-        "towncrier.toml": "[tool.towncrier]\ndirectory = 'changes'\n",
-        "changes/42.feature": "Another.\n",
-    }
-    assert entry(files).path == "changes/42.feature.1"
 
 
 @pytest.mark.parametrize("folder", ["../out", "/etc"])
@@ -84,11 +72,3 @@ def test_a_folder_out_of_the_repository_is_not_written_to(folder):
 )
 def test_a_line_is_added_below_unreleased_in_the_style_of_the_file(before, after):
     assert told({"CHANGELOG.md": before}) == ("CHANGELOG.md", after)
-
-
-def test_foreign_words_in_the_title_have_no_power():
-    tree = Files()
-    tree._files = {"CHANGELOG.md": b"## Unreleased\n\n- a\n- b\n"}
-    made = changelog.entry(tree, "Ask @org/team, fixes #1", "42", kind="misc")
-    assert b"@org" not in made.content
-    assert b"fixes #1" not in made.content

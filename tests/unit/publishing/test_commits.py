@@ -30,10 +30,6 @@ def test_the_subject_follows_the_repository(subjects, category, subject):
     assert commits.subject(TITLE, subjects, "42", category) == subject
 
 
-def test_a_verb_without_a_known_past_stays():
-    assert commits.subject("Teach x", ("Added y",), "1") == "Teach x"
-
-
 def test_the_body_says_why_with_the_number_of_the_issue():
     assert commits.message(TITLE, "Names, @all.", (), "1") == f"{TITLE}\n\nNames, all (#1).\n"
     assert commits.message(TITLE, "Names", (), "ticket") == f"{TITLE}\n\nNames\n"

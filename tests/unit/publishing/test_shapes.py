@@ -18,7 +18,7 @@ from agent.models.run import Reason
 from agent.models.ticket import Ticket
 from agent.publishing import commits, text
 from agent.publishing.text import ModelWork
-from agent.text.redaction import REMOVED, Redactor
+from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import evidence
 
 TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
@@ -79,10 +79,3 @@ def test_TC6_nor_do_checks_commits_and_the_end_of_a_run_that_stopped() -> None:
     # As `proposing.message` makes it.
     words = redactor(commits.message(redactor(ALL), redactor(ALL), (), "4", items=(redactor(ALL),)))
     assert_nothing_told(words)
-
-
-def test_what_is_no_credential_stays() -> None:
-    made = evidence(done=("Renamed `ghs_` to `token`.", "See postgres://db/app."))
-    words = text.pull_request(made, Redactor())
-    assert REMOVED not in words
-    assert "removed from this text" not in words

@@ -55,9 +55,3 @@ def test_the_pull_requests_of_the_issue_are_told_apart_by_their_change():
     pulls = [crlf, pull(13, other), pull(14, mine, issue=11), pull(15, mine)]
     found = siblings.among(pulls, "20261120-130000-bb", 12, mine)
     assert found == siblings.Siblings(same=crlf, replaced=(13,))
-
-
-def test_a_run_does_not_find_itself_and_no_stranger():
-    mine = "1" * 64
-    pulls = [pull(13, mine, run="20261120-130000-bb"), OwnPullRequest(number=14, body="about #12")]
-    assert siblings.among(pulls, "20261120-130000-bb", 12, mine) == siblings.Siblings()

@@ -33,11 +33,6 @@ USE = ModelUse(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("live", ["`a` @org", "![i](x)", "</details>"])
-def test_the_judge_of_these_tests_sees_what_acts(live):
-    assert acting(f"Some words, {live} and more") != []
-
-
 @pytest.mark.parametrize("render", [text.pull_request, text.withheld])
 @pytest.mark.parametrize("of_issue", [False, True], ids=["local", "issue"])
 def test_foreign_words_are_inert(render, of_issue):
@@ -132,23 +127,6 @@ def test_a_title_is_one_inert_line_cut_with_an_ellipsis():
     assert title.endswith("…")
 
 
-def test_the_summary_of_a_check_begins_with_the_sentence_and_the_table():
-    made = evidence(comparisons=(red(12),))
-    words = text.checks_summary(made.comparisons, made.verdict)
-    assert words.startswith("Nothing fails.\n\n| Check |")
-    assert words.index("| tests |") < words.index("and 4 more")
-    assert "<details>" not in outside_fences(words)
-
-
-def test_what_a_model_changed_is_told_by_kind_of_file():
-    files = ("shop/a.py", "shop/migrations/0002_a.py", "tests/test_a.py", "README.md")
-    change = code_host_runs.change_of(*files)
-    done = text.list_deeds(change, by_model=True)
-    assert [one.partition(":")[0] for one in done] == ["Code", "Tests", "Migrations", "Other files"]
-    noted = change.model_copy(update={"notes": ("Done.",)})
-    assert text.list_deeds(noted, by_model=False) == ("Done.",)
-
-
 # --- a run that stopped -----------------------------------------------------------------------
 
 
@@ -193,17 +171,3 @@ def test_no_path_of_the_machine_is_told_on_the_forge():
     words = comment(Reason.UNCLEAR, "x", "/var/lib/m/run.log")
     assert "/var/lib" not in words
     assert f"`mergewright runs log {code_host_runs.run().run_id}`" in words
-
-
-def test_an_earlier_attempt_says_whether_its_comments_were_used():
-    attempt = EarlierAttempt(
-        pull=7, url="u", remarks=EVIL, comment_headings=("maria",), comments_left=3
-    )
-    made = evidence_of_issue()
-    ticket = made.ticket.model_copy(update={"earlier": attempt})
-    used, unused = (
-        text.pull_request(made.model_copy(update={"ticket": ticket, "work": ModelWork(uses=uses)}))
-        for uses in ((USE,), ())
-    )
-    assert "1 comment was used, 3 more were not" in used
-    assert "a recipe made this change" in unused

@@ -30,12 +30,6 @@ def test_the_section_takes_the_place_of_an_earlier_one(ended):
     assert threads.with_section(body, "") == "Before.\n\nAfter.\n"
 
 
-def test_the_section_stays_as_it_is_where_nothing_is_new():
-    once = threads.with_section("Before.", NEW)
-    assert once == f"Before.\n\n{NEW}\n"
-    assert threads.with_section(once, NEW) == once
-
-
 @pytest.mark.parametrize("shown", [OLD, OLD.partition("\n")[0], f"+{OLD}"])
 def test_marks_in_a_diff_or_a_log_hide_nothing_of_the_text(shown):
     body = f"Before.\n\n{sanitise.format_fenced(shown)}\n\nProof.\n"

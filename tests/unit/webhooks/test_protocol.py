@@ -28,16 +28,6 @@ def test_the_head_of_an_answer_leaves_with_its_body(asked):
     assert asked.send(h11.EndOfMessage()) == b""
 
 
-def test_an_answer_without_a_body_is_sent_at_its_end(asked):
-    asked.send(response(length=0))
-    assert asked.send(h11.EndOfMessage()).startswith(b"HTTP/1.1 202 Said\r\n")
-
-
-def test_what_asks_for_the_body_waits_for_nothing(asked):
-    early = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
-    assert asked.send(early) == b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
 def test_a_connection_that_is_closed_has_nothing_to_say(asked):
     asked.send(response())
     asked.send(h11.Data(data=b"ok"))

@@ -35,12 +35,6 @@ def test_a_secret_comes_by_value_or_by_file(tmp_path, name):
         load(**{name: "s3cret", f"{name}_file": str(file)})
 
 
-def test_the_private_key_comes_by_file(tmp_path):
-    file = tmp_path / "key.pem"
-    file.write_text("-----BEGIN-----\nabc\n")
-    assert read("github_private_key", github_private_key_file=str(file)) == file.read_text().strip()
-
-
 @pytest.mark.parametrize("make", ["absent", "binary", "huge"])
 def test_a_file_that_holds_no_secret_is_named(tmp_path, make):
     file = tmp_path / "s"
@@ -65,22 +59,6 @@ def test_UI6_no_secret_is_shown(tmp_path):
         with pytest.raises(SettingsInvalid) as problem:
             load(**mistyped)
         assert "s3cret" not in "".join(traceback.format_exception(problem.value))
-
-
-def test_addresses_and_numbers():
-    loaded = load(
-        github_url="https://ghe.example/api/v3/", public_url="https://m.example", bot_ids="1, 22"
-    )
-    assert (loaded.github_url, loaded.public_url) == (
-        "https://ghe.example/api/v3",
-        "https://m.example",
-    )
-    assert loaded.bot_ids == (1, 22)
-    assert (load().listen_host, load().listen_port, load().label) == (
-        "127.0.0.1",
-        8080,
-        "mergewright",
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
-from agent.errors import InboxUnavailable, InboxUnusable, SettingsInvalid, StorageFull
+from agent.errors import InboxUnusable, SettingsInvalid, StorageFull
 from agent.models.ticket import Delivery
-from agent.store import sql_inbox
-from agent.store.sql_inbox import Inbox, Receipt, ReceiptKind
+from agent.store.sql_inbox import Inbox, Receipt
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0
@@ -77,21 +74,6 @@ def test_WH2_fresh_ids_with_the_same_content_are_taken_once(inbox):
     )  # fmt: skip
 
 
-def test_an_ignored_delivery_is_on_record_with_its_reason(inbox):
-    (receipt,) = inbox.append([delivery("a", "k", ignored="nobody handles it")])
-    assert receipt == Receipt(kept=ReceiptKind.IGNORED, reason="nobody handles it")
-    found = inbox.find("a")
-    assert found is not None
-    assert (found.outcome, found.reason, found.delivery.body) == (
-        "ignored",
-        "nobody handles it",
-        b"",
-    )
-    # What was ignored does not stand in the way of what is not.
-    assert kept(inbox.append([delivery("b", "k")])) == ["accepted"]
-    assert ids(inbox) == ["b"]
-
-
 def test_settled_is_not_unread_and_still_known(inbox):
     inbox.append([delivery("a", "1"), delivery("b", "2")])
     inbox.settle("a", "run", "20261101-100000-abcdef")
@@ -127,45 +109,6 @@ def test_pruning_empties_then_removes_what_is_settled_and_old(inbox):
     assert inbox.prune(NOW + 91 * DAY) == 1
     assert inbox.find("settled") is None
     assert inbox.list_unread()[0].body == b"unread"
-
-
-def test_many_threads_and_two_openings_take_each_once(tmp_path):
-    boxes = [Inbox(tmp_path), Inbox(tmp_path)]
-
-    def send(number: int) -> list[str]:
-        return kept(boxes[number % 2].append([delivery(f"d{number % 25}", f"k{number % 25}")]))
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = [answer for (answer,) in pool.map(send, range(200))]
-    assert answers.count("accepted") == 25
-    assert answers.count("duplicate") == 175
-    assert len(boxes[0].list_unread(limit=1000)) == 25
-    for box in boxes:
-        box.close()
-
-
-def test_who_reads_does_not_wait_for_who_writes(inbox):
-    inbox.append([delivery("a", "1")])
-    with inbox._transaction() as connection:
-        connection.execute(sql_inbox._ROWS.delete())
-        reader = threading.Thread(target=lambda: seen.append(ids(inbox)))
-        seen: list[list[str]] = []
-        reader.start()
-        reader.join(2)
-        assert seen == [["a"]]
-
-
-def test_PF4_a_writer_that_holds_the_lock_gives_an_error_and_no_loss(tmp_path, monkeypatch):
-    monkeypatch.setattr(sql_inbox, "_BUSY_SECONDS", 0.1)
-    inbox = Inbox(tmp_path)
-    other = sqlite3.connect(inbox.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(InboxUnavailable, match="locked"):
-        inbox.append([delivery("a", "1")])
-    other.execute("ROLLBACK")
-    other.close()
-    assert kept(inbox.append([delivery("a", "1")])) == ["accepted"]
-    inbox.close()
 
 
 def test_PF4_a_row_that_makes_no_sense_holds_nobody_up(inbox):
@@ -210,15 +153,6 @@ def test_a_damaged_file_is_refused(tmp_path):
         Inbox(tmp_path)
 
 
-def test_a_file_of_another_version_is_refused(tmp_path):
-    Inbox(tmp_path).close()
-    other = sqlite3.connect(tmp_path / "inbox.sqlite")
-    other.execute("PRAGMA user_version = 99")
-    other.close()
-    with pytest.raises(InboxUnusable, match="another version"):
-        Inbox(tmp_path)
-
-
 def test_nobody_else_may_read_it(inbox):
     inbox.append([delivery("a", "1")])
     for path in inbox.path.parent.glob("inbox.sqlite*"):
@@ -236,21 +170,6 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_HOME"):
         Inbox(tmp_path)
     assert not (tmp_path / "target").exists()
-
-
-def test_a_new_home_lets_the_sandboxes_pass(tmp_path):
-    before = os.umask(0o077)
-    try:
-        Inbox(tmp_path / "new").close()
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o711
-
-
-def test_deliveries_that_are_put_off_hide_none_behind_them(inbox):
-    inbox.append([delivery(f"d{number}", f"k{number}") for number in range(5)])
-    first = [one.delivery_id for one in inbox.list_unread(3)]
-    assert [one.delivery_id for one in inbox.list_unread(3, without=first)] == ["d3", "d4"]
 
 
 def test_a_second_inbox_of_a_process_takes_no_lock_from_the_first(tmp_path):
