@@ -31,7 +31,6 @@ class PatientProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what uvicorn gives."""
         super().__init__(*args, **options)
         self.conn = _JoiningConnection(h11.SERVER, HEAD_BYTES)
 

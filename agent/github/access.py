@@ -198,7 +198,6 @@ class Access:
         return frozenset({self.login().lower()})
 
     def is_own(self, login: str) -> bool:
-        """Whether a login is ours."""
         return login.lower() == self.login().lower()
 
     def address(self, session: Session) -> str:

@@ -45,7 +45,6 @@ class RefusedRequest(Exception):
         self.problems = _texts(data.get("errors") if isinstance(data, dict) else None)
         self.accepted = str(headers.get("x-accepted-github-permissions") or "")
         self.doing = "this"
-        self.needs = ""
         super().__init__(status, self.words)
 
     @property
@@ -87,10 +86,9 @@ class RefusedRequest(Exception):
     def _explain_missing(self) -> str:
         # The header lists alternatives as `issues=write; pull_requests=write`.
         named = self.accepted.replace("=", ": ").replace(";", " or").replace(",", ", ")
-        permission = " ".join(named.split()) or self.needs
-        if self.status == 404 and not self.accepted:
-            hidden = f"{permission or 'that'} is not granted"
-            return f"It is not there, or hidden from our App or token because {hidden}."
+        permission = " ".join(named.split())
+        if self.status == 404 and not permission:
+            return "It is not there, or our App or token may not see it."
         if not permission:
             return "Check what our App or token may do in this repository."
         return (
@@ -121,7 +119,6 @@ class RateLimited(Exception):
     """GitHub did nothing and asks us to wait."""
 
     def __init__(self, words: str, wait: float) -> None:
-        """Take the seconds from now."""
         super().__init__(words)
         self.wait = max(0.0, wait)
 

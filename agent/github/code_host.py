@@ -11,14 +11,7 @@ from functools import partial
 import structlog
 
 from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, RunStopped, Superseded
-from agent.github import (
-    comments,
-    issues,
-    project_checks,
-    pull_requests,
-    repositories,
-    status_text,
-)
+from agent.github import comments, issues, project_checks, pull_requests, repositories, status_text
 from agent.github.access import Access
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
@@ -50,7 +43,6 @@ class GithubCodeHost:
     """Tickets from issues, results as pull requests."""
 
     def __init__(self, access: Access, settings: Settings) -> None:
-        """Take the way to GitHub and the operator's settings; asks nothing yet."""
         self._access = access
         self._intake_api = GithubIntakeApi(access, settings)
         self._dashboard_url = settings.dashboard_url
@@ -96,7 +88,6 @@ class GithubCodeHost:
         self._status(run).withdraw_call()
 
     def update_status(self, run: Run, progress: Progress) -> None:
-        """Bring the status comment up to date, at most every few seconds; never raises."""
         if run.dry_run:
             return
         before, self._progress[run.run_id] = self._get_progress(run).stages, progress
@@ -107,7 +98,6 @@ class GithubCodeHost:
         )
 
     def stop_updates(self, run: Run) -> None:
-        """Let no edit of the status comment come any more: this attempt is over."""
         if run.run_id in self._statuses:
             self._statuses[run.run_id].pause()
 
@@ -120,7 +110,6 @@ class GithubCodeHost:
         return repositories.read_remote(self._access.open_run_session(run))
 
     def create_credential(self, run: Run, *, write: bool) -> str:
-        """Hand out a token for git, for this repository alone; never to be stored or shown."""
         session, scope = self._access.open_run_session(run), Scope.PUSH if write else Scope.TALK
         if write:
             # Known before a branch is left alone there.
@@ -133,19 +122,15 @@ class GithubCodeHost:
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
     def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
-        """Ask what is demanded of a branch of that name."""
         return repositories.read_rules(self._access.open_run_session(run), branch)
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
-        """Say whether there is or was a pull request of a branch, whoever opened it."""
         return pull_requests.has_pull_request(self._access.open_run_session(run), branch)
 
     def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
-        """List our open pull requests but that of one branch."""
         return pull_requests.list_own_open(self._access.open_run_session(run), besides)
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Open the pull request, or bring ours up to date; report the check on its commit."""
         session, page = self._access.open_run_session(run), self._page(run)
         pull, new = pull_requests.open_or_update(session, proposal, page)
         missing = session.try_nicety(
@@ -155,31 +140,26 @@ class GithubCodeHost:
         return pull.model_copy(update={"notes": (*pull.notes, missing)}) if missing else pull
 
     def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
-        """Look for the pull request that proposes a configuration, open or not."""
         session = self._access.open_run_session(run)
         default = repositories.read_remote(session).default_branch
         return pull_requests.find_onboarding(session, branch, default)
 
     def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Open that pull request, or find it where somebody was quicker."""
         session = self._access.open_run_session(run)
         pull, _ = pull_requests.open_or_update(session, proposal, self._page(run))
         return pull
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Let the status comment say what the run waits for."""
         text = status_text.awaiting(run, pull, words, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
         self._status(run).call_person("answer", f"waits for an answer in #{pull.number}")
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
-        """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
         self._status(run).call_person(f"plan-{number}", "waits for an approval of its plan")
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Comment once in that pull request."""
         there = _snapshot(run).issue.model_copy(update={"number": pull.number})
         self._intake_api.explain_refusal(there, words, key="onboarding-closed")
 
@@ -214,7 +194,6 @@ class GithubCodeHost:
         return self._count_calls(run, outcome)
 
     def calls(self, run: Run) -> int:
-        """How many requests the run has made so far, tokens included, intake not."""
         return self._access.calls(run.run_id)
 
     def _retry_niceties(self, run: Run, outcome: Outcome) -> Outcome:

@@ -19,7 +19,6 @@ from github.Repository import Repository
 from agent.github.api_errors import LostReply
 from agent.github.session import Session
 
-NEEDS = "issues: write"
 #: So many comments are looked through from each end.
 _SEARCHED = 1_000
 #: The clocks of GitHub's own machines differ a little.
@@ -47,7 +46,6 @@ def react(session: Session) -> None:
         lambda: session.ask(
             lambda repository: repository.get_issue(number).create_reaction("eyes"),
             doing=f"react to issue #{number}",
-            needs=NEEDS,
             patient=False,
         ),
     )
@@ -76,7 +74,7 @@ def find_comment(
                 return _comment(one)
         return None
 
-    return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
+    return session.ask(work, doing=f"read the comments of #{number}")
 
 
 def leave_comment(
@@ -101,7 +99,6 @@ def create_comment(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),
         found=lambda: find_comment(session, mark, on=on, since=since),
         doing=f"comment on #{number}",
-        needs=NEEDS,
     )
 
 

@@ -118,7 +118,6 @@ class RenewableToken(Auth):
     """A token that can be had anew."""
 
     def __init__(self, token: Callable[[], str], renew: Callable[[], bool]) -> None:
-        """Take how to get the token, and how to drop it; the latter says whether that helps."""
         self._source = token
         self.renew = renew
 
@@ -152,7 +151,6 @@ class WatchedRequester(Requester):
     """PyGithub's requester for one token of one run."""
 
     def __init__(self, auth: Auth, base_url: str, pacing: Pacing, notes: RequestNotes) -> None:
-        """Open nothing yet."""
         super().__init__(
             auth=auth,
             base_url=base_url,
@@ -283,23 +281,16 @@ class Asking:
     """Repeats requests within the bounds of a Pacing."""
 
     def __init__(self, pacing: Pacing, stopping: Event | None = None) -> None:
-        """Take the bounds, and what ends every wait early once it is set."""
         self._pacing = pacing
         self._stopping = stopping or Event()
 
     def ask(
-        self,
-        work: Callable[[], T],
-        *,
-        doing: str,
-        needs: str = "",
-        found: Callable[[], T | None] | None = None,
+        self, work: Callable[[], T], *, doing: str, found: Callable[[], T | None] | None = None
     ) -> T:
         """Do the work, again after a lost reply.
 
         Args:
             doing: What it is, after "to".
-            needs: The permission it takes, where GitHub does not name it.
             found: Looks for what an earlier attempt has left, for what must have one effect; None:
                 the work may be repeated freely.
 
@@ -335,7 +326,7 @@ class Asking:
         except RateLimited as problem:
             raise problem.make_error(doing) from problem
         except RefusedRequest as problem:
-            problem.doing, problem.needs = doing, needs
+            problem.doing = doing
             raise
 
     def _is_worth_another(self, problem: BaseException) -> bool:

@@ -28,12 +28,10 @@ class GithubIntakeApi:
     """Asks GitHub about people, labels and issues; everything as it is now."""
 
     def __init__(self, access: Access, settings: Settings) -> None:
-        """Take the way to GitHub, and the operator's label."""
         self._access = access
         self._label = settings.label
 
     def read_permission(self, issue: IssueRef, login: str) -> Permission:
-        """Return what whoever has the login now may do now; what GitHub does not tell is none."""
         return repositories.read_permission(self._session(issue), login)
 
     def read_start_label(self, issue: IssueRef) -> str:
@@ -45,30 +43,24 @@ class GithubIntakeApi:
         return (configured.label if configured else None) or self._label
 
     def read_runs_per_day(self, issue: IssueRef) -> int | None:
-        """Return how many runs a day the repository's configuration allows; None: any number."""
         configured = self._read_recent_config(issue)
         return configured.limits.runs_per_day if configured else None
 
     def read_issue(self, issue: IssueRef) -> LiveIssue | None:
-        """Read the issue now; None: it is not there any more, or in another repository."""
         return issues.read_issue(self._session(issue))
 
     def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
-        """Look for what a run of the same approval has left on the issue."""
         return status_comment.find_earlier_run(self._session(snapshot.issue), snapshot)
 
     def own_logins(self) -> frozenset[str]:
-        """Logins under which our own writes show up, in lower case."""
         return self._access.own_logins()
 
     def explain_refusal(self, issue: IssueRef, words: str, *, key: str) -> None:
-        """Leave one comment for a refused start; the same key never makes a second one."""
         mark = comments.make_marker("answer", f"key={_KEY.sub('-', key)}")
         text = sanitise.shorten_middle(words, sanitise.TEXT_LIMIT - 500, where="the service's log")
         comments.leave_comment(self._session(issue), mark, text)
 
     def read_text(self, issue: IssueRef) -> IssueText | None:
-        """Read the text of an issue, and when it was last changed."""
         session = self._session(issue)
         live = issues.read_issue(session)
         read = issues.read_text(session, issue.number) if live else None
@@ -90,8 +82,6 @@ class GithubIntakeApi:
         )
 
     def read_pull(self, pull: IssueRef) -> LivePull | None:
-        """Read a pull request now."""
-
         def read(raw: Raw) -> LivePull:
             ended, merged = raw["merged_at"] or raw["closed_at"], bool(raw["merged"])
             return LivePull(
@@ -106,42 +96,33 @@ class GithubIntakeApi:
 
         with ignore_statuses(*repositories.GONE):
             return self._session(pull).call(
-                "GET",
-                f"pulls/{pull.number}",
-                read,
-                doing=f"read pull request #{pull.number}",
-                needs="pull_requests: read",
+                "GET", f"pulls/{pull.number}", read, doing=f"read pull request #{pull.number}"
             )
         return None
 
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
-        """Look whether a comment of a conversation was not deleted meanwhile."""
         with ignore_statuses(*repositories.GONE):
             self._session(subject).call(
                 "GET",
                 f"issues/comments/{comment}",
                 doing=f"read a comment on #{subject.number} again",
-                needs="issues: read",
             )
             return True
         return False
 
     def set_label(self, issue: IssueRef, label: str) -> bool:
-        """Set a label on an issue; return whether it is there, since it is only a sign."""
         session = self._session(issue)
         return not session.try_nicety(
             f"the label {label}",
             lambda: session.ask(
                 lambda repository: repository.get_issue(issue.number).add_to_labels(label),
                 doing=f"label issue #{issue.number}",
-                needs="issues: write",
             ),
         )
 
     def add_reaction(
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
-        """React to a comment; GitHub keeps one of a kind per account."""
         session, where = self._session(subject), "pulls" if inline else "issues"
         session.try_nicety(
             "a reaction",
@@ -150,13 +131,11 @@ class GithubIntakeApi:
                 f"{where}/comments/{comment}/reactions",
                 body={"content": content},
                 doing=f"react to a comment on #{subject.number}",
-                needs="pull_requests: write" if inline else "issues: write",
                 patient=False,
             ),
         )
 
     def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
-        """Show that a run waits: the reaction, and its status comment, which the run then edits."""
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)

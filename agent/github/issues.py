@@ -23,7 +23,6 @@ _SAME_MOMENT = timedelta(seconds=5)
 _PER_PAGE, _EVENT_PAGES = 100, 5
 #: Of the comments, reviews or remarks of one subject.
 _MOST_PAGES = 20
-_READS = {"issues": "issues: read", "pulls": "pull_requests: read"}
 
 
 def read_issue(session: Session) -> LiveIssue | None:
@@ -35,11 +34,7 @@ def read_issue(session: Session) -> LiveIssue | None:
 def _read_raw(session: Session, number: int) -> Raw | None:
     with ignore_statuses(*GONE):
         return session.call(
-            "GET",
-            f"issues/{number}",
-            _validate_issue,
-            doing=f"read issue #{number}",
-            needs="issues: read",
+            "GET", f"issues/{number}", _validate_issue, doing=f"read issue #{number}"
         )
     return None
 
@@ -87,7 +82,6 @@ def read_text(session: Session, number: int) -> Raw | None:
             {"owner": owner, "name": name, "number": number},
             lambda data: dict(data["repository"]["issue"]),
             doing=f"read when issue #{number} was last edited",
-            needs="issues: read",
         )
     except RefusedRequest as problem:
         if problem.status != 404:
@@ -112,7 +106,7 @@ def newest_events(session: Session, number: int) -> Iterator[Raw]:
             )
             return int(api_errors.read_next_link(headers, "last").get("page", 1)), list(raw)
 
-        return session.ask(work, doing=f"read the events of issue #{number}", needs="issues: read")
+        return session.ask(work, doing=f"read the events of issue #{number}")
 
     last, first = ask(1)
     for page in range(last, max(0, last - _EVENT_PAGES), -1):
@@ -140,5 +134,4 @@ def list_remarks(session: Session, number: int) -> Iterator[Raw]:
 
 
 def _list_pages(session: Session, path: str, wanted: Raw) -> Iterator[Raw]:
-    needs = _READS[path.partition("/")[0]]
-    return session.pages(path, wanted, most=_MOST_PAGES, doing="read comments", needs=needs)
+    return session.pages(path, wanted, most=_MOST_PAGES, doing="read comments")

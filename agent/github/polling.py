@@ -49,7 +49,6 @@ class GithubLabelledIssues:
     """Looks for the label in the repositories that the operator names."""
 
     def __init__(self, access: Access, settings: Settings) -> None:
-        """Ask nothing yet."""
         self._access = access
         self._intake_api = GithubIntakeApi(access, settings)
         self._seen: dict[str, _Seen] = {}
@@ -68,7 +67,7 @@ class GithubLabelledIssues:
             label = self._intake_api.read_start_label(ref)
             # The latest change first.
             wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
-            how = {"doing": "look for labelled issues", "needs": "issues: read"}
+            how = {"doing": "look for labelled issues"}
             listed = list(session.pages("issues", wanted, most=_LABELLED_PAGES, **how))
             for raw in listed:
                 number, updated = int(raw["number"]), str(raw["updated_at"])
@@ -138,11 +137,9 @@ class GithubConversations:
     """Looks for comments in the repositories that the operator names."""
 
     def __init__(self, access: Access) -> None:
-        """Ask nothing yet."""
         self._access = access
 
     def list_changed(self, repository: str, since: str | None) -> Changed:
-        """List what has changed; the clock is that of the answer before."""
         session = self._access.open_named_session(repository, "listen in")
         facts = repositories.read_facts(session)
         now = datetime.fromtimestamp(time.time() + session.notes.behind, UTC)
@@ -150,7 +147,7 @@ class GithubConversations:
         if since is None:
             return Changed(subjects=(), whole=True, now=told)
         wanted = {"state": "all", "sort": "updated", "direction": "asc", "since": since}
-        how = {"doing": "look for comments", "needs": "issues: read"}
+        how = {"doing": "look for comments"}
         listed = list(session.pages("issues", wanted, most=_CHANGED_PAGES, **how))
         found = [_make_subject(facts, raw) for raw in listed]
         return Changed(
@@ -161,7 +158,6 @@ class GithubConversations:
         )
 
     def list_written(self, subject: Subject, since: str) -> tuple[Written, ...]:
-        """List comments; of a pull request also reviews and remarks on lines."""
         session = self._access.open_session(subject.ref, f"listen in {subject.ref.repository}")
         number = subject.ref.number
         found = [
@@ -240,7 +236,6 @@ class AppDeliveries:
         self._app = app
 
     def read_page(self, after: str | None = None) -> SentPage:
-        """Read a page of the log, newest first."""
         wanted: dict[str, Any] = {"per_page": _PER_PAGE}
         if after is not None:
             wanted["cursor"] = after

@@ -35,7 +35,6 @@ _LONGEST_MESSAGE = 10_000
 _LONGEST_TITLE = 255
 _LONGEST_STATUS = 140
 _SEARCHED = 300
-_NEEDS = "statuses: write"
 _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
 
 _MOST_PAGES = 10
@@ -114,13 +113,13 @@ def _set_check_run(
         return (session.access.app_id, run_id) in told or None
 
     def found() -> bool | None:
-        return session.ask(look, doing="read the checks", needs="checks: read")
+        return session.ask(look, doing="read the checks")
 
     def work(repository: Repository) -> bool:
         return isinstance(repository.create_check_run(**wanted).id, int)
 
     if anew or not found():
-        session.ask(work, found=found, doing="report the check", needs="checks: write")
+        session.ask(work, found=found, doing="report the check")
 
 
 def _make_annotation(finding: Finding) -> dict[str, str | int]:
@@ -155,7 +154,7 @@ def _set_status(
     def found() -> bool | None:
         # PyGithub's get_statuses asks at an address that GitHub no longer describes.
         path = f"commits/{proposal.commit}/statuses"
-        return session.call("GET", path, look, doing="read the statuses", needs=_NEEDS)
+        return session.call("GET", path, look, doing="read the statuses")
 
     if anew or not found():
         # PyGithub's create_status would read the commit first.
@@ -166,7 +165,6 @@ def _set_status(
             body=wanted,
             found=found,
             doing="report the status",
-            needs=_NEEDS,
         )
 
 
@@ -229,11 +227,11 @@ def _list_runs(session: Session, commit: str, workflows: Mapping[int, Raw]) -> l
     latest, path = {"filter": "latest"}, f"commits/{commit}/check-runs"
     # Fine-grained personal tokens cannot be given the permission.
     with ignore_statuses(*((403,) if session.access.app_id is None and workflows else ())):
-        return _list_items(session, path, "check_runs", latest, "checks")
+        return _list_items(session, path, "check_runs", latest)
     return [
         {**job, "app": {"slug": _ACTIONS}, "check_suite": {"id": suite}, "output": None}
         for suite, run in workflows.items()
-        for job in _list_items(session, f"actions/runs/{run['id']}/jobs", "jobs", latest, "actions")
+        for job in _list_items(session, f"actions/runs/{run['id']}/jobs", "jobs", latest)
     ]
 
 
@@ -244,7 +242,7 @@ def _read_workflows(session: Session, commit: str) -> tuple[dict[int, Raw], froz
     well, with words of theirs: those runs are not the project's word on our branch.
     """
     path, wanted = "actions/runs", {"head_sha": commit}
-    listed = _list_if_allowed(session, path, "workflow_runs", wanted, "actions")
+    listed = _list_if_allowed(session, path, "workflow_runs", wanted)
     newest: dict[tuple[object, ...], Raw] = {}
     foreign = set()
     for run in sorted(listed, key=lambda run: int(run["id"])):
@@ -290,7 +288,7 @@ def _summarize(*said: str | None) -> str:
 
 def _list_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
     in_token_mode, path = session.access.app_id is None, f"commits/{commit}/status"
-    for one in _list_if_allowed(session, path, "statuses", {}, "statuses"):
+    for one in _list_if_allowed(session, path, "statuses", {}):
         if in_token_mode and one["context"] == NAME:
             continue
         yield ProjectCheck.model_validate(
@@ -303,17 +301,15 @@ def _list_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
         )
 
 
-def _list_items(session: Session, path: str, key: str, wanted: Raw, permission: str) -> list[Raw]:
-    how = {"doing": "read the project's checks", "needs": f"{permission}: read"}
+def _list_items(session: Session, path: str, key: str, wanted: Raw) -> list[Raw]:
+    how = {"doing": "read the project's checks"}
     return list(session.pages(path, wanted, most=_MOST_PAGES, key=key, **how))
 
 
-def _list_if_allowed(
-    session: Session, path: str, key: str, wanted: Raw, permission: str
-) -> list[Raw]:
+def _list_if_allowed(session: Session, path: str, key: str, wanted: Raw) -> list[Raw]:
     """Read a list; empty where we are not let in."""
     with ignore_statuses(403, 404):
-        return _list_items(session, path, key, wanted, permission)
+        return _list_items(session, path, key, wanted)
     _log.warning("part of the project's checks is not seen", part=key)
     return []
 
@@ -341,7 +337,7 @@ def read_log(session: Session, job: int) -> str:
         return ""
 
     with ignore_statuses(*_NO_LOG):
-        raw = session.ask(work, doing=f"read the log of job {job}", needs="actions: read")
+        raw = session.ask(work, doing=f"read the log of job {job}")
         return sanitise.strip_terminal_codes(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
     return ""
 

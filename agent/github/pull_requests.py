@@ -18,7 +18,6 @@ from agent.models.outcome import PullRequest
 from agent.text import sanitise
 
 _SEARCHED = 100
-_NEEDS = "pull_requests: write"
 
 
 def open_or_update(
@@ -77,7 +76,7 @@ def list_own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
             if is_own(_login(pull)) and pull.head.ref != besides
         )
 
-    return session.ask(work, doing="look for pull requests of ours", needs=_NEEDS)
+    return session.ask(work, doing="look for pull requests of ours")
 
 
 def find_onboarding(session: Session, branch: str, default: str) -> Onboarding | None:
@@ -139,7 +138,7 @@ def _list_of_branch(session: Session, branch: str) -> list[GithubPull]:
         # An odd server may take no notice of the filter.
         return [pull for pull in pulls if pull.head.ref == branch]
 
-    return session.ask(work, doing="look for our pull request", needs=_NEEDS)
+    return session.ask(work, doing="look for our pull request")
 
 
 def _create_pull(
@@ -158,7 +157,7 @@ def _create_pull(
         return _find_pull(session, proposal.branch)
 
     try:
-        return session.ask(work, found=found, doing="open the pull request", needs=_NEEDS)
+        return session.ask(work, found=found, doing="open the pull request")
     except RefusedRequest as problem:
         if problem.status != 422:
             raise
@@ -201,7 +200,7 @@ def _edit_pull(session: Session, number: int, title: str, body: str) -> GithubPu
         pull.edit(title=title, body=body)
         return pull
 
-    return session.ask(work, doing=f"bring pull request #{number} up to date", needs=_NEEDS)
+    return session.ask(work, doing=f"bring pull request #{number} up to date")
 
 
 # --- reviewers and labels ----------------------------------------------------------------------
@@ -232,7 +231,6 @@ def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]
                 people, teams
             ),
             doing="ask for a review",
-            needs=_NEEDS,
         )
 
     return notes + _as_far_as_possible(request, missing, "was not asked to review")
@@ -247,7 +245,6 @@ def _set_labels(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> 
         session.ask(
             lambda repository: repository.get_issue(pull.number).add_to_labels(*names),
             doing="label the pull request",
-            needs=_NEEDS,
         )
 
     return _as_far_as_possible(label, missing, "was not set as label")

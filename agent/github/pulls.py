@@ -24,7 +24,6 @@ from agent.text import sanitise
 _log = structlog.get_logger()
 
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
-_NEEDS = "pull_requests: write"
 _QUOTED = 140
 #: What we put around the words of an answer.
 _FRAME = 1_000
@@ -50,7 +49,6 @@ class GithubPulls:
     """Reads and answers pull requests with the tokens of a run."""
 
     def __init__(self, access: Access, settings: Settings) -> None:
-        """Take the way to GitHub and the operator's settings; asks nothing yet."""
         self._access = access
         self._dashboard_url = settings.dashboard_url
         self._writers: dict[tuple[str, str, int], bool] = {}
@@ -64,13 +62,7 @@ class GithubPulls:
         session = self._access.open_run_session(run)
         raw: Raw | None = None
         with ignore_statuses(*repositories.GONE):
-            raw = session.call(
-                "GET",
-                f"pulls/{number}",
-                dict,
-                doing=f"read pull request #{number}",
-                needs="pull_requests: read",
-            )
+            raw = session.call("GET", f"pulls/{number}", dict, doing=f"read pull request #{number}")
         if raw is None:
             # Where the repository itself is out of reach, this says so.
             repositories.read_facts(session)
@@ -95,7 +87,6 @@ class GithubPulls:
         )
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
-        """Whether whoever has the login is that account and may write; asked once in a run."""
         known = (run.run_id, login.lower(), account_id)
         if account_id and known not in self._writers:
             found = repositories.read_permission(self._access.open_run_session(run), login)
@@ -124,20 +115,17 @@ class GithubPulls:
         return comments.leave_comment(session, mark, text, on=number, since=asked).url
 
     def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
-        """Comment once for each key in the conversation."""
         since = run.snapshot.approved_at if run.snapshot else None
         mark, words = _make_mark("said", key), self._shorten_text(run, words)
         session = self._access.open_run_session(run)
         comments.leave_comment(session, mark, words, on=number, since=since)
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
-        """Give the pull request another text."""
         session, doing = self._access.open_run_session(run), f"bring #{number} up to date"
         text = session.access.hide(body)
-        session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing, needs=_NEEDS)
+        session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing)
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
-        """Mark a thread as resolved; return False where it is none, is gone, or we may not."""
         if thread.place != "inline":
             return False
         with ignore_statuses(403, 404, 422):
@@ -147,17 +135,14 @@ class GithubPulls:
                 lambda data: bool(data["resolveReviewThread"]["thread"]["isResolved"]),
                 scope=Scope.PUSH,
                 doing="resolve a review thread",
-                needs=f"contents: write, {_NEEDS}",
             )
         _log.warning("review thread not resolved", thread=thread.thread_id)
         return False
 
     def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
-        """List the project's own checks of a commit, without those that we have reported."""
         return project_checks.list_checks(self._access.open_run_session(run), commit)
 
     def read_log(self, run: Run, check: ProjectCheck) -> str:
-        """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
         if check.job is None:
             return ""
         return project_checks.read_log(self._access.open_run_session(run), check.job)
@@ -228,7 +213,6 @@ def _read_resolved(session: Session, number: int) -> dict[int, tuple[str, bool]]
                 variables,
                 lambda data: dict(data["repository"]["pullRequest"]["reviewThreads"]),
                 doing=f"read which threads of #{number} are resolved",
-                needs=_NEEDS,
             )
             for node in filter(None, page["nodes"]):
                 for said in filter(None, node["comments"]["nodes"]):
@@ -284,7 +268,6 @@ def _reply_on_lines(session: Session, number: int, thread: Thread, mark: str, wo
         body={"body": session.access.hide(f"{mark}\n{words}")},
         found=found,
         doing="answer a review thread",
-        needs=_NEEDS,
     )
 
 

@@ -35,7 +35,6 @@ def read_facts(session: Session) -> Raw:
         facts = session.ask(
             lambda repository: _validate_facts(repository.complete().raw_data),
             doing="read the repository",
-            needs="metadata: read",
         )
         if not number or facts["id"] == number:
             return facts
@@ -96,7 +95,6 @@ def read_head(session: Session, branch: str) -> str | None:
         return session.ask(
             lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha,
             doing=f"read the branch {branch}",
-            needs="contents: read",
         )
     return None
 
@@ -114,7 +112,6 @@ def read_rules(session: Session, branch: str) -> BranchRules:
             f"rules/branches/{quote(branch, safe='')}",
             lambda found: [rule for rule in found if str(rule["type"]) == "non_fast_forward"],
             doing="read the branch rules",
-            needs="metadata: read",
         )
     return BranchRules(forward_only=any(not _is_bypassed(session, rule) for rule in rules))
 
@@ -150,7 +147,6 @@ def read_permission(session: Session, login: str) -> Permission:
             f"collaborators/{quote(login, safe='')}/permission",
             read,
             doing=f"look up what {login} may do",
-            needs="metadata: read",
         )
     return Permission(level="none")
 
@@ -173,9 +169,5 @@ def read_config(session: Session) -> RepoConfig | None:
 def _read_contents(session: Session, path: str) -> list[ContentFile] | ContentFile | None:
     """Read something of the default branch; None: there is no such path."""
     with ignore_statuses(404):
-        return session.ask(
-            lambda repository: repository.get_contents(path),
-            doing=f"read {path}",
-            needs="contents: read",
-        )
+        return session.ask(lambda repository: repository.get_contents(path), doing=f"read {path}")
     return None

@@ -57,7 +57,6 @@ class Session:
     """What one run has on GitHub: its repository, its tokens, its counters."""
 
     def __init__(self, access: Access, issue: IssueRef, purpose: str) -> None:
-        """Use `Access.open_session`."""
         self.access = access
         self.issue = issue
         self.name = issue.repository
@@ -90,7 +89,6 @@ class Session:
         work: Callable[[Repository], T],
         *,
         doing: str,
-        needs: str = "",
         found: Callable[[], T | None] | None = None,
         scope: Scope = Scope.TALK,
         patient: bool = True,
@@ -100,7 +98,6 @@ class Session:
         return asking.ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
-            needs=needs,
             found=found,
         )
 

@@ -47,7 +47,6 @@ class StatusComment:
     """The status comment of an issue, for one run; edited in place, not too often."""
 
     def __init__(self, session: Session, run: Run) -> None:
-        """Ask nothing yet."""
         self._session = session
         self._issue = f"{session.name}#{session.issue.number}"
         # A follow-up goes on for the run that opened the pull request, which is over: the same
@@ -127,7 +126,6 @@ class StatusComment:
                     .delete()
                 ),
                 doing=f"delete our comment on issue #{self._session.issue.number}",
-                needs=comments.NEEDS,
             )
 
     def _schedule(self, due: float) -> None:
@@ -197,7 +195,6 @@ class StatusComment:
         self._session.ask(
             lambda repository: repository.get_issue(number).get_comment(comment).edit(whole),
             doing=f"edit our comment on issue #{number}",
-            needs=comments.NEEDS,
             patient=patient,
         )
         self._shown = whole

@@ -43,10 +43,7 @@ _SLUG_LIMIT = 50
 
 
 def subject(
-    title: str,
-    subjects: tuple[str, ...],
-    ticket_id: str,
-    category: Category = "feature",
+    title: str, subjects: tuple[str, ...], ticket_id: str, category: Category = "feature"
 ) -> str:
     """Write the first line of a commit, or a title, in the repository's convention.
 

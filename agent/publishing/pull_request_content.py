@@ -149,12 +149,7 @@ def message(
 
 
 def proposal(
-    prepared: Prepared,
-    decided: Decided,
-    placed: Placed,
-    remote: Remote,
-    words: str,
-    svc: Services,
+    prepared: Prepared, decided: Decided, placed: Placed, remote: Remote, words: str, svc: Services
 ) -> NewPullRequest:
     """Put together what is asked of the code host for a change that is on its branch."""
     wanted, snapshot = prepared.contract.config.pull_request, prepared.run.snapshot

@@ -35,11 +35,9 @@ def reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> s
         commit: That holds what was done; empty: nothing was.
         new_issue: Page on which a new issue is opened in the repository.
     """
-    head = {
-        "commit": f"Done in {commit}.",
-        "reply": "",
-        "human": "**This is for a person.**",
-    }[answer.end]
+    head = {"commit": f"Done in {commit}.", "reply": "", "human": "**This is for a person.**"}[
+        answer.end
+    ]
     said = sanitise.format_words(answer.text)
     if answer.by_model:
         said = f"In the model's words: “{said}”"

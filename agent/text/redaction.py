@@ -53,7 +53,6 @@ class Redactor:
     """Knows the secrets in hand; may be told more while others use it."""
 
     def __init__(self, secrets: Iterable[str] = (), *, names: bool = True) -> None:
-        """Take the values that must not get out."""
         self._needles: tuple[_Needle, ...] = ()
         self._grams: dict[bytes, tuple[tuple[int, int], ...]] = {}
         self._seen: set[str] = set()

@@ -92,8 +92,7 @@ def strip_terminal_codes(text: str) -> str:
     # A carriage return overwrites its line on a terminal; what stays is what was printed last.
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPE.sub("", text).split("\n"))
     return _DECEIVING.sub(
-        "\N{REPLACEMENT CHARACTER}",
-        _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines)),
+        "\N{REPLACEMENT CHARACTER}", _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
     )
 
 

@@ -14,7 +14,6 @@ class WholeLines:
     """
 
     def __init__(self, take: Callable[[str], None]) -> None:
-        """Name who takes each line; empty ones are left out."""
         self._take = take
         self._begun: list[str] = []
         self._lock = threading.Lock()

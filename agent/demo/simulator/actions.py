@@ -26,7 +26,6 @@ def make_issue(repository: Repository, author: User, title: str, body: str | Non
 def open_issue(
     repository: Repository, author: User, title: str, body: str | None, labels: list[Label]
 ) -> Issue:
-    """Open an issue."""
     made = make_issue(repository, author, title, body)
     events.on_issue(made, "opened", author)
     add_labels(made, labels, author)

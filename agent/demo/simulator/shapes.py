@@ -66,7 +66,6 @@ def shape_user(user: User) -> Shape:
 
 
 def shape_app(world: World, app: App) -> Shape:
-    """Shape an App."""
     return {
         **_take(app, "id", "slug", "name", "permissions"),
         "owner": shape_user(app.owner),
@@ -84,7 +83,6 @@ def shape_installation(found: Installation) -> Shape:
 
 
 def shape_repository(repository: Repository) -> Shape:
-    """Shape a repository."""
     return {
         **_take(repository, "id", "name", "full_name", "private", "default_branch", "archived"),
         "owner": shape_user(repository.owner),
@@ -206,7 +204,6 @@ def is_mergeable(pull: Pull) -> bool:
 
 
 def shape_review(pull: Pull, review: Review) -> Shape:
-    """Shape a review."""
     return {
         **_take(review, "id", "body", "state"),
         "html_url": f"{pull.issue.page_url}#pullrequestreview-{review.id}",
@@ -240,7 +237,6 @@ def _shape_app_if_any(repository: Repository, number: int) -> Shape | None:
 
 
 def shape_check_run(repository: Repository, run: CheckRun) -> Shape:
-    """Shape a check run."""
     page = f"{repository.page_url}/runs/{run.id}"
     return {
         **_take(run, "id", "name", "head_sha", "status", "conclusion"),

@@ -141,11 +141,7 @@ class World:
     # repositories
 
     def add_repository(
-        self,
-        full_name: str,
-        source: Path | None = None,
-        *,
-        private: bool = False,
+        self, full_name: str, source: Path | None = None, *, private: bool = False
     ) -> Repository:
         """Add a repository: empty, or from a folder's files, or from a git repository's history."""
         with self.lock:
@@ -188,7 +184,6 @@ class World:
         color: str = "ededed",
         description: str | None = None,
     ) -> Label:
-        """Add a label to a repository."""
         with self.lock:
             made = Label(name, color, description)
             repository.labels[name.lower()] = made
@@ -235,7 +230,6 @@ class World:
         repositories: Iterable[Repository] | None = None,
         permissions: Permissions | None = None,
     ) -> Installation:
-        """Install an App on an account, for all of its repositories or some."""
         with self.lock:
             chosen = None if repositories is None else {one.id for one in repositories}
             held, on = dict(permissions or app.permissions), self.user(account)

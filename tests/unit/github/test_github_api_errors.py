@@ -61,12 +61,6 @@ def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
     assert "issues: write or pull_requests: write" in explained.message
 
 
-def test_a_403_without_the_header_names_the_permission_that_the_operation_needs():
-    error = refusal(403, "Resource not accessible by personal access token")
-    error.needs = "contents: write"
-    assert "permission contents: write" in error.make_error().message
-
-
 @pytest.mark.parametrize(
     ("status", "message", "kind"),
     [
