@@ -56,16 +56,6 @@ class Operation:
         return _pattern(self.template).fullmatch(path) is not None
 
 
-@dataclass(frozen=True)
-class Example:
-    """One answer that GitHub shows in its description."""
-
-    operation: Operation
-    name: str
-    status: int
-    value: Any
-
-
 @functools.cache
 def description() -> dict[str, Any]:
     """Load the vendored slice."""
@@ -163,7 +153,6 @@ def faults_of(
     schema: dict[str, Any],
     subject: str,
     *,
-    closed: bool = False,
     partial: bool = False,
 ) -> tuple[str, ...]:
     """Validate one value; each fault names the place and what is wrong there.
@@ -172,10 +161,9 @@ def faults_of(
         value: What was sent, read from JSON.
         schema: Of OpenAPI.
         subject: What the value is, for the words of a fault.
-        closed: Fields that the description does not know are faults too.
         partial: Fields that are missing are none.
     """
-    validator = _validator(json.dumps(schema, sort_keys=True), closed=closed, partial=partial)
+    validator = _validator(json.dumps(schema, sort_keys=True), partial=partial)
     faults = [
         f"{subject}: at {'/'.join(map(str, error.instance_path)) or 'the top'}: {_words(error)}"
         for each in validator.iter_errors(value)
@@ -205,72 +193,22 @@ def _words(error: jsonschema_rs.ValidationError) -> str:
     return said if len(said) < 300 else f"{said[:120]} ... {said[-160:]}"
 
 
-def examples_of(operation: Operation) -> tuple[Example, ...]:
-    """List the answers that GitHub shows for an operation, each as the client would get it."""
-    found = []
-    for status, response in operation.described["responses"].items():
-        content = _resolved(response).get("content", {}).get("application/json", {})
-        for name, example in content.get("examples", {}).items():
-            value = _resolved(example).get("value")
-            if isinstance(value, dict) and value.keys() == {"$ref"}:
-                # The description puts the reference one level too deep in places.
-                value = _resolved(value)["value"]
-            if value is not None:
-                found.append(Example(operation, name, int(status), value))
-    return tuple(found)
-
-
-def invented_fields(operation: Operation, status: int, body: bytes) -> tuple[str, ...]:
-    """Name the fields of a successful answer that GitHub's description does not know.
-
-    The description leaves objects open, so such a field breaks no schema; but a client that came to
-    rely on it would fail at GitHub.
-    """
-    described = _resolved(operation.described["responses"].get(str(status), {}))
-    schema = _json_schema_of(described.get("content", {}))
-    if schema is None or status >= 400:
-        return ()
-    subject = f"{operation} {status}"
-    found = faults_of(json.loads(body), schema, subject, closed=True, partial=True)
-    return _only_invented(found)
-
-
-def invented_in_hook(event: str, body: bytes) -> tuple[str, ...]:
-    """Name the fields of a hook's payload that GitHub's description does not know."""
-    value = json.loads(body)
-    schema = description()["x-webhooks"].get(_hook_name(event, value))
-    if schema is None:
-        return ()
-    return _only_invented(faults_of(value, schema, f"hook {event}", closed=True, partial=True))
-
-
-def _only_invented(faults: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(each for each in faults if "Additional properties are not allowed" in each)
-
-
-def json_schema(schema: dict[str, Any], *, closed: bool = False) -> dict[str, Any]:
-    """Turn an OpenAPI 3.0 schema into a JSON Schema that carries the closure of its parts.
-
-    Args:
-        closed: Objects take no other fields than those named.
-    """
+def json_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Turn an OpenAPI 3.0 schema into a JSON Schema that carries the closure of its parts."""
     parts: dict[str, Any] = {}
-    joined: dict[str, Any] = {}
     waiting = list(_references(schema))
     while waiting:
         name = waiting.pop().rsplit("/", 1)[1]
         if name not in parts:
             part = description()["components"]["schemas"][name]
-            parts[name] = _converted(part, closed=closed)
-            joined[name] = _converted(part, joined=True)
+            parts[name] = _converted(part)
             waiting += _references(part)
-    components = {"schemas": parts, "joined": joined} if closed else {"schemas": parts}
-    return {**_converted(schema, closed=closed), "components": components}
+    return {**_converted(schema), "components": {"schemas": parts}}
 
 
 @functools.cache
-def _validator(schema: str, *, closed: bool, partial: bool) -> jsonschema_rs.Draft202012Validator:
-    converted = json_schema(json.loads(schema), closed=closed)
+def _validator(schema: str, *, partial: bool) -> jsonschema_rs.Draft202012Validator:
+    converted = json_schema(json.loads(schema))
     return jsonschema_rs.Draft202012Validator(
         _without_required(converted) if partial else converted,
         validate_formats=True,
@@ -303,35 +241,20 @@ def _is_address(text: str) -> bool:
     return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None
 
 
-def _converted(
-    node: Any, *, names: bool = False, closed: bool = False, joined: bool = False
-) -> Any:
-    """Convert one node.
-
-    Args:
-        node: A part of an OpenAPI schema.
-        names: The node maps names to schemas.
-        closed: Its objects take no other fields.
-        joined: It is part of an `allOf`: other members have fields too, so it stays open, and so
-            does what it refers to.
-    """
+def _converted(node: Any, *, names: bool = False) -> Any:
+    """Convert one node of an OpenAPI schema; `names`: it maps names to schemas."""
     if isinstance(node, list):
-        return [_converted(each, closed=closed, joined=joined) for each in node]
+        return [_converted(each) for each in node]
     if not isinstance(node, dict):
         return node
     if names:
-        return {name: _converted(each, closed=closed) for name, each in node.items()}
+        return {name: _converted(each) for name, each in node.items()}
     kept: dict[str, Any] = {}
     for key, value in node.items():
-        if key == "$ref" and joined:
-            kept[key] = value.replace("/schemas/", "/joined/")
-        elif key in {"enum", "default", "required"}:
+        if key in {"enum", "default", "required"}:
             kept[key] = value
         elif key not in NO_KEYWORDS:
-            inner = {"closed": closed and key != "allOf", "joined": closed and key == "allOf"}
-            kept[key] = _converted(value, names=key in {"properties", "patternProperties"}, **inner)
-    if closed and "properties" in kept:
-        kept.setdefault("additionalProperties", False)
+            kept[key] = _converted(value, names=key in {"properties", "patternProperties"})
     return _with_null(kept) if node.get("nullable") is True else kept
 
 
