@@ -1,8 +1,7 @@
-"""What `.github/mergewright.yml` may say. Only keys that do something are accepted.
+"""The keys of `.github/mergewright.yml`, their types, defaults and meaning.
 
-Owns the keys, their types, defaults and meaning (the text under each field is the one that
-editors and the reference show). The form of single texts is left to `values`, reading the file
-to `load`.
+The text under each field is the one that editors and the reference show. The form of single texts
+is left to `values`, reading the file to `load`.
 """
 
 from __future__ import annotations
@@ -53,24 +52,24 @@ class PythonSection(Section):
     version: PythonMinor | None = None
     """Minor version as in "3.11"; default: from requires-python, .python-version, classifiers."""
     install: tuple[RequirementLine, ...] = ()
-    """More to install for the checks: requirement specifiers, `-r path` of a requirements file
-    in the repository, or `-c path` of a constraints file, which installs nothing by itself."""
+    """More to install for the checks: requirements, `-r path` of a requirements file in the
+    repository, or `-c path` of a constraints file."""
     constraints: tuple[Constraint, ...] = ()
-    """Versions that whatever is installed has to keep to, such as "Django==4.2.*"."""
+    """Versions that all that is installed must keep to, such as "Django==4.2.*"."""
     exclude_newer: Date | None = None
-    """Only releases up to this day are installed, as in "2024-05-31"; a lock file is not changed
-    by it, nor what builds packages."""
+    """Newest day of releases that are installed, as in "2024-05-31"; lock files and build tools are
+    not changed by it."""
     extras: tuple[ProjectName, ...] | None = None
     """Extras of the project; default: those named like test, tests, testing, dev, and those that
     tox installs or tests import."""
     groups: tuple[ProjectName, ...] | None = None
     """Dependency groups; default: those named like test, tests, testing, dev, and those that tox
-    installs or uv's default-groups name. Of a lock without any such, those that its tool installs
-    by itself, but for documentation, linters and the like."""
+    installs or uv's default-groups name; of a lock without any, the default ones of its tool, but
+    for documentation and linters."""
     system_packages: tuple[SystemPackage, ...] = ()
-    """Debian packages that builds and checks need, such as libpq-dev or gettext; default: where the
-    tests of base hardly pass, those that CI, a Dockerfile or the README install by apt. What cannot
-    be had is left out and named."""
+    """Debian packages that builds and checks need, such as libpq-dev; default: where base's tests
+    hardly pass, those that CI, a Dockerfile or the README install by apt. One that cannot be had is
+    left out and named."""
 
 
 class PackagesCommand(Section):
@@ -79,7 +78,7 @@ class PackagesCommand(Section):
     run: Command
     """The command, for bash."""
     network: Literal["packages"]
-    """Indexes of packages are reached, and nothing else: PyPI or the operator's, npm, Debian."""
+    """Only indexes of packages are reached: PyPI or the operator's, npm, Debian."""
     files: tuple[RelativePath, ...] = ()
     """The only files of the repository that the command sees, such as package-lock.json."""
 
@@ -89,21 +88,20 @@ class DjangoSection(Section):
 
     manage: RelativePath | None = None
     """Path of manage.py; default: the one that CI, tox or make runs the tests with, else the one
-    nearest to the root, if there is one."""
+    nearest to the root."""
     settings: ModuleName | None = None
     """Settings module for checks; default: DJANGO_SETTINGS_MODULE of `env`, of the pytest
     configuration, then of manage.py."""
     views: Literal["class", "function", "any"] = "any"
-    """What new views are written as; those that are there stay."""
+    """What new views are written as; existing ones stay."""
     signals: Literal["forbid", "any"] = "any"
     """forbid: no new signals, and no new handlers of them, outside of tests."""
     managers: dict[ModelKey, AttributeName] = {}
-    """Through which manager a model is asked for, as in `Order: active` or, where several models
-    have the name, `shop.models.Order: active`."""
+    """Manager through which a model is queried, as in `Order: active` or, where several models have
+    the name, `shop.models.Order: active`."""
     database: Literal["postgres", "mysql", "sqlite", "oracle", "any"] = "any"
-    """The database that the project is put into service with; what another one alone has is refused
-    then. mysql stands for MariaDB as well. any: whether migrations lock tables of PostgreSQL is
-    told by `services` and the settings."""
+    """The database in production; what only another one has is refused. mysql includes MariaDB.
+    any: `services` and the settings tell whether migrations lock tables of PostgreSQL."""
 
 
 class FastapiAuth(Section):
@@ -121,11 +119,9 @@ class FastapiSection(Section):
     app: ApplicationName | None = None
     """The application, as in app.main:app, whose endpoints `auth` is held against; default: the
     only one that a module of the project makes."""
-
     auth: tuple[FastapiAuth, ...] = ()
-    """For each entry `paths`, patterns of URL paths (`*` is one part, `**` any number), and
-    `dependency`, the full dotted name of what their endpoints must depend on. The first entry that
-    matches a path counts."""
+    """Entries of `paths`, patterns of URL paths (`*` is one part, `**` any number), and
+    `dependency`, the dotted name of what their endpoints must depend on. The first match counts."""
     public: tuple[UrlPattern, ...] = ()
     """Patterns of URL paths that need no such dependency."""
 
@@ -134,10 +130,9 @@ class ImportsSection(Section):
     """What changed code may import."""
 
     forbid: tuple[ModuleName, ...] = ()
-    """Modules, or names in them, that changed code may not import, under whatever name. What is
-    below a module counts as it does."""
+    """Modules, or names in them, that changed code may not import, with all below them."""
     allow: tuple[ModuleName, ...] = ()
-    """What is allowed of them. Of two entries that match, the longer one decides."""
+    """Exceptions from these; of two entries that match, the longer one decides."""
 
 
 HttpClient = Literal["httpx", "requests", "aiohttp", "urllib3", "any"]
@@ -149,7 +144,7 @@ class HttpClientSection(Section):
     name: HttpClient = "any"
     """The only HTTP client that changed code may import."""
     timeout: Literal["required", "any"] = "any"
-    """required: no request may wait for ever."""
+    """required: each request has a timeout."""
     retries: Literal["tenacity", "stamina", "backoff", "any"] = "any"
     """The only library that changed code may repeat requests with."""
 
@@ -158,10 +153,10 @@ Mode = Literal["sync", "async", "any"]
 
 
 class ConcurrencyOverride(Section):
-    """Paths that are written otherwise than the rest."""
+    """A mode for some paths."""
 
     paths: tuple[Glob, ...]
-    """Patterns, as in .gitignore, of the paths it is about."""
+    """Patterns, as in .gitignore."""
     mode: Mode
     """How code is written there."""
 
@@ -170,10 +165,9 @@ class ConcurrencySection(Section):
     """Whether code is written sync or async."""
 
     mode: Mode = "any"
-    """What answers requests is written this way: views, endpoints, consumers."""
+    """How views, endpoints and consumers are written."""
     overrides: tuple[ConcurrencyOverride, ...] = ()
-    """Other modes by path, each with `paths` and `mode`; of several that match, the last decides.
-    As in `[{paths: ["api/**"], mode: async}]`."""
+    """Modes by path, as in `[{paths: ["api/**"], mode: async}]`; the last match decides."""
 
 
 class TypesSection(Section):
@@ -183,13 +177,13 @@ class TypesSection(Section):
         Literal["auto", "mypy", "pyright", "basedpyright", "off"]
         | tuple[Literal["mypy", "pyright", "basedpyright"], ...]
     ) = "auto"
-    """One or several of mypy, pyright and basedpyright; auto: those that the repository configures,
-    or that hooks of pre-commit, tox or CI run on the whole project, and of pyright and basedpyright
-    also one that a requirement for development names. pyright itself cannot be had without a
-    network: basedpyright stands in for it, in the mode `standard` where none is set."""
+    """One or several; auto: those that the repository configures, or that hooks of pre-commit, tox
+    or CI run on the whole project; a pyright also where a development requirement names it.
+    basedpyright runs in place of pyright, which needs a network, in the mode `standard` where none
+    is set."""
     args: tuple[Plain, ...] = ()
-    """Further arguments, such as --strict or the paths to check; of several tools, for the first.
-    They take the place of those that hooks, tox or CI hand to it."""
+    """Arguments, such as --strict or the paths to check, in place of those of hooks, tox or CI; of
+    several tools, for the first."""
 
 
 class TestsSection(Section):
@@ -207,35 +201,29 @@ class TestsSection(Section):
     args: tuple[Plain, ...] = ()
     """Further arguments for the runner."""
     minutes: int = Field(default=10, ge=1)
-    """Tests that have not begun shortly before are left out, and named.
-
-    A suite that still runs then is ended and counts as failed.
-    """
+    """Time for the suite. Tests that have not begun shortly before are left out, and named; a suite
+    that still runs then counts as failed."""
     reruns: int = Field(default=5, ge=0, le=20)
-    """So often at most a test that fails with the change alone is run again on both sides, to tell
-    whether it fails at times anyway; 0: never."""
+    """Maximum number of reruns, on both sides, of a test that fails with the change alone."""
 
 
 class OwnTestsSection(Section):
     """What the repository demands of its tests."""
 
     require: bool = False
-    """true: a change of what the code does has to bring a test, new or edited; scripts, migrations,
-    comments, types and what only moves are no matter."""
+    """true: a change of behaviour must bring a new or edited test; scripts, migrations, comments
+    and types need none."""
     mock: Literal["auto", "external_only", "any"] = "auto"
-    """external_only: tests may patch what is outside of the repository, never its own code; auto:
-    new patches of its own code are shown to the reviewer; any: they are no matter."""
+    """external_only: tests patch only what is outside of the repository; auto: new patches of its
+    own code are shown to the reviewer."""
     factories: Literal["factory_boy", "model_bakery", "mixer", "polyfactory", "any"] = "any"
-    """What tests make their rows with; a new test that creates a model's row itself is for the
-    reviewer then."""
+    """What tests create rows with; a new test that creates one itself goes to the reviewer."""
     proof: Literal["require", "review", "off"] = "review"
-    """Each hunk of source is taken back alone, and the tests are run: one of them has to notice.
-    require: what no test notices withholds the change; review: it is for the reviewer; off: nothing
-    is taken back."""
+    """Each hunk of source is taken back alone, and a test must fail. require: what no test notices
+    withholds the change; review: it goes to the reviewer; off: nothing is taken back."""
     coverage_of_change: Annotated[int, Field(ge=1, le=100)] | None = None
-    """Percent of the statements that a change adds or edits which the tests have to run; lines that
-    are missed are named to the reviewer. The suite runs once more for it, in one process and
-    measured by coverage.py; default: nothing is measured."""
+    """Percent of the added and edited statements that tests have to run; missed lines go to the
+    reviewer. The suite runs once more for it, in one process; default: nothing is measured."""
 
 
 class ChecksSection(Section):
@@ -248,19 +236,19 @@ class ChecksSection(Section):
     tests: TestsSection = TestsSection()
     """Test suite."""
     lint: Literal["auto", "off"] | tuple[Literal["ruff", "flake8", "black", "isort"], ...] = "auto"
-    """auto: those of ruff, flake8, black and isort that the repository has a configuration of, or
-    that hooks of pre-commit, tox or CI run on the whole project, as they are told there."""
+    """auto: those that the repository configures, or that hooks of pre-commit, tox or CI run on the
+    whole project, with their arguments."""
 
 
 class LicencesSection(Section):
-    """Which licences packages may have that are new with a change."""
+    """Which licences new packages may have."""
 
     allow: tuple[LicenceName, ...] = ()
-    """The only licences that a package may have which is new with a change, by their names in SPDX;
-    `*` stands for any letters, as in BSD-*. Where one of several may be chosen, one is enough."""
+    """The only licences of new packages, by their names in SPDX; `*` stands for any letters, as in
+    BSD-*. Where one of several may be chosen, one is enough."""
     forbid: tuple[LicenceName, ...] = ()
-    """Licences that no such package may have, such as AGPL-* or GPL-*. Where neither list is set,
-    licences are only named; where one is, a licence that is not known is for the reviewer."""
+    """Licences that no new package may have, such as AGPL-*. Where neither list is set, licences
+    are only named; where one is, an unknown licence goes to the reviewer."""
 
 
 class ScopeSection(Section):
@@ -277,10 +265,9 @@ class ScopeSection(Section):
     max_lines: int = Field(default=600, ge=1)
     """Lines added and removed together."""
     new_dependencies: Literal["ask", "allow", "forbid"] = "ask"
-    """Whether a change may declare packages that the project did not need before: `ask` leaves
-    each to the reviewer, `forbid` refuses it."""
+    """Whether a change may declare new packages: `ask` leaves each to the reviewer."""
     licences: LicencesSection = LicencesSection()
-    """Which licences packages may have that are new with a change."""
+    """Which licences new packages may have."""
 
 
 Weight = Literal["block", "review", "info", "off"]
@@ -290,48 +277,45 @@ class PlanSection(Section):
     """What happens between plan and edit."""
 
     approval: Literal["never", "always", "large"] = "large"
-    """On GitHub: whether a person with write permission has to approve the plan before anything is
-    edited; large: a model's plan that names more than half of scope.max_files."""
+    """On GitHub: whether a person with write permission approves the plan first; large: a model's
+    plan that names more than half of scope.max_files."""
 
 
 class LimitsSection(Section):
     """What a run may use."""
 
     minutes: int = Field(default=30, ge=1)
-    """From start to decision. Looked at between the steps of a run, and no reply of a model is
-    waited for beyond them; another step that has begun is bounded by limits of its own, such as
-    checks.tests.minutes."""
+    """From start to decision, looked at between the steps; a step that has begun has limits of its
+    own, such as checks.tests.minutes."""
     usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Dollars that a run may spend on models; default: as many as the operator allows, and never
-    more."""
+    """Dollars that a run may spend on models; default and maximum: the operator's."""
     tokens: Annotated[int, Field(ge=1)] | None = None
-    """Tokens that a run may use; default: as many as the operator allows, and never more."""
+    """Tokens that a run may use; default and maximum: the operator's."""
     repair_rounds: int = Field(default=4, ge=0, le=20)
-    """So often at most a model may mend its change after rules or checks have refused it."""
+    """Maximum number of repairs by a model after rules or checks have refused its change."""
     candidates: int = Field(default=2, ge=1, le=5)
-    """Maximum number of attempts from the base; another begins where the one before does not
-    pass."""
+    """Maximum number of attempts from the base; the next begins where one does not pass."""
     review_rounds: int = Field(default=5, ge=0, le=20)
-    """Rounds of answers to what people say in a pull request; after these a person goes on. What
-    is said within a minute is one round."""
+    """Maximum number of answers to reviews of a pull request; comments within a minute are answered
+    together."""
     ci_rounds: int = Field(default=2, ge=0, le=20)
-    """So often at most red checks of the project's own on our pull request are mended without a
-    command; `/mergewright fix-ci` asks for more."""
+    """Maximum number of unasked repairs of the project's red checks on our pull request;
+    `/mergewright fix-ci` asks for more."""
     runs_per_day: Annotated[int, Field(ge=1)] | None = None
-    """On GitHub: runs that are begun within 24 hours; what is over it waits, and says so. Read when
-    the label is set; default: as many as the operator allows, and never more."""
+    """On GitHub: runs within 24 hours; further ones wait, and say so. Default and maximum: the
+    operator's."""
 
 
 class ModelsSection(Section):
     """Which models work here, of those that the operator allows, as `anthropic:NAME`.
 
-    Whoever the operator has for a role is asked where they do not answer.
+    Where one does not answer, the operator's for that role is asked.
     """
 
     editor: ModelName | None = None
     """Plans and edits; default: the operator's."""
     reviewer: ModelName | None = None
-    """Looks at finished changes; default: the operator's."""
+    """Reviews finished changes; default: the operator's."""
 
 
 class PullRequestSection(Section):
@@ -359,41 +343,39 @@ class RepoConfig(Section):
     label: Label | None = None
     """On GitHub: the label that starts a run; default: the operator's, `mergewright`."""
     root: RelativePath = "."
-    """Folder of the project in a repository that holds several: its dependencies are declared and
-    its checks run there, and tickets are about it. Paths of `python`, `django` and `checks` are
-    relative to it; those of `scope` and of changes stay paths of the repository."""
+    """Folder of the project in a repository that holds several. Paths of `python`, `django` and
+    `checks` are relative to it; those of `scope` and of changes are paths of the repository."""
     contributions: Literal["auto", "allow"] = "auto"
-    """auto: a model leaves the ticket to people where the notes for contributors refuse changes
-    that machines make; allow: it does not."""
+    """auto: a model leaves the ticket to people where the contributing notes refuse changes by
+    machines; allow: it does not."""
     python: PythonSection = PythonSection()
     """Which Python, and what is installed beside the repository's own dependencies."""
     env: dict[VariableName, VariableValue] = {}
-    """Environment variables for what runs the project: tests, type check, Django's checks and
-    makemigrations; builds and linters do not get them. No secrets: they are shown in the log."""
+    """Environment variables for tests, type check, Django's checks and makemigrations; builds and
+    linters do not get them. No secrets: they are shown in the log."""
     setup: tuple[Command | PackagesCommand, ...] = ()
-    """Commands that run once after the environment is built, as in `mkdir -p data`; what they add
-    lies under every check. A text runs without network. A mapping `{run: npm ci, network: packages,
+    """Commands that run once after the environment is built, as in `mkdir -p data`; their results
+    lie under every check. A text runs without network. A mapping `{run: npm ci, network: packages,
     files: [package.json, package-lock.json]}` reaches the indexes of packages (PyPI, npm, Debian)
-    and sees those files alone; such commands come first. Files of the repository stay as they are
-    committed."""
+    and sees those files alone; such commands come first. Committed files stay as they are."""
     services: Services = ()
-    """Servers that the project needs, started empty in every sandbox that runs it: postgres, redis,
-    or with a version as in postgres:15. They listen at their usual ports of 127.0.0.1, without a
-    password; the usual variables (PGHOST and kin, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) say
-    so, as far as `env` does not say otherwise. Users and databases that `env` names are there."""
+    """Servers that the project needs: postgres, redis, or with a version as in postgres:15. Every
+    sandbox starts them empty, at their usual ports of 127.0.0.1, without a password; the usual
+    variables (PGHOST, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) name them where `env` does not.
+    Users and databases that `env` names are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """What the repository is built on; auto: from its dependencies and manage.py."""
     http_client: HttpClient | HttpClientSection = "any"
     """The only HTTP client that changed code may import; or a mapping of `name`, `timeout`
-    (required: no request may wait for ever) and `retries` (the only library to repeat requests
-    with: tenacity, stamina or backoff)."""
+    (required: each request has one) and `retries` (the only library to repeat requests with:
+    tenacity, stamina or backoff)."""
     background_tasks: Literal["celery", "background-tasks", "rq", "dramatiq", "none", "any"] = "any"
-    """The only system that changed code may begin work aside with; background-tasks: those of
-    FastAPI and Starlette, after the response."""
+    """The only system for background tasks in changed code; background-tasks: those of FastAPI and
+    Starlette."""
     concurrency: ConcurrencySection = ConcurrencySection()
     """Whether code is written sync or async."""
     logging: Literal["structlog", "logging", "any"] = "any"
-    """What new loggers are made with; any: what the package uses. A logger that is there stays."""
+    """What new loggers are made with; any: what the package uses."""
     imports: ImportsSection = ImportsSection()
     """What changed code may import."""
     django: DjangoSection = DjangoSection()
@@ -407,9 +389,8 @@ class RepoConfig(Section):
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""
     rules: dict[RuleId, Weight] = {}
-    """What single rules weigh here, by their ids: block (no pull request), review (a draft that
-    names the place), info or off. Default: what each rule says of itself. The operator may hold
-    a rule at more."""
+    """Weights of rules, by their ids: block (no pull request), review (a draft that names the
+    place), info or off. Default: the rule's own. The operator may set a minimum."""
     plan: PlanSection = PlanSection()
     """Whether people are asked before anything is edited."""
     limits: LimitsSection = LimitsSection()
@@ -422,8 +403,8 @@ class RepoConfig(Section):
     @property
     def http(self) -> HttpClientSection:
         """What `http_client` says, in its long form."""
-        said = self.http_client
-        return said if isinstance(said, HttpClientSection) else HttpClientSection(name=said)
+        given = self.http_client
+        return given if isinstance(given, HttpClientSection) else HttpClientSection(name=given)
 
     @property
     def folder(self) -> str:
@@ -433,9 +414,8 @@ class RepoConfig(Section):
 
 def json_schema() -> dict[str, object]:
     """Describe the file for editors (JSON Schema 2020-12)."""
-    described = RepoConfig.model_json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **described,
+        **RepoConfig.model_json_schema(),
         "title": "Mergewright repository configuration",
     }

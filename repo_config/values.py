@@ -38,13 +38,13 @@ def _make_error(message: str, fix: str) -> PydanticCustomError:
     return PydanticCustomError(WRONG_FORM, "{message}", {"message": message, "fix": fix})
 
 
-def _match(pattern: str, problem: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
+def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
     """Take texts of one pattern, of letters that can be seen."""
 
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) and (text.isprintable() or not is_shown):
             return text
-        raise _make_error(problem, fix)
+        raise _make_error("not of the form that is needed", fix)
 
     return AfterValidator(check)
 
@@ -186,101 +186,57 @@ PythonMinor = Annotated[str, AfterValidator(_check_minor)]
 RequirementLine = Annotated[str, AfterValidator(_check_requirement)]
 Constraint = Annotated[str, AfterValidator(_check_constraint)]
 Date = Annotated[str, AfterValidator(_check_date)]
-ProjectName = Annotated[
-    str,
-    _match(
-        r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?",
-        "not a name of an extra or a group",
-        "write letters, digits, dots, dashes and underscores only",
-    ),
-]
 RelativePath = Annotated[str, AfterValidator(_check_path)]
 LicenceName = Annotated[str, AfterValidator(_check_licence)]
 Glob = Annotated[str, AfterValidator(_check_glob)]
 ModuleName = Annotated[str, AfterValidator(_check_module)]
+VariableName = Annotated[str, AfterValidator(_check_variable)]
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+ProjectName = Annotated[str, _match(_NAME, "write letters, digits, dots, dashes and underscores")]
 ApplicationName = Annotated[
-    str,
-    _match(
-        f"{_DOTTED}:{_DOTTED}", "not a module and a name in it", 'write both, as in "app.main:app"'
-    ),
+    str, _match(f"{_DOTTED}:{_DOTTED}", 'write a module and a name in it, as in "app.main:app"')
 ]
 ModelKey = Annotated[
     str,
-    _match(
-        r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*",
-        "not the name of a model",
-        "write its class, as in Order or shop.models.Order",
-    ),
+    _match(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*", "write a class, as in Order or shop.models.Order"),
 ]
-ModelName = Annotated[
-    str, _match(_MODEL_NAME, "not a provider and a name", "write both, as in openai:NAME")
-]
-AttributeName = Annotated[
-    str, _match(_VARIABLE, "not the name of an attribute", "write one such as `active`")
-]
+ModelName = Annotated[str, _match(_MODEL_NAME, "write a provider and a model, as in openai:NAME")]
+AttributeName = Annotated[str, _match(_VARIABLE, "write the name of an attribute, as `active`")]
 UrlPattern = Annotated[
     str,
-    _match(
-        _URL_PATTERN,
-        "not a URL path",
-        "write one as in /health or /admin/**, with ** between slashes",
-    ),
+    _match(_URL_PATTERN, "write a path as /health or /admin/**, with ** between slashes"),
 ]
-VariableName = Annotated[str, AfterValidator(_check_variable)]
 VariableValue = Annotated[
-    str,
-    _match(
-        r"[^\x00]*",
-        "a text with a NUL character",
-        "no environment variable can hold it",
-        is_shown=False,
-    ),
+    str, _match(r"[^\x00]*", "no environment variable can hold a NUL character", is_shown=False)
 ]
 Plain = Annotated[
-    str,
-    _match(
-        r"[^\x00-\x1f\x7f]*", "a text with a control character", "write one line", is_shown=False
-    ),
+    str, _match(r"[^\x00-\x1f\x7f]*", "write one line without control characters", is_shown=False)
 ]
 Command = Annotated[
-    str,
-    _match(
-        r"[^\x00]*\S[^\x00]*", "not a command", "write one, as in mkdir -p data", is_shown=False
-    ),
+    str, _match(r"[^\x00]*\S[^\x00]*", "write a command, as in mkdir -p data", is_shown=False)
 ]
 BranchPrefix = Annotated[
     str,
     _match(
         _PREFIX,
-        "not the beginning of a branch's name for git",
         "write letters of ASCII, digits and . _ / + # = -, beginning with a letter or digit",
     ),
 ]
-SystemPackage = Annotated[
-    str, _match(DEBIAN_NAME, "not the name of a Debian package", "write one such as libpq-dev")
-]
+SystemPackage = Annotated[str, _match(DEBIAN_NAME, "write a Debian package such as libpq-dev")]
 RuleId = Annotated[
     str,
     AfterValidator(_check_rule_id),
     WithJsonSchema({"type": "string", "enum": list(RULE_IDS)}),
 ]
 ServiceName = Annotated[
-    str,
-    _match(
-        _SERVICE,
-        "not a service that is known here",
-        "write postgres or redis, or with a version as in postgres:15",
-    ),
+    str, _match(_SERVICE, "write postgres or redis, or with a version as in postgres:15")
 ]
 Services = Annotated[tuple[ServiceName, ...], AfterValidator(_check_services)]
 Label = Annotated[
-    str,
-    _match(
-        r"(?! )[^,]{1,50}(?<! )", "not a label of GitHub", "write its name, of 50 letters at most"
-    ),
+    str, _match(r"(?! )[^,]{1,50}(?<! )", "write the name of a label, of 50 letters at most")
 ]
 Reviewer = Annotated[
     str,
-    _match(_REVIEWER, "not a login and not a team", "write octocat, or my-org/my-team"),
+    _match(_REVIEWER, "write a login or a team, as octocat or my-org/my-team"),
     AfterValidator(lambda text: text.removeprefix("@")),
 ]
