@@ -100,12 +100,6 @@ class ForPeople(RunStopped):
     reason = Reason.FOR_PEOPLE
 
 
-class Duplicate(RunStopped):
-    """Another issue says the same, and its run is under way."""
-
-    reason = Reason.DUPLICATE
-
-
 class RepositoryUnfit(RunStopped):
     """The repository cannot be worked on as it is."""
 

@@ -21,7 +21,6 @@ from agent.models.code_host import CodeHost, Pulls
 from agent.models.environment import Environment, Prepared
 from agent.models.outcome import StoredRun
 from agent.models.package_index import PackageIndex
-from agent.models.polling import OtherRun
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Sandbox, Sessions
 from agent.models.ticket import Guidance
@@ -39,10 +38,6 @@ Record = Callable[[str, Mapping[str, object]], None]
 class Memory(Protocol):
     """What is kept of this run and of others; the store implements it."""
 
-    def list_other_runs(self, run: Run) -> tuple[OtherRun, ...]:
-        """List runs of other issues that are not over or have opened a pull request."""
-        ...
-
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
         """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         ...
@@ -58,10 +53,6 @@ class Memory(Protocol):
 
 class NoMemory:
     """Nobody keeps runs."""
-
-    def list_other_runs(self, run: Run) -> tuple[OtherRun, ...]:
-        """Return none."""
-        return ()
 
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
         """Return none."""

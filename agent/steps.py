@@ -46,10 +46,9 @@ from agent.models.environment import Checkout, Contract
 from agent.models.outcome import FirstRound, Verdict
 from agent.models.pulls import BranchState
 from agent.models.record import Record
-from agent.models.review_items import FollowUpTask
 from agent.models.run import Reason
 from agent.models.steps import Remember
-from agent.models.ticket import Decision, SimilarRun, Ticket
+from agent.models.ticket import Decision, Ticket
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
@@ -173,16 +172,12 @@ class Steps:
         """The step that was asked for last."""
         self.ticket: Ticket | None = None
         """The ticket once it was read, for texts about a run that stopped."""
-        self.asked: FollowUpTask | None = None
-        """What a follow-up sees to, once that was read."""
         self.compared: tuple[Comparison, ...] = ()
         """The checks once they were compared: they are proved, however the run ends."""
         self.findings: tuple[Finding, ...] = ()
         """What policy has found in the change, and the verdict after it."""
         self.checkout: Checkout | None = None
         """The base commit once it is fixed."""
-        self.similar: tuple[SimilarRun, ...] = ()
-        """Other runs of ours whose tickets are much alike, once triage has looked."""
         self.decision: Decision | None = None
         """What triage has decided."""
         self.first_round: FirstRound | None = None
@@ -320,13 +315,11 @@ class Steps:
             case Contract():
                 self._minutes = min(result.config.limits.minutes, self._most_minutes)
             case Decision():
-                self.similar, self.decision = result.similar, result
+                self.decision = result
             case Checkout():
                 self.checkout = result
             case BranchState():
                 self.checkout = result.checkout
-            case FollowUpTask():
-                self.asked = result
             case Reply():
                 self.cost_usd += result.cost_usd or 0.0
             case ClearedChange():

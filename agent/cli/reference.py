@@ -28,7 +28,7 @@ from repo_config import reference
 
 _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
 #: A run of a ticket file never ends so.
-_OF_ISSUES = (Reason.DUPLICATE, Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
+_OF_ISSUES = (Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
 _PLAIN: dict[object, str] = {str: "text", int: "number", dict[str, int]: "numbers by name"}
 _FORMS: dict[type[Record], str] = {Median: "a median", Share: "a share", PerLine: "a price"}
 _PLACES: dict[commands.Name, str] = {

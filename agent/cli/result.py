@@ -97,7 +97,6 @@ def as_json(
             for check in outcome.checks
         ],
         "findings": [finding.model_dump(mode="json") for finding in outcome.findings],
-        "similar": [similar.model_dump(mode="json") for similar in outcome.similar],
         "next": next_steps(outcome, repo),
         "review": None
         if outcome.review is None
@@ -133,8 +132,6 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
     mark = "not done" if exit_code(outcome) else "done"
     print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
-    for similar in outcome.similar:
-        print(terminal.line(f"similar {similar.summary}"))
     for title, said in _list_places(outcome):
         if said:
             print(f"{title:<7} {sanitise.strip_terminal_codes(said)}")

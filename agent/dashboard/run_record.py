@@ -37,7 +37,7 @@ _STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Plan", ("clarify", "plan", "approval")),
     ("Build the environment", ("environment", "known", "candidates", "choose", "obstacle")),
     ("Check the base commit", ("baseline", "scout", "propose")),
-    ("Change the code", ("edit", "answer", "suggestions", "changelog", "policy", "settle")),
+    ("Change the code", ("edit", "answer", "changelog", "policy", "settle")),
     ("Check the change", ("checks", "compare")),
     ("Prove the change", ("proof",)),
     ("Review and decide", ("review", "decide")),

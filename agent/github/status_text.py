@@ -109,9 +109,9 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
         if (about := run.follow_up) is not None:
             what = f"#{about.pull} is open as it was; {_round(about)} came to nothing."
             seen = f"**{what}**\n\n{seen}"
-        last = _lines(f"{used} Reason: `{outcome.reason.value}`.", _similar(outcome))
+        last = f"{used} Reason: `{outcome.reason.value}`."
         return f"{seen.rstrip()} {last}" + (f"\n{fold}{rest}" if fold else "")
-    return _lines(head, f"{used} {_log(run, page)}", _similar(outcome))
+    return _lines(head, f"{used} {_log(run, page)}")
 
 
 def _answered(about: FollowUp, outcome: Outcome) -> str:
@@ -145,15 +145,6 @@ def _steps(plan: Plan) -> str:
     return "\n".join(
         f"{at}. {sanitise.format_words(step)}" for at, step in enumerate(plan.steps, 1)
     )
-
-
-def _similar(outcome: Outcome) -> str:
-    """Name other runs whose issues have the same title; numbers are links, their words are not."""
-    named = (
-        f"#{one.number} ({'under way' if one.under_way else f'[pull request]({one.url})'})"
-        for one in outcome.similar
-    )
-    return f"Of the same title: {', '.join(named)}." if outcome.similar else ""
 
 
 def _lines(*texts: str) -> str:

@@ -10,7 +10,7 @@ from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.record import Record
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run, RunState, end_state
-from agent.models.ticket import Category, SimilarRun
+from agent.models.ticket import Category
 
 
 class Verdict(Record):
@@ -109,8 +109,6 @@ class Outcome(Record):
     """Path of the full run log."""
     checks: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
-    similar: tuple[SimilarRun, ...] = ()
-    """Other runs of ours whose tickets are much alike."""
     category: Category | None = None
     """What kind of work triage took the ticket for; None: it did not come to that."""
     recipe: str | None = None

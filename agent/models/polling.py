@@ -6,18 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, Protocol
 
 from agent.models.record import Record
-from agent.models.run import Run
 from agent.models.ticket import IssueRef, Snapshot
-
-
-class OtherRun(Record):
-    """A run of another issue of the same repository, as the store knows it."""
-
-    run: Run
-    under_way: bool
-    """Whether it is not over; it may wait for its turn."""
-    url: str = ""
-    """Of the pull request that it has opened."""
 
 
 class Labelled(Record):

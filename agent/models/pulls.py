@@ -30,8 +30,6 @@ _COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
 
 #: How the last answer of ours in a thread begins; whatever is said there then is for people.
 ROUNDS_OVER = "This pull request has had its"
-#: How a word of ours begins that is no answer.
-UNSEEN = "This round ended before anything was done about it"
 
 
 class ThreadComment(Record):

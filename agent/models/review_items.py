@@ -24,18 +24,6 @@ class ReviewItem(Record):
     """Why it is for a person, where that is known from the beginning."""
 
 
-class Suggestion(Record):
-    """Lines of a file as somebody suggests them."""
-
-    path: str
-    first_line: int
-    """1-based, of those in whose place they come."""
-    code: tuple[str, ...]
-    """Those, without the ends of lines."""
-    new: tuple[str, ...]
-    """Empty: they go."""
-
-
 class ItemAnswer(Record):
     """What becomes of a matter, before anything of it has left the machine."""
 
@@ -48,8 +36,6 @@ class ItemAnswer(Record):
     """Whether the words are a model's."""
     is_beyond_ticket: bool = False
     """Whether it asks for more than the ticket, which can be an issue of its own."""
-    applied_suggestion: Suggestion | None = None
-    """What was put in its place as it is, and is looked for in what is published."""
 
 
 class FollowUpContext(Record):

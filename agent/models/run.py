@@ -81,8 +81,6 @@ class Reason(StrEnum):
     """The ticket is more than one change can carry."""
     FOR_PEOPLE = "for_people"
     """The ticket touches what is left to people."""
-    DUPLICATE = "duplicate"
-    """Another issue says the same, and its run is under way."""
     UNFIT = "repository_unfit"
     """The repository cannot be worked on as it is."""
     CONFIG_INVALID = "config_invalid"
@@ -153,7 +151,6 @@ _END_STATES = {
     Reason.REFUSED: RunState.DECLINED,
     Reason.TOO_LARGE: RunState.DECLINED,
     Reason.FOR_PEOPLE: RunState.DECLINED,
-    Reason.DUPLICATE: RunState.DECLINED,
     Reason.POLICY: RunState.DECLINED,
     # Nothing was opened, as asked.
     Reason.DRY_RUN: RunState.CANCELLED,

@@ -145,25 +145,6 @@ Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dep
 """What kind of work a ticket asks for."""
 
 
-class SimilarRun(Record):
-    """Another run of ours in the repository whose issue has the same title."""
-
-    number: int
-    """Of its issue."""
-    title: str
-    run_id: str
-    under_way: bool
-    """False: it has opened a pull request."""
-    url: str = ""
-    """Of that pull request."""
-
-    @property
-    def summary(self) -> str:
-        """Say which one it is, in a line."""
-        became = f"run {self.run_id} is under way" if self.under_way else self.url
-        return f"#{self.number} “{self.title}” ({became})"
-
-
 class Decision(Record):
     """What triage makes of a ticket it accepts."""
 
@@ -173,5 +154,4 @@ class Decision(Record):
     category: Category = "feature"
     """By the issue's labels; a recipe has no use for it."""
     reasons: tuple[str, ...] = ()
-    """What labels and other runs came to, in words."""
-    similar: tuple[SimilarRun, ...] = ()
+    """What its labels came to, in words."""

@@ -21,7 +21,6 @@ _HEADLINES = {
     Reason.REFUSED: "This cannot be done as it is asked.",
     Reason.TOO_LARGE: "This is more than one change can carry.",
     Reason.FOR_PEOPLE: "This one is left to people.",
-    Reason.DUPLICATE: "Another issue says the same, and is being worked on.",
     Reason.POLICY: "A rule of this repository does not allow the change.",
     Reason.CONFIG_INVALID: "The configuration of this repository has a mistake.",
     Reason.UNFIT: "The repository cannot be worked on as it is.",
@@ -113,9 +112,6 @@ _NEXT_ON_ISSUE = {
     Reason.UNANSWERED: "Comment `/mergewright retry`.",
     Reason.CONFLICT: ("Merge the base branch by hand and push; the next round builds on it."),
     Reason.NO_RECIPE: ("A person takes it on. Or edit the issue so that a recipe fits, {again}."),
-    Reason.DUPLICATE: (
-        "Follow that one. If this issue asks for something else, say what, {again}."
-    ),
     Reason.ACCESS_LOST: "Give the access that is named, {again}.",
     Reason.SUPERSEDED: ("If it is still wanted, set the label anew on the open issue."),
     Reason.CANCELLED: "If it is still wanted, {go_on}.",

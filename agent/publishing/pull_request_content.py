@@ -21,7 +21,7 @@ from agent.models.outcome import Verdict
 from agent.models.proof import Proof
 from agent.models.record import Record
 from agent.models.review import ReviewNotes
-from agent.models.ticket import SimilarRun, Ticket
+from agent.models.ticket import Ticket
 from agent.publishing import commits, migrations, template, text
 from agent.publishing.siblings import Siblings
 from agent.services import Services
@@ -43,7 +43,6 @@ class Decided(Record):
     verdict: Verdict
     proof: Proof = Proof()
     work: ModelWork = ModelWork()
-    similar: tuple[SimilarRun, ...] = ()
     """Other runs of ours whose tickets are much alike."""
 
 
@@ -69,7 +68,6 @@ def decided(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
         verdict=verdict,
         proof=chosen.proof,
         work=work,
-        similar=job.decision.similar,
     )
 
 

@@ -31,7 +31,6 @@ from agent.llm.spendings import SpendingLimits, Spendings
 from agent.models.change import Change
 from agent.models.chat_model import ChatModel
 from agent.models.outcome import Outcome
-from agent.models.review_items import FollowUpTask
 from agent.models.run import Reason, Run, RunState
 from agent.models.steps import Remember
 from agent.publishing import text
@@ -276,7 +275,6 @@ def carry_out(
         outcome = outcome.model_copy(
             update={
                 "checks": outcome.checks or step.compared,
-                "similar": step.similar,
                 "category": step.decision.category if step.decision else None,
                 "recipe": step.decision.recipe if step.decision else None,
                 "first_round": step.first_round,
@@ -365,7 +363,7 @@ def _deliver_outcome(
         if outcome.is_done and "announce" not in step.seconds:
             return outcome  # people were told of no beginning, so they wait for no end
         if stopped and run.follow_up:
-            return step(DELIVER, _tell_on_pull, step.asked, run, outcome, svc)
+            return step(DELIVER, _tell_on_pull, run, outcome, svc)
         return step(DELIVER, _report_outcome, run, outcome, svc)
     except AgentError as problem:
         waiting.postpone_run(problem, step.at, waited)
@@ -378,8 +376,9 @@ def _report_outcome(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     return svc.code_host.report_outcome(run, outcome)
 
 
-def _tell_on_pull(asked: FollowUpTask | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.code_host.report_outcome(run, answer.tell_stopped(asked, run, outcome, svc))
+def _tell_on_pull(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    answer.tell_stopped(run, outcome, svc)
+    return svc.code_host.report_outcome(run, outcome)
 
 
 def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:

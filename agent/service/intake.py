@@ -18,7 +18,7 @@ from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.telemetry import run_ids
 from agent.text import sanitise
-from agent.triage import priority
+from agent.triage import labels
 
 #: What of a code host's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
@@ -142,7 +142,7 @@ def accept_request(
         snapshot=request.snapshot,
         plan_first=request.plan_first,
         runs_per_day=intake_api.read_runs_per_day(issue),
-        priority=priority.read_priority(request.snapshot.labels).level,
+        priority=labels.read_priority(request.snapshot.labels).level,
         started=run_ids.read_start(run_id),
     )
     try:

@@ -14,7 +14,7 @@ from agent.git import pull_branch
 from agent.models.code_host import Pulls
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
-from agent.models.pulls import UNSEEN, PullSnapshot, Thread
+from agent.models.pulls import PullSnapshot, Thread
 from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.publishing import pull_request_content, siblings, threads
@@ -32,10 +32,6 @@ _LOOK_AGAIN = "read pull"
 _CHECK = "check:"
 #: How a sentence begins that tells of a pull request that is over.
 _OVER = "Pull request #"
-_UNSEEN = (
-    f"{UNSEEN}; the conversation of the pull request says why. The next round sees to it:"
-    " /mergewright retry begins one, and so does another word here."
-)
 _SHOWN = 5
 
 
@@ -161,40 +157,13 @@ def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]
     }
 
 
-def tell_stopped(asked: FollowUpTask | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    """Tell people of a follow-up that ended without a result; where they ended it, they know.
-
-    Args:
-        asked: What it came to know that it had to see to; None: it ended before that.
-    """
+def tell_stopped(run: Run, outcome: Outcome, svc: Services) -> None:
+    """Tell people of a follow-up that ended without a result; where they ended it, they know."""
     about = run.about
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(_OVER)
     if svc.pulls and not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.pull_request_text or sanitise.format_words(outcome.sentence)
         svc.pulls.add_comment(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
-        # Whoever closes the issue or takes the label off wants no more words in each thread.
-        if asked is not None and outcome.reason is not Reason.SUPERSEDED:
-            ends = _mark_unseen(asked, run, svc)
-            outcome = outcome.model_copy(update={"threads": ends})
-    return outcome
-
-
-def _mark_unseen(asked: FollowUpTask, run: Run, svc: Services) -> tuple[ThreadOutcome, ...]:
-    """Say in each thread that nothing was done about it, and in the table as well."""
-    pulls = pulls_of(svc)
-    now = pulls.read_pull(run, run.about.pull)
-    if now is None or now.state != "open":
-        return ()
-    ends = tuple(
-        _make_thread_outcome(
-            one, ItemAnswer(item=one.number, end="human", text=_UNSEEN), "", now, run, svc
-        )
-        for one in asked.items
-        if one.thread is not None
-    )
-    section = _section(asked, ends, _notes(asked, asked.branch_state.head, None))
-    _give_text(run, now, _with_section(now, section), pulls)
-    return ends
 
 
 def _outcome(context: FollowUpContext, run: Run, sentence: str, commit: str) -> Outcome:
@@ -322,8 +291,7 @@ def _make_thread_outcome(
     # Ours is no word that was read.
     last = max(one.comment_id for one in thread.comments if not one.is_ours)
     words = threads.reply(answer, held, svc.redactor(_first_words(thread)), _new_issue(run))
-    unseen = answer.text == _UNSEEN and not answer.by_model
-    key = f"{thread.thread_id} {last}{' unseen' if unseen else ''}"
+    key = f"{thread.thread_id} {last}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     page = pulls.reply_in_thread(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
@@ -340,7 +308,7 @@ def _make_thread_outcome(
             "thread_id": thread.thread_id,
             "place": thread.place,
             "url": page,
-            "last_comment_id": 0 if unseen else last,
+            "last_comment_id": last,
             "resolved": resolves and pulls.resolve_thread(run, thread),
         }
     )

@@ -15,7 +15,6 @@ from agent.models.code_host import Pulls
 from agent.models.outcome import StoredRun, ThreadOutcome
 from agent.models.pulls import (
     ROUNDS_OVER,
-    UNSEEN,
     BranchState,
     ProjectCheck,
     PullSnapshot,
@@ -62,9 +61,7 @@ def read_context(run: Run, svc: Services) -> FollowUpContext:
     if about.kind == "review":
         names = frozenset((remote.author,))
         people = _People(run, pulls)
-        told = (_as_read(one, ends) for one in pull.threads)
-        # Of what we have said in the conversation about a round that stopped nothing is left.
-        threads = tuple(one for one in told if one.comments)
+        threads = tuple(_as_read(one, ends) for one in pull.threads)
         newest = sorted(threads, key=lambda one: one.comments[-1].at, reverse=True)
         wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
         asked = tuple(people.hide_others(one) for one in threads if one.thread_id in wanted_ids)
@@ -157,15 +154,11 @@ def _is_asked(
 
 
 def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
-    """Put what people said while we wrote an answer behind that: it was not read for it.
-
-    That a round has done nothing about a thread is no answer, and stands in nobody's way.
-    """
-    told = [one for one in thread.comments if not (one.is_ours and UNSEEN in one.body)]
+    """Put what people said while we wrote an answer behind that: it was not read for it."""
     before = ends.get(thread.thread_id)
     upto = before.last_comment_id if before else 0
-    unread = [one for one in told if upto and one.comment_id > upto and not one.is_ours]
-    read = [one for one in told if one not in unread]
+    unread = [one for one in thread.comments if 0 < upto < one.comment_id and not one.is_ours]
+    read = [one for one in thread.comments if one not in unread]
     return thread.model_copy(update={"comments": (*read, *unread)})
 
 

@@ -9,7 +9,6 @@ from agent.editing.attempts import Attempt
 from agent.editing.run_context import RunContext
 from agent.errors import (
     ApprovalAwaited,
-    ForPeople,
     PolicyRefused,
     RepositoryUnfit,
     RequestRefused,
@@ -22,7 +21,6 @@ from agent.models.run import Run
 from agent.models.ticket import Decision, Guidance, Ticket, find_approval
 from agent.recipes import registry
 from agent.services import Services
-from agent.triage import human_only
 from repo_config.tree import Within
 
 
@@ -43,11 +41,9 @@ def settle_parameters(
         TicketUnclear: Facts are missing or wrong, and no model is configured.
         RequestRefused: The ticket asks for what cannot be done, and no model is configured.
         PolicyRefused: It needs a file that only people change.
-        ForPeople: All that the ticket names is left to people.
         RepositoryUnfit: A model would have no tests to show its work by.
     """
     if not decision.recipe:
-        _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""
     tree = worktree.open_tree(base, svc.base_folder(run))
@@ -59,29 +55,11 @@ def settle_parameters(
         if svc.models is None or not svc.models.list_chain("editor", decision.category):
             raise
         svc.say(f"recipe {recipe.name} leaves it to the model: {problem.message}")
-        _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""
     if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
         raise PolicyRefused(found)
     return parameters
-
-
-def _require_open(
-    ticket: Ticket, run: Run, base: Checkout, contract: Contract, svc: Services
-) -> None:
-    """Refuse, before anything is made ready, what names nothing but places of people."""
-    patterns = contract.config.scope.human_only
-    if not patterns:
-        return
-    tree = worktree.open_tree(base, svc.base_folder(run))
-    if found := human_only.find_closed_path(ticket, patterns, tree.paths()):
-        path, pattern = found
-        raise ForPeople(
-            f"The ticket is about {path}, which only people change here (scope.human_only:"
-            f" {pattern!r}). A person makes that change; or the ticket names a place outside of"
-            " scope.human_only where it can be done."
-        )
 
 
 def _require_tests(contract: Contract) -> None:

@@ -86,7 +86,6 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
             log=str(svc.run_folder(run) / "run.log"),
             checks=decided.compared,
             findings=pull_request_content.findings(decided),
-            similar=decided.similar,
             models=decided.work.uses,
             review=decided.notes if decided.work.uses else None,
             plan=decided.plan if placed else None,

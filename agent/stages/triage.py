@@ -1,27 +1,18 @@
-"""Triage: who can carry this ticket out? Looks at the ticket, and at other runs beside it.
-
-What it leaves open is for the model. What needs the code is asked later, in
-`agent.stages.plan`.
-"""
+"""Triage: who can carry this ticket out? What needs the code is asked later, by `plan`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 
-from agent.errors import AccessLost, Duplicate, NoModel, NoRecipe, TicketUnclear
+from agent.errors import NoModel, NoRecipe, TicketUnclear
 from agent.models.chat_model import ChatModel
-from agent.models.polling import OtherRun
 from agent.models.run import Run
-from agent.models.ticket import Decision, Guidance, SimilarRun, Ticket
+from agent.models.ticket import Decision, Guidance, Ticket
 from agent.recipes import registry
 from agent.services import Services
 from agent.text import sanitise
-from agent.triage import category, duplicates, priority
-
-#: So many similar runs are named.
-_MOST_SIMILAR = 5
+from agent.triage import labels as issue_labels
 
 
 def read_ticket(run: Run, svc: Services) -> Ticket:
@@ -70,32 +61,12 @@ def _find_fitting_recipes(ticket: Ticket) -> tuple[str, ...]:
 
 
 def decide_ticket(ticket: Ticket, run: Run, svc: Services) -> Decision:
-    """Choose who carries a ticket out, and look which other runs are of the same.
-
-    Raises:
-        TicketUnclear: The ticket is empty.
-        Duplicate: Another issue says the same, and its run is under way.
-        NoRecipe: No recipe fits, and no model is configured.
-        NoModel: No recipe fits, and what the models need is not set.
-    """
-    others = svc.execution.memory.list_other_runs(run)
-    if first := _find_same_run(run, others):
-        raise Duplicate(
-            f"Issue #{_number(first)} says the same, word for word, and its run {first.run_id} is"
-            " under way; one change is not made twice. What would make it fit: that run ends"
-            " without a pull request, or this issue says what it asks for besides."
-        )
+    """Choose who carries a ticket out; see `choose_recipe`."""
     labels = run.snapshot.labels if run.snapshot else ()
     decision = choose_recipe(ticket, svc.models, labels)
-    similar = _still_there(_find_similar(run, others), run, svc)
-    for one in similar:
-        svc.say(f"the same title as {one.summary}")
-    return decision.model_copy(
-        update={
-            "similar": similar,
-            "reasons": (*decision.reasons, *_describe_other_runs(run, others, similar)),
-        }
-    )
+    level, label = issue_labels.read_priority(labels)
+    reasons = (*decision.reasons, f"priority {issue_labels.NAMES[level]}: {_named_by(label)}")
+    return decision.model_copy(update={"reasons": reasons if run.snapshot else decision.reasons})
 
 
 def choose_recipe(
@@ -112,7 +83,7 @@ def choose_recipe(
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
     fitting = _find_fitting_recipes(ticket)
-    kind, label = category.read_category(labels)
+    kind, label = issue_labels.read_category(labels)
     reasons = (f"category {kind}: {_named_by(label)}",)
     if len(fitting) == 1:
         sentence = f"recipe {fitting[0]}"
@@ -128,72 +99,6 @@ def choose_recipe(
         raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
     sentence = f"{kind}, for {editors[0]}"
     return Decision(recipe="", sentence=sentence, category=kind, reasons=reasons)
-
-
-# --- other runs -------------------------------------------------------------------------------
-
-
-def _number(run: Run) -> int:
-    return run.snapshot.issue.number if run.snapshot else 0
-
-
-def _find_same_run(run: Run, others: Iterable[OtherRun]) -> Run | None:
-    """Return the run under way whose issue is the same text and came first."""
-    mine = run.snapshot
-    for other in others:
-        theirs = other.run.snapshot
-        # Of two that wait for each other neither would be made; ids are in the order of time.
-        earlier = other.under_way and other.run.run_id < run.run_id
-        if mine is None or theirs is None or not earlier or other.run.dry_run:
-            continue
-        if duplicates.is_same_text(mine, theirs):
-            return other.run
-    return None
-
-
-def _find_similar(run: Run, others: Iterable[OtherRun]) -> tuple[SimilarRun, ...]:
-    """Name the runs whose issues have the same title."""
-    mine = run.snapshot
-    found = (
-        SimilarRun(
-            number=theirs.issue.number,
-            title=theirs.title,
-            run_id=other.run.run_id,
-            under_way=other.under_way,
-            url=other.url,
-        )
-        for other in others
-        if mine
-        and (theirs := other.run.snapshot)
-        and (other.under_way or other.url)
-        and duplicates.has_same_title(mine, theirs)
-    )
-    return tuple(sorted(found, key=lambda one: one.number)[:_MOST_SIMILAR])
-
-
-def _still_there(
-    similar: tuple[SimilarRun, ...], run: Run, svc: Services
-) -> tuple[SimilarRun, ...]:
-    """Leave out pull requests that are open no more; only the code host knows."""
-    if all(one.under_way for one in similar):
-        return similar
-    pulls = None
-    with suppress(AccessLost):
-        pulls = {pull.url for pull in svc.code_host.list_own_pulls(run, "")}
-    return tuple(one for one in similar if one.under_way or pulls is None or one.url in pulls)
-
-
-def _describe_other_runs(
-    run: Run, others: tuple[OtherRun, ...], similar: tuple[SimilarRun, ...]
-) -> tuple[str, ...]:
-    """Say what comparing with other runs, and the labels, came to."""
-    if run.snapshot is None:
-        return ()
-    level, label = priority.read_priority(run.snapshot.labels)
-    return (
-        f"same title: {len(similar)} of {len(others)} other runs and pull requests of ours",
-        f"priority {priority.NAMES[level]}: {_named_by(label)}",
-    )
 
 
 def _named_by(label: str) -> str:

@@ -31,7 +31,6 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.polling import OtherRun
 from agent.models.record import Record
 from agent.models.run import CAPS_REACHED, Reason, Run, RunState
 from agent.models.ticket import Guidance
@@ -71,8 +70,6 @@ _PENALTY_SECONDS = 600.0
 #: A step of priority counts as so long a wait: what is urgent comes earlier, and nobody waits for
 #: ever behind it.
 _PRIORITY_SECONDS = 1800.0
-#: So many other runs of a repository are looked at for likeness, the newest.
-_MOST_BESIDE = 100
 #: The first of them is taken, if it is sound; a long queue is not read whole for that.
 _AT_A_LOOK = 10
 #: Rows that one query names; SQLite takes no more than some thousand.
@@ -204,31 +201,6 @@ class SqlStore:
             if row is None:
                 raise KeyError(run_id)
             return _make_stored_run(row)
-
-    def list_other_runs(self, run: Run) -> tuple[OtherRun, ...]:
-        """List runs of other issues of the repository that are not over or opened a pull request.
-
-        The newest come first; only so many are looked at.
-        """
-        if run.snapshot is None:
-            return ()
-        issue = run.snapshot.issue
-        wanted = (
-            select(RunRow)
-            .where(col(RunRow.repository_id) == issue.repository_id)
-            .where(col(RunRow.number) != issue.number)
-            .where(or_(col(RunRow.active), col(RunRow.state) == RunState.OPEN.value))
-            .where(col(RunRow.round) == 0)
-            .order_by(*_NEWEST)
-            .limit(_MOST_BESIDE)
-        )
-        with self._open_reader() as session:
-            rows = session.exec(wanted).all()
-            found = []
-            for row in rows:
-                with suppress(ValidationError):  # the dispatch ends a row that makes no sense
-                    found.append(_make_other_run(_make_stored_run(row)))
-            return tuple(found)
 
     def find_active_run(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the run of an issue that is not over."""
@@ -701,12 +673,6 @@ class SqlStore:
 
 #: When a run was queued, as its priority counts.
 _TURN = col(RunRow.queued_at) - _PRIORITY_SECONDS * col(RunRow.priority)
-
-
-def _make_other_run(stored: StoredRun) -> OtherRun:
-    pull = stored.outcome.pull_request if stored.outcome else None
-    under_way = stored.active and stored.stop_request is None
-    return OtherRun(run=stored.run, under_way=under_way, url=pull.url if pull else "")
 
 
 def _of_issue(repository_id: int, number: int) -> ColumnElement[bool]:

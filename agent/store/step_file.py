@@ -36,7 +36,6 @@ _SETTLED = frozenset(
         Reason.REFUSED,
         Reason.TOO_LARGE,
         Reason.FOR_PEOPLE,
-        Reason.DUPLICATE,
         Reason.UNFIT,
         Reason.CONFIG_INVALID,
         # What a model has said is on record as well, so it would give up at the same place.

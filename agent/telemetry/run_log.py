@@ -137,8 +137,7 @@ def describe_result(result: object) -> str:
 
 @describe_result.register
 def _(result: Decision) -> str:
-    similar = (f"the same title as {one.summary}" for one in result.similar)
-    return "\n".join((result.sentence, *(f"  {one}" for one in (*result.reasons, *similar))))
+    return "\n".join((result.sentence, *(f"  {one}" for one in result.reasons)))
 
 
 @describe_result.register

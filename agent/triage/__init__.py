@@ -1,1 +1,1 @@
-"""What the labels, paths and titles of tickets say, each pure and of one subject."""
+"""What the labels of tickets say."""

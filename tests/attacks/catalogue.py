@@ -118,7 +118,7 @@ _NEVER = (CHAT, "test_what_never_passes_is_tried_once")
 _NOT_HEARD = (COMMENT_HANDLER, "test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer")
 _UNSEEN = (THREADS, "test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobody")
 _THREADS_RUN = (REVIEW, "test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit")
-_NOBODYS = (REVIEW, "test_TC2_a_suggestion_of_who_may_write_is_applied_without_a_model")
+_NOBODYS = (REVIEW, "test_TC2_a_remark_of_who_may_write_becomes_a_commit")
 _SUGGESTED = (
     REVIEW,
     "test_TC7_GH4_a_suggestion_and_a_model_that_obeys_change_nothing_that_is_protected",

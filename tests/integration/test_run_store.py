@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from agent.errors import ActiveRun, StoreUnusable
-from agent.models.outcome import Outcome, PullRequest
+from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import IssueRef, Snapshot
 from agent.store import sql_store, sql_tables
@@ -161,24 +161,6 @@ def test_a_step_of_priority_counts_as_half_an_hour_of_waiting(store):
         order.append(name)
         store.finish_run(f"20261120-100000-{name}", outcome(name), now)
     assert order == ["c", "a", "d", "b"]
-
-
-def test_the_runs_beside_one_are_those_of_its_repository_that_count(store):
-    store.add_run(run("a", number=1), 1.0)
-    store.add_run(run("b", number=2), 2.0)
-    store.add_run(run("c", number=3), 3.0)
-    store.add_run(run("d", number=4), 4.0)
-    store.add_run(run("e", number=5), 5.0)
-    store.add_run(run("f", number=6, repository_id=8), 6.0)
-    pull = PullRequest(number=9, url="https://h/o/r/pull/9", draft=False)
-    opened = outcome("b").model_copy(update={"pull_request": pull})
-    store.finish_run("20261120-100000-b", opened, 7.0)
-    failed = Outcome.for_stopped_run("20261120-100000-c", Reason.NEW_FAILURES, "S")
-    store.finish_run("20261120-100000-c", failed, 7.0)
-    store.request_stop("20261120-100000-d", "Somebody stopped it.")
-    found = store.list_other_runs(run("a", number=1))
-    told = [(one.run.run_id[-1], one.under_way, one.url) for one in found]
-    assert told == [("e", True, ""), ("d", False, ""), ("b", False, "https://h/o/r/pull/9")]
 
 
 def ahead(store, name, now=50.0, most=1):

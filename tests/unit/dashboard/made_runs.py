@@ -29,7 +29,7 @@ TITLES = (
 )  # fmt: skip
 FAILURES = (
     Reason.NEW_FAILURES, Reason.UNCLEAR, Reason.POLICY, Reason.ENVIRONMENT, Reason.BUDGET_SPENT,
-    Reason.CANCELLED, Reason.DUPLICATE,
+    Reason.CANCELLED,
 )  # fmt: skip
 ACTIVE = (RunState.RECEIVED, RunState.EDITING, RunState.CHECKING, RunState.AWAITING_APPROVAL)
 DAY = 86_400.0

@@ -105,20 +105,17 @@ def change_of(*paths: str) -> Change:
 class Remembered(NoMemory):
     """Knows what a test says."""
 
-    def __init__(self, *, beside=(), guidance=(), earlier=None, history=()) -> None:
-        self._known = beside, tuple(guidance), earlier, history
-
-    def list_other_runs(self, run):
-        return self._known[0]
+    def __init__(self, *, guidance=(), earlier=None, history=()) -> None:
+        self._known = tuple(guidance), earlier, history
 
     def list_guidance(self, run_id):
-        return self._known[1]
+        return self._known[0]
 
     def find_earlier_pull(self, run):
-        return self._known[2]
+        return self._known[1]
 
     def list_history(self, run):
-        return self._known[3]
+        return self._known[2]
 
 
 def with_execution(svc: Services, **facts: object) -> Services:

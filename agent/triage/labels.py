@@ -1,12 +1,21 @@
-"""How much a label says that an issue matters: its place in the queue, nothing else."""
+"""What an issue's labels say: the kind of work, and its place in the queue. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from agent.models.ticket import Category
+
+#: Our own names, and those that GitHub and Dependabot give every repository.
+_CATEGORIES: dict[str, Category] = {name: name for name in get_args(Category)} | {
+    "documentation": "docs",
+    "enhancement": "feature",
+    "dependencies": "dependency",
+}
 HIGHEST, HIGH, NORMAL, LOW = 2, 1, 0, -1
+NAMES = {HIGHEST: "highest", HIGH: "high", NORMAL: "normal", LOW: "low"}
 _LEVELS = {
     **dict.fromkeys(
         ("p0", "critical", "urgent", "blocker", "highest", "immediate", "asap"), HIGHEST
@@ -22,15 +31,20 @@ _NAMED = re.compile(r"(?:priority|prio|pri|severity|sev|importance|urgency)[\s:/
 _AFTER = re.compile(r"(?P<word>.+?)[\s:/=._-]+(?:priority|prio)")
 #: Clear without the word priority; “minor” or “low” alone may be about anything.
 _ALONE = frozenset({"p0", "p1", "p2", "p3", "p4", "p5", "urgent", "critical", "blocker", "asap"})
-NAMES = {HIGHEST: "highest", HIGH: "high", NORMAL: "normal", LOW: "low"}
 
 
 class Priority(NamedTuple):
-    """A place in the queue, and the label that gave it."""
-
     level: int
     """From 2, the highest, to -1; 0 without a label."""
     label: str = ""
+
+
+def read_category(labels: Iterable[str]) -> tuple[Category, str]:
+    """Return the category and the label that names it, as in `bug` or `type: bug`."""
+    for label in labels:
+        if found := _CATEGORIES.get(re.split(r"[\s:/=]+", label.lower())[-1]):
+            return found, label
+    return "feature", ""
 
 
 def read_priority(labels: Iterable[str]) -> Priority:

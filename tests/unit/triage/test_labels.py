@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.triage import priority
+from agent.triage import labels
 
 
 @pytest.mark.parametrize(
@@ -21,15 +21,15 @@ from agent.triage import priority
     ],
 )
 def test_what_a_label_says(label, level):
-    assert priority.read_priority((label,)) == priority.Priority(
+    assert labels.read_priority((label,)) == labels.Priority(
         level or 0, "" if level is None else label
     )
 
 
 def test_of_several_the_highest_counts():
-    assert priority.read_priority(("bug", "priority: low", "P1")) == priority.Priority(1, "P1")
-    assert priority.read_priority(()) == priority.Priority(0)
+    assert labels.read_priority(("bug", "priority: low", "P1")) == labels.Priority(1, "P1")
+    assert labels.read_priority(()) == labels.Priority(0)
 
 
 def test_every_level_has_a_name():
-    assert set(priority.NAMES) == {2, 1, 0, -1}
+    assert set(labels.NAMES) == {2, 1, 0, -1}
