@@ -26,7 +26,6 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import errors
-from agent.editing.turn_records import CallResults, OpeningMessage
 from agent.errors import (
     AgentError,
     Cancelled,
@@ -40,7 +39,7 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.models.change import ClearedChange, Finding
-from agent.models.chat import Reply
+from agent.models.chat import CallResults, OpeningMessage, Reply
 from agent.models.checks import Comparison
 from agent.models.environment import Checkout, Contract
 from agent.models.outcome import FirstRound, Verdict

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from agent.editing import scouting
+from agent.editing import reviewing, scouting
 from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext
 from agent.errors import EnvironmentFailed, RepositoryUnfit
@@ -35,7 +35,6 @@ from agent.stages import (
     publish,
     repair,
     respond,
-    review,
     triage,
     validate,
 )
@@ -164,9 +163,9 @@ def _until_green(draft: Draft, run_context: RunContext) -> Round:
 
 def _review_change(chosen: Round, run_context: RunContext) -> pull_request_content.Decided:
     """Have a second model look at what a model has edited; what it demands is seen to once."""
-    notes = review.review_change(chosen, run_context)
+    notes = reviewing.review_change(chosen, run_context)
     if (draft := repair.answer_submission(chosen, notes, run_context)) is not None:
-        chosen, notes = review.settle_review(
+        chosen, notes = reviewing.settle_review(
             chosen, _until_green(draft, run_context), notes, run_context
         )
     return pull_request_content.decided(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from agent.editing import base_state, opening, prompting, submissions
+from agent.editing import opening, prompting, submissions
 from agent.editing.loop import Conversation
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Forms, Submit, ToolExecutor
-from agent.editing.turn_records import OpeningMessage
 from agent.errors import EditFailed
 from agent.models.change import Change, Plan
+from agent.models.chat import OpeningMessage
 from agent.models.review_items import ItemAnswer, ReviewItem
 
 _SUBMIT = "Have the change judged, with ignored files to include."
@@ -38,19 +38,18 @@ class Attempt:
         """
         self.plan = plan
         self.answers: tuple[ItemAnswer, ...] = ()
-        """To the matters of a review."""
         self.why = ""
-        """Why nothing more comes."""
+        """Why no further draft comes."""
         self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
 
-    def go_on(self) -> None:
-        """Let the plan be carried out."""
+    def begin_edits(self) -> None:
+        """Let the agreed plan be carried out."""
         run_context = self._run_context
         name = f"edit {run_context.round_number}"
-        base = run_context.step(f"{name} base", base_state.describe_base, run_context)
-        self._talk.go_on_as(name)
+        base = run_context.step(f"{name} base", opening.describe_base, run_context)
+        self._talk.rename(name)
         self._talk.answer(f"agreed\n{base.text}", run_context, accepted=True)
         self._talk.tools.are_open = True
 
@@ -90,14 +89,14 @@ class Attempt:
             talk.answer(words, run_context)
         self.why = handed.why
         is_whole = bool(self.answers) or not self._items
-        return self._draft("") if self._has_news and is_whole else None
+        return self._make_draft("") if self._is_changed and is_whole else None
 
     def close(self) -> None:
         """End the sandbox."""
         self._talk.tools.close()
 
     @property
-    def _has_news(self) -> bool:
+    def _is_changed(self) -> bool:
         return self._talk.change.digest != self._last
 
     def _read_submission(self, form: str) -> tuple[Draft | None, str]:
@@ -111,18 +110,18 @@ class Attempt:
                 return None, "\n".join(f"- {one}" for one in problems)
             self.answers = submissions.read_answers(found)
             done = (one.words.strip() for one in found.answers if one.became == "done")
-            return self._draft("\n".join(done)), ""
-        if self._has_news:
-            return self._draft(found.summary), ""
+            return self._make_draft("\n".join(done)), ""
+        if self._is_changed:
+            return self._make_draft(found.summary), ""
         if self._may_stay:
             self.why = "it submits nothing new"
             return None, ""
         self._may_stay = True
         return None, _UNCHANGED
 
-    def _draft(self, words: str) -> Draft:
-        self._last = self._talk.change.digest
+    def _make_draft(self, words: str) -> Draft:
         change = self._talk.change
+        self._last = change.digest
         return Draft(plan=self.plan, change=change, words=words, by=self, submitted=change)
 
 
@@ -135,8 +134,8 @@ def begin_attempt(run_context: RunContext) -> Attempt:
         TooLarge: The model takes it for several tickets.
         EditFailed: No plan came that the rules allow.
     """
-    told = run_context.step("plan opening", opening.of_ticket, run_context)
-    talk = _start_conversation("plan", "agent", told, None, _EDITING, run_context)
+    first = run_context.step("plan opening", opening.open_ticket, run_context)
+    talk = _start_conversation("plan", "agent", first, None, _EDITING, run_context)
     talk.tools.are_open = False
     words = ""
     while (handed := talk.next_form(run_context)).name:
@@ -144,12 +143,12 @@ def begin_attempt(run_context: RunContext) -> Attempt:
             words = "Call `plan` first."
         elif handed.name != "plan":
             raise submissions.read_refusal(handed.name, handed.form, run_context)
-        elif not (
-            words := submissions.find_plan_problems(submissions.read_plan(handed.form), run_context)
-        ):
-            return Attempt(
-                talk, run_context.step("plan", submissions.read_plan, handed.form), run_context
-            )
+        else:
+            plan = submissions.read_plan(handed.form)
+            words = submissions.find_plan_problems(plan, run_context)
+            if not words:
+                agreed = run_context.step("plan", submissions.read_plan, handed.form)
+                return Attempt(talk, agreed, run_context)
         talk.answer(words, run_context)
     against = f" Against the last one stood:\n{words}" if words else ""
     raise EditFailed(f"The model made no plan that holds: {handed.why}.{against}")
@@ -161,23 +160,23 @@ def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
     Args:
         failed: What stood against the earlier attempt, in words for the model.
     """
-    run_context.try_another()
-    return _carry_on(plan, None, (), f"{_GIVEN_UP}\n{failed}", run_context)
+    run_context.try_next_model()
+    return _continue_plan(plan, None, (), f"{_GIVEN_UP}\n{failed}", run_context)
 
 
-def on_pull(
+def continue_draft(
     draft: Draft, items: tuple[ReviewItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
-    """Go on with the change of a pull request.
+    """Go on with a change that no conversation of this run has made.
 
     Args:
         items: What people ask of it; nothing where only judges do.
         failed: What stands against it, in words for the model; empty: nothing.
     """
-    return _carry_on(draft.plan, draft.change, items, failed, run_context)
+    return _continue_plan(draft.plan, draft.change, items, failed, run_context)
 
 
-def _carry_on(
+def _continue_plan(
     plan: Plan,
     change: Change | None,
     items: tuple[ReviewItem, ...],
@@ -186,21 +185,18 @@ def _carry_on(
 ) -> Attempt:
     """Begin with a plan that is agreed, from a change or from the base."""
     name = f"{'answer' if items else 'edit'} {run_context.round_number}"
-    told = run_context.step(
-        f"{name} opening", opening.of_change, plan, change, items, failed, run_context
-    )
+    given = plan, change, items, failed, run_context
+    first = run_context.step(f"{name} opening", opening.open_change, *given)
     submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if items else Submit)}
-    prompt = "answer" if items else "agent"
-    talk = _start_conversation(
-        name, prompt, told, change, submit if change else _EDITING, run_context
-    )
+    prompt, forms = "answer" if items else "agent", submit if change else _EDITING
+    talk = _start_conversation(name, prompt, first, change, forms, run_context)
     return Attempt(talk, plan, run_context, items)
 
 
 def _start_conversation(
     name: str,
     prompt: str,
-    told: OpeningMessage,
+    first: OpeningMessage,
     change: Change | None,
     forms: Forms,
     run_context: RunContext,
@@ -208,8 +204,8 @@ def _start_conversation(
     return Conversation(
         name=name,
         role="editor",
-        prompt=prompting.prompt(prompt, run_context.base.contract),
+        prompt=prompting.make_prompt(prompt, run_context.base.contract),
         tools=ToolExecutor(run_context, forms),
-        opening=told,
+        opening=first,
         change=change or Change(base_commit=run_context.base.checkout.commit, files=()),
     )

@@ -1,7 +1,7 @@
 """Carry out a recipe, for a plan or for a model that calls it by its name.
 
-Owns what its producing command, which runs in a sandbox on the edited tree, may hand back: new
-files under its own patterns, nothing else. What comes of a recipe is all of its files, or nothing.
+A recipe's producing command runs in a sandbox on the edited tree, and may hand back new files under
+its own patterns, nothing else.
 """
 
 from __future__ import annotations
@@ -24,17 +24,14 @@ from agent.services import Services
 from agent.text import sanitise
 from repo_config.tree import Within
 
-#: With less than this left of the run's minutes, nothing is begun.
+#: With less left of the run's minutes, nothing is begun.
 LEAST_SECONDS = 5.0
 _LIMITS = SandboxLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
 class RecipeFacts(Record):
-    """What recipes ask for in their forms; each takes its own."""
-
     model: str = ""
     field: str = ""
-    """As in Python."""
     default_for_existing_rows: str = ""
     show_in_admin_list: bool = False
     add_to_form: bool = False
@@ -46,8 +43,6 @@ class RecipeFacts(Record):
 
 
 class AskRecipe(Record):
-    """A recipe by its name, with what it has to know."""
-
     name: Literal["add-django-field", "print-to-logging"]
     parameters: RecipeFacts
 

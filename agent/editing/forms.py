@@ -1,8 +1,4 @@
-"""Forms that a model fills in: a tool whose arguments are a record of ours.
-
-Owns how a record is told to a model, in few characters, and how what came back is read: whatever
-a model wrote, the answer is the record or a short sentence that says what is wrong with it.
-"""
+"""Forms that a model fills in: a tool whose arguments are a record of ours."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ R = TypeVar("R", bound=Record)
 _MOST_PROBLEMS = 5
 _MOST_NAME = 64
 _MOST_TEXT = 300
-#: What a model has no use for; what it must not add or exceed is said when it does.
+#: A model has no use for these; a form that breaks a bound is answered with it.
 _LEFT_OUT = frozenset({
     "title", "description", "default", "additionalProperties", "$defs", "minLength", "maxLength",
     "minItems", "maxItems", "pattern",
@@ -27,10 +23,10 @@ _LEFT_OUT = frozenset({
 
 
 def make_tool_spec(name: str, description: str, kind: type[Record]) -> ToolSpec:
-    """Make a tool of a record: the shortest schema that tells its fields."""
+    """Make a tool of a record, with the shortest schema that names its fields."""
     schema = kind.model_json_schema()
-    told = _trim_schema(schema, schema.get("$defs", {}))
-    return ToolSpec(name=name, description=description, parameters=told)
+    parameters = _trim_schema(schema, schema.get("$defs", {}))
+    return ToolSpec(name=name, description=description, parameters=parameters)
 
 
 def read_arguments(call: ToolCall, kind: type[R]) -> R:
@@ -51,13 +47,13 @@ def read_arguments(call: ToolCall, kind: type[R]) -> R:
 
 
 def flatten_text(text: str, most: int = _MOST_NAME) -> str:
-    """Give what a model wrote on one line and bounded, for words of ours."""
+    """Put a model's words on one line, bounded, for words of ours."""
     shown = text if text.isprintable() else text.encode("unicode_escape", "replace").decode()
     return f"{shown[:most]}…" if len(shown) > most else shown
 
 
 def _trim_schema(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Leave of a schema what a model needs, definitions in their places."""
+    """Keep what a model needs of a schema, with definitions in their places."""
     if isinstance(schema, list):
         return [_trim_schema(one, definitions) for one in schema]
     if not isinstance(schema, dict):
@@ -67,7 +63,7 @@ def _trim_schema(schema: Any, definitions: dict[str, Any]) -> Any:
     properties = {
         name: _trim_schema(one, definitions) for name, one in schema.get("properties", {}).items()
     }
-    told = {
+    trimmed = {
         key: _trim_schema(one, definitions) for key, one in schema.items() if key not in _LEFT_OUT
     }
-    return {**told, "properties": properties} if properties else told
+    return {**trimmed, "properties": properties} if properties else trimmed

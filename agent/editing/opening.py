@@ -1,40 +1,57 @@
 """The first message of each conversation: what stays the same first, then what it is about.
 
-All that is foreign in it stands between marks, as data.
+All foreign words in it stand between marks, as data.
 """
 
 from __future__ import annotations
 
-from agent.editing import base_state, outline
-from agent.editing.prompting import fenced
+import posixpath
+import re
+import shlex
+from itertools import accumulate
+from operator import itemgetter
+
+from packaging.utils import canonicalize_name
+
+from agent.checks.check import TESTS
+from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
-from agent.editing.turn_records import OpeningMessage
+from agent.environments import sandbox_requests
+from agent.errors import EditFailed
 from agent.git import worktree
+from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
+from agent.models.chat import OpeningMessage
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.environment import Prepared
 from agent.models.review_items import ReviewItem
 from agent.onboarding import facts
+from agent.policy.layout import is_test
 from agent.text import sanitise
+from agent.text.sanitise import list_some
+from repo_config import dependencies
+from repo_config.project_files import Files
+from repo_config.tree import Below
 
-_MOST_TICKET = 20_000
-_MOST_NOTES = 2_000
-_MOST_FILES = 2
-_MOST_OUTLINE = 3_000
-_MOST_DIFF = 30_000
-_MOST_FAILED = 8_000
-_MOST_WORDS = 3_000
-_MOST_MATTERS = 24_000
+#: Characters of each part.
+_MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 20_000, 30_000, 24_000
+_MOST_FAILED, _MOST_OUTLINE, _MOST_CLAIMS, _MOST_NOTES = 8_000, 3_000, 3_000, 2_000
+_MOST_NOTE_FILES, _MOST_NAMED, _MOST_VERSIONS = 2, 8, 20
+_MOST_REASON, _MOST_WHY, _MOST_OF_A_FILE = 300, 120, 300
+_WORD = re.compile(r"[a-z_][\w./-]*\w|[a-z_]")
+_DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
 
 
-def of_ticket(run_context: RunContext) -> OpeningMessage:
-    """Begin with a ticket; the state of the base is told with the answer to the plan."""
+def open_ticket(run_context: RunContext) -> OpeningMessage:
+    """Begin with a ticket; the state of the base comes with the answer to the plan."""
     listed, *notes = _describe_repository(run_context)
     if notes and run_context.base.contract.config.contributions == "auto":
         notes.append("Where these notes refuse changes that machines make, `decline`.")
-    return _join_messages(listed, *notes, *_describe_ticket(run_context))
+    return _join_parts(listed, *notes, *_describe_ticket(run_context))
 
 
-def of_change(
+def open_change(
     plan: Plan,
     change: Change | None,
     items: tuple[ReviewItem, ...],
@@ -48,9 +65,10 @@ def of_change(
         items: What people ask of it.
         failed: What stands against it, or against an earlier attempt.
     """
-    most = _MOST_MATTERS // max(1, len(items))
-    return _join_messages(
-        _fence("The base, and its checks", base_state.describe_base(run_context).text, run_context),
+    most = _MOST_ITEMS // max(1, len(items))
+    base = describe_base(run_context).text
+    return _join_parts(
+        _fence("The base, and its checks", base, run_context),
         *_describe_repository(run_context),
         *_describe_ticket(run_context),
         _describe_plan(plan, run_context),
@@ -63,23 +81,24 @@ def of_change(
     )
 
 
-def of_review(draft: Draft, checked: str, run_context: RunContext) -> OpeningMessage:
-    """Begin the review: ticket, plan, diff, what its author says, and how it was judged.
+def open_review(draft: Draft, checks: str, run_context: RunContext) -> OpeningMessage:
+    """Begin the review of a change that passed.
 
     Args:
-        checked: In words of ours.
+        checks: Summary of the checks and the proof, in words of ours.
     """
-    return _join_messages(
-        _fence("The base, and its checks", base_state.describe_base(run_context).text, run_context),
+    base = describe_base(run_context).text
+    return _join_parts(
+        _fence("The base, and its checks", base, run_context),
         *_describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _diff(draft.change, run_context), run_context),
-        _fence("Its author says", draft.words[:_MOST_WORDS], run_context),
-        checked,
+        _fence("Its author says", draft.words[:_MOST_CLAIMS], run_context),
+        checks,
     )
 
 
-def _join_messages(*parts: str) -> OpeningMessage:
+def _join_parts(*parts: str) -> OpeningMessage:
     return OpeningMessage(text="\n\n".join(filter(None, parts)))
 
 
@@ -90,46 +109,29 @@ def _fence(
 
     Args:
         most: Characters; of more the middle is cut out.
-        where: Where all of them are.
+        where: Where the whole text is.
     """
-    return (
-        fenced(
-            title, sanitise.shorten_middle(words, most, where=where), run_context.base.run.run_id
-        )
-        if words
-        else ""
-    )
+    if not words:
+        return ""
+    shown = sanitise.shorten_middle(words, most, where=where)
+    return fence_text(title, shown, run_context.base.run.run_id)
 
 
 def _diff(change: Change, run_context: RunContext) -> str:
-    return sanitise.shorten_middle(
-        worktree.make_diff(run_context.base.checkout, change), _MOST_DIFF, where="read"
-    )
+    diff = worktree.make_diff(run_context.base.checkout, change)
+    return sanitise.shorten_middle(diff, _MOST_DIFF, where="read")
 
 
-def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
-    """Tell what the base holds, and how people want code written."""
-    tree = worktree.open_tree(
-        run_context.base.checkout, run_context.svc.base_folder(run_context.base.run)
-    )
-    words, folder = (
-        f"{run_context.ticket.title}\n{run_context.ticket.body}",
-        run_context.base.contract.config.folder,
-    )
-    listed = outline.describe_files(tree, words, folder, _MOST_OUTLINE)
-    shown = _fence("Outline of the repository", listed, run_context)
-    names = facts.find_notes(tree.paths())[:_MOST_FILES]
-    texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
-    several = zip(names, texts, strict=True)
-    return shown, *(
-        _fence(f"From {name}", text, run_context, _MOST_NOTES, name) for name, text in several
-    )
+def _open_base(run_context: RunContext) -> WorkTree:
+    base = run_context.base
+    return worktree.open_tree(base.checkout, run_context.svc.base_folder(base.run))
 
 
 def _describe_ticket(run_context: RunContext) -> tuple[str, ...]:
-    words = f"{run_context.ticket.title}\n\n{run_context.ticket.body}".strip()
+    ticket = run_context.ticket
+    words = f"{ticket.title}\n\n{ticket.body}".strip()
     told = _fence("The ticket", words, run_context, _MOST_TICKET, "the issue")
-    if (attempt := run_context.ticket.earlier) is None:
+    if (attempt := ticket.earlier) is None:
         return (told,)
     began = f"An earlier attempt, pull request #{attempt.pull}, was closed"
     if not attempt.remarks:
@@ -141,3 +143,136 @@ def _describe_plan(plan: Plan, run_context: RunContext) -> str:
     lines = [plan.title, *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1))]
     lines += [f"Files: {', '.join(plan.files)}"] if plan.files else []
     return _fence("The plan", "\n".join(lines), run_context)
+
+
+# --- the repository ---------------------------------------------------------------------------
+
+
+def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
+    """Give the outline of the base, and how people want code written."""
+    tree, ticket = _open_base(run_context), run_context.ticket
+    folder = run_context.base.contract.config.folder
+    outline = outline_files(tree, f"{ticket.title}\n{ticket.body}", folder, _MOST_OUTLINE)
+    names = facts.find_notes(tree.paths())[:_MOST_NOTE_FILES]
+    texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
+    return _fence("Outline of the repository", outline, run_context), *(
+        _fence(f"From {name}", text, run_context, _MOST_NOTES, name)
+        for name, text in zip(names, texts, strict=True)
+    )
+
+
+def outline_files(tree: WorkTree, ticket: str, folder: str, limit: int) -> str:
+    """List the Python files of a folder with what they define, first those that a ticket names.
+
+    What has no space within the limit (characters), or defines nothing, is counted.
+    """
+    start = f"{folder}/" if folder else ""
+    paths = [path for path in tree.paths() if path.startswith(start) and path.endswith(".py")]
+    asked = frozenset(word.strip("./-") for word in _WORD.findall(ticket.lower()))
+    listed: list[tuple[tuple[int, ...], str]] = []
+    for path in paths:
+        try:
+            content = tree.read(path)
+        except EditFailed:  # no plain file
+            continue
+        if names := [name.decode("utf-8", "replace") for name in _DEFINED.findall(content)]:
+            found = " ".join(dict.fromkeys(names))[:_MOST_OF_A_FILE]
+            line = f"{path} ({content.count(bytes([10])):,} lines): {found}"
+            listed.append((_rank_file(path, names, asked), line))
+    listed.sort(key=itemgetter(0), reverse=True)
+    sizes = accumulate(len(line) + 1 for _, line in listed)
+    room = limit - len("9,999 more\n")
+    lines = [line for (_, line), size in zip(listed, sizes, strict=True) if size <= room]
+    more = len(paths) - len(lines)
+    return "\n".join([*lines, *([f"{more:,} more"] if more else [])])
+
+
+def _rank_file(path: str, names: list[str], asked: frozenset[str]) -> tuple[int, ...]:
+    """Rank a file by whether the ticket names it, what it defines, or its folders."""
+    stem = path.lower().removesuffix(".py")
+    named = {path.lower(), posixpath.basename(path).lower(), stem.replace("/", ".")}
+    return (
+        -("migrations" in stem.split("/")),
+        len(asked & named),
+        len(asked.intersection(map(str.lower, names))),
+        len(asked.intersection(stem.split("/"))),
+        -is_test(path),
+        len(names),
+    )
+
+
+# --- the base ---------------------------------------------------------------------------------
+
+
+def describe_base(run_context: RunContext) -> OpeningMessage:
+    """Describe versions, commands, and which checks pass, fail or cannot be measured; foreign."""
+    prepared, results = run_context.prepared, run_context.baseline.results
+    failing = [_describe_failed(one) for one in results if one.status is Status.FAILED]
+    unknown = [
+        f"{one.name} ({' '.join(one.reason.split())[:_MOST_REASON]})"
+        for one in results
+        if one.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
+    ]
+    facts = {
+        "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
+        "Not installed": prepared.environment.left_out,
+        "Passes": [_count_passed(one) for one in results if one.status is Status.PASSED],
+        "Fails already": failing,
+        "Cannot be measured": unknown,
+    }
+    lines = [
+        f"{name}: {(', ' if name in ('Versions', 'Passes') else '; ').join(found)}"
+        for name, found in facts.items()
+        if found
+    ]
+    lines += [
+        f"{one.name}: {shlex.join(_make_command(one, prepared))}"
+        for one in results
+        if one.command and one.status is not Status.ABSENT
+    ]
+    return OpeningMessage(text="\n".join(lines))
+
+
+def _list_versions(run_context: RunContext) -> list[str]:
+    """List the installed versions of what the project declares, runtime dependencies first."""
+    files = Files(Below(_open_base(run_context), run_context.base.contract.config.folder))
+    declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
+    installed = {
+        str(canonicalize_name(package.partition("==")[0])): package
+        for package in run_context.prepared.environment.packages
+    }
+    found = dict.fromkeys(installed[one.name] for one in declared if one.name in installed)
+    return list(found)[:_MOST_VERSIONS]
+
+
+def _make_command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
+    """Return the command as it is typed in the sandbox."""
+    environment, words = prepared.environment, result.command
+    installed = {entry.partition("==")[0].lower() for entry in environment.packages}
+    if result.name == "mypy" and "mypy" not in installed:
+        # Ours has to be told where the packages are.
+        at = words.index("mypy") + 1
+        return (*words[:at], "--python-executable", sandbox_requests.PYTHON, *words[at:])
+    if result.name == TESTS and any(one.name == "postgres" for one in environment.services):
+        # The server lives as long as the sandbox, and with it the test database.
+        if "pytest" in words:
+            return (*words, "--reuse-db") if "pytest-django" in installed else words
+        return (*words, "--keepdb") if "test" in words else words
+    return words
+
+
+def _count_passed(result: CheckResult) -> str:
+    tests = result.count("passed")
+    return f"{result.name} ({tests:,} tests)" if tests else result.name
+
+
+def _describe_failed(result: CheckResult) -> str:
+    bad = ("failed", "error", "finding")
+    found = dict.fromkeys(_describe_item(one) for one in result.items if one.outcome in bad)
+    return f"{result.name}: {list_some(found, _MOST_NAMED) or result.reason[:_MOST_REASON]}"
+
+
+def _describe_item(item: CheckItem) -> str:
+    """Name a test with the last line of its error; a finding's name says it all."""
+    why = item.text.strip().rpartition("\n")[2] if item.outcome != "finding" else ""
+    return f"{item.item_id}: {why[:_MOST_WHY]}" if why else item.item_id

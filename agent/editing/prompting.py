@@ -1,7 +1,4 @@
-"""What a model is told first: the contract, its part in the work, and foreign words as data.
-
-The prompts are the files in `prompts/`.
-"""
+"""The prompt of each role, from `prompts/` and the contract, and marks around foreign words."""
 
 from __future__ import annotations
 
@@ -17,23 +14,20 @@ from repo_config.schema import RepoConfig
 _MOST_NAMED = 8
 
 
-def prompt(name: str, contract: Contract) -> str:
-    """Make the first words of a conversation, the same in each of its requests.
+def make_prompt(name: str, contract: Contract) -> str:
+    """Make the prompt of a conversation, the same in each of its requests.
 
     Args:
-        name: Of the file that tells the part in the work, without its ending.
+        name: Of the file in `prompts/`, without its ending.
     """
     stack, constraints = "; ".join(_stack(contract)), "; ".join(_constraints(contract.config))
-    head = _text("contract").format(stack=stack, constraints=constraints)
-    return f"{head.strip()}\n\n{_text(name).strip()}\n"
+    head = _read_text("contract").format(stack=stack, constraints=constraints)
+    return f"{head.strip()}\n\n{_read_text(name).strip()}\n"
 
 
 @cache
-def _text(name: str) -> str:
+def _read_text(name: str) -> str:
     return resources.files(__package__).joinpath("prompts", f"{name}.md").read_text("utf-8")
-
-
-# --- the contract -----------------------------------------------------------------------------
 
 
 def _stack(contract: Contract) -> Iterator[str]:
@@ -80,15 +74,12 @@ def _constraints(config: RepoConfig) -> Iterator[str]:
         yield "tests patch nothing of the project's own"
 
 
-# --- foreign words ----------------------------------------------------------------------------
-
-
-def fenced(title: str, text: str, run_id: str) -> str:
-    """Put foreign words between marks that nobody could know who wrote them.
+def fence_text(title: str, text: str, run_id: str) -> str:
+    """Put foreign words between marks that their author cannot know.
 
     Args:
         title: Ours: what the words are.
-        run_id: Part of what the marks are made of; it cannot be guessed before the run.
+        run_id: Makes the marks; it cannot be guessed before the run.
     """
     mark = hashlib.sha256(f"{run_id} {title}".encode()).hexdigest()[:12]
     while mark in text:

@@ -1,4 +1,4 @@
-"""Show that tests notice a change: what they do without it, and without each of its hunks.
+"""Prove a change: its tests fail without it, and tests notice when a hunk is taken back.
 
 Of a change that brings tests alone, small mistakes in the code that they name take the place of
 hunks.
@@ -18,38 +18,79 @@ from agent.checks.suite import COLLECTION
 from agent.checks.test_files import Imports, Places
 from agent.editing import rebuilding
 from agent.git import worktree
-from agent.models.change import Change
-from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
+from agent.models.change import Change, Plan
+from agent.models.checks import CheckReport, CheckResult, Comparison, Status, SuiteFacts
 from agent.models.environment import Prepared
 from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.layout import is_migration, is_test
 from agent.services import Services
+from agent.text.check_summary import summarize_check
 from repo_config.tree import Tree
 
+_TYPE_CHECKERS = ("mypy", "pyright", "basedpyright")
 _MOST_ROWS = 30
-_LONGEST = 200
+_LONGEST_ERROR = 200
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
 #: A suite that takes longer is run in part: the tests that the file reaches.
 _SLOW_SECONDS = 10.0
 
 
-def list_of_tests(change: Change, head: CheckResult | None) -> frozenset[str]:
+def prove_change(
+    plan: Plan,
+    change: Change,
+    compared: tuple[Comparison, ...],
+    after: CheckReport,
+    prepared: Prepared,
+    svc: Services,
+) -> Proof:
+    """Run the tests of a change without it and without its hunks, where all else has passed."""
+    if plan.recipe:  # its edits are known beforehand, and bring their tests
+        return Proof()
+    if prepared.contract.config.checks.tests.runner == "off":
+        return Proof(unneeded="tests are switched off in the configuration")
+    if any(one.is_in_the_way for one in compared):
+        return Proof(unneeded="the change does not pass its checks")
+    if prepared.run.follow_up is not None:
+        return Proof(unneeded="its tests were seen to fail without it when it was opened")
+    if (wanted := prepared.contract.config.tests.proof) == "off":
+        return Proof(unneeded="tests.proof is off")
+    executed = [file for file in change.files if hunks.changes_what_runs(file)]
+    if not executed:
+        counts = (
+            f"; {check.name} says {said.base} on base and {said.head} with the change"
+            for check in compared
+            if check.name in _TYPE_CHECKERS
+            for said in (summarize_check(check),)
+        )
+        return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    gone = hunks.Removals(change, base)
+    sources = [file for file in executed if not is_test(file.path)]
+    if sources and all(gone.is_unused(one.path, one.before, one.after) for one in sources):
+        return Proof(unneeded="nothing refers to what is removed")
+    added = {name for check in compared if check.counts_tests for name in check.added}
+    proof = prove_tests(change, added, after, prepared, svc)
+    taken_back = take_back(change, added, after, prepared, svc)
+    return proof.model_copy(update={"hunks": taken_back, "is_required": wanted == "require"})
+
+
+def list_test_files(change: Change, head: CheckResult | None) -> frozenset[str]:
     """Return the files of a change that only tests use, by their names and by the tests' run."""
     disguised = head.disguised if head else ()
     return frozenset(path for path in change.paths if is_test(path) and path not in disguised)
 
 
-def with_change(
+def prove_tests(
     change: Change, added: Collection[str], after: CheckReport, prepared: Prepared, svc: Services
 ) -> Proof:
-    """Run the tests of the change on the code without it; hold that against the head.
+    """Run the tests of the change on the base, and compare that with the head.
 
     Args:
         added: Ids of the tests that base does not have.
     """
     head = after.result(TESTS)
-    own = list_of_tests(change, head)
+    own = list_test_files(change, head)
     if not any(path.endswith(".py") and path not in own for path in change.paths):
         return Proof(unneeded="no code besides tests is changed")
     kept = tuple(file for file in change.files if file.path in own)
@@ -61,7 +102,7 @@ def with_change(
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
         return Proof(missing=f"its tests cannot be run without it: {on_base.reason}")
-    rows = sorted(_rows(files, added, on_base, head), key=lambda row: not row.is_proof)
+    rows = sorted(_make_rows(files, added, on_base, head), key=lambda row: not row.is_proof)
     shown = any(row.is_proof for row in rows)
     missing = "" if shown else "none of its tests fails without it and passes with it"
     return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
@@ -78,7 +119,7 @@ def take_back(
     head = after.result(TESTS)
     if head is None:
         return TakenBack()
-    ours = list_of_tests(change, head)
+    ours = list_test_files(change, head)
     found = [
         hunk
         for file in change.files
@@ -89,7 +130,7 @@ def take_back(
     gone = Removals(change, base)
     found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
     is_slow = head.seconds > _SLOW_SECONDS
-    sources = _read_with(change, base) if is_slow or not found else {}
+    sources = _read_sources(change, base) if is_slow or not found else {}
     imports = Imports(test_files.read_imports(sources))
     # What tests alone have to notice, tests that were there before do not notice for them.
     judges = frozenset(() if found else added)
@@ -112,12 +153,12 @@ def take_back(
             break
         taken, result = hunk.take_back(change), None
         name = f"tests {'with' if hunk.mistake else 'without'} {hunk.part.name}"
-        for only in _portions(hunk.path, judges, ours, imports, head):
+        for only in _select_tests(hunk.path, judges, ours, imports, head):
             left = max(1.0, end - time.monotonic())
             result = _run_tests(taken, only, name, prepared, svc, left, fails_fast=fails_fast)
             if result is None or _is_noticed(result, head, judges):
                 break
-        if result is None or not _says_something(result):
+        if result is None or not _is_conclusive(result):
             continue
         (noticed if _is_noticed(result, head, judges) else unnoticed).append(hunk.part)
     untried = tuple(one.part for one in found if one.part not in (*noticed, *unnoticed))
@@ -158,7 +199,7 @@ def _run_tests(
     return running.run_check(PartOfSuite(suite, Part(only), name=name), site, svc.sandbox, svc.say)
 
 
-def _rows(
+def _make_rows(
     files: tuple[str, ...], added: Collection[str], on_base: CheckResult, head: CheckResult
 ) -> Iterator[ProofRow]:
     """Give what each test of these files did without the change, and with it.
@@ -182,12 +223,12 @@ def _rows(
             yield ProofRow(
                 name=item.item_id,
                 without=before.outcome,
-                error=before.text.strip().rpartition("\n")[2][:_LONGEST],
+                error=before.text.strip().rpartition("\n")[2][:_LONGEST_ERROR],
                 with_change=item.outcome,
             )
 
 
-def _read_with(change: Change, base: Tree) -> dict[str, bytes]:
+def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:
     """Read the Python files with the change; those of the change alone where they are too much."""
     sources = test_files.read_python_files(base) or {}
     for file in change.files:
@@ -213,7 +254,7 @@ def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Import
     return list(dict.fromkeys(made))
 
 
-def _portions(
+def _select_tests(
     path: str,
     judges: frozenset[str],
     ours: frozenset[str],
@@ -239,7 +280,7 @@ def _portions(
     yield None
 
 
-def _says_something(result: CheckResult) -> bool:
+def _is_conclusive(result: CheckResult) -> bool:
     """Whether a run says anything of a hunk: one that met a limit, or forged its end, does not."""
     return not result.limit and (result.status is not Status.UNVERIFIED or result.exit_code != 0)
 

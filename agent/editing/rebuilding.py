@@ -1,4 +1,4 @@
-"""The environment that a change declares, for the sandbox of the model that makes the change."""
+"""The lock and the environment that a change declares, for the model's sandbox."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _MOST_NAMED = 40
 
 
 def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> str:
-    """Tell apart what changes declare; empty: the packages of the base."""
-    change_context = _proposal(change, prepared, svc)
+    """Return a digest of the declared dependencies; empty: they are those of the base."""
+    change_context = _make_context(change, prepared, svc)
     if not requirements.has_changed(change_context):
         return ""
     _, after = requirements.sides(change_context)
@@ -31,12 +31,12 @@ def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> 
 
 
 def update_lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, bytes], str]:
-    """Have the lock follow what a change declares, by uv; say for the model where it cannot.
+    """Have uv update the lock to what a change declares.
 
     Returns:
-        What the lock has to hold, by path; empty: nothing is to be written.
+        New contents by path, and words for the model.
     """
-    change_context = _proposal(change, prepared, svc)
+    change_context = _make_context(change, prepared, svc)
     _, after = requirements.sides(change_context)
     if not after.has_file("uv.lock") or not requirements.has_changed(change_context):
         return {}, ""
@@ -51,15 +51,16 @@ def update_lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict
 
 
 def rebuild_environment(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared, str]:
-    """Build the environment that a change declares; say what came of it, for the model.
+    """Build the environment that a change declares, or keep that of the base.
 
-    Where it cannot be built, that of the base stays.
+    Returns:
+        The base with it, and words for the model.
     """
     svc.say("the change declares other packages, so its sandbox is opened with those")
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
-        asked = requirements.new_requirements(_proposal(change, prepared, svc))
+        asked = requirements.new_requirements(_make_context(change, prepared, svc))
         built = svc.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")
@@ -73,6 +74,6 @@ def rebuild_environment(change: Change, prepared: Prepared, svc: Services) -> tu
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 
-def _proposal(change: Change, prepared: Prepared, svc: Services) -> ChangeContext:
+def _make_context(change: Change, prepared: Prepared, svc: Services) -> ChangeContext:
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     return ChangeContext(change, prepared.contract.config, prepared.contract.project, base)

@@ -1,4 +1,4 @@
-"""A second model looks at a change."""
+"""The review: a second model looks at a change that passed; its view withholds nothing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ from agent.models.review import Remark, ReviewNotes
 from agent.text.check_summary import count_things, summarize_check
 
 _MOST_TURNS = 15
-_LONGEST = 1_000
-#: Of a remark in a finding.
-_MOST_QUOTED = 300
+_LONGEST_REMARK = 1_000
+_LONGEST_QUOTE = 300
 SECOND_REVIEW = "second-review"
-"""Stands for a rule in findings that a review leaves."""
+"""The rule in findings that a review leaves."""
 
 
 class SubmittedReview(Record):
-    """A review, as a model hands it in."""
-
     approve: bool
     remarks: tuple[Remark, ...] = Field(default=(), max_length=20)
 
@@ -34,13 +31,17 @@ FORMS: Forms = {"submit_review": ("Hand the review in.", SubmittedReview)}
 
 
 def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
-    """Have the change reviewed; what keeps it from being reviewed is said, and ends no run."""
+    """Have a model's change reviewed, if it passed; that there is no review ends no run."""
+    if not run_context.model_uses:
+        return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
+    if not best.is_passed:
+        return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
     if "reviewer" not in run_context.attempt_limits.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
     try:
         handed = _request_review(best, run_context)
         if handed.name:
-            return _notes(SubmittedReview.model_validate_json(handed.form), run_context)
+            return _make_notes(SubmittedReview.model_validate_json(handed.form), run_context)
         reason = handed.why
     except ROUND_ENDS as problem:
         if not run_context.keeps_passed_change(problem):
@@ -49,28 +50,49 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     return ReviewNotes(ran=False, sentence=f"Not run to its end: {reason}.", unfinished=True)
 
 
-def left_open(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
-    """Say what a review leaves for a person to look at, as findings; a model's words as such."""
+def settle_review(
+    best: Round, answered: Round, notes: ReviewNotes, run_context: RunContext
+) -> tuple[Round, ReviewNotes]:
+    """Take the change that answers a review if it passes as well, else the one before it."""
+    if not answered.is_passed:
+        how = "was not checked to its end" if answered.unfinished else "did not pass"
+        more = f"A change that answers this {how}, so what was reviewed stays as it was."
+        return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
+    second = review_change(answered, run_context)
+    count = len(notes.blocking)
+    said = f"{notes.model} asked for {count} change{'s' * (count != 1)}, and another edit followed."
+    kept = [one for one in notes.remarks if not one.blocking and one not in second.remarks]
+    update = {
+        "ran": True,
+        "sentence": f"{said} {second.sentence}",
+        "remarks": (*second.remarks, *kept),
+        "model": second.model or notes.model,
+    }
+    return answered, second.model_copy(update=update)
+
+
+def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
+    """Return what a review leaves for a person to look at; a model's words in quotes."""
     if not notes.open:
         return ()
     if notes.unfinished:
-        return (_finding(f"A second review was begun and not ended. {notes.sentence}"),)
+        return (_make_finding(f"A second review was begun and not ended. {notes.sentence}"),)
     if not notes.blocking:
         said = "does not approve the change, and calls no remark blocking."
-        return (_finding(f"{notes.model} {said}"),)
+        return (_make_finding(f"{notes.model} {said}"),)
     said = "calls this blocking, and no edit has answered it; in its words:"
     found = []
     for one in notes.blocking:
-        # Its words on one line, cut; the whole of them stands with the review.
-        words = forms.flatten_text(" ".join(one.text.split()), _MOST_QUOTED)
+        words = forms.flatten_text(" ".join(one.text.split()), _LONGEST_QUOTE)
         file = next((file for file in change.files if file.path == one.path), None)
         lines = (file.after or b"").count(b"\n") + 1 if file else 0
         line = one.line if one.line and 1 <= one.line <= lines else None
-        found.append(_finding(f'{notes.model} {said} "{words}"', file.path if file else "", line))
+        message = f'{notes.model} {said} "{words}"'
+        found.append(_make_finding(message, file.path if file else "", line))
     return tuple(found)
 
 
-def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
+def _make_finding(message: str, path: str = "", line: int | None = None) -> Finding:
     return Finding(
         rule=SECOND_REVIEW,
         severity=Severity.REVIEW,
@@ -83,15 +105,13 @@ def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
 
 def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
     draft, name = best.draft, f"review {best.number}"
-    told = run_context.step(
-        f"{name} opening", opening.of_review, draft, summarize_checks(best), run_context
-    )
+    given = draft, summarize_checks(best), run_context
     talk = Conversation(
         name=name,
         role="reviewer",
-        prompt=prompting.prompt("review", run_context.base.contract),
+        prompt=prompting.make_prompt("review", run_context.base.contract),
         tools=ToolExecutor(run_context, FORMS, edits=False),
-        opening=told,
+        opening=run_context.step(f"{name} opening", opening.open_review, *given),
         change=draft.change,
         most_turns=_MOST_TURNS,
     )
@@ -101,11 +121,11 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
         talk.tools.close()
 
 
-def _notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
+def _make_notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
     reviewer = run_context.find_last_model("reviewer")
-    # A cut may leave of a secret what nobody recognises.
+    # Redacted first: half of a secret is not recognised.
     remarks = tuple(
-        one.model_copy(update={"text": run_context.svc.redactor(one.text)[:_LONGEST]})
+        one.model_copy(update={"text": run_context.svc.redactor(one.text)[:_LONGEST_REMARK]})
         for one in found.remarks
     )
     blocking = sum(one.blocking for one in remarks)
@@ -121,11 +141,11 @@ def _notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
 
 
 def summarize_checks(best: Round) -> str:
-    """Say how the checks of a change ended, and what its tests prove."""
-    told = "; ".join(
+    """Describe how the checks of a change ended, and what its tests prove."""
+    checks = "; ".join(
         f"{one.name} {one.verdict.value} (new failures: {summarize_check(one).new})"
         for one in best.compared
     )
     shown = ", ".join(row.name for row in best.proof.rows if row.is_proof)
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
-    return f"Checks of the change: {told}. {words or best.proof.unneeded}"
+    return f"Checks of the change: {checks}. {words or best.proof.unneeded}"

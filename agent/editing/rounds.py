@@ -1,7 +1,4 @@
-"""What became of each change that was judged, and what stands against it. Pure.
-
-It is made of the results of steps alone: the same again after a restart.
-"""
+"""What became of each change that was judged, and what stands against it. Pure."""
 
 from __future__ import annotations
 
@@ -67,7 +64,7 @@ class Round:
 
     @property
     def failures(self) -> dict[str, str]:
-        """All that stands against it, in words for whoever mends it, by stable names; foreign."""
+        """All that stands against it, in foreign words for the model, by stable names."""
         if self.is_passed:
             return {}
         if self.verdict is None or self.after is None:
@@ -127,15 +124,14 @@ def find_obstacle(problem: RunStopped) -> Finding:
 
 
 def format_remarks(remarks: tuple[Remark, ...]) -> str:
-    """Tell what a reviewer demands."""
     lines = (
         f"- {_format_place(one)}: {one.text}" if one.path else f"- {one.text}" for one in remarks
     )
     return "\n".join(("A reviewer demands:", *lines))
 
 
-def left_to_people(findings: tuple[Finding, ...]) -> str:
-    """Tell what makes a change that passes a draft; empty: nothing does."""
+def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
+    """List for the model what makes a change that passes a draft; empty: nothing does."""
     open_to_edits = [one for one in findings if one.rule not in (SET_UP, RED_BASE)]
     said = [_finding(one) for one in open_to_edits[:_MOST_FINDINGS]]
     head = "The change passes, and a person will have to look at this. Mend what you can, or submit"

@@ -1,7 +1,7 @@
-"""What is worked on in one run, and the dealings with models so far.
+"""What is worked on in one run, what it may spend on models, and what was spent.
 
-One for each run. What it counts comes from the results of steps alone, in their order, so that a
-run that goes on after a kill counts the same.
+One for each run. All counts come from the results of steps, in their order, so a run that goes on
+after a kill counts the same.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import get_args
 
 from agent.checks import comparison
-from agent.editing import budget, rounds
-from agent.editing.budget import AttemptLimits, BudgetUsage, Limits
+from agent.editing import rounds
 from agent.editing.rounds import Round
 from agent.errors import (
     RUN_ENDS,
@@ -25,19 +25,42 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.models.change import Change
-from agent.models.chat import Reply, Role
+from agent.models.chat import LEAST_SECONDS, Reply, Role, Worst
 from agent.models.chat_model import ChatModel
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Opened, Prepared
-from agent.models.model_use import ModelUse, ModelWork
+from agent.models.model_use import ModelUse, ModelWork, format_usd
+from agent.models.record import Record
 from agent.models.steps import Step
-from agent.models.ticket import Decision, Ticket
+from agent.models.ticket import Category, Decision, Ticket
 from agent.services import Services
+from agent.settings import Settings
+from repo_config.schema import RepoConfig
+
+
+class Limits(Record):
+    """The most that one run may use; None: no limit."""
+
+    usd: float | None = None
+    tokens: int | None = None
+
+
+class BudgetUsage(Record):
+    usd: float = 0.0
+    tokens: int = 0
+
+
+class AttemptLimits(Record):
+    """Attempts, and roles that a model is set for: read once, since steps keep their order."""
+
+    repair_rounds: int = 4
+    candidates: int = 2
+    roles: tuple[Role, ...] = ()
 
 
 @dataclass
 class RunContext:
-    """A ticket on a repository, and what carries it."""
+    """A ticket on a repository, and all that works on it."""
 
     ticket: Ticket
     decision: Decision
@@ -47,7 +70,7 @@ class RunContext:
     step: Step
     svc: Services
     human_changes: Change | None = None
-    """What people of their own have put on the branch besides our work; None: nobody has."""
+    """What people have committed to the branch besides our work; None: nothing."""
     measure: Callable[[RunContext], tuple[Prepared, CheckReport]] | None = None
     """Builds the environment and measures the base; None: that is done."""
     prepared: Prepared = field(init=False)
@@ -64,13 +87,12 @@ class RunContext:
     budget_share: float = 1.0
     """Of what the run may spend, the part that may be spent by now."""
     reserved_seconds: float = 0.0
-    """Seconds of the run's minutes that are left to what comes later."""
+    """Of the run's minutes, kept for later stages."""
     cleanups: list[Callable[[], None]] = field(default_factory=list)
-    """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
     _given_up: int = 0
     _had_a_try: set[str] = field(default_factory=set)
-    _undone: list[str] = field(default_factory=list)
+    _losses: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Hold requests that get no reply to what the repository allows, too."""
@@ -92,14 +114,13 @@ class RunContext:
     def limits(self) -> Limits:
         """What the run may spend by now."""
         config, svc = self.base.contract.config, self.svc
-        return budget.compute_limits(config, svc.settings, svc.budget_multiplier, self.budget_share)
+        return compute_limits(config, svc.settings, svc.budget_multiplier, self.budget_share)
 
     @cached_property
     def attempt_limits(self) -> AttemptLimits:
-        """What the job is held to; read once, when it is asked for first."""
+        """Read once, when it is asked for first."""
         config = self.base.contract.config
-        models = self.svc.models
-        return self.step("terms", budget.read_terms, config, models, self.decision.category)
+        return self.step("terms", read_terms, config, self.svc.models, self.decision.category)
 
     def prepare_environment(self) -> None:
         """Have the environment built and the base measured, once."""
@@ -108,7 +129,7 @@ class RunContext:
             self.prepared, self.baseline = measure(self)
 
     def require_proofs(self) -> None:
-        """Refuse to pay for what no change could be held against.
+        """Refuse to pay for a change that no check could judge.
 
         Raises:
             RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
@@ -129,12 +150,12 @@ class RunContext:
 
     @property
     def has_passed(self) -> bool:
-        """Whether a change is there that may be published; it is not given up for a better one."""
+        """Whether a change may be published; it is not given up for a better one."""
         return any(one.is_passed for one in self.rounds)
 
     @contextmanager
     def attach_best_change(self) -> Iterator[None]:
-        """Let what ends the run tell of the best change so far."""
+        """Attach the best change so far to an error that ends the run."""
         try:
             yield
         except AgentError as problem:
@@ -149,31 +170,28 @@ class RunContext:
                     stack.callback(close)
 
     def record_round(self, judged: Round) -> Round:
-        """Take note of how a round ended."""
+        """Add a round that is judged."""
         self.rounds.append(judged)
         return judged
 
-    def try_another(self) -> None:
-        """Leave those to the end who have made an attempt, so that the next model makes one."""
+    def try_next_model(self) -> None:
+        """Put those last who have made an attempt."""
         self._had_a_try.add(self.find_last_model("editor"))
 
     def give_up(self) -> None:
-        """Count a round that came to nothing, so that what follows has names of its own."""
+        """Count a round that came to nothing: the steps of the next have other names."""
         self._given_up += 1
 
     def keeps_passed_change(self, problem: AgentError) -> bool:
-        """Whether a change that has passed is handed over all the same."""
+        """Whether a change that has passed is published in spite of an error."""
         return self.has_passed and not isinstance(problem, RUN_ENDS)
 
     def record_loss(self, sentence: str) -> None:
-        """Note what did not come about, as a sentence of ours."""
-        self._undone.append(sentence)
+        """Note for the pull request what could not be done."""
+        self._losses.append(sentence)
 
     def is_beyond_edits(self, judged: Round) -> bool:
-        """Say whether checks stand against a change that are as red on base; note it then.
-
-        Whatever is edited, nothing of it would be published.
-        """
+        """Whether checks that are as red on base withhold a change; no edit would help then."""
         names = comparison.beyond_edits(self.baseline, judged.after) if judged.after else ()
         if names:
             prove = "proves" if len(names) == 1 else "prove"
@@ -201,9 +219,9 @@ class RunContext:
         return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
 
     def first_in_line(self, role: Role) -> str:
-        """Name who is to be asked: who answered last, else whom the repository wants.
+        """Name who is asked: who answered last, else whom the repository wants, while they are set.
 
-        Whoever was taken out of the settings is not asked any more.
+        After `try_next_model` somebody who had no try comes first.
         """
         wanted = getattr(self.base.contract.config.models, role) or ""
         chain = self.models.list_chain(role, self.decision.category)
@@ -215,11 +233,11 @@ class RunContext:
 
     @property
     def model_uses(self) -> tuple[ModelUse, ...]:
-        """What each model did, in the order in which they came."""
+        """What each model did in each role, by the order in which they came."""
         kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
-        return tuple(self._use(role, model) for role, model in kinds)
+        return tuple(self._sum_up(role, model) for role, model in kinds)
 
-    def _use(self, role: Role, model: str) -> ModelUse:
+    def _sum_up(self, role: Role, model: str) -> ModelUse:
         replies = [one for kind, one in self._replies if (kind, one.model) == (role, model)]
         prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
         return ModelUse(
@@ -233,24 +251,20 @@ class RunContext:
             seconds=round(sum(reply.seconds for reply in replies), 3),
         )
 
-    def summarize_model_work(self, words: str) -> ModelWork:
-        """Sum up what models did.
-
-        Args:
-            words: What the editing model says of its change.
-        """
+    def summarize_model_work(self, claims: str) -> ModelWork:
+        """Sum up what models did, with what the editing model says of its change."""
         passed_over = (f"{one}." for _, reply in self._replies for one in reply.stands_in)
         return ModelWork(
             uses=self.model_uses,
-            claims=words,
+            claims=claims,
             rounds=tuple(one.feedback for one in self.rounds),
             passed_over=tuple(dict.fromkeys(passed_over)),
-            undone=tuple(dict.fromkeys(self._undone)),
+            undone=tuple(dict.fromkeys(self._losses)),
         )
 
 
 def explain_stop(problem: AgentError) -> str:
-    """Say what ended the asking, for whoever gets a change all the same."""
+    """Say why no model is asked any more, for people who get a change all the same."""
     match problem:
         case ModelRefused():
             return "The model would not go on"
@@ -261,3 +275,71 @@ def explain_stop(problem: AgentError) -> str:
         case ModelUnusable():
             return "The model could not be asked; whoever runs the service finds why in its log"
     return problem.message.partition("\n")[0].rstrip(".:")
+
+
+# --- the budget -------------------------------------------------------------------------------
+
+
+def compute_limits(
+    config: RepoConfig, settings: Settings, budget_multiplier: int = 1, share: float = 1.0
+) -> Limits:
+    """Return the lower of what operator and repository allow.
+
+    Args:
+        budget_multiplier: Times that it was granted.
+        share: The part of it that may be spent.
+    """
+    asked, factor = config.limits, budget_multiplier * share
+    tokens = [most for most in (asked.tokens, settings.model_tokens) if most is not None]
+    return Limits(
+        usd=min(asked.usd or settings.model_usd, settings.model_usd) * factor,
+        tokens=int(min(tokens) * factor) if tokens else None,
+    )
+
+
+def read_terms(config: RepoConfig, models: ChatModel | None, category: Category) -> AttemptLimits:
+    """Read how often things are tried, and which roles a model is set for."""
+    roles = (role for role in get_args(Role) if models and models.list_chain(role, category))
+    limits = config.limits
+    return AttemptLimits(
+        repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=tuple(roles)
+    )
+
+
+def require_budget(
+    spent: BudgetUsage, worst: Worst, caps: Limits, seconds: float, *, purpose: str
+) -> None:
+    """Refuse a request that could take the run over one of its caps.
+
+    Args:
+        seconds: Left of the run's minutes.
+        purpose: The request, for the words.
+
+    Raises:
+        BudgetSpent: It names the cap, what is left of it and what the request could cost.
+        TimeSpent: Too little is left of the run's minutes to wait for a reply.
+    """
+    if seconds < LEAST_SECONDS:
+        raise TimeSpent(
+            f"The run has {seconds:.0f} s left of its minutes (limits.minutes), before {purpose};"
+            f" nobody is asked with less than {LEAST_SECONDS:.0f} s."
+        )
+    if caps.usd is not None and worst.usd is None and caps.tokens is None:
+        raise BudgetSpent(
+            f"No price is known of a model that would be asked for {purpose}, and no cap of tokens"
+            " is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or limits.tokens."
+        )
+    if caps.tokens is not None and (needed := spent.tokens + worst.tokens) > caps.tokens:
+        raise BudgetSpent(
+            f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
+            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
+            f" (limits.tokens, MERGEWRIGHT_MODEL_TOKENS). It needs {needed:,} in all."
+        )
+    if caps.usd is None or worst.usd is None:
+        return
+    if (cost := spent.usd + worst.usd) > caps.usd:
+        raise BudgetSpent(
+            f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left to the run"
+            f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in all."
+        )

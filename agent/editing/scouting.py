@@ -1,7 +1,7 @@
 """The scout: where no test of base runs, a model looks for the configuration with which they do.
 
-It has a sandbox of the base commit, of which nothing is kept. What it proposes is read as a
-repository's own configuration is, may say less, and is measured as any other candidate.
+Nothing is kept of its sandbox. A proposal may set less than a repository's own configuration, and
+is measured as any other candidate.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 
 from agent.checks.check import TESTS
 from agent.checks.suite import COLLECTION
-from agent.editing import asking, forms, prompting, rounds
+from agent.editing import forms, prompting, rounds, turns
 from agent.editing.loop import Conversation
 from agent.editing.run_context import RunContext, explain_stop
 from agent.editing.tools import ToolExecutor
-from agent.editing.turn_records import OpeningMessage
 from agent.environments import obstacles
 from agent.environments.obstacles import Obstacle
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, TimeSpent
 from agent.git import worktree
 from agent.models.change import Change, Finding, Severity
+from agent.models.chat import OpeningMessage
 from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Contract, Opened, Prepared
-from agent.models.record import Record  # fmt: skip
+from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_ENVIRONMENT
 from agent.onboarding import kept, written
 from agent.services import Services
@@ -46,6 +46,12 @@ _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 4_000
 _MOST_LISTED = 10
 _MOST_WORDS = 300
+#: More of base's tests than these are red: then other versions are tried.
+_MOST_RED = 0.05
+#: At most this part of them passes: then another Python is tried.
+_HARDLY = 0.1
+#: Suites that take more than this part of the run's minutes are measured once, if most pass.
+_MOST_TIME = 1 / 6
 _NAME = "proposed.yml"
 #: What a scout may set.
 _KEYS = (
@@ -65,14 +71,10 @@ _MANIFESTS = frozenset({
 
 
 class TryConfiguration(Record):
-    """Lines of configuration with which the tests may run."""
-
     yaml: str
 
 
 class GiveUp(Record):
-    """Why no such lines help."""
-
     why: str
 
 
@@ -105,9 +107,9 @@ def scout_configuration(
     run_context.prepared, run_context.budget_share = prepare(), _SHARE
     run_context.reserved_seconds = run_context.step.seconds_left * (1 - _SHARE)
     talk = Conversation(
-        name=asking.SCOUT,
+        name=turns.SCOUT,
         role="editor",
-        prompt=prompting.prompt("scout", run_context.base.contract),
+        prompt=prompting.make_prompt("scout", run_context.base.contract),
         tools=ToolExecutor(run_context, _FORMS, edits=False),
         opening=run_context.step("scout opening", _make_opening, obstacle, run_context.base),
         change=Change(base_commit=run_context.base.checkout.commit, files=()),
@@ -122,7 +124,7 @@ def scout_configuration(
 
 def _make_opening(obstacle: Obstacle, base: Opened) -> OpeningMessage:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
-    return OpeningMessage(text=prompting.fenced("Why no test runs", words, base.run.run_id))
+    return OpeningMessage(text=prompting.fence_text("Why no test runs", words, base.run.run_id))
 
 
 def _search_configuration(
@@ -187,6 +189,41 @@ def count_modules(tests: CheckResult) -> tuple[int, int]:
     names = [item.item_id for item in tests.items]
     lost = {name for name in names if name.endswith(COLLECTION)}
     return len(lost), len({name.partition("::")[0] for name in names} - lost)
+
+
+# --- how well a repository is set up, by base's tests -----------------------------------------
+
+
+def is_poor(report: CheckReport, contract: Contract) -> bool:
+    """Whether other versions may have more of base's tests pass, in reasonable time."""
+    tests = find_tests(report)
+    if tests.status is Status.ABSENT:
+        return False
+    lost, read = count_modules(tests)
+    if lost > read:
+        return True
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    if passed > red and _is_slow(tests, contract):
+        return False
+    # Of few tests, a single red one is rarely a matter of versions.
+    return not passed or red > max(1, _MOST_RED * len(tests.items))
+
+
+def may_improve(report: CheckReport, contract: Contract) -> bool:
+    """Whether there is something to try: also where a single module cannot be imported."""
+    tests = find_tests(report)
+    has_lost = count_modules(tests)[0] > 0
+    return is_poor(report, contract) or (has_lost and not _is_slow(tests, contract))
+
+
+def _is_slow(tests: CheckResult, contract: Contract) -> bool:
+    return tests.seconds > contract.config.limits.minutes * 60 * _MOST_TIME
+
+
+def is_hopeless(report: CheckReport) -> bool:
+    """Whether hardly any test passes, so that versions alone may not be the cause."""
+    tests = find_tests(report)
+    return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
 
 
 # --- what is proposed -------------------------------------------------------------------------

@@ -29,8 +29,6 @@ _ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "beyond
 
 
 class SubmittedPlan(Record):
-    """A plan, as a model hands it in."""
-
     title: str = Field(pattern=r"\S", max_length=72)
     category: Category
     steps: tuple[Annotated[str, Field(max_length=500)], ...] = Field(min_length=1, max_length=10)
@@ -38,37 +36,29 @@ class SubmittedPlan(Record):
 
 
 class Question(Record):
-    """Something that people can answer in a line."""
-
     question: str
     suggestion: str
     """The answer that the model would take."""
 
 
 class Questions(Record):
-    """What people have to answer first."""
-
     questions: tuple[Question, ...]
 
 
 class Declined(Record):
-    """Why no change is made."""
-
     why: str
     fits: str
     tickets: tuple[str, ...] = ()
 
 
 class SubmittedAnswer(Record):
-    """What becomes of a matter, as a model hands it in."""
-
     item: int
     became: Literal["done", "answered", "beyond", "person"]
     words: str = Field(pattern=r"\S", max_length=1_500)
 
 
 class SubmittedAnswers(Submit):
-    """A change, with answers to all matters."""
+    """A change, with an answer to each review item."""
 
     summary: str = ""
     answers: tuple[SubmittedAnswer, ...] = ()
@@ -95,12 +85,11 @@ def read_plan(form: str) -> Plan:
 
 
 def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
-    """Say what stands against a plan; empty: nothing."""
-    tree = worktree.open_tree(
-        run_context.base.checkout, run_context.svc.base_folder(run_context.base.run)
-    )
-    shut = find_closed(plan.files, tree, run_context.base.contract.config)
-    found = [f"{one.path} {one.message} {one.fix}" for one in shut]
+    """Name the files of a plan that may not be touched; empty: none."""
+    base = run_context.base
+    tree = worktree.open_tree(base.checkout, run_context.svc.base_folder(base.run))
+    closed = find_closed(plan.files, tree, base.contract.config)
+    found = [f"{one.path} {one.message} {one.fix}" for one in closed]
     return "\n".join((*found, "Plan without these files, or decline.")) if found else ""
 
 
@@ -120,31 +109,31 @@ def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple
 def read_refusal(
     name: str, form: str, run_context: RunContext
 ) -> TicketUnclear | TooLarge | ForPeople:
-    """Give a model's questions, or its reasons to make no change, as its own words.
+    """Turn a model's questions, or its reasons to make no change, into an error in its words.
 
     Args:
         name: Of the form.
         form: As JSON.
     """
-    inside = run_context.svc.redactor.redact_record
+    redact = run_context.svc.redactor.redact_record
     if name == "ask":
-        asked = inside(Questions.model_validate_json(form)).questions
+        asked = redact(Questions.model_validate_json(form)).questions
         return TicketUnclear(
             tuple(
-                f"{_one_line(one.question)} Suggested: {_one_line(one.suggestion)}"
+                f"{_flatten(one.question)} Suggested: {_flatten(one.suggestion)}"
                 for one in asked[:_MOST_QUESTIONS]
             )
         )
-    found, model = inside(Declined.model_validate_json(form)), run_context.find_last_model("editor")
-    said = f"“{_one_line(found.why)}”. What would make it fit: “{_one_line(found.fits)}”."
+    found, model = redact(Declined.model_validate_json(form)), run_context.find_last_model("editor")
+    said = f"“{_flatten(found.why)}”. What would make it fit: “{_flatten(found.fits)}”."
     if not found.tickets:
         return ForPeople(f"{model} leaves this to people. In its words: {said}")
-    listed = "\n".join(f"- {_one_line(one)}" for one in found.tickets[:_MOST_QUESTIONS])
+    listed = "\n".join(f"- {_flatten(one)}" for one in found.tickets[:_MOST_QUESTIONS])
     return TooLarge(f"{model} takes this for several changes. In its words: {said}\n{listed}")
 
 
 def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
-    """Read answers that hold together."""
+    """Read the answers to review items, in the order of these."""
     return tuple(
         ItemAnswer(
             item=one.item,
@@ -160,7 +149,7 @@ def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
 def find_answer_problems(
     found: SubmittedAnswers, items: tuple[ReviewItem, ...], *, is_edited: bool
 ) -> list[str]:
-    """Say what does not hold together, for the model."""
+    """List contradictions among answers, items and edits, for the model."""
     wanted = Counter(one.number for one in items)
     given = Counter(one.item for one in found.answers)
     wrong = [f"matter {one} has no answer" for one in wanted - given]
@@ -173,5 +162,5 @@ def find_answer_problems(
     return wrong
 
 
-def _one_line(words: str) -> str:
+def _flatten(words: str) -> str:
     return " ".join(words.split())[:_LONGEST_QUESTION]

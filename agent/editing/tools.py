@@ -1,25 +1,25 @@
 """The tools of a model: a shell and edits in its sandbox, and the forms that it hands in.
 
-The sandbox is a cache. It is opened anew from the base commit and the last Change when the process
+The sandbox is a cache: it is opened anew from the base commit and the last Change when the process
 has lost it. Whatever a model wrote, each of its calls gets an answer.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agent.editing import by_recipe, forms, rebuilding, replacing
-from agent.editing.asking import Turn
+from agent.editing import by_recipe, forms, rebuilding
 from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
 from agent.editing.run_context import RunContext
-from agent.editing.turn_records import CallResults
+from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxMissing
 from agent.models.change import Change
-from agent.models.chat import Reply, ToolCall, ToolResult, ToolSpec
+from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.environment import Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
@@ -30,52 +30,44 @@ MOST_OF_A_BATCH = 48_000
 _MOST_RESULT = 24_000
 _MOST_SECONDS = 600
 _MOST_LISTED = 20
-#: Of what an observer is shown of a call.
-_MOST_LINE = 160
+_LONGEST_LINE = 160
+_MOST_SHOWN_LINES = 12
+#: Environments built in one run; each may take minutes, and stays in the store.
+_MOST_REBUILDS = 5
 LOST = "This is a new sandbox: of the last one, only your change was kept."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
-_GONE = (
+_CALLS_LOST = (
     "The sandbox was lost during these calls: what they had changed by then is gone. What was"
     " changed before them is kept."
 )
 _AS_BASE = "The environment is that of the base again."
-#: Of one run; each may take minutes, and stays in the store.
-_MOST_REBUILDS = 5
 _NO_MORE = "No further environment is built in this run: you work in that of the base."
 
 
 class Bash(Record):
-    """A command in the tree."""
-
     command: str
     seconds: int = 120
 
 
 class Edit(Record):
-    """An exact replacement."""
-
     path: str
     old: str
     new: str
 
 
 class Write(Record):
-    """A whole file."""
-
     path: str
     text: str
 
 
 class Submit(Record):
-    """A change that is to be judged."""
-
     summary: str
     """For the reviewer: what changed, and what to look at."""
     include: tuple[str, ...] = ()
 
 
 Forms = Mapping[str, tuple[str, type[Record]]]
-"""What each form is for, and what it holds, by name."""
+"""Description and fields of each form, by name."""
 _Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any], str]]
 
 
@@ -95,13 +87,13 @@ class ToolExecutor:
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._session: SandboxSession | None = None
-        self._at = ""
-        """Digest of the change that the sandbox holds; empty: not known."""
+        self._digest = ""
+        """Of the change that the sandbox holds; empty: not known."""
         self._rebuilt: Prepared | None = None
         self._declared = ""
-        """With the environment that the change declares, and a mark of what that is."""
-        self._left_out: set[str] = set()
-        """What was said of files that are no part of the change."""
+        """Mark of the dependencies that `_rebuilt` was built for."""
+        self._reported: set[str] = set()
+        """Files outside the change that the model was told of."""
         self._until = 0.0
         self.are_open = True
         """Whether more than forms may be called."""
@@ -118,12 +110,12 @@ class ToolExecutor:
         """End the sandbox."""
         if self._session is not None:
             self._session.close()
-        self._session, self._at = None, ""
+        self._session, self._digest = None, ""
 
     def carry_out(
         self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn
     ) -> CallResults:
-        """Carry the calls of a reply out in order, and take what they made of the tree.
+        """Carry the calls of a reply out in order, and take the change from the tree.
 
         Args:
             before: The change so far.
@@ -134,17 +126,15 @@ class ToolExecutor:
             SandboxMissing: No sandbox is to be had.
         """
         self._until = time.monotonic() + self._run_context.step.seconds_left
-        # What the first turn does is done in a sandbox that nobody knows yet.
         batch = _Batch(before, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
-            self._show(
-                f"{forms.flatten_text(call.name)} {forms.flatten_text(call.arguments, _MOST_LINE)}"
-            )
+            arguments = forms.flatten_text(call.arguments, _LONGEST_LINE)
+            self._show(f"{forms.flatten_text(call.name)} {arguments}")
             try:
                 said, failed = self._answer(call, number, batch), False
             except EditFailed as problem:
                 said, failed = f"not carried out: {problem}", True
-            batch.answer(call, said, failed=failed)
+            batch.add_result(call, said, failed=failed)
         if isinstance(batch.form, Submit) and batch.form.include:
             include += batch.form.include
             self._open(batch)
@@ -155,13 +145,13 @@ class ToolExecutor:
             handed=batch.handed,
             at=batch.at,
             form=batch.form.model_dump_json() if batch.form else "",
-            text="\n".join(filter(None, batch.said)),
+            text="\n".join(filter(None, batch.notes)),
         )
         self._record(called, before, turn)
         return called
 
     def _answer(self, call: ToolCall, number: int, batch: _Batch) -> str:
-        """Return what a call is answered with.
+        """Carry a call out and return its answer.
 
         Raises:
             EditFailed: It is not carried out.
@@ -180,8 +170,8 @@ class ToolExecutor:
         if not self.are_open:
             raise EditFailed(f"call one of {', '.join(self._given)} first")
         _, kind, work = self._tools[call.name]
-        asked = forms.read_arguments(call, kind)
-        return work(self, self._open(batch), asked)
+        arguments = forms.read_arguments(call, kind)
+        return work(self, self._open(batch), arguments)
 
     def _open(self, batch: _Batch) -> SandboxSession:
         """Have the sandbox with the change in it."""
@@ -190,47 +180,45 @@ class ToolExecutor:
             return batch.session
         if sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
-        if self._session is None or self._at != batch.before.digest:
+        if self._session is None or self._digest != batch.before.digest:
             self.close()
-            batch.said += [batch.if_new, self._rebuild_environment(batch.before)]
+            batch.notes += [batch.if_new, self._rebuild_environment(batch.before)]
             prepared = self._rebuilt or run_context.prepared
             self._session = sessions.open(prepared, batch.before, run_context.svc.stopped)
-        # What the tree holds is not known again until all calls are carried out.
-        self._at, batch.session = "", self._session
+        # The digest is known again once all calls are carried out.
+        self._digest, batch.session = "", self._session
         batch.losses = self._session.losses
         return self._session
 
     def _take(self, batch: _Batch, session: SandboxSession, include: tuple[str, ...]) -> Change:
-        """Take what the calls have made of the tree."""
+        """Take the change from the tree, and rebuild the environment where it declares another."""
         before = change = batch.before
         if self._edits:
             taken = session.take(include)
-            if words := self._lock(session, taken.change):
-                batch.said.append(words)
+            if words := self._update_lock(session, taken.change):
+                batch.notes.append(words)
                 taken = session.take(include)
             update = {"notes": before.notes, "left_out": taken.findings}
             change = taken.change.model_copy(update=update)
             left = [f"{one.path}: {one.message}" for one in taken.findings]
             left += [f"{path}: {_IGNORED}" for path in taken.ignored]
-            listed = [line for line in left if line not in self._left_out][:_MOST_LISTED]
-            batch.said += listed
-            self._left_out.update(listed)
+            listed = [line for line in left if line not in self._reported][:_MOST_LISTED]
+            batch.notes += listed
+            self._reported.update(listed)
             if session.losses != batch.losses:
-                batch.said.append(_GONE)
+                batch.notes.append(_CALLS_LOST)
                 batch.take_submit_back()
-        self._at = change.digest
-        if self._at != before.digest and (words := self._rebuild_environment(change)):
+        self._digest = change.digest
+        if self._digest != before.digest and (words := self._rebuild_environment(change)):
             self.close()
-            batch.said.append(words)
+            batch.notes.append(words)
         return change
 
-    def _lock(self, session: SandboxSession, change: Change) -> str:
-        """Have the lock follow what a change declares; say what came of it, if anything."""
+    def _update_lock(self, session: SandboxSession, change: Change) -> str:
+        """Have the lock follow the declared dependencies; describe the result, if any."""
         prepared, svc = self._run_context.prepared, self._run_context.svc
-        if (
-            not self._may_build
-            or rebuilding.make_declaration_mark(change, prepared, svc) == self._declared
-        ):
+        declared = rebuilding.make_declaration_mark(change, prepared, svc)
+        if not self._may_build or declared == self._declared:
             return ""
         locked, words = rebuilding.update_lock(change, prepared, svc)
         for path, content in locked.items():
@@ -238,7 +226,7 @@ class ToolExecutor:
         return words
 
     def _rebuild_environment(self, change: Change) -> str:
-        """Have the environment that a change declares; say what is new, where it is another."""
+        """Have the environment that a change declares; describe it, where it is another."""
         run_context = self._run_context
         declared = rebuilding.make_declaration_mark(change, run_context.prepared, run_context.svc)
         if declared == self._declared:
@@ -253,8 +241,8 @@ class ToolExecutor:
             )
         return words
 
-    def bash(self, session: SandboxSession, asked: Bash) -> str:
-        """Run a command."""
+    def run_bash(self, session: SandboxSession, asked: Bash) -> str:
+        """Run a command; its output, exit code and limits are the answer."""
         seconds = limit_seconds(
             min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
         )
@@ -268,8 +256,8 @@ class ToolExecutor:
             said.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, said)) or "(no output)"
 
-    def edit(self, session: SandboxSession, asked: Edit) -> str:
-        """Replace what occurs exactly once; ends of lines stay what they are."""
+    def edit_file(self, session: SandboxSession, asked: Edit) -> str:
+        """Replace a piece that occurs exactly once; line ends stay as they are."""
         content = session.read(asked.path)
         if content is None:
             raise EditFailed("there is no such file")
@@ -279,23 +267,26 @@ class ToolExecutor:
             raise EditFailed("the file is no UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        edited, first, last = replacing.replace_once(plain, asked.old, asked.new)
+        edited, first, last = replace_once(plain, asked.old, asked.new)
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return f"lines {first} to {last}" if last >= first else "removed"
 
-    def write(self, session: SandboxSession, asked: Write) -> str:
-        """Write a file."""
+    def write_file(self, session: SandboxSession, asked: Write) -> str:
+        """Write a whole file."""
         if asked.path.startswith("~"):
             raise EditFailed("`~` stands for nothing: paths begin in the root of the tree")
         session.write(asked.path, asked.text.encode())
         return f"{asked.text.count(chr(10)):,} lines"
 
-    def recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
-        """Have a recipe work, and write what it makes."""
+    def run_recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
+        """Have a recipe edit the change, and write its files into the sandbox."""
         run_context = self._run_context
-        taken = session.take().change
         made = by_recipe.call_recipe(
-            asked, taken, run_context.prepared, run_context.svc, self._seconds_left()
+            asked,
+            session.take().change,
+            run_context.prepared,
+            run_context.svc,
+            self._seconds_left(),
         )
         for path, content in sorted(made.files.items()):
             session.write(path, content)
@@ -305,27 +296,26 @@ class ToolExecutor:
 
     @property
     def _may_build(self) -> bool:
-        return (
-            len(self._run_context.built) < _MOST_REBUILDS and self._seconds_left() > LEAST_SECONDS
-        )
+        has_time = self._seconds_left() > LEAST_SECONDS
+        return has_time and len(self._run_context.built) < _MOST_REBUILDS
 
     def _seconds_left(self) -> float:
         return self._until - time.monotonic()
 
     def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
         for result in called.results:
-            self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_MOST_LINE]}")
+            self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_LONGEST_LINE]}")
         results = self._run_context.svc.redactor.redact_record(called.results)
         facts = {
             **turn.facts,
             "results": [result.model_dump(mode="json") for result in results],
             "change_digest": (called.change or before).digest,
+            **({"redacted": True} if results != called.results else {}),
         }
-        redacted = {"redacted": True} if results != called.results else {}
-        self._run_context.svc.record("model.called", {**facts, **redacted})
+        self._run_context.svc.record("model.called", facts)
 
     def _show(self, line: str) -> None:
-        """Show an observer a line; the words in it are foreign."""
+        """Show an observer a line with foreign words."""
         if self._run_context.svc.hear is not None:
             self._run_context.svc.hear(f"\n{line}\n")
 
@@ -336,31 +326,28 @@ class _Batch:
 
     before: Change
     if_new: str
-    """What is said where the sandbox has to be opened."""
+    """Note for the model where the sandbox has to be opened."""
     results: list[ToolResult] = field(default_factory=list)
     handed: str = ""
     at: int = 0
     form: Record | None = None
     session: SandboxSession | None = None
-    """Once it is used."""
     losses: int = 0
     """Of the session, before the first call."""
-    said: list[str] = field(default_factory=list)
-    """What we say besides."""
+    notes: list[str] = field(default_factory=list)
     left: int = MOST_OF_A_BATCH
     """Characters that answers may still have."""
 
-    def answer(self, call: ToolCall, said: str, *, failed: bool) -> None:
+    def add_result(self, call: ToolCall, said: str, *, failed: bool) -> None:
         """Add the answer to a call, as far as there is space for it."""
-        said = sanitise.shorten_middle(
-            said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less"
-        )
+        most = min(_MOST_RESULT, max(self.left, 200))
+        said = sanitise.shorten_middle(said, most, where="ask for less")
         self.left -= len(said)
         result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
 
     def take_submit_back(self) -> None:
-        """Accept no submit of a tree in which not all of the calls left what they did."""
+        """Accept no submit of a tree in which the work of some calls is lost."""
         if isinstance(self.form, Submit):
             update = {"content": "not accepted: the sandbox was lost", "failed": True}
             self.results[self.at] = self.results[self.at].model_copy(update=update)
@@ -368,12 +355,54 @@ class _Batch:
 
 
 _TOOLS: dict[str, _Tool] = {
-    "bash": ("Run a command in the root of the tree.", Bash, ToolExecutor.bash),
-    "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit),
-    "write": ("Write a file.", Write, ToolExecutor.write),
+    "bash": ("Run a command in the root of the tree.", Bash, ToolExecutor.run_bash),
+    "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit_file),
+    "write": ("Write a file.", Write, ToolExecutor.write_file),
     "recipe": (
         "Run add-django-field (model, field as in Python) or print-to-logging (paths, level).",
         by_recipe.AskRecipe,
-        ToolExecutor.recipe,
+        ToolExecutor.run_recipe,
     ),
 }
+
+
+def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
+    """Put `new` in the place of `old`, which may occur only once.
+
+    Returns:
+        The text, and the first and last line of `new` in it; the last is before the first where
+        nothing is left there.
+
+    Raises:
+        EditFailed: There is no such place, or more than one, or nothing would change.
+    """
+    if not old:
+        raise EditFailed("old is empty; name the lines that the new ones stand beside")
+    if old == new:
+        raise EditFailed("old and new are the same, so nothing was changed")
+    # A place may begin within another one.
+    starts = [found.start() for found in re.finditer(f"(?={re.escape(old)})", words)]
+    if not starts:
+        raise EditFailed(f"old is not in the file{_show_nearest_line(words, old)}")
+    lines = [words.count("\n", 0, start) + 1 for start in starts[:10]]
+    if len(starts) > 1:
+        places = ", ".join(map(str, lines)) + ", …" * (len(starts) > len(lines))
+        raise EditFailed(
+            f"old is there {len(starts):,} times (lines {places}); take in more of the lines"
+            " around it"
+        )
+    shown = new.removesuffix("\n")
+    last = lines[0] + shown.count("\n") if shown else lines[0] - 1
+    return words[: starts[0]] + new + words[starts[0] + len(old) :], lines[0], last
+
+
+def _show_nearest_line(words: str, old: str) -> str:
+    """Show the lines from where the first line of `old` stands, if that is one place."""
+    wanted, lines = old.strip("\n").split("\n"), words.split("\n")
+    bare, first = [line.strip() for line in lines], wanted[0].strip()
+    if not first or bare.count(first) != 1:
+        return "; read it again"
+    start = bare.index(first)
+    there = lines[start : start + min(len(wanted), _MOST_SHOWN_LINES)]
+    shown = "\n".join(line[:_LONGEST_LINE] for line in there)
+    return f"; from line {start + 1} on there is:\n{shown}"

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from agent.models.change import Change
 from agent.models.record import Record
 
 Role = Literal["editor", "reviewer"]
@@ -191,3 +192,26 @@ class Worst(Record):
     tokens: int
     usd: float | None
     """None: no price is known."""
+
+
+class OpeningMessage(Record):
+    """Our first message in a conversation, or our answer to a form."""
+
+    text: str
+
+
+class CallResults(Record):
+    """What became of the calls of one reply."""
+
+    results: tuple[ToolResult, ...]
+    """One for each call, in their order."""
+    change: Change | None
+    """Against the base commit, after the calls; None: as it was before them."""
+    handed: str = ""
+    """Name of the form that was handed in; empty: none was."""
+    at: int = 0
+    """Place of that call."""
+    form: str = ""
+    """As JSON."""
+    text: str = ""
+    """Our notes besides."""

@@ -18,7 +18,7 @@ from typing import Literal
 
 import structlog
 
-from agent.editing import budget
+from agent.editing import run_context
 from agent.errors import AgentError
 from agent.models.change import Plan
 from agent.models.chat import Reply
@@ -153,7 +153,7 @@ class RunProgress:
         match result:
             case Contract(config=config):
                 most = min(config.limits.minutes, self._settings.max_minutes)
-                caps = budget.compute_limits(config, self._settings, self._budget_multiplier)
+                caps = run_context.compute_limits(config, self._settings, self._budget_multiplier)
                 facts = {"most_minutes": most * self._budget_multiplier, "most_usd": caps.usd}
             case Plan():
                 facts = {"plan": result}

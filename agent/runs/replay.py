@@ -17,11 +17,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from agent.editing.turn_records import CallResults, OpeningMessage
 from agent.errors import LedgerUnusable, TimeSpent
 from agent.git import folders, worktree
 from agent.llm.recorded_chat import Differs, RecordedModels, show_difference
-from agent.models.chat import Asked, Returned, ToolResult
+from agent.models.chat import Asked, CallResults, OpeningMessage, Returned, ToolResult
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome
 from agent.models.record import Record

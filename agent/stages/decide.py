@@ -166,7 +166,7 @@ def decide_verdict(
         proof: That the tests of a model's change fail without it; None: a recipe made the change.
         review: A second model's; whatever it says, it withholds nothing.
     """
-    left_open = reviewing.left_open(review, cleared.change) if review else ()
+    left_open = reviewing.find_open_remarks(review, cleared.change) if review else ()
     facts = Facts(compared, cleared, contract, proof or Proof(), review, left_open)
     for row in TABLE:
         sentence = row.sentence(facts)

@@ -74,7 +74,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
     ) < run_context.attempt_limits.candidates:
         try:
             if number == 0:
-                attempt.go_on()
+                attempt.begin_edits()
             else:
                 attempt.close()
                 met = (

@@ -14,7 +14,7 @@ from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from agent.checks import reports
-from agent.editing import judging, scouting
+from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
 from agent.environments import candidates, interpreters, missing_packages, obstacles
@@ -70,7 +70,7 @@ def prepare_environment(
     except EnvironmentFailed as refusal:
         problem = refusal
     first = tried[0] if tried else None
-    if first is None or judging.may_improve(first[2], contract):
+    if first is None or scouting.may_improve(first[2], contract):
         built, report = (first[1].environment, first[2]) if first else (None, None)
         proposed = step("candidates", propose_candidates, base, built, report, svc)
         for number, candidate in enumerate(proposed, 2):
@@ -79,7 +79,7 @@ def prepare_environment(
             except (EnvironmentFailed, CheckUnfinished) as refusal:
                 svc.say(f"{candidate.why}: {refusal.message}")
             else:
-                if not judging.is_poor(tried[-1][2], contract):
+                if not scouting.is_poor(tried[-1][2], contract):
                     break
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
@@ -241,11 +241,11 @@ def propose_candidates(
     lacking: tuple[str, ...] = ()
     if first and report:
         lacking = missing_packages.find_missing_packages(scouting.find_tests(report), first)
-        if not judging.is_poor(report, base.contract):
+        if not scouting.is_poor(report, base.contract):
             return candidates.add_missing_packages(config, lacking)
     tree = worktree.open_tree(base.checkout, svc.base_folder(run))
     python = (
-        "" if report and not judging.is_hopeless(report) else find_other_python(base, first, svc)
+        "" if report and not scouting.is_hopeless(report) else find_other_python(base, first, svc)
     )
     known = Known(built=first, lacking=lacking, python=python)
     return candidates.propose_candidates(

@@ -56,11 +56,11 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
     )
     if told or last.draft.by is None:
         return ""
-    return rounds.left_to_people(last.remarks)
+    return rounds.format_draft_reasons(last.remarks)
 
 
 def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft | None:
-    attempt = last.draft.by or attempts.on_pull(last.draft, (), words, run_context)
+    attempt = last.draft.by or attempts.continue_draft(last.draft, (), words, run_context)
     if last.draft.by is not None:
         attempt.answer(words, last.draft, passed=last.is_passed)
     if (following := attempt.next_draft()) is None:

@@ -64,7 +64,7 @@ def by_model(
         "editor", run_context.decision.category
     ):
         return draft, tuple(_for_people(one, _NO_MODEL) for one in left)
-    attempt = attempts.on_pull(
+    attempt = attempts.continue_draft(
         replace(draft, plan=_without_recipe(draft.plan)), left, "", run_context
     )
     following = attempt.next_draft()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.editing import rounds
+from agent.editing import proving, rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
-from agent.stages import checks, decide, edit, policy, prove
+from agent.stages import checks, decide, edit, policy
 
 
 def judge_change(draft: Draft, run_context: RunContext) -> Round:
@@ -59,7 +59,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     )
     compared = policy.tolerate_standing(compared, change, run_context.human_changes)
     proof = step(
-        f"proof {number}", prove.prove_change, draft.plan, change, compared, after, prepared, svc
+        f"proof {number}", proving.prove_change, draft.plan, change, compared, after, prepared, svc
     )
     verdict = step(
         f"decide {number}", decide.decide_verdict, compared, cleared, prepared.contract, proof

@@ -6,8 +6,8 @@ import pytest
 
 from agent import settings as given
 from agent import wiring
-from agent.editing import budget
-from agent.editing.budget import Limits
+from agent.editing import run_context
+from agent.editing.run_context import Limits
 from agent.errors import TimeSpent
 from tests import scripted
 from tests.scripted import Call, Fault, Said
@@ -20,7 +20,7 @@ SUBMIT = Said(calls=(Call("submit", {"summary": "Done."}),))
 @pytest.fixture
 def prepared(tmp_path, home, monkeypatch):
     # The scripted model has no price.
-    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=10**7))
+    monkeypatch.setattr(run_context, "compute_limits", lambda *given: Limits(tokens=10**7))
     return desks.repository(tmp_path, home)
 
 
@@ -37,7 +37,7 @@ def nearly_over(job, after):
 def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes_on(
     prepared, home, monkeypatch
 ):
-    monkeypatch.setattr(budget, "LEAST_SECONDS", 0.1)
+    monkeypatch.setattr(run_context, "LEAST_SECONDS", 0.1)
     records = desks.Records()
     with scripted.serving([WRITE, Fault(stall_seconds=30), SUBMIT]) as server:
         for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():

@@ -47,7 +47,7 @@ def test_all_contracts_hold(copy):
 
 def test_breaking_a_contract_shows(copy):
     path = copy / "agent" / "stages" / "publish.py"
-    path.write_text(path.read_text() + "\nimport httpx\nimport agent.stages.review\n")
+    path.write_text(path.read_text() + "\nimport httpx\nimport agent.stages.repair\n")
     path = copy / "webhooks" / "admission.py"
     path.write_text(path.read_text() + "\nimport agent.github.access\n")
     done = lint(copy)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.editing import asking
-from agent.editing.asking import Turn
-from agent.editing.budget import BudgetUsage, Limits
+from agent.editing import turns
+from agent.editing.run_context import BudgetUsage, Limits
+from agent.editing.turns import Turn
 from agent.errors import BudgetSpent, LedgerUnusable
 from agent.llm.recorded_chat import Differs, RecordedModels
 from agent.models.chat import Answered, Asked, ChatRequest, Returned, ToolResult
@@ -50,7 +50,7 @@ class Wrote:
 
     def ask(self, number, request, answer, conversation="plan"):
         """Ask as the loop does."""
-        turn = Turn(conversation=conversation, number=number, told=len(request.messages) - 1)
+        turn = Turn(conversation=conversation, number=number, sent=len(request.messages) - 1)
         svc = SimpleNamespace(
             record=self._note, redactor=self.redactor, stopped=None, hear=None, say=print
         )
@@ -63,8 +63,8 @@ class Wrote:
             limits=Limits(),
         )
 
-        def work() -> asking.Reply:
-            return asking._ask_model(request, turn, job)
+        def work() -> turns.Reply:
+            return turns._ask_model(request, turn, job)
 
         return self._step(f"{conversation} {number} reply", work)
 

@@ -10,8 +10,8 @@ from agent.editing import prompting
 from agent.editing.loop import Conversation
 from agent.editing.run_context import RunContext
 from agent.editing.tools import Submit, ToolExecutor
-from agent.editing.turn_records import OpeningMessage
 from agent.models.change import Change
+from agent.models.chat import OpeningMessage
 from agent.models.chat_model import ChatModel
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
@@ -107,7 +107,7 @@ def conversation(made: RunContext, **facts: object) -> Conversation:
     return Conversation(
         name="edit 1",
         role="editor",
-        prompt=prompting.prompt("agent", made.base.contract),
+        prompt=prompting.make_prompt("agent", made.base.contract),
         tools=ToolExecutor(made, {"submit": ("Submit.", Submit)}),
         opening=OpeningMessage(text="Mend it."),
         change=Change(base_commit=made.prepared.checkout.commit, files=()),

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from agent.editing import budget
-from agent.editing.budget import Limits
+from agent.editing import run_context as running
+from agent.editing.run_context import Limits
 from agent.errors import BudgetSpent, ModelRefused
 from agent.models.chat import Answered, Asked, Returned, Worst
 from agent.testing import FakeModel, make_reply
@@ -57,16 +57,6 @@ def test_the_answer_to_a_form_goes_on_with_the_same_conversation(prepared, home)
     shown, answer = model.requests[1].messages[-1].results
     assert "return sum" in shown.content
     assert (answer.name, answer.content, answer.failed) == ("submit", "One test fails.", True)
-
-
-def test_a_form_of_the_last_turn_counts_and_nothing_after_it(prepared, home):
-    model = script(make_reply(bash()), make_reply(write(), submit()))
-    run_context = desks.run_context(prepared, home, model)
-    talk = conversation(run_context, most_turns=2)
-    assert talk.next_form(run_context).name == "submit"
-    talk.answer("One test fails.", run_context)
-    over = talk.next_form(run_context)
-    assert (over.name, "2 turns" in over.why) == ("", True)
 
 
 def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepared, home):
@@ -132,15 +122,8 @@ def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
     assert len(result.content) > 10
 
 
-def test_a_model_that_turns_in_circles_is_stopped(prepared, home):
-    model = FakeModel(lambda request: make_reply(bash()))
-    run_context = desks.run_context(prepared, home, model)
-    assert conversation(run_context).next_form(run_context).why
-    assert len(model.requests) == 3
-
-
 def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypatch):
-    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=35))
+    monkeypatch.setattr(running, "compute_limits", lambda *given: Limits(tokens=35))
     model = FakeModel(
         lambda request: make_reply(write(f"a{len(request.messages)}.py")),
         worst=Worst(tokens=20, usd=None),

@@ -25,7 +25,7 @@ def rows(on_base, head, added=()):
     ids = {f"{FILE}::{name}" for name in added}
     return {
         row.name.removeprefix(f"{FILE}::"): row
-        for row in proving._rows((FILE,), ids, on_base, head)
+        for row in proving._make_rows((FILE,), ids, on_base, head)
     }
 
 
@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
 def test_tests_of_other_files_prove_nothing_of_it():
     other = CheckItem(item_id="tests/test_other.py::test_x", outcome="passed")
     head = CheckResult(name="tests", status=Status.PASSED, items=(other,), suite=SUITE)
-    assert list(proving._rows((FILE,), (), head, head)) == []
+    assert list(proving._make_rows((FILE,), (), head, head)) == []
 
 
 def test_a_test_that_errs_without_the_change_shows_it_too():

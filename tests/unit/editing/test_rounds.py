@@ -118,5 +118,5 @@ def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
 
 def test_what_is_wrong_with_the_base_alone_is_not_told_to_a_model():
     about_base = [finding(rule) for rule in (rounds.SET_UP, rounds.RED_BASE)]
-    assert rounds.left_to_people(tuple(about_base)) == ""
-    assert "(proof)" in rounds.left_to_people((*about_base, finding("proof")))
+    assert rounds.format_draft_reasons(tuple(about_base)) == ""
+    assert "(proof)" in rounds.format_draft_reasons((*about_base, finding("proof")))

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from agent.editing import tools
-from agent.editing.asking import Turn
 from agent.editing.tools import Submit, ToolExecutor
+from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply, ToolCall
@@ -19,7 +19,7 @@ from repo_config.detect import DjangoProject
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
 
-TURN = Turn(conversation="edit 1", number=1, told=0)
+TURN = Turn(conversation="edit 1", number=1, sent=0)
 
 
 class Opened:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agent import workflow
-from agent.editing import attempts, budget, rounds
-from agent.editing.budget import AttemptLimits, Limits
+from agent.editing import attempts, rounds
+from agent.editing import run_context as running
+from agent.editing.run_context import AttemptLimits, Limits
 from agent.errors import (
     BudgetSpent,
     EditFailed,
@@ -103,7 +104,7 @@ def test_the_next_model_makes_it(prepared, home):
     model.list_chain = lambda role, category="": ("fake:one", "fake:two")
     _, run_context = planned(prepared, home, model=model)
     assert run_context.first_in_line("editor") == "fake:one"
-    run_context.try_another()
+    run_context.try_next_model()
     assert run_context.first_in_line("editor") == "fake:two"
 
 
@@ -145,7 +146,7 @@ def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, ho
 
 def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch):
     (first, run_context), (other, beside) = planned(prepared, home), planned(prepared, home)
-    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=5))
+    monkeypatch.setattr(running, "compute_limits", lambda *given: Limits(tokens=5))
     failed = run_context.record_round(judged(1, draft(prepared), "t.py::test_x"))
     assert edit.next_candidate(first, [failed], run_context) is None
     assert any("limits.candidates" in one for one in run_context.summarize_model_work("").undone)
@@ -213,7 +214,7 @@ def test_nothing_but_the_first_reply_is_paid_for_where_base_proves_nothing(prepa
     on_pull = desks.run_context(prepared, home, script())
     on_pull.baseline = before
     with pytest.raises(RepositoryUnfit):
-        attempts.on_pull(draft(prepared), (), "", on_pull).next_draft()
+        attempts.continue_draft(draft(prepared), (), "", on_pull).next_draft()
 
 
 def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, monkeypatch):
@@ -221,7 +222,7 @@ def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, 
         make_reply(write("shop/one.py")), make_reply(submit("1")), make_reply(write("shop/two.py")),
         make_reply(submit("2")), make_reply(write("shop/three.py")), make_reply(submit("3")),
     ]  # fmt: skip
-    monkeypatch.setattr(budget, "read_terms", three_candidates)
+    monkeypatch.setattr(running, "read_terms", three_candidates)
     first, run_context = planned(prepared, home, *replies)
     tried = []
     for number in range(1, 4):

@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 
+from agent.editing import proving
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, Comparison, RepeatedTest, Rerun, Status
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.proof import Proof, SourcePart, TakenBack
 from agent.models.run import Reason
-from agent.stages import decide, prove
+from agent.stages import decide
 from agent.text.check_summary import count_things, summarize_check
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
@@ -91,7 +92,7 @@ def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() ->
     prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
     mypy = tool("mypy", base=FAILED, base_count=5, base_failures=5)
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    proof = prove.prove_change(plan, made, (mypy, suite()), None, prepared, None)  # type: ignore[arg-type]
+    proof = proving.prove_change(plan, made, (mypy, suite()), None, prepared, None)  # type: ignore[arg-type]
     counts = "mypy says 5 findings on base and clean with the change"
     assert proof.unneeded == f"no code that runs is changed; {counts}"
 

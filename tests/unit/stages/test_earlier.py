@@ -157,7 +157,7 @@ def told_to_models(ticket: Ticket, tmp_path) -> str:
         prepared, tmp_path / "home", FakeModel(lambda request: make_reply())
     )
     run_context.ticket = ticket
-    told = opening.of_review(Draft(plan=plan, change=change), "", run_context).text
+    told = opening.open_review(Draft(plan=plan, change=change), "", run_context).text
     return told.partition("\n\nThe plan (data)")[0]
 
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.editing import attempts, budget
-from agent.editing.budget import Limits
+from agent.editing import attempts, reviewing
+from agent.editing import run_context as running
 from agent.editing.rounds import Draft, Round
+from agent.editing.run_context import Limits
 from agent.errors import (
     BudgetSpent,
     Cancelled,
@@ -25,7 +26,7 @@ from agent.models.proof import Proof
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason
 from agent.publishing import pull_request_content
-from agent.stages import checks, edit, repair, review, validate
+from agent.stages import checks, edit, repair, validate
 from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import submit, write
@@ -88,7 +89,7 @@ def submitted(prepared, home, *replies):
     model = script(make_reply(write("shop/new.py")), make_reply(submit("First.")), *replies)
     run_context = desks.run_context(prepared, home, model)
     begin = Draft(plan=PLAN, change=Change(base_commit=prepared.checkout.commit, files=()))
-    found = attempts.on_pull(begin, (), "", run_context).next_draft()
+    found = attempts.continue_draft(begin, (), "", run_context).next_draft()
     return found, run_context, model
 
 
@@ -207,7 +208,7 @@ def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     prepared, home, monkeypatch
 ):
-    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=5))
+    monkeypatch.setattr(running, "compute_limits", lambda *given: Limits(tokens=5))
     run_context = desks.run_context(prepared, home, script())
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
     with pytest.raises(BudgetSpent):
@@ -276,7 +277,7 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     assert repair.next_draft([red], run_context) is None
     assert repair.answer_submission(passed, BLOCKING, run_context) is None
     run_context.count_reply("editor", make_reply())
-    assert review.review_change(passed, run_context).unfinished
+    assert reviewing.review_change(passed, run_context).unfinished
     assert run_context.summarize_model_work("").undone
 
 

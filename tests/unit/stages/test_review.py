@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import Severity
 from agent.models.review import Remark, ReviewNotes
-from agent.stages import decide, review
+from agent.stages import decide
 from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.stages.test_repair import draft, judged
@@ -34,7 +35,7 @@ def reviewed(prepared, home, *replies, roles=ROLES):
     run_context = desks.run_context(prepared, home, model)
     run_context.count_reply("editor", make_reply())
     best = run_context.record_round(judged(1, draft(prepared)))
-    return review.review_change(best, run_context), model
+    return reviewing.review_change(best, run_context), model
 
 
 def passing(prepared):
@@ -148,7 +149,9 @@ def test_without_time_for_it_none_looks(prepared, home):
     run_context.count_reply("editor", make_reply())
     assert run_context.attempt_limits.roles  # read before the first request
     run_context.step.seconds["baseline"] = 3595.0
-    notes = review.review_change(run_context.record_round(judged(1, draft(prepared))), run_context)
+    notes = reviewing.review_change(
+        run_context.record_round(judged(1, draft(prepared))), run_context
+    )
     assert (notes.ran, notes.unfinished) == (False, True)
     assert "limits.minutes" in notes.sentence
 
@@ -168,9 +171,9 @@ def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
         model="other:two",
     )  # fmt: skip
     model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
-    best, told = review.settle_review(
-        first, second, notes, desks.run_context(prepared, home, model)
-    )
+    run_context = desks.run_context(prepared, home, model)
+    run_context.count_reply("editor", make_reply())
+    best, told = reviewing.settle_review(first, second, notes, run_context)
     assert best is second
     assert told.remarks == (Remark(text="Good."), kept)
 
@@ -182,7 +185,7 @@ def test_one_that_does_not_pass_is_not(prepared, home, unfinished):
         second = Round(2, second.draft, unfinished=True)
     notes = ReviewNotes(ran=True, sentence="Said.", remarks=(Remark(text="x", blocking=True),))
     model = FakeModel(lambda request: submit(), roles=ROLES)
-    best, told = review.settle_review(
+    best, told = reviewing.settle_review(
         first, second, notes, desks.run_context(prepared, home, model)
     )
     assert best is first

@@ -1,0 +1,176 @@
+"""One turn of a conversation: asked within the budget, on record, from a history that is trimmed.
+
+A reply that is on record is never asked for again. What is written into the ledger is redacted;
+what is sent is not, since edits have to match files to the letter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.editing import run_context as running
+from agent.editing.run_context import RunContext
+from agent.errors import ModelRefused
+from agent.models.chat import ChatRequest, Message, Reply, Returned, ToolCall, ToolResult
+from agent.models.record import Record
+from agent.text import sanitise
+from agent.text.check_summary import count_things
+
+#: The one reply that nothing is prepared for: from ticket and outline, to plan or to decline.
+TRIAGE = ("plan", 1)
+#: The conversation that looks for the configuration of the base.
+SCOUT = "scout"
+_MOST_REFUSAL = 300
+#: Turns between one cut of old results and the next, and turns that a cut leaves whole. A cut
+#: changes the prefix that providers cache, so several are made at once.
+_CUT_EVERY, _WHOLE_TURNS = 6, 4
+_SHORT_RESULT = 300
+#: Turns in a row that may bring nothing new; a turn repeated word for word counts as several.
+_MOST_IDLE, _REPEATED = 8, 4
+_MOST_WITHOUT_CALL = 3
+
+
+class Turn(Record):
+    conversation: str
+    number: int
+    """1-based."""
+    sent: int
+    """Messages that an earlier turn of the conversation has sent already."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Name it in an event of the ledger."""
+        return {"conversation": self.conversation, "turn": self.number}
+
+
+def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> Reply:
+    """Have the next reply, from the record where there is one.
+
+    Raises:
+        BudgetSpent: The request could cost more than is left.
+        TimeSpent: There was no reply within the minutes of the run, or there could be none.
+        ModelRefused: The model will not answer.
+        ModelUnavailable: Nobody answered.
+        ModelUnusable: The operator has to act.
+        RepositoryUnfit: Nothing that a model makes could be shown to be right.
+    """
+    if turn.conversation != SCOUT and (turn.conversation, turn.number) != TRIAGE:
+        run_context.require_proofs()
+    name = f"{turn.conversation} {turn.number} reply"
+    reply = run_context.step(name, _ask_model, request, turn, run_context)
+    # A refusal has been paid for as well.
+    run_context.count_reply(request.role, reply)
+    if reply.finish == "refused":
+        said = run_context.svc.redactor(reply.text)
+        words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_REFUSAL]
+        raise ModelRefused(f"{reply.model} refused to answer. {words}".strip())
+    return reply
+
+
+def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
+    models, svc = run_context.models, run_context.svc
+    seconds = max(0.0, run_context.step.seconds_left - run_context.reserved_seconds)
+    purpose = f"turn {turn.number} of {turn.conversation}"
+    worst = models.estimate_worst(request)
+    running.require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)
+    _record_request(request, turn, run_context)
+    reply = models.reply(request, svc.stopped, svc.hear, seconds)
+    redacted = svc.redactor.redact_record(reply)
+    facts = {**turn.facts, "digest": request.digest, "reply": redacted.model_dump(mode="json")}
+    svc.record("model.answered", {**facts, **({"redacted": True} if redacted != reply else {})})
+    svc.say(_summarize_reply(turn, reply))
+    return reply
+
+
+def _record_request(request: ChatRequest, turn: Turn, run_context: RunContext) -> None:
+    redactor, new = run_context.svc.redactor, request.messages[turn.sent :]
+    redacted = redactor.redact_record(new)
+    facts = {
+        **turn.facts,
+        "digest": request.digest,
+        "role": request.role,
+        "model_chain": run_context.models.list_chain(request.role, request.category),
+        "messages": [message.model_dump(mode="json") for message in redacted],
+        **({"system": redactor(request.system)} if turn.number == 1 else {}),
+        **({"redacted": True} if redacted != new else {}),
+    }
+    run_context.svc.record("model.asked", facts)
+
+
+def _summarize_reply(turn: Turn, reply: Reply) -> str:
+    """Describe a reply in one line, without the model's words."""
+    refused = reply.finish == "refused"
+    calls = "it refused to answer" if refused else count_things(len(reply.calls), "call")
+    price = "" if reply.cost_usd is None else f", ${reply.cost_usd:.4f}"
+    line = (
+        f"{turn.conversation}, turn {turn.number}: {calls}, {reply.usage.tokens:,} tokens{price},"
+        f" {reply.seconds:.1f} s by {reply.model}"
+    )
+    return "; ".join((line, *reply.stands_in))
+
+
+def trim_messages(messages: tuple[Message, ...], turn: int) -> tuple[Message, ...]:
+    """Cut long results of old calls for the request of a turn (1-based), in batches.
+
+    The result depends on the turn and the messages alone: it is the same again after a restart.
+    """
+    left = (turn - 1) // _CUT_EVERY * _CUT_EVERY - _WHOLE_TURNS
+    trimmed: list[Message] = []
+    for message in messages:
+        if isinstance(message, Returned) and left > 0:
+            left -= 1
+            results = tuple(map(_cut_result, message.results))
+            trimmed.append(message.model_copy(update={"results": results}))
+        else:
+            trimmed.append(message)
+    return tuple(trimmed)
+
+
+def _cut_result(result: ToolResult) -> ToolResult:
+    if len(result.content) <= _SHORT_RESULT:
+        return result
+    first = result.content.partition("\n")[0][:120]
+    words = f"{first}\n[{len(result.content):,} characters cut; call again if you need them]"
+    return result.model_copy(update={"content": words})
+
+
+@dataclass
+class StallWatch:
+    """Notices turns without effect, and turns without a call."""
+
+    _known: set[object] = field(default_factory=set)
+    """Answers to calls, digests of the change, and whole turns."""
+    _idle: int = 0
+    _without_call: int = 0
+
+    def add_turn(
+        self, calls: tuple[ToolCall, ...], results: tuple[ToolResult, ...], digest: str
+    ) -> None:
+        """Add a turn; a new digest of the change, or a new answer to a call, is progress."""
+        self._without_call = 0 if calls else self._without_call + 1
+        pairs = zip(calls, results, strict=False)
+        whole = tuple((call.name, call.arguments, result.content) for call, result in pairs)
+        worked = {said for said, result in zip(whole, results, strict=False) if not result.failed}
+        more = _REPEATED if (whole, digest) in self._known else 1
+        self._idle = 0 if {digest, *worked} - self._known else self._idle + more
+        self._known |= {digest, (whole, digest), *worked}
+
+    @property
+    def stall(self) -> str:
+        """Why the conversation has to end; empty: it goes on."""
+        if self._without_call >= _MOST_WITHOUT_CALL:
+            return (
+                f"the model answered {self._without_call} times without calling a tool; another"
+                " model may do"
+            )
+        return "the last turns brought nothing new" if self._idle >= _MOST_IDLE else ""
+
+    @property
+    def warning(self) -> str:
+        """Words for the model before it is stopped; empty: there is no need."""
+        if not _MOST_IDLE // 2 <= self._idle < _MOST_IDLE:
+            return ""
+        return (
+            "Nothing new came of the last turns. Do something else, or finish with what there is;"
+            " otherwise you are stopped."
+        )

@@ -1,0 +1,134 @@
+"""A turn is asked within the budget, with old results cut; a model that stalls is stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.editing.run_context import BudgetUsage, Limits, compute_limits, require_budget
+from agent.editing.turns import StallWatch, trim_messages
+from agent.errors import BudgetSpent, TimeSpent
+from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Worst
+from agent.settings import Settings
+from agent.testing import make_reply
+from repo_config.schema import RepoConfig
+
+LONG = "first line\n" + "x" * 2_000
+
+
+# --- the budget -------------------------------------------------------------------------------
+
+
+def require(limits, spent, worst, seconds=60.0):
+    require_budget(spent, worst, limits, seconds, purpose="turn 4 of edit 1")
+
+
+def test_what_fits_the_budget_is_asked():
+    require(Limits(usd=1.0), BudgetUsage(usd=0.75), Worst(tokens=10, usd=0.25), 10.0)
+    require(Limits(tokens=30), BudgetUsage(tokens=20), Worst(tokens=10, usd=9.0))
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "worst", "words"),
+    [
+        (
+            Limits(usd=1.0), BudgetUsage(usd=0.75), Worst(tokens=10, usd=0.26),
+            ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in all"),
+        ),
+        (
+            Limits(tokens=30), BudgetUsage(tokens=21), Worst(tokens=10, usd=0.0),
+            ("10 tokens", "9 of 30", "MERGEWRIGHT_MODEL_TOKENS"),
+        ),
+        (
+            Limits(usd=1.0), BudgetUsage(), Worst(tokens=10, usd=None),
+            ("No price is known", "MERGEWRIGHT_MODEL_PRICES"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
+    with pytest.raises(BudgetSpent) as raised:
+        require(limits, spent, worst)
+    for one in words:
+        assert one in raised.value.message
+
+
+def test_with_too_little_time_left_nobody_is_asked():
+    with pytest.raises(TimeSpent, match="limits.minutes"):
+        require(Limits(), BudgetUsage(), Worst(tokens=1, usd=0.0), 9.4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "set_by_operator", "wanted"),
+    [
+        ({}, {}, (5.0, None)),
+        ({"usd": 20.0, "tokens": 900}, {"model_usd": 1.5, "model_tokens": 400}, (1.5, 400)),
+    ],
+)
+def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):
+    config = RepoConfig.model_validate({"limits": asked}, strict=False)
+    settings, (usd, tokens) = Settings(home=Path("/h"), **set_by_operator), wanted
+    assert compute_limits(config, settings) == Limits(usd=usd, tokens=tokens)
+    doubled = Limits(usd=usd * 2, tokens=tokens and tokens * 2)
+    assert compute_limits(config, settings, 2) == doubled
+
+
+# --- old results ------------------------------------------------------------------------------
+
+
+def conversation(turns, content=LONG):
+    messages = [Asked(text="Go.")]
+    for number in range(1, turns + 1):
+        result = ToolResult(call_id="c0", name="read", content=f"{number} {content}")
+        messages += [Answered(reply=make_reply(("read", {}))), Returned(results=(result,))]
+    return tuple(messages)
+
+
+def list_whole(turn):
+    """Number the turns whose results are whole in the request of a turn."""
+    messages = trim_messages(conversation(turn - 1), turn)
+    results = [message.results[0] for message in messages if isinstance(message, Returned)]
+    return [number for number, result in enumerate(results, 1) if len(result.content) > 2_000]
+
+
+def test_old_results_are_cut_in_batches_so_that_the_prefix_stays_the_same():
+    assert [list_whole(turn) for turn in (1, 6, 7, 12, 13)] == [
+        [], [1, 2, 3, 4, 5], [3, 4, 5, 6], [3, 4, 5, 6, 7, 8, 9, 10, 11], [9, 10, 11, 12],
+    ]  # fmt: skip
+    for turn in range(8, 13):
+        before = trim_messages(conversation(turn - 2), turn - 1)
+        assert trim_messages(conversation(turn - 1), turn)[: len(before)] == before
+    assert trim_messages(conversation(12, "done"), 13) == conversation(12, "done")
+
+
+# --- models that stall ------------------------------------------------------------------------
+
+
+def add(watch, name, argument, answer="", digest="s", *, failed=False):
+    call = ToolCall(call_id="c", name=name, arguments=json.dumps({"x": argument}))
+    result = ToolResult(call_id="c", name=name, content=answer or str(argument), failed=failed)
+    watch.add_turn((call,), (result,), digest)
+
+
+@pytest.mark.parametrize(
+    ("each", "turns"),
+    [
+        (lambda watch, n: add(watch, "read", n), None),
+        (lambda watch, n: add(watch, "read", "a.py"), 3),
+        # One edit, and the edit that takes it back.
+        (lambda watch, n: add(watch, "edit", n % 2, "done", str(n % 2)), 4),
+        (lambda watch, n: add(watch, "read", n, "no such file", failed=True), 9),
+        (lambda watch, n: watch.add_turn((), (), "s"), 3),
+    ],
+    ids=["one new thing after the other", "the same turn", "alternation", "failures", "no call"],
+)
+def test_a_model_that_gets_nowhere_is_stopped_and_warned_before(each, turns):
+    watch, warned = StallWatch(), False
+    for number in range(1, 101):
+        each(watch, number)
+        if watch.stall:
+            break
+        warned = warned or bool(watch.warning)
+    assert (number if watch.stall else None) == turns
+    assert warned == (turns is not None)
