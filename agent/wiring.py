@@ -18,9 +18,8 @@ from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.sandbox import Sandbox, Sessions
 from agent.runs.local_code_host import LocalCodeHost
-from agent.sandbox.sandboxes import ChosenSandbox
-from agent.sandbox.session_factory import SessionFactory
-from agent.sandbox.stoppable import Stoppable
+from agent.sandbox.sandboxes import ChosenSandbox, Stoppable
+from agent.sandbox.session import SessionFactory
 from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
 from agent.text.redaction import Redactor

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from agent.models.sandbox import SandboxLimits, SandboxRequest
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
-from agent.sandbox.docker.sandbox import DockerSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
+from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
 
 MIB = 1024**2
@@ -107,12 +107,10 @@ def wait_until_gone(marker: str) -> None:
 
 def left_of(backend: str, home: Path) -> set[str]:
     """What is there on this machine of sandboxes of a data folder: control groups or containers."""
-    from agent.sandbox.bubblewrap import cgroup
-    from agent.sandbox.docker import container_arguments, engine
-    from agent.sandbox.runtime import slots
+    from agent.sandbox import cgroup, container_arguments, docker_engine, slots
 
     if backend != "docker":
         return cgroup.list_names(slots.prefix(home))
     mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
-    with engine.connect_to_engine(settings_for(backend, home)).client() as client:
+    with docker_engine.connect_to_engine(settings_for(backend, home)).client() as client:
         return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}

@@ -22,9 +22,8 @@ from agent.llm.routes import Routes
 from agent.models.change import Change
 from agent.models.chat import Asked, ChatRequest, Role
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
-from agent.sandbox import sandboxes
-from agent.sandbox.runtime import limit_probes, slots
-from agent.sandbox.session_factory import SessionFactory
+from agent.sandbox import limit_probes, sandboxes, slots
+from agent.sandbox.session import SessionFactory
 from agent.settings import Settings
 
 #: Enough for a model that thinks before it says one word.

@@ -134,27 +134,27 @@ def build(
 
     Exit code 2: it cannot be built here, and why.
     """
-    from agent.sandbox.docker import building
+    from agent.sandbox import docker_engine
 
-    built = building.build_image(version, packages or [], settings.load_settings())
+    built = docker_engine.build_image(version, packages or [], settings.load_settings())
     print(f"built {built.reference} {built.digest}")
 
 
 @images_app.command()
 def show(as_json: terminal.Json = False) -> None:
     """List the images that sandboxes can be opened from here."""
-    from agent.sandbox.docker import engine
+    from agent.sandbox import docker_engine
 
     loaded = settings.load_settings()
-    with engine.connect_to_engine(loaded).client() as client:
-        found = engine.images(client, loaded).values()
+    with docker_engine.connect_to_engine(loaded).client() as client:
+        found = docker_engine.images(client, loaded).values()
     if as_json:
         terminal.print_json({"images": [image.model_dump() for image in found]})
     elif not found:
         print("no images. Build one: mergewright images build 3.11")
     else:
         rows = (
-            (image.reference, image.labels.get(engine.PYTHON_LABEL, "?"), image.digest[7:19])
+            (image.reference, image.labels.get(docker_engine.PYTHON_LABEL, "?"), image.digest[7:19])
             for image in found
         )
         terminal.show_table(("image", "python", "digest"), rows)

@@ -1,16 +1,19 @@
-"""Choose what makes the sandboxes. What a sandbox of each kind is like is theirs."""
+"""Choose which kind of sandbox is opened."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from threading import Lock
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 
 from agent.errors import SandboxLost, SandboxMissing
+from agent.models.environment import Checkout
 from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
-from agent.sandbox.bubblewrap import orphans
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox import cgroup, docker_address
+from agent.sandbox.bubblewrap import BubblewrapSandbox
+from agent.sandbox.running import RunningSandbox
 from agent.settings import Settings
 
 _log = structlog.get_logger()
@@ -19,12 +22,22 @@ Kind = Literal["docker", "bubblewrap"]
 KINDS: tuple[Kind, ...] = ("docker", "bubblewrap")
 
 
-def make_sandbox(kind: Kind, settings: Settings) -> Sandbox:
+class SandboxKind(Sandbox, Protocol):
+    """A kind of sandbox, which can also stay open."""
+
+    def open_session(
+        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+    ) -> RunningSandbox:
+        """Open a sandbox that answers request after request; the stack takes it down."""
+        ...
+
+
+def make_sandbox(kind: Kind, settings: Settings) -> SandboxKind:
     """Make the sandbox of a kind, whatever the settings say of it."""
     if kind == "bubblewrap":
         return BubblewrapSandbox(settings)
     # The client of the engine takes its time to load; who has no engine does without.
-    from agent.sandbox.docker.sandbox import DockerSandbox
+    from agent.sandbox.docker_sandbox import DockerSandbox
 
     return DockerSandbox(settings)
 
@@ -37,15 +50,13 @@ def choose_kind(settings: Settings) -> Kind:
     """
     if settings.sandbox != "auto":
         return settings.sandbox
-    from agent.sandbox.docker import address
-
-    if not address.is_there(settings):
+    if not docker_address.is_there(settings):
         return "bubblewrap"
-    from agent.sandbox.docker import engine
+    from agent.sandbox import docker_engine
 
     try:
-        with engine.connect_to_engine(settings).client() as client:
-            engine.choose_image(client, settings)
+        with docker_engine.connect_to_engine(settings).client() as client:
+            docker_engine.choose_image(client, settings)
     except (SandboxMissing, SandboxLost) as problem:
         _log.info("sandboxes are made by bubblewrap", because=problem.message)
         return "bubblewrap"
@@ -61,7 +72,7 @@ class ChosenSandbox:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._found: Sandbox | None = None
+        self._found: SandboxKind | None = None
         self._choosing = Lock()
 
     def run(
@@ -74,25 +85,55 @@ class ChosenSandbox:
         """List the root file systems that sandboxes can have, the usual one first."""
         return self._get_sandbox().roots()
 
-    def _get_sandbox(self) -> Sandbox:
+    def open_session(
+        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+    ) -> RunningSandbox:
+        """Open a sandbox that answers request after request; the stack takes it down."""
+        return self._get_sandbox().open_session(order, checkout, stack, stopped)
+
+    def _get_sandbox(self) -> SandboxKind:
         with self._choosing:
             if self._found is None:
                 self._found = make_sandbox(choose_kind(self._settings), self._settings)
             return self._found
 
 
+class Stoppable:
+    """Sandboxes of one run, which are also taken down when that is stopped."""
+
+    def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
+        self._sandbox = sandbox
+        self._stopped = stopped
+
+    def run(
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox, unless and until one of the two is set."""
+        either = _Either(self._stopped, cancelled) if cancelled else self._stopped
+        return self._sandbox.run(order, either, hear)
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that sandboxes can have."""
+        return self._sandbox.roots()
+
+
+class _Either:
+    def __init__(self, *flags: Flag) -> None:
+        self._flags = flags
+
+    def is_set(self) -> bool:
+        return any(flag.is_set() for flag in self._flags)
+
+
 def remove_strays(settings: Settings) -> int:
     """Remove what killed processes left of sandboxes of every kind; return how much."""
-    gone = orphans.remove_orphans(settings.home)
-    from agent.sandbox.docker import address
-
-    if settings.sandbox == "bubblewrap" or not address.is_there(settings):
+    gone = cgroup.remove_orphans(settings.home)
+    if settings.sandbox == "bubblewrap" or not docker_address.is_there(settings):
         return gone
-    from agent.sandbox.docker import engine
-    from agent.sandbox.docker import sandbox as docker_sandbox
+    from agent.sandbox import docker_engine, docker_sandbox
 
     try:
-        with engine.connect_to_engine(settings).client() as client:
+        with docker_engine.connect_to_engine(settings).client() as client:
             return gone + docker_sandbox.remove_strays(client, settings.home)
     except SandboxMissing:
         return gone  # nobody there who could have any

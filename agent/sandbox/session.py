@@ -11,15 +11,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from pydantic import BaseModel
+
+from agent.checks import check
+from agent.environments import sandbox_requests, sandbox_services
 from agent.errors import EditFailed, SandboxLost
-from agent.git import names
+from agent.git import names, worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile
-from agent.models.environment import Checkout
-from agent.models.record import Record
-from agent.models.sandbox import Flag, Ran, Taken
-from agent.sandbox import change_collection
-from agent.sandbox.runner_client import Answer, RunnerClient
+from agent.models.environment import Checkout, Environment, Prepared
+from agent.models.sandbox import (
+    SANDBOX_GATE,
+    SANDBOX_TOOLS,
+    SANDBOX_TREE,
+    Flag,
+    Ran,
+    SandboxFile,
+    SandboxRequest,
+    Taken,
+)
+from agent.sandbox import change_collection, layout, sandboxes
+from agent.sandbox.running import Answer, RunningSandbox
+from agent.settings import Settings
 
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
@@ -28,16 +41,20 @@ _PART = 30_000
 """Characters; each may have four bytes."""
 _JOIN = r"""IFS=; set -- "$*"; IFS=$' \t\n'; eval "shift; $1" """
 
+_PLAIN: dict[str, Any] = {
+    "once": False, "company": (), "collect": (), "returned_bytes": 0, "returned_files": 0,
+}  # fmt: skip
+"""A command of a session hands nothing back but what it prints."""
+
 #: Opens the sandbox with the base laid out; the stack takes it down.
-Open = Callable[[ExitStack], RunnerClient]
+Open = Callable[[ExitStack], RunningSandbox]
 
 
-class _Facts(Record):
+class _Facts(BaseModel):
     """What the runner says of a command."""
 
     exit_code: int | None
     limit: str | None
-    printed: int
 
 
 class Session:
@@ -120,23 +137,20 @@ class Session:
     # --- what is asked of the runner -----------------------------------------------------------
 
     def _run(self, command: str, seconds: float) -> Ran:
-        kills = self._talk.count_memory_kills()
+        kills = self._sandbox.count_memory_kills()
         with _check_answer_form():
             late = seconds + _GRACE_SECONDS
             answer = self._ask(
-                "run", seconds=late, arguments=_split_argument(command), limit=seconds
+                "run", patience=late, arguments=_split_argument(command), seconds=seconds, **_PLAIN
             )
             facts = _Facts.model_validate(answer.facts)
-            head, tail = answer.contents
         hit = facts.limit
-        if hit is None and self._talk.count_memory_kills() > kills:
+        if hit is None and self._sandbox.count_memory_kills() > kills:
             hit = "memory"
-        cut = max(0, facts.printed - len(head) - len(tail))
-        return Ran(
-            output=_compose_output(head, tail, cut, "" if hit == "time" else hit or ""),
-            exit_code=facts.exit_code,
-            timed_out=facts.limit == "time",
-        )
+        output = answer.output
+        if hit not in (None, "time"):
+            output = f"{output.rstrip()}\n[The limit on {hit} was reached.]"
+        return Ran(output=output, exit_code=facts.exit_code, timed_out=facts.limit == "time")
 
     def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:
         """Read files, each with its problem: None where there is no such file, "" for none."""
@@ -173,9 +187,11 @@ class Session:
         }
 
     def _ask(
-        self, operation: str, content: bytes = b"", *, seconds: float = _FILE_SECONDS, **told: Any
+        self, operation: str, content: bytes = b"", *, patience: float = _FILE_SECONDS, **told: Any
     ) -> Answer:
-        return self._talk.ask(operation, content, seconds=seconds, stopped=self._stopped, **told)
+        return self._sandbox.ask(
+            operation, content, patience=patience, stopped=self._stopped, **told
+        )
 
     # --- the sandbox ---------------------------------------------------------------------------
 
@@ -198,7 +214,7 @@ class Session:
 
     def _start(self) -> None:
         with ExitStack() as stack:
-            self._talk = self._open(stack)
+            self._sandbox = self._open(stack)
             # Deletions first: a file may stand where a folder is.
             for file in sorted(self._last.files, key=lambda file: file.after is not None):
                 self._lay_file(file)
@@ -230,11 +246,77 @@ def _split_argument(command: str) -> list[str]:
     return [command] if len(parts) <= 1 else [_JOIN, "bash", *parts]
 
 
-def _compose_output(head: bytes, tail: bytes, cut: int, limit: str) -> str:
-    """Put together what was printed, and name a limit that was reached."""
-    if cut:
-        shown = [head.decode("utf-8", "replace"), f"[... {cut} bytes left out ...]"]
-        output = "\n".join([*shown, tail.decode("utf-8", "replace")])
+# --- opening ---------------------------------------------------------------------------------
+
+_FIRST_ON_PATH = f"{layout.HOME}/.local/bin"
+
+
+class SessionFactory:
+    """Opens a sandbox for each session; which kind that is, is found out with the first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sandbox = sandboxes.ChosenSandbox(settings)
+
+    def open(self, prepared: Prepared, change: Change, stopped: Flag | None = None) -> Session:
+        """Lay out base and change; see the port."""
+        folder = self._settings.home / "trees" / prepared.run.run_id
+        base = worktree.open_tree(prepared.checkout, folder / "base")
+        return self.start(self._order(prepared, base), prepared.checkout, base, change, stopped)
+
+    def start(
+        self,
+        order: SandboxRequest,
+        checkout: Checkout,
+        base: WorkTree,
+        change: Change,
+        stopped: Flag | None = None,
+    ) -> Session:
+        """Open what is ordered around a base."""
+
+        def opened(stack: ExitStack) -> RunningSandbox:
+            return self._sandbox.open_session(order, checkout, stack, stopped)
+
+        inside = f"{SANDBOX_TREE}/"
+        laid = {
+            file.path.removeprefix(inside): file.content
+            for file in order.files
+            if file.path.startswith(inside)
+        }
+        return Session(opened, base, checkout, change, laid=laid, stopped=stopped)
+
+    def _order(self, prepared: Prepared, base: WorkTree) -> SandboxRequest:
+        """Say what the sandbox shows: the environment, and git on one commit."""
+        environment, config = prepared.environment, prepared.contract.config
+        programs = _stand_in(environment)
+        environ = {**sandbox_services.variables(environment.services), **config.env}
+        if config.django.settings:
+            environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
+        order = sandbox_requests.make_request(
+            environment,
+            base.folder,
+            ("bash", "-c"),
+            environ=environ,
+            limits=check.get_granted_limits(self._settings),
+            files=programs,
+        )
+        if programs and "PATH" not in config.env:
+            path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
+            order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
+        return sandbox_services.add_services(order, environment.services, environment.interpreter)
+
+
+def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
+    """Call the tools that the gate runs in place of those that the PATH would lead to."""
+    programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
+    if any(package.startswith("mypy==") for package in environment.packages):
+        programs.pop("mypy", None)
     else:
-        output = (head + tail).decode("utf-8", "replace")
-    return f"{output.rstrip()}\n[The limit on {limit} was reached.]" if limit else output
+        program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
+        programs["mypy"] = f"{program} --python-executable {sandbox_requests.PYTHON}"
+    return tuple(
+        SandboxFile(
+            path=f"{_FIRST_ON_PATH}/{tool}", content=f'#!/bin/sh\nexec {program} "$@"\n'.encode()
+        )
+        for tool, program in sorted(programs.items())
+    )

@@ -16,7 +16,7 @@ from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.outcome import Verdict
 from agent.policy.change_context import ChangeContext
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.stages import baseline, checks, decide, policy
 from repo_config.detect import DjangoProject

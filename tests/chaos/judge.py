@@ -10,8 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.sandbox.bubblewrap import cgroup
-from agent.sandbox.runtime import slots
+from agent.sandbox import cgroup, slots
 from agent.store import engine, sql_inbox, sql_store
 from tests.chaos import effects
 from tests.chaos.effects import Effects

@@ -22,7 +22,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.sandbox import SandboxRequest
 from agent.runs.waiting import RunPostponed
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.service import clock, pause
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.settings import Settings
@@ -226,13 +226,14 @@ def test_PF7_a_sandbox_program_that_does_not_work_is_no_result_and_runs_nothing_
 
 
 def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
-    from agent.sandbox.runtime import supervision
 
     tools = home / "bin"
     tools.mkdir(mode=0o755)
     (tools / "bwrap").write_text(FAKES["hangs"])
     (tools / "bwrap").chmod(0o755)
-    monkeypatch.setattr(supervision, "_OPENING_SECONDS", 1.0)
+    from agent.sandbox import running
+
+    monkeypatch.setattr(running, "_OPENING_SECONDS", 1.0)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises((SandboxMissing, SandboxLost)):
         BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("/bin/true",)))

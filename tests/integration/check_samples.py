@@ -31,7 +31,7 @@ from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
 from agent.models.ticket import Ticket
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.stages import baseline

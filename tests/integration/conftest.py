@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.models.sandbox import Sandbox
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.session import Session
 from agent.settings import Settings
 from tests import sandboxes as kinds

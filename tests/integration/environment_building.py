@@ -13,7 +13,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.models.environment import Environment
 from agent.models.sandbox import SandboxLimits
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
 from tests.folders import BUILT, data_folder

@@ -11,9 +11,8 @@ import pytest
 
 from agent.errors import SandboxLost
 from agent.models.sandbox import Mount, SandboxRequest, SandboxResult
-from agent.sandbox.bubblewrap import availability, cgroup
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
-from agent.sandbox.runtime import limit_probes, slots
+from agent.sandbox import bwrap_arguments, cgroup, limit_probes, slots
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.sandboxes import MIB, SMALL, code, shell
 
@@ -36,10 +35,10 @@ def test_forbidden_namespaces_are_explained(home: Path) -> None:
     order = SandboxRequest(argv=("/usr/bin/bwrap", "--ro-bind", "/", "/", "true"), limits=SMALL)
     result = sandbox.run(order)
     assert result.exit_code not in (0, 127), result.output
-    explained = availability.explain_failure(result.output)
+    explained = bwrap_arguments.explain_failure(result.output)
     assert explained is not None
     assert "namespaces" in explained
-    assert availability.explain_failure("bwrap: Can't find source path /x: No such file") is None
+    assert bwrap_arguments.explain_failure("bwrap: Can't find source path /x: No such file") is None
 
 
 def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home: Path) -> None:

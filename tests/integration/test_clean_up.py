@@ -18,8 +18,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.publishing import commits
-from agent.sandbox.bubblewrap import cgroup, orphans
-from agent.sandbox.runtime import layout, slots
+from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
 from agent.store.engine import Engine, EngineStatus, Segment
@@ -238,7 +237,7 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     ours = orphan("bwrap", *wait, layout.RUNNER)
     named, other = orphan("bwrap", *wait, "something"), orphan("bash", *wait, layout.RUNNER)
     try:
-        assert orphans.end_orphans() >= 1
+        assert cgroup.end_orphans() >= 1
         time.sleep(0.2)
         assert [lives(pid) for pid in (ours, named, other)] == [False, True, True]
     finally:

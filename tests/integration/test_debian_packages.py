@@ -19,7 +19,7 @@ from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
 from agent.models.sandbox import Root, SandboxRequest
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.integration.session_samples import Workplace, paths
 

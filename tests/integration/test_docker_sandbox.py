@@ -16,10 +16,16 @@ from structlog.testing import capture_logs
 
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.sandbox import Mount, SandboxRequest
-from agent.sandbox import sandboxes
-from agent.sandbox.docker import address, container_arguments, engine, running
-from agent.sandbox.docker.sandbox import DockerSandbox
-from agent.sandbox.runtime import request_format, slots
+from agent.sandbox import (
+    container_arguments,
+    docker_address,
+    docker_engine,
+    docker_sandbox,
+    layout,
+    sandboxes,
+    slots,
+)
+from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
 from tests.sandboxes import ENGINE, SMALL, settings_for, wait_for, waiting
 
@@ -65,7 +71,7 @@ def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there
         os.seteuid(64_321)
         try:
             with pytest.raises(SandboxMissing, match="usermod -aG docker"):
-                engine.connect_to_engine(Settings(home=home, docker_host=str(closed)))
+                docker_engine.connect_to_engine(Settings(home=home, docker_host=str(closed)))
         finally:
             os.seteuid(0)
 
@@ -73,14 +79,14 @@ def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there
 def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PING_SECONDS", 0.2)
+    monkeypatch.setattr(docker_engine, "_PING_SECONDS", 0.2)
     silent = home / "engine.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(silent))
         listener.listen()
         given = Settings(home=home, docker_host=str(silent))
         with pytest.raises(SandboxLost, match="has said nothing for"):
-            engine.connect_to_engine(given)
+            docker_engine.connect_to_engine(given)
         with capture_logs() as said:
             assert sandboxes.choose_kind(given) == "bubblewrap"
     assert "said nothing" in said[-1]["because"]
@@ -92,10 +98,14 @@ def test_an_engine_elsewhere_cannot_be_used(home: Path) -> None:
     with pytest.raises(SandboxMissing, match=told):
         sandboxes.ChosenSandbox(given).run(TRUE)
     assert (
-        address.find_address(Settings(home=home, docker_host="/run/x.sock")) == "unix:///run/x.sock"
+        docker_address.find_address(Settings(home=home, docker_host="/run/x.sock"))
+        == "unix:///run/x.sock"
     )
-    assert address.find_address(Settings(home=home), {"DOCKER_HOST": "unix:///y"}) == "unix:///y"
-    assert address.find_address(Settings(home=home), {}) == "unix:///var/run/docker.sock"
+    assert (
+        docker_address.find_address(Settings(home=home), {"DOCKER_HOST": "unix:///y"})
+        == "unix:///y"
+    )
+    assert docker_address.find_address(Settings(home=home), {}) == "unix:///var/run/docker.sock"
 
 
 def test_without_an_image_the_one_command_is_named(settings: Settings) -> None:
@@ -133,7 +143,7 @@ def test_a_failure_of_the_engine_is_never_the_exit_code_of_the_command(
 def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
     client: docker.APIClient, settings: Settings, home: Path
 ) -> None:
-    image, prefix = engine.choose_image(client, settings).digest, slots.prefix(home)
+    image, prefix = docker_engine.choose_image(client, settings).digest, slots.prefix(home)
     made = [
         client.create_container(
             image, ["true"], labels={container_arguments.HOME_LABEL: mark, **more}
@@ -154,7 +164,7 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
         assert sandboxes.remove_strays(settings) == 1
     finally:
         for one in made:
-            running.remove_container(client, one)
+            docker_sandbox.remove_container(client, one)
 
 
 def test_what_comes_in_pieces_is_put_together_again() -> None:
@@ -163,7 +173,7 @@ def test_what_comes_in_pieces_is_put_together_again() -> None:
     stream = b"".join(head.pack(kind, len(text)) + text for kind, text in parts)
     for size in (1, 7, len(stream)):
         heard: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
-        pieces = running.Pieces({kind: found.extend for kind, found in heard.items()})
+        pieces = docker_sandbox.Pieces({kind: found.extend for kind, found in heard.items()})
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])
         assert heard == {1: b"output", 2: b"frames"}
@@ -178,7 +188,7 @@ def test_a_command_that_could_not_be_bounded_is_not_started(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As under a kernel that does not know one of the bounds."""
-    monkeypatch.setattr(request_format, "_OPEN_FILES", -5)
+    monkeypatch.setattr(layout, "_OPEN_FILES", -5)
     result = DockerSandbox(settings).run(SandboxRequest(argv=("echo", "ran"), limits=SMALL))
     assert (result.exit_code, "ran" in result.output) == (127, False)
     assert "no limits, so no start" in result.output
@@ -206,7 +216,7 @@ def test_sandboxes_stay_of_the_kind_that_was_chosen(settings: Settings) -> None:
     uid = chosen.run(SandboxRequest(argv=("id", "-u"), limits=SMALL)).output
     assert int(uid) != 1000, "as it is in every sandbox of bubblewrap"
     assert isinstance(chosen._found, DockerSandbox)
-    chosen._found._engine = engine.Engine("unix:///gone.sock", "1.41")
+    chosen._found._engine = docker_engine.Engine("unix:///gone.sock", "1.41")
     with pytest.raises(SandboxLost, match="gone.sock does not answer"):
         chosen.run(TRUE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from typer.testing import CliRunner
 
 from agent.cli import doctor
 from agent.models.sandbox import Sandbox, SandboxRequest
-from agent.sandbox import sandboxes
-from agent.sandbox.bubblewrap import bwrap_arguments, cgroup
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
-from agent.sandbox.docker import running
-from agent.sandbox.docker.sandbox import DockerSandbox
-from agent.sandbox.runtime import limit_probes, request_format
+from agent.sandbox import (
+    cgroup,
+    docker_sandbox,
+    layout,
+    limit_probes,
+    sandboxes,
+)
+from agent.sandbox.bubblewrap import BubblewrapSandbox
+from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
 from tests.deep import deep
 from tests.sandboxes import has_group, own_root, settings_for
@@ -81,10 +84,8 @@ class Mutated(BubblewrapSandbox):
         super().__init__(Settings(home=home))
         self._change = change
 
-    def _arguments(
-        self, order: SandboxRequest, lend: bwrap_arguments.Lend, more: Sequence[str]
-    ) -> list[str]:
-        args = super()._arguments(order, lend, more)
+    def _arguments(self, order: SandboxRequest, *more: Any) -> list[str]:
+        args = super()._arguments(order, *more)
         self._change(args, order)
         return args
 
@@ -137,7 +138,7 @@ def test_missing_limits_are_noticed(home: Path, monkeypatch: pytest.MonkeyPatch)
 
     made = cgroup.create_cgroup
     monkeypatch.setattr(cgroup, "create_cgroup", unbounded)
-    monkeypatch.setattr(request_format, "own_tasks", lambda order: 10_000)
+    monkeypatch.setattr(layout, "own_tasks", lambda order: 10_000)
     found = broken(BubblewrapSandbox(Settings(home=home)), home)
     # Without a group the bounds are those of each process, which nothing takes away here.
     memory = {"memory of a process", "memory of the sandbox"} if has_group("bubblewrap") else set()
@@ -154,15 +155,15 @@ def mutated(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], D
     """Change what the engine is asked for, at the last moment."""
 
     def change(how: Change) -> DockerSandbox:
-        make = running.RunningSandbox._make
+        make = docker_sandbox.Container._make
 
         def asked(
-            sandbox: running.RunningSandbox, container: dict[str, Any], config: dict[str, Any]
+            sandbox: docker_sandbox.Container, container: dict[str, Any], config: dict[str, Any]
         ) -> str:
             how(container, config)
             return make(sandbox, container, config)
 
-        monkeypatch.setattr(running.RunningSandbox, "_make", asked)
+        monkeypatch.setattr(docker_sandbox.Container, "_make", asked)
         return DockerSandbox(settings_for("docker", home))
 
     return change

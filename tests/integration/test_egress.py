@@ -15,7 +15,7 @@ from agent.environments.egress import EgressProxy, Target
 from agent.environments.fetch import open_proxy
 from agent.environments.package_index import SimpleIndex
 from agent.models.sandbox import SandboxLimits, SandboxRequest
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.unit.environments import local_index
 

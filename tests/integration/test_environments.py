@@ -20,7 +20,7 @@ from agent.environments import sandbox_requests, storage
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 from agent.models.sandbox import SandboxLimits
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.deep import deep
 from tests.integration.environment_building import ensure, lay, local, python, with_our_tools

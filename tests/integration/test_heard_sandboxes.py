@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import SandboxLost
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxRequest
-from agent.sandbox.stoppable import Stoppable
+from agent.sandbox.sandboxes import Stoppable
 
 
 def test_output_is_heard_before_the_command_ends(sandbox: Sandbox) -> None:

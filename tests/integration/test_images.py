@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from agent.cli import maintenance
 from agent.errors import SandboxMissing
 from agent.models.sandbox import SandboxRequest
-from agent.sandbox.docker import engine
-from agent.sandbox.docker.sandbox import DockerSandbox
+from agent.sandbox import docker_engine
+from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
 from tests.sandboxes import ENGINE, SMALL, settings_for
 
@@ -27,15 +27,15 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     usual = settings_for("docker", home)
     name = f"mergewright-test-{secrets.token_hex(4)}"
     given = settings_for("docker", home, docker_image=name)
-    with engine.connect_to_engine(given).client() as client:
+    with docker_engine.connect_to_engine(given).client() as client:
         monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_HOST", ENGINE)
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_IMAGE", name)
         monkeypatch.setenv(
-            "MERGEWRIGHT_DOCKER_BASE", engine.choose_image(client, usual, "3.11").digest
+            "MERGEWRIGHT_DOCKER_BASE", docker_engine.choose_image(client, usual, "3.11").digest
         )
         yield given
-        for image in engine.images(client, given).values():
+        for image in docker_engine.images(client, given).values():
             client.remove_image(image.digest, force=True)
 
 

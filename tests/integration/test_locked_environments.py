@@ -19,7 +19,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import SANDBOX_GATE, Mount
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.integration.environment_building import ensure, lay, local, with_our_tools
 from tests.unit.environments import local_index

@@ -10,7 +10,7 @@ import uv
 from agent.environments import build, declare
 from agent.environments.build import EnvironmentRequest
 from agent.environments.tree_files import TreeFiles
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from repo_config import detect, load
 from repo_config.schema import PythonSection
 from tests.integration.check_samples import outcomes

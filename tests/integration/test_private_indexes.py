@@ -18,7 +18,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.models.sandbox import SandboxRequest, SandboxResult
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
 from tests.deep import deep

@@ -15,7 +15,7 @@ from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT, PyrightTypes
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
 from agent.models.sandbox import SANDBOX_OUT, SandboxResult
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.integration import check_samples

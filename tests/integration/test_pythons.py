@@ -16,7 +16,7 @@ from agent.environments import found_pythons, interpreters
 from agent.errors import EnvironmentFailed
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import Root
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.integration import check_samples

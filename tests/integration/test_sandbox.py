@@ -28,8 +28,8 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.sandbox.runtime import limit_probes, seccomp, slots
-from agent.sandbox.runtime.channel import Frames
+from agent.sandbox import limit_probes, seccomp, slots
+from agent.sandbox.frames import Frames
 from tests.sandboxes import (
     INSIDE,
     MIB,
@@ -389,38 +389,39 @@ def test_no_attack_on_the_runner_ends_as_success(sandbox: Sandbox, attack: str) 
 def test_answers_that_no_runner_of_ours_sends_are_refused() -> None:
     nonce = secrets.token_bytes(16)
     frame = struct.Struct("!16sBQ")
+    printed = bytearray()
 
     def feed(*pieces: tuple[bytes, int, bytes]) -> Frames:
-        frames = Frames(nonce, SandboxLimits(returned_bytes=100, returned_files=2))
+        limits = SandboxLimits(returned_bytes=100, returned_files=2)
+        frames = Frames(nonce, limits, printed.extend)
         for sign, kind, body in pieces:
             frames.feed(frame.pack(sign, kind, len(body)) + body)
         return frames
 
     started = (nonce, 1, b"{}")
-    ended = b'{"exit_code": 0, "limit": null, "files": [%s], "refused": []}'
-    good = feed(started, (nonce, 2, ended % b'{"path": "/out/a", "size": 1}'), (nonce, 3, b"x"))
+    ended = b'{"facts": {}, "sizes": [%s]}'
+    good = feed(started, (nonce, 5, b"out"), (nonce, 2, ended % b"1"), (nonce, 3, b"x"))
     assert good.complete
-    assert good.files == {"/out/a": b"x"}
+    assert (good.contents, printed) == ([b"x"], b"out")
     for wrong, why in (
         ([(bytes(16), 1, b"{}")], "not signed"),
         ([(nonce, 2, ended % b"")], "out of order"),
+        ([(nonce, 5, b"out")], "out of order"),
         ([started, started], "out of order"),
         ([started, (nonce, 3, b"x")], "out of order"),
+        ([started, (nonce, 2, ended % b"1"), (nonce, 5, b"late")], "out of order"),
         ([started, (nonce, 9, b"x")], "out of order"),
         ([started, (nonce, 2, b"[")], "cannot be read"),
-        ([started, (nonce, 2, b'{"exit_code": "0"}')], "cannot be read"),
-        ([started, (nonce, 2, ended % b'{"path": "/a", "size": 101}')], "more than it may"),
-        ([started, (nonce, 2, ended % b'{"path": "/a", "size": -1}')], "more than it may"),
-        ([started, (nonce, 2, ended % b'{"path": "/a", "size": 1}'), (nonce, 3, b"")], "size"),
-        (
-            [started, (nonce, 2, ended % b",".join([b'{"path": "/a", "size": 1}'] * 2))],
-            "more than it may",
-        ),
+        ([started, (nonce, 2, b'{"sizes": []}')], "cannot be read"),
+        ([started, (nonce, 2, ended % b"101")], "more than it may"),
+        ([started, (nonce, 2, ended % b"-1")], "more than it may"),
+        ([started, (nonce, 2, ended % b"1, 1, 1")], "more than it may"),
+        ([started, (nonce, 2, ended % b"1"), (nonce, 3, b"")], "size"),
     ):
         with pytest.raises(SandboxLost, match=why):
             feed(*wrong)
     with pytest.raises(SandboxLost, match="longer than it may"):
-        Frames(nonce, SandboxLimits()).feed(frame.pack(nonce, 1, 1 << 40))
+        feed((nonce, 1, bytes(5 * MIB)))
 
 
 def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: Sandbox) -> None:

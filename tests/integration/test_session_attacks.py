@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EditFailed
-from agent.sandbox import change_collection, overlay, sandboxes
+from agent.sandbox import change_collection, overlays, sandboxes
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
 from tests.sandboxes import alive, left_of, settings_for, wait_for, wait_until_gone
@@ -88,7 +88,7 @@ def test_a_lost_sandbox_is_opened_again_with_what_was_last_taken(
     assert paths(session.take().change) == {"app/views.py": "deleted", "kept.txt": "added"}
     assert not session.run("true", seconds=20).restarted
     session.write("edited.txt", b"")
-    session._talk.send(bytes(8))  # no request: the runner ends
+    session._sandbox.send(bytes(8))  # no request: the runner ends
     with pytest.raises(EditFailed, match="lost"):
         session.write("other.txt", b"")
     assert session.losses == 2
@@ -255,7 +255,7 @@ def test_without_an_overlay_all_of_the_tree_is_compared(
     backend: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Docker never has one.
-    monkeypatch.setattr(overlay, "is_possible", lambda base: False)
+    monkeypatch.setattr(overlays, "is_possible", lambda home: False)
     session = Workplace(settings_for(backend, home, **LIMITS)).open()
     try:
         session.run(

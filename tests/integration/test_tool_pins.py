@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.models.checks import Status
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from tests.integration import check_samples
 from tests.integration.environment_building import with_our_tools
 

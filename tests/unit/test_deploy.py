@@ -14,8 +14,7 @@ from ruamel.yaml import YAML
 from agent import settings
 from agent.environments import found_pythons
 from agent.github import access, app_registration
-from agent.sandbox.bubblewrap import roots
-from agent.sandbox.runtime import seccomp
+from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
 from webhooks import events as github_events
 
@@ -105,7 +104,7 @@ def test_the_container_refuses_the_calls_that_sandboxes_refuse():
 
 def folders_of_home() -> set[str]:
     """Folders that the code makes in the data folder."""
-    found = {"sandboxes", found_pythons.FOLDER, roots.FOLDER}
+    found = {"sandboxes", found_pythons.FOLDER, bwrap_arguments.ROOTS}
     for path in (ROOT / "agent").rglob("*.py"):
         if "demo" not in path.parts:
             found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))

@@ -1,15 +1,13 @@
-"""The way into `runner.py` or `session.py`: modules come from bytecode where it is there."""
+"""The way into `runner.py`: modules come from bytecode where it is there."""
 
 import os
 import sys
 
 # `-I` leaves the script's own folder out.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-if sys.argv[3:] == ["session"]:
-    import session as first
-else:
-    import runner as first
 
-first.main()
+import runner
+
+runner.main()
 # Everything is said; the sandbox is gone as soon as its process 1 is, without tidying up itself.
 os._exit(0)

@@ -6,8 +6,8 @@ import pytest
 
 from agent.errors import SandboxMissing
 from agent.models.sandbox import SandboxRequest
-from agent.sandbox.bubblewrap import roots
-from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox import bwrap_arguments
+from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 
 
@@ -20,7 +20,7 @@ def given(home):
 
 
 def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
-    found = roots.list_roots(given)
+    found = bwrap_arguments.list_roots(given)
     assert [(one.name, one.folder) for one in found] == [
         ("", "/"),
         ("sid", str(given.home / "roots" / "sid")),
@@ -34,10 +34,10 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
 
 def test_the_operators_own_takes_the_place_of_the_machines(given, home):
     own = given.model_copy(update={"sandbox_root": home / "own"})
-    assert roots.list_roots(own)[0].folder == str(home / "own")
-    assert roots.folder("", own) == home / "own"
-    assert roots.folder("", given) is None
-    assert roots.folder("sid", own) == home / "roots" / "sid"
+    assert bwrap_arguments.list_roots(own)[0].folder == str(home / "own")
+    assert bwrap_arguments.find_root("", own) == home / "own"
+    assert bwrap_arguments.find_root("", given) is None
+    assert bwrap_arguments.find_root("sid", own) == home / "roots" / "sid"
 
 
 @pytest.mark.parametrize("name", ["gone", "../roots/sid", ".hidden"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.models.sandbox import Mount, SandboxRequest
-from agent.sandbox.runtime import slots
+from agent.sandbox import slots
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all sandboxes")

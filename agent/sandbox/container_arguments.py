@@ -1,17 +1,23 @@
-"""Say to the engine what a sandbox shows and what it lacks. Starts nothing."""
+"""What the engine is told that a sandbox shows and lacks. Starts nothing.
+
+A container can be handed nothing but what has a path: so the runner, certificates and `/etc` are
+laid out in files, which are the same for all sandboxes, hold no secret, and are made once.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from docker.types import LogConfig, Mount
 
 from agent.models.sandbox import SandboxRequest
-from agent.sandbox.docker.engine import Image
-from agent.sandbox.runtime import layout, request_format, seccomp, shared_folders, slots
+from agent.sandbox import layout, seccomp, slots
+from agent.sandbox.docker_engine import Image
 from agent.settings import Settings
 
 #: By these labels a container is known as a sandbox of a data folder.
@@ -50,12 +56,12 @@ def host_config(
         "tmpfs": {
             place: (
                 f"rw,nosuid,nodev,exec,size={limits.disk_bytes}"
-                f",nr_inodes={shared_folders.entries_for(limits.disk_bytes)}"
+                f",nr_inodes={layout.entries_for(limits.disk_bytes)}"
                 f",mode={layout.mode_of(place)},uid={uid},gid={_group(uid)}"
             )
             for place in layout.WRITABLE
         },
-        "pids_limit": limits.processes + request_format.own_tasks(order),
+        "pids_limit": limits.processes + layout.own_tasks(order),
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
         # Nothing of what a sandbox prints is kept by the engine: it could fill the disk.
@@ -68,9 +74,7 @@ def host_config(
     return config
 
 
-def build_container(
-    uid: int, slot: slots.Slot, image: Image, home: Path, *, lasting: bool = False
-) -> dict[str, Any]:
+def build_container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
     """Say what runs first in the sandbox, and as whom."""
     return {
         "image": image.digest,
@@ -78,9 +82,9 @@ def build_container(
         "hostname": layout.HOSTNAME,
         "user": f"{uid}:{_group(uid)}",
         # Never one of a mount: foreign code of an earlier sandbox may have replaced it.
-        "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "2", "0"],
-        "command": ["session"] if lasting else [],
-        "environment": {"PATH": request_format.PATH},
+        "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "1"],
+        "command": [],
+        "environment": {"PATH": layout.PATH},
         "working_dir": "/",
         "stdin_open": True,
         "network_disabled": True,
@@ -94,7 +98,7 @@ def _group(uid: int) -> int:
     return uid if os.geteuid() == 0 else os.getegid()
 
 
-def asked_of_runner(*, lasting: bool = False) -> dict[str, Any]:
+def ask_runner(*, lasting: bool) -> dict[str, Any]:
     """Say what the runner in such a sandbox has to see to by itself."""
     program = seccomp.program(lasting=lasting)
     return {
@@ -102,5 +106,43 @@ def asked_of_runner(*, lasting: bool = False) -> dict[str, Any]:
             {"limit": limit, "path": path, "word": word} for limit, path, word in _COUNTERS
         ],
         "filter": program.hex() if program is not None else None,
-        "lifeline": True,
     }
+
+
+def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
+    """Have the files in place; return which place of the sandbox shows which path."""
+    ours = dict(layout.runner())
+    # Places that something else may be laid over: a read-only folder takes no new ones.
+    ours[Path(layout.PROXY).name] = b""
+    if (bundle := layout.certificates()) is not None:
+        ours[Path(layout.CERTIFICATES).name] = bundle
+    etc = {name: text.encode() for name, text in layout.etc(uid, hosts).items()}
+    shown = _folder(home, "etc", etc)
+    return {layout.SANDBOX: str(_folder(home, "runner", ours))} | {
+        f"/etc/{name}": str(shown / name) for name in etc
+    }
+
+
+def _folder(home: Path, name: str, files: Mapping[str, bytes]) -> Path:
+    """Make a folder of these files, whole or not at all, unless it is there."""
+    total = hashlib.sha256()
+    for path, content in sorted(files.items()):
+        total.update(f"{path}\0{len(content)}\0".encode() + content)
+    place = slots.open_home(home) / "sandboxes" / f"{name}-{total.hexdigest()[:16]}"
+    if place.is_dir():
+        return place
+    part = place.with_name(f".{place.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    for path, content in files.items():
+        file = part / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        file.chmod(0o444)
+    for folder in (part, *(one for one in part.rglob("*") if one.is_dir())):
+        folder.chmod(0o755)
+    try:
+        part.rename(place)
+    except OSError:
+        shutil.rmtree(part)  # somebody else was quicker
+        if not place.is_dir():
+            raise
+    return place

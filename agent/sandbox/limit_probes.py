@@ -15,8 +15,8 @@ from typing import Any
 
 from agent.errors import SandboxLost
 from agent.models.sandbox import SANDBOX_OUT, Sandbox, SandboxLimits, SandboxRequest
-from agent.sandbox.bubblewrap.cgroup import CGROUP_ROOT
-from agent.sandbox.runtime import layout, slots
+from agent.sandbox import layout, slots
+from agent.sandbox.cgroup import CGROUP_ROOT
 from agent.settings import Settings
 
 MIB = 1024**2

@@ -1,7 +1,8 @@
 """Bound the memory and the number of tasks of a whole sandbox, where this machine lets us.
 
 Works with cgroup v2 and v1. Where no group can be made, sandboxes are bounded per process and by
-sampling from inside instead (see `agent/sandbox/sandbox_scripts/runner.py`).
+sampling from inside instead (see `agent/sandbox/sandbox_scripts/commands.py`). Ends also what is
+left of sandboxes whose host process was killed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from agent.errors import SandboxLost
+from agent.sandbox import layout, slots
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 _PARENT = "mergewright"
@@ -155,3 +157,56 @@ def _set_limits(folder: Path, controller: str, memory_bytes: int, tasks: int) ->
         (folder / "memory.limit_in_bytes").write_text(str(memory_bytes))
         with suppress(OSError):
             (folder / "memory.memsw.limit_in_bytes").write_text(str(memory_bytes))
+
+
+# --- left by killed processes ----------------------------------------------------------------
+
+
+def remove_orphans(home: Path) -> int:
+    """Remove what killed processes left of the sandboxes of a data folder; return how much.
+
+    A control group is named after data folder and slot, and is a left-over when nobody has the
+    slot.
+    """
+    gone = end_orphans()
+    prefix = slots.prefix(home)
+    for name in list_names(prefix):
+        number = name.removeprefix(prefix)
+        if not number.isdigit():
+            continue
+        with slots.if_free(home, int(number)) as free:
+            if free:
+                remove_stale(name)
+                gone += 1
+    return gone
+
+
+def end_orphans() -> int:
+    """Kill every child of a killed bubblewrap that we may kill; return how many.
+
+    bubblewrap itself ends with its parent, but for one moment: between its fork and the word to the
+    child that the user namespace is ready. A child that loses its parent then waits for ever. It
+    holds no foreign code, and nobody else's process looks like it.
+    """
+    killed = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            pid = int(folder.name)
+            if _is_stray(pid, folder):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def _is_stray(pid: int, folder: Path) -> bool:
+    words = (folder / "cmdline").read_bytes().split(b"\0")
+    if words[:1] != [b"bwrap"] or layout.RUNNER.encode() not in words:
+        return False
+    session = os.getsid(pid)
+    # The first process leads the session; its child stays in it until the sandbox is laid out.
+    return session != pid and os.getsid(_parent(folder)) != session
+
+
+def _parent(folder: Path) -> int:
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    return int(fields[1])

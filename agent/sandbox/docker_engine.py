@@ -1,6 +1,7 @@
-"""Reach the container engine, and say what to do where that fails.
+"""Reach the container engine, say what to do where that fails, and build images for sandboxes.
 
-Owns the client, the words of its errors, and which images sandboxes can be opened from.
+Owns the client, the words of its errors, and which images sandboxes can be opened from. Images are
+built by `sandbox_images/python/Dockerfile`.
 """
 
 from __future__ import annotations
@@ -8,17 +9,19 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import docker
 import requests
 from docker import errors
 from docker.utils.config import find_config_file
 
+import agent
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.record import Record
-from agent.sandbox.docker import address
+from agent.sandbox import docker_address
 from agent.settings import Settings
 
 #: What `mergewright images build` writes down on an image, for whoever opens sandboxes of it.
@@ -26,6 +29,7 @@ PYTHON_LABEL = "mergewright.python"
 PREFIX_LABEL = "mergewright.python.prefix"
 _ANSWER_SECONDS = 60
 _PING_SECONDS = 10.0
+_ASK = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
 _TAG = re.compile(r"3\.[0-9]+")
 
 
@@ -73,7 +77,7 @@ def connect_to_engine(settings: Settings) -> Engine:
         SandboxMissing: It is not, or cannot; the message has the one command that helps.
         SandboxLost: It is there and does not answer.
     """
-    where = address.find_address(settings)
+    where = docker_address.find_address(settings)
     _knock(where)
     with translate_errors(where):
         client = _make_client(where, "auto")
@@ -150,7 +154,7 @@ def _knock(where: str) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_PING_SECONDS)
         try:
-            line.connect(where.removeprefix(address.SCHEME))
+            line.connect(where.removeprefix(docker_address.SCHEME))
             line.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
             line.recv(1)
         except TimeoutError as problem:
@@ -168,3 +172,77 @@ def _knock(where: str) -> None:
                 " name its socket in MERGEWRIGHT_DOCKER_HOST, or set"
                 " MERGEWRIGHT_SANDBOX=bubblewrap."
             ) from problem
+
+
+# --- building images -------------------------------------------------------------------------
+
+
+def build_image(version: str, packages: list[str], settings: Settings) -> Image:
+    """Build the image of a version of Python, and write down on it which Python it has.
+
+    Raises:
+        SandboxMissing: It cannot be built here; the message says why, and what would help.
+    """
+    base = settings.docker_base or f"python:{version}-slim"
+    arguments = {"BASE": base, "PACKAGES": " ".join(packages)}
+    connect_to_engine(settings)
+    where = docker_address.find_address(settings)
+    with translate_errors(where):
+        client = docker.DockerClient(where, version="auto")
+        try:
+            before = images(client.api, settings).get(version)
+            python, prefix = _ask_python(client, _run_build(client, arguments, {}))
+            if not python.startswith(f"{version}."):
+                raise SandboxMissing(
+                    f"{base} has Python {python}. Name a base with Python {version} in"
+                    " MERGEWRIGHT_DOCKER_BASE."
+                )
+            labels = {PYTHON_LABEL: python, PREFIX_LABEL: prefix}
+            # Once more with what was found out; the layers are there.
+            made = _run_build(client, arguments, labels)
+            client.api.tag(made, settings.docker_image, version, force=True)
+            if before is not None and before.digest != made:
+                with suppress(errors.APIError):  # a sandbox is open that has it
+                    client.images.remove(before.digest)
+            return choose_image(client.api, settings, version)
+        finally:
+            client.close()
+
+
+def _run_build(
+    client: docker.DockerClient, arguments: dict[str, str], labels: dict[str, str]
+) -> str:
+    ours = Path(agent.__file__).parent
+    # Beside us in the repository, in us where installed.
+    places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))
+    place = next(folder for folder in places if folder.is_dir())
+    try:
+        image, _ = client.images.build(
+            path=str(place), buildargs=arguments, labels=labels, rm=True, forcerm=True
+        )
+    except errors.DockerException as problem:
+        raise SandboxMissing(
+            f"The image could not be built on {arguments['BASE']}: {problem}. Without a registry,"
+            " make a base by hand (sandbox_images/README.md) and name it in"
+            " MERGEWRIGHT_DOCKER_BASE."
+        ) from problem
+    return str(image.id)
+
+
+def _ask_python(client: docker.DockerClient, image: str) -> tuple[str, str]:
+    """Ask the Python of an image for its version and prefix."""
+    try:
+        answer = client.containers.run(
+            image,
+            entrypoint=["python3", "-I", "-S", "-c", _ASK],
+            user="65534:65534",
+            network_mode="none",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+            read_only=True,
+            remove=True,
+        )
+    except errors.ContainerError as problem:
+        raise SandboxMissing(f"The Python of the image does not work: {problem}") from problem
+    version, prefix = answer.decode().split()
+    return version, prefix

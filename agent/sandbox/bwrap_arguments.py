@@ -1,17 +1,22 @@
-"""Say to bubblewrap what a sandbox shows and what it lacks.
+"""Whether bubblewrap works here, which root file systems it can show, and its argument list.
 
-Owns the argument list, and which Python runs our runner. Starts nothing.
+Starts no sandbox.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.errors import SandboxMissing
-from agent.models.sandbox import SandboxRequest
-from agent.sandbox.runtime import layout, seccomp
+from agent.models.sandbox import Root, SandboxRequest
+from agent.sandbox import layout, overlays, seccomp
+from agent.settings import Settings
 
 UID = 1000
 """The user inside; outside it is the slot's."""
@@ -19,25 +24,17 @@ UID = 1000
 Lend = Callable[[bytes], int]
 """Turn bytes into a descriptor that bubblewrap and the runner may read."""
 
-# What programs below /usr need to work at all; nothing in it is private to the host.
-HOST_ETC = (
-    "alternatives",
-    "ca-certificates",
-    "fonts",
-    "ld.so.cache",
-    "localtime",
-    "magic",
-    "mime.types",
-    "os-release",
-    "pki/ca-trust",
-    "pki/tls/certs",
-    "protocols",
-    "services",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "terminfo",
-    "timezone",
+OLDEST = (0, 8, 0)
+_INSTALL = "Install bubblewrap, version 0.8.0 or newer (on Debian: apt-get install bubblewrap)."
+_NO_NAMESPACES = (
+    "This machine does not let bubblewrap make namespaces. Of these settings allow what is there:"
+    " sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
+    " kernel.apparmor_restrict_unprivileged_userns=0. Inside a container it also takes a container"
+    " with the rights for it (deploy/README.md)."
 )
+#: Folder in the data folder whose own folders are root file systems by name.
+ROOTS = "roots"
+_ROOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "sandbox", "boot", "root"}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
@@ -93,7 +90,7 @@ def _host_root() -> list[str]:
     args = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         args += _entry(Path("/") / name, f"/{name}")
-    for name in HOST_ETC:
+    for name in layout.HOST_ETC:
         args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     return args
 
@@ -144,3 +141,76 @@ def _resolve_inside(path: Path, base: Path) -> Path | None:
             return normal.relative_to(base)
         return None
     return None
+
+
+# --- what this machine has -------------------------------------------------------------------
+
+
+def require_bubblewrap() -> None:
+    """Refuse to go on where there is no bubblewrap of a version that has every wall."""
+    found = shutil.which("bwrap")
+    if found is None:
+        raise SandboxMissing(
+            "Nothing runs outside a sandbox, and bubblewrap (bwrap) is not installed. " + _INSTALL
+        )
+    have = version(found)
+    if have < OLDEST:
+        words = ".".join(map(str, have))
+        raise SandboxMissing(f"bubblewrap {words} lacks walls that a sandbox needs. {_INSTALL}")
+
+
+@functools.lru_cache(maxsize=4)
+def version(path: str) -> tuple[int, ...]:
+    """Ask bubblewrap for its version, once."""
+    try:
+        answer = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as problem:
+        raise SandboxMissing(f"{path} does not work: {problem}") from problem
+    numbers = re.search(r"(\d+)\.(\d+)\.(\d+)", answer)
+    return tuple(int(number) for number in numbers.groups()) if numbers else (0,)
+
+
+def explain_failure(complaint: str) -> str | None:
+    """Tell the operator what forbids namespaces, if that is what bubblewrap complains about."""
+    signs = ("namespace", "uid map", "Can't mount proc", "RTM_NEWADDR", "clone")
+    if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
+        return None
+    return _NO_NAMESPACES
+
+
+def list_roots(settings: Settings) -> tuple[Root, ...]:
+    """List them, the one that sandboxes have when nothing is said first."""
+    own = settings.sandbox_root
+    can_lay = overlays.is_possible(settings.home, own)
+    more = "apt-get install" if own is None else _make_command(own)
+    found = [Root(folder=str(own or "/"), more=more, can_lay=can_lay)]
+    for place in sorted((settings.home / ROOTS).glob("*")):
+        # What is being built has another ending until it is whole.
+        if (
+            _ROOT_NAME.fullmatch(place.name)
+            and not place.name.endswith(".building")
+            and place.is_dir()
+        ):
+            more, can_lay = _make_command(place), overlays.is_possible(settings.home)
+            found.append(Root(name=place.name, folder=str(place), more=more, can_lay=can_lay))
+    return tuple(found)
+
+
+def _make_command(place: Path) -> str:
+    """Say how a tree is made: it is never changed, only made anew."""
+    return f"sandbox_images/make_root.sh SUITE {place}"
+
+
+def find_root(name: str, settings: Settings) -> Path | None:
+    """Say where the root file system of that name is; None: this machine's own."""
+    if not name:
+        return settings.sandbox_root
+    place = settings.home / ROOTS / name
+    if not _ROOT_NAME.fullmatch(name) or not place.is_dir():
+        raise SandboxMissing(
+            f"There is no root file system {place} any more, which the sandbox is to have. Make it"
+            " again with sandbox_images/make_root.sh, or start the run anew."
+        )
+    return place

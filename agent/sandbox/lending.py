@@ -1,4 +1,7 @@
-"""Lend a host folder to the user of a sandbox, and take it back with nothing dangerous in it."""
+"""Make what an order names ready: bounded, lent, and within reach of the sandbox's user.
+
+A lent host folder is taken back with nothing dangerous in it.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,77 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent.models.sandbox import Mount
-from agent.sandbox.runtime import slots
+from agent.errors import SandboxMissing
+from agent.models.sandbox import Mount, SandboxRequest
+from agent.sandbox import layout, slots
+from agent.settings import Settings
 
 
 @contextmanager
-def handed_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
+def prepare_request(
+    order: SandboxRequest, root: Path | None, settings: Settings
+) -> Iterator[tuple[SandboxRequest, slots.Slot, int]]:
+    """Yield the order within the limits of the settings, a slot, and the host user."""
+    limits = order.limits
+    most = {
+        "memory_bytes": min(limits.memory_bytes, settings.sandbox_memory_mb * 1024**2),
+        "processes": min(limits.processes, settings.sandbox_processes),
+        "disk_bytes": min(limits.disk_bytes, settings.sandbox_disk_mb * 1024**2),
+    }
+    order = order.model_copy(update={"limits": limits.model_copy(update=most)})
+    with slots.claim_slot(settings.home) as slot:
+        uid = slots.user(slot, order)
+        if root is not None:
+            _require_access(root, uid, 0o4, "MERGEWRIGHT_SANDBOX_ROOT")
+        for shown in (order.tree, order.system, *(layer.folder for layer in order.layers)):
+            if shown:
+                _require_access(Path(shown), uid, 0o4)
+        for mount in order.mounts:
+            # What may be written to is lent to the sandbox's user where that is not ourselves.
+            lent = mount.writable and uid != os.geteuid()
+            _require_access(Path(mount.source), uid, 0 if lent else 0o6 if mount.writable else 0o4)
+        if order.proxy_socket is not None:
+            _require_access(Path(order.proxy_socket), uid, 0o2)
+        with hand_over(order.mounts, uid):
+            yield order, slot, uid
+
+
+def _require_access(path: Path, uid: int, need: int, setting: str = "MERGEWRIGHT_HOME") -> None:
+    if not path.exists():
+        raise SandboxMissing(f"{path} is to be shown in a sandbox, but it does not exist.")
+    real = path.resolve()
+    for folder in reversed(real.parents):
+        if not _is_allowed(folder.stat(), uid, 0o1):
+            raise SandboxMissing(
+                f"The sandbox's user cannot reach {path}: {folder} is closed to other users "
+                f"(mode {stat.S_IMODE(folder.stat().st_mode):04o}). Keep Mergewright's data where "
+                f"others may enter: set {setting} to a folder outside {folder}."
+            )
+    state = real.stat()
+    if need and stat.S_ISDIR(state.st_mode):
+        need |= 0o1
+    if not _is_allowed(state, uid, need):
+        word, mode = ("write to", "w") if need & 0o2 else ("read", "rX")
+        raise SandboxMissing(
+            f"The sandbox's user cannot {word} {path} "
+            f"(mode {stat.S_IMODE(state.st_mode):04o}): chmod o+{mode} {path}"
+        )
+
+
+def _is_allowed(state: os.stat_result, uid: int, need: int) -> bool:
+    if state.st_uid == uid:
+        return (state.st_mode >> 6) & need == need
+    own_groups = {os.getegid(), *os.getgroups()} if uid == os.geteuid() else {uid}
+    if state.st_gid in own_groups:
+        return (state.st_mode >> 3) & need == need
+    return state.st_mode & need == need
+
+
+# --- lent folders ----------------------------------------------------------------------------
+
+
+@contextmanager
+def hand_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
     """Give writable mounts to the sandbox's user for as long as the sandbox is open.
 
     Afterwards all belongs to us again, can be read by every sandbox, and carries no set-user-id.
@@ -48,7 +116,7 @@ class SizeWatch:
     def __init__(self, mounts: Iterable[Mount], most_bytes: int) -> None:
         self._folders = [Path(mount.source) for mount in mounts if mount.writable]
         self._most_bytes = most_bytes
-        self._most_entries = entries_for(most_bytes)
+        self._most_entries = layout.entries_for(most_bytes)
         self._next = 0.0
         self._before = self._usage() if self._folders else (0, 0)
 
@@ -75,11 +143,6 @@ class SizeWatch:
                         state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                         used += state.st_blocks * 512
         return used, entries
-
-
-def entries_for(most_bytes: int) -> int:
-    """How many files and folders go with a size: one for each 4 KiB."""
-    return max(1024, most_bytes // 4096)
 
 
 def _set_owner(folder: Path, uid: int, gid: int, apart: str = "") -> None:

@@ -5,8 +5,11 @@ Owns the limits on what is held in memory. Knows nothing of processes.
 
 from __future__ import annotations
 
+import json
 import struct
+from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,7 +19,8 @@ from agent.models.sandbox import SandboxLimits
 
 #: Must equal the frame of `agent/sandbox/sandbox_scripts/runner.py`.
 _FRAME = struct.Struct("!16sBQ")
-_LONGEST_MESSAGE = 4 * 1024**2
+_LONGEST_WORDS = 4 * 1024**2
+_LONGEST_PIECE = 1024**2
 
 
 class Kind(IntEnum):
@@ -26,58 +30,52 @@ class Kind(IntEnum):
     ENDED = 2
     CONTENT = 3
     FAILED = 4
-
-
-class ListedFile(Record):
-    """A file whose bytes follow."""
-
-    path: str
-    size: int
-
-
-class MissingCompanion(Record):
-    """A process that the command relied on, and the end of what it had printed."""
-
-    name: str
-    words: str
-
-
-class CommandEnded(Record):
-    """How the command ended, and what is handed back."""
-
-    exit_code: int | None
-    limit: str | None
-    touched: tuple[str, ...] = ()
-    gone: tuple[MissingCompanion, ...] = ()
-    files: tuple[ListedFile, ...]
-    refused: tuple[str, ...]
+    OUTPUT = 5
 
 
 class CommandFailed(Record):
-    """Why the command was never started."""
+    """Why no command was ever started."""
 
     limit: str | None
     message: str
 
 
+class _Ended(Record):
+    facts: dict[str, Any]
+    sizes: tuple[int, ...]
+
+
 class Frames:
     """Read the sandbox's frames in the one order in which they may come."""
 
-    def __init__(self, nonce: bytes, limits: SandboxLimits) -> None:
+    def __init__(
+        self, nonce: bytes, limits: SandboxLimits, take_output: Callable[[bytes], None]
+    ) -> None:
+        """Take the limits of one answer, and what takes pieces of output."""
         self._nonce = nonce
         self._limits = limits
+        self._take_output = take_output
         self._buffer = bytearray()
         self.started = False
         self.failed: CommandFailed | None = None
-        self.ended: CommandEnded | None = None
-        self.files: dict[str, bytes] = {}
+        self._ended: _Ended | None = None
+        self.contents: list[bytes] = []
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """What the answer says; None: it has not begun."""
+        return self._ended.facts if self._ended is not None else None
 
     @property
     def complete(self) -> bool:
         """Whether everything that was announced has arrived."""
         if self.failed is not None:
             return True
-        return self.ended is not None and len(self.files) == len(self.ended.files)
+        return self._ended is not None and len(self.contents) == len(self._ended.sizes)
+
+    def expect_next(self) -> None:
+        """Begin with the next answer."""
+        self._ended, self.contents = None, []
 
     def feed(self, content: bytes) -> None:
         """Take in what was read from the pipe."""
@@ -95,7 +93,9 @@ class Frames:
             self._accept(kind, body)
 
     def _get_maximum(self, kind: int) -> int:
-        return self._limits.returned_bytes if kind == Kind.CONTENT else _LONGEST_MESSAGE
+        if kind == Kind.CONTENT:
+            return self._limits.returned_bytes
+        return _LONGEST_PIECE if kind == Kind.OUTPUT else _LONGEST_WORDS
 
     def _accept(self, kind: int, body: bytes) -> None:
         try:
@@ -103,25 +103,25 @@ class Frames:
                 self.started = True
             elif kind == Kind.FAILED and not self.started:
                 self.failed = CommandFailed.model_validate_json(body)
-            elif kind == Kind.ENDED and self.started and self.ended is None:
-                self.ended = self._within_limits(CommandEnded.model_validate_json(body))
-            elif kind == Kind.CONTENT and self.ended is not None:
-                expected = self.ended.files[len(self.files)]
-                if len(body) != expected.size:
-                    raise SandboxLost(f"The sandbox announced another size for {expected.path}.")
-                self.files[expected.path] = body
+            elif kind == Kind.OUTPUT and self.started and self._ended is None:
+                self._take_output(body)
+            elif kind == Kind.ENDED and self.started and self._ended is None:
+                self._ended = self._require_bounded(_Ended.model_validate(json.loads(body)))
+            elif kind == Kind.CONTENT and self._ended is not None:
+                if len(body) != self._ended.sizes[len(self.contents)]:
+                    raise SandboxLost("The sandbox announced another size.")
+                self.contents.append(body)
             else:
                 raise SandboxLost("The sandbox's answer is out of order.")
-        except ValidationError as problem:
+        except (RecursionError, ValidationError, ValueError) as problem:
             raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
 
-    def _within_limits(self, ended: CommandEnded) -> CommandEnded:
-        paths = {file.path for file in ended.files}
+    def _require_bounded(self, ended: _Ended) -> _Ended:
+        sizes, limits = ended.sizes, self._limits
         if (
-            len(ended.files) > self._limits.returned_files
-            or len(paths) != len(ended.files)
-            or any(file.size < 0 for file in ended.files)
-            or sum(file.size for file in ended.files) > self._limits.returned_bytes
+            len(sizes) > limits.returned_files
+            or any(size < 0 for size in sizes)
+            or sum(sizes) > limits.returned_bytes
         ):
             raise SandboxLost("The sandbox hands back more than it may.")
         return ended
@@ -156,6 +156,5 @@ class Printed:
         if left_out <= 0:
             return bytes(self._head + tail).decode("utf-8", "replace")
         head = bytes(self._head).decode("utf-8", "replace")
-        return f"{head}\n[... {left_out} bytes left out ...]\n" + bytes(tail).decode(
-            "utf-8", "replace"
-        )
+        shown = bytes(tail).decode("utf-8", "replace")
+        return f"{head}\n[... {left_out} bytes left out ...]\n{shown}"

@@ -1,0 +1,286 @@
+"""Open sandboxes with bubblewrap: the kind that needs no daemon.
+
+What a sandbox shows is in `bwrap_arguments`, what comes out of it in `running`, what happens inside
+in `sandbox_scripts/runner.py`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import cache
+from io import FileIO
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from agent.errors import SandboxMissing
+from agent.git import worktree
+from agent.models.environment import Checkout
+from agent.models.sandbox import Flag, Hear, Mount, Root, SandboxRequest, SandboxResult
+from agent.sandbox import bwrap_arguments, cgroup, layout, lending, overlays, slots
+from agent.sandbox.running import RunningSandbox
+from agent.settings import Settings
+
+_PIPE_BYTES = 1024**2
+
+
+@cache
+def _starter() -> ThreadPoolExecutor:
+    """Give the one thread that starts all sandboxes that stay open.
+
+    bubblewrap ends with the thread that started it: this one lives as long as the process.
+    """
+    return ThreadPoolExecutor(1, thread_name_prefix="sandboxes")
+
+
+class BubblewrapSandbox:
+    """Sandboxes on this machine; one process tree each, gone when it is closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._swept = False
+        self._sweeping = Lock()
+
+    def run(
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox; see `Sandbox.run`."""
+        with ExitStack() as stack:
+            return self._open(order, stack, hear=hear).attend(cancelled)
+
+    def open_session(
+        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+    ) -> RunningSandbox:
+        """Open a sandbox that answers request after request; the stack takes it down.
+
+        Raises:
+            SandboxMissing: No sandbox can be opened here.
+            SandboxLost: It did not open.
+        """
+        sandbox = self._open(order, stack, checkout=checkout)
+        sandbox.await_start(stopped)
+        return sandbox
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that sandboxes can have: ours, and those below `roots/`."""
+        return bwrap_arguments.list_roots(self._settings)
+
+    def _open(
+        self,
+        order: SandboxRequest,
+        stack: ExitStack,
+        *,
+        hear: Hear | None = None,
+        checkout: Checkout | None = None,
+    ) -> BubblewrapProcess:
+        bwrap_arguments.require_bubblewrap()
+        home, lasting = self._settings.home, checkout is not None
+        with self._sweeping:
+            if not self._swept:
+                cgroup.remove_orphans(home)
+                self._swept = True
+        root = bwrap_arguments.find_root(order.root, self._settings)
+        order, slot, uid = stack.enter_context(lending.prepare_request(order, root, self._settings))
+        base = None
+        if checkout is not None and order.tree is not None and overlays.is_possible(home):
+            # Its user owns what a tree is laid over, and it never changes while it is.
+            base = Path(order.tree).with_name(f"session-{slot.number}")
+            worktree.open_tree(checkout, base)
+            owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
+            stack.enter_context(lending.hand_over((owned,), uid))
+            order = order.model_copy(update={"tree": str(base)})
+        laid = overlays.plan_overlays(order, root, home, slot.number, base)
+        group = stack.enter_context(self._cgroup(order, slot))
+        sandbox = BubblewrapProcess(order, uid, group, laid, hear, lasting=lasting)
+        stack.enter_context(sandbox)
+        python = bwrap_arguments.interpreter(order, root)
+        sandbox.start(lambda lend: self._arguments(order, root, lend, laid, lasting), python)
+        return sandbox
+
+    def _arguments(
+        self,
+        order: SandboxRequest,
+        root: Path | None,
+        lend: bwrap_arguments.Lend,
+        laid: overlays.Overlays | None,
+        lasting: bool,  # noqa: FBT001
+    ) -> list[str]:
+        more = laid.arguments() if laid is not None else ()
+        return bwrap_arguments.build_arguments(order, root, lend, lasting=lasting, more=more)
+
+    def _cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
+        limits = order.limits
+        tasks = limits.processes + layout.own_tasks(order)
+        return cgroup.create_cgroup(slot.name, limits.memory_bytes, tasks)
+
+
+class BubblewrapProcess(RunningSandbox):
+    """A sandbox of bubblewrap; what is left of it at its end is killed."""
+
+    def __init__(
+        self,
+        order: SandboxRequest,
+        uid: int,
+        group: cgroup.Cgroup,
+        laid: overlays.Overlays | None,
+        hear: Hear | None,
+        *,
+        lasting: bool,
+    ) -> None:
+        super().__init__(order, hear, lasting=lasting)
+        self._uid = uid
+        self._group = group
+        self._laid = laid
+        self._status = bytearray()
+        self._runner: int | None = None
+        self._readers: dict[int, Callable[[bytes], None]] = {}
+        self._way_in = -1
+        self._channel = -1
+
+    def start(self, arguments: Callable[[bwrap_arguments.Lend], list[str]], python: str) -> None:
+        """Start bubblewrap; the runner in it waits for our word before it does anything."""
+        lent: list[int] = []
+
+        def lend(content: bytes) -> int:
+            file = self._own_descriptor(os.memfd_create("sheet"))
+            view = memoryview(content)
+            while view:
+                view = view[file.write(view) :]
+            file.seek(0)
+            lent.append(file.fileno())
+            return file.fileno()
+
+        args = arguments(lend)
+        channel, status, complaints = (self._make_pipe(reading=True) for _ in range(3))
+        way_in = self._make_pipe(reading=False)
+        self._channel, self._way_in = channel[0], way_in[0]
+        runner = [python, "-I", "-S", layout.RUNNER, str(channel[1].fileno())]
+        argv = ["bwrap", "--info-fd", str(status[1].fileno()), *args, "--", *runner]
+        options: dict[str, Any] = {}
+        if self._laid is not None:
+            argv = [*self._laid.prefix(self._order.limits.disk_bytes, self._uid), *argv]
+        elif os.geteuid() == 0:
+            options = {"user": self._uid, "group": self._uid, "extra_groups": []}
+        options |= {"stdin": way_in[1], "stdout": complaints[1], "stderr": complaints[1]}
+        descriptors = (*lent, channel[1].fileno(), status[1].fileno())
+        try:
+            process = self._popen(argv, descriptors, options)
+        except (OSError, subprocess.SubprocessError) as problem:
+            raise SandboxMissing(
+                f"bwrap cannot be started as user {self._uid}: {problem}"
+            ) from problem
+        self._stack.callback(self._take_down, process)
+        for end in (channel[1], status[1], complaints[1], way_in[1]):
+            end.close()
+        self._readers = {
+            channel[0]: self.take_frames,
+            complaints[0]: self.take_complaint,
+            status[0]: self._learn_pid,
+        }
+
+    def transfer(self, seconds: float) -> bool:
+        """Move bytes in and out, waiting no longer than this; False: the runner has ended."""
+        poll = select.poll()
+        for descriptor in self._readers:
+            poll.register(descriptor, select.POLLIN)
+        if self._to_send:
+            poll.register(self._way_in, select.POLLOUT)
+        for descriptor, _ in poll.poll(seconds * 1000):
+            if descriptor == self._way_in:
+                self._write()
+            elif content := os.read(descriptor, _PIPE_BYTES):
+                self._readers[descriptor](content)
+            else:
+                del self._readers[descriptor]
+        return self._channel in self._readers
+
+    def kill(self) -> str | None:
+        """End everything in the sandbox: when process 1 of a pid namespace dies, all in it does."""
+        if self._runner is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._runner, signal.SIGKILL)
+        self._group.kill()
+        return None
+
+    def find_counted_limit(self) -> str | None:
+        """Name the limit that the control group has counted."""
+        return self._group.find_reached_limit()
+
+    def count_memory_kills(self) -> int:
+        """Ask the control group."""
+        return self._group.count("memory")
+
+    def explain_complaint(self, why: str) -> SandboxMissing | None:
+        """Say what keeps bubblewrap from making sandboxes here."""
+        cause = bwrap_arguments.explain_failure(why)
+        return SandboxMissing(f"{cause} (bubblewrap says: {why})") if cause is not None else None
+
+    def _popen(
+        self, argv: list[str], descriptors: tuple[int, ...], options: dict[str, Any]
+    ) -> subprocess.Popen[bytes]:
+        environ = {"PATH": os.environ.get("PATH", os.defpath)}
+
+        def make() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                argv,
+                env=environ,
+                cwd="/",
+                pass_fds=descriptors,
+                start_new_session=True,
+                umask=0o022,
+                **options,
+            )
+
+        return _starter().submit(make).result() if self._lasting else make()
+
+    def _own_descriptor(self, descriptor: int) -> FileIO:
+        return self._stack.enter_context(FileIO(descriptor, "r+b", closefd=True))
+
+    def _make_pipe(self, *, reading: bool) -> tuple[int, FileIO]:
+        """Make a pipe; return our end of it, and the other one."""
+        ends = os.pipe()
+        ours, theirs = ends if reading else ends[::-1]
+        with suppress(OSError):  # bounded per user; the default size only costs speed
+            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        os.set_blocking(ours, False)
+        return self._own_descriptor(ours).fileno(), self._own_descriptor(theirs)
+
+    def _write(self) -> None:
+        try:
+            written = os.write(self._way_in, self._to_send[:_PIPE_BYTES])
+            self._to_send = self._to_send[written:]
+        except BrokenPipeError:
+            self._to_send = memoryview(b"")  # that it has ended is seen where it is listened to
+
+    def _learn_pid(self, content: bytes) -> None:
+        """Put the runner under the limits, and only then let it begin."""
+        self._status += content
+        try:
+            pid = json.loads(self._status)["child-pid"]
+        except ValueError:
+            return  # there is more to come
+        with suppress(ProcessLookupError):  # it died at once; its complaint says why
+            self._runner = os.pidfd_open(pid)
+            self._group.add([pid])
+            bounded = {"memory", "pids"} <= self._group.folders.keys()
+            more: dict[str, Any] = {"bulk_is_laid": self._laid is not None}
+            if self._laid is not None and self._laid.has_tree:
+                more |= {"source": None, "guide": overlays.GUIDE}
+            self.send_order(bounded=bounded, **more)
+
+    def _take_down(self, process: subprocess.Popen[bytes]) -> None:
+        self.kill()
+        # The group also has bubblewrap's child as long as that is not yet bound to its parent.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if self._runner is not None:
+            os.close(self._runner)

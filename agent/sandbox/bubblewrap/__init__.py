@@ -1,1 +1,0 @@
-"""The parts of the bubblewrap sandbox: walls, cgroup, and what makes and takes it down."""

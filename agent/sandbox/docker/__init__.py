@@ -1,1 +1,0 @@
-"""The docker sandbox: the engine, what a sandbox shows, and what makes and removes it."""

@@ -1,0 +1,269 @@
+"""Open sandboxes with a container engine: one container each, through the docker SDK.
+
+Order and answers go by the streams that the engine hands over: standard input is the way in and,
+as it ends with us, how the runner knows that we are there; output is the runner's frames, which
+only its process can write to; errors are words of Python or the engine. What a sandbox shows is in
+`container_arguments`, what comes out of it in `running`.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import docker
+import requests
+import structlog
+from docker import errors
+
+from agent.errors import SandboxLost, SandboxMissing
+from agent.models.environment import Checkout
+from agent.models.sandbox import Flag, Hear, Root, RootPython, SandboxRequest, SandboxResult
+from agent.sandbox import container_arguments, docker_engine, lending, slots
+from agent.sandbox.running import RunningSandbox
+from agent.settings import Settings
+
+_PIECE_BYTES = 1024**2
+_CONFLICT = 409
+#: The engine puts this before every piece: which stream it is of, and how long it is.
+_HEAD = struct.Struct("!B3xI")
+_OUTPUT, _ERRORS = 1, 2
+_log = structlog.get_logger()
+
+
+class DockerSandbox:
+    """Sandboxes in containers, each gone when it is closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: docker_engine.Engine | None = None
+        self._connecting = Lock()
+
+    def run(
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox; see `Sandbox.run`."""
+        with ExitStack() as stack:
+            return self._open(order, stack, hear, lasting=False).attend(cancelled)
+
+    def open_session(
+        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+    ) -> RunningSandbox:
+        """Open a sandbox that answers request after request; the stack takes it down.
+
+        Raises:
+            SandboxMissing: No sandbox can be opened here.
+            SandboxLost: It did not open.
+        """
+        sandbox = self._open(order, stack, None, lasting=True)
+        sandbox.await_start(stopped)
+        return sandbox
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the images that sandboxes can be opened from, by minor version of Python."""
+        with self._get_engine().client() as client:
+            usual = docker_engine.choose_image(client, self._settings)
+            others = docker_engine.images(client, self._settings)
+        del others[usual.version]
+        return tuple(_root(image) for image in (usual, *others.values()))
+
+    def _open(
+        self, order: SandboxRequest, stack: ExitStack, hear: Hear | None, *, lasting: bool
+    ) -> Container:
+        home = self._settings.home
+        client = stack.enter_context(self._get_engine().client())
+        order, slot, uid = stack.enter_context(lending.prepare_request(order, None, self._settings))
+        image = docker_engine.choose_image(client, self._settings, order.root)
+        sandbox = stack.enter_context(Container(order, client, hear, lasting=lasting))
+        shown = container_arguments.lay_out(home, uid, order.hosts)
+        sandbox.start(
+            container_arguments.build_container(uid, slot, image, home),
+            container_arguments.host_config(order, uid, shown, self._settings),
+        )
+        return sandbox
+
+    def _get_engine(self) -> docker_engine.Engine:
+        """Connect once per process, and remove what killed ones left behind."""
+        with self._connecting:
+            if self._engine is None:
+                found = docker_engine.connect_to_engine(self._settings)
+                with found.client() as client:
+                    remove_strays(client, self._settings.home)
+                self._engine = found
+            return self._engine
+
+
+def _root(image: docker_engine.Image) -> Root:
+    labels = docker_engine.PYTHON_LABEL, docker_engine.PREFIX_LABEL
+    python, prefix = (image.labels.get(name) for name in labels)
+    path = f"{prefix}/bin/python{image.version}"
+    known = (RootPython(version=python, prefix=prefix, path=path),) if python and prefix else ()
+    return Root(
+        name=image.version,
+        mark=image.digest,
+        pythons=known,
+        more=f"mergewright images build {image.version}",
+    )
+
+
+class Pieces:
+    """Take the engine's one stream apart again."""
+
+    def __init__(self, takers: dict[int, Callable[[bytes], None]]) -> None:
+        self._takers = takers
+        self._head = bytearray()
+        self._stream = 0
+        self._left = 0
+
+    def feed(self, content: bytes) -> None:
+        """Hand each part to the taker of its stream; nothing is kept but an unfinished head."""
+        view = memoryview(content)
+        while view:
+            if self._left == 0:
+                missing = _HEAD.size - len(self._head)
+                self._head += view[:missing]
+                view = view[missing:]
+                if len(self._head) == _HEAD.size:
+                    self._stream, self._left = _HEAD.unpack(self._head)
+                    self._head.clear()
+                continue
+            part = view[: self._left]
+            if (taker := self._takers.get(self._stream)) is None:
+                raise SandboxLost(f"The container engine speaks on a stream {self._stream}.")
+            taker(bytes(part))
+            self._left -= len(part)
+            view = view[len(part) :]
+
+
+class Container(RunningSandbox):
+    """A sandbox in a container, which is killed and removed at its end."""
+
+    def __init__(
+        self,
+        order: SandboxRequest,
+        client: docker.APIClient,
+        hear: Hear | None = None,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        super().__init__(order, hear, lasting=lasting)
+        self._client = client
+        self._pieces = Pieces({_OUTPUT: self._take_signed, _ERRORS: self.take_complaint})
+        self._container = ""
+        self._line: socket.socket | None = None
+
+    def start(self, container: dict[str, Any], host_config: dict[str, Any]) -> None:
+        """Make and start the container, and hand it its order."""
+        self._container = self._make(container, host_config)
+        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        attached = self._client.attach_socket(self._container, params=streams)
+        self._stack.callback(attached.close)
+        # The client's own object reads only; the socket below it takes both ways.
+        self._line = attached._sock  # noqa: SLF001
+        self._stack.callback(self._line.close)
+        self._line.settimeout(0)
+        try:
+            self._client.start(self._container)
+        except errors.APIError as problem:
+            raise _not_started(problem, container["image"]) from problem
+        self.send_order(bounded=True, **container_arguments.ask_runner(lasting=self._lasting))
+
+    def transfer(self, seconds: float) -> bool:
+        """Move bytes in and out, waiting no longer than this; False: the runner has ended."""
+        line = self._line
+        if line is None:
+            return False
+        poll = select.poll()
+        poll.register(line, select.POLLIN | (select.POLLOUT if self._to_send else 0))
+        for _, event in poll.poll(seconds * 1000):
+            try:
+                if event & select.POLLOUT:
+                    sent = line.send(self._to_send[:_PIECE_BYTES])
+                    self._to_send = self._to_send[sent:]
+                content = line.recv(_PIECE_BYTES) if event & ~select.POLLOUT else None
+            except BlockingIOError:
+                continue
+            except OSError:  # the engine is gone, or the sandbox is, before it has read all
+                content = b""
+            if content:
+                self._pieces.feed(content)
+            elif content is not None:
+                self._line = None
+        return self._line is not None
+
+    def kill(self) -> str | None:
+        """End everything in the sandbox; name the limit by which the kernel did so before us."""
+        with suppress(errors.APIError):  # it has ended
+            self._client.kill(self._container)
+        state = self._client.inspect_container(self._container)["State"]
+        if state["OOMKilled"]:
+            return "memory"
+        self.take_complaint(f"its first program ended with {state['ExitCode']}. ".encode())
+        return None
+
+    def _make(self, container: dict[str, Any], host_config: dict[str, Any]) -> str:
+        """Create the container, in place of what a killed process may have left in this slot."""
+        config = self._client.create_host_config(**host_config)
+        try:
+            made = self._client.create_container(**container, host_config=config)
+        except errors.APIError as problem:
+            if problem.status_code != _CONFLICT:
+                raise
+            remove_container(self._client, container["name"])
+            made = self._client.create_container(**container, host_config=config)
+        self._stack.callback(remove_container, self._client, made["Id"])
+        return str(made["Id"])
+
+    def _take_signed(self, content: bytes) -> None:
+        try:
+            self.take_frames(content)
+        except SandboxLost:
+            # Before the runner is at work, it is Python or the engine that says something here.
+            if self.frames.started:
+                raise
+            self.take_complaint(content)
+
+
+def remove_strays(client: docker.APIClient, home: Path) -> int:
+    """Remove the containers of a data folder whose host process was killed; return how many.
+
+    The runner in such a sandbox has ended it already, when the engine told it that nobody listens
+    any more; what is left is the container's entry, and a sandbox whose runner could not end it. It
+    is a left-over when nobody has its slot.
+    """
+    gone = 0
+    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
+    for one in client.containers(all=True, filters={"label": mark}):
+        number = one["Labels"].get(container_arguments.SLOT_LABEL, "")
+        if number.isdigit():
+            with slots.if_free(home, int(number)) as free:
+                if free:
+                    remove_container(client, one["Id"])
+                    gone += 1
+    return gone
+
+
+def remove_container(client: docker.APIClient, container: str) -> None:
+    """End and remove a container; what cannot be removed now goes when its slot is taken again."""
+    try:
+        client.remove_container(container, v=True, force=True)
+    except errors.NotFound:
+        return
+    except (errors.DockerException, requests.RequestException) as problem:
+        _log.warning("sandbox not removed", container=container, problem=str(problem))
+
+
+def _not_started(problem: errors.APIError, image: str) -> SandboxLost | SandboxMissing:
+    words = str(problem.explanation or problem)
+    if "executable file not found" in words and "python3" in words:
+        return SandboxMissing(
+            f"The image {image} has no python3, which a sandbox needs. Build one that has:"
+            " mergewright images build 3.11"
+        )
+    return SandboxLost(f"The sandbox did not open: {words}")

@@ -1,0 +1,180 @@
+"""Where everything is in a sandbox, and the order that its runner reads.
+
+The same for every kind of sandbox, so that what runs in one cannot tell by a path which it is in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import struct
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from agent.environments import bytecode
+from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxRequest
+
+SOURCE = "/src"
+"""The work tree as it was handed in, read-only."""
+LAYERS = "/layers"
+"""What the set-up of the repository has added, a numbered folder each."""
+SANDBOX = "/sandbox"
+RUNNER = f"{SANDBOX}/start.py"
+PROXY = f"{SANDBOX}/proxy.sock"
+CERTIFICATES = f"{SANDBOX}/certificates.pem"
+TEMPORARY = "/tmp"  # noqa: S108 - the sandbox's own, not the host's
+SHARED_MEMORY = "/dev/shm"  # noqa: S108
+HOME = f"{TEMPORARY}/home"
+WRITABLE = (TEMPORARY, SANDBOX_TREE, SANDBOX_OUT, SHARED_MEMORY)
+HOSTNAME = "sandbox"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What programs below /usr need to work at all; nothing in it is private to the host.
+HOST_ETC = (
+    "alternatives",
+    "ca-certificates",
+    "fonts",
+    "ld.so.cache",
+    "localtime",
+    "magic",
+    "mime.types",
+    "os-release",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "protocols",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "timezone",
+)
+
+_START = "start.py"
+#: Beside the modules of the folder.
+_SHARED = "by_descriptor.py"
+_MODULES = ("runner.py", "commands.py", "collection.py", "relay.py", "differing.py")
+_OPEN_FILES = 4096
+_SPARE_TASKS = 4096
+"""Above a bound of the kernel's for the whole sandbox, which is the one that is counted and named;
+a user of a container may have others too, of another data folder."""
+
+
+def etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
+    """Make up the files of `/etc` that name users and hosts."""
+    return {
+        "passwd": f"root:x:0:0:root:/root:/bin/sh\nsandbox:x:{uid}:{uid}:sandbox:{HOME}:/bin/sh\n"
+        "nobody:x:65534:65534:nobody:/:/bin/false\n",
+        "group": f"root:x:0:\nsandbox:x:{uid}:\nnogroup:x:65534:\n",
+        "hosts": f"127.0.0.1 {' '.join(('localhost', HOSTNAME, *hosts))}\n"
+        "::1 localhost ip6-localhost\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    }
+
+
+def mode_of(place: str) -> str:
+    return "1777" if place in (TEMPORARY, SHARED_MEMORY) else "0755"
+
+
+@cache
+def runner() -> Mapping[str, bytes]:
+    """Read the program that runs first in every sandbox, its modules with their bytecode."""
+    inside = resources.files("agent.sandbox").joinpath("sandbox_scripts")
+    files = {_START: inside.joinpath(_START).read_bytes()}
+    sources = {name: inside.joinpath(name).read_bytes() for name in _MODULES}
+    shared = resources.files("agent.git").joinpath(_SHARED)
+    for name, source in {**sources, _SHARED: shared.read_bytes()}.items():
+        compiled, content = bytecode.compile_module(name, source)
+        files |= {name: source, compiled: content}
+    return files
+
+
+def certificates() -> bytes | None:
+    """Read the CA bundle that this machine trusts."""
+    found = ssl.get_default_verify_paths()
+    usual = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+    for path in (os.environ.get("SSL_CERT_FILE"), found.cafile, *usual, "/etc/ssl/cert.pem"):
+        if path and Path(path).is_file():
+            return Path(path).read_bytes()
+    return None
+
+
+def entries_for(most_bytes: int) -> int:
+    """Say how many files and folders go with a size: one for each 4 KiB."""
+    return max(1024, most_bytes // 4096)
+
+
+# --- the order -------------------------------------------------------------------------------
+
+
+def own_tasks(order: SandboxRequest) -> int:
+    """Count the tasks in the sandbox that are ours: the runner, and its relay to the proxy."""
+    return 1 if order.proxy_socket is None else 2
+
+
+def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) -> bytes:
+    """Write all that the runner has to know, and the files it is to lay out.
+
+    Args:
+        bounded: The kernel bounds the sandbox as a whole; else the runner bounds each process,
+            and samples what all use.
+        more: What the kind of sandbox and its purpose add.
+    """
+    limits = order.limits
+    rlimits = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_NOFILE": _OPEN_FILES,
+        "RLIMIT_FSIZE": limits.disk_bytes,
+        "RLIMIT_NPROC": limits.processes + own_tasks(order) + (_SPARE_TASKS if bounded else 0),
+    }
+    if not bounded:
+        rlimits["RLIMIT_AS"] = limits.memory_bytes
+    told = {
+        "argv": order.argv,
+        "environ": _environ(order) | order.environ,
+        "directory": order.directory,
+        "home": HOME,
+        "source": SOURCE if order.tree is not None else None,
+        "base": SOURCE,
+        "guide": None,
+        "tree": SANDBOX_TREE,
+        "bulk": [
+            {"from": f"{LAYERS}/{number}/bulk/{index}", "to": f"{SANDBOX_TREE}/{path}"}
+            for number, layer in enumerate(order.layers)
+            for index, path in enumerate(layer.bulk)
+        ],
+        "bulk_is_laid": False,
+        "layers": [f"{LAYERS}/{number}" for number in range(len(order.layers))],
+        "files": [{"path": file.path, "size": len(file.content)} for file in order.files],
+        "rlimits": rlimits,
+        "sampled_memory": None if bounded else limits.memory_bytes,
+        "sampled_tasks": limits.processes,
+        "places": WRITABLE,
+        "inodes": entries_for(limits.disk_bytes),
+        "proxy": PROXY if order.proxy_socket is not None else None,
+        "counters": (),
+        "filter": None,
+        **more,
+    }
+    return encode_message(told) + b"".join(file.content for file in order.files)
+
+
+def encode_message(message: dict[str, Any]) -> bytes:
+    """Write a message for the runner: a length and a JSON object."""
+    content = json.dumps(message).encode("ascii")
+    return struct.pack("!Q", len(content)) + content
+
+
+def _environ(order: SandboxRequest) -> dict[str, str]:
+    environ = {"PATH": PATH, "HOME": HOME, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY}
+    if order.proxy_socket is not None and certificates() is not None:
+        names = (
+            "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS",
+        )  # fmt: skip
+        environ |= dict.fromkeys(names, CERTIFICATES)
+    return environ

@@ -1,0 +1,355 @@
+"""Start a command beside process 1, bound it, attend to it, and end all that it has started.
+
+Beside `runner.py`. Nothing is believed that foreign code says of itself: limits are read from the
+kernel, and touched files are reported by it, under whatever name they are opened.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import resource
+import select
+import signal
+import struct
+import time
+from contextlib import suppress
+
+TYPE_CHECKING = False  # to load typing would take a tenth of the time in which a sandbox opens
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+    Order = dict[str, Any]
+    """What `agent/sandbox/layout.py` writes down."""
+
+TICK_SECONDS = 0.1
+PIECE_BYTES = 1 << 18
+PR_SET_DUMPABLE = 4
+F_SETPIPE_SZ = 1031
+IPC_RMID = 0
+MODIFY, ATTRIB, CLOSE_WRITE, MOVED_TO, CREATE = 0x2, 0x4, 0x8, 0x80, 0x100
+DELETE_SELF, MOVE_SELF, OVERFLOW = 0x400, 0x800, 0x4000
+OF_FILES = MODIFY | ATTRIB | CLOSE_WRITE | DELETE_SELF | MOVE_SELF
+OF_FOLDERS = MOVED_TO | CREATE | DELETE_SELF | MOVE_SELF
+#: What Python and pytest read beside a file, in its place or before it.
+BESIDE = (b"__pycache__", b"conftest.py")
+EVENT = struct.Struct("iIII")
+
+
+class SetupError(Exception):
+    """The sandbox could not be laid out as ordered."""
+
+
+# --- starting --------------------------------------------------------------------------------
+
+
+def set_dumpable(*, allowed: bool) -> None:
+    """Let others of the same user trace this process and open its descriptors, or not."""
+    if ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, int(allowed), 0, 0, 0) != 0:
+        raise SetupError("prctl(PR_SET_DUMPABLE) was refused")
+
+
+def keep_only(wanted: set[int]) -> None:
+    """Close every descriptor but the standard ones and these."""
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        if number > 2 and number not in wanted:
+            with suppress(OSError):  # the listing's own descriptor is closed already
+                os.close(number)
+
+
+def become(path: str, argv: list[str], environ: dict[str, str]) -> NoReturn:
+    """Turn this forked process into a program; never returns."""
+    try:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, set())
+        if os.path.sep in path:
+            os.execve(path, argv, environ)  # noqa: S606 - this is what a sandbox is for
+        os.execvpe(path, argv, environ)  # noqa: S606
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        text = "mergewright: cannot start %s: %s\n" % (path, why)
+        os.write(2, text.encode("utf-8", "surrogateescape"))
+        refused = getattr(problem, "errno", None) in (errno.EACCES, errno.ENOEXEC)
+        os._exit(126 if refused else 127)
+    finally:
+        os._exit(127)
+
+
+def set_limits(order: Order) -> None:
+    """Bound this process and all that it starts; nobody in the sandbox may raise these again."""
+    for name, value in order["rlimits"].items():
+        number = getattr(resource, name)
+        hard = resource.getrlimit(number)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        try:
+            resource.setrlimit(number, (bound, bound))
+        except ValueError:
+            # A kernel that knows no message queues does not let them be bounded.
+            if name != "RLIMIT_MSGQUEUE":
+                raise
+    # The file belongs to us only while we are dumpable; nothing foreign has been started yet.
+    set_dumpable(allowed=True)
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")  # should memory run out, foreign code goes before process 1
+
+
+def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tuple[int, int]:
+    """Start a command with nothing open but null and its output; return process and output."""
+    reading, writing = os.pipe()
+    with suppress(OSError):  # bounded per user; the default size only costs speed
+        fcntl.fcntl(reading, F_SETPIPE_SZ, 4 * PIECE_BYTES)
+    pid = os.fork()
+    if pid != 0:
+        os.close(writing)
+        return pid, reading
+    try:
+        os.setsid()  # process 1 outlives it, and is to be in no group with it
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        keep_only(set())
+        os.umask(0o022)
+        missing = "no limits, so no start"
+        try:
+            set_limits(order)
+            missing = "no working directory"
+            os.chdir(order["directory"])
+        except (OSError, ValueError) as problem:
+            os.write(2, ("mergewright: %s: %s\n" % (missing, problem)).encode())
+            os._exit(127)
+        become(argv[0], argv, environ)
+    finally:
+        os._exit(127)
+
+
+# --- attending -------------------------------------------------------------------------------
+
+
+class Attendance:
+    """A command at work: what it prints is passed on, and its limits are looked at."""
+
+    def __init__(
+        self, order: Order, request: dict[str, Any], print_piece: Callable[[bytes], None]
+    ) -> None:
+        """Begin before the command is started.
+
+        With `once` in the request, a full disk ends the command; else it may go on.
+        """
+        self.order = order
+        self.request = request
+        self.print_piece = print_piece
+        self.names = count_names(order)
+        self.watch = Watch(request.get("watched", ()), order["tree"])
+
+    def attend(self, pid: int, reading: int, requests: int) -> tuple[int | None, str | None]:
+        """Wait for the command, the first limit or the host's end; return exit code and limit."""
+        until = time.monotonic() + self.request["seconds"]
+        ended = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(requests, 0)
+        for descriptor in (ended, reading):
+            poll.register(descriptor, select.POLLIN)
+        look = 0.0
+        try:
+            while True:
+                self.watch.look()
+                code = reap(pid)
+                if code is not None:
+                    return code, counted_limit(self.order) or self.find_full_place()
+                now = time.monotonic()
+                if now >= look:
+                    look = now + TICK_SECONDS
+                    limit = self.find_limit()
+                    if limit is not None:
+                        return None, limit
+                # Last: a command that was not let run for long may have reached several.
+                if now >= until:
+                    return None, "time"
+                for descriptor, _ in poll.poll(min(TICK_SECONDS, until - now) * 1000):
+                    if descriptor == requests:
+                        os._exit(1)  # the host is gone, and with process 1 all others end
+                    if descriptor == reading and not self.pass_on(reading):
+                        poll.unregister(reading)
+        finally:
+            os.close(ended)
+
+    def pass_on(self, reading: int) -> bool:
+        """Pass on a piece of what is printed; False: there is no more."""
+        content = os.read(reading, PIECE_BYTES)
+        if content:
+            self.print_piece(content)
+        return bool(content)
+
+    def find_limit(self) -> str | None:
+        """Name a limit that has been reached."""
+        if not self.request["once"]:
+            # What the command fills is its own failure, but names hold kernel memory.
+            full = count_names(self.order) > max(self.names, self.order["inodes"])
+            return "disk" if full else find_sampled_limit(self.order)
+        found = counted_limit(self.order) or self.find_full_place()
+        return found or find_sampled_limit(self.order)
+
+    def find_full_place(self) -> str | None:
+        """Say `disk` where a full disk ends the command and there is one."""
+        return find_full_place(self.order) if self.request["once"] else None
+
+
+def reap(wanted: int) -> int | None:
+    """Collect whatever has ended; return the exit code of the wanted process once it has."""
+    code = None
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if pid == 0:
+            return code
+        if pid == wanted:
+            code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def reset_counters(order: Order) -> None:
+    """Count limits from now on."""
+    for counter in order["counters"]:
+        counter["before"] = read_counter(counter)
+
+
+def counted_limit(order: Order) -> str | None:
+    """Name the limit that the kernel has counted since, where it tells us."""
+    for counter in order["counters"]:
+        if read_counter(counter) > counter.get("before", 0):
+            limit: str = counter["limit"]
+            return limit
+    return None
+
+
+def read_counter(counter: dict[str, Any]) -> int:
+    """Read one of the kernel's counters; 0 where it is not shown."""
+    with suppress(OSError), open(counter["path"]) as file:
+        for line in file:
+            word, _, number = line.partition(" ")
+            if word == counter["word"]:
+                return int(number)
+    return 0
+
+
+def find_full_place(order: Order) -> str | None:
+    """Say `disk` when a writable place has no space left, for bytes or for names."""
+    for place in order["places"]:
+        state = os.statvfs(place)
+        if state.f_blocks and state.f_bavail == 0:
+            return "disk"
+        used = state.f_files - state.f_ffree
+        if state.f_files and (used > order["inodes"] or state.f_ffree == 0):
+            return "disk"
+    return None
+
+
+def count_names(order: Order) -> int:
+    """Count files and folders in the writable place that has most."""
+    states = [os.statvfs(place) for place in order["places"]]
+    return max(state.f_files - state.f_ffree for state in states)
+
+
+def find_sampled_limit(order: Order) -> str | None:
+    """Add up what all processes use, where no cgroup does it for us."""
+    if order["sampled_memory"] is None:
+        return None
+    memory = tasks = 0
+    page = resource.getpagesize()
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or name == "1":
+            continue
+        try:
+            with open("/proc/%s/statm" % name) as file:
+                resident, shared = file.read().split()[1:3]
+            with open("/proc/%s/stat" % name) as file:
+                tasks += int(file.read().rpartition(")")[2].split()[17])
+        except (OSError, ValueError, IndexError):
+            continue  # it has just ended
+        memory += (int(resident) - int(shared)) * page
+    for place in order["places"]:
+        state = os.statvfs(place)
+        memory += (state.f_blocks - state.f_bfree) * state.f_frsize
+    if memory > order["sampled_memory"]:
+        return "memory"
+    if tasks >= order["sampled_tasks"]:
+        return "processes"
+    return None
+
+
+class Watch:
+    """Which of the watched files were touched, by the word of the kernel."""
+
+    def __init__(self, paths: Sequence[str], tree: str) -> None:
+        self.touched: dict[str, None] = {}
+        self.paths: dict[int, str] = {}
+        self.descriptor = -1
+        if not paths:
+            return
+        library = ctypes.CDLL(None, use_errno=True)
+        self.descriptor = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        masks = {path: OF_FILES for path in paths if os.path.isfile(path)}
+        for path in list(masks):
+            folder = os.path.dirname(path)
+            while folder not in masks and (folder + "/").startswith(tree + "/"):
+                masks[folder] = OF_FOLDERS
+                folder = os.path.dirname(folder)
+        for path, mask in masks.items():
+            number = library.inotify_add_watch(self.descriptor, os.fsencode(path), mask)
+            if number < 0:
+                raise OSError(ctypes.get_errno(), "%s cannot be watched" % path)
+            self.paths[number] = path
+
+    def look(self) -> None:
+        """Take in what the kernel tells."""
+        if self.descriptor < 0:
+            return
+        with suppress(BlockingIOError):
+            while content := os.read(self.descriptor, PIECE_BYTES):
+                self.take(content)
+
+    def take(self, content: bytes) -> None:
+        """Read events; more of them than the kernel keeps hide what they were about."""
+        at = 0
+        while at < len(content):
+            number, mask, _, length = EVENT.unpack_from(content, at)
+            at += EVENT.size + length
+            name = content[at - length : at].rstrip(b"\0")
+            path = self.paths.get(number, "")
+            if mask & OVERFLOW:
+                self.touched["too many files"] = None
+            elif name in BESIDE:
+                self.touched[os.path.join(path, os.fsdecode(name))] = None
+            elif mask & (OF_FILES if not name else 0):
+                self.touched[path] = None
+
+
+# --- ending ----------------------------------------------------------------------------------
+
+
+def end_everything() -> None:
+    """Kill all other processes and see them gone."""
+    while True:
+        with suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+
+
+def remove_shared() -> None:
+    """Remove shared memory, semaphores and queues of the kernel, which outlive processes."""
+    library = ctypes.CDLL(None)
+    for kind, arguments in (("shm", ()), ("msg", ()), ("sem", (0,))):
+        with suppress(OSError), open("/proc/sysvipc/" + kind) as file:
+            for line in file.readlines()[1:]:
+                number = int(line.split()[1])
+                getattr(library, kind + "ctl")(number, *arguments, IPC_RMID, None)
