@@ -235,7 +235,7 @@ def test_a_reply_whose_record_cannot_be_read_goes_back_by_its_words_and_calls(op
     ],
     ids=["limited", "overloaded", "no JSON", "empty", "cut off", "in the midst"],
 )
-def test_what_may_pass_is_tried_again(opened, quick, passing, stream, wire):
+def test_MO8_what_may_pass_is_tried_again(opened, quick, passing, stream, wire):
     first = fault(wire, passing) if isinstance(passing, str) else passing
     models, server = opened([first, Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     assert models.reply(REQUEST).text == "Done."

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import AccessLost, BranchMoved, RepositoryUnfit
-from agent.git import process, pull_branch, remote, worktree
+from agent.git import pull_branch, remote, worktree
 from agent.git.base import Limits
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import BranchState
@@ -226,19 +226,6 @@ def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
     branch_state = pull.branch_state()
     assert (branch_state.conflicts, branch_state.checkout.commit) == (("shop.py",), merged)
     assert set(contents(branch_state.change)) == {"shop.py", "new.py"}
-
-
-def test_a_branch_that_a_person_rewrote_is_theirs(pull):
-    pull.ours({"new.py": "n = 1\n"}, "Second")
-    pull.git("reset", "--quiet", "--soft", "main")
-    pull.git("commit", "--quiet", "-m", "Say hi")
-    squashed = pull.publish(BRANCH)
-    branch_state = pull.branch_state()
-    assert branch_state.foreign_commits == (squashed,)
-    pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state()
-    pull.push(branch_state, pull.follow(branch_state, branch_state.change))
-    assert pull.show("rev-parse", f"{BRANCH}^1") == squashed
 
 
 def test_a_base_whose_history_was_rewritten_takes_nothing_away(pull):
@@ -503,39 +490,3 @@ def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
 
 
 # --- again -------------------------------------------------------------------------------------
-
-
-@pytest.mark.deep
-def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
-    pull.theirs({"notes.txt": "n\n"})
-    pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state()
-    change = plus(branch_state, "new.py", b"n = 1\n")
-    real, left = process.run_git, [0]
-
-    class Killed(BaseException):
-        pass
-
-    def run(*args, **more):
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-        return real(*args, **more)
-
-    monkeypatch.setattr(process, "run_git", run)
-    for at in range(1, 100):
-        left[0] = at
-        try:
-            pull.push(branch_state, pull.follow(branch_state, change))
-        except Killed:
-            assert pull.tip() == branch_state.head, "nothing is there before all of it is"
-        else:
-            break
-    left[0] = 0
-    assert at > 15
-    made = pull.follow(branch_state, change)
-    pull.push(branch_state, made)
-    assert pull.tip() == made
-    assert pull.show("log", "--format=%s", "--first-parent", "-2", BRANCH) == (
-        "Answer the review\nMerge main"
-    )

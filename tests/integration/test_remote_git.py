@@ -99,7 +99,7 @@ def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(g
     assert prepared_within(github, home, 64 * MIB).base_branch == "main"
 
 
-def test_a_wrong_token_is_access_lost_and_not_shown(github, home):
+def test_GH4_a_wrong_token_is_access_lost_and_not_shown(github, home):
     remote = github.code_host.find_remote(github.run)
     with pytest.raises(AccessLost) as lost:
         worktree.prepare_remote(remote.url, "ghs_wrongwrongwrong", "main", home / "mirrors")
@@ -134,22 +134,6 @@ def test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch(github, home
     assert worktree.push_commit(base, first, "mergewright/x", remote.url, token) == "mergewright/x"
     assert worktree.push_commit(base, second, "mergewright/x", remote.url, token) == "mergewright/x"
     assert branches(github)["mergewright/x"] == second
-
-
-def test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone(github, home):
-    remote, base = prepared(github, home)
-    token = github.code_host.create_credential(github.run, write=True)
-    file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"mine\n")
-    change = Change(base_commit=base.commit, files=(file,))
-    person = worktree.make_commit(
-        base, change, "Say hi", date=1, author="Ann", email="ann@example.org"
-    )
-    worktree.push_commit(base, person, "mergewright/x", remote.url, token)
-    assert (
-        worktree.push_commit(base, changed(base), "mergewright/x", remote.url, token)
-        == "mergewright/x-2"
-    )
-    assert branches(github)["mergewright/x"] == person
 
 
 def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):

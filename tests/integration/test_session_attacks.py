@@ -59,10 +59,11 @@ os.nice(1), resource.setrlimit(resource.RLIMIT_CORE, (0, 0)), os.sched_setaffini
 
 
 def test_nothing_inside_reaches_the_runner(session: Session) -> None:
+    before = session.run("nice", seconds=20).output
     session.write("poison.py", _POISON.encode())
     ran = session.run("python poison.py", seconds=20)
     assert (ran.output, ran.exit_code) == ("{}\n", 0)
-    assert session.run("nice; kill -TERM 0; sleep 1", seconds=20).output == "0\n"
+    assert session.run("nice; kill -TERM 0; sleep 1", seconds=20).output == before
     assert works(session)
 
 
@@ -215,7 +216,7 @@ def test_names_that_cannot_be_shown_are_reported(session: Session) -> None:
     assert len(taken.findings) == 7, taken.findings
 
 
-def test_100_000_files_are_counted_and_not_carried(backend: str, home: Path) -> None:
+def test_MO5_100_000_files_are_counted_and_not_carried(backend: str, home: Path) -> None:
     session = Workplace(settings_for(backend, home, **(LIMITS | {"sandbox_disk_mb": 1024}))).open()
     script = "import os\nos.mkdir('m')\nfor n in range(100_000): open(f'm/{n}', 'w').close()"
     try:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
@@ -16,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from agent.errors import RepositoryUnfit, StorageFull
-from agent.git import mirror as mirror_module
 from agent.git import worktree
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
@@ -154,12 +149,6 @@ def test_uncommitted_files_are_counted_and_left_alone(repository: Path, mirrors:
     assert samples.state(repository) == before
 
 
-def test_without_an_index_everything_is_uncommitted(repository: Path, mirrors: Path) -> None:
-    (repository / ".git" / "index").unlink()
-    tracked = git(repository, "ls-tree", "-r", "HEAD").splitlines()
-    assert worktree.prepare_checkout(str(repository), None, mirrors).uncommitted >= len(tracked)
-
-
 # --- the mirror ------------------------------------------------------------------------------
 
 
@@ -226,22 +215,6 @@ def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors:
     assert not [path for path in left if path.exists()]
 
 
-def test_a_mirror_of_many_packs_is_tidied(
-    repository: Path, mirrors: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mirror_module, "_MAX_PACKS", 2)
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    mirror = Path(checkout.mirror)
-    for number in range(3):
-        made = samples.blob(mirror, f"{number}\n".encode())
-        git(mirror, "update-ref", f"refs/mergewright/kept/{number}", made)
-        git(mirror, "pack-objects", "--quiet", "objects/pack/pack", stdin=f"{made}\n".encode())
-    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    worktree.prepare_checkout(str(repository), None, mirrors)
-    assert len(list(mirror.glob("objects/pack/*.pack"))) < 3
-    assert worktree.deliver_branch(checkout, commit, "mergewright/x") == "mergewright/x"
-
-
 def test_a_damaged_mirror_is_made_anew(repository: Path, mirrors: Path, tmp_path: Path) -> None:
     mirror = Path(worktree.prepare_checkout(str(repository), None, mirrors).mirror)
     shutil.rmtree(mirror / "objects")
@@ -250,61 +223,6 @@ def test_a_damaged_mirror_is_made_anew(repository: Path, mirrors: Path, tmp_path
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     assert checkout.commit == second
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-from agent.git import worktree
-from tests.integration import git_samples as samples
-print("start", flush=True)
-checkout = worktree.prepare_checkout(sys.argv[1], None, Path(sys.argv[2]))
-worktree.lay_out(checkout, Path(sys.argv[3]))
-commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=1700000000)
-print(worktree.deliver_branch(checkout, commit, "mergewright/x"))
-"""
-
-
-@pytest.mark.deep
-def test_an_interruption_anywhere_leaves_nothing_half_done(mirrors: Path, tmp_path: Path) -> None:
-    chance = random.Random(7)
-    files: dict[str, str | bytes] = {
-        f"pkg{n % 20}/m{n}.py": chance.randbytes(400) for n in range(100)
-    }
-    repository = samples.make(tmp_path / "project", {"a.py": "x = 1\n", **files})
-    before = {k: v for k, v in samples.state(repository).items() if not k.startswith(".git/")}
-    index = (repository / ".git" / "index").read_bytes()
-    arguments = [
-        sys.executable,
-        "-c",
-        SCRIPT,
-        str(repository),
-        str(mirrors),
-        str(tmp_path / "tree"),
-    ]
-    cut = 0
-    for number in range(3):
-        shutil.rmtree(mirrors, ignore_errors=True)
-        git(repository, "branch", "-D", "mergewright/x", check=False)
-        run = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert run.stdout is not None
-        run.stdout.readline()
-        time.sleep(0.1 * number * chance.random())
-        run.send_signal(signal.SIGKILL)
-        run.wait(60)
-        run.stdout.close()
-        cut += run.returncode != 0
-        git(repository, "fsck", "--connectivity-only")
-        if git(repository, "branch", "--list", "mergewright/*"):
-            assert git(repository, "log", "-1", "--format=%s", "mergewright/x") == "Edit"
-        after = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
-        assert after.stdout == "start\nmergewright/x\n", after.stderr
-        assert {path.suffix for path in mirrors.iterdir()} == {".git", ".lock"}
-        assert git(repository, "rev-parse", "main^{tree}")
-    assert cut, "no run was cut off"
-    assert (repository / ".git" / "index").read_bytes() == index
-    now = {k: v for k, v in samples.state(repository).items() if not k.startswith(".git/")}
-    assert now == before
 
 
 # --- work trees ------------------------------------------------------------------------------
@@ -459,31 +377,6 @@ def test_a_branch_with_other_content_is_left_and_the_next_name_taken(
     for _ in range(2):
         assert worktree.deliver_branch(checkout, commit, "mergewright/x") == "mergewright/x-4"
     assert git(repository, "rev-parse", "mergewright/x") == theirs
-
-
-def test_a_branch_in_the_way_is_named(repository: Path, mirrors: Path) -> None:
-    git(repository, "branch", "mergewright")
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    with pytest.raises(RepositoryUnfit, match="mergewright.*branch_prefix"):
-        worktree.deliver_branch(checkout, commit, "mergewright/x")
-
-
-def test_a_base_that_the_user_has_thrown_away_comes_with_the_branch(
-    repository: Path, mirrors: Path
-) -> None:
-    git(repository, "checkout", "--quiet", "-b", "short-lived")
-    samples.put(repository, {"only-there": "1\n"})
-    samples.commit_all(repository, "Gone soon")
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    git(repository, "checkout", "--quiet", "main")
-    git(repository, "branch", "-D", "short-lived")
-    git(repository, "reflog", "expire", "--expire=now", "--all")
-    git(repository, "gc", "--quiet", "--prune=now")
-    worktree.deliver_branch(checkout, commit, "mergewright/x")
-    git(repository, "fsck", "--strict")
-    assert git(repository, "show", "mergewright/x:only-there") == "1"
 
 
 # --- full disks ------------------------------------------------------------------------------

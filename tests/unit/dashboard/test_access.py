@@ -58,7 +58,7 @@ def test_a_link_that_is_too_old_does_not(stranger, tmp_path):
     assert stranger.post("/sign-in/once", code="../../etc/passwd").status_code == 403
 
 
-def test_people_see_the_runs_of_repositories_that_they_can_read(store, stranger):
+def test_UI3_people_see_the_runs_of_repositories_that_they_can_read(store, stranger):
     seen, hidden = add_run(store), add_run(store, made_runs.REPOSITORIES[1], 2)
     stranger.sign_in("ann", {100: False})
     assert seen.run_id in stranger.get("/").text
@@ -151,7 +151,7 @@ def test_a_plan_is_approved_by_its_number(store, operator):
     ("proof", "headers"),
     [("0" * 64, {}), ("gültig", {}), ("", {"Sec-Fetch-Site": "cross-site"})],
 )
-def test_a_form_of_somebody_else_has_no_effect(store, operator, proof, headers):
+def test_UI2_a_form_of_somebody_else_has_no_effect(store, operator, proof, headers):
     run = add_run(store)
     given = {"proof": proof or operator.proof()}
     answer = operator.ask("POST", f"/runs/{run.run_id}/stop", data=given, headers=headers)

@@ -92,7 +92,7 @@ def test_calls_run_in_order_and_what_they_make_is_the_change(opened):
         (("bash", {"comand": "true"}), "`command`"),
     ],
 )
-def test_what_cannot_be_done_is_the_answer_of_its_call(opened, call, words):
+def test_MO3_what_cannot_be_done_is_the_answer_of_its_call(opened, call, words):
     (result,) = opened.call(call).results
     assert result.failed
     assert words in result.content
