@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.environments import build, storage
-from agent.git import mirror_storage
+from agent.git import mirror as mirror_store
 from agent.models.record import Record
 from agent.settings import Settings
 
@@ -147,14 +147,14 @@ def let_go_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
     """Unpin commits of ours that are older and that no kept run knows of; return how many."""
     known: set[str] = set()
     gone = 0
-    for mirror in mirror_storage.list_mirrors(settings.home / "mirrors"):
-        if not (mirror / mirror_storage.PINS).is_dir() and not (mirror / "packed-refs").exists():
+    for mirror in mirror_store.list_mirrors(settings.home / "mirrors"):
+        if not (mirror / mirror_store.PINS).is_dir() and not (mirror / "packed-refs").exists():
             continue
         known = known or _commits_of_runs(settings)
-        with mirror_storage.hold_if_unused(mirror) as held:
+        with mirror_store.hold_if_unused(mirror) as held:
             if held is not None:
                 before = time.time() - days * _DAY
-                gone += len(mirror_storage.let_go(held, before, known.__contains__))
+                gone += len(mirror_store.let_go(held, before, known.__contains__))
     return gone
 
 
@@ -189,16 +189,16 @@ def _remove_parts(settings: Settings) -> int:
 
 def _remove_mirrors(settings: Settings) -> tuple[int, tuple[str, ...]]:
     """Remove the mirrors, or name them where a run may still need one."""
-    mirrors = mirror_storage.list_mirrors(settings.home / "mirrors")
+    mirrors = mirror_store.list_mirrors(settings.home / "mirrors")
     freed, kept = 0, []
     with _no_new_runs(settings) as is_alone:
         for mirror in mirrors:
-            with mirror_storage.hold_if_unused(mirror) as held:
+            with mirror_store.hold_if_unused(mirror) as held:
                 if held is None or not is_alone:
                     kept.append(mirror.name)
                     continue
                 freed += storage.size(mirror)
-                mirror_storage.remove_mirror(mirror)
+                mirror_store.remove_mirror(mirror)
     return freed, tuple(kept)
 
 

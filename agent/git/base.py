@@ -29,8 +29,6 @@ _EXPRESSION = re.compile(r"@\{|\.\.|[~^:?*\[ ]")
 
 
 class Start(NamedTuple):
-    """Where a run starts."""
-
     commit: str
     branch: str | None
 
@@ -44,7 +42,6 @@ class Limits(NamedTuple):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Limits:
-        """Take the operator's."""
         tree, repository = settings.max_tree_mb, settings.max_repository_mb
         return cls(settings.max_files_in_tree, tree * 1024**2, repository * 1024**2)
 

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from agent.errors import RepositoryUnfit
 from agent.git import base, mirror, objects, process, remote, worktree
-from agent.git.mirror import Hold
-from agent.git.objects import Entry
 from agent.git.process import Place
 from agent.models.pull_outcomes import HumanEdits
 from agent.models.record import Record
@@ -23,13 +21,9 @@ from agent.models.sandbox import Flag
 _BIG = ("-c", "core.bigFileThreshold=4m")
 _DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--minimal")
 _OBJECT_ID = re.compile(r"[0-9a-f]{40,64}")
-#: `git merge-file` ends so where a file is no text.
-_NO_TEXT = 255
 
 
 class MergedPullRequest(Record):
-    """A pull request that was merged."""
-
     pull: int
     """Its number."""
     commit: str
@@ -68,13 +62,13 @@ def measure_edits(
         missing = [one for one in known if base.peel_object(hold.place, one) is None]
         head = remote.bring_pull(hold, url, token, merged.pull, missing, max_bytes=max_bytes)
         with objects.open_index(hold, keep=False) as place:
-            return _compare_edits(place, hold, head, merged)
+            return _compare_edits(place, head, merged)
 
 
-def _compare_edits(place: Place, hold: Hold, head: str, merged: MergedPullRequest) -> HumanEdits:
+def _compare_edits(place: Place, head: str, merged: MergedPullRequest) -> HumanEdits:
     side = _base_side(place, head, merged)
     start = _fork(place, side, head)
-    expected = _make_expected_tree(place, hold, start, _fork(place, side, merged.ours), merged.ours)
+    expected = _make_expected_tree(place, start, _fork(place, side, merged.ours), merged.ours)
     return HumanEdits(
         head=head,
         merged_lines=_lines(place, start, head),
@@ -109,38 +103,24 @@ def _fork(place: Place, side: str, commit: str) -> str:
 # --- what would have been merged, had nobody edited it -------------------------------------------
 
 
-def _make_expected_tree(place: Place, hold: Hold, start: str, left: str, ours: str) -> str:
+def _make_expected_tree(place: Place, start: str, left: str, ours: str) -> str:
     """Give the tree that our last commit leads to, on the base that was merged into.
 
     Args:
         start: Where the branch has left its base in the end.
         left: Where it had left it when we made our commit.
     """
+    own = objects.tree_of(place, ours)
     if start == left:
-        return objects.tree_of(place, ours)
-    there = {path: (mode, number) for path, mode, number in objects.list_files(place, start)}
-    entries = {
-        path: _combine_entries(place, hold, before, after, there.get(path))
-        for path, (before, after) in objects.compare_trees(place, left, ours).items()
+        return own
+    tree, conflicts = objects.merge_trees(place, start, ours)
+    # What does not go together stays as we had it.
+    entries = dict.fromkeys(conflicts) | {
+        path: (mode, number)
+        for path, mode, number in objects.list_files(place, own)
+        if path in conflicts
     }
-    return objects.tree_with(place, start, entries)
-
-
-def _combine_entries(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -> Entry:
-    """Bring a file of ours together with what became of it in the base; ours wins."""
-    if theirs in (before, ours) or ours is None or theirs is None:
-        return ours
-    sides = []
-    for name, entry in (("ours", ours), ("before", before), ("theirs", theirs)):
-        content = b"" if entry is None else process.run_git(place, "cat-file", "blob", entry[1])
-        sides.append(hold.scratch / name)
-        sides[-1].write_bytes(content)
-    args = ("merge-file", "-p", "--ours", *map(str, sides))
-    merged = process.run_git(place, *args, ok=(0, _NO_TEXT))
-    if not merged and sides[0].stat().st_size:
-        return ours  # no text
-    write = ("hash-object", "-w", "--no-filters", "--stdin")
-    return ours[0], process.run_git(place, *write, stdin=merged).decode().strip()
+    return objects.tree_with(place, tree, entries) if entries else tree
 
 
 # --- counting ------------------------------------------------------------------------------------

@@ -11,12 +11,22 @@ from typing import NamedTuple
 from agent.errors import EditFailed
 from agent.git import process
 from agent.git.mirror import Hold
-from agent.git.process import Place
+from agent.git.process import GitFailed, Place
 from agent.models.change import Change
 
 REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
 
+
+_MERGES_SINCE = (2, 38)
+_MERGE_SECONDS = 120.0
+_MERGE = (
+    # Pairs that are compared grow with the square of this.
+    "-c", "merge.renameLimit=1000",
+    # A file stays in the folder it was put in, even if others have left that.
+    "-c", "merge.directoryRenames=false",
+    "merge-tree", "--write-tree", "--name-only", "-z",
+)  # fmt: skip
 
 Entry = tuple[str, str] | None
 """Mode and object id of a file; None: it is not there."""
@@ -86,6 +96,22 @@ def is_ancestor(place: Place, commit: str, ancestor: str) -> bool:
     """Whether a commit has another one in its history."""
     args = ("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
     return not process.run_git(place, *args).strip()
+
+
+def merge_trees(place: Place, one: str, other: str) -> tuple[str, tuple[str, ...]]:
+    """Merge two commits without a work tree; return the tree, and the paths of conflicts.
+
+    Raises:
+        TookTooLong: They are too different.
+    """
+    process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
+    said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=_MERGE_SECONDS)
+    # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
+    tree, *rest = said.decode(errors="replace").split("\0")
+    paths = tuple(rest[: rest.index("")])
+    if len(rest) > 1 and not paths:
+        raise GitFailed(f"git merge-tree names no path of a conflict: {rest[1:]}")
+    return tree, paths
 
 
 def tree_of(place: Place, commit: str) -> str:

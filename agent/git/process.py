@@ -342,7 +342,6 @@ def storage(folder: Path, advice: str) -> Iterator[None]:
 
 
 def no_space(problem: GitFailed) -> bool:
-    """Whether git's words speak of a full disk."""
     return _NO_SPACE.search(problem.message) is not None
 
 

@@ -15,7 +15,7 @@ from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed
 from agent.git import base, branches, mirror, objects, process, remote, worktree
 from agent.git.base import Limits, Start
 from agent.git.mirror import Hold
-from agent.git.process import GitFailed, Place
+from agent.git.process import Place
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import BranchState
 from agent.models.sandbox import Flag
@@ -28,15 +28,6 @@ MOST_BYTES = 32 * 1024**2
 """Of the changed files before and after, together."""
 _FORGE = ("GitHub", "noreply@github.com")
 """The committer of what the code host commits and signs for an author."""
-_MERGES_SINCE = (2, 38)
-_MERGE_SECONDS = 120.0
-_MERGE = (
-    # Pairs that are compared grow with the square of this.
-    "-c", "merge.renameLimit=1000",
-    # A file stays in the folder it was put in, even if others have left that.
-    "-c", "merge.directoryRenames=false",
-    "merge-tree", "--write-tree", "--name-only", "-z",
-)  # fmt: skip
 
 
 # --- looking -----------------------------------------------------------------------------------
@@ -125,25 +116,12 @@ def _join_base(place: Place, fork: str | None, tip: str, head: str) -> _JoinedBr
     alone = objects.tree_of(place, head)
     if fork is None or fork == tip:
         return _JoinedBranch(tip, alone)
-    tree, conflicts = _merge_trees(place, tip, head)
-    return _JoinedBranch(fork, alone, conflicts) if conflicts else _JoinedBranch(tip, tree)
-
-
-def _merge_trees(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
-    """Merge without a work tree; return the tree, and the paths that do not go together."""
-    process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
     try:
-        said = process.run_git(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
+        tree, conflicts = objects.merge_trees(place, tip, head)
     except process.TookTooLong as problem:
-        raise _make_unfit(
-            f"takes longer than {_MERGE_SECONDS:g} s to merge with its base"
-        ) from problem
-    # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
-    tree, *rest = said.decode(errors="replace").split("\0")
-    paths = tuple(rest[: rest.index("")])
-    if len(rest) > 1 and not paths:
-        raise GitFailed(f"git merge-tree names no path of a conflict: {rest[1:]}")
-    return tree, paths[:MOST_FILES]
+        raise _make_unfit("takes too long to merge with its base") from problem
+    conflicts = conflicts[:MOST_FILES]
+    return _JoinedBranch(fork, alone, conflicts) if conflicts else _JoinedBranch(tip, tree)
 
 
 def _commits(

@@ -46,8 +46,6 @@ _PLAIN_VALUE = re.compile(r"[A-Za-z0-9]+")
 
 @dataclass(frozen=True)
 class Source:
-    """A repository of the user."""
-
     root: Path
     """What the user named: the top of a work tree, or a bare repository."""
     git_dir: Path

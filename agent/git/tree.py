@@ -40,7 +40,6 @@ class WorkTree:
         return tuple(sorted(self._paths))
 
     def has_path(self, path: str) -> bool:
-        """Whether a path is one of these."""
         return path in self._paths
 
     def is_executable(self, path: str) -> bool:
@@ -156,7 +155,6 @@ class WorkTree:
 
 
 def _explain_refusal(path: str, problem: OSError) -> AgentError:
-    """Put in words why the kernel refused."""
     if problem.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFull(f"No space left to write `{path}` in the work tree; nothing was changed")
     if by_descriptor.is_link(problem):

@@ -52,7 +52,6 @@ class BubblewrapSandbox:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Run one command in a fresh sandbox; see `Sandbox.run`."""
         with ExitStack() as stack:
             return self._open(order, stack, hear=hear).attend(cancelled)
 
@@ -187,7 +186,6 @@ class BubblewrapProcess(RunningSandbox):
         }
 
     def transfer(self, seconds: float) -> bool:
-        """Move bytes in and out, waiting no longer than this; False: the runner has ended."""
         poll = select.poll()
         for descriptor in self._readers:
             poll.register(descriptor, select.POLLIN)
@@ -211,15 +209,12 @@ class BubblewrapProcess(RunningSandbox):
         return None
 
     def find_counted_limit(self) -> str | None:
-        """Name the limit that the control group has counted."""
         return self._group.find_reached_limit()
 
     def count_memory_kills(self) -> int:
-        """Ask the control group."""
         return self._group.count("memory")
 
     def explain_complaint(self, why: str) -> SandboxMissing | None:
-        """Say what keeps bubblewrap from making sandboxes here."""
         cause = bwrap_arguments.explain_failure(why)
         return SandboxMissing(f"{cause} (bubblewrap says: {why})") if cause is not None else None
 

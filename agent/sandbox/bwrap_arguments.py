@@ -161,7 +161,6 @@ def require_bubblewrap() -> None:
 
 @functools.lru_cache(maxsize=4)
 def version(path: str) -> tuple[int, ...]:
-    """Ask bubblewrap for its version, once."""
     try:
         answer = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=10, check=True

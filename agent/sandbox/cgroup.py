@@ -50,7 +50,6 @@ class Cgroup:
                 (folder / "cgroup.procs").write_text(str(pid))
 
     def find_reached_limit(self) -> str | None:
-        """Name the limit that was reached so far."""
         return next((limit for limit in ("memory", "processes") if self.count(limit)), None)
 
     def count(self, wanted: str) -> int:
@@ -63,7 +62,6 @@ class Cgroup:
         return 0
 
     def kill(self) -> None:
-        """Kill everything in the group."""
         for folder in set(self.folders.values()):
             with suppress(OSError):
                 (folder / "cgroup.kill").write_text("1")
@@ -117,7 +115,6 @@ def remove_stale(name: str, root: Path = CGROUP_ROOT) -> None:
 
 
 def list_names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
-    """Names of existing groups that begin like this."""
     return {
         folder.name for parent in _parents(root).values() for folder in parent.glob(f"{prefix}*")
     }

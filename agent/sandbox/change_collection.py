@@ -86,15 +86,12 @@ class TreeBase:
 
     @cached_property
     def folders(self) -> frozenset[str]:
-        """All folders of the base."""
         paths = (*self.base.paths(), *self.fixed)
         return frozenset(parent for path in paths for parent in _parents(path))
 
 
 @dataclass
 class _ChangeCollector:
-    """What has been decided so far."""
-
     given: Mapping[str, ChangedFile]
     files: dict[str, ChangedFile] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -120,7 +117,6 @@ class _ChangeCollector:
             self.add(self.given[path])
 
     def note(self, path: str, message: str, fix: str, severity: Severity) -> None:
-        """Say a word on a path."""
         if len(self.findings) >= _MOST_FINDINGS:
             self.unlisted += 1
             return

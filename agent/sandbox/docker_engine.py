@@ -34,8 +34,6 @@ _TAG = re.compile(r"3\.[0-9]+")
 
 
 class Image(Record):
-    """An image that sandboxes can be opened from."""
-
     reference: str
     digest: str
     """Of its content."""
@@ -126,7 +124,6 @@ def choose_image(client: docker.APIClient, settings: Settings, version: str = ""
 
 @contextmanager
 def translate_errors(where: str) -> Iterator[None]:
-    """Turn the errors of the engine into ours."""
     try:
         yield
     except errors.APIError as problem:

@@ -48,7 +48,6 @@ class DockerSandbox:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Run one command in a fresh sandbox; see `Sandbox.run`."""
         with ExitStack() as stack:
             return self._open(order, stack, hear, lasting=False).attend(cancelled)
 
@@ -66,7 +65,6 @@ class DockerSandbox:
         return sandbox
 
     def roots(self) -> tuple[Root, ...]:
-        """List the images that sandboxes can be opened from, by minor version of Python."""
         with self._get_engine().client() as client:
             usual = docker_engine.choose_image(client, self._settings)
             others = docker_engine.images(client, self._settings)
@@ -175,7 +173,6 @@ class Container(RunningSandbox):
         self.send_order(bounded=True, **container_arguments.ask_runner(lasting=self._lasting))
 
     def transfer(self, seconds: float) -> bool:
-        """Move bytes in and out, waiting no longer than this; False: the runner has ended."""
         line = self._line
         if line is None:
             return False
@@ -198,7 +195,6 @@ class Container(RunningSandbox):
         return self._line is not None
 
     def kill(self) -> str | None:
-        """End everything in the sandbox; name the limit by which the kernel did so before us."""
         with suppress(errors.APIError):  # it has ended
             self._client.kill(self._container)
         state = self._client.inspect_container(self._container)["State"]

@@ -63,22 +63,18 @@ class Frames:
 
     @property
     def facts(self) -> dict[str, Any] | None:
-        """What the answer says; None: it has not begun."""
         return self._ended.facts if self._ended is not None else None
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was announced has arrived."""
         if self.failed is not None:
             return True
         return self._ended is not None and len(self.contents) == len(self._ended.sizes)
 
     def expect_next(self) -> None:
-        """Begin with the next answer."""
         self._ended, self.contents = None, []
 
     def feed(self, content: bytes) -> None:
-        """Take in what was read from the pipe."""
         self._buffer += content
         while len(self._buffer) >= _FRAME.size and not self.complete:
             nonce, kind, length = _FRAME.unpack_from(self._buffer)

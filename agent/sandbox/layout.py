@@ -93,7 +93,6 @@ def runner() -> Mapping[str, bytes]:
 
 
 def certificates() -> bytes | None:
-    """Read the CA bundle that this machine trusts."""
     found = ssl.get_default_verify_paths()
     usual = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
     for path in (os.environ.get("SSL_CERT_FILE"), found.cafile, *usual, "/etc/ssl/cert.pem"):

@@ -66,7 +66,6 @@ class Overlays(NamedTuple):
 
     @property
     def has_tree(self) -> bool:
-        """Whether one of them is the whole tree."""
         return any(overlay.target == SANDBOX_TREE for overlay in self.all)
 
     def prefix(self, size: int, uid: int) -> list[str]:

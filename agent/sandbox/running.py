@@ -49,8 +49,6 @@ class _CommandEnded(Record):
 
 
 class Answer(NamedTuple):
-    """What the runner said to a request."""
-
     facts: dict[str, Any]
     contents: list[bytes]
     output: str
@@ -138,7 +136,6 @@ class RunningSandbox:
         self._to_send = memoryview(bytes(self._to_send) + content)
 
     def take_frames(self, content: bytes) -> None:
-        """Take in what the runner says."""
         before = (self.frames.started, self.frames.facts is None)
         self.frames.feed(content)
         if (self.frames.started, self.frames.facts is None) != before:

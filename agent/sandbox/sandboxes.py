@@ -27,9 +27,7 @@ class SandboxKind(Sandbox, Protocol):
 
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
-    ) -> RunningSandbox:
-        """Open a sandbox that answers request after request; the stack takes it down."""
-        ...
+    ) -> RunningSandbox: ...
 
 
 def make_sandbox(kind: Kind, settings: Settings) -> SandboxKind:
@@ -78,17 +76,14 @@ class ChosenSandbox:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Run one command in a fresh sandbox; see `Sandbox.run`."""
         return self._get_sandbox().run(order, cancelled, hear)
 
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that sandboxes can have, the usual one first."""
         return self._get_sandbox().roots()
 
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
-        """Open a sandbox that answers request after request; the stack takes it down."""
         return self._get_sandbox().open_session(order, checkout, stack, stopped)
 
     def _get_sandbox(self) -> SandboxKind:
@@ -108,12 +103,10 @@ class Stoppable:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Run one command in a fresh sandbox, unless and until one of the two is set."""
         either = _Either(self._stopped, cancelled) if cancelled else self._stopped
         return self._sandbox.run(order, either, hear)
 
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that sandboxes can have."""
         return self._sandbox.roots()
 
 

@@ -51,8 +51,6 @@ Open = Callable[[ExitStack], RunningSandbox]
 
 
 class _Facts(BaseModel):
-    """What the runner says of a command."""
-
     exit_code: int | None
     limit: str | None
 
@@ -272,8 +270,6 @@ class SessionFactory:
         change: Change,
         stopped: Flag | None = None,
     ) -> Session:
-        """Open what is ordered around a base."""
-
         def opened(stack: ExitStack) -> RunningSandbox:
             return self._sandbox.open_session(order, checkout, stack, stopped)
 

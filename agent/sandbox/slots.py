@@ -32,8 +32,6 @@ _FIRST_LOW_UID = 64_100
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one open sandbox."""
-
     number: int
     uid: int
     """Host user (and group) of everything in the sandbox."""

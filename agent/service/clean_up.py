@@ -17,7 +17,7 @@ import structlog
 
 from agent.environments import prune, storage
 from agent.errors import AgentError
-from agent.git import folders, left_branches, mirror_storage
+from agent.git import folders, mirror, worktree
 from agent.models.code_host import CodeHost
 from agent.models.outcome import StoredRun
 from agent.publishing import commits
@@ -82,7 +82,7 @@ class Cleaner:
         parts: dict[str, Callable[[], int]] = {
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
             "trees": lambda: run_folders.remove_left_trees(home),
-            "mirrors": lambda: mirror_storage.remove_leftovers(home / "mirrors"),
+            "mirrors": lambda: mirror.clean_mirrors(home / "mirrors"),
             "environments": lambda: storage.remove_leftovers(self._settings),
             "files": lambda: _remove_files(home, self._clock.now() - _TEMPORARY_SECONDS),
             "records": lambda: self._engine.forget_before(before, self._list_active()),
@@ -164,10 +164,10 @@ class Cleaner:
             for one in runs
         }
         gone = 0
-        for left in left_branches.find_left_branches(remote.url, token, mirrors, marks):
+        for left in worktree.find_left_branches(remote.url, token, mirrors, marks):
             if code_host.has_pull_request(run, left.name):
                 continue
-            if left_branches.remove_branch(remote.url, token, mirrors, left):
+            if worktree.remove_branch(remote.url, token, mirrors, left):
                 _log.info("left branch removed", repository=remote.name, branch=left.name)
                 gone += 1
         return gone

@@ -61,7 +61,6 @@ class Collection:
             self.refused_more += 1
 
     def gather(self) -> None:
-        """Look for every pattern."""
         for pattern in self.order["collect"]:
             start = find_start(pattern)
             if self.linked(start):
@@ -108,7 +107,6 @@ class Collection:
                     self.consider(entry.path)
 
     def consider(self, path: str) -> None:
-        """Take one match in, or say why not."""
         state = os.lstat(path)
         if path in self.files or self.unchanged(path, state):
             return

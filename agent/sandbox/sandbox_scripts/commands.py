@@ -185,7 +185,6 @@ class Attendance:
         return bool(content)
 
     def find_limit(self) -> str | None:
-        """Name a limit that has been reached."""
         if not self.request["once"]:
             # What the command fills is its own failure, but names hold kernel memory.
             full = count_names(self.order) > max(self.names, self.order["inodes"])
@@ -213,7 +212,6 @@ def reap(wanted: int) -> int | None:
 
 
 def reset_counters(order: Order) -> None:
-    """Count limits from now on."""
     for counter in order["counters"]:
         counter["before"] = read_counter(counter)
 
@@ -306,7 +304,6 @@ class Watch:
             self.paths[number] = path
 
     def look(self) -> None:
-        """Take in what the kernel tells."""
         if self.descriptor < 0:
             return
         with suppress(BlockingIOError):

@@ -42,7 +42,6 @@ class Difference:
         self.is_cut = False
 
     def add(self, path: str, kind: int, state: os.stat_result | None = None) -> None:
-        """Remember an entry."""
         self.characters += len(path)
         if len(self.entries) >= MOST_ENTRIES or self.characters > MOST_CHARACTERS:
             self.is_cut = True
@@ -51,7 +50,6 @@ class Difference:
         self.entries.append((path, kind, size, bool(mode & stat.S_IXUSR)))
 
     def walk(self) -> None:
-        """Compare folder by folder."""
         todo = [""]
         while todo and not self.is_cut:
             folder = todo.pop()
@@ -163,7 +161,6 @@ def list_base(folder: str) -> Entries:
 
 
 def has_same_content(path: str, other: str) -> bool:
-    """Compare two regular files byte by byte."""
     with collection.open_plain(path) as one, collection.open_plain(other) as two:
         if os.fstat(one.fileno()).st_size != os.fstat(two.fileno()).st_size:
             return False

@@ -56,11 +56,9 @@ class Channel:
         self.nonce = nonce
 
     def send(self, kind: int, message: object) -> None:
-        """Send one JSON message."""
         self.send_bytes(kind, json.dumps(message).encode("ascii"))
 
     def send_bytes(self, kind: int, content: bytes) -> None:
-        """Send one message."""
         self.open_frame(kind, len(content))
         self.write(content)
 
@@ -69,13 +67,11 @@ class Channel:
         self.write(FRAME.pack(self.nonce, kind, length))
 
     def write(self, content: bytes) -> None:
-        """Write all of it."""
         view = memoryview(content)
         while view:
             view = view[os.write(self.descriptor, view) :]
 
     def answer(self, facts: dict[str, Any], contents: list[bytes]) -> None:
-        """Answer a request."""
         self.send(ENDED, {"facts": facts, "sizes": [len(content) for content in contents]})
         for content in contents:
             self.send_bytes(CONTENT, content)
@@ -121,7 +117,6 @@ def refuse_calls(program: bytes) -> None:
 
 
 def read_exactly(descriptor: int, length: int) -> bytes:
-    """Read `length` bytes or fail."""
     parts = []
     while length:
         part = os.read(descriptor, min(length, PIECE_BYTES))
@@ -133,7 +128,6 @@ def read_exactly(descriptor: int, length: int) -> bytes:
 
 
 def read_message(descriptor: int) -> dict[str, Any]:
-    """Read a length and a JSON object."""
     length = struct.unpack("!Q", read_exactly(descriptor, 8))[0]
     message: dict[str, Any] = json.loads(read_exactly(descriptor, length))
     return message
@@ -158,7 +152,6 @@ def begin() -> tuple[Channel, Order, int]:
 
 
 def copy_tree(source: str, target: str) -> None:
-    """Copy the work tree with modes, times and links."""
     pid = os.fork()
     if pid == 0:
         argv = ["cp", "-a", source + "/.", target]
@@ -304,7 +297,6 @@ class Server:
             os.close(descriptor)
 
     def write(self, request: dict[str, Any], content: bytes) -> None:
-        """Put a file in the place of what has its name, and make the folders to it."""
         try:
             by_descriptor.replace_file(
                 self.order["tree"], request["path"], content, executable=request["executable"]
@@ -325,14 +317,12 @@ class Server:
 
 
 def explain(problem: OSError | ValueError) -> str:
-    """Say why a file could not be written."""
     if isinstance(problem, OSError) and by_descriptor.is_link(problem):
         return "it leads through a symbolic link or a file; links are not followed"
     return str(getattr(problem, "strerror", None) or problem)
 
 
 def main() -> None:
-    """Lay out, and serve requests until no more come."""
     channel, order, requests = begin()
     try:
         if order["filter"] is not None:
