@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from agent.errors import RepositoryUnfit
-from agent.git import base, mirror, objects, process, remote, worktree
+from agent.git import base, mirror, objects, process, remote
 from agent.git.process import Place
 from agent.models.pull_outcomes import HumanEdits
 from agent.models.record import Record
@@ -57,7 +57,7 @@ def measure_edits(
     known = [one for one in (merged.commit, merged.base, merged.first, merged.ours) if one]
     if strange := [one for one in known if not _OBJECT_ID.fullmatch(one)]:
         raise RepositoryUnfit(f"{strange[0]!r} is no commit")
-    with worktree.forge_mirror(url, mirrors, stopped) as hold:
+    with remote.hold_mirror(url, mirrors, stopped) as hold:
         mirror.make_mirror(hold)
         missing = [one for one in known if base.peel_object(hold.place, one) is None]
         head = remote.bring_pull(hold, url, token, merged.pull, missing, max_bytes=max_bytes)

@@ -17,9 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.errors import Cancelled, RepositoryUnfit
+from agent.errors import CacheGone, Cancelled, PermanentError, RepositoryUnfit
 from agent.git import folders, process
 from agent.git.process import GitFailed, Place
+from agent.models.environment import Checkout
 from agent.models.sandbox import Flag
 
 FETCH_SECONDS = 3600.0
@@ -44,6 +45,12 @@ _LEFT = (
 # files merged line by line; from 2.43 on, git reads it from a bare repository's HEAD as well.
 _ATTRIBUTES = (
     "* -text -ident !eol !crlf !working-tree-encoding !filter !merge !conflict-marker-size\n"
+)
+
+
+ADVICE = (
+    "Make room there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
+    "trees that are not in use may be deleted; they are made again"
 )
 
 
@@ -86,6 +93,35 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
             folders.delete_folder(scratch)
     finally:
         os.close(lock)
+
+
+@contextmanager
+def hold_mirror_of(checkout: Checkout) -> Iterator[Hold]:
+    """Hold the mirror of a checkout, and say what a failure of git in it means."""
+    place = Path(checkout.mirror)
+    with (
+        drop_broken_mirror(place),
+        process.storage(place.parent, ADVICE),
+        hold_mirror(place) as hold,
+    ):
+        yield hold
+
+
+@contextmanager
+def drop_broken_mirror(place: Path) -> Iterator[None]:
+    """Remove a mirror that is to blame for a failure, so that the next run makes it anew."""
+    try:
+        yield
+    except GitFailed as problem:
+        if place.exists() and is_sound(Place(place)):
+            raise PermanentError(f"git failed in {place}: {problem.message}") from problem
+        with hold_mirror(place):
+            folders.delete_folder(place)
+        raise CacheGone(
+            f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
+            "made anew",
+            "checkout",
+        ) from problem
 
 
 def _take_lock(lock: int, stopped: Flag | None) -> None:

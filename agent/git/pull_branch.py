@@ -54,7 +54,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     """
     for name in (branch, base_branch):
         branches.require_name(name)
-    with worktree.forge_mirror(url, mirrors, stopped) as hold:
+    with remote.hold_mirror(url, mirrors, stopped) as hold:
         start = remote.fetch_base(hold, url, token, base_branch, max_bytes=limits.fetched)
         try:
             remote.fetch_branch(hold, url, token, branch, max_bytes=limits.fetched)
@@ -225,7 +225,7 @@ def make_follow_up_commit(
         raise RepositoryUnfit(branch_state.unfit_reason)
     against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)
-    with worktree.mirror_of(branch_state.checkout) as hold:
+    with mirror.hold_mirror_of(branch_state.checkout) as hold:
         _require_there(hold.place, branch_state)
         with objects.open_index(hold, keep=True) as place:
             was = objects.write_tree(place, hold.scratch, against, branch_state.change)
@@ -278,7 +278,7 @@ def push_follow(
         CacheGone: The mirror has been made anew since, without the commit.
     """
     branches.require_name(branch)
-    with worktree.mirror_of(branch_state.checkout) as hold:
+    with mirror.hold_mirror_of(branch_state.checkout) as hold:
         _require_there(hold.place, branch_state, commit)
         if branch_state.foreign_commits and not objects.is_ancestor(
             hold.place, commit, branch_state.head

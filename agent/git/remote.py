@@ -23,6 +23,7 @@ from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, Reposi
 from agent.git import mirror, objects, process
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
+from agent.models.sandbox import Flag
 
 _PUSH_SECONDS = 600.0
 _LISTING_SECONDS = 120.0
@@ -113,6 +114,18 @@ def locate_mirror(url: str, mirrors: Path) -> Path:
     """Name the mirror of the repository at an address."""
     parts = urlsplit(url)
     return mirror.locate_mirror(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
+
+
+@contextmanager
+def hold_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+    """Hold the mirror of a repository behind an address, be it an empty one."""
+    copy = locate_mirror(url, mirrors.absolute())
+    with (
+        mirror.drop_broken_mirror(copy),
+        process.storage(mirrors, mirror.ADVICE),
+        mirror.hold_mirror(copy, stopped) as hold,
+    ):
+        yield hold
 
 
 def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:

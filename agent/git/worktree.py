@@ -18,14 +18,13 @@ Cancelled. A token goes to the address that it is given with, and is written now
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
-from agent.errors import CacheGone, PermanentError, RepositoryUnfit
+from agent.errors import RepositoryUnfit
 from agent.git import base as base_commit
 from agent.git import branches, folders, mirror, objects, one_commit, process, remote, source
 from agent.git.base import Limits, Start
@@ -44,10 +43,6 @@ _DIFF_TREE = (
     "--no-ext-diff", "--no-textconv",
 )  # fmt: skip
 _SHA1 = 40
-_ADVICE = (
-    "Make sandbox there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
-    "trees that are not in use may be deleted; they are made again"
-)
 
 
 # --- checkout --------------------------------------------------------------------------------
@@ -68,7 +63,7 @@ def prepare_checkout(
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
         process.blame_user_repository(user.root),
-        process.storage(mirrors, _ADVICE),
+        process.storage(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
         source.open_view(user, hold) as view,
         futures.ThreadPoolExecutor(1) as beside,
@@ -100,7 +95,7 @@ def prepare_remote(
         stopped: Once it is set, git is ended, and the mirror is left as it was.
     """
     branches.require_name(branch)
-    with forge_mirror(url, mirrors, stopped) as hold:
+    with remote.hold_mirror(url, mirrors, stopped) as hold:
         commit = remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
         base_commit.require_fit(hold.place, commit, limits)
         mirror.pin_commit(hold, commit)
@@ -119,7 +114,10 @@ def copy_repository(checkout: Checkout, folder: Path, branch: str) -> None:
     commit, made = checkout.commit, Place(folder)
     form = "sha256" if len(commit) > _SHA1 else "sha1"
     flags = ("--quiet", "--bare", "--template=", f"--object-format={form}")
-    with _drop_broken_mirror(Path(checkout.mirror)), process.storage(folder.parent, _ADVICE):
+    with (
+        mirror.drop_broken_mirror(Path(checkout.mirror)),
+        process.storage(folder.parent, mirror.ADVICE),
+    ):
         process.run_git(made, "init", *flags, f"--initial-branch={branch}")
         packs = folder / "objects" / "pack" / "pack"
         with mirror.hold_mirror(Path(checkout.mirror)) as hold:
@@ -144,11 +142,11 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     remove_work_tree(folder)
     mirrored = Place(Path(checkout.mirror), stopped=stopped)
     place = mirrored.with_environ(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
-    with _drop_broken_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
+    with mirror.drop_broken_mirror(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
         paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
-            with process.storage(folder.parent, _ADVICE):
+            with process.storage(folder.parent, mirror.ADVICE):
                 fresh.mkdir(mode=0o755, parents=True)
                 process.run_git(place, "read-tree", "-m", "-u", checkout.commit)
                 _add_suffix(folder, ".commit").write_text(checkout.commit)
@@ -170,7 +168,7 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     marker = _add_suffix(folder, ".commit")
     if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
         return lay_out(checkout, folder)
-    with _drop_broken_mirror(Path(checkout.mirror)):
+    with mirror.drop_broken_mirror(Path(checkout.mirror)):
         return WorkTree(folder, _list_commit_files(checkout.mirror, checkout.commit)[0])
 
 
@@ -178,7 +176,7 @@ def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
     if one_commit.is_of(folder, checkout.commit):
         return
     fresh = _add_suffix(folder, ".new")
-    with mirror_of(checkout) as hold:
+    with mirror.hold_mirror_of(checkout) as hold:
         # Somebody else may have made it meanwhile, or was cut off at it.
         if not one_commit.is_of(folder, checkout.commit):
             folders.delete_folder(fresh)
@@ -198,7 +196,7 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     if not asked:
         return frozenset()
     place = Place(Path(checkout.mirror)).with_environ(GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0")
-    with _drop_broken_mirror(Path(checkout.mirror)):
+    with mirror.drop_broken_mirror(Path(checkout.mirror)):
         args = ("check-ignore", "--no-index", "-z", "--stdin")
         found = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
     return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
@@ -206,7 +204,7 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
 
 def list_links(checkout: Checkout) -> frozenset[str]:
     """List what the commit has beside regular files: symbolic links and submodules."""
-    with _drop_broken_mirror(Path(checkout.mirror)):
+    with mirror.drop_broken_mirror(Path(checkout.mirror)):
         return _list_commit_files(checkout.mirror, checkout.commit)[1]
 
 
@@ -230,47 +228,6 @@ def _add_suffix(folder: Path, suffix: str) -> Path:
     return folder.with_name(folder.name + suffix)
 
 
-@contextmanager
-def forge_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterator[mirror.Hold]:
-    """Hold the mirror of a repository behind an address, be it an empty one."""
-    copy = remote.locate_mirror(url, mirrors.absolute())
-    with (
-        _drop_broken_mirror(copy),
-        process.storage(mirrors, _ADVICE),
-        mirror.hold_mirror(copy, stopped) as hold,
-    ):
-        yield hold
-
-
-@contextmanager
-def mirror_of(checkout: Checkout) -> Iterator[mirror.Hold]:
-    """Hold the mirror of a checkout, and say what a failure of git in it means."""
-    place = Path(checkout.mirror)
-    with (
-        _drop_broken_mirror(place),
-        process.storage(place.parent, _ADVICE),
-        mirror.hold_mirror(place) as hold,
-    ):
-        yield hold
-
-
-@contextmanager
-def _drop_broken_mirror(place: Path) -> Iterator[None]:
-    """Remove a mirror that is to blame for a failure, so that the next run makes it anew."""
-    try:
-        yield
-    except GitFailed as problem:
-        if place.exists() and mirror.is_sound(Place(place)):
-            raise PermanentError(f"git failed in {place}: {problem.message}") from problem
-        with mirror.hold_mirror(place):
-            folders.delete_folder(place)
-        raise CacheGone(
-            f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
-            "made anew",
-            "checkout",
-        ) from problem
-
-
 # --- diff and commit -------------------------------------------------------------------------
 
 
@@ -279,7 +236,7 @@ def make_diff(checkout: Checkout, change: Change) -> str:
 
     A file that is not UTF-8 on either side is shown as binary.
     """
-    with mirror_of(checkout) as hold, objects.open_index(hold, keep=False) as place:
+    with mirror.hold_mirror_of(checkout) as hold, objects.open_index(hold, keep=False) as place:
         tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         texts = [file.path for file in change.files if _is_text(file.before, file.after)]
         others = [file.path for file in change.files if file.path not in texts]
@@ -319,7 +276,7 @@ def make_commit(
         EditFailed: The Change does not fit the base commit.
         StorageFull: There is no space for the mirror.
     """
-    with mirror_of(checkout) as hold:
+    with mirror.hold_mirror_of(checkout) as hold:
         with objects.open_index(hold, keep=True) as place:
             tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
         by = objects.Identity(author, email, date)
@@ -341,10 +298,10 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     branches.require_name(branch)
     user = source.find_source(checkout.repository)
     folder = Path(checkout.mirror)
-    advice = "Make sandbox there and run again; no branch was made"
+    advice = "Make room there and run again; no branch was made"
     with (
         process.blame_user_repository(user.root),
-        process.storage(folder.parent, _ADVICE),
+        process.storage(folder.parent, mirror.ADVICE),
         mirror.hold_mirror(folder) as hold,
         source.open_view(user, hold, write=True) as view,
         _make_writable(user),
@@ -402,7 +359,7 @@ def push_commit(
             name is tried.
     """
     branches.require_name(branch)
-    with mirror_of(checkout) as hold:
+    with mirror.hold_mirror_of(checkout) as hold:
         for name in branches.list_names(branch):
             at = remote.find_head(hold, url, token, name)
             if at == commit:
@@ -428,51 +385,3 @@ def _make_writable(user: source.Source) -> Iterator[None]:
             f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`; where "
             "another branch is in the way, rename it, or set pull_request.branch_prefix"
         ) from problem
-
-
-# --- branches that were left behind ------------------------------------------------------------
-
-
-class LeftBranch(NamedTuple):
-    """A branch on the code host that ends in a commit of ours."""
-
-    name: str
-    commit: str
-    mark: str
-    """Of its run."""
-
-
-def find_left_branches(
-    url: str, token: str, mirrors: Path, marks: Mapping[str, tuple[int, str | None]]
-) -> tuple[LeftBranch, ...]:
-    """Find the branches that runs have pushed: named after the run, at a commit that it made.
-
-    A commit counts that is kept in our mirror and carries the run's date, or that the code host has
-    made for the run.
-
-    Args:
-        marks: By the end of the branch's name: when its run was started, and the commit that it is
-            known to have had made.
-    """
-    with forge_mirror(url, mirrors) as hold:
-        mirror.make_mirror(hold)
-        found = []
-        for name, commit in remote.list_heads(hold, url, token).items():
-            mark = branches.mark_in(name)
-            if mark not in marks:
-                continue
-            started, known = marks[mark]
-            if commit == known or branches.made_at(hold, commit) == started:
-                found.append(LeftBranch(name, commit, mark))
-        return tuple(found)
-
-
-def remove_branch(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
-    """Delete a branch on the code host that is still at our commit; say whether it was."""
-    with forge_mirror(url, mirrors) as hold:
-        mirror.make_mirror(hold)
-        try:
-            remote.push_branch(hold, url, token, "", left.name, expected=left.commit)
-        except remote.LeaseLost:
-            return False
-        return True

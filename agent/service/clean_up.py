@@ -17,7 +17,7 @@ import structlog
 
 from agent.environments import prune, storage
 from agent.errors import AgentError
-from agent.git import folders, mirror, worktree
+from agent.git import branches, folders, mirror
 from agent.models.code_host import CodeHost
 from agent.models.outcome import StoredRun
 from agent.publishing import commits
@@ -164,10 +164,10 @@ class Cleaner:
             for one in runs
         }
         gone = 0
-        for left in worktree.find_left_branches(remote.url, token, mirrors, marks):
+        for left in branches.find_left_branches(remote.url, token, mirrors, marks):
             if code_host.has_pull_request(run, left.name):
                 continue
-            if worktree.remove_branch(remote.url, token, mirrors, left):
+            if branches.remove_branch(remote.url, token, mirrors, left):
                 _log.info("left branch removed", repository=remote.name, branch=left.name)
                 gone += 1
         return gone

@@ -17,9 +17,9 @@ from agent.errors import (
     Cancelled,
     Superseded,
 )
-from agent.git import worktree
+from agent.git import branches, worktree
 from agent.git.base import Limits
-from agent.git.worktree import LeftBranch
+from agent.git.branches import LeftBranch
 from agent.models.code_host import OwnPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, Verdict
@@ -149,7 +149,7 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
         svc.redactor.learn(token)
         gone = False
         with suppress(AccessLost):
-            gone = worktree.remove_branch(remote.url, token, mirrors, left)
+            gone = branches.remove_branch(remote.url, token, mirrors, left)
         if not gone:
             raise type(moot)(
                 "it is no longer wanted. The branch was left, since it is not as it was pushed or"

@@ -12,7 +12,7 @@ _MEASURED = re.compile(
     \b\d+(?:\.\d+)?\ ?m?s\b              # 1.1 s, 0.09s, 12ms
     (?:\ \(\d+:\d\d:\d\d\))?            # as pytest adds to more than a minute
     | \b0x[0-9a-f]{6,16}\b              # of an object
-    | ={3,} | -{5,}                     # drawn as long as the words beside it leave sandbox
+    | ={3,} | -{5,}                     # drawn as long as the words beside it leave room
     """,
     re.VERBOSE,
 )

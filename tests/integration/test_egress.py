@@ -54,7 +54,7 @@ def ask(made: EgressProxy, request: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(made.socket_path))
-        # Who is refused for want of sandbox may find the door closed before a word was said.
+        # Who is refused for want of room may find the door closed before a word was said.
         with suppress(BrokenPipeError):
             client.sendall(request.encode("latin-1"))
         return client.recv(4096)

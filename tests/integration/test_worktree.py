@@ -390,7 +390,7 @@ def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(
     )
     disk = small_disk(2)
     for _ in range(2):
-        with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make sandbox"):
+        with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make room"):
             worktree.prepare_checkout(str(repository), None, disk / "mirrors")
         left = [path.name for path in (disk / "mirrors").iterdir()]
         assert all(name.endswith(".lock") for name in left), left
