@@ -23,7 +23,9 @@ _SEVERAL = re.compile(r"pull_request_template/[^/]+\.(?:md|txt|markdown)", re.IG
 _MOST_CHARACTERS = 20_000
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_BOX = re.compile(r"^([ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+)\[[ xX]?\](?=[ \t])")
+_BOX = re.compile(r"^[ \t>]*(?:[-*+]|\d{1,3}[.)])[ \t]+\[[ xX]?\][ \t]+(?P<words>.*)$")
+_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,2000}>")
 
 
 def find(tree: Tree) -> str | None:
@@ -50,21 +52,20 @@ def list_checklists(template: str) -> str:
     """Give the template's boxes, open and inert, under their headings; empty: it has none."""
     text = template.replace("\r\n", "\n").replace("\r", "\n")
     lines = _COMMENT.sub("", _FRONT_MATTER.sub("", text)).split("\n")
-    tokens = _parser().parse("\n".join(lines))
-    places = [token.map for token in tokens if token.type == "heading_open" and token.map]
-    code = {
-        line for token in tokens if token.type == "fence" for line in range(*token.map or (0, 0))
-    }
-    starts = [(0, 0), *((first, last) for first, last in places), (len(lines), len(lines))]
-    found = []
-    for (first, last), (end, _) in pairwise(starts):
-        own = [lines[at] for at in range(last, end) if at not in code and _BOX.match(lines[at])]
-        if own:
-            found += [
-                "\n".join(lines[first:last]),
-                "\n".join(_BOX.sub(r"\1[ ]", one) for one in own),
-            ]
-    return sanitise.clean_markdown("\n\n".join(filter(None, found))).strip()
+    groups: list[tuple[str, list[str]]] = [("", [])]
+    for before, token in pairwise(_parser().parse("\n".join(lines))):
+        if token.type == "inline" and before.type == "heading_open":
+            groups.append((f"{'#' * int(before.tag[1])} {_format_words(token.content)}", []))
+        elif token.type == "inline" and token.map:
+            boxes = filter(None, map(_BOX.match, lines[slice(*token.map)]))
+            groups[-1][1].extend(f"- [ ] {_format_words(box['words'])}" for box in boxes)
+    found = ((heading, "\n".join(boxes)) for heading, boxes in groups if boxes)
+    return "\n\n".join(part for group in found for part in group if part)
+
+
+def _format_words(text: str) -> str:
+    """Make the words of a template inert: what a link leads to and tags go."""
+    return sanitise.format_words(_TAG.sub("", _LINK.sub(r"\1", text)))
 
 
 @cache

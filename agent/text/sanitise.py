@@ -7,17 +7,9 @@ break out of its fence. Secrets are the matter of `redaction`.
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import TYPE_CHECKING
-from urllib.parse import unquote
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-    from markdown_it.token import Token
+from collections.abc import Iterable
 
 #: GitHub refuses bodies above 65,536 characters; below that a cut can still be said.
 TEXT_LIMIT = 65_000
@@ -105,6 +97,10 @@ def make_inert(text: str) -> str:
     return _disarm(" ".join(strip_terminal_codes(text).split()))
 
 
+#: Taking a sign out can make up another one.
+_MOST_PASSES = 8
+
+
 def _disarm(text: str) -> str:
     """Drop the signs that act; what is left may make up another one."""
     for _ in range(_MOST_PASSES):
@@ -154,109 +150,6 @@ def _join_words(part: str) -> str:
     before = part[: len(part) - len(part.lstrip())]
     after = part[len(part.rstrip()) :] if part.strip() else ""
     return f"{before}{format_words(part)}{after}"
-
-
-def clean_markdown(text: str) -> str:
-    """Make foreign Markdown inert and keep its form: headings, lists, tables, plain links.
-
-    Comments, pictures, HTML tags, link titles and link definitions are dropped.
-    """
-    shown = strip_terminal_codes(_COMMENT.sub("", text))
-    for _ in range(_MOST_PASSES):
-        done = _without_power(shown)
-        if done == shown:
-            return _fence_closed(done)
-        shown = done
-    return format_fenced(shown)
-
-
-#: Taking something out can turn what stands behind it from code into text, and that has to be made
-#: inert too. What does not settle is shown as it was written.
-_MOST_PASSES = 8
-
-
-def _without_power(text: str) -> str:
-    """Make what is not code inert, by what is code before that."""
-    code_lines = {line for block in _code_blocks(text) for line in range(*(block.map or (0, 0)))}
-    return "\n".join(
-        line if number in code_lines else _format_plain(line)
-        for number, line in enumerate(text.split("\n"))
-        if number in code_lines or not _DEFINITION.match(line)
-    )
-
-
-@cache
-def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt
-
-    # Blocks are all that is asked for.
-    return MarkdownIt("commonmark").disable("inline")
-
-
-def _code_blocks(text: str) -> Iterator[Token]:
-    # Where code begins and ends in lists and quotes is for a parser to say.
-    for token in _parser().parse(text):
-        if token.type in ("fence", "code_block"):
-            yield token
-
-
-def _fence_closed(text: str) -> str:
-    """Close a fence that would swallow what is put behind the text."""
-    for block in _code_blocks(text):
-        if block.type == "fence" and block.level == 0 and block.map:
-            last = text.split("\n")[block.map[1] - 1].strip()
-            if block.map[1] - block.map[0] < 2 or set(last) != {block.markup[0]}:
-                return f"{text.rstrip()}\n{block.markup}\n"
-    return text
-
-
-def _format_plain(line: str) -> str:
-    line = _PICTURE.sub(r"\1", line)
-    line = _TAG.sub("", line)
-    line = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
-    line = _ENTITY.sub(
-        lambda found: found[0] if _is_harmless(found[0]) else f"&amp;{found[0][1:]}", line
-    )
-    # A picture over several lines, and a footnote, whose text need not be where it is shown.
-    line = re.sub(r"!(?=\[)|(?<!\\)(?=\[\^)", lambda found: f"{found[0]}\\", line)
-    parts, at = [], 0
-    for link in _LINK.finditer(line):
-        words_of_it, address = _disarm(link["words"]), link["address"] or ""
-        parts.append(_disarm(line[at : link.start()]))
-        if _is_kept_link(address):
-            parts.append(f"[{words_of_it}]({address})")
-        else:
-            # Apart from what it would make up with its neighbours.
-            before = " " if line[: link.start()][-1:].strip() else ""
-            parts += [before, words_of_it, " " if line[link.end() :][:1].strip() else ""]
-        at = link.end()
-    return "".join((*parts, _disarm(line[at:])))
-
-
-def _is_harmless(entity: str) -> bool:
-    """Whether a character reference stands for nothing that acts: a letter would, or an @."""
-    return all(not sign.isascii() or sign in "<>&\"' \xa0" for sign in html.unescape(entity))
-
-
-def _is_kept_link(address: str) -> bool:
-    """Whether a link may stay; one into a conversation, however it is written, may not."""
-    if _ENTITY.search(address) or "\\" in address:
-        return False
-    return bool(_TARGET.match(address)) and not _CONVERSATION.search(unquote(address))
-
-
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_DEFINITION = re.compile(r"[ \t>*+-]{0,9}\[[^\]]{1,300}\]:")
-_PICTURE = re.compile(r"!\[([^\]]{0,300})\](?:\([^)]{0,2000}\)|\[[^\]]{0,300}\])?")
-_TAG = re.compile(r"</?[A-Za-z](?![\w+.-]{0,20}:)[^<>]{0,2000}>")
-_LINK = re.compile(
-    r"\[(?P<words>[^\]]{1,300})\](?:\([ \t]{0,9}<?(?P<address>[^\s()<>]{0,1000})>?[^)]{0,500}\)"
-    r"|\[[^\]]{0,300}\])"
-)
-#: A page or a place in the repository.
-_TARGET = re.compile(r"https?://|[\w./#-]+$", re.IGNORECASE)
-#: A link there shows up in that conversation.
-_CONVERSATION = re.compile(r"/(?:issues|pull|pulls|discussions|commit)/", re.IGNORECASE)
 
 
 def format_code(text: str) -> str:

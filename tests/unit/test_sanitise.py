@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
-from markdown_it import MarkdownIt
 
 from agent.text import sanitise
 
@@ -51,44 +50,11 @@ def test_a_fence_holds_when_an_escape_joins_two_runs():
     assert shown.startswith("````")
 
 
-# --- foreign Markdown that keeps its form -----------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ("- [ ] read [the guide](docs/x.md)", "- [ ] read [the guide](docs/x.md)"),
-        ("[a](javascript:x) [b](data:x) [c](//e.example)", "a b [c](//e.example)"),
-        ("[![badge](https://e.example/b.svg)](https://e.example)", "[badge](https://e.example)"),
-        ("a\n[ref]: https://e.example/?d=1 'x'\nb", "a\nb"),
-        ("<img src=x><b title='t'>bold</b><br>", "bold"),
-        ("a\n````py\n```\n@team", "a\n````py\n```\n@team\n````\n"),
-    ],
-)
-def test_form_stays_and_what_acts_goes(written, kept):
-    assert sanitise.clean_markdown(written) == kept
-
-
-@pytest.mark.parametrize(
-    "around", ["- ```\n  code\n  ```\n{}", "~~~\n```\n~~~\n{}", "``<b></b>`\n{}"]
-)
-def test_what_only_looks_like_code_is_inert(around):
-    text = sanitise.clean_markdown(
-        around.format("\nhello @team <img src=x> ![x](https://e.example)")
-    )
-    blocks = MarkdownIt("commonmark").parse(f"{text}\n\n## Ours")
-    assert blocks[-2].content == "Ours"
-    assert "@team" not in text
-    assert "<img" not in text
-    assert "e.example" not in text
-
-
 @pytest.mark.parametrize("unit", ["![", "`", "\x1b]"])
 def test_hostile_text_takes_time_in_proportion(unit):
     for clean in (
         sanitise.format_words,
         sanitise.format_sentence,
-        sanitise.clean_markdown,
         sanitise.format_fenced,
     ):
         begun = time.process_time()
@@ -215,13 +181,6 @@ LIVE = [
     "<b>```\nx\n```\n@team <img src=x>", "-<b> </b>x\n\n      @team", "`a` @team `",
     "\x1b]8;;https://e.example\x07x\x1b\\ @team", "*@*team @*team*",
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize("around", ["{}", "> hello {} there", "<p>\n{}"])
-def test_nothing_of_foreign_markdown_acts_when_it_is_rendered(around):
-    for live in LIVE:
-        cleaned = sanitise.clean_markdown(around.format(live))
-        assert acting(cleaned) == [], cleaned
 
 
 def test_the_judge_of_what_acts_sees_it():

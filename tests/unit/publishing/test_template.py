@@ -28,8 +28,8 @@ Checklist
 
 def test_boxes_stay_open_under_their_headings_and_prose_goes():
     assert template.list_checklists(WIDESPREAD.replace("\n", "\r\n")) == (
-        "## Type of change\n\n- [ ] Bug fix (see [the guide](docs/x.md))\n"
-        "- [ ] This change requires docs\n\nChecklist\n=========\n\n1. [ ] I have *read* it"
+        "## Type of change\n\n- [ ] Bug fix (see the guide)\n"
+        "- [ ] This change requires docs\n\n# Checklist\n\n- [ ] I have \\*read\\* it"
     )
 
 
