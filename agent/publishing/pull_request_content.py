@@ -22,11 +22,14 @@ from agent.models.proof import Proof
 from agent.models.record import Record
 from agent.models.review import ReviewNotes
 from agent.models.ticket import Ticket
-from agent.publishing import commits, migrations, template, text
-from agent.publishing.siblings import Siblings
+from agent.policy.layout import is_migration, is_test
+from agent.publishing import commits, other_pulls, template, text
+from agent.publishing.other_pulls import Siblings
 from agent.services import Services
+from agent.text import sanitise
 from agent.text.redaction import Redactor
 
+_KINDS = ("Code", "Tests", "Migrations", "Other files")
 PATCH = "change.patch"
 """In a run's folder: what a dry run would have put on a branch."""
 
@@ -191,12 +194,12 @@ def words(
     Args:
         left: How much of what was asked in its review is left to people.
     """
-    adds = migrations.folders(decided.cleared.change) if placed else ()
+    adds = other_pulls.list_migration_folders(decided.cleared.change) if placed else ()
     evidence = text.Evidence(
         prepared=prepared,
         ticket=decided.ticket,
         title=decided.plan.title,
-        done=text.list_deeds(decided.cleared.change, by_model=not decided.plan.recipe),
+        done=list_deeds(decided.cleared.change, by_model=not decided.plan.recipe),
         diff=worktree.make_diff(prepared.checkout, decided.cleared.change),
         comparisons=decided.compared,
         findings=findings(decided),
@@ -221,16 +224,34 @@ def words(
     return text.withheld(evidence, svc.redactor)
 
 
+def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
+    """Say what was done: in a recipe's own sentences, or by what kind of files a model changed."""
+    if not by_model and change.notes:
+        return change.notes
+    kinds: dict[str, list[str]] = {}
+    for path in change.paths:
+        kinds.setdefault(_find_kind(path), []).append(f"`{path}`")
+    listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
+    return (*listed, *change.notes)
+
+
+def _find_kind(path: str) -> str:
+    code, tests, migration, other = _KINDS
+    if is_test(path):
+        return tests
+    return migration if is_migration(path) else code if path.endswith(".py") else other
+
+
 def _patch_told(prepared: Prepared, svc: Services) -> str:
     """Where the text says that the patch is: beside the log, if that is a file."""
     log = svc.log_place(prepared.run)
     return PATCH if "://" in log else str(Path(log).with_name(PATCH))
 
 
-def _rivals(placed: Placed, adds: tuple[str, ...]) -> tuple[migrations.Rival, ...]:
+def _rivals(placed: Placed, adds: tuple[str, ...]) -> other_pulls.Rivals:
     """Name other pull requests that add to the same migrations; what is replaced is no rival."""
     own = {*placed.siblings.replaced, *([same.number] if (same := placed.siblings.same) else [])}
-    return migrations.rivals((one for one in placed.others if one.number not in own), adds)
+    return other_pulls.find_rivals((one for one in placed.others if one.number not in own), adds)
 
 
 def _template(prepared: Prepared, svc: Services) -> str | None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import jinja2
 from jinja2.runtime import Context
 
-from agent.models.change import Change, Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelTotal, ModelWork
@@ -29,8 +29,7 @@ from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
-from agent.policy.layout import is_migration, is_test
-from agent.publishing import messages, migrations, siblings, template
+from agent.publishing import messages, other_pulls, template
 from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
 from agent.text.redaction import REMOVED, Redactor
@@ -44,7 +43,6 @@ VISIBLE_LIMIT = 6_000
 _LONGEST_SENTENCE = 1_000
 _LONGEST_QUOTE = 600
 _FOLD = "<details>"
-_KINDS = ("Code", "Tests", "Migrations", "Other files")
 
 
 #: With their headings; what is folded stands last.
@@ -116,7 +114,7 @@ class Evidence(Record):
     """The repository's own template for pull requests, of which the boxes are taken over."""
     adds: tuple[str, ...] = ()
     """Folders to which the change adds migrations."""
-    rivals: tuple[migrations.Rival, ...] = ()
+    rivals: other_pulls.Rivals = ()
     """Open pull requests of ours that add some there too."""
     digest: str = ""
     """Of the change; empty where no other run will look for it."""
@@ -124,24 +122,6 @@ class Evidence(Record):
     """Open pull requests of ours for the same issue, which hold another change."""
     left: int = 0
     """How much of what was asked in its review is left to people."""
-
-
-def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
-    """Say what was done: in a recipe's own sentences, or by what kind of files a model changed."""
-    if not by_model and change.notes:
-        return change.notes
-    kinds: dict[str, list[str]] = {}
-    for path in change.paths:
-        kinds.setdefault(_find_kind(path), []).append(f"`{path}`")
-    listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
-    return (*listed, *change.notes)
-
-
-def _find_kind(path: str) -> str:
-    code, tests, migration, other = _KINDS
-    if is_test(path):
-        return tests
-    return migration if is_migration(path) else code if path.endswith(".py") else other
 
 
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -152,8 +132,10 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     if run.snapshot is not None:
         marks = (
             f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->",
-            siblings.marker(evidence.digest, run.snapshot.issue.number) if evidence.digest else "",
-            migrations.marker(evidence.adds),
+            other_pulls.make_change_marker(evidence.digest, run.snapshot.issue.number)
+            if evidence.digest
+            else "",
+            other_pulls.make_migrations_marker(evidence.adds),
         )
         head = "\n".join(filter(None, marks)) + "\n\n"
 
@@ -302,7 +284,7 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
             run_log.describe_result(evidence.after), space.log, where=where
         ),
         "log_place": _log_place(where, prepared.run),
-        "rivals": migrations.by_app(evidence.rivals),
+        "rivals": evidence.rivals,
         "checkout": _list_checkout(evidence),
         "variables": [
             *(f"# {one.title} has to run" for one in prepared.environment.services),

@@ -17,7 +17,7 @@ from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.pulls import PullSnapshot, Thread
 from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
 from agent.models.run import Reason, Run, RunState, end_state
-from agent.publishing import pull_request_content, siblings, threads
+from agent.publishing import other_pulls, pull_request_content, threads
 from agent.publishing.pull_request_content import Decided, Placed
 from agent.services import Services, pulls_of
 from agent.text import sanitise
@@ -361,7 +361,7 @@ def _notes(asked: FollowUpTask, commit: str, decided: Decided | None) -> list[st
 
 def _make_placed(decided: Decided, asked: FollowUpTask, commit: str) -> Placed:
     pull = asked.context.pull
-    digest = siblings.digest(decided.cleared.change, pull.base_branch)
+    digest = other_pulls.compute_digest(decided.cleared.change, pull.base_branch)
     return Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
 
 

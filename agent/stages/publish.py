@@ -25,7 +25,7 @@ from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, Verdict
 from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import Ticket
-from agent.publishing import commits, pull_request_content, siblings, threads
+from agent.publishing import commits, other_pulls, pull_request_content, threads
 from agent.publishing.pull_request_content import Decided, Placed
 from agent.services import Services
 from agent.text.redaction import Redactor
@@ -203,8 +203,8 @@ def _place_change(
         return _make_branch(prepared, decided, branch, remote, svc)
     others = svc.code_host.list_own_pulls(prepared.run, branch)
     goes_to = prepared.checkout.base_branch or remote.default_branch
-    digest = siblings.digest(decided.cleared.change, goes_to)
-    found = siblings.among(others, prepared.run.run_id, snapshot.issue.number, digest)
+    digest = other_pulls.compute_digest(decided.cleared.change, goes_to)
+    found = other_pulls.find_siblings(others, prepared.run.run_id, snapshot.issue.number, digest)
     if same := found.same:
         placed = Placed(branch=same.branch, commit=same.commit, new=False)
     else:

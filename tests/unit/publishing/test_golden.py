@@ -29,7 +29,7 @@ from agent.models.ticket import Ticket
 from agent.onboarding import pull_request as onboarding
 from agent.onboarding.facts import Fact
 from agent.onboarding.written import ProposedFile
-from agent.publishing import migrations, text, threads
+from agent.publishing import pull_request_content, text, threads
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import evidence_of_issue
 from tests.unit.stages import code_host_runs
@@ -93,7 +93,7 @@ TICKET = Ticket(
 MADE_BY_MODEL = {
     "ticket": TICKET,
     "title": "Sum all prices",
-    "done": text.list_deeds(
+    "done": pull_request_content.list_deeds(
         code_host_runs.change_of("shop/prices.py", "tests/test_total.py"), by_model=True
     ),
     "comparisons": (*CLEAN, TESTS),
@@ -122,7 +122,7 @@ def recipe() -> str:
             verdict=READY,
             digest="e" * 64,
             adds=("shop/migrations",),
-            rivals=(migrations.Rival(number=12, apps=("shop",)),),
+            rivals=(("shop", (12,)),),
             replaced=(13, 15),
         )
     )

@@ -14,7 +14,7 @@ from agent.models.proof import Proof, ProofRow
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import EarlierAttempt, Ticket
-from agent.publishing import migrations, text
+from agent.publishing import text
 from agent.text import sanitise
 from agent.text.redaction import REMOVED, Redactor
 from tests.unit.publishing.samples import (
@@ -49,7 +49,7 @@ def test_foreign_words_are_inert(render, of_issue):
         "title": EVIL,
         "done": (EVIL,) * 6,
         "adds": (f"{EVIL}/migrations",),
-        "rivals": (migrations.Rival(number=7, apps=(EVIL,)),),
+        "rivals": ((EVIL, (7,)),),
         "digest": "e" * 64,
         "replaced": (8,),
         "diff": EVIL,
