@@ -1,16 +1,19 @@
-"""`mergewright demo`: label an issue in a simulated GitHub, and watch the pull request come."""
+"""`mergewright demo` and `mergewright simulator`: a simulated GitHub, played with or tried out."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import signal
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -19,17 +22,17 @@ from rich.rule import Rule
 
 from agent import settings
 from agent.cli import terminal
-from agent.cli.terminal import QUIET_SECONDS
 from agent.dashboard import links
 from agent.text import sanitise
 
 if TYPE_CHECKING:
     from agent.demo.play import Play
     from agent.demo.simulator.records import Issue
+    from agent.demo.simulator.world import World
     from agent.models.outcome import StoredRun
 
 _LONGEST_SECONDS = 1800.0
-_LAST_WORDS = 20
+_LAST_LINES = 20
 
 
 def demo(
@@ -60,22 +63,22 @@ def demo(
         )
     terminal.print_aside("Starting a simulated GitHub and the service…", style="dim")
     with (
-        _scratch() as folder,
+        _make_scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load_settings(), folder) as played,
     ):
         out, aside = Console(quiet=as_json), Console(stderr=True)
-        as_told = _show(played, out, as_json=as_json)
-        if not as_told:
+        is_as_told = _play(played, out, as_json=as_json)
+        if not is_as_told:
             _explain(played, aside)
         if keep:
             _linger(played, aside)
         else:
             out.print("GitHub and service end here; --keep leaves them up to look around.")
-    raise typer.Exit(0 if as_told else 1)
+    raise typer.Exit(0 if is_as_told else 1)
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
+def _make_scratch() -> Iterator[Path]:
     """Make a folder that is gone afterwards, also where a signal ends the command."""
 
     def end(number: int, _frame: FrameType | None) -> None:
@@ -83,11 +86,13 @@ def _scratch() -> Iterator[Path]:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
-    with TemporaryDirectory(prefix="mergewright-demo-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="mergewright-demo-", ignore_cleanup_errors=True
+    ) as name:
         yield Path(name)
 
 
-def _show(played: Play, out: Console, *, as_json: bool) -> bool:
+def _play(played: Play, out: Console, *, as_json: bool) -> bool:
     """Play to the end and show what came of it; return whether it ended as it should."""
     from rich.markdown import Markdown
 
@@ -99,28 +104,34 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
     played.label()
     run, refusal, first_sign = _follow(played, out, begun)
     seconds = time.monotonic() - begun
-    as_told = _ended_as_told(played, run, refusal)
+    is_as_told = _ended_as_told(played, run, refusal)
     if as_json:
-        facts = _facts(played, run, refusal)
+        facts = _list_facts(played, run, refusal)
         facts |= {
             "first_sign_seconds": None if first_sign is None else round(first_sign, 3),
             "total_seconds": round(seconds, 3),
-            "as_expected": as_told,
+            "as_expected": is_as_told,
         }
         terminal.print_json(facts)
-        return as_told
+        return is_as_told
     for comment in played.issue.comments:
         edited = ", edited" if comment.updated > comment.created else ""
         out.print(Rule(escape(f"comment of {comment.author.login}{edited}")))
-        out.print(Markdown(_folded(comment.body)))
+        out.print(Markdown(_fold(comment.body)))
     if pull := played.pull():
         _show_pull(played, pull, out)
     out.print(Rule("result"))
-    _show_result(run, refusal, out)
-    calls = run.outcome.code_host_calls if run and run.outcome else None
+    outcome = run.outcome if run else None
+    if refusal:
+        _print_plain(out, f"no run: {refusal}")
+    elif outcome is None:
+        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
+    else:
+        _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
+    calls = outcome.code_host_calls if outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
-    return as_told
+    return is_as_told
 
 
 def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> bool:
@@ -148,7 +159,7 @@ def _follow(
         if run is None and (refusal := played.refusal()):
             return None, refusal, noticed
         for name, seconds in (played.seconds(run) if run else {}).items():
-            if name not in shown and seconds >= QUIET_SECONDS:
+            if name not in shown and seconds >= terminal.QUIET_SECONDS:
                 out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
             shown.add(name)
         if run and not run.active:
@@ -166,32 +177,20 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
     address = f"{played.stage.address}/{played.repository.full_name}/pull/{pull.number}"
     out.print(Rule(f"pull request {address}"))
     _print_plain(out, pull.title, style="bold")
-    out.print(Markdown(_folded(pull.body or "")))
+    out.print(Markdown(_fold(pull.body or "")))
     if pull.pull is None:
         return
     out.print(Rule(escape(f"branch {pull.pull.head_ref}")))
-    shown = git_store.text(
+    log = git_store.text(
         played.repository.git_dir,
         *("log", "-p", "--reverse", "--first-parent", "--format=%n%an <%ae>%n%n%B"),
         f"refs/heads/{pull.pull.base_ref}..refs/heads/{pull.pull.head_ref}",
     )
-    patch = sanitise.strip_terminal_codes(shown)
+    patch = sanitise.strip_terminal_codes(log)
     out.print(Syntax(patch, "diff", background_color="default", word_wrap=True))
 
 
-def _show_result(run: StoredRun | None, refusal: str | None, out: Console) -> None:
-    if refusal:
-        _print_plain(out, f"no run: {refusal}")
-    elif run is None or run.outcome is None:
-        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
-    else:
-        outcome = run.outcome
-        _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
-        if outcome.pull_request:
-            _print_plain(out, f"pull request {outcome.pull_request.url}")
-
-
-def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str, object]:
+def _list_facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str, object]:
     outcome = run.outcome if run else None
     pull = played.pull()
     return {
@@ -214,30 +213,29 @@ def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str
 
 
 def _explain(played: Play, out: Console) -> None:
-    """Say what should have come, and what the service said last."""
+    """Say what should have come, and what the service printed last."""
     scenario = played.scenario
     expected = f"end as {scenario.ends.value}" if scenario.ends else "start no run"
     out.print(f"\nThis is not as it should be: {scenario.name} should {expected}.", style="red")
-    said = played.stage.service.log.read_text(errors="replace").splitlines()
-    out.print("The last words of the service:", highlight=False)
-    for line in said[-_LAST_WORDS:]:
-        _print_plain(out, line)
+    lines = played.stage.service.log.read_text(errors="replace").splitlines()
+    _print_plain(out, "\n".join(("The last lines of the service:", *lines[-_LAST_LINES:])))
 
 
 def _linger(played: Play, out: Console) -> None:
-    places = [
+    run = played.run()
+    pull = run.outcome.pull_request if run and run.outcome else None
+    places = (
         ("the dashboard, to sign in", links.make_link(played.stage.home, played.stage.dashboard)),
         ("the simulated GitHub", played.stage.address),
         ("the issue", played.issue_url),
-    ]
-    if run := played.run():
-        if run.outcome and run.outcome.pull_request:
-            places.append(("the pull request", run.outcome.pull_request.url))
-        places.append(("the run's page", played.run_page(run)))
-    places.append(("what the service printed", str(played.stage.service.log)))
+        ("the pull request", pull.url if pull else ""),
+        ("the run's page", played.run_page(run) if run else ""),
+        ("what the service printed", str(played.stage.service.log)),
+    )
     out.print(Rule("still running; Ctrl-C ends it"))
     for what, address in places:
-        out.print(f"{what:<26} {address}", highlight=False, soft_wrap=True)
+        if address:
+            out.print(f"{what:<26} {address}", highlight=False, soft_wrap=True)
     try:
         while True:
             time.sleep(3600)
@@ -251,12 +249,92 @@ def _print_plain(out: Console, text: str, style: str | None = None) -> None:
     out.print(plain, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """Show collapsed parts the way a page would, by their title; leave markers of ours out."""
-    shown = re.sub(
-        r"<details><summary>(.*?)</summary>.*?\n</details>",
-        r"*(folded: \1)*",
-        text,
-        flags=re.DOTALL,
-    )
+    details = r"<details><summary>(.*?)</summary>.*?\n</details>"
+    shown = re.sub(details, r"*(folded: \1)*", text, flags=re.DOTALL)
     return sanitise.strip_terminal_codes(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))
+
+
+# --- the simulator alone ------------------------------------------------------------------------
+
+
+def simulator(
+    port: Annotated[
+        int,
+        typer.Option("--port", help="Where to listen; 0 takes any free port.", min=0, max=65535),
+    ],
+    listener: Annotated[
+        str,
+        typer.Option(
+            "--listener",
+            help="Address of the service's listener, which deliveries go to.",
+            metavar="URL",
+        ),
+    ] = "http://127.0.0.1:8080",
+    as_json: terminal.Json = False,
+) -> None:
+    """Serve a simulated GitHub until Ctrl-C.
+
+    It has the repository of the demo, its people, and our App with a key. The first lines say what
+    to look at and which settings let `mergewright serve` work for it; after that, label an issue on
+    its page. Nothing is kept: the next start begins anew.
+    """
+    from agent.demo.simulator import serving
+    from agent.demo.simulator.world import World
+
+    if not as_json:
+        terminal.print_aside("Starting the simulator…", style="dim")
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with tempfile.TemporaryDirectory(prefix="mergewright-simulator-") as scratch:
+        world = World(Path(scratch) / "git")
+        try:
+            with serving.running(world, port) as address:
+                given = _furnish(world, listener.rstrip("/"), Path(scratch))
+                _show_simulator(address, given, as_json=as_json)
+                ended.wait()
+        except OSError as problem:
+            raise typer.BadParameter(
+                f"cannot listen on port {port}: {problem.strerror or problem}",
+                param_hint="--port",
+            ) from problem
+
+
+def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
+    """Lay out what the demo begins with; return the settings of a service that works for it."""
+    from agent.demo import play
+    from agent.demo.scenarios import SCENARIOS
+    from agent.demo.simulator import actions
+
+    app, given = play.people_and_app(world, listener, folder)
+    repository = play.sample_repository(world, folder / "sample")
+    scenario, author = SCENARIOS["add-field"], world.user(play.REPORTER)
+    actions.open_issue(repository, author, scenario.title, scenario.body, [])
+    world.install(app, play.OWNER)
+    # Delivered to nobody so far: the service may not be there yet.
+    world.hooks.log.clear()
+    port = str(urlsplit(listener).port or 80)
+    return {**given, "MERGEWRIGHT_LISTEN_PORT": port, "MERGEWRIGHT_PUBLIC_URL": listener}
+
+
+def _show_simulator(address: str, given: dict[str, str], *, as_json: bool) -> None:
+    from agent.demo import play
+
+    places = {
+        "base_url": address,
+        "api": f"{address}/api/v3",
+        "graphql": f"{address}/api/graphql",
+        "issue": f"{address}/{play.REPOSITORY}/issues/1",
+    }
+    if as_json:
+        terminal.print_json({**places, "settings": given})
+        return
+    lines = [f"{name:<9}{value}" for name, value in places.items()]
+    lines += ["", "To let the service work for it, in another terminal:", ""]
+    lines += [f"  export {name}={shlex.quote(value)}" for name, value in given.items()]
+    lines += ["  mergewright serve", "", f"Then open {places['issue']},"]
+    lines += [f"add the label {play.LABEL} as {play.MAINTAINER}, and reload the page as the work"]
+    lines += ["goes on. Ctrl-C ends it."]
+    print("\n".join(lines), flush=True)

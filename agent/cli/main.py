@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app as github_app
-from agent.cli import config, demo, doctor, maintenance, rules, run, runs, serve, simulator, stats
+from agent.cli import config, demo, doctor, maintenance, rules, run, runs, serve, stats
 from agent.errors import (
     AgentError,
     ConfigInvalid,
@@ -57,7 +57,7 @@ app.command(hidden=True)(serve.work)
 app.command()(maintenance.backup)
 app.command()(maintenance.restore)
 app.command()(demo.demo)
-app.command()(simulator.simulator)
+app.command()(demo.simulator)
 app.command()(doctor.doctor)
 app.command()(rules.rules)
 app.command()(stats.stats)
