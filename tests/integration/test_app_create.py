@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from agent.cli import app_page
 from agent.demo.simulator import serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
-from agent.errors import CodeHostUnavailable, PermanentError, SettingsInvalid
+from agent.errors import PermanentError
 from agent.github import app_registration
 from tests.unit.simulator import elements
 
@@ -227,20 +226,3 @@ def test_a_lost_answer_is_explained_and_the_code_not_sent_again(world, person):
     with pytest.raises(PermanentError, match="not sent again.*Delete the App"):
         trade(world, code)
     assert len(world.requests.find("*/conversions")) == 1
-
-
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def test_an_address_that_is_not_githubs_is_noticed_before_anything_is_made(world):
-    app_registration.require_api(f"{world.base_url}/api/v3")
-    with pytest.raises(SettingsInvalid, match="does not answer as GitHub's REST API"):
-        app_registration.require_api(world.base_url)
-    with pytest.raises(CodeHostUnavailable, match="MERGEWRIGHT_GITHUB_URL"):
-        app_registration.require_api(f"http://127.0.0.1:{closed_port()}")
-    world.faults.add(Fault(kind="answer", path="*/app", count=1, status=503))
-    with pytest.raises(CodeHostUnavailable, match="503"):
-        app_registration.require_api(f"{world.base_url}/api/v3")

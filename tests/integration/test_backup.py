@@ -273,15 +273,3 @@ def test_PF8_a_backup_with_other_tables_is_refused(archive, home, name):
     with pytest.raises(SettingsInvalid, match=f"other tables in {name}"):
         backup.restore(home / "back", file)
     assert list((home / "back").iterdir()) == []
-
-
-def test_a_restore_that_was_cut_off_is_said_by_a_worker(home):
-    (home / "back" / "restoring").mkdir(parents=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "agent", "work"], cwd=ROOT, text=True, capture_output=True,
-        timeout=60, check=False,
-        env={"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home / "back"),
-             "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x"},
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert "was cut off" in done.stderr

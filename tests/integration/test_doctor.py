@@ -13,9 +13,7 @@ from typer.testing import CliRunner
 from agent.cli import doctor
 from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import (
-    cgroup,
     docker_sandbox,
-    layout,
     limit_probes,
     sandboxes,
 )
@@ -130,19 +128,6 @@ def further_namespaces(args: list[str], order: SandboxRequest) -> None:
 )
 def test_a_wall_that_is_taken_away_is_noticed(home: Path, change: Arguments, red: set[str]) -> None:
     assert red <= broken(Mutated(home, change), home)
-
-
-def test_missing_limits_are_noticed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unbounded(name: str, memory_bytes: int, tasks: int) -> cgroup.Cgroup:
-        return made(name, memory_bytes * 1000, tasks)
-
-    made = cgroup.create_cgroup
-    monkeypatch.setattr(cgroup, "create_cgroup", unbounded)
-    monkeypatch.setattr(layout, "own_tasks", lambda order: 10_000)
-    found = broken(BubblewrapSandbox(Settings(home=home)), home)
-    # Without a group the bounds are those of each process, which nothing takes away here.
-    memory = {"memory of a process", "memory of the sandbox"} if has_group("bubblewrap") else set()
-    assert found == {"processes"} | memory
 
 
 # --- docker with a wall taken away -------------------------------------------------------------

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from agent import settings
 from agent.environments import found_pythons
-from agent.github import access, app_registration
+from agent.github import access
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
 from webhooks import events as github_events
@@ -51,12 +51,6 @@ def test_the_app_subscribes_to_what_the_listener_reads():
     assert set(manifest()["default_events"]) == set(github_events.READS)
 
 
-def test_what_is_registered_by_hand_is_what_app_create_registers():
-    written = manifest()
-    made = app_registration.make_manifest(written["url"], written["name"], "")
-    assert {**written, "redirect_url": ""} == made
-
-
 # --- compose ---------------------------------------------------------------------------------
 
 
@@ -86,13 +80,6 @@ def test_no_service_reaches_another_or_the_engine():
         assert "no-new-privileges:true" in one["security_opt"]
         assert one["read_only"] is True
         assert one["restart"] == "unless-stopped"
-
-
-def test_the_unit_has_the_same_rights_as_the_container():
-    (bound,) = re.findall(
-        r"^CapabilityBoundingSet=(.*)$", read("systemd/mergewright.service"), re.MULTILINE
-    )
-    assert bound.split() == [f"CAP_{one}" for one in services()["worker"]["cap_add"]]
 
 
 def test_the_container_refuses_the_calls_that_sandboxes_refuse():

@@ -36,9 +36,3 @@ def test_an_address_on_another_server_is_refused_in_words(repo, github_url, ours
         run.repository_name(repo, github_url)
     assert ours in raised.value.message
     assert raised.value.param_hint == "--repo"
-
-
-@pytest.mark.parametrize("repo", [".", "../till"])
-def test_what_is_no_repository_is_refused_in_words(repo):
-    with pytest.raises(typer.BadParameter, match="give OWNER/NAME or its address"):
-        run.repository_name(repo, PUBLIC)

@@ -10,7 +10,7 @@ import pytest
 from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
-from agent.models.run import FollowUp, Run, RunState
+from agent.models.run import Run, RunState
 from agent.runs.progress import RunProgress, StateFile
 from agent.settings import Settings
 from agent.testing import FakeCodeHost, make_reply
@@ -21,18 +21,6 @@ from tests.unit.stages import code_host_runs
 
 RUN = Run(run_id="20261120-120000-a1b2c3d4", repository="/r", ticket="t.md", started=1)
 SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
-
-
-def test_a_stage_says_its_time():
-    run_progress = RunProgress(RUN, FakeCodeHost(code_host_runs.TICKET), SETTINGS, Redactor())
-    run_progress.started("checkout")
-    run_progress.ended("checkout", 1.24, ok=True)
-    run_progress.started("environment")
-    run_progress.ended("environment", 0.01, ok=True)
-    run_progress.started("baseline")
-    marks = run_progress.marks()
-    assert [mark.detail for mark in marks] == ["1.2 s", "", "", "", "", ""]
-    assert [mark.begun is not None for mark in marks] == [False, False, True, False, False, False]
 
 
 def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
@@ -107,17 +95,6 @@ def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
 def test_what_is_finer_than_a_stage_is_told_by_the_step(step, now):
     code_host = FakeCodeHost(code_host_runs.TICKET)
     assert told(RunProgress(RUN, code_host, SETTINGS, Redactor()), code_host, step).now == now
-
-
-def test_a_follow_up_has_stages_of_its_own():
-    code_host = FakeCodeHost(code_host_runs.TICKET)
-    about = FollowUp(of="r1", pull=9, round=1, kind="review")
-    run_progress = RunProgress(
-        RUN.model_copy(update={"follow_up": about}), code_host, SETTINGS, Redactor()
-    )
-    stages = told(run_progress, code_host, "checkout").stages
-    assert stages[0].stage == "Read the pull request"
-    assert (stages[0].state, stages[-1].stage) == ("running", "Publish and answer")
 
 
 class Noted(list):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from agent.cli import result
+from agent.models.checks import Comparison, Status
 from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome
 from agent.models.review import ReviewNotes
@@ -74,6 +75,31 @@ def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path, capsys)
     assert result.as_json(done(), {}, tmp_path)["cost_usd"] == 0.0, "no model was asked"
 
 
-def test_a_cap_says_how_the_very_run_goes_on(tmp_path):
-    (said,) = result.next_steps(Outcome.for_stopped_run("r", Reason.BUDGET_SPENT, "x"), tmp_path)
-    assert "`mergewright run --resume r`" in said
+COVERAGE = Comparison(
+    name="coverage of the change",
+    base=Status.ABSENT,
+    head=Status.FAILED,
+    verdict=Status.PASSED,
+    counts="3 of 8 lines run",
+    head_count=1,
+)
+TESTS = Comparison(
+    name="tests",
+    base=Status.PASSED,
+    head=Status.PASSED,
+    verdict=Status.PASSED,
+    counts_tests=True,
+    base_count=4,
+    head_count=6,
+    head_failures=1,
+    head_skipped=1,
+)
+
+
+def test_a_row_has_what_was_counted_on_both_sides():
+    unproved = COVERAGE.model_copy(update={"head": Status.UNVERIFIED})
+    assert result._make_row(COVERAGE)[2] == "3 of 8 lines run"
+    assert result._make_row(unproved)[2] == "unverified"
+    assert result._make_row(TESTS) == (
+        "tests", "4 passed", "4 passed, 1 failed, 1 skipped", "0", "passed",
+    )  # fmt: skip

@@ -63,18 +63,6 @@ def test_runs_are_listed_newest_first_each_on_its_line(kept):
     assert [one["run"] for one in json.loads(called("list", "--json").stdout)] == [OTHER, NEW, OLD]
 
 
-@pytest.mark.parametrize("columns", ["20", "100"])
-def test_no_id_is_ever_cut_however_narrow_the_terminal_is(kept, columns, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    done = called("list", columns=columns)
-    for run_id in (OLD, NEW, OTHER):
-        assert run_id in done.stdout
-    shown = called("show", NEW, columns=columns).stdout
-    assert NEW in shown
-    assert "…" not in shown
-
-
 def test_a_beginning_that_fits_several_runs_lists_them(kept):
     for command in ("show", "log"):
         done = called(command, "20261120")

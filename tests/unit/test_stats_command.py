@@ -115,29 +115,3 @@ def test_groups_and_a_span_of_time_are_as_asked(kept):
     assert json.loads(called("--since", "9999w", "--json").stdout)["all"]["runs"] == 7
     rows = called("--by", "model").stdout.partition("\n\n")[0].splitlines()
     assert rows[-1].split()[:3] == ["all", "7", "6"]
-
-
-@pytest.mark.parametrize("worked", [False, True])
-def test_where_there_are_no_runs_that_is_said_and_nothing_is_made(home, worked):
-    if worked:
-        SqlStore(home).close()
-    done = called()
-    assert done.exit_code == 0
-    assert f"No runs of issues in {home}." in done.stdout
-    assert json.loads(called("--json").stdout)["all"]["runs"] == 0
-    assert any(home.iterdir()) == worked
-    done = called("--since", "2h")
-    assert "No runs of issues since 20" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (("--by", "month"), "'month' is not one of"),
-        (("--since", "0d"), "write hours, days or weeks"),
-    ],
-)
-def test_wrong_words_are_a_usage_error(kept, words, told):
-    done = called(*words)
-    assert done.exit_code == 2
-    assert told in " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.output).split())

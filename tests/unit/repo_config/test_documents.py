@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from repo_config import documents
+from repo_config import documents, foreign_python
 
 
 def test_aliases_of_aliases_are_bounded():
@@ -55,3 +55,20 @@ def test_what_is_opened_again_and_again_is_read_in_time():
         with pytest.raises(documents.DocumentError):
             documents.parse_json(text * (200_000 // len(text)))
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import a" + ".b" * 40_000,
+        "import a" + " \\\n . b" * 300,
+        b"x = a" + b".b" * 40_000,
+        "x = 1\n" * 400_000,
+    ],
+    ids=["import", "continued", "attribute", "large"],
+)
+def test_what_would_hold_the_process_up_is_refused_at_once(source):
+    began = time.process_time()
+    with pytest.raises(SyntaxError):
+        foreign_python.parse_module(source)
+    assert time.process_time() - began < 2

@@ -51,10 +51,6 @@ def test_a_file_that_is_not_utf8_is_refused_at_the_byte(tree):
     )
 
 
-def test_a_file_that_is_too_large_is_refused_without_being_decoded(tree):
-    assert "larger than 64 KiB" in refusal(tree({".github/mergewright.yml": b"\xff" * 65_537}))
-
-
 def test_files_that_are_named_must_be_there(tree):
     text = """\
 python:

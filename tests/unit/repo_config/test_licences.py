@@ -35,23 +35,6 @@ def test_what_leaves_several_open_says_so(field, classifiers):
     assert len(found.options) > 1
 
 
-@pytest.mark.parametrize(
-    ("expression", "field", "words"),
-    [
-        ("", "UNKNOWN", "UNKNOWN"),
-        ("(" * 400 + "MIT" + ")" * 400, "", "(" * 120 + "…"),
-        (
-            "",
-            "A text in source form\n\nand parts under GPL",
-            "A text in source form and parts under GPL",
-        ),
-    ],
-)
-def test_what_is_not_known_is_kept_in_its_own_words(expression, field, words):
-    found = licences.read_licence(expression, field, [])
-    assert (found.words, found.options) == (words, ())
-
-
 def permitted(demand: Demand, expression: str = "", *classifiers: str) -> bool | None:
     return demand.permits(licences.read_licence(expression, "", classifiers))
 

@@ -35,14 +35,6 @@ def test_the_first_place_counts(files, path, values):
     assert (read(files).path, read(files).values, read(files).problem) == (path, values, "")
 
 
-def test_basedpyright_reads_both_tables_its_own_first():
-    plain = "[tool.pyright]\nvenv = 'a'\n"
-    assert read({"pyproject.toml": plain}, tool="basedpyright").values == {"venv": "a"}
-    both = {"pyproject.toml": plain + "[tool.basedpyright]\nvenv = 'b'\n"}
-    assert read(both, tool="basedpyright").values == {"venv": "b"}
-    assert read(both).values == {"venv": "a"}
-
-
 def test_settings_are_built_on_others_and_lists_of_paths_move_along():
     files = {
         "api/pyrightconfig.json": '{"extends": "../shared/base.json", "venv": "x"}',
@@ -81,27 +73,6 @@ def test_where_stubs_are():
 
 
 # --- which of the two is run --------------------------------------------------------------------
-
-
-def tox(command):
-    return f"[testenv:types]\ncommands = {command}\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "tools", "origin"),
-    [
-        ({"pyproject.toml": "[tool.pyright]\n"}, ("pyright",), "pyproject.toml: tool.pyright"),
-        (
-            {"mypy.ini": "", "pyrightconfig.json": "{}"},
-            ("mypy", "pyright"), "mypy: mypy.ini, pyright: pyrightconfig.json",
-        ),
-        ({"requirements-dev.txt": "pyright\n", "tox.ini": tox("pyright $X")}, (), None),
-        ({"docs/pyrightconfig.json": "{}"}, (), None),
-    ],
-)  # fmt: skip
-def test_which_type_checkers_are_run(tree, files, tools, origin):
-    project = detected(tree(files))
-    assert (project.type_tools, project.origins.get("type_tools")) == (tools, origin)
 
 
 def test_the_files_that_decide_are_known(tree):

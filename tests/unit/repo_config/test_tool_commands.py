@@ -157,19 +157,6 @@ def test_of_several_places_the_first_that_can_be_followed_counts(tree):
     assert project.not_run == {}
 
 
-def test_ruff_may_be_run_for_its_formatter_alone(tree):
-    project = detected(tree({**SOURCES, CI: job("ruff format --check")}))
-    assert project.lint_tools == ("ruff",)
-    assert project.told == {"ruff format": ToolOptions()}
-    assert project.not_run == {"ruff check": f"{CI} job lint runs `ruff format` alone"}
-    both = detected(tree({**SOURCES, "ruff.toml": "", CI: job("ruff format --check")}))
-    assert (both.told, both.not_run) == ({"ruff format": ToolOptions()}, {})
-    asked = detected(
-        tree({**SOURCES, CI: job("ruff format --check")}), "checks: {lint: [ruff, black]}"
-    )
-    assert (asked.lint_tools, asked.not_run) == (("ruff", "black"), {})
-
-
 def test_in_a_folder_of_a_repository_only_jobs_that_run_there_count(tree):
     files = {f"api/{path}": content for path, content in SOURCES.items()}
     files[CI] = (
@@ -190,19 +177,6 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
         files = Files(tree({CI: job(many), "tox.ini": tox(many)}))
         assert len(checking_tools.find_commands(files, files, "")) <= 200
     assert time.process_time() - started < 20
-
-
-def test_what_a_hook_demands_holds_beside_settings_unless_it_is_run_otherwise_as_well(tree):
-    files = {**SOURCES, "mypy.ini": "[mypy]\n", "ruff.toml": ""}
-    files[HOOKS] = hook("mypy") + hook("ruff", "    args: [--select, I]\n").partition("\n")[2]
-    project = detected(tree(files))
-    assert project.told == {
-        "mypy": ToolOptions(args=("--ignore-missing-imports", "--scripts-are-modules")),
-        "ruff check": ToolOptions(args=("--select", "I")),
-    }
-    assert detected(tree({**files, CI: job("ruff check")})).told["ruff check"] == ToolOptions()
-    plain = job("mypy --ignore-missing-imports src")
-    assert detected(tree({**files, CI: plain})).told["mypy"].args == ("--ignore-missing-imports",)
 
 
 @pytest.mark.parametrize(

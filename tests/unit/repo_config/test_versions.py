@@ -1,9 +1,13 @@
+"""Which versions a project says it runs on."""
+
 from __future__ import annotations
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from repo_config import versions
 from repo_config.project_files import Files
+from tests.unit.trees import DictTree
 
 WORKFLOW = """
 jobs:
@@ -30,17 +34,6 @@ classifiers = ["Framework :: Django", "Framework :: Django :: 3.2", "Framework :
 """
 
 
-class Dictionary:
-    def __init__(self, files):
-        self._files = files
-
-    def paths(self):
-        return tuple(sorted(self._files))
-
-    def read(self, path):
-        return self._files[path].encode()
-
-
 @pytest.mark.parametrize(
     ("path", "text", "install", "constraints"),
     [
@@ -53,6 +46,21 @@ class Dictionary:
 def test_versions_are_named_from_the_oldest_to_the_end_of_the_newest(
     path, text, install, constraints
 ):
-    files = Files(Dictionary({path: text}))
+    files = Files(DictTree({path: text}))
     found = versions.find_tested_versions(files, files)
     assert (found.install, found.constraints) == (install, constraints)
+
+
+@pytest.mark.parametrize(
+    ("written", "inside", "outside"),
+    [
+        ("~3.9 || ^3.11", ("3.9.1", "3.11.2", "3.13"), ("3.8.1", "3.10.1", "4.0")),
+        ("^3.9 <3.12", ("3.9.0", "3.11.1"), ("3.12.0",)),
+        (">= 3.8, < 3.10", ("3.8.1",), ("3.10.1",)),
+        ("*", ("3.13",), ()),
+    ],
+)
+def test_a_range_becomes_one_specifier(written, inside, outside):
+    found = SpecifierSet(versions.standardize_range(written))
+    assert all(version in found for version in inside)
+    assert not any(version in found for version in outside)
