@@ -60,20 +60,6 @@ def test_what_is_refused(expression, demand):
 
 
 @pytest.mark.parametrize(
-    ("expression", "demand"),
-    [
-        ("LGPL-3.0-only", {"forbid": ["GPL-*"]}),
-        ("MIT OR GPL-3.0-only", {"forbid": ["GPL-*"]}),
-        ("Apache-2.0", {"allow": ["apache-2.0"]}),
-    ],
-)
-def test_what_is_let_in(expression, demand):
-    assert [rule for rule, *_ in told(package(expression=expression), **demand)] == [
-        "package-licence"
-    ]
-
-
-@pytest.mark.parametrize(
     "licensing",
     [
         None,

@@ -200,17 +200,6 @@ def test_a_repository_says_what_a_rule_weighs_and_the_operator_how_little_it_may
         judged("off", {"concurrency": "block"})
 
 
-def test_what_a_rule_says_of_itself_bounds_a_repository_and_not_an_operator():
-    secret = {"a.py": "TOKEN = 'ghp_" + "q7Zk2Lw9Xc4Vb6Nm8Pt1Rs3Yd5Fg0HjKaQeW" + "'\n"}
-    made, tree = cases.change(secret, {"b.py": "x = 1\n"})
-    change_context = ChangeContext(
-        made, cases.config(rules={"secrets": "off"}), cases.project(), tree
-    )
-    with pytest.raises(PolicyRefused, match="secrets"):
-        policy.judge_change(change_context, {})
-    assert policy.judge_change(change_context, {"secrets": "off"}).findings == ()
-
-
 # --- on top of commits of people ----------------------------------------------------------------
 
 
@@ -285,3 +274,12 @@ def test_what_was_left_out_of_the_tree_is_for_a_person_to_look_at():
     assert policy.judge_change(
         ChangeContext(change, cases.config(), cases.project(), tree), {}
     ).findings == (left,)
+
+
+def test_no_repository_switches_off_what_has_a_floor_of_its_own():
+    made, tree = cases.change({"a.py": f"TOKEN = 'ghp_{'q7Zk2Lw9Xc4Vb6Nm8Pt1Rs3Yd5Fg0HjKaQeW'}'\n"})
+    off = cases.config(rules={"secrets": "off"})
+    change_context = ChangeContext(made, off, cases.project(), tree)
+    with pytest.raises(PolicyRefused, match="secrets"):
+        policy.judge_change(change_context, {})
+    assert policy.judge_change(change_context, {"secrets": "off"}).findings == ()

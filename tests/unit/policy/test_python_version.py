@@ -84,18 +84,6 @@ def test_library_and_run_time_are_refused_below_their_version_and_only_there(
         assert [f"Python 3.{minor}" in finding.message for finding in found] == [True]
 
 
-PASSING = {
-    "backport of a built-in": (
-        "from exceptiongroup import ExceptionGroup\nraise ExceptionGroup('a', [])\n"
-    ),
-}
-
-
-@pytest.mark.parametrize("snippet", PASSING.values(), ids=PASSING)
-def test_near_misses_pass_on_the_oldest_version(snippet):
-    assert findings(snippet, "3.7") == []
-
-
 GUARDED = {
     "put together": (
         "import sys\nfrom django.utils.version import PY311\nNEW = sys.version_info[:2] >= (3, 11)\n"
@@ -131,16 +119,6 @@ def test_what_only_looks_guarded_is_flagged(snippet):
     assert len(cases.blocking(findings(snippet, "3.8"))) == 1
 
 
-def test_the_finding_says_where_the_version_is_declared():
-    made, tree = cases.change({"a.py": "x = 1\nimport tomllib\n"})
-    project = cases.project("3.9").model_copy(
-        update={"origins": {"python_version": "pyproject.toml: requires-python"}}
-    )
-    (finding,) = python_version.check_change(ChangeContext(made, cases.config(), project, tree))
-    assert finding.line == 2
-    assert "pyproject.toml: requires-python" in finding.message
-
-
 @pytest.mark.parametrize(
     "broken",
     ["print 'a'\n", "  x = 1\n y = 2\n", b"x = 1\0\n"],
@@ -167,12 +145,3 @@ def test_only_what_the_file_did_not_need_before_is_a_finding(before, after, new)
     found = findings(after, "3.8", before=before)
     assert [name for name in new if name in found[0].message] == new
     assert len(found) == len(new)
-
-
-@pytest.mark.parametrize(
-    ("path", "count"), [("bin/tool", 1), ("a.pyi", 0), ("notes.txt", 0), ("a.py.txt", 0)]
-)
-def test_modules_and_scripts_are_read(path, count):
-    made, tree = cases.change({path: "#!/usr/bin/env python3\nimport tomllib\n"})
-    asked = ChangeContext(made, cases.config(), cases.project("3.9"), tree)
-    assert len(list(python_version.check_change(asked))) == count

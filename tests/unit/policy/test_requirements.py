@@ -77,14 +77,3 @@ def test_new_packages_and_exact_versions_are_told_with_their_places():
 def test_versions_of_lock_files_are_told(path, before, after):
     found = brought({path: after}, {path: before} if before else {"a.py": ""})
     assert found == {("httpx", "0.28.0", path, False)}
-
-
-def test_what_is_declared_and_locked_is_told_where_it_is_declared():
-    lock = '[[package]]\nname = "tablib"\nversion = "3.9.0"\n'
-    assert brought(
-        {"pyproject.toml": PROJECT.replace('"httpx"', '"httpx", "tablib==3.9.0"'), "uv.lock": lock},
-        {"pyproject.toml": PROJECT},
-    ) == {("tablib", "3.9.0", "pyproject.toml:3", True)}
-    assert brought({"sub/requirements.txt": "tablib\n"}, {"a.py": ""}, project={"root": "sub"}) == {
-        ("tablib", "", "sub/requirements.txt:1", True)
-    }

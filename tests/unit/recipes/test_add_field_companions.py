@@ -121,18 +121,3 @@ def test_forms_are_told_from_filters_and_tests() -> None:
     assert [one.place.class_name for one in settle(form(add_to_form="yes"), files).listings] == [
         "A"
     ]
-
-
-@pytest.mark.parametrize(
-    ("meta", "about"),
-    [
-        ('exclude = ["nickname"]', "has no fields of its own"),
-        ("fields = NAMES", "works its fields out"),
-    ],
-)
-def test_what_a_form_leaves_open_is_asked(meta: str, about: str) -> None:
-    text = f"{FORM}class A(forms.ModelForm):\n    class Meta:\n        model = Customer\n"
-    files = SHOP | {"shop/forms.py": f"{text}        {meta}\n"}
-    (asked,) = questions(form(add_to_form="yes"), files)
-    assert "A (shop/forms.py:5)" in asked
-    assert about in asked

@@ -39,17 +39,6 @@ def test_bases_are_followed_through_imports(head: str, base: str) -> None:
     assert "shop.Customer" in labels(files)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        MODELS + "class Kind(models.TextChoices):\n    A = 'a'\n",
-        "class Loop(Loop):\n    a = models.TextField()\n",
-    ],
-)
-def test_what_is_no_model_is_not_taken_for_one(text: str) -> None:
-    assert labels(app("shop", text)) == []
-
-
 def test_apps_by_folder_config_and_meta() -> None:
     model = MODELS + "class {}(models.Model):\n" + BODY
     files = (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import logging
-from contextlib import redirect_stdout
 
 import pytest
 
@@ -26,34 +24,6 @@ from tests.unit.recipes.print_trees import edited, line, lines, module
 )
 def test_the_message_is_lazy(before, after):
     assert line(before) == after
-
-
-SAMPLES = [
-    'print(f"{x} {x!r} {x=} 5% {{}}")',
-    'print("%5.1f|%-8s|%x" % (y, x, y))',
-    'print(f"{y:08.3f} {y:,} {x:^9} {x!r:>9} {x!s:.2} {y:e}")',
-    'print(*names, sep="-")',
-    'print(f"""three\n{x} lines\n5%""")',
-]
-
-
-@pytest.mark.parametrize("code", SAMPLES)
-def test_what_is_logged_is_what_was_printed(code, caplog):
-    values = {
-        "x": "word",
-        "y": 1234,
-        "names": ["Ada", "Grace"],
-    }
-    printed = io.StringIO()
-    with redirect_stdout(printed):
-        exec(code, dict(values))
-    source = f"def count(x, y, names):\n    {code}\n"
-    made = edited(module(source))["shop/stock.py"].decode()
-    space: dict = {"__name__": "shop.stock"}
-    exec(made, space)
-    with caplog.at_level(logging.DEBUG):
-        space["count"](**values)
-    assert [record.getMessage() for record in caplog.records] == [printed.getvalue()[:-1]]
 
 
 @pytest.mark.parametrize(

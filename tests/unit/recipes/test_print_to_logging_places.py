@@ -19,7 +19,6 @@ from tests.unit.recipes.print_trees import (
     levels,
     line,
     module,
-    refused,
     settle,
     ticket,
 )
@@ -71,17 +70,6 @@ def test_the_traceback_is_logged_where_it_would_be_lost(said, then, logged):
     ast.parse(made)
 
 
-@pytest.mark.parametrize(
-    ("guard", "level"),
-    [
-        ("if self.verbose and x:", "debug"),
-        ("if not debug:", "info"),
-    ],
-)
-def test_what_only_shows_on_demand_is_debug(guard, level):
-    assert levels(function(guard, '    print("x is", x)')) == [level]
-
-
 # --- the logger -------------------------------------------------------------------------------
 
 USE = "\n\ndef f(x):\n    print('hi', x)\n"
@@ -113,19 +101,6 @@ def test_the_logger_that_is_there_is_used_else_the_kind_the_package_has(head, ot
     if not added:
         assert text == (head + USE).replace("print('hi', x)", text.splitlines()[-1].strip())
     ast.parse(text)
-
-
-def test_a_configured_library_is_for_new_loggers_only():
-    config = RepoConfig(logging="structlog")
-    made = edited(
-        module(
-            USE.lstrip(),
-            cart="import logging\nlog = logging.getLogger()\n\ndef g():\n    print(1)\n",
-        ),
-        config=config,
-    )
-    assert b"import structlog\n\nlogger = structlog.get_logger(__name__)\n" in made["shop/stock.py"]
-    assert made["shop/cart.py"].endswith(b'def g():\n    log.info("%s", 1)\n')
 
 
 @pytest.mark.parametrize(
@@ -229,13 +204,6 @@ def test_an_empty_block_keeps_a_statement():
     )
 
 
-def test_a_file_that_cannot_be_read_is_refused_by_name_and_else_said():
-    broken = "def f(:\n    x('print')\n"
-    told = refused(module(broken), ASKS.replace("`shop`", "`shop/stock.py`"))
-    assert told.startswith("shop/stock.py ")
-    assert len(left(module(broken))) == 1
-
-
 def test_what_the_configuration_closes_stays_unless_it_is_named():
     config = RepoConfig.model_validate({"scope": {"human_only": ("shop/pay.py",)}})
     code = "def f():\n    print('x')\n"
@@ -312,17 +280,6 @@ def test_what_is_missing_comes_back_as_the_form(body, about):
 def test_sentences_beside_the_facts_are_named_as_not_done():
     body = "Replace `print` with `logging` in `mail`, level `info`. Also add a file handler."
     assert settle(FILES, body).not_done == ("Also add a file handler.",)
-
-
-def test_deep_code_is_edited_or_left_with_a_word():
-    deep = "def f(x):\n    if x == 0:\n        print(0)\n" + "".join(
-        f"    elif x == {n}:\n        print({n})\n" for n in range(1, 120)
-    )
-    assert edited(module(deep))["shop/stock.py"].count(b"logger.info(") == 120
-    (reason,) = left(
-        module(deep + deep.replace("def f", "def g") * 2 + "x = " + "(" * 400 + ")" * 400)
-    ).values()
-    assert reason.startswith("the file ")
 
 
 # --- words ------------------------------------------------------------------------------------
