@@ -36,7 +36,7 @@ def rules(
     chosen = _all() if rule_id is None else (_named(rule_id),)
     places = effective.Places(read)
     rows = [(rule, effective.of_rule(rule, read, loaded, places)) for rule in chosen]
-    floors = {rule.id: levels.floor_of(rule, loaded.floors) for rule in chosen}
+    floors = {rule.id: levels.get_floor(rule, loaded.floors) for rule in chosen}
     if as_json:
         terminal.print_json([_facts(rule, one, floors[rule.id]) for rule, one in rows])
         return

@@ -23,7 +23,7 @@ def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> 
     change_context = _make_context(change, prepared, svc)
     if not requirements.has_changed(change_context):
         return ""
-    _, after = requirements.sides(change_context)
+    _, after = requirements.read_sides(change_context)
     said = repr(
         (requirements.list_declared(after), requirements.find_added_packages(change_context))
     )
@@ -37,7 +37,7 @@ def update_lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict
         New contents by path, and words for the model.
     """
     change_context = _make_context(change, prepared, svc)
-    _, after = requirements.sides(change_context)
+    _, after = requirements.read_sides(change_context)
     if not after.has_file("uv.lock") or not requirements.has_changed(change_context):
         return {}, ""
     folder = svc.head_folder(prepared.run)
@@ -60,7 +60,7 @@ def rebuild_environment(change: Change, prepared: Prepared, svc: Services) -> tu
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
-        asked = requirements.new_requirements(_make_context(change, prepared, svc))
+        asked = requirements.list_new_requirements(_make_context(change, prepared, svc))
         built = svc.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         words = sanitise.shorten_middle(problem.message, _MOST_PROBLEM, where="the log")

@@ -69,11 +69,11 @@ class PythonFile:
     @cached_property
     def _old_lines(self) -> frozenset[str]:
         old = source.get_earlier_content(self._change, self.file) or b""
-        return frozenset(line.strip() for line in source.text(old).splitlines())
+        return frozenset(line.strip() for line in source.decode_text(old).splitlines())
 
     def is_new(self, line: int) -> bool:
         """Whether the text of a line of the new side was nowhere in the file before."""
-        return self.after is not None and self.after.line(line) not in self._old_lines
+        return self.after is not None and self.after.get_line(line) not in self._old_lines
 
     @property
     def new_lines(self) -> frozenset[int]:
@@ -161,7 +161,7 @@ class ChangeContext:
 
 def _list_hits(view: View | None, find: Find) -> list[tuple[Hit, str]]:
     """Return the hits of one side, each with the text of its line."""
-    return [(hit, view.line(hit.line)) for hit in find(view)] if view else []
+    return [(hit, view.get_line(hit.line)) for hit in find(view)] if view else []
 
 
 def _count_places(hits: list[tuple[Hit, str]]) -> Counter[tuple[str, str]]:

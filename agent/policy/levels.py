@@ -15,7 +15,7 @@ from repo_config.schema import RepoConfig
 _ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
 
 
-def floor_of(rule: Rule, floors: Mapping[str, Level]) -> Level:
+def get_floor(rule: Rule, floors: Mapping[str, Level]) -> Level:
     """Return the least that a repository can make of a rule.
 
     Args:
@@ -28,7 +28,7 @@ def floor_of(rule: Rule, floors: Mapping[str, Level]) -> Level:
 
 def get_level(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Level:
     asked: Level = config.rules.get(rule.id, rule.severity.value)
-    return max(asked, floor_of(rule, floors), key=_ORDER.index)
+    return max(asked, get_floor(rule, floors), key=_ORDER.index)
 
 
 def find_overruled_weights(

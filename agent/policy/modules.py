@@ -55,7 +55,7 @@ class Modules:
         python_path = project.django.python_path if project.django else ()
         inner = (project.root, f"{project.root}/src") if project.root else ()
         self._roots = tuple(dict.fromkeys(("", "src", *inner, *python_path)))
-        self._folders = frozenset(_folders(self._paths))
+        self._folders = frozenset(_list_folders(self._paths))
         self._scopes: dict[str, Scope | None] = {}
         self._texts: dict[str, bytes] = {}
         self._read_bytes = 0
@@ -76,7 +76,7 @@ class Modules:
         """Every module, by path."""
         return tuple(sorted(self._paths))
 
-    def text(self, path: str) -> bytes:
+    def read_text(self, path: str) -> bytes:
         """Return the content of a module after the change."""
         if path not in self._texts:
             changed = self._changed.get(path)
@@ -100,7 +100,7 @@ class Modules:
             folder = posixpath.dirname(folder)
         parts = dotted.split(".")
         for root in roots:
-            found = self._below(root, parts)
+            found = self._find_below(root, parts)
             if found and not (is_known and (found.module or "").endswith("/")):
                 return found
         return None
@@ -113,9 +113,9 @@ class Modules:
         if not dotted:
             package = posixpath.join(folder, "__init__.py")
             return Ref(package, "") if package in self._paths else Ref(f"{folder}/", "")
-        return self._below(folder, dotted.split("."))
+        return self._find_below(folder, dotted.split("."))
 
-    def _below(self, folder: str, parts: list[str]) -> Ref | None:
+    def _find_below(self, folder: str, parts: list[str]) -> Ref | None:
         """Find the longest run of parts that is a module; the others are attributes."""
         for length in range(len(parts), 0, -1):
             stem = posixpath.join(folder, *parts[:length])
@@ -126,23 +126,23 @@ class Modules:
                 return Ref(f"{stem}/", ".".join(parts[length:]))
         return None
 
-    def trail(self, ref: Ref) -> tuple[str, ...]:
+    def list_names(self, ref: Ref) -> tuple[str, ...]:
         """Return all names by which it could be imported, in the tree and outside of it.
 
         After 300 modules or 8 MB nothing more is read.
         """
-        return tuple(self._find_importable(at) for at in self._ways(ref))
+        return tuple(self._find_importable(at) for at in self._list_ways(ref))
 
-    def definitions(self, ref: Ref) -> Iterator[Definition]:
+    def find_definitions(self, ref: Ref) -> Iterator[Definition]:
         """Yield the classes and functions of the tree that a name leads to."""
-        return (found for found, rest in self.owners(ref) if not rest)
+        return (found for found, rest in self.find_owners(ref) if not rest)
 
-    def owners(self, ref: Ref) -> Iterator[tuple[Definition, str]]:
+    def find_owners(self, ref: Ref) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that a name begins with, and its rest.
 
         Of `app.models.Order.objects.get` that is the class `Order`, and `objects.get`.
         """
-        for at in self._ways(ref):
+        for at in self._list_ways(ref):
             head, _, rest = at.dotted.partition(".")
             if at.module is None or at.module.endswith("/") or not head:
                 continue
@@ -158,7 +158,7 @@ class Modules:
         below = stem[len(max(roots, key=len)) + 1 :] if roots else stem
         return ".".join(part for part in (below.replace("/", "."), ref.dotted) if part)
 
-    def _ways(self, ref: Ref) -> tuple[Ref, ...]:
+    def _list_ways(self, ref: Ref) -> tuple[Ref, ...]:
         if ref not in self._led:
             self._led[ref] = tuple(self._follow(ref))
         return self._led[ref]
@@ -181,21 +181,21 @@ class Modules:
         """Yield what a name in a module stands for, one step further."""
         head, _, rest = dotted.partition(".")
         if module.endswith(("__init__.py", "/")):
-            if inner := self._below(posixpath.dirname(module), [head]):
+            if inner := self._find_below(posixpath.dirname(module), [head]):
                 yield Ref(inner.module, rest)
-        scope = None if module.endswith("/") else self._exports(module, head)
+        scope = None if module.endswith("/") else self._get_exporting_scope(module, head)
         if scope is None:
             return
         if head in scope.names:
             found = scope.names[head]
         else:
-            found = [star.attribute(head) for star in scope.stars]
+            found = [star.get_attribute(head) for star in scope.stars]
         for one in found:
-            yield one.attribute(rest) if rest else one
+            yield one.get_attribute(rest) if rest else one
 
-    def _exports(self, path: str, name: str) -> Scope | None:
+    def _get_exporting_scope(self, path: str, name: str) -> Scope | None:
         """Return the names of a module, unless a look at its text rules this name out."""
-        text = self.text(path)
+        text = self.read_text(path)
         if name.encode("utf-8", "replace") not in text and b"*" not in text:
             return None
         return self._get_scope(path)
@@ -203,7 +203,7 @@ class Modules:
     def _get_scope(self, path: str) -> Scope | None:
         if path in self._scopes:
             return self._scopes[path]
-        text = self.text(path)
+        text = self.read_text(path)
         self._read_bytes += len(text)
         if len(self._scopes) >= _MOST_MODULES or self._read_bytes > _MOST_BYTES:
             return None
@@ -218,7 +218,7 @@ class Modules:
         return self._scopes[path]
 
 
-def _folders(paths: frozenset[str]) -> Iterator[str]:
+def _list_folders(paths: frozenset[str]) -> Iterator[str]:
     """Yield every folder that holds Python modules, at whatever depth."""
     seen = {""}
     for path in paths:

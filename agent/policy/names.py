@@ -42,7 +42,7 @@ class Ref(NamedTuple):
     dotted: str
     """Outside the full dotted name; inside the name within the module, "" for itself."""
 
-    def attribute(self, name: str) -> Ref:
+    def get_attribute(self, name: str) -> Ref:
         """Return what this attribute of it stands for."""
         return Ref(self.module, f"{self.dotted}.{name}" if self.dotted else name)
 
@@ -67,9 +67,9 @@ class Scope:
         new = [ref for ref in refs if ref not in known and ref.dotted.count(".") < _MOST_DOTS]
         known.extend(new[: _MOST_MEANINGS - len(known)])
 
-    def module_scope(self) -> Scope:
+    def get_module_scope(self) -> Scope:
         """Return the outermost scope."""
-        return self if self.parent is None else self.parent.module_scope()
+        return self if self.parent is None else self.parent.get_module_scope()
 
 
 # --- bindings ---------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class Reader:
             if alias.name == "*":
                 yield "*", origin
             else:
-                yield alias.asname or alias.name, origin.attribute(alias.name)
+                yield alias.asname or alias.name, origin.get_attribute(alias.name)
 
     def resolve_absolute(self, dotted: str) -> Ref:
         """Say what an absolute import of this name stands for."""
@@ -179,11 +179,11 @@ def find_meaning(node: ast.expr | None, scope: Scope) -> list[Ref]:
         case ast.Name(id=name):
             found = _look_up(name, scope)
         case ast.Attribute(value=owner, attr=name):
-            found = [ref.attribute(name) for ref in find_meaning(owner, scope)]
+            found = [ref.get_attribute(name) for ref in find_meaning(owner, scope)]
         case ast.Call(func=ast.Name(id="getattr"), args=[owner, ast.Constant(value=str(name)), *_]):
-            found = [ref.attribute(name) for ref in find_meaning(owner, scope)]
+            found = [ref.get_attribute(name) for ref in find_meaning(owner, scope)]
         case ast.Call(func=func):
-            found = [ref.attribute("()") for ref in find_meaning(func, scope)]
+            found = [ref.get_attribute("()") for ref in find_meaning(func, scope)]
         case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
             found = find_meaning(value, scope)
         case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, op=ast.BitOr(), right=right):
@@ -196,7 +196,7 @@ def find_meaning(node: ast.expr | None, scope: Scope) -> list[Ref]:
                 inner = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
                 found = find_meaning(inner, scope)
             else:
-                found = [ref.attribute("[]") for ref in held]
+                found = [ref.get_attribute("[]") for ref in held]
     return found
 
 
@@ -208,14 +208,14 @@ def _look_up(name: str, scope: Scope) -> list[Ref]:
         at = at.parent
     if hasattr(builtins, name):
         return [Ref(None, f"builtins.{name}")]
-    return [star.attribute(name) for star in scope.module_scope().stars]
+    return [star.get_attribute(name) for star in scope.get_module_scope().stars]
 
 
-def constant_text(node: ast.expr) -> str | None:
+def read_constant_text(node: ast.expr) -> str | None:
     """Return a text that is written out, also in parts joined by `+`."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = constant_text(node.left), constant_text(node.right)
+        left, right = read_constant_text(node.left), read_constant_text(node.right)
         return None if left is None or right is None else left + right
     return None

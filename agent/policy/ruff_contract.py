@@ -116,12 +116,12 @@ def make_ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
     """
     names = ", ".join(
         f"{json.dumps(name)} = {{msg = {json.dumps(rule)}}}"
-        for name, rule in _bans(config, ours).items()
+        for name, rule in _list_bans(config, ours).items()
     )
     return "--config", f"lint.flake8-tidy-imports.banned-api = {{{names}}}"
 
 
-def _bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
+def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
     """Return the names that may not be brought in, each with the id of its rule."""
     bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
     for allowed, known, rule in (
@@ -150,10 +150,10 @@ def select_items(
     after = {file.path: file.after or b"" for file in change.files}
 
     def counts(item: CheckItem) -> bool:
-        path, line, code, said = _parts(item)
+        path, line, code, said = _split_item(item)
         if code == _SYNTAX and not _parses(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
-        row = _row(code, said, config)
+        row = _find_row(code, said, config)
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
             return False
         banned = _BANNED.match(said)
@@ -171,20 +171,20 @@ def select_items(
 def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
     """Make findings of what ruff found."""
     for item in items:
-        path, line, code, said = _parts(item)
-        row = _row(code, said, config)
+        path, line, code, said = _split_item(item)
+        row = _find_row(code, said, config)
         banned = _BANNED.match(said)
         text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
         yield row.make_finding(path, text, row.fix, line)
 
 
-def _parts(item: CheckItem) -> tuple[str, int | None, str, str]:
+def _split_item(item: CheckItem) -> tuple[str, int | None, str, str]:
     """Return path, line, code and message."""
     code, _, said = item.text.partition(": ")
     return *split_place(item.place), code, said
 
 
-def _row(code: str, said: str, config: RepoConfig) -> RuffRule:
+def _find_row(code: str, said: str, config: RepoConfig) -> RuffRule:
     """Return the rule that a finding of ruff breaks; what ruff cannot read is the last one's."""
     if banned := _BANNED.match(said):
         return next(row for row in TABLE if row.id == banned["rule"])

@@ -91,7 +91,7 @@ def _is_text(content: bytes) -> bool:
     return True
 
 
-def text(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """Decode a file that parses, by its own encoding line."""
     found = re.match(rb"[^\n]*\n?[^\n]*?coding[:=]\s*([-\w.]+)", content[:400])
     encoding = found.group(1).decode("ascii", "replace") if found else "utf-8-sig"

@@ -39,7 +39,7 @@ class Visit(Generic[Node_co]):
     depth: int = 0
     """How many nodes are around it."""
 
-    def around(self) -> Iterator[Visit[ast.AST]]:
+    def walk_up(self) -> Iterator[Visit[ast.AST]]:
         """Yield what is around it, from the inside out."""
         at = self.up
         while at is not None:
@@ -50,7 +50,7 @@ class Visit(Generic[Node_co]):
     def function(self) -> FunctionNode | ast.Lambda | None:
         """The function whose body it runs in."""
         inner: ast.AST = self.node
-        for visit in self.around():
+        for visit in self.walk_up():
             node = visit.node
             # Decorators, defaults and bases run outside.
             if isinstance(node, FunctionNode) and inner in node.body:
@@ -63,7 +63,7 @@ class Visit(Generic[Node_co]):
     @property
     def qualname(self) -> str:
         """The classes and functions around it, as in `Orders.total`; "" in the module itself."""
-        parts = [visit.node.name for visit in self.around() if isinstance(visit.node, _NAMED)]
+        parts = [visit.node.name for visit in self.walk_up() if isinstance(visit.node, _NAMED)]
         return ".".join(parts[::-1])
 
 
@@ -97,13 +97,13 @@ class View:
     def lines(self) -> list[str]:
         """The lines of the file, without their ends."""
         if self._lines is None:
-            self._lines = source.text(self.content).splitlines()
+            self._lines = source.decode_text(self.content).splitlines()
         return self._lines
 
-    def line(self, number: int) -> str:
+    def get_line(self, number: int) -> str:
         return self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
 
-    def all(self, kind: type[Node]) -> list[Visit[Node]]:
+    def list_visits(self, kind: type[Node]) -> list[Visit[Node]]:
         """Return every node of exactly this type, in the order of the file."""
         return self._visits.get(kind, [])  # type: ignore[return-value] # they are kept by type
 
@@ -111,14 +111,14 @@ class View:
     def functions(self) -> list[Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]]:
         """Every function and method, in the order of the file."""
         both: list[Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]] = [
-            *self.all(ast.FunctionDef),
-            *self.all(ast.AsyncFunctionDef),
+            *self.list_visits(ast.FunctionDef),
+            *self.list_visits(ast.AsyncFunctionDef),
         ]
         return sorted(both, key=lambda visit: (visit.node.lineno, visit.node.col_offset))
 
     # --- meanings -----------------------------------------------------------------------------
 
-    def names(self, node: ast.expr | None, scope: Scope) -> frozenset[str]:
+    def find_names(self, node: ast.expr | None, scope: Scope) -> frozenset[str]:
         """Return the full dotted names that an expression may stand for.
 
         The names are those by which it could be imported: `requests.get`, for what is in the
@@ -128,7 +128,9 @@ class View:
         key = (node, id(scope))
         if key not in self._named:
             refs = find_meaning(node, scope)
-            self._named[key] = frozenset(name for ref in refs for name in self.places.trail(ref))
+            self._named[key] = frozenset(
+                name for ref in refs for name in self.places.list_names(ref)
+            )
         return self._named[key]
 
     def list_imported(self, visit: Visit[ast.Import] | Visit[ast.ImportFrom]) -> frozenset[str]:
@@ -138,9 +140,9 @@ class View:
             refs = [self._reader.resolve_absolute(alias.name) for alias in node.names]
         else:
             refs = [ref for _, ref in self._reader.find_imported(node)]
-        return frozenset(name for ref in refs for name in self.places.trail(ref))
+        return frozenset(name for ref in refs for name in self.places.list_names(ref))
 
-    def lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
+    def find_lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
         """Return the names of all classes that a class inherits from, however far away.
 
         Args:
@@ -158,22 +160,22 @@ class View:
             for base in at.bases:
                 named = base.value if isinstance(base, ast.Subscript) else base
                 for ref in find_meaning(named, where):
-                    found.update(self.places.trail(ref))
-                    waiting += [(one.node, one.scope) for one in self.places.definitions(ref)]
+                    found.update(self.places.list_names(ref))
+                    waiting += [(one.node, one.scope) for one in self.places.find_definitions(ref)]
         return frozenset(found)
 
-    def owners(self, node: ast.expr | None, scope: Scope) -> Iterator[tuple[Definition, str]]:
+    def find_owners(self, node: ast.expr | None, scope: Scope) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that an expression begins with.
 
         With each comes the rest of the name: of `Order().save` the class `Order`, and `().save`.
         """
         for ref in find_meaning(node, scope):
-            yield from self.places.owners(ref)
+            yield from self.places.find_owners(ref)
 
-    def definitions(self, node: ast.expr | None, scope: Scope) -> list[Definition]:
+    def find_definitions(self, node: ast.expr | None, scope: Scope) -> list[Definition]:
         """Return the classes and functions of the tree that an expression names."""
         refs = find_meaning(node, scope)
-        return [one for ref in refs for one in self.places.definitions(ref)]
+        return [one for ref in refs for one in self.places.find_definitions(ref)]
 
     # --- the walk -----------------------------------------------------------------------------
 
@@ -196,9 +198,9 @@ class View:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 for decorator in node.decorator_list:
                     self._walk(decorator, scope, visit)
-                self._enter(node.body, self._of_arguments(node.args, scope, visit), visit)
+                self._enter(node.body, self._open_arguments(node.args, scope, visit), visit)
             case ast.Lambda():
-                self._walk(node.body, self._of_arguments(node.args, scope, visit), visit)
+                self._walk(node.body, self._open_arguments(node.args, scope, visit), visit)
             case ast.ClassDef():
                 for outer in (*node.decorator_list, *node.bases, *node.keywords):
                     self._walk(outer, scope, visit)
@@ -207,7 +209,7 @@ class View:
                 inner = Scope(parent=scope)
                 for generator in node.generators:
                     bind_item(generator.target, generator.iter, inner)
-                self._children(node, inner, visit)
+                self._walk_children(node, inner, visit)
             case ast.If() if source.is_type_checking(node.test):
                 for statement in node.orelse:
                     self._walk(statement, scope, visit)
@@ -216,13 +218,15 @@ class View:
                 if node.value is not None:
                     self._walk(node.value, scope, visit)
             case _:
-                self._children(node, scope, visit)
+                self._walk_children(node, scope, visit)
 
-    def _children(self, node: ast.AST, scope: Scope, visit: Visit[ast.AST]) -> None:
+    def _walk_children(self, node: ast.AST, scope: Scope, visit: Visit[ast.AST]) -> None:
         for child in ast.iter_child_nodes(node):
             self._walk(child, scope, visit)
 
-    def _of_arguments(self, arguments: ast.arguments, scope: Scope, visit: Visit[ast.AST]) -> Scope:
+    def _open_arguments(
+        self, arguments: ast.arguments, scope: Scope, visit: Visit[ast.AST]
+    ) -> Scope:
         """Walk the defaults, and open the scope that the arguments are bound in."""
         for default in (*arguments.defaults, *arguments.kw_defaults):
             if default is not None:
@@ -231,7 +235,7 @@ class View:
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             # An argument that names its class is an instance of it.
             refs = find_meaning(argument.annotation, scope)
-            inner.bind(argument.arg, [ref.attribute("()") for ref in refs])
+            inner.bind(argument.arg, [ref.get_attribute("()") for ref in refs])
         for several in (arguments.vararg, arguments.kwarg):
             if several is not None:
                 inner.bind(several.arg, [])

@@ -77,7 +77,7 @@ class Modules:
             for dotted in names - {None, ""}:
                 self._by_name.setdefault(str(dotted), []).append(path)
 
-    def content(self, path: str) -> bytes:
+    def read_content(self, path: str) -> bytes:
         """The bytes of a file."""
         return self._tree.read(path)
 
@@ -97,7 +97,7 @@ class Modules:
             folder = os.path.dirname(folder)
         return _get_dotted_name(path, folder) or ""
 
-    def dotted(self, path: str) -> str:
+    def get_dotted_name(self, path: str) -> str:
         """The name under which a file is imported."""
         above = [f for f in self._renamed if path.startswith(f"{f}/")]
         if above:
@@ -117,7 +117,7 @@ class Modules:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             self.unreadable[path] = str(problem)
             return None
-        return read_names(path, node, self.dotted(path))
+        return read_names(path, node, self.get_dotted_name(path))
 
     def find_module(self, dotted: str, near: str = "") -> Module | None:
         """The module of that name; of several the one nearest to a path."""
@@ -267,13 +267,13 @@ def find_values(node: ast.ClassDef, name: str) -> list[ast.expr]:
     return found
 
 
-def name_of(node: ast.expr) -> str | None:
+def read_dotted_name(node: ast.expr) -> str | None:
     """The dotted name that an expression is; None for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        before = name_of(node.value)
+        before = read_dotted_name(node.value)
         return f"{before}.{node.attr}" if before else None
     if isinstance(node, ast.Subscript):  # Generic[...] in bases
-        return name_of(node.value)
+        return read_dotted_name(node.value)
     return None

@@ -36,10 +36,10 @@ def read_style(whole: Tree, project: Project) -> Style:
     def text(path: str) -> str:
         return tree.read(path).decode("utf-8", "replace") if path in paths else ""
 
-    looking = _formatters(project)
+    looking = _list_formatters(project)
     told = {check: one.args for check, one in project.told.items()}
-    formatted = [*_from_toml(text), *_from_options({**told, "flake8": (), "isort": ()})]
-    linted = [*_from_ini(text), *_from_options({"flake8": told.get("flake8", ())})]
+    formatted = [*_read_toml(text), *_read_options({**told, "flake8": (), "isort": ()})]
+    linted = [*_read_ini(text), *_read_options({"flake8": told.get("flake8", ())})]
     if not formatted and {"black", "ruff"} & set(lint_tools):
         formatted = [_DEFAULT]
     if not linted and "flake8" in lint_tools:
@@ -50,7 +50,7 @@ def read_style(whole: Tree, project: Project) -> Style:
     return Style(width, options, shaped and max(formatted, default=_DEFAULT) > width)
 
 
-def _formatters(project: Project) -> tuple[str, ...]:
+def _list_formatters(project: Project) -> tuple[str, ...]:
     found: list[str] = []
     if "ruff" in project.lint_tools:
         if "ruff check" not in project.not_run:
@@ -60,7 +60,7 @@ def _formatters(project: Project) -> tuple[str, ...]:
     return (*found, *(tool for tool in ("isort", "black") if tool in project.lint_tools))
 
 
-def _from_options(told: dict[str, tuple[str, ...]]) -> list[int]:
+def _read_options(told: dict[str, tuple[str, ...]]) -> list[int]:
     """Lengths of lines among the options of tools."""
     joined = " ".join(word for args in told.values() for word in args)
     return [int(found) for found in _LENGTH.findall(joined)]
@@ -77,7 +77,7 @@ def _table(content: str, *keys: str) -> dict[str, object] | None:
     return found if isinstance(found, dict) else None
 
 
-def _from_toml(text: Callable[[str], str]) -> list[int]:
+def _read_toml(text: Callable[[str], str]) -> list[int]:
     found: list[int] = []
     for path, places in (
         ("pyproject.toml", (("tool", "black"), ("tool", "ruff"), ("tool", "flake8"))),
@@ -93,7 +93,7 @@ def _from_toml(text: Callable[[str], str]) -> list[int]:
     return found
 
 
-def _from_ini(text: Callable[[str], str]) -> list[int]:
+def _read_ini(text: Callable[[str], str]) -> list[int]:
     for path in (".flake8", "setup.cfg", "tox.ini"):
         parser = configparser.RawConfigParser(strict=False)
         try:

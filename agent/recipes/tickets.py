@@ -65,7 +65,7 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
         for line in found["lines"].split("\n"):
             pair = _PAIR.fullmatch(line.strip())
             if pair and (key := normalise_key(pair["key"])) in keys:
-                _answer(answers, key, pair["value"])
+                _note_answer(answers, key, pair["value"])
         body = body[found.end() :]
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).disable("inline")
     asked, in_list = "", 0
@@ -81,7 +81,7 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
             asked = key if key in keys else ""
         elif token.type in ("inline", "fence", "code_block"):
             if asked and (in_list or asked not in answers):
-                _answer(answers, asked, token.content, more=bool(in_list))
+                _note_answer(answers, asked, token.content, more=bool(in_list))
                 asked = asked if in_list else ""
             elif token.type == "inline" and not _is_unanswered(token.content):
                 sentences += filter(None, map(str.strip, _SENTENCE_END.split(token.content)))
@@ -92,7 +92,7 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> Document:
     return Document(answers, tuple(marks), tuple(blocks), tuple(sentences))
 
 
-def _answer(answers: dict[str, str], key: str, value: str, *, more: bool = False) -> None:
+def _note_answer(answers: dict[str, str], key: str, value: str, *, more: bool = False) -> None:
     """Note an answer; items of a list are one answer of several lines."""
     value = value.strip()
     if _is_unanswered(value):

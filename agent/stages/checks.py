@@ -133,7 +133,9 @@ def _with_declared(
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
-        built = svc.environment_of_change(prepared, requirements.new_requirements(change_context))
+        built = svc.environment_of_change(
+            prepared, requirements.list_new_requirements(change_context)
+        )
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"

@@ -114,5 +114,5 @@ def _changes(files: Mapping[str, bytes]) -> Iterator[tuple[Change, dict[str, byt
 def _text(content: bytes | None, line: int | None) -> str:
     if content is None or line is None:
         return ""
-    lines = source.text(content).splitlines()
+    lines = source.decode_text(content).splitlines()
     return lines[line - 1].strip() if 0 < line <= len(lines) else ""

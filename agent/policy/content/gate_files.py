@@ -53,9 +53,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     project = change_context.project
     for file in change_context.change.files:
         if tool_tables.has_tables(file.path):
-            reasons = list(_tables(file))
+            reasons = list(_name_tables(file))
         else:
-            reason = _reason(file.path, project)
+            reason = _find_reason(file.path, project)
             reasons = [reason] if reason else []
         for reason in reasons:
             yield GATE_FILES.make_finding(
@@ -65,7 +65,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             )
 
 
-def _reason(path: str, project: Project) -> str | None:
+def _find_reason(path: str, project: Project) -> str | None:
     lowered = path.lower()
     name = posixpath.basename(lowered)
     if _DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}":
@@ -77,21 +77,21 @@ def _reason(path: str, project: Project) -> str | None:
     return _BY_NAME.get(name) or rule_files.reason(path, project)
 
 
-def _tables(file: ChangedFile) -> Iterator[str]:
+def _name_tables(file: ChangedFile) -> Iterator[str]:
     """Name the tables that differ in what a tool or the build reads."""
     found = tool_tables.list_read_by_tools(file.path, file.before, file.after)
     if found is None:
         yield "it configures the checks and does not parse on one side"
     for name, old, new in found or ():
-        yield f"[{name}] configures a tool: {_keys(old, new)}"
+        yield f"[{name}] configures a tool: {_name_keys(old, new)}"
 
 
-def _keys(old: object, new: object, start: str = "") -> str:
+def _name_keys(old: object, new: object, start: str = "") -> str:
     """Name the keys of two tables that differ."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         tables = [one for one in (old, new) if isinstance(one, dict)]
         return ", ".join(tables[0]) if tables and not start else start
     names = [name for name in (old | new) if old.get(name) != new.get(name)]
     return ", ".join(
-        _keys(old.get(name), new.get(name), f"{start}.{name}".strip(".")) for name in names
+        _name_keys(old.get(name), new.get(name), f"{start}.{name}".strip(".")) for name in names
     )

@@ -82,7 +82,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield GENERATED_FILE.make_finding(file.path, says, fix, line)
 
 
-def _head(content: bytes) -> str:
+def _read_head(content: bytes) -> str:
     found = _HEAD.match(content[:_HEAD_BYTES].decode("utf-8", "replace"))
     return found[0] if found else ""
 
@@ -90,13 +90,13 @@ def _head(content: bytes) -> str:
 def _is_generated(content: bytes) -> bool:
     if b"generated" not in content[:_HEAD_BYTES].lower():
         return False
-    head = _head(content)
+    head = _read_head(content)
     return bool(_IS_GENERATED.search(head) and _HANDS_OFF.search(head))
 
 
 def _has_source(content: bytes, others: set[str]) -> bool:
     """Whether a file that it is made from may be among these."""
-    head = _head(content)
+    head = _read_head(content)
     return any(_SOURCES.search(path) or posixpath.basename(path) in head for path in others)
 
 

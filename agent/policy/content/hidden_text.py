@@ -70,17 +70,17 @@ _MIXED = re.compile(rf"\b(?=\w*[A-Za-z])\w*?([{_ALIKE}])")
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     before = {line for one in change_context.change.files for line in _lines(one.before)}
     for file in change_context.change.files:
-        yield from _of_file(file, before)
+        yield from _check_file(file, before)
 
 
-def _of_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:
+def _check_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:
     for number, line in enumerate(_lines(file.after), 1):
         if line in before or (line.isascii() and line.isprintable()):
             continue
         if seen := next((found[1] for found in _HIDDEN.finditer(line) if found[1]), None):
-            rule, says = HIDDEN_TEXT, f"has {_name(seen)}, which cannot be seen"
+            rule, says = HIDDEN_TEXT, f"has {_name_letter(seen)}, which cannot be seen"
         elif found := _MIXED.search(line):
-            rule, says = LOOK_ALIKES, f"has {_name(found[1])} in a word of other letters"
+            rule, says = LOOK_ALIKES, f"has {_name_letter(found[1])} in a word of other letters"
         else:
             continue
         is_odd = len(line) > _LONGEST_WRITTEN or _is_apart(file.path)
@@ -103,5 +103,5 @@ def _is_apart(path: str) -> bool:
     return is_prose or not _APART.isdisjoint(folders) or layout.is_test(path)
 
 
-def _name(letter: str) -> str:
+def _name_letter(letter: str) -> str:
     return f"U+{ord(letter):04X} ({unicodedata.name(letter, 'a control character').lower()})"

@@ -121,7 +121,7 @@ def _find_uses(view: View) -> Iterator[Hit]:
     if not _IS_WEB.search(view.content):
         return
     calls: dict[int, list[Visit[ast.Call]]] = defaultdict(list)
-    for call in view.all(ast.Call):
+    for call in view.list_visits(ast.Call):
         calls[id(call.function)].append(call)
     for visit in view.functions:
         several = calls.get(id(visit.node))
@@ -156,7 +156,7 @@ def _find_use(call: Visit[ast.Call], view: View, flows: _Flows) -> tuple[str, _V
         return ("sql" if is_sql else ""), first
     if not given.origin:
         return "", given
-    names = view.names(node.func, call.scope)
+    names = view.find_names(node.func, call.scope)
     words = {word.arg: word.value for word in node.keywords}
     shell = words.get("shell")
     if any(map(_STARTS.fullmatch, names)) and isinstance(shell, ast.Constant) and shell.value:
@@ -164,7 +164,7 @@ def _find_use(call: Visit[ast.Call], view: View, flows: _Flows) -> tuple[str, _V
     ways = (way for way, sink in _SINKS.items() if any(map(sink.takers.fullmatch, names)))
     way = next(ways, "")
     loader = node.args[1] if len(node.args) > 1 else words.get("Loader")
-    if way == "data" and any(map(_SAFE_LOADER.fullmatch, view.names(loader, call.scope))):
+    if way == "data" and any(map(_SAFE_LOADER.fullmatch, view.find_names(loader, call.scope))):
         return "", given
     # Of files, the second may be a path as well; elsewhere it holds parameters or options.
     return way, given if way == "path" else first
@@ -267,7 +267,7 @@ class _Flows:
 
     def _read_result(self, node: ast.Call) -> _Value:
         func = node.func
-        if self._view.names(func, self._scope) & _PATHS:
+        if self._view.find_names(func, self._scope) & _PATHS:
             return self._join(node.args, is_built=True)
         if not isinstance(func, ast.Attribute):
             return _Value()
@@ -344,5 +344,5 @@ def _is_text(annotation: ast.expr, default: ast.expr | None, view: View, scope: 
     called = {source.get_last_name(part.func) for part in parts if isinstance(part, ast.Call)}
     named = [part for part in ast.walk(annotation) if isinstance(part, (ast.Name, ast.Attribute))]
     holder = ast.ClassDef(name="", bases=[*named], keywords=[], body=[], decorator_list=[])
-    names = view.lineage(holder, scope)
+    names = view.find_lineage(holder, scope)
     return not called & {"Depends", "Security"} and any(map(_TEXTS.fullmatch, names))

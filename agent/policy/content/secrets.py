@@ -92,7 +92,7 @@ class _Docstrings:
         return view is not None and any(
             isinstance(visit.node.value, ast.Constant)
             and visit.node.lineno <= line <= (visit.node.end_lineno or 0)
-            for visit in view.all(ast.Expr)
+            for visit in view.list_visits(ast.Expr)
         )
 
 

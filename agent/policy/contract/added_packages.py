@@ -59,7 +59,7 @@ _SHOWN = 8
 
 def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[Finding]:
     """Yield what is to be said of licences and of a lock."""
-    yield from _of_licences(added.packages, config)
+    yield from _check_licences(added.packages, config)
     if path := added.refused_lock:
         why = added.refusal.splitlines()[-1:]
         message = f"does not fit what the change declares: {''.join(why)}"
@@ -68,7 +68,7 @@ def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[
         )
 
 
-def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:
+def _check_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:
     demand = Demand(config.scope.licences.allow, config.scope.licences.forbid)
     named: dict[str, list[str]] = {}
     for package in packages:

@@ -61,40 +61,42 @@ def _is_of_tests(path: str) -> bool:
 
 
 def _find_made_rows(view: View) -> Iterator[Hit]:
-    for visit in view.all(ast.Call):
+    for visit in view.list_visits(ast.Call):
         function = visit.node.func
         if not isinstance(function, ast.Attribute):
             continue
         models: list[str] = []
         if function.attr in _CREATES and isinstance(function.value, ast.Attribute):
-            models = [_model(view, visit, function.value.value, made=False)]
+            models = [_find_model_name(view, visit, function.value.value, made=False)]
         elif function.attr in _SAVES:
-            models = [_model(view, visit, function.value, made=True)]
+            models = [_find_model_name(view, visit, function.value, made=True)]
         elif function.attr in _ADDS:
-            models = [_model(view, visit, one, made=True) for one in _rows(visit.node)]
+            models = [
+                _find_model_name(view, visit, one, made=True) for one in _list_rows(visit.node)
+            ]
         for model in models:
             if model and not _is_in_factory(visit):
                 yield Hit(model, visit.node.lineno)
 
 
-def _rows(call: ast.Call) -> list[ast.expr]:
+def _list_rows(call: ast.Call) -> list[ast.expr]:
     rows: list[ast.expr] = []
     for one in call.args:
         rows += one.elts if isinstance(one, (ast.List, ast.Tuple)) else [one]
     return rows
 
 
-def _model(view: View, visit: Visit[ast.Call], node: ast.expr, *, made: bool) -> str:
+def _find_model_name(view: View, visit: Visit[ast.Call], node: ast.expr, *, made: bool) -> str:
     """Return the name of the model that an expression means, or is a row of.
 
     Args:
         made: Whether it is to be a row: what calling the class gives.
     """
     end = "()" if made else ""
-    for place, rest in view.owners(node, visit.scope):
+    for place, rest in view.find_owners(node, visit.scope):
         if rest == end and isinstance(place.node, ast.ClassDef) and _is_model(view, place):
             return place.node.name
-    for name in sorted(view.names(node, visit.scope)):
+    for name in sorted(view.find_names(node, visit.scope)):
         known = name.removesuffix(".()") if made else name
         if (known != name or not made) and _OF_LIBRARIES.fullmatch(known):
             return "the user model" if known.endswith("()") else known.rpartition(".")[2]
@@ -102,12 +104,12 @@ def _model(view: View, visit: Visit[ast.Call], node: ast.expr, *, made: bool) ->
 
 
 def _is_model(view: View, place: Definition) -> bool:
-    lineage = view.lineage(place.node, place.scope)
+    lineage = view.find_lineage(place.node, place.scope)
     return not _DJANGO.isdisjoint(lineage) or any(map(_TABLES.fullmatch, lineage))
 
 
 def _is_in_factory(visit: Visit[ast.Call]) -> bool:
     return any(
         isinstance(around.node, ast.ClassDef) and around.node.name.endswith(("Factory", "Recipe"))
-        for around in visit.around()
+        for around in visit.walk_up()
     )

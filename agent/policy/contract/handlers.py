@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.policy.names import constant_text
+from agent.policy.names import read_constant_text
 from agent.policy.view import View, Visit
 
 _VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
@@ -84,7 +84,9 @@ def find_handlers(view: View, *, is_django: bool) -> Iterator[Handler]:
                 elif visit.node in answering and not visit.node.name.startswith("_"):
                     yield Handler(visit, "view", "django", is_certain=False)
         elif isinstance(visit.up.node, ast.ClassDef):
-            lineage = lineages.get(visit.up.node) or view.lineage(visit.up.node, visit.up.scope)
+            lineage = lineages.get(visit.up.node) or view.find_lineage(
+                visit.up.node, visit.up.scope
+            )
             lineages[visit.up.node] = lineage
             if method := _find_method(visit, lineage):
                 yield method
@@ -94,8 +96,8 @@ def _find_route(view: View, visit: Function) -> Handler | None:
     for decorator in visit.node.decorator_list:
         if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
             continue
-        how, names = decorator.func.attr, view.names(decorator.func, visit.scope)
-        path = constant_text(decorator.args[0]) if decorator.args else None
+        how, names = decorator.func.attr, view.find_names(decorator.func, visit.scope)
+        path = read_constant_text(decorator.args[0]) if decorator.args else None
         is_app = any(_APPS.match(name) and "()" in name for name in names)
         # What cannot be followed is told by the path that it is given; a mock serves nothing.
         is_path = (path or "").startswith("/") and not any(map(_MOCKS.match, names))
@@ -107,24 +109,24 @@ def _find_route(view: View, visit: Function) -> Handler | None:
 def _takes_request(view: View, visit: Function) -> bool:
     arguments = [*visit.node.args.posonlyargs, *visit.node.args.args][:1]
     return any(
-        one.arg in {"request", "req"} or view.names(one.annotation, visit.scope) & _REQUESTS
+        one.arg in {"request", "req"} or view.find_names(one.annotation, visit.scope) & _REQUESTS
         for one in arguments
     )
 
 
 def _is_decorated(view: View, visit: Function) -> bool:
-    names = (view.names(one, visit.scope) for one in visit.node.decorator_list)
+    names = (view.find_names(one, visit.scope) for one in visit.node.decorator_list)
     return any(_ABOVE_VIEWS.fullmatch(name) for several in names for name in several)
 
 
 def _find_answering(view: View) -> frozenset[ast.AST]:
     """Return the functions that return a response of Django."""
     found: set[ast.AST] = set()
-    for visit in view.all(ast.Return):
+    for visit in view.list_visits(ast.Return):
         value = visit.node.value
         value = value.value if isinstance(value, ast.Await) else value
         asked = value.func if isinstance(value, ast.Call) else value
-        if visit.function and any(map(_RESPONSES.fullmatch, view.names(asked, visit.scope))):
+        if visit.function and any(map(_RESPONSES.fullmatch, view.find_names(asked, visit.scope))):
             found.add(visit.function)
     return frozenset(found)
 

@@ -56,7 +56,7 @@ def find_needs(content: bytes, target: Version) -> list[Need]:
         or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     }
     newer: dict[str, Need] = {}
-    for need in _ask_vermin(module, source.text(content)):
+    for need in _ask_vermin(module, source.decode_text(content)):
         named = _LIBRARY.fullmatch(need.what)
         root, dot, _ = named["name"].partition(".") if named else ("", "", "")
         # vermin takes a name for the built-in one even where it is imported or assigned.

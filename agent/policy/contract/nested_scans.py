@@ -35,43 +35,43 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 def _find_scans(view: View) -> Iterator[Hit]:
     loops: list[Visit[ast.For] | Visit[ast.AsyncFor]] = [
-        *view.all(ast.For),
-        *view.all(ast.AsyncFor),
+        *view.list_visits(ast.For),
+        *view.list_visits(ast.AsyncFor),
     ]
     for loop in loops:
-        data = _data(loop.node.iter)
-        if data and data in _outer(loop):
+        data = _name_data(loop.node.iter)
+        if data and data in _list_outer(loop):
             yield Hit(f"again {data}", loop.node.lineno, f"goes through {data} for each item of it")
-    for call in view.all(ast.Call):
+    for call in view.list_visits(ast.Call):
         function = call.node.func
         if isinstance(function, ast.Attribute) and function.attr in _LOOKS:
-            data = _data(function.value)
-            if data and data in _outer(call):
+            data = _name_data(function.value)
+            if data and data in _list_outer(call):
                 said = f"asks {data} for {function.attr}() for each item of it"
                 yield Hit(f"{function.attr} {data}", call.node.lineno, said)
 
 
-def _data(node: ast.expr) -> str:
+def _name_data(node: ast.expr) -> str:
     """Name what is gone through; "" where each time it may be something else."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
         if node.func.id in ("enumerate", "list", "sorted", "reversed", "tuple", "iter"):
-            return _data(node.args[0])
+            return _name_data(node.args[0])
     if isinstance(node, (ast.Name, ast.Attribute)):
         return source.format_node(node)
     return ""
 
 
-def _outer(visit: Visit[ast.AST]) -> set[str]:
+def _list_outer(visit: Visit[ast.AST]) -> set[str]:
     """Return what the loops around a place go through, in the same function."""
     found: set[str] = set()
     inner: ast.AST = visit.node
-    for around in visit.around():
+    for around in visit.walk_up():
         node = around.node
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             break
         if isinstance(node, (ast.For, ast.AsyncFor)) and inner in node.body:
-            found.add(_data(node.iter))
+            found.add(_name_data(node.iter))
         elif isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
-            found |= {_data(one.iter) for one in node.generators if one.iter is not inner}
+            found |= {_name_data(one.iter) for one in node.generators if one.iter is not inner}
         inner = node
     return found - {""}

@@ -40,15 +40,15 @@ RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     if not requirements.may_declare(change_context):
         return
-    before, after = requirements.sides(change_context)
+    before, after = requirements.read_sides(change_context)
     had = requirements.list_declared(before)
     sources = {(one.name, one.source) for one in had}
     # Extras may name the project itself: `app[test]`.
-    known = {one.name for one in had} | {requirements.own_name(after)}
+    known = {one.name for one in had} | {requirements.read_own_name(after)}
     root = f"{change_context.project.root}/" if change_context.project.root else ""
     told: set[tuple[str, str]] = set()
     for one in requirements.list_declared(after):
-        place = root + one.path, requirements.line_of(after, one.path, one.name)
+        place = root + one.path, requirements.find_line(after, one.path, one.name)
         found = [] if one.name in known else [*_check_new(one, change_context, *place)]
         is_moved = one.name not in known or (one.name, "") in sources
         if one.source and is_moved and (one.name, one.source) not in sources:

@@ -83,7 +83,7 @@ def _read_lines(view: View | None) -> list[str]:
         _Plain().visit(module)
         text = ast.unparse(module)
     except (RecursionError, ValueError):
-        text = source.text(view.content)
+        text = source.decode_text(view.content)
     return [line.strip() for line in text.splitlines()]
 
 

@@ -81,7 +81,7 @@ class _Changed:
         return self._tree.read(path) if content is None else content
 
 
-def sides(change_context: ChangeContext) -> tuple[Files, Files]:
+def read_sides(change_context: ChangeContext) -> tuple[Files, Files]:
     root = change_context.project.root
     before: Tree = change_context.tree
     after: Tree = _Changed(change_context)
@@ -99,12 +99,12 @@ def has_changed(change_context: ChangeContext) -> bool:
         return True
     if not may_declare(change_context):
         return False
-    before, after = sides(change_context)
+    before, after = read_sides(change_context)
     return set(list_declared(before)) != set(list_declared(after))
 
 
 def list_declared(files: Files) -> tuple[Declared, ...]:
-    return (*_of_lists(files), *_of_tables(files))
+    return (*_read_lists(files), *_read_tables(files))
 
 
 def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
@@ -112,9 +112,9 @@ def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage,
 
     What stands in a file comes before what only a lock file says.
     """
-    before, after = sides(change_context)
+    before, after = read_sides(change_context)
     had = list_declared(before)
-    names = {one.name for one in had} | {own_name(after)}
+    names = {one.name for one in had} | {read_own_name(after)}
     pins = {(one.name, one.exact_version) for one in had}
     fixed = dict(pin for pin in sorted(pins) if pin[1])
     root = f"{change_context.project.root}/" if change_context.project.root else ""
@@ -124,7 +124,7 @@ def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage,
         is_new = one.name not in names
         if one.version == "local" or not (is_new or (version and (one.name, version) not in pins)):
             continue
-        line = line_of(after, one.path, one.name)
+        line = find_line(after, one.path, one.name)
         place = f"{root}{one.path}:{line}" if line else f"{root}{one.path}"
         found[one.name, version] = found.get((one.name, version)) or DeclaredPackage(
             name=one.name,
@@ -151,16 +151,16 @@ def _read_locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
     return {(str(canonicalize_name(name)), version) for name, version in pairs.findall(text)}
 
 
-def own_name(files: Files) -> str:
+def read_own_name(files: Files) -> str:
     """Return what the project itself is called, normalised; "" where that is not said."""
     named = table(files.pyproject, "project").get("name")
     return canonicalize_name(named) if isinstance(named, str) else ""
 
 
-def new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
+def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
     """Return what the change declares anew or with other bounds, of packages of the index."""
-    before, after = sides(change_context)
-    had, own = {*list_declared(before)}, own_name(after)
+    before, after = read_sides(change_context)
+    had, own = {*list_declared(before)}, read_own_name(after)
     new = (one for one in list_declared(after) if one not in had and one.name != own)
     return tuple(
         sorted(
@@ -178,20 +178,20 @@ def _format_requirement(one: Declared) -> str:
         return f"{one.name}{marker}"
 
 
-def line_of(files: Files, path: str, name: str) -> int | None:
+def find_line(files: Files, path: str, name: str) -> int | None:
     """Return the line of a file that names a package, 1-based."""
-    word = _word(name)
+    word = _compile_word(name)
     lines = enumerate(files.text(path).splitlines(), 1)
     return next((number for number, line in lines if word.search(line)), None)
 
 
-def _word(name: str) -> re.Pattern[str]:
+def _compile_word(name: str) -> re.Pattern[str]:
     """Make what finds a package's name, however it is written."""
     written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
     return re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
 
 
-def _of_lists(files: Files) -> Iterator[Declared]:
+def _read_lists(files: Files) -> Iterator[Declared]:
     for lines, origin, _ in dependencies.list_requirements(files):
         path = origin.partition(":")[0]
         if ".poetry." in origin or path == "Pipfile":
@@ -221,14 +221,14 @@ def _parse_line(line: str, path: str, origin: str) -> Declared | None:
     return Declared(canonicalize_name(required.name), path, origin, version, source, marker)
 
 
-def _of_tables(files: Files) -> Iterator[Declared]:
+def _read_tables(files: Files) -> Iterator[Declared]:
     for entries, origin, _ in dependencies.tables(files):
         for name, value in entries.items():
             if name.lower() != "python":
-                yield _of_value(name, value, origin.partition(":")[0], origin)
+                yield _read_value(name, value, origin.partition(":")[0], origin)
 
 
-def _of_value(name: str, value: object, path: str, origin: str) -> Declared:
+def _read_value(name: str, value: object, path: str, origin: str) -> Declared:
     facts: dict[str, object] = value if isinstance(value, dict) else {"version": value}
     source = next((str(facts[key]) for key in ("git", "url") if facts.get(key)), "")
     version = "local" if "path" in facts else str(facts.get("version") or "")

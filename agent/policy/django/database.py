@@ -75,9 +75,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
     def find(view: View, *, certain: bool) -> Iterator[Hit]:
         visits: list[_Visited] = [
-            *view.all(ast.Import),
-            *view.all(ast.ImportFrom),
-            *view.all(ast.Call),
+            *view.list_visits(ast.Import),
+            *view.list_visits(ast.ImportFrom),
+            *view.list_visits(ast.Call),
         ]
         for visit in visits:
             for use in _find_uses(view, visit):
@@ -118,14 +118,14 @@ def _find_uses(view: View, visit: _Visited) -> Iterator[_Use]:
         others = frozenset({"postgres", "mysql", "oracle"})
         yield _Use(f"{last}()", others, is_certain=False, lacks="leaves out")
     elif last == "distinct" and visit.node.args:
-        is_query = any(map(_MANAGERS.search, view.names(visit.node.func, visit.scope)))
+        is_query = any(map(_MANAGERS.search, view.find_names(visit.node.func, visit.scope)))
         if is_query or isinstance(visit.node.args[0], ast.Constant):
             yield _Use("distinct() with names of fields", _POSTGRES, is_certain=is_query)
 
 
 def _is_guarded(visit: Visit[ast.AST]) -> bool:
     """Whether the code around asks which database there is, or expects that it may fail."""
-    for around in visit.around():
+    for around in visit.walk_up():
         tests: list[ast.expr] = []
         match around.node:
             case ast.If(test=test) | ast.IfExp(test=test):

@@ -41,11 +41,11 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
     def find(view: View) -> Iterator[Hit]:
         seen: set[ast.AST] = set()
-        for items, item, parts, scope in _loops(view):
-            related = _related_to(find_meaning(items, scope), change_context)
+        for items, item, parts, scope in _list_loops(view):
+            related = _list_relations(find_meaning(items, scope), change_context)
             name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in ast.walk(part) if node not in seen):
-                if says := _describe_query(node, managers) or _reads(node, name, related):
+                if says := _describe_query(node, managers) or _describe_read(node, name, related):
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
@@ -53,10 +53,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         yield QUERY_IN_LOOP.make_finding(file.path, hit.message, _FIX, hit.line)
 
 
-def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
+def _list_loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
     """Yield what loops go over, what takes each item, and what is done at each turn."""
     for kind in get_args(_Loop):
-        for visit in view.all(kind):
+        for visit in view.list_visits(kind):
             node = visit.node
             head = node if isinstance(node, ast.For | ast.AsyncFor) else node.generators[0]
             if isinstance(node, ast.For | ast.AsyncFor):
@@ -89,7 +89,7 @@ def _describe_query(node: ast.AST, managers: set[str]) -> str:
     return ""
 
 
-def _reads(node: ast.AST, name: str, related: set[str]) -> str:
+def _describe_read(node: ast.AST, name: str, related: set[str]) -> str:
     """Say which relation of an item is read, the first time."""
     match node:
         case ast.Attribute(value=ast.Name(id=owner), attr=read) if owner == name:
@@ -99,7 +99,7 @@ def _reads(node: ast.AST, name: str, related: set[str]) -> str:
     return ""
 
 
-def _related_to(refs: list[Ref], change_context: ChangeContext) -> set[str]:
+def _list_relations(refs: list[Ref], change_context: ChangeContext) -> set[str]:
     """Return the relations of the model that a queryset gives; none where that is not certain."""
     found: set[str] = set()
     for ref in refs:
@@ -107,7 +107,7 @@ def _related_to(refs: list[Ref], change_context: ChangeContext) -> set[str]:
         is_plain = asked and "." not in model and methods.endswith(".()")
         if not is_plain or _BRINGS & set(methods.split(".")):
             return set()
-        for one in change_context.places.definitions(Ref(ref.module, model)):
+        for one in change_context.places.find_definitions(Ref(ref.module, model)):
             for statement in one.node.body:
                 match statement:
                     case (

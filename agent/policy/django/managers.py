@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
-from agent.policy.names import constant_text
+from agent.policy.names import read_constant_text
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -37,7 +37,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         return
 
     def find(view: View) -> Iterator[Hit]:
-        for visit in view.all(ast.Attribute):
+        for visit in view.list_visits(ast.Attribute):
             if visit.node.attr in _USUAL:
                 key = _find_model(visit, view, managers)
                 if key and visit.node.attr != managers[key]:
@@ -53,10 +53,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 def _find_model(visit: Visit[ast.Attribute], view: View, managers: Mapping[str, str]) -> str | None:
     """Return the key of the model that is asked for; one with dots is its whole name."""
     node = visit.node.value
-    names = view.names(node, visit.scope)
-    if isinstance(node, ast.Call) and view.names(node.func, visit.scope) & _GET_MODEL:
+    names = view.find_names(node, visit.scope)
+    if isinstance(node, ast.Call) and view.find_names(node.func, visit.scope) & _GET_MODEL:
         # `get_model("shop", "Order")` or `get_model("shop.Order")`
-        app, _, model = ".".join(constant_text(one) or "" for one in node.args).rpartition(".")
+        app, _, model = ".".join(read_constant_text(one) or "" for one in node.args).rpartition(".")
         for key in managers:
             *above, last = key.split(".")
             if last.lower() == model.lower() and (not above or app in above):

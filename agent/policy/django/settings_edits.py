@@ -117,8 +117,8 @@ def _read_values(view: View | None) -> dict[str, ast.expr]:
         return {}
     found: dict[str, ast.expr] = {}
     visits: list[Visit[ast.Assign] | Visit[ast.AnnAssign]] = [
-        *view.all(ast.Assign),
-        *view.all(ast.AnnAssign),
+        *view.list_visits(ast.Assign),
+        *view.list_visits(ast.AnnAssign),
     ]
     for visit in visits:
         node = visit.node

@@ -46,8 +46,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _find_signals(view: View) -> Iterator[Hit]:
-    for call in view.all(ast.Call):
-        names = view.names(call.node.func, call.scope)
+    for call in view.list_visits(ast.Call):
+        names = view.find_names(call.node.func, call.scope)
         if names & _CLASSES:
             yield Hit("defines a signal", call.node.lineno)
         elif names & _RECEIVERS:
@@ -56,8 +56,8 @@ def _find_signals(view: View) -> Iterator[Hit]:
         elif _is_connected(names):
             signal = call.node.func.value if isinstance(call.node.func, ast.Attribute) else None
             yield Hit(f"connects a handler to {_format_node(signal)}", call.node.lineno)
-    for made in view.all(ast.ClassDef):
-        if view.lineage(made.node, made.scope) & _CLASSES:
+    for made in view.list_visits(ast.ClassDef):
+        if view.find_lineage(made.node, made.scope) & _CLASSES:
             yield Hit("defines a class of signals", made.node.lineno)
 
 

@@ -60,8 +60,8 @@ def _check(
 
 
 def _find_classes(view: View) -> Iterator[Hit]:
-    for made in view.all(ast.ClassDef):
-        above = view.lineage(made.node, made.scope)
+    for made in view.list_visits(ast.ClassDef):
+        above = view.find_lineage(made.node, made.scope)
         if any(_CLASSES.fullmatch(name) and not _MIXIN.fullmatch(name) for name in above):
             says = f"the view {made.node.name} as a class"
             yield Hit("a view as a class", made.node.lineno, says)

@@ -48,7 +48,7 @@ def _find_hollow(view: View) -> Iterator[Hit]:
 def _list_helpers(view: View) -> frozenset[str]:
     """Return the names that a file takes from other files of tests."""
     found = set()
-    for visit in view.all(ast.ImportFrom):
+    for visit in view.list_visits(ast.ImportFrom):
         origin = view.places.find(visit.node.module or "", view.path)
         if visit.node.level or (origin and is_test(origin.module or "")):
             found |= {alias.asname or alias.name for alias in visit.node.names}

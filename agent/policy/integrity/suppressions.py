@@ -37,7 +37,7 @@ _TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)", re.IGNORECASE)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for file, hit in change_context.find_new_hits(_comments, with_stubs=True):
+    for file, hit in change_context.find_new_hits(_find_comments, with_stubs=True):
         yield SUPPRESSION.make_finding(
             file.path,
             f"switches a check off: {hit.what}",
@@ -46,7 +46,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         )
 
 
-def _comments(view: View) -> Iterator[Hit]:
+def _find_comments(view: View) -> Iterator[Hit]:
     try:
         for token in tokenize.tokenize(io.BytesIO(view.content).readline):
             if token.type == tokenize.NAME and token.string == "no_type_check":

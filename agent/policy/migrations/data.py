@@ -50,14 +50,14 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _find_imported_models(view: View) -> Iterator[tuple[int, str]]:
-    for visit in view.all(ast.Attribute):
+    for visit in view.list_visits(ast.Attribute):
         if visit.node.attr in _MANAGERS:
-            names = view.names(visit.node.value, visit.scope)
+            names = view.find_names(visit.node.value, visit.scope)
             is_library = any(map(_LIBRARY_MODEL.fullmatch, names))
             if is_library or any(_find_classes(visit.node.value, visit, view)):
                 yield visit.node.lineno, source.format_node(visit.node.value)
-    for call in view.all(ast.Call):
-        lineages = (view.lineage(*one) for one in _find_classes(call.node.func, call, view))
+    for call in view.list_visits(ast.Call):
+        lineages = (view.find_lineage(*one) for one in _find_classes(call.node.func, call, view))
         if any(lineage & _MODEL_BASES for lineage in lineages):
             yield call.node.lineno, source.format_node(call.node.func)
 
@@ -66,6 +66,6 @@ def _find_classes(
     node: ast.expr, visit: Visit[ast.Attribute] | Visit[ast.Call], view: View
 ) -> Iterator[tuple[ast.ClassDef, Scope]]:
     """Yield the classes of other files of the repository that an expression names."""
-    for one in view.definitions(node, visit.scope):
+    for one in view.find_definitions(node, visit.scope):
         if one.path != view.path and isinstance(one.node, ast.ClassDef):
             yield one.node, one.scope

@@ -155,7 +155,7 @@ def read_others(
         if posixpath.dirname(path) != one.folder or not _is_loaded(path) or path == one.path:
             continue
         name = posixpath.basename(path).removesuffix(".py")
-        if _CLASS.search(text := places.text(path)) and word.encode() in text:
+        if _CLASS.search(text := places.read_text(path)) and word.encode() in text:
             try:
                 yield name, _read_migration(View(path, text, places))
             except source.UnreadableError:
@@ -164,10 +164,10 @@ def read_others(
 
 def _read_migration(view: View) -> Migration | None:
     """Read a file; None where it is no migration."""
-    for made in view.all(ast.ClassDef):
+    for made in view.list_visits(ast.ClassDef):
         node = made.node
         is_named = made.up is None and node.name == "Migration"
-        if is_named and view.lineage(node, made.scope) & _CLASSES:
+        if is_named and view.find_lineage(node, made.scope) & _CLASSES:
             dependencies, replaces = (
                 _read_pairs(node, "dependencies"),
                 _read_pairs(node, "replaces"),
@@ -208,7 +208,7 @@ def _read_pairs(node: ast.ClassDef, name: str) -> tuple[Pair, ...]:
 
 
 def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
-    visits = {visit.node: visit for visit in view.all(ast.Call)}
+    visits = {visit.node: visit for visit in view.list_visits(ast.Call)}
 
     def of(listed: ast.expr | None, *, in_database: bool) -> Iterator[Operation]:
         for item in _list_items(listed):
@@ -225,7 +225,7 @@ def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
 
 
 def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) -> Operation:
-    names = view.names(visit.node.func, visit.scope)
+    names = view.find_names(visit.node.func, visit.scope)
     known = {name.rpartition(".")[2] for name in names if name.startswith(_HOMES)}
     kind = min(known & _SIGNATURES.keys(), default="")
     words = dict(zip(_SIGNATURES.get(kind, ()), visit.node.args, strict=False))

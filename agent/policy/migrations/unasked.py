@@ -75,7 +75,9 @@ class _Account:
         before, after = Counter[str](), Counter[str]()
         for one in change_context.python:
             if not layout.is_migration(one.path):
-                old, new = (source.text(it or b"") for it in (one.file.before, one.file.after))
+                old, new = (
+                    source.decode_text(it or b"") for it in (one.file.before, one.file.after)
+                )
                 lines = Counter(old.lower().splitlines()), Counter(new.lower().splitlines())
                 gone, come = ("\n".join(it) for it in (lines[0] - lines[1], lines[1] - lines[0]))
                 self._words.update(re.findall(r"[a-z_]\w*", f"{gone}\n{come}"))

@@ -36,12 +36,12 @@ def find_companion(
         UnsettledError: None, several, or one that cannot be edited safely.
     """
     found = _drop_duplicates(
-        _admins(models, index) if kind == "admin" else _lists(kind, models, index)
+        _find_admins(models, index) if kind == "admin" else _find_lists(kind, models, index)
     )
     shown = " or ".join(model.label for model in models) or "the model"
     if wanted:
         named = [one for one in found if one.node.name == wanted.rpartition(".")[2]]
-        known = f"; known are {_places(found)}" if found else ""
+        known = f"; known are {_format_places(found)}" if found else ""
         if not named:
             raise UnsettledError(f"{shown} has no {_WORDS[kind]} `{wanted}`{known}")
         found = named
@@ -49,13 +49,13 @@ def find_companion(
     if not real:
         raise UnsettledError(f"{shown} has no {_WORDS[kind]} class")
     if len(real) > 1:
-        raise UnsettledError(f"{shown} has several {_WORDS[kind]} classes: {_places(real)}")
+        raise UnsettledError(f"{shown} has several {_WORDS[kind]} classes: {_format_places(real)}")
     if kind == "admin":
         return _list_in_admin(real[0], field)
     return _list_in_meta(kind, real[0], field)
 
 
-def _places(found: Iterable[FoundClass]) -> str:
+def _format_places(found: Iterable[FoundClass]) -> str:
     return ", ".join(_make_place(one).format() for one in found)
 
 
@@ -68,12 +68,14 @@ def _drop_duplicates(found: Iterable[FoundClass]) -> list[FoundClass]:
     return [seen[key] for key in sorted(seen)]
 
 
-def _files(index: ModelsIndex, models: tuple[Model, ...], *words: bytes) -> Iterator[Module]:
+def _find_files_of(
+    index: ModelsIndex, models: tuple[Model, ...], *words: bytes
+) -> Iterator[Module]:
     names = [model.name.encode() for model in models]
     for path in index.modules.paths:
         if "/migrations/" in f"/{path}":
             continue
-        content = index.modules.content(path)
+        content = index.modules.read_content(path)
         if all(word in content for word in words) and any(name in content for name in names):
             if module := index.modules.parse(path):
                 yield module
@@ -82,8 +84,8 @@ def _files(index: ModelsIndex, models: tuple[Model, ...], *words: bytes) -> Iter
 # --- admin -----------------------------------------------------------------------------------
 
 
-def _admins(models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClass]:
-    for module in _files(index, models, b"register"):
+def _find_admins(models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClass]:
+    for module in _find_files_of(index, models, b"register"):
         for statement in modules.iterate_statements(module.node.body):
             if isinstance(statement, ast.ClassDef):
                 for decorator in statement.decorator_list:
@@ -91,7 +93,7 @@ def _admins(models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClas
                         yield FoundClass(module, statement)
             elif isinstance(statement, ast.Expr):
                 given = _get_registered_admin(statement.value, module, models, index)
-                dotted = modules.name_of(given) if given is not None else None
+                dotted = modules.read_dotted_name(given) if given is not None else None
                 target = index.modules.resolve(module, dotted) if dotted else None
                 if isinstance(target, FoundClass):
                     yield target
@@ -103,25 +105,25 @@ def _get_registered_admin(
     """The admin class a call registers one of the models with; the call itself without one."""
     if not isinstance(node, ast.Call):
         return None
-    called = modules.name_of(node.func) or ""
+    called = modules.read_dotted_name(node.func) or ""
     if called.rpartition(".")[2] != "register" or not node.args:
         return None
     first = node.args[0]
     named = list(first.elts) if isinstance(first, ast.List | ast.Tuple) else list(node.args)
-    dotted = [name for argument in named if (name := modules.name_of(argument))]
-    if not any(index.model_of(module, name) in models for name in dotted):
+    dotted = [name for argument in named if (name := modules.read_dotted_name(argument))]
+    if not any(index.find_model(module, name) in models for name in dotted):
         return None
     for word in node.keywords:
         if word.arg == "admin_class":
             return word.value
-    if len(node.args) > 1 and modules.name_of(node.args[1]):
+    if len(node.args) > 1 and modules.read_dotted_name(node.args[1]):
         return node.args[1]
     return node
 
 
-def _bases(found: FoundClass, index: ModelsIndex) -> Iterator[FoundClass | str]:
+def _list_bases(found: FoundClass, index: ModelsIndex) -> Iterator[FoundClass | str]:
     for base in found.node.bases:
-        if dotted := modules.name_of(base):
+        if dotted := modules.read_dotted_name(base):
             target = index.modules.resolve(found.module, dotted)
             if isinstance(target, FoundClass):
                 yield target
@@ -140,7 +142,7 @@ def _make_empty_listing(kind: Kind, place: Place, why: str) -> Listing:
     return Listing(kind=kind, place=place, action="nothing", why=why)
 
 
-def _strings(value: ast.expr) -> set[str]:
+def _list_texts(value: ast.expr) -> set[str]:
     if not isinstance(value, ast.List | ast.Tuple):
         return set()
     return {str(one.value) for one in value.elts if isinstance(one, ast.Constant)}
@@ -156,7 +158,7 @@ def _extend_listing(
         raise UnsettledError(
             f"{place.format()} works its {name} out; only a literal can be extended safely"
         )
-    if field in _strings(value):
+    if field in _list_texts(value):
         return _make_empty_listing(kind, place, f"its {name} has it already")
     return Listing(kind=kind, place=place, action="insert")
 
@@ -164,31 +166,31 @@ def _extend_listing(
 # --- forms and serializers -------------------------------------------------------------------
 
 
-def _lists(kind: Kind, models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClass]:
+def _find_lists(kind: Kind, models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClass]:
     word = b"Form" if kind == "form" else b"Serializer"
-    for module in _files(index, models, b"Meta", word):
+    for module in _find_files_of(index, models, b"Meta", word):
         for node in module.classes.values():
             found = FoundClass(module, node)
-            meta = _meta_of(node)
-            if meta is None or _kind_of(found, index, set()) != kind:
+            meta = _find_meta(node)
+            if meta is None or _find_kind(found, index, set()) != kind:
                 continue
-            if _model_of_meta(found, meta, index) in models:
+            if _find_meta_model(found, meta, index) in models:
                 yield found
 
 
-def _meta_of(node: ast.ClassDef) -> ast.ClassDef | None:
+def _find_meta(node: ast.ClassDef) -> ast.ClassDef | None:
     return next(
         (one for one in node.body if isinstance(one, ast.ClassDef) and one.name == "Meta"), None
     )
 
 
-def _kind_of(found: FoundClass, index: ModelsIndex, seen: set[int]) -> str | None:
+def _find_kind(found: FoundClass, index: ModelsIndex, seen: set[int]) -> str | None:
     if id(found.node) in seen:
         return None
     seen.add(id(found.node))
-    for base in _bases(found, index):
+    for base in _list_bases(found, index):
         if isinstance(base, FoundClass):
-            if kind := _kind_of(base, index, seen):
+            if kind := _find_kind(base, index, seen):
                 return kind
         elif base.endswith("Serializer"):
             return "serializer"
@@ -197,15 +199,15 @@ def _kind_of(found: FoundClass, index: ModelsIndex, seen: set[int]) -> str | Non
     return None
 
 
-def _model_of_meta(found: FoundClass, meta: ast.ClassDef, index: ModelsIndex) -> Model | None:
+def _find_meta_model(found: FoundClass, meta: ast.ClassDef, index: ModelsIndex) -> Model | None:
     for value in modules.find_values(meta, "model"):
-        dotted = modules.name_of(value)
-        return index.model_of(found.module, dotted) if dotted else None
+        dotted = modules.read_dotted_name(value)
+        return index.find_model(found.module, dotted) if dotted else None
     return None
 
 
 def _list_in_meta(kind: Kind, found: FoundClass, field: str) -> Listing:
-    place, meta = _make_place(found), _meta_of(found.node)
+    place, meta = _make_place(found), _find_meta(found.node)
     values = modules.find_values(meta, "fields") if meta else []
     return _make_full_listing(kind, place, values) or _extend_listing(
         kind, place, values, "fields", field
@@ -214,7 +216,7 @@ def _list_in_meta(kind: Kind, found: FoundClass, field: str) -> Listing:
 
 def _make_full_listing(kind: Kind, place: Place, values: list[ast.expr]) -> Listing | None:
     for value in values:
-        named = (modules.name_of(value) or "").rpartition(".")[2]
+        named = (modules.read_dotted_name(value) or "").rpartition(".")[2]
         if named == "ALL_FIELDS" or (isinstance(value, ast.Constant) and value.value == "__all__"):
             return _make_empty_listing(kind, place, "it shows all fields")
     return None

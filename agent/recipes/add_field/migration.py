@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from agent.errors import EditFailed, RequestRefused, UnaskedOperations
 from agent.recipes import tickets
 from agent.recipes.add_field.parameters import Carrier, Parameters
-from agent.recipes.modules import name_of
+from agent.recipes.modules import read_dotted_name
 from agent.recipes.recipe import ProducingCommand
 from agent.text.sanitise import list_some
 from repo_config import foreign_python
@@ -63,11 +63,11 @@ def accept_migration(
         raise EditFailed(f"Django could not make the migration: {problem}")
     notes: list[str] = [
         f"The settings switch migrations of {label} off; they were switched on to make this one."
-        for label in _texts(said.get("switched_off"))
+        for label in _read_texts(said.get("switched_off"))
     ]
-    if left := _texts(said.get("left")):
+    if left := _read_texts(said.get("left")):
         notes.append(f"No migration was made for what base lacks one for: {list_some(list(left))}.")
-    unasked: list[str] = [str(line) for line in _texts(said.get("unasked"))]
+    unasked: list[str] = [str(line) for line in _read_texts(said.get("unasked"))]
     covered: set[tuple[str, str]] = set()
     by_folder: dict[str, list[Carrier]] = {}
     for carrier in parameters.carriers:
@@ -87,7 +87,7 @@ def accept_migration(
                 covered.add((served.app_label, served.model))
         notes.append(f"Django made `{path}`.")
     if unasked:
-        raise _more_than_asked(list(dict.fromkeys(unasked)), parameters)
+        raise _explain_unasked(list(dict.fromkeys(unasked)), parameters)
     missing = [
         f"{one.app_label}.{one.model}"
         for one in parameters.carriers
@@ -125,7 +125,7 @@ def _list_operations(path: str, content: bytes) -> list[_Operation]:
     return [
         _read_operation(one)
         for line in only.body
-        if isinstance(line, ast.Assign) and name_of(line.targets[0]) == "operations"
+        if isinstance(line, ast.Assign) and read_dotted_name(line.targets[0]) == "operations"
         for one in (line.value.elts if isinstance(line.value, ast.List) else [line.value])
     ]
 
@@ -138,9 +138,9 @@ def _is_head(node: ast.stmt) -> bool:
 
 def _read_operation(node: ast.expr) -> _Operation:
     text = tickets.shorten_line(ast.unparse(node), 100)
-    where, _, kind = (name_of(node.func) or "" if isinstance(node, ast.Call) else "").rpartition(
-        "."
-    )
+    where, _, kind = (
+        read_dotted_name(node.func) or "" if isinstance(node, ast.Call) else ""
+    ).rpartition(".")
     if where != "migrations" or not isinstance(node, ast.Call):
         return _Operation("", "", "", text)
     words = {
@@ -177,11 +177,11 @@ def _read_report(report: bytes) -> dict[str, object]:
     return said
 
 
-def _texts(value: object) -> list[str]:
+def _read_texts(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
 
 
-def _more_than_asked(unasked: list[str], parameters: Parameters) -> UnaskedOperations:
+def _explain_unasked(unasked: list[str], parameters: Parameters) -> UnaskedOperations:
     labels = " ".join(sorted({carrier.app_label for carrier in parameters.carriers}))
     listed = "\n".join(f"- {line}" for line in unasked)
     return UnaskedOperations(

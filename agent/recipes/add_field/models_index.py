@@ -103,11 +103,11 @@ class Model:
         """Whether it shares the table of its parent."""
         return self.meta_flag("proxy") is True
 
-    def ancestors(self) -> tuple[Model, ...]:
+    def list_ancestors(self) -> tuple[Model, ...]:
         """Models it inherits from, nearest first, each once."""
         found: list[Model] = []
         for parent in self.parents:
-            found += [one for one in (parent, *parent.ancestors()) if one not in found]
+            found += [one for one in (parent, *parent.list_ancestors()) if one not in found]
         return tuple(found)
 
 
@@ -115,13 +115,13 @@ def is_field_call(node: ast.expr) -> bool:
     """Whether an expression makes a model field, by its name."""
     if not isinstance(node, ast.Call):
         return False
-    called = modules.name_of(node.func)
+    called = modules.read_dotted_name(node.func)
     if called is None or called.startswith(("forms.", "serializers.")):
         return False
     return _FIELD_CALL.search(called) is not None
 
 
-def body_of(node: ast.ClassDef) -> tuple[dict[str, ModelField], dict[str, int]]:
+def read_body(node: ast.ClassDef) -> tuple[dict[str, ModelField], dict[str, int]]:
     """The fields and all names of a class body."""
     fields: dict[str, ModelField] = {}
     names: dict[str, int] = {}
@@ -140,7 +140,7 @@ def body_of(node: ast.ClassDef) -> tuple[dict[str, ModelField], dict[str, int]]:
                 continue
             names.setdefault(target.id, statement.lineno)
             if is_field_call(value) and isinstance(value, ast.Call):
-                type_name = (modules.name_of(value.func) or "").rpartition(".")[2]
+                type_name = (modules.read_dotted_name(value.func) or "").rpartition(".")[2]
                 fields[target.id] = ModelField(target.id, type_name, statement.lineno, value)
     return fields, names
 
@@ -170,7 +170,7 @@ class ModelsIndex:
         for path in self.modules.paths:
             if "/migrations/" in f"/{path}":
                 continue
-            content = self.modules.content(path)
+            content = self.modules.read_content(path)
             if b"class" not in content:
                 continue
             bases = {
@@ -205,14 +205,14 @@ class ModelsIndex:
         parents: list[Model] = []
         external: list[str] = []
         for base in node.bases:
-            dotted = modules.name_of(base)
+            dotted = modules.read_dotted_name(base)
             target = self.modules.resolve(module, dotted) if dotted else None
             if isinstance(target, FoundClass):
                 if parent := self._model(target):
                     parents.append(parent)
             elif dotted:
                 external.append(target.dotted if target else f"?.{dotted}")
-        fields, names = body_of(node)
+        fields, names = read_body(node)
         if not parents and not self._is_rooted(module, external, fields):
             return None
         meta = self._meta(found, tuple(parents))
@@ -233,7 +233,7 @@ class ModelsIndex:
         return bool(foreign) and any(self._is_django_field(module, f.call) for f in fields.values())
 
     def _is_django_field(self, module: Module, call: ast.Call) -> bool:
-        dotted = modules.name_of(call.func)
+        dotted = modules.read_dotted_name(call.func)
         target = self.modules.resolve(module, dotted) if dotted else None
         return isinstance(target, External) and target.dotted.startswith(
             ("django.db.models", "django.contrib.gis.db", "django.contrib.postgres")
@@ -250,7 +250,7 @@ class ModelsIndex:
             return {}
         options: dict[str, ast.expr] = {}
         for base in meta.bases:
-            dotted = modules.name_of(base)
+            dotted = modules.read_dotted_name(base)
             if dotted and dotted.endswith(".Meta"):
                 target = self.modules.resolve(found.module, dotted.removesuffix(".Meta"))
                 above = self._model(target) if isinstance(target, FoundClass) else None
@@ -273,14 +273,17 @@ class ModelsIndex:
         for path in self.modules.paths:
             if os.path.basename(path) not in ("apps.py", "__init__.py", "config.py", "app.py"):
                 continue
-            if b"AppConfig" not in self.modules.content(path):
+            if b"AppConfig" not in self.modules.read_content(path):
                 continue
             module = self.modules.parse(path)
             for node in module.classes.values() if module else ():
                 if app := _app_config(path, node):
                     found.append(app)
         for app in found:
-            if app.folder and self.modules.dotted(f"{app.folder}/__init__.py") != app.dotted:
+            if (
+                app.folder
+                and self.modules.get_dotted_name(f"{app.folder}/__init__.py") != app.dotted
+            ):
                 self.modules.rename_package(app.folder, app.dotted)
         return tuple(found)
 
@@ -291,7 +294,9 @@ class ModelsIndex:
         nearest = max(configured, key=lambda app: len(app.folder), default=None)
         folder = self._conventional(module.path)
         if nearest is None or (len(folder) > len(nearest.folder) and self._is_app(folder)):
-            dotted = self.modules.dotted(f"{folder}/__init__.py" if folder else "__init__.py")
+            dotted = self.modules.get_dotted_name(
+                f"{folder}/__init__.py" if folder else "__init__.py"
+            )
             label = (dotted or folder).rpartition(".")[2].rpartition("/")[2]
             nearest = App(label or module.dotted.partition(".")[0], dotted, folder)
         stated = meta.get("app_label")
@@ -334,14 +339,14 @@ class ModelsIndex:
 
     # --- questions --------------------------------------------------------------------------
 
-    def model_of(self, module: Module, dotted: str) -> Model | None:
+    def find_model(self, module: Module, dotted: str) -> Model | None:
         """The model that a name stands for in a file."""
         target = self.modules.resolve(module, dotted)
         return self._model(target) if isinstance(target, FoundClass) else None
 
-    def children(self, model: Model) -> tuple[Model, ...]:
+    def find_children(self, model: Model) -> tuple[Model, ...]:
         """Models that inherit from this one, directly or not."""
-        return tuple(one for one in self.models if model in one.ancestors())
+        return tuple(one for one in self.models if model in one.list_ancestors())
 
     def find_missing_migrations(self, app: App) -> str:
         """Say what is missing of the app's migrations; empty: nothing."""
@@ -355,7 +360,7 @@ class ModelsIndex:
 
 
 def _app_config(path: str, node: ast.ClassDef) -> App | None:
-    if not any((modules.name_of(base) or "").endswith("AppConfig") for base in node.bases):
+    if not any((modules.read_dotted_name(base) or "").endswith("AppConfig") for base in node.bases):
         return None
     stated: dict[str, str] = {}
     for statement in node.body:

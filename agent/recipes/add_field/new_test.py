@@ -37,7 +37,7 @@ def plan_test(model: Model, field: Field, index: ModelsIndex, project: Project) 
     nearby = _find_nearby_tests(model, index)
     if not nearby:
         return None
-    sources = [index.modules.content(path) for path in nearby]
+    sources = [index.modules.read_content(path) for path in nearby]
     annotated = sum(len(_ANNOTATED.findall(content)) for content in sources)
     plain = sum(len(_PLAIN.findall(content)) for content in sources)
     return NewTest(
@@ -60,7 +60,7 @@ def _find_nearby_tests(model: Model, index: ModelsIndex) -> list[str]:
     pattern = re.compile(
         rf"^\s*(?:from|import) {re.escape(model.app.dotted)}\b".encode(), re.MULTILINE
     )
-    return [path for path in files if pattern.search(index.modules.content(path))] or files
+    return [path for path in files if pattern.search(index.modules.read_content(path))] or files
 
 
 def _choose_path(model: Model, field: Field, nearby: list[str], index: ModelsIndex) -> str:

@@ -37,7 +37,7 @@ class AddDjangoField:
     def settle_parameters(
         self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
     ) -> str:
-        return _settle_request(request.from_parameters(given), tree, project)
+        return _settle_request(request.read_parameters(given), tree, project)
 
     def steps(self, parameters: str) -> tuple[str, ...]:
         settled = Parameters.model_validate_json(parameters)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from agent.models.ticket import Ticket
 from agent.recipes import tickets
-from agent.recipes.modules import name_of
+from agent.recipes.modules import read_dotted_name
 
 #: Questions of the form, and the facts that they ask for.
 _KEYS = {
@@ -81,7 +81,7 @@ def read_request(ticket: Ticket) -> FieldRequest:
     return request
 
 
-def from_parameters(given: Mapping[str, object]) -> FieldRequest:
+def read_parameters(given: Mapping[str, object]) -> FieldRequest:
     """Make a request of named values: the form's questions, with underscores for spaces.
 
     Raises:
@@ -169,20 +169,20 @@ def _find_definitions(source: str) -> Iterator[_Definition]:
             if isinstance(line, ast.Assign) and len(line.targets) == 1:
                 target: ast.expr = line.targets[0]
                 if isinstance(target, ast.Name) and isinstance(line.value, ast.Call):
-                    if _type_of(line.value):
+                    if _find_type(line.value):
                         yield _Definition(line.value, target.id, model)
-            elif isinstance(line, ast.Expr) and _type_of(line.value):
+            elif isinstance(line, ast.Expr) and _find_type(line.value):
                 yield _Definition(line.value, "", model)
 
 
-def _type_of(node: ast.expr) -> str:
+def _find_type(node: ast.expr) -> str:
     """Return the field type that an expression names or calls; empty where it is none."""
-    dotted = name_of(node.func if isinstance(node, ast.Call) else node) or ""
+    dotted = read_dotted_name(node.func if isinstance(node, ast.Call) else node) or ""
     return dotted.rpartition(".")[2] if _TYPE.fullmatch(dotted) else ""
 
 
 def _take_found(request: FieldRequest, found: _Definition) -> None:
-    request.type_name = _type_of(found.call)
+    request.type_name = _find_type(found.call)
     request.name = request.name or found.name
     request.model = request.model or found.model
     if not isinstance(found.call, ast.Call):

@@ -146,9 +146,11 @@ class _Settling:
         if model.abstract:
             found = [
                 child
-                for child in self._index.children(model)
+                for child in self._index.find_children(model)
                 if not (child.abstract or child.proxy or child.meta_flag("managed") is False)
-                and not any(not a.abstract and model in a.ancestors() for a in child.ancestors())
+                and not any(
+                    not a.abstract and model in a.list_ancestors() for a in child.list_ancestors()
+                )
             ]
         kept = [one for one in found if not self._index.find_missing_migrations(one.app)]
         for one in found:
@@ -216,7 +218,7 @@ class _Settling:
             raise values.UnreadableError("is code, which a ticket cannot state")
         if name == "on_delete":
             return values.read_on_delete(node)
-        value = values.from_node(node)
+        value = values.read_node(node)
         if value.kind == "local" and model and not _has_name(model, value.text.partition(".")[0]):
             raise values.UnreadableError(f"is not known in {model.path}")
         mutable = name == "default" and values.get_plain_value(value) in ({}, [])
@@ -229,7 +231,7 @@ class _Settling:
         existing = None
         try:
             if self._asked.existing:
-                existing = values.from_expression(self._asked.existing)
+                existing = values.read_expression(self._asked.existing)
         except values.UnreadableError as problem:
             self.problems.append(f"the default for existing rows {problem}")
         default = field.option("default")
@@ -261,7 +263,7 @@ class _Settling:
         found: list[Listing] = []
         models: tuple[Model, ...] = (model,)
         if model.abstract:
-            models = tuple(one for one in self._index.children(model) if not one.abstract)
+            models = tuple(one for one in self._index.find_children(model) if not one.abstract)
         kinds: tuple[companions.Kind, ...] = ("admin", "form", "serializer")
         for kind in kinds:
             wanted = self._asked.wishes.get(kind)
@@ -280,7 +282,9 @@ class _Settling:
             return None
         tested = model
         if model.abstract:
-            children = [m for m in self._index.children(model) if not m.abstract and not m.proxy]
+            children = [
+                m for m in self._index.find_children(model) if not m.abstract and not m.proxy
+            ]
             tested = min(children, key=lambda m: (m.test_only, m.path, m.line), default=model)
         planned = new_test.plan_test(tested, field, self._index, self._project)
         if planned is None:
@@ -318,7 +322,7 @@ def _find_name_problem(model: Model | None, name: str, index: ModelsIndex) -> st
         return f"`{name}` is no name that Python code could use"
     if name.endswith("_") or "__" in name or name in ("pk", "id"):
         return f"`{name}` is a name that Django does not allow"
-    for one in (model, *model.ancestors(), *index.children(model)) if model else ():
+    for one in (model, *model.list_ancestors(), *index.find_children(model)) if model else ():
         for taken in (name, f"{name}_id"):
             if taken in one.names:
                 return f"`{name}` is taken by {one.name}.{taken} ({one.path}:{one.names[taken]})"

@@ -108,7 +108,7 @@ def get_plain_value(value: Value) -> object:
     return ast.literal_eval(value.text) if value.kind == "literal" else value.format()
 
 
-def from_expression(source: str) -> Value:
+def read_expression(source: str) -> Value:
     """Read a value written as Python.
 
     Raises:
@@ -118,10 +118,10 @@ def from_expression(source: str) -> Value:
         node = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UnreadableError("is not a Python value; text needs quotes") from None
-    return from_node(node)
+    return read_node(node)
 
 
-def from_node(node: ast.expr) -> Value:
+def read_node(node: ast.expr) -> Value:
     """Read a value from the syntax tree.
 
     Raises:
@@ -238,7 +238,7 @@ def _write_target(target: Model, model: Model, index: ModelsIndex, *, is_name: b
     """Write the target as it was stated, if the file of the model has that name by then."""
     above = target.path == model.path and target.line < model.line
     bound = target.name in model.module.bindings
-    imported = bound and index.model_of(model.module, target.name) is target
+    imported = bound and index.find_model(model.module, target.name) is target
     if is_name and (above or imported):
         return Value(kind="local", text=target.name)
     if target.app.label == model.app.label and not model.abstract:

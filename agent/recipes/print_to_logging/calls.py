@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agent.recipes.modules import name_of
+from agent.recipes.modules import read_dotted_name
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -67,7 +67,7 @@ def find_prints(module: ast.Module) -> list[Call]:
     for node, around, block in walk_nodes(module):
         if isinstance(node, ast.Expr) and block is not None:
             alone[id(node.value)] = block
-        elif isinstance(node, ast.Call) and name_of(node.func) == "print":
+        elif isinstance(node, ast.Call) and read_dotted_name(node.func) == "print":
             found.append(Call(node, around, alone.get(id(node))))
     return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
@@ -76,7 +76,7 @@ def _is_main_guard(test: ast.expr) -> bool:
     if not isinstance(test, ast.Compare):
         return False
     sides = [test.left, *test.comparators]
-    return any(name_of(one) == "__name__" for one in sides) and any(
+    return any(read_dotted_name(one) == "__name__" for one in sides) and any(
         isinstance(one, ast.Constant) and one.value == "__main__" for one in sides
     )
 

@@ -42,7 +42,7 @@ class Converter:
         Raises:
             RequestRefused: It cannot be read, and the ticket names it.
         """
-        content = self._known.content(path)
+        content = self._known.read_content(path)
         if b"print" not in content:
             return Converted()
         try:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.recipes.modules import Module, Modules, name_of, resolve_from_import
+from agent.recipes.modules import Module, Modules, read_dotted_name, resolve_from_import
 from agent.recipes.print_to_logging.calls import Call, Context
 from agent.recipes.print_to_logging.message import Piece, Printed, Value
 from agent.recipes.print_to_logging.parameters import LEVELS, Level, Library
@@ -47,7 +47,7 @@ def find_logger(module: Module, known: Modules) -> Logger | None:
 
 def _get_made_library(value: ast.expr, module: Module) -> Library | None:
     """Return the library of the logger that an expression makes, if it does."""
-    dotted = name_of(value.func) if isinstance(value, ast.Call) else None
+    dotted = read_dotted_name(value.func) if isinstance(value, ast.Call) else None
     if not dotted or dotted.rpartition(".")[2] not in _GETTERS:
         return None
     bound = module.bindings.get(dotted.partition(".")[0])
@@ -73,7 +73,7 @@ def _find_imported_loggers(
 def choose_library(module: Module, known: Modules) -> Library:
     """Choose what a new logger comes from: structlog where most of the package uses it."""
     top = module.path.rpartition("/")[0]
-    near = [known.content(path) for path in known.paths if path.startswith(f"{top}/")]
+    near = [known.read_content(path) for path in known.paths if path.startswith(f"{top}/")]
     structlog = sum(b"import structlog" in one for one in near)
     return "structlog" if structlog > sum(b"import logging" in one for one in near) else "logging"
 
@@ -124,5 +124,5 @@ def _is_on_demand(context: Context) -> bool:
     for test in context.tests:
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
             tests += test.values
-    names = {(name_of(test) or "").rpartition(".")[2].lower() for test in tests}
+    names = {(read_dotted_name(test) or "").rpartition(".")[2].lower() for test in tests}
     return not names.isdisjoint(_GUARDS)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.recipes import writing
-from agent.recipes.modules import name_of
+from agent.recipes.modules import read_dotted_name
 from agent.recipes.print_to_logging.parameters import Library
 from agent.recipes.source import SourceFile
 
@@ -138,7 +138,7 @@ class Reader:
             is_text = any(_is_text(one) for one in parts)
             return [piece for one in parts for piece in self._take(one)] if is_text else whole
         if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
-            called, value = name_of(node.func), node.args[0]
+            called, value = read_dotted_name(node.func), node.args[0]
             simple = not isinstance(value, ast.Starred | ast.GeneratorExp)
             if called in ("str", "repr") and called not in self._bound and simple:
                 return [Value(self.code(value), "s" if called == "str" else "r")]
@@ -195,7 +195,7 @@ class Reader:
     def _is_single(self, node: ast.expr) -> bool:
         """Whether a value is surely no tuple, which would fill several places, or fail."""
         if isinstance(node, ast.Call):
-            called = name_of(node.func)
+            called = read_dotted_name(node.func)
             return called in _SINGLES and called not in self._bound
         return isinstance(
             node, ast.Constant | ast.JoinedStr | ast.ListComp | ast.List | ast.Compare
@@ -236,9 +236,9 @@ def _read_literal(node: ast.expr | None, default: str, option: str) -> str:
 def _goes_to_stderr(file: ast.expr | None) -> bool:
     if file is None or (isinstance(file, ast.Constant) and file.value is None):
         return False
-    if name_of(file) not in ("sys.stderr", "sys.stdout"):
+    if read_dotted_name(file) not in ("sys.stderr", "sys.stdout"):
         raise UnfitError("it writes to a file or stream of its own (file=)")
-    return name_of(file) == "sys.stderr"
+    return read_dotted_name(file) == "sys.stderr"
 
 
 def _join_texts(pieces: Sequence[Piece]) -> list[Piece]:

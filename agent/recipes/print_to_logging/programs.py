@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 
-from agent.recipes.modules import Modules, name_of, resolve_from_import
+from agent.recipes.modules import Modules, read_dotted_name, resolve_from_import
 from agent.recipes.print_to_logging import calls
 from agent.recipes.print_to_logging.calls import Call, Context, Function
 from repo_config.documents import table
@@ -72,12 +72,12 @@ class Programs:
                 outer.append((node, around))
             if not isinstance(node, ast.Call):
                 continue
-            name = (name_of(node.func) or "").rpartition(".")[2]
+            name = (read_dotted_name(node.func) or "").rpartition(".")[2]
             for function in around.functions:
                 self._called.setdefault(function, set()).add(name)
             if around.main_guard and not around.functions:
                 self._started.add(name)
-        starts = [(node, self._start(node, around)) for node, around in outer]
+        starts = [(node, self._explain_start(node, around)) for node, around in outer]
         self.reason = next((f"`{node.name}` {why}" for node, why in starts if why), "")
         """Why the file is a program as a whole; empty: it is none."""
 
@@ -88,28 +88,28 @@ class Programs:
             return 'it is below `if __name__ == "__main__"`, so it is the program\'s output'
         for node in context.classes:
             for base in node.bases:
-                if _SHOWN_BASES.search(name_of(base) or ""):
-                    return f"a class of {name_of(base)} prints it, whose output it is"
+                if _SHOWN_BASES.search(read_dotted_name(base) or ""):
+                    return f"a class of {read_dotted_name(base)} prints it, whose output it is"
         for function in context.functions:
-            if why := self._start(function, context) or self._talk(function):
+            if why := self._explain_start(function, context) or self._explain_talk(function):
                 return f"`{function.name}` {why}"
         if call.block is None:
             return "its value is used"
         return ""
 
-    def _start(self, function: Function, context: Context) -> str:
+    def _explain_start(self, function: Function, context: Context) -> str:
         """Say how a function starts a program."""
         if function.name in self._entries and not context.classes:
             return "is a console script; this is its output"
         for decorator in function.decorator_list:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if (name_of(called) or "").rpartition(".")[2] in _COMMANDS:
+            if (read_dotted_name(called) or "").rpartition(".")[2] in _COMMANDS:
                 return "is a command; this is its output"
         if self._called.get(function, set()) & _PARSERS:
             return "parses the command line; this is its output"
         return ""
 
-    def _talk(self, function: Function) -> str:
+    def _explain_talk(self, function: Function) -> str:
         """Say why a function's output is for someone at a terminal."""
         if function.name in self._started:
             return "is the program; this is its output"
@@ -128,7 +128,7 @@ class Captures:
         for path in known.paths:
             if "test" not in path or not explain_path(path):
                 continue
-            content = known.content(path)
+            content = known.read_content(path)
             if not _READS.search(content) or (module := known.parse(path)) is None:
                 continue
             imported: set[str] = set()

@@ -52,7 +52,7 @@ class PrintToLogging:
     def settle_parameters(
         self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
     ) -> str:
-        asked = request.from_parameters(given)
+        asked = request.read_parameters(given)
         return _settle_parameters(asked, tree, config, project).model_dump_json()
 
     def steps(self, parameters: str) -> tuple[str, ...]:

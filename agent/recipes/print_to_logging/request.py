@@ -66,7 +66,7 @@ def read_request(ticket: Ticket) -> Request:
     return request
 
 
-def from_parameters(given: Mapping[str, object]) -> Request:
+def read_parameters(given: Mapping[str, object]) -> Request:
     """Make a request of `paths` and `leave_alone`, both lists or a text, and `level`.
 
     Raises:
@@ -138,7 +138,7 @@ def settle_scope(request: Request, tree: Tree, config: RepoConfig) -> Scope:
     found = {place: _find_files(place, python, scope) for place in request.places}
     spared = {path for place in request.excepted for path in _find_files(place, python, scope)}
     scope.named = frozenset(
-        path for place, paths in found.items() for path in paths if _names(place, path)
+        path for place, paths in found.items() for path in paths if _is_named_by(place, path)
     )
     wanted = sorted({path for paths in found.values() for path in paths} - spared)
     for path in wanted:
@@ -158,8 +158,8 @@ def _find_files(place: str, python: list[str], scope: Scope) -> list[str]:
     for ways in (
         [bare] if bare in python else [],
         [bare] if any(path.startswith(f"{bare}/") for path in python) else [],
-        sorted({way for path in python if (way := _way_to(bare.replace(".", "/"), path))}),
-        sorted({way for path in python if (way := _way_to(bare, path))}),
+        sorted({way for path in python if (way := _find_way(bare.replace(".", "/"), path))}),
+        sorted({way for path in python if (way := _find_way(bare, path))}),
     ):
         if len(ways) == 1:
             return [path for path in python if f"{path}/".startswith(f"{ways[0]}/")]
@@ -172,7 +172,7 @@ def _find_files(place: str, python: list[str], scope: Scope) -> list[str]:
     return []
 
 
-def _way_to(bare: str, path: str) -> str:
+def _find_way(bare: str, path: str) -> str:
     """The file or folder of a path that a name means without the folders before it; else empty."""
     for one in (f"{bare}.py", bare):
         before, found, after = f"/{path}/".partition(f"/{one}/")
@@ -181,7 +181,7 @@ def _way_to(bare: str, path: str) -> str:
     return ""
 
 
-def _names(place: str, path: str) -> bool:
+def _is_named_by(place: str, path: str) -> bool:
     """Whether a place names this file, or the folder that speaks against it.
 
     `tests/` names the tests in it; `shop` does not name those in `shop/tests/`.

@@ -17,10 +17,10 @@ def meant(text: str) -> set[str]:
     assert view is not None
     shown = [
         call
-        for call in view.all(ast.Call)
+        for call in view.list_visits(ast.Call)
         if isinstance(call.node.func, ast.Name) and call.node.func.id == "show"
     ]
-    return set(view.names(shown[-1].node.args[0], shown[-1].scope))
+    return set(view.find_names(shown[-1].node.args[0], shown[-1].scope))
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def view_of(text: str) -> View:
 
 def owners(text: str) -> list[tuple[str, str, str]]:
     view = view_of(text)
-    call = view.all(ast.Call)[-1]
-    found = view.owners(call.node.func, call.scope)
+    call = view.list_visits(ast.Call)[-1]
+    found = view.find_owners(call.node.func, call.scope)
     return [(place.path, place.node.name, rest) for place, rest in found]
 
 
@@ -61,6 +61,6 @@ def test_what_is_no_definition_of_the_tree_has_no_owner(text):
 
 def test_the_lineage_of_a_class_is_followed_from_where_it_stands():
     view = view_of("from app.again import Purchase\nPurchase()\n")
-    (call,) = view.all(ast.Call)
-    ((place, _),) = view.owners(call.node.func, call.scope)
-    assert view.lineage(place.node, place.scope) == {"app.bases.Base"}
+    (call,) = view.list_visits(ast.Call)
+    ((place, _),) = view.find_owners(call.node.func, call.scope)
+    assert view.find_lineage(place.node, place.scope) == {"app.bases.Base"}

@@ -34,11 +34,11 @@ def test_named_values_settle_a_field_as_a_form_does() -> None:
 )
 def test_a_field_needs_known_keys_and_values(given: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        of_field.from_parameters(given)
+        of_field.read_parameters(given)
 
 
 def test_prints_are_named_by_paths_and_a_level() -> None:
-    asked = of_prints.from_parameters({"paths": ["shop", "cli.py"], "level": "Info"})
+    asked = of_prints.read_parameters({"paths": ["shop", "cli.py"], "level": "Info"})
     assert (asked.places, asked.level, asked.problems) == (["shop", "cli.py"], "info", [])
 
 
@@ -53,4 +53,4 @@ def test_prints_are_named_by_paths_and_a_level() -> None:
 )
 def test_prints_need_known_keys_and_values(given: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        of_prints.from_parameters(given)
+        of_prints.read_parameters(given)

@@ -9,7 +9,7 @@ def _on(version: str | None, after: str, line: int | None = None, base: str = ""
     return Snippet(after, base=base, line=line, project={"python_version": version})
 
 
-def _data(path: str, after: str, base: dict[str, str] = {}) -> Snippet:  # noqa: B006 - never changed
+def _name_data(path: str, after: str, base: dict[str, str] = {}) -> Snippet:  # noqa: B006 - never changed
     return Snippet({path: after}, base=base, project={"python_version": "3.9"})
 
 
@@ -41,12 +41,14 @@ CASES = {
     ),
     "python-syntax-of-data": Cases(
         fails={
-            "no Python at all": _data("tests/fixtures/broken.py", "def f(:\n"),
-            "newer": _data("tests/data/case.py", "import tomllib\n"),
+            "no Python at all": _name_data("tests/fixtures/broken.py", "def f(:\n"),
+            "newer": _name_data("tests/data/case.py", "import tomllib\n"),
         },
         passes={
-            "a test": _data("tests/test_match.py", "import tomllib\n", {"tests/conftest.py": ""}),
-            "data of the application": _data("app/data/case.py", "import tomllib\n"),
+            "a test": _name_data(
+                "tests/test_match.py", "import tomllib\n", {"tests/conftest.py": ""}
+            ),
+            "data of the application": _name_data("app/data/case.py", "import tomllib\n"),
         },
     ),
     "unreadable-python": Cases(
