@@ -94,7 +94,7 @@ def prune(
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Remove all, with caches, tools, mirrors and baselines."),
+        typer.Option("--all", help="Remove all, with caches, tools and baselines."),
     ] = False,
     as_json: terminal.Json = False,
 ) -> None:
@@ -117,8 +117,6 @@ def prune(
         print(f"  {what:<12} {terminal.megabytes(size)}")
     if done.commits:
         print(f"let go of {done.commits} commits that no run keeps")
-    for name in done.mirrors_in_use:
-        print(f"kept the mirror {terminal.line(name)}: a run is under way")
     for key in done.in_use:
         print(f"kept {key[:12]}: it is in use")
 

@@ -1,7 +1,7 @@
 """Find the package indexes and certificates that this host's pip and uv are configured with.
 
-Owns where such settings stand and which of them wins. What cannot be used in a sandbox (folders of
-this machine, hosts that are trusted without a certificate) is said, not silently dropped.
+Owns where such settings stand and which of them wins. What is no index of the web (folders of this
+machine, pages of links) no sandbox sees, so it is not followed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import netrc
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,6 @@ from agent.settings import Settings
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 _OURS = "MERGEWRIGHT_INDEX_URL"
-#: Settings that have no meaning in a sandbox, and what to do instead.
-_UNUSABLE = {
-    "no-index": "packages come from an index",
-    "find-links": "a sandbox sees neither folders of this machine nor pages of links",
-    "trusted-host": "name the index's certificate with SSL_CERT_FILE",
-    "allow-insecure-host": "name the index's certificate with SSL_CERT_FILE",
-    "client-cert": "no index is asked with a certificate of ours",
-}
-
-
-_OFF = ("", "0", "false", "no", "off", "[]")
 #: Which indexes each setting names.
 _OPTIONS = {
     "default-index": "default",
@@ -56,7 +45,6 @@ class HostIndexes:
     bound: tuple[IndexAccess, ...] = ()
     """Explicit ones of uv: asked only where a repository names them."""
     ca_bundle: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -87,28 +75,21 @@ def read_indexes(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
     Raises:
         SettingsInvalid: A file cannot be read, or the index is not one of the web.
     """
-    uv, pip = _variables(environ, "UV_"), _variables(environ, "PIP_")
+    pip = _read_pip(environ)
     # The ones that win come first.
     layers = (
-        uv,
-        _place_options(_uv(environ), "uv.toml"),
-        pip,
-        _place_options(_pip(environ), "pip's configuration"),
-    )
+        _read_variables(environ, "UV_"), _read_uv(environ), _read_variables(environ, "PIP_"), pip,
+    )  # fmt: skip
     found: dict[str, list[_Named]] = {"default": [], "extra": [], "bound": []}
-    notes: list[str] = []
     for layer in layers:
         for option, kind in _OPTIONS.items():
-            for named, own in _entries(*layer.get(option, ("", ""))):
+            for named, own in _list_entries(*layer.get(option, ("", ""))):
                 found[own or kind].append(named)
-        notes += [
-            f"{layer[option][0]} is not followed: {why}"
-            for option, why in _UNUSABLE.items()
-            if option in layer and str(layer[option][1]).lower() not in _OFF
-        ]
     if settings.index_url:
         found = {"default": [_Named(settings.index_url, _OURS)], "extra": [], "bound": []}
-    bundle = _find_bundle(layers[-1], environ, notes)
+    named_files = [environ.get(name) for name in _CA_VARIABLES]
+    named_files.append(pip.get("cert", ("", None))[1])
+    bundle = next((path for path in named_files if path and Path(path).is_file()), None)
 
     def access(named: _Named) -> IndexAccess:
         login = _find_login(named, environ)
@@ -120,45 +101,19 @@ def read_indexes(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
             f"{default.place} is not the address of a package index: give an https:// address."
         )
     extras: dict[str, _Named] = {}
-    for named in found["extra"]:
-        if not named.is_web:
-            notes.append(f"{named.place} names an index on this machine's disk; no sandbox sees it")
-        elif default is None or named.public_url.lower() != default.public_url.lower():
-            extras.setdefault(named.public_url.lower(), named)
+    for one in filter(lambda one: one.is_web, found["extra"]):
+        extras.setdefault(one.public_url.lower(), one)
+    if default:
+        extras.pop(default.public_url.lower(), None)
     return HostIndexes(
         default=access(default) if default else None,
         extras=tuple(access(named) for named in extras.values()),
         bound=tuple(access(named) for named in found["bound"]),
         ca_bundle=bundle,
-        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _find_bundle(pip: _Layer, environ: Mapping[str, str], notes: list[str]) -> str | None:
-    """Find the first file of certificates that is there; note those that are not."""
-    bundle: str | None = None
-    named = [(name, environ.get(name)) for name in _CA_VARIABLES]
-    for place, path in (*named, pip.get("cert", ("", None))):
-        if path and Path(path).is_file():
-            bundle = bundle or path
-        elif path:
-            notes.append(f"{place} names a file of certificates that is not there")
-    return bundle
-
-
-def _variables(environ: Mapping[str, str], prefix: str) -> _Layer:
-    return {
-        name.removeprefix(prefix).lower().replace("_", "-"): (name, value)
-        for name, value in environ.items()
-        if name.startswith(prefix)
-    }
-
-
-def _place_options(options: Iterable[tuple[str, Any]], file: str) -> _Layer:
-    return {option: (f"{option} of {file}", value) for option, value in options}
-
-
-def _entries(place: str, value: object) -> Iterator[tuple[_Named, str]]:
+def _list_entries(place: str, value: object) -> Iterator[tuple[_Named, str]]:
     """Yield addresses, each with the kind that it names itself."""
     for entry in value if isinstance(value, list) else str(value or "").split():
         if isinstance(entry, dict):
@@ -185,7 +140,7 @@ def _find_login(named: _Named, environ: Mapping[str, str]) -> str | None:
     ):
         if user or password:
             return f"{user or ''}:{password or ''}"
-    place = Path(environ.get("NETRC") or _home(environ) / ".netrc")
+    place = Path(environ.get("NETRC") or _find_home(environ) / ".netrc")
     try:
         found = netrc.netrc(str(place)).hosts.get(parts.hostname or "")
     except FileNotFoundError:
@@ -196,30 +151,34 @@ def _find_login(named: _Named, environ: Mapping[str, str]) -> str | None:
     return f"{found[0]}:{found[2] or ''}" if found else None
 
 
-# --- the files -------------------------------------------------------------------------------
+# --- the places ------------------------------------------------------------------------------
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def _find_home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or Path.home())
 
 
-def _config_home(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("XDG_CONFIG_HOME") or _home(environ) / ".config")
+def _find_config_home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("XDG_CONFIG_HOME") or _find_home(environ) / ".config")
 
 
-def _pip(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _read_variables(environ: Mapping[str, str], prefix: str) -> _Layer:
+    return {
+        name.removeprefix(prefix).lower().replace("_", "-"): (name, value)
+        for name, value in environ.items()
+        if name.startswith(prefix)
+    }
+
+
+def _read_pip(environ: Mapping[str, str]) -> _Layer:
     """What pip's files say under [global] and [install]; later files win, as with pip."""
-    if environ.get("PIP_CONFIG_FILE") == os.devnull:
-        return
-    system = [
-        Path(d, "pip", "pip.conf") for d in environ.get("XDG_CONFIG_DIRS", "").split(":") if d
-    ]
-    places = [*system, Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
-    places += [_home(environ) / ".pip" / "pip.conf", _config_home(environ) / "pip" / "pip.conf"]
-    if prefix := environ.get("VIRTUAL_ENV"):
-        places.append(Path(prefix, "pip.conf"))
-    if extra := environ.get("PIP_CONFIG_FILE"):
-        places.append(Path(extra))
+    named = environ.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return {}
+    places = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
+    places += [_find_home(environ) / ".pip" / "pip.conf"]
+    places += [_find_config_home(environ) / "pip" / "pip.conf", *([Path(named)] if named else ())]
+    found: _Layer = {}
     for place in places:
         parser = configparser.RawConfigParser()
         try:
@@ -227,21 +186,19 @@ def _pip(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         except (configparser.Error, UnicodeDecodeError, OSError) as problem:
             raise SettingsInvalid(f"pip's configuration {place} cannot be read.") from problem
         for section in ("global", "install"):
-            if parser.has_section(section):
-                yield from parser.items(section)
+            for option, value in parser.items(section) if parser.has_section(section) else ():
+                found[option] = (f"{option} of pip's configuration", value)
+    return found
 
 
-def _uv(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+def _read_uv(environ: Mapping[str, str]) -> _Layer:
     """What uv's files say; those of the user win, and their lists come first."""
     if environ.get("UV_NO_CONFIG", "").lower() in ("1", "true", "yes", "on"):
-        return
+        return {}
+    places = [Path("/etc/uv/uv.toml"), Path("/etc/xdg/uv/uv.toml")]
+    places.append(_find_config_home(environ) / "uv" / "uv.toml")
     if named := environ.get("UV_CONFIG_FILE"):
         places = [Path(named)]
-    else:
-        system = environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
-        places = [Path("/etc/uv/uv.toml")]
-        places += [Path(d, "uv", "uv.toml") for d in reversed(system.split(":")) if d]
-        places.append(_config_home(environ) / "uv" / "uv.toml")
     found: dict[str, Any] = {}
     for place in places:
         try:
@@ -253,8 +210,6 @@ def _uv(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
         own = content.get("pip")
         for key, value in {**(own if isinstance(own, dict) else {}), **content}.items():
             before = found.get(key)
-            if isinstance(value, list) and isinstance(before, list):
-                found[key] = [*value, *before]
-            else:
-                found[key] = value
-    yield from found.items()
+            both = isinstance(value, list) and isinstance(before, list)
+            found[key] = value + before if both else value
+    return {option: (f"{option} of uv.toml", value) for option, value in found.items()}

@@ -66,8 +66,8 @@ class SimpleIndex:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What of the host's configuration, or of a repository's wishes, is not followed."""
-        return (*self._host.notes, *self._notes)
+        """Which of a repository's wishes are not followed."""
+        return self._notes
 
     def with_requested(self, wishes: tuple[IndexRequest, ...]) -> SimpleIndex:
         """These, and of the ones that a repository names those that the operator allows.

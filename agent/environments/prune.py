@@ -1,16 +1,14 @@
 """List what the store of environments holds, and remove what is not needed any more.
 
-Environments, and the other caches below the data folder: mirrors, measured base commits. What a
-run leaves for people (its text, log and ledger) is never touched.
+Environments, and measured base commits. What a run leaves for people (its text, log and ledger) is
+never touched.
 """
 
 from __future__ import annotations
 
-import fcntl
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from agent.environments import build, storage
@@ -24,13 +22,9 @@ _PARTS = (
     "gates", "builders", "exports", "wheels", "interpreters", "services", "scripts", "tools",
     "fetch/cache",
 )  # fmt: skip
-
-
 #: A commit of ours that no kept run knows of stays pinned for so long.
 COMMIT_DAYS = 14.0
 _COMMIT = re.compile(rb"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
-#: A work tree that nobody holds may still be about to be held.
-_BEGINNING_SECONDS = 3600.0
 
 
 class StoredEnvironment(Record):
@@ -56,19 +50,17 @@ class Pruned(Record):
     """Keys that should have gone, but somebody works with them."""
     bytes_freed: int
     freed: dict[str, int] = {}
-    """Bytes by what they were: environments, tools, mirrors, baselines."""
+    """Bytes by what they were: environments, tools, baselines."""
     commits: int = 0
     """Commits of ours that mirrors no longer keep."""
-    mirrors_in_use: tuple[str, ...] = ()
-    """Names of mirrors that should have gone, but a run works with them."""
 
 
 def list_environments(settings: Settings) -> tuple[StoredEnvironment, ...]:
     """List the stored environments, the most recently used first."""
-    kept = []
+    found = []
     for one in build.list_stored(settings):
         place = storage.locate_environment(settings, one.environment.key)
-        kept.append(
+        found.append(
             StoredEnvironment(
                 key=one.environment.key,
                 python=one.environment.python,
@@ -80,7 +72,7 @@ def list_environments(settings: Settings) -> tuple[StoredEnvironment, ...]:
                 seconds=one.seconds,
             )
         )
-    return tuple(sorted(kept, key=lambda one: one.used, reverse=True))
+    return tuple(sorted(found, key=lambda one: one.used, reverse=True))
 
 
 def prune_environments(
@@ -97,17 +89,18 @@ def prune_environments(
         older_than_days: Remove what was not used for longer, and base commits that were measured
             before that.
         keep_bytes: Remove the least recently used until the rest takes no more.
-        everything: Remove all, every part they were made of, mirrors and measured base commits.
+        everything: Remove all, every part they were made of, and measured base commits.
     """
     storage.remove_leftovers(settings)
     removed: list[str] = []
     in_use: list[str] = []
     freed = taken = 0
-    now = time.time()
+    oldest = None if older_than_days is None else time.time() - older_than_days * _DAY
     known = {one.key: one.bytes_on_disk for one in list_environments(settings)}
-    for place in _by_use(settings):
+    places = filter(Path.is_dir, storage.locate_environment(settings, "").glob("*"))
+    for place in sorted(places, key=lambda place: place.stat().st_mtime, reverse=True):
         size = known.get(place.name) or storage.size(place)
-        old = older_than_days is not None and now - place.stat().st_mtime > older_than_days * _DAY
+        old = oldest is not None and place.stat().st_mtime < oldest
         too_much = keep_bytes is not None and taken + size > keep_bytes
         # What cannot be read is of another version of ours: nothing will ever ask for it.
         unread = place.name not in known and not place.name.startswith(storage.LAYERS)
@@ -126,31 +119,26 @@ def prune_environments(
     if everything and not in_use:
         with storage.hold_if_unused(settings, storage.PARTS) as free:
             amounts["tools"] = _remove_parts(settings) if free else 0
-    mirrors_in_use: tuple[str, ...] = ()
-    if everything:
-        amounts["mirrors"], mirrors_in_use = _remove_mirrors(settings)
-    if everything or older_than_days is not None:
-        age = 0.0 if everything or older_than_days is None else older_than_days
-        amounts["baselines"] = _remove_baselines(settings, now - age * _DAY)
+    if everything or oldest is not None:
+        amounts["baselines"] = _remove_baselines(settings, time.time() if everything else oldest)
     days = COMMIT_DAYS if older_than_days is None else max(older_than_days, 1.0)
     return Pruned(
         removed=tuple(removed),
         in_use=tuple(in_use),
         bytes_freed=sum(amounts.values()),
         freed=amounts,
-        commits=let_go_commits(settings, days),
-        mirrors_in_use=mirrors_in_use,
+        commits=release_commits(settings, days),
     )
 
 
-def let_go_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
+def release_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
     """Unpin commits of ours that are older and that no kept run knows of; return how many."""
     known: set[str] = set()
     gone = 0
     for mirror in mirror_store.list_mirrors(settings.home / "mirrors"):
         if not (mirror / mirror_store.PINS).is_dir() and not (mirror / "packed-refs").exists():
             continue
-        known = known or _commits_of_runs(settings)
+        known = known or _list_commits_of_runs(settings)
         with mirror_store.hold_if_unused(mirror) as held:
             if held is not None:
                 before = time.time() - days * _DAY
@@ -158,7 +146,7 @@ def let_go_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
     return gone
 
 
-def _commits_of_runs(settings: Settings) -> set[str]:
+def _list_commits_of_runs(settings: Settings) -> set[str]:
     """Every commit that the ledger of a kept run names."""
     found: set[str] = set()
     for ledger in (settings.home / "runs").glob("*/ledger.jsonl"):
@@ -166,13 +154,6 @@ def _commits_of_runs(settings: Settings) -> set[str]:
             for line in lines:
                 found |= {commit.decode() for commit in _COMMIT.findall(line)}
     return found
-
-
-def _by_use(settings: Settings) -> list[Path]:
-    places = [
-        place for place in storage.locate_environment(settings, "").glob("*") if place.is_dir()
-    ]
-    return sorted(places, key=lambda place: place.stat().st_mtime, reverse=True)
 
 
 def _remove_parts(settings: Settings) -> int:
@@ -187,52 +168,13 @@ def _remove_parts(settings: Settings) -> int:
     return freed
 
 
-def _remove_mirrors(settings: Settings) -> tuple[int, tuple[str, ...]]:
-    """Remove the mirrors, or name them where a run may still need one."""
-    mirrors = mirror_store.list_mirrors(settings.home / "mirrors")
-    freed, kept = 0, []
-    with _no_new_runs(settings) as is_alone:
-        for mirror in mirrors:
-            with mirror_store.hold_if_unused(mirror) as held:
-                if held is None or not is_alone:
-                    kept.append(mirror.name)
-                    continue
-                freed += storage.size(mirror)
-                mirror_store.remove_mirror(mirror)
-    return freed, tuple(kept)
-
-
-@contextmanager
-def _no_new_runs(settings: Settings) -> Iterator[bool]:
-    """Keep runs from starting, and say whether none is under way."""
-    trees = settings.home / "trees"
-    if not trees.is_dir():
-        yield True
-        return
-    with (trees / ".lock").open("w") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        yield not any(_is_at_work(folder) for folder in trees.iterdir() if folder.is_dir())
-
-
-def _is_at_work(folder: Path) -> bool:
-    """Whether a run holds its folder of work trees, or made it just now."""
-    try:
-        with (folder / ".held").open() as holder:
-            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return time.time() - folder.stat().st_mtime < _BEGINNING_SECONDS
-    return False
-
-
-def _remove_baselines(settings: Settings, before: float) -> int:
+def _remove_baselines(settings: Settings, before: float | None) -> int:
     """Remove what was measured on base commits before a moment; it is measured again."""
     freed = 0
     for place in (settings.home / "baselines").glob("*"):
         with suppress(FileNotFoundError):
             state = place.lstat()
-            if state.st_mtime <= before:
+            if state.st_mtime <= (before or 0):
                 place.unlink()
                 freed += state.st_blocks * 512
     return freed

@@ -9,15 +9,11 @@ how that change is checked: rules, $HOME and packages are those of the base.
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
 import json
-import os
 import posixpath
 import shutil
-import stat
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.environments import (
     fetch,
     interpreter_start,
+    layer_files,
     sandbox_requests,
     sandbox_services,
     storage,
@@ -57,7 +54,6 @@ from repo_config.schema import PackagesCommand
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _RECORD = "layer.json"
-_ENVIRONMENT = "environment"
 _HOME = "/tmp/home"  # noqa: S108 - in the sandbox, whose home this is
 _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
@@ -66,8 +62,6 @@ _SECONDS = 1800.0
 _MOST_LINES = 12
 _MOST_WORDS = 2000
 _MOST_NAMED = 20
-#: Folders with more than these are set apart; smaller ones are copied into each sandbox.
-_FEW_ENTRIES = 2000
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
 _NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
@@ -146,7 +140,7 @@ def _add_layer(run: _Run) -> Environment:
                 with storage.reserve_build_folder(settings, place) as part:
                     layer = run.make(part)
                     if base is not None:
-                        _take_from_base(part, layer.bulk, base, run.asked.is_rule)
+                        layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
                     storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.mark_used(settings, key)
     layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
@@ -159,8 +153,8 @@ def _add_layer(run: _Run) -> Environment:
         "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
         "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
     }
-    if (place / _ENVIRONMENT).is_dir():
-        update["path"] = str(place / _ENVIRONMENT)
+    if (place / layer_files.ENVIRONMENT).is_dir():
+        update["path"] = str(place / layer_files.ENVIRONMENT)
     return environment.model_copy(update=update)
 
 
@@ -214,34 +208,33 @@ class _Run:
             EnvironmentFailed: One fails, or reaches a limit.
         """
         began = time.monotonic()
+        self.build_context.say(f"set-up: {'; '.join(self._texts)}")
         for name in ("tree", "home"):
             (part / name).mkdir()
-        before, venv = Path(self.environment.path), part / _ENVIRONMENT
+        before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
         if self._is_environment_lent():
             shutil.copytree(before, venv, symlinks=True)
-        known = dict(_mark_entries(venv))
+        known = dict(layer_files.mark_entries(venv))
         with ExitStack() as stack:
-            result = self.build_context.sandbox.run(
-                self._make_request(part, stack), hear=self._make_listener()
-            )
+            result = self.build_context.sandbox.run(self._make_request(part, stack))
         refused = self._proxy.refused_attempts if self._proxy else ()
         if refused:
             self.build_context.say(f"set-up was refused the way to {', '.join(refused)}")
         report = _read_report(result)
         if result.exit_code != 0:
             raise self._failure(result, report, refused)
-        altered = _keep_new(part / "tree", self._files.root, report.gone)
-        keep_plain(part / "home")
+        altered = layer_files.keep_new(part / "tree", self._files.root, report.gone)
+        layer_files.remove_special(part / "home")
         if known:
             self._keep_environment(venv, before, known)
         self.build_context.say(f"set-up done in {time.monotonic() - began:.1f} s")
-        bulk = _part_bulk(part, self._files.root)
+        bulk = layer_files.set_bulk_apart(part, self._files.root)
         return _Stored(altered=tuple(altered), bulk=tuple(bulk))
 
     def _is_environment_lent(self) -> bool:
         """Whether commands may write to the environment: those of a change if those of base did."""
         base = self.asked.base
-        return base is None or Path(base.path).name == _ENVIRONMENT
+        return base is None or Path(base.path).name == layer_files.ENVIRONMENT
 
     def _variables(self) -> dict[str, str]:
         services = self.environment.services
@@ -286,7 +279,7 @@ class _Run:
         )
         lent = {f"{_MADE}/tree": "tree", f"{_MADE}/home": "home"}
         if self._is_environment_lent():
-            lent[SANDBOX_ENVIRONMENT] = _ENVIRONMENT
+            lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
         mounts = [mount for mount in order.mounts if mount.target not in lent]
         mounts += [
             Mount(source=str(part / name), target=target, writable=True)
@@ -330,22 +323,6 @@ class _Run:
             }
         )
 
-    def _make_listener(self) -> Callable[[bytes], None]:
-        """Say which command begins; what they print in this form as well, at most as many."""
-        left, rest = len(self._texts), b""
-
-        def hear(piece: bytes) -> None:
-            nonlocal left, rest
-            *lines, rest = (rest + piece).split(b"\n")
-            rest = rest[-_MOST_WORDS:]
-            for line in lines:
-                if left and line.startswith(b"$ "):
-                    left -= 1
-                    words = line[2:].decode(errors="replace")
-                    self.build_context.say(f"set-up: {sanitise.strip_terminal_codes(words)}")
-
-        return hear
-
     def _failure(
         self, result: SandboxResult, report: _Report, refused: tuple[str, ...]
     ) -> EnvironmentFailed:
@@ -372,8 +349,8 @@ class _Run:
         self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]
     ) -> None:
         """Keep the environment where the commands have altered it."""
-        keep_plain(venv, known)
-        if dict(_mark_entries(venv)) == known:
+        layer_files.remove_special(venv, known)
+        if dict(layer_files.mark_entries(venv)) == known:
             storage.remove_folder(venv)
             return
         for path in interpreter_start.find_replaced(venv, before / interpreter_start.SETTINGS):
@@ -386,156 +363,9 @@ class _Run:
         self.build_context.say("set-up alters the environment")
 
 
-# --- what a sandbox has left
-# -----------------------------------------------------------------------
-
-
 def _read_report(result: SandboxResult) -> _Report:
     content = result.files.get(_REPORT, b"")[:_MOST_REPORT]
     try:
         return _Report.model_validate_json(content or b"{}")
     except ValidationError:
         return _Report()
-
-
-def _walk_folder(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
-    """Yield all that is below a folder; what is in a folder comes after it. No link is followed.
-
-    A folder that is removed meanwhile is not gone into.
-    """
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        if not (top / folder).is_dir():
-            continue
-        for entry in sorted(os.scandir(top / folder), key=lambda entry: entry.name):
-            path = posixpath.join(folder, entry.name)
-            state = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(state.st_mode):
-                folders.append(path)
-            yield path, top / path, state
-
-
-def _mark_entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Yield what tells whether a file or link was written to."""
-    for path, place, state in _walk_folder(top):
-        if stat.S_ISLNK(state.st_mode):
-            yield path, (str(place.readlink()),)
-        elif stat.S_ISREG(state.st_mode):
-            yield path, (state.st_size, state.st_mtime_ns, state.st_ino)
-
-
-def keep_plain(top: Path, links: dict[str, tuple[object, ...]] | None = None) -> None:
-    """Remove what is neither file nor folder nor link; of links all but these, where given."""
-    for path, place, state in _walk_folder(top):
-        if stat.S_ISLNK(state.st_mode) and links is not None:
-            if links.get(path) != (str(place.readlink()),):
-                place.unlink()
-        elif not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
-            if not stat.S_ISLNK(state.st_mode):
-                place.unlink()
-
-
-def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
-    """Remove what the tree has itself; name what of it was altered."""
-    keep_plain(top)
-    altered = {path for path in gone if _has_file(tree, path)}
-    for path, place, state in _walk_folder(top):
-        is_folder = stat.S_ISDIR(state.st_mode)
-        if path == ".git":
-            _remove_place(place)
-            continue
-        try:
-            original = (tree / path).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        if is_folder and stat.S_ISDIR(original.st_mode):
-            continue
-        if not _is_same(place, state, tree / path, original):
-            altered.add(path)
-        _remove_place(place)
-    return sorted(altered)
-
-
-def _part_bulk(part: Path, tree: Path) -> list[str]:
-    """Set large folders apart that are new as a whole, so that sandboxes need not copy them."""
-    sizes: dict[str, int] = {}
-    for path, _, _ in _walk_folder(part / "tree"):
-        while path := posixpath.dirname(path):
-            sizes[path] = sizes.get(path, 0) + 1
-    found: list[str] = []
-    for path in sorted(sizes):
-        is_new = not (tree / path).exists() and not (tree / path).is_symlink()
-        is_within = any(path.startswith(f"{other}/") for other in found)
-        if is_new and not is_within and sizes[path] > _FEW_ENTRIES:
-            (part / "bulk").mkdir(exist_ok=True)
-            (part / "tree" / path).rename(part / "bulk" / str(len(found)))
-            found.append(path)
-    return found
-
-
-def _has_file(tree: Path, path: str) -> bool:
-    clean = posixpath.normpath(path)
-    if clean.startswith(("/", "../")) or clean in (".", "..") or "\0" in clean:
-        return False
-    try:
-        return not stat.S_ISDIR((tree / clean).lstat().st_mode)
-    except OSError:
-        return False
-
-
-def _is_same(place: Path, state: os.stat_result, other: Path, original: os.stat_result) -> bool:
-    if stat.S_IFMT(state.st_mode) != stat.S_IFMT(original.st_mode):
-        return False
-    if stat.S_ISLNK(state.st_mode):
-        return place.readlink() == other.readlink()
-    return stat.S_ISREG(state.st_mode) and filecmp.cmp(place, other, shallow=False)
-
-
-def _remove_place(place: Path) -> None:
-    if place.is_dir() and not place.is_symlink():
-        storage.remove_folder(place)
-    else:
-        place.unlink()
-
-
-def _take_from_base(
-    part: Path, bulk: tuple[str, ...], base: Environment, is_rule: Callable[[str], bool]
-) -> None:
-    """Have rules and $HOME as the set-up of base has made them, and no packages."""
-    for name in ("home", _ENVIRONMENT, "generated"):
-        storage.remove_folder(part / name)
-    (part / "home").mkdir()
-    tops = {"": part / "tree"}
-    tops |= {path: part / "bulk" / str(number) for number, path in enumerate(bulk)}
-    for folder, top in tops.items():
-        for path, place, state in _walk_folder(top):
-            if not stat.S_ISDIR(state.st_mode) and is_rule(posixpath.join(folder, path)):
-                place.unlink()
-    for layer in reversed(base.layers):
-        _merge_files(Path(layer.folder, "home"), part / "home", lambda path: True)
-        _merge_files(Path(layer.folder, "tree"), part / "tree", is_rule)
-
-
-def _merge_files(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
-    """Copy files and links to where nothing is yet; no link is followed."""
-    for path, place, state in _walk_folder(source):
-        if stat.S_ISDIR(state.st_mode) or not wants(path) or not _is_free(target, path):
-            continue
-        goal = target / path
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        if stat.S_ISLNK(state.st_mode):
-            goal.symlink_to(place.readlink())
-        else:
-            shutil.copy2(place, goal)
-
-
-def _is_free(top: Path, path: str) -> bool:
-    """Whether nothing but folders is on the way to a path, and nothing in its place."""
-    *folders, name = path.split("/")
-    here = top
-    for folder in folders:
-        here /= folder
-        if here.is_symlink() or (here.exists() and not here.is_dir()):
-            return False
-    return not (here / name).is_symlink() and not (here / name).exists()

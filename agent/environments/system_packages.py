@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent import settings as operator
-from agent.environments import egress, fetch, setup_commands, storage
+from agent.environments import egress, fetch, layer_files, storage
 from agent.environments.build_context import BuildContext
 from agent.models.record import Record
 from agent.models.sandbox import (
@@ -204,7 +204,7 @@ def _fill_layer(part: Path, wanted: _Wanted, build_context: BuildContext) -> Sys
         raise _NotMadeError(report.faults)
     if report.packages:
         # Devices, for one, are what hides files below a layer.
-        setup_commands.keep_plain(part / "files")
+        layer_files.remove_special(part / "files")
         # A link in its place would lead the kernel out of the layer.
         usr = part / "files" / "usr"
         if usr.is_symlink() or not usr.is_dir():

@@ -339,12 +339,6 @@ def hold_if_unused(place: Path) -> Iterator[Place | None]:
         os.close(lock)
 
 
-def remove_mirror(place: Path) -> None:
-    """Remove a mirror that is held, and what was begun beside it."""
-    for part in (place, place.with_suffix(".new"), place.with_suffix(".scratch")):
-        folders.delete_folder(part)
-
-
 def clean_mirrors(mirrors: Path) -> int:
     """Remove what killed processes left in mirrors, and mirrors that were only half made.
 

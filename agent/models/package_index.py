@@ -63,7 +63,7 @@ class PackageIndex(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What of the host's configuration, or of a repository's wishes, is not followed."""
+        """Which of a repository's wishes are not followed."""
         ...
 
     def with_requested(self, wishes: tuple[IndexRequest, ...]) -> PackageIndex:

@@ -117,7 +117,7 @@ class Cleaner:
         for one in gone:
             folders.delete_folder(one)
         if gone:
-            prune.let_go_commits(self._settings)
+            prune.release_commits(self._settings)
         return len(gone)
 
     # --- branches ------------------------------------------------------------------------------

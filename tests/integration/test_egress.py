@@ -12,11 +12,6 @@ import pytest
 
 from agent.environments import egress
 from agent.environments.egress import EgressProxy, Target
-from agent.environments.fetch import open_proxy
-from agent.environments.package_index import SimpleIndex
-from agent.models.sandbox import SandboxLimits, SandboxRequest
-from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.settings import Settings
 from tests.unit.environments import local_index
 
 
@@ -54,7 +49,7 @@ def ask(made: EgressProxy, request: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(made.socket_path))
-        # Who is refused for want of room may find the door closed before a word was said.
+        # Who is refused for want of sandbox may find the door closed before a word was said.
         with suppress(BrokenPipeError):
             client.sendall(request.encode("latin-1"))
         return client.recv(4096)
@@ -106,9 +101,6 @@ def test_an_allowed_name_of_an_internal_address_is_refused(tmp_path, host):
 )
 def test_addresses_of_this_machine_and_of_private_networks_are_internal(address):
     assert egress.is_internal(address)
-
-
-def test_public_addresses_are_not():
     assert not egress.is_internal("1.1.1.1")
 
 
@@ -184,28 +176,3 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
             connect(made, f"host{number}.example.org", 443)
         assert len(made.refused_attempts) == 50
         assert not any("hunter2" in note for note in made.refused_attempts)
-
-
-def test_from_a_sandbox_only_the_index_is_reached(home):
-    program = (
-        "import os, socket, urllib.request, urllib.error\n"
-        "print('page', len(urllib.request.urlopen(os.environ['INDEX'] + 'pip/').read()) > 0)\n"
-        "try: urllib.request.urlopen('https://example.org/', timeout=5)\n"
-        "except (OSError, urllib.error.URLError) as problem: print('other', '403' in str(problem))\n"
-        "try: socket.create_connection(('203.0.113.1', 443), 3); print('direct', 'open')\n"
-        "except OSError: print('direct', 'shut')\n"
-    )
-    settings = Settings(home=home)
-    with local_index.serving() as served:
-        index = SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
-        with open_proxy(index, settings) as made:
-            result = BubblewrapSandbox(settings).run(
-                SandboxRequest(
-                    argv=("/usr/bin/python3", "-c", program),
-                    environ={"INDEX": served.url, "no_proxy": ""},
-                    proxy_socket=str(made.socket_path),
-                    limits=SandboxLimits(seconds=60),
-                )
-            )
-            assert result.output.splitlines() == ["page True", "other True", "direct shut"]
-            assert made.refused_attempts == ("example.org:443 (not on the list)",)

@@ -6,7 +6,6 @@ import io
 import json
 import socket
 import subprocess
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,6 @@ from typer.testing import CliRunner
 from agent.cli import maintenance
 from agent.environments import sandbox_requests, storage
 from agent.errors import EnvironmentFailed
-from agent.models.environment import Environment
 from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -281,23 +279,6 @@ def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder,
     assert list((storage.folder(settings) / "fetch").glob("*-*")) == []
 
 
-@pytest.mark.deep
-def test_two_at_the_same_time_build_once(settings, folder):
-    lay(folder, {"requirements.txt": "iniconfig==2.1.0\n"})
-    said: list[str] = []
-    made: list[Environment] = []
-    threads = [
-        threading.Thread(target=lambda: made.append(ensure(settings, folder, said=said)))
-        for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-    assert made[0] == made[1]
-    assert sum(line.startswith("building the environment") for line in said) == 1
-
-
 # --- foreign build code ----------------------------------------------------------------------
 
 ATTEMPTS = """
@@ -457,16 +438,6 @@ def test_what_a_repository_asks_for_does_not_choose_a_shared_builders_versions(s
         "builders/*/venv/lib/*/site-packages/chosen-*.dist-info"
     )
     assert {place.name for place in builders} == {"chosen-2.0.dist-info"}
-
-
-@pytest.mark.deep
-def test_sources_that_need_themselves_to_be_built_end_with_words(settings, folder):
-    pyproject = local_index.PYPROJECT.replace("requires = []", 'requires = ["circle"]')
-    with local_index.serving() as served:
-        served.add(local_index.sdist("circle", "1.0", extra={"pyproject.toml": pyproject}))
-        lay(folder, {"requirements.txt": "circle\n"})
-        environment = ensure(settings, folder, index=local(settings, served))
-    assert "needs itself" in environment.left_out[0]
 
 
 @pytest.mark.deep

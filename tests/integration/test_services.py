@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from agent.checks.check import Site
 from agent.environments import sandbox_requests, sandbox_services
 from agent.errors import EnvironmentFailed
 from agent.models.checks import CheckReport, CheckResult, Status
-from agent.models.sandbox import Flag, Hear, Sandbox, SandboxLimits, SandboxRequest, SandboxResult
+from agent.models.sandbox import SandboxLimits
 from tests import sandboxes as kinds
 from tests.deep import deep
 from tests.folders import data_folder
@@ -26,22 +25,6 @@ pytestmark = pytest.mark.index
 BOTH = {"services": ["postgres", "redis"]}
 
 
-class Watched:
-    """Real sandboxes; keeps what was ordered, and may spoil it first."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self.roots = sandbox.roots
-        self.orders: list[SandboxRequest] = []
-        self.spoil: Callable[[SandboxRequest], SandboxRequest] = lambda order: order
-
-    def run(
-        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> SandboxResult:
-        self.orders.append(order)
-        return self._sandbox.run(self.spoil(order), cancelled, hear)
-
-
 class Ground:
     """One data folder, and checks of trees in environments that are built for them."""
 
@@ -49,7 +32,7 @@ class Ground:
         self.backend = backend
         self.home = home
         self.settings = kinds.settings_for(backend, home)
-        self.sandbox = Watched(kinds.open_sandbox(backend, home))
+        self.sandbox = kinds.open_sandbox(backend, home)
         self.said: list[str] = []
 
     def site(self, files: Files, told: Mapping[str, object], **settings: object) -> Site:
@@ -177,29 +160,6 @@ def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
     assert len(found["tests"].items) == 2
 
 
-@pytest.mark.deep
-def test_what_is_red_on_postgres_is_red(ground):
-    """The same project with a field nobody has migrated and a test that only the server refuses."""
-    model = SHOP["shop/models.py"].rstrip() + "\n            note = models.TextField()\n"
-    wrong = """
-        from django.db import connection
-        from django.test import TestCase
-
-
-        class Wrong(TestCase):
-            def test_refused(self):
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT no_such_column FROM shop_order")
-    """
-    files = {**SHOP, "shop/models.py": model, "shop/test_wrong.py": wrong}
-    found = ground.measured(ground.site(files, BOTH))
-    assert found["makemigrations"].status is Status.FAILED
-    assert "note" in found["makemigrations"].items[0].item_id
-    assert found["tests"].status is Status.FAILED
-    (red,) = [one for one in found["tests"].items if one.item_id.endswith("test_refused")]
-    assert "no_such_column" in red.text
-
-
 ENDS_A_SERVER = """
     import os, signal, time
 
@@ -239,107 +199,26 @@ def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
     assert (compared.verdict, compared.new_failures) == (Status.FAILED, ())
 
 
-@pytest.mark.deep
-def test_the_command_ends_as_it_would_without_a_server(ground):
-    """Exit code, signal, and its children: none of them are the servers."""
-    site = ground.site(REQUIREMENTS, BOTH)
-    endings = {
-        "import sys; sys.exit(7)": 7,
-        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": -15,
-        "import os\ntry:\n os.wait()\nexcept ChildProcessError:\n raise SystemExit(3)": 3,
-        "import os; raise SystemExit(len(os.listdir('/proc/self/fd')))": 4,
-    }
-    for program, code in endings.items():
-        order = sandbox_requests.make_request(
-            site.environment, site.tree, (sandbox_requests.PYTHON, "-I", "-c", program),
-            environ={"LANG": "C"}, limits=SandboxLimits(seconds=60),
-        )  # fmt: skip
-        plain = ground.sandbox.run(order)
-        beside = sandbox_services.add_services(
-            order, site.environment.services, site.environment.interpreter
-        )
-        assert (ground.sandbox.run(beside).exit_code, plain.exit_code) == (code, code), program
-
-
 # --- how a project finds them ------------------------------------------------------------------
 
 
 @pytest.mark.deep
-def test_names_that_env_gives_are_there(ground):
+def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
     env = {"DATABASE_URL": "postgres://web%20app:secret@localhost:5432/shop", "PGUSER": "alice"}
     said = ground.printed(
-        REQUIREMENTS, {"services": ["postgres"], "env": env},
+        REQUIREMENTS, {**BOTH, "env": env},
         """
-        import os, psycopg
-        for where in (os.environ["DATABASE_URL"], ""):
+        import os, psycopg, redis
+        for where in (os.environ["DATABASE_URL"], "", "host=db"):
             with psycopg.connect(where) as there:
                 print(*there.execute("SELECT current_user, current_database()").fetchone())
+        print(redis.Redis(host="cache").ping())
         """,
     )  # fmt: skip
-    assert said.splitlines() == ["web app shop", "alice shop"]
-
-
-@pytest.mark.deep
-def test_the_names_of_hosts_in_settings_for_containers_lead_there(ground):
-    said = ground.printed(
-        REQUIREMENTS, BOTH,
-        """
-        import psycopg, redis
-        for host in ("db", "postgres", "database"):
-            print(psycopg.connect(host=host).info.host)
-        print(redis.Redis(host="redis").ping(), redis.Redis(host="cache").ping())
-        """,
-    )  # fmt: skip
-    assert said.splitlines() == ["db", "postgres", "database", "True True"]
+    assert said.splitlines() == ["web app shop", "alice shop", "alice shop", "True"]
 
 
 # --- what is not there, or does not start ------------------------------------------------------
-
-
-@pytest.mark.deep
-def test_a_version_that_is_not_there_is_refused_before_anything_is_built(ground):
-    before = len(ground.sandbox.orders)
-    with pytest.raises(EnvironmentFailed) as caught:
-        ground.site({"requirements.txt": "iniconfig\n"}, {"services": ["postgres:9"]})
-    assert "PostgreSQL 9 is not to be had" in str(caught.value)
-    root = next(iter(ground.sandbox.roots()))
-    assert root.adding(["postgresql-9"]) in str(caught.value)
-    ordered = [order.argv for order in ground.sandbox.orders[before:]]
-    assert not any("uv" in word for argv in ordered for word in argv)
-
-
-@pytest.mark.deep
-def test_a_server_that_does_not_start_is_not_the_projects_failure(ground):
-    site = ground.site(SHOP, BOTH)
-    ground.sandbox.spoil = _without_cluster
-    try:
-        found = ground.measured(site)
-    finally:
-        ground.sandbox.spoil = lambda order: order
-    for name in ("django check", "makemigrations", "tests"):
-        assert found[name].status is Status.UNVERIFIED
-        assert "not begun: PostgreSQL 1" in found[name].reason
-
-
-def _without_cluster(order: SandboxRequest) -> SandboxRequest:
-    """The server's data folder is gone."""
-    return order.model_copy(
-        update={
-            "files": tuple(
-                file.model_copy(update={"content": _elsewhere(file.content)})
-                if file.path.endswith("mergewright-services.json")
-                else file
-                for file in order.files
-            )
-        }
-    )
-
-
-def _elsewhere(content: bytes) -> bytes:
-    order = json.loads(content)
-    for one in order["services"]:
-        one["program"] += "-gone"
-    return json.dumps(order).encode()
 
 
 @pytest.mark.deep

@@ -45,13 +45,6 @@ def test_version_licence_and_needs_are_read(tmp_path):
     }
 
 
-def test_what_was_built_from_the_repository_is_told_apart(tmp_path):
-    install(
-        tmp_path, "app-1.0", METADATA, **{"direct_url.json": '{"url": "file:///store/app.whl"}'}
-    )
-    assert distributions.read_distributions(str(tmp_path), {"tab-lib"})["tab-lib"].is_local
-
-
 def test_what_an_environment_does_not_meet_is_said_with_what_it_has():
     environment = Environment(
         key="k", path="", gate_path="", scripts_path="", python="3.11.7", interpreter_mounts=(),

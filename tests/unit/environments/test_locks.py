@@ -60,14 +60,6 @@ def test_what_is_asked_for_is_taken_and_what_is_not_there_is_named():
         declared(SAMPLES / "poetry", groups=("doc",))
 
 
-def test_a_group_that_is_not_locked_cannot_be_asked_for(tmp_path):
-    shutil.copytree(SAMPLES / "pdm", tmp_path, dirs_exist_ok=True)
-    lock = tmp_path / "pdm.lock"
-    lock.write_text(lock.read_text().replace(', "docs", "test"]', ', "test"]'))
-    with pytest.raises(EnvironmentFailed, match=r"has no group `docs`"):
-        declared(tmp_path, groups=("docs",))
-
-
 def test_the_standards_lock_says_its_defaults_its_python_and_its_index(tmp_path):
     (tmp_path / "pylock.toml").write_text(PYLOCK)
     found = declared(tmp_path)
@@ -95,11 +87,6 @@ def test_without_its_lock_a_pipfile_is_read():
         "six==1.16.0", 'colorama==0.4.6; sys_platform == "win32"', "iniconfig==2.0.0",
     ]  # fmt: skip
     assert found.known == ("colorama==0.4.6", "six==1.16.0", "iniconfig==2.0.0")
-
-
-def test_without_its_lock_a_project_has_the_groups_that_pdm_listed_before_the_standard():
-    found = declared(SAMPLES / "pdm", refused="no", groups=("docs",))
-    assert "toml==0.10.2" in [line.text for line in found.requirements.lines]
 
 
 def test_where_a_compiled_file_does_not_fit_its_source_counts(tmp_path):

@@ -61,10 +61,3 @@ def test_what_an_error_names_is_found_with_its_bounds(environment, text, found):
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=text)
     for tests in (printed, printed.model_copy(update={"output": "", "items": (item,)})):
         assert missing_packages.find_missing_packages(tests, environment) == found
-
-
-def test_what_is_there_is_not_added(environment):
-    there = environment.model_copy(update={"packages": ("httpx==1",)})
-    text = "ModuleNotFoundError: No module named 'httpx'"
-    tests = CheckResult(name="tests", status=Status.FAILED, output=text)
-    assert missing_packages.find_missing_packages(tests, there) == ()

@@ -105,13 +105,6 @@ def test_no_line_is_named_that_would_not_help(error):
     assert all(f"`{line}`" in words for line in obstacles._ANY_LINES)
 
 
-def test_what_the_environment_is_without_is_said_as_well():
-    words = obstacles.find_obstacle(
-        result("x"), "Left out: the project itself: no cc", Trees(), ""
-    ).words
-    assert "\n\nLeft out: the project itself: no cc\n\n" in words
-
-
 def test_without_an_environment_the_resolvers_words_are_the_cause():
     found = obstacles.find_obstacle(None, "No wheel of pycurl.", Trees(), "")
     assert found.words.startswith("No wheel of pycurl.")

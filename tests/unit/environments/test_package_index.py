@@ -25,22 +25,6 @@ def opened(served, settings):
     return SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
 
 
-def test_the_operators_own_setting_wins(settings, tmp_path):
-    mine = settings.model_copy(update={"index_url": "https://mine.example.org/simple"})
-    index = SimpleIndex(mine, {"PIP_INDEX_URL": URL, "HOME": str(tmp_path)})
-    assert index.url == "https://mine.example.org/simple/"
-
-
-def test_the_address_is_shown_without_its_password(settings, tmp_path):
-    index = SimpleIndex(
-        settings, {"PIP_INDEX_URL": "https://u:hunter2@x.example.org/s", "HOME": str(tmp_path)}
-    )
-    assert index.url == "https://x.example.org/s/"
-    assert [access.login for access in index.list_accesses()] == ["u:hunter2"]
-    assert "hunter2" not in repr(index.list_accesses())
-    assert "hunter2" not in index.mark
-
-
 @pytest.mark.parametrize("wrong", ["file:///srv/simple", "simple"])
 def test_what_is_no_web_index_is_refused_by_the_name_of_its_variable(settings, tmp_path, wrong):
     with pytest.raises(SettingsInvalid, match="PIP_INDEX_URL"):

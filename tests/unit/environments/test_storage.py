@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import subprocess
 import sys
@@ -62,35 +61,9 @@ def test_what_is_held_counts_as_used_until_released(settings):
         assert free
 
 
-def test_one_at_a_time(settings):
-    with (
-        storage.lock_name(settings, "x"),
-        (storage.folder(settings) / "locks" / "x.lock").open("a") as other,
-        pytest.raises(BlockingIOError),
-    ):
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def test_a_full_disk_is_said_in_words():
     with pytest.raises(StorageFull, match="env prune"), storage.no_space("packages"):
         raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_folders_that_are_closed_are_removed_all_the_same(tmp_path):
-    closed = tmp_path / "a" / "closed"
-    closed.mkdir(parents=True)
-    (closed / "file").write_text("x")
-    closed.chmod(0o500)
-    storage.remove_folder(tmp_path / "a")
-    assert not (tmp_path / "a").exists()
-
-
-def test_scripts_are_laid_where_a_sandbox_can_read_them(settings):
-    place = storage.scripts(settings)
-    script = place / "environments" / "build_wheel.py"
-    assert script.stat().st_mode & 0o004
-    assert place.stat().st_mode & 0o005 == 0o005
-    assert storage.scripts(settings) == place
 
 
 def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):

@@ -11,10 +11,6 @@ hint: Wheels are required for `Doc_Opt` because building from source is disabled
 """
 
 
-def test_projects_that_exist_only_as_source_are_named():
-    assert uv_program.needing_wheels(ONLY_SOURCE) == ("doc-opt",)
-
-
 def test_of_the_resolvers_words_the_cause_is_said_in_one_line():
     assert uv_program.find_cause(uv_program.extract_essential_output(ONLY_SOURCE)) == (
         "Because all versions of docopt have no usable wheels and you require docopt, we can"

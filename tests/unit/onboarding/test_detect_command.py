@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -65,12 +64,3 @@ def test_nothing_is_written_through_a_link(repo, tmp_path_factory):
     result = run("detect", "--repo", repo, "--write")
     assert result.exit_code != 0
     assert list(outside.iterdir()) == []
-
-
-def test_as_json_with_the_reason_of_each_value(repo):
-    report = json.loads(run("detect", "--repo", repo, "--json").output)
-    assert (report["file"], report["written"], report["differs"]) == (CONFIG, False, [])
-    assert report["facts"] == [
-        {"key": "checks.types.tool", "value": "mypy", "why": "mypy.ini", "sure": True}
-    ]
-    assert report["text"].startswith("# Proposed by")
