@@ -22,7 +22,7 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 if TYPE_CHECKING:
-    from agent.environments.explanation import PythonHere
+    from agent.environments.interpreters import PythonHere
     from agent.services import Services
 
 INVALID = 2
@@ -140,10 +140,10 @@ def refused(place: Path, read: Read) -> tuple[str, ...]:
     Raises:
         ConfigProblem: Its configuration asks for what it does not declare.
     """
-    from agent.environments import explanation
+    from agent.environments import declare
     from agent.environments.tree_files import TreeFiles
 
-    unmet = explanation.find_unmet(TreeFiles(place, read.config.folder), read.config.python)
+    unmet = declare.find_unmet(TreeFiles(place, read.config.folder), read.config.python)
     problems = []
     for path, why in unmet:
         if read.source is not None and path:
@@ -159,15 +159,15 @@ def refused(place: Path, read: Read) -> tuple[str, ...]:
 def python_here(place: Path, config: RepoConfig) -> PythonHere:
     """Say which Python runs of a repository take on this machine; nothing of it is run."""
     # It brings all that environments are made with; other commands start without.
-    from agent.environments import explanation
+    from agent.environments import interpreters
     from agent.environments.tree_files import TreeFiles
 
     try:
         svc = _services()
     except SettingsInvalid as problem:
-        return explanation.PythonHere(why=problem.message)
+        return interpreters.PythonHere(why=problem.message)
     files = TreeFiles(place, config.folder)
-    return explanation.python_here(files, config.python, svc.sandbox, svc.settings)
+    return interpreters.python_here(files, config.python, svc.sandbox, svc.settings)
 
 
 def has_python(place: Path, folder: str, version: str) -> bool:

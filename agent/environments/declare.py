@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -31,6 +31,9 @@ from agent.models.record import Record
 from repo_config import dependencies, versions, workflows
 from repo_config.documents import table
 from repo_config.schema import PythonSection
+
+#: Entries that ask for something, by key, and what each is without them.
+_NOTHING: dict[str, tuple[str, ...] | None] = {"install": (), "extras": None, "groups": None}
 
 
 class PythonHints(Record):
@@ -110,6 +113,38 @@ def read_declaration(
             message names file and line, or the nearest name.
     """
     return _Reader(files, section, refused, is_built=is_built).read()
+
+
+class Unmet(NamedTuple):
+    """What a declaration fails for."""
+
+    path: tuple[str | int, ...]
+    """Of the entry of the configuration that asks for what is not there; empty: of none."""
+    why: str
+
+
+def find_unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
+    """Say what of a configuration, or else of the repository, refuses any environment. Pure."""
+    if not (why := _find_refusal(files, section)):
+        return ()
+    if _find_refusal(files, PythonSection()):
+        return (Unmet((), why),)
+    entries = [
+        (("python", key, number), section.model_copy(update=_NOTHING | {key: (entry,)}))
+        for key in _NOTHING
+        for number, entry in enumerate(getattr(section, key) or ())
+    ]
+    found = [Unmet(path, why) for path, one in entries if (why := _find_refusal(files, one))]
+    return tuple(found) or (Unmet(("python",), why),)
+
+
+def _find_refusal(files: TreeFiles, section: PythonSection) -> str:
+    """Why the declaration of a repository, or a line of it, is refused; empty where all is read."""
+    try:
+        left = read_declaration(files, section).requirements.left_out
+    except EnvironmentFailed as problem:
+        return problem.message
+    return next((one.why for one in left), "")
 
 
 def read_declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:

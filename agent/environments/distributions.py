@@ -6,6 +6,7 @@ packages, so nothing in them is believed to have the right form.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from importlib import metadata
@@ -14,11 +15,21 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from agent.models.checks import CheckResult
 from agent.models.environment import Environment
 from agent.models.packages import Licensing
 from agent.models.record import Record
 
 _MOST_ENTRIES = 2_000
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)'")
+_WORD = re.compile(r"[A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?")
+#: How packages are called after their module.
+_FORMS = ("{}", "py{}", "python-{}")
+#: A module that was dropped, while packages still import it; up to there it is in the package.
+_DROPPED = {"pkg_resources": "setuptools<81"}
+_RED = ("error", "failed")
+_MOST_TEXTS = 200
+_MOST_MISSING = 10
 _MOST_EXTRAS = 100
 
 
@@ -90,6 +101,28 @@ def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[O
                 is_wanted = name in wanted and not one.url and "extra" in str(marker)
                 if marker and is_wanted and any(map(marker.evaluate, extras)):
                     yield Offer(by=by, name=name, requirement=str(one))
+
+
+def find_missing_packages(tests: CheckResult, environment: Environment) -> tuple[str, ...]:
+    """Find what tests of base lack and an installed package names in one of its extras.
+
+    Returns:
+        Requirements, with the bounds of the package that names them.
+    """
+    red = dict.fromkeys(item.text for item in tests.items if item.outcome in _RED)
+    modules, words = set[str](), set[str]()
+    for text in [*red][:_MOST_TEXTS] or [tests.output]:
+        modules.update(_MISSING.findall(text))
+        words.update(str(canonicalize_name(word)) for word in _WORD.findall(text))
+    asked = {str(canonicalize_name(form.format(name))) for name in modules for form in _FORMS}
+    has = {one.partition("==")[0] for one in environment.packages}
+    found = {name: _DROPPED[name] for name in modules & _DROPPED.keys()}
+    for offer in find_offers(environment, (asked | words) - has):
+        # A plain word may mean anything where nobody is named who needs a package called so.
+        is_meant = offer.name in asked or offer.by in words or "-" in offer.name
+        if is_meant and (offer.name not in found or offer.by in words):
+            found[offer.name] = offer.requirement
+    return tuple(found[name] for name in sorted(found))[:_MOST_MISSING]
 
 
 def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distribution]]:

@@ -135,27 +135,19 @@ def _hand_back(
     gateway: Gateway | None,
     page: bytes | None,
 ) -> None:
-    # Of a page the links change, and with them its length.
-    length = None if _is_page(response) else response.headers.get("Content-Length")
-    if page is not None:
-        length = str(len(page))
-    has_body = asked.command == "GET" and response.status not in (204, 304)
-    is_chunked = has_body and length is None
     asked.send_response_only(response.status, response.reason)
     for name, value in response.getheaders():
         if name.lower() not in _NOT_HANDED_BACK:
             asked.send_header(name, gateway.hide(value) if gateway else value)
-    if length is not None:
+    # Of a page the links change, and with them its length. Of a file that breaks off without one
+    # the hash tells.
+    length = response.headers.get("Content-Length") if page is None else str(len(page))
+    if length is not None and not (page is None and _is_page(response)):
         asked.send_header("Content-Length", length)
-    if is_chunked:
-        # Without a length only the last chunk says that nothing is missing.
-        asked.send_header("Transfer-Encoding", "chunked")
     asked.send_header("Connection", "close")
     asked.end_headers()
     if page is not None:
         asked.wfile.write(page)
         return
     while chunk := response.read(_CHUNK):
-        asked.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
-    if is_chunked:
-        asked.wfile.write(b"0\r\n\r\n")
+        asked.wfile.write(chunk)

@@ -68,6 +68,32 @@ def choose_for_tree(
     return choose_interpreter(section.version, hints, sandbox, settings)
 
 
+class PythonHere(Record):
+    """The Python that runs take on this machine."""
+
+    version: str = ""
+    """Empty: none can be taken."""
+    path: str = ""
+    why: str
+    """Why it is this one, or why it is none."""
+
+    def __str__(self) -> str:
+        if not self.version:
+            return f"runs find no Python here: {self.why}"
+        return f"runs here take Python {self.version} ({self.path}), because {self.why}"
+
+
+def python_here(
+    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
+) -> PythonHere:
+    """Say which Python runs of a repository take on this machine; where none, why not."""
+    try:
+        found = choose_for_tree(files, section, sandbox, settings)
+    except AgentError as problem:
+        return PythonHere(why=problem.message)
+    return PythonHere(version=found.version, path=found.path, why=found.why)
+
+
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
     """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
     try:

@@ -35,6 +35,18 @@ _LOCAL = re.compile(
 )
 _EXTRA = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _OPTION = re.compile(r"(?P<name>-[recif](?=[^-\s=])|--?[\w-]+)(?:\s*=|\s+|)(?P<value>.*)")
+#: The name of a project in a line, the surest form first.
+_NAMES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"/([\w.]+)-[\w.]+(?:-[\w.]+){3,4}\.whl",
+        r"^([\w.-]+)\s*(?:\[[^\]]*\])?\s*(?:[@<>=!~;]|$)",
+        r"[#&]egg=([\w.-]+)",
+        r"[#&]subdirectory=(?:[^&\s]*/)?([\w.-]+)",
+        r"/([\w.-]+)\.git(?:[@#?;\s]|$)",
+        r"/([\w.-]+)/?(?:[@#?;\s]|$)",
+    )
+)
 
 
 class Line(Record):
@@ -166,10 +178,7 @@ class _Reader(NamedTuple):
         hashes = tuple(re.findall(r"--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)", line))
         text = re.split(r"\s--[a-z]", line, maxsplit=1)[0].strip()
         if "${" in text:
-            raise EnvironmentFailed(
-                f"{place}: `{text}` takes a value from the environment, which is not known here. "
-                "Write the requirement out."
-            )
+            raise EnvironmentFailed(f"{place}: `{text}` takes a value from the environment.")
         if _URL.match(text):
             raise _refused_address(place, text)
         if local := _LOCAL.match(text):
@@ -240,16 +249,7 @@ class _Reader(NamedTuple):
 
 def guess_name(line: str) -> str:
     """Guess which project a line asks for, at a direct address by its repository's name."""
-    if wheel := re.search(r"/([\w.-]+-[\w.-]+-[\w.-]+-[\w.-]+-[\w.-]+)\.whl", line):
-        return str(canonicalize_name(wheel[1].partition("-")[0]))
-    patterns = (
-        r"^([\w.-]+)\s*(?:\[[^\]]*\])?\s*(?:[@<>=!~;]|$)",
-        r"[#&]egg=([\w.-]+)",
-        r"[#&]subdirectory=(?:[^&\s]*/)?([\w.-]+)",
-        r"/([\w.-]+)\.git(?:[@#?;\s]|$)",
-        r"/([\w.-]+)/?(?:[@#?;\s]|$)",
-    )
-    found = next(filter(None, (re.search(pattern, line) for pattern in patterns)), None)
+    found = next(filter(None, (pattern.search(line) for pattern in _NAMES)), None)
     return str(canonicalize_name(found[1])) if found else ""
 
 

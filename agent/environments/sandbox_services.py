@@ -67,14 +67,14 @@ def provide_services(
     if not asked:
         return ()
     storage.hold_environment(build_context.settings, storage.PARTS)
-    there = programs(build_context)
+    there = _list_programs(build_context)
     root = next(iter(build_context.sandbox.roots()), Root())
     given = []
     for wanted in asked:
         program = choose_program(wanted, there, root)
-        given.append(
-            _postgres(program, env, build_context) if program.name == "postgres" else program
-        )
+        if program.name == "postgres":
+            program = _provide_cluster(program, env, build_context)
+        given.append(program)
     _try_services(tuple(given), build_context)
     return tuple(given)
 
@@ -120,13 +120,11 @@ def _make_request(
     return order.model_copy(update=more)
 
 
-def programs(build_context: BuildContext) -> tuple[SandboxService, ...]:
+def _list_programs(build_context: BuildContext) -> tuple[SandboxService, ...]:
     """See which servers a sandbox has."""
     report = f"{SANDBOX_OUT}/report.json"
     order = _make_request(build_context, "find_services.py", collect=(report,))
-    found = _run_for_file(
-        order, report, "it could not be seen which servers a sandbox has", build_context
-    )
+    found = _run_for_file(order, report, "no list of servers came back", build_context)
     return tuple(SandboxService.model_validate(one) for one in json.loads(found))
 
 
@@ -141,7 +139,7 @@ def _run_for_file(
     return result.files[handed]
 
 
-def _postgres(
+def _provide_cluster(
     program: SandboxService, env: Mapping[str, str], build_context: BuildContext
 ) -> SandboxService:
     """Have a cluster with the users and databases that the repository's variables name."""
@@ -154,11 +152,22 @@ def _postgres(
     mark = json.dumps([_FORMAT, program.version, job, build_context.interpreter.root_mark])
     key = hashlib.sha256(mark.encode()).hexdigest()[:24]
     place = storage.folder(build_context.settings) / "services" / f"postgres-{key}"
-    if not place.is_dir():
-        with storage.lock_name(build_context.settings, f"service-{key}"):
-            if not place.is_dir():
-                build_context.say(f"making an empty database of PostgreSQL {program.version}")
-                _make_cluster(job, place, build_context)
+    with storage.lock_name(build_context.settings, f"service-{key}"):
+        if not place.is_dir():
+            build_context.say(f"making an empty database of PostgreSQL {program.version}")
+            tar = f"{SANDBOX_OUT}/cluster.tar"
+            order = _make_request(
+                build_context,
+                "make_cluster.py",
+                _JOB,
+                files=(SandboxFile(path=_JOB, content=json.dumps(job).encode()),),
+                collect=(tar,),
+                limits=SandboxLimits(seconds=300, returned_bytes=256 * 1024**2),
+            )
+            problem = "PostgreSQL could not make a database"
+            content = _run_for_file(order, tar, problem, build_context)
+            with storage.reserve_build_folder(build_context.settings, place) as part:
+                storage.write_whole(part / "cluster.tar", content)
     template = str(place / "cluster.tar")
     return program.model_copy(
         update={"template": template, "user": users[0], "database": databases[0]}
@@ -184,21 +193,6 @@ def _names(given: list[str]) -> list[str]:
     return list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
 
 
-def _make_cluster(job: Mapping[str, object], place: Path, build_context: BuildContext) -> None:
-    tar = f"{SANDBOX_OUT}/cluster.tar"
-    order = _make_request(
-        build_context,
-        "make_cluster.py",
-        _JOB,
-        files=(SandboxFile(path=_JOB, content=json.dumps(job).encode()),),
-        collect=(tar,),
-        limits=SandboxLimits(seconds=300, returned_bytes=256 * 1024**2),
-    )
-    content = _run_for_file(order, tar, "PostgreSQL could not make a database", build_context)
-    with storage.reserve_build_folder(build_context.settings, place) as part:
-        storage.write_whole(part / "cluster.tar", content)
-
-
 def _try_services(services: tuple[SandboxService, ...], build_context: BuildContext) -> None:
     """Start them once, under the limits of a check and without any: what is short is said early."""
     given = build_context.settings
@@ -218,9 +212,8 @@ def _try_services(services: tuple[SandboxService, ...], build_context: BuildCont
         raise EnvironmentFailed(f"services: {names} did not start in a sandbox: {words}")
     raise EnvironmentFailed(
         f"services: {names} cannot be started within the limits of a sandbox: it reached the one on"
-        f" {result.limit}. MERGEWRIGHT_SANDBOX_PROCESSES is {given.sandbox_processes},"
-        f" MERGEWRIGHT_SANDBOX_MEMORY_MB {given.sandbox_memory_mb}, MERGEWRIGHT_SANDBOX_DISK_MB"
-        f" {given.sandbox_disk_mb}."
+        f" {result.limit}. The operator may raise MERGEWRIGHT_SANDBOX_PROCESSES,"
+        " MERGEWRIGHT_SANDBOX_MEMORY_MB or MERGEWRIGHT_SANDBOX_DISK_MB."
     )
 
 

@@ -14,7 +14,6 @@ import os
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -39,7 +38,6 @@ CACHE = "cache"
 """Folder of uv's cache in the shared folder."""
 _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
-_CLOCK_SECONDS = 5.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 
 #: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
@@ -93,7 +91,7 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
 
 @contextmanager
 def workplace(settings: Settings) -> Iterator[Path]:
-    """Give a new folder below `shared`, gone at the end."""
+    """Give a new folder below the shared one, gone at the end."""
     with no_space("a build"):
         place = locate_shared_folder(settings) / f"{os.getpid()}-{secrets.token_hex(6)}"
         place.mkdir()
@@ -160,7 +158,7 @@ def remove_leftovers(settings: Settings) -> int:
     for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
         for place in parent.glob("*-*"):
             owner = place.name.partition("-")[0]
-            if owner.isdigit() and not _made_by_living(place, int(owner)):
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists():
                 remove_folder(place)
                 gone += 1
     return gone
@@ -308,15 +306,3 @@ def _open_lock(settings: Settings, name: str) -> int:
     with no_space("a lock"):
         locks.mkdir(exist_ok=True)
         return os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _made_by_living(place: Path, process: int) -> bool:
-    """Whether whoever made a place is still there; its number may be another process's by now."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        made = place.stat().st_mtime
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    # A process cannot have made what was last touched before it began.
-    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK") <= made + _CLOCK_SECONDS

@@ -58,8 +58,6 @@ class SystemPackages(Record):
     """On the host, with `files/usr` and `ld.so.cache`; empty: nothing is laid over /usr."""
     packages: tuple[str, ...] = ()
     """As `name=version`, with what they depend on."""
-    scripts: tuple[str, ...] = ()
-    """Names of those whose scripts would run on installation."""
     left_out: tuple[str, ...] = ()
     """What cannot be had, each with the reason."""
 
@@ -101,7 +99,7 @@ def provide_layer(names: Sequence[str], build_context: BuildContext) -> SystemPa
     return stored
 
 
-def installed(status: str) -> Iterator[str]:
+def list_installed(status: str) -> Iterator[str]:
     """Yield the names of installed packages, and those that they stand in for."""
     for paragraph in status.split("\n\n"):
         fields = dict(re.findall(r"^(Package|Status|Provides): *(.*)$", paragraph, re.MULTILINE))
@@ -130,7 +128,7 @@ class _Wanted:
                 self.status = place.read_bytes()
         else:
             self.status = _read_status(build_context)
-        there = {*installed(self.status.decode("utf-8", "replace"))}
+        there = {*list_installed(self.status.decode("utf-8", "replace"))}
         missing = sorted({*asked} - there)
         patterns = build_context.settings.system_packages
         fine = [one for one in missing if any(fnmatch.fnmatchcase(one, two) for two in patterns)]
@@ -176,22 +174,29 @@ def _read_status(build_context: BuildContext) -> bytes:
 
 def _make_layer(wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
     build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
+    goal = storage.locate_environment(build_context.settings, wanted.key)
     try:
-        with storage.reserve_build_folder(
-            build_context.settings, storage.locate_environment(build_context.settings, wanted.key)
-        ) as part:
+        with storage.reserve_build_folder(build_context.settings, goal) as part:
             part.chmod(0o755)
-            made = _fill_layer(part, wanted, build_context)
+            report = _fill_layer(part, wanted, build_context)
+            made = SystemPackages(
+                packages=tuple(map(sanitise.strip_terminal_codes, report.packages)),
+                left_out=tuple(
+                    f"{name}: {sanitise.strip_terminal_codes(why)}"
+                    for name, why in report.missing.items()
+                ),
+            )
             storage.write_whole(part / _RECORD, made.model_dump_json().encode())
     except _NotMadeError as problem:
         failed = f"{', '.join(wanted.names)}: {problem}"
         return SystemPackages(left_out=(*wanted.refused, failed))
-    if made.scripts:
-        build_context.say(f"packages whose scripts are not run: {', '.join(made.scripts)}")
+    if report.scripts:
+        named = sanitise.strip_terminal_codes(", ".join(report.scripts))
+        build_context.say(f"packages whose scripts are not run: {named}")
     return wanted.load() or made
 
 
-def _fill_layer(part: Path, wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
+def _fill_layer(part: Path, wanted: _Wanted, build_context: BuildContext) -> _Report:
     """Have the packages below a folder.
 
     Raises:
@@ -211,13 +216,7 @@ def _fill_layer(part: Path, wanted: _Wanted, build_context: BuildContext) -> Sys
             raise _NotMadeError("the packages have nothing in /usr")
         if listed := _list_libraries(wanted, part, build_context):
             (part / "ld.so.cache").write_bytes(listed)
-    return SystemPackages(
-        packages=tuple(map(sanitise.strip_terminal_codes, report.packages)),
-        scripts=tuple(map(sanitise.strip_terminal_codes, report.scripts)),
-        left_out=tuple(
-            f"{name}: {sanitise.strip_terminal_codes(why)}" for name, why in report.missing.items()
-        ),
-    )
+    return report
 
 
 def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:

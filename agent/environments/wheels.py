@@ -71,7 +71,6 @@ class BuildReport(Record):
     wheel: str = ""
     metadata: str = ""
     """Of the wheel."""
-    editable: bool = False
     system: Any = None
     """What an archive names as its build system; then nothing was built."""
 

@@ -17,7 +17,7 @@ from agent.checks import reports
 from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
-from agent.environments import candidates, interpreters, missing_packages, obstacles
+from agent.environments import candidates, distributions, interpreters, obstacles
 from agent.environments.candidates import Candidate, Known
 from agent.environments.obstacles import Obstacle
 from agent.environments.tree_files import TreeFiles
@@ -240,7 +240,7 @@ def propose_candidates(
     run, config = base.run, base.contract.config
     lacking: tuple[str, ...] = ()
     if first and report:
-        lacking = missing_packages.find_missing_packages(scouting.find_tests(report), first)
+        lacking = distributions.find_missing_packages(scouting.find_tests(report), first)
         if not scouting.is_poor(report, base.contract):
             return candidates.add_missing_packages(config, lacking)
     tree = worktree.open_tree(base.checkout, svc.base_folder(run))

@@ -225,4 +225,4 @@ def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
 def test_limits_that_are_too_low_are_named_before_the_baseline(ground):
     with pytest.raises(EnvironmentFailed) as caught:
         ground.site(REQUIREMENTS, BOTH, sandbox_processes=4)
-    assert "MERGEWRIGHT_SANDBOX_PROCESSES is 4" in str(caught.value)
+    assert "MERGEWRIGHT_SANDBOX_PROCESSES" in str(caught.value)

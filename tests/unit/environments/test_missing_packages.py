@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.environments import missing_packages
+from agent.environments import distributions
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.environment import Environment
 
@@ -60,4 +60,4 @@ def test_what_an_error_names_is_found_with_its_bounds(environment, text, found):
     printed = CheckResult(name="tests", status=Status.FAILED, output=text)
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=text)
     for tests in (printed, printed.model_copy(update={"output": "", "items": (item,)})):
-        assert missing_packages.find_missing_packages(tests, environment) == found
+        assert distributions.find_missing_packages(tests, environment) == found
