@@ -266,7 +266,7 @@ jobs:
 
 def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, monkeypatch):
     monkeypatch.setattr(
-        environment.missing_packages, "find_missing_packages", lambda tests, built: ("six>=9",)
+        environment.distributions, "find_missing_packages", lambda tests, built: ("six>=9",)
     )
     run_context = prepare((0, 9), (9, 0))
     assert (run_context.sections[1].install, run_context.kept) == (
@@ -282,7 +282,7 @@ def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, m
     ]
     assert len(prepare((0, 9), install=("attrs",)).sections) == 1
     monkeypatch.setattr(
-        environment.missing_packages, "find_missing_packages", lambda *_: ("freezegun<9",)
+        environment.distributions, "find_missing_packages", lambda *_: ("freezegun<9",)
     )
     run_context = prepare((0, 9), (9, 0), ci=ci, install=("attrs",))
     assert run_context.sections[1].install == ("attrs", "freezegun"), (
