@@ -323,16 +323,6 @@ def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
     assert pushed.branches() == stay
 
 
-@pytest.mark.parametrize(
-    ("ago", "left"), [(60.0, 1), (2 * HOUR, 0), (40 * DAY, 1)], ids=["fresh", "over", "forgotten"]
-)
-def test_PF2_a_branch_goes_within_a_time(pushed, ago, left):
-    pushed.push()
-    pushed.over(ago)
-    pushed.place.cleaner().turn()
-    assert len(pushed.branches()) == left
-
-
 def test_PF2_a_branch_that_people_were_told_of_stays_for_two_weeks(pushed):
     name, commit = pushed.push()
     told = Outcome.for_stopped_run(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(

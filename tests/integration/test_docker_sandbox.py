@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,20 +164,6 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
     finally:
         for one in made:
             docker_sandbox.remove_container(client, one)
-
-
-def test_what_comes_in_pieces_is_put_together_again() -> None:
-    head = struct.Struct("!B3xI")
-    parts = [(1, b"out"), (2, b"frame"), (1, b""), (2, b"s"), (1, b"put")]
-    stream = b"".join(head.pack(kind, len(text)) + text for kind, text in parts)
-    for size in (1, 7, len(stream)):
-        heard: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
-        pieces = docker_sandbox.Pieces({kind: found.extend for kind, found in heard.items()})
-        for at in range(0, len(stream), size):
-            pieces.feed(stream[at : at + size])
-        assert heard == {1: b"output", 2: b"frames"}
-    with pytest.raises(SandboxLost, match="stream 3"):
-        pieces.feed(head.pack(3, 5) + b"error")
 
 
 # --- what is asked of the engine ---------------------------------------------------------------

@@ -96,22 +96,6 @@ def test_a_stopped_run_ends_its_command_within_a_moment(place: Workplace) -> Non
         session.close()
 
 
-def test_sessions_are_open_at_the_same_time_and_see_nothing_of_each_other(
-    place: Workplace,
-) -> None:
-    sessions = [place.open() for _ in range(3)]
-    try:
-        for number, one in enumerate(sessions):
-            one.run(f"echo {number} >app/views.py; touch /tmp/{number}", seconds=20)
-        for number, one in enumerate(sessions):
-            assert one.run("ls /tmp; cat app/views.py", seconds=20).output.split() == [
-                str(number), "home", str(number),
-            ]  # fmt: skip
-    finally:
-        for one in sessions:
-            one.close()
-
-
 def test_servers_are_started_for_each_command(backend: str, home: Path) -> None:
     place = Workplace(settings_for(backend, home, **LIMITS))
     redis = SandboxService(name="redis", version="7", program="/usr/bin/redis-server")
@@ -270,22 +254,6 @@ def test_the_fake_is_as_the_real_one(place: Workplace, *, is_fake: bool) -> None
         assert [finding.path for finding in taken.findings] == ["out"]
         assert taken.ignored == ("a.log",)
         assert "a.log" in session.take(("a.log",)).change.paths
-    finally:
-        session.close()
-
-
-def test_a_session_begins_with_the_change_it_is_given(place: Workplace) -> None:
-    change = place.change(
-        app__models_DOT_py=(b"class Model:\n    name = 'first'\n", b"changed = True\n"),
-        docs__index_DOT_md=(b"# Title\n", None),
-        docs=(None, b"a file now\n"),
-    )
-    session = place.open(change)
-    try:
-        assert session.run("cat docs app/models.py", seconds=20).output == (
-            "a file now\nchanged = True\n"
-        )
-        assert session.take().change.digest == change.digest
     finally:
         session.close()
 

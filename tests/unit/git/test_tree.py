@@ -35,18 +35,6 @@ def tree(tmp_path: Path) -> WorkTree:
     return WorkTree(folder, ["pkg/run.sh", "a.py"])
 
 
-def test_paths_are_the_tracked_files_sorted(tree: WorkTree) -> None:
-    (tree.folder / "untracked.py").write_text("")
-    assert tree.paths() == ("a.py", "pkg/run.sh")
-
-
-def test_bytes_come_back_as_they_are(tree: WorkTree) -> None:
-    assert tree.read("a.py") == b"x = 1\r\n"
-    tree.write("new/deep/ä.py", b"\xff\x00")
-    assert tree.read("new/deep/ä.py") == b"\xff\x00"
-    assert "new/deep/ä.py" in tree.paths()
-
-
 def test_changes_are_against_the_original_and_sorted(tree: WorkTree) -> None:
     tree.write("z.py", b"1")
     tree.write("a.py", b"2")
@@ -78,11 +66,6 @@ def test_an_edit_keeps_the_executable_bit(tree: WorkTree) -> None:
     assert os.access(tree.folder / "pkg" / "run.sh", os.X_OK)
 
 
-def test_a_change_of_mode_alone_is_a_change(tree: WorkTree) -> None:
-    tree.write("a.py", b"x = 1\r\n", executable=True)
-    assert [(file.path, file.executable) for file in tree.changes()] == [("a.py", True)]
-
-
 def test_a_change_is_replayed_on_a_fresh_tree(tree: WorkTree, tmp_path: Path) -> None:
     tree.delete("a.py")
     tree.write("a.py/inner.py", b"1")
@@ -111,13 +94,6 @@ def test_a_path_that_leads_elsewhere_is_refused(tree: WorkTree, outside: Path, p
         tree.read(path)
     assert sorted(tree.folder.rglob("*")) == before
     assert (outside / "file").read_bytes() == SECRET
-
-
-def test_a_missing_file_is_named(tree: WorkTree) -> None:
-    with pytest.raises(EditFailed, match=r"`nope.py` is not a tracked file"):
-        tree.read("nope.py")
-    with pytest.raises(EditFailed, match=r"`nope.py` cannot be deleted: there is no such file"):
-        tree.delete("nope.py")
 
 
 def test_a_file_in_place_of_a_folder_is_refused(tree: WorkTree) -> None:
@@ -197,10 +173,3 @@ def test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere(
     assert refused, "the exchange never came in between"
     assert written, "the folder was never there"
     assert sorted(path.name for path in outside.iterdir()) == ["file"]
-
-
-def test_no_temporary_file_is_left(tree: WorkTree) -> None:
-    tree.write("a.py", b"2")
-    with pytest.raises(EditFailed):
-        tree.write("pkg", b"2")
-    assert not list(tree.folder.rglob("*.tmp"))
