@@ -149,7 +149,7 @@ class BubblewrapProcess(RunningSandbox):
         lent: list[int] = []
 
         def lend(content: bytes) -> int:
-            file = self._own_descriptor(os.memfd_create("sheet"))
+            file = self._own_descriptor(os.memfd_create("data"))
             view = memoryview(content)
             while view:
                 view = view[file.write(view) :]

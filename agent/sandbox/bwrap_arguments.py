@@ -147,7 +147,7 @@ def _resolve_inside(path: Path, base: Path) -> Path | None:
 
 
 def require_bubblewrap() -> None:
-    """Refuse to go on where there is no bubblewrap of a version that has every wall."""
+    """Refuse to go on where there is no bubblewrap of a version that has every limit."""
     found = shutil.which("bwrap")
     if found is None:
         raise SandboxMissing(
@@ -156,7 +156,7 @@ def require_bubblewrap() -> None:
     have = version(found)
     if have < OLDEST:
         words = ".".join(map(str, have))
-        raise SandboxMissing(f"bubblewrap {words} lacks walls that a sandbox needs. {_INSTALL}")
+        raise SandboxMissing(f"bubblewrap {words} lacks limits that a sandbox needs. {_INSTALL}")
 
 
 @functools.lru_cache(maxsize=4)

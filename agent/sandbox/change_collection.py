@@ -6,7 +6,7 @@ is left out becomes a finding. A tree that lies can only fool itself: the gate j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -167,10 +167,8 @@ def collect_change(
     wanted = [entry for entry in changed if entry.path not in ignored | cached]
     read = _limit_entries(wanted)
     basket.left_out += len(wanted) - len(read)
-    for part in _split_portions(read):
-        contents = fetch(part)
-        for entry in part:
-            _decide_file(entry, contents.get(entry.path), ground, basket)
+    for entry, content in _read_portions(read, fetch):
+        _decide_file(entry, content, ground, basket)
     _leave_misfits(ground, basket)
     files = tuple(file for _, file in sorted(basket.files.items()))
     kept = {entry.path for entry in wanted}
@@ -304,9 +302,8 @@ def _find_ignored(
         and entry.path.removesuffix(f"/{_TAG}") not in ground.folders
     ]
     caches = tuple(
-        path.removesuffix(_TAG)
-        for part in _split_portions(tags[:MOST_FILES])
-        for path, content in fetch(part).items()
+        tag.path.removesuffix(_TAG)
+        for tag, content in _read_portions(tags[:MOST_FILES], fetch)
         if content is not None and content.startswith(_SIGNATURE)
     )
     cached = {path for path in paths if path.startswith(caches)} if caches else set()
@@ -346,15 +343,11 @@ def _limit_entries(entries: list[Entry]) -> list[Entry]:
     return list(islice(few, MOST_FILES))
 
 
-def _split_portions(entries: list[Entry]) -> Iterable[list[Entry]]:
-    """Make portions that an answer can hold; files beyond the caps are in none."""
-    part: list[Entry] = []
-    size = 0
-    for entry in entries:
-        if part and (len(part) >= _PORTION or size + entry.size > MOST_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(entry)
-        size += min(entry.size, MOST_FILE_BYTES)
-    if part:
-        yield part
+def _read_portions(entries: Sequence[Entry], fetch: Fetch) -> Iterator[tuple[Entry, bytes | None]]:
+    """Fetch files in portions that an answer can hold."""
+    while entries:
+        sizes = accumulate(min(entry.size, MOST_FILE_BYTES) for entry in entries)
+        count = sum(size <= MOST_BYTES for size in islice(sizes, _PORTION))
+        part, entries = entries[: max(1, count)], entries[max(1, count) :]
+        contents = fetch(part)
+        yield from ((entry, contents.get(entry.path)) for entry in part)

@@ -1,4 +1,4 @@
-"""What the engine is told that a sandbox shows and lacks. Starts nothing.
+"""What a container shows and lacks, as the engine takes it. Starts nothing.
 
 A container can be handed nothing but what has a path: so the runner, certificates and `/etc` are
 laid out in files, which are the same for all sandboxes, hold no secret, and are made once.
@@ -137,7 +137,7 @@ def _folder(home: Path, name: str, files: Mapping[str, bytes]) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
         file.chmod(0o444)
-    for folder in (part, *(one for one in part.rglob("*") if one.is_dir())):
+    for folder in (part, *(below for below in part.rglob("*") if below.is_dir())):
         folder.chmod(0o755)
     try:
         part.rename(place)

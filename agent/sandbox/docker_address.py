@@ -16,17 +16,17 @@ USUAL = f"{SCHEME}/var/run/docker.sock"
 
 def find_address(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
     """Say where the engine is; only one on this machine will do."""
-    told = settings.docker_host or environ.get("DOCKER_HOST") or USUAL
-    if told.startswith("/"):
-        told = f"{SCHEME}{told}"
-    if not told.startswith(f"{SCHEME}/"):
+    address = settings.docker_host or environ.get("DOCKER_HOST") or USUAL
+    if address.startswith("/"):
+        address = f"{SCHEME}{address}"
+    if not address.startswith(f"{SCHEME}/"):
         raise SandboxMissing(
-            f"The container engine at {told} cannot be used: sandboxes show folders of this"
+            f"The container engine at {address} cannot be used: sandboxes show folders of this"
             f" machine, so it has to be on it. Set MERGEWRIGHT_DOCKER_HOST to its socket, as in"
             f" {USUAL}, or"
             " MERGEWRIGHT_SANDBOX=bubblewrap."
         )
-    return told
+    return address
 
 
 def is_there(settings: Settings) -> bool:

@@ -97,13 +97,13 @@ def connect_to_engine(settings: Settings) -> Engine:
 def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
     """Find the images that sandboxes can be opened from, by minor version of Python."""
     found = {}
-    for one in client.images(name=settings.docker_image):
-        for reference in one["RepoTags"] or ():
+    for listed in client.images(name=settings.docker_image):
+        for reference in listed["RepoTags"] or ():
             name, _, tag = reference.rpartition(":")
             if name == settings.docker_image and _TAG.fullmatch(tag):
-                labels = one["Labels"] or {}
+                labels = listed["Labels"] or {}
                 found[tag] = Image(
-                    reference=reference, digest=one["Id"], version=tag, labels=labels
+                    reference=reference, digest=listed["Id"], version=tag, labels=labels
                 )
     return found
 

@@ -235,12 +235,12 @@ def remove_strays(client: docker.APIClient, home: Path) -> int:
     """
     gone = 0
     mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
-    for one in client.containers(all=True, filters={"label": mark}):
-        number = one["Labels"].get(container_arguments.SLOT_LABEL, "")
+    for listed in client.containers(all=True, filters={"label": mark}):
+        number = listed["Labels"].get(container_arguments.SLOT_LABEL, "")
         if number.isdigit():
             with slots.if_free(home, int(number)) as free:
                 if free:
-                    remove_container(client, one["Id"])
+                    remove_container(client, listed["Id"])
                     gone += 1
     return gone
 

@@ -132,7 +132,7 @@ def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) 
     }
     if not bounded:
         rlimits["RLIMIT_AS"] = limits.memory_bytes
-    told = {
+    message = {
         "argv": order.argv,
         "environ": _environ(order) | order.environ,
         "directory": order.directory,
@@ -159,7 +159,7 @@ def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) 
         "filter": None,
         **more,
     }
-    return encode_message(told) + b"".join(file.content for file in order.files)
+    return encode_message(message) + b"".join(file.content for file in order.files)
 
 
 def encode_message(message: dict[str, Any]) -> bytes:

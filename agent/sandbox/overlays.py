@@ -78,11 +78,11 @@ class Overlays(NamedTuple):
         else:
             apart += ["--user", "--map-root-user"]
             uid, options = 0, "userxattr"
-        told = [str(self.place), str(size), str(layout.entries_for(size)), str(uid), options]
-        told.append(str(len(self.all)))
+        given = [str(self.place), str(size), str(layout.entries_for(size)), str(uid), options]
+        given.append(str(len(self.all)))
         for overlay in self.all:
-            told += ["rw" if overlay.writable else "ro", overlay.lower]
-        return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *told, *become]
+            given += ["rw" if overlay.writable else "ro", overlay.lower]
+        return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *given, *become]
 
     def arguments(self) -> list[str]:
         """Say to bubblewrap where they are shown."""
@@ -132,12 +132,12 @@ def _show_settings(etc: Path) -> list[str]:
     """Show the folders of an /etc that sandboxes have nothing of; a file could be any program's."""
     known = {name.partition("/")[0] for name in (*layout.HOST_ETC, *layout.etc(0))}
     entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
-    plain = (one for one in entries if one.is_dir() and not one.is_symlink())
+    plain = (entry for entry in entries if entry.is_dir() and not entry.is_symlink())
     return [
         arg
-        for one in plain
-        if one.name not in known
-        for arg in ("--ro-bind", str(one), f"/etc/{one.name}")
+        for entry in plain
+        if entry.name not in known
+        for arg in ("--ro-bind", str(entry), f"/etc/{entry.name}")
     ]
 
 

@@ -21,7 +21,7 @@ from agent.sandbox.frames import Frames, Printed
 
 TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
-"""For the walls, and for copying the tree."""
+"""For making the sandbox, and for copying the tree."""
 _GRACE_SECONDS = 3.0
 """The runner ends the command in time; this much later the host ends the runner."""
 _HANDING_BACK_SECONDS = 60.0
@@ -124,7 +124,7 @@ class RunningSandbox:
                 arguments=(),
                 seconds=limits.seconds,
                 watched=order.watched,
-                company=[one.model_dump() for one in order.company],
+                company=[companion.model_dump() for companion in order.company],
                 collect=order.collect,
                 returned_bytes=limits.returned_bytes,
                 returned_files=limits.returned_files,
@@ -240,7 +240,7 @@ class RunningSandbox:
             files=files,
             refused=ended.refused if ended is not None else (),
             touched=ended.touched if ended is not None else (),
-            gone={one.name: one.words for one in ended.gone} if ended is not None else {},
+            gone={lost.name: lost.words for lost in ended.gone} if ended is not None else {},
         )
 
     def _read_end(self) -> _CommandEnded:
@@ -261,9 +261,9 @@ class RunningSandbox:
         return SandboxLost(f"The sandbox could not be laid out: {why}")
 
     def _explain_loss(self) -> str:
-        told = self.frames.failed.message if self.frames.failed is not None else ""
+        message = self.frames.failed.message if self.frames.failed is not None else ""
         words = bytes(self._complaints).decode("utf-8", "replace").strip()
-        return "; ".join(part for part in (told, words) if part) or "it gave no reason"
+        return "; ".join(part for part in (message, words) if part) or "it gave no reason"
 
     def _make_lost_error(self) -> SandboxLost | SandboxMissing:
         why = self._explain_loss()
@@ -298,7 +298,7 @@ class RunningSandbox:
         *,
         patience: float,
         stopped: Flag | None = None,
-        **told: object,
+        **fields: object,
     ) -> Answer:
         """Send a request and wait for its answer, so many seconds.
 
@@ -308,7 +308,7 @@ class RunningSandbox:
         """
         self.frames.expect_next()
         self._printed = Printed(_SESSION_OUTPUT_BYTES)
-        self._request(operation, content, **told)
+        self._request(operation, content, **fields)
         until = time.monotonic() + patience
         is_alive = True
         while not self.frames.complete:
@@ -320,8 +320,8 @@ class RunningSandbox:
             is_alive = self.transfer(TICK_SECONDS)
         return Answer(self.frames.facts or {}, self.frames.contents, self._printed.text)
 
-    def _request(self, operation: str, content: bytes = b"", **told: object) -> None:
-        request = {"op": operation, "size": len(content), **told}
+    def _request(self, operation: str, content: bytes = b"", **fields: object) -> None:
+        request = {"op": operation, "size": len(content), **fields}
         self.send(layout.encode_message(request) + content)
 
 

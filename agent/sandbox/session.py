@@ -185,10 +185,15 @@ class Session:
         }
 
     def _ask(
-        self, operation: str, content: bytes = b"", *, patience: float = _FILE_SECONDS, **told: Any
+        self,
+        operation: str,
+        content: bytes = b"",
+        *,
+        patience: float = _FILE_SECONDS,
+        **fields: Any,
     ) -> Answer:
         return self._sandbox.ask(
-            operation, content, patience=patience, stopped=self._stopped, **told
+            operation, content, patience=patience, stopped=self._stopped, **fields
         )
 
     # --- the sandbox ---------------------------------------------------------------------------

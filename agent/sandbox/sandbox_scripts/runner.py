@@ -109,10 +109,10 @@ def refuse_calls(program: bytes) -> None:
     Where the engine has laid a filter of its own, each refuses what it refuses.
     """
     steps = ctypes.create_string_buffer(program)
-    told = struct.pack("HP", len(program) // FILTER_STEP_BYTES, ctypes.addressof(steps))
+    program_record = struct.pack("HP", len(program) // FILTER_STEP_BYTES, ctypes.addressof(steps))
     library = ctypes.CDLL(None, use_errno=True)
     mode = ctypes.c_ulong(SECCOMP_MODE_FILTER)
-    if library.prctl(PR_SET_SECCOMP, mode, ctypes.c_char_p(told)) != 0:
+    if library.prctl(PR_SET_SECCOMP, mode, ctypes.c_char_p(program_record)) != 0:
         raise SetupError("the filter of kernel calls: %s" % os.strerror(ctypes.get_errno()))
 
 

@@ -33,7 +33,7 @@ def list_done(**attempts) -> list[str]:
 
 
 def look(host_facts: str) -> None:
-    """Try the walls, print by limit what came through, and stay to be seen from outside."""
+    """Try the limits, print by limit what came through, and stay to be seen from outside."""
     host = json.loads(host_facts)
     library, usr = ctypes.CDLL(None), os.stat("/usr")
     mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
