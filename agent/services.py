@@ -55,15 +55,12 @@ class NoMemory:
     """Nobody keeps runs."""
 
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
-        """Return none."""
         return ()
 
     def find_earlier_pull(self, run: Run) -> int | None:
-        """Return none."""
         return None
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        """Return none."""
         return ()
 
 
@@ -122,32 +119,26 @@ class Services:
 
     @property
     def say(self) -> Callable[[str], None]:
-        """Takes one line of progress."""
         return self.execution.say
 
     @property
     def hear(self) -> Callable[[str], None] | None:
-        """Takes what a model writes, as it comes."""
         return self.execution.hear
 
     @property
     def record(self) -> Record:
-        """Writes an event into the run's ledger."""
         return self.execution.record
 
     @property
     def redactor(self) -> Redactor:
-        """Takes secrets out of a text."""
         return self.execution.redactor
 
     @property
     def stopped(self) -> Flag:
-        """Set once the run is to stop."""
         return self.execution.stopped
 
     @property
     def budget_multiplier(self) -> int:
-        """Times that the run was allowed its money and minutes."""
         return self.execution.budget_multiplier
 
     def lower_limit(self, usd: float) -> None:

@@ -98,12 +98,10 @@ class Cancellation:
         self._set.set()
 
     def is_set(self) -> bool:
-        """Whether it is to stop."""
         return self._set.is_set()
 
     @property
     def problem(self) -> RunStopped:
-        """The error that the run ends with."""
         return self._problem
 
 
@@ -111,20 +109,13 @@ class DirectStep:
     """Keeps nothing: a run ends with its process."""
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
-        """Make the attempt."""
         return attempt()
 
 
 class Watcher(Protocol):
-    """Whoever watches a run live."""
+    def started(self, step: str) -> None: ...
 
-    def started(self, step: str) -> None:
-        """A step begins."""
-        ...
-
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """A step is over."""
-        ...
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None: ...
 
 
 class Steps:
@@ -294,7 +285,6 @@ class Steps:
 
     @property
     def seconds_left(self) -> float:
-        """What the steps so far have left of the run's minutes."""
         return max(0.0, self._granted_seconds * 60 - self._used_seconds)
 
     @property
@@ -340,7 +330,6 @@ class Steps:
 
 
 def make_agent_error(problem: Exception) -> AgentError:
-    """Make any error one of ours."""
     if isinstance(problem, AgentError):
         return problem
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):

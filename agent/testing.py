@@ -71,45 +71,36 @@ class FakeCodeHost:
         """Plans that a word was awaited for."""
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Return the one ticket."""
         self.calls.append("ticket")
         return self._ticket
 
     def announce_start(self, run: Run) -> None:
-        """Keep the run."""
         self.calls.append("begin")
         self.begun.append(run)
 
     def update_status(self, run: Run, progress: Progress) -> None:
-        """Keep how far it is."""
         self.marks.append(progress)
 
     def stop_updates(self, run: Run) -> None:
-        """Keep that it was called."""
         self.calls.append("pause")
 
     def find_remote(self, run: Run) -> Remote | None:
-        """Return the remote, if there is one."""
         self.calls.append("remote")
         return self._remote
 
     def create_credential(self, run: Run, *, write: bool) -> str:
-        """Return a token that opens nothing."""
         self.calls.append("credential")
         return "ghs_" + ("w" if write else "r") * 36
 
     def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
-        """Return the one set of rules."""
         self.calls.append("rules")
         return self._rules
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
-        """Say whether the branch was proposed."""
         self.calls.append("proposed")
         return any(one.branch == branch for one in self.proposals)
 
     def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
-        """Return the pull requests that were proposed before, but that of one branch."""
         self.calls.append("own_pulls")
         newest = {one.branch: one for one in self.proposals}
         return tuple(
@@ -126,7 +117,6 @@ class FakeCodeHost:
         )
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Number pull requests by their branches."""
         self.calls.append("propose")
         self.proposals.append(proposal)
         branches = list(dict.fromkeys(one.branch for one in self.proposals))
@@ -139,14 +129,12 @@ class FakeCodeHost:
         )
 
     def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
-        """Say how the pull request of the branch stands, if it was opened."""
         self.calls.append("onboarding")
         if self.onboarded is None or not any(one.branch == branch for one in self.proposals):
             return None
         return self.onboarded
 
     def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Open it; from then on `onboarded` says how it stands."""
         pull = self.publish_pull_request(run, proposal)
         self.calls[-1] = "onboard"
         self.onboarded = Onboarding(
@@ -155,16 +143,13 @@ class FakeCodeHost:
         return pull
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Keep the words."""
         self.told.append(words)
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
-        """Keep its number, and what is shown of it."""
         self.told.append(number)
         self.shown.append(plan)
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Keep the words, once."""
         if words not in self.told:
             self.told.append(words)
 
@@ -173,7 +158,6 @@ class FakeCodeHost:
         return f"https://forge.example/{name}/pull/{number}"
 
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
-        """Keep the outcome."""
         self.calls.append("deliver")
         self.delivered.append(outcome)
         return outcome
@@ -208,15 +192,12 @@ class FakeModel:
         """What was left for each."""
 
     def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        """Name the one model for the roles that it has."""
         return (self._name,) if role in self._roles else ()
 
     def explain_missing(self, role: Role, category: str = "") -> str:
-        """Return what is missing, for the roles that it has."""
         return self._missing if role in self._roles else ""
 
     def estimate_worst(self, request: ChatRequest) -> Worst:
-        """Return the one worst case."""
         return self._worst
 
     def reply(
@@ -226,7 +207,6 @@ class FakeModel:
         hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Answer without a provider."""
         self.requests.append(request)
         self.seconds.append(seconds)
         return self._answer(request)
@@ -262,7 +242,6 @@ class FakeSandbox:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Answer without a sandbox."""
         self.orders.append(order)
         result = self._answer(order)
         if hear is not None:
@@ -270,7 +249,6 @@ class FakeSandbox:
         return result
 
     def roots(self) -> tuple[Root, ...]:
-        """Have none."""
         return ()
 
 
@@ -288,7 +266,6 @@ class FakeSessions:
         self.opened: list[FakeSession] = []
 
     def open(self, prepared: Prepared, change: Change, stopped: Flag | None = None) -> FakeSession:
-        """Lay out base and change in a folder of its own."""
         session = FakeSession(self._files, self._ignored, change)
         self.opened.append(session)
         return session
@@ -312,7 +289,6 @@ class FakeSession:
                 self.write(path, content)
 
     def run(self, command: str, *, seconds: float) -> Ran:
-        """Run it with what this process has in its environment."""
         self.commands.append(command)
         process = subprocess.Popen(
             ["bash", "-c", command],
@@ -336,7 +312,6 @@ class FakeSession:
         )
 
     def read(self, path: str) -> bytes | None:
-        """Return what a regular file holds."""
         if names.name_problem(path):
             return None
         place = self._tree / path
@@ -344,7 +319,6 @@ class FakeSession:
         return place.read_bytes() if inside and place.is_file() else None
 
     def write(self, path: str, content: bytes) -> None:
-        """Write below the folder, and nowhere else."""
         place = self._tree / path
         problem = names.name_problem(path) or ("a link" if place.resolve() != place else None)
         if problem:
@@ -354,7 +328,6 @@ class FakeSession:
         place.write_bytes(content)
 
     def take(self, include: tuple[str, ...] = ()) -> Taken:
-        """Compare the folder with the base."""
         files, ignored, findings = [], [], []
         places = {
             place.relative_to(self._tree).as_posix(): place for place in self._tree.rglob("*")
@@ -378,7 +351,6 @@ class FakeSession:
         return Taken(change=change, findings=tuple(findings), ignored=tuple(ignored))
 
     def close(self) -> None:
-        """Remove the folder."""
         self._remove()
 
 

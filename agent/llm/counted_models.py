@@ -22,7 +22,6 @@ class CountedModels:
     """
 
     def __init__(self, models: ChatModel, store: Spendings, limits: SpendingLimits) -> None:
-        """Take what is asked, where it is counted, and the most that may be spent."""
         self._models = models
         self._store = store
         self._limits = limits
@@ -32,15 +31,12 @@ class CountedModels:
         self._limits = self._limits._replace(of_run=min(usd, self._limits.of_run))
 
     def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        """List who is to answer."""
         return self._models.list_chain(role, category)
 
     def explain_missing(self, role: Role, category: str = "") -> str:
-        """Say what has to be set before anybody can be asked."""
         return self._models.explain_missing(role, category)
 
     def estimate_worst(self, request: ChatRequest) -> Worst:
-        """Say the most that a request can use."""
         return self._models.estimate_worst(request)
 
     def reply(

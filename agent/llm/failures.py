@@ -25,8 +25,6 @@ will not have this asked."""
 
 
 class Failure(Exception):
-    """A model did not answer."""
-
     details = ""
     """See `errors.AgentError.details`."""
 

@@ -123,7 +123,6 @@ def _take_id(call_id: str, taken: set[str]) -> str:
 def read_reply(
     response: theirs.ModelResponse, model: str, seconds: float, used: Usage, cost_usd: float | None
 ) -> Reply:
-    """Read a whole reply."""
     calls = tuple(
         ToolCall(call_id=part.tool_call_id, name=part.tool_name, arguments=_arguments(part.args))
         for part in response.tool_calls

@@ -48,7 +48,6 @@ class Prices(NamedTuple):
 
 
 def load_prices(settings: Settings) -> Prices:
-    """Read the operator's prices."""
     pairs = (entry.split("=") for entry in settings.model_prices)
     split = ((name, price.split("/")) for name, price in pairs)
     return Prices({name: (float(sent), float(written)) for name, (sent, written) in split})

@@ -118,7 +118,6 @@ class ProvidedModels:
                 background.run_in_background(self._open_model(name))
 
     def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        """List who is to answer."""
         return self._routes.chain(role, category)
 
     def explain_missing(self, role: Role, category: str = "") -> str:
@@ -182,7 +181,6 @@ class ProvidedModels:
         return Worst(tokens=sent + request.most_tokens, usd=usd)
 
     def _list_asked(self, request: ChatRequest) -> list[str]:
-        """List who is asked: the one that is to be first, then the chain."""
         chain = self.list_chain(request.role, request.category)
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
@@ -272,7 +270,6 @@ class ProvidedModels:
         )
 
     def _explain(self, asking: _Asking) -> AgentError:
-        """Make the error for a reply that nobody gave."""
         role, found = asking.request.role, [failure for _, failure in asking.failed]
         named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
         listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}
@@ -323,7 +320,6 @@ def _require_measure(characters: int, count: int) -> None:
 
 
 def _bound_tokens(request: ChatRequest, model: str) -> int:
-    """Bound the tokens of what is sent."""
     fresh, counted = request.messages, 0
     for place, message in enumerate(request.messages, 1):
         if isinstance(message, Answered) and message.reply.model == model:

@@ -24,7 +24,6 @@ class RecordedModels:
     """The models of one run that is carried out again."""
 
     def __init__(self, recording: Recording, redactor: Redactor) -> None:
-        """Take what was said."""
         self._recording = recording
         self._redactor = redactor
         self.at = ""
@@ -33,7 +32,6 @@ class RecordedModels:
         """Requests that were answered so far."""
 
     def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        """List who was to answer then."""
         for turn in self._recording.turns.values():
             if turn.role == role:
                 return turn.model_chain
@@ -43,11 +41,9 @@ class RecordedModels:
         return ("recorded",) if role in roles else ()
 
     def explain_missing(self, role: Role, category: str = "") -> str:
-        """Say that nothing has to be set: nobody is asked."""
         return ""
 
     def estimate_worst(self, request: ChatRequest) -> Worst:
-        """Say that it costs nothing: what it did cost was allowed then."""
         return Worst(tokens=0, usd=0.0)
 
     def reply(

@@ -17,7 +17,6 @@ class Routes(NamedTuple):
     otherwise: tuple[str, ...] = ()
 
     def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        """List who is asked as this, the first first."""
         for name in (f"{role}/{category}", role):
             if name in self.chains:
                 return self.chains[name]
@@ -25,13 +24,11 @@ class Routes(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everybody who is in some chain."""
         chains = (self.otherwise, *self.chains.values())
         return tuple(dict.fromkeys(name for chain in chains for name in chain))
 
 
 def routes(settings: Settings) -> Routes:
-    """Take the chains from the operator's settings."""
     by_role = {"editor": settings.model_editor, "reviewer": settings.model_reviewer}
     chains = {role: chain for role, chain in by_role.items() if chain}
     for entry in settings.model_routes:

@@ -32,9 +32,7 @@ class Spendings(Protocol):
         """
         ...
 
-    def settle(self, number: int, usd: float) -> None:
-        """Note what came of dollars that were set aside."""
-        ...
+    def settle(self, number: int, usd: float) -> None: ...
 
 
 def require_left(spent: float, usd: float, of_run: float, *, bound_by: str, then: str) -> None:

@@ -47,13 +47,10 @@ class Change(Record):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The touched paths, sorted."""
         return tuple(file.path for file in self.files)
 
 
 class Severity(StrEnum):
-    """What a finding does to the decision."""
-
     BLOCK = "block"
     REVIEW = "review"
     INFO = "info"

@@ -30,8 +30,6 @@ def vendor(name: str) -> str:
 
 
 class ToolSpec(Record):
-    """A tool that a model may call."""
-
     name: str
     description: str
     parameters: dict[str, Any]
@@ -49,8 +47,6 @@ class ToolCall(Record):
 
 
 class ToolResult(Record):
-    """What a call is answered with."""
-
     call_id: str
     name: str
     content: str
@@ -59,8 +55,6 @@ class ToolResult(Record):
 
 
 class Usage(Record):
-    """Tokens of one reply."""
-
     input_tokens: int = 0
     """All that was sent, with what came from the provider's cache."""
     output_tokens: int = 0
@@ -71,13 +65,10 @@ class Usage(Record):
 
     @property
     def tokens(self) -> int:
-        """All of them, as limits count."""
         return self.input_tokens + self.output_tokens
 
 
 class Reply(Record):
-    """What a model answered, whole."""
-
     model: str
     """`provider:name`, of the one that answered."""
     text: str
@@ -103,15 +94,11 @@ class Reply(Record):
 
 
 class Asked(Record):
-    """What we say."""
-
     kind: Literal["asked"] = "asked"
     text: str
 
 
 class Answered(Record):
-    """What the model says."""
-
     kind: Literal["answered"] = "answered"
     reply: Reply
 

@@ -10,8 +10,6 @@ from agent.models.record import Record
 
 
 class Status(StrEnum):
-    """How a check ended on one side."""
-
     PASSED = "passed"
     FAILED = "failed"
     UNVERIFIED = "unverified"
@@ -40,8 +38,6 @@ UNPROVED = "unproved"
 
 
 class Rerun(Record):
-    """One more run of one test, in a fresh sandbox."""
-
     outcome: str
     """As in a CheckItem; `unproved` where its sandbox proves nothing, or did not have the test."""
     text: str = ""
@@ -174,7 +170,6 @@ class CheckResult(Record):
     """Head and tail of what it printed."""
 
     def count(self, *outcomes: str) -> int:
-        """How many items have one of these outcomes."""
         return sum(item.outcome in outcomes for item in self.items)
 
 
@@ -188,7 +183,6 @@ class CheckReport(Record):
     results: tuple[CheckResult, ...]
 
     def result(self, name: str) -> CheckResult | None:
-        """The check of that name, if it was run."""
         return next((result for result in self.results if result.name == name), None)
 
 

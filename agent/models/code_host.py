@@ -60,8 +60,6 @@ class NewPullRequest(Record):
 
 
 class OwnPullRequest(Record):
-    """A pull request of ours that is open."""
-
     number: int
     body: str
     url: str = ""
@@ -83,8 +81,6 @@ class Onboarding(Record):
 
 
 class StageMark(Record):
-    """How far one stage of a run is, for whoever watches the issue."""
-
     stage: str
     """In words for people."""
     state: Literal["waiting", "running", "done", "failed"]
@@ -185,7 +181,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Let people see on the issue what its run waits for."""
         raise AssertionError(_FOLDER)
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
@@ -238,9 +233,7 @@ class Pulls(Protocol):
         """Comment once for each key in the conversation of the pull request."""
         ...
 
-    def rewrite_text(self, run: Run, number: int, body: str) -> None:
-        """Give the pull request another text."""
-        ...
+    def rewrite_text(self, run: Run, number: int, body: str) -> None: ...
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
         """Mark a thread as resolved; return False where the code host does not let us."""

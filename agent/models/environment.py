@@ -60,7 +60,6 @@ class SandboxService(Record):
 
     @property
     def title(self) -> str:
-        """Its name and version, as people say them."""
         return f"{SERVICE_TITLES[self.name]} {self.version}"
 
 

@@ -21,13 +21,9 @@ class RunStore(Protocol):
         """
         ...
 
-    def find_run(self, run_id: str) -> StoredRun | None:
-        """Look a run up, over or not."""
-        ...
+    def find_run(self, run_id: str) -> StoredRun | None: ...
 
-    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
-        """Return the newest run of an issue, over or not."""
-        ...
+    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None: ...
 
     def request_stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
         """Ask for a run to be stopped; return whether it is not over yet.
@@ -40,8 +36,6 @@ class RunStore(Protocol):
 
 
 class LiveIssue(Record):
-    """An issue as it stands now."""
-
     issue: IssueRef
     state: Literal["open", "closed"]
     locked: bool
@@ -107,9 +101,7 @@ Reaction = Literal["eyes", "+1", "confused"]
 class IntakeApi(Protocol):
     """What intake asks and tells the code host. Raises CodeHostUnavailable, CodeHostLimited."""
 
-    def read_permission(self, issue: IssueRef, login: str) -> Permission:
-        """Return what whoever has the login now may do now."""
-        ...
+    def read_permission(self, issue: IssueRef, login: str) -> Permission: ...
 
     def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository: its configuration's, or ours."""
@@ -131,9 +123,7 @@ class IntakeApi(Protocol):
         """Look on the code host for what a run of the same approval has left there before."""
         ...
 
-    def own_logins(self) -> frozenset[str]:
-        """Logins under which our own writes show up."""
-        ...
+    def own_logins(self) -> frozenset[str]: ...
 
     def explain_refusal(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""

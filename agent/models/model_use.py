@@ -9,8 +9,6 @@ from agent.models.record import Record
 
 
 class ModelUse(Record):
-    """What one model did in a run, in one role."""
-
     role: str
     model: str
     """`provider:name`."""
@@ -25,8 +23,6 @@ class ModelUse(Record):
 
 
 class ModelTotal(Record):
-    """What models used in a run in all."""
-
     calls: int
     input_tokens: int
     cached_tokens: int
@@ -37,7 +33,6 @@ class ModelTotal(Record):
 
     @classmethod
     def from_uses(cls, uses: Iterable[ModelUse]) -> Self:
-        """Add up."""
         several = tuple(uses)
         prices = [use.usd for use in several]
         known = [price for price in prices if price is not None]
@@ -51,7 +46,6 @@ class ModelTotal(Record):
 
     @property
     def cost(self) -> str:
-        """Say what that cost, as people want to know it."""
         if not self.calls:
             return "$0.00: no model was asked"
         if self.usd is None:
@@ -60,7 +54,6 @@ class ModelTotal(Record):
 
     @property
     def summary(self) -> str:
-        """Say the cost and what it was for, in a sentence."""
         if not self.calls:
             return f"{self.cost}."
         requests = f"{self.calls:,} request{'s' * (self.calls != 1)}"
@@ -84,7 +77,6 @@ class ModelWork(Record):
 
     @property
     def usd(self) -> float:
-        """What is known to have been spent."""
         return sum(use.usd or 0.0 for use in self.uses)
 
 

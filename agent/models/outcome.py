@@ -14,8 +14,6 @@ from agent.models.ticket import Category
 
 
 class Verdict(Record):
-    """The decision over all facts."""
-
     publish: bool
     reason: Reason
     sentence: str
@@ -43,8 +41,6 @@ ThreadResult = Literal["commit", "reply", "human"]
 
 
 class ThreadOutcome(Record):
-    """What became of a thread in one round."""
-
     thread_id: str
     place: Place
     about: str
@@ -65,8 +61,6 @@ class ThreadOutcome(Record):
 
 
 class PullRequest(Record):
-    """A pull request that is there."""
-
     number: int
     url: str
     """Its page."""
@@ -138,12 +132,10 @@ class Outcome(Record):
 
     @classmethod
     def for_stopped_run(cls, run_id: str, reason: Reason, sentence: str) -> Self:
-        """Make the outcome of a run that ended without a change to show."""
         return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
 
     @property
     def total_usage(self) -> ModelTotal:
-        """What models have used in all."""
         return ModelTotal.from_uses(self.models)
 
     @property

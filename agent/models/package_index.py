@@ -11,8 +11,6 @@ from agent.models.record import Record
 
 
 class SourceArchive(Record):
-    """A source distribution on the index."""
-
     name: str
     version: str
     filename: str
@@ -39,8 +37,6 @@ class IndexAccess(Record):
 
 
 class IndexRequest(Record):
-    """An index that a repository names."""
-
     url: str
     origin: str
     """File and line, or key."""
@@ -57,9 +53,7 @@ class PackageIndex(Protocol):
         ...
 
     @property
-    def url(self) -> str:
-        """Address of the simple index in use, without credentials."""
-        ...
+    def url(self) -> str: ...
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -53,8 +53,6 @@ class Package(Record):
 
 
 class AddedPackages(Record):
-    """The packages that come with a change."""
-
     packages: tuple[Package, ...]
     refused_lock: str = ""
     """Path of the lock that does not fit the change, and does base; empty: none."""

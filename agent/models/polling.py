@@ -10,8 +10,6 @@ from agent.models.ticket import IssueRef, Snapshot
 
 
 class Labelled(Record):
-    """An open issue with a label, and who set that."""
-
     event_id: int
     """Of the setting of the label; another one when it is set anew."""
     snapshot: Snapshot
@@ -52,8 +50,6 @@ class Subject(Record):
 
 
 class Changed(Record):
-    """What has changed in a repository, the longest ago first."""
-
     subjects: tuple[Subject, ...]
     whole: bool
     """Whether these are all; else those that come after them are listed another time."""
@@ -62,8 +58,6 @@ class Changed(Record):
 
 
 class Written(Record):
-    """What a person wrote on an issue or a pull request, as it stands."""
-
     place: Literal["issue", "review", "inline"]
     comment_id: int
     author: str

@@ -31,14 +31,11 @@ class SourcePart(Record):
 
     @property
     def name(self) -> str:
-        """Tell it from other parts."""
         place = f"{self.path}:{self.line}"
         return f"{place} ({self.mistake})" if self.mistake else place
 
 
 class TakenBack(Record):
-    """What tests did when hunks of source were taken back, one at a time."""
-
     noticed: tuple[SourcePart, ...] = ()
     """A test fails without it."""
     unnoticed: tuple[SourcePart, ...] = ()
@@ -48,8 +45,6 @@ class TakenBack(Record):
 
 
 class Proof(Record):
-    """That tests fail without the change and pass with it."""
-
     rows: tuple[ProofRow, ...] = ()
     """Of its new and changed tests; those that show something come first."""
     missing: str = ""

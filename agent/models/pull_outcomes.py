@@ -54,8 +54,6 @@ class HumanEdits(Record):
 
 
 class PullOutcome(Record):
-    """The figures of a pull request that has ended."""
-
     run_id: str
     """Of the run that opened it."""
     repository: str

@@ -33,8 +33,6 @@ ROUNDS_OVER = "This pull request has had its"
 
 
 class ThreadComment(Record):
-    """One comment in a thread."""
-
     comment_id: int
     """Of GitHub's REST interface; unique among those of its place."""
     author: str
@@ -124,8 +122,6 @@ class BranchState(Record):
 
 
 class ProjectCheck(Record):
-    """One check of the project's own, on one commit."""
-
     name: str
     state: Literal["pending", "passed", "failed", "waiting"]
     """Waiting: for somebody to allow it."""

@@ -6,8 +6,6 @@ from agent.models.record import Record
 
 
 class Remark(Record):
-    """One thing that a reviewing model says about a change."""
-
     text: str
     path: str = ""
     line: int | None = None

@@ -39,8 +39,6 @@ class ItemAnswer(Record):
 
 
 class FollowUpContext(Record):
-    """What a follow-up finds when it begins."""
-
     pull: PullSnapshot
     remote: Remote
     rules: BranchRules
@@ -62,8 +60,6 @@ class FollowUpContext(Record):
 
 
 class FollowUpTask(Record):
-    """What a follow-up sees to, and where."""
-
     context: FollowUpContext
     branch_state: BranchState
     items: tuple[ReviewItem, ...]

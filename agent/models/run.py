@@ -10,8 +10,6 @@ from agent.models.ticket import Snapshot
 
 
 class RunState(StrEnum):
-    """Where a run is."""
-
     RECEIVED = "received"
     TRIAGING = "triaging"
     PREPARING = "preparing"
@@ -162,7 +160,6 @@ _END_STATES = {
 
 
 def end_state(reason: Reason) -> RunState:
-    """Return the state in which a run with this reason ends."""
     return _END_STATES.get(reason, RunState.FAILED)
 
 
@@ -186,8 +183,6 @@ class FollowUp(Record):
 
 
 class Run(Record):
-    """One attempt to carry out one ticket on one repository."""
-
     run_id: str
     """Time-ordered and unique; also names the run's folder."""
     repository: str

@@ -40,8 +40,6 @@ SANDBOX_OUT = "/out"
 
 
 class Mount(Record):
-    """A host path shown in the sandbox."""
-
     source: str
     target: str
     writable: bool = False
@@ -51,8 +49,6 @@ class Mount(Record):
 
 
 class RootPython(Record):
-    """An interpreter that belongs to a root file system."""
-
     version: str
     """Full version, as in 3.14.1."""
     prefix: str
@@ -62,8 +58,6 @@ class RootPython(Record):
 
 
 class Root(Record):
-    """A root file system that sandboxes can have."""
-
     name: str = ""
     """For `SandboxRequest.root`; empty: what sandboxes have when nothing is said."""
     folder: str | None = None
@@ -78,7 +72,6 @@ class Root(Record):
     """Whether sandboxes can have more laid over its /usr; see `SandboxRequest.system`."""
 
     def adding(self, packages: Sequence[str]) -> str:
-        """Say the whole command; empty where none is known."""
         return " ".join((self.more, *packages)) if self.more else ""
 
 
@@ -151,8 +144,6 @@ class SandboxRequest(Record):
 
 
 class SandboxResult(Record):
-    """What a sandbox gave back."""
-
     exit_code: int | None
     """The command's own exit code, negative for a signal; None when a limit ended it."""
     output: str
@@ -175,11 +166,7 @@ class SandboxResult(Record):
 
 
 class Flag(Protocol):
-    """Says whether something is to stop."""
-
-    def is_set(self) -> bool:
-        """Whether it is."""
-        ...
+    def is_set(self) -> bool: ...
 
 
 #: Takes what a sandbox prints while its command runs, in the pieces in which it comes.
@@ -215,8 +202,6 @@ class Sandbox(Protocol):
 
 
 class Ran(Record):
-    """What became of a command in a session."""
-
     output: str
     """stdout and stderr together, undecodable bytes replaced; head and tail where it was long."""
     exit_code: int | None

@@ -11,9 +11,7 @@ T = TypeVar("T")
 class Step(Protocol):
     """Do a piece of work once and remember its result under a stable, unique name."""
 
-    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
-        """Run `work(*args)`, or return what it returned before."""
-        ...
+    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T: ...
 
     @property
     def seconds_left(self) -> float:

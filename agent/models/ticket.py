@@ -11,8 +11,6 @@ from agent.models.record import Record
 
 
 class Delivery(Record):
-    """One webhook as it arrived, its signature verified."""
-
     delivery_id: str
     """The sender's GUID; a redelivery carries the same one."""
     event: str
@@ -31,8 +29,6 @@ class Delivery(Record):
 
 
 class IssueRef(Record):
-    """One issue on a code host; the numeric ids stay when names change."""
-
     repository: str
     """`owner/name` when the label was set."""
     repository_id: int
@@ -78,7 +74,6 @@ class Snapshot(Record):
         return hashlib.sha256(json.dumps(approved).encode()).hexdigest()
 
     def says_the_same(self, title: str, body: str) -> bool:
-        """Whether its text is this one."""
         return (self.title, self.body) == (title, body)
 
 
