@@ -45,8 +45,7 @@ from agent.models.environment import Checkout, Contract
 from agent.models.outcome import FirstRound, Verdict
 from agent.models.pulls import BranchState
 from agent.models.record import Record
-from agent.models.run import Reason
-from agent.models.steps import Remember
+from agent.models.run import Reason, Remember
 from agent.models.ticket import Decision, Ticket
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog

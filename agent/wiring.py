@@ -12,7 +12,7 @@ import structlog
 
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
-from agent.models.chat_model import ChatModel
+from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
 from agent.models.intake import IntakeApi
 from agent.models.run import Run

@@ -17,8 +17,7 @@ from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
-from agent.models.run import Run
-from agent.models.steps import Step
+from agent.models.run import Run, Step
 from agent.publishing import pull_request_content
 from agent.services import Services
 from agent.stages import (

@@ -13,9 +13,8 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import distributions
 from agent.environments.distributions import Distribution
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import AddedPackages, CheckResult, DeclaredPackage, Package, Status
 from agent.models.environment import Environment
-from agent.models.packages import AddedPackages, DeclaredPackage, Package
 
 NAME = "packages"
 _MOST_STEPS = 50

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.models.outcome import StoredRun
-from agent.models.pull_outcomes import EndedPullRequest, PullOutcome
+from agent.models.pulls import EndedPullRequest, PullOutcome
 from agent.models.run import RunState
 from agent.store.sql_store import SqlStore
 from agent.telemetry import statistics as run_statistics

@@ -25,13 +25,12 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.models.change import Change
-from agent.models.chat import LEAST_SECONDS, Reply, Role, Worst
-from agent.models.chat_model import ChatModel
+from agent.models.chat import LEAST_SECONDS, ChatModel, Reply, Role, Worst
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Opened, Prepared
 from agent.models.model_use import ModelUse, ModelWork, format_usd
 from agent.models.record import Record
-from agent.models.steps import Step
+from agent.models.run import Step
 from agent.models.ticket import Category, Decision, Ticket
 from agent.services import Services
 from agent.settings import Settings

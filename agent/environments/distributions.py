@@ -15,9 +15,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.models.checks import CheckResult
+from agent.models.checks import CheckResult, Licensing
 from agent.models.environment import Environment
-from agent.models.packages import Licensing
 from agent.models.record import Record
 
 _MOST_ENTRIES = 2_000

@@ -13,7 +13,7 @@ from pathlib import Path
 from agent.errors import RepositoryUnfit
 from agent.git import base, mirror, objects, process, remote
 from agent.git.process import Place
-from agent.models.pull_outcomes import HumanEdits
+from agent.models.pulls import HumanEdits
 from agent.models.record import Record
 from agent.models.sandbox import Flag
 

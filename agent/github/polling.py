@@ -19,8 +19,7 @@ from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.session import Raw, Session
-from agent.models.intake import SentDelivery, SentPage
-from agent.models.polling import Changed, Labelled, Subject, Written
+from agent.models.intake import Changed, Labelled, SentDelivery, SentPage, Subject, Written
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 

@@ -189,10 +189,8 @@ def _list_threads(session: Session, number: int) -> Iterator[Thread]:
             place="inline",
             path=first["path"],
             line=line,
-            first_line=first.get("start_line") if line is not None else None,
             hunk=first["diff_hunk"],
             resolved=resolved,
-            outdated=first["line"] is None and first.get("subject_type") != "file",
             asks_changes=any(one["pull_request_review_id"] in wishes for one in remarks),
             comments=tuple(_make_comment(session, one, one["created_at"]) for one in remarks),
         )

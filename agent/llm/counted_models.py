@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from agent.errors import ModelRequestRejected, ModelUnavailable, ModelUnusable
 from agent.llm.spendings import SpendingLimits, Spendings
-from agent.models.chat import ChatRequest, Reply, Role, Worst
-from agent.models.chat_model import ChatModel
+from agent.models.chat import ChatModel, ChatRequest, Reply, Role, Worst
 from agent.models.sandbox import Flag
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from agent.models.record import Record
 from agent.models.ticket import Snapshot
@@ -230,3 +231,25 @@ class Run(Record):
     def first(self) -> str:
         """Id of the run that began with the ticket: that of a follow-up's pull request, or this."""
         return self.follow_up.of if self.follow_up else self.run_id
+
+
+T = TypeVar("T")
+
+
+class Step(Protocol):
+    """Do a piece of work once and remember its result under a stable, unique name."""
+
+    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T: ...
+
+    @property
+    def seconds_left(self) -> float:
+        """What the steps so far have left of the run's minutes; never below zero."""
+        ...
+
+
+class Remember(Protocol):
+    """Keeps the records of one run's steps."""
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        """Return the record of the step of that name; make the attempt if there is none."""
+        ...

@@ -57,9 +57,6 @@ class Snapshot(Record):
     """ISO 8601, UTC: `updated_at` of the issue when the label was set."""
     by_label: bool = True
     """False: started by a command of the operator, without a label."""
-    read_at: str | None = None
-    """ISO 8601, UTC: when the text was read, where that was after the label was set, so that an
-    edit in between would not show; None: the text came with the label."""
 
     @property
     def approval_key(self) -> str:

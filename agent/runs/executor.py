@@ -29,10 +29,9 @@ from agent.git import worktree
 from agent.llm.counted_models import CountedModels
 from agent.llm.spendings import SpendingLimits, Spendings
 from agent.models.change import Change
-from agent.models.chat_model import ChatModel
+from agent.models.chat import ChatModel
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run, RunState
-from agent.models.steps import Remember
+from agent.models.run import Reason, Remember, Run, RunState
 from agent.publishing import text
 from agent.runs import folders, waiting
 from agent.runs.progress import RunPage, RunProgress, show_state

@@ -19,8 +19,7 @@ from agent import steps
 from agent.errors import AgentError, PermanentError, TransientError
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
-from agent.models.run import Reason, Run
-from agent.models.steps import Remember
+from agent.models.run import Reason, Remember, Run
 from agent.runs.waiting import RunPostponed
 from agent.service.pause import Switch
 from agent.steps import Cancellation

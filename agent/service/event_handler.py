@@ -11,7 +11,7 @@ from agent.conversation import follow_ups
 from agent.conversation.events import Event
 from agent.models.intake import IntakeApi, LivePull
 from agent.models.outcome import StoredRun
-from agent.models.pull_outcomes import EndedPullRequest
+from agent.models.pulls import EndedPullRequest
 from agent.models.run import Reason, RunState
 from agent.models.ticket import IssueRef
 from agent.runs.progress import show_state

@@ -17,9 +17,16 @@ from pydantic import ValidationError
 
 from agent.conversation.events import Comment, Event
 from agent.errors import AgentError, CodeHostLimited
-from agent.models.intake import IntakeApi
+from agent.models.intake import (
+    Changed,
+    Conversations,
+    IntakeApi,
+    Labelled,
+    LabelledIssues,
+    Subject,
+    Written,
+)
 from agent.models.outcome import StoredRun
-from agent.models.polling import Changed, Conversations, Labelled, LabelledIssues, Subject, Written
 from agent.models.record import Record
 from agent.models.run import RunState
 from agent.models.ticket import Delivery, IssueRef

@@ -24,8 +24,7 @@ from agent import wiring
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.polling import AppDeliveries, GithubConversations, GithubLabelledIssues
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import Run
-from agent.models.steps import Remember
+from agent.models.run import Remember, Run
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile

@@ -18,7 +18,7 @@ from agent.git import merge_edits
 from agent.git.merge_edits import MergedPullRequest
 from agent.models.code_host import CodeHost
 from agent.models.outcome import StoredRun
-from agent.models.pull_outcomes import EndedPullRequest, HumanEdits
+from agent.models.pulls import EndedPullRequest, HumanEdits
 from agent.settings import Settings
 from agent.store.sql_store import SqlStore
 from agent.telemetry import statistics

@@ -25,8 +25,7 @@ from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, Re
 from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
-from agent.models.run import Run
-from agent.models.steps import Step
+from agent.models.run import Run, Step
 from agent.onboarding import kept, written
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig

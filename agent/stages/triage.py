@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from agent.errors import NoModel, NoRecipe, TicketUnclear
-from agent.models.chat_model import ChatModel
+from agent.models.chat import ChatModel
 from agent.models.run import Run
 from agent.models.ticket import Decision, Guidance, Ticket
 from agent.recipes import registry

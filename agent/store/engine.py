@@ -26,7 +26,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, er
 
 from agent.errors import StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
-from agent.models.steps import Remember
+from agent.models.run import Remember
 from agent.store import sqlite_file
 from agent.store.worker_lock import WorkerLock
 

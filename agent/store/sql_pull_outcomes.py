@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Update
 from sqlmodel import Session, col, select, update
 
-from agent.models.pull_outcomes import EndedPullRequest, PullOutcome
+from agent.models.pulls import EndedPullRequest, PullOutcome
 from agent.store.sql_tables import PullOutcomeRow, RunRow
 
 Opening = Callable[[], AbstractContextManager[Session]]

@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.outcome import FirstRound, StoredRun
-from agent.models.pull_outcomes import EndedPullRequest, HumanEdits, PullOutcome
+from agent.models.pulls import EndedPullRequest, HumanEdits, PullOutcome
 from agent.models.record import Record
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Category

@@ -19,8 +19,7 @@ from agent.editing import attempts
 from agent.editing.run_context import RunContext
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
-from agent.models.run import Run
-from agent.models.steps import Remember
+from agent.models.run import Remember, Run
 from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.stages import checkout, environment

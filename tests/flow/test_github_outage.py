@@ -20,8 +20,7 @@ from agent.demo.simulator.world import World
 from agent.github import access
 from agent.github.connection import Pacing
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import Run
-from agent.models.steps import Remember
+from agent.models.run import Remember, Run
 from agent.models.ticket import Delivery
 from agent.runs import executor, waiting
 from agent.runs.executor import RunSupport

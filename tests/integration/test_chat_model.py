@@ -31,6 +31,7 @@ from agent.models.chat import (
     LEAST_SECONDS,
     Answered,
     Asked,
+    ChatModel,
     ChatRequest,
     Reply,
     Returned,
@@ -38,7 +39,6 @@ from agent.models.chat import (
     ToolSpec,
     Usage,
 )
-from agent.models.chat_model import ChatModel
 from agent.services import make_redactor
 from tests import scripted
 from tests.scripted import Call, Fault, Said, Script, Server

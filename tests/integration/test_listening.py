@@ -19,8 +19,8 @@ from agent.demo.simulator.world import World
 from agent.errors import AgentError
 from agent.github.polling import GithubConversations
 from agent.models.code_host import NewPullRequest
+from agent.models.intake import Changed
 from agent.models.outcome import Outcome
-from agent.models.polling import Changed
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery
 from agent.service.deliveries import Intake

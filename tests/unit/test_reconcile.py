@@ -17,9 +17,8 @@ from agent.errors import (
     RequestRefused,
     SettingsInvalid,
 )
-from agent.models.intake import EarlierRun, LiveIssue, SentDelivery, SentPage
+from agent.models.intake import Changed, EarlierRun, Labelled, LiveIssue, SentDelivery, SentPage
 from agent.models.outcome import Outcome
-from agent.models.polling import Changed, Labelled
 from agent.models.run import Reason, Run
 from agent.models.ticket import Delivery, IssueRef, Snapshot
 from agent.service import intake, reconcile

@@ -6,7 +6,7 @@ import pytest
 
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import FirstRound
-from agent.models.pull_outcomes import HumanEdits, PullOutcome
+from agent.models.pulls import HumanEdits, PullOutcome
 from agent.models.run import Reason, RunState
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Median, PerLine, RunSummary, Share

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from agent.cli import main
 from agent.models.model_use import ModelUse
 from agent.models.outcome import FirstRound, Outcome, PullRequest
-from agent.models.pull_outcomes import EndedPullRequest, HumanEdits
+from agent.models.pulls import EndedPullRequest, HumanEdits
 from agent.models.run import Reason, RunState
 from agent.store.sql_store import SqlStore
 from agent.telemetry import statistics

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.models.packages import AddedPackages, Licensing, Package
+from agent.models.checks import AddedPackages, Licensing, Package
 from agent.policy.rule import Rule, split_place
 from agent.text.sanitise import list_some
 from repo_config import licences

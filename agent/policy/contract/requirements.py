@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.models.packages import DeclaredPackage
+from agent.models.checks import DeclaredPackage
 from agent.policy.change_context import ChangeContext
 from repo_config import dependencies
 from repo_config.documents import table

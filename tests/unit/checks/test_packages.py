@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from agent.checks import packages
-from agent.models.checks import Status
-from agent.models.packages import DeclaredPackage
+from agent.models.checks import DeclaredPackage, Status
 from tests.unit.checks.test_limits import ENVIRONMENT
 
 

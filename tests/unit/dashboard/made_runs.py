@@ -12,7 +12,7 @@ from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.outcome import FirstRound, Outcome, PullRequest
 from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
-from agent.models.pull_outcomes import HumanEdits, PullOutcome
+from agent.models.pulls import HumanEdits, PullOutcome
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_store import SqlStore

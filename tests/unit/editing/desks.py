@@ -11,8 +11,7 @@ from agent.editing.loop import Conversation
 from agent.editing.run_context import RunContext
 from agent.editing.tools import Submit, ToolExecutor
 from agent.models.change import Change
-from agent.models.chat import OpeningMessage
-from agent.models.chat_model import ChatModel
+from agent.models.chat import ChatModel, OpeningMessage
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.ticket import Decision

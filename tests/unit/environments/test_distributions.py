@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agent.environments import distributions
 from agent.environments.distributions import Distribution
+from agent.models.checks import Licensing
 from agent.models.environment import Environment
-from agent.models.packages import Licensing
 
 METADATA = """\
 Metadata-Version: 2.4

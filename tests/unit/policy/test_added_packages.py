@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.models.change import Severity
-from agent.models.packages import AddedPackages, Licensing, Package
+from agent.models.checks import AddedPackages, Licensing, Package
 from agent.policy.contract import added_packages
 from tests.unit.policy.cases import config
 
