@@ -100,7 +100,7 @@ class Project(BaseModel):
     """Of these tools the project lists all that they leave out, in place of their own list."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
-    told: dict[str, ToolOptions] = {}
+    tool_options: dict[str, ToolOptions] = {}
     """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
     beside its configuration the options of a hook, and all for isort and pyright."""
     not_run: dict[str, str] = {}
@@ -226,7 +226,7 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
         ruff_formats=tools.ruff_formats,
         own_excludes=tools.own_excludes,
         tool_pins=tools.pins,
-        told=tools.told,
+        tool_options=tools.options,
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),
         type_stubs=tools.pyright.stubs if tools.pyright else None,

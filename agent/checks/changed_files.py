@@ -192,7 +192,7 @@ def _get_items(result: CheckResult | None) -> tuple[CheckItem, ...]:
 
 def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iterable[str]:
     """Return the Python files that the command is to read, relative to the project's folder."""
-    told = site.project.told.get(check.name)
+    told = site.project.tool_options.get(check.name)
     folders = told.paths if told and told.paths else (".",)
     for path in paths:
         inner = posixpath.relpath(path, site.project.root or ".")

@@ -115,7 +115,9 @@ class Site:
     def type_args(self, tool: str) -> tuple[str, ...]:
         """Return the arguments of a type checker."""
         project = self.project
-        return checking_tools.type_args(self.config, project.type_tools, project.told, tool)
+        return checking_tools.list_type_args(
+            self.config, project.type_tools, project.tool_options, tool
+        )
 
     def test_limits(self) -> SandboxLimits:
         return self._limit(self.config.checks.tests.minutes * 60.0)

@@ -34,11 +34,11 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
-    place, tree, read = repository.opened(repo, as_json=as_json)
+    place, tree, read = repository.open_repository(repo, as_json=as_json)
     try:
-        refused = repository.refused(place, read)
+        refused = repository.list_refusals(place, read)
     except load.ConfigProblem as problem:
-        repository.refuse(problem, as_json=as_json)
+        repository.print_problems(problem, as_json=as_json)
         raise typer.Exit(repository.INVALID) from problem
     # It brings all that rules stand on; other commands start without.
     from agent.policy import registry
@@ -52,7 +52,7 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
         *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
-    here = None if refused else repository.python_here(place, config)
+    here = None if refused else repository.find_python(place, config)
     if as_json:
         terminal.print_json(
             {
@@ -94,18 +94,18 @@ def explain(
 
     The operator's bounds are those of this machine's `MERGEWRIGHT_*`.
     """
-    place, tree, read = repository.opened(repo, as_json=as_json)
+    place, tree, read = repository.open_repository(repo, as_json=as_json)
     project = detect.detect_project(tree, read.config)
     found = list(effective.values(read, project, settings.load_settings()))
     if key is not None:
         known = [one.key for one in found]
-        found = _below(key, found)
+        found = _select_keys(key, found)
         if not found:
             near = difflib.get_close_matches(key, known, 2)
             fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
             said = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
             raise typer.BadParameter(said, param_hint="KEY")
-    found = [_with_here(one, place, read.config) for one in found]
+    found = [_add_python_here(one, place, read.config) for one in found]
     if as_json:
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
@@ -134,7 +134,7 @@ def detect_values(
 
     What it does not know it leaves out; what only a person can decide stands in comments.
     """
-    place, tree, read = repository.opened(repo, as_json=as_json)
+    place, tree, read = repository.open_repository(repo, as_json=as_json)
     folder = read.config.folder or facts.only_folder(tree) or ""
     has_python = functools.cache(partial(repository.has_python, place, folder))
     measured = kept.read(settings.load_settings().home, str(place))
@@ -162,14 +162,14 @@ def detect_values(
         print(said, *(f"  {escape_text(one)}" for one in differs), sep="\n", file=sys.stderr)
 
 
-def _with_here(one: Effective, place: Path, config: RepoConfig) -> Effective:
+def _add_python_here(one: Effective, place: Path, config: RepoConfig) -> Effective:
     """The same with what this machine makes of it."""
     if one.key != "python.version":
         return one
-    return one.model_copy(update={"here": str(repository.python_here(place, config))})
+    return one.model_copy(update={"here": str(repository.find_python(place, config))})
 
 
-def _below(key: str, found: list[Effective]) -> list[Effective]:
+def _select_keys(key: str, found: list[Effective]) -> list[Effective]:
     """The key itself, what is below it, or the key in whose value it stands."""
     exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
     return exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]

@@ -70,9 +70,9 @@ def list_environments(as_json: terminal.Json = False) -> None:
                 row.key[:12],
                 row.python,
                 str(row.packages),
-                terminal.megabytes(row.bytes_on_disk),
-                terminal.span(now - row.created),
-                terminal.span(now - row.used),
+                terminal.format_megabytes(row.bytes_on_disk),
+                terminal.format_span(now - row.created),
+                terminal.format_span(now - row.used),
                 ", ".join(row.sources) or "nothing declared",
             )
             for row in rows
@@ -112,9 +112,9 @@ def prune(
     if as_json:
         terminal.print_json(done.model_dump(mode="json"))
         return
-    print(f"removed {len(done.removed)}, freed {terminal.megabytes(done.bytes_freed)}")
+    print(f"removed {len(done.removed)}, freed {terminal.format_megabytes(done.bytes_freed)}")
     for what, size in done.freed.items():
-        print(f"  {what:<12} {terminal.megabytes(size)}")
+        print(f"  {what:<12} {terminal.format_megabytes(size)}")
     if done.commits:
         print(f"let go of {done.commits} commits that no run keeps")
     for key in done.in_use:

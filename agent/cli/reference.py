@@ -43,20 +43,20 @@ def render() -> str:
     """Write the whole document."""
     template = Template(_TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
     parts = {
-        "settings": _settings(),
-        "commands": _commands(),
-        "ends": _ends(),
+        "settings": _list_settings(),
+        "commands": _list_commands(),
+        "ends": _list_ends(),
         "decisions": _list_decisions(),
-        "figures": _figures(),
-        "rules": _families(),
+        "figures": _list_figures(),
+        "rules": _list_families(),
     }
     joined = {name: "\n".join(lines) for name, lines in parts.items()}
     document: str = template.render(keys=reference.render_markdown().rstrip("\n"), **joined)
     return document
 
 
-def _settings() -> Iterator[str]:
-    told = said(Settings)
+def _list_settings() -> Iterator[str]:
+    told = read_docstrings(Settings)
     for name, field in Settings.model_fields.items():
         value = field.default
         value = ",".join(value) if isinstance(value, tuple) else value
@@ -66,14 +66,14 @@ def _settings() -> Iterator[str]:
         yield f"| `{settings.variable(name)}` | {form} | {shown} | {told[name]} |"
 
 
-def _commands() -> Iterator[str]:
+def _list_commands() -> Iterator[str]:
     for name, meaning in commands.MEANT_FOR.items():
         where = _PLACES.get(name, "both")
         yield f"| `/mergewright {name}` | {where} | {meaning[:1].upper()}{meaning[1:]}. |"
 
 
-def _ends() -> Iterator[str]:
-    told = said(Reason)
+def _list_ends() -> Iterator[str]:
+    told = read_docstrings(Reason)
     for reason in Reason:
         on = "yes" if step_file.goes_on(reason) else "no"
         on = "of issues alone" if reason in _OF_ISSUES else on
@@ -89,19 +89,19 @@ def _list_decisions() -> Iterator[str]:
         yield f"| {row.fact} | {result} | `{row.reason.value}` |"
 
 
-def _figures() -> Iterator[str]:
-    told = said(Statistics)
+def _list_figures() -> Iterator[str]:
+    told = read_docstrings(Statistics)
     forms: dict[object, str] = _PLAIN | dict(_FORMS.items())
     for name, field in Statistics.model_fields.items():
         yield f"| `{name}` | {forms[field.annotation]} | {told[name]} |"
     for kind, called in _FORMS.items():
         yield from ("", f"{called.capitalize()} has these keys:", "")
         yield from ("| key | meaning |", "|---|---|")
-        parts = said(kind)
+        parts = read_docstrings(kind)
         yield from (f"| `{name}` | {parts[name]} |" for name in kind.model_fields)
 
 
-def said(kind: type) -> dict[str, str]:
+def read_docstrings(kind: type) -> dict[str, str]:
     """Read what stands below each member of a class, in one line."""
     [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     told = {}
@@ -115,25 +115,25 @@ def said(kind: type) -> dict[str, str]:
     return told
 
 
-def _families() -> Iterator[str]:
-    for family, modules in groupby(registry.MODULES, _family):
+def _list_families() -> Iterator[str]:
+    for family, modules in groupby(registry.MODULES, _name_family):
         yield f"### {family.capitalize()}\n"
         for module in modules:
             for rule in module.RULES:
-                yield from _rule(rule)
+                yield from _describe_rule(rule)
     yield "### Tools\n"
     yield "Found by what the checks see of both sides; what is new is held against the change.\n"
     for rule in tool_rules.RULES:
-        yield from _rule(rule)
+        yield from _describe_rule(rule)
 
 
-def _family(module: RuleModule) -> str:
+def _name_family(module: RuleModule) -> str:
     """The folder of the policy that a module lies in."""
     name: str = getattr(module, "__name__", "")
     return name.removeprefix("agent.policy.").partition(".")[0]
 
 
-def _rule(rule: Rule) -> Iterator[str]:
+def _describe_rule(rule: Rule) -> Iterator[str]:
     floor = rule.floor.value if rule.floor else "off"
     yield f"#### `{rule.id}`\n"
     yield f"{rule.demands} Weighs `{rule.severity.value}`; floor `{floor}`.\n"

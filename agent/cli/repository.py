@@ -63,7 +63,7 @@ _FOREIGN = frozenset(
 )
 
 
-def root(folder: Path | None) -> Path:
+def find_root(folder: Path | None) -> Path:
     """Find the root of the repository that a folder is in; without one the command ends with 2."""
     here = (folder or Path()).resolve()
     for place in (here, *here.parents):
@@ -76,14 +76,14 @@ def root(folder: Path | None) -> Path:
     )
 
 
-def clone(folder: Path | None) -> Path:
+def find_clone(folder: Path | None) -> Path:
     """Find the repository whose commits are meant; it may be one without a work tree."""
     here = (folder or Path()).resolve()
     # What is odd about it, whoever reads it tells.
-    return here if (here / "HEAD").exists() else root(here)
+    return here if (here / "HEAD").exists() else find_root(here)
 
 
-def tree(folder: Path) -> Tree:
+def read_tree(folder: Path) -> Tree:
     """List the files of a folder, without links and without what tools have put there."""
     paths: list[str] = []
     for at, folders, names in os.walk(folder):
@@ -100,7 +100,7 @@ def tree(folder: Path) -> Tree:
     return WorkTree(folder, paths)
 
 
-def config_text(config: Path | None) -> str | None:
+def read_config_text(config: Path | None) -> str | None:
     """Read a configuration that was named in place of the repository's own."""
     try:
         return config.read_text(encoding="utf-8") if config else None
@@ -110,7 +110,7 @@ def config_text(config: Path | None) -> str | None:
         ) from problem
 
 
-def configuration(folder: Path, files: Tree) -> Read:
+def read_configuration(folder: Path, files: Tree) -> Read:
     """Read a repository's own configuration.
 
     Raises:
@@ -123,18 +123,18 @@ def configuration(folder: Path, files: Tree) -> Read:
     return Read(load.from_text(source.text, source.name, files), source)
 
 
-def opened(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, Read]:
+def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, Read]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
-    place = root(folder)
-    files = tree(place)
+    place = find_root(folder)
+    files = read_tree(place)
     try:
-        return place, files, configuration(place, files)
+        return place, files, read_configuration(place, files)
     except load.ConfigProblem as problem:
-        refuse(problem, as_json=as_json)
+        print_problems(problem, as_json=as_json)
         raise typer.Exit(INVALID) from problem
 
 
-def refused(place: Path, read: Read) -> tuple[str, ...]:
+def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
     """Say why every run would be refused for what the repository itself declares.
 
     Raises:
@@ -156,7 +156,7 @@ def refused(place: Path, read: Read) -> tuple[str, ...]:
     return tuple(f"runs will be refused: {one.why}" for one in unmet)
 
 
-def python_here(place: Path, config: RepoConfig) -> PythonHere:
+def find_python(place: Path, config: RepoConfig) -> PythonHere:
     """Say which Python runs of a repository take on this machine; nothing of it is run."""
     # It brings all that environments are made with; other commands start without.
     from agent.environments import interpreters
@@ -207,7 +207,7 @@ def _refuse_links(folder: Path) -> None:
         raise load.ConfigProblem(tuple(problems))
 
 
-def refuse(problem: load.ConfigProblem, *, as_json: bool) -> None:
+def print_problems(problem: load.ConfigProblem, *, as_json: bool) -> None:
     """Print every mistake of a configuration, with its place and the way out."""
     if as_json:
         problems = [one.model_dump(mode="json") for one in problem.problems]

@@ -19,7 +19,7 @@ from agent.text import check_summary, sanitise
 _LISTED = 5
 
 
-def exit_code(outcome: Outcome) -> int:
+def choose_exit_code(outcome: Outcome) -> int:
     """Return what the process ends with.
 
     0: done as asked; 1: not done; 2: not before configuration or machine are corrected; 130:
@@ -32,7 +32,7 @@ def exit_code(outcome: Outcome) -> int:
     return 0 if outcome.is_done or outcome.reason is Reason.DRY_RUN else 1
 
 
-def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
+def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     """Say what there is to do now: commands with their purpose, or a sentence.
 
     Args:
@@ -57,7 +57,7 @@ def _remote(repo: Path) -> str:
     return "origin" if "origin" in names else next(iter(names), "")
 
 
-def as_json(
+def make_report(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
 ) -> dict[str, object]:
     """Build the object that `--json` prints."""
@@ -97,7 +97,7 @@ def as_json(
             for check in outcome.checks
         ],
         "findings": [finding.model_dump(mode="json") for finding in outcome.findings],
-        "next": next_steps(outcome, repo),
+        "next": list_next_steps(outcome, repo),
         "review": None
         if outcome.review is None
         else {**outcome.review.model_dump(mode="json"), "open": outcome.review.open},
@@ -123,19 +123,19 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
         terminal.show_table(headings, map(_make_row, outcome.checks))
     for check in outcome.checks:
         for item in check.new_failures[:_LISTED]:
-            print(terminal.line(f"  new failure {check.name}: {item.item_id}"))
+            print(terminal.make_line(f"  new failure {check.name}: {item.item_id}"))
         if len(check.new_failures) > _LISTED:
             print(f"  and {len(check.new_failures) - _LISTED} more")
     for found in outcome.findings:
         place = found.path if found.line is None else f"{found.path}:{found.line}"
-        print(terminal.line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
-    mark = "not done" if exit_code(outcome) else "done"
+        print(terminal.make_line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
+    mark = "not done" if choose_exit_code(outcome) else "done"
     print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
     for title, said in _list_places(outcome):
         if said:
             print(f"{title:<7} {sanitise.strip_terminal_codes(said)}")
-    for title, line in zip_longest(("next",), next_steps(outcome, repo), fillvalue=""):
+    for title, line in zip_longest(("next",), list_next_steps(outcome, repo), fillvalue=""):
         if line:
             print(f"{title:<7} {sanitise.strip_terminal_codes(line)}")
 

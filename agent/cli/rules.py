@@ -31,53 +31,53 @@ def rules(
     not looked at. Weights are set by `rules: {ID: WEIGHT}` in the configuration; the least is the
     rule's own, or the operator's by `MERGEWRIGHT_RULE_FLOORS`.
     """
-    read = _read(repo, as_json=as_json)
+    read = _read_configuration(repo, as_json=as_json)
     loaded = settings.load_settings()
-    chosen = _all() if rule_id is None else (_named(rule_id),)
+    chosen = _list_rules() if rule_id is None else (_find_rule(rule_id),)
     places = effective.Places(read)
     rows = [(rule, effective.of_rule(rule, read, loaded, places)) for rule in chosen]
     floors = {rule.id: levels.get_floor(rule, loaded.floors) for rule in chosen}
     if as_json:
-        terminal.print_json([_facts(rule, one, floors[rule.id]) for rule, one in rows])
+        terminal.print_json([_list_facts(rule, one, floors[rule.id]) for rule, one in rows])
         return
     if rule_id is None:
-        _table(rows, floors)
+        _show_table(rows, floors)
         return
     for rule, one in rows:
         print(f"{rule.id}: {rule.demands}")
         print(f"weighs {one.value} ({one.origin}), by itself {rule.severity.value}")
         print(f"no less than {floors[rule.id]}" if floors[rule.id] != "off" else "may be off")
-        print(f"\nbreaks it:\n{_indented(rule.bad)}\nkeeps it:\n{_indented(rule.good)}")
+        print(f"\nbreaks it:\n{_indent(rule.bad)}\nkeeps it:\n{_indent(rule.good)}")
 
 
-def _read(repo: Path | None, *, as_json: bool) -> Read:
+def _read_configuration(repo: Path | None, *, as_json: bool) -> Read:
     """Read the repository that was named, or that is here; without one the defaults hold."""
     if repo is None:
         try:
-            repository.root(None)
+            repository.find_root(None)
         except typer.BadParameter:
             return Read(RepoConfig(), None)
-    _, _, read = repository.opened(repo, as_json=as_json)
+    _, _, read = repository.open_repository(repo, as_json=as_json)
     return read
 
 
-def _all() -> tuple[Rule, ...]:
+def _list_rules() -> tuple[Rule, ...]:
     # They bring all that rules stand on; other commands start without.
     from agent.policy import registry
 
     return registry.RULES
 
 
-def _named(rule_id: str) -> Rule:
-    for rule in _all():
+def _find_rule(rule_id: str) -> Rule:
+    for rule in _list_rules():
         if rule.id == rule_id:
             return rule
-    near = difflib.get_close_matches(rule_id, [rule.id for rule in _all()], 2)
+    near = difflib.get_close_matches(rule_id, [rule.id for rule in _list_rules()], 2)
     hint = f"Did you mean {' or '.join(near)}?" if near else "`mergewright rules` lists them."
     raise typer.BadParameter(f"there is no rule {rule_id!r}. {hint}", param_hint="ID")
 
 
-def _facts(rule: Rule, one: Effective, floor: str) -> dict[str, object]:
+def _list_facts(rule: Rule, one: Effective, floor: str) -> dict[str, object]:
     return {
         "id": rule.id,
         "demands": rule.demands,
@@ -90,7 +90,7 @@ def _facts(rule: Rule, one: Effective, floor: str) -> dict[str, object]:
     }
 
 
-def _table(rows: list[tuple[Rule, Effective]], floors: Mapping[str, str]) -> None:
+def _show_table(rows: list[tuple[Rule, Effective]], floors: Mapping[str, str]) -> None:
     cells = (
         (
             rule.id,
@@ -105,5 +105,5 @@ def _table(rows: list[tuple[Rule, Effective]], floors: Mapping[str, str]) -> Non
         print("* set here or bounded; `mergewright rules ID` says by what")
 
 
-def _indented(code: str) -> str:
+def _indent(code: str) -> str:
     return "\n".join(f"    {line}" for line in code.splitlines())

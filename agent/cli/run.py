@@ -115,7 +115,9 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 "a run goes on as it began; leave --issue, --config, --base and --dry-run out",
                 param_hint="--resume",
             )
-        begun, outcome, seconds = carry_on(_unfinished(run_id, repo, ticket), console, model=model)
+        begun, outcome, seconds = carry_on(
+            _find_unfinished(run_id, repo, ticket), console, model=model
+        )
         folder = Path(begun.repository)
     elif run_id is not None:
         raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
@@ -125,24 +127,24 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 "with --issue the configuration is the one in the repository; leave --config out",
                 param_hint="--config",
             )
-        loaded = settings_with(model)
+        loaded = load_settings_with(model)
         outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
     elif ticket is not None and issue is None:
-        folder = _folder(repo)
-        request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
+        folder = _find_folder(repo)
+        request = make_run(folder, ticket, config=config, base=base, dry_run=dry_run)
         outcome, seconds = carry(request, console, model=model)
     else:
         raise typer.BadParameter(
             "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
         )
     if as_json:
-        terminal.print_json(result.as_json(outcome, seconds, folder))
+        terminal.print_json(result.make_report(outcome, seconds, folder))
     else:
         result.show(outcome, seconds, folder)
-    raise typer.Exit(result.exit_code(outcome))
+    raise typer.Exit(result.choose_exit_code(outcome))
 
 
-def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
+def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     """Find the run that is to go on; anything but one is told as a wrong argument."""
     from agent.store import step_file
 
@@ -158,7 +160,7 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
             )
         runs.require_one(run_id, names, f"`ls {folder}`")
         return names[0]
-    place = _folder(repo)
+    place = _find_folder(repo)
     of_ticket = str(ticket.resolve()) if ticket else None
     latest = step_file.find_latest(folder, str(place.resolve()), of_ticket)
     if latest is not None:
@@ -168,16 +170,16 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     raise typer.BadParameter(said, param_hint="--resume")
 
 
-def _folder(repo: str) -> Path:
+def _find_folder(repo: str) -> Path:
     folder = Path(repo)
     if not folder.is_dir():
         raise typer.BadParameter(
             f"{repo} is not a folder; an address goes with --issue N", param_hint="--repo"
         )
-    return repository.clone(folder)
+    return repository.find_clone(folder)
 
 
-def new_run(
+def make_run(
     repo: Path, ticket: Path, *, config: Path | None, base: str | None, dry_run: bool
 ) -> Run:
     """Name a new run; the name begins with the time, so that names sort by age."""
@@ -187,7 +189,7 @@ def new_run(
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()),
         base=base,
-        config_text=repository.config_text(config),
+        config_text=repository.read_config_text(config),
         config_name=str(config) if config else None,
         dry_run=dry_run,
         started=started,
@@ -206,7 +208,7 @@ def carry(
     from agent import wiring
     from agent.runs import commands
 
-    loaded = settings_with(model)
+    loaded = load_settings_with(model)
     wiring.make_home(loaded)
     # One that cannot be asked is refused before the run has a name.
     if models := wiring.make_models(loaded):
@@ -223,7 +225,7 @@ def carry_on(
     from agent.runs import commands
 
     with commands.go_on(settings.load_settings().home, run_id) as steps:
-        loaded = settings_with(model or steps.begun.model)
+        loaded = load_settings_with(model or steps.begun.model)
         done = len(steps.steps)
         console.print(
             f"going on with {run_id}, of which {done} steps are on record", soft_wrap=True
@@ -248,7 +250,7 @@ def _carry_on(
         )
 
 
-def settings_with(model: str | None) -> settings.Settings:
+def load_settings_with(model: str | None) -> settings.Settings:
     """Load the settings, with other models where the command names them."""
     if model is None:
         return settings.load_settings()
@@ -277,9 +279,9 @@ def carry_issue(
     from agent import wiring
     from agent.runs import commands
 
-    name, way = repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
+    name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
     live = _look_up(wiring.make_intake_api(loaded, way), name, number)
-    request = _run_of(live, base=base, dry_run=dry_run)
+    request = _make_issue_run(live, base=base, dry_run=dry_run)
     console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
     make = wiring.on_github(loaded, way)
     with Progress(console) as progress:
@@ -306,7 +308,7 @@ def _look_up(intake_api: IntakeApi, name: str, number: int) -> LiveIssue:
     return live
 
 
-def repository_name(repo: str, github_url: str) -> str:
+def read_repository_name(repo: str, github_url: str) -> str:
     """Read `OWNER/NAME` from an address or from itself.
 
     Args:
@@ -333,7 +335,7 @@ def repository_name(repo: str, github_url: str) -> str:
     return found["name"]
 
 
-def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
+def _make_issue_run(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
     started = int(time.time())
     return Run(
         run_id=run_ids.make_run_id(started),

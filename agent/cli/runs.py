@@ -113,7 +113,7 @@ def list_runs(
 
 
 def _make_row(one: StoredRun) -> list[str]:
-    facts = _list_facts(one) | {"age": terminal.span(time.time() - one.queued_at)}
+    facts = _list_facts(one) | {"age": terminal.format_span(time.time() - one.queued_at)}
     return [str(facts[name] or "") for name in _COLUMNS]
 
 
@@ -256,11 +256,11 @@ def _report(one: StoredRun, words: str, *, as_json: bool) -> None:
 
 
 def _refuse(one: StoredRun, problem: str) -> RequestRefused:
-    return RequestRefused(terminal.line(f"Run {one.run.run_id} {problem.rstrip('.')}."))
+    return RequestRefused(terminal.make_line(f"Run {one.run.run_id} {problem.rstrip('.')}."))
 
 
 def _cut(reason: str) -> str:
-    return terminal.line(reason.strip())[:_MOST_WORDS]
+    return terminal.make_line(reason.strip())[:_MOST_WORDS]
 
 
 @app.command()
@@ -307,7 +307,7 @@ def _describe_pause(switch: Switch) -> str:
     paused = switch.get_pause()
     if paused is None:
         return ""
-    why = f" ({terminal.line(paused.words)})" if paused.words else ""
+    why = f" ({terminal.make_line(paused.words)})" if paused.words else ""
     since = format_time(paused.since)
     return f"Paused since {since}{why}: no run goes on until `mergewright runs resume`."
 

@@ -76,11 +76,11 @@ def serve() -> None:
     )
     if sys.stderr.isatty():
         terminal.print_aside("Starting listener, dashboard and worker. Ctrl-C ends them.")
-        threading.Thread(target=_tell_when_ready, args=(loaded,), daemon=True).start()
+        threading.Thread(target=_announce_when_ready, args=(loaded,), daemon=True).start()
     worker = _Child(
         "worker",
         ("-m", "agent", "work"),
-        _for_worker(os.environ),
+        _keep_for_worker(os.environ),
         heartbeat=loaded.home / settings.HEARTBEAT,
     )
     listener = _Child("listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ))
@@ -110,7 +110,7 @@ def _make_link(loaded: Settings) -> str:
     return links.make_link(loaded.home, reached)
 
 
-def _tell_when_ready(loaded: Settings) -> None:
+def _announce_when_ready(loaded: Settings) -> None:
     """Say once, to a person who looks on, where we listen and that all is well."""
     import httpx
 
@@ -185,7 +185,7 @@ def _require_sandbox(loaded: Settings) -> None:
 # --- what each is given -----------------------------------------------------------------------
 
 
-def _for_worker(environ: Mapping[str, str]) -> dict[str, str]:
+def _keep_for_worker(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in _SECRETS_OF_OTHERS}
 
 
@@ -219,7 +219,7 @@ class _Child:
             return None
         if not _is_over(self.process.pid):
             self.was_well = self.was_well or now - self.started > _WELL_SECONDS
-            if self._stands_still():
+            if self._is_stuck():
                 _log.error("stands still, so it is killed", process=self.name)
                 self.process.kill()
             return None
@@ -229,10 +229,10 @@ class _Child:
             return code
         if now - self.started > _WELL_SECONDS:
             self.failures = 0
-        self._again(now, exit_code=code)
+        self._schedule(now, exit_code=code)
         return None
 
-    def _stands_still(self) -> bool:
+    def _is_stuck(self) -> bool:
         """Whether it has given no sign of life for long: a process that computes cannot."""
         if self.heartbeat is None:
             return False
@@ -273,14 +273,14 @@ class _Child:
                 # In a session of its own, Ctrl-C in a terminal reaches us alone.
                 start_new_session=True,
                 # We have no thread that could hold a lock.
-                preexec_fn=_bound_to(os.getpid()),  # noqa: PLW1509
+                preexec_fn=_bind_to(os.getpid()),  # noqa: PLW1509
             )
         except OSError as problem:
-            self._again(now, problem=problem.strerror)
+            self._schedule(now, problem=problem.strerror)
             return
         _log.info("started", process=self.name, pid=self.process.pid)
 
-    def _again(self, now: float, **facts: object) -> None:
+    def _schedule(self, now: float, **facts: object) -> None:
         pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
         self.failures += 1
         self.start_at = now + pause
@@ -298,7 +298,7 @@ def _is_over(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _bound_to(parent: int) -> Callable[[], None]:
+def _bind_to(parent: int) -> Callable[[], None]:
     """Make what a child does first: see to it that it ends with us, even if we are killed."""
     prctl = ctypes.CDLL(None).prctl
 
@@ -341,7 +341,7 @@ def _supervise(children: tuple[_Child, ...]) -> int:
 def _end_orphans(children: tuple[_Child, ...]) -> None:
     """Kill what children that have ended left behind, and what that leaves behind in turn."""
     end = time.monotonic() + _ORPHANS_SECONDS
-    while (left := _orphans(children)) and time.monotonic() < end:
+    while (left := _list_orphans(children)) and time.monotonic() < end:
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -349,9 +349,9 @@ def _end_orphans(children: tuple[_Child, ...]) -> None:
         time.sleep(0.01)
 
 
-def _orphans(children: tuple[_Child, ...]) -> list[int]:
+def _list_orphans(children: tuple[_Child, ...]) -> list[int]:
     """Processes whose parent we became when theirs ended."""
-    us, known = str(os.getpid()), _running(children)
+    us, known = str(os.getpid()), _list_running(children)
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -365,12 +365,12 @@ def _reap_orphans(children: tuple[_Child, ...]) -> None:
     """Take note of orphans that have ended, so that they are not kept as ended for ever."""
     with suppress(ChildProcessError):
         while over := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            if over.si_pid in _running(children):
+            if over.si_pid in _list_running(children):
                 return  # that is for `watch` to see
             os.waitpid(over.si_pid, 0)
 
 
-def _running(children: tuple[_Child, ...]) -> set[int]:
+def _list_running(children: tuple[_Child, ...]) -> set[int]:
     return {child.process.pid for child in children if child.process is not None}
 
 

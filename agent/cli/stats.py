@@ -47,11 +47,11 @@ def stats(
     What is not known is left out, and counted as such. Dry runs and runs of ticket files are not
     in it. It asks nobody but the files of this machine.
     """
-    begun = _begun(since)
+    begun = _find_start(since)
     if html is not None:
         _write_page(html, begun)
         return
-    told = _told(begun)
+    told = _summarize_runs(begun)
     every = statistics.compute_statistics(_ALL, told)
     groups = statistics.compute_by_group(told, by) if by else ()
     if as_json:
@@ -94,7 +94,7 @@ def _write_page(path: Path, begun: float) -> None:
     print(f"Written: {path}, about {len(chosen):,} runs.")
 
 
-def _begun(since: str | None) -> float:
+def _find_start(since: str | None) -> float:
     """Return from when on runs count, in seconds since the epoch; 0: from the first."""
     if since is None:
         return 0.0
@@ -107,7 +107,7 @@ def _begun(since: str | None) -> float:
     return max(1.0, time.time() - int(found[1]) * _UNITS[found[2]])
 
 
-def _told(begun: float) -> list[RunSummary]:
+def _summarize_runs(begun: float) -> list[RunSummary]:
     with runs.open_store(settings.load_settings()) as store:
         if store is None:
             return []
@@ -125,14 +125,14 @@ def _told(begun: float) -> list[RunSummary]:
 def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> None:
     """Lay out a row for each group and one for all, or all figures one below the other."""
     if by:
-        cells = [{by: one.group, **_cells(one)} for one in (*groups, every)]
+        cells = [{by: one.group, **_list_cells(one)} for one in (*groups, every)]
         terminal.show_table(tuple(cells[-1]), (tuple(one.values()) for one in cells))
     else:
         ended = {
-            "ended as": _counts(every.states),
-            "without a pull request": _counts(every.reasons),
+            "ended as": _format_counts(every.states),
+            "without a pull request": _format_counts(every.reasons),
         }
-        cells = [_cells(every) | ended]
+        cells = [_list_cells(every) | ended]
         terminal.show_table(("", ""), cells[0].items())
     print(
         "\nTimes, lines and rounds are medians; a line that was changed counts twice, as one"
@@ -143,43 +143,43 @@ def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> N
         print("(+3?) says that 3 more are not known and left out.")
 
 
-def _cells(one: Statistics) -> dict[str, str]:
+def _list_cells(one: Statistics) -> dict[str, str]:
     """Write the figures of a group, by their headings."""
     return {
         "runs": str(one.runs),
         "pull requests": str(one.pull_requests),
-        "merged": _share(one.merged),
-        "first round passed": _share(one.first_round),
-        "label to pull request": _middle(one.seconds_to_pull, terminal.span),
-        "label to merge": _middle(one.seconds_to_merge, terminal.span),
-        "lines people changed": _middle(one.edit_distance),
-        "merged as it was": _share(one.as_it_was),
-        "rounds of review": _middle(one.review_rounds),
-        "dollars per merged line": _per_line(one.usd, 4),
-        "tokens per merged line": _per_line(one.tokens, 0),
+        "merged": _format_share(one.merged),
+        "first round passed": _format_share(one.first_round),
+        "label to pull request": _format_median(one.seconds_to_pull, terminal.format_span),
+        "label to merge": _format_median(one.seconds_to_merge, terminal.format_span),
+        "lines people changed": _format_median(one.edit_distance),
+        "merged as it was": _format_share(one.as_it_was),
+        "rounds of review": _format_median(one.review_rounds),
+        "dollars per merged line": _format_per_line(one.usd, 4),
+        "tokens per merged line": _format_per_line(one.tokens, 0),
     }
 
 
-def _counts(counted: dict[str, int]) -> str:
+def _format_counts(counted: dict[str, int]) -> str:
     words = (f"{number} {name.replace('_', ' ')}" for name, number in counted.items())
     return ", ".join(words) or _NOTHING
 
 
-def _unknown(number: int) -> str:
+def _format_unknown(number: int) -> str:
     return f" (+{number}?)" if number else ""
 
 
-def _share(one: Share) -> str:
+def _format_share(one: Share) -> str:
     if one.share is None:
-        return _NOTHING + _unknown(one.unknown)
-    return f"{one.share:.0%}, {one.count} of {one.known}{_unknown(one.unknown)}"
+        return _NOTHING + _format_unknown(one.unknown)
+    return f"{one.share:.0%}, {one.count} of {one.known}{_format_unknown(one.unknown)}"
 
 
-def _middle(one: Median, write: Callable[[float], str] = "{:g}".format) -> str:
-    return (_NOTHING if one.median is None else write(one.median)) + _unknown(one.unknown)
+def _format_median(one: Median, write: Callable[[float], str] = "{:g}".format) -> str:
+    return (_NOTHING if one.median is None else write(one.median)) + _format_unknown(one.unknown)
 
 
-def _per_line(one: PerLine, digits: int) -> str:
+def _format_per_line(one: PerLine, digits: int) -> str:
     if one.per_line is None:
-        return _NOTHING + _unknown(one.unknown)
-    return f"{one.per_line:,.{digits}f}{_unknown(one.unknown)}"
+        return _NOTHING + _format_unknown(one.unknown)
+    return f"{one.per_line:,.{digits}f}{_format_unknown(one.unknown)}"

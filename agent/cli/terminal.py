@@ -28,7 +28,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole:
         headings: All empty: no line for them.
         whole: So many columns from the left, as ids that are copied, are neither cut nor wrapped.
     """
-    cells = [[line(cell) for cell in row] for row in rows]
+    cells = [[make_line(cell) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, show_header=any(headings))
     for place, heading in enumerate(headings):
         kept = place < whole
@@ -54,17 +54,17 @@ def print_aside(text: str, style: str | None = None) -> None:
     Console(stderr=True).print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
-def line(value: object) -> str:
+def make_line(value: object) -> str:
     """Make any text one that a terminal shows on one line."""
     return sanitise.strip_terminal_codes(str(value)).replace("\n", " ")
 
 
-def megabytes(size: int) -> str:
+def format_megabytes(size: int) -> str:
     """Write a size for people."""
     return f"{size / 1024**2:.1f} MB"
 
 
-def span(seconds: float) -> str:
+def format_span(seconds: float) -> str:
     """Write a length of time for people."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:

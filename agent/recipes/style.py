@@ -37,7 +37,7 @@ def read_style(whole: Tree, project: Project) -> Style:
         return tree.read(path).decode("utf-8", "replace") if path in paths else ""
 
     looking = _list_formatters(project)
-    told = {check: one.args for check, one in project.told.items()}
+    told = {check: one.args for check, one in project.tool_options.items()}
     formatted = [*_read_toml(text), *_read_options({**told, "flake8": (), "isort": ()})]
     linted = [*_read_ini(text), *_read_options({"flake8": told.get("flake8", ())})]
     if not formatted and {"black", "ruff"} & set(lint_tools):

@@ -99,7 +99,7 @@ class Repository:
             test_script="manage.py",
             type_tools=(),
             lint_tools=tuple(self.told),
-            told=self.told,
+            tool_options=self.told,
         )
 
     def settle_and_apply(self, body: str) -> str:

@@ -349,16 +349,16 @@ def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
     heartbeat = tmp_path / "pulse"
     heartbeat.touch()
     child = serve._Child("test", (), {}, heartbeat=heartbeat, started=time.monotonic() - 1000)
-    assert not child._stands_still()
+    assert not child._is_stuck()
     os.utime(heartbeat, (1.0, 1.0))  # its last sign is now far behind the clock
-    assert not child._stands_still()
+    assert not child._is_stuck()
     child.seen = (1.0, time.monotonic() - serve._STILL_SECONDS - 1)
-    assert child._stands_still(), "it has not changed for long"
+    assert child._is_stuck(), "it has not changed for long"
     heartbeat.touch()
-    assert not child._stands_still()
+    assert not child._is_stuck()
     heartbeat.unlink()
     child.seen = (child.seen[0], time.monotonic() - serve._STILL_SECONDS - 1)
-    assert child._stands_still()
+    assert child._is_stuck()
 
 
 # --- refusing --------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ OWN = "https://git.shop.example:8443/api/v3"
     ],
 )
 def test_a_repository_is_named_by_itself_or_by_its_address(repo, github_url):
-    assert run.repository_name(repo, github_url) == "shop/till"
+    assert run.read_repository_name(repo, github_url) == "shop/till"
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_a_repository_is_named_by_itself_or_by_its_address(repo, github_url):
 )
 def test_an_address_on_another_server_is_refused_in_words(repo, github_url, ours):
     with pytest.raises(typer.BadParameter) as raised:
-        run.repository_name(repo, github_url)
+        run.read_repository_name(repo, github_url)
     assert ours in raised.value.message
     assert raised.value.param_hint == "--repo"

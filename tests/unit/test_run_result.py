@@ -46,7 +46,7 @@ def test_from_elsewhere_the_commands_name_the_repository(tmp_path, monkeypatch):
         ),
     ):
         subprocess.run(words, cwd=repo, check=True)
-    steps = result.as_json(done(), {}, repo)["next"]
+    steps = result.make_report(done(), {}, repo)["next"]
     assert isinstance(steps, tuple)
     assert steps[0].startswith(f"git -C '{repo}' show {BRANCH}")
     assert len(steps) == 2, "it has no remote to push to"
@@ -65,14 +65,14 @@ def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path, capsys)
     lines = capsys.readouterr().out.splitlines()
     assert "review  It approves the change." in lines
     assert "models  $0.0123 for models, 2 requests, 1,200 tokens in, 30 out." in lines
-    told = result.as_json(ended, {}, tmp_path)
+    told = result.make_report(ended, {}, tmp_path)
     assert told["cost_usd"] == 0.0123
     assert told["tokens"] == {"input": 1200, "cached": 200, "output": 30}
     assert told["review"]["approves"]
     unpriced = use.model_copy(update={"role": "reviewer", "usd": None})
-    told = result.as_json(ended.model_copy(update={"models": (use, unpriced)}), {}, tmp_path)
+    told = result.make_report(ended.model_copy(update={"models": (use, unpriced)}), {}, tmp_path)
     assert told["cost_usd"] is None
-    assert result.as_json(done(), {}, tmp_path)["cost_usd"] == 0.0, "no model was asked"
+    assert result.make_report(done(), {}, tmp_path)["cost_usd"] == 0.0, "no model was asked"
 
 
 COVERAGE = Comparison(

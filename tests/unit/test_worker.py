@@ -250,7 +250,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     # What was found of another round says nothing of the change that was published.
     told = [one.message for one in outcome.findings]
     assert told == ([] if outcome.is_done else ["it is [secret removed]"])
-    assert key not in json.dumps(result.as_json(outcome, {}))
+    assert key not in json.dumps(result.make_report(outcome, {}))
     for name in ("ledger.jsonl", "run.log"):
         assert key not in (home / "runs" / "2026-1" / name).read_text()
 

@@ -147,8 +147,8 @@ def test_one_rule_is_shown_with_examples_and_an_unknown_one_with_the_nearest(rep
 def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
     assert written == reference.render(), "run `make reference`"
-    assert reference.said(Settings).keys() == Settings.model_fields.keys()
-    assert reference.said(Reason).keys() == Reason.__members__.keys()
+    assert reference.read_docstrings(Settings).keys() == Settings.model_fields.keys()
+    assert reference.read_docstrings(Reason).keys() == Reason.__members__.keys()
     for told in (
         "#### `paths`",
         "| `MERGEWRIGHT_MODEL_USD` | a number, above 0 | `5.0` |",

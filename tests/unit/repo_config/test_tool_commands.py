@@ -62,7 +62,7 @@ def tox(command: str, more: str = "") -> str:
 )  # fmt: skip
 def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
     project = detected(tree({**SOURCES, **files}))
-    assert project.told[check] == told
+    assert project.tool_options[check] == told
     tool = check.partition(" ")[0]
     assert tool in (*project.lint_tools, *project.type_tools)
     assert origin in {**project.origins}["type_tools" if "py" in tool else "lint_tools"]
@@ -114,7 +114,7 @@ def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
     ],
 )  # fmt: skip
 def test_what_ci_calls_is_followed(tree, files, told):
-    assert detected(tree({**SOURCES, **files})).told == told
+    assert detected(tree({**SOURCES, **files})).tool_options == told
 
 
 # --- what is named only -------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_what_ci_calls_is_followed(tree, files, told):
 def test_what_is_only_named_is_told_with_the_reason(tree, files, check, why):
     project = detected(tree({**SOURCES, **files}))
     (origin,) = files
-    assert (project.lint_tools, project.type_tools, project.told) == ((), (), {})
+    assert (project.lint_tools, project.type_tools, project.tool_options) == ((), (), {})
     assert project.not_run[check].startswith(origin)
     assert f" names it, and {why}" in project.not_run[check]
 
@@ -153,7 +153,9 @@ def test_of_several_places_the_first_that_can_be_followed_counts(tree):
             }
         )
     )
-    assert project.told == {"flake8": ToolOptions(args=("--max-complexity=9",), paths=("src",))}
+    assert project.tool_options == {
+        "flake8": ToolOptions(args=("--max-complexity=9",), paths=("src",))
+    }
     assert project.not_run == {}
 
 
@@ -166,7 +168,7 @@ def test_in_a_folder_of_a_repository_only_jobs_that_run_there_count(tree):
     )
     project = detected(tree(files), "root: api")
     assert project.lint_tools == ("black",)
-    assert project.told == {"black": ToolOptions(paths=("src",))}
+    assert project.tool_options == {"black": ToolOptions(paths=("src",))}
     assert project.not_run == {}
 
 
