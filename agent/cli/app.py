@@ -35,16 +35,18 @@ _PORT = "Of the page on 127.0.0.1; 0 takes any."
 #: What says that an App is configured, or a token; and the other way to give a webhook secret.
 _CONFIGURED_BY = (
     "github_app_id", "github_private_key_file", "webhook_secret_file",
-    "github_token", "github_token_file", "webhook_secret",
+    "github_token", "github_token_file", "webhook_secret", "github_client_id",
 )  # fmt: skip
 
 
 class Places(NamedTuple):
-    """Three files, and the path at which the service itself sees the two secrets."""
+    """Four files, and the path at which the service itself sees key and webhook secret."""
 
     key: Path
     webhook: Path
     environment: Path
+    client: Path
+    """The client secret, by which the dashboard signs people in; with compose its settings."""
     key_in_service: str
     webhook_in_service: str = ""
     """Empty: the service that has the key is never given that secret."""
@@ -92,18 +94,19 @@ def create(
     given = made.webhook_secret
     secret = given.get_secret_value() if given else secrets.token_hex(32)
     values = {"github_app_id": str(made.id), "public_url": public_url, "github_url": api_url}
-    _write_files(places, made.pem.get_secret_value(), secret, values)
+    client = (made.client_id, made.client_secret.get_secret_value())
+    _write_files(places, made.pem.get_secret_value(), secret, values, client)
     install = f"{made.html_url}/installations/new"
     steps = [f"Install the App on your repositories: {install}", _render_start(places, compose)]
     if given is None:
         steps.insert(0, f"Copy {places.webhook} into 'Webhook secret' at {made.html_url}")
-    files = [str(path) for path in places[:3]]
+    files = [str(path) for path in places[:4]]
     if as_json:
         facts = {"app_id": made.id, "page": made.html_url, "install": install}
         terminal.print_json({**facts, "files": files, "next": steps})
         return
     print(f"App {made.id} ({made.slug}) is registered: {made.html_url}")
-    print("Private key, webhook secret and settings, readable by this user alone:")
+    print("Secrets and settings, readable by this user alone:")
     print("\n".join(f"  {file}" for file in files))
     print("Next:")
     print("\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1)))
@@ -171,14 +174,16 @@ def places_for_serve(folder: Path) -> Places:
     """Lay the files out for `mergewright serve`, which divides the secrets itself."""
     folder = folder.absolute()
     key, webhook = folder / "github", folder / "webhook"
-    return Places(key, webhook, folder / "environment", str(key), str(webhook))
+    return Places(key, webhook, folder / "environment", folder / "client", str(key), str(webhook))
 
 
 def places_for_compose(folder: Path) -> Places:
     """Lay the files out as `deploy/compose.yml` mounts them, from the folder that it is in."""
     folder = folder.absolute()
     key, webhook = folder / "secrets" / "github", folder / "secrets" / "webhook"
-    return Places(key, webhook, folder / "worker.env", "/run/secrets/github")
+    return Places(
+        key, webhook, folder / "worker.env", folder / "dashboard.env", "/run/secrets/github"
+    )
 
 
 def _prepare_folders(places: Places, environ: Mapping[str, str]) -> None:
@@ -195,24 +200,38 @@ def _prepare_folders(places: Places, environ: Mapping[str, str]) -> None:
             f"An App or a token is configured already: {', '.join(found)}. Use that, name another"
             " folder (--into), or move them away first."
         )
-    for folder in {path.parent for path in places[:3]}:
+    for folder in {path.parent for path in places[:4]}:
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise SettingsInvalid(f"{folder} cannot be written to. Name another with --into.")
 
 
-def _write_files(places: Places, key: str, webhook_secret: str, values: Mapping[str, str]) -> None:
-    """Write the secrets, and add the settings by field to their file; mode 0600."""
+def _write_files(
+    places: Places,
+    key: str,
+    webhook_secret: str,
+    values: Mapping[str, str],
+    client: tuple[str, str],
+) -> None:
+    """Write the secrets, and add the settings by field to their file; mode 0600.
+
+    Args:
+        client: The App's client ID and client secret.
+    """
     values = {"github_private_key_file": places.key_in_service, **values}
+    texts = {places.key: key, places.webhook: f"{webhook_secret}\n"}
+    signing_in = {"github_client_id": client[0]}
     if places.webhook_in_service:
-        values["webhook_secret_file"] = places.webhook_in_service
-    # For shells and compose alike the last line about a variable counts.
-    lines = [f"{variable(field)}={shlex.quote(value)}" for field, value in values.items()]
-    before = _read(places.environment).splitlines()
-    texts = (key, f"{webhook_secret}\n", "\n".join([*before, *lines, ""]))
+        values |= {"webhook_secret_file": places.webhook_in_service, **signing_in}
+        values["github_client_secret_file"] = str(places.client)
+        texts[places.client] = f"{client[1]}\n"
+    else:
+        signing_in["github_client_secret"] = client[1]
+        texts[places.client] = _add_lines(places.client, signing_in)
+    texts[places.environment] = _add_lines(places.environment, values)
     try:
-        for path, text in zip(places[:3], texts, strict=True):
+        for path, text in texts.items():
             _write_private(path, text)
     except OSError as problem:
         raise PermanentError(
@@ -220,6 +239,12 @@ def _write_files(places: Places, key: str, webhook_secret: str, values: Mapping[
             " then make a new private key and webhook secret on the App's page and write the files"
             " by hand (deploy/README.md)."
         ) from problem
+
+
+def _add_lines(path: Path, values: Mapping[str, str]) -> str:
+    """Give the text of a file of settings with these; the last line about one counts."""
+    lines = [f"{variable(field)}={shlex.quote(value)}" for field, value in values.items()]
+    return "\n".join([*_read(path).splitlines(), *lines, ""])
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -11,8 +11,8 @@ from agent.errors import ActiveRun
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Guidance
-from agent.service import comment_handler
-from agent.service.comment_handler import CannotNow
+from agent.service import run_commands
+from agent.service.run_commands import CannotNow
 from agent.store.sql_store import SqlStore
 
 #: Whose end no further try could change.
@@ -26,7 +26,7 @@ def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
         return ()
     if not run.active:
         if not visitor.is_operator:
-            return ("retry",) if comment_handler.may_retry(run) else ()
+            return ("retry",) if run_commands.may_retry(run) else ()
         settled = run.outcome is not None and run.outcome.reason in _SETTLED
         ended_by_people = run.state in (RunState.MERGED, RunState.CLOSED)
         return () if settled or ended_by_people else ("retry",)
@@ -73,6 +73,6 @@ def act(action: str, run: StoredRun, store: SqlStore, visitor: Visitor, plan: st
                 raise ActionRefused(f"{other.message}. Wait for its end, or stop it.") from other
         case "retry":
             try:
-                comment_handler.retry_run(run, store, note, now)
+                run_commands.retry_run(run, store, note, now)
             except CannotNow as problem:
                 raise ActionRefused(str(problem)) from problem

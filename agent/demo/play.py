@@ -7,7 +7,6 @@ of the label by a signed webhook, and opens its pull request over HTTP and git.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import secrets
 import shutil
@@ -22,10 +21,10 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import httpx
 
+from agent.dashboard import run_record
 from agent.demo.scenarios import Scenario
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.records import App, Issue, Repository, Role
@@ -214,12 +213,9 @@ class Play:
 
     def seconds(self, run: StoredRun) -> dict[str, float]:
         """Seconds of the run's steps so far, in order."""
-        path = self.stage.home / "runs" / run.run.run_id / "run.json"
-        try:
-            facts: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return dict(facts["seconds"])
+        folder = run_record.find_folder(self.stage.home, run.run.run_id)
+        steps = run_record.read_record(folder).steps.values()
+        return {step.name: step.seconds for step in steps if step.state == "done"}
 
 
 @contextmanager

@@ -100,6 +100,8 @@ class MadeApp(Record, extra="ignore"):
     html_url: str
     pem: SecretStr
     webhook_secret: SecretStr | None
+    client_id: str
+    client_secret: SecretStr
 
 
 def require_api(api_url: str) -> None:

@@ -96,7 +96,8 @@ def carry_issue(
         SettingsInvalid: The operator's settings are wrong.
     """
     # A run of a ticket file needs no database.
-    from agent.store.sql_store import COMMAND, SqlStore
+    from agent.store.sql_store import SqlStore
+    from agent.store.sql_tables import COMMAND
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     with closing(SqlStore(settings.home)) as store:

@@ -31,10 +31,10 @@ from agent.llm.spendings import SpendingLimits, Spendings
 from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Remember, Run, RunState
+from agent.models.run import Reason, Remember, Run
 from agent.publishing import text
 from agent.runs import folders, waiting
-from agent.runs.progress import RunPage, RunProgress, show_state
+from agent.runs.progress import RunProgress
 from agent.runs.waiting import DELIVER, PastWait, RunPostponed
 from agent.services import Compose, Execution, Memory, NoMemory, Services, make_redactor
 from agent.settings import Settings
@@ -145,7 +145,6 @@ def carry_run(
         memory=keeping.memory,
     )
     svc = compose(execution)
-    page = RunPage(folder / RunPage.FILE_NAME, run, redactor) if run.snapshot else None
     run_progress = RunProgress(
         run,
         svc.code_host,
@@ -157,7 +156,7 @@ def carry_run(
     step = Steps(
         ledger,
         log,
-        Watchers([*([page] if page else []), run_progress, *further]),
+        Watchers([run_progress, *further]),
         max_minutes=settings.max_minutes,
         budget_multiplier=keeping.budget_multiplier,
         remember=keeping.remember,
@@ -171,16 +170,12 @@ def carry_run(
         outcome = carry_out(run, step, svc, ledger, log, waited=keeping.waited)
     except RunPostponed as wait:
         _tell_wait(wait, run_progress)
-        if wait.plan_asked is not None:
-            show_state(folder, RunState.AWAITING_APPROVAL)
         raise
     finally:
         # The next attempt has a code host and a ledger of its own: this one changes nothing any
         # more.
         svc.code_host.stop_updates(run)
         ledger.close()
-    if page:
-        page.end(outcome)
     return outcome, step.seconds
 
 
@@ -219,13 +214,6 @@ def _show_again(run: Run, services: Services, cancellation: Cancellation) -> Non
         cancellation.set(problem.message, Reason.SUPERSEDED)
     except AgentError as problem:
         _log.warning("not shown as at work again", problem=problem.message)
-
-
-def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    """Tell of an end that the run could not tell itself: on its page, and to whoever waits."""
-    page = folders.make_run_folder(svc.settings.home, run) / RunPage.FILE_NAME
-    RunPage(page, run, svc.redactor).end(outcome)
-    return svc.code_host.report_outcome(run, outcome)
 
 
 # --- from the first step to the exit --------------------------------------------------------------

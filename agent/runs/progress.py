@@ -1,19 +1,15 @@
-"""Report how far a run is, as people follow it on the issue and on the run's page.
+"""Report how far a run is, as people follow it on the issue and the dashboard.
 
-Three watchers of steps (`agent.steps.Watcher`). One folds the many steps into six stages and hands
-them to the code host when one of them changes; one keeps the facts of the page; one notes the
-state.
+Two watchers of steps (`agent.steps.Watcher`): one folds the many steps into six stages and hands
+them to the code host when one of them changes; the other notes the state.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -24,7 +20,6 @@ from agent.models.change import Plan
 from agent.models.chat import Reply
 from agent.models.code_host import CodeHost, Progress, StageMark
 from agent.models.environment import Contract
-from agent.models.outcome import Outcome
 from agent.models.run import MOVES, Run, RunState
 from agent.settings import Settings
 from agent.text.redaction import Redactor
@@ -257,68 +252,3 @@ class StateFile:
         """Stay where it is until the next step begins; one that is not done again counts too."""
         if not self._follows:
             self._state = _state_at(step) or self._state
-
-
-class RunPage:
-    """Keeps `run.json`, from which the listener makes the run's page."""
-
-    FILE_NAME = "run.json"
-
-    def __init__(self, path: Path, run: Run, redactor: Redactor) -> None:
-        self._path = path
-        self._redactor = redactor
-        snapshot = run.snapshot
-        self._facts: dict[str, object] = {
-            "run_id": run.run_id,
-            "repository": snapshot.issue.repository if snapshot else run.repository,
-            "issue_url": snapshot.url if snapshot else None,
-            "title": redactor(snapshot.title) if snapshot else run.ticket,
-            "state": RunState.RECEIVED.value,
-            "started": run.started,
-        }
-        self._seconds: dict[str, float] = {}
-        self._write()
-
-    def started(self, step: str) -> None:
-        """Show which step is under way."""
-        if (state := _state_at(step)) is not None:
-            self._facts["state"] = state.value
-        self._write()
-
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """Show how long a step took."""
-        self._seconds[step] = seconds
-
-    def end(self, outcome: Outcome) -> None:
-        """Show how the run ended."""
-        pull_request = outcome.pull_request
-        self._facts |= {
-            "state": outcome.state.value,
-            "reason": outcome.reason.value,
-            "sentence": self._redactor(outcome.sentence),
-            "branch": outcome.branch,
-            "pull_request_url": pull_request.url if pull_request else None,
-            "ended": round(time.time(), 3),
-        }
-        self._write()
-
-    def _write(self) -> None:
-        _write_facts(self._path, {**self._facts, "seconds": self._seconds})
-
-
-def show_state(folder: Path, state: RunState) -> None:
-    """Show on the page of a run how it stands, where none of its steps tells that.
-
-    Args:
-        folder: Of the run.
-    """
-    path = folder / RunPage.FILE_NAME
-    with suppress(OSError, ValueError):
-        _write_facts(path, {**json.loads(path.read_text()), "state": state.value})
-
-
-def _write_facts(path: Path, facts: Mapping[str, object]) -> None:
-    fresh = path.with_suffix(".new")
-    with suppress(OSError):  # a page is no reason to end a run
-        fresh.write_text(json.dumps(facts))
-        fresh.replace(path)

@@ -29,7 +29,7 @@ from agent.store import sql_inbox, sql_store, sql_tables
 _MANIFEST = "manifest.json"
 #: In the order in which they are read, each with the version of its tables.
 _DATABASES = {
-    sql_inbox.FILE_NAME: str(sql_inbox.VERSION),
+    sql_inbox.FILE_NAME: sql_inbox.VERSION,
     sql_store.FILE_NAME: sql_tables.VERSION,
     durable.FILE_NAME: durable.VERSION,
 }

@@ -39,7 +39,7 @@ _TEMPORARY = (
     ("environments", re.compile(r"\.interpreters\.json\.[0-9]+")),
     ("environments/tools/uv-*", re.compile(r"\.uv-[0-9]+")),
     ("sandboxes", re.compile(r"\.(?:runner|etc)-.+")),
-    ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}|run\.new")),
+    ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),
 )
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")

@@ -16,13 +16,26 @@ from agent.errors import ActiveRun
 from agent.models.intake import IntakeApi, Reaction
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
-from agent.models.run import CAPS_REACHED, Kind, Reason, Run, RunState
-from agent.models.ticket import Guidance, Snapshot
-from agent.service import intake
+from agent.models.run import Kind, Reason, RunState
+from agent.models.ticket import Snapshot
+from agent.service import intake, run_commands
 from agent.service.intake import Accepted, Ignored, PutOff, Request
-from agent.store.sql_follow_ups import MOST_ROUNDS, Following, FollowUpRequest
-from agent.store.sql_guidance import MOST_ROUNDS as MOST_ANSWERED
-from agent.store.sql_guidance import MOST_WORDS, QUIET_SECONDS
+from agent.service.run_commands import (
+    FULL,
+    NO_ROUND,
+    CannotNow,
+    explain_state,
+    find_ended_kind,
+    has_plan,
+    is_awaiting_approval,
+    is_public,
+    make_guidance,
+    may_go_on,
+    name_comment,
+    retry_run,
+)
+from agent.store.sql_follow_ups import FollowUpRequest
+from agent.store.sql_guidance import QUIET_SECONDS
 from agent.store.sql_store import SqlStore
 from agent.text import sanitise
 
@@ -37,18 +50,9 @@ _EDITED = (
     "Your comment was edited before it was read here, and by then nobody can tell who wrote what."
     " Write it again, as a comment of its own."
 )
-_FULL = (
-    f"This run has heard {MOST_WORDS} answers and wishes, or has gone on by them {MOST_ANSWERED}"
-    " times, which is the most. Put what is wanted into the text of the issue, then write"
-    " `/mergewright retry` when this run is over."
-)
 #: Commands that change what becomes of the very run that is there.
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
-_NO_ROUND: dict[Following, str] = {
-    "over": "no pull request of ours is open here, so there is nothing to go on with",
-    "full": f"this pull request has had its {MOST_ROUNDS} rounds, so a person has to go on with it",
-}
 _MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
 #: Whoever may not write is not looked up again for a minute: strangers cost next to nothing.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
@@ -59,18 +63,12 @@ _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
 _MOST_BEGUN = 10
 #: By so much our clock and the code host's may differ.
 _SKEW_SECONDS = 5.0
-#: So often at most comments allow a run its money and time.
-_MOST_GRANTS = 5
 
 
 class Handled(Record):
     """Somebody's words had their effect, or were answered."""
 
     reason: str
-
-
-class CannotNow(Exception):
-    """A command that is not possible now; the words say why."""
 
 
 class CommentHandler:
@@ -153,7 +151,7 @@ class CommentHandler:
             if wish is not None:
                 # Reviews of other pull requests are nothing to us, and cost no question.
                 return Ignored(reason="no pull request of ours", routine=True)
-        if isinstance(command, Change) and not _has_plan(run):
+        if isinstance(command, Change) and not has_plan(run):
             return Ignored(reason="no plan waits, so these words change none", routine=True)
         return None
 
@@ -177,11 +175,11 @@ class CommentHandler:
 
     def _was_heard(self, said: Comment, run: StoredRun) -> bool:
         ids = {run.run.run_id, run.run.first}
-        return any(self._store.was_heard(run_id, _comment(said)) for run_id in ids)
+        return any(self._store.was_heard(run_id, name_comment(said)) for run_id in ids)
 
     def _is_answer(self, said: Comment, run: StoredRun | None) -> bool:
         """Whether a comment without a command answers the questions that a run has ended with."""
-        if said.on_pull or run is None or not _is_public(run.run):
+        if said.on_pull or run is None or not is_public(run.run):
             return False
         named = _MENTION.match(said.body)
         if named and not {named[1].lower(), f"{named[1].lower()}[bot]"} & (
@@ -215,13 +213,13 @@ class CommentHandler:
         if live is None or live.state == "closed" or live.locked:
             return Ignored(reason="the issue is closed, locked or gone")
         try:
-            answer = _guidance(said, "answer", said.body)
+            answer = make_guidance(said, "answer", said.body)
             hearing = self._store.add_guidance(run.run.run_id, answer, now, self._pause)
         except ActiveRun as other:
             return Ignored(reason=other.message)
         if hearing == "full":
             # Once: whoever answers that is not answered again.
-            self._intake_api.explain_refusal(said.subject, _FULL, key=f"full-{run.run.run_id}")
+            self._intake_api.explain_refusal(said.subject, FULL, key=f"full-{run.run.run_id}")
         if hearing in ("late", "full"):
             return Ignored(reason=f"run {run.run.run_id} does not wait for an answer ({hearing})")
         self._add_reaction(said, _READ)
@@ -231,13 +229,13 @@ class CommentHandler:
         self, said: Comment, run: StoredRun, wish: FollowUpRequest, now: float
     ) -> Handled | Ignored:
         """Let a run go on with a pull request of ours, once nobody says more."""
-        note = _guidance(said, "command", wish.kind)
+        note = make_guidance(said, "command", wish.kind)
         following = self._store.queue_follow_up(run.run.first, wish, now, said=note)
         if following == "full":
             # Once: whoever answers that is not answered again.
-            self._intake_api.explain_refusal(said.subject, _sentence(following), key="rounds-full")
+            self._intake_api.explain_refusal(said.subject, NO_ROUND[following], key="rounds-full")
         if following in ("over", "full"):
-            return Ignored(reason=_NO_ROUND[following])
+            return Ignored(reason=NO_ROUND[following])
         self._add_reaction(said, _READ)
         return Handled(reason=f"about pull request #{said.subject.number} ({following})")
 
@@ -256,21 +254,21 @@ class CommentHandler:
                         said, f"What can be written here, by people who may write:\n\n{_LIST}"
                     )
                 case Command(name="explain"):
-                    self._add_comment(said, _explain_state(run))
+                    self._add_comment(said, explain_state(run))
                 case Command(name="stop"):
-                    self._stop_run(said, run)
+                    run_commands.stop_run(said, run, self._store)
                 case Command(name="approve", words=words):
-                    self._approve_plan(said, run, words, now)
+                    run_commands.approve_plan(said, run, words, self._store, now)
                 case Change(words=words):
-                    self._change_plan(said, run, words, now)
-                case Command(name="plan", words=words) if words or _is_awaiting_approval(run):
-                    self._change_plan(said, run, words, now)
+                    run_commands.change_plan(said, run, words, self._store, now, self._pause)
+                case Command(name="plan", words=words) if words or is_awaiting_approval(run):
+                    run_commands.change_plan(said, run, words, self._store, now, self._pause)
                 case Command(name="fix-ci" | "rebase" as name):
-                    self._follow_by_command(said, run, _KINDS[name], now)
+                    run_commands.follow_up_by_command(said, run, _KINDS[name], self._store, now)
                 case Command(name="retry") if run and (
-                    _may_go_on(run) or (said.on_pull and _kind_over(run))
+                    may_go_on(run) or (said.on_pull and find_ended_kind(run))
                 ):
-                    retry_run(run, self._store, _guidance(said, "command", "retry"), now)
+                    retry_run(run, self._store, make_guidance(said, "command", "retry"), now)
                 case Command(name="plan" | "retry" as name):
                     first = name == "plan" or (run is not None and run.run.plan_first)
                     return self._begin_run(said, run, delivery_id, now, plan_first=first)
@@ -284,61 +282,6 @@ class CommentHandler:
         return Handled(reason=f"the command {command.name}")
 
     # --- what commands do ----------------------------------------------------------------------
-
-    def _stop_run(self, said: Comment, run: StoredRun | None) -> None:
-        by = f"{said.author} has stopped this run."
-        note = _guidance(said, "command", "stop")
-        if (
-            run is None
-            or not run.active
-            or not self._store.request_stop(run.run.run_id, by, said=note)
-        ):
-            raise CannotNow(
-                f"No run of this {_describe_comment(said)} is under way, so there is"
-                " nothing to stop."
-            )
-
-    def _approve_plan(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
-        number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
-        if run is None or not _has_plan(run):
-            raise CannotNow(f"No plan of this {_describe_comment(said)} waits for approval.")
-        if number != run.plan_asked:
-            which = f", not {sanitise.format_code(number[:40])}" if number else ""
-            raise CannotNow(
-                f"The plan that waits is `{run.plan_asked}`{which}. Write `/mergewright approve"
-                f" {run.plan_asked}` once you have read it."
-            )
-        self._require_heard(said, run, _guidance(said, "approval", number), now)
-
-    def _change_plan(self, said: Comment, run: StoredRun | None, words: str, now: float) -> None:
-        if run is None or not _has_plan(run):
-            raise CannotNow(
-                f"No plan of this {_describe_comment(said)} waits, so there is none to change."
-                " `/mergewright plan` alone has one made."
-            )
-        if not words:
-            raise CannotNow(
-                f"The plan `{run.plan_asked}` waits already: it is in the status comment. Write"
-                " `change the plan: …` with what is to be different."
-            )
-        self._require_heard(said, run, _guidance(said, "change", words), now)
-
-    def _require_heard(self, said: Comment, run: StoredRun, words: Guidance, now: float) -> None:
-        hearing = self._store.add_guidance(run.run.run_id, words, now, self._pause)
-        if hearing == "full":
-            raise CannotNow(_FULL)
-        if hearing == "late":
-            raise CannotNow(
-                f"Run {run.run.run_id} has gone on meanwhile: its plan was approved, or is made"
-                " anew. `/mergewright stop` ends it; `/mergewright explain` says where it stands."
-            )
-
-    def _follow_by_command(
-        self, said: Comment, run: StoredRun | None, kind: Kind, now: float
-    ) -> None:
-        if run is None:
-            raise CannotNow(f"No pull request of ours belongs to this {_describe_comment(said)}.")
-        _follow_up_again(run, kind, self._store, _guidance(said, "command", kind), now)
 
     def _begin_run(
         self,
@@ -427,80 +370,6 @@ class CommentHandler:
             self._intake_api.add_reaction(said.subject, said.comment_id, content, inline=inline)
 
 
-def may_retry(run: StoredRun) -> bool:
-    """Whether people may let a run go on by a word, without another one being begun."""
-    return _may_go_on(run) or _kind_over(run) is not None
-
-
-def retry_run(run: StoredRun, store: SqlStore, note: Guidance, now: float) -> None:
-    """Let a run go on that a cap has ended, or have its follow-up done again.
-
-    Raises:
-        CannotNow: It has had all that people may grant, or another run is in the way.
-    """
-    if not _may_go_on(run):
-        _follow_up_again(run, _kind_over(run) or "review", store, note, now)
-        return
-    if run.budget_multiplier >= _MOST_GRANTS:
-        raise CannotNow(
-            f"This run was allowed its money and time {run.budget_multiplier} times. Whoever runs"
-            " the service can let it go on (`mergewright runs retry`); else make the issue smaller."
-        )
-    begin_with = run.outcome.stopped_at if run.outcome else None
-    try:
-        store.retry_run(run.run.run_id, begin_with or "", now, said=note)
-    except ActiveRun as other:
-        raise CannotNow(f"{other.message}.") from None
-
-
-def _follow_up_again(
-    run: StoredRun, kind: Kind, store: SqlStore, note: Guidance, now: float
-) -> None:
-    wish = FollowUpRequest(kind=kind, by=note.by)
-    following = store.queue_follow_up(run.run.first, wish, now, said=note)
-    if following in ("over", "full"):
-        raise CannotNow(_sentence(following))
-
-
-def _has_plan(run: StoredRun | None) -> bool:
-    """Whether the run has shown a plan, and nothing was edited after it so far."""
-    return (
-        run is not None
-        and run.active
-        and run.plan_asked is not None
-        and run.state in (RunState.AWAITING_APPROVAL, RunState.RECEIVED)
-    )
-
-
-def _is_awaiting_approval(run: StoredRun | None) -> bool:
-    """Whether the run waits for the approval of its plan."""
-    waiting = run if _has_plan(run) else None
-    return (
-        waiting is not None and not waiting.stop_request and waiting.state is not RunState.RECEIVED
-    )
-
-
-def _may_go_on(run: StoredRun | None) -> bool:
-    """Whether a limit has ended the run, which can be allowed as much again."""
-    return (
-        run is not None
-        and _is_public(run.run)
-        and run.outcome is not None
-        and run.outcome.reason in CAPS_REACHED
-    )
-
-
-def _kind_over(run: StoredRun | None) -> Kind | None:
-    """Tell what a follow-up was about that has ended without a result."""
-    about = run.run.follow_up if run is not None and not run.active else None
-    return about.kind if about and run and run.state is not RunState.OPEN else None
-
-
-def _is_public(run: Run) -> bool:
-    """Whether people have asked for the run on the issue, and see there what becomes of it."""
-    return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
-
-
 def _is_older(said: Comment, run: StoredRun, command: Command | Change | Unknown | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
@@ -514,52 +383,3 @@ def _is_older(said: Comment, run: StoredRun, command: Command | Change | Unknown
     return snapshot is not None and intake.parse_moment(said.at) < intake.parse_moment(
         snapshot.approved_at
     )
-
-
-def _sentence(following: Following) -> str:
-    words = _NO_ROUND[following]
-    return f"{words[0].upper()}{words[1:]}."
-
-
-def _comment(said: Comment) -> str:
-    return f"{said.place}:{said.comment_id}"
-
-
-def _guidance(said: Comment, kind: str, words: str) -> Guidance:
-    return Guidance.model_validate(
-        {
-            "kind": kind,
-            "words": words,
-            "by": said.author,
-            "at": said.at,
-            "comment": _comment(said),
-        }
-    )
-
-
-def _describe_comment(said: Comment) -> str:
-    return "pull request" if said.on_pull else "issue"
-
-
-def _explain_state(run: StoredRun | None) -> str:
-    """Say where a run stands, and what comes next."""
-    if run is None:
-        return (
-            "There is no run of this issue yet. One begins when somebody with write permission sets"
-            " the label, or writes `/mergewright plan`."
-        )
-    named = f"Run {run.run.run_id} (attempt {run.run.attempt})"
-    if run.outcome is not None:
-        where = sanitise.format_words(run.outcome.sentence)
-        # People may have merged or closed what it has opened.
-        state = run.state.value.replace("_", " ")
-        return f"{named} is over: {state}. {where}"
-    state = run.state.value.replace("_", " ")
-    if _is_awaiting_approval(run):
-        return (
-            f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `change the plan:"
-            " …`; its plan is in the status comment."
-        )
-    if run.stop_request:
-        return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
-    return f"{named} is under way: {state}. `/mergewright stop` ends it."

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
@@ -38,8 +37,6 @@ _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 _FAILURES_IN_A_ROW = 3
 #: A run that was told to stop is over within two seconds, as a rule.
 _SOON_SECONDS = 0.5
-#: So often is looked for runs that wait for another day.
-_QUOTA_SECONDS = 10.0
 #: What fails in a way that nobody has foreseen is tried so often.
 _TRIES = 3
 
@@ -63,6 +60,10 @@ class _FailedDelivery(NamedTuple):
 
 
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
+_QUOTA = (
+    "This repository has begun or queued its {runs} of 24 hours; this one goes on by itself when"
+    " the day of an earlier one is over."
+)
 _SETTLED: dict[type, str] = {_FailedDelivery: "failed", StoppedRun: "stopped", Handled: "heard"}
 
 
@@ -89,7 +90,6 @@ class Intake:
         """
         self._alive = alive
         self._bounds = bounds or Bounds(Switch(inbox.path.parent))
-        self._look_again = 0.0
         self._bot_ids = bot_ids
         self._inbox = inbox
         self._store = store
@@ -140,7 +140,6 @@ class Intake:
                 continue
             self._settle(delivery, decided)
             settled, failed = settled + 1, 0
-        self._tell_of_quota()
         return settled > 0
 
     def _iterate_named(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
@@ -187,7 +186,6 @@ class Intake:
         self._put_off.pop(delivery.delivery_id, None)
         if isinstance(decided, Accepted):
             self._accepted()
-            self._look_again = 0.0
             self._inbox.settle(delivery.delivery_id, "accepted", decided.run.run_id)
             metrics.delivery_settled("accepted")
             with structlog.contextvars.bound_contextvars(run=decided.run.run_id):
@@ -213,45 +211,21 @@ class Intake:
         It is kept and settled, and begins with the same sign: what fails here is of no consequence.
         """
         try:
-            paused = self._bounds.switch.get_pause() is not None
-            ahead = self._store.count_ahead(run.run_id, time.time(), most=self._bounds.most)
-            if paused:
+            now, per_day = time.time(), self._bounds.per_day
+            quota = self._store.find_quota(run.run_id, now, per_day) if per_day else None
+            ahead = self._store.count_ahead(run.run_id, now, most=self._bounds.most)
+            because = ""
+            if self._bounds.switch.get_pause() is not None:
+                because = _PAUSED
+            elif quota is not None:
+                because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")
+            if ahead or because:
                 self._alive()
-                self._intake_api.show_queued(run, ahead, _PAUSED)
-            elif ahead:
-                self._alive()
-                self._intake_api.show_queued(run, ahead)
-            if paused or ahead:
-                _log.info("waits", ahead=ahead, paused=paused)
+                self._intake_api.show_queued(run, 0 if quota else ahead, because)
+                _log.info("waits", ahead=ahead, because=because)
         except Exception as problem:  # noqa: BLE001  as above
             told = problem.message if isinstance(problem, AgentError) else repr(problem)
             _log.warning("waiting not shown", problem=told)
-
-    def _tell_of_quota(self) -> None:
-        """Say once, on the issue, why a run waits for another day and when it goes on."""
-        now, per_day = time.time(), self._bounds.per_day
-        if per_day is None or now < self._look_again:
-            return
-        self._look_again = now + _QUOTA_SECONDS
-        for stored, until, allowed in self._store.held_back(now, per_day):
-            run = stored.run
-            with structlog.contextvars.bound_contextvars(run=run.run_id):
-                self._alive()
-                when = datetime.fromtimestamp(until + 60, UTC).strftime("%Y-%m-%d %H:%M")
-                runs = "1 run" if allowed == 1 else f"{allowed} runs"
-                because = (
-                    f"This repository has had its {runs} of the last 24 hours; this one goes on by"
-                    f" itself at about {when} UTC."
-                )
-                try:
-                    self._intake_api.show_queued(run, 0, because)
-                except TransientError as problem:
-                    _log.warning("quota not shown", problem=problem.message)
-                    break
-                except AgentError as problem:
-                    _log.warning("quota not shown", problem=problem.message)
-                self._store.told_of_quota(run.run_id)
-                _log.info("waits for another day", until=round(until))
 
     def _given_up(self, delivery: Delivery, problem: AgentError) -> bool:
         """Leave a delivery for later; return whether it has waited for long enough."""

@@ -14,7 +14,6 @@ from agent.models.outcome import StoredRun
 from agent.models.pulls import EndedPullRequest
 from agent.models.run import Reason, RunState
 from agent.models.ticket import IssueRef
-from agent.runs.progress import show_state
 from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored, PutOff
 from agent.store.sql_store import SqlStore
@@ -53,7 +52,6 @@ def handle_event(
     _note_outcome(first, event, pull, store, now)
     if not store.pull_stands(first, state):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
-    show_state(store.path.parent / "runs" / first, state)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 

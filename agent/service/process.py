@@ -106,7 +106,7 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
         return compose(Execution(say=lambda line: None, redactor=make_redactor(settings)))
 
     def deliver(run: Run, outcome: Outcome) -> Outcome:
-        return executor.tell_end(run, outcome, beside_runs())
+        return beside_runs().code_host.report_outcome(run, outcome)
 
     if not wait_until_known(way, inbox, stop):
         return

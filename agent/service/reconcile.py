@@ -11,12 +11,12 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
 from agent.errors import AgentError, CodeHostLimited
-from agent.models.intake import DeliveryLog, SentDelivery, SentPage
-from agent.models.record import Record
+from agent.models.intake import DeliveryLog, SentDelivery
 from agent.service import intake
 from agent.store.sql_inbox import Inbox
 
@@ -42,10 +42,9 @@ _OVERLAP_SECONDS = 1_800.0
 #: Of a hundred deliveries each, in one turn.
 _MOST_PAGES = 500
 _ASKED_AT_ONCE = 100
-#: How long a delivery that did not come is left alone after each time it was asked for. Together
-#: they last for as long as somebody may need over a weekend to mend a listener.
-_GAPS = (60.0, 300.0, 900.0, 2_700.0, 7_200.0, 21_600.0, 43_200.0, 43_200.0, 43_200.0)
-MOST_TRIES = len(_GAPS) + 1
+#: How long a delivery that did not come is left alone after each time it was sent; the last of them
+#: until GitHub does not send it any more.
+_GAPS = (60.0, 300.0, 900.0, 2_700.0)
 _SHORTEST_PAUSE = 1.0
 #: After a turn that failed the next one is taken after so long, unless the code host names a time.
 _AFTER_FAILURE = 60.0
@@ -72,21 +71,22 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
             _log.error("reconciliation failed", exc_info=problem)
 
 
-class MissingDelivery(Record):
+class _MissingDelivery(NamedTuple):
     """A delivery that is not in our inbox; all times are the code host's."""
 
-    number: int
-    """Of the newest attempt that the log tells of."""
-    at: float
-    """When it was first tried, as far as the log was read."""
-    numbers: frozenset[int] = frozenset()
+    numbers: frozenset[int]
     """Of all attempts that the log tells of."""
-    tries: int = 0
-    """How often we have asked for it."""
-    last: float = 0.0
-    """When we did so last."""
-    lost: bool = False
-    """Given up; it stays noted for as long as the log may tell of it."""
+    first: float
+    last: float
+    """When it was first and last tried or asked for."""
+    asked: int = 0
+
+    @property
+    def due_at(self) -> float:
+        """When it is asked for next."""
+        # Each time that we asked, also before a restart, is an attempt of its own in the log.
+        tries = max(self.asked, len(self.numbers) - 1)
+        return self.last + _GAPS[min(tries, len(_GAPS)) - 1] if tries else self.last
 
 
 class Redeliveries:
@@ -108,33 +108,25 @@ class Redeliveries:
         Args:
             seconds: From one look at the log to the next.
         """
-        self._log = log
-        self._inbox = inbox
-        self._seconds = seconds
-        self._clock = clock
+        self._log, self._inbox = log, inbox
+        self._seconds, self._clock = seconds, clock
         self._ahead = 0.0
         """How many seconds the code host's clock is ahead of ours."""
-        self._look_at = -math.inf
-        self._heard = -math.inf
-        """When the listener was last seen to take a delivery."""
-        self._through = -math.inf
-        """The log was read up to here."""
-        self._missing: dict[str, MissingDelivery] = {}
+        self._look_at = self._through = -math.inf
+        """When the log is read next; up to when it was read."""
+        self._missing: dict[str, _MissingDelivery] = {}
         """By delivery id."""
 
     def turn(self) -> float:
-        """Read the log if it is time, and ask again for what is due."""
+        """Read the log if it is time, and ask again for what is due; return the seconds to wait."""
         if self._clock() >= self._look_at:
             # A turn that fails is followed by a pause of its own, and does not count.
             self._read()
             self._look_at = self._clock() + self._seconds
-        if self._ask():
-            return _SHORTEST_PAUSE
-        now = self._get_code_host_time()
-        due = (one.last + _gap(one) - now for one in self._missing.values() if _is_open(one))
+        self._ask()
+        now = self._clock() + self._ahead
+        due = (one.due_at - now for one in self._missing.values())
         return min(self._look_at - self._clock(), *due, self._seconds)
-
-    # --- reading the log -----------------------------------------------------------------------
 
     def _read(self) -> None:
         """Read the log as far back as it was not read before, three days at most.
@@ -146,7 +138,11 @@ class Redeliveries:
         self._ahead, through = page.now - self._clock(), page.now
         down_to = max(page.now - _REACH_SECONDS, self._through - _OVERLAP_SECONDS)
         for _ in range(_MOST_PAGES):
-            if not self._take(page, down_to) or page.after is None:
+            for sent in page.deliveries:
+                if sent.at >= down_to and sent.action in ACTED_ON.get(sent.event, frozenset()):
+                    self._note(sent)
+            oldest = page.deliveries[-1].at if page.deliveries else -math.inf
+            if oldest < down_to or page.after is None:
                 break
             page = self._log.read_page(page.after)
         else:
@@ -154,98 +150,38 @@ class Redeliveries:
             return
         self._through = through
 
-    def _take(self, page: SentPage, down_to: float) -> bool:
-        """Note what is missing of a page; return whether older ones are to be read."""
-        for sent in page.deliveries:
-            if sent.at < down_to:
-                return False
-            acted_on = sent.action in ACTED_ON.get(sent.event, frozenset())
-            if not acted_on and not (sent.was_handled and sent.at > self._heard):
-                continue
-            if self._inbox.find(sent.delivery_id) is not None:
-                self._missing.pop(sent.delivery_id, None)
-                self._heard = max(self._heard, sent.at if sent.was_handled else -math.inf)
-            elif acted_on:
-                before = self._missing.get(sent.delivery_id)
-                self._missing[sent.delivery_id] = _make_missing(before, sent)
-        return True
+    def _note(self, sent: SentDelivery) -> None:
+        """Note that a delivery was sent, if it did not come."""
+        if self._inbox.find(sent.delivery_id) is not None:
+            self._missing.pop(sent.delivery_id, None)
+            return
+        before = self._missing.get(sent.delivery_id)
+        numbers, asked = (before.numbers, before.asked) if before else (frozenset[int](), 0)
+        self._missing[sent.delivery_id] = _MissingDelivery(
+            numbers | {sent.number},
+            min(before.first, sent.at) if before else sent.at,
+            max(before.last, sent.at) if before else sent.at,
+            asked,
+        )
 
-    # --- asking again --------------------------------------------------------------------------
-
-    def _ask(self) -> bool:
-        """Ask again for what is due, the oldest first; return whether more is."""
-        self._drop_what_came()
-        now = self._get_code_host_time()
-        open_ones = [
-            (one.tries, one.at, delivery_id)
-            for delivery_id, one in self._missing.items()
-            if _is_open(one)
-        ]
-        fresh, due = [], []
-        for tries, at, delivery_id in sorted(open_ones):
-            one = self._missing[delivery_id]
-            if tries == 0 or (self._heard > one.last and now - one.last >= _GAPS[0]):
-                fresh.append((at, delivery_id))
-            elif now - one.last >= _gap(one):
-                due.append(delivery_id)
-        # Where nothing has come since, one of them is enough to find out whether anything does.
-        for delivery_id in [one for _, one in sorted(fresh)][:_ASKED_AT_ONCE] or due[:1]:
-            one = self._missing[delivery_id]
-            if self._log.redeliver(one.number):
-                counted = one.model_copy(update={"tries": one.tries + 1, "last": now})
-                self._missing[delivery_id] = counted
-                _log.info("delivery asked for again", delivery=delivery_id, tries=counted.tries)
-            else:
-                self._give_up(delivery_id, "the code host does not have it any more")
-        return len(fresh) > _ASKED_AT_ONCE
-
-    def _drop_what_came(self) -> None:
-        """Forget what is in the inbox by now, and give up what will not be there any more."""
-        now = self._get_code_host_time()
+    def _ask(self) -> None:
+        """Ask again for what is due, the oldest first, and forget what came or is too old."""
+        now = self._clock() + self._ahead
         for delivery_id, one in list(self._missing.items()):
             if self._inbox.find(delivery_id) is not None:
-                if one.tries:
-                    self._heard = max(self._heard, now)
-                    _log.info("delivery came", delivery=delivery_id, tries=one.tries)
                 del self._missing[delivery_id]
-            elif now - max(one.at, one.last) > _REACH_SECONDS + _OVERLAP_SECONDS:
-                del self._missing[delivery_id]
-            elif not one.lost and now - one.at > _REACH_SECONDS:
+            elif now - one.first > _REACH_SECONDS:
                 self._give_up(delivery_id, "the code host does not send what is older")
-            elif not one.lost and one.tries >= MOST_TRIES and now - one.last > _GAPS[1]:
-                self._give_up(delivery_id, "it did not come, often as it was asked for")
+        due = [(one.first, name) for name, one in self._missing.items() if one.due_at <= now]
+        for _, delivery_id in sorted(due)[:_ASKED_AT_ONCE]:
+            one = self._missing[delivery_id]
+            if self._log.redeliver(max(one.numbers)):
+                tries = max(one.asked, len(one.numbers) - 1) + 1
+                self._missing[delivery_id] = one._replace(last=now, asked=tries)
+                _log.info("delivery asked for again", delivery=delivery_id, tries=tries)
+            else:
+                self._give_up(delivery_id, "the code host does not have it any more")
 
     def _give_up(self, delivery_id: str, why: str) -> None:
-        """Ask no more for a delivery."""
-        one = self._missing[delivery_id].model_copy(update={"lost": True})
-        self._missing[delivery_id] = one
-        _log.error("delivery lost", delivery=delivery_id, tries=one.tries, reason=why)
-
-    def _get_code_host_time(self) -> float:
-        """The code host's clock."""
-        return self._clock() + self._ahead
-
-
-def _make_missing(before: MissingDelivery | None, sent: SentDelivery) -> MissingDelivery:
-    if before is None:
-        return MissingDelivery(number=sent.number, at=sent.at, numbers=frozenset({sent.number}))
-    numbers = before.numbers | {sent.number}
-    # Each time that we asked, also before a restart, is an attempt of its own in the log.
-    return before.model_copy(
-        update={
-            "number": max(numbers),
-            "numbers": numbers,
-            "at": min(before.at, sent.at),
-            "tries": max(before.tries, len(numbers) - 1),
-            "last": max(before.last, sent.at, before.at),
-        }
-    )
-
-
-def _is_open(one: MissingDelivery) -> bool:
-    return not one.lost and one.tries < MOST_TRIES
-
-
-def _gap(one: MissingDelivery) -> float:
-    """How long a delivery is left alone that was asked for so often."""
-    return _GAPS[one.tries - 1] if one.tries else 0.0
+        del self._missing[delivery_id]
+        _log.error("delivery lost", delivery=delivery_id, reason=why)

@@ -27,7 +27,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, er
 from agent.errors import StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
 from agent.models.run import Remember
-from agent.store import sqlite_file
+from agent.store import database
 from agent.store.worker_lock import WorkerLock
 
 FILE_NAME = "engine.sqlite"
@@ -43,7 +43,7 @@ _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
 _FORGOTTEN_AT_ONCE = 1_000
 _log = structlog.get_logger()
-_ERRORS = sqlite_file.Errors(
+_ERRORS = database.Errors(
     StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
 )
 
@@ -114,8 +114,8 @@ class Engine:
         if lock is None:
             self._lock = WorkerLock(self.path.parent)
         try:
-            sqlite_file.create_file(self.path)
-            with sqlite_file.translate_errors(self.path, _ERRORS):
+            database.create_file(self.path)
+            with database.translate_errors(self.path, _ERRORS):
                 _write_ahead(self.path)
                 # Its own words are for those who run DBOS; what matters of them is raised.
                 logging.getLogger("dbos").setLevel(logging.ERROR)
@@ -222,7 +222,7 @@ class Engine:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        with sqlite_file.translate_errors(self.path, _ERRORS):
+        with database.translate_errors(self.path, _ERRORS):
             try:
                 yield
             except error.DBOSException as problem:
@@ -239,7 +239,7 @@ class _Kept:
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         if self._draining.is_set():
             raise EngineDrained
-        with sqlite_file.translate_errors(self._path, _ERRORS):
+        with database.translate_errors(self._path, _ERRORS):
             try:
                 return DBOS.run_step({"name": name}, attempt)
             except error.DBOSUnexpectedStepError as problem:

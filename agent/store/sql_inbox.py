@@ -1,56 +1,39 @@
-"""The inbox: deliveries on their way from the listener to the intake, in a SQLite file of its own.
+"""The inbox: deliveries on their way from the listener to the intake, in a database of its own.
 
-Owns the file, its one table and what counts as the same delivery. An append is on disk when it
-returns. Signatures and HTTP are the listener's; what a delivery means is the intake's.
-
-Two processes use the file at a time: every write takes the write lock first, so that looking for
-duplicates and adding is one act, and readers never wait.
+Owns its one table and what counts as the same delivery. An append is on disk when it returns.
+Signatures and HTTP are the listener's; what a delivery means is the intake's.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Collection, Container, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Collection, Container, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Index,
-    Table,
-    bindparam,
-    func,
-    text,
-)
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlalchemy import ColumnElement, Connection, Index, Table, func, text
+from sqlmodel import Field, SQLModel, col, select
 
 from agent.errors import InboxUnavailable, InboxUnusable
 from agent.models.record import Record
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT
-from agent.store import sqlite_file
+from agent.store.database import Database, Errors, compute_version
 
 FILE_NAME = "inbox.sqlite"
-
-VERSION = 2
 _BUSY_SECONDS = 4.0
 #: Bodies are large.
 _PAGE_BYTES = 8192
-_ERRORS = sqlite_file.Errors(
-    InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
-)
+_ERRORS = Errors(InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing.")
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
-_BODY_DAYS = 7
-_ROW_DAYS = 90
-#: So many ids may be left out of one look; SQLite bounds the variables of a statement.
+_BODY_DAYS, _ROW_DAYS = 7, 90
+#: Ids that are left out of one look; databases bound the variables of a statement.
 _LEFT_OUT = 900
-_DAY = 86_400.0
-#: SQLite takes 32,766 values in one statement.
+#: Deliveries that are added by one statement.
 _ROWS_AT_ONCE = 1_000
+_DAY = 86_400.0
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -69,28 +52,26 @@ class DeliveryRow(SQLModel, table=True):
     reason: str = ""
 
     __table_args__ = (
-        Index("deliveries_unread", "number", sqlite_where=text("outcome IS NULL")),
+        Index(
+            "deliveries_unread",
+            "number",
+            sqlite_where=text("outcome IS NULL"),
+            postgresql_where=text("outcome IS NULL"),
+        ),
         Index(
             "deliveries_content",
             "content_key",
             unique=True,
             sqlite_where=text("content_key <> ''"),
+            postgresql_where=text("content_key <> ''"),
         ),
     )
 
 
 _ROWS: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
 _COLUMNS = [column.name for column in _ROWS.columns if column.name != "number"]
-# Every delivery passes here, so it is said in the driver's own words; the names are our table's.
-_ADD_NEW = f"INSERT OR IGNORE INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608
-_ONE_ROW = f"({', '.join('?' * len(_COLUMNS))})"
-#: One parameter for any number of values: the statement stays the same and is prepared once.
-_LOOK_UP = {
-    column.name: select(column).where(
-        column.in_(select(func.json_each(bindparam("values")).table_valued("value").c.value))
-    )
-    for column in (_ROWS.c.delivery_id, _ROWS.c.content_key)
-}
+_ADD_NEW = f"INSERT INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES"
+VERSION = compute_version([_ROWS])
 
 
 class ReceiptKind(StrEnum):
@@ -143,16 +124,10 @@ class Inbox:
         self.path = home / FILE_NAME
         self._heartbeat = home / HEARTBEAT
         self._one = threading.Lock()
-        _make_home(self.path)
-        sqlite_file.create_file(self.path)
-        self._engine = sqlite_file.make_engine(
-            self.path, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
+        self._database = Database(
+            self.path, [_ROWS], _ERRORS, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
         )
-        try:
-            self._prepare()
-        except BaseException:
-            self._engine.dispose()
-            raise
+        self._database.require_sound()
         self._identity = _identity(self.path)
 
     def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
@@ -195,7 +170,7 @@ class Inbox:
             .limit(limit)
         )
         good, bad = [], []
-        with self._open_reader() as session:
+        with self._database.read() as session:
             for row in session.exec(wanted):
                 try:
                     good.append(_delivery(row))
@@ -212,7 +187,7 @@ class Inbox:
     def find(self, delivery_id: str) -> Settled | None:
         """Look a delivery up by its id."""
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
-        with self._open_reader() as session:
+        with self._database.read() as session:
             row = session.exec(wanted).first()
             if row is None:
                 return None
@@ -221,7 +196,7 @@ class Inbox:
     def counts(self) -> Counts:
         """Count what lies in the inbox."""
         waiting = col(DeliveryRow.outcome).is_(None)
-        with self._open_reader() as session:
+        with self._database.read() as session:
             unread, oldest = session.exec(
                 select(func.count(), func.min(DeliveryRow.received_at))
                 .select_from(DeliveryRow)
@@ -235,8 +210,7 @@ class Inbox:
         Raises:
             InboxUnavailable, InboxUnusable, StorageFull: It cannot be written.
         """
-        with self._transaction() as connection:
-            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        self._database.prove_writable()
         self._require_same_file()
 
     def beat(self) -> None:
@@ -261,7 +235,7 @@ class Inbox:
         """
         settled = _ROWS.c.outcome.is_not(None)
         received = _ROWS.c.received_at
-        with self._transaction() as connection:
+        with self._one, self._database.connect() as connection:
             gone = connection.execute(
                 _ROWS.delete().where(settled, received < now - _ROW_DAYS * _DAY)
             )
@@ -274,7 +248,7 @@ class Inbox:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._engine.dispose()
+        self._database.close()
 
     def _require_same_file(self) -> None:
         # Whoever puts another file in its place must not have deliveries acknowledged that are
@@ -291,27 +265,23 @@ class Inbox:
         for pair in zip(deliveries, receipts, strict=True):
             row = _row(*pair)
             values += [row[name] for name in _COLUMNS]
-        # One statement for all, by the driver itself: at the end of every statement a thread has to
-        # wait until the event loop lets go of the interpreter.
-        statement = _ADD_NEW + ", ".join([_ONE_ROW] * len(deliveries))
-        with (
-            self._translate_errors(),
-            self._one,
-            closing(self._engine.raw_connection()) as connection,
-        ):
-            cursor = connection.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute(statement, tuple(values))
-            if cursor.rowcount != len(deliveries):
-                return None  # what was not committed is taken back with the connection
-            connection.commit()
-        return receipts
+        with self._one, self._database.connect() as connection:
+            # One statement for all, past the statements' compiler: every delivery passes here, and
+            # at the end of each one a thread waits until the event loop lets go of the interpreter.
+            mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+            rows = ", ".join([f"({', '.join([mark] * len(_COLUMNS))})"] * len(deliveries))
+            statement = f"{_ADD_NEW} {rows} ON CONFLICT DO NOTHING"
+            added = connection.exec_driver_sql(statement, tuple(values))
+            if added.rowcount == len(deliveries):
+                return receipts
+            connection.rollback()
+        return None
 
     def _append_some(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
         """Look for each, in the batch and in the file, and add what is not known."""
         receipts: list[Receipt] = []
         rows = []
-        with self._transaction() as connection:
+        with self._one, self._database.connect() as connection:
             known_ids = _find_present(
                 connection, "delivery_id", [d.delivery_id for d in deliveries]
             )
@@ -334,37 +304,8 @@ class Inbox:
         return tuple(receipts)
 
     def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
-        with self._transaction() as connection:
+        with self._one, self._database.connect() as connection:
             connection.execute(_ROWS.update().where(which).values(outcome=outcome, reason=reason))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._one, self._translate_errors(), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _open_reader(self) -> Iterator[Session]:
-        reader = self._engine.execution_options(reads_only=True)
-        with self._translate_errors(), Session(reader) as session, session.begin():
-            yield session
-
-    def _translate_errors(self) -> AbstractContextManager[None]:
-        return sqlite_file.translate_errors(self.path, _ERRORS)
-
-    def _prepare(self) -> None:
-        with self._translate_errors(), self._engine.begin() as connection:
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version not in (0, VERSION):
-                raise InboxUnusable(
-                    f"{self.path} was made by another version of Mergewright. Install that version,"
-                    " or move the file away once it holds nothing unread."
-                )
-            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-            if found != "ok":
-                raise sqlite_file.make_damaged_error(self.path, str(found), _ERRORS)
-            if version < VERSION:
-                SQLModel.metadata.create_all(connection, tables=[_ROWS])
-                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 
 def _make_receipt(delivery: Delivery, known_keys: Container[str]) -> Receipt:
@@ -399,20 +340,8 @@ def _find_present(connection: Connection, column: str, values: Sequence[str]) ->
     """Which of the values the column holds already."""
     if not values:
         return set()
-    wanted = {"values": json.dumps(values)}
-    return set(connection.execute(_LOOK_UP[column], wanted).scalars())
-
-
-def _make_home(path: Path) -> None:
-    home = path.parent
-    if home.exists():
-        return
-    try:
-        home.mkdir(parents=True)
-        # Sandboxes run as another user and must be able to pass, whatever the umask was.
-        home.chmod(0o711)
-    except OSError as problem:
-        raise sqlite_file.not_writable(path, problem) from problem
+    known = _ROWS.c[column]
+    return set(connection.execute(select(known).where(known.in_(values))).scalars())
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -6,16 +6,15 @@ once nothing is at work any more that goes on with the pull request, and git has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Update
-from sqlmodel import Session, col, select, update
+from sqlmodel import col, select, update
 
 from agent.models.pulls import EndedPullRequest, PullOutcome
+from agent.store.database import Database
 from agent.store.sql_tables import PullOutcomeRow, RunRow
 
-Opening = Callable[[], AbstractContextManager[Session]]
 #: Rows that one query names.
 _BATCH_SIZE = 500
 
@@ -23,14 +22,12 @@ _BATCH_SIZE = 500
 class SqlPullOutcomes:
     """The ends of the pull requests of one store."""
 
-    def __init__(self, reading: Opening, transaction: Opening) -> None:
-        """Take what opens the store's sessions."""
-        self._reading = reading
-        self._transaction = transaction
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def note(self, ended: EndedPullRequest, now: float) -> None:
         """Note how a pull request ended; what is known already stays as it is."""
-        with self._transaction() as session:
+        with self._database.write() as session:
             row = session.get(PullOutcomeRow, ended.run_id)
             if row is not None and (row.state, row.at) == (ended.state, ended.at):
                 return
@@ -41,7 +38,7 @@ class SqlPullOutcomes:
 
     def forget(self, run_id: str) -> None:
         """Drop an end that is none: the pull request is open again."""
-        with self._transaction() as session:
+        with self._database.write() as session:
             row = session.get(PullOutcomeRow, run_id)
             if row is not None:
                 session.delete(row)
@@ -59,26 +56,26 @@ class SqlPullOutcomes:
             .order_by(col(PullOutcomeRow.not_before), col(PullOutcomeRow.run_id))
             .limit(1)
         )
-        with self._reading() as session:
+        with self._database.read() as session:
             row = session.exec(wanted).first()
             return None if row is None else _make_ended(row)
 
     def put_off(self, ended: EndedPullRequest, until: float) -> None:
         """Count a try that came to nothing; the next one is made at `until` (seconds, epoch)."""
-        with self._transaction() as session:
+        with self._database.write() as session:
             session.execute(
                 _row(ended).values(attempts=PullOutcomeRow.attempts + 1, not_before=until)
             )
 
     def complete(self, ended: EndedPullRequest, figures: PullOutcome) -> None:
         """Keep the figures of an end, unless it has become another one meanwhile."""
-        with self._transaction() as session:
+        with self._database.write() as session:
             kept = figures.model_dump_json()
             session.execute(_row(ended).values(statistics=kept, not_before=None))
 
     def __iter__(self) -> Iterator[tuple[EndedPullRequest, PullOutcome | None]]:
         """Go through all ends, each with its figures as far as they are known."""
-        with self._reading() as session:
+        with self._database.read() as session:
             for row in session.exec(select(PullOutcomeRow)):
                 yield _make_outcome(row)
 
@@ -86,7 +83,7 @@ class SqlPullOutcomes:
         """Give of every end what tells whether anything about it is news, by the run's id."""
         row = PullOutcomeRow
         wanted = select(row.run_id, row.state, col(row.at), col(row.not_before))
-        with self._reading() as session:
+        with self._database.read() as session:
             return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
 
     def load(self, run_ids: Sequence[str]) -> Iterator[tuple[EndedPullRequest, PullOutcome | None]]:
@@ -94,7 +91,7 @@ class SqlPullOutcomes:
         for start in range(0, len(run_ids), _BATCH_SIZE):
             batch = run_ids[start : start + _BATCH_SIZE]
             wanted = select(PullOutcomeRow).where(col(PullOutcomeRow.run_id).in_(batch))
-            with self._reading() as session:
+            with self._database.read() as session:
                 for row in session.exec(wanted):
                     yield _make_outcome(row)
 

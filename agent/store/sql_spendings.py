@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select, update
 
 from agent.errors import BudgetSpent, ModelUnavailable
 from agent.llm.spendings import SpendingLimits, require_left
+from agent.store.database import Database
 from agent.store.sql_tables import SpendingRow
 
 _DAY = 86_400.0
@@ -20,9 +20,8 @@ _KEPT = 30 * _DAY
 class SqlSpendings:
     """The dollars of one store's runs; implements `spendings.Spendings`."""
 
-    def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
-        """Take what opens the store's transactions."""
-        self._transaction = transaction
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
         """Set dollars aside; see `spendings.Spendings`."""
@@ -34,7 +33,7 @@ class SqlSpendings:
             )
         of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
         row = SpendingRow(repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd)
-        with self._transaction() as session:
+        with self._database.write() as session:
             session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _KEPT))
             require_left(
                 session.exec(of_run).one() or 0.0,
@@ -54,7 +53,7 @@ class SqlSpendings:
     def settle(self, number: int, usd: float) -> None:
         """Note what came of dollars that were set aside."""
         asked = update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
-        with self._transaction() as session:
+        with self._database.write() as session:
             session.execute(asked)
 
 

@@ -1,15 +1,19 @@
-"""The tables of `mergewright.sqlite`. Alembic is loaded only where they are made."""
+"""The tables of the runs, and their rows as records."""
 
 from __future__ import annotations
 
-import hashlib
-from importlib import resources
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Connection, Index, inspect, text
-from sqlmodel import Field, SQLModel
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel, col
 
-from agent.errors import StoreUnusable
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import Reason, Run, RunState
+from agent.store.database import compute_version
+
+_log = structlog.get_logger()
 
 
 class RunRow(SQLModel, table=True):
@@ -38,7 +42,6 @@ class RunRow(SQLModel, table=True):
     stop_reason: str | None = None
     retries: int = 0
     budget_multiplier: int = 1
-    told_of_quota: bool = False
     plan_asked: str | None = None
     guidance_seen: int = 0
     pull: int | None = None
@@ -123,31 +126,45 @@ class PullOutcomeRow(SQLModel, table=True):
 
 METADATA = RunRow.metadata
 TABLES = [METADATA.tables[name] for name in ("runs", "spendings", "guidance", "pull_outcomes")]
-_COLUMNS = [repr((str(one), str(one.type), one.nullable)) for table in TABLES for one in table.c]
-#: Of the columns as they are described here, so that a file with others is never opened.
-VERSION = hashlib.sha256("".join(_COLUMNS).encode()).hexdigest()[:12]
+VERSION = compute_version(TABLES)
+NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
+COMMAND = "command "
+"""What the name of a worker begins with that is one command; its process id follows."""
 
 
-def create_tables(connection: Connection, path: Path) -> None:
-    """Make the tables where there are none.
+def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
+    """Pass the rows on that hold a run, and end the others."""
+    for row in rows:
+        try:
+            yield row, make_stored_run(row)
+        except ValidationError:
+            _log.error("a row that holds no run was ended", run=row.run_id)
+            row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
 
-    Raises:
-        StoreUnusable: There are those of another version.
-    """
-    if inspect(connection).has_table("alembic_version"):
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
-        if found == [VERSION]:
-            return
-        raise StoreUnusable(
-            f"{path} was made by another version of Mergewright (its tables are of revision"
-            f" {', '.join(found)}, not {VERSION}). Start with an empty MERGEWRIGHT_HOME, or go on"
-            " with that version; it also restores its own backups."
-        )
-    from alembic import command
-    from alembic.config import Config
 
-    config = Config()
-    scripts = resources.files("agent.store").joinpath("migrations")
-    config.set_main_option("script_location", str(scripts))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def make_stored_run(row: RunRow) -> StoredRun:
+    return StoredRun(
+        run=Run.model_validate_json(row.run),
+        state=RunState(row.state),
+        active=row.active,
+        not_before=row.not_before,
+        queued_at=row.queued_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        segment=row.segment,
+        begin_with=row.begin_with,
+        wait_count=row.wait_count,
+        waits_for=row.waits_for,
+        stop_request=row.stop_request,
+        stop_reason=Reason(row.stop_reason or Reason.CANCELLED),
+        retries=row.retries,
+        budget_multiplier=row.budget_multiplier,
+        plan_asked=row.plan_asked,
+        command=_command(row),
+        outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
+    )
+
+
+def _command(row: RunRow) -> int | None:
+    number = (row.worker or "").partition(COMMAND)[2]
+    return int(number) if row.active and number.isdecimal() else None

@@ -136,7 +136,9 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
         code, out, err = command.end()
     assert code == 0, err
     said = json.loads(out)
-    assert said["files"] == [str(folder / name) for name in ("github", "webhook", "environment")]
+    assert said["files"] == [
+        str(folder / name) for name in ("github", "webhook", "environment", "client")
+    ]
     assert said["install"] == f"{world.base_url}/apps/mergewright-acme/installations/new"
     places = app_create.places_for_serve(folder)
     (made,) = world.apps.values()
@@ -144,11 +146,15 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
     assert made.permissions == app_registration.PERMISSIONS
     assert tuple(made.hook.events) == app_registration.EVENTS
     assert made.hook.url == f"{PUBLIC}/webhooks/github"
-    assert all(path.stat().st_mode & 0o777 == 0o600 for path in places[:3])
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in places[:4])
     read = loaded(places)
     assert (read.github_app_id, read.public_url) == (made.id, PUBLIC)
     assert settings.signing_secret(read).decode() == made.hook.secret
-    for secret in (made.hook.secret, "PRIVATE KEY"):
+    assert read.github_client_id == made.client_id
+    assert (
+        settings.read_secret(read, "github_client_secret").get_secret_value() == made.client_secret
+    )
+    for secret in (made.hook.secret, made.client_secret, "PRIVATE KEY"):
         assert secret not in out + err
 
 
@@ -156,11 +162,15 @@ def test_for_compose_each_service_finds_its_own_secret_alone(tmp_path):
     (tmp_path / "worker.env").write_text("# ours\nMERGEWRIGHT_MAX_RUNS=3\n")
     places = app_create.places_for_compose(tmp_path)
     app_create._prepare_folders(places, {})
-    app_create._write_files(places, "KEY", "secret", {"github_app_id": "7", "public_url": PUBLIC})
+    values = {"github_app_id": "7", "public_url": PUBLIC}
+    app_create._write_files(places, "KEY", "secret", values, ("Iv1", "hidden"))
     assert places.environment.read_text().splitlines() == [
         "# ours", "MERGEWRIGHT_MAX_RUNS=3",
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE=/run/secrets/github",
         "MERGEWRIGHT_GITHUB_APP_ID=7", f"MERGEWRIGHT_PUBLIC_URL={PUBLIC}",
+    ]  # fmt: skip
+    assert (tmp_path / "dashboard.env").read_text().splitlines() == [
+        "MERGEWRIGHT_GITHUB_CLIENT_ID=Iv1", "MERGEWRIGHT_GITHUB_CLIENT_SECRET=hidden",
     ]  # fmt: skip
     assert (tmp_path / "secrets" / "webhook").read_text() == "secret\n"
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700

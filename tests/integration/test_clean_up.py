@@ -21,7 +21,7 @@ from agent.publishing import commits
 from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
-from agent.store.engine import Engine, EngineStatus, Segment
+from agent.store.engine import Engine
 from agent.store.sql_store import SqlStore
 from agent.testing import FakeCodeHost
 from tests.integration import github_samples as samples
@@ -118,7 +118,6 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
     home = place.home
     ours = [
         file(home / "baselines" / ".new-abcd1234"),
-        file(home / "runs" / "20261120-101010-1" / "run.new"),
         file(home / "runs" / "20261120-101010-1" / ".new-abcd_234"),
         file(home / "environments" / ".interpreters.json.77"),
         file(home / "environments" / "tools" / "uv-1.2" / ".uv-77"),
@@ -130,7 +129,7 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
         file(home / "baselines" / ".new-abcd1235", at=time.time()),
         file(home / "baselines" / ".newer"),
         file(home / "baselines" / "a.json"),
-        file(home / "runs" / "20261120-101010-1" / "run.json"),
+        file(home / "runs" / "20261120-101010-1" / "run.log"),
         file(home / "measurements.txt"),
         aged(file(home / "sandboxes" / "runner-0123456789abcdef" / "a").parent),
         file(home / "sandboxes" / "slot-0"),
@@ -323,17 +322,6 @@ def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
     assert pushed.branches() == stay
 
 
-def test_PF2_a_branch_that_people_were_told_of_stays_for_two_weeks(pushed):
-    name, commit = pushed.push()
-    told = Outcome.for_stopped_run(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(
-        update={"branch": name, "commit": commit}
-    )
-    pushed.over(13 * DAY, told)
-    assert pushed.place.cleaner().turn()["branches"] == 0
-    pushed.place.store.finish_run(pushed.run.run_id, told, time.time() - 15 * DAY)
-    assert pushed.place.cleaner().turn()["branches"] == 1
-
-
 def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_run(pushed):
     name, commit = pushed.push()
     pushed.place.store.add_run(pushed.run, 1.0)
@@ -365,29 +353,3 @@ def test_records_and_folders_go_after_the_days_they_are_kept_and_never_those_of_
     assert place.cleaner().turn()["folders"] == 1
     assert there(*folders, theirs, bare) == [*folders[1:], theirs, bare]
     assert place.store.get_run(old.run_id).outcome is not None
-
-
-def test_the_engine_forgets_what_was_over_before(place):
-    done = [Segment(run_id=run(number).run_id) for number in (1, 2)]
-    for one in done:
-        place.engine.begin(one)
-    end = time.monotonic() + 20
-    while any(place.engine.read_status(one)[0] is EngineStatus.ALIVE for one in done):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    assert place.engine.forget_before(time.time() - 60, frozenset()) == 0
-    kept = frozenset({done[1].run_id})
-    assert place.engine.forget_before(time.time() + 60, kept) == 1
-    assert place.engine.read_status(done[0])[0] is EngineStatus.UNKNOWN
-    assert place.engine.read_status(done[1])[0] is EngineStatus.ENDED
-
-
-def test_a_part_that_fails_does_not_hold_the_others_up(place, monkeypatch, capsys):
-    folder = place.ended(run(1), 100 * DAY)
-    (place.home / "trees").mkdir()
-    (place.home / "trees" / ".lock").mkdir()
-    swept = place.cleaner().turn()
-    assert "trees" not in swept
-    assert swept["folders"] == 1
-    assert there(folder) == []
-    assert "not cleaned up" in capsys.readouterr().out

@@ -151,14 +151,6 @@ def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     assert talk.store.list_guidance(run.run_id) == ()
 
 
-def test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count(talk):
-    run = talk.planned()
-    said = talk.write(f"/mergewright approve {PLAN}")
-    talk.scene.repository.roles["wanda"] = "read"
-    assert isinstance(talk.hear(said), Ignored)
-    assert talk.store.list_guidance(run.run_id) == ()
-
-
 def test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count(talk):
     run = talk.planned()
     said = talk.write(f"/mergewright approve {PLAN}")
@@ -198,23 +190,6 @@ def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
 
 
 # --- commands ----------------------------------------------------------------------------------
-
-
-def test_a_plan_is_approved_by_its_number(talk):
-    run = talk.planned()
-    assert isinstance(talk.say(f"/mergewright approve {PLAN}"), Handled)
-    (said,) = talk.store.list_guidance(run.run_id)
-    assert (said.kind, said.words, said.by) == ("approval", PLAN, "wanda")
-    assert talk.reactions() == ["+1"]
-    assert talk.scene.own_comments() == []
-    assert talk.store.claim_run(time.time(), most=9).begin_with == "approval"
-
-
-def test_TC4_a_plan_is_not_approved_without_its_number(talk):
-    run = talk.planned()
-    talk.say("/mergewright approve")
-    assert talk.store.list_guidance(run.run_id) == ()
-    assert f"`/mergewright approve {PLAN}`" in talk.answered()
 
 
 def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
@@ -288,16 +263,6 @@ def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
     assert len(talk.scene.own_comments()) == 1
 
 
-def test_GH8_a_run_goes_on_by_answers_that_leave_it_open_five_times_and_no_more(talk):
-    run = talk.ended(Reason.UNCLEAR)
-    for _ in range(8):
-        talk.say("Thank you! Is there anything else?")
-        if talk.store.get_run(run.run_id).active:
-            ended_again(talk, run)
-    assert talk.store.get_run(run.run_id).retries == 5
-    assert len(talk.scene.own_comments()) == 1
-
-
 def test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone(talk):
     for cycle in range(12):
         talk.say(f"/mergewright nonsense\n\n(cycle {cycle})")
@@ -360,28 +325,6 @@ def test_a_run_that_people_did_not_ask_for_is_not_revived_by_talk(talk, more):
     assert not talk.store.get_run(run.run_id).active
 
 
-def test_an_answer_under_a_closed_issue_does_not_count(talk):
-    run = talk.ended(Reason.UNCLEAR)
-    with talk.scene.world.lock:
-        actions.set_state(talk.scene.issue, "closed", talk.scene.world.user("ann"))
-    assert isinstance(talk.say("Closing, done by hand."), Ignored)
-    assert not talk.store.get_run(run.run_id).active
-
-
-def test_a_review_of_another_pull_request_costs_no_question(talk):
-    said = talk.say("Why?", by="stranger", on_pull=True, place="inline")
-    assert said == Ignored(reason="no pull request of ours", routine=True)
-    assert talk.scene.asked("GET", "*/collaborators/*") == 0
-
-
-@pytest.mark.parametrize("command", ["stop", "approve", "plan smaller, please", "rebase"])
-def test_what_makes_no_sense_now_is_explained(talk, command):
-    talk.ended(Reason.NEW_FAILURES)
-    talk.say(f"/mergewright {command}")
-    assert talk.reactions() == ["confused"]
-    assert len(talk.scene.own_comments()) == 1
-
-
 def test_the_list_of_commands_is_shown(talk):
     said = talk.write("/mergewright unheard-of `@max`")
     talk.hear(said)
@@ -420,14 +363,6 @@ def test_a_run_begins_with_the_text_as_it_stands(talk):
     snapshot = begun.run.snapshot
     assert (snapshot.title, snapshot.actor, snapshot.by_label) == ("Another title", "wanda", True)
     assert talk.reactions() == ["+1"]
-
-
-def test_the_label_is_set_where_it_is_not_there(talk):
-    talk.scene.issue.labels.clear()
-    begun = talk.say("/mergewright plan")
-    assert isinstance(begun, Accepted)
-    assert talk.scene.labels() == {"mergewright"}
-    assert begun.run.snapshot.labels == ("mergewright",), "taking it off is to be seen"
 
 
 def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
@@ -469,13 +404,6 @@ def test_an_answer_of_who_may_not_write_does_not_count(talk):
     assert isinstance(talk.say("It is till/count.py.", "ann"), Ignored)
     assert talk.store.list_guidance(run.run_id) == ()
     assert not talk.store.get_run(run.run_id).active
-
-
-def test_words_under_an_issue_without_questions_are_none(talk):
-    assert isinstance(talk.say("Thanks!"), Ignored)
-    talk.ended(Reason.NEW_FAILURES)
-    assert isinstance(talk.say("Thanks!"), Ignored)
-    assert talk.scene.own_comments() == []
 
 
 # --- the pull request ----------------------------------------------------------------------------
@@ -532,21 +460,6 @@ def test_other_words_are_not(talk, opened, words, more):
     assert _rounds(talk, opened) == []
 
 
-def test_a_remark_that_is_delivered_again_after_its_round_begins_no_other(talk, opened):
-    told = []
-    hear = talk.hear
-    talk.hear = lambda said: told.append(said) or hear(said)
-    _remark(talk)
-    claimed = talk.store.claim_run(time.time() + 61, most=9).run
-    talk.store.finish_run(
-        claimed.run_id,
-        Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So."),
-        time.time(),
-    )
-    assert isinstance(hear(told[0]), Handled)
-    assert len(_rounds(talk, opened)) == 1
-
-
 @pytest.mark.parametrize(
     ("command", "kind", "on_pull"), [("fix-ci", "ci", True), ("rebase", "rebase", False)]
 )
@@ -558,22 +471,6 @@ def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind,
     assert _rounds(talk, opened) == [(kind, "wanda", True)]
     assert talk.reactions() == ["+1"]
     assert talk.store.claim_run(time.time() + 1, most=9).run.follow_up.kind == kind
-
-
-def test_a_follow_up_is_stopped_where_it_is_talked_about(talk, opened):
-    _remark(talk)
-    (follow_up,) = talk.store.follow_ups(opened.run_id)
-    assert isinstance(_remark(talk, "/mergewright stop", place="issue"), Handled)
-    assert "wanda" in talk.store.get_run(follow_up.run.run_id).stop_request
-    assert talk.stands(opened) is RunState.OPEN
-
-
-def test_a_command_that_is_heard_late_together_with_a_remark_is_obeyed(talk, opened):
-    earlier = datetime.fromtimestamp(time.time() - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    _remark(talk, at=earlier)
-    heard = _remark(talk, "/mergewright rebase", place="issue", at=earlier)
-    assert isinstance(heard, Handled)
-    assert talk.reactions() == ["+1"]
 
 
 def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkeypatch):
@@ -647,13 +544,3 @@ def test_two_people_who_command_at_once_have_one_effect_and_each_is_told(
         assert kinds[0] == "approval"
         assert stored.stop_request is None
     assert len(talk.scene.own_comments()) == signs.count("confused")
-
-
-def test_TC3_a_renamed_account_is_not_heard_by_its_old_name(talk, world):
-    talk.planned()
-    person = world.add_user(f"old-{world.next_id()}")
-    talk.scene.repository.roles[person.login] = "write"
-    said = talk.write("/mergewright stop", by=person.login)
-    world.users.pop(person.login.lower())
-    assert isinstance(talk.hear(said), Ignored)
-    assert talk.scene.own_comments() == []

@@ -113,20 +113,6 @@ def test_another_order_of_steps_breaks_the_run_and_does_nothing_twice(tmp_path):
     assert "c" not in said
 
 
-def test_a_segment_whose_records_are_gone_begins_anew(engine):
-    asked = []
-
-    def carry(run_id, remember):
-        return remember("a", lambda: asked.append(run_id) or '"a"')
-
-    made = engine(carry)
-    later = Segment(run_id="r1", number=4)
-    assert made.read_status(later) == (EngineStatus.UNKNOWN, "")
-    made.begin(later, "c")
-    assert ended(made, later) == (EngineStatus.ENDED, '"a"')
-    assert asked == ["r1"]
-
-
 def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     inside, go, asked = threading.Event(), threading.Event(), []
 
@@ -150,14 +136,6 @@ def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     made = engine(carry)
     assert ended(made) == (EngineStatus.ENDED, "12")
     assert asked == ["slow", "next"]
-
-
-def test_what_is_over_can_be_forgotten(engine):
-    made = engine(lambda run_id, remember: remember("a", lambda: "1"))
-    made.begin(RUN)
-    ended(made)
-    made.forget([RUN])
-    assert made.read_status(RUN) == (EngineStatus.UNKNOWN, "")
 
 
 def test_a_second_process_is_refused_with_the_name_of_the_first(engine, tmp_path):

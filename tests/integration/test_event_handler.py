@@ -103,23 +103,6 @@ def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(prop
     assert proposed.state is RunState.OPEN
 
 
-def test_a_merged_pull_request_is_told_from_a_closed_one(proposed):
-    proposed.people("closed")
-    proposed.issue.pull.merged = proposed.issue.closed
-    assert isinstance(proposed.look(), Handled)
-    assert proposed.state is RunState.MERGED
-    assert proposed.scene.own_comments()[-1].body.count("is ready") == 1
-
-
-def test_a_new_run_of_the_issue_is_left_alone(proposed):
-    again = proposed.scene.run.model_copy(update={"run_id": "20261121-120000-0123456789abcdef"})
-    proposed.store.add_run(again, time.time())
-    proposed.people("closed")
-    proposed.look()
-    assert proposed.store.get_run(again.run_id).stop_request is None
-    assert proposed.state is RunState.CLOSED
-
-
 @pytest.mark.parametrize("more", [{"number": 4711}, {"repository_id": 4711}, {"number": None}])
 def test_other_pull_requests_and_other_events_are_left_alone(proposed, more):
     proposed.people("closed")
@@ -155,18 +138,6 @@ def test_other_checks_have_none(proposed, more):
     told = {"number": None, "commit": proposed.commit, "conclusion": "failure", **more}
     assert isinstance(proposed.look("check_suite.completed", **told), Ignored)
     assert proposed.follow_ups() == []
-
-
-def test_a_check_that_is_red_before_its_run_is_over_is_looked_at_then(world, tmp_path):
-    with closing(SqlStore(tmp_path)) as store:
-        proposed = Proposed(samples.scene(world, tmp_path), store)
-        told = {"number": None, "commit": proposed.commit, "conclusion": "failure"}
-        assert isinstance(proposed.look("check_run.completed", **told), PutOff)
-        green = told | {"conclusion": "success"}
-        assert isinstance(proposed.look("check_run.completed", **green), Ignored)
-        proposed.finish()
-        assert isinstance(proposed.look("check_run.completed", **told), Handled)
-        assert proposed.follow_ups() == [("ci", RunState.RECEIVED)]
 
 
 def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(proposed):

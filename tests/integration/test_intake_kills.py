@@ -42,7 +42,7 @@ class Everybody:
     def find_earlier_run(self, snapshot):
         return None
 
-    def show_queued(self, run, ahead):
+    def show_queued(self, run, ahead, because=""):
         pass
 
 

@@ -22,7 +22,6 @@ from agent.service.pull_outcomes import PullOutcomeRecorder
 from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
-from tests.integration import run_samples
 from tests.integration.git_samples import git
 from tests.integration.github_samples import BRANCH, Scene
 
@@ -189,17 +188,3 @@ def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(o
     assert opened.scene.world.token_for("ann") not in figures.unknown
     assert figures.seconds_to_end is not None
     assert not opened.ends.turn()
-
-
-def test_the_attempt_before_is_the_newest_pull_request_of_the_issue_that_is_not_merged(opened):
-    store, first = opened.store, opened.store.get_run(opened.run.run_id).run
-    assert store.find_earlier_pull(first) is None
-    again = store.add_run(first.model_copy(update={"run_id": "again"}), time.time())
-    assert store.find_earlier_pull(again) == opened.pull.number, "it may be closed by now"
-    opened.people("closed")
-    assert store.find_earlier_pull(again) == opened.pull.number
-    opened.people("open")
-    opened.people("merge")
-    assert store.find_earlier_pull(again) is None
-    other = again.model_copy(update={"snapshot": run_samples.run(99).snapshot})
-    assert store.find_earlier_pull(other) is None

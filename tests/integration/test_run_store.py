@@ -105,12 +105,6 @@ def test_a_database_of_another_revision_is_refused_with_the_way_out(tmp_path):
         SqlStore(tmp_path)
 
 
-def test_what_is_no_database_is_refused_with_the_way_out(tmp_path):
-    (tmp_path / sql_store.FILE_NAME).write_bytes(b"not a database at all, I am afraid" * 100)
-    with pytest.raises(StoreUnusable, match="is damaged .* restore it from a backup"):
-        SqlStore(tmp_path)
-
-
 def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
     store = SqlStore(tmp_path)
     for number in range(40):
@@ -138,17 +132,6 @@ def claimed(store, now, most=1):
     return taken.run.run_id[-1] if taken else None
 
 
-def test_the_oldest_run_whose_time_has_come_is_taken(store):
-    store.add_run(run("a", number=1), 1.0)
-    store.add_run(run("b", number=2), 2.0)
-    assert claimed(store, 5.0) == "a"
-    store.postpone_run("20261120-100000-a", 100.0, "checkout", "the code host is away")
-    assert claimed(store, 5.0) == "b"
-    store.finish_run("20261120-100000-b", outcome("b"), 6.0)
-    assert claimed(store, 99.0) is None
-    assert claimed(store, 100.0) == "a"
-
-
 def test_a_step_of_priority_counts_as_half_an_hour_of_waiting(store):
     store.add_run(run("a", number=1, repository_id=1), 1_000.0)
     store.add_run(run("b", number=2, repository_id=2, priority=-1), 900.0)
@@ -165,16 +148,6 @@ def test_a_step_of_priority_counts_as_half_an_hour_of_waiting(store):
 
 def ahead(store, name, now=50.0, most=1):
     return store.count_ahead(f"20261120-100000-{name}", now, most=most)
-
-
-def test_a_run_waits_for_those_the_worker_has_or_takes_before_it(store):
-    for number, name in enumerate("abcd"):
-        store.add_run(run(name, number=number), float(number))
-    assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3]
-    store.claim_run(5.0, most=1)
-    assert [ahead(store, name) for name in "abcd"] == [0, 1, 2, 3], "the first one is begun"
-    store.finish_run("20261120-100000-a", outcome("a"), 6.0)
-    assert [ahead(store, name) for name in "abcd"] == [0, 0, 1, 2]
 
 
 def test_the_revision_makes_the_tables_of_the_models(tmp_path):
@@ -213,7 +186,6 @@ def test_who_reads_waits_for_nobody_who_writes(store):
         begun = time.monotonic()
         assert store.get_run(run_id).run == claimed.run
         assert [one.run.run_id for one in store.under_way()] == [run_id]
-        assert store.find_active_run(7, 1) is not None
         assert store.find_newest_run(7, 1) is not None
         assert store.active_ids() == {run_id}
         assert len(store.list_latest(9)) == 1

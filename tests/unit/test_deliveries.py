@@ -8,12 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.conversation.events import Comment, Event
-from agent.errors import CodeHostLimited, CodeHostUnavailable, SettingsInvalid
+from agent.errors import CodeHostUnavailable, SettingsInvalid
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service import deliveries
-from agent.service.comment_handler import CommentHandler, Handled
-from agent.service.intake import Ignored
 from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
 
 
@@ -29,26 +27,6 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
     assert outcomes(inbox, 2) == [None, "ignored"]
     assert not intake.turn()
     assert gate.asked == [1, 2], "it is not asked again at once"
-
-
-def test_a_forge_that_says_when_is_asked_then(inbox, store):
-    gate = Gate({1: CodeHostLimited("wait", until=time.time() + 1.0)})
-    inbox.append([delivery(1)])
-    intake = deliveries.Intake(inbox, store, gate)
-    intake.turn()
-    intake.turn()
-    assert gate.asked == [1]
-    time.sleep(1.01)
-    intake.turn()
-    assert gate.asked == [1, 1]
-
-
-def test_a_forge_that_is_away_altogether_is_not_asked_about_everything(inbox, store):
-    away = CodeHostUnavailable("away")
-    gate = Gate(dict.fromkeys(range(1, 20), away))
-    inbox.append([delivery(number) for number in range(1, 20)])
-    deliveries.Intake(inbox, store, gate).turn()
-    assert gate.asked == [1, 2, 3]
 
 
 def test_an_operators_mistake_loses_no_delivery_however_old(inbox, store):
@@ -156,34 +134,3 @@ def closed():
     return Event(
         repository="o/r", repository_id=7, number=1, event="pull_request.closed", actor="maria"
     )
-
-
-@pytest.mark.parametrize(
-    ("event", "action", "record", "who"),
-    [
-        ("issue_comment", "created", spoken(), "lane"),
-        ("pull_request_review", "submitted", closed(), "looks"),
-        ("status", None, closed(), "looks"),
-    ],
-)
-def test_the_event_says_what_a_delivery_holds(
-    inbox, store, monkeypatch, event, action, record, who
-):
-    heard = []
-
-    def hear(_, told, **__):
-        heard.append(("lane", told))
-        return Handled(reason="heard")
-
-    def look(told, *_, **__):
-        heard.append(("looks", told))
-        return Ignored(reason="seen")
-
-    monkeypatch.setattr(CommentHandler, "handle", hear)
-    monkeypatch.setattr(deliveries.event_handler, "handle_event", look)
-    body = record.model_dump_json().encode()
-    told = {"event": event, "action": action, "body": body, "content_key": record.content_key}
-    inbox.append([delivery(1).model_copy(update=told)])
-    deliveries.Intake(inbox, store, Gate({})).turn()
-    assert heard == [(who, record)]
-    assert inbox.find("d1").reason == ("heard" if who == "lane" else "seen")

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
-from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
 
 from agent.errors import CodeHostLimited, ModelUnavailable
-from agent.github import comments, status_comment
-from agent.github.access import AccessCache
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.runs import executor
 from agent.runs.executor import RunSupport
-from agent.runs.progress import RunPage, StateFile
+from agent.runs.progress import StateFile
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.services import Services
 from agent.settings import Settings
 from agent.steps import DirectStep
 from agent.testing import FakeCodeHost
-from agent.text.redaction import Redactor
-from tests.unit.delivery_samples import run, snapshot
+from tests.unit.delivery_samples import run
 
 
 def done(one):
@@ -51,12 +46,11 @@ def with_forge(home, code_host, keep=lambda record: None):
 # --- where a run stands -----------------------------------------------------------------------
 
 
-def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_path):
+def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
     store.add_run(run(), 1.0)
     store.claim_run(2.0, most=1)
     notes = StateFile("2026-1", RunState.TRIAGING, store.set_state)
     seen = []
-    page = RunPage(tmp_path / "run.json", run(), Redactor())
     with capture_logs() as said:
         for step in (
             "read ticket", "announce", "triage", "checkout", "read config", "clarify",
@@ -64,39 +58,13 @@ def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_pat
             "policy 2", "checks 2", "review", "compare", "decide", "publish",
         ):  # fmt: skip
             notes.started(step)
-            page.started(step)
             notes.ended(step, 0.1, ok=True)
             seen.append(store.find_run("2026-1").state.value)
-            assert json.loads((tmp_path / "run.json").read_text())["state"] == seen[-1]
     assert said == [], "no move is illegal"
     assert [state for state, _ in itertools.groupby(seen)] == [
         "triaging", "preparing", "planning", "preparing", "editing", "checking", "editing", "checking",
         "reviewing", "publishing",
     ]  # fmt: skip
-
-
-def test_an_illegal_move_is_refused_and_ends_nothing(store):
-    store.add_run(run(), 1.0)
-    store.claim_run(2.0, most=1)
-    notes = StateFile("2026-1", RunState.TRIAGING, store.set_state)
-    notes.started("publish")
-    notes.started("a step that nobody knows")
-    assert store.find_run("2026-1").state is RunState.TRIAGING
-    notes.started("checkout")
-    assert store.find_run("2026-1").state is RunState.PREPARING
-
-
-def test_the_page_of_a_run_shows_no_secret(tmp_path):
-    secret = SECRET
-    told = run().model_copy(
-        update={"snapshot": snapshot().model_copy(update={"title": f"Use {secret} here"})}
-    )
-    page = RunPage(tmp_path / "run.json", told, Redactor([secret]))
-    assert secret not in (tmp_path / "run.json").read_text()
-    page.end(done(told).model_copy(update={"sentence": f"It was {secret}."}))
-    shown = (tmp_path / "run.json").read_text()
-    assert secret not in shown
-    assert "Use [secret removed] here" in shown
 
 
 # --- what a check prints meanwhile -------------------------------------------------------------
@@ -195,30 +163,3 @@ class Timer:
 
     def cancel(self):
         pass
-
-
-@pytest.mark.parametrize("paused", [False, True])
-def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused, monkeypatch):
-    monkeypatch.setattr(status_comment, "threading", SimpleNamespace(Timer=Timer))
-    monkeypatch.setattr(Timer, "started", [])
-    asked = []
-
-    def ask(work, *, doing, **how):
-        asked.append(doing)
-        return comments.Comment(1, "earlier words", "")
-
-    access = SimpleNamespace(
-        pacing=SimpleNamespace(mark_seconds=0.1),
-        hide=str,
-        known=AccessCache(),
-        is_own=lambda _: True,
-    )
-    session = SimpleNamespace(access=access, ask=ask, issue=snapshot().issue, name="shop/store")
-    status = status_comment.StatusComment(session, run())
-    status.begin("It begins.")
-    status.update(lambda: "It goes on.")
-    if paused:
-        status.pause()
-    Timer.started[0].go_off()
-    edits = [doing for doing in asked if doing.startswith("edit")]
-    assert len(edits) == (1 if paused else 2)

@@ -138,12 +138,6 @@ def test_TC4_a_text_edited_after_the_label_starts_nothing_and_says_how_it_does()
     assert key == f"edited-{SNAPSHOT.approved_at}"
 
 
-def test_TC4_of_an_edited_text_nobody_is_told_whose_label_may_not_start_us():
-    gate = Gate("read")
-    assert "permission is read" in reason(gate, edited=True)
-    assert gate.explained == []
-
-
 def test_TC4_a_text_edited_while_its_run_is_under_way_is_told_of_by_that_run():
     gate, under_way = Gate(), active()
     settled = intake.accept_request(request(edited=True), gate, Runs(active=under_way), now=1.0)
@@ -168,10 +162,6 @@ def test_TC1_a_name_that_another_account_has_by_now_lends_nobody_its_right(permi
     assert gate.explained == []
 
 
-def test_TC1_a_name_that_nobody_has_any_more_has_no_right():
-    assert "permission is none" in reason(Gate("none", account_id=None))
-
-
 def test_TC3_bots_start_nothing_and_nobody_is_asked():
     gate = Gate()
     assert "a bot" in reason(gate, actor_is_bot=True)
@@ -189,12 +179,6 @@ def test_the_case_of_a_label_does_not_matter(configured, set_as):
     settled = intake.accept_request(request(label=set_as), gate, runs, now=1.0)
     assert isinstance(settled, Accepted), settled
     assert len(runs.added) == 1
-
-
-def test_another_label_starts_nothing():
-    assert reason(Gate(label="robots"), label="mergewright") == (
-        "the label mergewright does not start a run here; robots does"
-    )
 
 
 @pytest.mark.parametrize(
@@ -217,14 +201,6 @@ def test_a_label_for_another_text_is_told_what_becomes_of_it_while_a_run_is_not_
     assert isinstance(settled, Ignored)
     ((_, key),) = gate.explained
     assert key == "active-other"
-
-
-def test_a_label_that_meets_a_dry_run_is_told_so_also_for_the_same_text():
-    gate = Gate()
-    intake.accept_request(request(), gate, Runs(active(dry_run=True)), now=1.0)
-    ((words, key),) = gate.explained
-    assert key == "active-other"
-    assert "(run other)" in words
 
 
 def test_a_forge_that_is_away_decides_nothing():
@@ -256,12 +232,6 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
     again = SNAPSHOT.model_copy(update={"approved_at": LATER.approved_at})
     settled = intake.accept_request(request(again), Gate(), runs, now=1.0)
     assert settled == Ignored(reason="run other of this issue is not over")
-    assert runs.stopped == []
-
-
-def test_a_label_set_anew_by_somebody_who_may_not_start_us_stops_nothing():
-    runs = Runs(active())
-    assert isinstance(intake.accept_request(request(LATER), Gate("read"), runs, now=1.0), Ignored)
     assert runs.stopped == []
 
 
@@ -307,16 +277,6 @@ def test_GH7_an_issue_that_is_taken_back_stops_its_run_for_what_it_is_now(live, 
 def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on():
     runs = Runs(active())
     assert isinstance(intake.reconsider_run(WITHDRAWAL, Gate(), runs), Ignored)
-    assert runs.stopped == []
-
-
-@pytest.mark.parametrize(
-    "last", [None, stored(active(), stopped="Stopped.")], ids=["no run", "being stopped"]
-)
-def test_where_there_is_nothing_to_stop_nobody_is_asked(last):
-    gate, runs = Gate(state="closed"), Runs(last=last)
-    gate.read_issue = lambda issue: pytest.fail("asked")
-    assert isinstance(intake.reconsider_run(WITHDRAWAL, gate, runs), Ignored)
     assert runs.stopped == []
 
 

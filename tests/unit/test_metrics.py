@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import stat
 import threading
 import time
-from contextlib import closing
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.errors import CodeHostUnavailable, StoreUnavailable
-from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState, end_state
-from agent.store.sql_store import SqlStore
+from agent.models.run import Reason, RunState
 from agent.telemetry import metrics
-from tests.integration.run_samples import run
 
 
 @pytest.fixture
@@ -57,13 +52,6 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
 
 
-def test_every_end_of_a_run_is_there_from_the_beginning(written):
-    there = written()
-    for reason in Reason:
-        labels = ("reason", reason.value), ("state", end_state(reason).value)
-        assert ("mergewright_runs_ended_total", *labels) in there
-
-
 def test_a_step_counts_by_its_kind_where_it_was_done(written):
     def at(result, name="_count"):
         key = (f"mergewright_step_seconds{name}", ("result", result), ("step", "checks"))
@@ -94,41 +82,10 @@ def budget(written, name, resource="core"):
     return written().get((f"mergewright_github_budget_{name}", ("resource", resource)))
 
 
-def test_the_last_answer_of_each_kind_is_shown(written):
-    metrics.github_allows(allowed(4000, resets=2_000_000_000))
-    metrics.github_allows(allowed(12, resets=2_000_000_005, limit=6000))
-    metrics.github_allows(allowed(3000, resets=2_000_000_000, resource="graphql"))
-    assert (budget(written, "remaining"), budget(written, "limit")) == (12, 6000)
-    assert budget(written, "reset_timestamp_seconds") == 2_000_000_005
-    assert budget(written, "remaining", "graphql") == 3000
-
-
-@pytest.mark.parametrize("headers", [{}, allowed("-1", resets=9), allowed("²", resets=9)])
-def test_headers_without_sense_are_left_aside(written, headers):
-    before = budget(written, "remaining")
-    metrics.github_allows(headers)
-    assert budget(written, "remaining") == before
-
-
 def test_whatever_a_server_says_the_labels_stay_few(written):
     metrics.github_allows(allowed(7, resets=2_000_000_000, resource="made up"))
     assert budget(written, "remaining", "made up") is None
     assert budget(written, "remaining", "other") == 7
-
-
-@pytest.mark.parametrize(
-    ("verb", "url", "status", "kind", "answer"),
-    [
-        ("GET", "https://h/repos/o/r", 200, "read", "2xx"),
-        ("POST", "https://h/api/graphql", 502, "graphql", "5xx"),
-    ],
-)
-def test_requests_are_counted_by_kind_and_answer(written, verb, url, status, kind, answer):
-    key = ("mergewright_github_requests_total", ("answer", answer), ("kind", kind))
-    before = written().get(key, 0)
-    metrics.github_asked(verb, url, status)
-    assert written()[key] == before + 1
-    assert not any("secret" in str(name) for name in written())
 
 
 # --- the file ---------------------------------------------------------------------------------
@@ -164,27 +121,3 @@ def test_figures_that_cannot_be_had_grow_old_and_come_back(tmp_path, monkeypatch
     assert len(looks) >= 20
     assert (tmp_path / metrics.FILE_NAME).stat().st_mtime >= looks[19] - 0.01
     assert capsys.readouterr().out.count("figures not written") == 1
-
-
-# --- how the queue stands ---------------------------------------------------------------------
-
-
-def test_the_queue_is_counted_without_waiting_for_whoever_writes(tmp_path):
-    now = time.time()
-    with closing(SqlStore(tmp_path)) as store:
-        assert store.count_backlog(now).states == {}
-        assert store.count_backlog(now).oldest is None
-        for number, repository in ((1, 7), (2, 7), (3, 8), (4, 9)):
-            store.add_run(run(number, repository), now - 100 + number)
-        assert store.claim_run(now, most=2).run.run_id == "r1"
-        assert store.claim_run(now, most=2).run.run_id == "r3"
-        store.postpone_run("r3", now + 60, "checks 1", "the code host is away")
-        outcome = Outcome.for_stopped_run("r4", Reason.UNCLEAR, "Unclear.")
-        store.finish_run("r4", outcome, now)
-        with closing(sqlite3.connect(store.path, isolation_level=None)) as writer:
-            writer.execute("BEGIN IMMEDIATE")
-            there = store.count_backlog(now)
-        assert (there.waiting, there.held_up) == (1, 1)
-        assert there.oldest == now - 98
-        assert sum(there.states.values()) == 3
-        assert there.states["received"] == 1

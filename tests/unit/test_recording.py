@@ -9,7 +9,7 @@ import pytest
 from agent.editing import turns
 from agent.editing.run_context import BudgetUsage, Limits
 from agent.editing.turns import Turn
-from agent.errors import BudgetSpent, LedgerUnusable
+from agent.errors import LedgerUnusable
 from agent.llm.recorded_chat import Differs, RecordedModels
 from agent.models.chat import Answered, Asked, ChatRequest, Returned, ToolResult
 from agent.models.outcome import Outcome
@@ -140,20 +140,6 @@ def test_what_was_taken_out_of_a_reply_ends_the_replay_there(wrote):
     with pytest.raises(Differs, match="at plan 1: a secret was taken out of the reply"):
         ask(wrote.models(), 1, first())
     assert KEY not in wrote.path.read_text()
-
-
-def test_an_error_is_kept_as_it_was_then(wrote):
-    wrote.fail("review 1 1 reply", BudgetSpent(f"Nothing is left of {KEY}."))
-    assert KEY not in wrote.path.read_text()
-    found = run_recording.read_recording(wrote.path).failure("review 1 1 reply")
-    assert isinstance(found, BudgetSpent)
-    assert found.message.startswith("Nothing is left")
-
-
-def test_where_nothing_more_was_said_the_record_ends(wrote):
-    wrote.ask(1, first(), make_reply(("read", {"path": "a.py"})))
-    with pytest.raises(Differs, match="the record ends before plan 2"):
-        ask(wrote.models(), 2, first())
 
 
 @pytest.mark.parametrize("content", ["", "no\n{}\n", '{"step": "run", "event": "begun"}\n', "\x80"])

@@ -8,7 +8,7 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, SettingsInvalid
+from agent.errors import AccessLost, CodeHostUnavailable, PermanentError
 from agent.service import process
 from agent.service.loops import Heartbeat
 
@@ -31,10 +31,6 @@ def watched(inbox, monkeypatch):
 
     yield watch
     stop.set()
-
-
-def test_there_are_signs_of_life_while_the_intake_goes_on(watched):
-    assert watched(Heartbeat(), lambda: time.sleep(1))
 
 
 def test_there_is_no_sign_of_life_of_an_intake_that_stands_still(watched, monkeypatch):
@@ -70,12 +66,6 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
     assert way.problems == []
     assert [one["log_level"] for one in said] == ["error"] * 3 + ["info"]
     assert inbox.last_beat() is not None
-
-
-def test_a_wrong_address_or_key_is_the_operators_to_mend_before_anything_is_done(inbox):
-    way = Way(CodeHostUnavailable("away"), SettingsInvalid("MERGEWRIGHT_GITHUB_URL: no"))
-    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_URL"):
-        process.wait_until_known(way, inbox, threading.Event())
 
 
 def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbox, monkeypatch):

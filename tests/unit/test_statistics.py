@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import FirstRound
 from agent.models.pulls import HumanEdits, PullOutcome
@@ -99,20 +97,3 @@ def test_times_edits_and_costs_are_those_of_pull_requests_that_have_come_so_far(
     assert (found.usd.per_line, found.usd.lines, found.usd.unknown) == (0.1, 40, 3)
     assert (found.tokens.per_line, found.tokens.lines, found.tokens.unknown) == (12, 50, 2)
     assert found.review_rounds == Median(median=0, known=4, unknown=1)
-
-
-@pytest.mark.parametrize(
-    ("by", "groups"),
-    [
-        ("category", ["bug", "unknown"]),
-        ("model", ["fake:one", "by a recipe", "fake:one + fake:two", "unknown"]),
-    ],
-)
-def test_groups_come_by_size_and_then_by_name(by, groups):
-    runs = [
-        told(), told(), told(repository="o/s", models=("fake:one", "fake:two")),
-        told(recipe="add-model-field", models=()), told(category=None, recipe=None, models=()),
-    ]  # fmt: skip
-    found = statistics.compute_by_group(runs, by)
-    assert [one.group for one in found] == groups
-    assert sum(one.runs for one in found) == len(runs)

@@ -31,12 +31,6 @@ def test_secrets_in_hand_never_reach_the_file(tmp_path):
     assert "[head] tests: failed" in written
 
 
-def test_terminal_escapes_are_shown_inert(tmp_path):
-    log = RunLog(tmp_path / "run.log")
-    log.line("\x1b]52;c;aGk=\x07 10%\r100% \u202etxt")
-    assert (tmp_path / "run.log").read_text()[9:] == "100% \N{REPLACEMENT CHARACTER}txt\n"
-
-
 def test_a_log_that_cannot_be_written_ends_nothing(tmp_path):
     RunLog(tmp_path / "missing" / "run.log").line("x")
     assert not (tmp_path / "missing").exists()

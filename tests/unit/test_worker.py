@@ -15,18 +15,11 @@ from agent.cli import result
 from agent.errors import (
     AccessLost,
     BudgetSpent,
-    CodeHostLimited,
     CodeHostUnavailable,
     ModelUnavailable,
     ModelUnusable,
-    NoRecipe,
-    PermanentError,
-    PolicyRefused,
     SandboxMissing,
-    SettingsInvalid,
     StorageFull,
-    TimeSpent,
-    TransientError,
 )
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
 from agent.models.chat import Reply
@@ -97,19 +90,6 @@ def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
     assert wait.value.after == "deliver"
     outcome, _ = carry(home, problem, 1, at="deliver")
     assert outcome.reason is Reason.UNAVAILABLE
-
-
-def test_a_forge_that_says_when_is_believed(home):
-    until = time.time() + 3000
-    with pytest.raises(RunPostponed) as wait:
-        carry(home, CodeHostLimited("wait", until), MOST_WAITS + 1)
-    assert wait.value.until == until
-
-
-@pytest.mark.parametrize("problem", [StorageFull("full"), SettingsInvalid("the key is none")])
-def test_what_the_operator_has_to_mend_is_waited_for(home, problem):
-    with pytest.raises(RunPostponed):
-        carry(home, problem, 0)
 
 
 def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(home):
@@ -216,14 +196,6 @@ def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, mon
     assert run_log.tell_finding(FINDING) in log
 
 
-def test_what_policy_refuses_is_told_alone(home, monkeypatch):
-    refused = FINDING.model_copy(update={"severity": Severity.BLOCK, "rule": "secrets"})
-    late, _ = carried(home, monkeypatch, PolicyRefused((refused,)))
-    assert (late.checks, late.findings) == ((CHECK,), (refused,))
-    early, _ = carried(home, monkeypatch, None, after_policy=PolicyRefused((refused,)))
-    assert (early.checks, early.findings) == ((), (refused,))
-
-
 @pytest.mark.parametrize("reason", [Reason.READY, Reason.POLICY])
 def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     home, monkeypatch, reason
@@ -272,21 +244,6 @@ def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
     assert [*(home / "trees").glob("2*")] == []
 
 
-def test_what_does_not_let_go_holds_the_run_up_and_does_not_end_it(home, monkeypatch):
-    monkeypatch.setattr(folders, "_LET_GO_SECONDS", 0.2)
-    with left_over(home), pytest.raises(TransientError, match="still there"):
-        carry(home, CodeHostUnavailable("never asked"), 0)
-
-
-def test_a_work_tree_that_cannot_be_deleted_takes_nothing_from_the_end(home, monkeypatch):
-    def refuse(folder):
-        raise PermanentError(f"{folder} cannot be deleted")
-
-    monkeypatch.setattr(folders.worktree, "remove_work_tree", refuse)
-    outcome, _ = carry(home, NoRecipe("none fits"), 0)
-    assert (outcome.reason, outcome.sentence) == (Reason.NO_RECIPE, "none fits")
-
-
 def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
     # Its holder is gone, or was never there; so it is where a removal was cut off.
     left = home / "trees" / run().run_id / "base"
@@ -332,9 +289,3 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     patch = Path(outcome.patch_path)
     assert patch.parent == home / "runs" / "2026-1"
     assert "-x = 1\n+x = 2\n" in patch.read_text()
-
-
-@pytest.mark.parametrize("spent", [BudgetSpent("No more."), TimeSpent("No more.")])
-def test_what_has_used_up_its_share_goes_on_with_the_step_it_came_to(home, spent):
-    outcome, _ = carry(home, spent, None)
-    assert (outcome.reason, outcome.stopped_at) == (spent.reason, "read ticket")

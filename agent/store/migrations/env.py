@@ -1,11 +1,9 @@
-"""Run by Alembic: apply the migrations on the connection that the store hands in."""
+"""Run by Alembic: apply the migrations on the connection that the database hands in."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from agent.store.sql_tables import METADATA
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+context.configure(connection=context.config.attributes["connection"])
 with context.begin_transaction():
     context.run_migrations()

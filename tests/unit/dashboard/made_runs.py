@@ -105,7 +105,7 @@ def make_checks(failing: bool = False) -> tuple[Comparison, ...]:
 def fill(store: SqlStore, count: int, *, days: float = 200, seed: int = 1) -> None:
     """Put so many runs into a store at once, most of them over."""
     luck, now = random.Random(seed), time.time()
-    with store._transaction() as session:
+    with store._database.write() as session:
         for number in range(1, count + 1):
             at = now - days * DAY * (1 - number / count) - luck.uniform(0, 3000)
             run = make_run(number, at, luck.choice(REPOSITORIES))

@@ -69,12 +69,6 @@ def test_UI3_people_see_the_runs_of_repositories_that_they_can_read(store, stran
         assert stranger.get(path).status_code == 404, path
 
 
-def test_somebody_without_access_sees_nothing(store, stranger):
-    add_run(store)
-    stranger.sign_in("mallory", {})
-    assert "No runs yet" in stranger.get("/").text
-
-
 def test_whoever_can_only_read_cannot_act(store, stranger):
     run = add_run(store)
     stranger.sign_in("ann", {100: False})

@@ -162,13 +162,6 @@ def test_the_live_log_goes_on_where_the_page_ends(store, operator, tmp_path):
     assert again == rest
 
 
-def test_a_repository_shows_its_configuration_and_set_up(store, operator, tmp_path):
-    add_whole_run(store, tmp_path)
-    page = operator.get("/repositories/corner-shop/shop").text
-    assert "3.11.2" in page
-    assert "pyproject.toml" in page
-
-
 EVIL_MARKDOWN = (
     "words <img src=x onerror=alert(1)> words",
     "<details><summary>a</summary><script>alert(1)</script>",

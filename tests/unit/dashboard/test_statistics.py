@@ -40,17 +40,6 @@ def test_every_run_that_is_over_counts_once_in_acceptance(runs):
     assert sum(plot(runs, "contributions").series["all"]) == merged
 
 
-def test_a_percentile_is_a_value_that_was_measured():
-    assert statistics.find_percentile([5, 1, 3], 0.9) == 5
-    assert statistics.find_percentile(list(range(1, 101)), 0.9) == 90
-
-
-def test_what_is_not_known_is_left_out(runs):
-    made = plot([one for one in runs if one.active], "time-to-pull-request")
-    assert made.is_empty
-    assert set(made.series["median"]) == {None}
-
-
 def test_a_plot_is_the_same_as_picture_csv_and_json(runs):
     for made in statistics.make_plots(runs, time.time()):
         rows = list(csv.reader(io.StringIO(made.write_csv())))

@@ -7,7 +7,6 @@ import pytest
 from agent.errors import (
     BudgetSpent,
     ModelUnavailable,
-    SettingsInvalid,
     TransientError,
     VersionUnknown,
 )
@@ -105,17 +104,6 @@ def test_requests_without_a_reply_count_when_a_run_goes_on(three):
         kept.reserve(0.4, limits, 0.0)
 
 
-@pytest.mark.parametrize(
-    "reason",
-    [Reason.READY, Reason.UNCLEAR, Reason.EDIT_FAILED],
-)
-def test_what_is_done_or_would_end_so_again_leaves_nothing(three, reason):
-    outcome = Outcome.for_stopped_run("r", reason, "x")
-    with StepFile(three) as kept:
-        kept.end(outcome)
-    assert not three.exists()
-
-
 def test_one_process_carries_a_run(three):
     said = "under way in another process. .*--resume"
     with StepFile(three), pytest.raises(TransientError, match=said):
@@ -127,16 +115,6 @@ def test_another_version_begins_anew(three):
         kept.require_version("1")
         with pytest.raises(VersionUnknown, match=r"begun by Mergewright 1, and this is 2"):
             kept.require_version("2")
-
-
-@pytest.mark.parametrize("content", [b"", b"no\n", b'{"begun": {}}\n'])
-def test_what_is_no_such_file_is_refused(path, content):
-    path.write_bytes(content)
-    with pytest.raises(SettingsInvalid, match="is damaged"):
-        StepFile(path)
-    # And it is held by nobody.
-    with pytest.raises(SettingsInvalid):
-        StepFile(path)
 
 
 def test_the_newest_of_a_repository_is_found(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import EngineLocked, SettingsInvalid
+from agent.errors import EngineLocked
 from agent.store.worker_lock import FILE_NAME, WorkerLock
 
 ROOT = Path(__file__).parents[3]
@@ -59,25 +59,3 @@ def test_it_ends_with_its_process_whatever_that_has_left_running(tmp_path):
         with closing(WorkerLock(tmp_path)):
             os.kill(left, 0)
             assert (tmp_path / FILE_NAME).read_text().startswith(f"process {os.getpid()} since ")
-
-
-def test_who_was_refused_takes_nothing_from_the_holder_and_gets_it_afterwards(tmp_path):
-    with closing(WorkerLock(tmp_path)):
-        for _ in range(2):
-            with pytest.raises(EngineLocked, match=f"process {os.getpid()} "):
-                WorkerLock(tmp_path)
-    WorkerLock(tmp_path).close()
-
-
-def test_a_folder_that_is_not_there_is_made(tmp_path):
-    home = tmp_path / "new" / "home"
-    WorkerLock(home).close()
-    assert (home / FILE_NAME).stat().st_mode & 0o777 == 0o600
-
-
-def test_no_file_elsewhere_is_written_to(tmp_path):
-    (tmp_path / "other").write_text("kept")
-    (tmp_path / FILE_NAME).symlink_to(tmp_path / "other")
-    with pytest.raises(SettingsInvalid, match=f"MERGEWRIGHT_HOME: {tmp_path} "):
-        WorkerLock(tmp_path)
-    assert (tmp_path / "other").read_text() == "kept"

@@ -124,7 +124,7 @@ def test_PF4_a_row_that_makes_no_sense_holds_nobody_up(inbox):
 def test_a_full_disk_is_called_so_and_nothing_is_half_there(inbox):
     inbox.append([delivery("a", "1")])
     # A database may not grow here: the nearest to a full disk without one.
-    with inbox._engine.connect() as connection:
+    with inbox._database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
     with pytest.raises(StorageFull, match=r"inbox\.sqlite is full"):
@@ -160,7 +160,7 @@ def test_nobody_else_may_read_it(inbox):
 
 
 def test_every_append_is_synced(inbox):
-    with inbox._engine.connect() as connection:
+    with inbox._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
 

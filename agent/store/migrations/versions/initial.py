@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from alembic import op
+from alembic import context, op
+from sqlmodel import SQLModel
 
-from agent.store import sql_tables
-
-revision = sql_tables.VERSION
+revision = "initial"
 down_revision = None
 
 
 def upgrade() -> None:
     """Make the tables."""
-    sql_tables.METADATA.create_all(op.get_bind(), tables=sql_tables.TABLES)
+    tables = context.config.attributes["tables"]
+    SQLModel.metadata.create_all(op.get_bind(), tables=tables)

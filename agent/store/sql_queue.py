@@ -1,0 +1,211 @@
+"""The queue: which run begins or goes on next, and what waits. A part of the store.
+
+An issue has one run that is not over, a repository one under way. The longest wait comes first;
+priority and earlier runs of the hour count as more or less of it, so that nobody waits for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pydantic import ValidationError
+from sqlalchemy import and_, false, func, or_, text, tuple_
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from agent.models.outcome import StoredRun
+from agent.models.record import Record
+from agent.models.run import RunState
+from agent.store import sql_guidance
+from agent.store.database import Database
+from agent.store.sql_tables import NEWEST, RunRow, iterate_sound, make_stored_run
+
+ENGINE = "engine"
+"""Name of the worker for runs that the engine carries."""
+_UNDER_WAY = (col(RunRow.active), col(RunRow.worker) == ENGINE)
+_UNBEGUN = (
+    col(RunRow.active),
+    col(RunRow.worker).is_(None),
+    col(RunRow.started_at).is_(None),
+    col(RunRow.stop_request).is_(None),
+    # What goes on with a pull request is bounded by its rounds.
+    col(RunRow.round) == 0,
+)
+_HOUR, _DAY = 3600.0, 86_400.0
+#: Each run that a repository began within the hour counts as so much less of a wait, and a step of
+#: priority as so much more.
+_PENALTY_SECONDS, _PRIORITY_SECONDS = 600.0, 1800.0
+#: When a run was queued, as its priority counts.
+_TURN = col(RunRow.queued_at) - _PRIORITY_SECONDS * col(RunRow.priority)
+#: The first of them is taken, if it is sound; a long queue is not read whole for that.
+_AT_A_LOOK = 10
+
+
+class Backlog(Record):
+    """The runs that are not over."""
+
+    waiting: int
+    """For their turn."""
+    oldest: float | None
+    """When the one of them that waits for longest was queued, in seconds since the epoch."""
+    held_up: int
+    """Until a time, for whoever or whatever holds them up."""
+    states: dict[str, int]
+
+
+class RunQueue:
+    """The runs of one database that wait or are under way."""
+
+    _database: Database
+
+    def claim_run(self, now: float, *, most: int, per_day: int | None = None) -> StoredRun | None:
+        """Take the run whose turn it is; None: there is none, or too many are under way.
+
+        What was stopped only has to say so, and waits for nothing. A row that makes no sense is
+        ended, so that it holds nobody up.
+
+        Args:
+            most: Maximum number of runs under way; 0: only what was stopped is taken.
+            per_day: Maximum number of runs that a repository begins within 24 hours.
+        """
+        anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
+        with self._database.read() as session:
+            # Most looks find nobody, and take no lock for that.
+            if session.exec(anybody.limit(1)).first() is None:
+                return None
+        with self._database.write() as session:
+            busy = session.exec(select(RunRow.repository_id).where(*_UNDER_WAY)).all()
+            spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
+            waiting = _select_waiting(now, busy, spent, full=len(busy) >= most)
+            for row, stored in iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
+                row.worker, row.started_at = ENGINE, row.started_at or now
+                if row.begin_with == "":
+                    # It begins at its top, where it reads what was said to it.
+                    sql_guidance.take_in(session, row)
+                if row.state == RunState.RECEIVED:
+                    begun = RunState.FOLLOWING_UP if row.round else RunState.TRIAGING
+                    row.state = begun.value
+                return stored
+        return None
+
+    def under_way(self) -> tuple[StoredRun, ...]:
+        """List the runs that are with the engine."""
+        wanted = select(RunRow).where(*_UNDER_WAY)
+        with suppress(ValidationError), self._database.read() as session:
+            return tuple(make_stored_run(row) for row in session.exec(wanted))
+        with self._database.write() as session:
+            return tuple(stored for _, stored in iterate_sound(session.exec(wanted), time.time()))
+
+    def count_ahead(self, run_id: str, now: float, *, most: int) -> int:
+        """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
+
+        What a command carries holds up nobody but its own issue.
+
+        Args:
+            most: Maximum number of runs under way.
+        """
+        with self._database.read() as session:
+            row = session.get(RunRow, run_id)
+            if row is None or not row.active or row.worker is not None:
+                return 0
+            turn = row.queued_at - _PRIORITY_SECONDS * row.priority
+            waits = and_(
+                col(RunRow.worker).is_(None),
+                col(RunRow.not_before) <= now,
+                tuple_(_TURN, col(RunRow.run_id)) < tuple_(turn, row.run_id),
+            )
+            before = session.exec(
+                select(RunRow.repository_id).where(
+                    col(RunRow.active), or_(col(RunRow.worker) == ENGINE, waits)
+                )
+            ).all()
+            free = len(before) < most and row.repository_id not in before
+            return 0 if free else len(before)
+
+    def find_quota(self, run_id: str, now: float, per_day: int) -> int | None:
+        """Return a repository's runs a day, if this run has to wait for another day."""
+        with self._database.read() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                return None
+            of_repository = col(RunRow.repository_id) == row.repository_id
+            begun = (of_repository, col(RunRow.started_at) > now - _DAY, col(RunRow.round) == 0)
+            waiting = (of_repository, *_UNBEGUN)
+            count = select(func.count()).select_from(RunRow)
+            number = sum(session.exec(count.where(*which)).one() for which in (begun, waiting))
+            allowed = _get_allowed_runs(session, row.repository_id, per_day)
+            return allowed if number > allowed else None
+
+    def count_backlog(self, now: float) -> Backlog:
+        """Count the runs that are not over."""
+        counted = (
+            select(RunRow.state, col(RunRow.worker).is_(None), col(RunRow.not_before) > now)
+            .add_columns(func.count(), func.min(col(RunRow.queued_at)))
+            .where(col(RunRow.active))
+            .group_by(text("1"), text("2"), text("3"))
+        )
+        with self._database.read() as session:
+            rows = session.execute(counted).all()
+        states: Counter[str] = Counter()
+        for state, _, _, count, _ in rows:
+            states[state] += count
+        ready = [(count, oldest) for _, free, later, count, oldest in rows if free and not later]
+        return Backlog(
+            waiting=sum(count for count, _ in ready),
+            oldest=min((oldest for _, oldest in ready), default=None),
+            held_up=sum(count for _, free, later, count, _ in rows if free and later),
+            states=dict(states),
+        )
+
+
+def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
+    """Find the repositories that have begun their runs of the day."""
+    waiting = select(RunRow.repository_id).where(*_UNBEGUN)
+    counted = session.exec(
+        select(RunRow.repository_id, func.count())
+        .where(col(RunRow.started_at) > now - _DAY, col(RunRow.round) == 0)
+        .where(col(RunRow.repository_id).in_(waiting))
+        .group_by(col(RunRow.repository_id))
+    ).all()
+    return [one for one, number in counted if number >= _get_allowed_runs(session, one, per_day)]
+
+
+def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int:
+    """The lower of the operator's bound and what the newest run found in the configuration."""
+    wanted = select(RunRow).where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
+    rows = session.exec(wanted.order_by(*NEWEST).limit(1))
+    own = next((one.run.runs_per_day for _, one in iterate_sound(rows, time.time())), None)
+    return min(per_day, own or per_day)
+
+
+def _select_waiting(
+    now: float, busy: Sequence[int], spent: Sequence[int], *, full: bool
+) -> SelectOfScalar[RunRow]:
+    """Order the runs whose time has come.
+
+    Args:
+        busy: Repositories that have a run under way.
+        spent: Repositories in which no further run is begun today.
+    """
+    begun = (
+        select(RunRow.repository_id, func.count().label("number"))
+        .where(col(RunRow.started_at) > now - _HOUR)
+        .group_by(col(RunRow.repository_id))
+        .subquery()
+    )
+    place = false() if full else col(RunRow.repository_id).not_in(busy)
+    # What has begun before goes on.
+    begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
+    today = begun_before | col(RunRow.repository_id).not_in(spent)
+    may = col(RunRow.stop_request).is_not(None) | and_(place, today)
+    turn = _TURN + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
+    return (
+        select(RunRow)
+        .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
+        .where(col(RunRow.active), col(RunRow.worker).is_(None))
+        .where(may, col(RunRow.not_before) <= now)
+        .order_by(col(RunRow.stop_request).is_(None), turn, col(RunRow.run_id))
+    )

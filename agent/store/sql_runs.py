@@ -1,0 +1,201 @@
+"""What is read of runs: one, several, those of an issue or a pull request. A part of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, and_, or_
+from sqlmodel import col, select
+
+from agent.models.outcome import StoredRun
+from agent.models.run import Run, RunState
+from agent.models.ticket import Guidance
+from agent.store import sql_guidance
+from agent.store.database import Database
+from agent.store.sql_tables import NEWEST, RunRow, make_stored_run
+
+#: Rows that are held in memory at a time.
+_AT_A_LOOK = 10
+#: Rows that one query names; databases bound the variables of a statement.
+_AT_ONCE = 500
+
+
+class RunReader:
+    """The runs of one database, for those who only look."""
+
+    _database: Database
+
+    def get_run(self, run_id: str) -> StoredRun:
+        """Return the run of exactly this id.
+
+        Raises:
+            KeyError: There is none.
+        """
+        with self._database.read() as session:
+            row = session.get(RunRow, run_id)
+            if row is None:
+                raise KeyError(run_id)
+            return make_stored_run(row)
+
+    def find_run(self, run_id: str) -> StoredRun | None:
+        """Look a run up; the beginning of its id is enough when only one begins so."""
+        found = self.find_by_prefix(run_id, 2)
+        return found[0] if len(found) == 1 else None
+
+    def find_by_prefix(self, start: str, limit: int) -> tuple[StoredRun, ...]:
+        """List the runs whose ids begin so, newest first; one that is named in full is alone."""
+        wanted = (
+            select(RunRow)
+            .where(col(RunRow.run_id).startswith(start, autoescape=True))
+            .order_by(col(RunRow.run_id) != start, col(RunRow.queued_at).desc())
+            .limit(limit)
+        )
+        with self._database.read() as session:
+            found = tuple(make_stored_run(row) for row in session.exec(wanted))
+        return found[:1] if found and found[0].run.run_id == start else found
+
+    def list_latest(self, limit: int, repository: str | None = None) -> tuple[StoredRun, ...]:
+        """List runs, newest first."""
+        wanted = select(RunRow).order_by(*NEWEST).limit(limit)
+        if repository is not None:
+            wanted = wanted.where(col(RunRow.repository) == repository)
+        with self._database.read() as session:
+            return tuple(make_stored_run(row) for row in session.exec(wanted))
+
+    def begun_since(self, at: float) -> Iterator[StoredRun]:
+        """Go through the runs that were queued since then, without those that go on with one.
+
+        A row that makes no sense is left out.
+        """
+        wanted = (
+            select(RunRow)
+            .where(col(RunRow.queued_at) >= at, col(RunRow.follows_run).is_(None))
+            .order_by(col(RunRow.queued_at), col(RunRow.run_id))
+        )
+        with self._database.read() as session:
+            for row in session.exec(wanted.execution_options(yield_per=_AT_A_LOOK)):
+                with suppress(ValidationError):
+                    yield make_stored_run(row)
+
+    def load(self, run_ids: Sequence[str]) -> Iterator[StoredRun]:
+        """Go through the runs of these ids; a row that makes no sense is left out."""
+        for start in range(0, len(run_ids), _AT_ONCE):
+            wanted = select(RunRow).where(col(RunRow.run_id).in_(run_ids[start:][:_AT_ONCE]))
+            with self._database.read() as session:
+                for row in session.exec(wanted):
+                    with suppress(ValidationError):
+                        yield make_stored_run(row)
+
+    def read_stamps(self, since: float | None = None) -> dict[str, tuple[object, ...]]:
+        """Give of runs what tells whether anything about them is news, by id.
+
+        Args:
+            since: Only of those that are not over, or were queued or ended since then.
+        """
+        columns: tuple[Any, ...] = (
+            *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),
+            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked),
+        )
+        wanted = select(RunRow.run_id).add_columns(*columns)
+        if since is not None:
+            recent = or_(col(RunRow.queued_at) >= since, col(RunRow.ended_at) >= since)
+            wanted = wanted.where(or_(col(RunRow.active), recent))
+        with self._database.read() as session:
+            return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
+
+    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
+        """Return the newest run of an issue, over or not."""
+        newest = (col(RunRow.attempt).desc(), col(RunRow.round).desc())
+        return self._first(is_of_issue(repository_id, number), order=newest)
+
+    def of_delivery(self, delivery_id: str) -> StoredRun | None:
+        """Return the run that a delivery has become, over or not."""
+        return self._first(col(RunRow.delivery_id) == delivery_id)
+
+    def active_ids(self) -> frozenset[str]:
+        """Ids of the runs that are not over."""
+        with self._database.read() as session:
+            return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
+
+    def of_pull(self, repository_id: int, number: int) -> StoredRun | None:
+        """Return the newest run that has opened a pull request, or pushed to it."""
+        return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
+
+    def of_head(self, repository_id: int, commit: str) -> StoredRun | None:
+        """Return the newest run whose branch ended in a commit when it was over."""
+        return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
+
+    def find_earlier_pull(self, run: Run) -> int | None:
+        """Return the pull request that an earlier run of the issue opened, the newest.
+
+        None: there is none, or it was merged.
+        """
+        if run.snapshot is None:
+            return None
+        issue = run.snapshot.issue
+        wanted = (
+            select(RunRow.pull, RunRow.state)
+            .where(is_of_issue(issue.repository_id, issue.number))
+            .where(col(RunRow.attempt) < run.attempt, col(RunRow.pull).is_not(None))
+            .where(col(RunRow.follows_run).is_(None))
+            .order_by(col(RunRow.attempt).desc())
+            .limit(1)
+        )
+        with self._database.read() as session:
+            pull, state = session.exec(wanted).first() or (None, "")
+            return None if state == RunState.MERGED else pull
+
+    def is_publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
+        """Whether a run of the repository may have pushed what is not noted yet.
+
+        Args:
+            of_follow_up: Also one that goes on with a pull request, which is noted itself.
+        """
+        states = [RunState.PUBLISHING, *([RunState.FOLLOWING_UP] if of_follow_up else [])]
+        wanted = select(RunRow.run_id).where(
+            col(RunRow.repository_id) == repository_id,
+            col(RunRow.active),
+            col(RunRow.state).in_(states),
+        )
+        with self._database.read() as session:
+            return session.exec(wanted.limit(1)).first() is not None
+
+    def follow_ups(self, run_id: str) -> tuple[StoredRun, ...]:
+        """List the runs that have gone on with the pull request of another, oldest first."""
+        wanted = select(RunRow).where(col(RunRow.follows_run) == run_id)
+        with self._database.read() as session:
+            rows = session.exec(wanted.order_by(col(RunRow.round))).all()
+            return tuple(make_stored_run(row) for row in rows)
+
+    def list_history(self, run: Run) -> tuple[StoredRun, ...]:
+        """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
+        if run.follow_up is None:
+            return ()
+        later = (one for one in self.follow_ups(run.first) if one.run.run_id != run.run_id)
+        return (self.get_run(run.first), *later)
+
+    def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
+        """List what people have said to a run, in the order in which we heard it."""
+        with self._database.read() as session:
+            return sql_guidance.of_run(session, run_id)
+
+    def was_heard(self, run_id: str, comment: str) -> bool:
+        """Whether a comment has had its effect on a run already."""
+        with self._database.read() as session:
+            return sql_guidance.was_heard(session, run_id, comment)
+
+    def _first(
+        self, *which: ColumnExpressionArgument[bool], order: Sequence[ColumnElement[Any]] = NEWEST
+    ) -> StoredRun | None:
+        with self._database.read() as session:
+            wanted = select(RunRow).where(*which).order_by(*order).limit(1)
+            row = session.exec(wanted).first()
+            return make_stored_run(row) if row else None
+
+
+def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
+    """Whether a row is of an issue."""
+    return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)
