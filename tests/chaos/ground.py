@@ -194,7 +194,7 @@ def laid_out(folder: Path, environments: Path | None = None, **more: str) -> Ite
         )
         world.install(app, OWNER)
         whole = _environ(folder, home, scratch, app, address, port, secret)
-        environ = {**serve._for_worker(whole), **more}
+        environ = {**serve._keep_for_worker(whole), **more}
         workers = Workers(environ, folder / "worker.log")
         try:
             with _listening(settings.keep_for_listener(whole), public, folder / "listener.log"):

@@ -26,6 +26,6 @@ def test_a_new_setting_does_not_stay_by_itself():
 def test_the_worker_has_its_keys_and_nobody_elses_secrets():
     given = {"PATH": "/bin", "OPENAI_API_KEY": "k", "MERGEWRIGHT_MODEL": "openai:x"}
     secrets = {"MERGEWRIGHT_WEBHOOK_SECRET": "s", "MERGEWRIGHT_GITHUB_CLIENT_SECRET_FILE": "f"}
-    assert serve._for_worker(given | secrets) == given
+    assert serve._keep_for_worker(given | secrets) == given
     for kept in (settings.keep_for_listener, settings.keep_for_dashboard):
         assert kept(given) == {"PATH": "/bin"}
