@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial, singledispatch
+from functools import singledispatch
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -62,11 +62,14 @@ def configure_logging(*, verbose: bool, debug: bool = True) -> None:
 
 
 def carried_along(work: Callable[P, T]) -> Callable[P, T]:
-    """Let work that another thread does log what it is part of, as the thread that hands it over.
+    """Let work that other threads do log what it is part of, as the thread that hands it over."""
+    context = contextvars.copy_context()
 
-    To be called once: two threads cannot be within what it returns at a time.
-    """
-    return partial(contextvars.copy_context().run, work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        # Two threads cannot be within one context at a time.
+        return context.copy().run(work, *args, **kwargs)
+
+    return run
 
 
 class _ToStructlog(logging.Handler):
