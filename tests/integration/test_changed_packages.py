@@ -17,10 +17,9 @@ from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Severity
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Prepared
-from agent.models.run import Reason, Run
+from agent.models.run import Run
 from agent.services import Services
 from agent.stages import baseline, checkout, checks, decide, environment
-from repo_config.schema import RepoConfig
 from tests.integration import git_samples
 from tests.integration.environment_building import with_our_tools
 
@@ -142,21 +141,6 @@ def test_a_lock_behind_a_raised_bound_is_named_and_not_installed(begun, tmp_path
     assert has["six"] == "1.17.0"
     assert built.refused_lock in (f"{kind}.lock", "Pipfile.lock", "requirements.txt")
     assert kind == "poetry" or built.refusal == "six>=1.17 (has 1.16.0)"
-
-
-@pytest.mark.deep
-def test_a_licence_that_is_not_let_in_withholds_the_change(begun):
-    prepared, before, svc = begun
-    demand = RepoConfig.model_validate({"scope": {"licences": {"forbid": ["MIT"]}}}, strict=False)
-    contract = prepared.contract.model_copy(update={"config": demand})
-    prepared = prepared.model_copy(update={"contract": contract})
-    cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==1.17.0\n")
-    report = checks.run_checks(cleared, before, prepared, svc)
-    found = checks.compare_sides(before, report, prepared, svc)
-    verdict = decide.decide_verdict(found, cleared, prepared.contract)
-    assert (verdict.publish, verdict.reason) == (False, Reason.POLICY)
-    facts = ("requirements.txt:2", "six 1.17.0", "forbidden-licence")
-    assert all(fact in verdict.sentence for fact in facts), verdict.sentence
 
 
 @pytest.mark.deep

@@ -16,7 +16,7 @@ from agent.settings import Settings
 from tests.deep import deep
 from tests.integration.environment_building import lay, with_our_tools
 from tests.integration.recording_proxy import recording
-from tests.integration.test_egress import ask, connect, echoing
+from tests.integration.test_egress import ask, connect
 from tests.integration.test_private_indexes import Recorder, certificate
 from tests.unit.environments import local_index
 
@@ -87,23 +87,6 @@ def test_a_whole_build_goes_by_the_proxy_and_no_sandbox_knows_who_asks(
     orders = [repr(order.model_dump()) for order in sandbox.orders]
     assert len(orders) >= 2
     assert leaked(settings, *orders, *said, made.model_dump_json()) == []
-
-
-def test_without_the_proxy_nothing_is_reached_that_only_it_knows(tmp_path):
-    with recording() as proxy, echoing() as port:
-        proxy.knows["index.corp.invalid"] = port
-        wanted = Target("index.corp.invalid")
-        by = HostProxies({"https": proxy.url()})
-        alone = egress.EgressProxy(tmp_path / "a.sock", [wanted])
-        behind = egress.EgressProxy(tmp_path / "b.sock", [wanted], proxies=by)
-        try:
-            assert connect(alone, *wanted).startswith(b"HTTP/1.1 502")
-            assert connect(behind, *wanted).startswith(b"HTTP/1.1 200")
-            assert connect(behind, "other.corp.invalid", 443).startswith(b"HTTP/1.1 403")
-        finally:
-            alone.close()
-            behind.close()
-        assert proxy.asked == [("CONNECT", "index.corp.invalid:443")]
 
 
 def test_what_leads_inside_is_refused_with_a_proxy_too(tmp_path):
