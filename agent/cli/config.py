@@ -14,7 +14,7 @@ import typer
 from agent import settings
 from agent.cli import repository, terminal
 from agent.git.tree import WorkTree
-from agent.onboarding import effective, facts, kept, written
+from agent.onboarding import effective, facts, written
 from agent.onboarding.effective import Effective
 from agent.policy import levels
 from repo_config import detect, load, schema
@@ -137,7 +137,7 @@ def detect_values(
     place, tree, read = repository.open_repository(repo, as_json=as_json)
     folder = read.config.folder or facts.only_folder(tree) or ""
     has_python = functools.cache(partial(repository.has_python, place, folder))
-    measured = kept.read(settings.load_settings().home, str(place))
+    measured = facts.load_facts(settings.load_settings().home, str(place))
     detected = written.propose(tree, None, has_python, measured)
     proposal = written.propose(tree, read, has_python, measured) if read.source else detected
     differs = list(written.differences(detected, read)) if read.source else []

@@ -30,7 +30,7 @@ from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Contract, Opened, Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_ENVIRONMENT
-from agent.onboarding import kept, written
+from agent.onboarding import facts, written
 from agent.services import Services
 from agent.text import sanitise
 from agent.text.secret_names import says_secret
@@ -265,7 +265,7 @@ def _lay_over(own: Any, asked: Any) -> Any:
 
 def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     """Yield why values are refused that a repository's own configuration could have."""
-    values: dict[str, Any] = dict(kept.flatten(asked))
+    values: dict[str, Any] = dict(facts.flatten_values(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: a scout may set nothing but {', '.join(_KEYS)}"
     hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE

@@ -40,8 +40,6 @@ _VENV = "venv"
 
 
 class Stored(Record):
-    """One environment in the store."""
-
     environment: Environment
     created: float
     seconds: float
@@ -195,7 +193,6 @@ class Assembly:
             (packages / "_mergewright_src.pth").write_text(f"{place}\n")
 
     def _choose_extras(self) -> list[Part]:
-        """Choose among the extras of the project at the root."""
         root, declaration = self._declaration.root, self._declaration
         if root not in self._made:
             return []

@@ -239,7 +239,6 @@ def reuse_environment(
 
 
 def list_stored(settings: Settings) -> tuple[Stored, ...]:
-    """List the environments of the store, newest first."""
     found = []
     for place in storage.locate_environment(settings, "").glob(f"*/{RECORD}"):
         try:

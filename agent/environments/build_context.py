@@ -22,7 +22,6 @@ class RootedSandbox:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Run one command in a fresh sandbox with that root."""
         return self.sandbox.run(order.model_copy(update={"root": self.root}), cancelled, hear)
 
     def roots(self) -> tuple[Root, ...]:

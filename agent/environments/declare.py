@@ -77,7 +77,6 @@ class Declaration(Record):
 
     @property
     def requirements(self) -> Requirements:
-        """All that is asked for."""
         return self.required.combine(*(part.found for part in self.optional))
 
     @property
@@ -116,8 +115,6 @@ def read_declaration(
 
 
 class Unmet(NamedTuple):
-    """What a declaration fails for."""
-
     path: tuple[str | int, ...]
     """Of the entry of the configuration that asks for what is not there; empty: of none."""
     why: str
@@ -235,7 +232,6 @@ class _Reader:
         )
 
     def _list_of_runners(self, kind: str) -> tuple[str, ...]:
-        """Extras or groups that tox and Hatch name."""
         return tuple(name for one in self.runners for name in getattr(one, kind))
 
     # --- the sources, in order ---------------------------------------------------------------

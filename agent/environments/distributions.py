@@ -33,8 +33,6 @@ _MOST_EXTRAS = 100
 
 
 class Distribution(Record):
-    """One installed package."""
-
     name: str
     """Normalised."""
     version: str

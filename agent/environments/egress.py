@@ -138,7 +138,6 @@ class EgressProxy(ThreadingUnixStreamServer):
                 self._open.discard(connection)
 
     def note(self, attempt: str) -> None:
-        """Remember what was refused."""
         _add_note(self._refused, attempt)
 
     # --- one thread for each connection ---
@@ -154,7 +153,6 @@ class EgressProxy(ThreadingUnixStreamServer):
         self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Attend to a connection, and give its place back."""
         try:
             with suppress(OSError), self.watch_connection(request):
                 super().process_request_thread(request, client_address)
@@ -213,7 +211,6 @@ class _Request(BaseHTTPRequestHandler):
     rbufsize = 0  # what follows a CONNECT stays in the socket
 
     def do_CONNECT(self) -> None:
-        """Tunnel to the host that is named."""
         match = re.fullmatch(r"\[?([0-9A-Za-z.:_-]+?)\]?:(\d{1,5})", self.path)
         if match is None:
             self.send_error(400)
@@ -230,7 +227,6 @@ class _Request(BaseHTTPRequestHandler):
             self._relay_both_ways(upstream)
 
     def do_GET(self) -> None:
-        """Forward a request to read."""
         try:
             asked = parse_target(self.path)
         except ValueError:
@@ -254,7 +250,6 @@ class _Request(BaseHTTPRequestHandler):
                 index_gateway.forward_request(self, upstream, proxy, gateway)
 
     def do_HEAD(self) -> None:
-        """Forward a request to read."""
         self.do_GET()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

@@ -56,8 +56,6 @@ Supply = Callable[[str, str], Path]
 
 
 class Wanted(Record):
-    """What one virtual environment shall hold."""
-
     lines: tuple[Line, ...]
     constraints: tuple[Line, ...] = ()
     wheels: tuple[str, ...] = ()
@@ -334,7 +332,6 @@ class Fetcher:
         return gateway.url if gateway else access.url
 
     def _words(self, output: str) -> str:
-        """What uv has to say, with the addresses that people know."""
         for gateway in self._gateways.values():
             output = gateway.restore_addresses(output)
         return uv_program.extract_essential_output(output)

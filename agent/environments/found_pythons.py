@@ -20,8 +20,6 @@ FOLDER = "pythons"
 
 
 class FoundPython(Record):
-    """An interpreter."""
-
     version: str
     prefix: str
     """Where it is installed; also its place in the sandbox."""
@@ -34,7 +32,6 @@ class FoundPython(Record):
 
 
 def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython, ...]:
-    """List all interpreters, in no order."""
     shows_machine = any(root.folder == "/" for root in roots)
     found = [
         *_find_in_roots(roots),

@@ -24,8 +24,6 @@ _SECONDS = 20.0
 
 
 class HostProxy(Record):
-    """One proxy."""
-
     host: str
     port: int
     login: str | None = Field(default=None, repr=False)
@@ -98,7 +96,6 @@ class HostProxies:
 
 
 def read_proxies() -> HostProxies:
-    """Read the environment of this process."""
     return HostProxies(urllib.request.getproxies_environment())
 
 

@@ -9,7 +9,7 @@ Reads are idempotent and are retried here; nothing else retries them.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,19 +45,16 @@ class IndexPages:
         self._pages: dict[str, list[DistributionPackage]] = {}
 
     def has_project(self, name: str) -> bool:
-        """Whether the index has anything of a project."""
         return bool(self._list(name))
 
     def file_addresses(self, project: str) -> Iterator[str]:
-        """Yield where the files of a project are."""
         for package in self._list(project):
             yield package.url
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
         """Source distributions with a sha256 that were not yanked, newest version first."""
         packages = self._list(name)
-        wheels = {package.version for package in packages if package.package_type == "wheel"}
-        found = [one for package in packages if (one := _archive(name, package, wheels))]
+        found = [one for package in packages if (one := _read_archive(name, package))]
         # Of one version, the tar comes before the zip: newer tools make only that.
         found.sort(key=lambda one: (Version(one.version), one.filename.endswith(".gz")))
         return tuple({Version(one.version): one for one in found}.values())[::-1]
@@ -140,9 +137,7 @@ def _refuse_large(length: int | None) -> Any:
     return null_progress_tracker()(length)
 
 
-def _archive(
-    project: str, package: DistributionPackage, wheels: Container[str | None]
-) -> SourceArchive | None:
+def _read_archive(project: str, package: DistributionPackage) -> SourceArchive | None:
     digest = package.digests.get("sha256")
     try:
         name, version = parse_sdist_filename(package.filename)
@@ -158,7 +153,6 @@ def _archive(
         sha256=digest,
         requires_python=package.requires_python,
         uploaded=f"{package.upload_time:%Y-%m-%d}" if package.upload_time else "",
-        has_wheel=package.version in wheels,
     )
 
 

@@ -36,8 +36,6 @@ _Layer = dict[str, tuple[str, Any]]
 
 @dataclass(frozen=True)
 class HostIndexes:
-    """What this host is configured with."""
-
     default: IndexAccess | None
     """None: the public index."""
     extras: tuple[IndexAccess, ...] = ()
@@ -49,8 +47,6 @@ class HostIndexes:
 
 @dataclass
 class _Named:
-    """An address, and where it is written."""
-
     url: str
     place: str
     name: str = ""

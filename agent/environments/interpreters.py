@@ -50,7 +50,6 @@ class Interpreter(Record):
     """Why it was chosen, in words."""
 
     def sandbox_mounts(self) -> tuple[Mount, ...]:
-        """What a sandbox has to show for it."""
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
@@ -69,8 +68,6 @@ def choose_for_tree(
 
 
 class PythonHere(Record):
-    """The Python that runs take on this machine."""
-
     version: str = ""
     """Empty: none can be taken."""
     path: str = ""
@@ -261,7 +258,7 @@ def _find_problem(one: Interpreter, folder: Path, sandbox: Sandbox, settings: Se
         changed = folder.stat().st_mtime_ns
     except OSError:
         changed = 0  # in an image, whose mark says as much
-    trial = f"{one.root_mark} {one.path} {one.version} {changed}"
+    trial = f"{_NEEDED} {one.root_mark} {one.path} {one.version} {changed}"
     place = storage.folder(settings) / "interpreters.json"
     try:
         known: dict[str, str] = json.loads(place.read_bytes())

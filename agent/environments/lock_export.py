@@ -58,8 +58,6 @@ class LockRefused(Exception):
 
 
 class _Exported(Record):
-    """What a tool answered."""
-
     text: str = ""
     refused: str = ""
 

@@ -121,7 +121,6 @@ def _make_request(
 
 
 def _list_programs(build_context: BuildContext) -> tuple[SandboxService, ...]:
-    """See which servers a sandbox has."""
     report = f"{SANDBOX_OUT}/report.json"
     order = _make_request(build_context, "find_services.py", collect=(report,))
     found = _run_for_file(order, report, "no list of servers came back", build_context)
@@ -131,7 +130,6 @@ def _list_programs(build_context: BuildContext) -> tuple[SandboxService, ...]:
 def _run_for_file(
     order: SandboxRequest, handed: str, problem: str, build_context: BuildContext
 ) -> bytes:
-    """Run an order for the one file that it hands back."""
     result = build_context.sandbox.run(order)
     if result.exit_code != 0 or handed not in result.files:
         ended = f" at the {result.limit} limit" if result.limit else ""

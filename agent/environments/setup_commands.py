@@ -73,8 +73,6 @@ Commands = tuple[str | PackagesCommand, ...]
 
 
 class SetUp(Record):
-    """What is to be run, and for what."""
-
     commands: Commands = ()
     environ: dict[str, str] = {}
     """The configuration's variables."""
@@ -90,8 +88,6 @@ class SetUp(Record):
 
 
 class _Stored(Record):
-    """What is known of a stored layer."""
-
     altered: tuple[str, ...] = ()
     bulk: tuple[str, ...] = ()
 

@@ -32,8 +32,6 @@ _VERSION_VARIABLES = (
 
 
 class Metadata(Record):
-    """What a wheel says of itself."""
-
     name: str
     version: str
     extras: tuple[str, ...]
@@ -41,15 +39,12 @@ class Metadata(Record):
 
 
 class BuildSystem(Record):
-    """Who builds, and with what."""
-
     requires: tuple[str, ...] = _DEFAULT_REQUIRES
     backend: str = _DEFAULT_BACKEND
     backend_path: tuple[str, ...] | None = None
 
 
 def read_metadata(text: str) -> Metadata:
-    """Read the METADATA of a wheel."""
     raw = parse_email(text)[0]
     return Metadata(
         name=raw.get("name", ""),

@@ -126,14 +126,12 @@ def is_held(settings: Settings, key: str) -> bool:
 
 
 def release_environment(settings: Settings, key: str) -> None:
-    """Let an environment be pruned again."""
     descriptor = _held.pop((settings.home, key), None)
     if descriptor is not None:
         os.close(descriptor)
 
 
 def mark_used(settings: Settings, key: str) -> None:
-    """Note that an environment was used just now."""
     os.utime(locate_environment(settings, key))
 
 

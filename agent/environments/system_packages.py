@@ -67,8 +67,6 @@ class _NotMadeError(Exception):
 
 
 class _Report(Record):
-    """What our script in the sandbox says."""
-
     faults: str = ""
     missing: dict[str, str] = {}
     packages: tuple[str, ...] = ()

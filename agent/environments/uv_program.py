@@ -33,7 +33,6 @@ _NO_WHEELS = re.compile(
 
 
 def version() -> str:
-    """The version of uv that is in use."""
     return metadata.version("uv")
 
 

@@ -76,8 +76,6 @@ class BuildReport(Record):
 
 
 class WheelBuilder:
-    """Builds wheels for one environment."""
-
     def __init__(
         self,
         build_context: BuildContext,

@@ -45,8 +45,6 @@ _BOUNDED = {
 
 
 class Read(NamedTuple):
-    """A configuration as it was read."""
-
     config: RepoConfig
     source: load.Source | None
     """None where the repository has none."""
@@ -58,8 +56,6 @@ class Read(NamedTuple):
 
 
 class Effective(Record):
-    """What holds for one key, and why."""
-
     key: str
     value: object
     origin: str
@@ -97,7 +93,6 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
 
 
 def of_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
-    """Say what a rule weighs."""
     place = places.of(("rules", rule.id))
     level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
@@ -112,8 +107,6 @@ def of_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effec
 
 
 class Places:
-    """Where keys stand in the file."""
-
     def __init__(self, read: Read) -> None:
         self._document = read.document
 
@@ -124,7 +117,6 @@ class Places:
 
 
 def _detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
-    """What was detected for a key, with its origin."""
     name = _DETECTED.get(key)
     if name is None or value == "off":
         return None

@@ -7,20 +7,26 @@ services, libraries. Code is not read for its style. How a fact is written down 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from packaging.version import Version
+from pydantic import TypeAdapter, ValidationError
 
+from agent.environments import storage
 from agent.models.record import Record
 from repo_config import (
     ci_setup,
     dependencies,
     detect,
     frameworks,
+    reference,
     versions,
     workflows,
 )
@@ -58,8 +64,6 @@ _NOTES = re.compile(
 
 
 class Fact(Record):
-    """One value that a repository shows."""
-
     key: str
     """As in the configuration, with dots."""
     value: object
@@ -67,6 +71,9 @@ class Fact(Record):
     """Where it stands, or what was counted."""
     sure: bool = True
     """Otherwise it is a proposal, for a person to take up or leave."""
+
+
+_FACTS = TypeAdapter(tuple[Fact, ...])
 
 
 @dataclass
@@ -84,38 +91,31 @@ class Evidence:
 
     @cached_property
     def project(self) -> Project:
-        """What runs detect."""
         return detect.detect_project(self.tree, self.config)
 
     @cached_property
     def whole(self) -> Files:
-        """The files of the repository."""
         return Files(self.tree)
 
     @cached_property
     def files(self) -> Files:
-        """The files of the project, relative to its folder."""
         return Files(Below(self.tree, self.folder))
 
     @cached_property
     def declared(self) -> tuple[Dependency, ...]:
-        """The packages that it says it needs."""
         return dependencies.list_declared(self.files)
 
     @cached_property
     def jobs(self) -> list[Job]:
-        """Those of GitHub's workflows."""
         return workflows.read_jobs(self.whole, self.folder)
 
 
 def places(found: Sequence[str]) -> str:
-    """Name a few of several places."""
     shown = ", ".join(found[:_SHOWN])
     return f"{shown} and {len(found) - _SHOWN} more" if len(found) > _SHOWN else shown
 
 
 def declared(evidence: Evidence) -> Iterator[Fact]:
-    """Yield what the project's own files declare."""
     yield from _root(evidence)
     yield from _python(evidence)
     yield from _services(evidence)
@@ -246,3 +246,36 @@ def _libraries(evidence: Evidence) -> Iterator[Fact]:
         if len(answers) == 1:
             ((value, one),) = answers.items()
             yield Fact(key=key, value=value, why=f"{one.origin}: {one.name}", sure=one.runtime)
+
+
+# --- what a run found to set base's tests up best, kept for who proposes it --------------------
+
+
+def store_facts(home: Path, repository: str, values: Mapping[str, object], why: str) -> None:
+    """Keep values of a configuration, by key, in place of those of an earlier run."""
+    found = tuple(Fact(key=key, value=one, why=why) for key, one in flatten_values(values))
+    place = _locate_facts(home, repository)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    storage.write_whole(place, json.dumps(_FACTS.dump_python(found, mode="json")).encode())
+
+
+def flatten_values(values: Mapping[str, object], *above: str) -> Iterator[tuple[str, object]]:
+    """Yield each value of a configuration by its dotted key."""
+    for key, one in values.items():
+        path = (*above, key)
+        if isinstance(one, dict) and reference.is_section(reference.find_annotation(path)):
+            yield from flatten_values(one, *path)
+        else:
+            yield ".".join(path), one
+
+
+def load_facts(home: Path, repository: str) -> tuple[Fact, ...]:
+    """Return what was kept of a repository, by its path or address."""
+    try:
+        return _FACTS.validate_json(_locate_facts(home, repository).read_bytes())
+    except (OSError, ValidationError):
+        return ()
+
+
+def _locate_facts(home: Path, repository: str) -> Path:
+    return home / "set-up" / f"{hashlib.sha256(repository.encode()).hexdigest()[:32]}.json"

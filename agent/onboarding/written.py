@@ -114,7 +114,6 @@ def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
 
 
 def _given(read: Read) -> Iterator[Fact]:
-    """What a repository's own file says."""
     places, values = effective.Places(read), read.config.model_dump(mode="json")
     for path, section in reference.sections():
         inner = functools.reduce(operator.getitem, path, values)
@@ -167,7 +166,6 @@ def _comment(text: str, indent: str = "") -> list[str]:
 
 
 def flow(value: object) -> str:
-    """Write a value on one line."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_scalar(str(key))}: {flow(one)}' for key, one in value.items())}}}"
     if isinstance(value, list | tuple):

@@ -26,7 +26,7 @@ from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
 from agent.models.run import Run, Step
-from agent.onboarding import kept, written
+from agent.onboarding import facts, written
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
@@ -194,8 +194,8 @@ def _name_left_out(first: Tried | None) -> str:
 
 def read_known(run: Run, svc: Services) -> str:
     """Return the lines that a model has found in an earlier run of the repository, if one has."""
-    facts = {one.key: one for one in kept.read(svc.settings.home, run.repository)}
-    return written.write(facts) if any(_FOUND in one.why for one in facts.values()) else ""
+    known = {one.key: one for one in facts.load_facts(svc.settings.home, run.repository)}
+    return written.write(known) if any(_FOUND in one.why for one in known.values()) else ""
 
 
 def build_bare(base: Opened, svc: Services) -> Prepared:
@@ -213,7 +213,7 @@ def build_bare(base: Opened, svc: Services) -> Prepared:
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
     """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
-    old, new = (dict(kept.flatten(one.model_dump(mode="json"))) for one in (given, taken))
+    old, new = (dict(facts.flatten_values(one.model_dump(mode="json"))) for one in (given, taken))
     more: dict[str, Any] = {}
     for key, value in new.items():
         if value != old[key]:
@@ -266,7 +266,7 @@ def choose_environment(
 ) -> str:
     """Keep the report of what is taken, and what to configure for it; say why it is taken."""
     reports.store_report(svc.run_folder(run), report)
-    kept.write(svc.execution.places.set_ups or svc.settings.home, run.repository, more, why)
+    facts.store_facts(svc.execution.places.set_ups or svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
 

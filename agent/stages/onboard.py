@@ -18,7 +18,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, Contract, Opened
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.onboarding import facts, kept, pull_request, written
+from agent.onboarding import facts, pull_request, written
 from agent.services import Services
 from repo_config import load
 
@@ -93,7 +93,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
         has_python=lambda version: interpreters.has_python(
             version, files, svc.sandbox, svc.settings
         ),
-        kept=kept.read(svc.settings.home, run.repository),
+        kept=facts.load_facts(svc.settings.home, run.repository),
     )
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)

@@ -370,7 +370,8 @@ def test_files_that_would_steer_checks_are_left_out_of_every_sandbox(settings, f
 def test_a_wheel_of_another_name_than_the_projects_is_refused(settings, folder):
     files = {
         "pyproject.toml": local_index.PYPROJECT + '[project]\nname = "mine"\nversion = "1"\n',
-        "backend.py": in_tree_backend("hatchling", "99.0", "pass"),
+        "backend.py": in_tree_backend("hatchling", "99.0", "pass")
+        + "build_editable = build_wheel\n",
     }
     environment = ensure(settings, lay(folder, files))
     assert not environment.packages

@@ -37,7 +37,6 @@ MOST_GENERATED = 300
 
 
 def main() -> None:
-    """Do the job and report."""
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
     folder = unpack(job["archive"]) if job.get("archive") else os.path.join(WORK, job["folder"])
@@ -71,7 +70,6 @@ def report_back(report: dict[str, Any]) -> None:
 
 
 def build_system() -> Any:
-    """Read what the project here names as its build system, if anything."""
     if not os.path.isfile("pyproject.toml"):
         return None
     with open("pyproject.toml", "rb") as file:
@@ -113,7 +111,6 @@ def unpack(archive: str) -> str:
 
 
 def metadata(wheel: str) -> str:
-    """Read what a wheel says of itself."""
     if not os.path.isfile(wheel):
         sys.exit("error: the backend has made no wheel")
     with zipfile.ZipFile(wheel) as packed:

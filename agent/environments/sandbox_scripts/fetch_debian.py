@@ -20,7 +20,6 @@ MOST_WORDS = 500
 
 
 def run(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program, and keep what it prints."""
     return subprocess.run(
         argv,
         check=False,
@@ -33,7 +32,6 @@ def run(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def shorten(output: str) -> str:
-    """Give the last line of what a program printed."""
     return "".join(output.strip().splitlines()[-1:])[:MOST_WORDS]
 
 
@@ -86,7 +84,6 @@ def choose(names: list[str], faults: str) -> tuple[list[str], dict[str, str]]:
 
 
 def simulate(names: list[str]) -> subprocess.CompletedProcess[str]:
-    """Let apt say whether it could install these."""
     return run("apt-get", "--simulate", "install", "--", *names)
 
 
@@ -115,7 +112,6 @@ def show_alternatives(target: str) -> None:
 
 
 def main() -> None:
-    """Do what the order says, and leave a report."""
     with open(sys.argv[1]) as file:
         order = json.load(file)
     configure(order["place"])

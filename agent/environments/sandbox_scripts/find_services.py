@@ -22,7 +22,6 @@ BESIDE = {"postgres": "initdb"}
 
 
 def main() -> None:
-    """Ask every server that is there for its version."""
     found = []
     for name, patterns in PLACES.items():
         seen = set()

@@ -24,7 +24,6 @@ INITDB = (
 
 
 def main() -> None:
-    """Make it, and hand it over."""
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
     program = os.path.join(job["folder"], "postgres")
@@ -41,7 +40,6 @@ def main() -> None:
 
 
 def quoted(name: str) -> str:
-    """Write a name as SQL wants it."""
     return '"%s"' % name.replace('"', '""')
 
 

@@ -14,7 +14,6 @@ except ModuleNotFoundError:
 
 
 def main(extras: str, groups: str) -> None:
-    """Write one line for each package that is chosen."""
     with open("pylock.toml", "rb") as file:
         lock = Pylock.from_dict(tomllib.load(file))
     chosen = lock.select(

@@ -61,13 +61,11 @@ def copy(source: str, target: str) -> None:
 
 
 def leave(order: dict[str, Any], report: dict[str, Any]) -> None:
-    """Write the report that the host reads."""
     with open(order["report"], "w", encoding="utf-8") as file:
         json.dump(report, file)
 
 
 def main() -> int:
-    """Run the commands; end like the first that fails."""
     with open(sys.argv[1], encoding="utf-8") as file:
         order: dict[str, Any] = json.load(file)
     before = {name: list_entries(place["from"]) for name, place in order["places"].items()}

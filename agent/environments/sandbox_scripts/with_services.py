@@ -91,7 +91,6 @@ def prepare_redis(told):
 
 
 def redis_answers(told):
-    """Send it a PING."""
     try:
         with socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=1.0) as there:
             there.sendall(b"PING\r\n")
@@ -119,7 +118,6 @@ def start(told):
 
 
 def wait(told, end):
-    """Wait until a server answers."""
     while not KINDS[told["name"]][1](told):
         if not lives(told["number"]):
             raise NotStartedError("%s ended at once: %s" % (told["title"], last_words(told)))
@@ -129,7 +127,6 @@ def wait(told, end):
 
 
 def last_words(told):
-    """Return the end of its log."""
     with open(told["log"], encoding="utf-8", errors="replace") as file:
         return file.read()[-MOST_WORDS:].strip() or "it said nothing"
 
@@ -152,7 +149,6 @@ def read_environ():
 
 
 def main():
-    """Start everything, then become the command."""
     with open(ORDER_PATH, encoding="utf-8") as file:
         order = json.load(file)
     os.unlink(ORDER_PATH)

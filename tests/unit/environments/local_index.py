@@ -33,6 +33,9 @@ def _wheel(folder, lines):
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     {build}
     return _wheel(folder, {{"{name}.py": "value = 1\\n"}})
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    return _wheel(folder, {{"_{name}.pth": os.getcwd()}})
 """
 PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 

@@ -11,7 +11,7 @@ from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, SuiteFacts
 from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
-from agent.onboarding import kept
+from agent.onboarding import facts
 from agent.services import Execution
 from agent.stages import environment
 from repo_config import detect
@@ -93,7 +93,7 @@ def prepare(tmp_path, monkeypatch):
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
-        values = {one.key: one.value for one in kept.read(tmp_path, "x")}
+        values = {one.key: one.value for one in facts.load_facts(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
             prepared=prepared,

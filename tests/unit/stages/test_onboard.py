@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import OwnerAwaited
 from agent.models.code_host import Onboarding
-from agent.onboarding import kept, pull_request
+from agent.onboarding import facts, pull_request
 from agent.stages import onboard
 from agent.testing import FakeCodeHost, FakeSandbox
 from repo_config import load
@@ -69,7 +69,9 @@ def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(aske
         onboard.settle_onboarding(made.run, made.checkout, made.contract, services) == "to be asked"
     )
     assert code_host.proposals == []
-    kept.write(services.settings.home, made.run.repository, {"setup": ["mkdir data"]}, "measured")
+    facts.store_facts(
+        services.settings.home, made.run.repository, {"setup": ["mkdir data"]}, "measured"
+    )
     for _ in range(2):
         onboard.propose_configuration(made, services)
         assert onboard.settle_onboarding(made.run, made.checkout, made.contract, services) == "open"
