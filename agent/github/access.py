@@ -128,7 +128,8 @@ class AccessCache:
 
     secrets: deque[SecretStr] = field(default_factory=lambda: deque(maxlen=_SECRETS))
     """Every token that we hold, so that none is shown."""
-    installations: dict[str, int] = field(default_factory=dict)
+    installations: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
+    """Number and permissions of our App's installation, by name of the repository."""
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
     comments: dict[str, int] = field(default_factory=dict)
@@ -273,46 +274,58 @@ class Access:
         if isinstance(self.who, SecretStr):
             return Minted(self.who, float("inf"))
         app = WatchedRequester(self.who.auth, self.base_url, self.pacing, notes)
+        was_known = issue.repository in self.known.installations
         try:
             return self._ask_for_token(app, issue, scope, notes)
         except RefusedRequest as problem:
             self.known.installations.pop(issue.repository, None)
-            if problem.status != 404 or issue.installation_id is None:
+            if not was_known:
                 raise self._explain_unminted(problem, issue) from problem
-        # It may have been removed and installed again, which gives it another number.
-        return self.mint_token(issue.model_copy(update={"installation_id": None}), scope, notes)
+        # It may have been installed again, or given other permissions.
+        return self.mint_token(issue, scope, notes)
 
     def _ask_for_token(
         self, app: WatchedRequester, issue: IssueRef, scope: Scope, notes: RequestNotes
     ) -> Minted:
-        path = f"/app/installations/{self._installation(app, issue)}"
-        body: dict[str, object] = {"permissions": _PERMISSIONS[scope]}
+        if issue.repository not in self.known.installations:
+            _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
+            self.known.installations[issue.repository] = int(found["id"]), found["permissions"]
+        number, held = self.known.installations[issue.repository]
+        permissions = self._limit_permissions(issue, scope, held, notes)
+        body: dict[str, object] = {"permissions": permissions}
         if issue.repository_id:
             body["repository_ids"] = [issue.repository_id]
         else:
             body["repositories"] = [issue.repository.partition("/")[2]]
-        tokens = f"{path}/access_tokens"
-        try:
-            headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
-        except RefusedRequest as problem:
-            if problem.status != 422 or problem.has_phrase("repositor"):
-                raise
-            _, found = app.requestJsonAndCheck("GET", path)
-            body["permissions"] = _limit_permissions(issue, scope, found["permissions"], notes)
-            headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
+        path = f"/app/installations/{number}/access_tokens"
+        headers, data = app.requestJsonAndCheck("POST", path, input=body)
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self.known.secrets.append(token)
         lasts = ends.timestamp() - api_errors.server_time(headers)
         # A token that lasts less than our reserve, as an odd server may give, is used at once.
         return Minted(token, time.monotonic() + max(lasts, SPARE_SECONDS + 1.0))
 
-    def _installation(self, app: WatchedRequester, issue: IssueRef) -> int:
-        if issue.installation_id is not None:
-            return issue.installation_id
-        if issue.repository not in self.known.installations:
-            _, data = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
-            self.known.installations[issue.repository] = int(data["id"])
-        return self.known.installations[issue.repository]
+    def _limit_permissions(
+        self, issue: IssueRef, scope: Scope, held: dict[str, str], notes: RequestNotes
+    ) -> dict[str, str]:
+        """Ask no more than the installation may do, if a run can do without the rest."""
+        wanted = _PERMISSIONS[scope]
+        missing = {
+            name: level
+            for name, level in wanted.items()
+            if held.get(name) not in _LEVELS[_LEVELS.index(level) :]
+        }
+        if missing:
+            # It may be granted at any time.
+            self.known.installations.pop(issue.repository, None)
+        if (name := _REQUIRED[scope]) in missing:
+            raise AccessLost(
+                f"Our GitHub App needs the permission {name}: {missing[name]} in"
+                f" {issue.repository}; an owner has to accept it on the page of the installation."
+            )
+        notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
+        granted = {name: level for name, level in wanted.items() if name not in missing}
+        return granted | {name: held[name] for name in missing if name in held}
 
     def _explain_unminted(
         self, problem: RefusedRequest, issue: IssueRef
@@ -380,23 +393,3 @@ class Access:
     def _make_no_api_error(self, told: str) -> SettingsInvalid:
         told += f", or there is no App {self.app_id}" if self.app_id is not None else ""
         return app_registration.make_no_api_error(self.base_url, told)
-
-
-def _limit_permissions(
-    issue: IssueRef, scope: Scope, has: dict[str, str], notes: RequestNotes
-) -> dict[str, str]:
-    """Ask no more than the installation may do, if a run can do without the rest."""
-    wanted = _PERMISSIONS[scope]
-    missing = {
-        name: level
-        for name, level in wanted.items()
-        if has.get(name) not in _LEVELS[_LEVELS.index(level) :]
-    }
-    if (name := _REQUIRED[scope]) in missing:
-        raise AccessLost(
-            f"Our GitHub App needs the permission {name}: {missing[name]} in {issue.repository}; an"
-            " owner has to accept it on the page of the installation."
-        )
-    notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
-    granted = {name: level for name, level in wanted.items() if name not in missing}
-    return granted | {name: has[name] for name in missing if name in has}

@@ -11,7 +11,6 @@ OPERATIONS = (
     "POST /app-manifests/{code}/conversions",
     "GET /app/hook/deliveries",
     "POST /app/hook/deliveries/{delivery_id}/attempts",
-    "GET /app/installations/{installation_id}",
     "POST /app/installations/{installation_id}/access_tokens",
     "GET /repos/{owner}/{repo}",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",

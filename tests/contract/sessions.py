@@ -23,8 +23,6 @@ def apps(hub: Hub) -> None:
     assert hub.ask("GET", "/app", app)["slug"] == "mergewright"
     hub.ask("GET", "/app", hub.owner, expect=401)
     one = f"/app/installations/{hub.installation.id}"
-    hub.ask("GET", one, app)
-    hub.ask("GET", "/app/installations/999999", app, expect=404)
     assert hub.ask("GET", f"{API}/installation", app)["id"] == hub.installation.id
     hub.ask("GET", "/repos/octo/nothing/installation", app, expect=404)
     narrowed = {"repositories": ["shop"], "permissions": {"contents": "read"}}

@@ -75,11 +75,6 @@ def _find_installation(call: Call) -> Installation:
     return found
 
 
-@operation("GET", _INSTALLATION)
-def _get_installation(call: Call) -> object:
-    return shapes.shape_installation(_find_installation(call))
-
-
 @operation("GET", "/repos/{owner}/{repo}/installation")
 def _get_repository_installation(call: Call) -> object:
     app, world = _require_app(call), call.world
