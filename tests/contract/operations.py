@@ -74,9 +74,9 @@ HOOKS = (
     "issues-reopened", "issues-transferred", "issues-unlabeled", "pull-request-closed",
     "pull-request-edited", "pull-request-labeled", "pull-request-opened", "pull-request-reopened",
     "pull-request-review-comment-created", "pull-request-review-requested",
-    "pull-request-review-submitted", "pull-request-review-thread-resolved",
-    "pull-request-review-thread-unresolved", "pull-request-synchronize", "pull-request-unlabeled",
-    "status", "workflow-run-completed", "workflow-run-requested",
+    "pull-request-review-submitted",
+    "pull-request-synchronize", "pull-request-unlabeled",
+    "status",
 )  # fmt: skip
 
 GRAPHQL_TYPES = (

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 ZERO = "0" * 40
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _SECONDS = 60
 _STATUS = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
 _CONFIG = """

@@ -197,16 +197,6 @@ def add_answer(pull: Pull, thread: Thread, review: Review) -> ReviewComment:
 
 
 def resolve(pull: Pull, thread: Thread, actor: User | None) -> None:
-    """Resolve a thread, or with no actor take it up again in the name of who resolved it."""
-    if bool(thread.resolved_by) is bool(actor):
-        return
-    sender = actor or thread.resolved_by or pull.issue.author
+    """Resolve a thread, or with no actor take it up again."""
     thread.resolved_by = actor
-    comments = [shapes.shape_review_comment(pull, one) for one in thread.comments]
-    node_id = shapes.build_node_id("PRRT", thread.id)
-    fields = {
-        "thread": {"node_id": node_id, "comments": comments},
-        "pull_request": shapes.shape_pull(pull),
-    }
-    event, action = "pull_request_review_thread", "resolved" if actor else "unresolved"
-    events.deliver(pull.issue.repository, event, action, sender, fields)
+    pull.issue.updated = pull.issue.repository.world.now()

@@ -48,7 +48,6 @@ APP_EVENTS = (
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
-    "pull_request_review_thread",
     "check_run",
     "check_suite",
     "status",
