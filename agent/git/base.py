@@ -1,8 +1,7 @@
-"""The base commit: find what the user names, hold it against the limits and rules, describe it.
+"""Find the base commit, hold it against limits and rules, and describe it.
 
-It is found and held against them through a view (`agent.git.source`), before anything is
-copied: a commit of ten billion paths or of endless folders is refused by listing its first
-hundred thousand.
+The view of the user's repository is listed before anything is copied: a commit of ten billion
+paths is refused at its first hundred thousand.
 """
 
 from __future__ import annotations
@@ -53,13 +52,7 @@ USUAL = Limits()
 
 
 def find_commit(view: Place, source: Source, base: str | None) -> Start:
-    """Find the commit of a branch, tag or commit id; None is what is checked out.
-
-    A branch wins over a tag of the same name.
-
-    Raises:
-        RepositoryUnfit: There is none; the message names what comes nearest.
-    """
+    """Find the commit of a branch, else tag, else id; None: what is checked out."""
     if base is not None:
         _require_plain(base)
     refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
@@ -104,11 +97,7 @@ def _require_plain(base: str) -> None:
 
 
 def list_refs(place: Place, *prefixes: str) -> dict[str, str]:
-    """Object ids by full name.
-
-    Raises:
-        RepositoryUnfit: There are far too many.
-    """
+    """List object ids by full name; refuse far too many."""
     args = (f"--count={MAX_REFS + 1}", "--format=%(objectname) %(refname)", *prefixes)
     lines = os.fsdecode(process.run_git(place, "for-each-ref", *args)).split("\n")
     if len(lines) > MAX_REFS:
@@ -142,22 +131,14 @@ def _shorten_ref(ref: str) -> str:
 
 
 def require_bearable(view: Place, limits: Limits) -> None:
-    """Hold what is checked out against the limits alone, before git compares with it.
-
-    Raises:
-        RepositoryUnfit: Says which limit.
-    """
+    """Hold what is checked out against the limits alone, before git compares with it."""
     if commit := peel_object(view, "HEAD"):
         for _ in _list_files(view, commit, limits):
             pass
 
 
 def require_fit(view: Place, commit: str, limits: Limits) -> None:
-    """Hold every file of a commit against the limits and the rules for names and links.
-
-    Raises:
-        RepositoryUnfit: Says which limit, or lists the files and what to do about them.
-    """
+    """Hold every file of a commit against the limits and the rules for names and links."""
     paths: list[str] = []
     links: dict[str, str] = {}
     for mode, object_id, size, path in _list_files(view, commit, limits):

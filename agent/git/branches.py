@@ -1,8 +1,4 @@
-"""The branch that a commit goes to: its name, whose it is, and how it appears in one move.
-
-Owns which name is accepted or free, and what counts as our own earlier work. Locks, and what a
-failure means, are left to `agent.git.worktree`.
-"""
+"""The branch that a commit goes to: its name, whose it is, and how it appears in one move."""
 
 from __future__ import annotations
 
@@ -29,11 +25,7 @@ _MARKED = re.compile(r"-(?P<mark>[0-9a-f]{6})(?:-[2-9]|-[1-9][0-9])?\Z")
 
 
 def require_name(branch: str) -> None:
-    """Refuse a name that git does not take, or that a reader could mistake.
-
-    Raises:
-        RepositoryUnfit: Says what is wrong with it, and the fix.
-    """
+    """Refuse a name that git does not take, or that a reader could mistake."""
     shown = branch.encode("unicode_escape", "replace").decode()[:100]
     problem = f"`{shown}` is not accepted as the name of a branch"
     fix = "Set pull_request.branch_prefix to letters, digits and dashes, ending with a slash"
@@ -117,11 +109,7 @@ def send_objects(here: Place, view: Place, start: str, commit: str) -> None:
 
 
 def create_branch(view: Place, user: Source, commit: str, branch: str) -> str:
-    """Make the branch, or one with the next free name, in the user's repository; return its name.
-
-    Raises:
-        RepositoryUnfit: No name is free.
-    """
+    """Make the branch, or one with the next free name, where the user has it; return its name."""
     for name in list_names(branch):
         refs = base.list_refs(view, "refs/heads")
         ref = f"refs/heads/{name}"
@@ -160,14 +148,11 @@ class LeftBranch(NamedTuple):
 def find_left_branches(
     url: str, token: str, mirrors: Path, marks: Mapping[str, tuple[int, str | None]]
 ) -> tuple[LeftBranch, ...]:
-    """Find the branches that runs have pushed: named after the run, at a commit that it made.
-
-    A commit counts that is kept in our mirror and carries the run's date, or that the code host has
-    made for the run.
+    """Find branches that runs have pushed: named after the run, at a commit that it made.
 
     Args:
-        marks: By the end of the branch's name: when its run was started, and the commit that it is
-            known to have had made.
+        marks: By the end of the branch's name: when its run was started, and a commit that the code
+            host is known to have made for it.
     """
     with remote.hold_mirror(url, mirrors) as hold:
         mirror.make_mirror(hold)

@@ -1,8 +1,7 @@
 """Files of one folder by directory descriptors: no link is followed, and no exchange races.
 
-Each part of a path is opened in the folder before it, so that no link and no exchange of a folder
-in between leads outside. Laid beside the runner of every sandbox as well (`agent.sandbox.layout`):
-so nothing but the standard library may be used here, of every Python that a repository may ask for.
+Laid beside the runner of every sandbox as well: standard library only, of every Python that a
+repository may ask for.
 """
 
 from __future__ import annotations

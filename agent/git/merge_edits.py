@@ -1,8 +1,7 @@
 """What people made of our change before they merged it, counted in lines by git.
 
-Owns what is compared with what; that a pull request was merged, and by which commit, is the
-code host's word. Nothing of the base branch counts: neither what came to it beside the pull
-request, nor how it was merged (by a merge commit, squashed, rebased, or pushed by hand).
+Nothing of the base branch counts: neither what came to it beside the pull request, nor how it was
+merged (by a merge commit, squashed, rebased, or pushed by hand).
 """
 
 from __future__ import annotations
@@ -47,12 +46,7 @@ def measure_edits(
 ) -> HumanEdits:
     """Fetch a pull request that was merged, and compare it with our last commit in it.
 
-    What was merged is taken as the end of the pull request's branch, which the code host keeps as
-    `refs/pull/N/head`. May run twice, also at once; fails as `worktree.prepare_remote` does.
-
-    Args:
-        url: For git, without credentials.
-        max_bytes: Of what is fetched.
+    The code host keeps the end of its branch as `refs/pull/N/head`. May run twice, also at once.
     """
     known = [one for one in (merged.commit, merged.base, merged.first, merged.ours) if one]
     if strange := [one for one in known if not _OBJECT_ID.fullmatch(one)]:

@@ -1,8 +1,6 @@
-"""Our own bare copy of a repository: one per repository, brought up to date by fetching.
+"""Our own bare copy of a repository, brought up to date by fetching: its lock, repair and clean-up.
 
-Owns the mirror's folder, its lock, its clean-up, and its repair after a git that was cut off: a new
-mirror appears under its name only when it is complete, and one that is damaged is made anew. A
-commit of ours is pinned in it until it is delivered.
+A new mirror appears under its name only when it is complete; a damaged one is made anew.
 """
 
 from __future__ import annotations
@@ -76,9 +74,6 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
 
     Args:
         stopped: Once it is set, neither the wait goes on nor a git in the mirror.
-
-    Raises:
-        Cancelled: It was set.
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -141,12 +136,7 @@ def _take_lock(lock: int, stopped: Flag | None) -> None:
 
 
 def update_from_view(hold: Hold, view: Place, commit: str) -> None:
-    """Fetch branches, tags and the commit from a view of the user's repository.
-
-    Raises:
-        RepositoryUnfit: Git's own examination refuses an object of the repository.
-        GitFailed: The fetch failed otherwise.
-    """
+    """Fetch branches, tags and the commit from a view of the user's repository."""
     wanted = (
         "+refs/heads/*:refs/heads/*",
         "+refs/tags/*:refs/tags/*",
@@ -168,19 +158,15 @@ def renew_mirror(
     *,
     max_bytes: int | None = None,
 ) -> None:
-    """Have the mirror fetched into, or made anew; nothing half done stays whatever happens.
+    """Fetch into the mirror, or make it anew; nothing half done stays whatever happens.
 
     Args:
-        fetched: Fetches into the mirror it is given; called again with a new one when the old
-            one turns out to be damaged.
-        max_bytes: A mirror that has grown beyond it, by what the repository no longer has, is
-            made anew.
+        fetched: Fetches into the mirror it is given; called again with a new one where the old one
+            turns out to be damaged.
+        max_bytes: A mirror that has grown beyond it is made anew.
 
     Raises:
-        RepositoryUnfit: The repository is larger than it may be, or git's own examination refuses
-            an object of it.
-        GitFailed: The fetch failed otherwise.
-        Cancelled: It was stopped.
+        RepositoryUnfit: The repository is too large, or git refuses an object of it.
     """
     mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
     folders.delete_folder(fresh)
@@ -262,8 +248,7 @@ def fetch_references(
         max_bytes: Of what is sent; nothing of a larger pack stays.
 
     Raises:
-        RepositoryUnfit: It is larger, or git's own examination refuses an object of it.
-        GitFailed: The fetch failed otherwise.
+        RepositoryUnfit: It is larger, or git refuses an object of it.
     """
     # A single file of a bounded size, however few objects there are.
     packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
@@ -340,13 +325,7 @@ def hold_if_unused(place: Path) -> Iterator[Place | None]:
 
 
 def clean_mirrors(mirrors: Path) -> int:
-    """Remove what killed processes left in mirrors, and mirrors that were only half made.
-
-    What somebody works with is left alone, and so is what does not have the name of a mirror.
-
-    Returns:
-        How many files and folders were removed.
-    """
+    """Remove what killed processes left in mirrors that nobody uses; return how much."""
     gone = 0
     for lock in mirrors.glob("*.lock"):
         place = lock.with_suffix(".git")
@@ -364,12 +343,7 @@ def clean_mirrors(mirrors: Path) -> int:
 
 
 def let_go(place: Place, before: float, is_kept: Callable[[str], bool]) -> tuple[str, ...]:
-    """Unpin commits of a mirror that is held; git removes them when it next tidies up.
-
-    Args:
-        before: Seconds since the epoch; younger commits stay.
-        is_kept: Whether somebody still has a use for a commit.
-    """
+    """Unpin commits of a held mirror that are older than a time and that nobody has a use for."""
     fields = "%(refname) %(objectname) %(committerdate:unix)"
     gone: list[str] = []
     # A mirror that is damaged is made anew when it is next fetched into.

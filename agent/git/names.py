@@ -1,8 +1,4 @@
-"""What the files of a tree may be called, and where its links may point. Pure.
-
-Owns the rules for names and links. `agent.git.worktree` holds every file of a commit against them,
-`agent.git.tree` every path that is to be edited.
-"""
+"""Rules for the names of files in a tree, and for where its links may point. Pure."""
 
 from __future__ import annotations
 
@@ -75,11 +71,7 @@ def _fold_case(text: str) -> str:
 
 
 def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
-    """Find names that some file systems, and most readers, take for each other.
-
-    Two files collide when they differ only in case, Unicode form or invisible characters; so
-    does a file with a folder.
-    """
+    """Find paths that differ only in case, Unicode form or invisible characters."""
     found: list[tuple[str, str]] = []
     files: dict[str, str] = {}
     folders: set[str] = set()

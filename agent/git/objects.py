@@ -99,11 +99,7 @@ def is_ancestor(place: Place, commit: str, ancestor: str) -> bool:
 
 
 def merge_trees(place: Place, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    """Merge two commits without a work tree; return the tree, and the paths of conflicts.
-
-    Raises:
-        TookTooLong: They are too different.
-    """
+    """Merge two commits without a work tree; return the tree, and the paths of conflicts."""
     process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
     said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=_MERGE_SECONDS)
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
@@ -126,9 +122,6 @@ def require_object(place: Place, name: str) -> str:
 
 def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     """Write the tree of a Change; modes and contents of all other files stay what they are.
-
-    That the files were what the Change says they were is held against the work tree that it is
-    replayed in, before any check.
 
     Raises:
         EditFailed: The Change was made for another commit.

@@ -1,7 +1,6 @@
 """A throw-away repository of one commit, for sandboxes: git works there, and nothing comes back.
 
-The objects of the base are packed once for a run, into a folder that sandboxes only read. What each
-of them writes in its own `.git` are a few small files that lead there.
+Its objects are packed once for a run; a few small files in the `.git` of a sandbox lead there.
 """
 
 from __future__ import annotations

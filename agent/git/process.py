@@ -1,8 +1,6 @@
-"""Start git, with nothing of the outside in it.
+"""Start git with an environment and configuration of ours alone, and end it in time.
 
-The only user of GitPython, which starts the program and nothing else. Owns the whole environment
-and configuration of every git here, the end of those that take too long, and what a failure
-means. What is asked of git is left to the other modules.
+The only user of GitPython, which starts the program and nothing else.
 """
 
 from __future__ import annotations
@@ -151,12 +149,10 @@ def run_git(
     """Run git to its end; whatever interrupts the wait ends git as well.
 
     Args:
-        file_bytes: The kernel ends whatever writes a file that is larger than this.
+        file_bytes: The kernel ends what writes a file that is larger than this (FileTooLarge).
 
     Raises:
-        FileTooLarge: It wanted to write a larger file.
-        TookTooLong: It was too slow.
-        GitFailed: It ended with another code than those that are `ok`.
+        GitFailed: It ended with another code than those that are `ok`, or was too slow.
         Cancelled: The place was stopped.
     """
     started = _start_git(place, args, file_bytes)
@@ -173,12 +169,7 @@ def run_git(
 
 
 def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
-    """Yield NUL-ended records while git prints them; to leave the loop early ends git.
-
-    Raises:
-        GitFailed: Git ended with an error, or too slow.
-        Cancelled: The place was stopped.
-    """
+    """Yield NUL-ended records while git prints them; to leave the loop early ends git."""
     started = _start_git(place, args)
     process = started.proc
     with _limit_time(process, _command(args), seconds, place.stopped):
@@ -259,11 +250,7 @@ def _start_git(place: Place, args: Sequence[str], file_bytes: int | None = None)
 
 @cache
 def require_version(oldest: tuple[int, int], use: str = "") -> None:
-    """Refuse a git that is older than what is needed, be it for one use of it.
-
-    Raises:
-        PermanentError: Names both versions.
-    """
+    """Refuse a git that is older than what is needed, be it for one use of it."""
     found = git.Git("/").version_info
     if found < oldest:
         raise PermanentError(
@@ -323,11 +310,7 @@ def _failure(command: str, code: int, words: bytes) -> GitFailed:
 
 @contextmanager
 def storage(folder: Path, advice: str) -> Iterator[None]:
-    """Take a failure for a full disk where git or the kernel says so.
-
-    Raises:
-        StorageFull: Names the folder, and what to do.
-    """
+    """Take a failure for a full disk where git or the kernel says so."""
     try:
         yield
     except (OSError, GitFailed) as problem:
@@ -352,11 +335,7 @@ def _little_left(folder: Path) -> bool:
 
 @contextmanager
 def blame_user_repository(root: Path) -> Iterator[None]:
-    """Take a failure for one of the user's repository.
-
-    Raises:
-        RepositoryUnfit: With git's own words.
-    """
+    """Take a failure of git for one of the user's repository, with git's own words."""
     try:
         yield
     except GitFailed as problem:

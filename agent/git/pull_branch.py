@@ -1,8 +1,6 @@
-"""The branch of a pull request of ours: whose commits are on it, and what it is beside its base.
+"""The branch of a pull request of ours: whose commits are on it, and how it goes on.
 
-Owns which commits are ours, how the base branch is merged in, and the commits that go on top. Git
-merges without a work tree, by its own rules alone: attributes of the repository count as little as
-its hooks.
+Git merges without a work tree: attributes of the repository count as little as its hooks.
 """
 
 from __future__ import annotations
@@ -45,9 +43,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     limits: Limits = base.USUAL,
     stopped: Flag | None = None,
 ) -> BranchState:
-    """Fetch the branch of a pull request and its base, and say where the one stands to the other.
-
-    May run twice, also at once; fails as `worktree.prepare_remote` does.
+    """Fetch the branch of a pull request and its base, and compare them. May run twice.
 
     Args:
         author: Under which name our commits are made; with `email`, what tells them from others.
@@ -208,18 +204,12 @@ def make_follow_up_commit(
     the Change has beyond that.
 
     Args:
-        change: All of it against the standing's checkout, as the checks have seen it.
+        change: All of it against the state's checkout, as the checks have seen it.
         date: Of author and committer, in seconds since the epoch.
         rewriting: False where the code host lets nobody do that: then our own commits stay as well.
 
     Returns:
         The commit for the end of the branch; its head where nothing is to be done.
-
-    Raises:
-        RepositoryUnfit: The branch cannot be carried on.
-        EditFailed: The Change does not fit.
-        CacheGone: The mirror has been made anew since, without these commits.
-        StorageFull: There is no space for the mirror.
     """
     if branch_state.unfit_reason:
         raise RepositoryUnfit(branch_state.unfit_reason)
@@ -263,19 +253,14 @@ def _make_rebased_commit(place: Place, branch_state: BranchState, by: objects.Id
 def push_follow(
     branch_state: BranchState, commit: str, branch: str, url: str, token: str, *, look_again: str
 ) -> None:
-    """Move the branch of a pull request from where it stood to the commit; nothing of others goes.
-
-    May run twice: a branch that is at the commit already is our own earlier push.
+    """Move the branch of a pull request to the commit, unless somebody moved it. May run twice.
 
     Args:
-        look_again: The step that made the standing; it is done again if the branch has moved.
+        look_again: The step that read the state; it is done again if the branch has moved.
 
     Raises:
         BranchMoved: Somebody has pushed to the branch, or deleted it, since.
         EditFailed: The commit would take commits of other people off the branch.
-        AccessLost: The code host does not let us push; its words are in the message.
-        CodeHostUnavailable: The code host did not answer; run again, nothing is done twice.
-        CacheGone: The mirror has been made anew since, without the commit.
     """
     branches.require_name(branch)
     with mirror.hold_mirror_of(branch_state.checkout) as hold:

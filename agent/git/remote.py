@@ -1,12 +1,8 @@
 """A repository behind an address: fetch its base into our mirror, push one branch to it.
 
-The token reaches git by a descriptor of a file that is on no disk and has no name; so it stands in
-no argument, no environment, no configuration and no address. Git follows no redirect: the token
-goes to the address that the code host named, or nowhere.
-
-What reads from the code host raises AccessLost where the token does not let us, CodeHostUnavailable
-where the code host did not answer; what fetches, RepositoryUnfit where the branch is not there,
-there is more than `max_bytes`, or git refuses an object as dangerous.
+The token reaches git by the descriptor of a file without a name: it is in no argument, environment,
+configuration or address. Git follows no redirect. Reading raises AccessLost, CodeHostUnavailable,
+or RepositoryUnfit where a branch is missing, too large, or has an object that git refuses.
 """
 
 from __future__ import annotations
@@ -189,15 +185,13 @@ def bring_pull(
 def push_branch(
     hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
 ) -> None:
-    """Move a branch of the remote to a commit, if it is where we last saw it.
+    """Move a branch of the remote to a commit (empty: delete it), if it is where we last saw it.
 
     Args:
-        commit: Empty: the branch is deleted.
         expected: Commit that the branch must be at; None: it must not be there yet.
 
     Raises:
         LeaseLost: It is somewhere else now.
-        AccessLost: The code host does not let us push; its words are in the message.
         CodeHostUnavailable: The code host did not answer; whether the push arrived is not known.
     """
     reference = f"refs/heads/{branch}"

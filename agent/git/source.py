@@ -1,9 +1,7 @@
-"""The user's repository as files: where its parts lie, and a view of it that is safe to use.
+"""The user's repository as files, and a view of it that is safe to use.
 
-Owns what must be true of those files before git may read them, and the view: a git directory of
-our own whose objects and refs are links to the user's, with a configuration written here. Git
-started on the view sees neither the user's configuration nor hooks, so nothing in them can run,
-redirect or fetch anything.
+The view is a git directory of our own whose objects and refs are links to the user's. Git started
+on it sees neither their configuration nor hooks, so nothing of theirs can run, redirect or fetch.
 """
 
 from __future__ import annotations
@@ -58,11 +56,7 @@ class Source:
 
 
 def find_source(repository: str) -> Source:
-    """Find the parts of the repository at exactly this folder.
-
-    Raises:
-        RepositoryUnfit: It is not one, or is put together from places outside of it.
-    """
+    """Find the parts of the repository at this folder; refuse one made of foreign places."""
     if not repository or "\0" in repository or not Path(repository).is_dir():
         raise RepositoryUnfit(
             f"{_format_path(repository)} is not a folder on this machine. Name the folder"
@@ -206,12 +200,7 @@ def head_branches(source: Source) -> frozenset[str]:
 
 
 def list_remotes(repository: str) -> tuple[str, ...]:
-    """Name the remotes of the repository at exactly this folder; its configuration is only read.
-
-    Raises:
-        RepositoryUnfit: It is not one.
-        GitFailed: Its configuration cannot be read.
-    """
+    """Name the remotes of the repository at exactly this folder; its configuration is only read."""
     try:
         config = _config(find_source(repository))
     except OSError as problem:
@@ -227,8 +216,7 @@ def list_remotes(repository: str) -> tuple[str, ...]:
 def open_view(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Place]:
     """Make the view beside a mirror that is held; it is gone afterwards.
 
-    To write into somebody else's repository root becomes its owner: what is new in it must be
-    the owner's.
+    To write, root becomes the owner of the repository: what is new in it must be theirs.
     """
     become = source.owner if write and os.geteuid() == 0 and source.owner[0] != 0 else None
     # What is ours, its owner cannot reach.
@@ -257,11 +245,9 @@ def _config(source: Source) -> dict[str, str]:
 
 
 def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
-    """Count the files with uncommitted changes, new ones included.
+    """Count the files with uncommitted changes, new ones included; submodules are not entered.
 
-    The index is only read: git takes no optional locks here. Filters, hooks and monitors are not
-    defined in the view; submodules, which would bring their own configuration, are not entered.
-    What is checked out must be known to be of a bearable size, for it is compared with the index.
+    The index is only read. What is checked out must be of a bearable size.
     """
     if source.work_tree is None:
         return 0

@@ -1,8 +1,4 @@
-"""A work tree that is read and written without ever following a link.
-
-Remembers the original of everything it changes. Making the folder, and all git, is left to
-`agent.git.worktree`.
-"""
+"""A work tree that is read and written without ever following a link; originals are remembered."""
 
 from __future__ import annotations
 
@@ -47,20 +43,13 @@ class WorkTree:
         return self._load(path).executable
 
     def read(self, path: str) -> bytes:
-        """Content of one of these paths.
-
-        Raises:
-            EditFailed: There is no such file, or it is not a plain file.
-        """
+        """Return the content of one of these paths; EditFailed: it is no plain file."""
         return self._load(path).content
 
     def write(self, path: str, content: bytes, *, executable: bool | None = None) -> None:
         """Create or replace a file, and the folders it needs; whole or not at all.
 
         `executable` None keeps what the file has; a new one is then not executable.
-
-        Raises:
-            EditFailed: The path is refused, or leads through a link.
         """
         before = self._remember(path)
         if executable is None:
@@ -72,11 +61,7 @@ class WorkTree:
         self._paths.add(path)
 
     def delete(self, path: str) -> None:
-        """Delete a file, and the folders that are empty without it.
-
-        Raises:
-            EditFailed: There is no such file, or the path is refused.
-        """
+        """Delete a file, and the folders that are empty without it."""
         if self._remember(path) is None:
             raise EditFailed(f"`{path}` cannot be deleted: there is no such file")
         try:
@@ -102,11 +87,7 @@ class WorkTree:
         return tuple(changed)
 
     def replay(self, change: Change) -> None:
-        """Make the files what they were after an earlier Change on the same base commit.
-
-        Raises:
-            EditFailed: A file is not what the Change was made from.
-        """
+        """Make the files what they were after an earlier Change on the same base commit."""
         for file in change.files:
             present = self.read(file.path) if file.path in self._paths else None
             if present != file.before:

@@ -1,18 +1,11 @@
-"""Git for a run: the base commit, work trees, the commit, the branch in the user's repository.
+"""Git for a run: the base commit, work trees, the commit, the branch.
 
-Every git runs on a git directory that no foreign code can reach, our mirror or a view of the
-user's repository, and with nothing of the outside in its environment. So hooks, filters, monitors,
-credential helpers and address rewriting of the user's configuration never run. Text from outside
-is never an option: it is checked first, and stands as a full ref, an object id or after `--`.
+Every git runs on a git directory that no foreign code can reach. Text from outside is never an
+option: it is checked first, and stands as a full ref, an object id or after `--`. Bytes in a work
+tree are the bytes in git; submodules stay empty folders, and LFS files pointers.
 
-Bytes in a work tree are the bytes in git: line-ending, encoding and filter attributes are off, so
-that an untouched line stays untouched. Submodules stay empty folders, and LFS files pointers.
-
-Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit, where the
-repository or a branch in it cannot be worked on; StorageFull, and then nothing is left half done;
-CacheGone, where a mirror has to be made anew. What asks the code host may raise AccessLost, where
-it does not let us, and CodeHostUnavailable, where it did not answer; what can be stopped,
-Cancelled. A token goes to the address that it is given with, and is written nowhere.
+Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit; StorageFull,
+and then nothing is left half done; CacheGone, where a mirror has to be made anew.
 """
 
 from __future__ import annotations
@@ -54,11 +47,7 @@ def prepare_checkout(
     mirrors: Path,
     limits: Limits = base_commit.USUAL,
 ) -> Checkout:
-    """Fix the base commit and bring our mirror of the repository up to date.
-
-    The user's repository is only read. What an interrupted run leaves behind is put right by the
-    next. The base is a branch, tag or commit; None is what is checked out.
-    """
+    """Fix the base commit (None: what is checked out) and update our mirror of the repository."""
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
@@ -91,7 +80,6 @@ def prepare_remote(
 
     Args:
         url: For git, without credentials.
-        branch: Short name of the branch to start from.
         stopped: Once it is set, git is ended, and the mirror is left as it was.
     """
     branches.require_name(branch)
@@ -130,9 +118,7 @@ def copy_repository(checkout: Checkout, folder: Path, branch: str) -> None:
 
 
 def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> WorkTree:
-    """Make the folder the clean work tree of the commit, in place of whatever it holds.
-
-    It appears under its name only when it is complete.
+    """Make the folder the clean work tree of the commit; it appears only when it is complete.
 
     Args:
         stopped: Once it is set, git is ended, and the folder is gone.
@@ -271,10 +257,6 @@ def make_commit(
     """Make one commit of a Change in our mirror; equal arguments give the same commit.
 
     The date, in seconds since the epoch, is that of author and committer.
-
-    Raises:
-        EditFailed: The Change does not fit the base commit.
-        StorageFull: There is no space for the mirror.
     """
     with mirror.hold_mirror_of(checkout) as hold:
         with objects.open_index(hold, keep=True) as place:
@@ -291,9 +273,8 @@ def make_commit(
 def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """Make the branch in the user's repository and return its name; nothing else is touched.
 
-    Objects go in first, then the branch appears in one move: an interruption leaves either no
-    branch or all of it. A branch that is there is never changed: at the same commit it is taken
-    for our own earlier delivery, else the next free name is used (`-2`, `-3`, …). May run twice.
+    Objects go in first, then the branch appears in one move. A branch that is there never changes:
+    at the same commit it is our own earlier delivery, else the next free name is used (`-2`, …).
     """
     branches.require_name(branch)
     user = source.find_source(checkout.repository)
@@ -312,13 +293,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
 
 
 def find_holding_branch(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
-    """Find the branch, by this name or a numbered one, that holds the same change already.
-
-    The same change is one commit on the same base with the same files, whenever it was made.
-
-    Returns:
-        The branch and its commit; None where there is none.
-    """
+    """Find the branch, of this name or a numbered one, with these files on this base."""
     branches.require_name(branch)
     user = source.find_source(checkout.repository)
     folder = Path(checkout.mirror)
@@ -349,14 +324,11 @@ def push_commit(
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
 
-    A branch of somebody else, or with a commit of somebody else on it, is never moved: then the
-    next free name is used (`-2`, `-3`, …). At the same commit it is our own earlier push; at
-    another of ours with the same message, which a run made that began anew since, it is moved.
-    May run twice.
+    A branch with a commit of somebody else is never moved: the next free name is used (`-2`, …). At
+    another commit of ours with the same message, of a run that began anew, it is moved.
 
     Args:
-        taken: Is told the name of a branch that somebody else has put a commit on, before the next
-            name is tried.
+        taken: Called with the name of a branch that somebody else has, before the next is tried.
     """
     branches.require_name(branch)
     with mirror.hold_mirror_of(checkout) as hold:

@@ -1,1 +1,1 @@
-"""Sandboxes that stay open: one tree, command after command, and the change that comes of it."""
+"""Sandboxes, opened by bubblewrap or docker, for one command or for a session around one tree."""

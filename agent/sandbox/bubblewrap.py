@@ -58,12 +58,6 @@ class BubblewrapSandbox:
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
-        """Open a sandbox that answers request after request; the stack takes it down.
-
-        Raises:
-            SandboxMissing: No sandbox can be opened here.
-            SandboxLost: It did not open.
-        """
         sandbox = self._open(order, stack, checkout=checkout)
         sandbox.await_start(stopped)
         return sandbox

@@ -1,7 +1,6 @@
 """Reach the container engine, say what to do where that fails, and build images for sandboxes.
 
-Owns the client, the words of its errors, and which images sandboxes can be opened from. Images are
-built by `sandbox_images/python/Dockerfile`.
+Images are built by `sandbox_images/python/Dockerfile`.
 """
 
 from __future__ import annotations
@@ -175,11 +174,7 @@ def _knock(where: str) -> None:
 
 
 def build_image(version: str, packages: list[str], settings: Settings) -> Image:
-    """Build the image of a version of Python, and write down on it which Python it has.
-
-    Raises:
-        SandboxMissing: It cannot be built here; the message says why, and what would help.
-    """
+    """Build the image of a version of Python, and write down on it which Python it has."""
     base = settings.docker_base or f"python:{version}-slim"
     arguments = {"BASE": base, "PACKAGES": " ".join(packages)}
     connect_to_engine(settings)

@@ -54,12 +54,6 @@ class DockerSandbox:
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
-        """Open a sandbox that answers request after request; the stack takes it down.
-
-        Raises:
-            SandboxMissing: No sandbox can be opened here.
-            SandboxLost: It did not open.
-        """
         sandbox = self._open(order, stack, None, lasting=True)
         sandbox.await_start(stopped)
         return sandbox

@@ -1,6 +1,6 @@
 """Say what differs between the base of a session and its tree.
 
-Beside `session.py`, and only while nothing else runs: nothing moves, so a path that was found to go
+Beside `runner.py`, and only while nothing else runs: nothing moves, so a path that was found to go
 through no link still does not when it is opened. Content decides, never a time: a page that was
 written through a mapping leaves the times as they were.
 """
@@ -140,11 +140,7 @@ class Difference:
 
 
 def list_folder(folder: str) -> Entries:
-    """List a folder; one that is closed to its owner is opened again.
-
-    Raises:
-        OSError: It cannot be listed.
-    """
+    """List a folder; one that is closed to its owner is opened again."""
     try:
         return {entry.name: entry for entry in os.scandir(folder)}
     except PermissionError:
