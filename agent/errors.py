@@ -27,13 +27,13 @@ class AgentError(Exception):
     """Something the agent could not do."""
 
     branch: str | None = None
-    """What the run had pushed before; whoever reads of the error has to know."""
+    """What the run had pushed before; people have to know of it."""
     commit: str | None = None
     details: str = ""
     """More for the operator, and for no issue: what a provider says, the address that was asked.
     Without secrets and what a terminal would obey, in one line."""
     change: Change | None = None
-    """What was done until then by a model, for whoever wants to go on by hand."""
+    """What was done until then by a model, for people who go on by hand."""
     models: tuple[ModelUse, ...] = ()
     """What models did until then."""
 

@@ -1,7 +1,7 @@
 """The operator's settings: environment variables `MERGEWRIGHT_*` and where data lives.
 
-Owns how a secret is given (by value or by file) and read. What a secret opens is left to whoever
-holds it: the listener the webhook secret alone, the code host adapter key and token.
+Owns how a secret is given (by value or by file) and read. What a secret opens is left to its
+holder: the listener the webhook secret alone, the code host adapter key and token.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _RUFF_FILES = ("ruff.toml", ".ruff.toml")
 #: Settings of ruff by which it checks rules.
 _RULE_KEYS = frozenset({"lint", "select", "ignore", "extend-select", "per-file-ignores"})
 _SHARED_INI = ("setup.cfg", "tox.ini")
-#: What a hook is told where its owner tells it nothing; as its author says.
+#: Default arguments of hooks, as their authors set them.
 _HOOK_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
 _MOST = 200
 

@@ -84,7 +84,7 @@ class CiSetup(BaseModel):
     system_packages: tuple[str, ...] = ()
     """Debian packages that its steps, a Dockerfile or the README install."""
     test_args: tuple[str, ...] = ()
-    """Files, folders and modules that the tests are said to be in."""
+    """Files, folders and modules that hold the tests."""
     not_done: tuple[str, ...] = ()
     """Steps that cannot be carried out here, by name or first line."""
 
@@ -273,7 +273,7 @@ def _drop_needless(lines: Iterable[str], scripts: NamedScripts) -> list[str]:
 def _is_needless(line: str) -> bool:
     words = split_words(line) if "#" in line else line.split()
     check, _ = find_tool(unwrap_command(words))
-    # How a script goes on after a failure is said at its beginning.
+    # What a script does after a failure stands at its beginning.
     return not words or words[0] == "set" or bool(check or _MANAGES_PACKAGES.search(line))
 
 

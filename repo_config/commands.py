@@ -232,7 +232,7 @@ class NamedScripts:
             if name not in seen:
                 for inner in (one for script in scripts for one in _list_lines(script)):
                     behind = self.expand_line(inner, seen | {name})
-                    # One by one, since targets can call each other ever so often.
+                    # One by one, since targets can call each other without end.
                     yield next(behind, inner)
                     yield from behind
 

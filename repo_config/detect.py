@@ -50,7 +50,7 @@ class DjangoProject(BaseModel):
     """A manage.py that configures the settings itself, in place of a settings module."""
     tests_know_settings: bool = True
     """Whether what runs the tests learns of the settings by itself: of its own configuration, a
-    conftest.py, a script or a configured variable. Otherwise it has to be told the module."""
+    conftest.py, a script or a configured variable. Otherwise it gets the module by a variable."""
     found_instead: str = ""
     """Without a settings module: what was found in its place, in words."""
 

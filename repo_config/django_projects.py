@@ -17,7 +17,7 @@ from repo_config.suites import ASIDE, PytestSettings
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
-#: In commands and their variables, and in what plugins of mypy and pylint are told.
+#: In commands and their variables, and in settings for plugins of mypy and pylint.
 _IN_COMMAND = re.compile(
     rf"(?:--settings[= ]|\b{VARIABLE}[\"']?\s*[=:,]\s*)[\"']?([A-Za-z_][\w.]*)", re.IGNORECASE
 )

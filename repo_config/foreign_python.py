@@ -37,6 +37,6 @@ def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:
     if chain:
         raise BeyondBounds(f"a dotted name of more than {_LONGEST_CHAIN} parts")
     with warnings.catch_warnings():
-        # Old escapes in strings are for their authors to mend.
+        # Old escapes in strings are for their authors to fix.
         warnings.simplefilter("ignore")
         return ast.parse(source, filename=filename)

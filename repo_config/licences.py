@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-# The list itself has no public name; a typing error in a pattern could not be told without it.
+# The list has no public name; without it, no typing error in a pattern would be found.
 from packaging.licenses._spdx import LICENSES
 
 _LONGEST = 500
@@ -43,7 +43,7 @@ class Licence:
     """What a distribution says of its licence."""
 
     words: str
-    """For people; "" where nothing is said."""
+    """For people; "" where it says nothing."""
     options: tuple[str, ...]
     """SPDX expressions of which one is meant; none where the licence is not known."""
 

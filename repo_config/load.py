@@ -236,7 +236,7 @@ def _explain_errors(error: ValidationError, document: Document) -> Iterator[Prob
 def _explain_known(
     path: Path, details: list[Any], document: Document, *, is_key: bool
 ) -> Problem | None:
-    """Explain what is no matter of a type; None for any other."""
+    """Explain a wrong key or form; None where a value has the wrong type."""
     first, place = details[0], document.places[path]
     if first["type"] == "extra_forbidden":
         return _explain_unknown_key(path, place, document.file)

@@ -27,12 +27,12 @@ Read = Callable[[str], str | None]
 
 
 class Settings(NamedTuple):
-    """What the tool is told in one folder."""
+    """The settings that hold in one folder."""
 
     path: str = ""
     """The file that it reads first; "" where there is none, and its own defaults hold."""
     folder: str = ""
-    """Where that file lies, or would lie: what the tool looks at unless it is told otherwise."""
+    """Where that file lies, or would lie: what the tool looks at by default."""
     files: tuple[str, ...] = ()
     """That file and those that it is built on."""
     values: dict[str, object] = {}
@@ -107,7 +107,7 @@ def find_settings_argument(args: tuple[str, ...]) -> tuple[str | None, tuple[str
 
 
 def _read_file(text: Read, path: str, tool: Tool) -> dict[str, object] | str | None:
-    """Return what one file says, words where it cannot be read, None where nothing is said."""
+    """Return the settings of a file, words where it cannot be read, None where it has none."""
     content = None if _is_outside(path) else text(path)
     if content is None:
         return None

@@ -3,7 +3,7 @@
 They are what the checks are configured by, started with, or could be replaced by.
 
 One list for everybody who asks: the checks are first run without changes to such files, and the
-reviewer is told of them. Tables within pyproject.toml and setup.cfg are left to those who ask.
+reviewer sees them. Tables within pyproject.toml and setup.cfg are left to those who ask.
 """
 
 from __future__ import annotations

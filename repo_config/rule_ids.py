@@ -1,6 +1,6 @@
-"""The ids of all rules, so that a configuration that names another is told so.
+"""The ids of all rules, so that a configuration that names another is refused.
 
-What the rules demand is said in `agent.policy`, which a test holds this list against.
+`agent.policy` has the rules themselves; a test compares this list with it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
 #: Has pytest look where unittest does, for names that it would pass over.
 _AS_UNITTEST = ("-o", "python_files=test*.py *_tests.py")
 _DOCTESTS = "--doctest-modules"
-#: By these, pytest-xdist is told how many processes there are.
+#: Options of pytest-xdist for the number of processes.
 _WORKERS = re.compile(r"(?:-n|--numprocesses)(?:=?(?:auto|logical|[1-9]\d*))?")
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 #: Folders whose files are not the project's own tests.

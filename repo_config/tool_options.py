@@ -34,7 +34,7 @@ class ToolCommand(NamedTuple):
 
 
 class ToolOptions(BaseModel):
-    """What a tool is told on its command line."""
+    """The options of a tool on its command line."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,10 +51,10 @@ class ToolOptions(BaseModel):
 
 class _Options(NamedTuple):
     left_out: str = ""
-    """Options that say how it prints or mends, which a check sees to itself."""
+    """Options for output and fixes, which a check sets itself."""
     left_out_with_value: str = ""
     demanded: str = ""
-    """One of these has to be there, for otherwise it mends and checks nothing."""
+    """One of these has to be there; otherwise it fixes files and checks nothing."""
     never: str = ""
     """With one of these it is no check."""
 
@@ -136,7 +136,7 @@ def parse_options(command: ToolCommand, exists: Callable[[str], bool]) -> ToolOp
     if off := next((word for word in words if word in known.never.split()), None):
         return f"{off} makes it no check"
     if known.demanded and not command.is_hook and not {*known.demanded.split()} & {*words}:
-        return "it mends, and objects to nothing"
+        return "it fixes files, and objects to nothing"
     args: list[str] = []
     paths: list[str] = []
     for is_path, several in _sort_words(words, known, exists):
@@ -152,7 +152,7 @@ def parse_options(command: ToolCommand, exists: Callable[[str], bool]) -> ToolOp
 
 
 def _refuse_open(word: str) -> str:
-    return f"it is told {escape_text(word)}, which only a shell could write out"
+    return f"only a shell could write out its argument {escape_text(word)}"
 
 
 def _sort_words(

@@ -1,6 +1,6 @@
 """The forms that texts in the configuration must have, each with the words for a wrong one.
 
-Which key takes which form is said in `schema`.
+`schema` has the form of each key.
 """
 
 from __future__ import annotations

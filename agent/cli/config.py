@@ -103,8 +103,8 @@ def explain(
         if not found:
             near = difflib.get_close_matches(key, known, 2)
             fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
-            said = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
-            raise typer.BadParameter(said, param_hint="KEY")
+            words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
+            raise typer.BadParameter(words, param_hint="KEY")
     found = [_add_python_here(one, place, read.config) for one in found]
     if as_json:
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
@@ -158,8 +158,8 @@ def detect_values(
         return
     print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
     if read.source:
-        said = f"what differs from {name}:" if differs else f"nothing differs from {name}"
-        print(said, *(f"  {escape_text(one)}" for one in differs), sep="\n", file=sys.stderr)
+        words = f"what differs from {name}:" if differs else f"nothing differs from {name}"
+        print(words, *(f"  {escape_text(one)}" for one in differs), sep="\n", file=sys.stderr)
 
 
 def _add_python_here(one: Effective, place: Path, config: RepoConfig) -> Effective:

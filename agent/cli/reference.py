@@ -56,14 +56,14 @@ def render() -> str:
 
 
 def _list_settings() -> Iterator[str]:
-    told = read_docstrings(Settings)
+    texts = read_docstrings(Settings)
     for name, field in Settings.model_fields.items():
         value = field.default
         value = ",".join(value) if isinstance(value, tuple) else value
         default = "not set" if value in (None, "") else f"`{value}`"
         shown = "see there" if field.is_required() else default
         form = settings.describe_form(name)
-        yield f"| `{settings.variable(name)}` | {form} | {shown} | {told[name]} |"
+        yield f"| `{settings.variable(name)}` | {form} | {shown} | {texts[name]} |"
 
 
 def _list_commands() -> Iterator[str]:
@@ -73,12 +73,12 @@ def _list_commands() -> Iterator[str]:
 
 
 def _list_ends() -> Iterator[str]:
-    told = read_docstrings(Reason)
+    texts = read_docstrings(Reason)
     for reason in Reason:
         on = "yes" if step_file.goes_on(reason) else "no"
         on = "of issues alone" if reason in _OF_ISSUES else on
         state = end_state(reason).value
-        yield f"| `{reason.value}` | `{state}` | {on} | {told[reason.name]} |"
+        yield f"| `{reason.value}` | `{state}` | {on} | {texts[reason.name]} |"
 
 
 def _list_decisions() -> Iterator[str]:
@@ -90,10 +90,10 @@ def _list_decisions() -> Iterator[str]:
 
 
 def _list_figures() -> Iterator[str]:
-    told = read_docstrings(Statistics)
+    texts = read_docstrings(Statistics)
     forms: dict[object, str] = _PLAIN | dict(_FORMS.items())
     for name, field in Statistics.model_fields.items():
-        yield f"| `{name}` | {forms[field.annotation]} | {told[name]} |"
+        yield f"| `{name}` | {forms[field.annotation]} | {texts[name]} |"
     for kind, called in _FORMS.items():
         yield from ("", f"{called.capitalize()} has these keys:", "")
         yield from ("| key | meaning |", "|---|---|")
@@ -104,15 +104,15 @@ def _list_figures() -> Iterator[str]:
 def read_docstrings(kind: type) -> dict[str, str]:
     """Read what stands below each member of a class, in one line."""
     [found] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    told = {}
+    texts = {}
     for member, after in pairwise(found.body if isinstance(found, ast.ClassDef) else []):
         match member, after:
             case (
                 ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)),
                 ast.Expr(value=ast.Constant(value=str(words))),
             ):
-                told[name] = " ".join(words.split()).replace("None: ", "not set: ")
-    return told
+                texts[name] = " ".join(words.split()).replace("None: ", "not set: ")
+    return texts
 
 
 def _list_families() -> Iterator[str]:

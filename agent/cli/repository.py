@@ -79,7 +79,6 @@ def find_root(folder: Path | None) -> Path:
 def find_clone(folder: Path | None) -> Path:
     """Find the repository whose commits are meant; it may be one without a work tree."""
     here = (folder or Path()).resolve()
-    # What is odd about it, whoever reads it tells.
     return here if (here / "HEAD").exists() else find_root(here)
 
 

@@ -44,8 +44,8 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
         return messages.with_branch(outcome.branch, git, _remote(repo))
-    said = messages.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
-    return (said,) if said else ()
+    words = messages.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
+    return (words,) if words else ()
 
 
 def _remote(repo: Path) -> str:
@@ -132,9 +132,9 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
     mark = "not done" if choose_exit_code(outcome) else "done"
     print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
-    for title, said in _list_places(outcome):
-        if said:
-            print(f"{title:<7} {sanitise.strip_terminal_codes(said)}")
+    for title, words in _list_places(outcome):
+        if words:
+            print(f"{title:<7} {sanitise.strip_terminal_codes(words)}")
     for title, line in zip_longest(("next",), list_next_steps(outcome, repo), fillvalue=""):
         if line:
             print(f"{title:<7} {sanitise.strip_terminal_codes(line)}")
@@ -154,5 +154,5 @@ def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
 
 
 def _make_row(check: Comparison) -> tuple[str, ...]:
-    said = check_summary.summarize_check(check)
-    return check.name, said.base, said.head, said.new, check.verdict.value
+    words = check_summary.summarize_check(check)
+    return check.name, words.base, words.head, words.new, check.verdict.value

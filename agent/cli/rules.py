@@ -27,7 +27,7 @@ def rules(
 ) -> None:
     """List the rules: what each demands, what it weighs here, and the least it can be made to.
 
-    `block` withholds the pull request, `review` makes it a draft, `info` is only told, `off` is
+    `block` withholds the pull request, `review` makes it a draft, `info` is only shown, `off` is
     not looked at. Weights are set by `rules: {ID: WEIGHT}` in the configuration; the least is the
     rule's own, or the operator's by `MERGEWRIGHT_RULE_FLOORS`.
     """

@@ -145,7 +145,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
 
 
 def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
-    """Find the run that is to go on; anything but one is told as a wrong argument."""
+    """Find the run that is to go on; anything but one is a wrong argument."""
     from agent.store import step_file
 
     folder = settings.load_settings().home / "runs"
@@ -166,8 +166,8 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     if latest is not None:
         return latest.parent.name
     what = f"{ticket} in {place}" if ticket else str(place)
-    said = f"no run of {what} is left to go on with; begin one with --ticket FILE"
-    raise typer.BadParameter(said, param_hint="--resume")
+    problem = f"no run of {what} is left to go on with; begin one with --ticket FILE"
+    raise typer.BadParameter(problem, param_hint="--resume")
 
 
 def _find_folder(repo: str) -> Path:
@@ -257,8 +257,8 @@ def load_settings_with(model: str | None) -> settings.Settings:
     try:
         settings.load_settings({_MODEL: model})
     except SettingsInvalid as problem:
-        said = problem.message.removeprefix(f"{_MODEL}: ")
-        raise typer.BadParameter(said, param_hint="--model") from problem
+        words = problem.message.removeprefix(f"{_MODEL}: ")
+        raise typer.BadParameter(words, param_hint="--model") from problem
     others = {name: value for name, value in os.environ.items() if not _ASKED.fullmatch(name)}
     return settings.load_settings({**others, _MODEL: model})
 

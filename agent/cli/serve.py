@@ -46,7 +46,7 @@ _LOOK_SECONDS = 0.2
 _READY_SECONDS = 300.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
-#: A wrong setting, or a machine without sandboxes, does not mend itself by starting again.
+#: A wrong setting, or a machine without sandboxes, does not go away by starting again.
 _EXIT_SETTINGS = 2
 #: What the worker is never given.
 _SECRETS_OF_OTHERS = frozenset(
@@ -94,7 +94,7 @@ def serve() -> None:
 def dashboard() -> None:
     """Print a link that signs you in to the dashboard, once and within ten minutes.
 
-    Whoever can write to the data folder can make one; the dashboard shows and allows them all.
+    Who can write to the data folder can make one; the dashboard shows and allows them all.
     """
     loaded = settings.load_settings()
     settings.require_home(loaded)
@@ -311,7 +311,7 @@ def _bind_to(parent: int) -> Callable[[], None]:
 
 
 def _supervise(children: tuple[_Child, ...]) -> int:
-    """Keep the children running until told to stop; return the exit code."""
+    """Keep the children running until a signal; return the exit code."""
     # What a child that ends leaves running (git, while it fetches) becomes ours to end.
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     hurry = threading.Event()

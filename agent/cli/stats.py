@@ -51,9 +51,9 @@ def stats(
     if html is not None:
         _write_page(html, begun)
         return
-    told = _summarize_runs(begun)
-    every = statistics.compute_statistics(_ALL, told)
-    groups = statistics.compute_by_group(told, by) if by else ()
+    summaries = _summarize_runs(begun)
+    every = statistics.compute_statistics(_ALL, summaries)
+    groups = statistics.compute_by_group(summaries, by) if by else ()
     if as_json:
         report = {
             "schema_version": SCHEMA_VERSION,
@@ -63,7 +63,7 @@ def stats(
             "groups": [one.model_dump(mode="json") for one in groups],
         }
         terminal.print_json(report)
-    elif not told:
+    elif not summaries:
         within = f" since {runs.format_time(begun)}" if begun else ""
         print(
             f"No runs of issues{within} in {settings.load_settings().home}. One begins when"

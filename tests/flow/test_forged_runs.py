@@ -39,7 +39,7 @@ def carry(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Carry
         given.give(monkeypatch, files)
         ticket = tmp_path / "ticket.md"
         ticket.write_text(f"# {words}\n")
-        asked = command.new_run(repository.path, ticket, config=None, base="main", dry_run=False)
+        asked = command.make_run(repository.path, ticket, config=None, base="main", dry_run=False)
         return command.carry(asked, Console(stderr=True, quiet=True))[0]
 
     return carried

@@ -124,9 +124,9 @@ def test_what_ci_calls_is_followed(tree, files, told):
     ("files", "check", "why"),
     [
         ({HOOKS: hook("black", "    exclude: ^docs/\n")}, "black", "it looks at some files only"),
-        ({"tox.ini": tox("black src")}, "black", "it mends, and objects to nothing"),
+        ({"tox.ini": tox("black src")}, "black", "it fixes files, and objects to nothing"),
         ({CI: job("flake8 --exit-zero")}, "flake8", "--exit-zero makes it no check"),
-        ({CI: job("black --check $FILES")}, "black", "it is told $FILES, which only a shell"),
+        ({CI: job("black --check $FILES")}, "black", "only a shell could write out its argument $FILES"),
         (
             {CI: "jobs:\n  a:\n    steps:\n    - uses: psf/black@stable\n"
                  "      with: {options: --check, src: x}\n"},
