@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from agent.models.change import Change, ChangedFile
 from repo_config import rule_files as known
-from repo_config import tool_tables
 from repo_config.detect import Project
 
 
@@ -37,15 +36,15 @@ def under_rules_of_base(change: Change, rules: frozenset[str]) -> Change:
 
 
 def _restore_file(file: ChangedFile) -> ChangedFile | None:
-    if not tool_tables.has_tables(file.path):
+    if not known.has_tables(file.path):
         return None
-    restored = tool_tables.restore_rules(file.path, file.before, file.after)
+    restored = known.restore_rules(file.path, file.before, file.after)
     if restored in (None, file.before):
         return None
     return file.model_copy(update={"after": restored})
 
 
 def _is_rule(file: ChangedFile, project: Project) -> bool:
-    if tool_tables.has_tables(file.path):
-        return tool_tables.list_rules(file.path, file.before, file.after) != ()
-    return known.reason(file.path, project) is not None
+    if known.has_tables(file.path):
+        return known.list_rules(file.path, file.before, file.after) != ()
+    return known.explain_file(file.path, project) is not None

@@ -343,7 +343,9 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
             for folder, _, names in os.walk(Path(layer.folder, top)):
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):
-                    is_rule = path.endswith(_PYTHON) or rule_files.reason(path, contract.project)
+                    is_rule = path.endswith(_PYTHON) or rule_files.explain_file(
+                        path, contract.project
+                    )
                     if is_rule and not rule_files.is_setting(path, contract.project):
                         yield path
 

@@ -84,7 +84,9 @@ class SetUp(Record):
     def is_rule(self, path: str) -> bool:
         """Whether a file decides about checks, so that no change's set-up makes it."""
         named = posixpath.basename(path) in ("pyproject.toml", "setup.cfg")
-        return named or (self.project is not None and bool(rule_files.reason(path, self.project)))
+        return named or (
+            self.project is not None and bool(rule_files.explain_file(path, self.project))
+        )
 
 
 class _Stored(Record):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from repo_config import rule_files, tool_tables
+from repo_config import rule_files
 from repo_config.detect import Project
 
 GATE_FILES = Rule(
@@ -52,7 +52,7 @@ _CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     project = change_context.project
     for file in change_context.change.files:
-        if tool_tables.has_tables(file.path):
+        if rule_files.has_tables(file.path):
             reasons = list(_name_tables(file))
         else:
             reason = _find_reason(file.path, project)
@@ -74,12 +74,12 @@ def _find_reason(path: str, project: Project) -> str | None:
         return "type checkers read it in place of the code"
     if name not in _BY_NAME and lowered.startswith(_CI_FOLDERS):
         return "it belongs to CI"
-    return _BY_NAME.get(name) or rule_files.reason(path, project)
+    return _BY_NAME.get(name) or rule_files.explain_file(path, project)
 
 
 def _name_tables(file: ChangedFile) -> Iterator[str]:
     """Name the tables that differ in what a tool or the build reads."""
-    found = tool_tables.list_read_by_tools(file.path, file.before, file.after)
+    found = rule_files.list_read_by_tools(file.path, file.before, file.after)
     if found is None:
         yield "it configures the checks and does not parse on one side"
     for name, old, new in found or ():

@@ -73,7 +73,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _is_settings(file: PythonFile, change_context: ChangeContext) -> bool:
-    if "settings module that" in (rule_files.reason(file.path, change_context.project) or ""):
+    if "settings module that" in (rule_files.explain_file(file.path, change_context.project) or ""):
         return True
     *folders, name = file.path.lower().split("/")
     if not (_SETTINGS_FILE.fullmatch(name) or "settings" in folders):

@@ -421,7 +421,7 @@ def test_plugins_are_found_wherever_they_are_named(tree, files, args, plugins):
         tree({TOOLS: "", SHOP: "", "tests/test_a.py": "", **files}), config
     )
     assert project.plugins == plugins
-    assert all("plugin" in str(rule_files.reason(path, project)) for path in plugins)
+    assert all("plugin" in str(rule_files.explain_file(path, project)) for path in plugins)
 
 
 # --- FastAPI ------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def change(path: str) -> Change:
 
 @pytest.mark.parametrize("path", DECIDE)
 def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer(path):
-    why = rule_files.reason(path, PROJECT)
+    why = rule_files.explain_file(path, PROJECT)
     assert why
     assert rule_changes.rule_files(change(path), PROJECT) == {path}
     [told] = gate_files.check_change(
@@ -54,7 +54,7 @@ def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer
 
 @pytest.mark.parametrize("path", DO_NOT)
 def test_any_other_file_is_neither(path):
-    assert rule_files.reason(path, PROJECT) is None
+    assert rule_files.explain_file(path, PROJECT) is None
     assert rule_changes.rule_files(change(path), PROJECT) == frozenset()
     assert (
         list(
@@ -68,8 +68,8 @@ def test_any_other_file_is_neither(path):
 
 def test_some_files_matter_only_where_their_tool_or_framework_is():
     plain = PROJECT.model_copy(update={"type_tools": (), "type_settings": (), "type_stubs": None})
-    assert rule_files.reason(".basedpyright/baseline.json", plain) is None
-    assert rule_files.reason("shop/pyvenv.cfg", plain) is None
-    assert rule_files.reason("typings/requests/__init__.pyi", plain) is None
+    assert rule_files.explain_file(".basedpyright/baseline.json", plain) is None
+    assert rule_files.explain_file("shop/pyvenv.cfg", plain) is None
+    assert rule_files.explain_file("typings/requests/__init__.pyi", plain) is None
     plain = PROJECT.model_copy(update={"django": None})
-    assert rule_files.reason("shop/settings.py", plain) is None
+    assert rule_files.explain_file("shop/settings.py", plain) is None
