@@ -52,8 +52,6 @@ class NotThere(Exception):
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody who is signed in."""
-
     login: str
     is_operator: bool
     form_proof: str
@@ -62,11 +60,9 @@ class Visitor:
     """By number, whether they may write there; nothing for the operator, who may everywhere."""
 
     def may_read(self, repository_id: int) -> bool:
-        """Whether they may see runs of a repository."""
         return self.is_operator or repository_id in self.repositories
 
     def may_write(self, repository_id: int) -> bool:
-        """Whether they may act on runs of a repository."""
         return self.is_operator or self.repositories.get(repository_id, False)
 
 
@@ -145,7 +141,6 @@ class Sessions:
         self._add_session(response, self._require_github().exchange(code))
 
     def sign_out(self, request: Request, response: Response) -> None:
-        """End a session."""
         self._sessions.pop(request.cookies.get(_COOKIE, ""), None)
         response.delete_cookie(_COOKIE)
 

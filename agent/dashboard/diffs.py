@@ -28,8 +28,6 @@ class DiffLine:
 
 @dataclass
 class DiffFile:
-    """One file of a diff."""
-
     path: str
     lines: list[DiffLine] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -37,12 +35,10 @@ class DiffFile:
 
     @property
     def added(self) -> int:
-        """Lines that are new."""
         return sum(line.kind == "added" for line in self.lines)
 
     @property
     def removed(self) -> int:
-        """Lines that are gone."""
         return sum(line.kind == "removed" for line in self.lines)
 
 

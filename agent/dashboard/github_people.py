@@ -26,8 +26,6 @@ _OBJECT = TypeAdapter(dict[str, Any])
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at GitHub."""
-
     login: str
     token: SecretStr
     repositories: Mapping[int, bool]

@@ -64,7 +64,6 @@ class RunIndex:
     """The entries of one store; safe to use from several threads."""
 
     def __init__(self, store: SqlStore) -> None:
-        """Read nothing yet."""
         self._store = store
         self._lock = threading.Lock()
         self._read_at = self._read_whole_at = float("-inf")
@@ -74,7 +73,6 @@ class RunIndex:
         self._newest: tuple[RunEntry, ...] = ()
 
     def entries(self) -> tuple[RunEntry, ...]:
-        """Give all runs, newest first."""
         return self._read(_FRESH_SECONDS)
 
     def find(self, run_id: str) -> RunEntry | None:

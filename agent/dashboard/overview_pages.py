@@ -44,8 +44,6 @@ TimeRange = Annotated[str, Query(alias="range")]
 
 
 class RepositoryRow(NamedTuple):
-    """One repository in the list."""
-
     name: str
     latest: RunEntry
     numbers: Numbers
@@ -53,7 +51,6 @@ class RepositoryRow(NamedTuple):
 
 @router.get("/repositories")
 def list_repositories(here: Here, who: Who) -> Response:
-    """List the repositories that have runs."""
     runs: dict[str, list[RunEntry]] = defaultdict(list)
     for entry in here.list_runs(who):
         runs[entry.repository].append(entry)
@@ -160,7 +157,6 @@ def show_queue(here: Here, who: Who) -> Response:
 
 @router.post("/queue/{action}")
 def act(here: Here, who: Actor, form: Form, action: str) -> Response:
-    """Pause everything, or let it go on."""
     if action not in ("pause", "resume") or not here.may_pause(who):
         raise ActionRefused("Only the operator can do this.")
     if action == "pause":
@@ -178,7 +174,6 @@ def act(here: Here, who: Actor, form: Form, action: str) -> Response:
 def show_statistics(
     here: Here, who: Who, time_range: TimeRange = "", repository: str = ""
 ) -> Response:
-    """Show what runs came to, in numbers and plots."""
     made = _make_statistics(here, who, time_range, repository)
     return render(
         "statistics.html.j2",
@@ -214,8 +209,6 @@ def give_plot(
 
 
 class Statistics(NamedTuple):
-    """All that the page of statistics shows."""
-
     within: str
     query: str
     numbers: Numbers

@@ -52,17 +52,14 @@ _OURS = re.compile(r"<!-- mergewright:[^<>]* -->|</?details>")
 
 
 def read_static(name: str) -> bytes:
-    """Read one of our own files: the style or the script."""
     return resources.files("agent.dashboard").joinpath("static", name).read_bytes()
 
 
 def render(template: str, status: int = 200, **values: object) -> Response:
-    """Make a page."""
     return HTMLResponse(render_text(template, **values), status)
 
 
 def render_text(template: str, **values: object) -> str:
-    """Make the text of a page."""
     return TEMPLATES.get_template(template).render(now=time.time(), **values)
 
 
@@ -70,7 +67,6 @@ def render_text(template: str, **values: object) -> str:
 
 
 def write_moment(seconds: float | None) -> str:
-    """Write a time, in UTC."""
     try:
         return datetime.fromtimestamp(seconds or 0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
@@ -114,7 +110,6 @@ def write_word(name: object) -> str:
 
 
 def find_tone(state: str) -> str:
-    """Name the colour of a state."""
     return _TONES.get(RunState(state), "active")
 
 

@@ -100,7 +100,6 @@ def _draw_weeks(
     labels: tuple[str, ...],
     series: tuple[tuple[str, tuple[float | int | None, ...]], ...],
 ) -> bytes:
-    """Draw a square for each week, the darker the more; pygal has no such chart."""
     most = max((value or 0 for _, values in series for value in values), default=0)
     rows = [
         (name, [(value or 0, _find_level(value or 0, most)) for value in values])

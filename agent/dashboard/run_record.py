@@ -53,8 +53,6 @@ T = TypeVar("T")
 
 @dataclass
 class StepRecord:
-    """One step of a run."""
-
     name: str
     begun: float | None
     seconds: float = 0.0

@@ -69,7 +69,6 @@ class Filters(BaseModel):
 @router.get("/")
 @router.get("/runs")
 def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Response:
-    """List runs, by filters."""
     every = here.list_runs(who)
     wanted = {name: str(getattr(given, name)) for name in _NARROWED_BY}
     found = [one for one in every if _fits(one, wanted, given.text)]
@@ -141,7 +140,6 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
 
 @router.get("/runs/{run_id}/changes")
 def show_changes(here: Here, who: Who, run_id: str) -> Response:
-    """Show the change as a diff, with the findings at their lines."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     folder = run_record.find_folder(here.home, run_id)
     record = run_record.read_record(folder)
@@ -160,7 +158,6 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/conversation")
 def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Response:
-    """Show what was said between us and models."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     folder = run_record.find_folder(here.home, run_id)
     turns, pages = transcript.read_turns(folder, max(1, page))
@@ -189,7 +186,6 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/log.txt")
 def give_log(here: Here, who: Who, run_id: str) -> Response:
-    """Give the whole log as text."""
     here.find_entry(run_id, who)
     folder = run_record.find_folder(here.home, run_id)
     path = folder / "run.log" if folder else None
@@ -280,7 +276,6 @@ def _read_lines(path: Path, at: int) -> bytes:
 
 @router.post("/runs/{run_id}/{action}")
 def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Response:
-    """Do what a visitor asks of a run."""
     stored = here.find_run(run_id, who)
     actions.act(action, stored, here.store, who, form.get("plan", ""))
     return RedirectResponse(f"/runs/{run_id}?notice={action}", 303)

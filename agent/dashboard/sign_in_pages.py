@@ -32,7 +32,6 @@ _PAGE = re.compile(r"/(?![/\\])[!-~]{0,500}")
 
 @router.get("/sign-in")
 def show_sign_in(here: Here, next: str = "/") -> Response:  # noqa: A002  its name in addresses
-    """Show the ways to sign in."""
     return _show_ways(here, next)
 
 
@@ -44,7 +43,6 @@ def follow_link(code: str = "") -> Response:
 
 @router.post("/sign-in/once")
 def use_link(request: Request, here: Here, form: Form) -> Response:
-    """Sign in whoever holds a one-time link."""
     if not is_from_our_page(request) or not links.use_code(here.home, form.get("code", "")):
         problem = "This link was used already, or is too old. Make a new one."
         return _show_ways(here, problem=problem)
@@ -81,7 +79,6 @@ def come_back(request: Request, here: Here, code: str = "", state: str = "") -> 
 
 @router.post("/sign-out")
 def sign_out(request: Request, here: Here, who: Actor) -> Response:
-    """End the session."""
     answer = RedirectResponse("/sign-in", 303)
     here.sessions.sign_out(request, answer)
     return answer

@@ -45,7 +45,6 @@ class Plot:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to show."""
         return not any(value for values in self.series.values() for value in values)
 
     @property
@@ -57,7 +56,6 @@ class Plot:
         ]
 
     def write_csv(self) -> str:
-        """Write it as CSV."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["", *map(_defuse, self.series)])
@@ -66,7 +64,6 @@ class Plot:
         return out.getvalue()
 
     def to_json(self) -> dict[str, object]:
-        """Give it as JSON."""
         return {
             "name": self.name,
             "title": self.title,
@@ -98,7 +95,6 @@ def choose(entries: Iterable[RunEntry], since: float, repository: str = "") -> l
 
 
 def make_plots(runs: Sequence[RunEntry], now: float) -> tuple[Plot, ...]:
-    """Make all plots of some runs."""
     weeks = _list_weeks(runs, now)
     return (
         _plot_acceptance(runs),

@@ -18,8 +18,6 @@ _LONGEST_TEXT, _LONGEST_TURN = 6_000, 24_000
 
 @dataclass
 class Call:
-    """One call of a tool, and what it came to."""
-
     name: str
     arguments: str
     result: str = ""

@@ -54,8 +54,6 @@ _FRESH_SECONDS = _HOUR
 
 
 class Cleaner:
-    """Cleans one data folder up, again and again."""
-
     def __init__(
         self, settings: Settings, store: SqlStore, engine: Engine, code_host: Callable[[], CodeHost]
     ) -> None:

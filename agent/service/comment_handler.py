@@ -228,7 +228,6 @@ class CommentHandler:
     def _follow_up(
         self, said: Comment, run: StoredRun, wish: FollowUpRequest, now: float
     ) -> Handled | Ignored:
-        """Let a run go on with a pull request of ours, once nobody says more."""
         note = make_guidance(said, "command", wish.kind)
         following = self._store.queue_follow_up(run.run.first, wish, now, said=note)
         if following == "full":

@@ -42,8 +42,6 @@ _TRIES = 3
 
 
 class _PutOffDelivery(NamedTuple):
-    """A delivery that could not be decided yet."""
-
     failures: int
     until: float
     faults: int = 0
@@ -54,8 +52,6 @@ _NOT_YET = _PutOffDelivery(0, 0.0)
 
 
 class _FailedDelivery(NamedTuple):
-    """A delivery that we ourselves fail at."""
-
     reason: str
 
 

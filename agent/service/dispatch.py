@@ -88,8 +88,6 @@ Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
 
 
 class Carrier:
-    """What the engine calls for each segment."""
-
     def __init__(self, store: SqlStore, carry: Carry, switch: Switch) -> None:
         self._store = store
         self._carry = carry
@@ -141,12 +139,10 @@ class Carrier:
         return SegmentEnd(outcome=outcome)
 
     def cancellation(self, run_id: str) -> Cancellation:
-        """Return what stops a run of this process."""
         with self._lock:
             return self._cancellations.setdefault(run_id, Cancellation())
 
     def forget_run(self, run_id: str) -> None:
-        """Forget a run that does not go on."""
         with self._lock:
             self._cancellations.pop(run_id, None)
 

@@ -85,14 +85,10 @@ class PutOff(Record):
 
 
 class Accepted(Record):
-    """The request became a run, which waits in the store."""
-
     run: Run
 
 
 class Ignored(Record):
-    """The request became nothing, for a reason that is on record."""
-
     reason: str
     routine: bool = False
     """Every run brings some of these about, so that nobody looks for them."""
@@ -263,7 +259,6 @@ def _get_approval_time(snapshot: Snapshot) -> float:
 
 
 def _explain_withdrawal(snapshot: Snapshot, intake_api: IntakeApi) -> str | None:
-    """Say what has become of an issue that no run may be of any more, as it is now."""
     live = intake_api.read_issue(snapshot.issue)
     number = snapshot.issue.number
     if live is None:

@@ -96,15 +96,11 @@ class FileWatch:
 
 
 class Heartbeat:
-    """When a loop was last seen to go on."""
-
     def __init__(self) -> None:
         self._last = time.monotonic()
 
     def beat(self) -> None:
-        """It goes on."""
         self._last = time.monotonic()
 
     def seconds_since_beat(self) -> float:
-        """Seconds since."""
         return time.monotonic() - self._last

@@ -18,8 +18,6 @@ FILE_NAME = "paused.json"
 
 
 class Pause(Record):
-    """That everything is paused."""
-
     since: float
     """Seconds since the epoch."""
     words: str = ""

@@ -32,8 +32,6 @@ _MOST_WORDS = 500
 
 
 class PullOutcomeRecorder:
-    """Puts the figures of ends together, one after the other."""
-
     def __init__(
         self,
         settings: Settings,

@@ -31,7 +31,6 @@ class CannotNow(Exception):
 
 
 def stop_run(said: Comment, run: StoredRun | None, store: SqlStore) -> None:
-    """Stop the run that is under way."""
     words, note = f"{said.author} has stopped this run.", make_guidance(said, "command", "stop")
     if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
         raise CannotNow(
@@ -42,7 +41,6 @@ def stop_run(said: Comment, run: StoredRun | None, store: SqlStore) -> None:
 def approve_plan(
     said: Comment, run: StoredRun | None, words: str, store: SqlStore, now: float
 ) -> None:
-    """Approve the plan that waits, by its number."""
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
         raise CannotNow(f"No plan of this {describe_place(said)} waits for approval.")
@@ -88,7 +86,6 @@ def _require_heard(
 def follow_up_by_command(
     said: Comment, run: StoredRun | None, kind: Kind, store: SqlStore, now: float
 ) -> None:
-    """Queue a follow-up of the pull request."""
     if run is None:
         raise CannotNow(f"No pull request of ours belongs to this {describe_place(said)}.")
     _follow_up_again(run, kind, store, make_guidance(said, "command", kind), now)
@@ -189,7 +186,6 @@ def describe_place(said: Comment) -> str:
 
 
 def explain_state(run: StoredRun | None) -> str:
-    """Say where a run stands, and what comes next."""
     if run is None:
         return (
             "There is no run of this issue yet. One begins when somebody with write permission sets"

@@ -102,7 +102,6 @@ class Database:
             connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
     def close(self) -> None:
-        """Let go of the file."""
         self.engine.dispose()
 
     @contextmanager

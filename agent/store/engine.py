@@ -65,8 +65,6 @@ class Segment(Record):
 
 
 class EngineStatus(StrEnum):
-    """What the engine knows of a segment."""
-
     UNKNOWN = "unknown"
     ALIVE = "alive"
     ENDED = "ended"
@@ -169,7 +167,6 @@ class Engine:
         return EngineStatus.ALIVE, ""
 
     def forget(self, segments: Iterable[Segment]) -> None:
-        """Delete the records of segments that are over."""
         names = [segment.name for segment in segments]
         if names:
             with self._translate_errors():
@@ -250,8 +247,6 @@ class _Kept:
 
 
 class _Count:
-    """How many threads are within."""
-
     def __init__(self) -> None:
         self._number = 0
         self._moved = threading.Condition()

@@ -32,7 +32,6 @@ def of_run(session: Session, run_id: str) -> tuple[Guidance, ...]:
 
 
 def was_heard(session: Session, run_id: str, comment: str) -> bool:
-    """Whether a comment counts already."""
     wanted = select(GuidanceRow.number).where(
         col(GuidanceRow.run_id) == run_id, col(GuidanceRow.comment) == comment
     )
@@ -93,7 +92,6 @@ def is_full(session: Session, row: RunRow) -> bool:
 
 
 def is_approved(session: Session, row: RunRow, plan: str) -> bool:
-    """Whether a plan may be carried out."""
     return find_approval(of_run(session, row.run_id), plan) is not None
 
 
@@ -114,7 +112,6 @@ def _is_awaited(session: Session, row: RunRow, said: Guidance) -> bool:
 
 
 def _wishes(session: Session, run_id: str) -> list[int]:
-    """Numbers of the answers and wishes that a run has heard."""
     wanted = select(GuidanceRow.number).where(
         col(GuidanceRow.run_id) == run_id, col(GuidanceRow.kind).in_(("answer", "change"))
     )

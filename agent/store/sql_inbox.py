@@ -75,16 +75,12 @@ VERSION = compute_version([_ROWS])
 
 
 class ReceiptKind(StrEnum):
-    """What became of an appended delivery."""
-
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     IGNORED = "ignored"
 
 
 class Receipt(Record):
-    """The answer to one append."""
-
     kept: ReceiptKind
     reason: str = ""
     """In words; empty when it was accepted."""
@@ -94,16 +90,12 @@ _ACCEPTED = Receipt(kept=ReceiptKind.ACCEPTED)
 
 
 class Counts(Record):
-    """What lies in the inbox."""
-
     unread: int
     oldest_unread: float | None
     """When it was received, in seconds since the epoch."""
 
 
 class Settled(Record):
-    """A delivery and what became of it."""
-
     delivery: Delivery
     outcome: str | None
     """None: still unread."""
@@ -185,7 +177,6 @@ class Inbox:
         self._settle(_ROWS.c.delivery_id == delivery_id, outcome, reason)
 
     def find(self, delivery_id: str) -> Settled | None:
-        """Look a delivery up by its id."""
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
         with self._database.read() as session:
             row = session.exec(wanted).first()
@@ -194,7 +185,6 @@ class Inbox:
             return Settled(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
 
     def counts(self) -> Counts:
-        """Count what lies in the inbox."""
         waiting = col(DeliveryRow.outcome).is_(None)
         with self._database.read() as session:
             unread, oldest = session.exec(
@@ -247,7 +237,6 @@ class Inbox:
             return gone.rowcount
 
     def close(self) -> None:
-        """Let go of the file."""
         self._database.close()
 
     def _require_same_file(self) -> None:

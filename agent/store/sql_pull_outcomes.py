@@ -74,7 +74,6 @@ class SqlPullOutcomes:
             session.execute(_row(ended).values(statistics=kept, not_before=None))
 
     def __iter__(self) -> Iterator[tuple[EndedPullRequest, PullOutcome | None]]:
-        """Go through all ends, each with its figures as far as they are known."""
         with self._database.read() as session:
             for row in session.exec(select(PullOutcomeRow)):
                 yield _make_outcome(row)

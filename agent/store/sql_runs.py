@@ -58,7 +58,6 @@ class RunReader:
         return found[:1] if found and found[0].run.run_id == start else found
 
     def list_latest(self, limit: int, repository: str | None = None) -> tuple[StoredRun, ...]:
-        """List runs, newest first."""
         wanted = select(RunRow).order_by(*NEWEST).limit(limit)
         if repository is not None:
             wanted = wanted.where(col(RunRow.repository) == repository)
@@ -178,7 +177,6 @@ class RunReader:
         return (self.get_run(run.first), *later)
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        """List what people have said to a run, in the order in which we heard it."""
         with self._database.read() as session:
             return sql_guidance.of_run(session, run_id)
 

@@ -106,7 +106,6 @@ class SqlStore(RunQueue, RunReader):
         return run
 
     def set_state(self, run_id: str, state: RunState) -> None:
-        """Note where a run stands."""
         self._update(run_id, state=state.value)
 
     def clock_moved(self, seconds: float) -> None:
@@ -304,7 +303,6 @@ class SqlStore(RunQueue, RunReader):
             return sql_guidance.add_guidance(session, row, said, now, quiet=quiet, revived=revived)
 
     def close(self) -> None:
-        """Let go of the file."""
         self._database.close()
 
     def _update(self, run_id: str, **values: object) -> None:

@@ -95,7 +95,6 @@ class Ledger:
         self._append([(step, 1, "started", {"at": round(at, 3)})], sync=wait)
 
     def begin(self, **facts: object) -> None:
-        """Write how the run begins."""
         self.append("run", 0, _BEGUN, **facts)
 
     def end(self, **facts: object) -> None:
@@ -153,7 +152,6 @@ class Ledger:
         return note
 
     def close(self) -> None:
-        """Take no more events; an append under way is brought to its end first."""
         with self._lock:
             self._closed = True
 

@@ -109,7 +109,6 @@ class StepTimes:
         self._under_way.add(step)
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """Count the step and its time."""
         if step in self._under_way:
             self._under_way.discard(step)
             result = "done" if ok else "failed"
@@ -117,7 +116,6 @@ class StepTimes:
 
 
 def run_ended(state: RunState, reason: Reason) -> None:
-    """Count a run that is over."""
     _WORKER.ended.labels(state.value, reason.value).inc()
 
 
@@ -127,7 +125,6 @@ def run_waits(cause: BaseException | None) -> None:
 
 
 def delivery_settled(outcome: str) -> None:
-    """Count a delivery that the intake has decided."""
     _WORKER.settled.labels(outcome).inc()
 
 

@@ -186,7 +186,6 @@ def _tell_check(side: str, check: CheckResult) -> str:
 
 
 def tell_comparison(comparison: Comparison) -> str:
-    """One line for the end of the log."""
     said = check_summary.summarize_check(comparison)
     text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
     if flaky := [one.item_id for one in (*comparison.flaky, *comparison.unsure)]:
@@ -195,6 +194,5 @@ def tell_comparison(comparison: Comparison) -> str:
 
 
 def tell_finding(finding: Finding) -> str:
-    """One line for a finding."""
     place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
     return f"{finding.severity.value} {finding.rule} {place}: {finding.message}"

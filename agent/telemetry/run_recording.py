@@ -21,8 +21,6 @@ from agent.telemetry.ledger import verify_ledger
 
 
 class Turn(Record):
-    """One turn of one conversation."""
-
     role: str
     model_chain: tuple[str, ...]
     digest: str

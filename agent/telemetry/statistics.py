@@ -51,8 +51,6 @@ class RunSummary(Record):
 
 
 class Median(Record):
-    """The middle one of several values."""
-
     median: float | None
     """Of those that are known; None: none is."""
     known: int
@@ -70,8 +68,6 @@ class Median(Record):
 
 
 class Share(Record):
-    """How many of several."""
-
     share: float | None
     """From 0 to 1; None: none is known."""
     count: int
@@ -244,7 +240,6 @@ def summarize_run(
 
 
 def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
-    """Put figures together."""
     opened = [one for one in runs if one.state in _OPENED]
     merged = [one for one in runs if one.state is RunState.MERGED]
     ended = [one for one in runs if one.state in (RunState.MERGED, RunState.CLOSED)]
