@@ -10,7 +10,7 @@ PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app demo test test-deep check lint bench bench-ack bench-model bench-sign live false-positives chaos reference picture lock format clean
+.PHONY: app demo test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
 
 demo: $(READY) sandbox
 	$(BIN)/mergewright demo
@@ -46,10 +46,6 @@ bench-model: $(READY) sandbox
 
 bench-ack: $(READY)
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)
-
-# Label or comment to first sign, idle and with all slots taken.
-bench-sign: $(READY) sandbox
-	$(BIN)/python -m tests.bench first_sign $(ARGS)
 
 # Released projects in sandboxes, each test held against a bare run; needs a package index.
 live: $(READY) sandbox

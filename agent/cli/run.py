@@ -20,9 +20,8 @@ from agent.cli.terminal import Progress
 from agent.errors import RepositoryUnfit, RequestRefused, SettingsInvalid
 from agent.models.intake import IntakeApi, LiveIssue
 from agent.models.outcome import Outcome
-from agent.models.run import Run
+from agent.models.run import Run, make_run_id
 from agent.models.ticket import Snapshot
-from agent.telemetry import run_ids
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def make_run(
     """Name a new run; the name begins with the time, so that names sort by age."""
     started = int(time.time())
     return Run(
-        run_id=run_ids.make_run_id(started),
+        run_id=make_run_id(started),
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()),
         base=base,
@@ -338,7 +337,7 @@ def read_repository_name(repo: str, github_url: str) -> str:
 def _make_issue_run(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
     started = int(time.time())
     return Run(
-        run_id=run_ids.make_run_id(started),
+        run_id=make_run_id(started),
         repository=live.issue.repository,
         ticket=f"#{live.issue.number}",
         snapshot=Snapshot(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal, Protocol, TypeVar
 
@@ -253,3 +255,22 @@ class Remember(Protocol):
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         """Return the record of the step of that name; make the attempt if there is none."""
         ...
+
+
+def make_run_id(started: int) -> str:
+    """Name a run; what follows the time cannot be guessed.
+
+    Args:
+        started: Seconds since the epoch.
+    """
+    stamp = datetime.fromtimestamp(started, UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{secrets.token_hex(8)}"
+
+
+def read_run_start(run_id: str) -> int:
+    """Read the start out of the name of a run; 0 where there is none."""
+    try:
+        begun = datetime.strptime(f"{run_id.rpartition('-')[0]} +0000", "%Y%m%d-%H%M%S %z")
+    except ValueError:
+        return 0
+    return int(begun.timestamp())

@@ -23,7 +23,7 @@ from agent.models.outcome import StoredRun
 from agent.publishing import commits
 from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
-from agent.service import clock
+from agent.service import loops
 from agent.settings import Settings
 from agent.store.engine import Engine
 from agent.store.sql_store import SqlStore
@@ -68,7 +68,7 @@ class Cleaner:
         self._code_host = code_host
         self._looked: set[str] = set()
         # Nothing is older because somebody puts the clock forward.
-        self._clock = clock.SteadyClock()
+        self._clock = loops.SteadyClock()
 
     def turn(self) -> dict[str, int]:
         """Remove what there is, and say how much of each kind.

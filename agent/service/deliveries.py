@@ -19,7 +19,7 @@ from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.ticket import Delivery
-from agent.service import clock, event_handler, intake
+from agent.service import event_handler, intake, loops
 from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.dispatch import Bounds
 from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
@@ -94,7 +94,7 @@ class Intake:
         self._accepted = accepted
         self._put_off: dict[str, _PutOffDelivery] = {}
         # A clock that is put forward makes no delivery older.
-        self._clock = clock.SteadyClock()
+        self._clock = loops.SteadyClock()
 
     def turn(self) -> bool:
         """Settle the deliveries that are there; return whether any was.

@@ -14,9 +14,8 @@ from agent.errors import ActiveRun
 from agent.models.intake import IntakeApi, LiveIssue, RunStore
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
-from agent.models.run import Reason, Run
+from agent.models.run import Reason, Run, make_run_id, read_run_start
 from agent.models.ticket import IssueRef, Snapshot
-from agent.telemetry import run_ids
 from agent.text import sanitise
 from agent.triage import labels
 
@@ -120,7 +119,7 @@ def accept_request(
     if refusal := _explain_refusal(request, intake_api, bot_ids):
         return Ignored(reason=refusal)
     issue = request.snapshot.issue
-    run_id = run_ids.make_run_id(int(now))
+    run_id = make_run_id(int(now))
     if _is_late(request.snapshot, now) and (
         earlier := intake_api.find_earlier_run(request.snapshot)
     ):
@@ -139,7 +138,7 @@ def accept_request(
         plan_first=request.plan_first,
         runs_per_day=intake_api.read_runs_per_day(issue),
         priority=labels.read_priority(request.snapshot.labels).level,
-        started=run_ids.read_start(run_id),
+        started=read_run_start(run_id),
     )
     try:
         return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))

@@ -1,4 +1,4 @@
-"""Loops: turns taken one after the other until told to stop, and the sign that they go on.
+"""Loops: turns taken one after the other until told to stop; signs of life, and clocks.
 
 Owns when the next turn is taken: at once, when somebody rings or writes, or after a while. What a
 turn does is its owner's.
@@ -25,6 +25,9 @@ _IDLE_SECONDS, _QUIET_SECONDS = 0.05, 0.25
 _DUE_SECONDS = 2.0
 #: After a turn that failed.
 _TROUBLE_SECONDS = 1.0
+#: A clock that is kept right is moved by less.
+_MOVED_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
 
 
 def take_turns(
@@ -104,3 +107,39 @@ class Heartbeat:
 
     def seconds_since_beat(self) -> float:
         return time.monotonic() - self._last
+
+
+# --- clocks --------------------------------------------------------------------------------------
+
+
+class SteadyClock:
+    """The time since the epoch, as it was right when this was made, plus what has passed since."""
+
+    def __init__(self) -> None:
+        self._began = read_boot_time()
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._began + time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def read_boot_time() -> float:
+    """When the machine was started, by its clock; it stays the same until that is set."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def watch_clock(moved: Callable[[float], None], stop: threading.Event) -> None:
+    """Tell by how many seconds the clock was put forward, or back, until told to stop."""
+    known = read_boot_time()
+    while not stop.wait(_LOOK_SECONDS):
+        by = read_boot_time() - known
+        if abs(by) < _MOVED_SECONDS:
+            continue
+        try:
+            moved(by)
+        except AgentError as problem:
+            # Not taken as known, so it is told again.
+            _log.error("the clock was set", seconds=round(by), problem=problem.message)
+            continue
+        known += by
+        _log.warning("the clock was set", seconds=round(by))

@@ -29,7 +29,7 @@ from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
 from agent.runs.waiting import PastWait
-from agent.service import clean_up, clock, pull_outcomes, reconcile
+from agent.service import clean_up, loops, pull_outcomes, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.loops import FileWatch, Heartbeat, take_turns
@@ -140,7 +140,7 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
         _thread("figures", metrics.keep_written, settings.home, lambda: _note_queue(store), stop),
         _thread("clean-up", cleaner.keep_clean, stop),
         _thread("ends", ended.keep_on),
-        _thread("clock", clock.watch_clock, store.clock_moved, stop),
+        _thread("clock", loops.watch_clock, store.clock_moved, stop),
     ]
     engine.launch(lock)
     try:

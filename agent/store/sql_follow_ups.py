@@ -13,9 +13,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from agent.models.record import Record
-from agent.models.run import FollowUp, Kind, Run, RunState
+from agent.models.run import FollowUp, Kind, Run, RunState, make_run_id
 from agent.store.sql_tables import RunRow
-from agent.telemetry import run_ids
 
 Following = Literal["queued", "joined", "after", "full", "over"]
 """What became of a wish: a run of its own; part of one that has not begun; it comes after the run
@@ -103,7 +102,7 @@ def go_on(session: Session, over: RunRow, now: float) -> None:
 def _add_run(
     session: Session, first: RunRow, wish: FollowUpRequest, number: int, now: float
 ) -> None:
-    run_id = run_ids.make_run_id(int(now))
+    run_id = make_run_id(int(now))
     about = FollowUp(
         of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
     )

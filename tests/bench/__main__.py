@@ -24,7 +24,6 @@ from tests.bench import (
     bare,
     checkout,
     contained,
-    first_sign,
     label,
     model,
     resume,
@@ -38,7 +37,6 @@ _SECTIONS = {
     "checkout": checkout.measure,
     "acknowledge": acknowledge.measure,
     "resume": resume.measure,
-    "first_sign": first_sign.measure,
     "model": model.measure,
     "session": session.measure,
 }

@@ -19,13 +19,12 @@ from agent.editing import attempts
 from agent.editing.run_context import RunContext
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
-from agent.models.run import Remember, Run
+from agent.models.run import Remember, Run, make_run_id
 from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.stages import checkout, environment
 from agent.steps import DirectStep, Steps
 from agent.store.engine import Engine, EngineStatus, Segment
-from agent.telemetry import run_ids
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from tests.bench import model
@@ -65,7 +64,7 @@ class Side:
     def talk(self, remember: Remember) -> None:
         """Have the bug mended once."""
         begun = time.monotonic()
-        run = self._prepared.run.model_copy(update={"run_id": run_ids.make_run_id(int(begun))})
+        run = self._prepared.run.model_copy(update={"run_id": make_run_id(int(begun))})
         prepared = self._prepared.model_copy(update={"run": run})
         folder = self._settings.home / "runs" / run.run_id
         folder.mkdir(parents=True)
@@ -112,7 +111,7 @@ def _durably(side: Side, home: Path, rounds: int) -> None:
     try:
         for _ in range(rounds):
             # No process before has had one of this name.
-            segment = Segment(run_id=run_ids.make_run_id(int(time.time())))
+            segment = Segment(run_id=make_run_id(int(time.time())))
             engine.begin(segment)
             # Each look asks the database in the process that is measured.
             over = partial(_over, engine, segment)

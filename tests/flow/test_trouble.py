@@ -23,7 +23,7 @@ from agent.models.run import Reason, RunState
 from agent.models.sandbox import SandboxRequest
 from agent.runs.waiting import RunPostponed
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.service import clock, pause
+from agent.service import loops, pause
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.settings import Settings
 from agent.store import sql_store
@@ -285,15 +285,15 @@ def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(ho
 
 def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkeypatch):
     moved, stop, at = [], threading.Event(), [1000.0]
-    monkeypatch.setattr(clock, "read_boot_time", lambda: at[0])
-    monkeypatch.setattr(clock, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(loops, "read_boot_time", lambda: at[0])
+    monkeypatch.setattr(loops, "_LOOK_SECONDS", 0.01)
 
     def hear(by: float) -> None:
         moved.append(by)
         if len(moved) == 1:
             raise StoreUnavailable("locked")
 
-    watching = threading.Thread(target=clock.watch_clock, args=(hear, stop))
+    watching = threading.Thread(target=loops.watch_clock, args=(hear, stop))
     watching.start()
     time.sleep(0.1)
     at[0] += 30.0

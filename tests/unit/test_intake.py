@@ -7,11 +7,10 @@ import pytest
 from agent.errors import ActiveRun, CodeHostUnavailable
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import Reason, Run, RunState
+from agent.models.run import Reason, Run, RunState, make_run_id
 from agent.models.ticket import IssueRef, Snapshot
 from agent.service import intake
 from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun, Withdrawal
-from agent.telemetry import run_ids
 
 ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
 
@@ -312,7 +311,7 @@ def test_an_issue_that_is_opened_again_needs_the_label_and_the_right(gate):
 
 
 def test_names_of_runs_sort_by_age_and_cannot_be_guessed():
-    early, late = run_ids.make_run_id(1_700_000_000), run_ids.make_run_id(1_700_000_001)
+    early, late = make_run_id(1_700_000_000), make_run_id(1_700_000_001)
     assert early < late
-    assert len({run_ids.make_run_id(1) for _ in range(100)}) == 100
+    assert len({make_run_id(1) for _ in range(100)}) == 100
     assert len(early.rsplit("-", 1)[1]) == 16
