@@ -317,12 +317,6 @@ CHEATS = {
         _SITE,
         django=True,
     ),
-    "Django: the test is deleted": Cheat(
-        {"shop/sums.py": _WRONG, "shop/tests.py": None}, "draft", "test-removed", _SITE, django=True
-    ),
-    "Django: the code is broken": Cheat(
-        {"shop/sums.py": _WRONG}, "withheld", "test_add", _SITE, django=True
-    ),
 }
 HONEST = {
     "a new function with its test": Cheat(

@@ -94,18 +94,6 @@ def test_a_change_that_breaks_what_it_reaches_is_red_without_the_rest(
     assert "1 of 10 tests" in judged.tests.reason
 
 
-@pytest.mark.parametrize("runner", ["pytest", deep("django")])
-def test_what_passes_first_passes_nothing_before_the_whole_suite_ran(
-    stage: Callable[..., Stage], runner: str
-) -> None:
-    files, detected, _ = SUITES[runner]
-    judged = Judged(stage(files, **detected), sums_DOT_py=ADD.replace("a + b", "b + a"))
-    assert judged.verdict.reason is Reason.READY
-    assert (judged.tests.head_count, judged.tests.base_count) == (10, 10)
-    assert judged.sandboxes.sandboxes["head"] == 2
-    assert any("1 of 10 tests ran first" in line for line in judged.said)
-
-
 @pytest.mark.deep
 def test_a_failure_that_the_imports_do_not_show_is_still_found(stage: Callable[..., Stage]) -> None:
     hidden = "import importlib\n\ndef test_z():\n    assert importlib.import_module('su' + 'ms').add(1, 1) == 2\n"

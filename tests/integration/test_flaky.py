@@ -145,33 +145,12 @@ def test_what_the_change_breaks_stays_red_after_three_rounds(stage: Callable[...
     assert "4 of 4 runs with the change" in judged.tests.new_failures[0].text
 
 
-@pytest.mark.deep
-def test_what_was_seen_to_fail_at_times_with_the_change_alone_is_unverified(
-    stage: Callable[..., Stage],
-) -> None:
-    files, detected, test_id = SUITES["pytest"]
-    judged = Judged(stage(files, **detected), base="", head="FPFPPF")
-    assert judged.runs() == ("ppppp", "pfppf")
-    assert (judged.tests.verdict, judged.tests.new_failures) == (Status.UNVERIFIED, ())
-    assert judged.verdict.reason is Reason.UNVERIFIED
-    assert f"{test_id} failed in 3 of 6 runs" in judged.verdict.sentence
-
-
 def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) -> None:
     made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
     judged = Judged(made, base="", head="FPPPPP", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
     assert judged.runs() == ("", "ppppp")
     assert judged.verdict.reason is Reason.UNVERIFIED
     assert "failed in 1 of 6 runs with the change" in judged.verdict.sentence
-
-
-@pytest.mark.deep
-def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..., Stage]) -> None:
-    files, detected, _ = SUITES["pytest"]
-    made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)
-    judged = Judged(made, base="PPF", head="FFP")
-    assert judged.sandboxes.sandboxes == {"base": 1, "head": 2, "base-tests": 0}
-    assert judged.verdict.reason is Reason.NEW_FAILURES
 
 
 @pytest.mark.deep

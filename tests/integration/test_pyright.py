@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from agent.checks import comparison
 from agent.checks.check import Site
-from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT, PyrightTypes
+from agent.checks.pyright_types import PYRIGHT, PyrightTypes
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckReport, CheckResult, Comparison, Status
 from agent.models.sandbox import SANDBOX_OUT, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -22,14 +20,6 @@ from tests.integration import check_samples
 from tests.integration.check_samples import Files, Workshop
 
 pytestmark = pytest.mark.deep
-
-TYPED = {
-    "shop/__init__.py": "",
-    "shop/sums.py": "def add(a: int, b: int) -> int:\n    return a + b\n",
-}
-WRONG = '    return "sum"\n'
-MISTYPED = {**TYPED, "shop/sums.py": TYPED["shop/sums.py"].replace("    return a + b\n", WRONG)}
-FOUND = "shop/sums.py: reportReturnType: "
 
 
 @pytest.fixture
@@ -55,55 +45,11 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]
     return go
 
 
-@pytest.fixture
-def one(run: Callable[..., tuple[Site, Secret, SandboxResult]]) -> Callable[..., CheckResult]:
-    """Say how it ended."""
-
-    def go(files: Files, tool: PyrightTypes = PYRIGHT, **more: Any) -> CheckResult:
-        return tool.judge(*run(files, tool, **more))
-
-    return go
-
-
 def _with_checker(site: Site, workshop: Workshop) -> Site:
     place = str(workshop.type_checker())
     return replace(
         site, environment=site.environment.model_copy(update={"type_checker_path": place})
     )
-
-
-def compared(before: CheckResult, after: CheckResult) -> Comparison:
-    sides = [
-        CheckReport(side=side, commit="0" * 40, change_digest=None, results=(result,))
-        for side, result in (("base", before), ("head", after))
-    ]
-    return comparison.compare_reports(*sides)[0]
-
-
-# --- what they find -----------------------------------------------------------------------------
-
-
-def test_an_error_is_new_unless_base_has_it_wherever_it_has_moved(
-    one: Callable[..., CheckResult],
-) -> None:
-    base = one(MISTYPED)
-    assert (base.status, base.reason) == (Status.FAILED, ""), base.output
-    [item] = base.items
-    assert (item.item_id.startswith(FOUND), item.place) == (True, "shop/sums.py:2")
-    moved = one({**MISTYPED, "shop/sums.py": f"import os\n\nprint(os)\n{MISTYPED['shop/sums.py']}"})
-    found = compared(base, moved)
-    assert (found.verdict, found.new_failures, found.head_count) == (Status.PASSED, (), 1)
-    more = one({**MISTYPED, "shop/more.py": "from shop.sums import add\n\nadd(1, two=2)\n"})
-    assert [item.item_id.split(": ")[:2] for item in compared(base, more).new_failures] == [
-        ["shop/more.py", "reportCallIssue"]
-    ] * 2
-
-
-def test_each_of_the_two_is_as_strict_as_it_is_by_itself(one: Callable[..., CheckResult]) -> None:
-    files = {"a.py": "import os\n\n\ndef f(x):\n    return x\n"}
-    assert one(files).status is Status.PASSED
-    based = one(files, BASEDPYRIGHT)
-    assert "a.py: reportUnusedImport: " in " ".join(item.item_id for item in based.items)
 
 
 # --- what a tree may try ------------------------------------------------------------------------

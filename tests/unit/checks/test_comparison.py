@@ -136,14 +136,6 @@ def test_a_check_that_fails_as_a_whole_says_why() -> None:
     assert (found.verdict, found.reason) == (Status.PASSED, "on base: no tests were collected")
 
 
-def test_tests_that_a_limit_kept_from_running_are_not_gone() -> None:
-    ended = suite_of("a", status=Status.FAILED, reason="ended after 10 minutes")
-    found = compare(suite_of("a", "b"), ended)
-    assert (found.verdict, found.reason, found.gone) == (
-        Status.FAILED, "ended after 10 minutes", (),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(("alone", "fresh"), [((), []), (("failed",), []), (("passed",), ["b"])])
 def test_what_base_had_no_time_for_is_new_only_where_it_passes_there_alone(
     alone: tuple[str, ...], fresh: list[str]
@@ -200,8 +192,3 @@ def test_what_base_fails_in_the_same_way_is_beyond_any_edit() -> None:
         (suite_of("a"), suite_of("a=failed")),
     ):
         assert beyond(before, after) == ()
-
-
-def test_a_module_that_can_be_collected_again_is_not_gone() -> None:
-    found = compare(suite_of("t.py (collection)=error"), suite_of("t.py::a"))
-    assert (found.verdict, found.gone, found.added) == (Status.PASSED, (), ("t.py::a",))

@@ -7,7 +7,6 @@ import pytest
 from agent.checks import rule_changes
 from agent.models.change import Change, ChangedFile
 from repo_config.detect import DjangoProject, Project
-from repo_config.test_files import is_test
 
 PROJECT = Project(
     framework="django", python_version=None, test_runner="django", test_script="bin/all_tests.py",
@@ -45,18 +44,6 @@ def test_pyproject_rules_by_its_tool_tables(before: str, after: str, rules: bool
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "rules"),
-    [
-        ("[options]\ninstall_requires=a", "[options]\ninstall_requires=b", False),
-        ("[metadata]\nname=a", "[metadata]\nname=a\n[mypy]\nignore_errors=1", True),
-    ],
-)
-def test_setup_cfg_rules_by_its_tool_sections(before: str, after: str, rules: bool) -> None:
-    found = rule_changes.rule_files(change(**{"setup.cfg": (before, after)}), PROJECT)
-    assert bool(found) is rules
-
-
-@pytest.mark.parametrize(
     ("path", "before", "after", "left"),
     [
         (
@@ -82,12 +69,3 @@ def test_of_a_file_that_rules_only_the_rules_are_those_of_base(
     found = change(**{path: (before, after)})
     ruled = rule_changes.under_rules_of_base(found, rule_changes.rule_files(found, PROJECT))
     assert [file.after for file in ruled.files] == ([] if left is None else [left.encode()])
-
-
-def test_tests_are_told_from_sources() -> None:
-    paths = {
-        "tests/test_a.py": True, "tests/data/a.json": True, "shop/tests.py": True,
-        "shop/a_test.py": True, "shop/tests/factories.py": True, "shop/testing/base.py": True,
-        "conftest.py": True, "shop/models.py": False, "contest.py": False, "shop/attest.py": False, "a.json": False,
-    }  # fmt: skip
-    assert {path: is_test(path) for path in paths} == paths

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.checks import linters, mypy_types
-from agent.checks.check import Site, explain_limit
+from agent.checks.check import Site
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
@@ -91,19 +91,6 @@ def test_anything_else_is_not(
     result = judged(RUFF_CHECK, site, Secret(), report, exit_code, "bad option")
     assert result.status is status
     assert word in result.reason
-
-
-@pytest.mark.parametrize(
-    ("limit", "words"),
-    [
-        ("time", "the tests were ended after 90 seconds"),
-        ("memory", "the tests were ended at the limit of 4096 MB of memory"),
-        ("processes", "the tests were ended at the limit of 256 processes"),
-    ],
-)
-def test_each_limit_has_its_words(limit: str, words: str) -> None:
-    result = SandboxResult(exit_code=None, output="", output_bytes=0, seconds=1, limit=limit)
-    assert explain_limit(result, SandboxLimits(seconds=90), "the tests were") == words
 
 
 def test_a_file_that_a_formatter_writes_anew_is_a_finding(site: Site) -> None:
