@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 
 from agent.checks import linters, running
-from agent.checks.check import Site, workers
+from agent.checks.check import Site, count_sandboxes
 from agent.checks.comparison import find_new
 from agent.checks.linters import LintCheck, Remark
 from agent.checks.running import Show
@@ -54,7 +54,6 @@ class Sides:
     show: Show
 
     def run(self, check: LintCheck, paths: Iterable[str], site: Site) -> CheckResult | None:
-        """Run a linter on some files; None where there is none."""
         only = tuple(paths)
         if not only:
             return None
@@ -171,9 +170,11 @@ def check_skipped_files(sides: Sides, results: Iterable[CheckResult]) -> CheckRe
         more = find_new(found, known[check.name].items)
         return more and find_new(more, _get_items(sides.run(check, before, sides.base)))
 
-    with ThreadPoolExecutor(workers(sides.head)) as pool:
-        own = [one for one in linters.ALL if one.name in known]
-        items = [item for some in pool.map(carried_along(find_more), own) for item in some]
+    with ThreadPoolExecutor(count_sandboxes(sides.head)) as pool:
+        # A context of its own for each: one cannot be entered twice.
+        checks = (one for one in linters.ALL if one.name in known)
+        found = [pool.submit(carried_along(find_more), one) for one in checks]
+    items = [item for one in found for item in one.result()]
     if not items:
         return None
     lines = (f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items)
@@ -191,7 +192,6 @@ def _get_items(result: CheckResult | None) -> tuple[CheckItem, ...]:
 
 
 def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iterable[str]:
-    """Return the Python files that the command is to read, relative to the project's folder."""
     told = site.project.tool_options.get(check.name)
     folders = told.paths if told and told.paths else (".",)
     for path in paths:

@@ -113,7 +113,6 @@ class Site:
         return place.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
 
     def type_args(self, tool: str) -> tuple[str, ...]:
-        """Return the arguments of a type checker."""
         project = self.project
         return checking_tools.list_type_args(
             self.config, project.type_tools, project.tool_options, tool
@@ -127,7 +126,6 @@ class Site:
         return self._limit(SECONDS)
 
     def limit_seconds(self, seconds: float) -> Site:
-        """The same, with less time for a sandbox."""
         return replace(self, limits=self._limit(seconds))
 
     def _limit(self, seconds: float) -> SandboxLimits:
@@ -188,9 +186,7 @@ class Check(Protocol):
     """One tool. Instances have no state."""
 
     @property
-    def name(self) -> str:
-        """As it is called in results."""
-        ...
+    def name(self) -> str: ...
 
     def explain_absence(self, site: Site) -> str:
         """Say why the repository does not have this check; empty when it has it."""
@@ -295,7 +291,6 @@ def request_script(
 
 
 def explain_no_type_tool(site: Site, tool: str) -> str:
-    """Say why a type checker is not run; empty where it is."""
     if tool in site.project.type_tools:
         return ""
     if site.config.checks.types.tool == "off":
@@ -303,7 +298,7 @@ def explain_no_type_tool(site: Site, tool: str) -> str:
     return site.project.not_run.get(tool, NOT_CONFIGURED)
 
 
-def workers(site: Site) -> int:
+def count_sandboxes(site: Site) -> int:
     """Return how many sandboxes may be open at a time: no more than processors that we may use."""
     return min(site.at_once, len(os.sched_getaffinity(0)))
 
@@ -364,7 +359,6 @@ def make_result(
 
 
 def make_unverified(check: Check, site: Site, result: SandboxResult, reason: str) -> CheckResult:
-    """Make a result that proves nothing."""
     return make_result(check, site, result, Status.UNVERIFIED, reason, output=result.output)
 
 

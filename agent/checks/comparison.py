@@ -226,12 +226,11 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
 
 
 def _sort_by_proof(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[CheckItem]]:
-    """Sort failures by what the further runs of their tests have shown."""
     repeated = _index_repeated(after)
     found: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
     for item in failures:
         seen = repeated.get(item.item_id) if item.outcome in FAILING else None
-        found[reruns.proof(item, seen)].append(item)
+        found[reruns.judge_failure(item, seen)].append(item)
     return found
 
 
@@ -240,7 +239,6 @@ def _index_repeated(after: CheckResult) -> dict[str, RepeatedTest]:
 
 
 def _add_reruns(item: CheckItem, after: CheckResult) -> CheckItem:
-    """Add to a failure what further runs have shown."""
     one = _index_repeated(after).get(item.item_id)
     if one is None:
         return item

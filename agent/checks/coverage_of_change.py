@@ -24,8 +24,6 @@ _SHOWN = 8
 
 
 class Covered(Event):
-    """One file."""
-
     event: Literal["covered"]
     path: Id
     lines: list[int]
@@ -34,8 +32,6 @@ class Covered(Event):
 
 
 class Unmeasured(Event):
-    """It could not be measured."""
-
     event: Literal["unmeasured"]
     text: Text
 
@@ -100,8 +96,8 @@ def _find_missed_lines(files: tuple[Covered, ...], share: int, wanted: int) -> I
             continue
         several = len(one.missed) > 1
         said = (
-            f"no test runs line{'s' * several} {ranges(one.missed, one.lines)}; the tests run "
-            f"{share} % of the change, and tests.coverage_of_change is {wanted}"
+            f"no test runs line{'s' * several} {format_ranges(one.missed, one.lines)}; the tests "
+            f"run {share} % of the change, and tests.coverage_of_change is {wanted}"
         )
         yield CheckItem(
             item_id=sealed.clean_id(f"{one.path}: {RULE}: {said}"),
@@ -111,7 +107,7 @@ def _find_missed_lines(files: tuple[Covered, ...], share: int, wanted: int) -> I
         )
 
 
-def ranges(missed: list[int], lines: list[int]) -> str:
+def format_ranges(missed: list[int], lines: list[int]) -> str:
     """Write lines as `3-5, 9`; those between which no other line of the change stands are one."""
     runs: list[list[int]] = []
     before: int | None = None

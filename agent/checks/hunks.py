@@ -44,7 +44,6 @@ class Hunk:
 
     @property
     def part(self) -> SourcePart:
-        """What it is, for people."""
         return SourcePart(path=self.path, line=self.line, mistake=self.mistake)
 
     def take_back(self, change: Change) -> Change:
@@ -315,7 +314,6 @@ class Removals:
 
 
 def _list_bound(node: ast.stmt) -> list[str]:
-    """Return the names that an import or a plain definition gives."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return [_get_bound_name(one) for one in node.names]
     if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -354,7 +352,6 @@ _LONGEST = 40
 
 
 def names_in(test: bytes) -> frozenset[str]:
-    """Return the names that a test file uses."""
     try:
         module = foreign_python.parse_module(test)
     except UNREADABLE:

@@ -115,10 +115,7 @@ class LintCheck:
         )
 
     def _read_options(self, site: check.Site) -> ToolOptions:
-        """What hooks, tox or CI tell it."""
-        return (
-            ToolOptions() if self.ours else site.project.tool_options.get(self.name, ToolOptions())
-        )
+        return ToolOptions() if self.ours else site.project.tool_options.get(self.name, ToolOptions())
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         probe = f"{secret.module}.py"
@@ -187,7 +184,7 @@ class LintCheck:
         done = {0, 1, self.unreadable_code} if seen else {0, 1}
         if result.exit_code not in done:
             status = Status.UNVERIFIED if result.exit_code == _NO_PROGRAM else Status.FAILED
-            words = suite.last_words(result)
+            words = suite.get_last_lines(result)
             return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
         if problem := self._problem(result, remarks, seen=seen):
             return Status.UNVERIFIED, problem
@@ -195,7 +192,7 @@ class LintCheck:
 
     def _problem(self, result: SandboxResult, remarks: list[Remark] | None, *, seen: bool) -> str:
         if remarks is None:
-            words = suite.last_words(result)
+            words = suite.get_last_lines(result)
             return f"{self.name} left no report that can be read: {words}"
         if not seen:
             return f"{self.name} reports nothing about a file that it must object to"
@@ -209,7 +206,6 @@ def is_probe(remark: Remark, secret: Secret) -> bool:
 
 
 def list_items(remarks: Iterable[Remark], secret: Secret) -> tuple[CheckItem, ...]:
-    """Return what a tool objects to in the repository."""
     return tuple(
         CheckItem(
             item_id=sealed.clean_id(
@@ -271,7 +267,6 @@ def read_flake8(content: bytes) -> list[Remark] | None:
 
 
 def read_rewritten(content: bytes) -> list[Remark] | None:
-    """Read which files a formatter wrote anew."""
     try:
         return [Remark(str(path), "format", "would be reformatted") for path in json.loads(content)]
     except (ValueError, TypeError, RecursionError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 
 from agent.checks import running, suite
-from agent.checks.check import TESTS, Check, Part, Site, Suite, workers
+from agent.checks.check import TESTS, Check, Part, Site, Suite, count_sandboxes
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.linters import ALL
@@ -62,7 +62,7 @@ def run_all_checks(
     if tests is not False:
         checks.append(in_place or suite_of(site) or _NoSuite())
     cancelled = Event()
-    with ThreadPoolExecutor(workers(site)) as pool:
+    with ThreadPoolExecutor(count_sandboxes(site)) as pool:
         futures = [
             pool.submit(run_log.carried_along(_run_check), check, site, sandbox, cancelled, say)
             for check in checks[::-1]
@@ -120,7 +120,6 @@ def _failed_itself(result: CheckResult) -> bool:
 
 
 def _was_ended(result: CheckResult) -> bool:
-    """Whether a limit ended it."""
     return result.exit_code is None and result.status is not Status.ABSENT
 
 
@@ -149,7 +148,7 @@ def suite_of(site: Site) -> Suite | None:
     return _SUITES.get(site.project.test_runner or "")
 
 
-def scripts_digest() -> str:
+def compute_digest() -> str:
     """Digest of all that decides how a side is measured, for keys of stored results."""
     folder, total = Path(str(resources.files("agent.checks"))), hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):

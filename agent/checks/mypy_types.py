@@ -48,8 +48,6 @@ _TEXT_LINE = re.compile(
 
 
 class Mypy(Event):
-    """What mypy said."""
-
     event: Literal["mypy"]
     version: Text
     as_json: bool
@@ -150,7 +148,6 @@ def _verdict(
 
 
 def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str]:
-    """Yield what makes the answer worth nothing."""
     unread = sum(line.startswith('{"file":') for line in said.lines) - len(remarks)
     if said.as_json and unread > 0:
         yield f"{unread} lines of mypy's answer cannot be read"

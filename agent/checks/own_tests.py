@@ -71,11 +71,9 @@ class Scope:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing has to run."""
         return not (self.whole or self.ids or self.files)
 
     def includes(self, item_id: str, path: str) -> bool:
-        """Whether a test runs as the change has it."""
         return self.whole or path in self.files or path in self.deleted or item_id in self.ids
 
 
@@ -110,14 +108,13 @@ def choose_scope(
     deleted = frozenset(path for path, file in files.items() if file.after is None)
     return Scope(
         whole=False,
-        ids=tuple(item_id.partition(" #")[0] for item_id in left),
+        ids=tuple(item_id for item_id in left),
         files=tuple(sorted(own - deleted)),
         deleted=deleted & known,
     )
 
 
 def run_own(wanted: Scope, sites: Reruns) -> CheckResult:
-    """Run tests as the change has them."""
     only = Selection(ids=wanted.ids, files=wanted.files)
     found = sites.run(sites.head, Part(None if wanted.whole else only))
     if found.reason and not found.items and found.suite is not None and not found.limit:
@@ -134,7 +131,6 @@ def merge_results(
     sides: Sides,
     facts: SuiteFacts,
 ) -> CheckResult:
-    """Make one result of both runs."""
     places = Places(facts)
     kept = tuple(
         item
@@ -182,7 +178,7 @@ def find_uncollected(change: Change, own: CheckResult) -> tuple[str, ...]:
 
 
 def _bare_name(item_id: str) -> str:
-    return _SIGN.split(item_id.partition(" #")[0].partition("[")[0])[-1]
+    return _SIGN.split(item_id.partition("[")[0])[-1]
 
 
 def _is_of(test: tuple[str, str], ran: tuple[str, str]) -> bool:

@@ -75,7 +75,6 @@ class Report(NamedTuple):
 
 
 def read_report(content: bytes) -> Report | None:
-    """Read a report; None: it is not one."""
     try:
         facts = json.loads(content)
         remarks = [
@@ -95,8 +94,6 @@ def read_report(content: bytes) -> Report | None:
 
 @dataclass(frozen=True)
 class PyrightTypes:
-    """pyright, or basedpyright."""
-
     name: Tool
 
     def explain_absence(self, site: check.Site) -> str:
@@ -245,10 +242,10 @@ def _problem(
     if report is None and result.refused:
         return f"the report was not accepted: {result.refused[0]}"
     if result.exit_code not in {0, 1}:
-        words = suite.last_words(result)
+        words = suite.get_last_lines(result)
         return f"{name} could not run (exit code {result.exit_code}): {words}"
     if report is None:
-        return f"{name} left no report that can be read: {suite.last_words(result)}"
+        return f"{name} left no report that can be read: {suite.get_last_lines(result)}"
     if len(remarks) > _MOST_REMARKS:
         return f"{name} reports {len(remarks)} errors and warnings, more than are read"
     if not any(linters.is_probe(one, secret) and one.severity == "error" for one in remarks):

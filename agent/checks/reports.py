@@ -69,7 +69,7 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
         prepared.contract.config.model_dump_json(),
         prepared.contract.project.model_dump_json(),
         check.get_granted_limits(settings).model_dump_json(),
-        measuring.scripts_digest(),
+        measuring.compute_digest(),
     )
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return settings.home / "baselines" / f"{key}.json"

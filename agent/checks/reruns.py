@@ -36,7 +36,7 @@ class Proof(Enum):
     """It fails at times, on base as well."""
 
 
-def proof(failure: CheckItem, repeated: RepeatedTest | None) -> Proof:
+def judge_failure(failure: CheckItem, repeated: RepeatedTest | None) -> Proof:
     """Say what the runs of a test that failed with the change alone have shown."""
     if repeated is None:
         return Proof.STEADY
@@ -49,11 +49,10 @@ def proof(failure: CheckItem, repeated: RepeatedTest | None) -> Proof:
 
 
 def has_both_outcomes(runs: tuple[Rerun, ...]) -> bool:
-    """Whether a test both passed and failed."""
     return _has_outcome(runs, PASSING) and _has_outcome(runs, FAILING)
 
 
-def finding(repeated: RepeatedTest) -> Finding:
+def make_finding(repeated: RepeatedTest) -> Finding:
     """Name a test that fails at times; a new one, or one that never passed, is for review."""
     is_known = not repeated.is_new and _has_outcome(repeated.head, PASSING)
     path, _, line = repeated.place.rpartition(":")
@@ -156,7 +155,6 @@ class Reruns:
         )
 
     def run_some(self, site: Site, only: Selection) -> CheckResult:
-        """Run some of the tests."""
         return self.run(site, Part(only))
 
     def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
@@ -173,7 +171,7 @@ def is_proved(result: CheckResult) -> bool:
 
 def _is_open(failure: CheckItem, one: RepeatedTest, rounds: int) -> bool:
     """Whether another run could still change what is known of a test."""
-    if proof(failure, one) is Proof.FLAKY:
+    if judge_failure(failure, one) is Proof.FLAKY:
         return False
     surprised = has_both_outcomes(one.base) or any(run.outcome in PASSING for run in one.head)
     failed_on_base = any(run.outcome in FAILING for run in one.base)

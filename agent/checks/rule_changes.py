@@ -24,7 +24,6 @@ def test_rules(change: Change, project: Project) -> frozenset[str]:
 
 
 def drop_files(change: Change, paths: frozenset[str]) -> Change:
-    """Return the change without some of its files."""
     kept = tuple(file for file in change.files if file.path not in paths)
     return change.model_copy(update={"files": kept})
 

@@ -82,7 +82,6 @@ class LiveOutput:
         self._has_key = False
 
     def __call__(self, piece: bytes) -> None:
-        """Take in a piece of output."""
         text = self._tail + piece
         # A line of a key is not recognized as a secret by itself: from here on nothing is shown.
         self._has_key = self._has_key or b"PRIVATE KEY" in text

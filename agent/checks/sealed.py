@@ -59,7 +59,6 @@ class Secret:
         return (self.module, self.must_pass, self.must_fail)
 
     def order_file(self, **more: object) -> SandboxFile:
-        """Compose the order that the script reads and deletes."""
         order = {
             "key": self.key,
             "report": self.report,
@@ -84,7 +83,6 @@ def clean_id(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Make a message printable and bounded."""
     return sanitise.strip_terminal_codes(text)[:_LONGEST_TEXT]
 
 
@@ -137,11 +135,9 @@ class Report:
     """Why this is not a whole report; empty when it is."""
 
     def iterate_events(self, kind: type[_E]) -> Iterator[_E]:
-        """Yield the events of one kind."""
         return (event for event in self.events if isinstance(event, kind))
 
     def first(self, kind: type[_E]) -> _E | None:
-        """Return the first event of a kind."""
         return next(self.iterate_events(kind), None)
 
 

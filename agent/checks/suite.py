@@ -36,8 +36,6 @@ class Session(Event):
 
 
 class Collected(Event):
-    """The tests that are going to run; said once by each worker."""
-
     event: Literal["collected"]
     ids: list[Id]
 
@@ -113,12 +111,10 @@ class _Run:
     finish: Finish | None = None
 
     def proofs(self, secret: Secret, name: str) -> list[Test]:
-        """Our tests of that name."""
         starts = (f"{secret.module}.py::{name}", f"{secret.module}.{secret.module}.{name}")
         return [test for test in self.tests if test.id.startswith(starts)]
 
     def ids(self, secret: Secret) -> list[str]:
-        """The collected ids without our own."""
         first = self.collected[0] if self.collected else []
         return [test_id for test_id in first if not test_id.startswith(secret.module)]
 
@@ -160,11 +156,18 @@ def judge_suite(
     """
     report = sealed.read_report(result, secret, KINDS)
     runs = _runs(report)
-    items = tuple(_items(runs, secret))
+    items = tuple(_by_id(runs, secret).values())
     status, reason = _verdict(report, runs, items, secret, result, codes)
     stopped = check.explain_limit(result, site.test_limits(), "the tests were")
     found = check.make_result(
-        suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
+        suite,
+        site,
+        result,
+        status,
+        reason,
+        limit=stopped,
+        items=items,
+        output=shorten_result_output(result),
     )
     touched = tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched)
     unrun = tuple(one for run in runs if run.finish for one in _list_pending(run, secret))
@@ -173,7 +176,6 @@ def judge_suite(
 
 
 def _facts(report: sealed.Report) -> SuiteFacts | None:
-    """Join what the runs of a script say belongs to the tests."""
     told = list(report.iterate_events(Facts))
     if not told:
         return None
@@ -193,7 +195,7 @@ def find_collected_ids(result: SandboxResult, secret: Secret) -> frozenset[str] 
     runs = _runs(report)
     if not any(run.collected for run in runs):
         return None
-    return frozenset(name for run, name in _number_runs(runs, secret))
+    return frozenset(name for run in runs for name in run.ids(secret))
 
 
 def _verdict(
@@ -207,11 +209,11 @@ def _verdict(
     if not runs and not report.problem and report.first(sealed.Refused) is None:
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
-        return status, f"no test was run: {last_words(result)}"
+        return status, f"no test was run: {get_last_lines(result)}"
     if problem := next(_problems(report, runs, secret, result, codes), ""):
         return Status.UNVERIFIED, problem
     if not items:
-        return Status.FAILED, f"no tests were collected: {last_words(result)}"
+        return Status.FAILED, f"no tests were collected: {get_last_lines(result)}"
     failed = any(item.outcome in _FAILING for item in items)
     return (Status.FAILED if failed else Status.PASSED), ""
 
@@ -219,11 +221,10 @@ def _verdict(
 def _problems(
     report: sealed.Report, runs: list[_Run], secret: Secret, result: SandboxResult, codes: range
 ) -> Iterator[str]:
-    """Yield what does not agree in the whole of it, what says most first."""
     for refused in report.iterate_events(sealed.Refused):
         yield refused.text
     for run in runs:
-        yield from _disagreements(run, secret, last_words(result))
+        yield from _disagreements(run, secret, get_last_lines(result))
     if report.problem:
         yield report.problem
     if result.exit_code not in codes:
@@ -231,7 +232,6 @@ def _problems(
 
 
 def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
-    """Yield what does not agree within one run of a suite."""
     if run.session.collect_only:
         yield "the tests were only collected, not run (--collect-only)"
     if run.session.setup_only:
@@ -285,40 +285,21 @@ def _is_covered_by(fixture: Fixture, test_id: str) -> bool:
     return kind in {"setUpClass", "setUpModule"} and test_id.startswith(rest.rstrip(")") + ".")
 
 
-def _number_runs(runs: list[_Run], secret: Secret) -> Iterator[tuple[_Run, str]]:
-    """Yield run and id, with a number where an earlier run of the script had the same id."""
-    for number, run in enumerate(runs, 1):
-        earlier = {test_id for other in runs[: number - 1] for test_id in other.ids(secret)}
-        for test_id in dict.fromkeys(run.ids(secret)):
-            yield run, f"{test_id} #{number}" if test_id in earlier else test_id
-
-
-def _items(runs: list[_Run], secret: Secret) -> Iterator[CheckItem]:
-    """Yield each test once, with its worst outcome."""
-    seen: set[str] = set()
-    for number, run in enumerate(runs, 1):
-        found = _by_id(run, secret)
-        for test_id, item in found.items():
-            name = f"{test_id} #{number}" if test_id in seen else test_id
-            yield item.model_copy(update={"item_id": name})
-        seen |= found.keys()
-
-
-def _by_id(run: _Run, secret: Secret) -> dict[str, CheckItem]:
+def _by_id(runs: list[_Run], secret: Secret) -> dict[str, CheckItem]:
+    """Collect each test once, with its worst outcome; a script may run a suite several times."""
     found: dict[str, CheckItem] = {}
-    for test in run.tests:
-        if test.id.startswith(secret.module) or test.outcome == "unrun":
-            continue
-        _keep_worst(found, _item(_loader_id(test.id), test))
-    for fixture in run.fixtures:
-        covered = [name for name in _without_outcome(run, secret) if _is_covered_by(fixture, name)]
-        for test_id in covered or [fixture.id]:
-            _keep_worst(found, _item(test_id, fixture))
-    for module in run.uncollected:
-        _keep_worst(
-            found,
-            CheckItem(item_id=module.id + COLLECTION, outcome="error", text=module.text),
-        )
+    for run in runs:
+        for test in run.tests:
+            if not test.id.startswith(secret.module) and test.outcome != "unrun":
+                _keep_worst(found, _item(_loader_id(test.id), test))
+        for fixture in run.fixtures:
+            pending = _without_outcome(run, secret)
+            covered = [name for name in pending if _is_covered_by(fixture, name)]
+            for test_id in covered or [fixture.id]:
+                _keep_worst(found, _item(test_id, fixture))
+        for module in run.uncollected:
+            item_id = module.id + COLLECTION
+            _keep_worst(found, CheckItem(item_id=item_id, outcome="error", text=module.text))
     return found
 
 
@@ -344,7 +325,7 @@ def _keep_worst(found: dict[str, CheckItem], item: CheckItem) -> None:
         found[item.item_id] = item
 
 
-def output(result: SandboxResult) -> str:
+def shorten_result_output(result: SandboxResult) -> str:
     return shorten_output(result.output)
 
 
@@ -353,7 +334,7 @@ def shorten_output(text: str) -> str:
     return sanitise.shorten_middle(text, _OUTPUT_LIMIT, where="not kept")
 
 
-def last_words(result: SandboxResult) -> str:
+def get_last_lines(result: SandboxResult) -> str:
     lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
     said = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(said[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

@@ -32,7 +32,6 @@ class Imports:
     """Who imports whom among the Python files of a tree."""
 
     def __init__(self, imported: Mapping[str, Iterable[str]]) -> None:
-        """Take the names that each file imports, by its path."""
         self._files = _by_name(imported)
         self._importers: dict[str, set[str]] = defaultdict(set)
         for path, names in imported.items():
@@ -65,7 +64,6 @@ class Imports:
 
 
 def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
-    """Read the names that each file imports; those that do not parse import nothing."""
     return {path: tuple(_find_imported_names(path, content)) for path, content in sources.items()}
 
 
@@ -109,7 +107,6 @@ def _conftests(path: str, sources: Container[str]) -> Iterator[str]:
 
 
 def name_module(path: str) -> str:
-    """Return the dotted name of a file, from the root."""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
@@ -257,7 +254,6 @@ def _imported_by_tests_alone(
 def _beside_tests(
     told: frozenset[str], of_tests: frozenset[str], every: frozenset[str]
 ) -> frozenset[str]:
-    """Return the other files in folders that hold no code but that of tests."""
     product = {
         folder
         for path in every - of_tests
@@ -271,7 +267,6 @@ def _beside_tests(
 
 
 def list_folders(path: str) -> Iterator[str]:
-    """Yield the folders that a path lies in, the nearest first."""
     while path:
         path = posixpath.dirname(path)
         yield path
@@ -281,7 +276,6 @@ class Places:
     """Where tests stand, by their ids: pytest's have the path, unittest's the module."""
 
     def __init__(self, facts: SuiteFacts) -> None:
-        """Take the files of a suite, as paths in the tree; ids are relative to any folder."""
         self._files: dict[str, str] = {}
         for path in sorted((*facts.files, *facts.product), key=len, reverse=True):
             parts = path.split("/")
@@ -290,7 +284,7 @@ class Places:
 
     def locate_test(self, test_id: str) -> tuple[str, str]:
         """Return file and qualified name of a test; nothing where it is not known."""
-        bare = test_id.partition(" #")[0].partition("[")[0]
+        bare = test_id.partition("[")[0]
         path, mark, inner = bare.partition("::")
         if mark:
             found = self._files.get(path, "")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from agent.checks import red_copies, reruns, rule_changes, test_files
-from agent.checks.check import Part, PartOfSuite, Selection, Site, workers
+from agent.checks.check import Part, PartOfSuite, Selection, Site, count_sandboxes
 from agent.checks.own_tests import (
     choose_scope,
     find_uncollected,
@@ -50,17 +50,14 @@ class TwoRuns:
 
     @cached_property
     def facts(self) -> SuiteFacts:
-        """What base says of its tests."""
         return self.base.suite or SuiteFacts()
 
     @cached_property
     def places(self) -> Places:
-        """Where tests stand."""
         return Places(self.facts)
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:
-        """The files of base's tests."""
         sources, imports = self._sources or {}, Imports(self._imports_by_file)
         return test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
 
@@ -75,7 +72,6 @@ class TwoRuns:
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:
-        """The Python files of base."""
         return test_files.read_python_files(self.tree)
 
     @cached_property
@@ -128,11 +124,9 @@ class TwoRuns:
 
     @cached_property
     def of_base(self) -> Part:
-        """The tests of base, as base has them."""
         return Part(base=self.facts)
 
     def as_base_has_them(self) -> PartOfSuite:
-        """Return the first run."""
         return PartOfSuite(self.sites.suite, self.of_base, self.site)
 
     def finish(self, held: CheckResult, rounds: int) -> CheckResult:
@@ -169,7 +163,7 @@ class TwoRuns:
                 seen = by_chance | {item.item_id for item in left}
                 more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
                 left = (*left, *more)
-        with ThreadPoolExecutor(min(2, workers(self.sites.head))) as pool:
+        with ThreadPoolExecutor(min(2, count_sandboxes(self.sites.head))) as pool:
             own = pool.submit(run_log.carried_along(self._as_the_change_has_them), held, left)
             copies = pool.submit(run_log.carried_along(self._not_red), held)
             result = self._with_repeated(own.result(), rounds)
@@ -328,7 +322,7 @@ class TwoRuns:
             for item in result.items
             if item.outcome in reruns.FAILING
             and item.item_id not in no_matter
-            and reruns.proof(item, repeated.get(item.item_id)) is not reruns.Proof.FLAKY
+            and reruns.judge_failure(item, repeated.get(item.item_id)) is not reruns.Proof.FLAKY
         )
 
     # --- copies that must fail --------------------------------------------------------------------
@@ -401,7 +395,6 @@ def _find_failed_ids(result: CheckResult) -> frozenset[str]:
 
 
 def list_passed(result: CheckResult) -> Iterable[CheckItem]:
-    """Yield the tests that passed."""
     return (item for item in result.items if item.outcome == "passed")
 
 
@@ -413,7 +406,6 @@ def _find_passed_items(base: CheckResult, held: CheckResult) -> Iterable[CheckIt
 
 
 def _add_copies(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:
-    """Put copies in the place of test files."""
     files = {file.path: file for file in change.files}
     for path, content in copies.files.items():
         files[path] = ChangedFile(path=path, before=sources[path], after=content)

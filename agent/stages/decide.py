@@ -129,7 +129,7 @@ class Facts:
     def flaky_tests(self) -> tuple[Finding, ...]:
         """Tests that fail at times, on either side."""
         return tuple(
-            reruns.finding(one)
+            reruns.make_finding(one)
             for check in self.compared
             for one in dict.fromkeys((*check.flaky, *check.unsure))
         )

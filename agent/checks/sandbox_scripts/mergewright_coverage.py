@@ -20,14 +20,14 @@ def begin(order):
     if not asked:
         return lambda report: None
     try:
-        measured = _started(asked)
+        measured = _start(asked)
     except Exception as problem:
         said = "%s: %s" % (type(problem).__name__, problem)
         return lambda report: report.add("unmeasured", text=said[:500])
     return lambda report: _report(measured, asked, order["tree"], report)
 
 
-def _started(asked):
+def _start(asked):
     path = list(sys.path)
     if asked["gate"]:
         # At the end: whatever the repository has comes first.

@@ -30,12 +30,11 @@ MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
 class Recorder:
     """Writes a line per test from what the result object is told."""
 
-    def __init__(self, order, report, cut, told, last_place):
+    def __init__(self, order, report):
         self.order = order
         self.report = report
         self.running = {}
         self.is_late = False
-        self.cut, self.told, self.last_place = cut, told, last_place
 
     def watch(self, result):
         self.result = result
@@ -85,14 +84,14 @@ class Recorder:
             return
         facts["outcome"] = outcome
         if isinstance(raised, tuple) and len(raised) == 3:
-            text = self.told(raised[0], raised[1])
+            text = mergewright_report.describe_exception(raised[0], raised[1])
             said = said + "\n" + text if said else text
             trace = raised[2] if hasattr(raised[2], "tb_frame") else None
-            place = self.last_place(trace, self.order["tree"])
+            place = mergewright_report.find_last_place(trace, self.order["tree"])
             if place:
                 facts["place"] = place
         if said:
-            facts["text"] = self.cut(said)
+            facts["text"] = mergewright_report.cut(said)
 
     def stopped(self, test):
         facts = self.running.pop(test.id(), None)
@@ -117,7 +116,6 @@ def _both(listener, method):
 
 
 def _cases(suite):
-    """Yield all tests in a suite, in order."""
     for test in suite:
         if hasattr(test, "id"):
             yield test
@@ -127,7 +125,6 @@ def _cases(suite):
 
 
 def _chosen(suite, order):
-    """Leave the tests that were asked for, where only some were, in their order."""
     only = order["only"]
     if only is None:
         return suite
@@ -150,9 +147,8 @@ def _is_wanted(test, only):
 
 
 def _look_around(suite, tree):
-    """Say what belongs to the tests."""
-    files = {mergewright_report.inside(_file_of(test), tree) for test in _cases(suite)}
-    empty = {mergewright_report.inside(path, tree) for path in _LOADED} - files
+    files = {mergewright_report.relative_path(_file_of(test), tree) for test in _cases(suite)}
+    empty = {mergewright_report.relative_path(path, tree) for path in _LOADED} - files
     settings = mergewright_report.django_settings()
     return {
         "files": sorted(files - {""}), "product": [], "empty": sorted(empty - {""}),
@@ -263,7 +259,7 @@ def _hold_back():
     return held
 
 
-def install(order, report, helpers):
+def install(order, report):
     """Watch the outermost suite of this process from now on."""
     original = unittest.suite.BaseTestSuite.__call__
     held = _hold_back()
@@ -280,7 +276,7 @@ def install(order, report, helpers):
         report.add("suite", **_look_around(self, order["tree"]))
         if order["collect"]:
             return result
-        recorder = Recorder(order, report, *helpers)
+        recorder = Recorder(order, report)
         recorder.watch(result)
         for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
@@ -329,8 +325,7 @@ def main():
     import unittest.result
     import unittest.runner  # noqa: F401
 
-    helpers = (mergewright_report.cut, mergewright_report.told, mergewright_report.last_place)
-    install(order, report, helpers)
+    install(order, report)
     _collect_within(order["within"])
     if order["collect"]:
         _leave_out_databases()

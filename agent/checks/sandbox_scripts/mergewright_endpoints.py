@@ -103,7 +103,7 @@ def _place(function, tree):
     code = getattr(function, "__code__", None)
     if code is not None:
         path, line = code.co_filename, ":%d" % code.co_firstlineno
-    inner = mergewright_report.inside(path, tree)
+    inner = mergewright_report.relative_path(path, tree)
     return inner and inner + line
 
 

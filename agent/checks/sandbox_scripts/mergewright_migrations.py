@@ -36,7 +36,7 @@ def main():
         # Django itself is in the tree.
         sys.path[:] = [*order["python_path"], *whole_path]
         from django.core import management
-    own = mergewright_originals.take()
+    own = mergewright_originals.take_digests()
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
@@ -55,10 +55,10 @@ def main():
         import django
 
         django.setup()
-        early = mergewright_originals.replaced(own)
+        early = mergewright_originals.find_replaced(own)
         done[0] = jobs[job](order, report)
         # Migrations and checks are imported on the way.
-        late = mergewright_originals.replaced(own)
+        late = mergewright_originals.find_replaced(own)
         report.add("replaced", parts=sorted({*early, *late})[:_MOST_PARTS])
 
     def enter():

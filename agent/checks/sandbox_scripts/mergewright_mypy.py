@@ -44,7 +44,7 @@ def main():
     facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
     if said:
         _leave(report, facts, "", said, 2)
-    _, options, _ = _understood([*given, *targets])
+    _, options, _ = _read_arguments([*given, *targets])
     # Several processes need a cache between them.
     shared = getattr(options, "num_workers", 0)
     arguments = [*given, *targets]
@@ -68,7 +68,6 @@ _exit = os._exit
 
 
 def _leave(report, facts, out, err, code):
-    """Write the report and end the process."""
     lines = out.splitlines()
     report.add(
         "mypy",
@@ -97,11 +96,11 @@ def _targets(given, order):
         where there is one.
     """
     module, path = order["module"], order["module"] + ".py"
-    named, _, said = _understood([*given, "--config-file="])
+    named, _, said = _read_arguments([*given, "--config-file="])
     if named and not said:
         by_name = any(part.startswith(("-p", "-m", "--package", "--module")) for part in given)
         return (["-m", module] if by_name else _besides(named, path)), [], ""
-    _, options, more_said = _understood(given)
+    _, options, more_said = _read_arguments(given)
     if said or more_said:
         return [], [], said or more_said
     packages = list(getattr(options, "packages", None) or [])
@@ -113,7 +112,7 @@ def _targets(given, order):
         return [*chosen, "-m", module, *files], [], ""
     shown = [] if files else _packages()
     chosen = files or shown
-    sources, _, said = _understood([*given, *chosen])
+    sources, _, said = _read_arguments([*given, *chosen])
     return ([], shown, said) if said else ([*chosen, *_besides(sources, path)], shown, "")
 
 
@@ -141,7 +140,7 @@ def _besides(sources, path):
     return [] if brought else [path]
 
 
-def _understood(arguments):
+def _read_arguments(arguments):
     """Return the sources and options that mypy reads from arguments, or its complaint."""
     from mypy.main import process_options
 

@@ -33,13 +33,13 @@ _INNER = {
 }
 
 
-def take():
+def take_digests():
     for name in _MODULES:
         importlib.import_module(name)
     return _parts()
 
 
-def replaced(own):
+def find_replaced(own):
     """Name the parts that differ from the first digests, each with a digest of its own."""
     owners = {*own, *(name.rpartition(".")[0] for name in own)}
     return sorted(

@@ -66,7 +66,6 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    """Keep the session that counts."""
     global _session  # noqa: PLW0603 - a plugin is a module
     _session = session
 
@@ -99,7 +98,6 @@ def _root(config):
 
 @functools.lru_cache
 def _wanted_files(root):
-    """Return the files to collect from; None: all of them."""
     only, within = _order.get("only"), _order.get("within")
     if only is None:
         return None if within is None else frozenset(within)
@@ -204,7 +202,7 @@ def _look_around(config, items):
     manager, tree = config.pluginmanager, _order["tree"]
     for item in items:
         path, examples = str(_place(item)), getattr(getattr(item, "dtest", None), "examples", None)
-        place = mergewright_report.inside(path, tree)
+        place = mergewright_report.relative_path(path, tree)
         # What a module says of itself is no test module.
         is_product = examples is not None and path.endswith(".py")
         facts["product" if is_product else "files"].add(place)
@@ -212,7 +210,9 @@ def _look_around(config, items):
             text = repr([(example.source, example.want) for example in examples])
             facts["doctests"][item.nodeid] = hashlib.sha256(text.encode()).hexdigest()
     for plugin in manager.get_plugins():
-        facts["files"].add(mergewright_report.inside(getattr(plugin, "__file__", None), tree))
+        facts["files"].add(
+            mergewright_report.relative_path(getattr(plugin, "__file__", None), tree)
+        )
     for plugin, package in manager.list_plugin_distinfo():
         facts["plugins"][manager.get_name(plugin)] = "%s==%s" % (
             package.project_name, package.version,
@@ -230,15 +230,13 @@ def _facts_so_far():
     return _facts
 
 
-def _joined(facts):
-    """Take in what a worker noted."""
+def _join_facts(facts):
     own = _facts_so_far()
     for name, found in facts.items():
         own[name].update(found)
 
 
-def _told():
-    """Return the notes in a form that can be written."""
+def _list_facts():
     facts = _facts_so_far()
     files = facts["files"] - {""}
     product = facts["product"] - files - {""}
@@ -248,7 +246,7 @@ def _told():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
-    _joined(getattr(node, "workeroutput", {}).get("mergewright", {}))
+    _join_facts(getattr(node, "workeroutput", {}).get("mergewright", {}))
 
 
 def _is_wanted(item):
@@ -266,7 +264,7 @@ def pytest_collection_finish(session):
     if _report is not None:
         _say_collected([item.nodeid for item in session.items])
         if _facts is not None:
-            _report.add("suite", **_told())
+            _report.add("suite", **_list_facts())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -283,7 +281,7 @@ def _say_collected(ids):
 def pytest_collectstart(collector):
     """Note each file that is looked into, whatever comes of it."""
     if isinstance(collector, pytest.File) and not _is_own(collector.nodeid + "::"):
-        place = mergewright_report.inside(str(_place(collector)), _order["tree"])
+        place = mergewright_report.relative_path(str(_place(collector)), _order["tree"])
         _facts_so_far()["empty"].add(place)
 
 
@@ -293,7 +291,7 @@ def pytest_collectreport(report):
         return
     if _session is not None:
         path = os.path.join(_root(_session.config), report.nodeid.partition("::")[0])
-        _facts_so_far()["files"].add(mergewright_report.inside(path, _order["tree"]))
+        _facts_so_far()["files"].add(mergewright_report.relative_path(path, _order["tree"]))
     if _report is None:
         return
     text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
@@ -398,7 +396,7 @@ def _note(call):
     return {
         "did": "raise",
         "text": mergewright_report.cut(raised.exconly(tryshort=True)),
-        "place": mergewright_report.last_place(raised.tb, _order["tree"]),
+        "place": mergewright_report.find_last_place(raised.tb, _order["tree"]),
     }
 
 
@@ -485,11 +483,11 @@ def pytest_sessionfinish(session, exitstatus):
     """Say that the session came to its end, and what pytest itself counted."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["mergewright"] = _told()
+        output["mergewright"] = _list_facts()
     yield
     if _report is not None:
         if not getattr(session, "items", None):
-            _report.add("suite", **_told())  # as workers have told
+            _report.add("suite", **_list_facts())  # as workers have told
         _report.add(
             "finish",
             failed=session.testsfailed,

@@ -97,7 +97,6 @@ def _out_of_the_way(descriptor):
 
 
 def own_tools_only(tree):
-    """Return `sys.path` without the tree, so that nothing in it is taken for a tool."""
     inside = tree.rstrip("/") + "/"
     kept = []
     for entry in sys.path:
@@ -107,7 +106,7 @@ def own_tools_only(tree):
     return kept
 
 
-def inside(path, tree):
+def relative_path(path, tree):
     """Return a path relative to the tree; "" where it is elsewhere."""
     start = tree.rstrip("/") + "/"
     return path[len(start) :] if path and path.startswith(start) else ""
@@ -137,7 +136,7 @@ def cut(text):
     return text[:half] + "\n[...]\n" + text[-half:]
 
 
-def last_place(trace, tree):
+def find_last_place(trace, tree):
     """Name `path:line` of the innermost frame that belongs to the tree."""
     place = ""
     inside = tree.rstrip("/") + "/"
@@ -149,7 +148,7 @@ def last_place(trace, tree):
     return place
 
 
-def told(kind, value):
+def describe_exception(kind, value):
     """Say what an exception says, without its traceback."""
     try:
         lines = traceback.format_exception_only(kind, value)
@@ -171,8 +170,8 @@ def leave(report, tree, work, ended):
     except BaseException as problem:
         code = 1
         traceback.print_exc()
-        place = last_place(problem.__traceback__, tree)
-        report.add("broken", text=told(type(problem), problem), place=place)
+        place = find_last_place(problem.__traceback__, tree)
+        report.add("broken", text=describe_exception(type(problem), problem), place=place)
     report.add("exit", code=code)
     sys.stdout.flush()
     sys.exit(code)

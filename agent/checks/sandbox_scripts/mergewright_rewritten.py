@@ -13,16 +13,16 @@ import sys
 
 def main():
     report, *command = sys.argv[1:]
-    before = states()
+    before = list_states()
     code = subprocess.call(command)
-    after = states()
+    after = list_states()
     found = sorted(path for path in before if after.get(path) != before[path])
     with open(report, "x") as file:
         json.dump(found, file)
     sys.exit(code)
 
 
-def states():
+def list_states():
     """Return of every file what changes when it is written."""
     found = {}
     for folder, folders, names in os.walk("."):

@@ -40,11 +40,11 @@ def repeated(
     ],
 )
 def test_only_what_both_sides_show_excuses(base: str, head: str, proof: Proof) -> None:
-    assert reruns.proof(FAILURE, repeated(base, head)) is proof
+    assert reruns.judge_failure(FAILURE, repeated(base, head)) is proof
 
 
 def test_without_further_runs_nothing_is_excused() -> None:
-    assert reruns.proof(FAILURE, None) is Proof.STEADY
+    assert reruns.judge_failure(FAILURE, None) is Proof.STEADY
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_base_excuses_its_own_way_to_fail_and_no_other(
     on_base: str, with_change: str, proof: Proof
 ) -> None:
     seen = repeated("PF", "FP", on_base=on_base, with_change=with_change)
-    assert reruns.proof(FAILURE, seen) is proof
+    assert reruns.judge_failure(FAILURE, seen) is proof
 
 
 def test_the_finding_is_for_whoever_looks_after_the_test() -> None:
-    found = reruns.finding(repeated("PF?", "FP"))
+    found = reruns.make_finding(repeated("PF?", "FP"))
     assert (found.path, found.line, found.severity.value) == ("tests/t.py", 7, "info")
     assert "2 of 3 runs with the change and in 1 of 3 runs on base" in found.message
-    assert reruns.finding(repeated("FFFFF", "FF")).severity.value == "review"
+    assert reruns.make_finding(repeated("FFFFF", "FF")).severity.value == "review"
     new = repeated("", "PPPPP").model_copy(update={"is_new": True})
     assert new.summary == "failed in 1 of 6 runs with the change"
