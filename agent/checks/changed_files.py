@@ -192,8 +192,8 @@ def _get_items(result: CheckResult | None) -> tuple[CheckItem, ...]:
 
 
 def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iterable[str]:
-    told = site.project.tool_options.get(check.name)
-    folders = told.paths if told and told.paths else (".",)
+    options = site.project.tool_options.get(check.name)
+    folders = options.paths if options and options.paths else (".",)
     for path in paths:
         inner = posixpath.relpath(path, site.project.root or ".")
         named = any(f"{inner}/".startswith(f"{folder}/") or folder == "." for folder in folders)

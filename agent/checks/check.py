@@ -154,7 +154,7 @@ class Part:
     collects: bool = False
     """Whether no test runs."""
 
-    def as_told(self, site: Site) -> dict[str, object]:
+    def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
         base, own = self.base, site.has_package("coverage")
         # Files without a test are among them: tests may rely on their having been imported.
@@ -251,7 +251,7 @@ def request_script(
     script: tuple[str, ...],
     *,
     limits: SandboxLimits,
-    told: Mapping[str, object],
+    options: Mapping[str, object],
     python: str = sandbox_requests.PYTHON,
     files: tuple[SandboxFile, ...] = (),
 ) -> SandboxRequest:
@@ -264,7 +264,7 @@ def request_script(
 
     Args:
         script: Its name and its arguments.
-        told: What the script needs to know beside the names and the key.
+        options: What the script needs to know beside the names and the key.
     """
     environ = {**sandbox_services.variables(site.environment.services), **site.config.env}
     if site.config.django.settings:
@@ -281,7 +281,7 @@ def request_script(
         (python, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=first,
         limits=limits,
-        files=(secret.order_file(environ=late, **told), *files),
+        files=(secret.order_file(environ=late, **options), *files),
         collect=(secret.report,),
         folder=site.project.root,
     )

@@ -86,8 +86,8 @@ class CoverageOfChange:
 
 
 def _make_unknown(reason: str) -> CheckItem:
-    said = sealed.clean_text(f"it is not known which lines the tests run: {reason}")
-    return CheckItem(item_id=sealed.clean_id(f"{RULE}: {said}"), outcome="finding", text=said)
+    message = sealed.clean_text(f"it is not known which lines the tests run: {reason}")
+    return CheckItem(item_id=sealed.clean_id(f"{RULE}: {message}"), outcome="finding", text=message)
 
 
 def _find_missed_lines(files: tuple[Covered, ...], share: int, wanted: int) -> Iterator[CheckItem]:
@@ -95,14 +95,14 @@ def _find_missed_lines(files: tuple[Covered, ...], share: int, wanted: int) -> I
         if not one.missed:
             continue
         several = len(one.missed) > 1
-        said = (
+        message = (
             f"no test runs line{'s' * several} {format_ranges(one.missed, one.lines)}; the tests "
             f"run {share} % of the change, and tests.coverage_of_change is {wanted}"
         )
         yield CheckItem(
-            item_id=sealed.clean_id(f"{one.path}: {RULE}: {said}"),
+            item_id=sealed.clean_id(f"{one.path}: {RULE}: {message}"),
             outcome="finding",
-            text=said,
+            text=message,
             place=sealed.clean_text(f"{one.path}:{one.missed[0]}"),
         )
 
@@ -119,5 +119,5 @@ def format_ranges(missed: list[int], lines: list[int]) -> str:
             else:
                 runs.append([number, number])
         before = number
-    told = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
-    return list_some(told, _SHOWN)
+    parts = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+    return list_some(parts, _SHOWN)

@@ -17,7 +17,7 @@ from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
 class Item(Event):
-    """One thing that Django said."""
+    """One message of Django."""
 
     id: Id
     text: Text = ""
@@ -39,7 +39,7 @@ class Migrations(Event):
 
 
 class SystemCheck(Event):
-    """What `check` says."""
+    """The answer of `check`."""
 
     event: Literal["system_check"]
     items: list[Item]
@@ -79,7 +79,7 @@ class _DjangoState:
             secret,
             ("mergewright_migrations.py", self.job),
             limits=site.tool_limits(),
-            told={
+            options={
                 "manage": posixpath.basename(django.manage) if django.manage else "",
                 "settings": django.settings_module or "",
                 "python_path": [
@@ -110,11 +110,11 @@ class Makemigrations(_DjangoState):
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         report = sealed.read_report(result, secret, (Migrations, Replaced))
-        said = report.first(Migrations)
-        if said is None:
+        answer = report.first(Migrations)
+        if answer is None:
             return _nothing_said(self, site, report, result)
-        problem = report.problem or _migrations_problem(said)
-        found = _result(self, site, result, said.items, problem, _migrations_note(said))
+        problem = report.problem or _migrations_problem(answer)
+        found = _result(self, site, result, answer.items, problem, _migrations_note(answer))
         return _with_replaced(found, report)
 
 
@@ -129,29 +129,29 @@ class DjangoCheck(_DjangoState):
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         report = sealed.read_report(result, secret, (SystemCheck, Replaced))
-        said = report.first(SystemCheck)
-        if said is None:
+        answer = report.first(SystemCheck)
+        if answer is None:
             return _nothing_said(self, site, report, result)
         problem = report.problem
-        if said.asked != ["fails", "passes"] or not said.seen:
+        if answer.asked != ["fails", "passes"] or not answer.seen:
             problem = "an error that the system check must report was not reported"
-        return _with_replaced(_result(self, site, result, said.items, problem, ""), report)
+        return _with_replaced(_result(self, site, result, answer.items, problem, ""), report)
 
 
-def _migrations_problem(said: Migrations) -> str:
-    if said.conflicts:
+def _migrations_problem(answer: Migrations) -> str:
+    if answer.conflicts:
         # Django's own command goes no further either.
-        return "" if said.items else "conflicts without names"
-    if not said.migrated:
+        return "" if answer.items else "conflicts without names"
+    if not answer.migrated:
         return ""
-    if not said.probed or set(said.found) != set(said.probed):
-        missed = sorted(set(said.probed) - set(said.found)) or ["a new model in any app"]
+    if not answer.probed or set(answer.found) != set(answer.probed):
+        missed = sorted(set(answer.probed) - set(answer.found)) or ["a new model in any app"]
         return f"a difference that was made on purpose was not noticed: {missed[0]}"
     return ""
 
 
-def _migrations_note(said: Migrations) -> str:
-    return "" if said.migrated else "no installed app has migrations"
+def _migrations_note(answer: Migrations) -> str:
+    return "" if answer.migrated else "no installed app has migrations"
 
 
 def _result(
@@ -170,7 +170,7 @@ def _result(
         status = Status.UNVERIFIED
     elif absent:
         status = Status.ABSENT
-    told = tuple(
+    listed = tuple(
         CheckItem(item_id=item.id, outcome="finding" if item.fails else "warning", text=item.text)
         for item in items
     )
@@ -181,16 +181,16 @@ def _result(
         status,
         problem or absent,
         limit=check.explain_limit(result, site.tool_limits(), "the check was"),
-        items=told,
+        items=listed,
         output=suite.shorten_result_output(result),
     )
 
 
 def _with_replaced(found: CheckResult, report: sealed.Report) -> CheckResult:
     """Add what of Django was replaced; whether base has the same is left to the comparison."""
-    said = report.first(Replaced)
+    answer = report.first(Replaced)
     items = tuple(
-        CheckItem(item_id=part, outcome=REPLACED) for part in (said.parts if said else ())
+        CheckItem(item_id=part, outcome=REPLACED) for part in (answer.parts if answer else ())
     )
     return found.model_copy(update={"items": (*found.items, *items)})
 

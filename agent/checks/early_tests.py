@@ -40,12 +40,12 @@ def find_red(runs: TwoRuns, rounds: int) -> CheckResult | None:
         item for item in head.items if item.outcome in reruns.FAILING and item.item_id in passed
     )
     red = _choose_certain(failing, runs, rounds) if is_proved(head) else ()
-    told = f"{len(head.items):,} of {len(base.items):,} tests"
+    share = f"{len(head.items):,} of {len(base.items):,} tests"
     if not red:
-        sites.say(f"tests: {told} ran first, and none is red for certain, so all of them run")
+        sites.say(f"tests: {share} ran first, and none is red for certain, so all of them run")
         return None
     kept = tuple(item for item in head.items if item.outcome not in reruns.FAILING or item in red)
-    reason = f"only the tests that the change reaches were run ({told}), since some of them fail"
+    reason = f"only the tests that the change reaches were run ({share}), since some of them fail"
     return head.model_copy(update={"items": kept, "status": Status.FAILED, "reason": reason})
 
 

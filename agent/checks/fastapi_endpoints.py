@@ -66,7 +66,7 @@ class FastapiEndpoints:
             secret,
             ("mergewright_endpoints.py",),
             limits=site.tool_limits(),
-            told={
+            options={
                 "app_module": module,
                 "app_name": name,
                 "python_path": [posixpath.join(root, below), root] if below else [root],

@@ -105,13 +105,13 @@ class LintCheck:
     def command(self, site: check.Site) -> tuple[str, ...]:
         if self.ours:
             return ()
-        told = self._read_options(site)
+        options = self._read_options(site)
         return (
             *site.folder_prefix,
             *self.command_words,
-            *told.args,
+            *options.args,
             *self.arguments,
-            *(told.paths or (".",)),
+            *(options.paths or (".",)),
         )
 
     def _read_options(self, site: check.Site) -> ToolOptions:
@@ -123,12 +123,12 @@ class LintCheck:
         tool, *subcommand = self.command_words
         own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
         program = self.program or own
-        told = self._read_options(site)
+        options = self._read_options(site)
         probes = {probe: self.probe}
         if self.unreadable_probe:
             probes[f"{secret.module}/{probe}"] = self.unreadable_probe
-        looked_at = self._looked_at(site, (*(self.only or told.paths or (".",)), *probes))
-        argv = (program, *subcommand, *told.args, *arguments, *looked_at)
+        looked_at = self._looked_at(site, (*(self.only or options.paths or (".",)), *probes))
+        argv = (program, *subcommand, *options.args, *arguments, *looked_at)
         if self.rewrites:
             argv = (*_REWRITTEN, secret.report, *argv)
         return sandbox_requests.make_request(

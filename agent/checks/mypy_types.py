@@ -83,7 +83,7 @@ class MypyTypes:
             ("mergewright_mypy.py", *site.type_args(self.name)),
             python=python,
             limits=site.tool_limits(),
-            told={
+            options={
                 "python": "" if own else sandbox_requests.PYTHON,
                 "stubs": site.packages_of(pinned) if is_extended else "",
                 "plugins": [] if own else [site.packages_of(SANDBOX_ENVIRONMENT)],
@@ -95,19 +95,19 @@ class MypyTypes:
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         report = sealed.read_report(result, secret, (Mypy,))
-        said = report.first(Mypy)
-        if said is None:
+        answer = report.first(Mypy)
+        if answer is None:
             reason = check.explain_limit(result, site.tool_limits(), "the type check was")
             found = check.make_unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
         # What keeps mypy from checking anything is among its errors, written like all else.
-        lines = (*said.lines, *said.errors.splitlines())
-        read = [(line, read_line(line, json_lines=said.as_json)) for line in lines]
+        lines = (*answer.lines, *answer.errors.splitlines())
+        read = [(line, read_line(line, json_lines=answer.as_json)) for line in lines]
         remarks = [replace(one, path=site.path_of(one.path)) for _, one in read if one]
-        others = "\n".join(line for line, one in read[len(said.lines) :] if one is None).strip()
-        said = said.model_copy(update={"lines": list(lines), "errors": others})
+        others = "\n".join(line for line, one in read[len(answer.lines) :] if one is None).strip()
+        answer = answer.model_copy(update={"lines": list(lines), "errors": others})
         items = linters.list_items(filter(_is_error, remarks), secret)
-        status, reason = _verdict(said, report.problem, remarks, items, secret)
+        status, reason = _verdict(answer, report.problem, remarks, items, secret)
         limit = check.explain_limit(result, site.tool_limits(), "the type check was")
         output = suite.shorten_output(
             f"{linters.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
@@ -115,7 +115,7 @@ class MypyTypes:
         found = check.make_result(
             self, site, result, status, reason, limit=limit, items=items, output=output
         )
-        return found.model_copy(update={"command": (*found.command, *said.chosen)})
+        return found.model_copy(update={"command": (*found.command, *answer.chosen)})
 
 
 def read_line(line: str, *, json_lines: bool) -> Remark | None:
@@ -135,24 +135,24 @@ def read_line(line: str, *, json_lines: bool) -> Remark | None:
 
 
 def _verdict(
-    said: Mypy, problem: str, remarks: list[Remark], items: tuple[CheckItem, ...], secret: Secret
+    answer: Mypy, problem: str, remarks: list[Remark], items: tuple[CheckItem, ...], secret: Secret
 ) -> tuple[Status, str]:
     if problem:
         return Status.UNVERIFIED, problem
-    if said.code not in {0, 1}:
-        first = f"{items[0].place}: {items[0].text}" if items else said.errors or "no word of why"
+    if answer.code not in {0, 1}:
+        first = f"{items[0].place}: {items[0].text}" if items else answer.errors or "no word of why"
         return Status.FAILED, f"mypy could not check the code: {first}"
-    if problem := next(_problems(said, remarks, secret), ""):
+    if problem := next(_problems(answer, remarks, secret), ""):
         return Status.UNVERIFIED, problem
     return (Status.FAILED if items else Status.PASSED), ""
 
 
-def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str]:
-    unread = sum(line.startswith('{"file":') for line in said.lines) - len(remarks)
-    if said.as_json and unread > 0:
+def _problems(answer: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str]:
+    unread = sum(line.startswith('{"file":') for line in answer.lines) - len(remarks)
+    if answer.as_json and unread > 0:
         yield f"{unread} lines of mypy's answer cannot be read"
-    if said.left_out:
-        yield f"mypy printed {said.left_out} lines more than are read"
+    if answer.left_out:
+        yield f"mypy printed {answer.left_out} lines more than are read"
     wrong = [remark for remark in remarks if linters.is_probe(remark, secret) and _is_error(remark)]
     if not any((remark.line or 0) >= _WRONG_FROM for remark in wrong):
         yield (
@@ -161,8 +161,8 @@ def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str
         )
     if early := [remark for remark in wrong if (remark.line or 0) < _WRONG_FROM]:
         yield f"mypy reports an error where there is none: {early[0].message}"
-    if said.code != 1:
-        yield f"mypy reported errors and still ended with {said.code}"
+    if answer.code != 1:
+        yield f"mypy reported errors and still ended with {answer.code}"
 
 
 def _is_error(remark: Remark) -> bool:

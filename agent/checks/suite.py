@@ -176,16 +176,16 @@ def judge_suite(
 
 
 def _facts(report: sealed.Report) -> SuiteFacts | None:
-    told = list(report.iterate_events(Facts))
-    if not told:
+    reported = list(report.iterate_events(Facts))
+    if not reported:
         return None
     return SuiteFacts(
-        files=tuple(dict.fromkeys(path for one in told for path in one.files)),
-        product=tuple(dict.fromkeys(path for one in told for path in one.product)),
-        empty=tuple(dict.fromkeys(path for one in told for path in one.empty)),
-        doctests={name: text for one in told for name, text in one.doctests.items()},
-        plugins={name: text for one in told for name, text in one.plugins.items()},
-        settings={name: text for one in told for name, text in one.settings.items()},
+        files=tuple(dict.fromkeys(path for one in reported for path in one.files)),
+        product=tuple(dict.fromkeys(path for one in reported for path in one.product)),
+        empty=tuple(dict.fromkeys(path for one in reported for path in one.empty)),
+        doctests={name: text for one in reported for name, text in one.doctests.items()},
+        plugins={name: text for one in reported for name, text in one.plugins.items()},
+        settings={name: text for one in reported for name, text in one.settings.items()},
     )
 
 
@@ -336,5 +336,5 @@ def shorten_output(text: str) -> str:
 
 def get_last_lines(result: SandboxResult) -> str:
     lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
-    said = [line for line in lines if line.strip("=-_ ")]
-    return " / ".join(said[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"
+    words = [line for line in lines if line.strip("=-_ ")]
+    return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

@@ -198,21 +198,21 @@ def find_test_files(
         paths: All its files.
     """
     every = frozenset(paths)
-    told = every & frozenset(facts.files)
-    modules = {path for path in every - told if path.endswith(".py")}
-    helpers = _imported_by_tests_alone(told, modules, imports)
+    reported = every & frozenset(facts.files)
+    modules = {path for path in every - reported if path.endswith(".py")}
+    helpers = _imported_by_tests_alone(reported, modules, imports)
     # Folders are called so in products as well: there has to be a test.
-    homes = frozenset(find_folder(path) for path in told) - {""}
-    shared = _beside_tests(told, told | helpers, every) | {
+    homes = frozenset(find_folder(path) for path in reported) - {""}
+    shared = _beside_tests(reported, reported | helpers, every) | {
         path for path in helpers if find_folder(path) in homes or _has_assertions(sources[path])
     }
     by_product = {
         path
-        for path in told
+        for path in reported
         if posixpath.basename(path) != _CONFTEST
-        and not imports.importers_of(path) <= told | helpers
+        and not imports.importers_of(path) <= reported | helpers
     }
-    sure = (told - by_product) | {path for path in shared if find_folder(path) in homes}
+    sure = (reported - by_product) | {path for path in shared if find_folder(path) in homes}
     return BaseTestFiles(sure=sure, shared=(shared | by_product) - sure, homes=homes)
 
 
@@ -236,7 +236,7 @@ def _has_assertions(content: bytes) -> bool:
 
 
 def _imported_by_tests_alone(
-    told: frozenset[str], modules: set[str], imports: Imports
+    reported: frozenset[str], modules: set[str], imports: Imports
 ) -> frozenset[str]:
     found: set[str] = set()
     grows = True
@@ -244,7 +244,7 @@ def _imported_by_tests_alone(
         more = {
             path
             for path in modules - found
-            if (importers := imports.importers_of(path)) and importers <= told | found
+            if (importers := imports.importers_of(path)) and importers <= reported | found
         }
         found |= more
         grows = bool(more)
@@ -252,7 +252,7 @@ def _imported_by_tests_alone(
 
 
 def _beside_tests(
-    told: frozenset[str], of_tests: frozenset[str], every: frozenset[str]
+    reported: frozenset[str], of_tests: frozenset[str], every: frozenset[str]
 ) -> frozenset[str]:
     product = {
         folder
@@ -260,7 +260,7 @@ def _beside_tests(
         if path.endswith(".py") and posixpath.basename(path) != "__init__.py"
         for folder in list_folders(path)
     }
-    own = {posixpath.dirname(path) for path in told} - product - {""}
+    own = {posixpath.dirname(path) for path in reported} - product - {""}
     return frozenset(
         path for path in every - of_tests if not own.isdisjoint(list_folders(path))
     )  # fmt: skip

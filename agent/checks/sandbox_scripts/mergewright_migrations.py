@@ -4,7 +4,7 @@ The project is entered by its own manage.py, where there is one, so that whateve
 `sys.path` and the environment is done; what is then asked is Django's own autodetector, no command
 of the project. That the answer can be trusted is tried each time: a model, a field and an altered
 field that are put into the state must be found, and what of Django's own functions was replaced is
-said.
+reported.
 
 Arguments: `makemigrations` or `check`.
 """
@@ -236,16 +236,16 @@ def _pending(loader):
 
 def _described(operation):
     """Say what an operation does, with its field, alike on every run."""
-    said = operation.describe()
+    text = operation.describe()
     field = getattr(operation, "field", None)
     if field is not None:
         try:
             from django.db.migrations.writer import MigrationWriter
 
-            said += " as " + " ".join(MigrationWriter.serialize(field)[0].split())
+            text += " as " + " ".join(MigrationWriter.serialize(field)[0].split())
         except Exception:
-            said += " as " + type(field).__name__
-    return _ADDRESS.sub("", said)[:400]
+            text += " as " + type(field).__name__
+    return _ADDRESS.sub("", text)[:400]
 
 
 # --- system check ----------------------------------------------------------------------------
@@ -290,14 +290,14 @@ def _message_item(message, error):
     about = message.obj
     if isinstance(about, type) and issubclass(about, models.Model):
         about = about._meta.label
-    said = "%s %s: %s: %s" % (
+    text = "%s %s: %s: %s" % (
         level.get(message.level, str(message.level)),
         message.id or "(no id)",
         "?" if about is None else about,
         message.msg,
     )
     return {
-        "id": _ADDRESS.sub("", said)[:600],
+        "id": _ADDRESS.sub("", text)[:600],
         "text": mergewright_report.cut(str(message.hint or "")),
         "fails": message.level >= error,
     }

@@ -40,10 +40,10 @@ def main():
         always += ["--python-executable", order["python"]]
     if version >= (1, 11):
         always += ["--output", "json"]
-    targets, chosen, said = _targets(given, order)
+    targets, chosen, complaint = _targets(given, order)
     facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
-    if said:
-        _leave(report, facts, "", said, 2)
+    if complaint:
+        _leave(report, facts, "", complaint, 2)
     _, options, _ = _read_arguments([*given, *targets])
     # Several processes need a cache between them.
     shared = getattr(options, "num_workers", 0)
@@ -96,13 +96,13 @@ def _targets(given, order):
         where there is one.
     """
     module, path = order["module"], order["module"] + ".py"
-    named, _, said = _read_arguments([*given, "--config-file="])
-    if named and not said:
+    named, _, complaint = _read_arguments([*given, "--config-file="])
+    if named and not complaint:
         by_name = any(part.startswith(("-p", "-m", "--package", "--module")) for part in given)
         return (["-m", module] if by_name else _besides(named, path)), [], ""
-    _, options, more_said = _read_arguments(given)
-    if said or more_said:
-        return [], [], said or more_said
+    _, options, more = _read_arguments(given)
+    if complaint or more:
+        return [], [], complaint or more
     packages = list(getattr(options, "packages", None) or [])
     modules = list(getattr(options, "modules", None) or [])
     files = list(getattr(options, "files", None) or [])
@@ -112,8 +112,8 @@ def _targets(given, order):
         return [*chosen, "-m", module, *files], [], ""
     shown = [] if files else _packages()
     chosen = files or shown
-    sources, _, said = _read_arguments([*given, *chosen])
-    return ([], shown, said) if said else ([*chosen, *_besides(sources, path)], shown, "")
+    sources, _, complaint = _read_arguments([*given, *chosen])
+    return ([], shown, complaint) if complaint else ([*chosen, *_besides(sources, path)], shown, "")
 
 
 def _packages():

@@ -85,8 +85,8 @@ class FileNames:
             else:
                 thing = self._find_top(parts[0])
             for number in range(not level, len(parts)):
-                said = ".".join(parts[:number]) or "the package"
-                thing = self._find_member(thing, parts[number], said + " has no " + parts[number])
+                owner = ".".join(parts[:number]) or "the package"
+                thing = self._find_member(thing, parts[number], owner + " has no " + parts[number])
         except Missing as problem:
             # A module that is not there is told where it is imported.
             if isinstance(node, ast.alias) or problem.args[0] == "missing-name":
