@@ -1,15 +1,16 @@
-"""How much of what a change adds or edits is run by the tests, where the repository asks for it.
+"""Say how much of what a change adds or edits is run by tests, where the repository asks for it.
 
 The suite runs once more on head, in a sandbox of its own, so that the run whose verdict counts is
-never measured. The figure comes from the process that the tests run in and proves nothing; too low
-a one is for the reviewer. Which files count is left to those who ask.
+never measured. The figure comes from the process that the tests run in and proves nothing; one that
+is too low is for the reviewer.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from agent.checks import check, sealed, suite
@@ -50,9 +51,7 @@ class CoverageOfChange:
     def explain_absence(self, site: check.Site) -> str:
         if site.config.rules.get(RULE) == "off":
             return f"the rule {RULE} is off"
-        return self.suite.explain_absence(site) or (
-            "" if self.lines else "the change edits no code"
-        )
+        return self.suite.explain_absence(site)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         words = list(self.suite.command(site))
@@ -75,9 +74,17 @@ class CoverageOfChange:
         run = every - sum(len(one.missed) for one in files)
         items: tuple[CheckItem, ...] = ()
         if reason:
-            items = (_make_unknown(reason),)
+            items = (_make_item(f"it is not known which lines the tests run: {reason}"),)
         elif run * 100 < self.wanted * every:
-            items = tuple(_find_missed_lines(files, run * 100 // every, self.wanted))
+            share = (
+                f"the tests run {run * 100 // every} % of the change, and"
+                f" tests.coverage_of_change is {self.wanted}"
+            )
+            items = tuple(
+                _make_item(f"no test runs {_format_lines(one)}; {share}", one)
+                for one in files
+                if one.missed
+            )
         figures = "not known" if reason else f"{run} of {every} lines run"
         status = Status.FAILED if items else Status.PASSED
         output = suite.shorten_output("\n".join(item.text for item in items) or figures)
@@ -85,39 +92,22 @@ class CoverageOfChange:
         return found.model_copy(update={"counts": figures})
 
 
-def _make_unknown(reason: str) -> CheckItem:
-    message = sealed.clean_text(f"it is not known which lines the tests run: {reason}")
-    return CheckItem(item_id=sealed.clean_id(f"{RULE}: {message}"), outcome="finding", text=message)
+def _make_item(message: str, file: Covered | None = None) -> CheckItem:
+    text = sealed.clean_text(message)
+    path = f"{file.path}: " if file else ""
+    return CheckItem(
+        item_id=sealed.clean_id(f"{path}{RULE}: {text}"),
+        outcome="finding",
+        text=text,
+        place=sealed.clean_text(f"{file.path}:{file.missed[0]}") if file else "",
+    )
 
 
-def _find_missed_lines(files: tuple[Covered, ...], share: int, wanted: int) -> Iterator[CheckItem]:
-    for one in files:
-        if not one.missed:
-            continue
-        several = len(one.missed) > 1
-        message = (
-            f"no test runs line{'s' * several} {format_ranges(one.missed, one.lines)}; the tests "
-            f"run {share} % of the change, and tests.coverage_of_change is {wanted}"
-        )
-        yield CheckItem(
-            item_id=sealed.clean_id(f"{one.path}: {RULE}: {message}"),
-            outcome="finding",
-            text=message,
-            place=sealed.clean_text(f"{one.path}:{one.missed[0]}"),
-        )
-
-
-def format_ranges(missed: list[int], lines: list[int]) -> str:
-    """Write lines as `3-5, 9`; those between which no other line of the change stands are one."""
-    runs: list[list[int]] = []
-    before: int | None = None
-    gone = set(missed)
-    for number in lines:
-        if number in gone:
-            if before is not None and before in gone:
-                runs[-1][1] = number
-            else:
-                runs.append([number, number])
-        before = number
-    parts = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
-    return list_some(parts, _SHOWN)
+def _format_lines(file: Covered) -> str:
+    """Write lines as `lines 3-5, 9`."""
+    pairs = enumerate(file.missed)
+    runs = [
+        [line for _, line in some] for _, some in groupby(pairs, lambda pair: pair[1] - pair[0])
+    ]
+    parts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return f"line{'s' * (len(file.missed) > 1)} {list_some(parts, _SHOWN)}"

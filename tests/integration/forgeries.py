@@ -199,6 +199,4 @@ DELETED = {
             def test_wrong(): assert 1 == 2
         """
     },
-    "the tests are deleted": {"test_sums.py": "def test_other():\n    pass\n"},
-    "options leave them out": {"pytest.ini": "[pytest]\naddopts = -k sum\n"},
 }

@@ -10,31 +10,30 @@ from __future__ import annotations
 import os
 import sys
 
-#: From this Python on, lines can be counted at next to no cost.
-_SYS_MONITORING = (3, 12)
+import mergewright_report
 
 
 def begin(order):
-    """Start measuring; return what ends it and reports, or does nothing where nobody asked."""
+    """Start measuring; return what ends it and reports, or does nothing where it is not asked."""
     asked = order.get("coverage")
     if not asked:
         return lambda report: None
     try:
         measured = _start(asked)
     except Exception as problem:
-        said = "%s: %s" % (type(problem).__name__, problem)
-        return lambda report: report.add("unmeasured", text=said[:500])
+        text = mergewright_report.describe_exception(type(problem), problem)
+        return lambda report: report.add("unmeasured", text=text)
     return lambda report: _report(measured, asked, order["tree"], report)
 
 
 def _start(asked):
     path = list(sys.path)
     if asked["gate"]:
-        # At the end: whatever the repository has comes first.
+        # At the end: the repository's own modules come first.
         sys.path.append(asked["gate"])
     before = os.environ.get("COVERAGE_CORE")
-    if before is None and sys.version_info >= _SYS_MONITORING:
-        os.environ["COVERAGE_CORE"] = "sysmon"
+    if before is None and sys.version_info >= (3, 12):
+        os.environ["COVERAGE_CORE"] = "sysmon"  # counts lines at next to no cost
     try:
         import coverage
 
@@ -50,7 +49,6 @@ def _start(asked):
 
 
 def _report(measured, asked, tree, report):
-    inside = tree.rstrip("/") + "/"
     try:
         measured.stop()
         for path, lines in sorted(asked["files"].items()):
@@ -60,10 +58,10 @@ def _report(measured, asked, tree, report):
             wanted = first_lines.intersection(statements)
             report.add(
                 "covered",
-                path=path[len(inside) :],
+                path=mergewright_report.relative_path(path, tree),
                 lines=sorted(wanted),
                 missed=sorted(wanted.intersection(missing)),
             )
     except Exception as problem:
-        said = "%s: %s" % (type(problem).__name__, problem)
-        report.add("unmeasured", text=said[:500])
+        text = mergewright_report.describe_exception(type(problem), problem)
+        report.add("unmeasured", text=text)

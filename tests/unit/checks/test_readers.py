@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.checks import linters, mypy_types
-from agent.checks.check import Site
+from agent.checks.check import Site, explain_limit
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
@@ -154,3 +154,16 @@ def test_lines_of_mypy_are_read_in_both_forms() -> None:
         assert mypy_types.read_line(line, json_lines=False) == wanted
     for line in ("", "{", "[]", "null", '{"file": 1}', "[" * 100_000, "printed by a plugin"):
         assert mypy_types.read_line(line, json_lines=True) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("time", "the tests were ended after 90 seconds"),
+        ("memory", "the tests were ended at the limit of 4096 MB of memory"),
+        ("processes", "the tests were ended at the limit of 256 processes"),
+    ],
+)
+def test_each_limit_has_its_words(limit: str, words: str) -> None:
+    result = SandboxResult(exit_code=None, output="", output_bytes=0, seconds=1, limit=limit)
+    assert explain_limit(result, SandboxLimits(seconds=90), "the tests were") == words
