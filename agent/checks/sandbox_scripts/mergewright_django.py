@@ -23,7 +23,6 @@ import mergewright_report
 
 # Bound now: a test may replace it.
 _now = time.monotonic
-_BEGUN = _now()
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
 
 
@@ -98,7 +97,10 @@ class Recorder:
         if facts is not None:
             self.report.add("test", **facts)
             self.stop_if_fast(facts["outcome"])
-        if self.order["last_start"] is not None and _now() - _BEGUN > self.order["last_start"]:
+        if (
+            self.order["last_start"] is not None
+            and _now() - mergewright_report.BEGUN > self.order["last_start"]
+        ):
             self.is_late = self.result.shouldStop = True
 
     def stop_if_fast(self, outcome):

@@ -43,7 +43,7 @@ def begin(order, report):
     _order, _report = order, report
     if _order["last_start"] is not None:
         # The workers of pytest-xdist have the same clock.
-        _order["last_start"] += _now()
+        _order["last_start"] += mergewright_report.BEGUN
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,6 +25,8 @@ WRITE_SECONDS = 0.1
 # Bound now: a test may replace these in their modules while one of its lines is written.
 _open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
 _dumps, _blake2b, _fstat, _now = json.dumps, hashlib.blake2b, os.fstat, time.monotonic
+#: When the script began: importing pytest counts for its time.
+BEGUN = time.monotonic()
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
