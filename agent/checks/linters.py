@@ -115,7 +115,9 @@ class LintCheck:
         )
 
     def _read_options(self, site: check.Site) -> ToolOptions:
-        return ToolOptions() if self.ours else site.project.tool_options.get(self.name, ToolOptions())
+        return (
+            ToolOptions() if self.ours else site.project.tool_options.get(self.name, ToolOptions())
+        )
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         probe = f"{secret.module}.py"
