@@ -17,12 +17,10 @@ from tests.flow.github_stories import (
     ALWAYS,
     BODY,
     FILES,
-    SLOW,
     TITLE,
     WRONG,
     Story,
     await_,
-    sleeping,
     told_by,
 )
 from tests.integration import github_samples as samples
@@ -315,39 +313,6 @@ def test_a_result_that_could_not_be_handed_over_is_handed_over_later(story, stag
     await_(lambda: (told.pulls() and not told.runs()[0].active) or None, "the pull request", 90)
     told.assert_ready()
     assert told.started(before) == ["publish", "deliver"]
-
-
-@pytest.mark.deep
-def test_an_operator_stops_a_sandbox_and_lets_the_run_go_on_where_it_was(story, stage):
-    told = story(fresh=True, files=SLOW)
-    told.label()
-    told.in_a_sandbox()
-    run_id = told.runs()[0].run.run_id
-    answer = told_by(stage, "cancel", run_id[:-3], "--reason", "the disk is swapped")
-    assert (answer["state"], answer["reason"]) == ("cancelled", "cancelled")
-    await_(lambda: (not sleeping()) or None, "the end of the sandbox", 10)
-    (comment,) = told.comments()
-    assert "the disk is swapped" in comment.body
-    before = len(told.events())
-    answer = told_by(stage, "retry", run_id)
-    assert (answer["state"], answer["retries"]) == ("received", 1)
-    begun_again = await_(lambda: told.started(before) or None, "the second try")
-    assert begun_again[0] == "baseline", "what was done is not done again"
-    assert told_by(stage, "cancel", run_id)["state"] == "cancelled"
-    told.assert_nothing_pushed()
-
-
-@pytest.mark.parametrize("happens", [Story.close, deep(Story.unlabel), deep(Story.lock)])
-def test_GH7_an_issue_that_is_taken_back_stops_its_sandbox_at_once(story, happens):
-    told = story(fresh=True, files=SLOW)
-    told.label()
-    told.in_a_sandbox()
-    happens(told)
-    await_(lambda: (not sleeping()) or None, "the end of the sandbox", 10)
-    outcome = told.ended()
-    assert (outcome.state, outcome.reason) == (RunState.CANCELLED, Reason.SUPERSEDED)
-    told.assert_nothing_pushed()
-    assert len(told.comments()) == 1
 
 
 # --- trouble with GitHub --------------------------------------------------------------------------

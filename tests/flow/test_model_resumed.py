@@ -16,7 +16,7 @@ from tests.chaos.tickets import Kind, Ticket, Tickets
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import PLANNED, TESTED, Scripts, calls, edit, read, submit
 from tests.folders import data_folder
-from tests.scripted import Fault, Said, Seen, serving
+from tests.scripted import Said, Seen, serving
 from tests.scripted.script import Answer
 
 pytestmark = pytest.mark.deep
@@ -133,28 +133,3 @@ def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patc
     assert last_change(ground, killed) == last_change(ground, plain)
     verdict = judge.judge(ground, campaign.tickets.all, campaign.expected)
     assert verdict.well, "\n".join((verdict.line(), *verdict.words))
-
-
-def test_a_provider_that_fails_in_mid_run_is_waited_for_with_the_work_kept(
-    ground, campaign, provider
-):
-    script = Scripts(review=[REVIEWED])
-    failures = iter([Fault(status=401, code="invalid_api_key")])
-
-    def failing(seen: Seen) -> Answer:
-        said = script(seen)
-        if "Your part: the whole ticket" in seen.system and seen.turn == 3:
-            return next(failures, said)
-        return said
-
-    provider.begin(failing)
-    ticket = campaign.one("failed")
-    run_id, outcome = run_of(ground, ticket)
-    assert outcome["reason"] == "ready", outcome["sentence"]
-    ((spent,),) = ground.rows("SELECT SUM(usd) FROM spendings WHERE run_id = ?", run_id)
-    assert spent == pytest.approx(outcome["cost_usd"], abs=1e-6)
-    assert outcome["cost_usd"] > 0
-    said = [json.dumps(seen.body) for seen in provider.asked]
-    (twice,) = [place for place, body in enumerate(said) if body in said[:place]]
-    assert said[twice - 1] == said[twice]
-    assert len(set(said)) == len(said) - 1

@@ -17,7 +17,6 @@ from tests.flow.model_scripts import (
     bash,
     calls,
     edit,
-    plan,
     read,
     submit,
     write,
@@ -170,16 +169,6 @@ def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
 
 
 @pytest.mark.deep
-def test_where_nothing_is_found_the_cause_and_the_way_out_are_told(shop, carried):
-    shop.write("tests/conftest.py", "import warehouse\n")
-    shop.commit("Keep prices")
-    ended, _ = carried(Scripts(scout=[[calls(("decline", {"why": "It is not public."}))]]))
-    assert (ended.exit_code, ended.result["reason"]) == (1, "repository_unfit")
-    for words in ("No module named 'warehouse'", "tests/conftest.py:1", "It is not public."):
-        assert words in ended.result["sentence"]
-
-
-@pytest.mark.deep
 def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
     found = {"text": "Keep the old name.", "path": "shop/prices.py", "line": 3, "blocking": True}
     rejected = [calls(("submit_review", {"approve": False, "remarks": [found]}))]
@@ -195,28 +184,6 @@ def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
     assert place == ("review", "shop/prices.py", 3)
     assert "Keep the old name." in finding["message"]
     assert "**Draft: " in ended.text
-
-
-@pytest.mark.deep
-def test_a_change_that_no_test_shows_is_a_draft(carried):
-    turns = [PLANNED, calls(edit("shop/prices.py", "prices[1:]", "prices")), calls(submit())]
-    ended, requests = carried(Scripts(agent=[[*turns, calls(submit())]]))
-    assert ended.result["reason"] == "ready", ended.result["sentence"]
-    assert "(proof)" in requests[-1].text
-    assert "**Draft: " in ended.text
-
-
-@pytest.mark.deep
-def test_tests_alone_need_no_red_run(carried):
-    text = "from shop.prices import total\n\n\ndef test_two():\n    assert total([0, 2]) == 2\n"
-    turns = [
-        calls(plan(category="tests", files=["tests/test_total.py"], title="Test the total")),
-        calls(write("tests/test_total.py", text), submit()),
-    ]
-    ticket = "# Tests for `shop.prices.total`\n\nTwo prices add up.\n"
-    ended, requests = carried(Scripts(agent=[turns]), ticket)
-    assert ended.result["reason"] == "ready", ended.result["sentence"]
-    assert len(requests) == 2
 
 
 def test_an_attempt_that_does_not_pass_is_followed_by_one_from_the_base(shop, carried):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo.play import MAINTAINER, Service, Stage
+from agent.demo.play import Service, Stage
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
 from tests.chaos import holds
@@ -72,20 +72,6 @@ def assert_gone(told: Story, reason: str) -> None:
     assert len(told.comments()) == 1
     with closing(SqlStore(told.stage.home)) as store:
         assert store.active_ids() == frozenset()
-
-
-@pytest.mark.parametrize(
-    "at",
-    [
-        holds.PUSHED,
-        *map(deep, ("read ticket", "checkout", "plan", "policy 1", "checks 1", "publish")),
-    ],
-)
-def test_a_run_is_stopped_wherever_it_is_and_nothing_of_it_stays(told, held, at):
-    with holds.held(held.home, at, told.label):
-        stop(told)
-    assert_gone(told, "cancelled")
-    assert MAINTAINER in told.comments()[0].body
 
 
 @pytest.mark.parametrize(

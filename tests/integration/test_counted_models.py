@@ -28,8 +28,6 @@ from agent.settings import Settings
 from agent.steps import DirectStep
 from agent.store.sql_store import SqlStore
 from agent.testing import FakeCodeHost, FakeModel, make_reply
-from repo_config.schema import RepoConfig
-from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
 
 REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
@@ -69,13 +67,6 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
     reply = counted(model(answer), store, 7, day=1.0).reply(REQUEST)
     assert seen == [0.4]
     assert spent(store) == [reply.cost_usd] == [0.01]
-
-
-@pytest.mark.parametrize("usd", [0.4, 0.0], ids=["paid", "free"])
-def test_the_time_that_is_left_is_handed_on(store, usd):
-    asked = model(usd=usd)
-    counted(asked, store, 7).reply(REQUEST, seconds=42.0)
-    assert asked.seconds == [42.0]
 
 
 def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
@@ -142,14 +133,6 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
     assert spent(store) == [0.01, 0.01]
 
 
-def test_a_clock_that_is_put_forward_makes_nothing_older(store):
-    now = time.time()
-    store.spendings.reserve(0.9, limits(7, day=1.0), now)
-    store.clock_moved(2 * DAY)
-    with pytest.raises(ModelUnavailable):
-        store.spendings.reserve(0.9, limits(7, day=1.0), now + 2 * DAY + 1)
-
-
 def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
     def lose(request):
         raise ModelUnavailable("cut", usd=0.4)
@@ -168,32 +151,6 @@ def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
     counted(asked, store, 7, run=1.0, run_id="r2").reply(REQUEST)
     counted(asked, store, 7, run=2.0).reply(REQUEST)
     assert len(asked.requests) == 2
-
-
-def test_what_got_no_reply_counts_against_the_lower_limit_of_the_repository(store, tmp_path, home):
-    def lose(request):
-        raise ModelUnavailable("cut", usd=0.4)
-
-    config = RepoConfig.model_validate({"limits": {"usd": 1.0}}, strict=False)
-    prepared = desks.repository(tmp_path, home)
-    prepared = prepared.model_copy(
-        update={"contract": prepared.contract.model_copy(update={"config": config})}
-    )
-    asked = model(lose)
-    found = counted(asked, store, 7, run=5.0)
-    job = desks.run_context(prepared, home, found)
-    for _ in range(2):
-        with pytest.raises(ModelUnavailable):
-            job.models.reply(REQUEST)
-    with pytest.raises(BudgetSpent, match=r"limits\.usd"):
-        job.models.reply(REQUEST)
-    assert len(asked.requests) == 2
-
-
-@pytest.mark.parametrize("usd", [None, 0.0])
-def test_what_costs_nothing_or_nobody_knows_how_much_is_not_counted(store, usd):
-    counted(model(usd=usd), store, 7, run=0.1, day=0.1).reply(REQUEST)
-    assert spent(store) == []
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,6 @@ import pytest
 from agent.demo.simulator import pull_actions
 from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
-from agent.github import project_checks
-from agent.github.api_errors import LostReply
 from agent.github.pulls import GithubPulls
 from agent.models.code_host import NewPullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
@@ -179,22 +177,6 @@ def test_the_same_key_never_makes_a_second_answer(talk):
     assert len(talk.ours()) == 3
 
 
-@pytest.mark.parametrize(("place", "status"), [("inline", 502), ("inline", None), ("issue", None)])
-def test_a_lost_reply_makes_no_second_answer(talk, place, status):
-    if place == "inline":
-        thread = talk.ask()
-        talk.scene.fault(
-            "lose_answer", "POST", f"pulls/{talk.number}/comments/*/replies", status=status
-        )
-    else:
-        talk.say("Why?")
-        (thread,) = talk.threads("issue")
-        talk.scene.fault("lose_answer", "POST", f"issues/{talk.number}/comments")
-    page = talk.reply(thread)
-    assert len(talk.ours()) == 1
-    assert any(c.url == page for one in talk.read().threads for c in one.comments)
-
-
 def test_an_answer_in_the_conversation_says_what_it_answers_and_calls_nobody(talk):
     talk.say("@eve, see #7: <!-- hidden --> is `this` right? " + "And more. " * 40)
     (said,) = talk.threads("issue")
@@ -230,14 +212,6 @@ def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
 
 
 # --- resolving ---------------------------------------------------------------------------------
-
-
-def test_a_thread_that_we_may_not_resolve_or_that_is_gone_is_left(token_talk):
-    thread = token_talk.ask()
-    token_talk.scene.world.grant(token_talk.scene.repository, "robot", "read")
-    assert not token_talk.pulls.resolve_thread(token_talk.scene.run, thread)
-    token_talk.scene.repository.issues[token_talk.number].pull.threads.clear()
-    assert not token_talk.pulls.resolve_thread(token_talk.scene.run, thread)
 
 
 # --- the project's own checks ------------------------------------------------------------------
@@ -375,30 +349,3 @@ def test_a_log_is_read_as_people_see_it(talk):
     lines = "\x1b[36;1mpytest\x1b[0m\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend"
     found = talk.pulls.read_log(talk.scene.run, red(talk, lines))
     assert found == ("pytest\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend\n")
-
-
-def test_a_log_that_its_place_does_not_have_is_empty(talk):
-    check = red(talk, "1 failed")
-    talk.scene.fault("answer", "GET", "/_logs/*", status=410)
-    assert talk.pulls.read_log(talk.scene.run, check) == ""
-    gone = ProjectCheck(name="test", state="failed", job=1)
-    assert talk.pulls.read_log(talk.scene.run, gone) == ""
-
-
-@pytest.mark.parametrize(
-    ("address", "api", "safe"),
-    [
-        ("https://logs.example/1", "https://api.github.com", True),
-        ("http://127.0.0.1:80/1", "https://api.github.com", False),
-        ("http://localhost/1", "http://127.0.0.1:8080/api/v3", True),
-        ("https:///1", "http://127.0.0.1:8080/api/v3", False),
-        ("http://10.0.0.1/log", "http://127.0.0.1:8080/api/v3", False),
-        ("file:///etc/passwd", "http://127.0.0.1:8080/api/v3", False),
-    ],
-)
-def test_a_log_on_this_machine_is_that_of_a_simulated_github(address, api, safe):
-    if safe:
-        project_checks._require_safe(address, api)
-    else:
-        with pytest.raises(LostReply):
-            project_checks._require_safe(address, api)

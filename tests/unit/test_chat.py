@@ -43,12 +43,6 @@ def with_reply(**changes: object) -> ChatRequest:
     return REQUEST.model_copy(update={"messages": (asked, told, returned)})
 
 
-def test_a_request_is_the_same_after_a_way_through_json():
-    again = ChatRequest.model_validate_json(REQUEST.model_dump_json())
-    assert again == REQUEST
-    assert again.digest == REQUEST.digest
-
-
 @pytest.mark.parametrize(
     "other",
     [

@@ -6,7 +6,6 @@ import pytest
 
 from agent.editing import proving
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
-from agent.models.proof import ProofRow
 
 FILE = "shop/tests/test_prices.py"
 SUITE = SuiteFacts(files=(FILE, "tests/test_other.py"))
@@ -55,8 +54,3 @@ def test_tests_of_other_files_prove_nothing_of_it():
     other = CheckItem(item_id="tests/test_other.py::test_x", outcome="passed")
     head = CheckResult(name="tests", status=Status.PASSED, items=(other,), suite=SUITE)
     assert list(proving._make_rows((FILE,), (), head, head)) == []
-
-
-def test_a_test_that_errs_without_the_change_shows_it_too():
-    assert ProofRow(name="t", without="error", with_change="passed").is_proof
-    assert not ProofRow(name="t", without="skipped", with_change="passed").is_proof

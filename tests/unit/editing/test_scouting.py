@@ -103,26 +103,6 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     assert "limits.usd" in found
 
 
-def test_its_quarter_of_the_minutes_ends_it_at_the_same_turn_when_it_is_done_again(prepared, home):
-    records, ends = desks.Records(), []
-    for seconds in (16 * 60.0, 0.0):
-        model = FakeModel(lambda _: make_reply(try_()))
-        run_context = desks.run_context(prepared, home, model, records=records)
-
-        def try_lines(text, name, run_context=run_context, seconds=seconds):
-            run_context.step.seconds["environment try"] = seconds
-            return "no data"
-
-        ends.append(
-            scouting.scout_configuration(
-                run_context, lambda: prepared, Obstacle(words="x"), try_lines
-            )
-        )
-        assert run_context.usage.tokens == 10
-    assert "minutes" in ends[0]
-    assert ends[0] == ends[1]
-
-
 def test_a_model_that_gives_up_says_why_and_without_one_nobody_is_asked(scout):
     found, *_ = scout([make_reply(("decline", {"why": "LDAP is needed."}))], [])
     assert "LDAP is needed." in found

@@ -104,26 +104,6 @@ def test_strangers_bots_commands_and_empty_words_are_no_remarks(tmp_path, unhear
     ) == ("", (), 0)
 
 
-def test_the_newest_remarks_have_the_space_that_there_is(tmp_path):
-    said = [comment(f"{n:02} " + "x" * 900, at=f"2026-11-21T10:{n:02}:00Z") for n in range(20)]
-    ticket, _ = known(tmp_path, Closed(thread(*said)))
-    assert len(ticket.earlier.remarks) <= 8_000
-    assert [one.partition(", ")[2][14:16] for one in ticket.earlier.comment_headings] == [
-        f"{n:02}" for n in range(12, 20)
-    ]
-    assert ticket.earlier.comments_left == 12
-    ticket, _ = known(tmp_path, Closed(thread(comment("y" * 50_000))))
-    assert len(ticket.earlier.remarks) < 2_100
-
-
-def test_a_crowd_of_strangers_costs_few_questions(tmp_path):
-    crowd = [comment("Me too.", by=(f"stranger{n}", 100 + n)) for n in range(300)]
-    pulls = Closed(thread(*crowd, *crowd))
-    ticket, _ = known(tmp_path, pulls)
-    assert len(pulls.asked) == 20
-    assert ticket.earlier.comment_headings == ()
-
-
 @pytest.mark.parametrize("state", ["open", "merged"])
 def test_what_is_not_closed_is_no_earlier_attempt(tmp_path, state):
     ticket, told = known(tmp_path, Closed(state=state))

@@ -139,12 +139,6 @@ def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(p
     assert run_context.prepared.environment.section.constraints == ("django>=4.2,<5.3",)
 
 
-def test_the_same_packages_are_not_measured_twice(prepare):
-    run_context = prepare((1, 9), (2, 8), same=True)
-    assert run_context.names[2:] == ["candidates", "environment 2", "environment 3"]
-    assert prepare((1, 9), (9, 0), same=True, pythons=("3.12.1", "3.11.2")).baseline == report(9, 0)
-
-
 def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
     assert prepare(None, None, (5, 0)).baseline == report(5, 0)
     with pytest.raises(EnvironmentFailed, match="no 1"):
@@ -292,12 +286,6 @@ def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, m
     assert prepare((60, 1, 0.0, "error", lost), (70, 0)).baseline == report(70, 0)
     assert len(prepare((60, 1)).sections) == 1, "every module was imported"
     assert len(prepare((60, 1, 1500.0, "error", lost)).sections) == 1
-
-
-def test_where_most_modules_cannot_be_imported_the_set_is_at_fault(prepare):
-    ids = ("tests/test_c.py::test_c", *(f"tests/test_{n}.py (collection)" for n in "ab"))
-    assert prepare((60, 2, 0.0, "error", *ids[1:]), (90, 0)).baseline == report(90, 0)
-    assert len(prepare((60, 2, 0.0, "error", *ids[:2])).sections) == 1
 
 
 def test_tests_that_ci_names_or_runs_by_a_script_are_tried_so(prepare):

@@ -220,14 +220,6 @@ def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):
     assert there.proposals == []
 
 
-def test_a_pull_request_that_an_earlier_attempt_has_opened_is_told_of_though_it_is_moot(hosted):
-    first, there, _ = hosted()
-    there.read_ticket = lambda run: closed(there)
-    again, _, _ = hosted(there=there)
-    assert again == first
-    assert hosted.heads() == {"main", first.branch}
-
-
 def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(hosted):
     first, there, _ = hosted()
     where = hosted.github.repository.git_dir
@@ -339,31 +331,6 @@ def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
     assert outcome.pull_request.notes == notes
 
 
-def test_the_boxes_of_the_repositorys_template_follow(tmp_path, home):
-    files = {".github/pull_request_template.md": "## Summary\n\n## Testing\n\n- [ ] tests pass\n"}
-    there, base = code_host(), runs.prepared(tmp_path / "app", home, files)
-    svc, _ = runs.services(home, there)
-    publish.open_pull_request(base, runs.decided(base), svc)
-    body = there.proposals[0].body
-    order = ["Closes #42", "Added `y`", "| tests |", "## Testing", "- [ ] tests"]
-    places = [body.index(part) for part in order]
-    assert places == sorted(places)
-
-
-def test_a_local_run_knows_no_template(tmp_path, home):
-    files = {".github/pull_request_template.md": "## Summary\n"}
-    there = FakeCodeHost(runs.TICKET)
-    base = runs.prepared(tmp_path / "app", home, files, on_forge=False)
-    svc, _ = runs.services(home, there)
-    outcome = publish.open_pull_request(base, runs.decided(base), svc)
-    assert outcome.branch == "mergewright/42-log-instead-of-printing"
-    assert git(tmp_path / "app", "rev-parse", outcome.branch) == outcome.commit
-    assert outcome.pull_request_text.startswith("# Log instead of printing\n")
-    assert "## Summary" not in outcome.pull_request_text
-    assert "Closes" not in outcome.pull_request_text
-    assert there.calls == ["remote"]
-
-
 # --- secrets ----------------------------------------------------------------------------------
 
 
@@ -411,13 +378,3 @@ def test_TC6_a_secret_in_the_sentence_of_the_verdict_leaves_nowhere(made):
     outcome = publish.open_pull_request(base, runs.decided(base, verdict=verdict), svc)
     assert outcome.sentence == f"tests: it printed {REMOVED}."
     assert SECRET not in outcome.model_dump_json()
-
-
-def test_our_own_facts_stay_whatever_they_look_like(made):
-    there, base, svc = made
-    svc.redactor.learn(SECRET)
-    publish.open_pull_request(base, runs.decided(base), svc)
-    body = there.proposals[0].body
-    assert REMOVED not in body
-    for fact in (base.checkout.commit[:12], "k" * 16, "d" * 16, "20261120-120000-a1b2c3d4"):
-        assert fact in body

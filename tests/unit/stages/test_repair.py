@@ -116,16 +116,6 @@ def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
     assert "tests: t.py::test_x\nassert 1 == 2" in answer.content
 
 
-def test_the_same_change_is_not_judged_twice(prepared, home):
-    same = [make_reply(submit("Again.")), make_reply(write("shop/more.py"), submit("Better."))]
-    one, run_context, model = submitted(prepared, home, *same)
-    found = repair.next_draft(
-        [run_context.record_round(judged(1, one, "t.py::test_x"))], run_context
-    )
-    assert found.words == "Better."
-    assert "Nothing has changed" in model.requests[3].messages[-1].results[0].content
-
-
 def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
     one, run_context, model = submitted(
         prepared, home, make_reply(submit("Again.")), make_reply(submit("So be it."))
@@ -218,15 +208,6 @@ def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     assert repair.next_draft([run_context.record_round(red)], run_context) is None
 
 
-def test_nor_for_a_model_that_refuses(prepared, home):
-    refused = make_reply().model_copy(update={"finish": "refused"})
-    run_context = desks.run_context(prepared, home, script(refused, refused))
-    red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
-    passed = run_context.record_round(judged(1, draft(prepared)))
-    assert repair.next_draft([run_context.record_round(red)], run_context) is None
-    assert repair.answer_submission(passed, BLOCKING, run_context) is None
-
-
 def test_blocking_remarks_go_back(prepared, home):
     one, run_context, model = submitted(prepared, home, make_reply(write("shop/more.py"), submit()))
     found = repair.answer_submission(
@@ -234,30 +215,6 @@ def test_blocking_remarks_go_back(prepared, home):
     )
     assert "shop/more.py" in found.change.paths
     assert "shop/new.py: Close it." in model.requests[2].messages[-1].results[0].content
-
-
-def test_other_remarks_do_not(prepared, home):
-    run_context = desks.run_context(prepared, home, script())
-    notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text="Nice."),))
-    assert repair.answer_submission(judged(1, draft(prepared)), notes, run_context) is None
-    assert (
-        repair.answer_submission(judged(1, draft(prepared), "t.py::test_x"), BLOCKING, run_context)
-        is None
-    )
-
-
-def test_where_the_minutes_are_used_what_passed_stays(prepared, home):
-    run_context = desks.run_context(prepared, home, script())
-    assert run_context.attempt_limits.roles  # read before the first request
-    run_context.step.seconds["baseline"] = 3601.0
-    passed = run_context.record_round(judged(1, draft(prepared)))
-    assert repair.answer_submission(passed, BLOCKING, run_context) is None
-    red = run_context.record_round(judged(2, draft(prepared, "x = 2\n"), "t.py::test_x"))
-    run_context.give_up()
-    assert repair.next_draft([red], run_context) is None
-    undone = run_context.summarize_model_work("").undone
-    assert len(undone) == 2
-    assert all("limits.minutes" in one for one in undone)
 
 
 @pytest.mark.parametrize(

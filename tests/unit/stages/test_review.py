@@ -107,12 +107,6 @@ def test_a_review_without_approval_or_end_makes_a_draft(prepared, notes):
     assert notes.sentence in verdict.sentence
 
 
-def test_a_change_that_is_not_approved_or_has_a_blocking_remark_is_not(prepared, home):
-    blocking = {"text": "Close it.", "blocking": True}
-    for reply in (submit(approve=False), submit(blocking)):
-        assert not reviewed(prepared, home, reply)[0].approves
-
-
 def test_a_review_of_too_many_remarks_is_to_be_handed_in_again(prepared, home):
     blocking = {"text": "Close it.", "blocking": True}
     many = [{"text": f"Remark {number}."} for number in range(20)]
@@ -140,20 +134,6 @@ def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):
 def test_a_reviewer_that_does_not_review_ends_no_run(prepared, home, replies):
     notes, _ = reviewed(prepared, home, *replies)
     assert (notes.ran, notes.unfinished, notes.remarks) == (False, True, ())
-
-
-def test_without_time_for_it_none_looks(prepared, home):
-    run_context = desks.run_context(
-        prepared, home, FakeModel(lambda request: make_reply(), roles=ROLES)
-    )
-    run_context.count_reply("editor", make_reply())
-    assert run_context.attempt_limits.roles  # read before the first request
-    run_context.step.seconds["baseline"] = 3595.0
-    notes = reviewing.review_change(
-        run_context.record_round(judged(1, draft(prepared))), run_context
-    )
-    assert (notes.ran, notes.unfinished) == (False, True)
-    assert "limits.minutes" in notes.sentence
 
 
 def candidates(prepared, *failing):
