@@ -27,7 +27,15 @@ class SandboxKind(Sandbox, Protocol):
 
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
-    ) -> RunningSandbox: ...
+    ) -> RunningSandbox:
+        """Open a sandbox that answers request after request; the stack takes it down.
+
+        Raises:
+            SandboxMissing: No sandbox can be opened here.
+            SandboxLost: It did not open.
+            Cancelled: The flag was set.
+        """
+        ...
 
 
 def make_sandbox(kind: Kind, settings: Settings) -> SandboxKind:
