@@ -11,8 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -240,35 +238,6 @@ def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeyp
 
 
 # --- PF8: time -------------------------------------------------------------------------------
-
-
-class Answer(BaseHTTPRequestHandler):
-    """Answers as GitHub does to the first question, a day away."""
-
-    ahead = 0.0
-
-    def do_GET(self) -> None:
-        body = json.dumps({"login": "robot", "slug": "robot"}).encode()
-        self.send_response_only(200)
-        self.send_header("Date", formatdate(time.time() + self.ahead, usegmt=True))
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def test_PF8_a_clock_that_is_off_by_a_day_is_said_in_one_line(home):
-    answer = type("Away", (Answer,), {"ahead": 86_400.0})
-    with HTTPServer(("127.0.0.1", 0), answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        said = refused(home, MERGEWRIGHT_GITHUB_URL=f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
-    (line,) = [one for one in said.splitlines() if one.startswith("mergewright: ")]
-    assert "24 h 0 min" in line
-    assert "timedatectl" in line
 
 
 def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(home):
