@@ -10,7 +10,7 @@ from github.Repository import Repository
 from agent.github import api_errors
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.github.repositories import GONE
-from agent.github.session import Raw, Session
+from agent.github.session import NO_GRAPHQL, Raw, Session
 from agent.models.intake import LiveIssue
 from agent.models.ticket import IssueRef
 
@@ -84,7 +84,7 @@ def read_text(session: Session, number: int) -> Raw | None:
             doing=f"read when issue #{number} was last edited",
         )
     except RefusedRequest as problem:
-        if problem.status != 404:
+        if problem.status not in NO_GRAPHQL:
             raise
     raw = _read_raw(session, number)
     if raw is None:

@@ -15,7 +15,7 @@ from agent.github import comments, issues, project_checks, repositories
 from agent.github.access import Access
 from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.connection import translating_errors
-from agent.github.session import Raw, Scope, Session
+from agent.github.session import NO_GRAPHQL, Raw, Scope, Session
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.settings import Settings
@@ -128,7 +128,7 @@ class GithubPulls:
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
         if thread.place != "inline":
             return False
-        with ignore_statuses(403, 404, 422):
+        with ignore_statuses(403, 422, *NO_GRAPHQL):
             return self._access.open_run_session(run).query(
                 _RESOLVE,
                 {"input": {"threadId": thread.thread_id}},
@@ -219,7 +219,7 @@ def _read_resolved(session: Session, number: int) -> dict[int, tuple[str, bool]]
                 break
             variables["before"] = page["pageInfo"]["startCursor"]
     except RefusedRequest as problem:
-        if problem.status != 404:
+        if problem.status not in NO_GRAPHQL:
             raise
         _log.warning("it is not known which threads are resolved", pull=number, why=problem.words)
     return found

@@ -29,6 +29,8 @@ _log = structlog.get_logger()
 #: A token is not handed out when it ends sooner than this; a clone may take a while.
 SPARE_SECONDS = 600.0
 _PER_PAGE = 100
+#: What a server without GraphQL answers there.
+NO_GRAPHQL = (404, 405, 410)
 
 
 class Scope(Enum):

@@ -14,7 +14,7 @@ from agent.models.sandbox import SandboxResult
 from agent.text import sanitise
 from repo_config import load
 from tests.unit.webhooks.deliveries import labeled
-from webhooks import events as github_events
+from webhooks import events
 from webhooks.admission import Refused
 
 MANY = settings(
@@ -71,7 +71,7 @@ def test_a_delivery_with_anything_in_it_is_kept_ignored_or_refused(
         part = part[data.draw(st.sampled_from(sorted(inner)))]
     part[data.draw(st.sampled_from(sorted(part)))] = data.draw(VALUES)
     try:
-        assert github_events.parse_event(event, json.dumps(payload).encode())
+        assert events.parse_event(event, json.dumps(payload).encode())
     except Refused as refused:
         assert refused.status in (400, 422)
 

@@ -16,7 +16,7 @@ from agent.environments import found_pythons
 from agent.github import access
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
-from webhooks import events as github_events
+from webhooks import events
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -48,7 +48,7 @@ def test_the_app_asks_for_what_tokens_are_made_with():
 
 
 def test_the_app_subscribes_to_what_the_listener_reads():
-    assert set(manifest()["default_events"]) == set(github_events.READS)
+    assert set(manifest()["default_events"]) == set(events.READS)
 
 
 # --- compose ---------------------------------------------------------------------------------

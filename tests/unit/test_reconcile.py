@@ -26,7 +26,7 @@ from agent.service.reconcile import Redeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
 from tests.unit import delivery_samples
-from webhooks import events as github_events
+from webhooks import events
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0
@@ -197,7 +197,7 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
 
 
 def test_every_delivery_that_the_listener_reads_is_asked_for_and_no_other():
-    read = {event: frozenset(actions) for event, actions in github_events.READS.items()}
+    read = {event: frozenset(actions) for event, actions in events.READS.items()}
     assert read == reconcile.ACTED_ON
 
 

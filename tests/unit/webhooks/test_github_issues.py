@@ -9,7 +9,7 @@ import pytest
 from agent.service import intake
 from agent.service.intake import Request
 from tests.unit.webhooks.deliveries import labeled, raw
-from webhooks import payloads as shapes
+from webhooks import payloads
 from webhooks.admission import Refused
 from webhooks.events import Ignored, ParsedEvent, parse_event
 
@@ -97,7 +97,7 @@ def test_WH6_other_actions_are_ignored(action, kept):
 
 
 def test_WH2_a_label_under_another_event_is_refused():
-    for event in sorted(set(shapes._HAS) - {"issues"}):
+    for event in sorted(set(payloads._HAS) - {"issues"}):
         with pytest.raises(Refused, match=f"event {event}: ") as refused:
             parse_event(event, raw(labeled()))
         assert refused.value.status == 422

@@ -1,0 +1,118 @@
+"""What a request must be to be taken: bounds and signature, before it is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+
+import pytest
+
+from webhooks import admission
+from webhooks.admission import Refused
+
+
+async def parts(*given: bytes) -> AsyncIterator[bytes]:
+    for part in given:
+        yield part
+
+
+def read(*given: bytes, space: admission.Space | None = None) -> bytes:
+    with (space or admission.Space()).share() as share:
+        return asyncio.run(admission.read_body(parts(*given), share))
+
+
+JSON = {"content-type": "application/json"}
+
+
+def test_WH4_a_body_is_counted_whatever_was_declared():
+    with pytest.raises(Refused) as refused:
+        read(*[b"x" * 1024 * 1024] * 26)
+    assert refused.value.status == 413
+
+
+def test_WH4_a_slow_body_has_a_deadline(monkeypatch):
+    monkeypatch.setattr(admission, "BODY_SECONDS", 0.05)
+
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    with admission.Space().share() as share, pytest.raises(Refused) as refused:
+        asyncio.run(admission.read_body(drip(), share))
+    assert refused.value.status == 408
+
+
+def test_WH4_large_bodies_share_a_space_and_give_it_back():
+    space = admission.Space(total=3_000_000)
+    big = b"x" * 1_000_000
+    with space.share() as share:
+        share.hold(1_000_000)
+        with pytest.raises(Refused) as refused:
+            read(big, space=space)
+        assert refused.value.status == 503
+        assert read(b"small", space=space) == b"small"
+    assert read(big, space=space) == big
+    assert read(big, space=space) == big
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "said"),
+    [
+        ({"content-length": str(26 * 1024 * 1024)}, 413, "26,214,400"),
+        ({"content-length": "9" * 5000}, 413, "larger"),
+        ({"content-encoding": "identity, br"}, 415, "Content-Encoding"),
+        (
+            {"content-type": "application/x-www-form-urlencoded"},
+            415,
+            "Set its content type to application/json",
+        ),
+    ],
+)
+def test_WH4_the_head_alone_can_be_enough(given, status, said):
+    with pytest.raises(Refused, match=said) as refused:
+        admission.check_head(JSON | given)
+    assert refused.value.status == status
+
+
+def test_repeated_headers_are_joined_so_that_none_wins():
+    given = admission.join_headers([(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
+    assert given == {"a": "1, 3", "b": "2"}
+
+
+SECRET = b"It's a Secret to Everybody"
+#: The example of GitHub's own documentation.
+BODY = b"Hello, World!"
+KNOWN = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+
+
+def test_the_published_example_is_right():
+    admission.verify_signature(SECRET, BODY, admission.read_signature(f"sha256={KNOWN}"))
+
+
+@pytest.mark.parametrize(
+    ("secret", "body"),
+    [(SECRET + b"x", BODY), (SECRET, BODY + b" "), (SECRET, b"")],
+    ids=["wrong secret", "one byte more", "empty body"],
+)
+def test_WH1_another_body_or_secret_is_refused(secret, body):
+    with pytest.raises(Refused, match="does not fit this body") as refused:
+        admission.verify_signature(secret, body, KNOWN)
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        f"sha1={hmac.new(SECRET, BODY, hashlib.sha1).hexdigest()}",
+        f"sha256={KNOWN}\n",
+        f"sha256={KNOWN}, sha256={KNOWN}",
+    ],
+)
+def test_WH1_only_one_whole_sha256_counts(header):
+    with pytest.raises(Refused, match="X-Hub-Signature-256") as refused:
+        admission.read_signature(header)
+    assert refused.value.status == 401
