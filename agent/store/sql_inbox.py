@@ -7,7 +7,7 @@ Signatures and HTTP are the listener's; what a delivery means is the intake's.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -135,10 +135,16 @@ class Inbox:
         """
         if not deliveries:
             return ()
-        few = len(deliveries) <= _ROWS_AT_ONCE
-        receipts = self._append_new(deliveries) if few else None
-        if receipts is None:
-            receipts = self._append_some(deliveries)
+        receipts = tuple(_make_receipt(delivery) for delivery in deliveries)
+        with self._one, self._database.connect() as connection:
+            few = len(deliveries) <= _ROWS_AT_ONCE
+            if not few or _insert(connection, deliveries, receipts) != len(deliveries):
+                # Some are known; which, each one tells.
+                connection.rollback()
+                receipts = ()
+        if not receipts:
+            with self._one, self._database.connect() as connection:
+                receipts = tuple(_append_one(connection, delivery) for delivery in deliveries)
         self._require_same_file()
         return receipts
 
@@ -247,61 +253,40 @@ class Inbox:
                 f"{self.path} was removed or replaced while it was in use. Restart the service."
             )
 
-    def _append_new(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...] | None:
-        """Add all in the hope that none is known; None: some are, and nothing was added."""
-        receipts = tuple(_make_receipt(delivery, frozenset()) for delivery in deliveries)
-        values: list[object] = []
-        for pair in zip(deliveries, receipts, strict=True):
-            row = _row(*pair)
-            values += [row[name] for name in _COLUMNS]
-        with self._one, self._database.connect() as connection:
-            # One statement for all, past the statements' compiler: every delivery passes here, and
-            # at the end of each one a thread waits until the event loop lets go of the interpreter.
-            mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-            rows = ", ".join([f"({', '.join([mark] * len(_COLUMNS))})"] * len(deliveries))
-            statement = f"{_ADD_NEW} {rows} ON CONFLICT DO NOTHING"
-            added = connection.exec_driver_sql(statement, tuple(values))
-            if added.rowcount == len(deliveries):
-                return receipts
-            connection.rollback()
-        return None
-
-    def _append_some(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
-        """Look for each, in the batch and in the file, and add what is not known."""
-        receipts: list[Receipt] = []
-        rows = []
-        with self._one, self._database.connect() as connection:
-            known_ids = _find_present(
-                connection, "delivery_id", [d.delivery_id for d in deliveries]
-            )
-            known_keys = _find_present(
-                connection, "content_key", [d.content_key for d in deliveries]
-            )
-            for delivery in deliveries:
-                if delivery.delivery_id in known_ids:
-                    receipts.append(
-                        Receipt(kept=ReceiptKind.DUPLICATE, reason="this delivery is here")
-                    )
-                    continue
-                receipts.append(_make_receipt(delivery, known_keys))
-                rows.append(_row(delivery, receipts[-1]))
-                known_ids.add(delivery.delivery_id)
-                if receipts[-1].kept is ReceiptKind.ACCEPTED:
-                    known_keys.add(delivery.content_key)
-            if rows:
-                connection.execute(_ROWS.insert(), rows)
-        return tuple(receipts)
-
     def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
         with self._one, self._database.connect() as connection:
             connection.execute(_ROWS.update().where(which).values(outcome=outcome, reason=reason))
 
 
-def _make_receipt(delivery: Delivery, known_keys: Container[str]) -> Receipt:
+def _insert(
+    connection: Connection, deliveries: Sequence[Delivery], receipts: Sequence[Receipt]
+) -> int:
+    """Add rows; return how many of them were new."""
+    values: list[object] = []
+    for pair in zip(deliveries, receipts, strict=True):
+        row = _row(*pair)
+        values += [row[name] for name in _COLUMNS]
+    # One statement for all, past the statements' compiler: every delivery passes here, and at the
+    # end of each one a thread waits until the event loop lets go of the interpreter.
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    rows = ", ".join([f"({', '.join([mark] * len(_COLUMNS))})"] * len(deliveries))
+    statement = f"{_ADD_NEW} {rows} ON CONFLICT DO NOTHING"
+    return connection.exec_driver_sql(statement, tuple(values)).rowcount
+
+
+def _append_one(connection: Connection, delivery: Delivery) -> Receipt:
+    receipt = _make_receipt(delivery)
+    if _insert(connection, [delivery], [receipt]):
+        return receipt
+    same = Receipt(kept=ReceiptKind.DUPLICATE, reason="another delivery said the same")
+    if _insert(connection, [delivery], [same]):
+        return same
+    return Receipt(kept=ReceiptKind.DUPLICATE, reason="this delivery is here")
+
+
+def _make_receipt(delivery: Delivery) -> Receipt:
     if delivery.ignored:
         return Receipt(kept=ReceiptKind.IGNORED, reason=delivery.ignored)
-    if delivery.content_key and delivery.content_key in known_keys:
-        return Receipt(kept=ReceiptKind.DUPLICATE, reason="another delivery said the same")
     return _ACCEPTED
 
 
@@ -323,14 +308,6 @@ def _delivery(row: DeliveryRow) -> Delivery:
     # SQLite keeps any value in any column, and a table's model does not check what is read.
     fields = {name: getattr(row, name) for name in Delivery.model_fields if name != "ignored"}
     return Delivery.model_validate(fields, strict=True)
-
-
-def _find_present(connection: Connection, column: str, values: Sequence[str]) -> set[str]:
-    """Which of the values the column holds already."""
-    if not values:
-        return set()
-    known = _ROWS.c[column]
-    return set(connection.execute(select(known).where(known.in_(values))).scalars())
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
