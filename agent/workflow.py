@@ -25,7 +25,6 @@ from agent.stages import (
     baseline,
     checkout,
     decide,
-    earlier_attempt,
     edit,
     environment,
     follow_up,
@@ -48,7 +47,7 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     ticket = step("read ticket", triage.read_ticket, run, svc)
     step("announce", svc.code_host.announce_start, run)
     decision = step("triage", triage.decide_ticket, ticket, run, svc)
-    ticket = step("earlier", earlier_attempt.add_earlier_attempt, ticket, run, svc)
+    ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
     base = step("checkout", checkout.prepare_checkout, run, svc)
     contract = step("read config", checkout.read_contract, run, base, svc)
     step("onboard", onboard.settle_onboarding, run, base, contract, svc)
@@ -76,7 +75,7 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
         return step("publish", answer.end_without_work, context, run, svc)
     step("announce", svc.code_host.announce_start, run)
     ticket = step("read ticket", triage.read_ticket, run, svc)
-    ticket = step("earlier", earlier_attempt.add_earlier_attempt, ticket, run, svc)
+    ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
     branch_state = step("checkout", follow_up.read_branch_state, context, run, svc)
     if not follow_up.has_work(context, run, branch_state):
         return step("publish", answer.end_without_work_left, context, run, svc)

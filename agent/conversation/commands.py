@@ -38,8 +38,6 @@ _LONGEST_NAME = 40
 
 
 class Command(Record):
-    """What somebody asks for."""
-
     name: Name
     words: str = ""
     """What follows the name in the same paragraph."""
@@ -53,8 +51,6 @@ class Change(Record):
 
 
 class Unknown(Record):
-    """A command of ours that there is not."""
-
     name: str
     """As it was written, cut; foreign words."""
 

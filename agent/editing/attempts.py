@@ -92,7 +92,6 @@ class Attempt:
         return self._make_draft("") if self._is_changed and is_whole else None
 
     def close(self) -> None:
-        """End the sandbox."""
         self._talk.tools.close()
 
     @property

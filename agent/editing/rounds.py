@@ -59,7 +59,6 @@ class Round:
 
     @property
     def is_passed(self) -> bool:
-        """Whether it may be published."""
         return self.verdict is not None and self.verdict.publish
 
     @property
@@ -95,7 +94,6 @@ class Round:
 
     @property
     def feedback(self) -> str:
-        """How it ended, in one sentence."""
         if self.unfinished:
             return "not checked to its end"
         if self.is_passed:

@@ -144,7 +144,6 @@ class RunContext:
 
     @property
     def round_number(self) -> int:
-        """Of the round that is under way, 1-based."""
         return len(self.rounds) + self._given_up + 1
 
     @property
@@ -169,7 +168,6 @@ class RunContext:
                     stack.callback(close)
 
     def record_round(self, judged: Round) -> Round:
-        """Add a round that is judged."""
         self.rounds.append(judged)
         return judged
 
@@ -201,12 +199,10 @@ class RunContext:
         return bool(names)
 
     def count_reply(self, role: Role, reply: Reply) -> None:
-        """Count a reply."""
         self._replies.append((role, reply))
 
     @property
     def usage(self) -> BudgetUsage:
-        """What the replies so far have used."""
         replies = [reply for _, reply in self._replies]
         return BudgetUsage(
             usd=sum(reply.cost_usd or 0.0 for reply in replies),

@@ -169,7 +169,6 @@ def describe_tests(prepared: Prepared, report: CheckReport) -> str:
 
 
 def find_tests(report: CheckReport) -> CheckResult:
-    """Return how the tests ended."""
     return report.result(TESTS) or CheckResult(name=TESTS, status=Status.ABSENT)
 
 

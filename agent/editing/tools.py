@@ -107,7 +107,6 @@ class ToolExecutor:
         return (*tools, *given)
 
     def close(self) -> None:
-        """End the sandbox."""
         if self._session is not None:
             self._session.close()
         self._session, self._digest = None, ""
@@ -272,7 +271,6 @@ class ToolExecutor:
         return f"lines {first} to {last}" if last >= first else "removed"
 
     def write_file(self, session: SandboxSession, asked: Write) -> str:
-        """Write a whole file."""
         if asked.path.startswith("~"):
             raise EditFailed("`~` stands for nothing: paths begin in the root of the tree")
         session.write(asked.path, asked.text.encode())
@@ -315,7 +313,6 @@ class ToolExecutor:
         self._run_context.svc.record("model.called", facts)
 
     def _show(self, line: str) -> None:
-        """Show an observer a line with foreign words."""
         if self._run_context.svc.hear is not None:
             self._run_context.svc.hear(f"\n{line}\n")
 

@@ -39,7 +39,6 @@ class Turn(Record):
 
     @property
     def facts(self) -> dict[str, object]:
-        """Name it in an event of the ledger."""
         return {"conversation": self.conversation, "turn": self.number}
 
 

@@ -36,7 +36,7 @@ _SHOWN = 5
 
 
 def end_without_work(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
-    """End a follow-up that finds nothing to do; whoever has commanded it is told so."""
+    """End a follow-up that finds nothing to do; tell the person who commanded it."""
     about = run.about
     words = {
         "review": "Nobody waits for an answer of ours in the pull request.",
@@ -121,7 +121,7 @@ def _list_lasting(context: FollowUpContext) -> tuple[ThreadOutcome, ...]:
 
 
 def _list_all(asked: FollowUpTask, ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
-    """What became of all that was asked, earlier rounds included; of each the newest."""
+    """List the newest outcome of every thread, earlier rounds included."""
     return tuple({one.thread_id: one for one in (*_list_lasting(asked.context), *ends)}.values())
 
 
@@ -130,7 +130,6 @@ def _section(asked: FollowUpTask, ends: Iterable[ThreadOutcome], notes: Iterable
 
 
 def _list_waiting(ends: Iterable[ThreadOutcome], now: PullSnapshot) -> tuple[ThreadOutcome, ...]:
-    """Leave those that a person has still to answer."""
     resolved = {one.thread_id for one in now.threads if one.resolved}
     return tuple(one for one in ends if one.kind == "human" and one.thread_id not in resolved)
 
@@ -326,14 +325,12 @@ def _first_words(thread: Thread) -> str:
 
 
 def _new_issue(run: Run) -> str:
-    """Page on which an issue of its own is opened."""
     url = run.snapshot.url if run.snapshot else ""
     repository, found, _ = url.rpartition("/issues/")
     return f"{repository}/issues/new" if found else ""
 
 
 def _notes(asked: FollowUpTask, commit: str, decided: Decided | None) -> list[str]:
-    """Say what else is to be known of the branch."""
     branch_state, context, notes = asked.branch_state, asked.context, []
     if branch_state.conflicts:
         shown = ", ".join(branch_state.conflicts[:_SHOWN])
@@ -426,7 +423,6 @@ def _for_people(asked: FollowUpTask, ends: Sequence[ThreadOutcome]) -> str:
 def _sentence(
     asked: FollowUpTask, ends: Sequence[ThreadOutcome], commit: str, tried: Round | None
 ) -> str:
-    """Say how the round ended."""
     count = {end: sum(one.kind == end for one in ends) for end in ("commit", "reply", "human")}
     said = [
         f"{count['commit']} by commit {commit[:12]}" if count["commit"] else "",

@@ -279,7 +279,6 @@ def _measure_change(
 
 
 def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
-    """Return the checks that are about the change alone."""
     contract = prepared.contract
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     files = ChangeContext(change, contract.config, contract.project, base).python
@@ -288,7 +287,7 @@ def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) ->
 
 
 def _of_coverage(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
-    """Have the lines of the change counted that tests run, where the repository asks for it."""
+    """Count the lines of the change that tests run, where the repository asks for it."""
     suite, wanted = measuring.suite_of(site), site.config.tests.coverage_of_change
     if suite is None or wanted is None:
         return ()
@@ -301,7 +300,7 @@ def _of_coverage(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check
 
 
 def _of_names(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
-    """Have names looked up on new lines, where the repository has no type checker to do it."""
+    """Look names up on new lines, where the repository has no type checker."""
     if site.project.type_tools:
         return ()
     below = f"{site.project.root}/" if site.project.root else ""
@@ -310,7 +309,7 @@ def _of_names(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, .
 
 
 def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
-    """Have what users of a library may import held against base."""
+    """Compare what users of a library may import with base."""
     if site.project.framework != "none":
         return ()
     below = f"{site.project.root}/" if site.project.root else ""
@@ -326,7 +325,6 @@ def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
 
 
 def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:
-    """Have the tree of base, with its environment."""
     tree = svc.base_folder(prepared.run)
     worktree.open_tree(prepared.checkout, tree)
     return replace(site, tree=tree, environment=svc.environment(prepared))

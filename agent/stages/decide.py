@@ -30,7 +30,7 @@ PROOF = "proof"
 
 @dataclass(frozen=True)
 class Facts:
-    """What is decided over."""
+    """The facts that a decision rests on."""
 
     compared: tuple[Comparison, ...]
     cleared: ClearedChange
@@ -44,12 +44,11 @@ class Facts:
 
     @property
     def tests(self) -> tuple[Comparison, ...]:
-        """The comparisons that count tests."""
         return tuple(check for check in self.compared if check.counts_tests)
 
     @property
     def tests_are_off(self) -> bool:
-        """Whether the configuration switched the tests off, in so many words."""
+        """Whether `checks.tests.runner` is off."""
         return self.contract.config.checks.tests.runner == "off"
 
     @property
@@ -122,12 +121,11 @@ class Facts:
 
     @property
     def rule_findings(self) -> tuple[Finding, ...]:
-        """What rules say of the change, and of what tools have found in it."""
         return (*self.cleared.findings, *(one for check in self.compared for one in check.findings))
 
     @property
     def flaky_tests(self) -> tuple[Finding, ...]:
-        """Tests that fail at times, on either side."""
+        """Findings on tests that fail at times, on either side."""
         return tuple(
             reruns.make_finding(one)
             for check in self.compared
@@ -137,8 +135,6 @@ class Facts:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the decision table."""
-
     fact: str
     """When it holds, in words."""
     reason: Reason
@@ -149,7 +145,6 @@ class Row:
 
     @property
     def publish(self) -> bool:
-        """Whether this row makes a branch."""
         return self.reason is Reason.READY
 
 
@@ -292,7 +287,6 @@ def _not_done(cleared: ClearedChange) -> tuple[Finding, ...]:
 def _make_remark(
     rule: str, message: str, fix: str, path: str = "", line: int | None = None
 ) -> Finding:
-    """Name something that a person has to look at."""
     return Finding(
         rule=rule, severity=Severity.REVIEW, path=path, line=line, message=message, fix=fix
     )

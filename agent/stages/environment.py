@@ -32,8 +32,6 @@ from repo_config.schema import PythonSection, RepoConfig
 
 
 class Measures(NamedTuple):
-    """What measures the base commit."""
-
     all: Callable[[Prepared, Services], CheckReport]
     tests: Callable[[Prepared, Services], CheckReport]
     others: Callable[[Prepared, CheckReport, Services], CheckReport]
@@ -98,7 +96,7 @@ def prepare_environment(
 
 @dataclass
 class _Attempts:
-    """Builds and measures base in several ways, nothing twice."""
+    """Builds and measures the base with several configurations, nothing twice."""
 
     base: Opened
     step: Step
@@ -179,7 +177,6 @@ class _Attempts:
 def find_obstacle(
     base: Opened, before: CheckReport | None, problem: str, svc: Services
 ) -> Obstacle:
-    """Say why no test of the base commit runs."""
     tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
     tests = scouting.find_tests(before) if before else None
     found = obstacles.find_obstacle(tests, problem, tree, base.contract.config.folder)

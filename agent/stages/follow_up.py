@@ -106,7 +106,7 @@ def _text_digest(history: tuple[StoredRun, ...]) -> str | None:
 
 
 class _People:
-    """Whose words count: ours, and those of people who may write."""
+    """Knows whose words count: ours, and those of people who may write."""
 
     def __init__(self, run: Run, pulls: Pulls) -> None:
         self._run, self._pulls = run, pulls
@@ -231,14 +231,13 @@ def is_news(change: Change, asked: FollowUpTask, run: Run) -> bool:
 
 
 def make_decision(context: FollowUpContext) -> Decision:
-    """Say who sees to it: whoever can; the kind of work stays as it was."""
+    """Leave it to the model; the category stays as it was."""
     return Decision(recipe="", sentence="A follow-up.", category=context.plan.category)
 
 
 def make_task(
     context: FollowUpContext, branch_state: BranchState, run: Run, svc: Services
 ) -> FollowUpTask:
-    """List what is to be seen to, one by one."""
     found = [_of_thread(thread) for thread in context.threads]
     found += list(_of_checks(context, branch_state, run, svc))
     # What it is about is told in the pull request, as long as that lives.

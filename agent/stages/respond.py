@@ -21,7 +21,6 @@ _NO_MODEL = "No model is set up here, so a person has to do this."
 
 
 def see_to(asked: FollowUpTask, run_context: RunContext) -> tuple[Draft, tuple[ItemAnswer, ...]]:
-    """Answer what is for people, and have a model see to the rest."""
     draft = Draft(plan=asked.context.plan, change=asked.branch_state.change)
     answers = run_context.step("settle", by_rules, asked, run_context.prepared)
     draft, more = by_model(asked, answers, draft, run_context)

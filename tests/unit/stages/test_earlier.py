@@ -15,7 +15,7 @@ from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.models.ticket import Ticket
-from agent.stages import earlier_attempt
+from agent.stages import triage
 from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
@@ -59,9 +59,7 @@ def known(tmp_path, pulls, number=7):
         code_host_runs.with_execution(made, memory=code_host_runs.Remembered(earlier=number)),
         pulls=cast("Pulls", pulls),
     )
-    return earlier_attempt.add_earlier_attempt(
-        code_host_runs.TICKET, code_host_runs.run(), svc
-    ), told
+    return triage.add_earlier_attempt(code_host_runs.TICKET, code_host_runs.run(), svc), told
 
 
 def test_what_people_said_is_known_oldest_first_and_with_its_place(tmp_path):
