@@ -20,15 +20,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from agent.service.intake import Request
 from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
-from agent.telemetry import metrics
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
-from webhooks.health import ListenerMetrics
-from webhooks.inbox import Committer
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
@@ -395,30 +391,6 @@ def test_PF1_after_kill_9_under_load_every_202_is_in_the_inbox(tmp_path):
 
 
 # --- figures ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "left",
-    [
-        b"mergewright_queue_runs 1",  # cut off
-        b"\xff\xfe\n",
-        "pipe",
-    ],
-)
-def test_what_is_no_figures_spoils_none_of_ours(tmp_path, left):
-    path = tmp_path / metrics.FILE_NAME
-    if isinstance(left, bytes):
-        path.write_bytes(left)
-    else:
-        os.mkfifo(path)
-    inbox = Inbox(tmp_path)
-    figures_of = ListenerMetrics(tmp_path, inbox, Committer(inbox))
-    text = asyncio.run(figures_of.text()).decode()
-    inbox.close()
-    families = {family.name for family in text_string_to_metric_families(text)}
-    assert "mergewright_deliveries" in families
-    assert "mergewright_queue_runs" not in families
-    assert "mergewright_worker_figures_age_seconds NaN" in text
 
 
 # --- floods and failing disks ----------------------------------------------------------------
