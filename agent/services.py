@@ -15,7 +15,7 @@ from agent.environments import distributions, storage
 from agent.environments.assembly import PROJECT
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
-from agent.llm.counted_models import CountedModels
+from agent.llm.spendings import CountedModels
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
 from agent.models.environment import Environment, Prepared

@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar
 
 from pydantic_ai import messages as parts
 from pydantic_ai.direct import model_request, model_request_stream
@@ -23,13 +27,14 @@ from pydantic_ai.settings import ModelSettings
 
 from agent.errors import (
     AgentError,
+    Cancelled,
     ModelRefused,
     ModelRequestRejected,
     ModelUnavailable,
     ModelUnusable,
     TimeSpent,
 )
-from agent.llm import background, failures, messages
+from agent.llm import failures, messages
 from agent.llm.failures import Failure
 from agent.llm.prices import Prices
 from agent.llm.routes import Routes
@@ -39,6 +44,8 @@ from agent.models.sandbox import Flag
 #: Nothing is to be printed by a library on the first request.
 os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
 
+T = TypeVar("T")
+_LOOK_SECONDS = 0.5
 #: Of the provider's client, on what it knows to pass.
 _RETRIES = 3
 #: Tries for one reply, over all models, that a provider may charge for without a reply.
@@ -105,7 +112,7 @@ class ProvidedModels:
     def close(self) -> None:
         """Close the connections that are open; whoever asks after that opens new ones."""
         self._open.clear()
-        background.run_in_background(self._connections.aclose())
+        _run_in_background(self._connections.aclose())
 
     def preload(self) -> None:
         """Load what the first request needs; nobody is asked.
@@ -115,7 +122,7 @@ class ProvidedModels:
         for name in self._routes.names[:1]:
             # What is wrong is told by the first request.
             with suppress(*failures.KNOWN):
-                background.run_in_background(self._open_model(name))
+                _run_in_background(self._open_model(name))
 
     def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
         return self._routes.chain(role, category)
@@ -125,7 +132,7 @@ class ProvidedModels:
         found: list[str] = []
         for name in self.list_chain(role, category):
             try:
-                background.run_in_background(self._open_model(name))
+                _run_in_background(self._open_model(name))
             except failures.KNOWN as problem:
                 found.append(f"{name}: {failures.classify_error(problem, name, self._redact)}")
             else:
@@ -159,7 +166,7 @@ class ProvidedModels:
         most that it can have been.
         """
         asking = _Asking(request, hear, seconds, self._list_asked(request))
-        response = background.run_in_background(self._ask_chain(asking), stopped)
+        response = _run_in_background(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
         model, used = asking.names[0], messages.usage(response, request)
@@ -328,3 +335,38 @@ def _bound_tokens(request: ChatRequest, model: str) -> int:
         return request.bytes + _TOKENS_A_MESSAGE * (len(fresh) + len(request.tools) + 1)
     told = request.model_copy(update={"system": "", "tools": (), "messages": fresh})
     return counted + told.bytes + _TOKENS_A_MESSAGE * (len(fresh) + 1)
+
+
+# --- one event loop for all requests ----------------------------------------------------------
+
+
+def _run_in_background(work: Coroutine[Any, Any, T], stopped: Flag | None = None) -> T:
+    """Do the work in the loop of the process, and wait for its result.
+
+    The providers' clients are async, and keep their connections with the loop in which they were
+    made; the core is not. So this thread waits, and looks whether the reply is still wanted.
+
+    Raises:
+        Cancelled: The flag was set; the work is cancelled then.
+    """
+    future = asyncio.run_coroutine_threadsafe(work, _loop())
+    try:
+        while True:
+            try:
+                return future.result(timeout=_LOOK_SECONDS)
+            except TimeoutError:
+                if future.done():
+                    raise
+            if stopped is not None and stopped.is_set():
+                raise Cancelled("The run was stopped while a model was asked.")
+    except CancelledError as problem:
+        raise Cancelled("The request to the model was cancelled.") from problem
+    finally:
+        future.cancel()
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="models", daemon=True).start()
+    return loop

@@ -26,8 +26,7 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.git import worktree
-from agent.llm.counted_models import CountedModels
-from agent.llm.spendings import SpendingLimits, Spendings
+from agent.llm.spendings import CountedModels, SpendingLimits, Spendings
 from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.outcome import Outcome

@@ -17,8 +17,7 @@ from agent.errors import (
     ModelRequestRejected,
     ModelUnavailable,
 )
-from agent.llm.counted_models import CountedModels
-from agent.llm.spendings import SpendingLimits
+from agent.llm.spendings import CountedModels, SpendingLimits
 from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
