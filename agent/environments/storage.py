@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -38,6 +39,7 @@ CACHE = "cache"
 """Folder of uv's cache in the shared folder."""
 _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
+_CLOCK_SECONDS = 5.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 
 #: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
@@ -156,7 +158,7 @@ def remove_leftovers(settings: Settings) -> int:
     for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
         for place in parent.glob("*-*"):
             owner = place.name.partition("-")[0]
-            if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            if owner.isdigit() and not _is_of_living(place, int(owner)):
                 remove_folder(place)
                 gone += 1
     return gone
@@ -304,3 +306,15 @@ def _open_lock(settings: Settings, name: str) -> int:
     with no_space("a lock"):
         locks.mkdir(exist_ok=True)
         return os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_of_living(place: Path, process: int) -> bool:
+    """Whether the process that made a place is there; in containers the next has its number."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        made = place.stat().st_mtime
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    # A process cannot have made what was last touched before it began.
+    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK") <= made + _CLOCK_SECONDS

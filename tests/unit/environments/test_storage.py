@@ -44,12 +44,13 @@ def test_what_a_killed_process_left_is_swept_and_what_lives_stays(settings):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     folder = storage.folder(settings) / "building"
-    left, living = folder / f"{gone.pid}-a", folder / f"{os.getpid()}-b"
-    for place in (left, living):
+    names = (f"{gone.pid}-a", f"{os.getpid()}-b", f"{os.getpid()}-of-a-process-before")
+    left, living, older = (folder / name for name in names)
+    for place in (left, living, older):
         place.mkdir(parents=True)
+    os.utime(older, (0, 0))
     storage.remove_leftovers(settings)
-    assert not left.exists()
-    assert living.exists()
+    assert [place.exists() for place in (left, living, older)] == [False, True, False]
 
 
 def test_what_is_held_counts_as_used_until_released(settings):
