@@ -22,8 +22,6 @@ class RecordingProxy:
         self.asked: list[tuple[str, str]] = []
         """(method, address)"""
         self.heads: list[dict[str, str]] = []
-        self.knows: dict[str, int] = {}
-        """Names that only it can look up, with the port on this machine that they stand for."""
         self.port = 0
 
     def url(self) -> str:
@@ -48,8 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _connected(self, host: str, port: int) -> socket.socket:
-        known = self.proxy.knows.get(host)
-        return socket.create_connection(("127.0.0.1", known) if known else (host, port), 10)
+        return socket.create_connection((host, port), 10)
 
     def do_CONNECT(self) -> None:
         if not self._is_known():

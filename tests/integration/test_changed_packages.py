@@ -144,16 +144,6 @@ def test_a_lock_behind_a_raised_bound_is_named_and_not_installed(begun, tmp_path
 
 
 @pytest.mark.deep
-def test_without_the_declaration_the_same_code_is_red(begun):
-    prepared, before, svc = begun
-    cleared = changed(prepared, shop_DOT_py=CALLS, test_shop_DOT_py=TESTS)
-    report = checks.run_checks(cleared, before, prepared, svc)
-    found = {one.name: one for one in checks.compare_sides(before, report, prepared, svc)}
-    assert [item.item_id for item in found["tests"].new_failures] == ["test_shop.py::test_text"]
-    assert [one.rule for one in found["names"].findings] == ["unknown-module"]
-
-
-@pytest.mark.deep
 def test_what_cannot_be_installed_ends_the_run_with_the_resolvers_words(begun):
     prepared, before, svc = begun
     cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==0.0.99\n")

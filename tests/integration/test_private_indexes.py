@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from agent.environments import build
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
-from agent.errors import EnvironmentFailed
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -166,21 +165,3 @@ def test_a_further_index_of_the_host_is_asked_first(settings, folder):
         assert made.packages == ("direct==1.0", "other==1.0")
         assert None not in private.credentials
         assert set(default.credentials) == {None}
-
-
-@pytest.mark.deep
-def test_an_index_that_a_repository_names_is_asked_if_its_host_is_allowed(settings, folder):
-    with local_index.serving() as default, local_index.serving() as named:
-        default.add(local_index.wheel("other", "1.0"))
-        named.add(local_index.wheel("direct", "1.0"))
-        lay(folder, {"requirements.txt": f"--extra-index-url {named.url}\ndirect\nother\n"})
-        environ = {"PIP_INDEX_URL": default.url}
-        with pytest.raises(EnvironmentFailed) as caught:
-            ensure(settings, folder, index=SimpleIndex(settings, environ))
-        host = named.url.split("/")[2]
-        assert f"requirements.txt:1: the index {named.url} is not asked" in str(caught.value)
-        assert "MERGEWRIGHT_ALLOW_HOSTS" in str(caught.value)
-        assert named.asked == []
-        allowing = settings.model_copy(update={"allow_hosts": (host,)})
-        made = ensure(allowing, folder, index=SimpleIndex(allowing, environ))
-        assert made.packages == ("direct==1.0", "other==1.0")

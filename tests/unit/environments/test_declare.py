@@ -262,23 +262,6 @@ def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
     assert [one.name for one in found.requirements.left_out] == ["my-lib", "other"]
 
 
-@pytest.mark.parametrize(
-    ("files", "requires", "origin"),
-    [
-        ({"pyproject.toml": POETRY}, ">=3.9,<4", "pyproject.toml: tool.poetry.dependencies.python"),
-        (
-            {"setup.py": "import setuptools\nsetuptools.setup(python_requires='~=3.11')\n"},
-            "~=3.11",
-            "setup.py: python_requires",
-        ),
-        ({"setup.py": "def broken(:\n"}, None, ""),
-    ],
-)
-def test_what_python_is_asked_for_is_found_without_running_anything(read, files, requires, origin):
-    hints = read(files).python
-    assert (hints.requires, hints.requires_origin) == (requires, origin)
-
-
 def test_the_digest_changes_with_what_was_read_and_with_a_tree_that_is_built(read, tmp_path):
     def digest(files):
         return build.digest_declaration(read(files), TreeFiles(tmp_path))
