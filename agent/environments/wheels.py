@@ -292,12 +292,15 @@ def _read_report(result: SandboxResult, label: str) -> BuildReport:
             f"The build of {label} failed, without network: {reason or 'it says nothing'}\n"
             f"Its backend says:\n{words}"
         )
-    content = result.files.get(_REPORT, b"")
+    if (content := result.files.get(_REPORT)) is None:
+        why = "; ".join(result.refused) or "nothing was handed back"
+        raise EnvironmentFailed(f"The build of {label} left no report: {why}")
+    if len(content) > _MOST_OF_REPORT:
+        raise EnvironmentFailed(f"The build of {label} left no readable report: it is too large.")
     try:
-        return BuildReport.model_validate_json(content if len(content) < _MOST_OF_REPORT else b"")
+        return BuildReport.model_validate_json(content)
     except ValidationError as problem:
-        why = "; ".join(result.refused)
-        raise EnvironmentFailed(f"The build of {label} left no readable report. {why}") from problem
+        raise EnvironmentFailed(f"The build of {label} left no readable report.") from problem
 
 
 def _keep_wheel(
