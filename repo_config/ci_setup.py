@@ -34,6 +34,7 @@ _MANAGES_PACKAGES = re.compile(
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
 #: What picks extras or groups of the project: an option, or `.[these]`.
 _PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
+_REQUIREMENT_FILE = re.compile(r"--requirement(?:=(.*))?|-r(.*)")
 _OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
 EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
 _FROM_MATRIX = re.compile(r"[<>=!~]{0,3}\$\{\{.{0,200}?\}\}[\w.*]{0,20}")
@@ -78,7 +79,7 @@ class CiSetup(BaseModel):
     services: tuple[str, ...] = ()
     """Of those that sandboxes can start, as the configuration names them."""
     install: tuple[str, ...] = ()
-    """Requirements that its steps name."""
+    """Requirements that its steps name, and their requirements files as `-r path`."""
     parts: tuple[str, ...] = ()
     """Extras and groups of the project that its steps install, or the options for all of them."""
     system_packages: tuple[str, ...] = ()
@@ -203,7 +204,15 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         commands=(*commands, *behind.commands),
         env=behind.env | env,
         services=_name_services(names) or behind.services,
-        install=tuple(dict.fromkeys((*read_installed(whole, files), *node))),
+        install=tuple(
+            dict.fromkeys(
+                (
+                    *_list_requirement_files(job, scripts, files),
+                    *read_installed(whole, files),
+                    *node,
+                )
+            )
+        ),
         parts=tuple(dict.fromkeys(_list_parts(job, scripts))),
         system_packages=_find_debian_packages(files, whole),
         test_args=behind.test_args or _read_places(line, files),
@@ -391,24 +400,38 @@ def _read_npm(job: Job, files: Files) -> Iterator[PackagesCommand]:
                 yield PackagesCommand(run=run, network="packages", files=named)
 
 
-def _list_parts(job: Job, scripts: NamedScripts) -> Iterator[str]:
-    """Yield what the lines of a job that manage packages pick of the project, as it is written."""
+def _list_package_words(job: Job, scripts: NamedScripts) -> Iterator[tuple[str, str]]:
+    """Yield each word, and the next, of the lines that manage packages in a job or its scripts."""
     own = [line for step in job.steps for line in _list_lines(step)]
     behind = [one for line in own for one in islice(scripts.expand_line(line), _MOST_LINES)]
     for line in filter(_MANAGES_PACKAGES.search, (*own, *behind)):
-        for word, following in pairwise((*split_words(line), "")):
-            if option := _PICKS.fullmatch(word):
-                yield from re.split(r"[,\s]+", option[1] or option[2] or following)
-            elif word in (EVERY_GROUP, EVERY_EXTRA):
-                yield word
-            elif extras := _OWN_EXTRAS.fullmatch(word):
-                yield from re.split(r"[,\s]+", extras[1])
+        yield from pairwise((*split_words(line), ""))
+
+
+def _list_requirement_files(job: Job, scripts: NamedScripts, files: Files) -> Iterator[str]:
+    """Yield the requirements files of the tree that a job installs, as `-r path`."""
+    for word, following in _list_package_words(job, scripts):
+        if option := _REQUIREMENT_FILE.fullmatch(word):
+            path = posixpath.normpath(option[1] or option[2] or following)
+            if files.has_file(path):
+                yield f"-r {path}"
+
+
+def _list_parts(job: Job, scripts: NamedScripts) -> Iterator[str]:
+    """Yield what the lines of a job that manage packages pick of the project, as it is written."""
+    for word, following in _list_package_words(job, scripts):
+        if option := _PICKS.fullmatch(word):
+            yield from re.split(r"[,\s]+", option[1] or option[2] or following)
+        elif word in (EVERY_GROUP, EVERY_EXTRA):
+            yield word
+        elif extras := _OWN_EXTRAS.fullmatch(word):
+            yield from re.split(r"[,\s]+", extras[1])
 
 
 def read_installed(script: str, files: Files) -> Iterator[str]:
     """Yield the requirements in lines as `pip install factory-boy`.
 
-    Files and folders are declared; what is upgraded is there, and programs that the job itself runs
+    Folders are declared; what is upgraded is there, and programs that the job itself runs
     have nothing to do with the tests.
     """
     programs = {line.split()[0] for line in script.splitlines() if line.strip()}

@@ -126,10 +126,15 @@ def _as_ci(
 ) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
-    lacking = tuple(one for one in ci.install if not _names(one, has))
-    named = {canonicalize_name(Requirement(one).name) for one in lacking}
-    bounds = tuple(one for one in tested.constraints if _names(one, named))
-    more = {"install": (*given.install, *lacking), "constraints": (*given.constraints, *bounds)}
+    listed = [one for one in ci.install if one.startswith("-r ")]
+    lacking = [one for one in ci.install if one not in listed and not _names(one, has)]
+    bounds = tuple(one for one in tested.constraints if _names(one, {*map(_read_name, lacking)}))
+    # A file that is called as those for tests are is declared.
+    unknown = (one for one in listed if not parts.find_role(one.removeprefix("-r ")))
+    more = {
+        "install": (*given.install, *unknown, *lacking),
+        "constraints": (*given.constraints, *bounds),
+    }
     candidate = Candidate(
         python=given.model_copy(update=more),
         setup=(*ci.fetched, *ci.commands),

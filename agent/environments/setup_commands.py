@@ -67,7 +67,7 @@ _MOST_REPORT = 1024**2
 _NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
 #: What asks for packages where there is no network ends at once.
 _OFFLINE = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "npm_config_offline": "true"}
-_FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_maxtimeout": "10000"}
+_FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
 
 Commands = tuple[str | PackagesCommand, ...]
 

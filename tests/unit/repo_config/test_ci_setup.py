@@ -47,6 +47,13 @@ def test_what_stands_before_the_tests_is_taken_step_by_step():
     assert found.not_done == ("Log in", "service postgis")
 
 
+def test_requirements_files_of_the_job_are_installed_whatever_they_are_called():
+    job = "jobs: {t: {steps: [{run: 'pip install -r requirements/devel.txt -r gone.txt x'}, "
+    makes = {"requirements/devel.txt": "", "Makefile": "setup:\n\tpip install -r for/ci.txt\n"}
+    found = read(job + "{run: make setup}, {run: pytest}]}}", **makes, **{"for/ci.txt": ""})
+    assert found.install == ("-r requirements/devel.txt", "-r for/ci.txt", "x")
+
+
 def test_variables_and_services_of_the_job_are_taken_where_they_are_known():
     found = read(WORKFLOW)
     assert found.env == {"FROM_ALL": "all", "DJANGO": "4.2", "DATABASE_URL": "sqlite://"}
