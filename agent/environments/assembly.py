@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -242,10 +243,28 @@ class Assembly:
                     self._leave(part.what, why.message)
             if len(kept) == len(optional):
                 raise problem from None
-            venv = install(kept)
+            optional, venv = kept, install(kept)
+        if not (exact or self._known or self._declaration.section.exclude_newer):
+            built = self._build_newer(venv, fetcher, builder)
+            venv = install(optional) if built else venv
         for name, why_not in fetcher.unbuilt.items():
             self._leave(name, why_not)
         return venv
+
+    def _build_newer(self, venv: Path, fetcher: Fetcher, builder: WheelBuilder) -> list[str]:
+        """Build the newest releases of what the resolver found older wheels of."""
+        own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
+        listed = distributions.list_installed(str(venv))
+        built = []
+        for name in builder.find_newer(
+            {name: one.version for name, one in listed if name not in own}
+        ):
+            with suppress(EnvironmentFailed):
+                fetcher.take_in(_VENV, builder.provide_wheel(name, ""))
+                built.append(name)
+        if built:
+            self._build_context.say(f"newer releases exist only as source: {', '.join(built)}")
+        return built
 
     def _make_wanted(self, found: Requirements, *, exact: bool) -> Wanted:
         extras: dict[str, set[str]] = {}

@@ -9,7 +9,7 @@ Reads are idempotent and are retried here; nothing else retries them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,7 +54,8 @@ class IndexPages:
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
         """Source distributions with a sha256 that were not yanked, newest version first."""
         packages = self._list(name)
-        found = [one for package in packages if (one := _read_archive(name, package))]
+        wheels = {one.version for one in packages if one.package_type == "wheel"}
+        found = [one for package in packages if (one := _read_archive(name, package, wheels))]
         # Of one version, the tar comes before the zip: newer tools make only that.
         found.sort(key=lambda one: (Version(one.version), one.filename.endswith(".gz")))
         return tuple({Version(one.version): one for one in found}.values())[::-1]
@@ -137,7 +138,9 @@ def _refuse_large(length: int | None) -> Any:
     return null_progress_tracker()(length)
 
 
-def _read_archive(project: str, package: DistributionPackage) -> SourceArchive | None:
+def _read_archive(
+    project: str, package: DistributionPackage, wheels: Container[str | None]
+) -> SourceArchive | None:
     digest = package.digests.get("sha256")
     try:
         name, version = parse_sdist_filename(package.filename)
@@ -153,6 +156,7 @@ def _read_archive(project: str, package: DistributionPackage) -> SourceArchive |
         sha256=digest,
         requires_python=package.requires_python,
         uploaded=f"{package.upload_time:%Y-%m-%d}" if package.upload_time else "",
+        has_wheel=package.version in wheels,
     )
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion
+from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
 from agent.environments import declare, requirement_files, sources, storage, toolsets
@@ -46,6 +48,7 @@ _GENERATED = "/out/generated/"
 _DEEPEST = 4
 _OLDER_VERSIONS = 6
 _MOST_REASON = 300
+_QUESTIONS_AT_ONCE = 8
 _MOST_OF_ARCHIVE = 512 * 1024**2
 _MOST_OF_REPORT = 8 * 1024**2
 #: Of the tree come a wheel that points at it and a few generated files.
@@ -130,6 +133,25 @@ class WheelBuilder:
             if not goal.is_dir():
                 self._build_archive(archive, goal)
         return next(goal.glob("*.whl"))
+
+    def find_newer(self, installed: Mapping[str, str]) -> tuple[str, ...]:
+        """Name packages whose newest fitting release has no wheel.
+
+        uv with --no-build passes it over, without a word, for an older one that has a wheel.
+
+        Args:
+            installed: Versions by name.
+        """
+
+        def is_newer(name: str) -> bool:
+            archive = next(iter(self._list_archives(name, "")), None)
+            if archive is None or archive.has_wheel:
+                return False
+            return Version(archive.version) > Version(installed[name])
+
+        with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+            newer = pool.map(is_newer, installed)
+            return tuple(name for name, found in zip(installed, newer, strict=True) if found)
 
     def _list_archives(self, project: str, words: str) -> list[SourceArchive]:
         name = str(canonicalize_name(project))

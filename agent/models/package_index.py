@@ -19,6 +19,8 @@ class SourceArchive(Record):
     requires_python: str | None = None
     uploaded: str = ""
     """Day on which the index got it, as in `2024-05-31`; empty where the index does not say."""
+    has_wheel: bool = False
+    """Whether there is a wheel of this version as well, for whatever platform."""
 
 
 class IndexAccess(Record):

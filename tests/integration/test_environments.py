@@ -174,6 +174,19 @@ def test_a_source_version_that_a_dependency_excludes_gives_way(settings, folder)
     assert environment.packages == ("onlysource==1.0", "user==1.0")
 
 
+def test_the_newest_release_is_taken_where_only_older_ones_have_wheels(settings, folder):
+    with local_index.serving() as served:
+        served.add(
+            local_index.wheel("search", "3.1"), local_index.sdist("search", "3.4"),
+            local_index.wheel("bounded", "1.0"), local_index.sdist("bounded", "2.0"),
+            local_index.wheel("broken", "1.0"),
+            local_index.sdist("broken", "2.0", build="raise RuntimeError('no compiler')"),
+        )  # fmt: skip
+        lay(folder, {"requirements.txt": "search\nbounded<2\nbroken\n"})
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == ("bounded==1.0", "broken==1.0", "search==3.4")
+
+
 def test_a_day_and_bounds_hold_for_packages_and_not_for_what_builds_them(settings, folder):
     needs_tool = local_index.PYPROJECT.replace("requires = []", 'requires = ["tool>=2"]')
     with local_index.serving() as served:
