@@ -1,23 +1,26 @@
-"""Name comments by which a change switches a check off, and `no_type_check`.
+"""Name comments by which a change switches a check off, and code that type checkers do not read.
 
 What a tool is told in its settings is named by `gate-files`.
 """
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
 SUPPRESSION = Rule(
     id="suppression",
-    demands="A new comment or decorator that switches a check off is looked at first.",
+    demands="A new comment, decorator or branch that switches a check off is looked at first.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     bad="total = price * count  # type: ignore",
@@ -34,16 +37,45 @@ _SUPPRESSES = re.compile(
 )
 #: `# type: list[int]` is a type, as Python 2 had it.
 _TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)", re.IGNORECASE)
+#: Type checkers take them for true, whatever they are.
+_FOR_CHECKERS = frozenset({"TYPE_CHECKING", "MYPY"})
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for file, hit in change_context.find_new_hits(_find_comments, with_stubs=True):
+    for file, hit in change_context.find_new_hits(_find_switches, with_stubs=True):
         yield SUPPRESSION.make_finding(
             file.path,
             f"switches a check off: {hit.what}",
             "See that there is no other way, and that it is as narrow as can be.",
             hit.line,
         )
+
+
+def _find_switches(view: View) -> Iterator[Hit]:
+    yield from _find_comments(view)
+    for visit in view.list_visits(ast.If):
+        named = {source.get_last_name(one) for one in ast.walk(visit.node.test)}
+        if named & _FOR_CHECKERS and not _only_adds_imports(visit.node, view.module):
+            yield Hit("type checkers read other code than runs", visit.node.lineno)
+
+
+def _only_adds_imports(node: ast.If, module: ast.Module) -> bool:
+    """Whether a branch for type checkers imports names that nothing else in the module binds."""
+    is_plain = isinstance(node.test, (ast.Name, ast.Attribute)) and not node.orelse
+    if not is_plain or not all(isinstance(one, (ast.Import, ast.ImportFrom)) for one in node.body):
+        return False
+    own = Counter(name for one in node.body for name in _list_bound(one))
+    everywhere = Counter(name for one in ast.walk(module) for name in _list_bound(one))
+    return "*" not in own and all(everywhere[name] == count for name, count in own.items())
+
+
+def _list_bound(node: ast.AST) -> list[str]:
+    """List the names that a node itself binds."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return [(one.asname or one.name).partition(".")[0] for one in node.names]
+    return [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else []
 
 
 def _find_comments(view: View) -> Iterator[Hit]:

@@ -19,10 +19,18 @@ _SUPPRESSION = Cases(
         "the whole file": Snippet("# ruff: noqa\nx = 1\n", base="x = 1\n", line=1),
         "after another comment": _line("# why  # pragma: no cover"),
         "a decorator": Snippet("@typing.no_type_check\ndef f(): ...\n", line=1),
+        "a branch for type checkers": Snippet(
+            "if TYPE_CHECKING:\n    from shop import f\nelse:\n    def f(): ...\n", line=1
+        ),
+        "one that shadows": Snippet(
+            "def f(): ...\nif t.TYPE_CHECKING:\n    from shop import f\n", line=2
+        ),
+        "one the other way": Snippet("if not TYPE_CHECKING:\n    x = 1\n", line=1),
         "a stub": Snippet({"app/cart.pyi": "x: int  # pyright: ignore\n"}, line=1),
     },
     passes={
         "in a string": Snippet("x = '# noqa'\n"),
+        "imports for annotations": Snippet("if TYPE_CHECKING:\n    from shop import Order\n"),
         "moved with its line": Snippet(
             "y = 1\nx = f()  # noqa: E501\n", base="x = f()  # noqa: E501\n"
         ),
