@@ -1,4 +1,4 @@
-"""Print REFERENCE.md: keys, settings, ends of runs and rules, as the code has them.
+"""Print REFERENCE.md: keys, settings and ends of runs, as the code has them.
 
 `make reference` writes the file; a test holds it against this.
 """
@@ -9,7 +9,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from jinja2 import Template
@@ -18,8 +18,6 @@ from agent import settings
 from agent.conversation import commands
 from agent.models.record import Record
 from agent.models.run import Reason, end_state
-from agent.policy import registry, tool_rules
-from agent.policy.rule import Rule, RuleModule
 from agent.settings import Settings
 from agent.stages.decide import TABLE
 from agent.store import step_file
@@ -48,7 +46,6 @@ def render() -> str:
         "ends": _list_ends(),
         "decisions": _list_decisions(),
         "figures": _list_figures(),
-        "rules": _list_families(),
     }
     joined = {name: "\n".join(lines) for name, lines in parts.items()}
     document: str = template.render(keys=reference.render_markdown().rstrip("\n"), **joined)
@@ -113,33 +110,6 @@ def read_docstrings(kind: type) -> dict[str, str]:
             ):
                 texts[name] = " ".join(words.split()).replace("None: ", "not set: ")
     return texts
-
-
-def _list_families() -> Iterator[str]:
-    for family, modules in groupby(registry.MODULES, _name_family):
-        yield f"### {family.capitalize()}\n"
-        for module in modules:
-            for rule in module.RULES:
-                yield from _describe_rule(rule)
-    yield "### Tools\n"
-    yield "Found by what the checks see of both sides; what is new is held against the change.\n"
-    for rule in tool_rules.RULES:
-        yield from _describe_rule(rule)
-
-
-def _name_family(module: RuleModule) -> str:
-    """The folder of the policy that a module lies in."""
-    name: str = getattr(module, "__name__", "")
-    return name.removeprefix("agent.policy.").partition(".")[0]
-
-
-def _describe_rule(rule: Rule) -> Iterator[str]:
-    floor = rule.floor.value if rule.floor else "off"
-    yield f"#### `{rule.id}`\n"
-    yield f"{rule.demands} Weighs `{rule.severity.value}`; floor `{floor}`.\n"
-    for title, code in (("Breaks it", rule.bad), ("Keeps it", rule.good)):
-        yield f"{title}:\n"
-        yield "\n".join(f"    {line}".rstrip() for line in code.splitlines()) + "\n"
 
 
 if __name__ == "__main__":

@@ -150,7 +150,6 @@ def test_the_reference_is_what_the_code_says():
     assert reference.read_docstrings(Settings).keys() == Settings.model_fields.keys()
     assert reference.read_docstrings(Reason).keys() == Reason.__members__.keys()
     for told in (
-        "#### `paths`",
         "| `MERGEWRIGHT_MODEL_USD` | a number, above 0 | `5.0` |",
         "`no_recipe`",
     ):
