@@ -143,7 +143,7 @@ def test_a_package_is_laid_over_usr_without_its_scripts(
 ) -> None:
     # Names that apt would take for patterns or removals are those of no package.
     found = provide("good", "goo.", "good-", "linke+", "nothing")
-    assert found.packages == ("good=1",)
+    assert found.packages == ("good=1",), found.left_out
     assert [one.partition(":")[0] for one in found.left_out] == [
         "goo.",
         "good-",
