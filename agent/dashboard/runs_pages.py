@@ -39,7 +39,7 @@ _TAIL_BYTES = 128 * 1024
 _CHUNK_BYTES = 64 * 1024
 _POLL_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 0.5, 2.0, 600.0
 #: Live logs at one time, in all and for one session.
-_MOST_STREAMS, _MOST_OF_ONE = 200, 5
+_MOST_STREAMS, _MOST_OF_ONE = 200, 10
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run waits for its turn.",
             "approve": "The plan is approved; the run goes on."}  # fmt: skip
 _SORTS: dict[str, Callable[[RunEntry], float]] = {

@@ -184,11 +184,11 @@ def test_what_waits_for_its_turn_or_is_paused_shows_it_at_once(story, stage):
     finally:
         assert told_by(stage, "resume")["changed"] is True
     held.assert_ready()
-    first, other, second = story(), story(), story()
+    first, other = (story(fresh=True, files=A_WHILE) for _ in range(2))
+    second = story()
     for one in (first, other):
-        one.fault("slow", "GET", "rules/branches/*", seconds=6)
         one.label()
-        one.begun("triage")
+        one.begun("baseline")
     second.label()
     (waiting,) = await_(lambda: second.comments() or None, "the sign of a run that waits")
     assert "2 other runs" in waiting.body

@@ -187,7 +187,7 @@ def test_signing_out_ends_the_session_for_copies_of_its_cookie_as_well(operator,
     assert operator.get("/").status_code == stranger.get("/").status_code == 303
 
 
-def test_a_session_reads_five_live_logs_and_a_reader_that_is_gone_gives_its_place_back(
+def test_a_session_reads_ten_live_logs_and_a_reader_that_is_gone_gives_its_place_back(
     store, operator, tmp_path
 ):
     run = add_run(store)
@@ -204,7 +204,7 @@ def test_a_session_reads_five_live_logs_and_a_reader_that_is_gone_gives_its_plac
         assert len(re.findall("^id:", answer.text, re.MULTILINE)) > 5
     del streams["another"]
     assert not streams
-    streams[operator.proof()] = 5
+    streams[operator.proof()] = 10
     assert operator.get(path).status_code == 503
     streams.clear()
 
