@@ -51,7 +51,7 @@ class Memory(Protocol):
         ...
 
 
-class NoMemory:
+class ForgetfulMemory:
     """Nobody keeps runs."""
 
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
@@ -96,7 +96,7 @@ class Execution:
     """Counts what models cost against what the run may spend."""
     budget_multiplier: int = 1
     """Times that the run was allowed its money and minutes."""
-    memory: Memory = field(default_factory=NoMemory)
+    memory: Memory = field(default_factory=ForgetfulMemory)
     """Knows other runs, and what people have said."""
     places: Places = field(default_factory=Places)
 

@@ -183,7 +183,7 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
     django = (
         _detect_django(files, whole, config, pytest, origins) if framework == "django" else None
     )
-    start = suites.find_start(
+    start = suites.choose_suite_start(
         files,
         whole,
         config,

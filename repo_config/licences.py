@@ -49,7 +49,7 @@ class Licence:
 
 
 @dataclass(frozen=True)
-class Demand:
+class LicenceDemand:
     """Which licences packages may have; `*` in an entry matches any characters."""
 
     allow: tuple[str, ...] = ()

@@ -170,7 +170,7 @@ class ConcurrencySection(Section):
     """Modes by path, as in `[{paths: ["api/**"], mode: async}]`; the last match decides."""
 
 
-class TypesSection(Section):
+class TypeCheckSection(Section):
     """Type check."""
 
     tool: (
@@ -231,7 +231,7 @@ class ChecksSection(Section):
 
     makemigrations: Literal["auto", "off"] = "auto"
     """auto: `makemigrations --check --dry-run` and `check` in a Django project."""
-    types: TypesSection = TypesSection()
+    types: TypeCheckSection = TypeCheckSection()
     """Type check."""
     tests: TestsSection = TestsSection()
     """Test suite."""

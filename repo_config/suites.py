@@ -110,7 +110,7 @@ def read_pytest_settings(files: Files) -> PytestSettings | None:
     return None
 
 
-def find_start(
+def choose_suite_start(
     files: Files,
     whole: Files,
     config: RepoConfig,

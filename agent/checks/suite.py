@@ -72,7 +72,7 @@ class Fixture(Event):
     place: Text = ""
 
 
-class Finish(Event):
+class SuiteEnd(Event):
     """The suite came to its end."""
 
     event: Literal["finish"]
@@ -95,7 +95,7 @@ class Facts(Event):
 
 
 KINDS: tuple[type[Event], ...] = (
-    Session, Collected, Uncollected, Test, Fixture, Finish, Facts,
+    Session, Collected, Uncollected, Test, Fixture, SuiteEnd, Facts,
 )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ class _Run:
     tests: list[Test] = field(default_factory=list)
     fixtures: list[Fixture] = field(default_factory=list)
     uncollected: list[Uncollected] = field(default_factory=list)
-    finish: Finish | None = None
+    finish: SuiteEnd | None = None
 
     def proofs(self, secret: Secret, name: str) -> list[Test]:
         starts = (f"{secret.module}.py::{name}", f"{secret.module}.{secret.module}.{name}")
@@ -142,7 +142,7 @@ def _runs(report: sealed.Report) -> list[_Run]:
                 run.fixtures.append(event)
             case Uncollected():
                 run.uncollected.append(event)
-            case Finish():
+            case SuiteEnd():
                 run.finish = event
     return runs
 

@@ -35,7 +35,7 @@ from agent.publishing import text
 from agent.runs import folders, waiting
 from agent.runs.progress import RunProgress
 from agent.runs.waiting import DELIVER, PastWait, RunPostponed
-from agent.services import Compose, Execution, Memory, NoMemory, Services, make_redactor
+from agent.services import Compose, Execution, ForgetfulMemory, Memory, Services, make_redactor
 from agent.settings import Settings
 from agent.stages import answer
 from agent.steps import Cancellation, Steps, Watcher
@@ -64,7 +64,7 @@ class RunSupport:
     """Times that it was allowed its money and minutes."""
     spendings: Spendings | None = None
     """Counts what models cost; None: nobody counts requests without a reply."""
-    memory: Memory = field(default_factory=NoMemory)
+    memory: Memory = field(default_factory=ForgetfulMemory)
     go_on: str = "runs retry"
     """The command that lets the run go on, for texts."""
 

@@ -33,7 +33,7 @@ LEAVE = (
     f"cd {SANDBOX_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe"
     " && echo t >twin && ln twin second && printf plain >plain && truncate -s 256M large"
 )
-_LOOK = "worst look"
+_LOOK = "break_limits look"
 _FEW = {"passed": range(1, 32), "limit": ["processes"]}
 #: Dots tell how far it came in a sandbox that was ended.
 FORKS = "(for n in $(seq 200); do sleep 60 & printf .; done); sleep 60 & printf .; exec sleep 60"
@@ -45,8 +45,8 @@ _NAMES = "n=0; while :; do : >/tmp/name-$n; n=$((n + 1)); done"
 _LOUD = "yes 0123456789abcdefghi | head -n 1000000"
 _CUT = {"output_bytes": [20_000_000], "kept": range(MIB + 100)}
 _PLAIN = {"limit": ["returned"], "files": [{f"{SANDBOX_OUT}/plain": b"plain"}]}
-#: The limit, what is tried (in a shell, or by `worst.py`), the sandbox's bounds, and of what is
-#: found the values that show that it holds. Each attempt has a sandbox of its own.
+#: The limit, what is tried (in a shell, or by `break_limits.py`), the sandbox's bounds, and of what
+#: is found the values that show that it holds. Each attempt has a sandbox of its own.
 _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
     *((limit, _LOOK, {}, {limit: [[]]}) for limit in _LOOKS),
     ("processes", FORKS, {"seconds": 4}, _FEW),
@@ -57,7 +57,7 @@ _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
     ("number of files", _NAMES, {"disk_bytes": 4 * MIB}, {"limit": ["disk", "memory"]}),
     ("output", _LOUD, {"output_bytes": MIB}, _CUT),
     ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _PLAIN),
-    ("proof of the end", "worst forge", {}, {"exit_code": [7], "limit": [None]}),
+    ("proof of the end", "break_limits forge", {}, {"exit_code": [7], "limit": [None]}),
 )
 
 
@@ -88,8 +88,10 @@ def _judge_probe(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _F
 def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
     """Order what is tried; its processes are known by the marker."""
     argv: tuple[str, ...] = ("sh", "-c", what, marker)
-    if what.startswith("worst "):
-        code = resources.files("agent.sandbox").joinpath("sandbox_scripts/worst.py").read_text()
+    if what.startswith("break_limits "):
+        code = (
+            resources.files("agent.sandbox").joinpath("sandbox_scripts/break_limits.py").read_text()
+        )
         argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", *what.split()[1:], *args)
     return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/**",), **{"limits": LIMITS, **more})
 

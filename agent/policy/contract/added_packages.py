@@ -12,7 +12,7 @@ from agent.models.checks import AddedPackages, Licensing, Package
 from agent.policy.rule import Rule, split_place
 from agent.text.sanitise import list_some
 from repo_config import licences
-from repo_config.licences import Demand, Licence
+from repo_config.licences import Licence, LicenceDemand
 from repo_config.schema import RepoConfig
 
 FORBIDDEN_LICENCE = Rule(
@@ -69,7 +69,7 @@ def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[
 
 
 def _check_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:
-    demand = Demand(config.scope.licences.allow, config.scope.licences.forbid)
+    demand = LicenceDemand(config.scope.licences.allow, config.scope.licences.forbid)
     named: dict[str, list[str]] = {}
     for package in packages:
         licence = _read_licence(package.licensing)
@@ -84,7 +84,7 @@ def _check_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterat
         yield _make_finding(LICENCE, place, list_some(several, _SHOWN), _NAMED)
 
 
-def _check_licence(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
+def _check_licence(package: Package, licence: Licence, demand: LicenceDemand) -> Iterator[Finding]:
     if not (demand.allow or demand.forbid):
         return
     what = f"{package.name} {package.version}".strip()

@@ -159,7 +159,7 @@ class Attendance:
                 self.watch.look()
                 code = reap(pid)
                 if code is not None:
-                    return code, counted_limit(self.order) or self.find_full_place()
+                    return code, counted_limit(self.order) or self.find_full_disk()
                 now = time.monotonic()
                 if now >= look:
                     look = now + TICK_SECONDS
@@ -189,12 +189,12 @@ class Attendance:
             # What the command fills is its own failure, but names hold kernel memory.
             full = count_names(self.order) > max(self.names, self.order["inodes"])
             return "disk" if full else find_sampled_limit(self.order)
-        found = counted_limit(self.order) or self.find_full_place()
+        found = counted_limit(self.order) or self.find_full_disk()
         return found or find_sampled_limit(self.order)
 
-    def find_full_place(self) -> str | None:
+    def find_full_disk(self) -> str | None:
         """Say `disk` where a full disk ends the command and there is one."""
-        return find_full_place(self.order) if self.request["once"] else None
+        return find_full_disk(self.order) if self.request["once"] else None
 
 
 def reap(wanted: int) -> int | None:
@@ -235,7 +235,7 @@ def read_counter(counter: dict[str, Any]) -> int:
     return 0
 
 
-def find_full_place(order: Order) -> str | None:
+def find_full_disk(order: Order) -> str | None:
     """Say `disk` when a writable place has no space left, for bytes or for names."""
     for place in order["places"]:
         state = os.statvfs(place)

@@ -330,7 +330,7 @@ def main() -> None:
         environ = lay_out(order)
     except (OSError, SetupError) as problem:
         full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
-        full = commands.counted_limit(order) or commands.find_full_place(order) or full
+        full = commands.counted_limit(order) or commands.find_full_disk(order) or full
         channel.send(FAILED, {"limit": full, "message": str(problem)})
         return
     server = Server(channel, order, environ, requests)

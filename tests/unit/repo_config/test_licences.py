@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from repo_config import licences
-from repo_config.licences import Demand
+from repo_config.licences import LicenceDemand
 
 OSI = "License :: OSI Approved :: "
 GPL = f"{OSI}GNU General Public License v3 (GPLv3)"
@@ -35,12 +35,12 @@ def test_what_leaves_several_open_says_so(field, classifiers):
     assert len(found.options) > 1
 
 
-def permitted(demand: Demand, expression: str = "", *classifiers: str) -> bool | None:
+def permitted(demand: LicenceDemand, expression: str = "", *classifiers: str) -> bool | None:
     return demand.permits(licences.read_licence(expression, "", classifiers))
 
 
 def test_only_what_is_allowed_passes_where_something_is():
-    demand = Demand(allow=("MIT", "BSD-*", "Apache-2.0"))
+    demand = LicenceDemand(allow=("MIT", "BSD-*", "Apache-2.0"))
     assert permitted(demand, "MIT")
     assert permitted(demand, "BSD-3-Clause")
     assert permitted(demand, "GPL-3.0-only OR MIT")
@@ -54,7 +54,7 @@ def test_only_what_is_allowed_passes_where_something_is():
 
 
 def test_what_is_forbidden_passes_only_where_there_is_a_choice():
-    demand = Demand(forbid=("AGPL-*", "GPL-3.0"))
+    demand = LicenceDemand(forbid=("AGPL-*", "GPL-3.0"))
     assert permitted(demand, "AGPL-3.0-or-later") is False
     assert permitted(demand, "GPL-3.0-only") is False
     assert permitted(demand, "GPL-3.0-or-later WITH GCC-exception-3.1") is False

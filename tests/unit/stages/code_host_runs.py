@@ -14,7 +14,7 @@ from agent.models.outcome import Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot, Ticket
-from agent.services import Execution, NoMemory, Services
+from agent.services import Execution, ForgetfulMemory, Services
 from agent.settings import Settings
 from agent.stages.publish import Decided
 from agent.testing import FakeCodeHost
@@ -102,7 +102,7 @@ def change_of(*paths: str) -> Change:
     return Change(base_commit="a" * 40, files=files)
 
 
-class Remembered(NoMemory):
+class Remembered(ForgetfulMemory):
     """Knows what a test says."""
 
     def __init__(self, *, guidance=(), earlier=None, history=()) -> None:

@@ -1,4 +1,4 @@
-"""The worst that code in a sandbox may try, where it takes more than a line of shell.
+"""Try to break the limits of a sandbox, where it takes more than a line of shell.
 
 Runs in the sandbox with only the standard library; the first argument chooses the function.
 """
@@ -22,7 +22,7 @@ CLONE_NEWUSER, PTRACE_SEIZE = 0x10000000, 0x4206
 VARIABLES = {"PATH", "HOME", "LANG", "TMPDIR", "PWD", "LC_CTYPE"}
 
 
-def list_done(**attempts) -> list[str]:
+def list_successful_attempts(**attempts) -> list[str]:
     """Do what is forbidden; list what came through."""
     done = []
     for name, attempt in attempts.items():
@@ -37,7 +37,9 @@ def look(host_facts: str) -> None:
     host = json.loads(host_facts)
     library, usr = ctypes.CDLL(None), os.stat("/usr")
     mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
-    places = list_done(**{place: partial(TemporaryFile, dir=place) for place in mounts})
+    places = list_successful_attempts(
+        **{place: partial(TemporaryFile, dir=place) for place in mounts}
+    )
     found = {place: os.statvfs(place).f_blocks * os.statvfs(place).f_frsize for place in places}
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     wanted = {"NoNewPrivs": 1, "CapEff": 0, "CapPrm": 0, "CapBnd": 0, "CapAmb": 0}
@@ -47,9 +49,9 @@ def look(host_facts: str) -> None:
     seen = {
         "read-only root": [at for at in places if not 0 < found[at] <= host["sizes"].get(at, 0)]
         + ([] if os.statvfs("/").f_flag & os.ST_RDONLY else ["not sealed"]),
-        "source tree": list_done(written=partial(TemporaryFile, dir="/src")),
+        "source tree": list_successful_attempts(written=partial(TemporaryFile, dir="/src")),
         "no network": [name for _, name in socket.if_nameindex() if name != "lo"]
-        + list_done(
+        + list_successful_attempts(
             loopback=lambda: socket.create_connection(("127.0.0.1", host["port"]), 2),
             abstract=lambda: socket.socket(socket.AF_UNIX).connect("\0" + host["abstract"]),
             # An address that is reserved for documentation.
@@ -62,11 +64,11 @@ def look(host_facts: str) -> None:
         "kernel call filter": [] if status.get("Seccomp", "").strip() == "2" else ["none"],
         "own namespaces": sorted(shared - {"user"}),
         "own user ids": sorted(shared & {"user"}),
-        "no further namespaces": list_done(
+        "no further namespaces": list_successful_attempts(
             unshare=lambda: library.unshare(CLONE_NEWUSER),
             sysctl=partial(open, "/proc/sys/kernel/core_pattern", "w"),
         ),
-        "runner out of reach": list_done(
+        "runner out of reach": list_successful_attempts(
             trace=lambda: library.ptrace(PTRACE_SEIZE, 1, 0, 0),
             memory=partial(open, "/proc/1/mem"),
             descriptors=lambda: os.listdir("/proc/1/fd"),
@@ -85,10 +87,12 @@ def forge() -> None:
     content = struct.pack("!16sBQ", bytes(16), 2, len(claim)) + claim
     for number in range(256):
         paths = Path(f"/proc/1/fd/{number}"), Path(f"/proc/self/fd/{number}")
-        list_done(**{str(path): partial(path.write_bytes, content) for path in paths})
-        list_done(inherited=partial(os.write, number, content))
+        list_successful_attempts(
+            **{str(path): partial(path.write_bytes, content) for path in paths}
+        )
+        list_successful_attempts(inherited=partial(os.write, number, content))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL):
-        list_done(killed=partial(os.kill, 1, number))
+        list_successful_attempts(killed=partial(os.kill, 1, number))
     os._exit(7)
 
 
