@@ -14,7 +14,13 @@ from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests, sandbox_services
-from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.checks import (
+    CheckItem,
+    CheckResult,
+    Status,
+    SuiteFacts,
+    strip_run_number,
+)
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -141,6 +147,10 @@ class Selection:
     files: tuple[str, ...] = ()
     """Relative to the tree."""
 
+    @property
+    def bare_ids(self) -> list[str]:
+        return list(dict.fromkeys(map(strip_run_number, self.ids)))
+
 
 @dataclass(frozen=True)
 class Part:
@@ -162,7 +172,7 @@ class Part:
         coverage = {"files": self.covered, "gate": "" if own else site.packages_of(SANDBOX_GATE)}
         seconds = site.test_limits().seconds
         reserve = min(_MOST_RESERVE, seconds * _RESERVE)
-        only = self.only and {"ids": list(self.only.ids), "files": _whole_paths(self.only.files)}
+        only = self.only and {"ids": self.only.bare_ids, "files": _whole_paths(self.only.files)}
         return {
             "collect": self.collects,
             "only": only,

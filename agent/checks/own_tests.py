@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from agent.checks import reruns
 from agent.checks.check import Part, Selection
@@ -18,7 +18,15 @@ from agent.checks.reruns import Reruns
 from agent.checks.suite import COLLECTION
 from agent.checks.test_files import Imports, Places
 from agent.models.change import Change
-from agent.models.checks import GONE, BlockedTest, CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.checks import (
+    GONE,
+    BlockedTest,
+    CheckItem,
+    CheckResult,
+    Status,
+    SuiteFacts,
+    strip_run_number,
+)
 from agent.text.sanitise import list_some
 from repo_config import foreign_python
 from repo_config.test_files import is_test
@@ -74,7 +82,14 @@ class Scope:
         return not (self.whole or self.ids or self.files)
 
     def includes(self, item_id: str, path: str) -> bool:
-        return self.whole or path in self.files or path in self.deleted or item_id in self.ids
+        if self.whole or path in self.files or path in self.deleted:
+            return True
+        # A test that runs runs in all suites of a script.
+        return strip_run_number(item_id) in self._bare_ids
+
+    @cached_property
+    def _bare_ids(self) -> frozenset[str]:
+        return frozenset(map(strip_run_number, self.ids))
 
 
 def choose_scope(
@@ -108,7 +123,7 @@ def choose_scope(
     deleted = frozenset(path for path, file in files.items() if file.after is None)
     return Scope(
         whole=False,
-        ids=tuple(item_id for item_id in left),
+        ids=left,
         files=tuple(sorted(own - deleted)),
         deleted=deleted & known,
     )

@@ -156,7 +156,7 @@ def judge_suite(
     """
     report = sealed.read_report(result, secret, KINDS)
     runs = _runs(report)
-    items = tuple(_by_id(runs, secret).values())
+    items = tuple(_list_items(runs, secret))
     status, reason = _verdict(report, runs, items, secret, result, codes)
     stopped = check.explain_limit(result, site.test_limits(), "the tests were")
     found = check.make_result(
@@ -170,7 +170,12 @@ def judge_suite(
         output=shorten_result_output(result),
     )
     touched = tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched)
-    unrun = tuple(one for run in runs if run.finish for one in _list_pending(run, secret))
+    unrun = tuple(
+        names[one]
+        for run, names in zip(runs, _number_ids(runs, secret), strict=True)
+        if run.finish
+        for one in _list_pending(run, secret)
+    )
     facts = {"touched": touched, "suite": _facts(report), "unrun": unrun}
     return found.model_copy(update=facts)
 
@@ -195,7 +200,7 @@ def find_collected_ids(result: SandboxResult, secret: Secret) -> frozenset[str] 
     runs = _runs(report)
     if not any(run.collected for run in runs):
         return None
-    return frozenset(name for run in runs for name in run.ids(secret))
+    return frozenset(name for names in _number_ids(runs, secret) for name in names.values())
 
 
 def _verdict(
@@ -285,21 +290,38 @@ def _is_covered_by(fixture: Fixture, test_id: str) -> bool:
     return kind in {"setUpClass", "setUpModule"} and test_id.startswith(rest.rstrip(")") + ".")
 
 
-def _by_id(runs: list[_Run], secret: Secret) -> dict[str, CheckItem]:
-    """Collect each test once, with its worst outcome; a script may run a suite several times."""
+def _number_ids(runs: list[_Run], secret: Secret) -> Iterator[dict[str, str]]:
+    """Yield names by id for each run, with its number where an earlier run had the same id.
+
+    So a test that one run of a script breaks is not hidden by another run that fails on base.
+    """
+    seen: set[str] = set()
+    for number, run in enumerate(runs, 1):
+        ids = {*run.ids(secret), *_by_id(run, secret)}
+        yield {one: f"{one} #{number}" if one in seen else one for one in ids}
+        seen |= ids
+
+
+def _list_items(runs: list[_Run], secret: Secret) -> Iterator[CheckItem]:
+    for run, names in zip(runs, _number_ids(runs, secret), strict=True):
+        for test_id, item in _by_id(run, secret).items():
+            yield item.model_copy(update={"item_id": names[test_id]})
+
+
+def _by_id(run: _Run, secret: Secret) -> dict[str, CheckItem]:
+    """Collect each test of a run once, with its worst outcome."""
     found: dict[str, CheckItem] = {}
-    for run in runs:
-        for test in run.tests:
-            if not test.id.startswith(secret.module) and test.outcome != "unrun":
-                _keep_worst(found, _item(_loader_id(test.id), test))
-        for fixture in run.fixtures:
-            pending = _without_outcome(run, secret)
-            covered = [name for name in pending if _is_covered_by(fixture, name)]
-            for test_id in covered or [fixture.id]:
-                _keep_worst(found, _item(test_id, fixture))
-        for module in run.uncollected:
-            item_id = module.id + COLLECTION
-            _keep_worst(found, CheckItem(item_id=item_id, outcome="error", text=module.text))
+    for test in run.tests:
+        if not test.id.startswith(secret.module) and test.outcome != "unrun":
+            _keep_worst(found, _item(_loader_id(test.id), test))
+    pending = _without_outcome(run, secret) if run.fixtures else []
+    for fixture in run.fixtures:
+        covered = [name for name in pending if _is_covered_by(fixture, name)]
+        for test_id in covered or [fixture.id]:
+            _keep_worst(found, _item(test_id, fixture))
+    for module in run.uncollected:
+        item_id = module.id + COLLECTION
+        _keep_worst(found, CheckItem(item_id=item_id, outcome="error", text=module.text))
     return found
 
 

@@ -268,7 +268,7 @@ class TwoRuns:
         more = self.sites.run_some(self.site, Selection(ids=ids))
         if not is_proved(more):
             return more
-        items = (*held.items, *more.items)
+        items = (*held.items, *(one for one in more.items if one.item_id not in done))
         done |= {item.item_id for item in more.items}
         facts = {
             "items": items,
