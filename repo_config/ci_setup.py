@@ -395,7 +395,7 @@ def _read_npm(job: Job, files: Files) -> Iterator[PackagesCommand]:
             there = [path for path in files.find_named(*_NPM_FILES) if path.startswith(above)]
             if f"{above}package.json" in there:
                 word = "ci" if f"{above}package-lock.json" in there else "install"
-                run = f"cd {shlex.quote(command.folder)}; npm {word} || true"
+                run = f"cd {shlex.quote(command.folder)}; timeout 300 npm {word} || true"
                 named = tuple(sorted(there)[:_MOST_LINES])
                 yield PackagesCommand(run=run, network="packages", files=named)
 
