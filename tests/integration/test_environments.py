@@ -105,6 +105,22 @@ def test_the_version_comes_from_the_tag_and_the_generated_module_is_there(settin
     assert said == "1.4.0"
 
 
+def test_a_wheel_of_a_backend_without_build_editable_is_made_to_point_at_the_tree(settings, folder):
+    more = "packed.writestr('mine/__init__.py', '')\n        packed.writestr('mine/_ver.py', 'v=1')"
+    files = {
+        "pyproject.toml": local_index.PYPROJECT,
+        "backend.py": in_tree_backend("mine", "1", more),
+        "src/mine/__init__.py": "from mine._ver import v\n",
+    }
+    environment = ensure(settings, lay(folder, files))
+    program = "import mine; print(mine.__file__, mine._ver.__file__)"
+    said = python(settings, environment, folder, program)
+    assert said == "/work/src/mine/__init__.py /work/src/mine/_ver.py"
+    lay(folder, {"backend.py": in_tree_backend("mine", "1", more.replace("mine/", "other/"))})
+    [left] = ensure(settings, folder).left_out
+    assert "no build_editable" in left
+
+
 def test_a_project_that_cannot_be_built_is_done_without_and_imported_from_its_tree(
     settings, folder
 ):

@@ -57,8 +57,12 @@ def main() -> None:
         reason = problem.message or problem.traceback
         sys.exit("error: the backend %s cannot be imported: %s" % (job["backend"], reason))
     if wheel := report.get("wheel"):
-        report["metadata"] = metadata(os.path.join(OUT, "wheels", wheel))
+        place = os.path.join(OUT, "wheels", wheel)
+        report["metadata"] = metadata(place)
+    is_copy = report.pop("is_copy", False)
     if job["editable"] and wheel:
+        if is_copy:
+            point_at_tree(place, folder)
         hand_over(sorted(listing() - before))
     report_back(report)
 
@@ -80,17 +84,18 @@ def build(caller: BuildBackendHookCaller, job: dict[str, Any]) -> dict[str, Any]
     """Ask what the build needs; build when that is all provided."""
     wheels = os.path.join(OUT, "wheels")
     os.makedirs(wheels)
-    kind = "editable" if job["editable"] else "wheel"
-    try:
-        needs = getattr(caller, "get_requires_for_build_" + kind)()
-        if missing := [need for need in needs if need not in job["provided"]]:
-            return {"needs": missing}
-        return {"wheel": getattr(caller, "build_" + kind)(wheels)}
-    except HookMissing:
-        # A copy of the code would let checks see that of base while they judge a change.
-        sys.exit(
-            "error: the backend has no build_editable; use a newer one (setuptools 64, for one)"
-        )
+    if job["editable"]:
+        try:
+            needs = caller.get_requires_for_build_editable()
+            if missing := [need for need in needs if need not in job["provided"]]:
+                return {"needs": missing}
+            return {"wheel": caller.build_editable(wheels)}
+        except HookMissing:
+            print("the backend has no build_editable; its build_wheel is used")
+    needs = caller.get_requires_for_build_wheel()
+    if missing := [need for need in needs if need not in job["provided"]]:
+        return {"needs": missing}
+    return {"wheel": caller.build_wheel(wheels), "is_copy": True}
 
 
 def unpack(archive: str) -> str:
@@ -118,6 +123,42 @@ def metadata(wheel: str) -> str:
         if not names:
             sys.exit("error: what the backend has made is no wheel")
         return packed.read(min(names, key=len)).decode("utf-8", "replace")
+
+
+def point_at_tree(wheel: str, folder: str) -> None:
+    """Replace the code of a wheel by a line that leads to the tree, for want of build_editable.
+
+    A copy of the code would let checks see that of the base commit while they judge a change. What
+    the wheel has and the tree lacks is written there, as if the build had generated it.
+    """
+    with zipfile.ZipFile(wheel) as packed:
+        content = {name: packed.read(name) for name in packed.namelist() if name[-1] != "/"}
+    info = next(name.split("/")[0] for name in content if name.endswith(".dist-info/RECORD"))
+    of_wheel = (info + "/", info[: -len(".dist-info")] + ".data/")
+    code = [name for name in content if not name.startswith(of_wheel)]
+    places = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+    hits = {
+        place: sum(os.path.isfile(os.path.join(place, name)) for name in code)
+        for place in (folder, *sorted(places))
+        if os.path.basename(place) not in LEFT_OVER
+    }
+    root = max(hits, key=lambda place: hits[place])
+    if code and not hits[root]:
+        sys.exit(
+            "error: the backend has no build_editable, and the code of its wheel is not "
+            "in the tree; use a newer one (setuptools 64 or later, for one)"
+        )
+    for name in code:
+        place, data = os.path.join(root, name), content.pop(name)
+        if not os.path.exists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "wb") as file:
+                file.write(data)
+    content["_%s_tree.pth" % info.split("-")[0]] = os.fsencode(os.path.normpath(root) + "\n")
+    content[info + "/RECORD"] = "".join(f"{name},,\n" for name in content).encode()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in content.items():
+            packed.writestr(name, data)
 
 
 def listing() -> set[str]:
