@@ -36,6 +36,7 @@ def ran(*ids: str, outcome: str = "passed", **more: object) -> CheckResult:
     return CheckResult.model_validate(facts | more)
 
 
+ENDED = ran(limit="time", status=Status.FAILED, reason="ended", exit_code=None)
 LATE = ran(IDS[0], unrun=IDS[1:])
 
 
@@ -77,6 +78,11 @@ def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_nam
     assert told.message.startswith(f"1 of 3 tests did not run in time, such as {IDS[2]};")
     # The last are copies, which have to fail.
     assert asked == [IDS[1:2], IDS[:2]]
+
+
+def test_what_the_change_reaches_and_never_ends_stays_red(tmp_path: Path) -> None:
+    found = finished(LATE, lambda _: ENDED, tmp_path)
+    assert (found.status, found.reason) == (Status.FAILED, "ended")
 
 
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])

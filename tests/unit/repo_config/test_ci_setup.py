@@ -102,6 +102,8 @@ commands = [["./prepare", "now"], ["pytest"]]
     ("path", "text"),
     [
         ("tox.ini", TOX_INI),
+        ("setup.cfg", TOX_INI),
+        ("pyproject.toml", f'[tool.tox]\nlegacy_tox_ini = """\n{TOX_INI}"""\n'),
         ("pyproject.toml", f"[tool.tox.env_run_base]\n{TOX_TOML}"),
         ("tox.toml", f"[env_run_base]\n{TOX_TOML}"),
     ],
@@ -118,6 +120,8 @@ def test_of_tox_all_before_the_tests_is_taken(path, text):
         ("make check", {"Makefile": "NAME=first\ncheck: made\n\tpytest\nmade:\n\tmake $(NAME)\n"
                         "first:\n\tdo it\n\tblack .\n"}),
         ("./checks now", {"checks": "do it\npip install x\npython -m pytest\ndo more\n"}),
+        ("nox -s tests", {"noxfile.py": "import nox\n@nox.session\ndef tests(session):\n"
+                          "    session.run('do', 'it')\n    session.run('pytest')\n"}),
         ("poetry run poe check", {"pyproject.toml": "[tool.poe.tasks]\ncheck = ['made', 'test']\n"
                                   "made = 'do it'\ntest = 'pytest'\n"}),
     ],
@@ -152,6 +156,14 @@ def test_of_several_jobs_the_one_on_linux_with_most_versions_of_python_is_taken(
         },
     )
     assert found.env == {"A": "linux"}
+
+
+def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
+    found = read(
+        "jobs: {t: {steps: [{uses: ./.github/actions/prepare}, {run: pytest}]}}",
+        **{".github/actions/prepare/action.yml": "runs: {steps: [{run: mkdir data}]}"},
+    )
+    assert [one.split("\n")[2:-2] for one in found.commands] == [["mkdir data"]]
 
 
 def test_debian_packages_are_those_that_commands_install_and_no_words_of_prose():
@@ -221,3 +233,20 @@ def test_where_tox_has_its_tests_is_read(line):
     found = read(CALLS.format("tox"), **files)
     assert found.test_args == ("core",)
     assert next(found.describe()) == "make x"
+
+
+def test_of_tox_its_folder_and_the_variables_of_one_database_count():
+    tox = """\
+[testenv]
+changedir = {toxinidir}/site
+setenv =
+  postgresql: DB_ENGINE=postgresql_psycopg2
+  postgresql: DB_USER=me
+  sqlite3: DB_ENGINE=sqlite3
+  py{39,310}-sqlite3: DB_OTHER=1
+  TZ=UTC
+commands = pytest {posargs}
+"""
+    found = read(CALLS.format("tox"), **{"tox.ini": tox, "site/tests/test_a.py": ""})
+    assert found.env == {"PYTHONPATH": "site", "DB_ENGINE": "sqlite3", "TZ": "UTC"}
+    assert found.test_args == ("site",)
