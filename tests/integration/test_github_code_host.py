@@ -16,6 +16,7 @@ from agent.errors import (
     CodeHostUnavailable,
     Superseded,
 )
+from agent.github import status_comment
 from agent.github.code_host import GithubCodeHost
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.code_host import OwnPullRequest, Progress, StageMark
@@ -112,6 +113,21 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
         time.sleep(0.02)
     assert "**Now: stage 19**" in scene.own_comments()[0].body
     assert scene.asked("PATCH") <= 3
+
+
+def test_the_comment_of_a_run_moves_on_within_a_stage(scene, monkeypatch):
+    assert status_comment._REFRESH_SECONDS <= 30
+    monkeypatch.setattr(status_comment, "_REFRESH_SECONDS", 0.05)
+    scene.code_host.announce_start(scene.run)
+    progress = marks("running").model_copy(update={"at": time.time() - 100, "seconds": 3.0})
+    scene.code_host.update_status(scene.run, progress)
+    shown = set()
+    deadline = time.monotonic() + 10
+    while len(shown) < 3 and time.monotonic() < deadline:
+        shown.add(scene.own_comments()[0].body)
+        time.sleep(0.05)
+    scene.code_host.stop_updates(scene.run)
+    assert len(shown) >= 3
 
 
 def test_a_dry_run_writes_nothing_on_the_issue(scene):

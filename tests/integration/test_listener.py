@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import shutil
 import signal
@@ -17,9 +18,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from agent.service.intake import Request
 from agent.settings import HEARTBEAT
@@ -70,10 +73,19 @@ def free_port() -> int:
         return door.getsockname()[1]
 
 
-def start(home: Path, *, _before: tuple[str, ...] = (), **environ: str) -> Listener:
+#: As `python -m webhooks`, with less patience for the head of a request.
+HURRIED = "import runpy; from webhooks import protocol; protocol.HEAD_SECONDS = 1.0; {}".format(
+    "runpy.run_module('webhooks', run_name='__main__')"
+)
+
+
+def start(
+    home: Path, *, _before: tuple[str, ...] = (), _program: tuple[str, ...] = ("-m", "webhooks"),
+    **environ: str,
+) -> Listener:  # fmt: skip
     port = free_port()
     process = subprocess.Popen(
-        [*_before, sys.executable, "-m", "webhooks"],
+        [*_before, sys.executable, *_program],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],
@@ -99,8 +111,8 @@ def start(home: Path, *, _before: tuple[str, ...] = (), **environ: str) -> Liste
 
 
 @contextmanager
-def running(home: Path, **environ: str) -> Iterator[Listener]:
-    listener = start(home, **environ)
+def running(home: Path, **options: Any) -> Iterator[Listener]:
+    listener = start(home, **options)
     try:
         yield listener
     finally:
@@ -216,6 +228,34 @@ def test_WH4_too_large_a_body_is_refused_while_it_comes(listener):
     assert listener.get("/healthz").json() == {"alive": True}
     # The parts, the whole, and nothing that grows with what was sent beyond the bound.
     assert listener.memory_kib() - before < 80 * 1024
+
+
+def test_WH4_a_declared_length_that_lies_is_no_delivery(listener):
+    body = raw(labeled())
+    before = listener.rows()
+    with open_connection(listener) as connection:
+        connection.sendall(head(len(body) + 10, signature(body)) + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert "202" not in first_line(connection)
+    with open_connection(listener) as connection:
+        connection.sendall(head(len(body) - 10, signature(body)) + body)
+        assert "401" in first_line(connection)
+    assert listener.rows() == before
+
+
+def test_WH4_a_head_that_never_ends_is_hung_up_on(tmp_path):
+    with running(tmp_path, _program=("-c", HURRIED)) as one, open_connection(one) as connection:
+        connection.settimeout(0.1)
+        begun, ended = time.monotonic(), False
+        while time.monotonic() - begun < 8 and not ended:
+            try:
+                connection.sendall(b"P")
+                ended = connection.recv(1) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+        assert ended
 
 
 def test_idle_connections_keep_nobody_from_health_or_a_delivery(listener):
@@ -391,6 +431,25 @@ def test_PF1_after_kill_9_under_load_every_202_is_in_the_inbox(tmp_path):
 
 
 # --- figures ---------------------------------------------------------------------------------
+
+
+def test_the_figures_count_deliveries_by_answer_and_tell_what_waits(tmp_path):
+    with running(tmp_path) as one:
+        body = raw(labeled())
+        assert one.post(body).status_code == 202
+        assert one.post(body, X_Hub_Signature_256="sha256=" + "0" * 64).status_code == 401
+        answer = one.get("/metrics")
+    assert answer.status_code == 200
+    told = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert told["mergewright_deliveries_total", "202", "accepted"] == 1
+    assert told["mergewright_deliveries_total", "401", "refused"] == 1
+    assert told["mergewright_acknowledgement_seconds_count",] == 1
+    assert told["mergewright_inbox_deliveries",] == 1
+    assert math.isnan(told["mergewright_worker_heartbeat_age_seconds",])
 
 
 # --- floods and failing disks ----------------------------------------------------------------

@@ -96,6 +96,22 @@ def test_a_stopped_run_ends_its_command_within_a_moment(place: Workplace) -> Non
         session.close()
 
 
+def test_sessions_are_open_at_the_same_time_and_see_nothing_of_each_other(
+    place: Workplace,
+) -> None:
+    sessions = [place.open() for _ in range(2)]
+    try:
+        for number, session in enumerate(sessions):
+            session.run(f"echo {number} >app/views.py; touch /tmp/{number}", seconds=20)
+        for number, session in enumerate(sessions):
+            assert session.run("ls /tmp; cat app/views.py", seconds=20).output.split() == [
+                str(number), "home", str(number),
+            ]  # fmt: skip
+    finally:
+        for session in sessions:
+            session.close()
+
+
 def test_servers_are_started_for_each_command(backend: str, home: Path) -> None:
     place = Workplace(settings_for(backend, home, **LIMITS))
     redis = SandboxService(name="redis", version="7", program="/usr/bin/redis-server")

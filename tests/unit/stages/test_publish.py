@@ -201,6 +201,35 @@ def test_a_run_that_is_stopped_before_the_push_leaves_nothing(hosted):
     assert hosted.github.requests("POST", "/*/git-receive-pack") == []
 
 
+def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_leaves_no_branch(
+    hosted, monkeypatch
+):
+    stopped, push = threading.Event(), worktree.push_commit
+
+    def push_and_stop(*args, **more):
+        name = push(*args, **more)
+        stopped.set()
+        return name
+
+    monkeypatch.setattr(worktree, "push_commit", push_and_stop)
+    ended, there, _ = hosted(stopped=stopped)
+    assert isinstance(ended, Cancelled)
+    assert there.calls.count("ticket") == 1
+    assert there.proposals == []
+    assert hosted.heads() == {"main"}
+    asked = hosted.github.requests("POST", "/*/git-receive-pack")
+    assert len([one for one in asked if one.status == 200]) == 2, "pushed, and removed"
+
+
+def test_a_pull_request_of_an_earlier_attempt_is_the_outcome_though_the_run_is_stopped(hosted):
+    first, there, _ = hosted()
+    stopped = threading.Event()
+    stopped.set()
+    again, _, _ = hosted(there=there, stopped=stopped)
+    assert again == first
+    assert hosted.heads() == {"main", first.branch}
+
+
 def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):
     github = hosted.github
 
