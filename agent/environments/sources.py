@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from packaging.metadata import parse_email
@@ -29,6 +29,8 @@ _VERSION_VARIABLES = (
     "POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS",
     "HATCH_VCS_PRETEND_VERSION", "PBR_VERSION",
 )  # fmt: skip
+#: They read no variable: without git, the metadata of a released archive tells them the version.
+_READ_METADATA = frozenset({"versioningit", "setuptools-git-versioning"})
 
 
 class Metadata(Record):
@@ -104,6 +106,25 @@ def read_build_system(table: object, origin: str) -> BuildSystem:
 def make_version_environ(version: str) -> dict[str, str]:
     """Hand a version to every backend that would otherwise ask git for it."""
     return dict.fromkeys(_VERSION_VARIABLES, version)
+
+
+def make_version_files(
+    requires: Iterable[str], names: Sequence[str], version: str
+) -> dict[str, bytes]:
+    """Files by name that hand a version to a backend which no variable reaches.
+
+    For these alone: others also take from such a file all that it does not say.
+
+    Args:
+        requires: What the backend is run with, as requirements.
+        names: Of the project, as far as it is known.
+        version: That of the tag.
+    """
+    used = {canonicalize_name(Requirement(text).name) for text in requires}
+    if not names or not used & _READ_METADATA:
+        return {}
+    text = f"Metadata-Version: 2.1\nName: {names[0]}\nVersion: {version}\n"
+    return {"PKG-INFO": text.encode()}
 
 
 def read_version(tag: str | None, files: TreeFiles) -> str:

@@ -32,6 +32,7 @@ from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
     SANDBOX_OURS,
+    SANDBOX_TREE,
     Mount,
     SandboxFile,
     SandboxLimits,
@@ -195,12 +196,24 @@ class WheelBuilder:
         label = f"the repository ({folder})" if folder else "the repository"
         self._build_context.say(f"building {label} itself, without network")
         job = {"folder": folder, "editable": True}
-        environ = sources.make_version_environ(version)
-        report, result = self._build(job, system, label, tree=tree, environ=environ)
+        names = declare.read_declared_names(files, folder)[:1]
+        told = sources.make_version_files(system.requires, names, version)
+        there = files.names(folder)
+        report, result = self._build(
+            job,
+            system,
+            label,
+            tree=tree,
+            environ=sources.make_version_environ(version),
+            files=tuple(
+                SandboxFile(path=posixpath.join(SANDBOX_TREE, folder, name), content=content)
+                for name, content in told.items()
+                if name not in there
+            ),
+        )
         self._projects += 1
         place = self._fetcher.workplace / f"project-{self._projects}"
         place.mkdir()
-        names = declare.read_declared_names(files, folder)[:1]
         wheel = _keep_wheel(report, result, place, label, names)
         facts = sources.read_metadata(report.metadata)
         return BuiltProject(
@@ -225,6 +238,7 @@ class WheelBuilder:
         mounts: tuple[Mount, ...] = (),
         tree: Path | None = None,
         environ: dict[str, str] | None = None,
+        files: tuple[SandboxFile, ...] = (),
         goals: tuple[Path, ...] = (),
     ) -> tuple[BuildReport, SandboxResult]:
         told = {
@@ -236,7 +250,9 @@ class WheelBuilder:
         for _ in range(3):
             builder = self._provide_builder(told["provided"], label, (*self._under_way, *goals))
             there = (Mount(source=str(builder), target=SANDBOX_ENVIRONMENT), *mounts)
-            result = self._build_context.sandbox.run(self._make_request(told, there, tree, environ))
+            request = self._make_request(told, there, tree, environ)
+            request = request.model_copy(update={"files": (*request.files, *files)})
+            result = self._build_context.sandbox.run(request)
             report = _read_report(result, label)
             if not report.needs:
                 return report, result

@@ -105,6 +105,20 @@ def test_the_version_comes_from_the_tag_and_the_generated_module_is_there(settin
     assert said == "1.4.0"
 
 
+def test_a_backend_that_asks_git_alone_is_told_the_version_by_a_file(settings, folder):
+    check = "assert 'Version: 1.4.0' in open('PKG-INFO').read()"
+    files = {
+        "pyproject.toml": local_index.PYPROJECT.replace("[]", '["versioningit"]')
+        + '[project]\nname = "mine"\ndynamic = ["version"]\n',
+        "backend.py": in_tree_backend("mine", "1.4.0", check) + "build_editable = build_wheel\n",
+    }
+    with local_index.serving() as served:
+        served.add(local_index.wheel("versioningit", "3.0"))
+        index = local(settings, served)
+        environment = ensure(settings, lay(folder, files), tag="v1.4.0", index=index)
+    assert environment.packages == ("mine==1.4.0",)
+
+
 def test_a_wheel_of_a_backend_without_build_editable_is_made_to_point_at_the_tree(settings, folder):
     more = "packed.writestr('mine/__init__.py', '')\n        packed.writestr('mine/_ver.py', 'v=1')"
     files = {
