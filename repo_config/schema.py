@@ -61,7 +61,7 @@ class PythonSection(Section):
     not changed by it."""
     extras: tuple[ProjectName, ...] | None = None
     """Extras of the project; default: those named like test, tests, testing, dev, and those that
-    tox installs or tests import."""
+    tox installs. Of the others a package is added where its import fails on base."""
     groups: tuple[ProjectName, ...] | None = None
     """Dependency groups; default: those named like test, tests, testing, dev, and those that tox
     installs or uv's default-groups name; of a lock without any, the default ones of its tool, but

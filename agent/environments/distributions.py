@@ -15,6 +15,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from agent.environments import declare, parts, tool_tables
+from agent.environments.tree_files import TreeFiles
 from agent.models.checks import CheckResult, Licensing
 from agent.models.environment import Environment
 from agent.models.record import Record
@@ -100,8 +102,10 @@ def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[O
                     yield Offer(by=by, name=name, requirement=str(one))
 
 
-def find_missing_packages(tests: CheckResult, environment: Environment) -> tuple[str, ...]:
-    """Find what tests of base lack and an installed package names in one of its extras.
+def find_missing_packages(
+    tests: CheckResult, environment: Environment, files: TreeFiles
+) -> tuple[str, ...]:
+    """Find what tests of base lack and the project or an installed package names in an extra.
 
     Returns:
         Requirements, with the bounds of the package that names them.
@@ -112,14 +116,34 @@ def find_missing_packages(tests: CheckResult, environment: Environment) -> tuple
         modules.update(_MISSING.findall(text))
         words.update(str(canonicalize_name(word)) for word in _WORD.findall(text))
     asked = {str(canonicalize_name(form.format(name))) for name in modules for form in _FORMS}
+    own = list(_list_own_extras(files, environment))
+    # An extra that is called as the module brings it under whatever name.
+    asked |= {offer.name for extra, offer in own if extra in asked}
     has = {one.partition("==")[0] for one in environment.packages}
     found = {name: _DROPPED[name] for name in modules & _DROPPED.keys()}
-    for offer in find_offers(environment, (asked | words) - has):
+    wanted = (asked | words) - has
+    of_project = (offer for _, offer in own if offer.name in wanted)
+    for offer in (*of_project, *find_offers(environment, wanted)):
         # A plain word may mean anything where nobody is named who needs a package called so.
         is_meant = offer.name in asked or offer.by in words or "-" in offer.name
         if is_meant and (offer.name not in found or offer.by in words):
             found[offer.name] = offer.requirement
     return tuple(found[name] for name in sorted(found))[:_MOST_MISSING]
+
+
+def _list_own_extras(files: TreeFiles, environment: Environment) -> Iterator[tuple[str, Offer]]:
+    """Yield what the project's own table of extras names: each extra, and a requirement of it."""
+    own = {*parts.normalise_names(declare.read_declared_names(files, ""))}
+    for extra, texts in tool_tables.read_extras(files.toml("pyproject.toml")).items():
+        for text in texts:
+            with suppress(ValueError):
+                one = Requirement(text)
+                name, marker, one.marker = str(canonicalize_name(one.name)), one.marker, None
+                applies = marker is None or marker.evaluate({**_facts(environment), "extra": ""})
+                # Under the project's own name, an index has its release and not the tree.
+                if applies and not one.url and name not in own:
+                    offer = Offer(by=min(own, default=""), name=name, requirement=str(one))
+                    yield str(canonicalize_name(extra)), offer
 
 
 def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distribution]]:

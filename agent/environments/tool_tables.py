@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -20,7 +21,7 @@ from agent.environments.requirement_files import LeftOut, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
-from repo_config.documents import table
+from repo_config.documents import table, texts
 
 _SOURCES = "pyproject.toml [tool.uv.sources]"
 
@@ -33,6 +34,24 @@ def read_requirements(entries: dict[str, Any], origin: str) -> list[str]:
             asked = one if isinstance(one, dict) else {"version": str(one)}
             if name.lower() != "python" and not asked.get("optional"):
                 found.append(_format_requirement(name, asked, origin))
+    return found
+
+
+def read_extras(pyproject: dict[str, Any]) -> dict[str, list[str]]:
+    """The requirements of each extra of a project, of the standard's table or of Poetry's."""
+    if extras := table(pyproject, "project", "optional-dependencies"):
+        return {name: list(texts(listed)) for name, listed in extras.items()}
+    poetry = table(pyproject, "tool", "poetry")
+    packages = table(poetry, "dependencies")
+    origin, found = "tool.poetry.extras", {}
+    for extra, names in table(poetry, "extras").items():
+        entries = {name: packages.get(name, "*") for name in texts(names)}
+        bare = {
+            name: {**entry, "optional": False} if isinstance(entry, dict) else entry
+            for name, entry in entries.items()
+        }
+        with suppress(EnvironmentFailed):  # bounds that requirements cannot express
+            found[extra] = read_requirements(bare, origin)
     return found
 
 

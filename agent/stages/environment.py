@@ -235,11 +235,12 @@ def propose_candidates(
     """Name what else is tried, from what the base commit says of its tests."""
     run, config = base.run, base.contract.config
     lacking: tuple[str, ...] = ()
+    tree = worktree.open_tree(base.checkout, svc.base_folder(run))
     if first and report:
-        lacking = distributions.find_missing_packages(scouting.find_tests(report), first)
+        files = TreeFiles(svc.base_folder(run), config.folder)
+        lacking = distributions.find_missing_packages(scouting.find_tests(report), first, files)
         if not scouting.is_poor(report, base.contract):
             return candidates.add_missing_packages(config, lacking)
-    tree = worktree.open_tree(base.checkout, svc.base_folder(run))
     python = (
         "" if report and not scouting.is_hopeless(report) else find_other_python(base, first, svc)
     )

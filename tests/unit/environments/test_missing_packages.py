@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.environments import distributions
+from agent.environments.distributions import find_missing_packages as find
+from agent.environments.tree_files import TreeFiles
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.environment import Environment
 
@@ -56,8 +57,44 @@ def environment(tmp_path):
         ("ModuleNotFoundError: No module named 'httpx.inner'", ()),
     ],
 )
-def test_what_an_error_names_is_found_with_its_bounds(environment, text, found):
+def test_what_an_error_names_is_found_with_its_bounds(environment, tmp_path, text, found):
     printed = CheckResult(name="tests", status=Status.FAILED, output=text)
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=text)
     for tests in (printed, printed.model_copy(update={"output": "", "items": (item,)})):
-        assert distributions.find_missing_packages(tests, environment) == found
+        assert find(tests, environment, TreeFiles(tmp_path)) == found
+
+
+PROJECT = """\
+[project]
+name = "mine"
+[project.optional-dependencies]
+excel = ["OpenPyXL>=3; python_version > '3'", "old; python_version < '3'", "mine[mail]"]
+bs4 = ["beautifulsoup4"]
+mail = ["mine[all]", "elsewhere @ https://example.org/x.whl"]
+"""
+POETRY = """\
+[tool.poetry]
+name = "mine"
+[tool.poetry.dependencies]
+openpyxl = {version = "^3.1", optional = true}
+[tool.poetry.extras]
+excel = ["openpyxl"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("project", "name", "found"),
+    [
+        (PROJECT, "openpyxl", ("OpenPyXL>=3",)),
+        (PROJECT, "bs4", ("beautifulsoup4",)),
+        (PROJECT, "old", ()),
+        (PROJECT, "mine", ()),
+        (PROJECT, "elsewhere", ()),
+        (POETRY, "openpyxl", ("openpyxl<4,>=3.1",)),
+    ],
+)
+def test_what_an_extra_of_the_project_names_is_found(environment, tmp_path, project, name, found):
+    (tmp_path / "pyproject.toml").write_text(project)
+    output = f"ModuleNotFoundError: No module named '{name}'"
+    tests = CheckResult(name="tests", status=Status.FAILED, output=output)
+    assert find(tests, environment, TreeFiles(tmp_path)) == found

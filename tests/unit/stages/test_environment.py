@@ -259,9 +259,7 @@ jobs:
 
 
 def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, monkeypatch):
-    monkeypatch.setattr(
-        environment.distributions, "find_missing_packages", lambda tests, built: ("six>=9",)
-    )
+    monkeypatch.setattr(environment.distributions, "find_missing_packages", lambda *_: ("six>=9",))
     run_context = prepare((0, 9), (9, 0))
     assert (run_context.sections[1].install, run_context.kept) == (
         ("six>=9",),
