@@ -10,6 +10,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import dropwhile, islice, pairwise, takewhile
 from typing import Any
 
@@ -22,6 +23,7 @@ from repo_config.documents import as_list, as_map
 from repo_config.project_files import Files, split_words
 from repo_config.schema import PackagesCommand
 from repo_config.tool_options import find_tool
+from repo_config.tox import Tox
 from repo_config.values import DEBIAN_NAME
 from repo_config.workflows import Job
 
@@ -209,6 +211,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
                 (
                     *_list_requirement_files(job, scripts, files),
                     *read_installed(whole, files),
+                    *behind.install,
                     *node,
                 )
             )
@@ -344,7 +347,16 @@ def _read_tox(files: Files, scripts: NamedScripts) -> CiSetup:
         env = {"PYTHONPATH": folder, **env}
         there = (posixpath.normpath(f"{folder}/{place}") for place in places)
         places = tuple(place for place in there if _is_there(place, files)) or (folder,)
-    return read.model_copy(update={"origin": found.origin, "env": env, "test_args": places})
+    more = {"env": env, "test_args": places, "install": tuple(_list_factor_packages(found))}
+    return read.model_copy(update={"origin": found.origin, **more})
+
+
+def _list_factor_packages(found: Tox) -> Iterator[str]:
+    """Yield what some of tox's runs install beside the others, in whichever version."""
+    for factors, line in map(tox.split_factors, found.lines("deps")):
+        with suppress(InvalidRequirement):
+            if factors and not (asked := Requirement(line)).specifier and not asked.url:
+                yield line
 
 
 def _read_compose(files: Files) -> CiSetup:
