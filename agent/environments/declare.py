@@ -141,7 +141,7 @@ def _find_refusal(files: TreeFiles, section: PythonSection) -> str:
         left = read_declaration(files, section).requirements.left_out
     except EnvironmentFailed as problem:
         return problem.message
-    return next((one.why for one in left), "")
+    return next((one.why for one in left if not one.is_option), "")
 
 
 def read_declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:

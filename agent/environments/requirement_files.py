@@ -24,10 +24,12 @@ _DEEPEST = 20
 
 #: Options that say where packages come from: that is the operator's word, not the repository's.
 _IGNORED = frozenset(
-    {"-f", "--find-links", "--trusted-host", "--no-index", "--no-binary", "--only-binary"}
-    | {"--prefer-binary", "--use-feature", "--use-pep517", "--no-build-isolation"}
-    | {"--config-settings", "--global-option", "--require-hashes"}
+    {"--trusted-host", "--no-binary", "--only-binary", "--prefer-binary", "--use-feature"}
+    | {"--use-pep517", "--no-build-isolation", "--config-settings", "--global-option"}
+    | {"--require-hashes"}
 )
+#: Without them packages may be lacking or others, so they are named.
+_LEFT_OUT = frozenset({"-f", "--find-links", "--no-index"})
 _INDEXES = ("-i", "--index-url", "--extra-index-url")
 _URL = re.compile(r"^(?:git|hg|svn|bzr)\+|^(?:https?|ftp|ssh)://", re.IGNORECASE)
 _LOCAL = re.compile(
@@ -79,6 +81,8 @@ class LeftOut(Record):
     name: str
     """Of the project that it asks for, as far as it is known: it is not fetched from elsewhere."""
     why: str
+    is_option: bool = False
+    """Whether it asks for no package."""
 
 
 class AddressRefused(EnvironmentFailed):
@@ -147,8 +151,12 @@ class _Reader(NamedTuple):
     def read(self, path: str, asked_by: str = "") -> Requirements:
         """Read a file with all that it includes."""
         # pip reads a cycle once and is content; so are we.
-        if path in self.seen or len(self.seen) >= _DEEPEST:
+        if path in self.seen:
             return Requirements()
+        if len(self.seen) >= _DEEPEST:
+            raise EnvironmentFailed(
+                f"{asked_by} nests requirements files more than {_DEEPEST} deep."
+            )
         text = self.files.text(path)
         if text is None:
             by = f", which {asked_by} asks for," if asked_by else ""
@@ -220,6 +228,10 @@ class _Reader(NamedTuple):
             return Requirements(prereleases=True)
         if name in _INDEXES:
             return Requirements(indexes=(name_index(value, place),))
+        if name in _LEFT_OUT:
+            # The value may carry a password, so it is not repeated.
+            why = f"{place}: `{name}` is left to the operator's own index"
+            return Requirements(left_out=(LeftOut(name="", why=why, is_option=True),))
         if name in _IGNORED:
             return Requirements()
         raise EnvironmentFailed(f"{place}: the option `{name}` is not known here.")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from agent.environments import requirement_files
@@ -102,3 +104,22 @@ def test_a_link_out_of_the_tree_is_not_followed(tmp_path):
 def test_files_that_include_each_other_are_read_once(tree):
     files = tree(a_txt="-r b.txt\nsix\n", b_txt="-r a.txt\nattrs\n")
     assert texts(requirement_files.read_file(files, "a.txt")) == ["attrs", "six"]
+
+
+@pytest.mark.parametrize(
+    "line", ["-f https://u:secret@example.org", "--find-links=x", "--no-index"]
+)
+def test_places_of_packages_that_are_not_asked_are_named(tree, line):
+    found = requirement_files.read_file(tree(a_txt=f"{line}\nsix\n"), "a.txt")
+    [left] = found.left_out
+    assert texts(found) == ["six"]
+    assert left.why.startswith(f"a.txt:1: `{re.split('[ =]', line)[0]}` is left to the operator")
+    assert "secret" not in left.why
+
+
+def test_files_that_are_nested_too_deeply_are_named(tree):
+    files = tree(**{f"a{n}_txt": f"-r a{n + 1}.txt\nsix>{n}\n" for n in range(21)})
+    found = requirement_files.read_file(files, "a0.txt")
+    assert len(found.lines) == 20
+    [left] = found.left_out
+    assert left.why == "a19.txt:1 nests requirements files more than 20 deep."
