@@ -89,6 +89,8 @@ class Outcome(Record):
     commit: str | None = None
     pull_request: PullRequest | None = None
     """Where it was opened, on a code host."""
+    duplicate_of: int | None = None
+    """Number of an open pull request for another issue that holds the very change."""
     pull_request_text: str | None = None
     """The text itself."""
     text_path: str | None = None

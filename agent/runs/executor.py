@@ -18,6 +18,7 @@ from agent import steps, workflow
 from agent.checks import reports
 from agent.errors import (
     AgentError,
+    Duplicate,
     ModelUnavailable,
     ModelUnusable,
     PolicyRefused,
@@ -309,6 +310,7 @@ def _end_with(
         update={
             "branch": problem.branch,
             "commit": problem.commit,
+            "duplicate_of": problem.pull if isinstance(problem, Duplicate) else None,
             "stopped_at": None if anew else step.at,
             "patch_path": _store_patch(problem.change, run, step, svc),
             "change_digest": problem.change.digest if problem.change else None,

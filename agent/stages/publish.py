@@ -15,6 +15,7 @@ from agent.errors import (
     AccessLost,
     AgentError,
     Cancelled,
+    Duplicate,
     Superseded,
 )
 from agent.git import branches, worktree
@@ -30,9 +31,6 @@ from agent.publishing.pull_request_content import Decided, Placed
 from agent.services import Services
 from agent.text.redaction import Redactor
 
-#: Names that are tried for a branch that the code host commits to; each takes a look at what is
-#: there.
-
 
 def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
     """Make branch and pull request if the verdict allows it, and write the text either way.
@@ -43,6 +41,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         Cancelled: The run was stopped; likewise.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The code host does not let us write.
+        Duplicate: A pull request for another issue holds the very change.
     """
     run, verdict = prepared.run, decided.verdict
     remote = placed = pull_request = None
@@ -207,6 +206,8 @@ def _place_change(
     found = other_pulls.find_siblings(others, prepared.run.run_id, snapshot.issue.number, digest)
     if same := found.same:
         placed = Placed(branch=same.branch, commit=same.commit, new=False)
+    elif found.duplicate:
+        raise Duplicate(found.duplicate.number)
     else:
         placed = _make_branch(prepared, decided, branch, remote, svc)
     return placed.model_copy(update={"digest": digest, "others": others, "siblings": found})

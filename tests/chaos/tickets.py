@@ -1,4 +1,4 @@
-"""The tickets of chaos: four kinds, each in several repositories."""
+"""The tickets of chaos: four kinds, each ticket in a repository of its own."""
 
 from __future__ import annotations
 
@@ -81,7 +81,6 @@ class Tickets:
         """
         self._ground = ground
         self._folder = folder
-        self._repositories: dict[str, Repository] = {}
         self._kinds = kinds
         self.all: list[Ticket] = []
         """Every one that was labelled, in order."""
@@ -93,7 +92,7 @@ class Tickets:
     def label(self, kind: str) -> Ticket:
         """Open an issue and set the label on it."""
         wanted, world = self._kinds[kind], self._ground.world
-        repository = self._find_idle(wanted)
+        repository = self._make_repository(wanted)
         with world.lock:
             issue = actions.open_issue(
                 repository, world.user(REPORTER), wanted.title, wanted.body, []
@@ -103,32 +102,19 @@ class Tickets:
         self.all.append(Ticket(wanted, repository, issue))
         return self.all[-1]
 
-    def _find_idle(self, kind: Kind) -> Repository:
-        """Give a repository where no run is under way: the same words twice would be a duplicate."""
-        ended = set(
-            self._ground.rows("SELECT repository_id, number FROM runs WHERE NOT active") or ()
-        )
-        busy = {
-            one.repository.full_name
-            for one in self.all
-            if (one.repository.id, one.issue.number) not in ended
-        }
-        names = (f"{kind.name}-{number}" for number in itertools.count(1))
-        return self._repository(kind, next(one for one in names if f"{OWNER}/{one}" not in busy))
-
-    def _repository(self, kind: Kind, name: str) -> Repository:
-        if name not in self._repositories:
-            source = self._folder / name
-            if kind.on_sample:
-                shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
-            for path, text in kind.files.items():
-                (source / path).parent.mkdir(parents=True, exist_ok=True)
-                (source / path).write_text(text)
-            world = self._ground.world
-            made = world.add_repository(f"{OWNER}/{name}", source)
-            # Every move of a branch is on record, also one that a later move hides.
-            git_store.run(made.git_dir, "config", "core.logAllRefUpdates", "always")
-            world.grant(made, MAINTAINER, "write")
-            world.add_label(made, LABEL)
-            self._repositories[name] = made
-        return self._repositories[name]
+    def _make_repository(self, kind: Kind) -> Repository:
+        """Make one for one ticket: the same change twice in a repository is a duplicate."""
+        name = f"{kind.name}-{sum(one.kind.name == kind.name for one in self.all) + 1}"
+        source = self._folder / name
+        if kind.on_sample:
+            shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
+        for path, text in kind.files.items():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            (source / path).write_text(text)
+        world = self._ground.world
+        made = world.add_repository(f"{OWNER}/{name}", source)
+        # Every move of a branch is on record, also one that a later move hides.
+        git_store.run(made.git_dir, "config", "core.logAllRefUpdates", "always")
+        world.grant(made, MAINTAINER, "write")
+        world.add_label(made, LABEL)
+        return made

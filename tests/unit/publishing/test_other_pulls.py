@@ -54,9 +54,10 @@ def test_any_other_content_place_or_aim_is_another_change(other, branch):
 def test_the_pull_requests_of_the_issue_are_told_apart_by_their_change():
     mine, other = "1" * 64, "2" * 64
     crlf = pull(17, mine).model_copy(update={"body": pull(17, mine).body.replace("\n", "\r\n")})
-    pulls = [crlf, pull(13, other), pull(14, mine, issue=11), pull(15, mine)]
+    elsewhere = pull(14, mine, issue=11)
+    pulls = [crlf, pull(13, other), elsewhere, pull(15, mine), pull(16, other, issue=11)]
     found = other_pulls.find_siblings(pulls, "20261120-130000-bb", 12, mine)
-    assert found == other_pulls.Siblings(same=crlf, replaced=(13,))
+    assert found == other_pulls.Siblings(same=crlf, replaced=(13,), duplicate=elsewhere)
 
 
 def migrating(*new: str, edited: tuple[str, ...] = ()) -> Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from agent.errors import TicketUnclear
+from agent.errors import Duplicate, TicketUnclear
 from agent.models.change import Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, CheckResult, Status
 from agent.models.model_use import ModelUse, ModelWork
@@ -144,6 +144,16 @@ def test_a_form_is_there_to_be_copied():
     assert "\n\n- Which type?\n- May it be empty?\n\n" in words
     (block,) = (one for one in MarkdownIt("commonmark").parse(words) if one.type == "fence")
     assert block.content == "Model: `a.B`\nType: …\n"
+
+
+def test_a_duplicate_links_the_pull_request_that_is_open():
+    problem = Duplicate(7)
+    outcome = ended(problem.reason, problem.message).model_copy(
+        update={"duplicate_of": problem.pull}
+    )
+    words = text.stopped(outcome, None, "l", run=code_host_runs.run())
+    assert "\nThe pull request: #7\n" in words
+    assert "Nothing was pushed." in words
 
 
 def test_every_reason_makes_an_inert_comment_without_headings():

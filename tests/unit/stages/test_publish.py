@@ -13,6 +13,7 @@ from agent.errors import (
     AgentError,
     Cancelled,
     CodeHostLimited,
+    Duplicate,
     PolicyRefused,
     Superseded,
 )
@@ -91,9 +92,10 @@ def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
     assert (outcome.branch, outcome.commit) == (first.branch, first.commit)
     assert outcome.pull_request.number == 100
     assert len(outcome.pull_request.notes) == 1
-    # Another issue that asks for the same is another matter.
-    publish.open_pull_request(later(base, number=43), runs.decided(base), svc)
-    assert len(there.proposals) == 2
+    with pytest.raises(Duplicate) as raised:
+        publish.open_pull_request(later(base, number=43), runs.decided(base), svc)
+    assert (raised.value.pull, raised.value.reason) == (100, Reason.UNCLEAR)
+    assert (len(there.commits), len(there.proposals)) == (1, 1)
 
 
 def test_another_change_for_the_same_issue_says_what_it_replaces(made):
