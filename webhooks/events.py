@@ -106,7 +106,7 @@ def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent |
 
 
 def _parse_withdrawal(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.OnIssue.model_validate(payload)
+    told = parts.IssuePayload.model_validate(payload)
     if told.issue.pull_request is not None:
         return Ignored(action=action, reason="it is a pull request")
     issue = _make_reference(told.repository, told.issue, told.installation)
@@ -190,7 +190,7 @@ def _make_comment(
 
 
 def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
-    told = parts.OfPull.model_validate(payload)
+    told = parts.PullRequestPayload.model_validate(payload)
     happened = Event(
         repository=told.repository.full_name,
         repository_id=told.repository.id,
@@ -202,13 +202,13 @@ def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
 
 
 def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
-    told = parts.OfCheckSuite.model_validate(payload)
+    told = parts.CheckSuitePayload.model_validate(payload)
     suite = told.check_suite
     return _make_checked(action, f"check_suite.{action}", told, suite.head_sha, suite.conclusion)
 
 
 def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.OfCheckRun.model_validate(payload)
+    told = parts.CheckRunPayload.model_validate(payload)
     run = told.check_run
     if run.conclusion not in _FAILED | {_WAITS}:
         reason = "a check that did not fail: its suite tells when all are over"
@@ -217,7 +217,7 @@ def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ign
 
 
 def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.OfStatus.model_validate(payload)
+    told = parts.StatusPayload.model_validate(payload)
     if told.state == "pending":
         return Ignored(action=action, reason="a status that is still pending")
     return _make_checked(action, "status", told, told.sha, told.state)
@@ -226,7 +226,7 @@ def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | 
 def _make_checked(
     action: str | None,
     event: str,
-    told: parts.OfCheckSuite | parts.OfCheckRun | parts.OfStatus,
+    told: parts.CheckSuitePayload | parts.CheckRunPayload | parts.StatusPayload,
     commit: str,
     conclusion: str | None,
 ) -> ParsedEvent:

@@ -175,7 +175,7 @@ class CheckResult(Part):
 # --- whole payloads ----------------------------------------------------------------------------
 
 
-class OnIssue(Part):
+class IssuePayload(Part):
     """What is asked for on an issue, or taken back."""
 
     action: str
@@ -184,7 +184,7 @@ class OnIssue(Part):
     issue: Subject
 
 
-class OpenedAgain(OnIssue):
+class OpenedAgain(IssuePayload):
     issue: FullIssue
     repository: ClonedRepository
     sender: Account
@@ -220,18 +220,18 @@ class _OfRepository(Part):
     sender: Named
 
 
-class OfPull(_OfRepository):
+class PullRequestPayload(_OfRepository):
     pull_request: Subject
 
 
-class OfCheckSuite(_OfRepository):
+class CheckSuitePayload(_OfRepository):
     check_suite: CheckResult
 
 
-class OfCheckRun(_OfRepository):
+class CheckRunPayload(_OfRepository):
     check_run: CheckResult
 
 
-class OfStatus(_OfRepository):
+class StatusPayload(_OfRepository):
     sha: Commit
     state: Literal["pending", "success", "failure", "error"]

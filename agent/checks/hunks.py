@@ -351,7 +351,7 @@ _MOST_OF_FUNCTION = 3
 _LONGEST = 40
 
 
-def names_in(test: bytes) -> frozenset[str]:
+def list_used_names(test: bytes) -> frozenset[str]:
     try:
         module = foreign_python.parse_module(test)
     except UNREADABLE:

@@ -249,7 +249,7 @@ def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Import
         if not is_test(path)
         for test in tests
         if test.path in imports.importers_of(path)
-        for mistake in hunks.make_mutants(path, source, hunks.names_in(test.after or b""))
+        for mistake in hunks.make_mutants(path, source, hunks.list_used_names(test.after or b""))
     )
     return list(dict.fromkeys(made))
 

@@ -24,7 +24,7 @@ from agent.models.review import ReviewNotes
 from agent.models.ticket import Ticket
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, other_pulls, template, text
-from agent.publishing.other_pulls import Siblings
+from agent.publishing.other_pulls import RelatedPulls
 from agent.services import Services
 from agent.text import sanitise
 from agent.text.redaction import Redactor
@@ -85,7 +85,7 @@ class Placed(Record):
     """Of the change, as the text's hidden line has it; empty where nothing goes to a code host."""
     others: tuple[OwnPullRequest, ...] = ()
     """Our other open pull requests in the repository."""
-    siblings: Siblings = Siblings()
+    related_pulls: RelatedPulls = RelatedPulls()
     """Those of them for the same issue."""
 
 
@@ -214,9 +214,9 @@ def words(
         patch=_patch_told(prepared, svc),
         template=_template(prepared, svc) if placed else None,
         adds=adds,
-        rivals=_rivals(placed, adds) if placed else (),
+        migration_conflicts=_find_conflicts(placed, adds) if placed else (),
         digest=placed.digest if placed else "",
-        replaced=placed.siblings.replaced if placed else (),
+        replaced=placed.related_pulls.replaced if placed else (),
         left=left,
     )
     if decided.verdict.publish:
@@ -248,10 +248,15 @@ def _patch_told(prepared: Prepared, svc: Services) -> str:
     return PATCH if "://" in log else str(Path(log).with_name(PATCH))
 
 
-def _rivals(placed: Placed, adds: tuple[str, ...]) -> other_pulls.Rivals:
-    """Name other pull requests that add to the same migrations; what is replaced is no rival."""
-    own = {*placed.siblings.replaced, *([same.number] if (same := placed.siblings.same) else [])}
-    return other_pulls.find_rivals((one for one in placed.others if one.number not in own), adds)
+def _find_conflicts(placed: Placed, adds: tuple[str, ...]) -> other_pulls.MigrationConflicts:
+    """Name other pull requests that add to the same migrations; what is replaced is left out."""
+    own = {
+        *placed.related_pulls.replaced,
+        *([same.number] if (same := placed.related_pulls.same) else []),
+    }
+    return other_pulls.find_migration_conflicts(
+        (one for one in placed.others if one.number not in own), adds
+    )
 
 
 def _template(prepared: Prepared, svc: Services) -> str | None:

@@ -114,7 +114,7 @@ class Evidence(Record):
     """The repository's own template for pull requests, of which the boxes are taken over."""
     adds: tuple[str, ...] = ()
     """Folders to which the change adds migrations."""
-    rivals: other_pulls.Rivals = ()
+    migration_conflicts: other_pulls.MigrationConflicts = ()
     """Open pull requests of ours that add some there too."""
     digest: str = ""
     """Of the change; empty where no other run will look for it."""
@@ -284,7 +284,7 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
             run_log.describe_result(evidence.after), space.log, where=where
         ),
         "log_place": _log_place(where, prepared.run),
-        "rivals": evidence.rivals,
+        "migration_conflicts": evidence.migration_conflicts,
         "checkout": _list_checkout(evidence),
         "variables": [
             *(f"# {one.title} has to run" for one in prepared.environment.services),

@@ -56,8 +56,8 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
     patch = _kept_patch(prepared, decided, svc) if verdict.publish and run.dry_run else None
     words = pull_request_content.words(prepared, decided, placed, svc)
-    if placed and placed.siblings.same:
-        pull_request = _there_already(placed.siblings.same)
+    if placed and placed.related_pulls.same:
+        pull_request = _there_already(placed.related_pulls.same)
         svc.say(f"pull request {pull_request.url} holds this very change already")
     elif placed and remote is not None:
         _require_wanted(prepared, placed, remote, svc)
@@ -172,8 +172,10 @@ def _name_branch(placed: Placed, but: str) -> Iterator[None]:
 
 def _sentence(verdict: Verdict, placed: Placed | None, pull_request: PullRequest | None) -> str:
     said = [verdict.sentence]
-    if placed is not None and placed.siblings.same:
-        said.append(f"#{placed.siblings.same.number} holds this very change already; no second")
+    if placed is not None and placed.related_pulls.same:
+        said.append(
+            f"#{placed.related_pulls.same.number} holds this very change already; no second"
+        )
         said.append("pull request was made.")
         return " ".join(said)
     if placed is not None and not placed.new:
@@ -203,14 +205,16 @@ def _place_change(
     others = svc.code_host.list_own_pulls(prepared.run, branch)
     goes_to = prepared.checkout.base_branch or remote.default_branch
     digest = other_pulls.compute_digest(decided.cleared.change, goes_to)
-    found = other_pulls.find_siblings(others, prepared.run.run_id, snapshot.issue.number, digest)
+    found = other_pulls.find_related_pulls(
+        others, prepared.run.run_id, snapshot.issue.number, digest
+    )
     if same := found.same:
         placed = Placed(branch=same.branch, commit=same.commit, new=False)
     elif found.duplicate:
         raise Duplicate(found.duplicate.number)
     else:
         placed = _make_branch(prepared, decided, branch, remote, svc)
-    return placed.model_copy(update={"digest": digest, "others": others, "siblings": found})
+    return placed.model_copy(update={"digest": digest, "others": others, "related_pulls": found})
 
 
 def _make_branch(

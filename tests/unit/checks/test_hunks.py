@@ -67,7 +67,7 @@ def test_parts_that_cannot_stand_alone_go_together():
 
 def test_a_mistake_is_made_in_what_a_test_names():
     source = BASE + b"\n\ndef is_big(side):\n    return side > 10\n"
-    names = hunks.names_in(b"assert shapes.is_big(11)\n")
+    names = hunks.list_used_names(b"assert shapes.is_big(11)\n")
     found = [hunk.without.removeprefix(BASE) for hunk in hunks.make_mutants("a.py", source, names)]
     assert found == [
         b"\n\ndef is_big(side):\n    return (None)\n",

@@ -122,7 +122,7 @@ def recipe() -> str:
             verdict=READY,
             digest="e" * 64,
             adds=("shop/migrations",),
-            rivals=(("shop", (12,)),),
+            migration_conflicts=(("shop", (12,)),),
             replaced=(13, 15),
         )
     )

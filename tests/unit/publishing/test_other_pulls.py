@@ -56,8 +56,8 @@ def test_the_pull_requests_of_the_issue_are_told_apart_by_their_change():
     crlf = pull(17, mine).model_copy(update={"body": pull(17, mine).body.replace("\n", "\r\n")})
     elsewhere = pull(14, mine, issue=11)
     pulls = [crlf, pull(13, other), elsewhere, pull(15, mine), pull(16, other, issue=11)]
-    found = other_pulls.find_siblings(pulls, "20261120-130000-bb", 12, mine)
-    assert found == other_pulls.Siblings(same=crlf, replaced=(13,), duplicate=elsewhere)
+    found = other_pulls.find_related_pulls(pulls, "20261120-130000-bb", 12, mine)
+    assert found == other_pulls.RelatedPulls(same=crlf, replaced=(13,), duplicate=elsewhere)
 
 
 def migrating(*new: str, edited: tuple[str, ...] = ()) -> Change:
@@ -97,11 +97,11 @@ def test_only_new_migrations_count():
 def test_a_hidden_line_is_one_comment_and_read_back(folder):
     body = text_of(folder)
     assert body.count("-->") == 2
-    found = other_pulls.find_rivals([OwnPullRequest(number=3, body=body)], (folder,))
+    found = other_pulls.find_migration_conflicts([OwnPullRequest(number=3, body=body)], (folder,))
     assert found == ((folder.removesuffix("/migrations"), (3,)),)
 
 
-def test_only_those_that_share_an_app_are_rivals():
+def test_only_those_that_share_an_app_conflict():
     pulls = (
         OwnPullRequest(
             number=9, body=text_of("shop/migrations", "blog/migrations").replace("\n", "\r\n")
@@ -110,6 +110,6 @@ def test_only_those_that_share_an_app_are_rivals():
         OwnPullRequest(number=5, body="Closes #1, without a line of ours"),
         OwnPullRequest(number=2, body=text_of("shop/migrations")),
     )
-    found = other_pulls.find_rivals(pulls, ("shop/migrations",))
+    found = other_pulls.find_migration_conflicts(pulls, ("shop/migrations",))
     assert found == (("shop", (2, 9)),)
-    assert other_pulls.find_rivals(pulls, ()) == ()
+    assert other_pulls.find_migration_conflicts(pulls, ()) == ()

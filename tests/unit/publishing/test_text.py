@@ -49,7 +49,7 @@ def test_foreign_words_are_inert(render, of_issue):
         "title": EVIL,
         "done": (EVIL,) * 6,
         "adds": (f"{EVIL}/migrations",),
-        "rivals": ((EVIL, (7,)),),
+        "migration_conflicts": ((EVIL, (7,)),),
         "digest": "e" * 64,
         "replaced": (8,),
         "diff": EVIL,

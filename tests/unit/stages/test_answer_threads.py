@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.errors import Cancelled
 from agent.models.change import Change, Plan
 from agent.models.code_host import BranchRules, Remote
 from agent.models.environment import Checkout
@@ -45,7 +46,13 @@ class Pulls:
         self.bodies.append(body)
 
 
-def published(asked: Thread | ProjectCheck, now: PullSnapshot) -> Pulls:
+def published(
+    asked: Thread | ProjectCheck,
+    now: PullSnapshot,
+    *,
+    pulls: Pulls | None = None,
+    stopped: bool = False,
+) -> Pulls:
     commit = "a" * 40
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
@@ -62,10 +69,10 @@ def published(asked: Thread | ProjectCheck, now: PullSnapshot) -> Pulls:
     of = {"check" if isinstance(asked, ProjectCheck) else "thread": asked}
     item = ReviewItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
     task = FollowUpTask(context=context, branch_state=branch_state, items=(item,))
-    pulls = Pulls(now)
+    pulls = pulls or Pulls(now)
     svc = SimpleNamespace(
         pulls=pulls,
-        stopped=SimpleNamespace(is_set=lambda: False),
+        stopped=SimpleNamespace(is_set=lambda: stopped),
         redactor=Redactor(()),
         say=lambda words: None,
         run_folder=lambda run: Path("/runs"),
@@ -97,6 +104,13 @@ def test_what_people_have_written_into_the_text_meanwhile_stays_there():
     pulls = published(READ, PULL.model_copy(update={"body": "As people write it."}))
     (body,) = pulls.bodies
     assert body.startswith("As people write it.\n\n<!-- mergewright:asked -->")
+
+
+def test_a_follow_up_that_is_stopped_says_nothing():
+    pulls = Pulls(PULL)
+    with pytest.raises(Cancelled):
+        published(READ, PULL, pulls=pulls, stopped=True)
+    assert (pulls.resolved, pulls.bodies) == ([], [])
 
 
 def test_TC8_a_text_that_is_full_is_left_as_it_is():
