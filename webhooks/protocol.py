@@ -1,8 +1,8 @@
 """HTTP/1.1 with a deadline for the head of every request, and bounds on idle connections.
 
 uvicorn bounds how long a connection may idle after a request, not how long a head may take; and at
-its bound of connections it answers 503 to everybody, health checks included. Here idle connections
-give way instead, first those of a client that has many.
+its bound of connections it answers 503 to everybody, health checks included. Here connections give
+way instead: idle ones, first those of a client that has many, then one whose request takes long.
 
 The head of an answer leaves together with its body: uvicorn would send each by itself.
 """
@@ -20,6 +20,8 @@ HEAD_BYTES = 64 * 1024
 """A longer head of a request is refused."""
 MOST_CONNECTIONS = 512
 MOST_IDLE_PER_CLIENT = 64
+BUSY_SECONDS = 5.0
+"""A request that takes longer, or whose answer nobody reads, may give way to another one."""
 
 
 class PatientProtocol(H11Protocol):
@@ -27,6 +29,8 @@ class PatientProtocol(H11Protocol):
 
     #: Connections without a request under way, the longest idle first.
     idle: ClassVar[dict[PatientProtocol, str]] = {}
+    #: The others, and when their request began.
+    busy: ClassVar[dict[PatientProtocol, float]] = {}
 
     _deadline: asyncio.TimerHandle | None = None
 
@@ -42,10 +46,11 @@ class PatientProtocol(H11Protocol):
         if len(of_client) >= MOST_IDLE_PER_CLIENT:
             of_client[0].give_way()
         elif len(self.connections) > MOST_CONNECTIONS:
-            if not self.idle:
+            longest = next(iter(self.idle or self.busy), None)
+            if longest is None or self.loop.time() - self.busy.get(longest, 0.0) < BUSY_SECONDS:
                 transport.abort()
                 return
-            next(iter(self.idle)).give_way()
+            longest.give_way()
         self.idle[self] = client
         self._arm()
 
@@ -54,26 +59,34 @@ class PatientProtocol(H11Protocol):
         super().data_received(data)
         if self._in_request():
             self.idle.pop(self, None)
+            self.busy.setdefault(self, self.loop.time())
             self._disarm()
         elif self._deadline is None:
             self._arm()
 
     def on_response_complete(self) -> None:
         """Count as idle again, unless the next request is there already."""
+        self.busy.pop(self, None)
         super().on_response_complete()
-        if not self._in_request() and not self.transport.is_closing():
+        if self._in_request():
+            self.busy[self] = self.loop.time()
+        elif not self.transport.is_closing():
             self.idle[self] = self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self.idle.pop(self, None)
+        self.busy.pop(self, None)
         self._disarm()
         super().connection_lost(exc)
 
     def give_way(self) -> None:
-        """Close the connection for another one."""
+        """Close the connection for another one; a close would wait for an answer to be read."""
         self.idle.pop(self, None)
-        self.transport.close()
+        if self._in_request() or self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def _in_request(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -208,6 +208,15 @@ CHEATS = {
     "source that swallows what tests raise": Cheat(
         {"sums.py": _WRONG + _SWALLOWS}, "withheld", "copies of tests"
     ),
+    "a plugin in the place of an installed one": Cheat(
+        {
+            "sums.py": _WRONG,
+            "fast.py": f"def pytest_runtest_setup(item):\n{indent(_PUT_RIGHT, '    ')}",
+            "pytest_xdist.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: pytest-xdist\n",
+            "pytest_xdist.egg-info/entry_points.txt": "[pytest11]\nxdist = fast\n",
+        },
+        "withheld",
+    ),
     "the test is deleted": Cheat(
         {"sums.py": _WRONG, "tests/test_sums.py": None}, "draft", "test-removed"
     ),
@@ -345,6 +354,7 @@ HONEST = {
     ),
 }
 _USUAL = {
+    "a plugin in the place of an installed one",
     "a helper of tests that the product imports where it is there",
     "source that writes over a test before it is read",
     "an assignment in a new test file",

@@ -28,6 +28,7 @@ from agent.service.intake import Request
 from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
+from webhooks import protocol
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
@@ -265,6 +266,26 @@ def test_idle_connections_keep_nobody_from_health_or_a_delivery(listener):
         assert listener.post(raw(labeled())).status_code == 202
     finally:
         for connection in idle:
+            connection.close()
+
+
+@pytest.mark.deep
+def test_answers_that_nobody_reads_keep_nobody_from_health_or_a_delivery(listener):
+    unread = []
+    try:
+        for _ in range(protocol.MOST_CONNECTIONS + 2):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+            unread.append(connection)
+            connection.connect(("127.0.0.1", listener.port))
+            with suppress(OSError):
+                connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 60)
+        time.sleep(protocol.BUSY_SECONDS + 1)
+        assert listener.get("/healthz").json() == {"alive": True}
+        assert listener.post(raw(labeled())).status_code == 202
+    finally:
+        for connection in unread:
             connection.close()
 
 

@@ -9,6 +9,7 @@ Arguments: those of pytest.
 """
 
 import importlib.metadata
+import importlib.util
 import os
 import sys
 
@@ -17,16 +18,28 @@ import mergewright_entry
 import mergewright_report
 
 
+def _list_plugins():
+    """List what packages on `sys.path` announce as pytest's plugins."""
+    found = importlib.metadata.entry_points()
+    return found.select(group="pytest11") if hasattr(found, "select") else found.get("pytest11", ())
+
+
 def _without_others(plugins):
     """Keep plugins of installed packages out that are not among these; None: let all in."""
     if plugins is None:
         return
-    found = importlib.metadata.entry_points()
-    group = (
-        found.select(group="pytest11") if hasattr(found, "select") else found.get("pytest11", ())
-    )
-    for name in sorted({one.name for one in group} - set(plugins)):
+    for name in sorted({one.name for one in _list_plugins()} - set(plugins)):
         yield from ("-p", "no:" + name)
+
+
+def _locate_plugins():
+    """Say where each of these plugins comes from, as `sys.path` is now."""
+    places = {}
+    for one in _list_plugins():
+        spec = importlib.util.find_spec(one.value.partition(":")[0].partition(".")[0])
+        if spec is not None:
+            places.setdefault(one.name, (one.value, spec.origin))
+    return places
 
 
 def main():
@@ -42,10 +55,17 @@ def main():
     if not os.path.realpath(pytest.__file__).startswith(tuple(order["tools"])):
         report.add("refused", text="pytest was imported from %s" % pytest.__file__)
         return 70
+    installed = _locate_plugins()
     mergewright_pytest.begin(order, report)
     sys.path[:] = [os.getcwd(), *whole_path, ours]
     if order["gate"]:
         sys.path.append(order["gate"])
+    # The tree may hold a module, or what a package says of itself, in place of an installed one.
+    seen = _locate_plugins()
+    for name in installed:
+        if seen.get(name) != installed[name]:
+            report.add("refused", text="the plugin %s is taken from the tree" % name)
+            return 70
     finish = mergewright_coverage.begin(order)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*order["options"], *_without_others(order["plugins"])]
