@@ -116,6 +116,8 @@ class Redeliveries:
         """When the log is read next; up to when it was read."""
         self._missing: dict[str, _MissingDelivery] = {}
         """By delivery id."""
+        self._given_up: dict[str, float] = {}
+        """When deliveries were given up that the log may still tell of, by their ids."""
 
     def turn(self) -> float:
         """Read the log if it is time, and ask again for what is due; return the seconds to wait."""
@@ -155,6 +157,8 @@ class Redeliveries:
         if self._inbox.find(sent.delivery_id) is not None:
             self._missing.pop(sent.delivery_id, None)
             return
+        if sent.delivery_id in self._given_up:
+            return
         before = self._missing.get(sent.delivery_id)
         numbers, asked = (before.numbers, before.asked) if before else (frozenset[int](), 0)
         self._missing[sent.delivery_id] = _MissingDelivery(
@@ -167,6 +171,8 @@ class Redeliveries:
     def _ask(self) -> None:
         """Ask again for what is due, the oldest first, and forget what came or is too old."""
         now = self._clock() + self._ahead
+        reach = now - _REACH_SECONDS
+        self._given_up = {name: at for name, at in self._given_up.items() if at > reach}
         for delivery_id, one in list(self._missing.items()):
             if self._inbox.find(delivery_id) is not None:
                 del self._missing[delivery_id]
@@ -184,4 +190,5 @@ class Redeliveries:
 
     def _give_up(self, delivery_id: str, why: str) -> None:
         del self._missing[delivery_id]
+        self._given_up[delivery_id] = self._clock() + self._ahead
         _log.error("delivery lost", delivery=delivery_id, reason=why)

@@ -156,6 +156,17 @@ def test_what_never_comes_is_asked_for_ever_less_often_also_after_restarts(code_
     assert len(code_host.asked) < 110
 
 
+def test_GH2_what_was_given_up_is_not_asked_for_again_though_the_log_still_tells_of_it(
+    code_host, monkeypatch
+):
+    asked: list[int] = []
+    monkeypatch.setattr(code_host, "redeliver", asked.append)
+    code_host.listening = False
+    code_host.deliver("a")
+    go_on(reconciler(code_host), code_host, HOUR)
+    assert asked == [1]
+
+
 def test_the_log_is_read_three_days_back_and_then_no_further_than_needed(inbox):
     code_host = CodeHost(inbox, per_page=10)
     for _ in range(100):
