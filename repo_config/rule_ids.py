@@ -25,6 +25,7 @@ django-null-text unused-import dead-code possible-secret test-tool-in-source che
 security-lint
 unread-file missing-name unknown-module public-api coverage-of-change other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
+test-module-in-use
 fastapi-auth lock-behind forbidden-licence unknown-licence package-licence
 """
 RULE_IDS = tuple(_IN_ORDER.split())

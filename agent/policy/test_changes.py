@@ -54,7 +54,14 @@ NOT_COLLECTED = Rule(
     bad="def test_total(): ...  # in a file that the runner does not look at",
     good="def test_total(): ...  # in a file like those that run",
 )
-OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
+IN_USE = Rule(
+    id="test-module-in-use",
+    demands="A module that is named like a test is used by tests alone.",
+    severity=Severity.REVIEW,
+    bad="from shop.test_client import send",
+    good="from shop.client import send",
+)
+OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED, IN_USE)
 _MOST = 20
 _READ = "Read both versions: one of them is wrong about what the code is to do."
 _MISSED = "Look whether what it held is still wanted."
@@ -94,6 +101,13 @@ def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> It
         )
     for said in head.uncollected:
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)
+    for path in head.disguised:
+        yield IN_USE.make_finding(
+            path,
+            "is named like a test and used by the application, so rules that leave out tests do"
+            " not look at it",
+            "Move what the application needs to a module of another name.",
+        )
     for doubt in head.doubts:
         yield SURROUNDINGS.make_finding("", doubt, _OTHER)
     if base.suite is None or head.suite is None:

@@ -13,6 +13,7 @@ from agent.checks.check import Selection, Site
 from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
 from agent.checks.reruns import Reruns
 from agent.checks.two_runs import TwoRuns
+from agent.models.change import Severity
 from agent.models.checks import BlockedTest, CheckItem, CheckResult, Comparison, Status, SuiteFacts
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
@@ -174,3 +175,16 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
     found = Comparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED, rewritten=tests)
     [told] = test_changes.find_problems(found, ran(*IDS), ran(*IDS))
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))
+
+
+def test_source_under_the_name_of_a_test_is_for_the_reviewer(tmp_path: Path) -> None:
+    files = {"client_use.py": "import test_client\n", "test_client.py": "a = 1\n"}
+    here = replace(site(10), tree=tmp_path, project=PROJECT)
+    sides = Sides(here, here, None, None, lambda _: None)  # type: ignore[arg-type]
+    made, tree = change(files, dict(FILES))
+    runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
+    assert runs.disguised_files == {"test_client.py"}
+    compared = Comparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED)
+    [told] = test_changes.find_problems(compared, ran(), ran(disguised=("test_client.py",)))
+    assert (told.rule, told.path) == ("test-module-in-use", "test_client.py")
+    assert told.severity is Severity.REVIEW
