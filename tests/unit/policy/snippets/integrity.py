@@ -26,6 +26,9 @@ _SUPPRESSION = Cases(
             "def f(): ...\nif t.TYPE_CHECKING:\n    from shop import f\n", line=2
         ),
         "one the other way": Snippet("if not TYPE_CHECKING:\n    x = 1\n", line=1),
+        "a value for type checkers": Snippet("f = g if TYPE_CHECKING else h\n", line=1),
+        "a loop for type checkers": Snippet("while t.TYPE_CHECKING:\n    import f\n", line=1),
+        "an assertion for type checkers": Snippet("assert not MYPY or f\n", line=1),
         "a stub": Snippet({"app/cart.pyi": "x: int  # pyright: ignore\n"}, line=1),
     },
     passes={
