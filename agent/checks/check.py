@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import (
+    TESTS,
     CheckItem,
     CheckResult,
     Status,
@@ -40,7 +41,6 @@ from repo_config.schema import RepoConfig
 
 #: Every check but the tests is ended after this long.
 SECONDS = 600.0
-TESTS = "tests"
 NOT_CONFIGURED = "the repository does not have it"
 #: Of the seconds for the tests, so much is left to those under way when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from agent.checks import check, reruns, suite
+from agent.checks import reruns
 from agent.checks.reruns import FAILING, PASSING, Proof
 from agent.models.checks import (
+    COLLECTION,
+    TESTS,
     CheckItem,
     CheckReport,
     CheckResult,
@@ -84,7 +86,7 @@ def _make_absent(name: str) -> CheckResult:
 
 
 def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Comparison:
-    is_tests = name.removesuffix(BASE_RULES) == check.TESTS
+    is_tests = name.removesuffix(BASE_RULES) == TESTS
     found = _tests(name, before, after) if is_tests else _findings(name, before, after)
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
@@ -169,7 +171,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     ]
     unmatched = tuple(item_id for item_id in missing if item_id in unstable)
     # What cannot be imported on base counts as failing there.
-    modules = [item_id.removesuffix(suite.COLLECTION) for item_id in old if not _is_test(item_id)]
+    modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
     failures = [
         item
@@ -251,7 +253,7 @@ def _passed_alone_on_base(item: CheckItem, after: CheckResult) -> bool:
 
 
 def _is_test(item_id: str) -> bool:
-    return not item_id.endswith(suite.COLLECTION)
+    return not item_id.endswith(COLLECTION)
 
 
 def _count_tests(result: CheckResult) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 
 from agent.checks import running, suite
-from agent.checks.check import TESTS, Check, Part, Site, Suite, count_sandboxes
+from agent.checks.check import Check, Part, Site, Suite, count_sandboxes
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.linters import ALL
@@ -19,7 +19,7 @@ from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.runners import DjangoSuite, PytestSuite
 from agent.checks.sealed import Secret
 from agent.errors import CheckUnfinished
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import COLLECTION, TESTS, CheckResult, Status
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 
@@ -128,7 +128,7 @@ def find_unstable_ids(
 ) -> tuple[str, ...]:
     """Collect the tests a second time; return the ids that did not come up again."""
     tests_check = suite_of(site)
-    ids = {item.item_id for item in tests.items if not item.item_id.endswith(suite.COLLECTION)}
+    ids = {item.item_id for item in tests.items if not item.item_id.endswith(COLLECTION)}
     if tests_check is None or not ids:
         return ()
     secret = Secret()

@@ -15,10 +15,10 @@ from functools import cached_property, lru_cache
 from agent.checks import reruns
 from agent.checks.check import Part, Selection
 from agent.checks.reruns import Reruns
-from agent.checks.suite import COLLECTION
 from agent.checks.test_files import Imports, Places
 from agent.models.change import Change
 from agent.models.checks import (
+    COLLECTION,
     GONE,
     BlockedTest,
     CheckItem,

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from agent.checks import running
-from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, Suite
+from agent.checks.check import Part, PartOfSuite, Selection, Site, Suite
 from agent.models.change import Finding, Severity
-from agent.models.checks import UNPROVED, CheckItem, CheckResult, RepeatedTest, Rerun, Status
+from agent.models.checks import TESTS, UNPROVED, CheckItem, CheckResult, RepeatedTest, Rerun, Status
 from agent.models.sandbox import Sandbox
 
 RULE = "flaky-tests"

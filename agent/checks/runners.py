@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from agent.checks import check, suite
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckResult
+from agent.models.checks import TESTS, CheckResult
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -40,7 +40,7 @@ if __name__ == "__main__":
 class PytestSuite:
     """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
 
-    name = check.TESTS
+    name = TESTS
 
     def explain_absence(self, site: check.Site) -> str:
         if site.project.test_runner == "pytest":
@@ -120,7 +120,7 @@ class DjangoSuite:
     Without a script, and with known settings, `python -m django test`.
     """
 
-    name = check.TESTS
+    name = TESTS
 
     def explain_absence(self, site: check.Site) -> str:
         if site.project.test_runner != "django":

@@ -13,12 +13,10 @@ from typing import Literal
 
 from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.checks import COLLECTION, CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import sanitise
 
-#: Ends the ids of modules that could not be collected: no test, but it hides some.
-COLLECTION = " (collection)"
 _FAILING = ("failed", "error")
 _OUTPUT_LIMIT = 60_000
 _RANK = ("passed", "xpassed", "xfailed", "skipped", "unrun", "error", "failed")

@@ -13,7 +13,6 @@ from operator import itemgetter
 
 from packaging.utils import canonicalize_name
 
-from agent.checks.check import TESTS
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -23,7 +22,7 @@ from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.chat import OpeningMessage
-from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.checks import TESTS, CheckItem, CheckResult, Status
 from agent.models.environment import Prepared
 from agent.models.review_items import ReviewItem
 from agent.onboarding import facts

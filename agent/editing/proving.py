@@ -11,15 +11,22 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 
 from agent.checks import hunks, measuring, reruns, running, test_files
-from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, get_granted_limits
+from agent.checks.check import Part, PartOfSuite, Selection, Site, get_granted_limits
 from agent.checks.hunks import Hunk, Removals
 from agent.checks.reruns import is_proved
-from agent.checks.suite import COLLECTION
 from agent.checks.test_files import Imports, Places
 from agent.editing import rebuilding
 from agent.git import worktree
 from agent.models.change import Change, Plan
-from agent.models.checks import CheckReport, CheckResult, Comparison, Status, SuiteFacts
+from agent.models.checks import (
+    COLLECTION,
+    TESTS,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    Status,
+    SuiteFacts,
+)
 from agent.models.environment import Prepared
 from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.layout import is_migration, is_test

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from agent.errors import RunStopped
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
@@ -13,18 +13,27 @@ from agent.models.checks import CheckItem, CheckReport, Comparison
 from agent.models.outcome import Verdict
 from agent.models.proof import Proof
 from agent.models.review import Remark
+from agent.onboarding.proposed_lines import SET_UP
 from agent.text.check_summary import count_things
 
-if TYPE_CHECKING:
-    from agent.editing.attempts import Attempt
-
-SET_UP, RED_BASE = "set-up", "tests of base"
-"""Stand for a rule in findings about the base: a model found how its tests run; most of them fail.
-No edit answers these."""
+RED_BASE = "tests of base"
+"""Stands for a rule in the finding that most tests of base fail."""
 _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
 _MOST_LINES = 30
 _LONGEST_LINE = 240
+
+
+class Author(Protocol):
+    """The conversation that drafts come from; implemented by `attempts.Attempt`."""
+
+    why: str
+
+    def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None: ...
+
+    def next_draft(self) -> Draft | None: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Draft:
     change: Change
     words: str = ""
     """What the model says of it: claims, no facts."""
-    by: Attempt | None = None
+    by: Author | None = None
     """The conversation that it comes from; None: no model has edited it."""
     submitted: Change | None = None
     """As it came from there, before anything of ours was added."""
@@ -130,6 +139,7 @@ def format_remarks(remarks: tuple[Remark, ...]) -> str:
 
 def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
     """List for the model what makes a change that passes a draft; empty: nothing does."""
+    # No edit answers what is said of the base.
     open_to_edits = [one for one in findings if one.rule not in (SET_UP, RED_BASE)]
     said = [_finding(one) for one in open_to_edits[:_MOST_FINDINGS]]
     head = "The change passes, and a person will have to look at this. Mend what you can, or submit"

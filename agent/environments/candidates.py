@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
 from agent.environments import parts
+from agent.models.checks import COLLECTION, CheckResult, Status
 from agent.models.environment import Checkout, Environment
 from agent.models.record import Record
 from agent.models.run import Run
@@ -27,6 +28,7 @@ from repo_config.project_files import Files
 from repo_config.schema import (
     ChecksSection,
     DjangoSection,
+    LimitsSection,
     PackagesCommand,
     PythonSection,
     RepoConfig,
@@ -36,6 +38,12 @@ from repo_config.versions import TestedVersions
 
 #: So many follow the first.
 _MOST = 3
+#: More of base's tests than these are red: then other versions are tried.
+_MOST_RED = 0.05
+#: At most this part of them passes: then another Python is tried.
+_HARDLY = 0.1
+#: Suites that take more than this part of the run's minutes are measured once, if most pass.
+_MOST_TIME = 1 / 6
 
 
 class Candidate(Record):
@@ -263,3 +271,53 @@ def _is_met(text: str, packages: Mapping[str, str]) -> bool:
     requirement = Requirement(text)
     version = packages.get(canonicalize_name(requirement.name))
     return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+# --- how well a repository is set up, by base's tests -----------------------------------------
+
+
+def rate_tests(tests: CheckResult) -> float:
+    """Weigh the number of tests that pass by their share; files not collected count as red."""
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    return passed * passed / (passed + red) if passed else 0.0
+
+
+def count_tests(tests: CheckResult) -> int:
+    """Count the tests that were collected; a module that could not be is none."""
+    return sum(not item.item_id.endswith(COLLECTION) for item in tests.items)
+
+
+def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:
+    """Whether other versions may have more of base's tests pass, in reasonable time."""
+    if tests.status is Status.ABSENT:
+        return False
+    lost, read = _count_modules(tests)
+    if lost > read:
+        return True
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    if passed > red and _is_slow(tests, limits):
+        return False
+    # Of few tests, a single red one is rarely a matter of versions.
+    return not passed or red > max(1, _MOST_RED * len(tests.items))
+
+
+def may_improve(tests: CheckResult, limits: LimitsSection) -> bool:
+    """Whether there is something to try: also where a single module cannot be imported."""
+    has_lost = _count_modules(tests)[0] > 0
+    return is_poor(tests, limits) or (has_lost and not _is_slow(tests, limits))
+
+
+def is_hopeless(tests: CheckResult) -> bool:
+    """Whether hardly any test passes, so that versions alone may not be the cause."""
+    return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
+
+
+def _count_modules(tests: CheckResult) -> tuple[int, int]:
+    """Count the modules of tests that could not be imported, and those that were."""
+    names = [item.item_id for item in tests.items]
+    lost = {name for name in names if name.endswith(COLLECTION)}
+    return len(lost), len({name.partition("::")[0] for name in names} - lost)
+
+
+def _is_slow(tests: CheckResult, limits: LimitsSection) -> bool:
+    return tests.seconds > limits.minutes * 60 * _MOST_TIME

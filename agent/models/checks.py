@@ -8,6 +8,11 @@ from enum import StrEnum
 from agent.models.change import Finding
 from agent.models.record import Record
 
+TESTS = "tests"
+"""Name of the check that runs the suite."""
+COLLECTION = " (collection)"
+"""Ends the id of a test module that could not be imported."""
+
 
 class Status(StrEnum):
     PASSED = "passed"
@@ -248,6 +253,10 @@ class CheckReport(Record):
 
     def result(self, name: str) -> CheckResult | None:
         return next((result for result in self.results if result.name == name), None)
+
+    @property
+    def tests(self) -> CheckResult:
+        return self.result(TESTS) or CheckResult(name=TESTS, status=Status.ABSENT)
 
 
 class Comparison(Record):

@@ -19,25 +19,38 @@ from typing import Any, TypeVar, cast
 
 from agent.errors import LedgerUnusable, TimeSpent
 from agent.git import folders, worktree
-from agent.llm.recorded_chat import Differs, RecordedModels, show_difference
-from agent.models.chat import Asked, CallResults, OpeningMessage, Returned, ToolResult
+from agent.models.chat import (
+    Asked,
+    CallResults,
+    ChatRequest,
+    OpeningMessage,
+    Reply,
+    Returned,
+    Role,
+    ToolResult,
+    Worst,
+)
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Run
+from agent.models.sandbox import Flag
 from agent.runs import executor
 from agent.services import Execution, Places, Services, make_redactor
 from agent.settings import Settings
 from agent.steps import Steps, Watcher, result_adapter
 from agent.telemetry import run_log
 from agent.telemetry.ledger import Ledger
-from agent.telemetry.run_recording import Recording
+from agent.telemetry.run_recording import Recording, Turn
 from agent.text import measured
+from agent.text.redaction import REMOVED, Redactor
 
 T = TypeVar("T")
 Say = Callable[[str], None]
 
 _UNBOUNDED = 10**9
+#: Characters that are shown where two texts part.
+_AROUND = 60
 #: What people, GitHub and the settings of then have said.
 _GIVEN = frozenset({
     "read ticket", "triage", "earlier", "onboard", "propose configuration", "known set-up",
@@ -61,6 +74,70 @@ class Report(Record):
     """Where the ledger is not as it was written."""
     folder: str
     """What the replay has left."""
+
+
+class Differs(BaseException):
+    """The run does not go as it went before. No stage may take it for an error of its own."""
+
+
+class RecordedModels:
+    """The models of one run that is carried out again; implements `ChatModel`."""
+
+    def __init__(self, recording: Recording, redactor: Redactor) -> None:
+        self._recording = recording
+        self._redactor = redactor
+        self.at = ""
+        """The turn that is asked for next, as in `edit 1 2`."""
+        self.answered = 0
+        """Requests that were answered so far."""
+
+    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+        for turn in self._recording.turns.values():
+            if turn.role == role:
+                return turn.model_chain
+        terms = self._recording.results.get("terms") or {}
+        triage = self._recording.results.get("triage") or {}
+        roles = terms.get("roles") or (["editor"] if triage.get("recipe") == "" else [])
+        return ("recorded",) if role in roles else ()
+
+    def explain_missing(self, role: Role, category: str = "") -> str:
+        return ""
+
+    def estimate_worst(self, request: ChatRequest) -> Worst:
+        return Worst(tokens=0, usd=0.0)
+
+    def reply(
+        self,
+        request: ChatRequest,
+        stopped: Flag | None = None,
+        hear: Callable[[str], None] | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        """Answer as it was answered, at once: how much time was left then says nothing of now.
+
+        Raises:
+            Differs: It is another request, or there is no whole reply to it on record.
+        """
+        turn = self._recording.turns.get(self.at)
+        if turn is None or turn.reply is None:
+            raise Differs(f"the record ends before {self.at}")
+        if request.digest != turn.digest:
+            raise Differs(f"{self.at}: {self._difference(request, turn)}")
+        reply = turn.reply
+        # What only the provider reads is sent to nobody here.
+        words = (reply.text, *(call.arguments for call in reply.calls))
+        if turn.redacted and any(REMOVED in text for text in words):
+            raise Differs(f"the record ends at {self.at}: a secret was taken out of the reply")
+        self.answered += 1
+        return reply
+
+    def _difference(self, request: ChatRequest, turn: Turn) -> str:
+        new = request.messages[-len(turn.messages) :] if turn.messages else ()
+        now = "\n".join(one.model_dump_json() for one in self._redactor.redact_record(new))
+        then = "\n".join(one.model_dump_json() for one in turn.messages)
+        if now == then:
+            return "the prompt, the tools or an earlier turn differs"
+        return f"what is said to the model differs{show_difference(then, now)}"
 
 
 class _ReplayedSteps(Steps):
@@ -158,6 +235,14 @@ class _ReplayedSteps(Steps):
         if measured.mask_measured(kept) != measured.mask_measured(then):
             raise Differs(f"{what} differs{show_difference(then, measured.as_before(kept, then))}")
         return measured.as_before(now, then)
+
+
+def show_difference(then: str, now: str) -> str:
+    """Show where two texts part; both are foreign words."""
+    pairs = enumerate(zip(then, now, strict=False))
+    at = next((place for place, (one, two) in pairs if one != two), min(len(then), len(now)))
+    before, after = (text[max(0, at - 20) : at + _AROUND] for text in (then, now))
+    return f" at character {at + 1}: {before!r} then, {after!r} now"
 
 
 def run_again(

@@ -22,12 +22,12 @@ from agent.checks import (
     reruns,
     rule_changes,
 )
-from agent.checks.check import TESTS, Check, Site, get_granted_limits
+from agent.checks.check import Check, Site, get_granted_limits
 from agent.checks.two_runs import TwoRuns
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Level, Severity
-from agent.models.checks import CheckReport, CheckResult, Comparison, Status
+from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison, Status
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.change_context import ChangeContext

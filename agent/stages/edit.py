@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
-from agent.editing.rounds import Draft, Round, choose_best
+from agent.editing.rounds import Author, Draft, Round, choose_best
 from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ASKING_ENDS, EditFailed
 from agent.git import worktree
@@ -68,13 +68,13 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
     """
     if run_context.has_passed or any(run_context.is_beyond_edits(one) for one in tried):
         return None
-    attempt = (tried[-1].draft.by if tried else None) or first
+    attempt: Author = (tried[-1].draft.by if tried else None) or first
     while (
         number := len(tried) + run_context.idle_attempts
     ) < run_context.attempt_limits.candidates:
         try:
             if number == 0:
-                attempt.begin_edits()
+                first.begin_edits()
             else:
                 attempt.close()
                 met = (

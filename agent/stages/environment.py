@@ -26,7 +26,7 @@ from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
 from agent.models.run import Run, Step
-from agent.onboarding import facts, written
+from agent.onboarding import facts, proposed_lines, written
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
@@ -60,6 +60,7 @@ def prepare_environment(
         CheckUnfinished: A limit ended a check twice, with what is declared.
     """
     run, contract = base.run, base.contract
+    limits = contract.config.limits
     attempts = _Attempts(base, step, svc, measures)
     tried, problem = attempts.tried, None
     try:
@@ -67,7 +68,7 @@ def prepare_environment(
     except EnvironmentFailed as refusal:
         problem = refusal
     first = tried[0] if tried else None
-    if first is None or scouting.may_improve(first[2], contract):
+    if first is None or candidates.may_improve(first[2].tests, limits):
         built, report = (first[1].environment, first[2]) if first else (None, None)
         proposed = step("candidates", propose_candidates, base, built, report, svc)
         for number, candidate in enumerate(proposed, 2):
@@ -76,7 +77,7 @@ def prepare_environment(
             except (EnvironmentFailed, CheckUnfinished) as refusal:
                 svc.say(f"{candidate.why}: {refusal.message}")
             else:
-                if not scouting.is_poor(tried[-1][2], contract):
+                if not candidates.is_poor(tried[-1][2].tests, limits):
                     break
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
@@ -112,7 +113,7 @@ class _Attempts:
         config = known.config.model_copy(update=candidate.update)
         update = {"config": config, "project": candidate.project or known.project}
         prepared, report = self._measure(known.model_copy(update=update), number)
-        self.most = max(self.most, scouting.count_tests(report))
+        self.most = max(self.most, candidates.count_tests(report.tests))
         if all(one is not report for _, _, one in self.tried):
             self.tried.append((candidate.why, prepared, report))
 
@@ -120,22 +121,23 @@ class _Attempts:
         """Try lines of configuration, within what a scout may set."""
         step, svc = self.step, self.svc
         try:
-            asked = step(f"read {name}", scouting.read_lines, text, self.base, svc)
+            folder = svc.base_folder(self.base.run)
+            asked = step(f"read {name}", proposed_lines.read_lines, text, self.base, folder)
             prepared, report = self._measure(asked, f" {name}")
             contract = step(
                 f"look at {name}",
-                scouting.name_left_out,
+                proposed_lines.name_left_out,
                 self.base,
                 prepared,
-                report,
+                report.tests,
                 self.most,
-                svc,
+                folder,
             )
         except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
             return problem.message
-        self.most = max(self.most, scouting.count_tests(report))
+        self.most = max(self.most, candidates.count_tests(report.tests))
         prepared = prepared.model_copy(update={"contract": contract})
-        if not obstacles.has_ended(scouting.find_tests(report)):
+        if not obstacles.has_ended(report.tests):
             return scouting.describe_tests(prepared, report)
         return prepared, report
 
@@ -178,7 +180,7 @@ def find_obstacle(
     base: Opened, before: CheckReport | None, problem: str, svc: Services
 ) -> Obstacle:
     tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
-    tests = scouting.find_tests(before) if before else None
+    tests = before.tests if before else None
     found = obstacles.find_obstacle(tests, problem, tree, base.contract.config.folder)
     svc.say(found.words)
     return found
@@ -238,12 +240,11 @@ def propose_candidates(
     tree = worktree.open_tree(base.checkout, svc.base_folder(run))
     if first and report:
         files = TreeFiles(svc.base_folder(run), config.folder)
-        lacking = distributions.find_missing_packages(scouting.find_tests(report), first, files)
-        if not scouting.is_poor(report, base.contract):
+        lacking = distributions.find_missing_packages(report.tests, first, files)
+        if not candidates.is_poor(report.tests, config.limits):
             return candidates.add_missing_packages(config, lacking)
-    python = (
-        "" if report and not scouting.is_hopeless(report) else find_other_python(base, first, svc)
-    )
+    is_close = report is not None and not candidates.is_hopeless(report.tests)
+    python = "" if is_close else find_other_python(base, first, svc)
     known = Known(built=first, lacking=lacking, python=python)
     return candidates.propose_candidates(
         run, config, base.contract.project, base.checkout, known, tree
@@ -271,11 +272,11 @@ def choose_environment(
 
 def _rank(tried: Tried) -> tuple[bool, float]:
     report = tried[2]
-    return obstacles.is_measured(scouting.find_tests(report)), scouting.rate_tests(report)
+    return obstacles.is_measured(report.tests), candidates.rate_tests(report.tests)
 
 
 def _count_tests(report: CheckReport) -> str:
-    tests = scouting.find_tests(report)
+    tests = report.tests
     return f"{tests.count('passed')} of {len(tests.items)}"
 
 

@@ -60,10 +60,12 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
 
 
 def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft | None:
-    attempt = last.draft.by or attempts.continue_draft(last.draft, (), words, run_context)
-    if last.draft.by is not None:
-        attempt.answer(words, last.draft, passed=last.is_passed)
-    if (following := attempt.next_draft()) is None:
+    author = last.draft.by
+    if author is None:
+        author = attempts.continue_draft(last.draft, (), words, run_context)
+    else:
+        author.answer(words, last.draft, passed=last.is_passed)
+    if (following := author.next_draft()) is None:
         run_context.give_up()
     return following
 

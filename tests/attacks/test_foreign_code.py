@@ -20,7 +20,7 @@ from agent.environments import build, storage
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import TESTS, CheckResult, Status
 from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
 from agent.models.sandbox import Sandbox
@@ -242,7 +242,7 @@ def test_RX2_nothing_secret_stands_in_what_checks_said(scene: Scene) -> None:
 def test_RX2_what_poses_as_a_tool_is_not_taken_for_it(scene: Scene) -> None:
     assert scene.hostile is not None
     assert not scene.witness.labels() & {"shadow pytest", "shadow mypy", "usercustomize"}
-    tests = next(one for one in scene.hostile.results if one.name == check.TESTS)
+    tests = next(one for one in scene.hostile.results if one.name == TESTS)
     assert (tests.status, [item.item_id for item in tests.items]) == (
         Status.PASSED,
         ["test_shop.py::test_shop"],

@@ -26,7 +26,7 @@ from agent.environments.package_index import SimpleIndex
 from agent.environments.sandbox_requests import PYTHON, make_request
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
-from agent.models.checks import CheckResult, Status
+from agent.models.checks import TESTS, CheckResult, Status
 from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.settings import Settings, load_settings
@@ -140,7 +140,7 @@ def _in_sandbox(case: _Case, stand: _Stand) -> float:
         return case.check.judge(site, secret, result)
 
     seconds, judged = timing.taken(work)
-    _hold(case.what, judged, case.tests if judged.name == check.TESTS else 0)
+    _hold(case.what, judged, case.tests if judged.name == TESTS else 0)
     return seconds
 
 
@@ -156,7 +156,7 @@ def _bare(case: _Case, stand: _Stand) -> float:
     with _copied(stand, case.tests) as folder:
         argv = [*case.argv, *kept]
         seconds, printed = timing.taken(lambda: bare.run(argv, folder, stand.shell))
-    if case.check.name == check.TESTS and f"{case.tests} passed" not in printed:
+    if case.check.name == TESTS and f"{case.tests} passed" not in printed:
         raise bare.BareFailed(f"{case.what}: not all tests passed\n{printed[-2000:]}")
     return seconds
 

@@ -26,7 +26,7 @@ from agent.git import worktree
 from agent.git.base import Limits
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange
-from agent.models.checks import CheckReport, CheckResult, Comparison
+from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison
 from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
@@ -129,7 +129,7 @@ class Workshop:
     def one(self, name: str, files: Files, **more: Any) -> CheckResult:
         """One check of these files."""
         site = self.site(files, **more)
-        tests = name == check.TESTS
+        tests = name == TESTS
         results = measuring.run_all_checks(site, self.sandbox, self.said.append, tests=tests)
         return next(result for result in results if result.name == name)
 

@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from agent.checks.suite import COLLECTION
-from agent.models.checks import CheckResult
+from agent.models.checks import COLLECTION, CheckResult
 from agent.models.environment import Environment
 from agent.models.package_index import IndexAccess
 from tests.live.projects import Project

@@ -8,23 +8,23 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.checks import check, comparison, suite
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
+from agent.checks import comparison
+from agent.models.checks import COLLECTION, TESTS, CheckItem, CheckReport, CheckResult, Status
 from agent.text.check_summary import summarize_all, summarize_check
 
 FAILING = ("failed", "error")
-IDS = st.sampled_from([f"t.py::test_{n}" for n in range(6)] + [f"t{suite.COLLECTION}"])
+IDS = st.sampled_from([f"t.py::test_{n}" for n in range(6)] + [f"t{COLLECTION}"])
 OUTCOMES = st.sampled_from(["passed", "failed", "error", "skipped", "xfailed", "xpassed"])
 
 
 @st.composite
 def results(draw, name):
-    is_tests = name == check.TESTS
+    is_tests = name == TESTS
     reason = draw(st.sampled_from(["", "", "", "it broke"]))
     if is_tests:
         found = draw(st.dictionaries(IDS, OUTCOMES, min_size=1))
         items = [
-            CheckItem(item_id=one, outcome="error" if one.endswith(suite.COLLECTION) else outcome)
+            CheckItem(item_id=one, outcome="error" if one.endswith(COLLECTION) else outcome)
             for one, outcome in found.items()
         ]
     else:
@@ -40,7 +40,7 @@ def results(draw, name):
 
 
 def sides():
-    names = st.sampled_from([check.TESTS, "mypy"])
+    names = st.sampled_from([TESTS, "mypy"])
     return names.flatmap(lambda name: st.tuples(results(name), results(name)))
 
 
@@ -70,8 +70,8 @@ def test_every_cell_and_sentence_says_what_was_reported(pair):
             assert not re.search(r"\d", cell)
         elif side.reason:
             assert cell.startswith("failed as a whole")
-        elif side.name == check.TESTS:
-            hidden = sum(one.item_id.endswith(suite.COLLECTION) for one in side.items)
+        elif side.name == TESTS:
+            hidden = sum(one.item_id.endswith(COLLECTION) for one in side.items)
             assert numbers(f"{cell} ", "passed") == _some(outcomes["passed"] + outcomes["xpassed"])
             assert numbers(cell, r"failed(?! as)") == _some(
                 sum(outcomes[one] for one in FAILING) - hidden
@@ -93,7 +93,7 @@ def test_every_cell_and_sentence_says_what_was_reported(pair):
         assert said.new == "not known"
         assert not re.search(r"\d", said.sentence)
         assert "passed" not in summarize_all((compared,))
-    if said.new != "not known" and not after.reason and compared.name != check.TESTS:
+    if said.new != "not known" and not after.reason and compared.name != TESTS:
         assert int(said.new) == sum((new - old).values())
         assert numbers(said.head, "new") == _some(int(said.new))
 
@@ -105,7 +105,7 @@ def _red(side):
 def _unread_on_base(before, after):
     """Give failing tests of modules that base cannot import: there they fail as well."""
     named = [one.item_id for one in before.items]
-    unread = [one.removesuffix(suite.COLLECTION) for one in named if one.endswith(suite.COLLECTION)]
+    unread = [one.removesuffix(COLLECTION) for one in named if one.endswith(COLLECTION)]
     starts = tuple(name + mark for name in unread for mark in ("::", "."))
     return [one for one in _red(after) if one not in named and one.startswith(starts)]
 

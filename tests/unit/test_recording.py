@@ -10,10 +10,10 @@ from agent.editing import turns
 from agent.editing.run_context import BudgetUsage, Limits
 from agent.editing.turns import Turn
 from agent.errors import LedgerUnusable
-from agent.llm.recorded_chat import Differs, RecordedModels
 from agent.models.chat import Answered, Asked, ChatRequest, Returned, ToolResult
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
+from agent.runs.replay import Differs, RecordedModels
 from agent.steps import Steps
 from agent.telemetry import run_recording
 from agent.telemetry.ledger import Ledger

@@ -11,6 +11,7 @@ from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison,
 from agent.models.outcome import Verdict
 from agent.models.proof import Proof
 from agent.models.run import Reason
+from agent.onboarding.proposed_lines import SET_UP
 
 OUTPUT = """\
 ============================= test session starts ==============================
@@ -117,6 +118,6 @@ def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
 
 
 def test_what_is_wrong_with_the_base_alone_is_not_told_to_a_model():
-    about_base = [finding(rule) for rule in (rounds.SET_UP, rounds.RED_BASE)]
+    about_base = [finding(rule) for rule in (SET_UP, rounds.RED_BASE)]
     assert rounds.format_draft_reasons(tuple(about_base)) == ""
     assert "(proof)" in rounds.format_draft_reasons((*about_base, finding("proof")))

@@ -1,0 +1,178 @@
+"""The bounds of a configuration that a model proposes: it may set less than a repository's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.environments import candidates, obstacles
+from agent.errors import RequestRefused
+from agent.git import worktree
+from agent.models.change import Finding, Severity
+from agent.models.checks import CheckResult
+from agent.models.environment import Contract, Opened, Prepared
+from agent.models.sandbox import SANDBOX_ENVIRONMENT
+from agent.onboarding import facts
+from agent.onboarding.written import render
+from agent.text import sanitise
+from agent.text.secret_names import says_secret
+from repo_config import detect, load, rule_files, test_files
+from repo_config.schema import PackagesCommand
+from repo_config.tree import Tree
+
+SET_UP = "set-up"
+"""Stands for a rule in the finding that a model found how the tests of base run."""
+_MOST_LISTED = 10
+_NAME = "proposed.yml"
+#: What a scout may set.
+_KEYS = (
+    "version.", "root.", "python.", "setup.", "env.", "services.", "django.manage.",
+    "django.settings.", "checks.tests.runner.", "checks.tests.script.", "checks.tests.args.",
+)  # fmt: skip
+#: By these, programs start another way or tests are judged another way.
+_STEERING = re.compile(r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$).*|PATH|HOME|BASH_ENV")
+_HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
+_HERE = {"", "localhost", "127.0.0.1"}
+_PYTHON = (".py", ".pyc", ".pth", ".so")
+#: What installs the packages that a manifest lists, and the manifests.
+_INSTALLS = re.compile(r"(?:npm|pnpm|yarn) (?:ci|install)(?: --[a-z-]+)*")
+_MANIFESTS = frozenset({
+    "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
+})  # fmt: skip
+
+
+def read_lines(text: str, base: Opened, folder: Path) -> Contract:
+    """Read proposed lines, and lay them over the repository's own configuration.
+
+    Args:
+        folder: Work tree of the base commit.
+
+    Raises:
+        RequestRefused: They are no configuration, or say more than a scout may.
+    """
+    tree, given = worktree.open_tree(base.checkout, folder), base.contract
+    try:
+        asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
+        if refusal := next(_find_refusals(asked, tree), ""):
+            raise RequestRefused(refusal)
+        own = given.config.model_dump(mode="json", exclude_defaults=True)
+        config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
+    except load.ConfigProblem as problem:
+        raise RequestRefused(str(problem)) from problem
+    lines = (obstacles.quote_as_code(line) for line in render(asked))
+    finding = Finding(
+        rule=SET_UP,
+        severity=Severity.REVIEW,
+        path=given.source or load.OWN_FILES[0],
+        line=None,
+        message=f"The tests run with lines that a model found: {', '.join(lines)}.",
+        fix="See whether they hold, and add them to it.",
+    )
+    project = detect.detect_project(tree, config)
+    return Contract(config=config, project=project, source=given.source, scouted=(finding,))
+
+
+def _lay_over(own: Any, asked: Any) -> Any:
+    if not (isinstance(own, dict) and isinstance(asked, dict)):
+        return asked
+    return own | {key: _lay_over(own.get(key), value) for key, value in asked.items()}
+
+
+def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
+    """Yield why values are refused that a repository's own configuration could have."""
+    values: dict[str, Any] = dict(facts.flatten_values(asked))
+    if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
+        yield f"{', '.join(others)}: a scout may set nothing but {', '.join(_KEYS)}"
+    hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
+    urls = [line for line in values.get("python.install", ()) if "@" in line]
+    for address in (*sorted(hosts), *urls):
+        yield f"no addresses are taken but those of this machine: {address}"
+    for name, value in values.get("env", {}).items():
+        if _STEERING.fullmatch(name) or (says_secret(name) and value != "test"):
+            yield f"{name} is secret (its value has to be `test`), or steers how programs start"
+    if values.get("checks.tests.runner") == "off":
+        yield "checks.tests.runner: off runs no test"
+    for command in (one for one in values.get("setup", ()) if isinstance(one, dict)):
+        names = {posixpath.basename(path) for path in command.get("files", ())}
+        if not (_INSTALLS.fullmatch(command["run"]) and names and names <= _MANIFESTS):
+            yield f"`{command['run']}`: with network, only the files of npm or yarn are installed"
+    for word in values.get("checks.tests.args", ()):
+        if word.startswith(("-", "@")) or not _is_path(word, values.get("root", "."), tree):
+            yield f"checks.tests.args: {word} is no path here"
+    if any(len(line) > obstacles.LONGEST for line in render(asked)):
+        # A person sees all of it in the draft.
+        yield f"a line has more than {obstacles.LONGEST} characters: write it shorter"
+
+
+def _is_path(word: str, folder: str, tree: Tree) -> bool:
+    """Whether a word is a file or folder, or its dotted name; then it is no option."""
+    names = {posixpath.normpath(f"{folder}/{one}") for one in (word, word.replace(".", "/"))}
+    starts = tuple(f"{name}/" for name in (*names, *(f"{name}.py" for name in names)))
+    return any(f"{path}/".startswith(starts) for path in tree.paths())
+
+
+def name_left_out(
+    base: Opened, prepared: Prepared, tests: CheckResult, most: int, folder: Path
+) -> Contract:
+    """Name the tests that a proposal leaves out.
+
+    Args:
+        tests: As they ended with it.
+        most: Tests that an earlier candidate has collected.
+        folder: Work tree of the base commit.
+
+    Raises:
+        RequestRefused: It collects less, or decides about its own verdict.
+    """
+    contract = prepared.contract
+    is_own = contract.config.setup == base.contract.config.setup
+    if not is_own and (planted := sorted(_find_planted(prepared))):
+        named = sanitise.list_some(planted, _MOST_LISTED)
+        raise RequestRefused(
+            "set-up may write no Python but Django's settings, and not into the environment:"
+            f" {named}"
+        )
+    if (count := candidates.count_tests(tests)) < most:
+        raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
+    tree = worktree.open_tree(prepared.checkout, folder)
+    left = _find_left_out(tests, tree)
+    message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
+    more = [one.model_copy(update={"message": message}) for one in contract.scouted if left]
+    return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
+
+
+def _find_planted(prepared: Prepared) -> Iterator[str]:
+    """Yield what set-up has made that could stand in for tests, or decide about them.
+
+    Whatever Python it makes can be put on the path, and packages can bring plugins of pytest.
+    """
+    contract, environment = prepared.contract, prepared.environment
+    # First come the layers of packages, one each, which the repository's own manifests list.
+    packages = sum(isinstance(one, PackagesCommand) for one in contract.config.setup)
+    for layer in environment.layers[packages:]:
+        if environment.path.startswith(f"{layer.folder}/"):
+            yield SANDBOX_ENVIRONMENT
+        tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
+        for top, below in {"tree": "", "home": "~", **tops}.items():
+            for folder, _, names in os.walk(Path(layer.folder, top)):
+                inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
+                for path in (str(inner / name) for name in names):
+                    is_rule = path.endswith(_PYTHON) or rule_files.explain_file(
+                        path, contract.project
+                    )
+                    if is_rule and not rule_files.is_setting(path, contract.project):
+                        yield path
+
+
+def _find_left_out(tests: CheckResult, tree: Tree) -> list[str]:
+    """List files of tests that were not collected; one that failed to be is red, not left out."""
+    if (suite := tests.suite) is None:
+        return []
+    seen = {*suite.files, *suite.empty}
+    named = (path for path in tree.paths() if test_files.has_test_name(path))
+    return [path for path in named if path not in seen and not path.endswith("conftest.py")]
