@@ -109,9 +109,9 @@ def make_provided_models(chosen: Routes, settings: Settings) -> ProvidedModels:
     Raises:
         ModelUnusable: One of those that are set has no such provider, or nothing bounds its cost.
     """
-    from agent.llm import prices, routes
+    from agent.llm import routes
 
-    known = prices.load_prices(settings)
+    known = routes.load_prices(settings)
     if problems := routes.find_problems(settings, known):
         raise ModelUnusable("\n".join(problems))
     from agent.llm.provided import ProvidedModels

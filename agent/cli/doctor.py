@@ -17,7 +17,7 @@ from agent import settings, wiring
 from agent.cli import terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.git import worktree
-from agent.llm import prices, routes
+from agent.llm import routes
 from agent.llm.routes import Routes
 from agent.models.change import Change
 from agent.models.chat import Asked, ChatRequest, Role
@@ -160,7 +160,7 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ask: Ask each model for one word.
     """
     chosen = routes.routes(loaded)
-    problems = routes.find_problems(loaded, prices.load_prices(loaded))
+    problems = routes.find_problems(loaded, routes.load_prices(loaded))
     states: dict[str, dict[str, Any]] = {}
     if not problems:
         names = dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed)))

@@ -67,13 +67,7 @@ class Attempt:
         self._talk.answer(words, self._run_context)
 
     def next_draft(self) -> Draft | None:
-        """Have a change submitted; None: none comes that is new.
-
-        Raises:
-            TicketUnclear: The model has questions.
-            ForPeople: The model leaves it to people.
-            TooLarge: The model takes it for several tickets.
-        """
+        """Have a change submitted; None: none comes that is new."""
         talk, run_context = self._talk, self._run_context
         while (handed := talk.next_form(run_context)).name:
             if handed.name == "submit":
@@ -128,9 +122,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
     """Have the ticket planned.
 
     Raises:
-        TicketUnclear: The model has questions.
-        ForPeople: The model leaves it to people.
-        TooLarge: The model takes it for several tickets.
+        RunStopped: The model refuses; see `submissions.read_refusal`.
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.step("plan opening", opening.open_ticket, run_context)
@@ -154,11 +146,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
 
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
-    """Begin from the base once more, with the next model.
-
-    Args:
-        failed: What stood against the earlier attempt, in words for the model.
-    """
+    """Begin from the base once more, with the next model, which is told why the last failed."""
     run_context.try_next_model()
     return _continue_plan(plan, None, (), f"{_GIVEN_UP}\n{failed}", run_context)
 

@@ -187,7 +187,6 @@ def _run_tests(
     Args:
         only: The tests; None: all of them.
         name: Under which lines are shown that they print.
-        seconds: They may take no longer, whatever else is granted.
         fails_fast: Whether the first failure ends the run.
     """
     folder = svc.head_folder(prepared.run).with_name("proof")

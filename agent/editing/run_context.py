@@ -309,10 +309,6 @@ def require_budget(
     Args:
         seconds: Left of the run's minutes.
         purpose: The request, for the words.
-
-    Raises:
-        BudgetSpent: It names the cap, what is left of it and what the request could cost.
-        TimeSpent: Too little is left of the run's minutes to wait for a reply.
     """
     if seconds < LEAST_SECONDS:
         raise TimeSpent(

@@ -46,11 +46,8 @@ def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> 
     """Have the next reply, from the record where there is one.
 
     Raises:
+        AgentError: As `ChatModel.reply` does.
         BudgetSpent: The request could cost more than is left.
-        TimeSpent: There was no reply within the minutes of the run, or there could be none.
-        ModelRefused: The model will not answer.
-        ModelUnavailable: Nobody answered.
-        ModelUnusable: The operator has to act.
         RepositoryUnfit: Nothing that a model makes could be shown to be right.
     """
     if turn.conversation != SCOUT and (turn.conversation, turn.number) != TRIAGE:

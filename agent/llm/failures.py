@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic_ai import exceptions as theirs
@@ -24,35 +25,27 @@ provider does not accept the request as it is made, or as long as it is; the mod
 will not have this asked."""
 
 
+@dataclass(eq=False)
 class Failure(Exception):
-    details = ""
+    words: str
+    """What goes after the model's name and a colon."""
+    why: Why = "passing"
+    after: float | None = None
+    """Seconds until it may be asked again, where the provider said so."""
+    paid: bool = False
+    """Whether the provider may charge for it all the same."""
+    details: str = ""
     """See `errors.AgentError.details`."""
 
-    def __init__(
-        self, words: str, why: Why = "passing", *, after: float | None = None, paid: bool = False
-    ) -> None:
-        """Say why.
-
-        Args:
-            words: What goes after the model's name and a colon.
-            after: Seconds until it may be asked again, where the provider said so.
-            paid: Whether the provider may charge for it all the same.
-        """
-        super().__init__(words)
-        self.why: Why = why
-        self.after, self.paid = after, paid
+    def __str__(self) -> str:
+        return self.words
 
 
 def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> Failure:
-    """Turn an error of those that are `KNOWN` into what it means.
-
-    Args:
-        name: The model, as `provider:name`.
-        redact: Takes secrets out of foreign words.
-    """
+    """Turn an error of those that are `KNOWN` into what it means for a model."""
     said = _read_message(problem, redact)
     found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
-    if said and said not in str(found):
+    if said and said not in found.words:
         found.details = f"{name} says: “{said}”."
     return found
 
@@ -77,16 +70,15 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Fa
             return Failure(f"its account is used up ({summary}); add credit to it", "unusable")
         case theirs.ModelContextWindowExceededError():
             words = (
-                f"the request is too long for it ({summary}); MERGEWRIGHT_MODEL can name one with"
-                " more sandbox, or the ticket can be smaller"
+                f"the request is too long for it ({summary}); name one with a larger context in"
+                " MERGEWRIGHT_MODEL, or make the ticket smaller"
             )
             return Failure(words, "rejected")
         case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:
             whole = ": ".join(filter(None, (summary, said)))
             words = (
-                f"it does not accept the request ({whole}); see whether its name in"
-                " MERGEWRIGHT_MODEL and its provider's address are right, and whether"
-                " MERGEWRIGHT_MODEL_STREAM=off helps"
+                f"it does not accept the request ({whole}); check its name in MERGEWRIGHT_MODEL and"
+                " its provider's address, or try MERGEWRIGHT_MODEL_STREAM=off"
             )
             return Failure(words, "rejected")
         case theirs.ModelRequestRejectedError() | theirs.ContentFilterError():
@@ -116,21 +108,20 @@ def _summarize_problem(problem: Exception, redact: Callable[[str], str]) -> str:
             return "the connection to it broke"
         return "it cannot be reached; see the BASE_URL of its provider"
     named = ", ".join(str(part) for part in (status, code) if part)
-    return named or shorten_text(getattr(problem, "message", str(problem)), redact).rstrip(".?")
+    return named or _shorten_text(getattr(problem, "message", str(problem)), redact).rstrip(".?")
 
 
 def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
-    """Read what a provider says of an error, however it wraps it; empty: nothing."""
+    """Read what a provider says of an error, however it wraps it."""
     said = getattr(problem, "body", None)
     for key in ("error", "message", "detail"):
         said = said.get(key, said) if isinstance(said, dict) else said
     # A page for browsers says nothing, and one of a proxy may be long.
     if not isinstance(said, str) or said.lstrip().startswith("<"):
         return ""
-    return shorten_text(said, redact).rstrip(".")
+    return _shorten_text(said, redact).rstrip(".")
 
 
-def shorten_text(words: str, redact: Callable[[str], str]) -> str:
-    """Give foreign words in one line that is not too long, without secrets."""
+def _shorten_text(words: str, redact: Callable[[str], str]) -> str:
     # What is cut first may leave half of a secret, which nobody would know for one.
     return sanitise.strip_terminal_codes(redact(" ".join(words.split())))[:_MOST_CHARACTERS]

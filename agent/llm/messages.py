@@ -20,20 +20,13 @@ _RESPONSE = TypeAdapter(theirs.ModelResponse)
 #: Of a surrogate pair; no text can be sent or kept with one.
 _HALF = re.compile("[\ud800-\udfff]")
 
-Finish = Literal["stop", "calls", "length", "refused"]
-
 
 def parameters(request: ChatRequest) -> ModelRequestParameters:
-    """Say which tools there are, and whether one has to be called.
-
-    A model that cannot be made to is asked for it by the prompt alone.
-    """
+    """Say which tools there are, and whether one has to be called, where a model can be made to."""
     return ModelRequestParameters(
         function_tools=[
             ToolDefinition(
-                name=tool.name,
-                description=tool.description,
-                parameters_json_schema=tool.parameters,
+                name=tool.name, parameters_json_schema=tool.parameters, description=tool.description
             )
             for tool in request.tools
         ],
@@ -43,13 +36,12 @@ def parameters(request: ChatRequest) -> ModelRequestParameters:
 
 def history(request: ChatRequest) -> list[theirs.ModelMessage]:
     """Write the conversation; replies go back as they came, with what their provider needs."""
-    found: list[theirs.ModelMessage] = []
-    for message in request.messages:
-        if isinstance(message, Answered):
-            found.append(_as_it_came(message.reply))
-        else:
-            found.append(theirs.ModelRequest([*_parts(message)], instructions=request.system))
-    return found
+    return [
+        _restore_reply(message.reply)
+        if isinstance(message, Answered)
+        else theirs.ModelRequest([*_parts(message)], instructions=request.system)
+        for message in request.messages
+    ]
 
 
 def _parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
@@ -62,26 +54,21 @@ def _parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
         yield theirs.UserPromptPart(content=message.text)
 
 
-def _as_it_came(reply: Reply) -> theirs.ModelResponse:
+def _restore_reply(reply: Reply) -> theirs.ModelResponse:
     try:
         return _RESPONSE.validate_json(reply.raw)
     except ValidationError:
         # Of a record that was made without the library, or redacted, its words and calls are left.
-        return theirs.ModelResponse(parts=list(_rebuild_parts(reply)))
-
-
-def _rebuild_parts(reply: Reply) -> Iterator[theirs.TextPart | theirs.ToolCallPart]:
-    if reply.text or not reply.calls:
-        yield theirs.TextPart(reply.text or "(nothing)")
-    for call in reply.calls:
-        yield theirs.ToolCallPart(call.name, call.arguments, call.call_id)
+        calls = [theirs.ToolCallPart(one.name, one.arguments, one.call_id) for one in reply.calls]
+        text = reply.text or ("" if calls else "(nothing)")
+        return theirs.ModelResponse(parts=[*([theirs.TextPart(text)] if text else []), *calls])
 
 
 def tidy_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
     """Make a reply one that can be kept, answered and sent back.
 
-    Each call has an id of its own, the names of tools that a model has made up are as providers
-    take them, and halves of surrogate pairs are written out.
+    Each call gets an id of its own; made-up names of tools and halves of surrogate pairs are
+    replaced.
     """
     dumped = json.dumps(_RESPONSE.dump_python(response, mode="json"), ensure_ascii=False)
     if _HALF.search(dumped):
@@ -101,7 +88,10 @@ def tidy_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.M
 
 
 def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPart:
-    call_id, name = _take_id(part.tool_call_id, taken), _clean_name(part.tool_name)
+    stem, name = _clean_name(part.tool_call_id), _clean_name(part.tool_name)
+    numbered = (f"{stem[:50]}-{number}" for number in count(1))
+    call_id = next(one for one in chain([stem], numbered) if one not in taken)
+    taken.add(call_id)
     if name != part.tool_name:
         return theirs.ToolCallPart(name, part.args, call_id)
     return replace(part, tool_call_id=call_id)
@@ -112,22 +102,21 @@ def _clean_name(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
 
 
-def _take_id(call_id: str, taken: set[str]) -> str:
-    stem = _clean_name(call_id)
-    numbered = (f"{stem[:50]}-{number}" for number in count(1))
-    call_id = next(one for one in chain([stem], numbered) if one not in taken)
-    taken.add(call_id)
-    return call_id
-
-
 def read_reply(
     response: theirs.ModelResponse, model: str, seconds: float, used: Usage, cost_usd: float | None
 ) -> Reply:
     calls = tuple(
-        ToolCall(call_id=part.tool_call_id, name=part.tool_name, arguments=_arguments(part.args))
+        ToolCall(
+            call_id=part.tool_call_id,
+            name=part.tool_name,
+            arguments=part.args if isinstance(part.args, str) else json.dumps(part.args or {}),
+        )
         for part in response.tool_calls
     )
-    finish: dict[str | None, Finish] = {"content_filter": "refused", "length": "length"}
+    finish: dict[str | None, Literal["refused", "length"]] = {
+        "content_filter": "refused",
+        "length": "length",
+    }
     refusal = (response.provider_details or {}).get("refusal")
     return Reply(
         model=model,
@@ -150,7 +139,3 @@ def usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
             input_tokens=request.bytes, output_tokens=max(1, min(said, request.most_tokens))
         )
     return Usage(**{name: getattr(counted, name) for name in Usage.model_fields})
-
-
-def _arguments(given: object) -> str:
-    return given if isinstance(given, str) else json.dumps(given or {})

@@ -36,8 +36,7 @@ from agent.errors import (
 )
 from agent.llm import failures, messages
 from agent.llm.failures import Failure
-from agent.llm.prices import Prices
-from agent.llm.routes import Routes
+from agent.llm.routes import Prices, Routes
 from agent.models.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Worst
 from agent.models.sandbox import Flag
 
@@ -78,7 +77,6 @@ class _Asking:
 
     @property
     def is_late(self) -> bool:
-        """Whether too little time is left to ask somebody."""
         passed = time.monotonic() - self.begun
         return (math.inf if self.seconds is None else self.seconds - passed) < LEAST_SECONDS
 
@@ -98,7 +96,6 @@ class ProvidedModels:
         """Take what is set; nothing is asked yet.
 
         Args:
-            stream: Take replies piece by piece, as they are made.
             silence_seconds: Maximum silence of a model; the whole of a reply that is not streamed
                 counts as one piece.
             redacted: Takes secrets out of words: providers repeat the key that they were sent.
@@ -110,15 +107,11 @@ class ProvidedModels:
         self._connections = AsyncExitStack()
 
     def close(self) -> None:
-        """Close the connections that are open; whoever asks after that opens new ones."""
         self._open.clear()
         _run_in_background(self._connections.aclose())
 
     def preload(self) -> None:
-        """Load what the first request needs; nobody is asked.
-
-        Others cost the memory of another provider only once they are asked.
-        """
+        """Load the first model's provider; others cost their memory only once they are asked."""
         for name in self._routes.names[:1]:
             # What is wrong is told by the first request.
             with suppress(*failures.KNOWN):
@@ -128,7 +121,6 @@ class ProvidedModels:
         return self._routes.chain(role, category)
 
     def explain_missing(self, role: Role, category: str = "") -> str:
-        """Say what has to be set before anybody can be asked; see `ChatModel`."""
         found: list[str] = []
         for name in self.list_chain(role, category):
             try:
@@ -140,11 +132,7 @@ class ProvidedModels:
         return self._redact("; ".join(found))
 
     def estimate_worst(self, request: ChatRequest) -> Worst:
-        """Say the most that a reply can use, over all who may come to be asked for it.
-
-        A token is never shorter than a byte. What the model has been sent before is counted as its
-        provider has counted it. A reply that breaks off may be charged for, and is asked for again.
-        """
+        """Say the most that a reply can use; one that breaks off is charged and asked for again."""
         most = [self._bound_try(name, request) for name in self._list_asked(request)]
         # What has no price is bounded by tokens; it does not lift the bound of the others.
         known = [one.usd for one in most if one.usd is not None]
@@ -160,10 +148,9 @@ class ProvidedModels:
         hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask, and wait for the whole reply; see `ChatModel`.
+        """Ask, and wait for the whole reply.
 
-        What tries without a reply may have been charged for is counted in the reply's usage, at the
-        most that it can have been.
+        Its usage holds the most that tries without a reply may have been charged for.
         """
         asking = _Asking(request, hear, seconds, self._list_asked(request))
         response = _run_in_background(self._ask_chain(asking), stopped)
@@ -182,8 +169,19 @@ class ProvidedModels:
         return made.model_copy(update={"passed_over": lines})
 
     def _bound_try(self, model: str, request: ChatRequest) -> Worst:
-        """Say the most that one try with one model can use."""
-        sent = _bound_tokens(request, model)
+        """Say the most that one try with one model can use.
+
+        A token is never shorter than a byte. What the model has been sent before is counted as its
+        provider has counted it.
+        """
+        fresh, counted = request, 0
+        for place, message in enumerate(request.messages, 1):
+            if isinstance(message, Answered) and message.reply.model == model:
+                counted = message.reply.usage.tokens
+                update = {"system": "", "tools": (), "messages": request.messages[place:]}
+                fresh = request.model_copy(update=update) if counted else request
+        parts_sent = len(fresh.messages) + len(fresh.tools) + 1
+        sent = counted + fresh.bytes + _TOKENS_A_MESSAGE * parts_sent
         usd = self._prices.worst(model, sent, request.most_tokens)
         return Worst(tokens=sent + request.most_tokens, usd=usd)
 
@@ -218,19 +216,14 @@ class ProvidedModels:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _ask(self, name: str, asking: _Asking) -> parts.ModelResponse:
-        """Ask one model for the whole reply.
-
-        Raises:
-            Failure: It broke off, or said nothing.
-        """
-        model = await self._open_model(name)
-        told = messages.history(asking.request)
-        tools, settings = messages.parameters(asking.request), self._make_settings(asking.request)
+        """Ask one model for the whole reply; one that breaks off or is empty is a Failure."""
+        given = await self._open_model(name), messages.history(asking.request)
+        options: dict[str, Any] = {
+            "model_settings": self._make_settings(asking.request),
+            "model_request_parameters": messages.parameters(asking.request),
+        }
         if self._stream:
-            opened = model_request_stream(
-                model, told, model_settings=settings, model_request_parameters=tools
-            )
-            async with opened as stream:
+            async with model_request_stream(*given, **options) as stream:
                 said = begun = 0
                 async for event in stream:
                     piece, is_text = _read_piece(event)
@@ -242,9 +235,7 @@ class ProvidedModels:
                         asking.hear(piece.encode("utf-8", "backslashreplace").decode())
             response = stream.get()
         else:
-            response = await model_request(
-                model, told, model_settings=settings, model_request_parameters=tools
-            )
+            response = await model_request(*given, **options)
         # Where a stream breaks off, the library takes it for ended on some wires.
         details = response.provider_details or {}
         is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
@@ -287,18 +278,15 @@ class ProvidedModels:
             )
         problem: AgentError
         if "passing" in reasons:
-            waits = [failure.after for failure in found if failure.after is not None]
-            until = time.time() + min(waits) if waits else None
-            moment = until and datetime.fromtimestamp(until, UTC)
-            when = f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC." if moment else ""
-            paid = sum(one.usd or 0.0 for one in asking.lost)
-            words = f"No model answered as {role}: {listed}.{when}"
-            problem = ModelUnavailable(words, until, paid)
+            words, until = f"No model answered as {role}: {listed}.", None
+            if waits := [failure.after for failure in found if failure.after is not None]:
+                until = time.time() + min(waits)
+                moment = datetime.fromtimestamp(until, UTC)
+                words += f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC."
+            problem = ModelUnavailable(words, until, sum(one.usd or 0.0 for one in asking.lost))
         elif reasons == {"unusable"}:
-            problem = ModelUnusable(
-                f"No model can be used as {role}: {listed}. `mergewright doctor --models` tries"
-                " them."
-            )
+            words = f"No model can be used as {role}: {listed}."
+            problem = ModelUnusable(f"{words} `mergewright doctor --models` tries them.")
         elif reasons and "refused" not in reasons:
             problem = ModelRequestRejected(f"No model accepts the request as {role}: {listed}.")
         else:
@@ -326,28 +314,14 @@ def _require_measure(characters: int, count: int) -> None:
         raise Failure(f"its answer has {words}", "refused", paid=True)
 
 
-def _bound_tokens(request: ChatRequest, model: str) -> int:
-    fresh, counted = request.messages, 0
-    for place, message in enumerate(request.messages, 1):
-        if isinstance(message, Answered) and message.reply.model == model:
-            counted, fresh = message.reply.usage.tokens, request.messages[place:]
-    if not counted:
-        return request.bytes + _TOKENS_A_MESSAGE * (len(fresh) + len(request.tools) + 1)
-    told = request.model_copy(update={"system": "", "tools": (), "messages": fresh})
-    return counted + told.bytes + _TOKENS_A_MESSAGE * (len(fresh) + 1)
-
-
 # --- one event loop for all requests ----------------------------------------------------------
 
 
 def _run_in_background(work: Coroutine[Any, Any, T], stopped: Flag | None = None) -> T:
-    """Do the work in the loop of the process, and wait for its result.
+    """Do the work in the loop of the process; wait for its result, or until the flag is set.
 
     The providers' clients are async, and keep their connections with the loop in which they were
-    made; the core is not. So this thread waits, and looks whether the reply is still wanted.
-
-    Raises:
-        Cancelled: The flag was set; the work is cancelled then.
+    made; the core is not.
     """
     future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:

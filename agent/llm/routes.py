@@ -1,12 +1,12 @@
-"""Who is asked: the chain of models for each role, by the ticket's category where that is set."""
+"""Who is asked for each role and category of tickets, and what its tokens cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
-from agent.llm.prices import Prices
-from agent.models.chat import Role
+from agent.models.chat import Role, Usage, vendor
 from agent.settings import Settings, variable
 
 
@@ -28,6 +28,40 @@ class Routes(NamedTuple):
         return tuple(dict.fromkeys(name for chain in chains for name in chain))
 
 
+# The operator's prices come first. Nothing is fetched: genai-prices brings tables with it.
+class Prices(NamedTuple):
+    own: Mapping[str, tuple[float, float]]
+    """Dollars for a million tokens of input and of output, by model."""
+
+    def million(self, model: str) -> tuple[float, float] | None:
+        """Price a million tokens of input and of output, each by itself; None: it is not known."""
+        # By the thousand: prices that rise with the length of a request are not meant.
+        sent = self.cost(model, Usage(input_tokens=1_000))
+        written = self.cost(model, Usage(output_tokens=1_000))
+        return None if sent is None or written is None else (sent * 1_000, written * 1_000)
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """Price a reply in US dollars; None: no price of this model is known."""
+        if (own := self.own.get(model)) is not None:
+            return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / 1_000_000
+        # Only who asks a model has a use for the tables, which take a tenth of a second to load.
+        from genai_prices import Usage as Counted
+        from genai_prices import calc_price
+
+        counted, name = Counted(**usage.model_dump()), model.partition(":")[2]
+        try:
+            return float(calc_price(counted, name, provider_id=vendor(model)).total_price)
+        except LookupError:
+            return None
+
+    def worst(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
+        """Price the most that a request can cost, wherever its input comes from or goes to."""
+        plain = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+        written = plain.model_copy(update={"cache_write_tokens": input_tokens})
+        costs = (self.cost(model, usage) for usage in (plain, written))
+        return max((cost for cost in costs if cost is not None), default=None)
+
+
 def routes(settings: Settings) -> Routes:
     by_role = {"editor": settings.model_editor, "reviewer": settings.model_reviewer}
     chains = {role: chain for role, chain in by_role.items() if chain}
@@ -35,6 +69,12 @@ def routes(settings: Settings) -> Routes:
         name, _, model = entry.partition("=")
         chains[name] = (*chains.get(name, ()), model)
     return Routes(chains, settings.model)
+
+
+def load_prices(settings: Settings) -> Prices:
+    pairs = (entry.split("=") for entry in settings.model_prices)
+    split = ((name, price.split("/")) for name, price in pairs)
+    return Prices({name: (float(sent), float(written)) for name, (sent, written) in split})
 
 
 def find_problems(settings: Settings, prices: Prices) -> list[str]:
@@ -57,10 +97,9 @@ def _describe_unknown(model: str) -> str:
 
     provider = model.partition(":")[0]
     try:
-        infer_provider_class(provider)
-    except ImportError:
         # What is to be installed is told by the first request.
-        return ""
+        with suppress(ImportError):
+            infer_provider_class(provider)
     except ValueError:
         return (
             f"{model}: there is no provider {provider}. Known are openai, anthropic, google and the"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from agent.models.record import Record
 
@@ -78,6 +78,33 @@ class ModelWork(Record):
     @property
     def usd(self) -> float:
         return sum(use.usd or 0.0 for use in self.uses)
+
+
+class SpendingLimits(NamedTuple):
+    """Whose requests to models are counted, and what they may cost, in US dollars."""
+
+    run_id: str
+    repository_id: int
+    of_run: float
+    of_day: float | None
+    """Of all runs of the repository within 24 hours; None: any number."""
+    kept: bool = True
+    """Whether the run's steps are on record, so that it can go on; chooses the words."""
+
+
+class Spendings(Protocol):
+    """Where dollars are counted: the store for runs of issues, a step file for others."""
+
+    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
+        """Set dollars aside; return what they are settled by.
+
+        Raises:
+            ModelUnavailable: As much is not left of the day now.
+            BudgetSpent: As much is not left to the run, or a whole day does not allow it.
+        """
+        ...
+
+    def settle(self, number: int, usd: float) -> None: ...
 
 
 def format_usd(usd: float) -> str:

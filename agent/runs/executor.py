@@ -27,9 +27,10 @@ from agent.errors import (
     VersionUnknown,
 )
 from agent.git import worktree
-from agent.llm.spendings import CountedModels, SpendingLimits, Spendings
+from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
+from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
 from agent.publishing import text

@@ -8,7 +8,8 @@ from sqlalchemy import delete, func
 from sqlmodel import Session, col, select, update
 
 from agent.errors import BudgetSpent, ModelUnavailable
-from agent.llm.spendings import SpendingLimits, require_left
+from agent.llm.spendings import require_left
+from agent.models.model_use import SpendingLimits
 from agent.store.database import Database
 from agent.store.sql_tables import SpendingRow
 
@@ -18,13 +19,13 @@ _KEPT = 30 * _DAY
 
 
 class SqlSpendings:
-    """The dollars of one store's runs; implements `spendings.Spendings`."""
+    """The dollars of one store's runs; implements `model_use.Spendings`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside; see `spendings.Spendings`."""
+        """Set dollars aside; see `model_use.Spendings`."""
         most = limits.of_day
         if most is not None and usd > most:
             raise BudgetSpent(

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent.errors import SettingsInvalid, TransientError, VersionUnknown
-from agent.llm.spendings import SpendingLimits, require_left
+from agent.llm.spendings import require_left
+from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import CAPS_REACHED, Reason, Run
@@ -127,7 +128,7 @@ class StepFile:
         return self._records[name]
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside for a request to a model, as `spendings.Spendings` says."""
+        """Set dollars aside for a request to a model, as `model_use.Spendings` says."""
         require_left(
             sum(self._spent.values()),
             usd,

@@ -25,8 +25,8 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.llm import provided, routes
-from agent.llm.prices import Prices
 from agent.llm.provided import ProvidedModels
+from agent.llm.routes import Prices
 from agent.models.chat import (
     Answered,
     Asked,

@@ -17,8 +17,9 @@ from agent.errors import (
     ModelRequestRejected,
     ModelUnavailable,
 )
-from agent.llm.spendings import CountedModels, SpendingLimits
+from agent.llm.spendings import CountedModels
 from agent.models.chat import Asked, ChatRequest, Worst
+from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.runs import executor

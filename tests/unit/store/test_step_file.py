@@ -10,8 +10,9 @@ from agent.errors import (
     TransientError,
     VersionUnknown,
 )
-from agent.llm.spendings import CountedModels, SpendingLimits
+from agent.llm.spendings import CountedModels
 from agent.models.chat import Asked, ChatRequest, Worst
+from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.store.step_file import FILE_NAME, Begun, StepFile, find_latest
