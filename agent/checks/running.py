@@ -79,6 +79,7 @@ class LiveOutput:
         self._name, self._show, self._now, self._ours = name, show, now, ours
         self._next = now() + QUIET_SECONDS
         self._tail = b""
+        self._last = ""
         self._has_key = False
 
     def __call__(self, piece: bytes) -> None:
@@ -92,7 +93,8 @@ class LiveOutput:
             line = sanitise.strip_terminal_codes(raw[: 4 * LONGEST].decode("utf-8", "replace"))
             line = line.strip()
             if line and not any(name in line for name in self._ours):
-                cut = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-                self._show(f"{self._name} | {cut}")
-                self._next = self._now() + EVERY_SECONDS
+                if line != self._last:
+                    cut = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+                    self._show(f"{self._name} | {cut}")
+                    self._last, self._next = line, self._now() + EVERY_SECONDS
                 return

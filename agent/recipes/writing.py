@@ -274,8 +274,11 @@ def drop_imports(path: str, before: ast.Module, content: bytes) -> bytes:
             continue
         kept = [one for one in node.names if (one.asname or one.name.partition(".")[0]) not in gone]
         start, end = source.span(node)
-        # A comment may say why it is there.
-        if len(kept) == len(node.names) or source.text[end : source.line_end(end)].strip():
+        # A comment may say why it is there, and another statement stays.
+        beside = (
+            source.text[source.line_start(start) : start] + source.text[end : source.line_end(end)]
+        )
+        if len(kept) == len(node.names) or beside.strip():
             continue
         if kept:
             node.names = kept

@@ -57,12 +57,17 @@ def _split_title(text: str) -> tuple[str, str]:
         for line in lines[1:end]:
             key, colon, value = line.partition(":")
             if colon and key.strip().lower() == "title":
-                return value.strip().strip("\"'"), "\n".join(lines[end + 1 :]).strip()
+                return value.strip().strip("\"'"), _drop_blank_ends(lines[end + 1 :])
     first = lines[0].strip()
     if first.startswith(("# ", "#\t")):
-        return first[1:].strip().rstrip("#").rstrip(), "\n".join(lines[1:]).strip()
+        return first[1:].strip().rstrip("#").rstrip(), _drop_blank_ends(lines[1:])
     if first.startswith("#"):
         # An issue form has no title of its own: its first heading is a question.
         return "", text.strip()
     # Prose: a first line alone is the title, but stays in the body, since it may hold facts.
     return first[:200], text.strip()
+
+
+def _drop_blank_ends(lines: list[str]) -> str:
+    """Join lines without blank ones at either end; code keeps its indentation."""
+    return "\n".join(lines).rstrip().lstrip("\n")

@@ -121,6 +121,11 @@ def test_a_new_logger_stands_after_the_imports(head, after):
     assert made == after + "def f():\n    logger.info('x')\n"
 
 
+def test_what_stands_beside_an_import_that_nothing_needs_stays():
+    code = "x = 1; import sys\n\n\ndef f():\n    print('x', file=sys.stderr)\n"
+    assert "x = 1; import sys\n" in edited(module(code))["shop/stock.py"].decode()
+
+
 def test_imports_that_nothing_needs_any_more_go_and_others_stay():
     code = (
         "import os, sys\nimport traceback\nfrom sys import stderr  # kept\n\n\ndef f():\n"
