@@ -35,7 +35,10 @@ async def talk(folder: Path, asked: Model) -> None:
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    opening = [parts.SystemPromptPart(_SYSTEM), parts.UserPromptPart(model.TICKET)]
+    opening: list[parts.ModelRequestPart] = [
+        parts.SystemPromptPart(_SYSTEM),
+        parts.UserPromptPart(model.TICKET),
+    ]
     messages: list[parts.ModelMessage] = [parts.ModelRequest(opening)]
     while True:
         opened = model_request_stream(asked, messages, model_request_parameters=_tools())
@@ -43,7 +46,7 @@ async def talk(folder: Path, asked: Model) -> None:
             async for _ in stream:
                 pass
         said = stream.get()
-        results = []
+        results: list[parts.ModelRequestPart] = []
         for call in said.tool_calls:
             if call.tool_name == "submit":
                 return

@@ -61,8 +61,8 @@ class Side:
         self._services = wiring.make_local_services(bare, lambda line: None)
         self._prepared = _prepared(folder, self._services)
 
-    def talk(self, remember: Remember) -> None:
-        """Have the bug mended once."""
+    def talk(self, remember: Remember) -> str:
+        """Have the bug mended once; return nothing."""
         begun = time.monotonic()
         run = self._prepared.run.model_copy(update={"run_id": make_run_id(int(begun))})
         prepared = self._prepared.model_copy(update={"run": run})
@@ -86,12 +86,13 @@ class Side:
         job.prepared, job.baseline = prepared, before
         with job.attach_best_change():
             attempt = attempts.begin_attempt(job)
-            attempt.go_on()
+            attempt.begin_edits()
             draft = attempt.next_draft()
         ledger.close()
         if draft is None or draft.change.paths != ("paginator.py",):
             raise BareFailed(f"the change is not as it was asked for: {draft}")
         self.begun.append(begun)
+        return ""
 
 
 def _prepared(folder: Path, svc: Services) -> Prepared:
@@ -106,7 +107,7 @@ def _prepared(folder: Path, svc: Services) -> Prepared:
 
 
 def _durably(side: Side, home: Path, rounds: int) -> None:
-    engine = Engine(home, lambda _, remember: str(side.talk(remember)))
+    engine = Engine(home, lambda _, remember: side.talk(remember))
     engine.launch()
     try:
         for _ in range(rounds):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from repo_config.schema import RepoConfig
 from tests.thirdparty.sources import Source
@@ -15,7 +16,7 @@ from tests.thirdparty.sources import Source
 #: What makes every configurable rule speak; a project may say otherwise where it is built on
 #: something else, since a rule that is told the wrong thing finds nothing wrong. Which manager a
 #: model has, each project says for itself.
-CONFIG: Mapping[str, object] = {
+CONFIG: Mapping[str, Any] = {
     "version": 1,
     "http_client": {"name": "httpx", "timeout": "required", "retries": "tenacity"},
     "concurrency": {"mode": "sync"},
@@ -51,7 +52,7 @@ class Project:
     """One project."""
 
     source: Source
-    config: Mapping[str, object] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     """What differs from CONFIG here, by sections and their keys."""
 
     @property
@@ -62,11 +63,11 @@ class Project:
     @property
     def repo_config(self) -> RepoConfig:
         """The configuration that its files are held against."""
-        sections = dict(CONFIG)
+        sections: dict[str, Any] = dict(CONFIG)
         for key, value in self.config.items():
             usual = sections.get(key)
-            both = isinstance(usual, Mapping) and isinstance(value, Mapping)
-            sections[key] = {**usual, **value} if both else value
+            nested = isinstance(usual, Mapping) and isinstance(value, Mapping)
+            sections[key] = {**(usual or {}), **value} if nested else value
         return RepoConfig.model_validate(sections, strict=False)
 
 

@@ -84,7 +84,8 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
     assert remarks is not None, done.stderr
     paths = (Path(one.path).relative_to(tree).as_posix() for one in remarks)
     placed = [replace(one, path=path) for one, path in zip(remarks, paths, strict=True)]
-    items = changed_files.count_once(linters.list_items(placed, Secret()), ruff_contract.ONCE)
+    listed = linters.list_items(placed, Secret())
+    once = tuple(changed_files.count_once(listed, ruff_contract.ONCE))
     change = Change(
         base_commit="0" * 40,
         files=tuple(
@@ -92,7 +93,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
             for path in {one.path for one in placed}
         ),
     )
-    items = ruff_contract.select_items(tuple(items), change, config, ())
+    items = ruff_contract.select_items(once, change, config, ())
     yield from (one for one in ruff_contract.find_problems(items, config) if one.rule in rules)
 
 

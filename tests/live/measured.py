@@ -17,7 +17,6 @@ from packaging.utils import canonicalize_name
 
 from agent.checks import check, measuring
 from agent.checks.check import Site
-from agent.environments import build
 from agent.errors import AgentError
 from agent.models.checks import CheckResult, Status
 from agent.models.environment import Environment
@@ -109,7 +108,7 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
         comparison=comparison.compare(outcomes, sandbox, differences.of(project.known.source.name)),
         problems=(
             *problems_of(result),
-            *_undeclared(project, made, svc, site.tree),
+            *_undeclared(project, made, site.tree),
             *_version(made, bare),
         ),
     )
@@ -123,10 +122,9 @@ def problems_of(result: CheckResult) -> list[str]:
     return []
 
 
-def _undeclared(project: Project, made: Environment, svc: Services, tree: Path) -> list[str]:
+def _undeclared(project: Project, made: Environment, tree: Path) -> list[str]:
     """Whether the environment was made of the declaration that the project is here for."""
-    (stored,) = (one for one in build.list_stored(svc.settings) if one.environment.key == made.key)
-    taken = {choice.what for choice in stored.choices if choice.taken} | set(made.sources)
+    taken = set(made.sources)
     # PDM exports no lock of before its `inherit_metadata`; the versions in it are kept.
     if made.refused_lock:
         pins = _pins(tree / made.refused_lock)

@@ -88,7 +88,7 @@ PROJECTS = (
     _project(
         "structlog", "26.1.0",
         "f63a716cbd1b1291cf7661de7794b455acfa4c43c5bcf1630e6ad5ddc1adb3b7",
-        "26.1.0", "dependency groups", ("group tests",), version_from_tag=True,
+        "26.1.0", "dependency groups", ("pyproject.toml",), version_from_tag=True,
     ),
     # pbr: the version is of the tag, the dependencies are of requirements.txt.
     _project(
@@ -121,17 +121,17 @@ PROJECTS = (
     _project(
         "humanize", "4.0.0",
         "ee1f872fdfc7d2ef4a28d4f80ddde9f96d36955b5d6b0dac4bdeb99502bddb00",
-        "4.0.0", "setup.cfg extras", ("extra tests",), version_from_tag=True,
+        "4.0.0", "setup.cfg extras", (), version_from_tag=True,
     ),
     _project(
         "webob", "1.8.11",
         "aa8c27231070b135c025e567a9cd7eda03f4df71352ffaac740cb6a75f0f81a5",
-        "1.8.11", "setup.py extras", ("extra testing",),
+        "1.8.11", "setup.py extras", (),
     ),
     _project(
         "restrictedpython", "9.0",
         "9e809cc073b9398f41084f1b801cf9a8c2a126feb0003b6af52fedeb2a3408e1",
-        "9.0", "constraints", ("extra test", "constraints.txt"),
+        "9.0", "constraints", ("constraints.txt",),
     ),
     _project(
         "edx-opaque-keys", "4.0.1",
@@ -151,13 +151,13 @@ PROJECTS = (
     _project(
         "tinycss2", "1.5.1",
         "d339d2b616ba90ccce58da8495a78f46e55d4d25f9fd71dfd526f07e7d53f957",
-        "v1.5.1", "PEP 621 extras", ("extra test",),
+        "v1.5.1", "PEP 621 extras", ("pyproject.toml",),
     ),
     # manage.py in a folder of a test project, which has the settings for PostgreSQL.
     _project(
         "django-tenants", "4.0.1",
         "769a0934507305c55b7b6e49b788df6627dcc546d7f4e187812285bad1c6270b",
-        "v4.0.1", "PEP 621 extras", ("extra dev",), suite=("dts_test_project/manage.py", "test"),
+        "v4.0.1", "PEP 621 extras", ("pyproject.toml",), suite=("dts_test_project/manage.py", "test"),
         config="services: [postgres]\n", postgres={"DATABASE_PORT": "{port}"},
     ),
 )  # fmt: skip

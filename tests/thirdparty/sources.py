@@ -11,7 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from agent.environments.package_index import SimpleIndex
+from agent.models.package_index import PackageIndex
 from tests.flow.stories import Repository
 
 _MOST_BYTES = 64 * 1024**2
@@ -28,7 +28,7 @@ class Source:
 
 def repository(
     source: Source,
-    index: SimpleIndex,
+    index: PackageIndex,
     folder: Path,
     config: str | None = None,
     *,
@@ -58,7 +58,7 @@ def repository(
     return made
 
 
-def fetched(source: Source, index: SimpleIndex, folder: Path) -> Path:
+def fetched(source: Source, index: PackageIndex, folder: Path) -> Path:
     """Fetch the archive and unpack it below the folder; returns where."""
     archives = [one for one in index.source_archives(source.name) if one.version == source.version]
     assert archives, f"the index has no source archive of {source.name} {source.version}"
