@@ -81,7 +81,9 @@ class CiSetup(BaseModel):
     services: tuple[str, ...] = ()
     """Of those that sandboxes can start, as the configuration names them."""
     install: tuple[str, ...] = ()
-    """Requirements that its steps name, and their requirements files as `-r path`."""
+    """Requirements that its steps name."""
+    requirement_files: tuple[str, ...] = ()
+    """Paths of the requirements files that its steps install."""
     parts: tuple[str, ...] = ()
     """Extras and groups of the project that its steps install, or the options for all of them."""
     system_packages: tuple[str, ...] = ()
@@ -99,11 +101,12 @@ class CiSetup(BaseModel):
         """Yield each part in words."""
         yield from (command.run for command in self.fetched)
         for command in self.commands:
-            yield "; ".join(command.removeprefix(_BEFORE).removesuffix(_AFTER).splitlines())
+            yield "; ".join(read_step(command).splitlines())
         yield from (f"{name}={value}" for name, value in self.env.items())
         for title, entries in (
             ("service", self.services),
             ("install", self.install),
+            ("install -r", self.requirement_files),
             ("part", self.parts),
             ("Debian package", self.system_packages),
             ("tests", self.test_args),
@@ -209,13 +212,13 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         install=tuple(
             dict.fromkeys(
                 (
-                    *_list_requirement_files(job, scripts, files),
                     *read_installed(whole, files),
                     *behind.install,
                     *node,
                 )
             )
         ),
+        requirement_files=tuple(dict.fromkeys(_list_requirement_files(job, scripts, files))),
         parts=tuple(dict.fromkeys(_list_parts(job, scripts))),
         system_packages=_find_debian_packages(files, whole),
         test_args=behind.test_args or _read_places(line, files),
@@ -255,6 +258,11 @@ def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: Files) -> Ci
 
 def _write_lines(lines: Sequence[str]) -> str:
     return _BEFORE + "\n".join(lines) + _AFTER
+
+
+def read_step(command: str) -> str:
+    """Return the lines of a command as CI has them."""
+    return command.removeprefix(_BEFORE).removesuffix(_AFTER)
 
 
 def _read_places(line: str, files: Files) -> tuple[str, ...]:
@@ -421,12 +429,12 @@ def _list_package_words(job: Job, scripts: NamedScripts) -> Iterator[tuple[str, 
 
 
 def _list_requirement_files(job: Job, scripts: NamedScripts, files: Files) -> Iterator[str]:
-    """Yield the requirements files of the tree that a job installs, as `-r path`."""
+    """Yield the requirements files of the tree that a job installs."""
     for word, following in _list_package_words(job, scripts):
         if option := _REQUIREMENT_FILE.fullmatch(word):
             path = posixpath.normpath(option[1] or option[2] or following)
             if files.has_file(path):
-                yield f"-r {path}"
+                yield path
 
 
 def _list_parts(job: Job, scripts: NamedScripts) -> Iterator[str]:

@@ -134,11 +134,10 @@ def _as_ci(
 ) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
-    listed = [one for one in ci.install if one.startswith("-r ")]
-    lacking = [one for one in ci.install if one not in listed and not _names(one, has)]
+    lacking = [one for one in ci.install if not _names(one, has)]
     bounds = tuple(one for one in tested.constraints if _names(one, {*map(_read_name, lacking)}))
     # A file that is called as those for tests are is declared.
-    unknown = (one for one in listed if not parts.find_role(one.removeprefix("-r ")))
+    unknown = (f"-r {path}" for path in ci.requirement_files if not parts.find_role(path))
     more = {
         "install": (*given.install, *unknown, *lacking),
         "constraints": (*given.constraints, *bounds),

@@ -47,7 +47,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.text import sanitise
-from repo_config import load, rule_files
+from repo_config import ci_setup, load, rule_files
 from repo_config.detect import Project
 from repo_config.schema import PackagesCommand
 
@@ -206,7 +206,7 @@ class _Run:
             EnvironmentFailed: One fails, or reaches a limit.
         """
         began = time.monotonic()
-        self.build_context.say(f"set-up: {'; '.join(self._texts)}")
+        self.build_context.say(f"set-up: {'; '.join(map(ci_setup.read_step, self._texts))}")
         for name in ("tree", "home"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT

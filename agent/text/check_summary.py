@@ -61,7 +61,7 @@ def summarize_all(checks: Iterable[Comparison]) -> str:
         return "No check ran" if not ran else f"No check could be measured: {_format_list(ran)}"
     parts = [f"Nothing new fails in {count_things(len(measured), 'check')}"]
     if known := sum(check.known for check in measured):
-        parts.append(f"{known:,} fail as on base")
+        parts.append(f"{count_things(known, 'failure')} as on base")
     if flaky := sum(len(check.flaky) for check in measured):
         parts.append(count_things(flaky, "flaky test"))
     if others := [check for check in ran if check not in measured]:

@@ -88,7 +88,7 @@ def test_every_cell_and_sentence_says_what_was_reported(pair):
         both = sum((old & new).values()) + len(_unread_on_base(before, after))
         assert numbers(said.sentence, r"(?:failure|finding)s? as on base") == _some(both)
         title = summarize_all((compared,))
-        assert numbers(title, "fail as on base") == _some(both)
+        assert numbers(title, "failures? as on base") == _some(both)
     if compared.verdict in (Status.UNVERIFIED, Status.UNMEASURABLE):
         assert said.new == "not known"
         assert not re.search(r"\d", said.sentence)

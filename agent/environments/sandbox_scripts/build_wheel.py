@@ -91,7 +91,8 @@ def build(caller: BuildBackendHookCaller, job: dict[str, Any]) -> dict[str, Any]
                 return {"needs": missing}
             return {"wheel": caller.build_editable(wheels)}
         except HookMissing:
-            print("the backend has no build_editable; its build_wheel is used")
+            # What the backend prints comes after it.
+            print("the backend has no build_editable; its build_wheel is used", flush=True)
     needs = caller.get_requires_for_build_wheel()
     if missing := [need for need in needs if need not in job["provided"]]:
         return {"needs": missing}

@@ -10,7 +10,7 @@ from agent.models.sandbox import SANDBOX_TREE
 
 CI = """\
 on: pull_request
-jobs: {test: {steps: [{run: mkdir data}, {run: python -m pytest}], env: {A_KEY: "1"}}}
+jobs: {test: {steps: [{run: pip install -r requirements.txt}, {run: mkdir data}, {run: python -m pytest}], env: {A_KEY: "1"}}}
 """
 FILES = {
     ".github/workflows/ci.yml": CI,

@@ -51,7 +51,8 @@ def test_requirements_files_of_the_job_are_installed_whatever_they_are_called():
     job = "jobs: {t: {steps: [{run: 'pip install -r requirements/devel.txt -r gone.txt x'}, "
     makes = {"requirements/devel.txt": "", "Makefile": "setup:\n\tpip install -r for/ci.txt\n"}
     found = read(job + "{run: make setup}, {run: pytest}]}}", **makes, **{"for/ci.txt": ""})
-    assert found.install == ("-r requirements/devel.txt", "-r for/ci.txt", "x")
+    assert found.install == ("x",)
+    assert found.requirement_files == ("requirements/devel.txt", "for/ci.txt")
 
 
 def test_variables_and_services_of_the_job_are_taken_where_they_are_known():
