@@ -29,6 +29,11 @@ from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`.
 _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=\s|\Z)")
+#: A command that runs tests of Python.
+_RUNS_PYTHON = re.compile(
+    r"(?<![^\s/])"
+    r"(?:py\.?test|tox|nox|python[0-9.]*[ ]\S.*test|manage\.py[ ]test|\S*tests?\.py)(?!\S)"
+)
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(
     r"(?<!\S)(?:install|update|add|sync|lock|compile|cache|npm[ ]+ci)(?!\S)"
@@ -118,12 +123,15 @@ class CiSetup(BaseModel):
 def read_ci_setup(files: Files) -> CiSetup:
     """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
     jobs = [job for job in workflows.read_jobs(files) if job.is_on_linux and _find_tests(job)]
+    scripts = NamedScripts(files)
 
     def rank(job: Job) -> tuple[object, ...]:
         _, line = _find_tests(job) or (0, "")
         return (
             # The tests of a front end are run beside those of Python.
             not any(map(job.mentions, ("python", ".py", "pytest"))),
+            # A script with "test" in its name may run those of something else.
+            not any(map(_RUNS_PYTHON.search, (line, *scripts.expand_line(line)))),
             # What runs in an image needs little of the machine.
             _runs_image(line),
             not job.sees_proposals,
@@ -135,7 +143,7 @@ def read_ci_setup(files: Files) -> CiSetup:
 
     if jobs:
         return _read_job(min(jobs, key=rank), files)
-    found = _read_tox(files, NamedScripts(files))
+    found = _read_tox(files, scripts)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
     # A job that tests without the file would find other values in it.
     if example := next((match for match in examples if not files.has_file(match[1])), None):

@@ -148,9 +148,10 @@ class _Attempts:
             RunStopped: Nothing is found; the cause is said, with the way out.
         """
         base, step, svc = self.base, self.step, self.svc
-        first = self.tried[0] if self.tried else None
-        said = problem.message if problem else _name_left_out(first)
-        obstacle = step("obstacle", find_obstacle, base, first and first[2], said, svc)
+        # The last has what those before it lacked, so its tests got furthest.
+        last = self.tried[-1] if self.tried else None
+        said = problem.message if problem else _name_left_out(last)
+        obstacle = step("obstacle", find_obstacle, base, last and last[2], said, svc)
         known = step("known set-up", read_known, base.run, svc)
         result = self.try_lines(known, "known") if known else ""
         if known and isinstance(result, str):
@@ -159,7 +160,7 @@ class _Attempts:
         if scout is not None and isinstance(result, str):
             bare = partial(step, "environment bare", build_bare, base, svc)
             with suppress(EnvironmentFailed):
-                result = scout((lambda: first[1]) if first else bare, obstacle, self.try_lines)
+                result = scout((lambda: last[1]) if last else bare, obstacle, self.try_lines)
         if not isinstance(result, str):
             return _FOUND, *result
         words = "\n\n".join(filter(None, (obstacle.words, result)))
@@ -186,8 +187,8 @@ def find_obstacle(
     return found
 
 
-def _name_left_out(first: Tried | None) -> str:
-    left = first[1].environment.left_out if first else ()
+def _name_left_out(tried: Tried | None) -> str:
+    left = tried[1].environment.left_out if tried else ()
     return "\n".join(f"Left out: {one}" for one in left[:_MOST_LEFT_OUT])
 
 

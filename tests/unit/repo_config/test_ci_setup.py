@@ -159,6 +159,20 @@ def test_of_several_jobs_the_one_on_linux_with_most_versions_of_python_is_taken(
     assert found.env == {"A": "linux"}
 
 
+@pytest.mark.parametrize("line", ["pytest -x", "python manage.py test", "./scripts/test", "tox"])
+def test_a_job_that_runs_tests_of_python_goes_before_one_of_another_program(line):
+    job = "on: [pull_request]\njobs: {{t: {{env: {{A: {}}}, steps: [{{run: 'python {}'}}{}]}}}}\n"
+    found = read(
+        job.format("api", "-m pip install -e .", ", {run: ./postman/run-api-tests.sh}"),
+        **{
+            ".github/workflows/z.yml": job.format("own", "-V", f", {{run: {line}}}, {{run: ls}}"),
+            "postman/run-api-tests.sh": "npx newman run api.json\n",
+            "scripts/test": "pytest --cov\n",
+        },
+    )
+    assert found.env == {"A": "own"}
+
+
 def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
     found = read(
         "jobs: {t: {steps: [{uses: ./.github/actions/prepare}, {run: pytest}]}}",
