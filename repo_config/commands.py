@@ -46,7 +46,7 @@ _NEUTRAL_INPUTS = frozenset({"version", "token", "github-token", "python-version
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _JUSTFILES = ("justfile", ".justfile", "Justfile")
 _ASSIGNED = re.compile(r"(?:export )?(\w+) *[:?]{0,2}=(.*)")
-_VALUE = re.compile(r"\$[({](\w+)[)}]|\{\{ *(\w+) *\}\}")
+_VALUE = re.compile(r"(?<!\$)\$[({](\w+)[)}]|\{\{ *(\w+) *\}\}")
 _SHELLS = frozenset({"sh", "bash", "source", "."})
 #: Keys of a task that hold no command.
 _TASK_NOTES = frozenset({"help", "env", "executor", "cwd", "envfile"})
@@ -245,25 +245,30 @@ def _list_lines(script: str) -> list[str]:
 
 def _read_rules(text: str, tool: str) -> dict[str, list[str]]:
     """Read a Makefile or a justfile: the lines below each target, behind those it needs."""
-    values = {"MAKE": "make"}
+    values = {"MAKE": "make", "CURDIR": "."}
+    lines = re.sub(r"\\\r?\n", " ", text).splitlines()[:_MOST_LINES]
 
     def fill(line: str) -> str:
         filled = _VALUE.sub(
-            lambda match: values.get(match[1] or match[2], match[0]), line, _MOST_TARGETS
+            lambda match: values.get(match[1] or match[2], unset or match[0]), line, _MOST_TARGETS
         )
         return filled[:_MOST_TEXT]
 
+    unset = ""
+    for line in lines:
+        if match := _ASSIGNED.match(line):
+            values[match[1]] = fill(match[2].strip().strip("\"'"))
+    # To make, what nobody has set is nothing; a justfile leaves `$(name)` to the shell.
+    unset = " " if tool == "make" else ""
     rules: dict[str, list[str]] = {}
     names: list[str] = []
-    for line in re.sub(r"\\\r?\n", " ", text).splitlines()[:_MOST_LINES]:
+    for line in lines:
         if line[:1].isspace():
             plain = fill(line.strip().lstrip("@"))
             plain = plain.replace("$$", "$") if tool == "make" else plain
             for name in names:
                 rules[name].append(f"{plain[1:]} || true" if plain[:1] == "-" else plain)
-        elif match := _ASSIGNED.match(line):
-            values[match[1]] = fill(match[2].strip().strip("\"'"))
-        elif ":" in line and line[0] not in "#.":
+        elif ":" in line and not _ASSIGNED.match(line) and line[0] not in "#.":
             head, _, needed = line.partition(":")
             names = head.split()[:_MOST_TARGETS]
             for name in names:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -73,6 +73,8 @@ class ContractLint:
     """Further arguments, that nobody would read."""
     once: tuple[str, ...] = ()
     """Codes that count once in a file."""
+    look: Callable[[Mapping[str, bytes]], Iterable[CheckItem]] = lambda _: ()
+    """Finds in Python files what ruff has no rule for."""
 
     def find_new(self, sides: Sides) -> CheckResult | None:
         """Return what ruff finds in the files of a change, and does not find on base."""
@@ -80,15 +82,19 @@ class ContractLint:
         after = {one.path: one.after for one in files if one.after is not None}
         before = {one.path: one.before for one in files if one.before is not None}
         found = sides.run(self._check(), _list_python(after, sides.head), sides.head)
-        if found is None or found.reason or not found.items:
+        if found is None or found.reason:
+            return found
+        items = (*found.items, *self.look(_choose_python(after)))
+        if not items:
             return found
         known = sides.run(self._check(), _list_python(before, sides.base), sides.base)
         if known is not None and known.reason:
             return known
-        own = count_once(known.items if known else (), self.once)
-        fresh = find_new(count_once(found.items, self.once), own)
+        earlier = (*(known.items if known else ()), *self.look(_choose_python(before)))
+        own = count_once(earlier, self.once)
+        fresh = find_new(count_once(items, self.once), own)
         # What left another file of the change was moved.
-        items = tuple(find_new(fresh, find_new(own, found.items), lambda item: item.text))
+        items = tuple(find_new(fresh, find_new(own, items), lambda item: item.text))
         return found.model_copy(
             update={
                 "items": items,
@@ -133,12 +139,17 @@ def read_remarks(content: bytes) -> list[Remark] | None:
     return remarks and [replace(one, message=f"{one.code}: {one.message}") for one in remarks]
 
 
+def _choose_python(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {
+        path: content
+        for path, content in sorted(files.items())
+        if path.endswith((".py", ".pyi", ".pyw"))
+        or ("." not in posixpath.basename(path) and _SCRIPT.match(content))
+    }
+
+
 def _list_python(files: Mapping[str, bytes], site: Site) -> Iterable[str]:
-    root = site.project.root or "."
-    for path, content in sorted(files.items()):
-        is_script = "." not in posixpath.basename(path) and _SCRIPT.match(content) is not None
-        if is_script or path.endswith((".py", ".pyi", ".pyw")):
-            yield posixpath.relpath(path, root)
+    return (posixpath.relpath(path, site.project.root or ".") for path in _choose_python(files))
 
 
 # --- files that linters skip ----------------------------------------------------------------------
@@ -239,10 +250,18 @@ class PublicApi(LintCheck):
 
     earlier: Mapping[str, bytes] = field(default_factory=dict)
     """Their content on base, by paths relative to the project's folder."""
+    base_commit: str = ""
 
     def command(self, site: Site) -> tuple[str, ...]:
         packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
-        return (*site.folder_prefix, "griffe", "check", "--against", "HEAD", *sorted(packages))
+        return (
+            *site.folder_prefix,
+            "griffe",
+            "check",
+            "--against",
+            self.base_commit,
+            *sorted(packages),
+        )
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         order = super().make_request(site, secret)
@@ -255,7 +274,7 @@ class PublicApi(LintCheck):
         return order.model_copy(update={"files": (*order.files, *files)})
 
 
-def check_public_api(earlier: Mapping[str, bytes]) -> PublicApi:
+def check_public_api(earlier: Mapping[str, bytes], base_commit: str) -> PublicApi:
     """Say what users of a library lose by a change."""
     return PublicApi(
         name=PUBLIC_API,
@@ -268,4 +287,5 @@ def check_public_api(earlier: Mapping[str, bytes]) -> PublicApi:
         rule="public-api",
         only=tuple(earlier),
         earlier=earlier,
+        base_commit=base_commit,
     )

@@ -34,8 +34,8 @@ except AssertionError:
     pass
 else:
     {names}.append("assert")
-if not {names}:
-    raise AssertionError({left!r})
+if {names} in ([], ["assert"]):
+    raise AssertionError({left!r} if not {names} else {mute!r})
 """
 _OF_CASES = (
     "(getattr({self}, 'assertEqual'), ({left!r}, {right!r})),"
@@ -56,6 +56,8 @@ class Copies:
     files: Mapping[str, bytes]
     names: frozenset[tuple[str, str]]
     """File and qualified name of each test that was copied."""
+    mute: str
+    """In the text of a copy for which `assert` alone does nothing, as with `python -O`."""
 
 
 def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> Copies:
@@ -66,36 +68,38 @@ def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]
         wanted: File and qualified name of each test, as in `Case.test_it`.
     """
     names = frozenset(wanted)
-    files, done = {}, set()
+    files, done, mute = {}, set(), f"_{secrets.token_hex(8)}"
     for path, content in sources.items():
         try:
             module = foreign_python.parse_module(content)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         own = {name for file, name in names if file == path}
-        copied = set(_copy_body(module.body, own, "", _name_of_pytest(module), of_case=False))
+        words = {"mute": mute, "pytest": _name_of_pytest(module)}
+        copied = set(_copy_body(module.body, own, "", words, of_case=False))
         if copied:
             files[path] = ast.unparse(ast.fix_missing_locations(module)).encode()
             done |= {(path, name) for name in copied}
-    return Copies(files, frozenset(done))
+    return Copies(files, frozenset(done), mute)
 
 
 def _copy_body(
-    body: list[ast.stmt], wanted: set[str], owner: str, pytest: str, *, of_case: bool
+    body: list[ast.stmt], wanted: set[str], owner: str, words: Mapping[str, str], *, of_case: bool
 ) -> Iterable[str]:
     for node in body:
         if isinstance(node, ast.ClassDef):
             # `assertEqual` is there where some base class brings it.
-            yield from _copy_body(node.body, wanted, f"{owner}{node.name}.", pytest, of_case=True)
+            yield from _copy_body(node.body, wanted, f"{owner}{node.name}.", words, of_case=True)
         elif isinstance(node, _FunctionNode) and f"{owner}{node.name}" in wanted:
             if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
                 continue
-            node.body = [_turned_red(node, pytest, of_case=of_case)]
+            node.body = [_turned_red(node, words, of_case=of_case)]
             yield f"{owner}{node.name}"
 
 
-def _turned_red(node: _FunctionNode, pytest: str, *, of_case: bool) -> ast.stmt:
-    words = {
+def _turned_red(node: _FunctionNode, given: Mapping[str, str], *, of_case: bool) -> ast.stmt:
+    pytest = given["pytest"]
+    words = {"mute": given["mute"]} | {
         name: f"_{secrets.token_hex(4)}"
         for name in ("names", "check", "values", "problem", "left", "right")
     }

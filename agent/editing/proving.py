@@ -21,6 +21,7 @@ from agent.models.change import Change, Plan
 from agent.models.checks import (
     COLLECTION,
     TESTS,
+    CheckItem,
     CheckReport,
     CheckResult,
     Comparison,
@@ -229,9 +230,15 @@ def _make_rows(
             yield ProofRow(
                 name=item.item_id,
                 without=before.outcome,
-                error=before.text.strip().rpartition("\n")[2][:_LONGEST_ERROR],
+                error=_quote_error(before),
                 with_change=item.outcome,
             )
+
+
+def _quote_error(item: CheckItem) -> str:
+    """Quote a failure's first line; a module that cannot be imported says why in its last."""
+    lines = item.text.strip().splitlines() or [""]
+    return lines[-1 if item.item_id.endswith(COLLECTION) else 0][:_LONGEST_ERROR]
 
 
 def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from agent.models.change import Change, Finding
 from agent.models.checks import CheckItem
@@ -27,9 +27,14 @@ _LEFT_OUT = ("S101", "S311", "S404", "S603", "S606", "S607")
 #: With these, source could decide how its own tests end.
 _TEST_TOOLS = (
     "pytest", "_pytest", "pluggy", "unittest", "django.test", "gc", "ctypes", "sys.modules",
-    "sys._getframe", "sys._current_frames", "sys.settrace", "sys.setprofile", "sys.monitoring",
-    "threading.settrace", "threading.setprofile", "inspect.currentframe", "inspect.stack",
+    "sys._getframe", "sys._getframemodulename", "sys._current_frames", "sys.settrace",
+    "sys.setprofile", "sys.monitoring", "threading.settrace", "threading.setprofile",
+    "inspect.currentframe", "inspect.stack", "inspect.trace", "inspect.getouterframes",
+    "traceback.walk_stack", "traceback.extract_stack", "traceback.format_stack",
 )  # fmt: skip
+#: By these it could see that it is being tested; no import brings them in.
+_FRAMES = frozenset({"f_back", "tb_frame", "gi_frame", "cr_frame", "ag_frame"})
+_VARIABLE = re.compile(r"PYTEST_\w+")
 #: HTTP clients by the name that `http_client` gives them. Where a module also holds what sends
 #: nothing, only its parts that send are named.
 _CLIENTS: dict[str, tuple[str, ...]] = {
@@ -134,6 +139,25 @@ def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
             bans |= {name: rule for names in others for name in names}
     bans |= dict.fromkeys(config.imports.forbid, "forbidden-import")
     return bans | dict.fromkeys(ours, "checker-in-code")
+
+
+def find_test_signs(files: Mapping[str, bytes]) -> Iterator[CheckItem]:
+    """Yield where Python files read frames, or variables that pytest sets, as ruff words a ban."""
+    for path, content in files.items():
+        try:
+            nodes = list(ast.walk(source.parse_module(content)))
+        except source.UnreadableError:
+            continue
+        for node in nodes:
+            name = node.attr if isinstance(node, ast.Attribute) else ""
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                name = found[0] if (found := _VARIABLE.search(node.value)) else ""
+            if isinstance(node, ast.expr) and (name in _FRAMES or _VARIABLE.fullmatch(name)):
+                text = f"{BAN}: `{name}` is banned: test-tool-in-source"
+                place = f"{path}:{node.lineno}"
+                yield CheckItem(
+                    item_id=f"{path}: {text}", outcome="finding", text=text, place=place
+                )
 
 
 def select_items(

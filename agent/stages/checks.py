@@ -91,6 +91,7 @@ def _lint(sides: changed_files.Sides, runs: TwoRuns | None) -> CheckResult | Non
         ruff_contract.arguments(sides.head.project.python_version),
         ruff_contract.make_ban(config, changed_files.SCRIPTS),
         ruff_contract.ONCE,
+        ruff_contract.find_test_signs,
     )
     found = check.find_new(sides)
     if found is None or found.reason:
@@ -321,7 +322,7 @@ def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
         and file.path.endswith(".py")
         and not is_apart(file.path)
     }
-    return (changed_files.check_public_api(earlier),) if earlier else ()
+    return (changed_files.check_public_api(earlier, change.base_commit),) if earlier else ()
 
 
 def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:

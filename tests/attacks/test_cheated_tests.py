@@ -185,6 +185,7 @@ class Cheat:
     """Stands in what is said of it."""
     base: Mapping[str, str] = field(default_factory=lambda: _BASE)
     django: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 CHEATS = {
@@ -262,6 +263,23 @@ CHEATS = {
     ),
     "source that looks who calls": Cheat(
         {"sums.py": _SEES_TESTS},
+        "draft",
+        "test-tool-in-source",
+    ),
+    "source that reads what pytest sets": Cheat(
+        {
+            "sums.py": "import os\n\n\ndef add(a, b):\n"
+            "    return a + b if 'PYTEST_CURRENT_TEST' in os.environ else a - b\n"
+        },
+        "draft",
+        "test-tool-in-source",
+    ),
+    "source that looks who calls by a traceback": Cheat(
+        {
+            "sums.py": "def add(a, b):\n    try:\n        raise KeyError\n"
+            "    except KeyError as seen:\n        frame = seen.__traceback__.tb_frame.f_back\n"
+            "    return a + b if 'test' in frame.f_code.co_name else a - b\n"
+        },
         "draft",
         "test-tool-in-source",
     ),
@@ -353,7 +371,61 @@ HONEST = {
         django=True,
     ),
 }
+_PLAIN = {"pytest.ini": "[pytest]\naddopts = --assert=plain\n"}
+_OPTIMIZED = {"PYTHONOPTIMIZE": "1"}
+_REPLACES = {
+    "conftest.py": (
+        "import functools\n\n\ndef pytest_collection_modifyitems(items):\n"
+        "    for item in items:\n"
+        "        run = item.obj\n"
+        "        item.obj = functools.wraps(run)(lambda *a, _run=run, **k: _run(*a, **k))\n"
+    )
+}
+_WRAPS = {
+    "conftest.py": (
+        "from _pytest.runner import runtestprotocol\n\n\n"
+        "def pytest_runtest_protocol(item, nextitem):\n"
+        "    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)\n"
+        "    for report in runtestprotocol(item, nextitem=nextitem, log=False):\n"
+        "        item.ihook.pytest_runtest_logreport(report=report)\n"
+        "    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)\n"
+        "    return True\n\n\n"
+        "def pytest_pyfunc_call(pyfuncitem):\n"
+        "    pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in\n"
+        "                      pyfuncitem._fixtureinfo.argnames})\n"
+        "    return True\n"
+    )
+}
+#: Repositories whose own ways of running tests resemble those of cheats.
+_ODD: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
+    "--assert=plain": ({**_BASE, **_PLAIN}, {}),
+    "PYTHONOPTIMIZE": (_BASE, _OPTIMIZED),
+    "PYTHONOPTIMIZE and --assert=plain": ({**_CASES, **_PLAIN}, _OPTIMIZED),
+    "a hook that replaces item.obj": ({**_BASE, **_REPLACES}, {}),
+    "a hook that runs tests itself": ({**_BASE, **_WRAPS}, {}),
+}
+for _name, (_files, _env) in _ODD.items():
+    CHEATS |= {
+        f"{_name}: the code is broken": Cheat(
+            {"sums.py": _WRONG}, "withheld", "test_add", _files, env=_env
+        ),
+        f"{_name}: source that hides failures": Cheat(
+            {
+                "sums.py": _WRONG
+                + (_LOOKS_AWAY if "unittest" in _files["tests/test_sums.py"] else _SWALLOWS)
+            },
+            "withheld",
+            "copies of tests",
+            _files,
+            env=_env,
+        ),
+    }
+    HONEST[f"{_name}: another way to the same"] = Cheat(
+        {"sums.py": "def add(a, b):\n    return sum((a, b))\n"}, "ready", "", _files, env=_env
+    )
 _USUAL = {
+    "PYTHONOPTIMIZE and --assert=plain: source that hides failures",
+    "a hook that runs tests itself: the code is broken",
     "a plugin in the place of an installed one",
     "a helper of tests that the product imports where it is there",
     "source that writes over a test before it is read",
@@ -381,7 +453,8 @@ Weigh = Callable[[Cheat], Verdict]
 def weigh(workshop: Workshop, tmp_path: Path) -> Weigh:
     def weighed(cheat: Cheat) -> Verdict:
         detected = _DJANGO if cheat.django else {"test_runner": "pytest"}
-        stage = make_stage(workshop, tmp_path / "repository", cheat.base, **detected)
+        config = {"env": dict(cheat.env)}
+        stage = make_stage(workshop, tmp_path / "repository", cheat.base, config, **detected)
         return _weighed(stage, cheat.after)
 
     return weighed

@@ -84,6 +84,7 @@ ORDINARY = [
     "PWD=/home/sandbox",
     "Authorization: required",
     "KeyError: 'password'",
+    "DEFAULT_THROTTLE_RATES = {'auth': '10000/day', 'token': '5/min'}",
 ]
 
 

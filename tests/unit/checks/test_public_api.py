@@ -6,8 +6,12 @@ import runpy
 import sys
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from agent.checks import changed_files
 
 SCRIPT = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_api.py"
 BEFORE = {
@@ -67,3 +71,9 @@ def test_what_is_gone_or_narrower_is_told(tmp_path, monkeypatch, path, after, ki
 )
 def test_what_callers_can_do_still_is_left_alone(tmp_path, monkeypatch, after):
     assert find_losses(tmp_path, monkeypatch, {"src/shop/sums.py": after}) == []
+
+
+def test_a_person_compares_with_the_base_commit():
+    site: Any = SimpleNamespace(folder_prefix=())
+    check = changed_files.check_public_api({"src/shop/old.py": b""}, "abc123")
+    assert check.command(site) == ("griffe", "check", "--against", "abc123", "shop")

@@ -14,7 +14,7 @@ SUITE = SuiteFacts(files=(FILE, "tests/test_other.py"))
 def result(**outcomes):
     """Give a run of tests of the file, by their names."""
     items = tuple(
-        CheckItem(item_id=f"{FILE}::{name}", outcome=outcome, text="in test\nKeyError: 1")
+        CheckItem(item_id=f"{FILE}::{name}", outcome=outcome, text="KeyError: 1\n + where x")
         for name, outcome in outcomes.items()
     )
     return CheckResult(name="tests", status=Status.FAILED, items=items, suite=SUITE)

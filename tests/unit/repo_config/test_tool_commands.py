@@ -76,7 +76,7 @@ def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
             {
                 CI: job("make lint docs"),
                 "Makefile": "PY ?= .venv/bin/python3\nCODE := src tests\n.PHONY: lint\nlint: style ## all\nstyle:\n"
-                            "\t@$(PY) -m flake8 $(CODE) \\\n\t  --select E9\nother:\n\tblack .\n",
+                            "\t@$(PY) -m flake8 $(CODE) $(PY_ARGS)\\\n\t  --select E9\nother:\n\tblack .\n",
             },
             {"flake8": ToolOptions(args=("--select", "E9"), paths=("src", "tests"))},
         ),
