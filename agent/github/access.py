@@ -132,8 +132,8 @@ class AccessCache:
     """Number and permissions of our App's installation, by name of the repository."""
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
-    comments: dict[str, int] = field(default_factory=dict)
-    """Numbers of status comments, by the issue's address; one that was deleted is made anew."""
+    comments: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Number and text of status comments, by the issue; one that was deleted is made anew."""
     login: str | None = None
     """Of our account, like the number."""
     number: int | None = None

@@ -85,7 +85,6 @@ class GithubCodeHost:
             comments.react(session)
         text = status_text.under_way(run, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
-        self._status(run).withdraw_call()
 
     def update_status(self, run: Run, progress: Progress) -> None:
         if run.dry_run:
@@ -151,13 +150,11 @@ class GithubCodeHost:
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         text = status_text.awaiting(run, pull, words, self._get_progress(run), self._page(run))
-        self._status(run).begin(text)
-        self._status(run).call_person("answer", f"waits for an answer in #{pull.number}")
+        self._status(run).begin(text, occasion=f"answer-{pull.number}")
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
-        self._status(run).begin(text)
-        self._status(run).call_person(f"plan-{number}", "waits for an approval of its plan")
+        self._status(run).begin(text, occasion=f"plan-{number}")
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         there = _snapshot(run).issue.model_copy(update={"number": pull.number})
@@ -174,14 +171,16 @@ class GithubCodeHost:
         if run.dry_run:
             return self._count_calls(run, outcome)
         outcome = self._retry_niceties(run, outcome)
-        text = status_text.ended(run, outcome, self._get_progress(run), self._page(run))
+        progress = self._get_progress(run)
+        text = status_text.ended(run, outcome, progress, self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
+        # People hear of a new pull request, and of an answer to their review, by that itself.
+        is_known = moot or outcome.reason is Reason.CANCELLED or outcome.pull_request
+        calls = run.follow_up is None and not is_known
+        occasion = f"{outcome.reason.value}-{progress.again}" if calls else ""
         try:
             with translate_errors():
-                self._status(run).finish(text, make=not moot)
-                is_known = moot or outcome.reason is Reason.CANCELLED or outcome.pull_request
-                if run.follow_up is None and not is_known:
-                    self._status(run).call_person(outcome.reason.value, "has stopped")
+                self._status(run).finish(text, make=not moot, occasion=occasion)
         except RunStopped as problem:
             _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
         except CodeHostUnavailable as problem:

@@ -16,7 +16,7 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent.github.api_errors import LostReply
+from agent.github.api_errors import LostReply, RefusedRequest
 from agent.github.session import Session
 
 #: So many comments are looked through from each end.
@@ -51,30 +51,44 @@ def react(session: Session) -> None:
     )
 
 
-def find_comment(
+def list_comments(
     session: Session, mark: str, *, on: int | None = None, since: str | None = None
-) -> Comment | None:
-    """Look for a comment of ours that begins with a mark.
+) -> list[Comment]:
+    """List the comments of ours that begin with a mark, the oldest first.
 
     Args:
         on: Number of the issue or pull request; None: the session's.
-        since: ISO 8601, by GitHub's clock: it was not made before.
+        since: ISO 8601, by GitHub's clock: they were not made before.
     """
     after = parse_moment(since)
     number = on or session.issue.number
 
-    def work(repository: Repository) -> Comment | None:
+    def work(repository: Repository) -> list[Comment]:
         listed = repository.get_issue(number).get_comments(
             since=after - _SLACK if after else NotSet
         )
+        found = {}
         for one in _both_ends(listed):
             # An account that was deleted is no account of ours.
             is_own = one.user and session.access.is_own(one.user.login)
             if is_own and (one.body or "").startswith(mark):
-                return _comment(one)
-        return None
+                found[one.id] = _comment(one)
+        return [found[number] for number in sorted(found)]
 
     return session.ask(work, doing=f"read the comments of #{number}")
+
+
+def delete_comment(session: Session, comment: int) -> None:
+    """Delete a comment of ours; one that is gone stays gone."""
+    number = session.issue.number
+    try:
+        session.ask(
+            lambda repository: repository.get_issue(number).get_comment(comment).delete(),
+            doing=f"delete our comment on #{number}",
+        )
+    except RefusedRequest as problem:
+        if problem.status != 404:
+            raise
 
 
 def leave_comment(
@@ -83,11 +97,10 @@ def leave_comment(
     """Make a comment unless it is there; a lost reply makes no second one.
 
     Args:
-        on: As for `find_comment`, like `since`.
+        on: As for `list_comments`, like `since`.
     """
-    return find_comment(session, mark, on=on, since=since) or create_comment(
-        session, mark, text, on=on, since=since
-    )
+    found = list_comments(session, mark, on=on, since=since)
+    return found[0] if found else create_comment(session, mark, text, on=on, since=since)
 
 
 def create_comment(
@@ -97,7 +110,7 @@ def create_comment(
     number, body = on or session.issue.number, session.access.hide(f"{mark}\n{text}")
     return session.ask(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),
-        found=lambda: find_comment(session, mark, on=on, since=since),
+        found=lambda: next(iter(list_comments(session, mark, on=on, since=since)), None),
         doing=f"comment on #{number}",
     )
 

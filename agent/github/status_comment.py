@@ -24,17 +24,18 @@ _SLOWER, _SLOWEST = 1.5, 15.0
 #: So long after the last edit comes another one: elapsed times and turns of a model move on.
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
-_CALL = "<!-- mergewright:call "
 #: Whoever may write can edit our comments, too: what is no name of a run is none.
-_RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16}) -->")
+_HEAD = re.compile(
+    r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16})(?: call=[a-z0-9_-]+)? -->"
+)
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 
 def find_earlier_run(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    comment = comments.find_comment(session, _STATUS)
-    body = comment.body if comment else ""
-    run, approval = _RUN_OF.match(body), _APPROVAL.search(body)
+    found = comments.list_comments(session, _STATUS)
+    body = found[-1].body if found else ""
+    run, approval = _HEAD.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
     if approval[1] == snapshot.approval_key:
@@ -44,7 +45,11 @@ def find_earlier_run(session: Session, snapshot: Snapshot) -> EarlierRun | None:
 
 
 class StatusComment:
-    """The status comment of an issue, for one run; edited in place, not too often."""
+    """The status comment of an issue, for one run: edited in place, not too often.
+
+    An edit notifies nobody: where a person has to act, a new comment takes its place. Its first
+    line names run and occasion, so that the comment of a killed attempt is found again.
+    """
 
     def __init__(self, session: Session, run: Run) -> None:
         self._session = session
@@ -56,7 +61,7 @@ class StatusComment:
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
         self._pause = session.access.pacing.mark_seconds
-        self._shown = ""
+        self._known = session.access.known.comments
         self._render: Callable[[], str] = str
         self._edited = 0.0
         self._timer: threading.Timer | None = None
@@ -65,25 +70,24 @@ class StatusComment:
         # The intake and the run itself may be at it at the same time.
         self._lock = session.access.known.get_comment_lock(self._issue)
 
-    @property
-    def number(self) -> int | None:
-        """Of the comment, once it is known."""
-        return self._session.access.known.comments.get(self._issue)
-
     def wait(self, text: str) -> None:
         """Show that a run is not begun yet; where it is, the comment says more."""
         with self._lock:
-            self._look()
-            if status_text.WAITS in self._shown or not self._shown.startswith(self._mark):
+            shown = self._look()[1]
+            if status_text.WAITS in shown or not shown.startswith(self._mark):
                 self._put(text)
 
-    def begin(self, text: str) -> None:
-        """Make the comment, or go on with that of an earlier attempt or run."""
+    def begin(self, text: str, *, occasion: str = "") -> None:
+        """Make the comment, or go on with that of an earlier attempt or run.
+
+        Args:
+            occasion: As for `finish`.
+        """
         with self._lock:
             # An edit that is due would put what was to be said before in the place of this.
             self.pause()
             self._is_closed, self._is_over = False, self._follows
-            self._put(text)
+            self._put(text, occasion=occasion)
 
     def update(self, render: Callable[[], str], *, soon: bool = True) -> None:
         """Show newer texts from now on: the first one soon or with the next refresh."""
@@ -93,40 +97,18 @@ class StatusComment:
                 pause = self._pause if soon else max(self._pause, _REFRESH_SECONDS)
                 self._schedule(self._edited + pause)
 
-    def finish(self, text: str, *, make: bool = True) -> None:
+    def finish(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         """Show the last text.
 
         Args:
             make: Also where there is no comment.
+            occasion: Why a person has to act, in one word: they are notified of each once. Empty:
+                nobody is notified.
         """
         with self._lock:
             self.pause()
             self._is_over = True
-            self._put(text, make=make)
-
-    def call_person(self, occasion: str, what: str) -> None:
-        """Tell who set the label that it is their turn, once: an edit notifies nobody.
-
-        Args:
-            occasion: One word; each is told of once.
-            what: Continues "Mergewright".
-        """
-        if self._snapshot is not None:
-            text = f"@{self._snapshot.actor} Mergewright {what}; its comment above says more."
-            mark = comments.make_marker("call", f"{self._run_id} {occasion}")
-            comments.leave_comment(self._session, mark, text)
-
-    def withdraw_call(self) -> None:
-        """Delete the comment that told of a stop, now that the issue is worked on again."""
-        if call := comments.find_comment(self._session, _CALL):
-            self._session.ask(
-                lambda repository: (
-                    repository.get_issue(self._session.issue.number)
-                    .get_comment(call.number)
-                    .delete()
-                ),
-                doing=f"delete our comment on issue #{self._session.issue.number}",
-            )
+            self._put(text, make=make, occasion=occasion)
 
     def _schedule(self, due: float) -> None:
         if self._timer is not None:
@@ -146,30 +128,37 @@ class StatusComment:
                 self._timer.cancel()
                 self._timer = None
 
-    def _put(self, text: str, *, make: bool = True) -> None:
+    def _put(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         """Have the comment say this."""
-        try:
+        if occasion and self._snapshot is not None:
+            self._replace(f"@{self._snapshot.actor} {text}", occasion)
+        elif not self._edit(text) and make:
+            self._create(self._whole(text, f"{self._mark}-->"))
+
+    def _replace(self, text: str, occasion: str) -> None:
+        """Say it in a new comment, then delete the earlier ones; may be done twice."""
+        head = f"{self._mark}call={occasion} -->"
+        earlier = comments.list_comments(self._session, _STATUS)
+        made = next((one for one in earlier if one.body.startswith(head)), None)
+        if made is None:
+            self._create(self._whole(text, head))
+        else:
+            self._known[self._issue] = made.number, made.body
             self._edit(text)
-        except RefusedRequest as problem:
-            if problem.status != 404:
-                raise
-            # Somebody has deleted it meanwhile.
-            self._session.access.known.comments.pop(self._issue, None)
-        if self.number is None and make:
-            self._create(self._whole(text))
+        for one in earlier:
+            if one.number != self._known[self._issue][0]:
+                comments.delete_comment(self._session, one.number)
 
     def _create(self, whole: str) -> None:
         mark, _, rest = whole.partition("\n")
-        self._note(comments.create_comment(self._session, mark, rest))
+        made = comments.create_comment(self._session, mark, rest)
+        self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
 
-    def _look(self) -> None:
-        if comment := comments.find_comment(self._session, _STATUS):
-            self._note(comment)
-
-    def _note(self, comment: comments.Comment) -> None:
-        """Remember which comment it is, for other runs of this process as well."""
-        self._session.access.known.comments[self._issue] = comment.number
-        self._shown, self._edited = comment.body, time.monotonic()
+    def _look(self) -> tuple[int | None, str]:
+        """Find the comment, for other runs of this process as well."""
+        if found := comments.list_comments(self._session, _STATUS):
+            self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
+        return self._known.get(self._issue, (None, ""))
 
     def _edit_later(self) -> None:
         """Edit without patience: the next edit says more than this one."""
@@ -184,25 +173,35 @@ class StatusComment:
                 _log.warning("status comment not updated", reason=str(problem))
             self._schedule(time.monotonic() + _REFRESH_SECONDS)
 
-    def _edit(self, text: str, *, patient: bool = True) -> None:
-        """Have the comment say this, where there is one that says something else."""
-        if self.number is None:
-            self._look()
-        number, comment, whole = self._session.issue.number, self.number, self._whole(text)
-        self._edited = time.monotonic()
-        if comment is None or whole == self._shown:
-            return
-        self._session.ask(
-            lambda repository: repository.get_issue(number).get_comment(comment).edit(whole),
-            doing=f"edit our comment on issue #{number}",
-            patient=patient,
-        )
-        self._shown = whole
+    def _edit(self, text: str, *, patient: bool = True) -> bool:
+        """Have the comment say this, where it says something else; return whether there is one."""
+        comment, shown = self._known.get(self._issue) or self._look()
+        if comment is None:
+            return False
+        head = _HEAD.match(shown)
+        of_run = head is not None and shown.startswith(self._mark)
+        whole = self._whole(text, head[0] if head and of_run else f"{self._mark}-->")
+        number, self._edited = self._session.issue.number, time.monotonic()
+        if whole == shown:
+            return True
+        try:
+            self._session.ask(
+                lambda repository: repository.get_issue(number).get_comment(comment).edit(whole),
+                doing=f"edit our comment on issue #{number}",
+                patient=patient,
+            )
+        except RefusedRequest as problem:
+            if problem.status != 404:
+                raise
+            # Somebody has deleted it meanwhile.
+            del self._known[self._issue]
+            return self._look()[0] not in (None, comment) and self._edit(text, patient=patient)
+        self._known[self._issue] = comment, whole
+        return True
 
-    def _whole(self, text: str) -> str:
+    def _whole(self, text: str, head: str) -> str:
         state, last = "over" if self._is_over else "under-way", ""
         if self._snapshot is not None:
             key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
             last = f"\n\n{comments.make_marker('approval', key)}"
-        mark = f"{self._mark}-->"
-        return self._session.access.hide(f"{mark}\n{text}{last}")
+        return self._session.access.hide(f"{head}\n{text}{last}")

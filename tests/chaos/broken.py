@@ -24,7 +24,7 @@ def publish() -> None:
 
 def comment() -> None:
     """Do not look for the status comment of an earlier attempt."""
-    comments.find_comment = lambda *args, **more: None
+    comments.list_comments = lambda *args, **more: []
 
 
 def report() -> None:

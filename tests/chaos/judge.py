@@ -68,7 +68,10 @@ def _made(wanted: Effects) -> Counter[str]:
         "reaction": "reactions",
         "branch": "moves of branches",
     }
-    return Counter({name: len(wanted[ours]) for ours, name in names.items() if wanted[ours]})
+    made = Counter({name: len(wanted[ours]) for ours, name in names.items() if wanted[ours]})
+    # A comment that calls a person has taken the place of an earlier one.
+    made["comments"] += sum(" call=" in one for one in wanted["comment"])
+    return made
 
 
 def compare(verdict: Verdict, name: str, wanted: Effects, found: Effects) -> None:

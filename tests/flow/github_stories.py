@@ -276,9 +276,8 @@ class Story:
         return list(dict.fromkeys(found))
 
     def comments(self) -> list[Comment]:
-        """Our comments on the issue, but for those that only call somebody."""
-        ours = [one for one in self.issue.comments if one.author is self.us]
-        return [one for one in ours if not one.body.startswith("<!-- mergewright:call ")]
+        """Our comments on the issue."""
+        return [one for one in self.issue.comments if one.author is self.us]
 
     def labels(self) -> set[str]:
         """Names of the issue's labels."""

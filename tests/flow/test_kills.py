@@ -250,6 +250,18 @@ def test_PF1_kill_9_after_two_effects_before_their_record_does_nothing_twice(gro
     assert_well(ground, campaign)
 
 
+def test_PF1_kill_9_at_every_write_around_a_call_for_a_person_calls_once(ground, campaign):
+    campaign.undisturbed(("unclear",))
+    (comment,) = campaign.expected["unclear"]["comment"]
+    assert " call=" in comment
+    before = campaign.kills.total()
+    writes = {"POST issues/N/comments", "DELETE issues/comments/N"}
+    campaign.writes["unclear"] = [one for one in campaign.writes["unclear"] if one in writes]
+    campaign.at_every_write("unclear")
+    assert campaign.kills.total() - before == len(writes)
+    assert_well(ground, campaign)
+
+
 @pytest.mark.deep
 def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothing(ground, campaign):
     campaign.undisturbed(("add-field", "unclear"))

@@ -69,10 +69,9 @@ class Scene:
     def login(self) -> str:
         return f"{self.app.slug}[bot]" if self.app else "robot"
 
-    def own_comments(self, *, calls: bool = False) -> list[Comment]:
-        """Our comments on the issue: those that call somebody, or the others."""
-        ours = [one for one in self.issue.comments if one.author.login == self.login]
-        return [one for one in ours if one.body.startswith("<!-- mergewright:call ") is calls]
+    def own_comments(self) -> list[Comment]:
+        """Our comments on the issue."""
+        return [one for one in self.issue.comments if one.author.login == self.login]
 
     def labels(self) -> set[str]:
         return {label.name for label in self.issue.labels}

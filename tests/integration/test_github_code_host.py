@@ -192,17 +192,31 @@ def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
         )
 
 
-def test_who_set_the_label_is_called_once_for_each_stop_until_the_run_goes_on(scene):
+def test_a_stop_that_needs_a_person_is_a_new_comment_in_place_of_the_earlier_one(scene):
     scene.code_host.announce_start(scene.run)
-    assert scene.own_comments(calls=True) == []
-    for _ in range(2):  # the second as after a kill
-        scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
-    (call,) = scene.own_comments(calls=True)
-    assert f"@{scene.run.snapshot.actor} " in call.body
+    (begun,) = scene.own_comments()
+    stops = []
+    for seconds in (1.0, 2.0):  # the second as after a kill, by another process
+        end = outcome(Reason.NEW_FAILURES, f"red after {seconds} s")
+        host = GithubCodeHost(
+            samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+        )
+        host.update_status(scene.run, Progress())
+        host.report_outcome(scene.run, end)
+        (stop,) = scene.own_comments()
+        stops.append(stop.id)
+        assert f"@{scene.run.snapshot.actor} " in stop.body
+        assert f"red after {seconds}" in stop.body
+    assert stops[0] == stops[1] != begun.id
+    # People let it go on, so that its next stop is another occasion.
     scene.code_host.announce_start(scene.run)
-    assert scene.own_comments(calls=True) == []
+    scene.code_host.update_status(scene.run, Progress(again=1))
+    assert [one.id for one in scene.own_comments()] == stops[:1]
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red again"))
+    (again,) = scene.own_comments()
+    assert again.id not in (begun.id, *stops)
     scene.code_host.report_outcome(scene.run, outcome(Reason.CANCELLED, "stopped by maria"))
-    assert scene.own_comments(calls=True) == []
+    assert [one.id for one in scene.own_comments()] == [again.id]
 
 
 # --- repository, git, rules --------------------------------------------------------------------
