@@ -6,6 +6,7 @@ everywhere, and after a restart people sign in again.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 import threading
@@ -19,22 +20,23 @@ from urllib.parse import parse_qsl
 import jwt
 from fastapi import Depends
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from agent.dashboard.github_people import GithubPeople, Person
+from agent.dashboard.github_people import MOST_SECONDS, GithubPeople, Person
 from agent.dashboard.index import RunEntry, RunIndex
-from agent.errors import AccessLost, AgentError
+from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.outcome import StoredRun
 from agent.service.pause import Switch
 from agent.store.sql_store import SqlStore
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
-#: Permissions are asked anew after the first, and forgotten after the second.
-_ASK_SECONDS, _KEEP_SECONDS = 300.0, 900.0
+#: Permissions are asked for again after the first, while GitHub is silent after the second, and
+#: forgotten after the third.
+_ASK_SECONDS, _SILENT_SECONDS, _KEEP_SECONDS = 60.0, 30.0, 900.0
 #: Of one person the oldest session ends for a new one; nobody's ends for somebody else's.
 _MOST_OF_ONE, _MOST_SESSIONS = 5, 10_000
 _OPERATOR = "the operator"
-_COOKIE, STATE_COOKIE = "mergewright", "mergewright_state"
+_SILENT = "GitHub does not say now what you may do. Try it again in a minute."
 _FORM_BYTES = 64 * 1024
 
 
@@ -73,20 +75,28 @@ class _Session:
     form_proof: str
     ends_at: float
     asked_at: float
+    """When GitHub said last what they may do."""
+    ask_at: float
+    """When it is asked again."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while it is asked."""
 
 
 class Sessions:
     """Signs people in, and finds who sent a request; safe to use from several threads."""
 
-    def __init__(self, github: GithubPeople | None, *, is_https: bool) -> None:
+    def __init__(self, github: GithubPeople | None, address: str) -> None:
         """Begin with nobody.
 
         Args:
             github: Asks GitHub who somebody is; None: nobody signs in there.
-            is_https: Whether cookies are for encrypted connections alone.
+            address: Of the dashboard. All ports of a host share cookies, so names tell it.
         """
         self.github = github
-        self._is_https = is_https
+        self._is_https = address.startswith("https://")
+        mark = hashlib.sha256(address.encode()).hexdigest()[:8]
+        self._cookie = "__Host-mergewright" if self._is_https else f"mergewright-{mark}"
+        self._state_cookie = f"{self._cookie}-state"
         self._state_key = secrets.token_bytes(32)
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
@@ -101,69 +111,94 @@ class Sessions:
             SignInNeeded: Nobody who is signed in.
             ActionRefused: GitHub does not say now what they may do.
         """
-        session_id = request.cookies.get(_COOKIE, "")
+        session_id = request.cookies.get(self._cookie, "")
         session = self._sessions.get(session_id)
         if session is None or session.ends_at < time.monotonic():
             raise SignInNeeded
         if session.person is None:
             return Visitor(_OPERATOR, is_operator=True, form_proof=session.form_proof)
-        age = time.monotonic() - session.asked_at
-        if is_action or age > _ASK_SECONDS:
+        if is_action or time.monotonic() > session.ask_at:
             try:
-                session.person = self._require_github().ask_again(session.person)
-                session.asked_at = time.monotonic()
-            except AgentError as problem:
-                if isinstance(problem, AccessLost) or age > _KEEP_SECONDS:
-                    self._sessions.pop(session_id, None)
-                    raise SignInNeeded from problem
-                if is_action:
-                    raise ActionRefused(
-                        "GitHub does not say now what you may do. Try it again in a minute."
-                    ) from problem
-        person = session.person
+                self._ask_again(session, is_action=is_action)
+            except AccessLost as problem:
+                self._sessions.pop(session_id, None)
+                raise SignInNeeded from problem
+        if time.monotonic() - session.asked_at > _KEEP_SECONDS:
+            self._sessions.pop(session_id, None)
+            raise SignInNeeded
         return Visitor(
-            person.login,
+            session.person.login,
             is_operator=False,
             form_proof=session.form_proof,
-            repositories=person.repositories,
+            repositories=session.person.repositories,
         )
+
+    def _ask_again(self, session: _Session, *, is_action: bool) -> None:
+        """Ask GitHub what somebody may do, once for all of their requests of a moment."""
+        if not session.lock.acquire(timeout=MOST_SECONDS if is_action else 0):
+            if is_action:
+                raise ActionRefused(_SILENT)
+            return
+        try:
+            session.ask_at = time.monotonic() + _SILENT_SECONDS
+            if session.person is not None:
+                session.person = self._require_github().ask_again(session.person)
+            session.asked_at = time.monotonic()
+            session.ask_at = session.asked_at + _ASK_SECONDS
+        except CodeHostUnavailable as problem:
+            if is_action:
+                raise ActionRefused(_SILENT) from problem
+        finally:
+            session.lock.release()
 
     def sign_in_operator(self, response: Response) -> None:
         """Give whoever followed a one-time link a session."""
         self._add_session(response, None)
 
-    def sign_in_person(self, response: Response, code: str) -> None:
-        """Give whoever GitHub has sent back a session.
+    def sign_out(self, request: Request, response: Response) -> None:
+        self._sessions.pop(request.cookies.get(self._cookie, ""), None)
+        response.delete_cookie(self._cookie, secure=self._is_https)
+
+    def begin_github(self, back_to: str) -> Response:
+        """Send a browser to GitHub, and let it remember that, and from which page.
 
         Raises:
-            AgentError: GitHub does not know the code, or does not answer.
+            AccessLost: Nobody signs in by GitHub here.
         """
-        self._add_session(response, self._require_github().exchange(code))
-
-    def sign_out(self, request: Request, response: Response) -> None:
-        self._sessions.pop(request.cookies.get(_COOKIE, ""), None)
-        response.delete_cookie(_COOKIE)
-
-    def begin_github(self, response: Response, state: str, back_to: str) -> None:
-        """Remember in the browser that it was sent to GitHub, and from which page."""
+        state = secrets.token_urlsafe(24)
         claims = {"state": state, "next": back_to, "exp": int(time.time()) + _STATE_SECONDS}
+        address = self._require_github().authorize_url(state, self._make_verifier(state))
+        answer = RedirectResponse(address, 303)
         cookie = jwt.encode(claims, self._state_key, "HS256")
-        self._set_cookie(response, STATE_COOKIE, cookie, _STATE_SECONDS)
+        self._set_cookie(answer, self._state_cookie, cookie, _STATE_SECONDS)
+        return answer
 
-    def end_github(self, request: Request, state: str) -> str:
-        """Compare what GitHub sends back with what was sent there; return the page to go on with.
+    def end_github(self, request: Request, state: str, code: str) -> Response:
+        """Sign in whoever GitHub sends back, and lead them to the page that they came from.
 
         Raises:
             SignInNeeded: It is another browser, or too late.
+            AgentError: GitHub does not know the code, or does not answer.
         """
-        cookie = request.cookies.get(STATE_COOKIE, "")
+        cookie = request.cookies.get(self._state_cookie, "")
         try:
             claims: dict[str, Any] = jwt.decode(cookie, self._state_key, ["HS256"])
         except jwt.InvalidTokenError as problem:
             raise SignInNeeded from problem
         if not _is_same(str(claims["state"]), state):
             raise SignInNeeded
-        return str(claims["next"])
+        answer = RedirectResponse(str(claims["next"]), 303)
+        person = self._require_github().exchange(code, self._make_verifier(state))
+        self._add_session(answer, person)
+        return answer
+
+    def forget_state(self, response: Response) -> None:
+        """Have the browser forget that it was sent to GitHub: that counts once."""
+        response.delete_cookie(self._state_cookie, secure=self._is_https)
+
+    def _make_verifier(self, state: str) -> str:
+        """Make the secret of a sign-in that only we know (PKCE)."""
+        return hmac.new(self._state_key, state.encode(), "sha256").hexdigest()
 
     def _require_github(self) -> GithubPeople:
         if self.github is None:
@@ -172,7 +207,8 @@ class Sessions:
 
     def _add_session(self, response: Response, person: Person | None) -> None:
         now, session_id = time.monotonic(), secrets.token_urlsafe(32)
-        session = _Session(person, secrets.token_hex(32), now + _SESSION_SECONDS, now)
+        ends_at, ask_at = now + _SESSION_SECONDS, now + _ASK_SECONDS
+        session = _Session(person, secrets.token_hex(32), ends_at, now, ask_at)
         login = person.login if person else None
         with self._lock:
             for old_id, old in list(self._sessions.items()):
@@ -188,7 +224,7 @@ class Sessions:
             if person is not None and len(self._sessions) >= _MOST_SESSIONS:
                 raise AccessLost("Too many people are signed in. Try it again later.")
             self._sessions[session_id] = session
-        self._set_cookie(response, _COOKIE, session_id, _SESSION_SECONDS)
+        self._set_cookie(response, self._cookie, session_id, _SESSION_SECONDS)
 
     def _set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(
@@ -239,13 +275,6 @@ class Dashboard:
             return self.store.get_run(run_id)
         except KeyError:
             raise NotThere from None
-
-    def may_pause(self, visitor: Visitor) -> bool:
-        """Whether a visitor may pause everything: it stops the work on all repositories."""
-        if visitor.is_operator:
-            return True
-        repositories = {one.repository_id for one in self.index.entries()}
-        return bool(repositories) and all(map(visitor.may_write, repositories))
 
 
 def _get_dashboard(request: Request) -> Dashboard:

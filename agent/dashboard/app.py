@@ -43,13 +43,15 @@ def create_app(loaded: Settings, store: SqlStore, address: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # It would lead to whatever host the request names.
+        redirect_slashes=False,
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.state.dashboard = Dashboard(
         home=loaded.home,
         store=store,
         index=RunIndex(store),
-        sessions=Sessions(_make_github(loaded, address), is_https=address.startswith("https://")),
+        sessions=Sessions(_make_github(loaded, address), address),
         switch=Switch(loaded.home),
     )
     for part in (sign_in_pages, overview_pages, runs_pages):

@@ -6,6 +6,9 @@ that both the person and the App can reach. It is kept in memory and shown nowhe
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +22,8 @@ from agent.errors import AccessLost, CodeHostUnavailable
 CALLBACK_PATH = "/sign-in/github/back"
 """Where GitHub sends people back to, below the dashboard's address."""
 _SECONDS = 10.0
+MOST_SECONDS = 30.0
+"""All questions about one person take no longer."""
 _PER_PAGE, _MOST_PAGES = 100, 30
 _REFUSED = (401, 403, 404)
 _OBJECT = TypeAdapter(dict[str, Any])
@@ -55,12 +60,23 @@ class GithubPeople:
         self._client_id, self._client_secret = client_id, client_secret
         self._back = address + CALLBACK_PATH
 
-    def authorize_url(self, state: str) -> str:
-        """Name the page of GitHub that asks a person whether we may know them."""
-        asked = {"client_id": self._client_id, "redirect_uri": self._back, "state": state}
+    def authorize_url(self, state: str, verifier: str) -> str:
+        """Name the page of GitHub that asks a person whether we may know them.
+
+        Args:
+            verifier: Secret that `exchange` shows, so that a stolen code is no use (PKCE).
+        """
+        digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+        asked = {
+            "client_id": self._client_id,
+            "redirect_uri": self._back,
+            "code_challenge": digest.decode().rstrip("="),
+            "code_challenge_method": "S256",
+            "state": state,
+        }
         return f"{self._website}/login/oauth/authorize?{urlencode(asked)}"
 
-    def exchange(self, code: str) -> Person:
+    def exchange(self, code: str, verifier: str) -> Person:
         """Find out who somebody is whom GitHub has sent back with a code.
 
         Raises:
@@ -71,6 +87,7 @@ class GithubPeople:
             "client_id": self._client_id,
             "client_secret": self._client_secret.get_secret_value(),
             "code": code,
+            "code_verifier": verifier,
             "redirect_uri": self._back,
         }
         with _client() as client:
@@ -112,8 +129,15 @@ class GithubPeople:
 
 
 def _client() -> httpx.Client:
+    until = time.monotonic() + MOST_SECONDS - _SECONDS
+
+    def check_time(request: httpx.Request) -> None:
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("all questions took too long", request=request)
+
     headers = {"Accept": "application/json", "User-Agent": "mergewright"}
-    return httpx.Client(timeout=_SECONDS, headers=headers)
+    hooks = {"request": [check_time]}
+    return httpx.Client(timeout=_SECONDS, headers=headers, event_hooks=hooks)
 
 
 def _ask(client: httpx.Client, method: str, url: str, **given: Any) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,7 +49,6 @@ _OTHERS = "Other steps"
 _ROUND = re.compile(r"\w+ (\d+)\b")
 _REPLY = re.compile(r" \d+ reply\Z")
 StepState = Literal["waiting", "running", "done", "failed", "broken off"]
-T = TypeVar("T")
 
 
 @dataclass
@@ -127,6 +127,16 @@ def find_folder(home: Path, run_id: str) -> Path | None:
     return folder if folder.is_dir() and not folder.is_symlink() else None
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file of a run's folder, for bytes; a link or a pipe is none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags), "rb")
+
+
 def read_record(folder: Path | None) -> RunRecord:
     """Read the ledger of a run, as far as it is there."""
     path = folder / "ledger.jsonl" if folder else None
@@ -154,11 +164,7 @@ def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict
     Args:
         without: Lines that hold one of these are passed over unread.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    with os.fdopen(descriptor, "rb") as file:
+    with suppress(OSError), open_file(path) as file:
         for line in file:
             if len(line) > _LONGEST_LINE or any(part in line for part in without):
                 continue
@@ -185,8 +191,7 @@ def read_tail(folder: Path | None, name: str, limit: int) -> tuple[bytes, int]:
     if folder is None:
         return b"", 0
     try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(folder / name, flags), "rb") as file:
+        with open_file(folder / name) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - limit))
             raw = file.read(limit)

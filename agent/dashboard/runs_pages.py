@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import (
-    FileResponse,
-    PlainTextResponse,
-    RedirectResponse,
-    Response,
-    StreamingResponse,
-)
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from agent.dashboard import actions, diffs, run_record, transcript
-from agent.dashboard.access import Actor, Dashboard, Form, Here, NotThere, Visitor, Who
+from agent.dashboard.access import (
+    Actor,
+    Dashboard,
+    Form,
+    Here,
+    NotThere,
+    SignInNeeded,
+    Visitor,
+    Who,
+)
 from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import render, render_markdown
 from agent.models.change import Finding
@@ -37,9 +42,11 @@ _PER_PAGE = 50
 _NARROWED_BY = ("repository", "state", "reason", "category", "person")
 _TAIL_BYTES = 128 * 1024
 _CHUNK_BYTES = 64 * 1024
-_POLL_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 0.5, 2.0, 600.0
+_POLL_SECONDS, _CHUNK_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 0.5, 0.02, 2.0, 600.0
 #: Live logs at one time, in all and for one session.
-_MOST_STREAMS, _MOST_OF_ONE = 200, 10
+_MOST_STREAMS, _MOST_OF_ONE = 200, 5
+#: All logs are read in one thread: two hundred readers of long ones leave time for pages.
+_READING = ThreadPoolExecutor(1, thread_name_prefix="logs")
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run waits for its turn.",
             "approve": "The plan is approved; the run goes on."}  # fmt: skip
 _SORTS: dict[str, Callable[[RunEntry], float]] = {
@@ -186,12 +193,18 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/log.txt")
 def give_log(here: Here, who: Who, run_id: str) -> Response:
+    """Give the log as it is now; no length is told, since it may grow meanwhile."""
     here.find_entry(run_id, who)
     folder = run_record.find_folder(here.home, run_id)
-    path = folder / "run.log" if folder else None
-    if path is None or path.is_symlink() or not path.is_file():
+    if folder is None or not (folder / "run.log").is_file():
         raise NotThere
-    return FileResponse(path, media_type="text/plain; charset=utf-8")
+    try:
+        file = run_record.open_file(folder / "run.log")
+    except OSError:
+        raise NotThere from None
+    parts = iter(lambda: file.read(_CHUNK_BYTES), b"")
+    done = BackgroundTask(file.close)
+    return StreamingResponse(parts, media_type="text/plain; charset=utf-8", background=done)
 
 
 class _LogStream(StreamingResponse):
@@ -226,30 +239,37 @@ def stream_log(request: Request, here: Here, who: Who, run_id: str, at: int = 0)
     folder = run_record.find_folder(here.home, run_id)
     if folder is None:
         raise NotThere
+
+    def is_over() -> bool:
+        """Look anew at the run, and whether the visitor may still see it."""
+        return not here.find_entry(run_id, here.sessions.find_visitor(request)).active
+
     # A browser that connects again says what it has.
     last = request.headers.get("last-event-id", "")
     begin = int(last) if last.isdecimal() and len(last) < 18 else max(0, at)
-    return _LogStream(_send_lines(here, folder / "run.log", run_id, begin), who.form_proof)
+    return _LogStream(_send_lines(is_over, folder / "run.log", begin), who.form_proof)
 
 
-async def _send_lines(here: Dashboard, path: Path, run_id: str, at: int) -> AsyncIterator[bytes]:
+async def _send_lines(is_over: Callable[[], bool], path: Path, at: int) -> AsyncIterator[bytes]:
     """Yield the events of a live log; each has as its id where the next one begins."""
-    until, looked, is_over = time.monotonic() + _STREAM_SECONDS, float("-inf"), False
+    until, looked, over = time.monotonic() + _STREAM_SECONDS, float("-inf"), False
     # A first word, so that the browser knows that it is connected.
     yield b"retry: 2000\n\n"
-    while time.monotonic() < until:
-        if time.monotonic() - looked > _LOOK_SECONDS:
-            entry = await asyncio.to_thread(here.index.find, run_id)
-            is_over, looked = entry is None or not entry.active, time.monotonic()
-        count, data = await asyncio.to_thread(_read_event, path, at)
-        if count:
+    with suppress(SignInNeeded, NotThere):
+        while time.monotonic() < until:
+            if time.monotonic() - looked > _LOOK_SECONDS:
+                over, looked = await asyncio.to_thread(is_over), time.monotonic()
+            reading = asyncio.get_running_loop().run_in_executor(_READING, _read_event, path, at)
+            count, data = await reading
             at += count
-            yield f"id: {at}\n{data}\n".encode()
-        elif is_over:
-            yield b"event: over\ndata:\n\n"
-            return
+            if count:
+                yield f"id: {at}\n{data}\n".encode()
+            elif over:
+                break
+            await asyncio.sleep(_CHUNK_SECONDS if count else _POLL_SECONDS)
         else:
-            await asyncio.sleep(_POLL_SECONDS)
+            return
+    yield b"event: over\ndata:\n\n"
 
 
 def _read_event(path: Path, at: int) -> tuple[int, str]:
@@ -262,10 +282,7 @@ def _read_event(path: Path, at: int) -> tuple[int, str]:
 def _read_lines(path: Path, at: int) -> bytes:
     """Read whole lines from a place on; a line without end is given in pieces."""
     try:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            if os.fstat(file.fileno()).st_size <= at:
-                return b""
+        with run_record.open_file(path) as file:
             file.seek(at)
             raw = file.read(_CHUNK_BYTES)
     except OSError:

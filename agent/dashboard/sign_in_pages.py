@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,12 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import links
 from agent.dashboard.access import (
-    STATE_COOKIE,
     Actor,
     Dashboard,
     Form,
     Here,
-    NotThere,
     SignInNeeded,
     is_from_our_page,
 )
@@ -54,26 +51,19 @@ def use_link(request: Request, here: Here, form: Form) -> Response:
 @router.get("/sign-in/github")
 def go_to_github(here: Here, next: str = "/") -> Response:  # noqa: A002
     """Send somebody to GitHub, which asks whether we may know them."""
-    if here.sessions.github is None:
-        raise NotThere
-    state = secrets.token_urlsafe(24)
-    answer = RedirectResponse(here.sessions.github.authorize_url(state), 303)
-    here.sessions.begin_github(answer, state, _require_page(next))
-    return answer
+    return here.sessions.begin_github(_require_page(next))
 
 
 @router.get(CALLBACK_PATH)
 def come_back(request: Request, here: Here, code: str = "", state: str = "") -> Response:
     """Take whoever GitHub sends back; the state counts once, whatever comes of it."""
-    answer: Response
     try:
-        answer = RedirectResponse(_require_page(here.sessions.end_github(request, state)), 303)
-        here.sessions.sign_in_person(answer, code)
+        answer = here.sessions.end_github(request, state, code)
     except SignInNeeded:
         answer = _show_ways(here, problem="This sign-in was begun elsewhere, or is too old.")
     except AgentError as problem:
         answer = _show_ways(here, problem=problem.message)
-    answer.delete_cookie(STATE_COOKIE)
+    here.sessions.forget_state(answer)
     return answer
 
 

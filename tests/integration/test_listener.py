@@ -24,11 +24,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent.service import web_server
 from agent.service.intake import Request
 from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
-from webhooks import protocol
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
@@ -75,8 +75,10 @@ def free_port() -> int:
 
 
 #: As `python -m webhooks`, with less patience for the head of a request.
-HURRIED = "import runpy; from webhooks import protocol; protocol.HEAD_SECONDS = 1.0; {}".format(
-    "runpy.run_module('webhooks', run_name='__main__')"
+HURRIED = (
+    "import runpy; from agent.service import web_server as w; w.HEAD_SECONDS = 1.0; {}".format(
+        "runpy.run_module('webhooks', run_name='__main__')"
+    )
 )
 
 
@@ -92,6 +94,7 @@ def start(
             "PATH": os.environ["PATH"],
             "MERGEWRIGHT_HOME": str(home),
             "MERGEWRIGHT_LISTEN_PORT": str(port),
+            "MERGEWRIGHT_DASHBOARD_PORT": str(port),
             "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
             **environ,
         },
@@ -269,11 +272,21 @@ def test_idle_connections_keep_nobody_from_health_or_a_delivery(listener):
             connection.close()
 
 
+def test_idle_connections_keep_nobody_from_the_dashboard(tmp_path):
+    with running(tmp_path, _program=("-m", "agent.dashboard")) as one:
+        idle = [open_connection(one) for _ in range(600)]
+        try:
+            assert one.get("/healthz").text == "alive\n"
+        finally:
+            for connection in idle:
+                connection.close()
+
+
 @pytest.mark.deep
 def test_answers_that_nobody_reads_keep_nobody_from_health_or_a_delivery(listener):
     unread = []
     try:
-        for _ in range(protocol.MOST_CONNECTIONS + 2):
+        for _ in range(web_server.MOST_CONNECTIONS + 2):
             connection = socket.socket()
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
@@ -281,7 +294,7 @@ def test_answers_that_nobody_reads_keep_nobody_from_health_or_a_delivery(listene
             connection.connect(("127.0.0.1", listener.port))
             with suppress(OSError):
                 connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 60)
-        time.sleep(protocol.BUSY_SECONDS + 1)
+        time.sleep(web_server.BUSY_SECONDS + 1)
         assert listener.get("/healthz").json() == {"alive": True}
         assert listener.post(raw(labeled())).status_code == 202
     finally:

@@ -5,6 +5,8 @@ There are no passwords: the page lists the people, and whoever opens it chooses 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -35,7 +37,7 @@ def authorize(world: World, query: Mapping[str, str], headers: Mapping[str, str]
             people = [one.login for one in world.users.values() if one.kind == "User"]
             return 200, dict(headers), _write_page(app, query, people)
         code = secrets.token_hex(10)
-        world.sign_ins[code] = (app, chosen)
+        world.sign_ins[code] = (app, chosen, query.get("code_challenge", ""))
     back = urlencode({"code": code, "state": query.get("state", "")})
     return 302, {**headers, "Location": f"{query['redirect_uri']}?{back}"}, b""
 
@@ -43,9 +45,12 @@ def authorize(world: World, query: Mapping[str, str], headers: Mapping[str, str]
 def exchange(world: World, form: Mapping[str, str]) -> Answer:
     """Hand out a token for a code; once, and only to the App that it was made for."""
     with world.lock:
-        app, user = world.sign_ins.pop(form.get("code", ""), (None, None))
+        app, user, challenge = world.sign_ins.pop(form.get("code", ""), (None, None, ""))
         known = (form.get("client_id"), form.get("client_secret"))
-        if app is None or user is None or known != (app.client_id, app.client_secret):
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        shown = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        is_app = app is not None and known == (app.client_id, app.client_secret)
+        if user is None or not is_app or (challenge and challenge != shown):
             told = {"error": "bad_verification_code"}
         else:
             token = Token(f"ghu_{secrets.token_hex(18)}", None, user)

@@ -83,8 +83,8 @@ class World:
         self.apps: dict[int, App] = {}
         self.registrations: dict[str, App] = {}
         """By the code that GitHub leads back with."""
-        self.sign_ins: dict[str, tuple[App, User]] = {}
-        """People who have said that an App may know them, by code."""
+        self.sign_ins: dict[str, tuple[App, User, str]] = {}
+        """People who have said that an App may know them, with its challenge (PKCE), by code."""
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, Token] = {}
         self.clock_offset = 0.0

@@ -29,19 +29,23 @@ class KnownPeople:
     def __init__(self) -> None:
         self.repositories: dict[str, dict[int, bool]] = {}
         self.problem: Exception | None = None
+        self.asked = 0
+        self.verifier = ""
 
-    def authorize_url(self, state: str) -> str:
+    def authorize_url(self, state: str, verifier: str) -> str:
+        self.verifier = verifier
         return f"https://github.example/login/oauth/authorize?state={state}"
 
-    def exchange(self, code: str) -> Person:
-        if code not in self.repositories:
+    def exchange(self, code: str, verifier: str) -> Person:
+        if code not in self.repositories or verifier != self.verifier:
             raise AccessLost("unknown")
         return Person(code, SecretStr("token"), self.repositories[code])
 
     def ask_again(self, person: Person) -> Person:
+        self.asked += 1
         if self.problem:
             raise self.problem
-        return self.exchange(person.login)
+        return self.exchange(person.login, self.verifier)
 
 
 class Browser:

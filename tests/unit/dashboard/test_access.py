@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.responses import Response
 
-from agent.dashboard import links
+from agent.dashboard import access, links, run_record, runs_pages
 from agent.dashboard.github_people import find_website
 from agent.dashboard.runs_pages import _LogStream
 from agent.errors import CodeHostUnavailable
@@ -153,10 +155,13 @@ def test_UI2_a_form_of_somebody_else_has_no_effect(store, operator, proof, heade
     assert store.get_run(run.run_id).stop_request is None
 
 
-def test_the_operator_pauses_and_resumes_everything(store, operator):
+def test_the_operator_alone_pauses_and_resumes_everything(store, operator, stranger):
     proof = operator.proof()
     operator.post("/queue/pause", proof=proof, reason="disk <b>full</b>")
     assert "the operator: disk &lt;b&gt;full&lt;/b&gt;" in operator.get("/").text
+    add_run(store)
+    stranger.sign_in("ann", {100: True})  # who may write everywhere
+    assert stranger.post("/queue/resume", proof=stranger.proof()).status_code == 409
     operator.post("/queue/resume", proof=proof)
     assert "paused" not in operator.get("/").text
 
@@ -164,6 +169,9 @@ def test_the_operator_pauses_and_resumes_everything(store, operator):
 def test_a_sign_in_that_failed_cannot_be_gone_on_with(stranger, people):
     people.repositories["ann"] = {100: True}
     state = stranger.get("/sign-in/github").headers["location"].rpartition("=")[2]
+    verifier, people.verifier = people.verifier, "of another sign-in"
+    assert stranger.get(f"/sign-in/github/back?code=ann&state={state}").status_code == 403
+    people.verifier = verifier
     for given in ("code=ann&state=g%C3%BCltig", f"code=ann&state={state}"):
         assert stranger.get(f"/sign-in/github/back?{given}").status_code == 403
     assert stranger.get("/").status_code == 303
@@ -187,26 +195,91 @@ def test_signing_out_ends_the_session_for_copies_of_its_cookie_as_well(operator,
     assert operator.get("/").status_code == stranger.get("/").status_code == 303
 
 
-def test_a_session_reads_ten_live_logs_and_a_reader_that_is_gone_gives_its_place_back(
+def write_log(home, run, lines: int = 1):
+    log = home / "runs" / run.run_id / "run.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("a line\n" * lines)
+    return log
+
+
+def test_a_session_reads_five_live_logs_and_a_reader_that_is_gone_gives_its_place_back(
     store, operator, tmp_path
 ):
     run = add_run(store)
-    log = tmp_path / "runs" / run.run_id / "run.log"
-    log.parent.mkdir(parents=True)
-    log.write_text("a line\n" * 100_000)
+    write_log(tmp_path, run, 50_000)
     end_run(store, run.run_id, Reason.CANCELLED)
     path = f"/runs/{run.run_id}/log/events"
     streams = _LogStream.under_way
     streams["another"] = 5
     for _ in range(6):
         answer = operator.get(path)
-        assert answer.text.count("data: a line") == 100_000
+        assert answer.text.count("data: a line") == 50_000
         assert len(re.findall("^id:", answer.text, re.MULTILINE)) > 5
     del streams["another"]
     assert not streams
-    streams[operator.proof()] = 10
+    streams[operator.proof()] = 5
     assert operator.get(path).status_code == 503
     streams.clear()
+
+
+@pytest.mark.parametrize("what", ["signed out", "access lost"])
+def test_a_live_log_ends_when_its_reader_may_see_it_no_longer(
+    store, stranger, people, tmp_path, monkeypatch, what
+):
+    monkeypatch.setattr(runs_pages, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(access, "_ASK_SECONDS", 0.2)
+    run = add_run(store)
+    write_log(tmp_path, run)
+    stranger.sign_in("ann", {100: False})
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(stranger.get, f"/runs/{run.run_id}/log/events")
+        time.sleep(0.5)
+        assert not reading.done()
+        if what == "signed out":
+            stranger.post("/sign-out", proof=stranger.proof())
+        else:
+            people.repositories["ann"] = {101: True}
+        assert reading.result(5).text.endswith("event: over\ndata:\n\n")
+    assert store.get_run(run.run_id).active
+
+
+def test_a_log_that_grows_while_it_is_read_is_given(store, operator, tmp_path, monkeypatch):
+    run = add_run(store)
+    log, plain = write_log(tmp_path, run), run_record.open_file
+
+    def open_file(path):
+        file = plain(path)
+        with log.open("a") as more:
+            more.write("another\n")
+        return file
+
+    monkeypatch.setattr(run_record, "open_file", open_file)
+    answer = operator.get(f"/runs/{run.run_id}/log.txt")
+    assert answer.text.startswith("a line\n")
+    assert "content-length" not in answer.headers
+
+
+def test_a_silent_github_is_asked_once_for_the_requests_of_a_moment(stranger, people, monkeypatch):
+    monkeypatch.setattr(access, "_ASK_SECONDS", -1.0)
+    stranger.sign_in("ann", {100: False})
+    people.problem = CodeHostUnavailable("silent")
+    assert {stranger.get("/").status_code for _ in range(5)} == {200}
+    assert people.asked == 1
+
+
+def test_the_host_that_a_request_names_leads_nowhere(operator):
+    answer = operator.get("/queue/", headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "evil" not in str(answer.headers)
+
+
+def test_dashboards_on_other_ports_have_cookies_of_their_own():
+    names = set()
+    for port in (1, 2):
+        response = Response()
+        access.Sessions(None, f"http://127.0.0.1:{port}").sign_in_operator(response)
+        names.add(response.headers["set-cookie"].partition("=")[0])
+    assert len(names) == 2
 
 
 def test_people_are_sent_to_the_pages_of_the_github_that_the_settings_name():

@@ -3,7 +3,7 @@
 import h11
 import pytest
 
-from webhooks.protocol import _JoiningConnection
+from agent.service.web_server import _JoiningConnection
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with a deadline for the head of every request, and bounds on idle connections.
+"""How listener and dashboard serve HTTP/1.1: their start, and connections that give way.
 
 uvicorn bounds how long a connection may idle after a request, not how long a head may take; and at
 its bound of connections it answers 503 to everybody, health checks included. Here connections give
@@ -10,11 +10,21 @@ The head of an answer leaves together with its body: uvicorn would send each by 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+import os
+import signal
+import socket
+import sys
+from typing import Any, ClassVar, Literal
 
 import h11
+import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from agent.errors import SettingsInvalid
+
+_BACKLOG = 1024
+_KEEP_ALIVE_SECONDS = 15
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 64 * 1024
 """A longer head of a request is refused."""
@@ -119,3 +129,71 @@ class _JoiningConnection(h11.Connection):
             return b""
         data, self._head = self._head + data, b""
         return data
+
+
+# --- a process -----------------------------------------------------------------------------------
+
+
+def restart_without(kept: dict[str, str]) -> None:
+    """Replace the process by one that has only these variables, if it has more.
+
+    A variable that is only taken out of `os.environ` stays readable in /proc.
+    """
+    if kept != dict(os.environ):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept)  # noqa: S606
+
+
+def open_door(host: str, port: int, names: str) -> socket.socket:
+    """Bind an address.
+
+    Args:
+        names: The settings that it comes from, for the error.
+
+    Raises:
+        SettingsInvalid: Something else listens there, or it is no address of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # With its protocol named, which asyncio asks for before it turns Nagle's delay off.
+        door = socket.socket(family, kind, protocol)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(address)
+        door.listen(_BACKLOG)
+    except OSError as problem:
+        raise SettingsInvalid(
+            f"{names}: {host}:{port} cannot be listened on ({problem.strerror}). Stop what listens"
+            " there, or choose another port."
+        ) from problem
+    return door
+
+
+def serve(
+    app: FastAPI, door: socket.socket, *, lifespan: Literal["on", "off"], stop_seconds: int
+) -> None:
+    """Serve an application until a signal says stop.
+
+    Args:
+        stop_seconds: How long requests under way may still take then.
+    """
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Nobody's word is taken for where a request comes from.
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=stop_seconds,
+    )
+    # uvicorn raises the signal that stopped it once more; being stopped is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[door])
