@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.environments import generated
+from agent.environments import generated, storage
 from agent.environments.tree_files import TreeFiles
 from agent.git import one_commit
 from agent.models.environment import Environment
@@ -75,6 +75,15 @@ def make_request(
         limits=limits,
     )
     return _with_git(ordered, tree)
+
+
+def add_managers(order: SandboxRequest) -> SandboxRequest:
+    """Let lines that call a project manager run, behind all that is installed on PATH.
+
+    Not for tests: these may be written for a machine with or without one.
+    """
+    path = f"{order.environ['PATH']}:{SANDBOX_OURS}/{storage.PROGRAMS}"
+    return order.model_copy(update={"environ": {**order.environ, "PATH": path}})
 
 
 def _with_git(order: SandboxRequest, tree: Path) -> SandboxRequest:

@@ -283,7 +283,7 @@ class _Run:
             Mount(source=str(part / name), target=target, writable=True)
             for target, name in lent.items()
         ]
-        order = order.model_copy(update={"mounts": tuple(mounts)})
+        order = sandbox_requests.add_managers(order.model_copy(update={"mounts": tuple(mounts)}))
         if self._online is not None:
             return self._connect(order, stack)
         return sandbox_services.add_services(order, environment.services, python)

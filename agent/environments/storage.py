@@ -41,6 +41,12 @@ _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
 _CLOCK_SECONDS = 5.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
+#: Programs in whose place a script of ours is on PATH, behind what is installed.
+_MANAGERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
+_MANAGER = "environments/project_manager.py"
+_START = b"#!/usr/bin/env -S python -I -S\n"
+PROGRAMS = "bin"
+"""Folder of programs among the scripts."""
 
 #: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
 _held: dict[tuple[Path, str], int] = {}
@@ -282,6 +288,10 @@ def scripts(settings: Settings) -> Path:
                             file.parent.mkdir(parents=True, exist_ok=True)
                             file.write_bytes(written)
                             file.chmod(0o644)
+                    (part / PROGRAMS).mkdir()
+                    for name in _MANAGERS:
+                        (part / PROGRAMS / name).write_bytes(_START + dict(content)[_MANAGER])
+                        (part / PROGRAMS / name).chmod(0o755)
     return place
 
 

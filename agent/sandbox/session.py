@@ -304,6 +304,7 @@ class SessionFactory:
         if programs and "PATH" not in config.env:
             path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
             order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
+        order = sandbox_requests.add_managers(order)
         return sandbox_services.add_services(order, environment.services, environment.interpreter)
 
 

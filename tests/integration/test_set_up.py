@@ -104,6 +104,23 @@ def test_what_commands_add_lies_under_every_check_and_what_they_alter_does_not(y
     assert not Path(yard.environment.path, "lib.txt").exists()
 
 
+def test_run_of_a_project_manager_runs_in_the_environment(yard: Yard) -> None:
+    lay(
+        yard.tree,
+        {"tell.py": "import sys; print(sys.argv[1:])\n", "Makefile": "it:\n\tpdm run ls\n"},
+    )
+    made = yard.set_up(
+        "uv run --group dev tell.py a >~/seen; uv --quiet run -m tell b >>~/seen",
+        "poetry run bash -c 'echo $GREETING' >>~/seen; make -s it >>~/seen",
+        "uv sync 2>>~/seen || true; pipenv run gone 2>>~/seen || true",
+    )
+    assert yard.run(made, "cat ~/seen; uv run ls 2>/dev/null || echo none").output.splitlines() == [
+        "['a']", "['b']", "hello", "Makefile", "app", "package.json", "secret.txt", "tell.py",
+        "uv sync: not available here. What the project declares is installed already.",
+        "pipenv run: gone: No such file or directory", "none",
+    ]  # fmt: skip
+
+
 def test_a_second_time_nothing_runs_until_something_differs(yard: Yard) -> None:
     command = "cat /proc/sys/kernel/random/uuid >id"
     first = yard.set_up(command)
