@@ -262,7 +262,10 @@ def variable(field: str) -> str:
 
 
 #: All that the listener, which strangers talk to, has a use for.
-_OF_LISTENER = ("home", "listen_host", "listen_port", "webhook_secret", "webhook_secret_file")
+_OF_LISTENER = (
+    *("home", "listen_host", "listen_port", "webhook_secret", "webhook_secret_file"),
+    *("repositories", "github_app_id"),
+)
 _OF_DASHBOARD = (
     *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
     *("github_client_id", "github_client_secret", "github_client_secret_file"),
@@ -412,18 +415,21 @@ def _join_problems(problems: list[str]) -> SettingsInvalid:
     return SettingsInvalid(f"{len(lines)} settings are wrong:\n{listed}")
 
 
-def signing_secret(settings: Settings) -> bytes:
-    """Read the webhook secret, without which nobody may listen.
+def signing_secret(settings: Settings) -> bytes | None:
+    """Read the webhook secret; None: repositories are looked through, and no delivery is taken.
 
     Raises:
-        SettingsInvalid: There is none, it can be guessed, or its file cannot be read.
+        SettingsInvalid: One is needed, it can be guessed, or its file cannot be read.
     """
     secret = read_secret(settings, "webhook_secret")
+    if secret is None and settings.repositories and settings.github_app_id is None:
+        return None
     if secret is None:
         raise SettingsInvalid(
             "The webhook secret is missing or empty, so anybody could start runs. Set"
             " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the secret of the"
-            " webhook's settings in GitHub; `openssl rand -hex 32` makes one."
+            " webhook's settings in GitHub; `openssl rand -hex 32` makes one. With a token and"
+            " MERGEWRIGHT_REPOSITORIES none is needed."
         )
     raw = secret.get_secret_value().encode()
     if len(raw) < SHORTEST_SECRET:

@@ -24,7 +24,7 @@ _HAS: dict[str, frozenset[str]] = {
         "issue_comment": "action issue comment",
         "issues": "action issue repository",
         "ping": "zen hook_id",
-        "pull_request": "action number pull_request",
+        "pull_request": "action pull_request",
         "pull_request_review": "action pull_request review",
         "pull_request_review_comment": "action pull_request comment",
         "push": "ref before after",

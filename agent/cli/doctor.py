@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,11 +61,13 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = kinds[used]["missing"] or broken or (git and _try_session(given))
     models = examine_models(given, ask=ask_models)
+    github, us = examine_github(given)
     needed = (
         ("sandboxes", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
         ("models", " ".join(models["problems"]), "each that is set can be asked"),
+        ("GitHub", github, us),
     )
     versions = {"python": platform.python_version(), "kernel": platform.release(), "git": git}
     return {
@@ -125,6 +126,32 @@ def _try_session(given: Settings) -> str:
     return "" if taken == ("touched", "written") else f"a session took {taken}: {ran.output}"
 
 
+def examine_github(given: Settings) -> tuple[str, str]:
+    """Ask who we are there and read each repository that is looked through.
+
+    Returns:
+        What is wrong, and what is right; without any credentials nothing is needed.
+    """
+    keys = (given.github_private_key_file, given.github_token_file, given.github_token)
+    if given.github_app_id is None and not any(keys):
+        return "", "no App or token is set: tickets from files alone"
+    # Only who works on GitHub needs its client.
+    from agent.github import access, repositories
+    from agent.github.connection import translate_errors
+
+    try:
+        way = access.connect_to_github(given)
+        login = way.login()
+        for name in given.repositories:
+            with translate_errors():
+                facts = repositories.read_facts(way.open_named_session(name, "doctor"))
+            if (facts.get("permissions") or {}).get("push") is False:
+                return f"{login} may not push to {name}.", ""
+    except AgentError as problem:
+        return problem.message, ""
+    return "", f"{login} at {way.base_url}"
+
+
 def _ask_version(program: str) -> str | None:
     """Ask a program for its version; None where it is not there or does not work."""
     try:
@@ -135,19 +162,23 @@ def _ask_version(program: str) -> str | None:
 
 def _show(report: dict[str, Any]) -> None:
     for kind, found in report["kinds"].items():
-        print(f"{kind} ({'' if kind == report['used'] else 'not '}used)", found["missing"] or "")
+        used = "used" if kind == report["used"] else "not used"
+        terminal.print_wrapped(f"{kind} ({used}) {found['missing'] or ''}".rstrip(), "  ")
         for line in found["limits"]:
             no = "NO" if line["required"] else "no, optional"
-            print(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
+            held = "yes" if line["enforced"] else f"{no}; {line['detail']}"
+            terminal.print_wrapped(f"  {line['limit']}: {held}", "    ")
     print("models")
-    for row in _render_models(report["models"]):
-        print(f"  {row}")
+    for row in report["models"]["roles"]:
+        models = ", ".join(map(_render_model, row["models"])) or "nobody, so recipes alone"
+        terminal.print_wrapped(f"  {row['role']}: {models}", "    ")
     print("needed")
     for line in report["needed"]:
-        print(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")
+        there = "yes" if line["there"] else "NO"
+        terminal.print_wrapped(f"  {line['what']}: {there}; {line['detail']}", "    ")
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
     sound = "All that is needed is there. Tickets can be worked on here."
-    print(f"Missing: {missing}. Nothing will be run here." if missing else sound)
+    terminal.print_wrapped(f"Missing: {missing}. Nothing will be run here." if missing else sound)
 
 
 # --- models -------------------------------------------------------------------------------------
@@ -175,13 +206,6 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ],
         "problems": problems,
     }
-
-
-def _render_models(report: dict[str, Any]) -> Iterator[str]:
-    """Yield one line for each role."""
-    for row in report["roles"]:
-        models = ", ".join(map(_render_model, row["models"])) or "nobody, so recipes alone"
-        yield f"{row['role']}: {models}"
 
 
 def _render_model(model: dict[str, Any]) -> str:

@@ -134,8 +134,9 @@ def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> N
         }
         cells = [_list_cells(every) | ended]
         terminal.show_table(("", ""), cells[0].items())
-    print(
-        "\nTimes, lines and rounds are medians; a line that was changed counts twice, as one"
+    print()
+    terminal.print_wrapped(
+        "Times, lines and rounds are medians; a line that was changed counts twice, as one"
         " removed and one added. Rounds are all that followed a pull request: answers to reviews,"
         " checks that were fixed, bases brought in."
     )

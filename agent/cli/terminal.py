@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Self
 
@@ -42,6 +44,13 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole:
         made.print(table)
     for shown in taken.get().splitlines():
         print(shown.rstrip())
+
+
+def print_wrapped(text: str, indent: str = "") -> None:
+    """Print a sentence over as many lines as a terminal needs, 80 columns wide in a pipe."""
+    width = shutil.get_terminal_size().columns
+    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    print("\n".join(lines))
 
 
 def print_json(value: object) -> None:

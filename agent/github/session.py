@@ -63,7 +63,9 @@ class Session:
         self.issue = issue
         self.name = issue.repository
         self.notes = access.start_notes(purpose)
-        self._niceties: dict[str, Callable[[], object]] = {}
+        self._niceties: dict[str, tuple[str, Callable[[], object]]] = {}
+        """What could not be done: what it is and how, by the note on it."""
+        self._noted: set[str] = set()
         self._tokens: dict[Scope, Minted] = {}
         self._requesters: dict[Scope, WatchedRequester] = {}
         self._lock = RLock()
@@ -176,16 +178,17 @@ class Session:
                 work()
         except AgentError as problem:
             note = f"{what} is missing: {problem.message}"
-            if note not in self._niceties:
+            if note not in self._noted:
                 _log.warning("left out at GitHub", run=self.notes.run_id, note=note)
-            self._niceties[note] = work
+            self._noted.add(note)
+            self._niceties[note] = what, work
             return note
         return ""
 
     def retry_niceties(self) -> frozenset[str]:
         """Try once more what could not be done; return the notes of what is there by now."""
         tried, self._niceties = self._niceties, {}
-        return frozenset(note for note, work in tried.items() if not self.try_nicety(note, work))
+        return frozenset(note for note, one in tried.items() if not self.try_nicety(*one))
 
     def _drop(self, scope: Scope) -> bool:
         """Forget a token that GitHub refused; a personal one cannot be had anew."""

@@ -51,21 +51,23 @@ _AFTER_FAILURE = 60.0
 
 
 def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
-    """Take turns until told to stop; one that fails is logged, and the next one taken later.
+    """Take turns until told to stop; one that fails is logged once, and the next one taken later.
 
     Args:
         turn: Looks for what is missing; returns the seconds until it is time again.
     """
-    pause = 0.0
+    pause, logged = 0.0, ""
     while not stop.wait(pause):
         try:
-            pause = max(turn(), _SHORTEST_PAUSE)
+            pause, logged = max(turn(), _SHORTEST_PAUSE), ""
         except CodeHostLimited as problem:
             pause = max(problem.until - time.time(), _SHORTEST_PAUSE)
             _log.warning("reconciliation waits", problem=problem.message, seconds=round(pause))
         except AgentError as problem:
             pause = _AFTER_FAILURE
-            _log.error("reconciliation failed", problem=problem.message)
+            if problem.message != logged:
+                _log.error("reconciliation failed", problem=problem.message)
+            logged = problem.message
         except Exception as problem:  # noqa: BLE001  the service outlives its bugs
             pause = _AFTER_FAILURE
             _log.error("reconciliation failed", exc_info=problem)

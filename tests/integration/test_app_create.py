@@ -149,7 +149,7 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in places[:4])
     read = loaded(places)
     assert (read.github_app_id, read.public_url) == (made.id, PUBLIC)
-    assert settings.signing_secret(read).decode() == made.hook.secret
+    assert settings.signing_secret(read) == made.hook.secret.encode()
     assert read.github_client_id == made.client_id
     assert (
         settings.read_secret(read, "github_client_secret").get_secret_value() == made.client_secret

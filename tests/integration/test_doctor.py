@@ -194,7 +194,7 @@ app.command()(doctor.doctor)
 @pytest.fixture(autouse=True)
 def _environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
     if own_root is not None:
         monkeypatch.delenv("MERGEWRIGHT_SANDBOX_ROOT")
 
@@ -202,6 +202,7 @@ def _environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_needed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 0, result.output
+    assert max(map(len, result.output.splitlines())) <= 80
     said = " ".join(result.output.split())
     assert "docker (not used) No container engine answers at" in said
     assert "every required limit holds" in said

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from structlog.testing import capture_logs
 
+from agent.cli import doctor
 from agent.demo.simulator import pull_actions
 from agent.demo.simulator.records import ReviewComment, Thread
 from agent.demo.simulator.world import APP_PERMISSIONS, World
@@ -268,10 +270,23 @@ def test_what_a_run_can_do_without_never_ends_it_and_is_tried_again_at_the_end(s
     assert "POST /repos/" in note
     assert "422: no checks" in note
     assert scene.repository.check_runs == {}
-    told = scene.code_host.report_outcome(scene.run, outcome(Reason.READY, "body", pull))
+    again = scene.fault("answer", "POST", "issues/1/reactions", status=404)
+    with capture_logs() as logged:
+        told = scene.code_host.report_outcome(scene.run, outcome(Reason.READY, "body", pull))
+    assert (again.hits, logged) == (1, []), "what stays away was noted before"
+    scene.code_host.report_outcome(scene.run, outcome(Reason.READY, "body", pull))
     assert told.pull_request.notes == ()
     assert len(scene.repository.check_runs) == 1
     assert [one.content for one in scene.issue.reactions] == ["eyes"]
+
+
+def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
+    named = scene.settings.model_copy(update={"repositories": (scene.name,)})
+    assert doctor.examine_github(named) == ("", f"{scene.login} at {scene.settings.github_url}")
+    wrong, _ = doctor.examine_github(named.model_copy(update={"repositories": ("o/gone",)}))
+    assert wrong
+    elsewhere = named.model_copy(update={"github_url": f"{scene.world.base_url}/elsewhere"})
+    assert doctor.examine_github(elsewhere)[0].startswith("MERGEWRIGHT_GITHUB_URL: ")
 
 
 def test_a_label_that_is_refused_asks_nobody_to_stop(scene):

@@ -193,6 +193,13 @@ def test_a_delivery_is_in_the_inbox_when_it_is_acknowledged(listener):
     assert abs(found.delivery.received_at - time.time()) < 60
 
 
+def test_the_delivery_id_of_another_server_is_taken_as_it_comes(listener):
+    answer = listener.post(raw(labeled()), X_GitHub_Delivery="1795544579658")
+    assert (answer.status_code, answer.json()["delivery"]) == (202, "1795544579658")
+    for odd in ("", "a b", "x" * 65):
+        assert listener.post(raw(labeled()), X_GitHub_Delivery=odd).status_code == 400
+
+
 def test_WH1_every_wrong_signature_is_refused_without_a_row(listener):
     body = raw(labeled())
     before = listener.rows()
@@ -329,6 +336,13 @@ def test_WH1_without_a_good_secret_it_does_not_start(tmp_path, given, said):
     assert len(done.stderr.splitlines()) == 1
     assert "too-short" not in done.stderr
     assert SECRET not in done.stderr
+
+
+def test_where_repositories_are_looked_through_it_needs_no_secret_and_takes_nothing(tmp_path):
+    with running(tmp_path, MERGEWRIGHT_WEBHOOK_SECRET="", MERGEWRIGHT_REPOSITORIES="o/r") as one:
+        answer = one.post(raw(labeled()))
+        assert (answer.status_code, one.rows()) == (404, [])
+        assert one.get("/healthz").json() == {"alive": True}
 
 
 def test_what_it_must_not_hold_is_nowhere_in_the_process(listener):

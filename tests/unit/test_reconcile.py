@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent import settings
 from agent.errors import (
@@ -233,9 +234,12 @@ class Turns:
 
 def test_a_turn_that_fails_does_not_end_the_loop(monkeypatch):
     monkeypatch.setattr(reconcile, "_AFTER_FAILURE", 0.01)
-    turns = Turns(CodeHostUnavailable("away"), ValueError("a bug"), 0.0)
-    reconcile.keep_on(turns.turn, turns.stop)
-    assert len(turns.at) == 3
+    away = CodeHostUnavailable("away")
+    turns = Turns(away, away, ValueError("a bug"), 0.0)
+    with capture_logs() as logged:
+        reconcile.keep_on(turns.turn, turns.stop)
+    assert len(turns.at) == 4
+    assert [one.get("problem") for one in logged] == ["away", None]
 
 
 def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():

@@ -98,7 +98,7 @@ def reviewed(**review: Any) -> dict[str, Any]:
 
 def of_pull(action: str, **told: Any) -> dict[str, Any]:
     """Give the payload of something that happened to a pull request."""
-    return delivered(action=action, number=40, pull_request=dict(_PULL), **told)
+    return delivered(action=action, pull_request=dict(_PULL), **told)
 
 
 def checked(name: str, conclusion: str | None, action: str = "completed") -> dict[str, Any]:

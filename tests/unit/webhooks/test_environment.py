@@ -15,9 +15,11 @@ def test_a_new_setting_does_not_stay_by_itself():
     }  # fmt: skip
     assert not [name for name in settings.keep_for_dashboard(every) if "KEY" in name]
     assert set(settings.keep_for_listener(every)) == {
+        "MERGEWRIGHT_GITHUB_APP_ID",
         "MERGEWRIGHT_HOME",
         "MERGEWRIGHT_LISTEN_HOST",
         "MERGEWRIGHT_LISTEN_PORT",
+        "MERGEWRIGHT_REPOSITORIES",
         "MERGEWRIGHT_WEBHOOK_SECRET",
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE",
     }
