@@ -295,9 +295,7 @@ def request_script(
         collect=(secret.report,),
         folder=site.project.root,
     )
-    return sandbox_services.add_services(
-        order, site.environment.services, site.environment.interpreter
-    )
+    return sandbox_services.add_services(order, site.environment.services)
 
 
 def explain_no_type_tool(site: Site, tool: str) -> str:

@@ -146,7 +146,7 @@ def _run_producing_command(
         limits=_LIMITS.model_copy(update={"seconds": seconds}),
         collect=(report_path, *(f"{SANDBOX_TREE}/{pattern}" for pattern in command.globs)),
     )
-    order = sandbox_services.add_services(order, environment.services, environment.interpreter)
+    order = sandbox_services.add_services(order, environment.services)
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"

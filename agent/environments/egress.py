@@ -1,53 +1,58 @@
-"""The only way out of a fetch sandbox: a proxy on a unix socket that knows a short list of hosts.
+"""The only way out of a sandbox: a proxy on a unix socket that knows a short list of hosts.
 
-Runs on the host, in threads of the process that builds an environment, for as long as that takes.
-It tunnels TLS (CONNECT) and forwards single requests to read: for an index that is configured with
-plain HTTP, and for one with credentials (`index_gateway`). What it refuses is answered with 403 or
-405 and noted. It reads nothing of what it tunnels and writes no request anywhere, so no password of
-an index can end up in a log. Where this host itself reaches the web by a proxy (`host_proxy`), so
-does this one, and adds that proxy's credentials.
+Runs on the host, in threads of the process that opened it. It tunnels TLS (CONNECT) and forwards
+single requests to read: for hosts with plain HTTP, and for indexes with credentials, which a
+sandbox knows by a name that exists nowhere (`Gateway`). What it refuses is answered with 403 or 405
+and noted. It reads nothing of what it tunnels and writes no request anywhere. Where this host
+itself reaches the web by a proxy, so does this one, and adds that proxy's credentials.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import http.client
 import re
 import selectors
 import socket
 import ssl
 import sys
+import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
-from agent.environments import index_gateway
-from agent.environments.host_proxy import HostProxies, HostProxy
-from agent.environments.index_gateway import Gateway
+from agent.environments.upstreams import (
+    Gateway,
+    HostProxy,
+    Target,
+    find_addresses,
+    is_internal,
+    list_gateways,
+    parse_target,
+)
+from agent.models.package_index import PackageIndex
+from agent.settings import Settings
 
 _CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
 _MOST_NOTES = 50
 _LONGEST_FAULT = 400
+_MOST_PAGE_BYTES = 64 * 1024**2
 _CHUNK = 64 * 1024
-
-
-class Target(NamedTuple):
-    """A host and port that may be reached."""
-
-    host: str
-    port: int = 443
-
-
-def parse_target(written: str) -> Target:
-    """Read `host`, `host:port` or an address with a scheme."""
-    parts = urlsplit(written if "://" in written else f"https://{written}")
-    port = parts.port or (80 if parts.scheme == "http" else 443)
-    return Target((parts.hostname or "").lower(), port)
+#: Headers of a request that are forwarded, and of an answer that are not.
+_FORWARDED = frozenset(
+    {"accept", "user-agent", "range", "if-none-match", "if-modified-since", "if-range"}
+    | {"cache-control", "pragma"}
+)
+_NOT_HANDED_BACK = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "set-cookie", "trailer"}
+    | {"www-authenticate", "proxy-authenticate", "strict-transport-security"}
+)
 
 
 class _RefusedError(Exception):
@@ -75,17 +80,20 @@ class EgressProxy(ThreadingUnixStreamServer):
         *,
         inside: Iterable[Target] = (),
         gateways: Iterable[Gateway] = (),
-        proxies: HostProxies | None = None,
+        proxies: Mapping[str, str] | None = None,
         most_connections: int = 64,
     ) -> None:
         self.socket_path = socket_path
         self.gateways = {gateway.host: gateway for gateway in gateways}
+        self.refused_attempts: tuple[str, ...] = ()
+        """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
+        self.faults: tuple[str, ...] = ()
+        """What this host's own proxy did not do, each once, at most 50."""
         self._allowed = frozenset(allowed)
         self._inside = frozenset(inside)
-        self._proxies = proxies or HostProxies({})
+        self._named = dict(proxies or {})
+        self._proxies = {one: HostProxy.read(one, self._named) for one in ("http", "https")}
         self._places = threading.BoundedSemaphore(most_connections)
-        self._refused: list[str] = []
-        self._faults: list[str] = []
         self._closing = False
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -97,16 +105,6 @@ class EgressProxy(ThreadingUnixStreamServer):
             target=self.serve_forever, args=(0.1,), name="egress", daemon=True
         )
         self._thread.start()
-
-    @property
-    def refused_attempts(self) -> tuple[str, ...]:
-        """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
-        return tuple(self._refused)
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """What this host's own proxy did not do, each once, at most 50."""
-        return tuple(self._faults)
 
     def close(self) -> None:
         """End every tunnel and remove the socket."""
@@ -138,9 +136,9 @@ class EgressProxy(ThreadingUnixStreamServer):
                 self._open.discard(connection)
 
     def note(self, attempt: str) -> None:
-        _add_note(self._refused, attempt)
-
-    # --- one thread for each connection ---
+        with self._lock:
+            noted = dict.fromkeys((*self.refused_attempts, attempt))
+            self.refused_attempts = tuple(noted)[:_MOST_NOTES]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Attend to a connection where there is a place for it."""
@@ -164,8 +162,6 @@ class EgressProxy(ThreadingUnixStreamServer):
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
-    # --- the way out ---
-
     def connect_to(self, wanted: Target, *, tls: bool) -> tuple[socket.socket, HostProxy | None]:
         """Connect to an allowed host; also return the proxy that wants to hear whole addresses.
 
@@ -173,26 +169,23 @@ class EgressProxy(ThreadingUnixStreamServer):
             _RefusedError: It is not allowed, or not reached.
         """
         if wanted not in self._allowed:
-            self.note(f"{_format_host(wanted)} (not on the list)")
+            self.note(f"{wanted} (not on the list)")
             raise _RefusedError(403)
-        proxy = self._proxies.find_proxy(wanted.host, wanted.port, tls=tls)
-        try:
-            found = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):  # the latter: no name that could be looked up
-            found = []  # a name that only the proxy can look up is its affair
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        # A name that only this host's proxy can look up is its affair.
+        addresses = find_addresses(wanted)
         if addresses and wanted not in self._inside:
             # Every address counts: connecting to the resolved one leaves no second look-up.
             addresses = [address for address in addresses if not is_internal(address)]
             if not addresses:
-                self.note(f"{_format_host(wanted)} (resolves to an internal address)")
+                self.note(f"{wanted} (resolves to an internal address)")
                 raise _RefusedError(403)
-        if proxy is not None:
+        proxy = self._proxies["https" if tls else "http"]
+        if proxy and not urllib.request.proxy_bypass(str(wanted), self._named):
             try:
-                return (proxy.open_tunnel(*wanted), None) if tls else (proxy.connect(), proxy)
+                return proxy.connect(wanted, tls=tls), None if tls else proxy
             except OSError as problem:
-                way = f"{proxy.address} ({proxy.variable}) on the way to {_format_host(wanted)}"
-                _add_note(self._faults, f"{way}: {problem}"[:_LONGEST_FAULT])
+                fault = f"{proxy.address} on the way to {wanted}: {problem}"[:_LONGEST_FAULT]
+                self.faults = tuple(dict.fromkeys((*self.faults, fault)))[:_MOST_NOTES]
                 raise _RefusedError(502) from problem
         for address in addresses:
             if self._closing:
@@ -247,7 +240,7 @@ class _Request(BaseHTTPRequestHandler):
             self.send_error(502)
         else:
             with upstream, self.server.watch_connection(upstream):
-                index_gateway.forward_request(self, upstream, proxy, gateway)
+                self._forward(upstream, proxy, gateway)
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -257,9 +250,7 @@ class _Request(BaseHTTPRequestHandler):
         if code == 501:
             # An index is there to be read: whatever is pushed to one leaves this machine.
             with suppress(ValueError):
-                self.server.note(
-                    f"{_format_host(parse_target(self.path))} (a {self.command[:20]!a} request)"
-                )
+                self.server.note(f"{parse_target(self.path)} (a {self.command[:20]!a} request)")
             code = 405
         self.close_connection = True
         with suppress(OSError):
@@ -287,20 +278,108 @@ class _Request(BaseHTTPRequestHandler):
                     with suppress(OSError):
                         other[key.data].shutdown(socket.SHUT_WR)
 
+    def _forward(
+        self, upstream: socket.socket, proxy: HostProxy | None, gateway: Gateway | None
+    ) -> None:
+        """Carry a request to a host, or to the index of a gateway, and the answer back."""
+        parts = urlsplit(self.path)
+        real = urlsplit(gateway.origin) if gateway else parts
+        host = real.netloc.rpartition("@")[2]
+        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        upstream.settimeout(_IDLE_SECONDS)
+        connection = http.client.HTTPConnection(host)
+        connection.sock = upstream
+        headers = {key: one for key, one in self.headers.items() if key.lower() in _FORWARDED}
+        headers |= {"Host": host, "Accept-Encoding": "identity", "Connection": "close"}
+        headers |= {**(gateway.headers if gateway else {}), **(proxy.headers if proxy else {})}
+        try:
+            whole = f"{real.scheme}://{host}{path}" if proxy else path
+            connection.request(self.command, whole, headers=headers)
+            response = connection.getresponse()
+            page = _read_page(response, gateway) if self.command == "GET" else None
+        except (http.client.HTTPException, OSError, ValueError):
+            self.send_error(502)
+            return
+        self.close_connection = True
+        self.send_response_only(response.status, response.reason)
+        for name, value in response.getheaders():
+            if name.lower() not in _NOT_HANDED_BACK:
+                self.send_header(name, gateway.hide(value) if gateway else value)
+        # Of a page the links change, and with them its length. Of a file that breaks off without
+        # one the hash tells.
+        length = response.headers.get("Content-Length") if page is None else str(len(page))
+        if length is not None and not (page is None and _is_page(response)):
+            self.send_header("Content-Length", length)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        with suppress(http.client.HTTPException):
+            while chunk := page or response.read(_CHUNK):
+                self.wfile.write(chunk)
+                page = None
 
-def is_internal(address: str) -> bool:
-    """Whether an address belongs to this machine or a private network."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return not ip.is_global or ip.is_multicast
+
+def _is_page(response: http.client.HTTPResponse) -> bool:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/json") or "pypi.simple" in kind
 
 
-def _add_note(notes: list[str], note: str) -> None:
-    if note not in notes and len(notes) < _MOST_NOTES:
-        notes.append(note)
+def _read_page(response: http.client.HTTPResponse, gateway: Gateway | None) -> bytes | None:
+    """Read a page whole: one that breaks off must not look like a shorter list. None: a file.
+
+    Raises:
+        http.client.HTTPException: It breaks off, or is far too large.
+    """
+    if not _is_page(response):
+        return None
+    content = response.read(_MOST_PAGE_BYTES + 1)
+    if len(content) > _MOST_PAGE_BYTES or response.length:
+        raise http.client.HTTPException("a page that is no whole page")
+    if gateway is None:
+        return content
+    page = gateway.hide(content.decode("utf-8", "surrogateescape"))
+    return page.encode("utf-8", "surrogateescape")
 
 
-def _format_host(wanted: Target) -> str:
-    """A host for people: nothing a client made up beyond its letters and length."""
-    return f"{wanted.host[:120]}:{wanted.port}"
+# --- opened for a while ----------------------------------------------------------------------
+
+
+@contextmanager
+def open_proxy(
+    index: PackageIndex, settings: Settings, more: Iterable[str] = ()
+) -> Iterator[EgressProxy]:
+    """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
+    hosts = list(map(parse_target, index.list_addresses()))
+    indexes = [parse_target(access.url) for access in index.list_accesses()]
+    named = [parse_target(host) for host in settings.allow_hosts]
+    internal = [host for host in indexes if _is_inside(host)]
+    # The default index, last in its list, has its files within a private network if it is there
+    # itself; one outside never has.
+    inside = [*named, *internal, *(hosts if indexes[-1] in internal else ())]
+    allowed = [*hosts, *named, *map(parse_target, more)]
+    with open_proxy_to(allowed, inside, list_gateways(index)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def open_proxy_to(
+    allowed: Iterable[Target], inside: Iterable[Target], gateways: Iterable[Gateway] = ()
+) -> Iterator[EgressProxy]:
+    """Open the way to these hosts alone, `inside` also where they are in a private network."""
+    with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o711)
+        proxy = EgressProxy(
+            Path(place) / "out.sock",
+            allowed,
+            inside=inside,
+            gateways=gateways,
+            proxies=urllib.request.getproxies_environment(),
+        )
+        try:
+            yield proxy
+        finally:
+            proxy.close()
+
+
+def _is_inside(host: Target) -> bool:
+    addresses = find_addresses(host)
+    return bool(addresses) and all(map(is_internal, addresses))

@@ -13,19 +13,15 @@ import posixpath
 import re
 import shlex
 import shutil
-import socket
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from agent.environments import egress, host_proxy, interpreter_start, storage, uv_program
+from agent.environments import egress, storage, upstreams, uv_program
 from agent.environments.build_context import BuildContext
-from agent.environments.index_gateway import Gateway
 from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
-from agent.models.package_index import IndexAccess, PackageIndex
 from agent.models.record import Record
 from agent.models.sandbox import (
     SANDBOX_TREE,
@@ -35,10 +31,9 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.settings import Settings
 
 #: Where the shared folder is in the sandbox.
-STORE = "/store"
+_STORE = "/store"
 _UV = "/uv"
 _WHEELS = "wheels"
 _TMP = "/tmp"  # noqa: S108 - a sandbox's own
@@ -50,6 +45,7 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 
+SETTINGS = "pyvenv.cfg"
 #: Supplies a wheel of a project that exists only as source, given its name and the resolver's
 #: words; each call for one name gives an older version.
 Supply = Callable[[str, str], Path]
@@ -99,11 +95,6 @@ class Fetcher:
         """Those of them that cannot be built, each with the reason."""
         self._network = ExitStack()
         self._proxy: egress.EgressProxy | None = None
-        self._gateways = {
-            access.url: Gateway(access)
-            for access in build_context.index.list_accesses()
-            if access.login
-        }
 
     def close(self) -> None:
         """Shut the way out, and say what else was tried on it."""
@@ -129,21 +120,25 @@ class Fetcher:
             StorageFull: The disk is full.
         """
         supplied: set[str] = set()
+        venv = self.workplace / name
         for _ in range(_MOST_ROUNDS):
             result = self._attempt(name, wanted, supplied, only_resolve=only_resolve)
             if result.exit_code == 0:
-                if not only_resolve:
-                    interpreter_start.refuse_replaced(self.workplace / name)
-                return self.workplace / name
+                if not only_resolve and (found := find_replaced(venv, _original_settings(venv))):
+                    raise EnvironmentFailed(
+                        f"A package puts {', '.join(found)} into the environment, by which its"
+                        " interpreter would start another way, so nothing is installed."
+                    )
+                return venv
             missing = uv_program.needing_wheels(result.output)
-            if not missing or self._failed_to_reach(result):
-                raise self._failure(result, wanted)
+            if not missing or _NETWORK.search(result.output):
+                raise self._make_failure(result, wanted)
             for project in missing:
                 self._build_context.say(
                     f"{project} exists only as source; its wheel is built without network"
                 )
                 try:
-                    self.take_in(name, supply(project, self._words(result.output)))
+                    self.take_in(name, supply(project, self._shorten(result.output)))
                 except EnvironmentFailed as problem:
                     if not wanted.is_tolerant or project in self.left_out:
                         raise
@@ -151,21 +146,14 @@ class Fetcher:
                     self.unbuilt[project] = problem.message
                     self._build_context.say(problem.message)
                 supplied.add(project)
-        raise EnvironmentFailed(
-            f"More than {_MOST_ROUNDS} packages exist only as source; this is not gone on with."
-        )
+        raise EnvironmentFailed(f"More than {_MOST_ROUNDS} packages exist only as source.")
 
-    def take_in(self, name: str, wheel: Path) -> str:
+    def take_in(self, name: str, wheel: Path) -> None:
         """Lay a wheel where the resolver finds it for that one virtual environment.
 
         What the repository builds must not be found when an environment is made that others use.
-
-        Returns:
-            Its place in the sandbox.
         """
-        house = self._wheelhouse(name)
-        shutil.copyfile(wheel, house / wheel.name)
-        return f"{STORE}/{house.relative_to(self.workplace.parent)}/{wheel.name}"
+        shutil.copyfile(wheel, self._wheelhouse(name) / wheel.name)
 
     def list_wheel_digests(self, name: str) -> tuple[str, ...]:
         """Digests of the wheels that a virtual environment was offered beside the index."""
@@ -174,16 +162,12 @@ class Fetcher:
             for wheel in sorted(self._wheelhouse(name).iterdir())
         )
 
-    def _wheelhouse(self, name: str) -> Path:
-        house = self.workplace / _WHEELS / name
-        house.mkdir(exist_ok=True)
-        return house
-
     def lock(self, path: str, files: dict[str, bytes], folder: str) -> bytes | None:
         """Bring a uv.lock up to date with the files that it is made of; None: it is.
 
         Args:
             path: Of the lock, relative to the folder, as those of the files.
+            files: By path.
             folder: Of the project in its repository.
 
         Raises:
@@ -202,7 +186,7 @@ class Fetcher:
         )
         result = self._run_online(order, {places[one]: text for one, text in files.items()})
         if result.exit_code != 0:
-            raise self._failure(result, Wanted(lines=()))
+            raise self._make_failure(result, Wanted(lines=()))
         content = result.files.get(places[path])
         if content is None or content == files[path]:
             return None
@@ -212,20 +196,21 @@ class Fetcher:
 
     # --- one attempt -------------------------------------------------------------------------
 
+    def _wheelhouse(self, name: str) -> Path:
+        house = self.workplace / _WHEELS / name
+        house.mkdir(exist_ok=True)
+        return house
+
     def _attempt(
         self, name: str, wanted: Wanted, supplied: set[str], *, only_resolve: bool
     ) -> SandboxResult:
-        venv = f"{STORE}/{self.workplace.name}/{name}"
-        house = f"{STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
+        venv = f"{_STORE}/{self.workplace.name}/{name}"
+        house = f"{_STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
         make = [
             f"{_UV}/uv", "venv", "--quiet", "--clear", "--relocatable", "--no-project",
             "--python", self._build_context.interpreter.path, venv,
         ]  # fmt: skip
-        keep = [
-            "cp",
-            f"{venv}/{interpreter_start.SETTINGS}",
-            str(interpreter_start.locate_stored_settings(Path(venv))),
-        ]
+        keep = ["cp", f"{venv}/{SETTINGS}", str(_original_settings(Path(venv)))]
         options = [
             "--quiet", "--no-build", "--python", f"{venv}/bin/python", "--find-links", house,
             "-c", f"{_TMP}/constraints.txt", *(["--prerelease", "allow"] * wanted.prereleases),
@@ -246,14 +231,14 @@ class Fetcher:
             commands[-1].append("--dry-run")
         left_out = sorted(self.left_out) if wanted.is_tolerant else []
         lines = tuple(line for line in wanted.lines if line.name not in left_out)
+        wheels = (re.sub(r" @ (.+)$", rf" @ file://{house}/\1", one) for one in wanted.wheels)
+        # A requirement of a package stays one unless it is overridden.
+        never = (f"{one} ; sys_platform == 'never'" for one in left_out)
         files = {
-            requirements: self._format_lines(lines, wanted.wheels, house, supplied),
-            f"{_TMP}/constraints.txt": self._format_lines(wanted.constraints, (), house, supplied),
-            known: "".join(f"{one}\n" for one in wanted.known).encode(),
-            # A requirement of a package stays one unless it is overridden.
-            f"{_TMP}/left-out.txt": "".join(
-                f"{one} ; sys_platform == 'never'\n" for one in left_out
-            ).encode(),
+            requirements: [*_format_lines(lines, supplied), *wheels],
+            f"{_TMP}/constraints.txt": _format_lines(wanted.constraints, supplied),
+            known: wanted.known,
+            f"{_TMP}/left-out.txt": never,
         }
         environ = {"UV_LINK_MODE": "hardlink", "UV_CONCURRENT_DOWNLOADS": "16"}
         if len(self._build_context.index.list_accesses()) > 1 and all(
@@ -262,91 +247,56 @@ class Fetcher:
             # The hashes say what it has to be, so that it may come from whoever has it.
             environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
         argv = ("sh", "-ec", "\n".join(map(shlex.join, commands)))
-        return self._run_online(SandboxRequest(argv=argv, environ=environ, limits=_LIMITS), files)
+        order = SandboxRequest(argv=argv, environ=environ, limits=_LIMITS)
+        content = {path: "".join(f"{one}\n" for one in text) for path, text in files.items()}
+        return self._run_online(order, {path: text.encode() for path, text in content.items()})
 
     def _run_online(self, order: SandboxRequest, files: dict[str, bytes]) -> SandboxResult:
         """Run a command with uv, its cache and the way to the indexes."""
-        *others, default = self._build_context.index.list_accesses()
+        context = self._build_context
+        settings = context.settings
+        *others, default = upstreams.list_sandbox_addresses(context.index)
         environ = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "UV_NO_CONFIG": "1",
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
             "NO_COLOR": "1",
-            "UV_CACHE_DIR": f"{STORE}/{storage.CACHE}",
-            "UV_DEFAULT_INDEX": self._in_sandbox(default),
-            "UV_INDEX": " ".join(map(self._in_sandbox, others)),
+            "UV_CACHE_DIR": f"{_STORE}/{storage.CACHE}",
+            "UV_DEFAULT_INDEX": default,
+            "UV_INDEX": " ".join(others),
             "UV_HTTP_TIMEOUT": "60",
         }
-        if default.ca_bundle is not None:
+        if bundle := context.index.list_accesses()[-1].ca_bundle:
             certificates = f"{_TMP}/certificates.pem"
-            files = {**files, certificates: Path(default.ca_bundle).read_bytes()}
+            files = {**files, certificates: Path(bundle).read_bytes()}
             environ["SSL_CERT_FILE"] = certificates
+        if self._proxy is None:
+            self._proxy = self._network.enter_context(egress.open_proxy(context.index, settings))
+        shared = str(storage.locate_shared_folder(settings))
         update = {
             "environ": {**environ, **order.environ},
-            "mounts": self._make_mounts(),
+            "mounts": (
+                *context.interpreter.sandbox_mounts(),
+                Mount(source=str(uv_program.program(settings).parent), target=_UV),
+                # uv's cache, which no code of a package ever runs beside.
+                Mount(source=shared, target=_STORE, writable=True, retained_folder=storage.CACHE),
+            ),
             "files": tuple(SandboxFile(path=path, content=text) for path, text in files.items()),
-            "proxy_socket": str(self._way_out()),
+            "proxy_socket": str(self._proxy.socket_path),
         }
-        with (
-            storage.lock_name(self._build_context.settings, storage.FETCH),
-            storage.no_space("packages"),
-        ):
-            return self._build_context.sandbox.run(order.model_copy(update=update))
-
-    def _format_lines(
-        self, lines: Iterable[Line], wheels: Iterable[str], house: str, supplied: set[str]
-    ) -> bytes:
-        """The lines as uv reads them; a wheel that was built here has hashes of its own."""
-        text = []
-        for line in lines:
-            kept = () if line.name in supplied else line.hashes
-            text.append(" ".join([line.text, *(f"--hash={digest}" for digest in kept)]))
-        text += [re.sub(r" @ (.+)$", rf" @ file://{house}/\1", entry) for entry in wheels]
-        return "".join(f"{entry}\n" for entry in text).encode()
-
-    def _make_mounts(self) -> tuple[Mount, ...]:
-        settings = self._build_context.settings
-        place = str(storage.locate_shared_folder(settings))
-        return (
-            *self._build_context.interpreter.sandbox_mounts(),
-            Mount(source=str(uv_program.program(settings).parent), target=_UV),
-            # uv's cache, which no code of a package ever runs beside.
-            Mount(source=place, target=STORE, writable=True, retained_folder=storage.CACHE),
-        )
-
-    # --- the way out -------------------------------------------------------------------------
-
-    def _way_out(self) -> Path:
-        if self._proxy is None:
-            self._proxy = self._network.enter_context(
-                open_proxy(
-                    self._build_context.index, self._build_context.settings, self._gateways.values()
-                )
-            )
-        return self._proxy.socket_path
-
-    def _in_sandbox(self, access: IndexAccess) -> str:
-        """The address by which a sandbox asks an index: none with credentials."""
-        gateway = self._gateways.get(access.url)
-        return gateway.url if gateway else access.url
-
-    def _words(self, output: str) -> str:
-        for gateway in self._gateways.values():
-            output = gateway.restore_addresses(output)
-        return uv_program.extract_essential_output(output)
+        with storage.lock_name(settings, storage.FETCH), storage.no_space("packages"):
+            return context.sandbox.run(order.model_copy(update=update))
 
     # --- when it fails -----------------------------------------------------------------------
 
-    def _faults(self) -> tuple[str, ...]:
-        return self._proxy.faults if self._proxy else ()
+    def _shorten(self, output: str) -> str:
+        for gateway in upstreams.list_gateways(self._build_context.index):
+            output = gateway.restore_addresses(output)
+        return uv_program.extract_essential_output(output)
 
-    def _failed_to_reach(self, result: SandboxResult) -> bool:
-        return _NETWORK.search(result.output) is not None
-
-    def _failure(self, result: SandboxResult, wanted: Wanted) -> Exception:
-        words = self._words(result.output)
-        refused = self._proxy.refused_attempts if self._proxy else ()
+    def _make_failure(self, result: SandboxResult, wanted: Wanted) -> Exception:
+        words, index, proxy = self._shorten(result.output), self._build_context.index, self._proxy
         if "No space left on device" in result.output or result.limit == "disk":
             return StorageFull(
                 "The disk that holds Mergewright's data is full: the packages do not fit. "
@@ -357,21 +307,21 @@ class Fetcher:
                 f"Fetching the packages reached the limit on {result.limit} "
                 f"after {result.seconds:.0f} s. {words}"
             )
-        if refused and self._failed_to_reach(result):
-            return EnvironmentFailed(
-                f"The packages are kept where nothing may be fetched from: {', '.join(refused)}. "
-                f"An operator may allow it with MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
-            )
-        if self._failed_to_reach(result):
-            faults = "".join(f"\nThe proxy {one}." for one in self._faults())
+        if _NETWORK.search(result.output):
+            if proxy and (refused := proxy.refused_attempts):
+                return EnvironmentFailed(
+                    f"The packages are kept where nothing may be fetched from:"
+                    f" {', '.join(refused)}. An operator may allow it with"
+                    f" MERGEWRIGHT_ALLOW_HOSTS.\n{words}"
+                )
+            faults = "".join(f"\nThe proxy {one}." for one in (proxy.faults if proxy else ()))
             return IndexUnavailable(
-                f"The package index at {self._build_context.index.url} did not answer:\n"
-                f"{words}{faults}"
+                f"The package index at {index.url} did not answer:\n{words}{faults}"
             )
         if (shown := uv_program.shorten_output(words)) != words:
             self._build_context.say(words)
-        origins = _origins(words, (*wanted.lines, *wanted.constraints))
-        left = "".join(f"\n{note}." for note in self._build_context.index.notes)
+        origins = _name_origins(words, (*wanted.lines, *wanted.constraints))
+        left = "".join(f"\n{note}." for note in index.notes)
         return Unresolvable(
             f"{shown}{origins}{left}\n"
             f"This is the resolver's answer for Python {self._build_context.interpreter.version}. "
@@ -380,64 +330,47 @@ class Fetcher:
         )
 
 
-@contextmanager
-def open_proxy(
-    index: PackageIndex,
-    settings: Settings,
-    gateways: Iterable[Gateway] = (),
-    more: Iterable[str] = (),
-) -> Iterator[egress.EgressProxy]:
-    """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    hosts = list(map(egress.parse_target, index.list_addresses()))
-    indexes = [egress.parse_target(access.url) for access in index.list_accesses()]
-    named = [egress.parse_target(host) for host in settings.allow_hosts]
-    internal = [host for host in indexes if _is_internal(host)]
-    # The default index, last in its list, has its files within a private network if it is there
-    # itself; one outside never has.
-    inside = [*named, *internal, *(hosts if indexes[-1] in internal else ())]
-    with open_proxy_to(
-        [*hosts, *named, *map(egress.parse_target, more)], inside, gateways
-    ) as proxy:
-        yield proxy
+def find_replaced(venv: Path, original: Path) -> list[str]:
+    """Name what decides how the interpreter of an environment starts and is not as it was made.
+
+    Python looks beside its program for files that name another standard library, and reads them
+    before any option counts: with one of these, code of a package would run before our scripts have
+    read and deleted what they are told. Modules that are imported later, `.pth` files and the like,
+    are left to `-S` (`checks/check.py`).
+
+    Args:
+        venv: The environment.
+        original: The settings that it was made with.
+    """
+    settings = venv / SETTINGS
+    is_same = not settings.is_symlink() and settings.read_bytes() == original.read_bytes()
+    beside = (
+        f"bin/{place.name}"
+        for place in (venv / "bin").iterdir()
+        if place.name in (SETTINGS, "pybuilddir.txt") or place.name.endswith("._pth")
+    )
+    return sorted([*([] if is_same else [SETTINGS]), *beside])
 
 
-@contextmanager
-def open_proxy_to(
-    allowed: Iterable[egress.Target],
-    inside: Iterable[egress.Target],
-    gateways: Iterable[Gateway] = (),
-) -> Iterator[egress.EgressProxy]:
-    """Open the way to these hosts alone, `inside` also where they are in a private network."""
-    with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
-        Path(place).chmod(0o711)
-        proxy = egress.EgressProxy(
-            Path(place) / "out.sock",
-            allowed,
-            inside=inside,
-            gateways=gateways,
-            proxies=host_proxy.read_proxies(),
-        )
-        try:
-            yield proxy
-        finally:
-            proxy.close()
+def _original_settings(venv: Path) -> Path:
+    """Where the settings of a new environment are copied to before anything is installed."""
+    return venv.with_name(f"{venv.name}.{SETTINGS}")
 
 
-def _is_internal(host: egress.Target) -> bool:
-    try:
-        found = socket.getaddrinfo(host.host, host.port, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return all(egress.is_internal(str(entry[4][0])) for entry in found)
+def _format_lines(lines: Iterable[Line], supplied: set[str]) -> Iterator[str]:
+    """Yield the lines as uv reads them; a wheel that was built here has hashes of its own."""
+    for line in lines:
+        kept = () if line.name in supplied else line.hashes
+        yield " ".join([line.text, *(f"--hash={digest}" for digest in kept)])
 
 
-def _origins(words: str, lines: Iterable[Line]) -> str:
+def _name_origins(words: str, lines: Iterable[Line]) -> str:
     """Where the requirements that the resolver names are written."""
-    said = words.lower()
+    said = words.lower().replace("_", "-")
     named = [
         f"  {line.text}  ({line.origin})"
         for line in lines
-        if re.search(rf"(?<![\w-]){re.escape(line.name)}(?![\w-])", said.replace("_", "-"))
+        if re.search(rf"(?<![\w-]){re.escape(line.name)}(?![\w-])", said)
     ]
     return "\nThey are written here:\n" + "\n".join(named[:10]) if named else ""
 

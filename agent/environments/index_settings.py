@@ -1,7 +1,7 @@
 """Find the package indexes and certificates that this host's pip and uv are configured with.
 
-Owns where such settings stand and which of them wins. What is no index of the web (folders of this
-machine, pages of links) no sandbox sees, so it is not followed.
+What is no index of the web (folders of this machine, pages of links) no sandbox sees, so it is not
+followed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from agent.errors import SettingsInvalid
@@ -22,7 +22,6 @@ from agent.models.package_index import IndexAccess
 from agent.settings import Settings
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-_OURS = "MERGEWRIGHT_INDEX_URL"
 #: Which indexes each setting names.
 _OPTIONS = {
     "default-index": "default",
@@ -45,24 +44,11 @@ class HostIndexes:
     ca_bundle: str | None = None
 
 
-@dataclass
-class _Named:
+class _Named(NamedTuple):
     url: str
     place: str
     name: str = ""
     """As uv names indexes, for variables with their credentials."""
-
-    @property
-    def public_url(self) -> str:
-        """The address without what is secret."""
-        parts = urlsplit(self.url)
-        netloc = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=netloc, query="", fragment="")).rstrip("/") + "/"
-
-    @property
-    def is_web(self) -> bool:
-        parts = urlsplit(self.url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def read_indexes(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
@@ -82,31 +68,37 @@ def read_indexes(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
             for named, own in _list_entries(*layer.get(option, ("", ""))):
                 found[own or kind].append(named)
     if settings.index_url:
-        found = {"default": [_Named(settings.index_url, _OURS)], "extra": [], "bound": []}
-    named_files = [environ.get(name) for name in _CA_VARIABLES]
-    named_files.append(pip.get("cert", ("", None))[1])
-    bundle = next((path for path in named_files if path and Path(path).is_file()), None)
+        ours = _Named(settings.index_url, "MERGEWRIGHT_INDEX_URL")
+        found = {"default": [ours], "extra": [], "bound": []}
+    bundles = [*map(environ.get, _CA_VARIABLES), pip.get("cert", ("", None))[1]]
+    bundle = next((path for path in bundles if path and Path(path).is_file()), None)
 
     def access(named: _Named) -> IndexAccess:
         login = _find_login(named, environ)
-        return IndexAccess(url=named.public_url, login=login, ca_bundle=bundle, origin=named.place)
+        url = hide_login(named.url).rstrip("/") + "/"
+        return IndexAccess(url=url, login=login, ca_bundle=bundle, origin=named.place)
 
-    default = next(iter(found["default"]), None)
-    if default and not default.is_web:
+    default = next(map(access, found["default"]), None)
+    if default and not _is_web(default.url):
         raise SettingsInvalid(
-            f"{default.place} is not the address of a package index: give an https:// address."
+            f"{default.origin} is not the address of a package index: give an https:// address."
         )
-    extras: dict[str, _Named] = {}
-    for one in filter(lambda one: one.is_web, found["extra"]):
-        extras.setdefault(one.public_url.lower(), one)
-    if default:
-        extras.pop(default.public_url.lower(), None)
-    return HostIndexes(
-        default=access(default) if default else None,
-        extras=tuple(access(named) for named in extras.values()),
-        bound=tuple(access(named) for named in found["bound"]),
-        ca_bundle=bundle,
-    )
+    extras: dict[str, IndexAccess] = {}
+    for one in map(access, found["extra"]):
+        if _is_web(one.url) and (default is None or one.url.lower() != default.url.lower()):
+            extras.setdefault(one.url.lower(), one)
+    return HostIndexes(default, tuple(extras.values()), tuple(map(access, found["bound"])), bundle)
+
+
+def hide_login(address: str) -> str:
+    """Return an address without what is secret in it."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def _is_web(address: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _list_entries(place: str, value: object) -> Iterator[tuple[_Named, str]]:
@@ -120,10 +112,8 @@ def _list_entries(place: str, value: object) -> Iterator[tuple[_Named, str]]:
             continue
         # uv allows `name=https://…`.
         name, is_named, url = str(entry).partition("=")
-        if is_named and "://" not in name:
-            yield _Named(url, place, name), ""
-        else:
-            yield _Named(str(entry), place), ""
+        has_name = is_named and "://" not in name
+        yield _Named(url, place, name) if has_name else _Named(str(entry), place), ""
 
 
 def _find_login(named: _Named, environ: Mapping[str, str]) -> str | None:

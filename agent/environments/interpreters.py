@@ -1,8 +1,7 @@
 """Choose the Python that a repository asks for, among those that sandboxes can be given.
 
-What the repository asks for is read by `declare`, what there is by `found_pythons`. Interpreters
-are the operator's and are trusted; whether one is whole is nevertheless tried out in a sandbox,
-because that is where it has to work.
+What it asks for is read by `declare`; what this machine has is listed by uv. Each is tried in a
+sandbox, because that is where it has to work.
 """
 
 from __future__ import annotations
@@ -12,15 +11,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from agent.environments import declare, found_pythons, storage
+from agent.environments import declare, storage, uv_program
 from agent.environments.declare import PythonHints
-from agent.environments.found_pythons import FoundPython
 from agent.environments.tree_files import TreeFiles
 from agent.errors import AgentError, EnvironmentFailed
 from agent.models.record import Record
@@ -28,11 +26,25 @@ from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxReq
 from agent.settings import Settings
 from repo_config.schema import PythonSection
 
+FOLDER = "pythons"
+"""Folder in the data folder for interpreters that somebody puts there for us."""
 #: Our own scripts and pinned tools run on nothing older.
 OLDEST = Version("3.9")
 _MINORS = tuple(f"3.{minor}" for minor in range(14, OLDEST.minor - 1, -1))
 #: Modules of the standard library that checks and builds rely on, and that a build may lack.
 _NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
+
+
+class FoundPython(Record):
+    version: str
+    prefix: str
+    """Where it is installed; also its place in the sandbox."""
+    path: str
+    """Of the program, in the sandbox."""
+    system: bool
+    """Whether it belongs to a root file system of sandboxes."""
+    root: str = ""
+    """Name of that one; empty: the usual one."""
 
 
 class Interpreter(Record):
@@ -53,20 +65,6 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
-def choose_for_tree(
-    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
-) -> Interpreter:
-    """Choose the interpreter that runs of a repository take on this machine; builds nothing.
-
-    Raises:
-        EnvironmentFailed: None fits.
-    """
-    storage.hold_environment(settings, storage.PARTS)
-    # What the repository says of itself counts where nothing is configured.
-    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
-    return choose_interpreter(section.version, hints, sandbox, settings)
-
-
 class PythonHere(Record):
     version: str = ""
     """Empty: none can be taken."""
@@ -85,7 +83,7 @@ def python_here(
 ) -> PythonHere:
     """Say which Python runs of a repository take on this machine; where none, why not."""
     try:
-        found = choose_for_tree(files, section, sandbox, settings)
+        found = _choose_for_tree(files, section, sandbox, settings)
     except AgentError as problem:
         return PythonHere(why=problem.message)
     return PythonHere(version=found.version, path=found.path, why=found.why)
@@ -94,16 +92,23 @@ def python_here(
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
     """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
     try:
-        choose_for_tree(files, PythonSection(version=version), sandbox, settings)
+        _choose_for_tree(files, PythonSection(version=version), sandbox, settings)
     except AgentError as problem:
         return not isinstance(problem, EnvironmentFailed)
     return True
 
 
+def _choose_for_tree(
+    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
+) -> Interpreter:
+    storage.hold_environment(settings, storage.PARTS)
+    # What the repository says of itself counts where nothing is configured.
+    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
+    return choose_interpreter(section.version, hints, sandbox, settings)
+
+
 def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
     """Find another Python that CI tests, or else that a classifier names; empty if none is there.
-
-    The oldest, since packages stop to support it first: it gets those of its time.
 
     Args:
         files: The project.
@@ -114,14 +119,16 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
     try:
         hints = declare.read_declaration(files, PythonSection()).python
         used = used or choose_interpreter(None, hints, sandbox, settings).version
-        found = found_pythons.find_pythons(settings, sandbox.roots())
-        return choose_other(hints, used, found)
+        return choose_other(hints, used, find_pythons(settings, sandbox.roots()))
     except EnvironmentFailed:
         return ""
 
 
 def choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
-    """Choose another minor version than the one that is used. Pure."""
+    """Choose another minor version than the one that is used. Pure.
+
+    The oldest, with packages of its time, since packages stop to support it first.
+    """
     there = {_minor(one.version) for one, _ in rank_interpreters(None, hints, found)}
     for named in (hints.ci, hints.classifiers):
         if others := (there - {_minor(used)}) & {*named}:
@@ -139,7 +146,7 @@ def choose_interpreter(
             would provide it.
     """
     roots = sandbox.roots()
-    found = found_pythons.find_pythons(settings, roots)
+    found = find_pythons(settings, roots)
     broken: list[str] = []
     for candidate, why in rank_interpreters(asked, hints, found):
         # What is mounted goes with the usual root, which stands first.
@@ -155,8 +162,9 @@ def choose_interpreter(
         )
         on_host = (candidate.system and root.folder) or ""
         folder = Path(f"{on_host}{candidate.path}").parent
-        if not (problem := _find_problem(interpreter, folder, sandbox, settings)):
-            return interpreter
+        version, problem = _try_interpreter(interpreter, folder, sandbox, settings)
+        if not problem:
+            return interpreter.model_copy(update={"version": version})
         broken.append(f"{candidate.path} ({problem})")
     raise EnvironmentFailed(_explain_none(asked, hints, found, broken, settings, roots))
 
@@ -172,23 +180,23 @@ def rank_interpreters(
     allowed = _read_specifiers(hints)
     fitting = [one for one in usable if allowed.contains(one.version, prereleases=True)]
     because = f"{hints.requires_origin}: {hints.requires}" if hints.requires else "nothing is asked"
-    order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
-
-    def add(some: Iterable[FoundPython], reason: str) -> None:
-        for one in _best_first(some):
-            text = reason.replace("{}", _minor(one.version))
-            order.setdefault((one.root, one.path), (one, text))
-
     match = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
     named = [one for one in usable if match and _minor(one.version) == match[1]]
-    because_named = f".python-version asks for {hints.version_file}"
-    add([one for one in named if not hints.ci or _minor(one.version) in hints.ci], because_named)
-    in_ci = [one for one in fitting if _minor(one.version) in hints.ci]
-    add(in_ci, because + "; and CI tests {}")
-    add(named, because_named)
-    supported = [one for one in fitting if _minor(one.version) in hints.classifiers]
-    add(supported, because + "; and a classifier names {}")
-    add(fitting, because)
+    by_file = f".python-version asks for {hints.version_file}"
+    order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
+    for some, reason in (
+        ([one for one in named if not hints.ci or _minor(one.version) in hints.ci], by_file),
+        ([one for one in fitting if _minor(one.version) in hints.ci], f"{because}; and CI tests"),
+        (named, by_file),
+        (
+            [one for one in fitting if _minor(one.version) in hints.classifiers],
+            f"{because}; and a classifier names",
+        ),
+        (fitting, because),
+    ):
+        for one in _best_first(some):
+            text = f"{reason} {_minor(one.version)}" if "; and" in reason else reason
+            order.setdefault((one.root, one.path), (one, text))
     return list(order.values())
 
 
@@ -236,7 +244,7 @@ def _explain_none(
             f"The repository asks for {wanted}. Supported are {_MINORS[-1]} to {_MINORS[0]}. "
             f"There is: {there}; set python.version to one of them."
         )
-    way = f"`uv python install {example} --install-dir {settings.home / found_pythons.FOLDER}`"
+    way = f"`uv python install {example} --install-dir {settings.home / FOLDER}`"
     if not any(root.folder for root in roots):
         way += f" or an image for sandboxes (`mergewright images build {example}`)"
     whole = f" Not whole in a sandbox: {'; '.join(broken)}." if broken else ""
@@ -246,11 +254,82 @@ def _explain_none(
     )
 
 
+# --- what there is -----------------------------------------------------------------------------
+
+
+def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython, ...]:
+    """Find the interpreters of the roots of sandboxes, and this machine's by uv."""
+    shows_machine = any(root.folder == "/" for root in roots)
+    found = [
+        *_find_in_roots(roots),
+        *(one for one in _find_on_machine(settings) if shows_machine or not one.system),
+    ]
+    return tuple({(one.root, one.version, one.prefix): one for one in found}.values())
+
+
+def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:
+    for root in roots:
+        for own in root.pythons:
+            yield FoundPython(**own.model_dump(), system=True, root=root.name)
+        # Of a folder only a sandbox can run them, so the patch release is not known before.
+        for prefix in ("/usr", "/usr/local") if root.folder not in (None, "/") else ():
+            for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
+                if minor := re.fullmatch(r"python(3\.\d+)", program.name):
+                    yield FoundPython(
+                        version=f"{minor[1]}.0",
+                        prefix=prefix,
+                        path=f"{prefix}/bin/{program.name}",
+                        system=True,
+                        root=root.name,
+                    )
+
+
+def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
+    for row in uv_program.list_pythons(settings, os.pathsep.join(_list_folders(settings))):
+        # Builds without the lock and debug builds take other wheels than the version says.
+        if (row["implementation"], row["variant"]) != ("cpython", "default"):
+            continue
+        prefix = Path(os.path.realpath(row["path"])).parent.parent
+        path = prefix / "bin" / f"python3.{row['version_parts']['minor']}"
+        if path.exists():
+            yield FoundPython(
+                version=row["version"],
+                prefix=str(prefix),
+                path=str(path),
+                system=prefix.is_relative_to("/usr"),
+            )
+
+
+def _list_folders(settings: Settings) -> Iterator[str]:
+    """Folders of programs: those of our own, of tools that install Pythons, and of PATH."""
+    home = Path.home()
+    for parent, pattern in (
+        (settings.home / FOLDER, "*/bin"),
+        (Path(os.environ.get("PYENV_ROOT") or home / ".pyenv"), "versions/*/bin"),
+        (home / ".asdf", "installs/python/*/bin"),
+        (home / ".local/share/mise", "installs/python/*/bin"),
+        (Path("/opt"), "python*/bin"),
+        (Path("/opt/python"), "*/bin"),
+        (Path("/opt/hostedtoolcache/Python"), "*/*/bin"),
+    ):
+        try:
+            yield from map(str, sorted(parent.glob(pattern)))
+        except OSError:
+            continue  # closed to us
+    yield from ("/usr/bin", "/usr/local/bin")
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        # A shim starts whatever the folder asks for; the versions themselves are found anyway.
+        if Path(folder).is_absolute() and "shims" not in Path(folder).parts:
+            yield folder
+
+
 # --- in a sandbox ------------------------------------------------------------------------------
 
 
-def _find_problem(one: Interpreter, folder: Path, sandbox: Sandbox, settings: Settings) -> str:
-    """Say why an interpreter does not work in a sandbox; empty: it does.
+def _try_interpreter(
+    one: Interpreter, folder: Path, sandbox: Sandbox, settings: Settings
+) -> tuple[str, str]:
+    """Return the version of an interpreter as it says it in a sandbox, or why it does not work.
 
     What a sandbox has shown is remembered until the interpreter's folder or the root changes.
     """
@@ -258,48 +337,44 @@ def _find_problem(one: Interpreter, folder: Path, sandbox: Sandbox, settings: Se
         changed = folder.stat().st_mtime_ns
     except OSError:
         changed = 0  # in an image, whose mark says as much
-    trial = f"{_NEEDED} {one.root_mark} {one.path} {one.version} {changed}"
+    program = f"{_NEEDED}, platform; print(platform.python_version())"
+    trial = f"{program} {one.root_mark} {one.path} {changed}"
     place = storage.folder(settings) / "interpreters.json"
     try:
-        known: dict[str, str] = json.loads(place.read_bytes())
+        known: dict[str, tuple[str, str]] = json.loads(place.read_bytes())
     except (OSError, ValueError):
         known = {}
     if trial not in known:
         order = SandboxRequest(
-            argv=(one.path, "-I", "-S", "-c", _NEEDED),
+            argv=(one.path, "-I", "-S", "-c", program),
             root=one.root,
             mounts=one.sandbox_mounts(),
             limits=SandboxLimits(seconds=60),
         )
         result = sandbox.run(order)
-        words = result.output.strip().rpartition("\n")[2] or "it does not start"
-        known[trial] = "" if result.exit_code == 0 else words[:200]
+        words = result.output.strip().rpartition("\n")[2][:200]
+        problem = "" if result.exit_code == 0 else words or "it does not start"
+        known[trial] = (words or one.version, problem)
         storage.write_whole(place, json.dumps(known, indent=1).encode())
-    return known[trial]
+    version, problem = known[trial]
+    return version, problem
 
 
 def _list_mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
     """What has to be shown besides the root: the installation, at its original path.
 
-    An interpreter finds its library by the place it was built for. One that a sandbox's user could
-    not read is copied to where everybody can.
+    An interpreter finds its library by the place it was built for. As root, sandboxes run as
+    somebody else: an installation that this user could not read is copied.
     """
     if one.system:
         return ()
     prefix = Path(one.prefix)
     # An installation is made with one set of permissions, so a few parts tell of the whole.
     library = prefix / "lib" / Path(one.path).name
-    real = Path(os.path.realpath(prefix))
-    parts = (real, *real.parents, Path(os.path.realpath(one.path)), library, library / "os.py")
-    place = prefix if all(map(_is_readable, parts)) else _copy(prefix, one.version, settings)
-    return ((str(place), one.prefix),)
-
-
-def _is_readable(place: Path) -> bool:
-    """Whether the sandbox's user gets there: as root, sandboxes run as somebody else."""
-    if os.geteuid() != 0:
-        return os.access(place, os.X_OK if place.is_dir() else os.R_OK)
-    return bool(place.stat().st_mode & (0o1 if place.is_dir() else 0o4))
+    parts = (prefix, *prefix.parents, Path(one.path), library, library / "os.py")
+    wanted = ((part, 0o1 if part.is_dir() else 0o4) for part in parts)
+    is_open = os.geteuid() != 0 or all(part.stat().st_mode & bit for part, bit in wanted)
+    return ((str(prefix if is_open else _copy(prefix, one.version, settings)), one.prefix),)
 
 
 def _copy(prefix: Path, version: str, settings: Settings) -> Path:

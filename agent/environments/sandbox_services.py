@@ -1,9 +1,8 @@
-"""Servers that a repository's checks need, PostgreSQL and Redis: found, prepared, put into orders.
+"""Servers that a repository's checks need, PostgreSQL and Redis, in every sandbox that runs them.
 
 They run inside the sandbox, from programs of its root file system, as the sandbox's own user, on
-the sandbox's own loopback, and are gone with it. Nothing is installed here: what is not there is
-named, with what would provide it. How they are started is left to
-`sandbox_scripts/with_services.py`.
+the sandbox's own loopback, and end with it. Nothing is installed here: what is not there is named,
+with what would provide it.
 """
 
 from __future__ import annotations
@@ -11,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -24,12 +25,10 @@ from agent.environments.build_context import BuildContext
 from agent.errors import EnvironmentFailed
 from agent.models.environment import SERVICE_TITLES, SandboxService
 from agent.models.sandbox import (
-    SANDBOX_OURS,
     SANDBOX_OUT,
     Companion,
     Mount,
     Root,
-    SandboxFile,
     SandboxLimits,
     SandboxRequest,
     SandboxResult,
@@ -39,21 +38,67 @@ from agent.text import sanitise
 #: Names of hosts by which settings written for containers look for them.
 _HOSTS = {"postgres": ("db", "postgres", "database"), "redis": ("redis", "cache")}
 _PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
-#: Changes when a template means something else than before.
-_FORMAT = 1
-_SCRIPTS = f"{SANDBOX_OURS}/environments"
 _TEMPLATES = "/services"
-_ORDER_PATH = "/tmp/mergewright-services.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
-_JOB = "/tmp/mergewright-cluster.json"  # noqa: S108
-_FOLDER = "/tmp/mergewright-services"  # noqa: S108
+_FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _FAILURE = f"{SANDBOX_OUT}/services-"
-_START_SECONDS = 60.0
+_START_SECONDS = 60
 _MOST_WORDS = 1500
 _MOST_LAST = 600
 _DEFAULT = "postgres"
 _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
 _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
 _URL = "DATABASE_URL"
+#: As Debian, Red Hat, Alpine and source builds lay them out.
+_FIND = """
+for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres \\
+    /usr/libexec/postgresql*/postgres /usr/local/pgsql/bin/postgres /usr/local/bin/postgres \\
+    /usr/bin/postgres /usr/local/bin/redis-server /usr/bin/redis-server \\
+    /usr/libexec/redis/redis-server /usr/local/bin/valkey-server /usr/bin/valkey-server; do
+  case $program in *postgres) beside="${program%/*}/initdb";; *) beside="$program";; esac
+  [ -x "$program" ] && [ -x "$beside" ] && echo "$program $("$program" --version)"
+done; true
+"""
+_FOUND = re.compile(r"^(?P<program>\S+) .*?(?:PostgreSQL\) |v=)(?P<version>\d[\w.]*)", re.MULTILINE)
+#: Whoever reaches the server is in the sandbox already.
+_MAKE_CLUSTER = """
+{folder}/initdb --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync \\
+    --wal-segsize=1 -D /tmp/data
+printf '%s' {statements} | {folder}/postgres --single -D /tmp/data -c exit_on_error=on -F postgres
+tar -cf {tar} -C /tmp data
+"""
+#: Nothing outlives the sandbox, so nothing needs to reach a disk; and equal runs are to see equal
+#: query plans, which no worker in the background may change.
+_POSTGRES = (
+    "listen_addresses=localhost", "unix_socket_directories=/tmp", "fsync=off",
+    "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
+    "max_logical_replication_workers=0", "min_wal_size=2MB", "max_wal_size=64MB",
+    "shared_buffers=32MB", "autovacuum=off", "jit=off", "log_min_messages=log",
+)  # fmt: skip
+_REDIS = ("--bind", "127.0.0.1", "--port", "6379", "--save", "", "--appendonly", "no")
+#: A subshell that ends at once starts the servers: so they belong to the sandbox and not to the
+#: command, which may count its children. The shell then becomes the command: nobody stands between
+#: it and whoever reads its exit code, and its variables are as they were handed in.
+_START = """(
+fail() {{ printf '%s' "$1" >{failure}; echo "mergewright: $1"; exit 69; }}
+start() {{
+  title=$1 folder=$2 template=$3; shift 3
+  ( umask 077; rm -rf "$folder"; mkdir -p "$folder" && cd "$folder" || exit
+    [ -z "$template" ] || tar -xof "$template" || exit
+    env -i PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 TZ=UTC setsid "$@" \\
+      </dev/null >>log 2>&1 & printf %s $! >number ) || fail "$title cannot be prepared"
+}}
+await() {{
+  until grep -qi 'ready to accept connections' "$2/log" 2>/dev/null; do
+    kill -0 "$(cat "$2/number")" 2>/dev/null || fail "$1 ended at once: $(tail -c 4000 "$2/log")"
+    [ "$(date +%s)" -le "$end" ] || fail "$1 does not answer: $(tail -c 4000 "$2/log")"
+    sleep 0.01
+  done
+}}
+end=$(($(date +%s) + {seconds}))
+{commands}
+) || exit 69
+exec "$@"
+"""
 
 
 def provide_services(
@@ -67,7 +112,7 @@ def provide_services(
     if not asked:
         return ()
     storage.hold_environment(build_context.settings, storage.PARTS)
-    there = _list_programs(build_context)
+    there = tuple(_list_programs(build_context))
     root = next(iter(build_context.sandbox.roots()), Root())
     given = []
     for wanted in asked:
@@ -84,7 +129,7 @@ def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> 
     name, _, version = wanted.partition(":")
     same = sorted((one for one in there if one.name == name), key=_age, reverse=True)
     for one in same:
-        if not version or one.version == version or one.version.startswith(f"{version}."):
+        if not version or f"{one.version}.".startswith(f"{version}."):
             return one
     package = _PACKAGES[name] + (f"-{version}" if version and name == "postgres" else "")
     found = ", ".join(f"{one.version} ({one.program})" for one in same) or "none"
@@ -92,7 +137,6 @@ def choose_program(wanted: str, there: Sequence[SandboxService], root: Root) -> 
     raise EnvironmentFailed(
         f"services: {SERVICE_TITLES[name]} {version}".rstrip()
         + f" is not to be had in a sandbox. There is: {found}.{way}"
-        + (f" Or ask for `{name}` in any version." if same else "")
     )
 
 
@@ -102,39 +146,20 @@ def _age(one: SandboxService) -> Version:
     return Version("0")
 
 
-# --- what is there, and what it begins with --------------------------------------------------
-
-
-def _make_request(
-    build_context: BuildContext, script: str, argument: str = "", **more: object
-) -> SandboxRequest:
-    """Run a script of ours under the base interpreter; nothing of the repository takes part."""
-    argv = (build_context.interpreter.path, "-I", "-S", f"{_SCRIPTS}/{script}", argument)
-    scripts = Mount(source=str(storage.scripts(build_context.settings)), target=SANDBOX_OURS)
-    order = SandboxRequest(
-        argv=argv,
-        mounts=(*build_context.interpreter.sandbox_mounts(), scripts),
-        limits=SandboxLimits(seconds=120),
+def _make_request(script: str, *, seconds: float = 120, collect: str = "") -> SandboxRequest:
+    return SandboxRequest(
+        argv=("sh", "-ec", script),
         directory="/tmp",  # noqa: S108 - the sandbox's own
+        collect=(collect,) if collect else (),
+        limits=SandboxLimits(seconds=seconds, returned_bytes=256 * 1024**2),
     )
-    return order.model_copy(update=more)
 
 
-def _list_programs(build_context: BuildContext) -> tuple[SandboxService, ...]:
-    report = f"{SANDBOX_OUT}/report.json"
-    order = _make_request(build_context, "find_services.py", collect=(report,))
-    found = _run_for_file(order, report, "no list of servers came back", build_context)
-    return tuple(SandboxService.model_validate(one) for one in json.loads(found))
-
-
-def _run_for_file(
-    order: SandboxRequest, handed: str, problem: str, build_context: BuildContext
-) -> bytes:
-    result = build_context.sandbox.run(order)
-    if result.exit_code != 0 or handed not in result.files:
-        ended = f" at the {result.limit} limit" if result.limit else ""
-        raise EnvironmentFailed(f"services: {problem}{ended}:\n{_shorten_output(result.output)}")
-    return result.files[handed]
+def _list_programs(build_context: BuildContext) -> Iterator[SandboxService]:
+    result = build_context.sandbox.run(_make_request(_FIND))
+    for match in _FOUND.finditer(result.output):
+        name = "postgres" if match["program"].endswith("postgres") else "redis"
+        yield SandboxService(name=name, **match.groupdict())
 
 
 def _provide_cluster(
@@ -142,34 +167,39 @@ def _provide_cluster(
 ) -> SandboxService:
     """Have a cluster with the users and databases that the repository's variables name."""
     users, databases = accounts(env)
-    job = {
-        "folder": posixpath.dirname(program.program),
-        "users": [name for name in users if name != _DEFAULT],
-        "databases": [name for name in databases if name not in (_DEFAULT, "template1")],
-    }
-    mark = json.dumps([_FORMAT, program.version, job, build_context.interpreter.root_mark])
+    statements = [f"CREATE ROLE {_quote(name)} SUPERUSER LOGIN" for name in users]
+    statements += [f"CREATE DATABASE {_quote(name)}" for name in databases]
+    of_its_own = {f"CREATE ROLE {_quote(_DEFAULT)} SUPERUSER LOGIN"}
+    of_its_own |= {f"CREATE DATABASE {_quote(name)}" for name in (_DEFAULT, "template1")}
+    lines = "".join(f"{one}\n" for one in statements if one not in of_its_own)
+    tar = f"{SANDBOX_OUT}/cluster.tar"
+    script = _MAKE_CLUSTER.format(
+        folder=posixpath.dirname(program.program), statements=shlex.quote(lines), tar=tar
+    )
+    mark = json.dumps([program.version, script, build_context.interpreter.root_mark])
     key = hashlib.sha256(mark.encode()).hexdigest()[:24]
     place = storage.folder(build_context.settings) / "services" / f"postgres-{key}"
     with storage.lock_name(build_context.settings, f"service-{key}"):
         if not place.is_dir():
             build_context.say(f"making an empty database of PostgreSQL {program.version}")
-            tar = f"{SANDBOX_OUT}/cluster.tar"
-            order = _make_request(
-                build_context,
-                "make_cluster.py",
-                _JOB,
-                files=(SandboxFile(path=_JOB, content=json.dumps(job).encode()),),
-                collect=(tar,),
-                limits=SandboxLimits(seconds=300, returned_bytes=256 * 1024**2),
-            )
-            problem = "PostgreSQL could not make a database"
-            content = _run_for_file(order, tar, problem, build_context)
+            result = build_context.sandbox.run(_make_request(script, seconds=300, collect=tar))
+            if result.exit_code != 0 or tar not in result.files:
+                ended = f" at the {result.limit} limit" if result.limit else ""
+                words = _shorten_output(result.output)
+                raise EnvironmentFailed(
+                    f"services: PostgreSQL could not make a database{ended}:\n{words}"
+                )
             with storage.reserve_build_folder(build_context.settings, place) as part:
-                storage.write_whole(part / "cluster.tar", content)
+                storage.write_whole(part / "cluster.tar", result.files[tar])
     template = str(place / "cluster.tar")
     return program.model_copy(
         update={"template": template, "user": users[0], "database": databases[0]}
     )
+
+
+def _quote(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
@@ -179,28 +209,26 @@ def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
     except ValueError as problem:
         raise EnvironmentFailed(f"env: {_URL} is not an address: {problem}.") from problem
     ours = url.scheme.startswith(("postgres", "psql", "postgis"))
-    users = [env.get(name, "") for name in _USERS]
-    databases = [env.get(name, "") for name in _DATABASES]
-    if ours:
-        users.append(unquote(url.username or ""))
-        databases.append(unquote(url.path.strip("/")))
+    users = [*map(env.get, _USERS), unquote(url.username or "") if ours else ""]
+    databases = [*map(env.get, _DATABASES), unquote(url.path.strip("/")) if ours else ""]
     return _names(users), _names(databases)
 
 
-def _names(given: list[str]) -> list[str]:
+def _names(given: Sequence[str | None]) -> list[str]:
     return list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
 
 
 def _try_services(services: tuple[SandboxService, ...], build_context: BuildContext) -> None:
-    """Start them once, under the limits of a check and without any: what is short is said early."""
+    """Start them once, under the limits of a check: what is short is said early."""
     given = build_context.settings
     limits = SandboxLimits(
+        seconds=120,
         memory_bytes=given.sandbox_memory_mb * 1024**2,
         processes=given.sandbox_processes,
         disk_bytes=given.sandbox_disk_mb * 1024**2,
     )
-    order = _make_request(build_context, "find_services.py", limits=limits, argv=("true",))
-    order = add_services(order, services, build_context.interpreter.path)
+    order = _make_request("true").model_copy(update={"limits": limits})
+    order = add_services(order, services)
     result = build_context.sandbox.run(order)
     if result.exit_code == 0:
         return
@@ -249,32 +277,33 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
     return said
 
 
-def add_services(
-    order: SandboxRequest, services: Sequence[SandboxService], python: str
-) -> SandboxRequest:
+def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> SandboxRequest:
     """Have servers started before the order's command begins."""
     if not services:
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
-    told, company, templates = [], [], []
+    commands, waits, company, mounts = [], [], [], []
     for one in services:
-        folder = f"{_FOLDER}/{one.name}"
-        places = {"number": f"{folder}/number", "log": f"{folder}/log"}
-        company.append(Companion(name=one.title, **places))
-        template = ""
+        folder, template = f"{_FOLDER}/{one.name}", ""
+        company.append(Companion(name=one.title, number=f"{folder}/number", log=f"{folder}/log"))
         if one.template:
             source = Path(one.template)
             template = f"{_TEMPLATES}/{one.name}/{source.name}"
-            templates.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{one.name}"))
-        names = {"name": one.name, "title": one.title, "program": one.program}
-        told.append({**names, **places, "template": template, "folder": folder})
-    seconds = min(_START_SECONDS, order.limits.seconds)
-    content = json.dumps({"services": told, "seconds": seconds, "failure": failure}).encode()
+            mounts.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{one.name}"))
+        arguments: tuple[str, ...] = _REDIS
+        if one.name == "postgres":
+            settings = (word for setting in _POSTGRES for word in ("-c", setting))
+            arguments = ("-D", f"{folder}/data", "-p", "5432", *settings)
+        commands.append(shlex.join(("start", one.title, folder, template, one.program, *arguments)))
+        waits.append(shlex.join(("await", one.title, folder)))
+    seconds = min(_START_SECONDS, int(order.limits.seconds))
+    script = _START.format(
+        failure=failure, seconds=seconds, commands="\n".join([*commands, *waits])
+    )
     return order.model_copy(
         update={
-            "argv": (python, "-I", "-S", f"{_SCRIPTS}/with_services.py", *order.argv),
-            "mounts": (*order.mounts, *templates),
-            "files": (*order.files, SandboxFile(path=_ORDER_PATH, content=content)),
+            "argv": ("/bin/sh", "-c", script, "sh", *order.argv),
+            "mounts": (*order.mounts, *mounts),
             "collect": (*order.collect, failure),
             "company": (*order.company, *company),
             "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),

@@ -14,22 +14,21 @@ import json
 import posixpath
 import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.environments import (
+    egress,
     fetch,
-    interpreter_start,
     layer_files,
     sandbox_requests,
     sandbox_services,
     storage,
+    upstreams,
 )
 from agent.environments.build_context import BuildContext
-from agent.environments.egress import EgressProxy
-from agent.environments.index_gateway import Gateway
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.git import one_commit
@@ -103,6 +102,13 @@ class _Report(BaseModel):
     code: int | None = None
     gone: list[str] = []
 
+    @classmethod
+    def read(cls, result: SandboxResult) -> _Report:
+        try:
+            return cls.model_validate_json(result.files.get(_REPORT, b"{}")[:_MOST_REPORT])
+        except ValidationError:
+            return cls()
+
 
 def provide_layers(
     asked: SetUp, files: TreeFiles, environment: Environment, build_context: BuildContext
@@ -112,34 +118,33 @@ def provide_layers(
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
     """
-    online = [command for command in asked.commands if isinstance(command, PackagesCommand)]
-    offline = tuple(command for command in asked.commands if isinstance(command, str))
+    groups: list[Commands] = [
+        (command,) for command in asked.commands if isinstance(command, PackagesCommand)
+    ]
+    if offline := tuple(command for command in asked.commands if isinstance(command, str)):
+        groups.append(offline)
     current = environment
-    for command in online:
-        current = _add_layer(_Run(asked, files, (command,), current, build_context))
-    if offline:
-        current = _add_layer(_Run(asked, files, offline, current, build_context))
+    for commands in groups:
+        current = _add_layer(_Run(asked, files, commands, current, build_context))
     # A change has no say in the packages that it is checked with.
     return current if asked.base is None else current.model_copy(update={"path": environment.path})
 
 
 def _add_layer(run: _Run) -> Environment:
     """Lay one more layer over those that the environment has."""
-    settings, base = run.build_context.settings, run.asked.base
-    environment = run.environment
+    settings, base, environment = run.build_context.settings, run.asked.base, run.environment
     key = run.make_key(of_change=False)
     if base is not None and key not in _name_layers(base):
         key = run.make_key(of_change=True)
     place = storage.locate_environment(settings, key)
     storage.hold_environment(settings, key)
-    if not (place / _RECORD).is_file():
-        with storage.lock_name(settings, f"build-{key}"):
-            if not (place / _RECORD).is_file():
-                with storage.reserve_build_folder(settings, place) as part:
-                    layer = run.make(part)
-                    if base is not None:
-                        layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
-                    storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
+    with storage.lock_name(settings, f"build-{key}"):
+        if not (place / _RECORD).is_file():
+            with storage.reserve_build_folder(settings, place) as part:
+                layer = run.make(part)
+                if base is not None:
+                    layer_files.take_from_base(part, layer.bulk, base.layers, run.asked.is_rule)
+                storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.mark_used(settings, key)
     layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
@@ -177,25 +182,38 @@ class _Run:
         self._files = files
         self._texts = [one if isinstance(one, str) else one.run for one in commands]
         first = commands[0]
-        self._online = first if isinstance(first, PackagesCommand) else None
-        self._proxy: EgressProxy | None = None
-        self._seen = self._read_named(self._online) if self._online else {}
+        self._is_online = isinstance(first, PackagesCommand)
+        self._seen = self._read_named(first.files) if isinstance(first, PackagesCommand) else {}
+        base = asked.base
+        #: Commands of a change may write to the environment if those of base did.
+        self._may_write = base is None or Path(base.path).name == layer_files.ENVIRONMENT
+        self._variables = {
+            **sandbox_services.variables(environment.services), **asked.environ,
+        }  # fmt: skip
+
+    def _read_named(self, paths: Iterable[str]) -> dict[str, bytes]:
+        found = {}
+        for path in paths:
+            content = self._files.read(path)
+            if content is None:
+                raise EnvironmentFailed(f"setup: {path} is named, but it is no file of the tree.")
+            found[posixpath.normpath(posixpath.join(self._files.base, path))] = content
+        return found
 
     def make_key(self, *, of_change: bool) -> str:
         """Sum up all that has a say in the layer."""
-        base, environment = self.asked.base, self.environment
+        base, environment, context = self.asked.base, self.environment, self.build_context
         total = hashlib.sha256()
         parts = (
             storage.FORMAT, self._texts, environment.key, _name_layers(environment),
-            self._files.base,
-            self.build_context.mark, self.build_context.index.mark if self._online else "",
+            self._files.base, context.mark, context.index.mark if self._is_online else "",
             # Who runs a change's code has no say in what others are given.
             _name_layers(base) if base and of_change else None,
-            sorted(self._variables().items()),
+            sorted(self._variables.items()),
             {path: hashlib.sha256(text).hexdigest() for path, text in self._seen.items()},
         )  # fmt: skip
         total.update(json.dumps(parts, sort_keys=True).encode())
-        if self._online is None:
+        if not self._is_online:
             total.update(self._files.digest())
         return f"setup-{total.hexdigest()[:32]}"
 
@@ -205,49 +223,40 @@ class _Run:
         Raises:
             EnvironmentFailed: One fails, or reaches a limit.
         """
-        began = time.monotonic()
-        self.build_context.say(f"set-up: {'; '.join(map(ci_setup.read_step, self._texts))}")
+        began, context = time.monotonic(), self.build_context
+        context.say(f"set-up: {'; '.join(map(ci_setup.read_step, self._texts))}")
         for name in ("tree", "home"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
-        if self._is_environment_lent():
+        if self._may_write:
             shutil.copytree(before, venv, symlinks=True)
-        known = dict(layer_files.mark_entries(venv))
-        with ExitStack() as stack:
-            result = self.build_context.sandbox.run(self._make_request(part, stack))
-        refused = self._proxy.refused_attempts if self._proxy else ()
+        known = layer_files.mark_entries(venv)
+        refused: tuple[str, ...] = ()
+        order = self._make_request(part)
+        if self._is_online:
+            with egress.open_proxy(context.index, context.settings, HOSTS) as proxy:
+                result = context.sandbox.run(
+                    order.model_copy(update={"proxy_socket": str(proxy.socket_path)})
+                )
+                refused = proxy.refused_attempts
+        else:
+            result = context.sandbox.run(
+                sandbox_services.add_services(order, self.environment.services)
+            )
         if refused:
-            self.build_context.say(f"set-up was refused the way to {', '.join(refused)}")
-        report = _read_report(result)
+            context.say(f"set-up was refused the way to {', '.join(refused)}")
+        report = _Report.read(result)
         if result.exit_code != 0:
-            raise self._failure(result, report, refused)
-        altered = layer_files.keep_new(part / "tree", self._files.root, report.gone)
+            raise self._make_failure(result, report, refused)
+        altered = layer_files.remove_known(part / "tree", self._files.root, report.gone)
         layer_files.remove_special(part / "home")
         if known:
             self._keep_environment(venv, before, known)
-        self.build_context.say(f"set-up done in {time.monotonic() - began:.1f} s")
-        bulk = layer_files.set_bulk_apart(part, self._files.root)
+        context.say(f"set-up done in {time.monotonic() - began:.1f} s")
+        bulk = layer_files.separate_large_folders(part, self._files.root)
         return _Stored(altered=tuple(altered), bulk=tuple(bulk))
 
-    def _is_environment_lent(self) -> bool:
-        """Whether commands may write to the environment: those of a change if those of base did."""
-        base = self.asked.base
-        return base is None or Path(base.path).name == layer_files.ENVIRONMENT
-
-    def _variables(self) -> dict[str, str]:
-        services = self.environment.services
-        return {**sandbox_services.variables(services), **self.asked.environ}
-
-    def _read_named(self, command: PackagesCommand) -> dict[str, bytes]:
-        found = {}
-        for path in command.files:
-            content = self._files.read(path)
-            if content is None:
-                raise EnvironmentFailed(f"setup: {path} is named, but it is no file of the tree.")
-            found[posixpath.normpath(posixpath.join(self._files.base, path))] = content
-        return found
-
-    def _make_request(self, part: Path, stack: ExitStack) -> SandboxRequest:
+    def _make_request(self, part: Path) -> SandboxRequest:
         job = {
             "commands": self._texts,
             "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
@@ -264,19 +273,21 @@ class _Run:
             processes=settings.sandbox_processes,
             disk_bytes=settings.sandbox_disk_mb * 1024**2,
         )
-        environment = self.environment
-        python = environment.interpreter
+        file = SandboxFile(path=_JOB, content=json.dumps(job).encode())
         order = sandbox_requests.make_request(
-            environment,
+            self.environment,
             self._files.root,
-            (python, "-I", "-S", f"{SANDBOX_OURS}/environments/set_up.py", _JOB),
-            environ={**_NO_CACHES, **({} if self._online else _OFFLINE), **self._variables()},
+            (
+                self.environment.interpreter, "-I", "-S",
+                f"{SANDBOX_OURS}/environments/set_up.py", _JOB,
+            ),
+            environ={**_NO_CACHES, **({} if self._is_online else _OFFLINE), **self._variables},
             limits=limits,
-            files=(SandboxFile(path=_JOB, content=json.dumps(job).encode()),),
+            files=(file,),
             collect=(_REPORT,),
-        )
-        lent = {f"{_MADE}/tree": "tree", f"{_MADE}/home": "home"}
-        if self._is_environment_lent():
+        )  # fmt: skip
+        lent = {f"{_MADE}/{name}": name for name in ("tree", "home")}
+        if self._may_write:
             lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
         mounts = [mount for mount in order.mounts if mount.target not in lent]
         mounts += [
@@ -284,32 +295,20 @@ class _Run:
             for target, name in lent.items()
         ]
         order = sandbox_requests.add_managers(order.model_copy(update={"mounts": tuple(mounts)}))
-        if self._online is not None:
-            return self._connect(order, stack)
-        return sandbox_services.add_services(order, environment.services, python)
-
-    def _connect(self, order: SandboxRequest, stack: ExitStack) -> SandboxRequest:
-        """Show the files that are named in place of the tree, and open the way to the indexes."""
-        index, settings = self.build_context.index, self.build_context.settings
-        gateways = {one.url: Gateway(one) for one in index.list_accesses() if one.login}
-        proxy = stack.enter_context(fetch.open_proxy(index, settings, gateways.values(), HOSTS))
-        self._proxy = proxy
-        *others, default = (
-            gateways[one.url].url if one.login else one.url for one in index.list_accesses()
-        )
+        if not self._is_online:
+            return order
+        # It sees the files that are named in place of the tree, and the indexes.
+        *others, default = upstreams.list_sandbox_addresses(self.build_context.index)
         named = (
             SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=text)
             for path, text in self._seen.items()
         )
-        own = (file for file in order.files if file.path == _JOB)
-        shown = {mount.target: mount for mount in order.mounts}
         return order.model_copy(
             update={
                 "tree": None,
                 "layers": (),
-                "files": (*own, *named),
-                "mounts": tuple(one for at, one in shown.items() if at != one_commit.SHOWN),
-                "proxy_socket": str(proxy.socket_path),
+                "files": (file, *named),
+                "mounts": tuple(one for one in mounts if one.target != one_commit.SHOWN),
                 "environ": {
                     **order.environ,
                     **_FEW_RETRIES,
@@ -321,7 +320,7 @@ class _Run:
             }
         )
 
-    def _failure(
+    def _make_failure(
         self, result: SandboxResult, report: _Report, refused: tuple[str, ...]
     ) -> EnvironmentFailed:
         at = report.at if 0 <= report.at < len(self._texts) else 0
@@ -348,22 +347,14 @@ class _Run:
     ) -> None:
         """Keep the environment where the commands have altered it."""
         layer_files.remove_special(venv, known)
-        if dict(layer_files.mark_entries(venv)) == known:
+        if layer_files.mark_entries(venv) == known:
             storage.remove_folder(venv)
             return
-        for path in interpreter_start.find_replaced(venv, before / interpreter_start.SETTINGS):
+        if replaced := fetch.find_replaced(venv, before / fetch.SETTINGS):
             raise EnvironmentFailed(
-                f"setup: a command writes {path} into the environment, by which its interpreter"
-                " would start another way."
+                f"setup: a command writes {replaced[0]} into the environment, by which its"
+                " interpreter would start another way."
             )
         if (made := before.parent / "generated").is_dir():
             shutil.copytree(made, venv.parent / "generated")
         self.build_context.say("set-up alters the environment")
-
-
-def _read_report(result: SandboxResult) -> _Report:
-    content = result.files.get(_REPORT, b"")[:_MOST_REPORT]
-    try:
-        return _Report.model_validate_json(content or b"{}")
-    except ValidationError:
-        return _Report()

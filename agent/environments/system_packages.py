@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent import settings as operator
-from agent.environments import egress, fetch, layer_files, storage
+from agent.environments import egress, layer_files, storage, upstreams
 from agent.environments.build_context import BuildContext
 from agent.models.record import Record
 from agent.models.sandbox import (
@@ -224,13 +224,13 @@ def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) 
         _NotMadeError: It does not.
     """
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
-    hosts: set[egress.Target] = set()
+    hosts: set[upstreams.Target] = set()
     for name, content in _read_sources(wanted.top):
-        hosts |= {*map(egress.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
+        hosts |= {*map(upstreams.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
-    with fetch.open_proxy_to(hosts, inside=hosts) as proxy:
+    with egress.open_proxy_to(hosts, inside=hosts) as proxy:
         order = SandboxRequest(
             argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(

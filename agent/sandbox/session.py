@@ -305,7 +305,7 @@ class SessionFactory:
             path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
             order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
         order = sandbox_requests.add_managers(order)
-        return sandbox_services.add_services(order, environment.services, environment.interpreter)
+        return sandbox_services.add_services(order, environment.services)
 
 
 def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:

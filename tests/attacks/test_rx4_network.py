@@ -6,7 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from agent.environments.egress import EgressProxy, Target
+from agent.environments.egress import EgressProxy
+from agent.environments.upstreams import Target
 from agent.models.sandbox import Mount, Sandbox, SandboxFile, SandboxLimits, SandboxRequest
 from tests.attacks import ground as grounds
 from tests.attacks import planted

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments import egress
-from agent.environments.egress import EgressProxy, Target
+from agent.environments import upstreams
+from agent.environments.egress import EgressProxy
+from agent.environments.upstreams import Target
 from tests.unit.environments import local_index
 
 
@@ -100,8 +101,8 @@ def test_an_allowed_name_of_an_internal_address_is_refused(tmp_path, host):
     ["0.0.0.0", "::ffff:127.0.0.1", "100.64.0.1", "fd00::1"],
 )
 def test_addresses_of_this_machine_and_of_private_networks_are_internal(address):
-    assert egress.is_internal(address)
-    assert not egress.is_internal("1.1.1.1")
+    assert upstreams.is_internal(address)
+    assert not upstreams.is_internal("1.1.1.1")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_connections_are_bounded(tmp_path):
 def test_plain_http_is_forwarded_to_an_allowed_index_only(tmp_path):
     with local_index.serving() as served:
         host = served.url.split("/")[2]
-        here = egress.parse_target(f"http://{host}")
+        here = upstreams.parse_target(f"http://{host}")
         with proxy(tmp_path, here, inside=(here,)) as made:
             answer = ask(
                 made,

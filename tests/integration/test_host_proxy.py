@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.environments import build, egress
+from agent.environments import build, egress, upstreams
 from agent.environments.build import EnvironmentRequest
-from agent.environments.egress import Target
-from agent.environments.host_proxy import HostProxies
 from agent.environments.package_index import SimpleIndex
+from agent.environments.upstreams import HostProxy, Target
 from agent.settings import Settings
 from tests.deep import deep
 from tests.integration.environment_building import lay, with_our_tools
@@ -92,7 +91,7 @@ def test_a_whole_build_goes_by_the_proxy_and_no_sandbox_knows_who_asks(
 def test_what_leads_inside_is_refused_with_a_proxy_too(tmp_path):
     with recording() as proxy:
         wanted = [Target("169.254.169.254", 80), Target("localhost")]
-        by = HostProxies({"all": proxy.url()})
+        by = {"all": proxy.url()}
         made = egress.EgressProxy(tmp_path / "a.sock", wanted, proxies=by)
         try:
             assert connect(made, "localhost", 443).startswith(b"HTTP/1.1 403")
@@ -105,8 +104,8 @@ def test_what_leads_inside_is_refused_with_a_proxy_too(tmp_path):
 
 def test_what_a_sandbox_says_to_the_proxy_does_not_reach_it(tmp_path):
     with recording(f"clerk:{SECRET}") as proxy, local_index.serving() as served:
-        here = egress.parse_target(served.url)
-        by = HostProxies({"http": proxy.url()})
+        here = upstreams.parse_target(served.url)
+        by = {"http": proxy.url()}
         made = egress.EgressProxy(tmp_path / "a.sock", [here], inside=[here], proxies=by)
         try:
             forged = "Proxy-Authorization: Basic Zm9yZ2Vk\r\nHost: elsewhere.example.org\r\n"
@@ -123,7 +122,7 @@ def test_what_a_sandbox_says_to_the_proxy_does_not_reach_it(tmp_path):
 def test_a_proxy_that_refuses_is_named_without_its_password(settings, tmp_path):
     with recording("other:word") as proxy:
         written = proxy.url().replace("other:word", f"clerk:{SECRET}")
-        by = HostProxies({"https": written})
+        by = {"https": written}
         made = egress.EgressProxy(tmp_path / "a.sock", [Target("index.corp.invalid")], proxies=by)
         try:
             assert connect(made, "index.corp.invalid", 443).startswith(b"HTTP/1.1 502")
@@ -135,4 +134,4 @@ def test_a_proxy_that_refuses_is_named_without_its_password(settings, tmp_path):
         fact in fault
         for fact in (f"127.0.0.1:{proxy.port}", "HTTPS_PROXY", "index.corp.invalid:443", "407")
     )
-    assert SECRET not in repr(by.find_proxy("index.corp.invalid", 443, tls=True))
+    assert SECRET not in repr(HostProxy.read("https", by))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from agent.environments import found_pythons, interpreters
+from agent.environments import interpreters
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import Root
 from agent.sandbox.bubblewrap import BubblewrapSandbox
@@ -39,7 +39,7 @@ def settings() -> Iterator[Settings]:
 def minors(settings: Settings) -> list[str]:
     """The minor versions that this machine has an interpreter of."""
     roots: tuple[Root, ...] = BubblewrapSandbox(settings).roots()
-    found = [Version(one.version) for one in found_pythons.find_pythons(settings, roots)]
+    found = [Version(one.version) for one in interpreters.find_pythons(settings, roots)]
     wanted = sorted({(one.major, one.minor) for one in found if one >= interpreters.OLDEST})
     return [f"{major}.{minor}" for major, minor in wanted]
 

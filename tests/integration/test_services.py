@@ -54,7 +54,7 @@ class Ground:
             environ={**sandbox_services.variables(services), **site.config.env},
             limits=SandboxLimits(seconds=60),
         )  # fmt: skip
-        order = sandbox_services.add_services(order, services, site.environment.interpreter)
+        order = sandbox_services.add_services(order, services)
         result = self.sandbox.run(order)
         assert result.exit_code == 0, result.output
         return result.output.strip()

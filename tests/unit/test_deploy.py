@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from agent import settings
-from agent.environments import found_pythons
+from agent.environments import interpreters
 from agent.github import access
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
@@ -91,7 +91,7 @@ def test_the_container_refuses_the_calls_that_sandboxes_refuse():
 
 def folders_of_home() -> set[str]:
     """Folders that the code makes in the data folder."""
-    found = {"sandboxes", found_pythons.FOLDER, bwrap_arguments.ROOTS}
+    found = {"sandboxes", interpreters.FOLDER, bwrap_arguments.ROOTS}
     for path in (ROOT / "agent").rglob("*.py"):
         if "demo" not in path.parts:
             found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.environments import found_pythons, interpreters
+from agent.environments import interpreters
 from agent.environments.declare import PythonHints
-from agent.environments.found_pythons import FoundPython
+from agent.environments.interpreters import FoundPython
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
@@ -62,7 +62,7 @@ def test_another_python_is_the_oldest_that_ci_or_a_classifier_names(hints, used,
 @pytest.fixture
 def alone(monkeypatch, home):
     """A machine that has nothing but what a test gives it."""
-    monkeypatch.setattr(found_pythons.uv_program, "list_pythons", lambda *_: [])
+    monkeypatch.setattr(interpreters.uv_program, "list_pythons", lambda *_: [])
     return Settings(home=home)
 
 
@@ -84,7 +84,7 @@ def test_an_interpreter_that_lacks_a_module_in_a_sandbox_is_named(alone, monkeyp
     words = "ModuleNotFoundError: No module named '_ssl'"
     result = SandboxResult(exit_code=1, output=words, output_bytes=1, seconds=1)
     sandbox = FakeSandbox(lambda order: result)
-    monkeypatch.setattr(interpreters.found_pythons, "find_pythons", lambda *_: HERE[1:2])
+    monkeypatch.setattr(interpreters, "find_pythons", lambda *_: HERE[1:2])
     for _ in range(2):
         with pytest.raises(EnvironmentFailed, match="No module named '_ssl'"):
             interpreters.choose_interpreter(None, PythonHints(), sandbox, alone)
@@ -94,7 +94,7 @@ def test_an_interpreter_that_lacks_a_module_in_a_sandbox_is_named(alone, monkeyp
 def test_what_lies_in_the_data_folder_is_found_by_uv(home):
     (home / "pythons").mkdir()
     (home / "pythons" / "mine").symlink_to(sys.base_prefix)
-    found = found_pythons.find_pythons(Settings(home=home), (Root(folder=str(home)),))
+    found = interpreters.find_pythons(Settings(home=home), (Root(folder=str(home)),))
     one = next(one for one in found if one.prefix == os.path.realpath(sys.base_prefix))
     assert one.version == platform.python_version()
     assert os.path.samefile(one.path, os.path.realpath(sys.executable))
@@ -109,8 +109,8 @@ def test_of_what_uv_lists_odd_builds_and_those_of_the_system_are_told_apart(home
         return {**told, "implementation": "cpython", "variant": "default", **other}
 
     rows = [row("a"), row("b", variant="freethreaded"), row("c", implementation="pypy")]
-    monkeypatch.setattr(found_pythons.uv_program, "list_pythons", lambda *_: rows)
-    (one,) = found_pythons.find_pythons(Settings(home=home), ())
+    monkeypatch.setattr(interpreters.uv_program, "list_pythons", lambda *_: rows)
+    (one,) = interpreters.find_pythons(Settings(home=home), ())
     assert (one.version, one.prefix, one.system) == ("3.14.0rc2", str(home / "a"), False)
 
 

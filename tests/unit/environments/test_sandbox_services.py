@@ -63,7 +63,6 @@ def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
     order = sandbox_services.add_services(
         SandboxRequest(argv=("true",)),
         (SandboxService(name="redis", version="7", program="/r"),),
-        "/usr/bin/python3",
     )
     (place,) = order.collect
     result = SandboxResult(exit_code=69, output="", output_bytes=0, seconds=0.1)
