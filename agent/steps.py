@@ -240,7 +240,8 @@ class Steps:
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
             value, failure = None, errors.make_failure(self._explain_error(name, problem))
         finally:
-            seconds = round(time.monotonic() - begun, 3)
+            # Also where the process is interrupted and no record is made.
+            seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, seconds, ok=value is not None)
             if value is None:
                 facts = _failure_for_ledger(failure, self._log.redactor)

@@ -96,6 +96,10 @@ def _pyproject(files: Files) -> Iterator[tuple[list[str], str, bool]]:
     for place in (("project", "optional-dependencies"), ("dependency-groups",)):
         for key, value in table(data, *place).items():
             yield texts(value), f"{name}: {'.'.join(place)}.{key}", False
+    flit = table(data, "tool", "flit", "metadata")
+    yield texts(flit.get("requires")), f"{name}: tool.flit.metadata.requires", True
+    for key, value in table(flit, "requires-extra").items():
+        yield texts(value), f"{name}: tool.flit.metadata.requires-extra.{key}", False
     uv = table(data, "tool", "uv").get("dev-dependencies")
     yield texts(uv), f"{name}: tool.uv.dev-dependencies", False
     for key, value in table(data, "tool", "pdm", "dev-dependencies").items():

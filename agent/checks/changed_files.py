@@ -38,7 +38,7 @@ SCRIPTS = tuple(
     for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
     if path.name.startswith("mergewright_")
 )
-UNREAD_FILES, NAMES, PUBLIC_API = "unread files", "names", "public api"
+UNREAD_FILES, NAMES, PUBLIC_API = "unread files", "names", "public API"
 _SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 _EARLIER = "/tmp/mergewright-earlier"  # noqa: S108 - in the sandbox, whose /tmp is its own
 

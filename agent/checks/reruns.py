@@ -147,15 +147,19 @@ class Reruns:
                 one = found[item_id]
                 found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
 
-    def run(self, site: Site, part: Part) -> CheckResult:
-        """Run a part of the tests of one side in a sandbox of its own."""
-        name = f"{TESTS} on base" if site.tree == self.base.tree else TESTS
+    def run(self, site: Site, part: Part, shown_as: str = TESTS) -> CheckResult:
+        """Run a part of the tests of one side in a sandbox of its own.
+
+        Args:
+            shown_as: Stands before the lines that it prints.
+        """
+        name = f"{shown_as} on base" if site.tree == self.base.tree else shown_as
         return running.run_check(
             PartOfSuite(self.suite, part, name=name), site, self.sandbox, self.say
         )
 
-    def run_some(self, site: Site, only: Selection) -> CheckResult:
-        return self.run(site, Part(only))
+    def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> CheckResult:
+        return self.run(site, Part(only), shown_as)
 
     def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
         if not ids:

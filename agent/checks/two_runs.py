@@ -337,7 +337,10 @@ class TwoRuns:
         ids = tuple(one for one in wanted if passed[one] in copies.names)
         if not ids:
             return "", ""
-        self.sites.say(f"tests: {len(ids):,} copies of base's tests have to fail")
+        self.sites.say(
+            f"tests: {len(ids):,} copies of base's tests are broken on purpose and run: failures"
+            " are right here"
+        )
         head = self._run_copies(ids, _add_copies(self.product, copies, sources), self.sites.head)
         seen = _rate_copies(head, copies.mute)
         left = frozenset(one for one in ids if seen.get(one, 0) < _RED)
@@ -368,7 +371,8 @@ class TwoRuns:
 
     def _run_copies(self, ids: tuple[str, ...], change: Change, site: Site) -> CheckResult:
         laid = self.lay_out(change, "red-copies")
-        return self.sites.run_some(replace(laid, environment=site.environment), Selection(ids=ids))
+        laid = replace(laid, environment=site.environment)
+        return self.sites.run_some(laid, Selection(ids=ids), "tests broken on purpose")
 
     def _to_copy(self, passed: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
         """Choose tests that reach what the change edits; of each file one, where none seems to."""

@@ -65,7 +65,7 @@ class SubmittedAnswers(Submit):
 
 
 FORMS: Forms = {
-    "plan": ("Say what will be done, in 10 lines at most; title is imperative.", SubmittedPlan),
+    "plan": ("In 10 lines at most; title is imperative.", SubmittedPlan),
     "ask": ("Ask people what can be answered in a line each, and end.", Questions),
     "decline": ("Leave it to people: why, what would fit, tickets to split it into.", Declined),
 }

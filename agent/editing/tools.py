@@ -40,6 +40,8 @@ _CALLS_LOST = (
     "The sandbox was lost during these calls: what they had changed by then is gone. What was"
     " changed before them is kept."
 )
+#: Files that appear while tests run are by-products of them.
+_RUNS_TESTS = re.compile(r"\b(?:py\.?test|unittest|tox|nox|coverage|runtests|test)\b")
 _AS_BASE = "The environment is that of the base again."
 _NO_MORE = "No further environment is built in this run: you work in that of the base."
 
@@ -74,14 +76,17 @@ _Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any],
 class ToolExecutor:
     """Carries out the calls of one conversation, in a sandbox of its own."""
 
-    def __init__(self, run_context: RunContext, given: Forms, *, edits: bool = True) -> None:
+    def __init__(
+        self, run_context: RunContext, given: Forms, *, edits: bool = True, shell: bool = True
+    ) -> None:
         """Take the forms that can be handed in, by name.
 
         Args:
             edits: Whether what happens in the sandbox becomes part of the change.
+            shell: Whether there is a sandbox at all.
         """
         self._run_context, self._given, self._edits = run_context, given, edits
-        names = _TOOLS.keys() if edits else {"bash"}
+        names = _TOOLS.keys() if edits else {"bash"} if shell else set()
         if run_context.base.contract.project.django is None:
             # Without Django a model does as well what recipes do.
             names -= {"recipe"}
@@ -125,7 +130,7 @@ class ToolExecutor:
             SandboxMissing: No sandbox is to be had.
         """
         self._until = time.monotonic() + self._run_context.step.seconds_left
-        batch = _Batch(before, LOST if turn.number > 1 else "")
+        batch = _Batch(before, reply.calls, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
             arguments = forms.flatten_text(call.arguments, _LONGEST_LINE)
             self._show(f"{forms.flatten_text(call.name)} {arguments}")
@@ -200,6 +205,8 @@ class ToolExecutor:
             update = {"notes": before.notes, "left_out": taken.findings}
             change = taken.change.model_copy(update=update)
             left = [f"{one.path}: {one.message}" for one in taken.findings]
+            made = batch.list_by_products(taken.ignored)
+            self._reported.update(f"{path}: {_IGNORED}" for path in made)
             left += [f"{path}: {_IGNORED}" for path in taken.ignored]
             listed = [line for line in left if line not in self._reported][:_MOST_LISTED]
             batch.notes += listed
@@ -322,6 +329,7 @@ class _Batch:
     """The calls of one reply, as far as they are carried out."""
 
     before: Change
+    calls: tuple[ToolCall, ...]
     if_new: str
     """Note for the model where the sandbox has to be opened."""
     results: list[ToolResult] = field(default_factory=list)
@@ -343,6 +351,13 @@ class _Batch:
         result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
 
+    def list_by_products(self, ignored: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the ignored files that tests have made, and that no call names."""
+        said = "\n".join(call.arguments for call in self.calls)
+        if not _RUNS_TESTS.search(said):
+            return ()
+        return tuple(path for path in ignored if path not in said)
+
     def take_submit_back(self) -> None:
         """Accept no submit of a tree in which the work of some calls is lost."""
         if isinstance(self.form, Submit):
@@ -352,7 +367,7 @@ class _Batch:
 
 
 _TOOLS: dict[str, _Tool] = {
-    "bash": ("Run a command in the root of the tree.", Bash, ToolExecutor.run_bash),
+    "bash": ("Run in the root of the tree.", Bash, ToolExecutor.run_bash),
     "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit_file),
     "write": ("Write a file.", Write, ToolExecutor.write_file),
     "recipe": (

@@ -98,7 +98,7 @@ _SAYS = {
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
     "unread files": (UNREAD_FILE,),
     "names": (MISSING_NAME, UNKNOWN_MODULE),
-    "public api": (PUBLIC_API,),
+    "public API": (PUBLIC_API,),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (

@@ -9,7 +9,7 @@ from agent.models.checks import Comparison, Status
 from agent.text.sanitise import list_some
 
 _NOT_COUNTED = {
-    Status.ABSENT: "not there",
+    Status.ABSENT: "not run",
     Status.UNVERIFIED: "unverified",
     Status.UNMEASURABLE: "cannot be measured",
 }

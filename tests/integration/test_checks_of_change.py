@@ -42,7 +42,7 @@ def test_what_a_change_takes_from_users_of_a_library_makes_a_draft(
     files = {**GREEN, "sums.py": "def total(order):\n    return order\n"}
     made = stage(files, test_runner="pytest")
     found = made.weighed(sums_DOT_py="def total(order, rate):\n    return order * rate\n")
-    api = found["public api"]
+    api = found["public API"]
     facts = [(one.rule, one.severity, one.path, one.line) for one in api.findings]
     assert (api.verdict, facts) == (
         Status.PASSED,

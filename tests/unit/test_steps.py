@@ -195,6 +195,7 @@ def test_an_interrupt_while_publishing_comes_too_late(step):
     assert step("publish", work) == "delivered"
     with pytest.raises(KeyboardInterrupt):
         step("after", interrupted)
+    assert "after" in step.seconds
 
 
 # --- remembered -------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from tests.unit.editing import desks
 
 PROMPTS = Path(prompting.__file__).parent / "prompts"
 FORMS = {
+    "choose": reviewing._CHOICE,
     "agent": attempts._EDITING,
     "answer": {"submit": ("Submit.", SubmittedAnswers)},
     "review": reviewing.FORMS,
@@ -188,10 +189,21 @@ def test_the_outline_shows_first_what_the_ticket_names(tmp_path: Path) -> None:
     assert "shop/models.py (2 lines): Order" in opening.outline_files(tree, "", "", 20_000)
 
 
+def test_what_is_no_python_is_listed_by_kind_first_what_the_ticket_names(tmp_path: Path) -> None:
+    names = ["README.md", "pyproject.toml", "static/a.css", *(f"shop/t/{n}.html" for n in range(5))]
+    tree = lay(tmp_path, {**dict.fromkeys(names, "x\n"), "shop/a.py": "x = 1\n"})
+    listed = "README.md, pyproject.toml, static/a.css, shop/t/*.html (5)"
+    assert opening.list_others(tree, "Fix it", "") == listed
+    assert opening.list_others(tree, "`3.html` of t is wrong", "").startswith("shop/t/*.html (5), ")
+    assert opening.list_others(tree, "Fix it", "static") == "static/a.css"
+    many = lay(tmp_path / "many", {f"d{n}/a.txt": "" for n in range(300)})
+    assert len(opening.list_others(many, "", "")) <= 1_005
+
+
 def test_the_outline_keeps_within_its_space_and_counts_the_rest(tmp_path: Path) -> None:
     files = {f"app_{n % 3}/module_{n}.py": f"def function_{n}():\n    pass\n" for n in range(600)}
     tree = lay(tmp_path, files)
     shown = opening.outline_files(tree, "", "", 3_000)
     assert len(shown) <= 3_000
-    assert shown.endswith(f"\n{600 - shown.count('module_')} more")
+    assert shown.endswith(f"\n{600 - shown.count('module_')} more .py")
     assert "app_0" not in opening.outline_files(tree, "", "app_1", 3_000)

@@ -112,6 +112,15 @@ def test_ignored_files_are_named_and_taken_where_they_are_asked_for(opened):
     assert opened.files == {"run.log": b"x\n"}
 
 
+def test_what_a_test_run_leaves_behind_is_not_offered(opened):
+    # Stands for pytest, which the fake sandbox has not.
+    leave = bash("echo x > run.log; touch shop/other.log # pytest --cov")
+    done = opened.call(leave)
+    assert "run.log" in done.text, "a call names it"
+    assert opened.call(bash("for f in a b; do touch shop/$f.log; done # pytest")).text == ""
+    assert opened.call(bash("true")).text == ""
+
+
 def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
     done = opened.call(bash("ln -s /etc/passwd shop/link.py"))
     assert "shop/link.py" in done.text

@@ -50,9 +50,13 @@ def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
         ("42", "Add nickname to Customer", "mergewright/42-add-nickname-to-customer"),
         ("t", "Ünïcode & “quotes”; rm -rf /", "mergewright/t-unicode-quotes-rm-rf"),
         ("1", f"Log, do not {'print ' * 20}", "mergewright/1-log"),
-        ("1", f"Log and do not {'print ' * 20}", "mergewright/1"),
+        (
+            "1",
+            f"Log and do not {'print ' * 20}",
+            "mergewright/1-log-and-do-not-print-print-print-print-print-print",
+        ),
         ("", "", "mergewright/ticket"),
     ],
 )
-def test_branch_names_are_plain_and_end_with_a_whole_clause(ticket_id, title, branch):
+def test_branch_names_are_plain_and_end_with_a_whole_word(ticket_id, title, branch):
     assert commits.branch("mergewright/", ticket_id, title) == branch

@@ -264,6 +264,7 @@ def test_of_several_manage_py_the_one_that_runs_the_tests_comes_first(tree, path
         ({"requirements-dev.txt": "django\n", "x/apps.py": ""}, "django"),
         ({"pyproject.toml": "[project.optional-dependencies]\ndjango=['django']\nflask=['flask']\n"}, "none"),
         ({"pyproject.toml": "[tool.poetry.dependencies]\npython='^3.9'\ndjango='^5'\n"}, "django"),
+        ({"pyproject.toml": "[tool.flit.metadata]\nrequires = ['django >=4']\n"}, "django"),
     ],
 )  # fmt: skip
 def test_a_framework_is_what_the_project_needs_to_run(tree, files, framework):
