@@ -46,11 +46,7 @@ def _judge_result(
     """Say how a check ended. Without its services it proves nothing, whatever its tests say."""
     if words := sandbox_services.not_started(order, result):
         return make_unverified(check, site, result, f"the check was not begun: {words}")
-    found = check.judge(site, secret, result)
-    if words := sandbox_services.describe_ended(result, "the check"):
-        limit = f"{found.reason}; " if result.limit else ""
-        return make_unverified(check, site, result, f"{limit}{words}")
-    return found
+    return check.judge(site, secret, result)
 
 
 class LiveOutput:

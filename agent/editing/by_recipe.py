@@ -150,9 +150,6 @@ def _run_producing_command(
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
-        ending = "; ".join(
-            filter(None, (ending, sandbox_services.describe_ended(result, "the command")))
-        )
         printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]
         raise EditFailed(f"{command.script} ended with {ending}; it printed:\n{printed}")
     produced = {

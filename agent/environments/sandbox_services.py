@@ -26,7 +26,6 @@ from agent.errors import EnvironmentFailed
 from agent.models.environment import SERVICE_TITLES, SandboxService
 from agent.models.sandbox import (
     SANDBOX_OUT,
-    Companion,
     Mount,
     Root,
     SandboxLimits,
@@ -43,7 +42,6 @@ _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp
 _FAILURE = f"{SANDBOX_OUT}/services-"
 _START_SECONDS = 60
 _MOST_WORDS = 1500
-_MOST_LAST = 600
 _DEFAULT = "postgres"
 _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
 _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
@@ -282,10 +280,9 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
     if not services:
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
-    commands, waits, company, mounts = [], [], [], []
+    commands, waits, mounts = [], [], []
     for one in services:
         folder, template = f"{_FOLDER}/{one.name}", ""
-        company.append(Companion(name=one.title, number=f"{folder}/number", log=f"{folder}/log"))
         if one.template:
             source = Path(one.template)
             template = f"{_TEMPLATES}/{one.name}/{source.name}"
@@ -305,7 +302,6 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
             "argv": ("/bin/sh", "-c", script, "sh", *order.argv),
             "mounts": (*order.mounts, *mounts),
             "collect": (*order.collect, failure),
-            "company": (*order.company, *company),
             "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),
         }
     )
@@ -318,18 +314,3 @@ def not_started(order: SandboxRequest, result: SandboxResult) -> str:
             words = sanitise.strip_terminal_codes(content.decode("utf-8", "replace")).strip()
             return " ".join(words.split())[-_MOST_WORDS:]
     return ""
-
-
-def describe_ended(result: SandboxResult, during: str) -> str:
-    """Say which servers ended before the command did, with their last words; empty where none."""
-    return "; ".join(
-        f"{name} ended during {during}. The last it said: {_last_words(log)}"
-        for name, log in result.gone.items()
-    )
-
-
-def _last_words(log: str) -> str:
-    lines = [
-        line.strip() for line in sanitise.strip_terminal_codes(log).splitlines() if line.strip()
-    ]
-    return " / ".join(lines[-3:])[-_MOST_LAST:] or "nothing"

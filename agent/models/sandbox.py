@@ -83,17 +83,6 @@ class SandboxFile(Record):
     content: bytes
 
 
-class Companion(Record):
-    """A process that the command relies on and that ends with the sandbox, not before."""
-
-    name: str
-    """As people call it."""
-    number: str
-    """File in the sandbox with its process id."""
-    log: str
-    """File in the sandbox with what it prints."""
-
-
 class SandboxLimits(Record):
     """What one command may use; reaching one ends the sandbox and is named in the result."""
 
@@ -138,8 +127,6 @@ class SandboxRequest(Record):
     back. Below SANDBOX_TREE only files that are new or differ from the tree that was handed in."""
     watched: tuple[str, ...] = ()
     """Files that the command is to read and not to touch, nor what Python reads in their place."""
-    company: tuple[Companion, ...] = ()
-    """Whoever is no longer there when the command is over is named in the result."""
     limits: SandboxLimits = SandboxLimits()
 
 
@@ -159,10 +146,6 @@ class SandboxResult(Record):
     """Matches that were not handed back, with the reason: links, devices, too large, too many."""
     touched: tuple[str, ...] = ()
     """The first of the watched files that were touched, whatever they hold now."""
-    gone: dict[str, str] = {}
-    """By name, who of the company was gone when the command was over, with the end of its log.
-    Code in the sandbox can bring that about, and hide it: a reason to doubt, never one to
-    believe."""
 
 
 class Flag(Protocol):

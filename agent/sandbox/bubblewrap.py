@@ -53,27 +53,27 @@ class BubblewrapSandbox:
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
         with ExitStack() as stack:
-            return self._open(order, stack, hear=hear).attend(cancelled)
+            return self._start(order, stack, hear=hear).run(cancelled)
 
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
-        sandbox = self._open(order, stack, checkout=checkout)
-        sandbox.await_start(stopped)
+        sandbox = self._start(order, stack, checkout=checkout)
+        sandbox.open(stopped)
         return sandbox
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have: ours, and those below `roots/`."""
         return bwrap_arguments.list_roots(self._settings)
 
-    def _open(
+    def _start(
         self,
         order: SandboxRequest,
         stack: ExitStack,
         *,
         hear: Hear | None = None,
         checkout: Checkout | None = None,
-    ) -> BubblewrapProcess:
+    ) -> RunningSandbox:
         bwrap_arguments.require_bubblewrap()
         home, lasting = self._settings.home, checkout is not None
         with self._sweeping:
@@ -91,28 +91,22 @@ class BubblewrapSandbox:
             stack.enter_context(lending.hand_over((owned,), uid))
             order = order.model_copy(update={"tree": str(base)})
         laid = overlays.plan_overlays(order, root, home, slot.number, base)
-        group = stack.enter_context(self._cgroup(order, slot))
+        group = stack.enter_context(self._make_cgroup(order, slot))
         sandbox = BubblewrapProcess(order, uid, group, laid, hear, lasting=lasting)
         stack.enter_context(sandbox)
-        python = bwrap_arguments.interpreter(order, root)
-        sandbox.start(lambda lend: self._arguments(order, root, lend, laid, lasting), python)
+        more = laid.arguments() if laid is not None else ()
+        python = bwrap_arguments.find_interpreter(root)
+        sandbox.start(
+            lambda lend: bwrap_arguments.build_arguments(
+                order, root, lend, lasting=lasting, more=more
+            ),
+            python,
+        )
         return sandbox
 
-    def _arguments(
-        self,
-        order: SandboxRequest,
-        root: Path | None,
-        lend: bwrap_arguments.Lend,
-        laid: overlays.Overlays | None,
-        lasting: bool,  # noqa: FBT001
-    ) -> list[str]:
-        more = laid.arguments() if laid is not None else ()
-        return bwrap_arguments.build_arguments(order, root, lend, lasting=lasting, more=more)
-
-    def _cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
-        limits = order.limits
-        tasks = limits.processes + layout.own_tasks(order)
-        return cgroup.create_cgroup(slot.name, limits.memory_bytes, tasks)
+    def _make_cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
+        tasks = order.limits.processes + layout.own_tasks(order)
+        return cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
 
 
 class BubblewrapProcess(RunningSandbox):
@@ -163,9 +157,9 @@ class BubblewrapProcess(RunningSandbox):
         elif os.geteuid() == 0:
             options = {"user": self._uid, "group": self._uid, "extra_groups": []}
         options |= {"stdin": way_in[1], "stdout": complaints[1], "stderr": complaints[1]}
-        descriptors = (*lent, channel[1].fileno(), status[1].fileno())
+        options["pass_fds"] = (*lent, channel[1].fileno(), status[1].fileno())
         try:
-            process = self._popen(argv, descriptors, options)
+            process = self._popen(argv, options)
         except (OSError, subprocess.SubprocessError) as problem:
             raise SandboxMissing(
                 f"bwrap cannot be started as user {self._uid}: {problem}"
@@ -174,7 +168,7 @@ class BubblewrapProcess(RunningSandbox):
         for end in (channel[1], status[1], complaints[1], way_in[1]):
             end.close()
         self._readers = {
-            channel[0]: self.take_frames,
+            channel[0]: self.frames.feed,
             complaints[0]: self.take_complaint,
             status[0]: self._learn_pid,
         }
@@ -212,21 +206,11 @@ class BubblewrapProcess(RunningSandbox):
         cause = bwrap_arguments.explain_failure(why)
         return SandboxMissing(f"{cause} (bubblewrap says: {why})") if cause is not None else None
 
-    def _popen(
-        self, argv: list[str], descriptors: tuple[int, ...], options: dict[str, Any]
-    ) -> subprocess.Popen[bytes]:
-        environ = {"PATH": os.environ.get("PATH", os.defpath)}
+    def _popen(self, argv: list[str], options: dict[str, Any]) -> subprocess.Popen[bytes]:
+        options["env"] = {"PATH": os.environ.get("PATH", os.defpath)}
 
         def make() -> subprocess.Popen[bytes]:
-            return subprocess.Popen(
-                argv,
-                env=environ,
-                cwd="/",
-                pass_fds=descriptors,
-                start_new_session=True,
-                umask=0o022,
-                **options,
-            )
+            return subprocess.Popen(argv, cwd="/", start_new_session=True, umask=0o022, **options)
 
         return _starter().submit(make).result() if self._lasting else make()
 
@@ -258,7 +242,7 @@ class BubblewrapProcess(RunningSandbox):
             return  # there is more to come
         with suppress(ProcessLookupError):  # it died at once; its complaint says why
             self._runner = os.pidfd_open(pid)
-            self._group.add([pid])
+            self._group.add(pid)
             bounded = {"memory", "pids"} <= self._group.folders.keys()
             more: dict[str, Any] = {"bulk_is_laid": self._laid is not None}
             if self._laid is not None and self._laid.has_tree:

@@ -34,7 +34,7 @@ _NO_NAMESPACES = (
 )
 #: Folder in the data folder whose own folders are root file systems by name.
 ROOTS = "roots"
-_ROOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_ROOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.building)")
 _NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "sandbox", "boot", "root"}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
@@ -60,7 +60,14 @@ def build_arguments(
     if (program := seccomp.program(lasting=lasting)) is not None:
         args += ["--seccomp", str(lend(program))]
     args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.SANDBOX]
-    args += _host_root() if root is None else _own_root(root)
+    if root is None:
+        for name in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+            args += _show_entry(Path("/") / name)
+        for name in layout.HOST_ETC:
+            args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    else:
+        for entry in sorted(root.iterdir()):
+            args += _show_entry(entry) if entry.name not in _NOT_SHOWN else []
     for name, text in layout.etc(UID, order.hosts).items():
         if root is not None and not (root / "etc" / name).exists():
             continue  # nothing can be shown in a place that a read-only tree does not have
@@ -71,76 +78,32 @@ def build_arguments(
         size, mode = str(order.limits.disk_bytes), layout.mode_of(place)
         args += ["--size", size, "--perms", mode, "--tmpfs", place]
     args += ["--remount-ro", "/dev"]
-    if order.tree is not None:
-        args += ["--ro-bind", order.tree, layout.SOURCE]
-    for number, layer in enumerate(order.layers):
-        args += ["--ro-bind", layer.folder, f"{layout.LAYERS}/{number}"]
-    for mount in order.mounts:
-        args += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
-    if order.proxy_socket is not None:
-        args += ["--ro-bind", order.proxy_socket, layout.PROXY]
-        if (bundle := layout.certificates()) is not None:
-            args += ["--perms", "0444", "--file", str(lend(bundle)), layout.CERTIFICATES]
-    for name, source in layout.runner().items():
-        args += ["--perms", "0444", "--file", str(lend(source)), f"{layout.SANDBOX}/{name}"]
+    for source, target, writable in layout.list_binds(order):
+        args += ["--bind" if writable else "--ro-bind", source, target]
+    if order.proxy_socket is not None and (bundle := layout.certificates()) is not None:
+        args += ["--perms", "0444", "--file", str(lend(bundle)), layout.CERTIFICATES]
+    for name, content in layout.runner().items():
+        args += ["--perms", "0444", "--file", str(lend(content)), f"{layout.SANDBOX}/{name}"]
     return [*args, *more, "--remount-ro", "/", "--chdir", "/"]
 
 
-def _host_root() -> list[str]:
-    args = ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        args += _entry(Path("/") / name, f"/{name}")
-    for name in layout.HOST_ETC:
-        args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    return args
-
-
-def _own_root(root: Path) -> list[str]:
-    args: list[str] = []
-    for entry in sorted(root.iterdir()):
-        if entry.name not in _NOT_SHOWN:
-            args += _entry(entry, f"/{entry.name}")
-    return args
-
-
-def _entry(path: Path, target: str) -> list[str]:
+def _show_entry(path: Path) -> list[str]:
+    """Show a folder or link of a root file system at its own place."""
+    target = f"/{path.name}"
     if path.is_symlink():
         return ["--symlink", str(path.readlink()), target]
-    if path.is_dir():
-        return ["--ro-bind", str(path), target]
-    return []
+    return ["--ro-bind", str(path), target] if path.is_dir() else []
 
 
-def interpreter(order: SandboxRequest, root: Path | None) -> str:
-    """Find the Python that runs our runner: the root's own, else one that the order mounts."""
-    base = root or Path("/")
+def find_interpreter(root: Path | None) -> str:
+    """Find the Python that runs our runner: the root's own, which no sandbox can write to."""
     for name in ("usr/bin/python3", "usr/local/bin/python3"):
-        if _resolve_inside(base / name, base) is not None:
+        if os.path.lexists((root or Path("/")) / name):
             return f"/{name}"
-    # Never one from a writable mount: foreign code of an earlier sandbox may have replaced it.
-    shown = [mount for mount in order.mounts if not mount.writable]
-    for mount in shown:
-        real = _resolve_inside(Path(mount.source) / "bin" / "python3", Path(mount.source))
-        if real is not None:
-            return f"{mount.target}/{real}"
     raise SandboxMissing(
-        f"There is no python3 in the sandbox's root file system ({base}). "
+        f"There is no python3 in the sandbox's root file system ({root or '/'}). "
         "Install it there (apt-get install python3), or build one: sandbox_images/make_root.sh"
     )
-
-
-def _resolve_inside(path: Path, base: Path) -> Path | None:
-    """Follow the links of an executable as the sandbox would; None if that leaves `base`."""
-    for _ in range(20):
-        if path.is_symlink():
-            goal = path.readlink()
-            path = base / goal.relative_to("/") if goal.is_absolute() else path.parent / goal
-            continue
-        normal = Path(os.path.normpath(path))
-        if normal.is_relative_to(base) and normal.is_file() and os.access(normal, os.X_OK):
-            return normal.relative_to(base)
-        return None
-    return None
 
 
 # --- what this machine has -------------------------------------------------------------------
@@ -180,26 +143,22 @@ def explain_failure(complaint: str) -> str | None:
 
 
 def list_roots(settings: Settings) -> tuple[Root, ...]:
-    """List them, the one that sandboxes have when nothing is said first."""
-    own = settings.sandbox_root
-    can_lay = overlays.is_possible(settings.home, own)
-    more = "apt-get install" if own is None else _make_command(own)
-    found = [Root(folder=str(own or "/"), more=more, can_lay=can_lay)]
-    for place in sorted((settings.home / ROOTS).glob("*")):
-        # What is being built has another ending until it is whole.
-        if (
-            _ROOT_NAME.fullmatch(place.name)
-            and not place.name.endswith(".building")
-            and place.is_dir()
-        ):
-            more, can_lay = _make_command(place), overlays.is_possible(settings.home)
-            found.append(Root(name=place.name, folder=str(place), more=more, can_lay=can_lay))
-    return tuple(found)
-
-
-def _make_command(place: Path) -> str:
-    """Say how a tree is made: it is never changed, only made anew."""
-    return f"sandbox_images/make_root.sh SUITE {place}"
+    """List the root file systems, the one that sandboxes have when nothing is said first."""
+    own, home = settings.sandbox_root, settings.home
+    named = [
+        place
+        for place in sorted((home / ROOTS).glob("*"))
+        if _ROOT_NAME.fullmatch(place.name) and place.is_dir()
+    ]
+    # A tree is never changed, only made anew.
+    made = "sandbox_images/make_root.sh SUITE"
+    more = f"{made} {own}" if own else "apt-get install"
+    usual = Root(folder=str(own or "/"), more=more, can_lay=overlays.is_possible(home, own))
+    can_lay = overlays.is_possible(home)
+    return usual, *(
+        Root(name=place.name, folder=str(place), more=f"{made} {place}", can_lay=can_lay)
+        for place in named
+    )
 
 
 def find_root(name: str, settings: Settings) -> Path | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,10 @@ from agent.sandbox import layout, slots
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 _PARENT = "mergewright"
+_CONTROLLERS = ("memory", "pids")
 _GONE_SECONDS = 5.0
 #: What the kernel counts: limit, controller, file (of version 2 or 1), and the word in it.
-_COUNTS = (
+COUNTS = (
     ("memory", "memory", "memory.events", "oom_kill"),
     ("memory", "memory", "memory.oom_control", "oom_kill"),
     ("processes", "pids", "pids.events", "max"),
@@ -43,18 +43,17 @@ class Cgroup:
     def __exit__(self, *_: object) -> None:
         self.remove()
 
-    def add(self, pids: Iterable[int]) -> None:
-        """Put processes under the limits; what they start later is in as well."""
+    def add(self, pid: int) -> None:
+        """Put a process under the limits; what it starts later is in as well."""
         for folder in set(self.folders.values()):
-            for pid in pids:
-                (folder / "cgroup.procs").write_text(str(pid))
+            (folder / "cgroup.procs").write_text(str(pid))
 
     def find_reached_limit(self) -> str | None:
         return next((limit for limit in ("memory", "processes") if self.count(limit)), None)
 
     def count(self, wanted: str) -> int:
         """Say how often the kernel has enforced a limit; 0 where it does not tell."""
-        for limit, controller, file, word in _COUNTS:
+        for limit, controller, file, word in COUNTS:
             if limit == wanted:
                 with suppress(KeyError, OSError):
                     lines = (self.folders[controller] / file).read_text().splitlines()
@@ -79,21 +78,19 @@ class Cgroup:
         """
         give_up = time.monotonic() + _GONE_SECONDS
         for folder in set(self.folders.values()):
-            while folder.exists():
+            while folder.exists() and time.monotonic() < give_up:
                 try:
                     folder.rmdir()
                 except OSError:
-                    if time.monotonic() > give_up:
-                        break
                     self.kill()
                     time.sleep(0.01)
 
 
-def create_cgroup(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_ROOT) -> Cgroup:
+def create_cgroup(name: str, memory_bytes: int, tasks: int) -> Cgroup:
     """Make a fresh group; the result lists only the controllers that can be had here."""
-    remove_stale(name, root)
+    remove_stale(name)
     group = Cgroup()
-    for controller, parent in _parents(root).items():
+    for controller, parent in _find_parents(CGROUP_ROOT).items():
         folder = parent / name
         try:
             folder.mkdir(exist_ok=folder in group.folders.values())
@@ -109,32 +106,31 @@ def create_cgroup(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_
     return group
 
 
-def remove_stale(name: str, root: Path = CGROUP_ROOT) -> None:
+def remove_stale(name: str) -> None:
     """Remove a group that a killed process left behind; call it under the lock of its slot."""
-    Cgroup({controller: parent / name for controller, parent in _parents(root).items()}).remove()
+    parents = _find_parents(CGROUP_ROOT)
+    Cgroup({controller: parent / name for controller, parent in parents.items()}).remove()
 
 
 def list_names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
-    return {
-        folder.name for parent in _parents(root).values() for folder in parent.glob(f"{prefix}*")
-    }
+    parents = _find_parents(root).values()
+    return {folder.name for parent in parents for folder in parent.glob(f"{prefix}*")}
 
 
-def _parents(root: Path) -> dict[str, Path]:
-    """Where groups are made, by controller; empty where we may not."""
+def _find_parents(root: Path) -> dict[str, Path]:
+    """Say where groups are made, by controller; empty where we may not."""
     if (root / "cgroup.controllers").exists():
         parent = root / _PARENT
         try:
             parent.mkdir(exist_ok=True)
-            for folder in (root, parent):
-                for controller in ("memory", "pids"):
-                    if controller not in (folder / "cgroup.subtree_control").read_text().split():
-                        (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+            for switch in (root / "cgroup.subtree_control", parent / "cgroup.subtree_control"):
+                for controller in set(_CONTROLLERS) - set(switch.read_text().split()):
+                    switch.write_text(f"+{controller}")
         except OSError:
             return {}
-        return {"memory": parent, "pids": parent}
+        return dict.fromkeys(_CONTROLLERS, parent)
     parents = {}
-    for controller in ("memory", "pids"):
+    for controller in _CONTROLLERS:
         parent = root / controller / _PARENT
         with suppress(OSError):
             if (root / controller / "cgroup.procs").exists():
@@ -146,14 +142,13 @@ def _parents(root: Path) -> dict[str, Path]:
 def _set_limits(folder: Path, controller: str, memory_bytes: int, tasks: int) -> None:
     if controller == "pids":
         (folder / "pids.max").write_text(str(tasks))
-    elif (folder / "memory.max").exists():
-        (folder / "memory.max").write_text(str(memory_bytes))
-        with suppress(OSError):  # absent where the kernel has no swap
-            (folder / "memory.swap.max").write_text("0")
-    else:
-        (folder / "memory.limit_in_bytes").write_text(str(memory_bytes))
-        with suppress(OSError):
-            (folder / "memory.memsw.limit_in_bytes").write_text(str(memory_bytes))
+        return
+    # Version 2, else 1; swap is absent where the kernel has none.
+    is_new = (folder / "memory.max").exists()
+    limit, swap = ("max", "swap.max") if is_new else ("limit_in_bytes", "memsw.limit_in_bytes")
+    (folder / f"memory.{limit}").write_text(str(memory_bytes))
+    with suppress(OSError):
+        (folder / f"memory.{swap}").write_text("0" if is_new else str(memory_bytes))
 
 
 # --- left by killed processes ----------------------------------------------------------------
@@ -169,12 +164,11 @@ def remove_orphans(home: Path) -> int:
     prefix = slots.prefix(home)
     for name in list_names(prefix):
         number = name.removeprefix(prefix)
-        if not number.isdigit():
-            continue
-        with slots.if_free(home, int(number)) as free:
-            if free:
-                remove_stale(name)
-                gone += 1
+        if number.isdigit():
+            with slots.if_free(home, int(number)) as free:
+                if free:
+                    remove_stale(name)
+                    gone += 1
     return gone
 
 
@@ -188,22 +182,13 @@ def end_orphans() -> int:
     killed = 0
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if words[0] != b"bwrap" or layout.RUNNER.encode() not in words:
+                continue
+            # The first process leads the session; its child is in it until all is laid out.
             pid = int(folder.name)
-            if _is_stray(pid, folder):
+            parent, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[1:4]
+            if int(session) != pid and os.getsid(int(parent)) != int(session):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
     return killed
-
-
-def _is_stray(pid: int, folder: Path) -> bool:
-    words = (folder / "cmdline").read_bytes().split(b"\0")
-    if words[:1] != [b"bwrap"] or layout.RUNNER.encode() not in words:
-        return False
-    session = os.getsid(pid)
-    # The first process leads the session; its child stays in it until the sandbox is laid out.
-    return session != pid and os.getsid(_parent(folder)) != session
-
-
-def _parent(folder: Path) -> int:
-    fields = (folder / "stat").read_text().rpartition(")")[2].split()
-    return int(fields[1])

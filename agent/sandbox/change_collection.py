@@ -32,9 +32,10 @@ _PORTION = 200
 """Files that are asked for at a time."""
 #: As git decides: a zero byte among the first ones.
 _LOOKED_AT = 8000
-#: https://bford.info/cachedir/: whoever writes it says that nothing beside it needs to be kept.
-_TAG, _SIGNATURE = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55"
-_MOST_TAG_BYTES = 1024
+#: What tools leave behind: no part of a change, whether the base ignores it or not.
+_CACHES = frozenset(
+    {"__pycache__", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+)
 
 
 class Kind(IntEnum):
@@ -47,6 +48,18 @@ class Kind(IntEnum):
     SPECIAL = 4
     REPOSITORY = 5
     CLOSED = 6
+
+
+_NOT_TAKEN = {
+    Kind.LINK: "A symbolic link",
+    Kind.SPECIAL: "A pipe, socket or device",
+    Kind.REPOSITORY: "A repository within the repository",
+    Kind.CLOSED: "What cannot be read",
+}
+_USE_FILE = "Use a regular file."
+_RENAME = "Give it another name."
+_LESS = "Leave it out, or make it smaller."
+_BY_HAND = "Change it by hand if it is needed."
 
 
 class Entry(NamedTuple):
@@ -92,20 +105,21 @@ class TreeBase:
 
 @dataclass
 class _ChangeCollector:
-    given: Mapping[str, ChangedFile]
+    ground: TreeBase
     files: dict[str, ChangedFile] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    bytes: int = 0
+    total: int = 0
+    """Bytes of the files."""
     left_out: int = 0
     unlisted: int = 0
 
     def add(self, file: ChangedFile) -> None:
         """Take a file, if it fits."""
         size = len(file.before or b"") + len(file.after or b"")
-        if len(self.files) >= MOST_FILES or self.bytes + size > MOST_BYTES:
+        if len(self.files) >= MOST_FILES or self.total + size > MOST_BYTES:
             self.left_out += 1
             return
-        self.bytes += size
+        self.total += size
         self.files[file.path] = file
 
     def leave(
@@ -113,16 +127,19 @@ class _ChangeCollector:
     ) -> None:
         """Say what is not taken; what was given stays."""
         self.note(path, message, fix, severity)
-        if path in self.given:
-            self.add(self.given[path])
+        if path in self.ground.given:
+            self.add(self.ground.given[path])
 
-    def note(self, path: str, message: str, fix: str, severity: Severity) -> None:
-        if len(self.findings) >= _MOST_FINDINGS:
+    def note(self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW) -> None:
+        if path and len(self.findings) >= _MOST_FINDINGS:
             self.unlisted += 1
             return
-        is_plain = names.name_problem(path) is None
-        shown = path if is_plain else path.encode("unicode_escape").decode()[:300]
-        self._find(shown, message, fix, severity)
+        if path and names.name_problem(path) is not None:
+            path = path.encode("unicode_escape").decode()[:300]
+        finding = Finding(
+            rule=RULE, severity=severity, path=path, line=None, message=message, fix=fix
+        )
+        self.findings.append(finding)
 
     def close(self, *, is_cut: bool) -> tuple[Finding, ...]:
         """Return the findings, with one for all that is beyond the caps."""
@@ -131,18 +148,92 @@ class _ChangeCollector:
                 f"The change is larger than {MOST_FILES} files or {MOST_BYTES // 1024**2} MiB:"
                 f" {self.left_out or 'many'} files are not part of it."
             )
-            self._find("", message, "Remove files that do not belong to the change.")
+            self.note("", message, "Remove files that do not belong to the change.")
         if self.unlisted:
-            self._find("", f"{self.unlisted} more paths are not part of the change.", "")
+            self.note("", f"{self.unlisted} more paths are not part of the change.", "")
         return tuple(self.findings)
 
-    def _find(
-        self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW
-    ) -> None:
-        finding = Finding(
-            rule=RULE, severity=severity, path=path, line=None, message=message, fix=fix
+    # --- one path --------------------------------------------------------------------------------
+
+    def sort_out(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Take deletions, note what no change can hold; return regular files, tracked first."""
+        base, given = self.ground.base, self.ground.given
+        listed = sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path))
+        links = {entry.path for entry in listed if entry.kind == Kind.LINK}
+        found = []
+        for entry in listed:
+            path, kind = entry.path, entry.kind
+            if kind == Kind.GONE:
+                if base.has_path(path):
+                    self.add(ChangedFile(path=path, before=base.read(path), after=None))
+            elif kind == Kind.MODE:
+                if path in given and given[path].executable == entry.is_executable:
+                    self.add(given[path])
+                else:
+                    self.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+            elif kind != Kind.FILE:
+                self.leave(path, f"{_NOT_TAKEN[kind]} is not part of the change.", _USE_FILE)
+            elif (problem := names.name_problem(path)) is not None:
+                self.leave(path, f"The file is not part of the change: {problem}.", _RENAME)
+            elif links.isdisjoint(_parents(path)):
+                found.append(entry)
+        return found
+
+    def decide_file(self, entry: Entry, content: bytes | None) -> None:
+        """Take one regular file, or say why not."""
+        path, base = entry.path, self.ground.base
+        known, in_base = self.ground.given.get(entry.path), self.ground.base.has_path(entry.path)
+        if content is None:
+            message = f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes."
+            self.leave(path, message, _LESS)
+            return
+        if known is None and not in_base and self.ground.laid.get(path) == content:
+            return
+        is_same = known is not None and content == known.after
+        if b"\0" in content[:_LOOKED_AT] and not is_same:
+            # A new one is most likely left behind by a program.
+            severity = Severity.REVIEW if in_base or known is not None else Severity.INFO
+            self.leave(path, "A binary file is not part of the change.", _BY_HAND, severity)
+            return
+        was_executable = base.is_executable(path) if in_base else None
+        is_executable = bool(was_executable)
+        if known is not None:
+            is_executable, was_executable = known.executable, known.was_executable
+        elif not in_base:
+            is_executable = entry.is_executable and content.startswith(b"#!")
+        if (known is not None or in_base) and entry.is_executable != is_executable:
+            self.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+        self.add(
+            ChangedFile(
+                path=path,
+                before=base.read(path) if in_base else None,
+                after=content,
+                executable=is_executable,
+                was_executable=was_executable,
+            )
         )
-        self.findings.append(finding)
+
+    def leave_misfits(self) -> None:
+        """Leave new files that cannot be where they are, since something there is not taken."""
+        base, files, ground = self.ground.base, self.files, self.ground
+        new = {path for path, file in files.items() if file.before is None}
+        gone = {path for path, file in files.items() if file.after is None}
+        folders = set()
+        if not ground.folders.isdisjoint(new):
+            stay = (path for path in (*base.paths(), *ground.fixed) if path not in gone)
+            folders = {parent for path in stay for parent in _parents(path)}
+
+        def is_file(path: str) -> bool:
+            known = base.has_path(path) or path in ground.fixed or path in files
+            return known and path not in gone
+
+        for path in sorted(new):
+            if path in folders or path in ground.links or any(map(is_file, _parents(path))):
+                del files[path]
+                message = (
+                    "The file is not part of the change: what the base has in its place stays."
+                )
+                self.note(path, message, "Give it another name, or leave what is there.")
 
 
 def collect_change(
@@ -158,161 +249,29 @@ def collect_change(
     Args:
         is_cut: There were more entries than are listed.
     """
-    base, basket = ground.base, _ChangeCollector(ground.given)
-    changed = _sort_out(list(entries), ground, basket)
-    new = [
-        entry for entry in changed if not (base.has_path(entry.path) or entry.path in ground.given)
-    ]
-    ignored, cached = _find_ignored(new, fetch, ground, include)
+    collector = _ChangeCollector(ground)
+    changed = collector.sort_out(entries)
+    new = (path for path, *_ in changed if not (ground.base.has_path(path) or path in ground.given))
+    included = {path.rstrip("/") for path in include}
+    asked = [path for path in new if included.isdisjoint((path, *_parents(path)))]
+    cached = {path for path in asked if not ground.folders.issuperset(_caches(path))}
+    ignored = worktree.find_ignored(ground.checkout, ground.base.folder, asked) - cached
     wanted = [entry for entry in changed if entry.path not in ignored | cached]
     read = _limit_entries(wanted)
-    basket.left_out += len(wanted) - len(read)
+    collector.left_out += len(wanted) - len(read)
     for entry, content in _read_portions(read, fetch):
-        _decide_file(entry, content, ground, basket)
-    _leave_misfits(ground, basket)
-    files = tuple(file for _, file in sorted(basket.files.items()))
-    kept = {entry.path for entry in wanted}
+        collector.decide_file(entry, content)
+    collector.leave_misfits()
+    files = tuple(file for _, file in sorted(collector.files.items()))
     return Taken(
         change=Change(base_commit=ground.checkout.commit, files=files),
-        findings=basket.close(is_cut=is_cut),
-        ignored=_summarize_folders(ignored - cached, kept, ground),
+        findings=collector.close(is_cut=is_cut),
+        ignored=_summarize_folders(ignored, {entry.path for entry in wanted}, ground),
     )
 
 
-def _sort_out(entries: list[Entry], ground: TreeBase, basket: _ChangeCollector) -> list[Entry]:
-    """Take deletions, note what no change can hold; return regular files, tracked ones first."""
-    base = ground.base
-    links = {entry.path for entry in entries if entry.kind == Kind.LINK}
-    found = []
-    for entry in sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path)):
-        path = entry.path
-        if entry.kind == Kind.GONE:
-            if base.has_path(path):
-                basket.add(ChangedFile(path=path, before=base.read(path), after=None))
-        elif entry.kind == Kind.LINK:
-            basket.leave(path, "A symbolic link is not part of the change.", _USE_FILE)
-        elif entry.kind == Kind.MODE:
-            _decide_mode(entry, ground, basket)
-        elif entry.kind != Kind.FILE:
-            basket.leave(path, f"{_KINDS[entry.kind]} is not part of the change.", _USE_FILE)
-        elif (problem := names.name_problem(path)) is not None:
-            basket.leave(path, f"The file is not part of the change: {problem}.", _RENAME)
-        elif not any(parent in links for parent in _parents(path)):
-            found.append(entry)
-    return found
-
-
-_USE_FILE = "Use a regular file."
-_RENAME = "Give it another name."
-_KINDS = {
-    Kind.SPECIAL: "A pipe, socket or device",
-    Kind.REPOSITORY: "A repository within the repository",
-    Kind.CLOSED: "What cannot be read",
-}
-_LESS = "Leave it out, or make it smaller."
-_BY_HAND = "Change it by hand if it is needed."
-
-
-def _decide_mode(entry: Entry, ground: TreeBase, basket: _ChangeCollector) -> None:
-    """Take a mode that was given; name one that is new."""
-    known = ground.given.get(entry.path)
-    if known is not None and known.executable == entry.is_executable:
-        basket.add(known)
-    else:
-        basket.note(entry.path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
-
-
-def _decide_file(
-    entry: Entry, content: bytes | None, ground: TreeBase, basket: _ChangeCollector
-) -> None:
-    """Take one regular file, or say why not."""
-    path, base, known = entry.path, ground.base, ground.given.get(entry.path)
-    if content is None:
-        basket.leave(path, f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes.", _LESS)
-        return
-    if known is None and not base.has_path(path) and ground.laid.get(path) == content:
-        return
-    is_same = known is not None and content == known.after
-    if b"\0" in content[:_LOOKED_AT] and not is_same:
-        # A new one is most likely left behind by a program.
-        severity = Severity.REVIEW if base.has_path(path) or known is not None else Severity.INFO
-        basket.leave(path, "A binary file is not part of the change.", _BY_HAND, severity)
-        return
-    before, is_executable, was_executable = None, False, None
-    if base.has_path(path):
-        before, is_executable = base.read(path), base.is_executable(path)
-        was_executable = is_executable
-    if known is not None:
-        is_executable, was_executable = known.executable, known.was_executable
-    elif before is None:
-        is_executable = entry.is_executable and content.startswith(b"#!")
-    if (known is not None or before is not None) and entry.is_executable != is_executable:
-        basket.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
-    basket.add(
-        ChangedFile(
-            path=path,
-            before=before,
-            after=content,
-            executable=is_executable,
-            was_executable=was_executable,
-        )
-    )
-
-
-def _leave_misfits(ground: TreeBase, basket: _ChangeCollector) -> None:
-    """Leave new files that cannot be where they are, since something there is not taken."""
-    base, files = ground.base, basket.files
-    new = {path for path, file in files.items() if file.before is None}
-    gone = {path for path, file in files.items() if file.after is None}
-    folders = set()
-    if not ground.folders.isdisjoint(new):
-        stay = (path for path in (*base.paths(), *ground.fixed) if path not in gone)
-        folders = {parent for path in stay for parent in _parents(path)}
-
-    def is_file(path: str) -> bool:
-        return path not in gone and (base.has_path(path) or path in ground.fixed or path in files)
-
-    for path in sorted(new):
-        if path in folders or path in ground.links or any(map(is_file, _parents(path))):
-            del files[path]
-            basket.note(path, _IN_THE_WAY, _USE_OTHER, Severity.REVIEW)
-
-
-_IN_THE_WAY = "The file is not part of the change: what the base has in its place stays."
-_USE_OTHER = "Give it another name, or leave what is there."
-
-
-# --- what is ignored -------------------------------------------------------------------------
-
-
-def _find_ignored(
-    new: list[Entry],
-    fetch: Fetch,
-    ground: TreeBase,
-    include: tuple[str, ...],
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Say which new files the base's rules ignore, and which lie in a folder tagged as a cache."""
-    paths, base = [entry.path for entry in new], ground.base
-    ignored = worktree.find_ignored(ground.checkout, base.folder, paths)
-    tags = [
-        entry
-        for entry in new
-        if entry.path.endswith(f"/{_TAG}")
-        and entry.size <= _MOST_TAG_BYTES
-        and entry.path.removesuffix(f"/{_TAG}") not in ground.folders
-    ]
-    caches = tuple(
-        tag.path.removesuffix(_TAG)
-        for tag, content in _read_portions(tags[:MOST_FILES], fetch)
-        if content is not None and content.startswith(_SIGNATURE)
-    )
-    cached = {path for path in paths if path.startswith(caches)} if caches else set()
-    wanted = {path.rstrip("/") for path in include}
-
-    def leave_out(found: Iterable[str]) -> frozenset[str]:
-        return frozenset(path for path in found if wanted.isdisjoint((path, *_parents(path))))
-
-    return leave_out(ignored), leave_out(cached)
+def _caches(path: str) -> list[str]:
+    return [parent for parent in _parents(path) if parent.rpartition("/")[2] in _CACHES]
 
 
 def _summarize_folders(
@@ -331,9 +290,6 @@ def _parents(path: str) -> list[str]:
     """List the folders of a path, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
-
-
-# --- portions --------------------------------------------------------------------------------
 
 
 def _limit_entries(entries: list[Entry]) -> list[Entry]:

@@ -16,19 +16,12 @@ from typing import Any
 from docker.types import LogConfig, Mount
 
 from agent.models.sandbox import SandboxRequest
-from agent.sandbox import layout, seccomp, slots
+from agent.sandbox import cgroup, layout, seccomp, slots
 from agent.sandbox.docker_engine import Image
 from agent.settings import Settings
 
 #: By these labels a container is known as a sandbox of a data folder.
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
-#: The kernel's own counts, as a container is shown them: by version 2 and 1 of control groups.
-_COUNTERS = (
-    ("memory", "/sys/fs/cgroup/memory.events", "oom_kill"),
-    ("memory", "/sys/fs/cgroup/memory/memory.oom_control", "oom_kill"),
-    ("processes", "/sys/fs/cgroup/pids.events", "max"),
-    ("processes", "/sys/fs/cgroup/pids/pids.events", "max"),
-)
 
 
 def host_config(
@@ -37,15 +30,8 @@ def host_config(
     """Say how the sandbox is sealed, how large it is, and what it sees of this machine."""
     limits = order.limits
     mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
-    if order.tree is not None:
-        mounts.append(Mount(layout.SOURCE, order.tree, "bind", read_only=True))
-    for number, layer in enumerate(order.layers):
-        place = f"{layout.LAYERS}/{number}"
-        mounts.append(Mount(place, layer.folder, "bind", read_only=True))
-    for mount in order.mounts:
-        mounts.append(Mount(mount.target, mount.source, "bind", read_only=not mount.writable))
-    if order.proxy_socket is not None:
-        mounts.append(Mount(layout.PROXY, order.proxy_socket, "bind", read_only=True))
+    for source, target, writable in layout.list_binds(order):
+        mounts.append(Mount(target, source, "bind", read_only=not writable))
     config: dict[str, Any] = {
         "network_mode": "none",
         "ipc_mode": "none",
@@ -102,8 +88,11 @@ def ask_runner(*, lasting: bool) -> dict[str, Any]:
     """Say what the runner in such a sandbox has to see to by itself."""
     program = seccomp.program(lasting=lasting)
     return {
+        # As a container is shown them: by version 2 and 1 of control groups.
         "counters": [
-            {"limit": limit, "path": path, "word": word} for limit, path, word in _COUNTERS
+            {"limit": limit, "path": str(cgroup.CGROUP_ROOT / folder / file), "word": word}
+            for limit, controller, file, word in cgroup.COUNTS
+            for folder in ("", controller)
         ],
         "filter": program.hex() if program is not None else None,
     }

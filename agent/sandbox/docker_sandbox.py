@@ -11,7 +11,6 @@ from __future__ import annotations
 import select
 import socket
 import struct
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
@@ -33,7 +32,7 @@ _PIECE_BYTES = 1024**2
 _CONFLICT = 409
 #: The engine puts this before every piece: which stream it is of, and how long it is.
 _HEAD = struct.Struct("!B3xI")
-_OUTPUT, _ERRORS = 1, 2
+_OUTPUT = 1
 _log = structlog.get_logger()
 
 
@@ -49,13 +48,13 @@ class DockerSandbox:
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
         with ExitStack() as stack:
-            return self._open(order, stack, hear, lasting=False).attend(cancelled)
+            return self._start(order, stack, hear, lasting=False).run(cancelled)
 
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
-        sandbox = self._open(order, stack, None, lasting=True)
-        sandbox.await_start(stopped)
+        sandbox = self._start(order, stack, None, lasting=True)
+        sandbox.open(stopped)
         return sandbox
 
     def roots(self) -> tuple[Root, ...]:
@@ -65,7 +64,7 @@ class DockerSandbox:
         del others[usual.version]
         return tuple(_root(image) for image in (usual, *others.values()))
 
-    def _open(
+    def _start(
         self, order: SandboxRequest, stack: ExitStack, hear: Hear | None, *, lasting: bool
     ) -> Container:
         home = self._settings.home
@@ -104,35 +103,6 @@ def _root(image: docker_engine.Image) -> Root:
     )
 
 
-class Pieces:
-    """Take the engine's one stream apart again."""
-
-    def __init__(self, takers: dict[int, Callable[[bytes], None]]) -> None:
-        self._takers = takers
-        self._head = bytearray()
-        self._stream = 0
-        self._left = 0
-
-    def feed(self, content: bytes) -> None:
-        """Hand each part to the taker of its stream; nothing is kept but an unfinished head."""
-        view = memoryview(content)
-        while view:
-            if self._left == 0:
-                missing = _HEAD.size - len(self._head)
-                self._head += view[:missing]
-                view = view[missing:]
-                if len(self._head) == _HEAD.size:
-                    self._stream, self._left = _HEAD.unpack(self._head)
-                    self._head.clear()
-                continue
-            part = view[: self._left]
-            if (taker := self._takers.get(self._stream)) is None:
-                raise SandboxLost(f"The container engine speaks on a stream {self._stream}.")
-            taker(bytes(part))
-            self._left -= len(part)
-            view = view[len(part) :]
-
-
 class Container(RunningSandbox):
     """A sandbox in a container, which is killed and removed at its end."""
 
@@ -146,7 +116,7 @@ class Container(RunningSandbox):
     ) -> None:
         super().__init__(order, hear, lasting=lasting)
         self._client = client
-        self._pieces = Pieces({_OUTPUT: self._take_signed, _ERRORS: self.take_complaint})
+        self._pieces = bytearray()
         self._container = ""
         self._line: socket.socket | None = None
 
@@ -183,7 +153,7 @@ class Container(RunningSandbox):
             except OSError:  # the engine is gone, or the sandbox is, before it has read all
                 content = b""
             if content:
-                self._pieces.feed(content)
+                self._take_pieces(content)
             elif content is not None:
                 self._line = None
         return self._line is not None
@@ -210,9 +180,24 @@ class Container(RunningSandbox):
         self._stack.callback(remove_container, self._client, made["Id"])
         return str(made["Id"])
 
+    def _take_pieces(self, content: bytes) -> None:
+        """Take the engine's one stream apart again; its pieces are small."""
+        self._pieces += content
+        while len(self._pieces) >= _HEAD.size:
+            stream, length = _HEAD.unpack_from(self._pieces)
+            end = _HEAD.size + length
+            if len(self._pieces) < end:
+                return
+            piece = bytes(memoryview(self._pieces)[_HEAD.size : end])
+            del self._pieces[:end]
+            if stream == _OUTPUT:
+                self._take_signed(piece)
+            else:
+                self.take_complaint(piece)
+
     def _take_signed(self, content: bytes) -> None:
         try:
-            self.take_frames(content)
+            self.frames.feed(content)
         except SandboxLost:
             # Before the runner is at work, it is Python or the engine that says something here.
             if self.frames.started:

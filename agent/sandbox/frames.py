@@ -5,21 +5,19 @@ Owns the limits on what is held in memory. Knows nothing of processes.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agent.errors import SandboxLost
-from agent.models.record import Record
 from agent.models.sandbox import SandboxLimits
 
 #: Must equal the frame of `agent/sandbox/sandbox_scripts/runner.py`.
 _FRAME = struct.Struct("!16sBQ")
-_LONGEST_WORDS = 4 * 1024**2
+_LONGEST_MESSAGE = 4 * 1024**2
 _LONGEST_PIECE = 1024**2
 
 
@@ -33,14 +31,14 @@ class Kind(IntEnum):
     OUTPUT = 5
 
 
-class CommandFailed(Record):
+class Failure(BaseModel):
     """Why no command was ever started."""
 
     limit: str | None
     message: str
 
 
-class _Ended(Record):
+class _Ended(BaseModel):
     facts: dict[str, Any]
     sizes: tuple[int, ...]
 
@@ -57,7 +55,7 @@ class Frames:
         self._take_output = take_output
         self._buffer = bytearray()
         self.started = False
-        self.failed: CommandFailed | None = None
+        self.failed: Failure | None = None
         self._ended: _Ended | None = None
         self.contents: list[bytes] = []
 
@@ -80,55 +78,47 @@ class Frames:
             nonce, kind, length = _FRAME.unpack_from(self._buffer)
             if nonce != self._nonce:
                 raise SandboxLost("The sandbox's answer is not signed by its runner.")
-            if length > self._get_maximum(kind):
+            longest = _LONGEST_PIECE if kind == Kind.OUTPUT else _LONGEST_MESSAGE
+            if length > (self._limits.returned_bytes if kind == Kind.CONTENT else longest):
                 raise SandboxLost("The sandbox's answer is longer than it may be.")
-            if len(self._buffer) < _FRAME.size + length:
+            end = _FRAME.size + length
+            if len(self._buffer) < end:
                 return
-            body = bytes(memoryview(self._buffer)[_FRAME.size : _FRAME.size + length])
-            del self._buffer[: _FRAME.size + length]
-            self._accept(kind, body)
-
-    def _get_maximum(self, kind: int) -> int:
-        if kind == Kind.CONTENT:
-            return self._limits.returned_bytes
-        return _LONGEST_PIECE if kind == Kind.OUTPUT else _LONGEST_WORDS
+            body = bytes(memoryview(self._buffer)[_FRAME.size : end])
+            del self._buffer[:end]
+            try:
+                self._accept(kind, body)
+            except (RecursionError, ValidationError, ValueError) as problem:
+                raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
 
     def _accept(self, kind: int, body: bytes) -> None:
-        try:
-            if kind == Kind.STARTED and not self.started:
-                self.started = True
-            elif kind == Kind.FAILED and not self.started:
-                self.failed = CommandFailed.model_validate_json(body)
-            elif kind == Kind.OUTPUT and self.started and self._ended is None:
-                self._take_output(body)
-            elif kind == Kind.ENDED and self.started and self._ended is None:
-                self._ended = self._require_bounded(_Ended.model_validate(json.loads(body)))
-            elif kind == Kind.CONTENT and self._ended is not None:
-                if len(body) != self._ended.sizes[len(self.contents)]:
-                    raise SandboxLost("The sandbox announced another size.")
-                self.contents.append(body)
-            else:
-                raise SandboxLost("The sandbox's answer is out of order.")
-        except (RecursionError, ValidationError, ValueError) as problem:
-            raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
-
-    def _require_bounded(self, ended: _Ended) -> _Ended:
-        sizes, limits = ended.sizes, self._limits
-        if (
-            len(sizes) > limits.returned_files
-            or any(size < 0 for size in sizes)
-            or sum(sizes) > limits.returned_bytes
-        ):
-            raise SandboxLost("The sandbox hands back more than it may.")
-        return ended
+        if kind == Kind.STARTED and not self.started:
+            self.started = True
+        elif kind == Kind.FAILED and not self.started:
+            self.failed = Failure.model_validate_json(body)
+        elif kind == Kind.OUTPUT and self.started and self._ended is None:
+            self._take_output(body)
+        elif kind == Kind.ENDED and self.started and self._ended is None:
+            ended = _Ended.model_validate_json(body)
+            few = len(ended.sizes) <= self._limits.returned_files
+            if not few or min(ended.sizes, default=0) < 0:
+                raise SandboxLost("The sandbox hands back more than it may.")
+            if sum(ended.sizes) > self._limits.returned_bytes:
+                raise SandboxLost("The sandbox hands back more than it may.")
+            self._ended = ended
+        elif kind == Kind.CONTENT and self._ended is not None:
+            if len(body) != self._ended.sizes[len(self.contents)]:
+                raise SandboxLost("The sandbox announced another size.")
+            self.contents.append(body)
+        else:
+            raise SandboxLost("The sandbox's answer is out of order.")
 
 
 class Printed:
     """The first and the last part of what was printed, and how much it was."""
 
     def __init__(self, keep: int) -> None:
-        self._head_size = keep // 2
-        self._tail_size = keep - self._head_size
+        self._half = keep // 2
         self._head = bytearray()
         self._tail = bytearray()
         self.total = 0
@@ -136,18 +126,16 @@ class Printed:
     def add(self, content: bytes) -> None:
         """Take in a piece; memory stays bounded."""
         self.total += len(content)
-        free = self._head_size - len(self._head)
-        if free > 0:
-            self._head += content[:free]
-            content = content[free:]
-        self._tail += content
-        if len(self._tail) > 2 * self._tail_size + 65536:
-            del self._tail[: -self._tail_size or None]
+        free = self._half - len(self._head)
+        self._head += content[:free]
+        self._tail += content[free:]
+        if len(self._tail) > 2 * self._half + 65536:
+            del self._tail[: -self._half or None]
 
     @property
     def text(self) -> str:
         """Head and tail, with a line between them that says how much is left out."""
-        tail = self._tail[-self._tail_size :] if self._tail_size else bytearray()
+        tail = self._tail[-self._half :] if self._half else bytearray()
         left_out = self.total - len(self._head) - len(tail)
         if left_out <= 0:
             return bytes(self._head + tail).decode("utf-8", "replace")

@@ -9,7 +9,7 @@ import json
 import os
 import ssl
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -35,28 +35,15 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # What programs below /usr need to work at all; nothing in it is private to the host.
 HOST_ETC = (
-    "alternatives",
-    "ca-certificates",
-    "fonts",
-    "ld.so.cache",
-    "localtime",
-    "magic",
-    "mime.types",
-    "os-release",
-    "pki/ca-trust",
-    "pki/tls/certs",
-    "protocols",
-    "services",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "terminfo",
-    "timezone",
-)
+    "alternatives", "ca-certificates", "fonts", "ld.so.cache", "localtime", "magic", "mime.types",
+    "os-release", "pki/ca-trust", "pki/tls/certs", "protocols", "services", "ssl/certs",
+    "ssl/openssl.cnf", "terminfo", "timezone",
+)  # fmt: skip
 
 _START = "start.py"
 #: Beside the modules of the folder.
 _SHARED = "by_descriptor.py"
-_MODULES = ("runner.py", "commands.py", "collection.py", "relay.py", "differing.py")
+_MODULES = ("runner.py", "commands.py", "relay.py", "differing.py")
 _OPEN_FILES = 4096
 _SPARE_TASKS = 4096
 """Above a bound of the kernel's for the whole sandbox, which is the one that is counted and named;
@@ -104,6 +91,18 @@ def certificates() -> bytes | None:
 def entries_for(most_bytes: int) -> int:
     """Say how many files and folders go with a size: one for each 4 KiB."""
     return max(1024, most_bytes // 4096)
+
+
+def list_binds(order: SandboxRequest) -> Iterator[tuple[str, str, bool]]:
+    """Yield what the order shows of the host, where, and whether it can be written to."""
+    if order.tree is not None:
+        yield order.tree, SOURCE, False
+    for number, layer in enumerate(order.layers):
+        yield layer.folder, f"{LAYERS}/{number}", False
+    for mount in order.mounts:
+        yield mount.source, mount.target, mount.writable
+    if order.proxy_socket is not None:
+        yield order.proxy_socket, PROXY, False
 
 
 # --- the order -------------------------------------------------------------------------------

@@ -31,18 +31,18 @@ def prepare_request(
     }
     order = order.model_copy(update={"limits": limits.model_copy(update=most)})
     with slots.claim_slot(settings.home) as slot:
-        uid = slots.user(slot, order)
+        # All sandboxes that keep a folder have one user.
+        is_keeping = any(mount.retained_folder for mount in order.mounts)
+        uid = slots.keeper() if is_keeping else slot.uid
         if root is not None:
             _require_access(root, uid, 0o4, "MERGEWRIGHT_SANDBOX_ROOT")
-        for shown in (order.tree, order.system, *(layer.folder for layer in order.layers)):
-            if shown:
-                _require_access(Path(shown), uid, 0o4)
-        for mount in order.mounts:
+        if order.system:
+            _require_access(Path(order.system), uid, 0o4)
+        for source, target, writable in layout.list_binds(order):
+            need = 0o6 if writable else 0o2 if target == layout.PROXY else 0o4
             # What may be written to is lent to the sandbox's user where that is not ourselves.
-            lent = mount.writable and uid != os.geteuid()
-            _require_access(Path(mount.source), uid, 0 if lent else 0o6 if mount.writable else 0o4)
-        if order.proxy_socket is not None:
-            _require_access(Path(order.proxy_socket), uid, 0o2)
+            lent = writable and uid != os.geteuid()
+            _require_access(Path(source), uid, 0 if lent else need)
         with hand_over(order.mounts, uid):
             yield order, slot, uid
 
@@ -52,30 +52,26 @@ def _require_access(path: Path, uid: int, need: int, setting: str = "MERGEWRIGHT
         raise SandboxMissing(f"{path} is to be shown in a sandbox, but it does not exist.")
     real = path.resolve()
     for folder in reversed(real.parents):
-        if not _is_allowed(folder.stat(), uid, 0o1):
+        if not _is_allowed(folder, uid, 0o1):
             raise SandboxMissing(
                 f"The sandbox's user cannot reach {path}: {folder} is closed to other users "
                 f"(mode {stat.S_IMODE(folder.stat().st_mode):04o}). Keep Mergewright's data where "
                 f"others may enter: set {setting} to a folder outside {folder}."
             )
-    state = real.stat()
-    if need and stat.S_ISDIR(state.st_mode):
+    if need and real.is_dir():
         need |= 0o1
-    if not _is_allowed(state, uid, need):
+    if not _is_allowed(real, uid, need):
         word, mode = ("write to", "w") if need & 0o2 else ("read", "rX")
-        raise SandboxMissing(
-            f"The sandbox's user cannot {word} {path} "
-            f"(mode {stat.S_IMODE(state.st_mode):04o}): chmod o+{mode} {path}"
-        )
+        raise SandboxMissing(f"The sandbox's user cannot {word} {path}: chmod o+{mode} {path}")
 
 
-def _is_allowed(state: os.stat_result, uid: int, need: int) -> bool:
+def _is_allowed(path: Path, uid: int, need: int) -> bool:
+    state = path.stat()
     if state.st_uid == uid:
         return (state.st_mode >> 6) & need == need
     own_groups = {os.getegid(), *os.getgroups()} if uid == os.geteuid() else {uid}
-    if state.st_gid in own_groups:
-        return (state.st_mode >> 3) & need == need
-    return state.st_mode & need == need
+    shift = 3 if state.st_gid in own_groups else 0
+    return (state.st_mode >> shift) & need == need
 
 
 # --- lent folders ----------------------------------------------------------------------------
@@ -86,7 +82,7 @@ def hand_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
     """Give writable mounts to the sandbox's user for as long as the sandbox is open.
 
     Afterwards all belongs to us again, can be read by every sandbox, and carries no set-user-id.
-    What is kept stays with its user, and so do his files elsewhere, which may be hard links to
+    What is kept stays with its user, and so do their files elsewhere, which may be hard links to
     those: a large cache is not walked through twice for every sandbox, and no other sandbox's user
     gets hold of a file in it. Without root the sandbox's user is our own, and nothing has to change
     hands.
@@ -106,45 +102,6 @@ def hand_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
             _set_owner(folder, os.geteuid(), os.getegid(), apart=kept)
 
 
-class SizeWatch:
-    """Keep an eye on how much a sandbox adds to the host folders that it may write to.
-
-    A bind mount has no size of its own, so this is sampled; a file cannot outgrow the limit
-    between two looks, because the size of one file is bounded in the sandbox.
-    """
-
-    def __init__(self, mounts: Iterable[Mount], most_bytes: int) -> None:
-        self._folders = [Path(mount.source) for mount in mounts if mount.writable]
-        self._most_bytes = most_bytes
-        self._most_entries = layout.entries_for(most_bytes)
-        self._next = 0.0
-        self._before = self._usage() if self._folders else (0, 0)
-
-    def is_exceeded(self) -> bool:
-        """Look, unless the last look was just now."""
-        now = time.monotonic()
-        if not self._folders or now < self._next:
-            return False
-        used, entries = self._usage()
-        # A look costs a walk; let it take a small part of the time at most.
-        self._next = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
-        return (
-            used - self._before[0] > self._most_bytes
-            or entries - self._before[1] > self._most_entries
-        )
-
-    def _usage(self) -> tuple[int, int]:
-        used = entries = 0
-        for folder in self._folders:
-            for _, folders, files, descriptor in os.fwalk(folder, onerror=None):
-                for name in (*folders, *files):
-                    entries += 1
-                    with suppress(FileNotFoundError):
-                        state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                        used += state.st_blocks * 512
-        return used, entries
-
-
 def _set_owner(folder: Path, uid: int, gid: int, apart: str = "") -> None:
     """Set owner and mode, but for the folder `apart`; most files of a cache need no second call."""
     keeper = slots.keeper()
@@ -159,11 +116,46 @@ def _set_owner(folder: Path, uid: int, gid: int, apart: str = "") -> None:
         for name in (*folders, *files):
             state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             is_file = stat.S_ISREG(state.st_mode)
-            other = (state.st_uid, state.st_gid) != (uid, gid)
-            if is_file and state.st_uid == keeper:
-                other = False
-            if other and (is_file or stat.S_ISLNK(state.st_mode)):
+            is_kept = is_file and state.st_uid == keeper
+            is_other = (state.st_uid, state.st_gid) != (uid, gid) and not is_kept
+            if is_other and (is_file or stat.S_ISLNK(state.st_mode)):
                 os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
             plain = 0o755 if state.st_mode & 0o111 else 0o644
             if is_file and stat.S_IMODE(state.st_mode) != plain:
                 os.chmod(name, plain, dir_fd=descriptor)
+
+
+class SizeWatch:
+    """Keep an eye on how much a sandbox adds to the host folders that it may write to.
+
+    A bind mount has no size of its own, so this is sampled; a file cannot outgrow the limit
+    between two looks, because the size of one file is bounded in the sandbox.
+    """
+
+    def __init__(self, mounts: Iterable[Mount], most_bytes: int) -> None:
+        self._folders = [Path(mount.source) for mount in mounts if mount.writable]
+        self._most = most_bytes, layout.entries_for(most_bytes)
+        self._next = 0.0
+        self._before = self._measure()
+
+    def is_exceeded(self) -> bool:
+        """Look, unless the last look was just now."""
+        now = time.monotonic()
+        if not self._folders or now < self._next:
+            return False
+        used = self._measure()
+        # A look costs a walk; let it take a small part of the time at most.
+        self._next = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
+        grown = (now - before for now, before in zip(used, self._before, strict=True))
+        return any(more > most for more, most in zip(grown, self._most, strict=True))
+
+    def _measure(self) -> tuple[int, int]:
+        used = entries = 0
+        for folder in self._folders:
+            for _, folders, files, descriptor in os.fwalk(folder, onerror=None):
+                for name in (*folders, *files):
+                    entries += 1
+                    with suppress(FileNotFoundError):
+                        state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                        used += state.st_blocks * 512
+        return used, entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from threading import Lock
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import structlog
 
@@ -101,29 +101,27 @@ class ChosenSandbox:
             return self._found
 
 
+class _Either(NamedTuple):
+    one: Flag
+    other: Flag
+
+    def is_set(self) -> bool:
+        return self.one.is_set() or self.other.is_set()
+
+
 class Stoppable:
     """Sandboxes of one run, which are also taken down when that is stopped."""
 
     def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
         self._sandbox = sandbox
         self._stopped = stopped
+        self.roots = sandbox.roots
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
         either = _Either(self._stopped, cancelled) if cancelled else self._stopped
         return self._sandbox.run(order, either, hear)
-
-    def roots(self) -> tuple[Root, ...]:
-        return self._sandbox.roots()
-
-
-class _Either:
-    def __init__(self, *flags: Flag) -> None:
-        self._flags = flags
-
-    def is_set(self) -> bool:
-        return any(flag.is_set() for flag in self._flags)
 
 
 def remove_strays(settings: Settings) -> int:

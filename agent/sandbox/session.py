@@ -9,16 +9,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
-
-from pydantic import BaseModel
+from typing import Any, TypeVar
 
 from agent.checks import check
 from agent.environments import sandbox_requests, sandbox_services
 from agent.errors import EditFailed, SandboxLost
 from agent.git import names, worktree
 from agent.git.tree import WorkTree
-from agent.models.change import Change, ChangedFile
+from agent.models.change import Change
 from agent.models.environment import Checkout, Environment, Prepared
 from agent.models.sandbox import (
     SANDBOX_GATE,
@@ -37,22 +35,12 @@ from agent.settings import Settings
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
 _FILE_SECONDS = 120.0
-_PART = 30_000
-"""Characters; each may have four bytes."""
-_JOIN = r"""IFS=; set -- "$*"; IFS=$' \t\n'; eval "shift; $1" """
-
-_PLAIN: dict[str, Any] = {
-    "once": False, "company": (), "collect": (), "returned_bytes": 0, "returned_files": 0,
-}  # fmt: skip
+_PLAIN: dict[str, Any] = {"once": False, "collect": (), "returned_bytes": 0, "returned_files": 0}
 """A command of a session hands nothing back but what it prints."""
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
 Open = Callable[[ExitStack], RunningSandbox]
-
-
-class _Facts(BaseModel):
-    exit_code: int | None
-    limit: str | None
+_Read = TypeVar("_Read")
 
 
 class Session:
@@ -111,12 +99,13 @@ class Session:
 
     def write(self, path: str, content: bytes) -> None:
         """Create or replace a file; see the port."""
-        problem = names.name_problem(path)
-        shown = path.encode("unicode_escape").decode()[:200] if problem else path
-        with self._refuse_if_lost():
-            problem = problem or self._write(path, content, executable=None)
-        if problem:
+        if problem := names.name_problem(path):
+            shown = path.encode("unicode_escape").decode()[:200]
             raise EditFailed(f"`{shown}` cannot be written: {problem}")
+        with self._refuse_if_lost():
+            problem = self._edit("write", content, path=path, executable=None)
+        if problem:
+            raise EditFailed(f"`{path}` cannot be written: {problem}")
 
     def take(self, include: tuple[str, ...] = ()) -> Taken:
         """Return what differs from the base; see the port."""
@@ -136,42 +125,36 @@ class Session:
 
     def _run(self, command: str, seconds: float) -> Ran:
         kills = self._sandbox.count_memory_kills()
-        with _check_answer_form():
-            late = seconds + _GRACE_SECONDS
-            answer = self._ask(
-                "run", patience=late, arguments=_split_argument(command), seconds=seconds, **_PLAIN
-            )
-            facts = _Facts.model_validate(answer.facts)
-        hit = facts.limit
-        if hit is None and self._sandbox.count_memory_kills() > kills:
-            hit = "memory"
-        output = answer.output
-        if hit not in (None, "time"):
-            output = f"{output.rstrip()}\n[The limit on {hit} was reached.]"
-        return Ran(output=output, exit_code=facts.exit_code, timed_out=facts.limit == "time")
+
+        def judge(answer: Answer) -> Ran:
+            limit, output = answer.facts["limit"], answer.output
+            hit = limit
+            if hit is None and self._sandbox.count_memory_kills() > kills:
+                hit = "memory"
+            if hit not in (None, "time"):
+                output = f"{output.rstrip()}\n[The limit on {hit} was reached.]"
+            code = answer.facts["exit_code"]
+            return Ran(output=output, exit_code=code, timed_out=limit == "time")
+
+        late = seconds + _GRACE_SECONDS
+        return self._ask(
+            judge, "run", patience=late, arguments=[command], seconds=seconds, **_PLAIN
+        )
 
     def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:
         """Read files, each with its problem: None where there is no such file, "" for none."""
-        with _check_answer_form():
-            answer = self._ask("read", paths=paths, most_bytes=change_collection.MOST_FILE_BYTES)
+
+        def pair(answer: Answer) -> list[tuple[str | None, bytes]]:
             return list(zip(answer.facts["problems"], answer.contents, strict=True))
 
-    def _write(self, path: str, content: bytes, *, executable: bool | None) -> str:
-        """Write a file; return what keeps it from being written."""
-        with _check_answer_form():
-            answer = self._ask("write", content, path=path, executable=executable)
-            return str(answer.facts["problem"])
+        return self._ask(pair, "read", paths=paths, most_bytes=change_collection.MOST_FILE_BYTES)
+
+    def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
+        """Write or delete a file; return what keeps it from that."""
+        return self._ask(lambda answer: str(answer.facts["problem"]), operation, content, **fields)
 
     def _take(self, include: tuple[str, ...]) -> Taken:
-        with _check_answer_form():
-            answer = self._ask("look")
-            entries = [
-                change_collection.Entry(
-                    str(path), change_collection.Kind(kind), int(size), bool(is_executable)
-                )
-                for path, kind, size, is_executable in json.loads(answer.contents[0])
-            ]
-            is_cut = bool(answer.facts["is_cut"])
+        entries, is_cut = self._ask(_read_entries, "look")
         return change_collection.collect_change(
             entries, self._fetch, self._ground, include=include, is_cut=is_cut
         )
@@ -186,15 +169,21 @@ class Session:
 
     def _ask(
         self,
+        read: Callable[[Answer], _Read],
         operation: str,
         content: bytes = b"",
         *,
         patience: float = _FILE_SECONDS,
         **fields: Any,
-    ) -> Answer:
-        return self._sandbox.ask(
+    ) -> _Read:
+        """Send a request and read its answer; one of the wrong form means a lost sandbox."""
+        answer = self._sandbox.ask(
             operation, content, patience=patience, stopped=self._stopped, **fields
         )
+        try:
+            return read(answer)
+        except (LookupError, RecursionError, TypeError, ValueError) as problem:
+            raise SandboxLost("its answer cannot be read") from problem
 
     # --- the sandbox ---------------------------------------------------------------------------
 
@@ -220,33 +209,23 @@ class Session:
             self._sandbox = self._open(stack)
             # Deletions first: a file may stand where a folder is.
             for file in sorted(self._last.files, key=lambda file: file.after is not None):
-                self._lay_file(file)
+                if file.after is None:
+                    problem = self._edit("delete", path=file.path)
+                else:
+                    mode = {"path": file.path, "executable": file.executable}
+                    problem = self._edit("write", file.after, **mode)
+                if problem:
+                    raise EditFailed(f"`{file.path}` cannot be laid into the sandbox: {problem}")
             # Only what is whole stays open.
             self._stack = stack.pop_all()
 
-    def _lay_file(self, file: ChangedFile) -> None:
-        if file.after is None:
-            with _check_answer_form():
-                problem = str(self._ask("delete", path=file.path).facts["problem"])
-        else:
-            problem = self._write(file.path, file.after, executable=file.executable)
-        if problem:
-            raise EditFailed(f"`{file.path}` cannot be laid into the sandbox: {problem}")
 
-
-@contextmanager
-def _check_answer_form() -> Iterator[None]:
-    """Take an answer of the wrong form for a sandbox that is lost."""
-    try:
-        yield
-    except (LookupError, RecursionError, TypeError, ValueError) as problem:
-        raise SandboxLost("its answer cannot be read") from problem
-
-
-def _split_argument(command: str) -> list[str]:
-    """Return what follows `bash -c`: the kernel takes no argument above 128 KiB."""
-    parts = [command[at : at + _PART] for at in range(0, len(command), _PART)]
-    return [command] if len(parts) <= 1 else [_JOIN, "bash", *parts]
+def _read_entries(answer: Answer) -> tuple[list[change_collection.Entry], bool]:
+    entries = [
+        change_collection.Entry(str(path), change_collection.Kind(kind), int(size), bool(mode))
+        for path, kind, size, mode in json.loads(answer.contents[0])
+    ]
+    return entries, bool(answer.facts["is_cut"])
 
 
 # --- opening ---------------------------------------------------------------------------------

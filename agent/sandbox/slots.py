@@ -13,11 +13,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.errors import SandboxLost, SettingsInvalid, StorageFull
-from agent.models.sandbox import SandboxRequest
 
 _SLOTS = 64
 _WAIT_SECONDS = 600.0
@@ -30,8 +29,7 @@ _RANGES = 2_000_000
 _FIRST_LOW_UID = 64_100
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     number: int
     uid: int
     """Host user (and group) of everything in the sandbox."""
@@ -41,32 +39,7 @@ class Slot:
 
 def prefix(home: Path) -> str:
     """What the names of all slots of this data folder begin with."""
-    return f"mergewright-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]}-"
-
-
-@contextmanager
-def claim_slot(home: Path) -> Iterator[Slot]:
-    """Hold a free slot, waiting for one where all are taken."""
-    folder = open_home(home) / "sandboxes"
-    give_up = time.monotonic() + _WAIT_SECONDS
-    while True:
-        for number in range(_SLOTS):
-            descriptor = _try_lock(folder / f"slot-{number}")
-            if descriptor is None:
-                continue
-            try:
-                yield Slot(number, _slot_uid(home, number), f"{prefix(home)}{number}")
-            finally:
-                os.close(descriptor)
-            return
-        if time.monotonic() > give_up:
-            raise SandboxLost(f"All {_SLOTS} sandboxes were taken for {_WAIT_SECONDS:.0f} seconds.")
-        time.sleep(0.2)
-
-
-def user(slot: Slot, order: SandboxRequest) -> int:
-    """Name the host user: the slot's, or the one of all sandboxes that keep a folder."""
-    return keeper() if any(mount.retained_folder for mount in order.mounts) else slot.uid
+    return f"mergewright-{_hash(home).hex()[:12]}-"
 
 
 def keeper() -> int:
@@ -74,18 +47,40 @@ def keeper() -> int:
 
     The same for every data folder: what it keeps is its own wherever the folder is moved.
     """
-    return _uid(_FIRST_UID + _SLOTS, _SLOTS)
+    return _find_uid(_FIRST_UID + _SLOTS, _SLOTS)
+
+
+@contextmanager
+def claim_slot(home: Path) -> Iterator[Slot]:
+    """Hold a free slot, waiting for one where all are taken."""
+    give_up = time.monotonic() + _WAIT_SECONDS
+    first = _FIRST_OF_SLOTS + int.from_bytes(_hash(home)[:8], "big") % _RANGES * _SLOTS
+    while True:
+        for number in range(_SLOTS):
+            with if_free(home, number) as free:
+                if free:
+                    uid = _find_uid(first + number, number)
+                    yield Slot(number, uid, f"{prefix(home)}{number}")
+                    return
+        if time.monotonic() > give_up:
+            raise SandboxLost(f"All {_SLOTS} sandboxes were taken for {_WAIT_SECONDS:.0f} seconds.")
+        time.sleep(0.2)
 
 
 @contextmanager
 def if_free(home: Path, number: int) -> Iterator[bool]:
-    """Hold one slot for a moment, if nobody has it."""
-    descriptor = _try_lock(open_home(home) / "sandboxes" / f"slot-{number}")
+    """Hold one slot for the block, if nobody has it."""
+    path = open_home(home) / "sandboxes" / f"slot-{number}"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        yield descriptor is not None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(lock)
 
 
 def open_home(home: Path) -> Path:
@@ -107,23 +102,11 @@ def open_home(home: Path) -> Path:
     return home
 
 
-def _try_lock(path: Path) -> int | None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+def _hash(home: Path) -> bytes:
+    return hashlib.sha256(os.fsencode(home.resolve())).digest()
 
 
-def _slot_uid(home: Path, number: int) -> int:
-    digest = hashlib.sha256(os.fsencode(home.resolve())).digest()
-    first = _FIRST_OF_SLOTS + int.from_bytes(digest[:8], "big") % _RANGES * _SLOTS
-    return _uid(first + number, number)
-
-
-def _uid(wanted: int, number: int) -> int:
+def _find_uid(wanted: int, number: int) -> int:
     """Return a user id, or the low one of that number where this machine has no high ones."""
     if os.geteuid() != 0:
         return os.geteuid()

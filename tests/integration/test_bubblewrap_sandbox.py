@@ -55,7 +55,7 @@ def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home: Pat
 class Unbounded(BubblewrapSandbox):
     """A machine on which no cgroup can be made."""
 
-    def _cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
+    def _make_cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
         return cgroup.Cgroup()
 
 

@@ -195,7 +195,7 @@ def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_s
         pytest.fail("this machine lets us make no control groups")
     sleeper = subprocess.Popen(["sleep", "60"])
     try:
-        groups[ours].add([sleeper.pid])
+        groups[ours].add(sleeper.pid)
         (place.home / "sandboxes").mkdir(exist_ok=True)
         with (place.home / "sandboxes" / "slot-61").open("w") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)

@@ -12,11 +12,7 @@ from typer.testing import CliRunner
 
 from agent.cli import doctor
 from agent.models.sandbox import Sandbox, SandboxRequest
-from agent.sandbox import (
-    docker_sandbox,
-    limit_probes,
-    sandboxes,
-)
+from agent.sandbox import bwrap_arguments, docker_sandbox, limit_probes
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
@@ -24,29 +20,12 @@ from tests.deep import deep
 from tests.sandboxes import has_group, own_root, settings_for
 
 REQUIRED = {
-    "read-only root",
-    "source tree",
-    "no network",
-    "no privileges",
-    "own namespaces",
-    "no further namespaces",
-    "runner out of reach",
-    "clean environment",
-    "own processes only",
-    "unprivileged user",
-    "processes",
-    "memory of a process",
-    "memory of the sandbox",
-    "time",
-    "disk space of /tmp",
-    "disk space of /work",
-    "disk space of /out",
-    "disk space of /dev/shm",
-    "number of files",
-    "output",
-    "returned files",
-    "proof of the end",
-}
+    "read-only root", "source tree", "no network", "no privileges", "own namespaces",
+    "no further namespaces", "runner out of reach", "clean environment", "own processes only",
+    "unprivileged user", "processes", "memory of a process", "memory of the sandbox", "time",
+    "disk space of /tmp", "disk space of /work", "disk space of /out", "disk space of /dev/shm",
+    "number of files", "output", "returned files", "proof of the end",
+}  # fmt: skip
 OPTIONAL = {
     "own user ids": {"bubblewrap", "bubblewrap-own-root"},
     "kernel call filter": {"bubblewrap", "bubblewrap-own-root", "docker"},
@@ -75,17 +54,21 @@ def test_every_limit_of_a_kind_holds(sandbox: Sandbox, backend: str, home: Path)
 Arguments = Callable[[list[str], SandboxRequest], None]
 
 
-class Mutated(BubblewrapSandbox):
-    """A sandbox whose walls are changed at the last moment."""
+@pytest.fixture
+def weaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Arguments], None]:
+    """Change the walls of every sandbox at the last moment."""
 
-    def __init__(self, home: Path, change: Arguments) -> None:
-        super().__init__(Settings(home=home))
-        self._change = change
+    def weakened(change: Arguments) -> None:
+        build = bwrap_arguments.build_arguments
 
-    def _arguments(self, order: SandboxRequest, *more: Any) -> list[str]:
-        args = super()._arguments(order, *more)
-        self._change(args, order)
-        return args
+        def build_weak(order: SandboxRequest, *given: Any, **more: Any) -> list[str]:
+            args = build(order, *given, **more)
+            change(args, order)
+            return args
+
+        monkeypatch.setattr(bwrap_arguments, "build_arguments", build_weak)
+
+    return weakened
 
 
 def drop(*words: str, give: tuple[str, ...] = ()) -> Arguments:
@@ -126,8 +109,11 @@ def further_namespaces(args: list[str], order: SandboxRequest) -> None:
         deep(further_namespaces, {"no further namespaces"}),
     ],
 )
-def test_a_wall_that_is_taken_away_is_noticed(home: Path, change: Arguments, red: set[str]) -> None:
-    assert red <= broken(Mutated(home, change), home)
+def test_a_wall_that_is_taken_away_is_noticed(
+    home: Path, weaken: Callable[[Arguments], None], change: Arguments, red: set[str]
+) -> None:
+    weaken(change)
+    assert red <= broken(BubblewrapSandbox(Settings(home=home)), home)
 
 
 # --- docker with a wall taken away -------------------------------------------------------------
@@ -217,14 +203,9 @@ def test_what_is_needed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_a_broken_wall_is_named_as_the_reason_to_refuse(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, weaken: Callable[[Arguments], None]
 ) -> None:
-    make = sandboxes.make_sandbox
-
-    def make_mutated(kind: sandboxes.Kind, given: Settings) -> Sandbox:
-        return Mutated(home, drop("--unshare-net")) if kind == "bubblewrap" else make(kind, given)
-
-    monkeypatch.setattr(sandboxes, "make_sandbox", make_mutated)
+    weaken(drop("--unshare-net"))
     report = doctor.examine(Settings(home=home))
     assert report["sound"] is False
     assert report["broken"] == ["no network", "own namespaces"]

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import comparison
 from agent.checks.check import Site
 from agent.environments import sandbox_requests, sandbox_services
 from agent.errors import EnvironmentFailed
-from agent.models.checks import CheckReport, CheckResult, Status
+from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import SandboxLimits
 from tests import sandboxes as kinds
 from tests.deep import deep
@@ -158,45 +157,6 @@ def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
     assert "consistent migration history" not in found["makemigrations"].output
     assert {item.outcome for item in found["tests"].items} == {"passed"}
     assert len(found["tests"].items) == 2
-
-
-ENDS_A_SERVER = """
-    import os, signal, time
-
-    from django.test import TestCase
-
-
-    class Broken(TestCase):
-        def test_that_breaks_it(self):
-            for name in filter(str.isdigit, os.listdir("/proc")):
-                with open("/proc/%s/cmdline" % name) as file:
-                    if "{program}" in file.read():
-                        os.kill(int(name), signal.{signal})
-                        while os.path.exists("/proc/" + name):
-                            time.sleep(0.01)
-"""
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize(
-    ("program", "sign", "named"),
-    [("bin/postgres", "SIGKILL", "PostgreSQL 1"), ("redis-server", "SIGTERM", "Redis ")],
-    ids=["postgres killed", "redis told to end"],
-)
-def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
-    ground, program, sign, named
-):
-    """A test of the project's own ends it, in the middle of the others."""
-    broken = ENDS_A_SERVER.format(program=program, signal=sign)
-    site = ground.site({**SHOP, "shop/test_a_broken.py": broken}, BOTH)
-    found = ground.measured(site)["tests"]
-    assert (found.status, found.items) == (Status.UNVERIFIED, ()), found
-    assert found.reason.startswith(named), found.reason
-    assert " ended during the check" in found.reason
-    base = CheckReport(side="base", commit="", change_digest=None, results=(PASSED,))
-    head = CheckReport(side="head", commit="", change_digest=None, results=(found,))
-    (compared,) = comparison.compare_reports(base, head)
-    assert (compared.verdict, compared.new_failures) == (Status.FAILED, ())
 
 
 # --- how a project finds them ------------------------------------------------------------------

@@ -130,24 +130,24 @@ def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tup
 
 
 class Attendance:
-    """A command at work: what it prints is passed on, and its limits are looked at."""
+    """A command at work: what it prints is passed on, and its limits are looked at.
+
+    With `once` in the request, a full disk ends the command; else that is its own failure.
+    """
 
     def __init__(
         self, order: Order, request: dict[str, Any], print_piece: Callable[[bytes], None]
     ) -> None:
-        """Begin before the command is started.
-
-        With `once` in the request, a full disk ends the command; else it may go on.
-        """
+        """Begin before the command is started."""
         self.order = order
-        self.request = request
+        self.once = request["once"]
+        self.until = time.monotonic() + request["seconds"]
         self.print_piece = print_piece
         self.names = count_names(order)
         self.watch = Watch(request.get("watched", ()), order["tree"])
 
     def attend(self, pid: int, reading: int, requests: int) -> tuple[int | None, str | None]:
         """Wait for the command, the first limit or the host's end; return exit code and limit."""
-        until = time.monotonic() + self.request["seconds"]
         ended = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(requests, 0)
@@ -159,7 +159,8 @@ class Attendance:
                 self.watch.look()
                 code = reap(pid)
                 if code is not None:
-                    return code, counted_limit(self.order) or self.find_full_disk()
+                    full = find_full_disk(self.order) if self.once else None
+                    return code, counted_limit(self.order) or full
                 now = time.monotonic()
                 if now >= look:
                     look = now + TICK_SECONDS
@@ -167,9 +168,9 @@ class Attendance:
                     if limit is not None:
                         return None, limit
                 # Last: a command that was not let run for long may have reached several.
-                if now >= until:
+                if now >= self.until:
                     return None, "time"
-                for descriptor, _ in poll.poll(min(TICK_SECONDS, until - now) * 1000):
+                for descriptor, _ in poll.poll(min(TICK_SECONDS, self.until - now) * 1000):
                     if descriptor == requests:
                         os._exit(1)  # the host is gone, and with process 1 all others end
                     if descriptor == reading and not self.pass_on(reading):
@@ -185,16 +186,14 @@ class Attendance:
         return bool(content)
 
     def find_limit(self) -> str | None:
-        if not self.request["once"]:
-            # What the command fills is its own failure, but names hold kernel memory.
-            full = count_names(self.order) > max(self.names, self.order["inodes"])
-            return "disk" if full else find_sampled_limit(self.order)
-        found = counted_limit(self.order) or self.find_full_disk()
+        if self.once:
+            found = counted_limit(self.order) or find_full_disk(self.order)
+        else:
+            # Names hold kernel memory, which outlives the command.
+            found = (
+                "disk" if count_names(self.order) > max(self.names, self.order["inodes"]) else None
+            )
         return found or find_sampled_limit(self.order)
-
-    def find_full_disk(self) -> str | None:
-        """Say `disk` where a full disk ends the command and there is one."""
-        return find_full_disk(self.order) if self.request["once"] else None
 
 
 def reap(wanted: int) -> int | None:

@@ -1,8 +1,8 @@
-"""Say what differs between the base of a session and its tree.
+"""Say what differs between the base of a tree and the tree, and which files a command left behind.
 
-Beside `runner.py`, and only while nothing else runs: nothing moves, so a path that was found to go
-through no link still does not when it is opened. Content decides, never a time: a page that was
-written through a mapping leaves the times as they were.
+Beside `runner.py`, and only while nothing else runs: nothing moves, so looking at a path and then
+opening it cannot be raced. Links are never followed, and nothing that could block is opened.
+Content decides, never a time: a page that was written through a mapping leaves the times alone.
 """
 
 from __future__ import annotations
@@ -10,19 +10,152 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from fnmatch import fnmatchcase
 
-import collection
-
-TYPE_CHECKING = False  # see runner.py
+TYPE_CHECKING = False  # see commands.py
 if TYPE_CHECKING:
+    from io import BufferedReader
+    from typing import Any
+
     Entries = dict[str, os.DirEntry[str]]
 
+MOST_REFUSALS = 100
 MOST_ENTRIES = 200_000
 MOST_CHARACTERS = 8 * 1024**2
 MOST_DEPTH = 200
 PIECE_BYTES = 1 << 20
-#: What an entry says of its path.
+#: What a path has become.
 FILE, GONE, MODE, LINK, SPECIAL, REPOSITORY, CLOSED = range(7)
+
+
+def open_plain(path: str) -> BufferedReader:
+    """Open a file for reading that can neither redirect nor block us."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags), "rb")
+
+
+def has_same_content(path: str, other: str) -> bool:
+    with open_plain(path) as one, open_plain(other) as two:
+        if os.fstat(one.fileno()).st_size != os.fstat(two.fileno()).st_size:
+            return False
+        while True:
+            piece = one.read(PIECE_BYTES)
+            if piece != two.read(PIECE_BYTES):
+                return False
+            if not piece:
+                return True
+
+
+def is_same_link(path: str, other: str) -> bool:
+    try:
+        return os.readlink(path) == os.readlink(other)
+    except OSError:
+        return False
+
+
+# --- what a command hands back ---------------------------------------------------------------
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Hold a path against a glob, name by name; `**` at the end is all that is below."""
+    names, wanted = path.split("/"), pattern.split("/")
+    if wanted[-1] == "**":
+        wanted[-1:] = ["*"] * max(1, len(names) - len(wanted) + 1)
+    return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))
+
+
+def find_start(pattern: str) -> str:
+    """Return the folder up to the first wildcard."""
+    names = pattern.split("/")[:-1]
+    fixed = [number for number, name in enumerate(names) if any(sign in name for sign in "*?[")]
+    return "/".join(names[: fixed[0]] if fixed else names) or "/"
+
+
+class Collection:
+    """The regular files that match, within the caps, and why others were left."""
+
+    def __init__(self, order: dict[str, Any], request: dict[str, Any]) -> None:
+        self.tree = order["tree"]
+        #: What the tree was made from, the uppermost first.
+        self.sources = [layer + "/tree" for layer in order["layers"]]
+        self.sources = [*filter(None, [order["source"]]), *reversed(self.sources)]
+        #: Large folders of the set-up, of which nothing is handed back.
+        self.bulk = {folder["to"] for folder in order["bulk"]}
+        self.most_bytes, self.most_files = request["returned_bytes"], request["returned_files"]
+        self.files: dict[str, int] = {}
+        self.refused: list[str] = []
+        self.bytes = 0
+        self.over = False
+        for pattern in request["collect"]:
+            start = find_start(pattern)
+            if os.path.realpath(start) == start:
+                self.walk(start, pattern)
+            else:
+                self.refuse(start, "symbolic link")
+
+    def refuse(self, path: str, why: str) -> None:
+        if len(self.refused) < MOST_REFUSALS:
+            shown = path.encode("utf-8", "replace").decode("utf-8")[:300]
+            self.refused.append("%s: %s" % (shown, why))
+
+    def refuse_folder(self, problem: OSError) -> None:
+        if not isinstance(problem, (FileNotFoundError, NotADirectoryError)):
+            self.refuse(problem.filename, str(problem.strerror))
+
+    def walk(self, start: str, pattern: str) -> None:
+        deepest = None if pattern.endswith("/**") else pattern.count("/") - 1
+        for folder, folders, names in os.walk(start, onerror=self.refuse_folder):
+            paths = [os.path.join(folder, name) for name in (*folders, *names)]
+            below = [] if deepest is not None and folder.count("/") >= deepest else folders
+            folders[:] = [name for name in below if os.path.join(folder, name) not in self.bulk]
+            for path in sorted(paths):
+                if matches(path, pattern):
+                    self.consider(path, os.lstat(path))
+
+    def consider(self, path: str, state: os.stat_result) -> None:
+        if stat.S_ISDIR(state.st_mode) or path in self.files or self.is_as_given(path, state):
+            return
+        why = find_objection(path, state)
+        if why is None and self.bytes + state.st_size > self.most_bytes:
+            self.over, why = True, "too large (%d bytes)" % state.st_size
+        if why is None and len(self.files) >= self.most_files:
+            self.over, why = True, "too many files"
+        if why is None:
+            self.files[path] = state.st_size
+            self.bytes += state.st_size
+        else:
+            self.refuse(path, why)
+
+    def is_as_given(self, path: str, state: os.stat_result) -> bool:
+        """Whether the tree was handed in with this very file or link."""
+        if not path.startswith(self.tree + "/"):
+            return False
+        compare = is_same_link if stat.S_ISLNK(state.st_mode) else has_same_content
+        if compare is has_same_content and not stat.S_ISREG(state.st_mode):
+            return False
+        for source in self.sources:
+            with suppress(OSError):
+                if compare(path, source + path[len(self.tree) :]):
+                    return True
+        return False
+
+
+def find_objection(path: str, state: os.stat_result) -> str | None:
+    """Say why a match may not leave the sandbox, whatever its size."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    if stat.S_ISLNK(state.st_mode):
+        return "symbolic link"
+    if not stat.S_ISREG(state.st_mode):
+        return "pipe, socket or device"
+    if state.st_nlink != 1:
+        return "has a second name (hard link)"
+    return None if os.access(path, os.R_OK) else "not readable"
+
+
+# --- what differs from the base --------------------------------------------------------------
 
 
 class Difference:
@@ -47,7 +180,7 @@ class Difference:
             self.is_cut = True
             return
         size, mode = (state.st_size, state.st_mode) if state is not None else (0, 0)
-        self.entries.append((path, kind, size, bool(mode & stat.S_IXUSR)))
+        self.entries.append((path[1:], kind, size, bool(mode & stat.S_IXUSR)))
 
     def walk(self) -> None:
         todo = [""]
@@ -57,7 +190,7 @@ class Difference:
                 now = list_folder(self.tree + folder)
                 guide = now if self.guide is None else list_folder(self.guide + folder)
             except OSError:
-                self.add(folder[1:], CLOSED)
+                self.add(folder, CLOSED)
                 continue
             before = list_base(self.base + folder)
             for name in before.keys() - now.keys():
@@ -65,53 +198,43 @@ class Difference:
             for name in guide.keys() & now.keys():
                 path = folder + "/" + name
                 try:
-                    if name not in before and self.is_laid(path):
+                    if path == "/.git" or (name not in before and self.is_laid(path)):
                         continue
-                    if path != "/.git" and self.compare(path, now[name], before.get(name)):
+                    if self.compare(path, now[name], before.get(name)):
                         todo.append(path)
                 except OSError:  # such as a path that is too long
-                    self.add(path[1:], CLOSED)
+                    self.add(path, CLOSED)
 
     def compare(self, path: str, now: os.DirEntry[str], before: os.DirEntry[str] | None) -> bool:
         """Remember what one name has become; say whether it is a folder to look into."""
         state = now.stat(follow_symlinks=False)
         was_folder = before is not None and before.is_dir(follow_symlinks=False)
-        was_link = before is not None and before.is_symlink()
         if stat.S_ISDIR(state.st_mode):
             if now.name.casefold() == ".git":
-                self.add(path[1:], REPOSITORY)
+                self.add(path, REPOSITORY)
                 return False
             if before is not None and not was_folder:
                 self.miss(path, before)
             if path.count("/") > MOST_DEPTH:
-                self.add(path[1:], CLOSED)
+                self.add(path, CLOSED)
                 return False
             return True
-        if was_folder and before is not None and stat.S_ISREG(state.st_mode):
+        if was_folder and stat.S_ISREG(state.st_mode):
             self.miss(path, before)
             before = None
-        if stat.S_ISLNK(state.st_mode) or was_link:
-            if not self.is_same_link(path):
-                self.add(path[1:], LINK)
+        if stat.S_ISLNK(state.st_mode) or (before is not None and before.is_symlink()):
+            if not is_same_link(self.tree + path, self.base + path):
+                self.add(path, LINK)
         elif not stat.S_ISREG(state.st_mode):
-            self.add(path[1:], SPECIAL)
+            self.add(path, SPECIAL)
         else:
-            self.compare_file(path, state, before)
-        return False
-
-    def compare_file(
-        self, path: str, state: os.stat_result, before: os.DirEntry[str] | None
-    ) -> None:
-        """Compare a regular file by its content, then by its mode."""
-        try:
             if not state.st_mode & stat.S_IRUSR:
                 os.chmod(self.tree + path, 0o600)
             if before is None or not has_same_content(self.tree + path, self.base + path):
-                self.add(path[1:], FILE, state)
+                self.add(path, FILE, state)
             elif (before.stat(follow_symlinks=False).st_mode ^ state.st_mode) & stat.S_IXUSR:
-                self.add(path[1:], MODE, state)
-        except OSError:
-            self.add(path[1:], CLOSED)
+                self.add(path, MODE, state)
+        return False
 
     def is_laid(self, path: str) -> bool:
         """Whether the set-up made this, so that it is in no change."""
@@ -129,14 +252,7 @@ class Difference:
             for name, entry in list_base(self.base + path).items():
                 self.miss(path + "/" + name, entry)
         else:
-            self.add(path[1:], LINK if before.is_symlink() else GONE)
-
-    def is_same_link(self, path: str) -> bool:
-        """Whether the base has the same link in this place."""
-        try:
-            return os.readlink(self.tree + path) == os.readlink(self.base + path)
-        except OSError:
-            return False
+            self.add(path, LINK if before.is_symlink() else GONE)
 
 
 def list_folder(folder: str) -> Entries:
@@ -154,15 +270,3 @@ def list_base(folder: str) -> Entries:
         return {entry.name: entry for entry in os.scandir(folder)}
     except (FileNotFoundError, NotADirectoryError):
         return {}
-
-
-def has_same_content(path: str, other: str) -> bool:
-    with collection.open_plain(path) as one, collection.open_plain(other) as two:
-        if os.fstat(one.fileno()).st_size != os.fstat(two.fileno()).st_size:
-            return False
-        while True:
-            piece = one.read(PIECE_BYTES)
-            if piece != two.read(PIECE_BYTES):
-                return False
-            if not piece:
-                return True

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def start(proxy: str, keep_only: Callable[[set[int]], None]) -> int:
     """Listen on loopback and carry every connection to the proxy's socket; return the port."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port: int = listener.getsockname()[1]
     if os.fork() != 0:
         listener.close()
@@ -64,11 +62,11 @@ def carry(one: Any, other: socket.socket, watch: Any) -> None:
             return
         other.shutdown(1)
         watch.unregister(one)
-        if other.fileno() not in watch.get_map():
-            one.close()
-            other.close()
+        if other.fileno() in watch.get_map():
+            return
     except OSError:
         for end in (one, other):
             if end.fileno() in watch.get_map():
                 watch.unregister(end)
-            end.close()
+    one.close()
+    other.close()

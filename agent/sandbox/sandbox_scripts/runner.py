@@ -2,10 +2,9 @@
 
 Runs as process 1 of the sandbox's own pid namespace, with only the standard library of Python 3.9
 or later (`-I -S`). Foreign code runs as the same user beside it, so it relies on what the kernel
-grants process 1: no signal from inside the sandbox reaches it, and once it is not dumpable nobody
-inside can trace it or open its descriptors. When a command is over it kills everything else, so
-nothing moves while files are read or written: a name that was looked at is still the same when it
-is opened.
+grants process 1: no signal from inside reaches it, and once it is not dumpable nobody inside can
+trace it or open its descriptors. When a command is over it kills everything else, so nothing moves
+while files are read or written.
 
 It reads from standard input: 16 bytes that sign every frame, sent once the host has put it under
 its limits; the order; then requests, each a length, a JSON object and the bytes that its `size`
@@ -27,19 +26,16 @@ import sys
 from contextlib import suppress
 
 import by_descriptor
-import collection
 import commands
 import differing
 from commands import SetupError
 
 TYPE_CHECKING = False  # see commands.py
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from commands import Order
-
-    Answer = tuple[dict[str, Any], list[bytes]]
-    """Facts, and contents that go with them."""
 
 STARTED, ENDED, CONTENT, FAILED, OUTPUT = 1, 2, 3, 4, 5
 FRAME = struct.Struct("!16sBQ")
@@ -59,12 +55,8 @@ class Channel:
         self.send_bytes(kind, json.dumps(message).encode("ascii"))
 
     def send_bytes(self, kind: int, content: bytes) -> None:
-        self.open_frame(kind, len(content))
+        self.write(FRAME.pack(self.nonce, kind, len(content)))
         self.write(content)
-
-    def open_frame(self, kind: int, length: int) -> None:
-        """Announce `length` bytes, which the caller then writes."""
-        self.write(FRAME.pack(self.nonce, kind, length))
 
     def write(self, content: bytes) -> None:
         view = memoryview(content)
@@ -78,8 +70,8 @@ class Channel:
 
     def send_file(self, path: str, size: int) -> None:
         """Send a file that nobody can change any more."""
-        self.open_frame(CONTENT, size)
-        with collection.open_plain(path) as file:
+        self.write(FRAME.pack(self.nonce, CONTENT, size))
+        with differing.open_plain(path) as file:
             while size:
                 part = file.read(min(size, PIECE_BYTES))
                 if not part:
@@ -162,10 +154,7 @@ def copy_tree(source: str, target: str) -> None:
 
 
 def lay_file(path: str, content: bytes) -> None:
-    """Write one ordered file; whatever had its name before is replaced, not followed.
-
-    Scripts may be started.
-    """
+    """Write one ordered file, a script as one; what had its name is replaced, not followed."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with suppress(FileNotFoundError):
         os.unlink(path)
@@ -177,6 +166,8 @@ def lay_file(path: str, content: bytes) -> None:
 
 def lay_out(order: Order) -> dict[str, str]:
     """Bring the sandbox into the ordered state; return the environment of commands."""
+    if order["filter"] is not None:
+        refuse_calls(bytes.fromhex(order["filter"]))
     for place in order["places"]:
         if not os.access(place, os.W_OK):
             raise SetupError("%s is not writable" % place)
@@ -233,7 +224,6 @@ class Server:
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, self.environ)
         code, limit = attendance.attend(pid, reading, self.requests)
-        gone = collection.gone(request)
         commands.end_everything()
         limit = limit or commands.counted_limit(order)
         commands.remove_shared()
@@ -241,17 +231,14 @@ class Server:
         while attendance.pass_on(reading):
             pass
         os.close(reading)
+        found = differing.Collection(order, request)
         facts = {
             "exit_code": code,
-            "limit": limit,
-            "gone": gone,
+            "limit": limit or ("returned" if found.over else None),
             "touched": list(attendance.watch.touched)[:MOST_TOUCHED],
+            "files": list(found.files),
+            "refused": found.refused,
         }
-        found = collection.Collection({**order, **request})
-        found.gather()
-        if limit is None and found.over:
-            facts["limit"] = "returned"
-        facts |= {"files": list(found.files), "refused": found.refused}
         channel.send(ENDED, {"facts": facts, "sizes": list(found.files.values())})
         for path, size in found.files.items():
             channel.send_file(path, size)
@@ -297,36 +284,27 @@ class Server:
             os.close(descriptor)
 
     def write(self, request: dict[str, Any], content: bytes) -> None:
-        try:
-            by_descriptor.replace_file(
-                self.order["tree"], request["path"], content, executable=request["executable"]
-            )
-        except (OSError, ValueError) as problem:
-            self.channel.answer({"problem": explain(problem)}, [])
-        else:
-            self.channel.answer({"problem": ""}, [])
+        path, executable = request["path"], request["executable"]
+        self.edit(by_descriptor.replace_file, path, content, executable=executable)
 
     def delete(self, request: dict[str, Any], content: bytes) -> None:
         """Delete a file, and the folders that are empty without it."""
+        self.edit(by_descriptor.delete_file, request["path"])
+
+    def edit(self, work: Callable[..., None], *args: Any, **options: Any) -> None:
+        problem = ""
         try:
-            by_descriptor.delete_file(self.order["tree"], request["path"])
-        except OSError as problem:
-            self.channel.answer({"problem": explain(problem)}, [])
-        else:
-            self.channel.answer({"problem": ""}, [])
-
-
-def explain(problem: OSError | ValueError) -> str:
-    if isinstance(problem, OSError) and by_descriptor.is_link(problem):
-        return "it leads through a symbolic link or a file; links are not followed"
-    return str(getattr(problem, "strerror", None) or problem)
+            work(self.order["tree"], *args, **options)
+        except (OSError, ValueError) as refusal:
+            problem = str(getattr(refusal, "strerror", None) or refusal)
+            if isinstance(refusal, OSError) and by_descriptor.is_link(refusal):
+                problem = "it leads through a symbolic link or a file; links are not followed"
+        self.channel.answer({"problem": problem}, [])
 
 
 def main() -> None:
     channel, order, requests = begin()
     try:
-        if order["filter"] is not None:
-            refuse_calls(bytes.fromhex(order["filter"]))
         environ = lay_out(order)
     except (OSError, SetupError) as problem:
         full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
