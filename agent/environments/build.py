@@ -238,17 +238,6 @@ def reuse_environment(
     return made
 
 
-def list_stored(settings: Settings) -> tuple[Stored, ...]:
-    found = []
-    for place in storage.locate_environment(settings, "").glob(f"*/{RECORD}"):
-        try:
-            found.append(Stored.model_validate_json(place.read_bytes()))
-        except ValueError:
-            # Of another version of ours; the key differs, so it is only waiting to be pruned.
-            continue
-    return tuple(sorted(found, key=lambda one: one.created, reverse=True))
-
-
 # --- before anything is built ----------------------------------------------------------------
 
 

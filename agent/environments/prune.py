@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from agent.environments import build, storage
+from agent.environments import storage
+from agent.environments.assembly import RECORD, Stored
 from agent.git import mirror as mirror_store
 from agent.models.record import Record
 from agent.settings import Settings
@@ -19,8 +20,8 @@ from agent.settings import Settings
 _DAY = 86_400
 #: What `everything` removes besides the environments; all of it is made again when needed.
 _PARTS = (
-    "gates", "builders", "exports", "wheels", "interpreters", "services", "scripts", "tools",
-    "fetch/cache",
+    "gates", "builders", "exports", "wheels", "interpreters", "interpreters.json", "services",
+    "scripts", "tools", "fetch/cache",
 )  # fmt: skip
 #: A commit of ours that no kept run knows of stays pinned for so long.
 COMMIT_DAYS = 14.0
@@ -28,8 +29,6 @@ _COMMIT = re.compile(rb"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 
 
 class StoredEnvironment(Record):
-    """One stored environment."""
-
     key: str
     python: str
     sources: tuple[str, ...]
@@ -58,20 +57,21 @@ class Pruned(Record):
 def list_environments(settings: Settings) -> tuple[StoredEnvironment, ...]:
     """List the stored environments, the most recently used first."""
     found = []
-    for one in build.list_stored(settings):
-        place = storage.locate_environment(settings, one.environment.key)
-        found.append(
-            StoredEnvironment(
-                key=one.environment.key,
-                python=one.environment.python,
-                sources=one.environment.sources,
-                packages=len(one.environment.packages),
-                bytes_on_disk=storage.size(place),
-                created=one.created,
-                used=place.stat().st_mtime,
-                seconds=one.seconds,
+    for place in storage.locate_environment(settings, "").glob(f"*/{RECORD}"):
+        with suppress(ValueError):  # of another version of ours: it is only waiting to be pruned
+            one = Stored.model_validate_json(place.read_bytes())
+            found.append(
+                StoredEnvironment(
+                    key=one.environment.key,
+                    python=one.environment.python,
+                    sources=one.environment.sources,
+                    packages=len(one.environment.packages),
+                    bytes_on_disk=storage.size(place.parent),
+                    created=one.created,
+                    used=place.parent.stat().st_mtime,
+                    seconds=one.seconds,
+                )
             )
-        )
     return tuple(sorted(found, key=lambda one: one.used, reverse=True))
 
 
@@ -92,35 +92,34 @@ def prune_environments(
         everything: Remove all, every part they were made of, and measured base commits.
     """
     storage.remove_leftovers(settings)
-    removed: list[str] = []
-    in_use: list[str] = []
-    freed = taken = 0
+    removed, in_use, freed, taken = [], [], 0, 0
     oldest = None if older_than_days is None else time.time() - older_than_days * _DAY
+    oldest = time.time() if everything else oldest
     known = {one.key: one.bytes_on_disk for one in list_environments(settings)}
     places = filter(Path.is_dir, storage.locate_environment(settings, "").glob("*"))
     for place in sorted(places, key=lambda place: place.stat().st_mtime, reverse=True):
         size = known.get(place.name) or storage.size(place)
-        old = oldest is not None and place.stat().st_mtime < oldest
-        too_much = keep_bytes is not None and taken + size > keep_bytes
+        is_old = oldest is not None and place.stat().st_mtime <= oldest
+        is_too_much = keep_bytes is not None and taken + size > keep_bytes
         # What cannot be read is of another version of ours: nothing will ever ask for it.
-        unread = place.name not in known and not place.name.startswith(storage.LAYERS)
-        if not (everything or old or too_much or unread):
-            taken += size
-            continue
-        with storage.hold_if_unused(settings, place.name) as free:
-            if free:
-                storage.remove_folder(place)
-                removed.append(place.name)
-                freed += size
-            else:
-                in_use.append(place.name)
-                taken += size
+        is_unread = place.name not in known and not place.name.startswith(storage.LAYERS)
+        if is_old or is_too_much or is_unread:
+            with storage.hold_if_unused(settings, place.name) as is_free:
+                if is_free:
+                    storage.remove_folder(place)
+                    removed.append(place.name)
+                    freed += size
+                    continue
+            in_use.append(place.name)
+        taken += size
     amounts = {"environments": freed}
     if everything and not in_use:
-        with storage.hold_if_unused(settings, storage.PARTS) as free:
-            amounts["tools"] = _remove_parts(settings) if free else 0
-    if everything or oldest is not None:
-        amounts["baselines"] = _remove_baselines(settings, time.time() if everything else oldest)
+        with storage.hold_if_unused(settings, storage.PARTS) as is_free:
+            parts = (storage.folder(settings) / name for name in _PARTS if is_free)
+            amounts["tools"] = sum(map(_remove, parts))
+    if oldest is not None:
+        baselines = [*(settings.home / "baselines").glob("*")]
+        amounts["baselines"] = sum(_remove(one) for one in baselines if _is_older(one, oldest))
     days = COMMIT_DAYS if older_than_days is None else max(older_than_days, 1.0)
     return Pruned(
         removed=tuple(removed),
@@ -129,6 +128,22 @@ def prune_environments(
         freed=amounts,
         commits=release_commits(settings, days),
     )
+
+
+def _is_older(place: Path, moment: float) -> bool:
+    with suppress(FileNotFoundError):
+        return place.lstat().st_mtime <= moment
+    return False
+
+
+def _remove(place: Path) -> int:
+    """Remove a file or folder; return the bytes on disk that it took."""
+    freed = storage.size(place)
+    if place.is_dir():
+        storage.remove_folder(place)
+    else:
+        place.unlink(missing_ok=True)
+    return freed
 
 
 def release_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
@@ -154,27 +169,3 @@ def _list_commits_of_runs(settings: Settings) -> set[str]:
             for line in lines:
                 found |= {commit.decode() for commit in _COMMIT.findall(line)}
     return found
-
-
-def _remove_parts(settings: Settings) -> int:
-    """Remove caches and tools."""
-    freed = 0
-    for name in _PARTS:
-        place = storage.folder(settings) / name
-        if place.is_dir():
-            freed += storage.size(place)
-            storage.remove_folder(place)
-    (storage.folder(settings) / "interpreters.json").unlink(missing_ok=True)
-    return freed
-
-
-def _remove_baselines(settings: Settings, before: float | None) -> int:
-    """Remove what was measured on base commits before a moment; it is measured again."""
-    freed = 0
-    for place in (settings.home / "baselines").glob("*"):
-        with suppress(FileNotFoundError):
-            state = place.lstat()
-            if state.st_mtime <= (before or 0):
-                place.unlink()
-                freed += state.st_blocks * 512
-    return freed

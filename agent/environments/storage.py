@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
+from itertools import starmap
 from pathlib import Path
 
 from agent import settings as operator
@@ -39,7 +40,8 @@ CACHE = "cache"
 """Folder of uv's cache in the shared folder."""
 _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
-_CLOCK_SECONDS = 5.0
+#: No build takes longer; what is older was left, whoever has its process's number now.
+_LONGEST_BUILD = 86_400
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 #: Programs in whose place a script of ours is on PATH, behind what is installed.
 _MANAGERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
@@ -160,11 +162,12 @@ def hold_if_unused(settings: Settings, key: str) -> Iterator[bool]:
 
 def remove_leftovers(settings: Settings) -> int:
     """Remove what processes that no longer live have left unfinished; return how much."""
-    gone = 0
+    gone, before = 0, time.time() - _LONGEST_BUILD
     for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
         for place in parent.glob("*-*"):
             owner = place.name.partition("-")[0]
-            if owner.isdigit() and not _is_of_living(place, int(owner)):
+            lives = Path("/proc", owner).exists() and place.stat().st_mtime > before
+            if owner.isdigit() and not lives:
                 remove_folder(place)
                 gone += 1
     return gone
@@ -228,30 +231,22 @@ def no_space(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        # copytree collects its failures; a full disk is among them as text.
+        is_full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+        if is_full or os.strerror(errno.ENOSPC) in str(problem):
             raise StorageFull(
                 f"The disk that holds Mergewright's data is full: no space for {what}. "
                 "Free some with `mergewright env prune --older-than 7`."
             ) from problem
         raise
-    except shutil.Error as problem:
-        # copytree collects its failures; a full disk is among them as text.
-        if os.strerror(errno.ENOSPC) in str(problem):
-            raise StorageFull(f"The disk is full: no space for {what}.") from problem
-        raise
 
 
 def size(place: Path) -> int:
-    """Bytes on disk below a folder; a file with several names counts once."""
-    seen: set[tuple[int, int]] = set()
-    total = 0
-    for current, _, names in os.walk(place):
-        for name in names:
-            facts = Path(current, name).lstat()
-            if stat.S_ISREG(facts.st_mode) and (facts.st_dev, facts.st_ino) not in seen:
-                seen.add((facts.st_dev, facts.st_ino))
-                total += facts.st_blocks * 512
-    return total
+    """Bytes on disk of a file, or below a folder; a file with several names counts once."""
+    found = (Path(folder, name) for folder, _, names in os.walk(place) for name in names)
+    facts = [one.lstat() for one in ([place] if place.is_file() else found)]
+    inodes = {(one.st_dev, one.st_ino): one.st_blocks for one in facts if stat.S_ISREG(one.st_mode)}
+    return 512 * sum(inodes.values())
 
 
 def root_mark(folder: str | None) -> str:
@@ -259,14 +254,11 @@ def root_mark(folder: str | None) -> str:
     root = Path(folder or "/")
     total = hashlib.sha256(str(root).encode())
     for name in ("etc/os-release", "usr/lib/os-release", "etc/debian_version"):
-        try:
+        if (root / name).is_file():
             total.update((root / name).read_bytes())
-        except OSError:
-            continue
-    if folder in (None, "/"):
-        total.update((os.confstr("CS_GNU_LIBC_VERSION") or "").encode())
-    else:
-        total.update(str(root.stat().st_mtime_ns).encode())
+    own = folder in (None, "/")
+    mark = os.confstr("CS_GNU_LIBC_VERSION") if own else str(root.stat().st_mtime_ns)
+    total.update((mark or "").encode())
     return total.hexdigest()[:16]
 
 
@@ -274,41 +266,35 @@ def scripts(settings: Settings) -> Path:
     """A copy of the scripts for sandboxes, where their users can read them; compiled."""
     content = _script_contents()
     total = hashlib.sha256(bytecode.MARK)
-    for path, text in content:
-        total.update(f"{path}\0{len(text)}\0".encode())
-        total.update(text)
+    for path, text in content.items():
+        total.update(f"{path}\0{len(text)}\0".encode() + text)
     place = folder(settings) / "scripts" / total.hexdigest()[:16]
-    if not place.is_dir():
-        with lock_name(settings, "scripts"):
-            if not place.is_dir():
-                with reserve_build_folder(settings, place) as part:
-                    for path, text in content:
-                        for name, written in ((path, text), bytecode.compile_module(path, text)):
-                            file = part / name
-                            file.parent.mkdir(parents=True, exist_ok=True)
-                            file.write_bytes(written)
-                            file.chmod(0o644)
-                    (part / PROGRAMS).mkdir()
-                    for name in _MANAGERS:
-                        (part / PROGRAMS / name).write_bytes(_START + dict(content)[_MANAGER])
-                        (part / PROGRAMS / name).chmod(0o755)
+    if place.is_dir():
+        return place
+    with lock_name(settings, "scripts"):
+        if not place.is_dir():
+            compiled = dict(starmap(bytecode.compile_module, content.items()))
+            programs = dict.fromkeys(
+                (f"{PROGRAMS}/{name}" for name in _MANAGERS), _START + content[_MANAGER]
+            )
+            with reserve_build_folder(settings, place) as part:
+                for name, written in (content | compiled | programs).items():
+                    file = part / name
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(written)
+                    file.chmod(0o755 if name in programs else 0o644)
     return place
 
 
 @cache
-def _script_contents() -> tuple[tuple[str, bytes], ...]:
-    found: list[tuple[str, bytes]] = []
+def _script_contents() -> dict[str, bytes]:
+    found = {}
     for package in _SCRIPT_PACKAGES:
         inside = resources.files("agent") / package / "sandbox_scripts"
-        if not inside.is_dir():
-            continue
-        entries = sorted(inside.iterdir(), key=lambda entry: entry.name)
-        found += [
-            (f"{package}/{entry.name}", entry.read_bytes())
-            for entry in entries
-            if entry.is_file() and entry.name != "__init__.py"
-        ]
-    return tuple(found)
+        for entry in sorted(inside.iterdir(), key=lambda entry: entry.name):
+            if entry.is_file() and entry.name != "__init__.py":
+                found[f"{package}/{entry.name}"] = entry.read_bytes()
+    return found
 
 
 def _open_lock(settings: Settings, name: str) -> int:
@@ -316,15 +302,3 @@ def _open_lock(settings: Settings, name: str) -> int:
     with no_space("a lock"):
         locks.mkdir(exist_ok=True)
         return os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _is_of_living(place: Path, process: int) -> bool:
-    """Whether the process that made a place is there; in containers the next has its number."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        made = place.stat().st_mtime
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    # A process cannot have made what was last touched before it began.
-    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK") <= made + _CLOCK_SECONDS

@@ -7,6 +7,7 @@ import os
 import posixpath
 import stat
 from functools import cached_property
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -113,19 +114,13 @@ class TreeFiles:
             EnvironmentFailed: It cannot be read.
         """
         total = hashlib.sha256()
-        folders = [""]
         try:
-            while folders:
-                folder = folders.pop()
-                with os.scandir(self.root / folder) as found:
-                    entries = sorted(found, key=lambda entry: entry.name)
-                for entry in entries:
-                    path = posixpath.join(folder, entry.name)
-                    kind, content = _read_entry(entry)
-                    if kind == "folder":
-                        folders.append(path)
-                    total.update(f"{kind}\0{len(content)}\0".encode() + os.fsencode(path) + b"\0")
-                    total.update(content)
+            for folder, folders, names in os.walk(self.root, onerror=_raise):
+                folders.sort()
+                for name in sorted((*folders, *names)):
+                    place = Path(folder, name)
+                    said = f"{place.relative_to(self.root)}\0".encode(errors="surrogateescape")
+                    total.update(said + _digest_entry(place))
         except OSError as problem:
             raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
         return total.digest()
@@ -143,18 +138,21 @@ class TreeFiles:
         )
 
 
-def _read_entry(entry: os.DirEntry[str]) -> tuple[str, bytes]:
-    """What a file or link is, and a digest of what it holds."""
-    facts = entry.stat(follow_symlinks=False)
-    if stat.S_ISDIR(facts.st_mode):
-        return "folder", b""
-    if stat.S_ISLNK(facts.st_mode):
-        return "link", os.fsencode(Path(entry.path).readlink())
-    if not stat.S_ISREG(facts.st_mode):
-        return f"special {facts.st_mode}", b""
-    with os.fdopen(os.open(entry.path, _READ), "rb", buffering=0) as file:
-        content = hashlib.file_digest(file, "sha256").digest()
-    return ("program" if facts.st_mode & stat.S_IXUSR else "file"), content
+def _raise(problem: OSError) -> None:
+    raise problem
+
+
+def _digest_entry(place: Path) -> bytes:
+    """Sum up what a file, folder or link is, and what it holds."""
+    state = place.lstat()
+    kind = f"{stat.S_IFMT(state.st_mode)} {state.st_mode & stat.S_IXUSR}".encode()
+    content = b""
+    if stat.S_ISLNK(state.st_mode):
+        content = os.fsencode(place.readlink())
+    elif stat.S_ISREG(state.st_mode):
+        with os.fdopen(os.open(place, _READ), "rb", buffering=0) as file:
+            content = file_digest(file, "sha256").digest()
+    return hashlib.sha256(kind + content).digest()
 
 
 class _Listed:

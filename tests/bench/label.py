@@ -21,7 +21,8 @@ from agent.demo.play import Play
 from agent.demo.scenarios import SCENARIOS
 from agent.demo.simulator import actions, git_store
 from agent.demo.simulator.records import Issue
-from agent.environments import build
+from agent.environments import storage
+from agent.environments.assembly import RECORD, Stored
 from agent.models.outcome import StoredRun
 from agent.settings import Settings
 from tests.bench import bare, timing
@@ -195,7 +196,9 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
     edits = ("diff", "--binary", "main", expected, "--", ".", ":(exclude)*/migrations/*")
     patch.write_bytes(git_store.run(first.repository.git_dir, *edits))
     settings = Settings(home=first.stage.home)
-    environment = build.list_stored(settings)[0].environment
+    stored = storage.locate_environment(settings, "").glob(f"*/{RECORD}")
+    place = max(stored, key=lambda one: one.stat().st_mtime)
+    environment = Stored.model_validate_json(place.read_bytes()).environment
     say("label: the same packages in a plain virtual environment, and a clone")
     shell = bare.environ(scratch, settings)
     clone = scratch / "label-clone"
