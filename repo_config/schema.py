@@ -355,14 +355,15 @@ class RepoConfig(Section):
     linters do not get them. No secrets: they are shown in the log."""
     setup: tuple[Command | PackagesCommand, ...] = ()
     """Commands that run once after the environment is built, as in `mkdir -p data`; their results
-    lie under every check. A text runs without network. A mapping `{run: npm ci, network: packages,
-    files: [package.json, package-lock.json]}` reaches the indexes of packages (PyPI, npm, Debian)
-    and sees those files alone; such commands come first. Committed files stay as they are."""
+    lie under every check, with what they write to PostgreSQL. A text runs without network. A
+    mapping `{run: npm ci, network: packages, files: [package.json, package-lock.json]}` reaches the
+    indexes of packages (PyPI, npm, Debian) and sees those files alone; such commands come first.
+    Committed files stay as they are."""
     services: Services = ()
     """Servers that the project needs: postgres, redis, or with a version as in postgres:15. Every
-    sandbox starts them empty, at their usual ports of 127.0.0.1, without a password; the usual
-    variables (PGHOST, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) name them where `env` does not.
-    Users and databases that `env` names are there."""
+    sandbox starts them empty, PostgreSQL as `setup` left it, at their usual ports of 127.0.0.1,
+    without a password; the usual variables (PGHOST, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) name
+    them where `env` does not. Users and databases that `env` names are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """What the repository is built on; auto: from its dependencies and manage.py."""
     http_client: HttpClient | HttpClientSection = "any"

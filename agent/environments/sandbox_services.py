@@ -283,8 +283,8 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
     commands, waits, mounts = [], [], []
     for one in services:
         folder, template = f"{_FOLDER}/{one.name}", ""
-        if one.template:
-            source = Path(one.template)
+        if data := one.filled or one.template:
+            source = Path(data)
             template = f"{_TEMPLATES}/{one.name}/{source.name}"
             mounts.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{one.name}"))
         arguments: tuple[str, ...] = _REDIS
@@ -305,6 +305,16 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
             "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),
         }
     )
+
+
+def locate_cluster(services: Sequence[SandboxService]) -> dict[str, str] | None:
+    """Say where a sandbox has PostgreSQL's data, for the script that keeps them."""
+    folder = f"{_FOLDER}/postgres"
+    for one in services:
+        if one.name == "postgres":
+            control = f"{posixpath.dirname(one.program)}/pg_controldata"
+            return {"number": f"{folder}/number", "data": f"{folder}/data", "control": control}
+    return None
 
 
 def not_started(order: SandboxRequest, result: SandboxResult) -> str:

@@ -53,6 +53,7 @@ from repo_config.schema import PackagesCommand
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _RECORD = "layer.json"
+_CLUSTER = "services/cluster.tar"
 _HOME = "/tmp/home"  # noqa: S108 - in the sandbox, whose home this is
 _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
@@ -158,6 +159,13 @@ def _add_layer(run: _Run) -> Environment:
     }
     if (place / layer_files.ENVIRONMENT).is_dir():
         update["path"] = str(place / layer_files.ENVIRONMENT)
+    # A server starts before the script that checks, so code of a change has no say in its data.
+    if base is None and (place / _CLUSTER).is_file():
+        filled = {"filled": str(place / _CLUSTER)}
+        update["services"] = tuple(
+            one.model_copy(update=filled if one.name == "postgres" else {})
+            for one in environment.services
+        )
     return environment.model_copy(update=update)
 
 
@@ -187,6 +195,8 @@ class _Run:
         base = asked.base
         #: Commands of a change may write to the environment if those of base did.
         self._may_write = base is None or Path(base.path).name == layer_files.ENVIRONMENT
+        #: As they are before any command.
+        self._services = [one.model_copy(update={"filled": ""}) for one in environment.services]
         self._variables = {
             **sandbox_services.variables(environment.services), **asked.environ,
         }  # fmt: skip
@@ -225,7 +235,7 @@ class _Run:
         """
         began, context = time.monotonic(), self.build_context
         context.say(f"set-up: {'; '.join(map(ci_setup.read_step, self._texts))}")
-        for name in ("tree", "home"):
+        for name in ("tree", "home", "services"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
         if self._may_write:
@@ -240,14 +250,13 @@ class _Run:
                 )
                 refused = proxy.refused_attempts
         else:
-            result = context.sandbox.run(
-                sandbox_services.add_services(order, self.environment.services)
-            )
+            result = context.sandbox.run(sandbox_services.add_services(order, self._services))
         if refused:
             context.say(f"set-up was refused the way to {', '.join(refused)}")
         report = _Report.read(result)
         if result.exit_code != 0:
             raise self._make_failure(result, report, refused)
+        layer_files.remove_special(part / "services", {})
         altered = layer_files.remove_known(part / "tree", self._files.root, report.gone)
         layer_files.remove_special(part / "home")
         if known:
@@ -257,8 +266,10 @@ class _Run:
         return _Stored(altered=tuple(altered), bulk=tuple(bulk))
 
     def _make_request(self, part: Path) -> SandboxRequest:
+        cluster = None if self._is_online else sandbox_services.locate_cluster(self._services)
         job = {
             "commands": self._texts,
+            "cluster": cluster and {**cluster, "to": f"{_MADE}/{_CLUSTER}"},
             "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
             "report": _REPORT,
             "places": {
@@ -286,7 +297,7 @@ class _Run:
             files=(file,),
             collect=(_REPORT,),
         )  # fmt: skip
-        lent = {f"{_MADE}/{name}": name for name in ("tree", "home")}
+        lent = {f"{_MADE}/{name}": name for name in ("tree", "home", "services")}
         if self._may_write:
             lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
         mounts = [mount for mount in order.mounts if mount.target not in lent]

@@ -55,6 +55,8 @@ class SandboxService(Record):
     """Its path in the sandbox."""
     template: str = ""
     """File on the host with the data that it begins with; empty: none."""
+    filled: str = ""
+    """The same behind the set-up commands of base; empty: these have written nothing."""
     user: str = ""
     database: str = ""
 

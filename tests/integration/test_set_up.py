@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.environments import sandbox_requests, setup_commands, storage
+from agent.environments import sandbox_requests, sandbox_services, setup_commands, storage
 from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.package_index import SimpleIndex
@@ -59,10 +59,13 @@ class Yard:
         )
         self.said: list[str] = []
 
-    def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
+    def context(self) -> BuildContext:
         python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
         rooted = RootedSandbox(self.sandbox, "")
-        build_context = BuildContext(rooted, self.index, self.settings, python, self.said.append)
+        return BuildContext(rooted, self.index, self.settings, python, self.said.append)
+
+    def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
+        build_context = self.context()
         asked = SetUp(commands=commands, environ={"GREETING": "hello"}, base=base)
         plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
         return setup_commands.provide_layers(asked, TreeFiles(self.tree), plain, build_context)
@@ -73,7 +76,8 @@ class Yard:
             environment, self.tree, ("bash", "-c", script), environ={}, limits=limits,
             collect=("/work/**",),
         )  # fmt: skip
-        return self.sandbox.run(order)
+        services = environment.services
+        return self.sandbox.run(sandbox_services.add_services(order, services))
 
 
 @pytest.fixture
@@ -119,6 +123,21 @@ def test_run_of_a_project_manager_runs_in_the_environment(yard: Yard) -> None:
         "uv sync: not available here. What the project declares is installed already.",
         "pipenv run: gone: No such file or directory", "none",
     ]  # fmt: skip
+
+
+def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(yard: Yard) -> None:
+    services = sandbox_services.provide_services(["postgres"], {}, yard.context())
+    yard.environment = yard.environment.model_copy(update={"services": services})
+    psql = "psql -qtAU postgres -h 127.0.0.1"
+    look = f"{psql} -c 'SELECT n FROM kept'"
+    assert yard.set_up("touch made").services == services
+    made = yard.set_up(f"{psql} -c 'CREATE TABLE kept (n int)' -c 'INSERT INTO kept VALUES (7)'")
+    assert yard.run(made, look).output == "7\n"
+    lay(yard.tree, {"package.json": "{ }\n"})
+    create = f"createdb -U postgres -h 127.0.0.1 x; {psql} -c 'CREATE TABLE kept (n int)'"
+    changed = yard.set_up(create, base=made)
+    assert changed.layers != made.layers
+    assert yard.run(changed, look).output == "7\n"
 
 
 def test_a_second_time_nothing_runs_until_something_differs(yard: Yard) -> None:

@@ -11,9 +11,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import tarfile
+import time
 from contextlib import suppress
 
 TYPE_CHECKING = False
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     Marks = dict[str, tuple[int, ...]]
 
 MOST_GONE = 1000
+STOP_SECONDS = 60
 
 
 def list_entries(top: str) -> Marks:
@@ -65,9 +69,32 @@ def leave(order: dict[str, Any], report: dict[str, Any]) -> None:
         json.dump(report, file)
 
 
+def read_transaction(cluster: dict[str, str]) -> str:
+    """Read the number of PostgreSQL's next transaction, which is the same until one writes."""
+    asked = [cluster["control"], cluster["data"]]
+    told = subprocess.run(asked, env={}, stdout=subprocess.PIPE, text=True, check=False).stdout
+    return "".join(line for line in told.splitlines() if "NextXID" in line)
+
+
+def keep_cluster(cluster: dict[str, str], before: str) -> None:
+    """Stop PostgreSQL and leave its data, if commands have written any."""
+    with open(cluster["number"], encoding="utf-8") as file:
+        os.kill(int(file.read()), signal.SIGINT)
+    end = time.monotonic() + STOP_SECONDS
+    while os.path.exists(os.path.join(cluster["data"], "postmaster.pid")):
+        if time.monotonic() > end:
+            sys.exit("PostgreSQL does not stop behind the set-up commands")
+        time.sleep(0.05)
+    if read_transaction(cluster) != before:
+        with tarfile.open(cluster["to"], "w") as tar:
+            tar.add(cluster["data"], arcname="data")
+
+
 def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         order: dict[str, Any] = json.load(file)
+    cluster = order["cluster"]
+    written = read_transaction(cluster) if cluster else ""
     before = {name: list_entries(place["from"]) for name, place in order["places"].items()}
     os.makedirs(order["directory"], exist_ok=True)
     os.chdir(order["directory"])
@@ -78,6 +105,8 @@ def main() -> int:
         if code:
             leave(order, {"at": number, "code": code})
             return 1
+    if cluster:
+        keep_cluster(cluster, written)
     gone = []
     for name, place in order["places"].items():
         now = list_entries(place["from"])
