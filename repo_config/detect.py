@@ -6,7 +6,6 @@ Owns the order of precedence and the record of the result.
 from __future__ import annotations
 
 import ast
-import difflib
 import posixpath
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -204,12 +203,8 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
         app = choose("fastapi_app", "fastapi.app", config.fastapi.app, only)
     version = config.python.version
     lowest = None if version else versions.find_lowest_python(files)
-    tools = checking_tools.find_tools(files, whole, config, declared)
-    for key, several in (("type_tools", tools.types), ("lint_tools", tools.lint)):
-        if several:
-            origins[key] = ", ".join(f"{found.value}: {found.origin}" for found in several)
-    if len(tools.types) == 1:
-        origins["type_tools"] = tools.types[0].origin
+    tools, named = checking_tools.find_tools(files, whole, config)
+    origins |= named
     return Project(
         framework=framework,
         python_version=choose("python_version", "python.version", version, lowest),
@@ -219,17 +214,9 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
         test_args=start.args,
         tests_in_parallel=start.runner == "pytest"
         and suites.run_in_parallel(files, whole, config.folder),
-        type_tools=tuple(found.value for found in tools.types),
         fastapi_app=app,
         fastapi_path=frameworks.find_app_folder(files, app) if app else "",
-        lint_tools=tuple(found.value for found in tools.lint),
-        ruff_formats=tools.ruff_formats,
-        own_excludes=tools.own_excludes,
-        tool_pins=tools.pins,
-        tool_options=tools.options,
-        not_run=tools.not_run,
-        type_settings=tools.pyright.files if tools.pyright else (),
-        type_stubs=tools.pyright.stubs if tools.pyright else None,
+        **tools._asdict(),
         plugins=_find_plugins(files, pytest, config.checks.tests.args),
         origins={key: escape_text(origin) for key, origin in origins.items()},
         unreadable={path: escape_text(reason) for path, reason in files.unreadable.items()},
@@ -285,23 +272,6 @@ def _detect_django(
         configured_by=manage if by_manage else None,
         found_instead="" if module or by_manage else django_projects.explain_unsettled(files),
     )
-
-
-def find_doubts(tree: Tree, project: Project) -> tuple[str, ...]:
-    """Name in a sentence a settings module that is in effect, and that the repository lacks.
-
-    It may still be right: an installed package, or a file that is not committed, may provide it.
-    """
-    module = project.django.settings_module if project.django else None
-    files = Files(Below(tree, project.root))
-    if module is None or django_projects.has_module(files, module):
-        return ()
-    known = django_projects.list_settings_names(files)
-    near = difflib.get_close_matches(module, known, 3, cutoff=0.5) or list(known[:3])
-    fix = f"Did you mean {' or '.join(near)}?" if near else "Is its file committed?"
-    origin = project.origins.get("django.settings_module", "")
-    doubt = f"no file in the repository is the settings module {escape_text(module)} ({origin})"
-    return (f"{doubt}. {escape_text(fix)}",)
 
 
 # --- plugins ------------------------------------------------------------------------------------

@@ -224,13 +224,6 @@ def has_module(files: Files, module: str) -> bool:
     return _find_home(files, module, ()) is not None
 
 
-def list_settings_names(files: Files) -> tuple[str, ...]:
-    """List the dotted names of what looks like settings modules by name."""
-    paths = (path for path in files.paths if path.endswith(".py") and "settings" in path)
-    stems = (path.removesuffix(".py").removesuffix("/__init__") for path in paths)
-    return tuple(stem.removeprefix("src/").replace("/", ".") for stem in stems)
-
-
 def find_python_path(
     files: Files, pytest: PytestSettings | None, manage: str | None, module: str | None
 ) -> tuple[tuple[str, ...], str]:

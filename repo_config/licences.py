@@ -13,8 +13,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 # The list has no public name; without it, no typing error in a pattern would be found.
 from packaging.licenses._spdx import LICENSES
 
-_LONGEST = 500
-_SHOWN = 120
+_LONGEST, _SHOWN = 500, 120
 _CUSTOM = "LicenseRef-"
 _UMBRELLAS = ("License :: OSI Approved", "License :: DFSG approved")
 _LICENCE = re.compile(r"(?<![^\s()])(?!(?:AND|OR)\s)[^\s()]+(?: WITH [^\s()]+)?")
@@ -24,13 +23,11 @@ _DEPRECATED = re.compile(r"(?<![\w-])([AL]?GPL-\d\.\d|GFDL-\d\.\d)(\+|(?![\w.+-]
 _CLASSIFIERS = {
     "Apache Software License": ("Apache-2.0", "Apache-1.1"),
     "BSD License": ("BSD-3-Clause", "BSD-2-Clause"),
-    "CC0 1.0 Universal (CC0 1.0) Public Domain Dedication": ("CC0-1.0",),
     "ISC License (ISCL)": ("ISC",),
     "MIT License": ("MIT",),
     "Mozilla Public License 2.0 (MPL 2.0)": ("MPL-2.0",),
     "Python Software Foundation License": ("PSF-2.0",),
     "The Unlicense (Unlicense)": ("Unlicense",),
-    "zlib/libpng License": ("Zlib",),
 }
 _GNU = re.compile(r"GNU (?:([AL])\w+ )?General Public License v(\d)( or later)?\b.*")
 
@@ -86,14 +83,10 @@ class LicenceDemand:
 
 
 def read_entry(text: str) -> str | None:
-    """Return an entry of a demand as SPDX writes it; None where no licence could match.
-
-    Args:
-        text: An identifier, whatever the case of its letters, or a pattern with `*`.
-    """
+    """Return an identifier or pattern as SPDX writes it; None where no licence could match."""
     if "*" in text:
-        plain = re.fullmatch(r"[\w.+*-]+", text) is not None
-        return text if plain and any(_is_fitting(one, text) for one in IDENTIFIERS) else None
+        is_known = any(fnmatch.fnmatch(one.lower(), text.lower()) for one in IDENTIFIERS)
+        return text if is_known and re.fullmatch(r"[\w.+*-]+", text) else None
     try:
         found = str(canonicalize_license_expression(text))
     except InvalidLicenseExpression:
@@ -129,7 +122,8 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
         options = (stated,) if settles else (stated, *options)
     if len(options) == 1:
         return Licence(options[0], options)
-    words = ", ".join(titles) or _shorten_text(field) or _shorten_text(expression)
+    flat = " ".join((", ".join(titles) or field or expression).split())
+    words = flat if len(flat) <= _SHOWN else f"{flat[:_SHOWN]}…"
     return Licence(f"{words} (which one is not said)" if options else words, options)
 
 
@@ -143,10 +137,9 @@ def _read_title(title: str) -> tuple[str, ...]:
 
 def _canonicalize_expression(text: str) -> str:
     """Return an SPDX expression in the identifiers of today; "" where the text is none."""
-    if not text or len(text) > _LONGEST:
-        return ""
     try:
-        return _modernize_name(canonicalize_license_expression(text))
+        plain = canonicalize_license_expression(text) if 0 < len(text) <= _LONGEST else ""
+        return _modernize_name(plain)
     except (InvalidLicenseExpression, RecursionError, MemoryError):
         return ""
 
@@ -155,17 +148,8 @@ def _modernize_name(text: str) -> str:
     return _DEPRECATED.sub(lambda found: f"{found[1]}-{'or-later' if found[2] else 'only'}", text)
 
 
-def _shorten_text(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _SHOWN else f"{flat[:_SHOWN]}…"
-
-
 def _is_match(entry: str, name: str) -> bool:
     # `GPL-3.0` has always meant both.
     patterns = (entry, _modernize_name(entry), f"{entry}-only", f"{entry}-or-later")
-    names = (name, name.partition(" WITH ")[0])
-    return any(_is_fitting(one, pattern) for one in names for pattern in patterns)
-
-
-def _is_fitting(name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(name.lower(), pattern.lower())
+    names = (name.lower(), name.partition(" WITH ")[0].lower())
+    return any(fnmatch.fnmatchcase(one, pattern.lower()) for one in names for pattern in patterns)

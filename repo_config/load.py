@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,7 +14,6 @@ from repo_config.located import (
     START,
     Document,
     Path,
-    Place,
     Position,
     Problem,
     dotted,
@@ -33,8 +31,6 @@ _MOST_BYTES = 64 * 1024
 _TABLE = "[tool.mergewright]"
 #: What pydantic's location of a wrong key of a mapping ends with.
 _KEY = "[key]"
-#: So many wrong values are tried in other forms, each of which reads the whole anew.
-_MOST_TRIED = 20
 
 
 class ConfigProblem(ValueError):
@@ -221,50 +217,55 @@ def _explain_errors(error: ValidationError, document: Document) -> Iterator[Prob
     by_path: dict[tuple[Path, bool], list[Any]] = {}
     for detail in error.errors(include_url=False):
         location = detail["loc"]
-        by_path.setdefault((document.resolve(location), location[-1:] == (_KEY,)), []).append(
-            detail
-        )
+        place = document.resolve(location), location[-1:] == (_KEY,)
+        by_path.setdefault(place, []).append(detail)
     above = {path[:depth] for path, _ in by_path for depth in range(len(path))}
-    for number, ((path, is_key), details) in enumerate(by_path.items()):
+    for (path, is_key), details in by_path.items():
         # The alternative of a union that got further names the place.
-        if path in above:
-            continue
-        problem = _explain_known(path, details, document, is_key=is_key)
-        yield problem or _explain_value(path, details, document, may_try=number < _MOST_TRIED)
+        if path not in above:
+            at, message, fix = _explain_value(path, details, document, is_key=is_key)
+            yield make_problem(document.file, at, path, message, fix[:1].upper() + fix[1:])
 
 
-def _explain_known(
+def _explain_value(
     path: Path, details: list[Any], document: Document, *, is_key: bool
-) -> Problem | None:
-    """Explain a wrong key or form; None where a value has the wrong type."""
+) -> tuple[Position, str, str]:
+    """Say where a value is wrong, why, and which way to write it would be right."""
     first, place = details[0], document.places[path]
     if first["type"] == "extra_forbidden":
-        return _explain_unknown_key(path, place, document.file)
+        return (place.key_at, *_explain_unknown_key(str(path[-1]), path[:-1]))
     if first["type"] == "missing":
-        key = str(first["loc"][-1])
-        message = f"{dotted(path)}: the key {key} is missing"
-        return make_problem(document.file, place.shown_at, path, message, f"Add {key}")
+        key = first["loc"][-1]
+        return place.shown_at, f"{dotted(path)}: the key {key} is missing", f"Add {key}"
     if own := next((one["ctx"] for one in details if one["type"] == values.WRONG_FORM), None):
         at, given = place.at, place.describe()
         if is_key:
             at, given = place.key_at, format_excerpt(str(path[-1]))
-        message = f"{dotted(path)}: {own['message']}: {given}"
-        return make_problem(document.file, at, path, message, _begin_upper(own["fix"]))
-    return None
-
-
-def _explain_value(path: Path, details: list[Any], document: Document, *, may_try: bool) -> Problem:
-    place = document.places[path]
-    expected = ", or ".join(dict.fromkeys(_name_expected(one) for one in details))
+        return at, f"{dotted(path)}: {own['message']}: {given}", own["fix"]
+    expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
     message = f"{dotted(path)}: it should be {expected}; found {place.describe()}"
-    if isinstance(place.value, float) and str(place.value) != place.written:
-        message += f" (without quotes it is {place.value})"
-    fix = _find_way_out(path, details, document, may_try=may_try) or f"Make it {expected}"
-    return make_problem(document.file, place.shown_at, path, message, fix)
+    kinds = {one["type"] for one in details}
+    written = format_excerpt(place.value if isinstance(place.value, str) else place.written)
+    fix = f"Make it {expected}"
+    if place.value is None:
+        fix = "Give a value, or remove the line"
+    elif keys := ", ".join(reference.list_keys(path)):
+        fix = f"Write keys below it: {keys}"
+    elif near := difflib.get_close_matches(place.written.lower(), _list_choices(details), 1):
+        fix = f"Did you mean {near[0]}?"
+    elif "tuple_type" in kinds and not isinstance(place.value, dict):
+        fix = f"Write a list: [{written}]"
+    elif "string_type" in kinds and not isinstance(place.value, dict | tuple):
+        fix = f"Write {written} in quotes"
+    elif "int_type" in kinds and place.written.isdecimal():
+        fix = f"Write {place.written} without quotes"
+    return place.shown_at, message, fix
 
 
-def _begin_upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _list_choices(details: list[Any]) -> list[str]:
+    expected = (one.get("ctx", {}).get("expected", "") for one in details)
+    choices = ",".join(expected).replace(" or ", ",").split(",")
+    return list(filter(None, (choice.strip(" '") for choice in choices)))
 
 
 def _name_expected(detail: Any) -> str:
@@ -279,8 +280,7 @@ def _name_expected(detail: Any) -> str:
     return words
 
 
-def _explain_unknown_key(path: Path, place: Place, name: str) -> Problem:
-    key, parent = str(path[-1]), path[:-1]
+def _explain_unknown_key(key: str, parent: Path) -> tuple[str, str]:
     known = reference.list_keys(parent)
     homes = [
         f"under {dotted(where)}" if where else "at the top level"
@@ -290,10 +290,9 @@ def _explain_unknown_key(path: Path, place: Place, name: str) -> Problem:
     near = find_nearest(key, known)
     fixes = [f"Did you mean {near[0]}?"] if near else []
     fixes += [f"{key} belongs {' or '.join(homes)}"] if homes else []
-    fix = " ".join(fixes) or f"Known keys here: {', '.join(known)}"
     where = f" in {dotted(parent)}" if parent else ""
-    message = f"unknown key {format_excerpt(key)}{where}"
-    return make_problem(name, place.key_at, path, message, fix)
+    fix = " ".join(fixes) or f"Known keys here: {', '.join(known)}"
+    return f"unknown key {format_excerpt(key)}{where}", fix
 
 
 def find_nearest(key: str, known: tuple[str, ...]) -> list[str]:
@@ -301,51 +300,3 @@ def find_nearest(key: str, known: tuple[str, ...]) -> list[str]:
     asked = key.lower().replace("-", "_")
     begun = [one for one in known if len(one) > 2 and asked.startswith(one)]
     return difflib.get_close_matches(asked, known, 1) or begun[:1]
-
-
-def _find_way_out(path: Path, details: list[Any], document: Document, *, may_try: bool) -> str:
-    """Say which other way to write the value would be right; "" where none is known."""
-    place = document.places[path]
-    if place.value is None:
-        return "Give a value, or remove the line"
-    if keys := ", ".join(reference.list_keys(path)):
-        return f"Write keys below it: {keys}"
-    written = place.value if isinstance(place.value, str) else place.written
-    choices = [
-        choice.strip(" '")
-        for one in details
-        for choice in one.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")
-    ]
-    if near := difflib.get_close_matches(written.lower(), filter(None, choices), 1):
-        return f"Did you mean {near[0]}?"
-    quoted = json.dumps(written, ensure_ascii=False) if written.isprintable() else "it"
-    quoted = quoted if len(written) < 80 else "it"
-    others: dict[str, object] = {f"{quoted} in quotes": written, f"a list: [{quoted}]": (written,)}
-    if written.isdecimal() and len(written) < 20:
-        others[f"{written} without quotes"] = int(written)
-    for words, value in others.items() if may_try else ():
-        fix = _try_value(document, path, value)
-        if fix is None:
-            return f"Write {words}"
-        if fix:
-            return _begin_upper(fix)
-    return ""
-
-
-def _try_value(document: Document, path: Path, value: object) -> str | None:
-    """Return None where another value would be right at a path, else the way out, if any."""
-    whole, at = value, path
-    while at:
-        step, at = at[-1], at[:-1]
-        above: Any = document.places[at].value
-        if isinstance(above, dict):
-            whole = {**above, step: whole}
-        else:
-            whole = tuple(whole if index == step else one for index, one in enumerate(above))
-    try:
-        RepoConfig.model_validate(whole)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            if document.resolve(detail["loc"])[: len(path)] == path:
-                return str(detail.get("ctx", {}).get("fix", ""))
-    return None

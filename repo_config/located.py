@@ -1,7 +1,7 @@
 """Read a configuration file into plain values, with the place of each.
 
-YAML is read from its node graph: no tag constructs an object, no alias is followed, and duplicate
-keys are all reported. TOML has no places of values: each is where our table begins.
+YAML is read from its node graph: no tag constructs an object, no alias is followed. TOML has no
+places of values: each is where our table begins.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from repo_config.documents import DocumentError, WrittenFloat, parse_toml
 
 #: Deeper nesting has no meaning in the configuration and only serves to exhaust a parser.
 _DEEPEST = 12
+_TOO_DEEP = f"nested more than {_DEEPEST} levels deep"
 _SHOWN = 60
 _TAG = "tag:yaml.org,2002:"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,7 +33,7 @@ _YAML_FIXES = {
 }
 
 TABLE = re.compile(r"^[ \t]*(?:\[{1,2}[ \t]*)?tool[ \t]*\.[ \t]*[\"']?mergewright\b", re.MULTILINE)
-"""Where the first of our tables begins, unless it only stands in a text of several lines."""
+"""Where the first of our tables begins."""
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -103,11 +104,6 @@ class Document:
     """By path, the whole as the empty one; none where the text is empty or cannot be read."""
     problems: list[Problem] = field(default_factory=list)
 
-    @property
-    def value(self) -> object:
-        """All of it; lists are tuples, as strict models take them."""
-        return self.places[()].value if self.places else None
-
     def resolve(self, location: tuple[int | str, ...]) -> Path:
         """Follow pydantic's location as far as it names something that is in the file."""
         path: Path = ()
@@ -152,10 +148,7 @@ def format_excerpt(text: str, *, quoted: bool = True) -> str:
 def read_document(text: str, file: str) -> Document:
     """Read a file by its name: the table `[tool.mergewright]` of TOML, else YAML."""
     document = Document(file)
-    if file.endswith(".toml"):
-        _read_table(text, document)
-    else:
-        _read_yaml(text, document)
+    (_read_table if file.endswith(".toml") else _read_yaml)(text, document)
     return document
 
 
@@ -163,7 +156,6 @@ def read_document(text: str, file: str) -> Document:
 
 
 def _read_table(text: str, document: Document) -> None:
-    at = START
     try:
         tool = parse_toml(text).get("tool")
         if isinstance(tool, dict) and "mergewright" in tool:
@@ -179,15 +171,14 @@ def _read_table(text: str, document: Document) -> None:
 
 def _place_value(document: Document, value: object, path: Path, at: Position) -> object:
     if len(path) > _DEEPEST:
-        raise DocumentError(f"nested more than {_DEEPEST} levels deep", at.line)
+        raise DocumentError(_TOO_DEEP, at.line)
     plain: object = value if isinstance(value, str | int) else Unreadable()
     written = str(value).lower() if isinstance(value, bool) else str(value)
     if isinstance(value, dict):
         plain = {key: _place_value(document, one, (*path, key), at) for key, one in value.items()}
     elif isinstance(value, list):
-        plain = tuple(
-            _place_value(document, one, (*path, index), at) for index, one in enumerate(value)
-        )
+        entries = enumerate(value)
+        plain = tuple(_place_value(document, one, (*path, index), at) for index, one in entries)
     elif isinstance(value, WrittenFloat):
         written = value.written
         plain = float(value) if abs(value) < float("inf") else Unreadable()
@@ -203,21 +194,26 @@ def _read_yaml(text: str, document: Document) -> None:
         root = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
         _explain_syntax(error, text, document)
-        return
     except RecursionError:
-        document.add_problem(START, (), f"nested more than {_DEEPEST} levels deep", "Write it flat")
-        return
-    if root is not None and _kind(root) != "null":
-        _place_node(document, root, (), START)
-        document.problems = list(dict.fromkeys(document.problems))
+        document.add_problem(START, (), _TOO_DEEP, "Write it flat")
+    else:
+        if root is not None and _kind(root) != "null":
+            _place_node(document, root, (), START)
 
 
 def _place_node(document: Document, node: Node, path: Path, key_at: Position) -> object:
     at = _position(node.start_mark)
     plain: object = Unreadable()
     written = str(node.value) if isinstance(node, ScalarNode) else _kind(node)
-    if refused := _find_refusal(node, len(path)):
-        document.add_problem(at, (), *refused)
+    is_scalar = isinstance(node, ScalarNode)
+    if len(path) >= _DEEPEST and not is_scalar:
+        document.add_problem(at, (), _TOO_DEEP, "Write it flat")
+    elif node.anchor is not None:
+        message = f"an anchor (&{format_excerpt(node.anchor, quoted=False)})"
+        document.add_problem(at, (), message, "Remove it; anchors and aliases are not taken")
+    elif is_scalar and _SURROGATE.search(node.value):
+        fix = "Write the character itself"
+        document.add_problem(at, (), "an escape of half a character", fix)
     elif isinstance(node, MappingNode) and _kind(node) == "map":
         plain = _place_mapping(document, node, path)
     elif isinstance(node, SequenceNode) and _kind(node) == "seq":
@@ -225,22 +221,10 @@ def _place_node(document: Document, node: Node, path: Path, key_at: Position) ->
             _place_node(document, item, (*path, index), _position(item.start_mark))
             for index, item in enumerate(node.value)
         )
-    elif isinstance(node, ScalarNode):
+    elif is_scalar:
         plain = _read_scalar(_kind(node), str(node.value))
     document.places[path] = Place(plain, at, key_at, written)
     return plain
-
-
-def _find_refusal(node: Node, depth: int) -> tuple[str, str] | None:
-    """Say what a small document can blow up with, and the way out."""
-    if depth >= _DEEPEST and not isinstance(node, ScalarNode):
-        return f"nested more than {_DEEPEST} levels deep", "Write it flat"
-    if node.anchor is not None:
-        name = format_excerpt(node.anchor, quoted=False)
-        return f"an anchor (&{name})", "Remove it; anchors and aliases are not taken"
-    if isinstance(node, ScalarNode) and _SURROGATE.search(node.value):
-        return "an escape of half a character", "Write the character itself"
-    return None
 
 
 def _place_mapping(document: Document, node: MappingNode, path: Path) -> dict[str, object]:
@@ -248,10 +232,8 @@ def _place_mapping(document: Document, node: MappingNode, path: Path) -> dict[st
     for key_node, value_node in node.value:
         at, key = _position(key_node.start_mark), str(key_node.value)
         if not isinstance(key_node, ScalarNode) or _kind(key_node) not in ("str", "merge"):
-            is_word = isinstance(key_node, ScalarNode) and key
-            named = f"{format_excerpt(key)} in quotes" if is_word else "a word before the colon"
-            below = (*path, key) if is_word else path
-            document.add_problem(at, below, "a key that is not text", f"Write {named}")
+            fix = "Write a word in quotes before the colon"
+            document.add_problem(at, path, "a key that is not text", fix)
         elif key in entries:
             first = document.places[*path, key].key_at.line
             message = f"the key {format_excerpt(key)} is there twice, first on line {first}"
@@ -291,11 +273,11 @@ def _explain_syntax(error: YAMLError, text: str, document: Document) -> None:
         fix = "Remove it, or write it as an escape in quotes"
         document.add_problem(at, (), "a character that YAML does not allow", fix)
         return
-    mark = what = None
+    mark, what = None, str(error)
     if isinstance(error, MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         what = " ".join(filter(None, (error.problem, error.context)))
-    what = escape_text(what or str(error))[:200]
+    what = escape_text(what)[:200]
     fixes = (fix for words, fix in _YAML_FIXES.items() if words in what)
     fix = next(fixes, "Correct the YAML at this place")
     document.add_problem(_position(mark) if mark else START, (), f"not valid YAML: {what}", fix)

@@ -1,8 +1,4 @@
-"""Read how a repository configures pyright or basedpyright, as these read it themselves. Pure.
-
-Owns where the settings stand, what they are built on (`extends`), and what holds in the end. What
-a setting does is left to the tool, what is looser than before to the rules.
-"""
+"""Read how a repository configures pyright or basedpyright, as these read it themselves. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +12,12 @@ from repo_config.documents import table
 Tool = Literal["pyright", "basedpyright"]
 
 FILE = "pyrightconfig.json"
-_TOML = "pyproject.toml"
 #: Further files that one file may be built on, each on the next.
 _MOST = 8
 #: Each is a list of paths, relative to the file that it stands in.
 _PATHS = frozenset({"include", "exclude", "ignore", "strict"})
 
-#: What a file of the repository says by its path; None where there is no such file.
+#: Returns the text of a file of the repository; None where there is no such file.
 Read = Callable[[str], str | None]
 
 
@@ -62,48 +57,44 @@ def read_settings(text: Read, folder: str, tool: Tool, named: str | None = None)
     """
     place = posixpath.normpath(posixpath.join("/", folder, named or ""))[1:]
     is_file = named is not None and place.endswith((".json", ".toml"))
-    places = [place] if is_file else [posixpath.join(place, name) for name in (FILE, _TOML)]
-    first = next((path for path in places if _read_file(text, path, tool) is not None), None)
-    if first is None and is_file:
+    places = (place,) if is_file else (f"{place}/{FILE}", f"{place}/pyproject.toml")
+    existing = (one.lstrip("/") for one in places)
+    path = next((one for one in existing if _read_file(text, one, tool) is not None), "")
+    if not path and is_file:
         return Settings(folder=folder, problem=f"{named}: there is no such file of settings")
-    if first is None:
+    if not path:
         return Settings(folder=place)
-    home = posixpath.dirname(first)
+    home, problem = posixpath.dirname(path), ""
     files: list[str] = []
     values: dict[str, object] = {}
     own: dict[str, object] = {}
-    path, problem = first, ""
-    while not problem:
+    while path:
         found = _read_file(text, path, tool)
+        if path in files or len(files) > _MOST:
+            problem = f"{files[-1]}: extends {path}, which leads in a circle or too far"
+            break
         files.append(path)
         if not isinstance(found, dict):
             problem = f"{path}: {found or 'there is no such file'}"
             break
         own = own or found
-        values = {key: _make_relative(key, one, path, home) for key, one in found.items()} | values
+        moved = {key: _make_relative(key, one, path, home) for key, one in found.items()}
+        values = moved | values
         base = found.get("extends")
-        if not isinstance(base, str):
-            break
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), base))
-        if path in files or len(files) > _MOST:
-            problem = f"{files[-1]}: extends {base}, which leads in a circle or too far"
+        is_built = isinstance(base, str)
+        path = posixpath.normpath(f"{posixpath.dirname(path) or '.'}/{base}") if is_built else ""
     values.pop("extends", None)
-    return Settings(first, home, tuple(files), {} if problem else values, problem, own)
+    return Settings(files[0], home, tuple(files), {} if problem else values, problem, own)
 
 
 def find_settings_argument(args: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """The file or folder of settings that arguments point the tool at, and the other arguments."""
-    named: str | None = None
-    rest: list[str] = []
-    waiting = list(args)
-    while waiting:
-        word = waiting.pop(0)
+    """Split arguments into the file or folder of settings that they name, and the others."""
+    for at, word in enumerate(args):
         option, joined, value = word.partition("=")
-        if option in ("-p", "--project") and (joined or waiting):
-            named = value if joined else waiting.pop(0)
-        else:
-            rest.append(word)
-    return named, tuple(rest)
+        if option in ("-p", "--project") and (joined or args[at + 1 :]):
+            end = at + (1 if joined else 2)
+            return value if joined else args[at + 1], (*args[:at], *args[end:])
+    return None, args
 
 
 def _read_file(text: Read, path: str, tool: Tool) -> dict[str, object] | str | None:
@@ -118,8 +109,8 @@ def _read_file(text: Read, path: str, tool: Tool) -> dict[str, object] | str | N
         tools = table(documents.parse_toml(content), "tool")
     except documents.DocumentError as problem:
         return str(problem)
-    tables = [tools.get("basedpyright")] if tool == "basedpyright" else []
-    found = next((one for one in (*tables, tools.get("pyright")) if one is not None), None)
+    names = ("basedpyright", "pyright") if tool == "basedpyright" else ("pyright",)
+    found = next((tools[name] for name in names if name in tools), None)
     return found if isinstance(found, dict) else None
 
 
@@ -127,13 +118,9 @@ def _make_relative(key: str, value: object, path: str, folder: str) -> object:
     """Return a list of paths of one file relative to the folder."""
     if key not in _PATHS or not isinstance(value, list):
         return value
-    start = posixpath.join("/", posixpath.dirname(path))
-    return [
-        posixpath.relpath(posixpath.join(start, one), posixpath.join("/", folder))
-        if isinstance(one, str)
-        else one
-        for one in value
-    ]
+    start, home = (posixpath.join("/", one) for one in (posixpath.dirname(path), folder))
+    paths = (posixpath.join(start, one) for one in value if isinstance(one, str))
+    return [posixpath.relpath(one, home) for one in paths]
 
 
 def _is_outside(path: str) -> bool:

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from repo_config import ci_setup, dependencies, tox, workflows
+from repo_config.commands import follow_scripts, list_scripts
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.project_files import Files
 from repo_config.tool_options import ToolCommand
@@ -173,8 +174,8 @@ def _find_beside(
     """Return what is installed beside each tool, by the first place that has some."""
     places: list[tuple[str, list[str]]] = []
     for job in workflows.read_jobs(whole):
-        script = "\n".join(str(step.get("run", "")) for step in job.steps)
-        places.append((job.origin, list(ci_setup.read_installed(script, whole))))
+        called = list(follow_scripts(list_scripts(job, ""), whole))
+        places.append((job.origin, list(ci_setup.read_installed(called, whole))))
     # What the environment of the tests has is installed anyway.
     for env in (one for one in tox.read_all(files) if not one.is_base):
         places.append((env.origin, [tox.split_factors(line)[1] for line in env.lines("deps")]))

@@ -48,7 +48,6 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     warnings = [
         *levels.find_overruled_weights(registry.RULES, config, {}),
         *refused,
-        *detect.find_doubts(tree, project),
         *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
