@@ -60,15 +60,9 @@ class _ToolUses(NamedTuple):
     """Why a check that is named cannot be followed, where no other use of it can."""
 
 
-def find_tools(files: Files, whole: Files, config: RepoConfig) -> tuple[Tools, dict[str, str]]:
-    """Find the tools that are run, and where each kind of them is from.
-
-    Args:
-        files: Of the project.
-        whole: Of the repository, which CI is configured for.
-        config: What it says of checks wins.
-    """
-    commands = find_commands(files, whole, config.folder)
+def find_tools(files: Files, config: RepoConfig) -> tuple[Tools, dict[str, str]]:
+    """Find the tools that are run, and where each kind of them is from."""
+    commands = find_commands(files)
     uses = _read_uses(commands, files)
     own = _find_own_settings(files, {*uses.options, *uses.refused})
     lint, types = _choose_linters(config, uses, own), _choose_type_checkers(config, uses, own)
@@ -88,7 +82,7 @@ def find_tools(files: Files, whole: Files, config: RepoConfig) -> tuple[Tools, d
         why = f"{origin} runs `ruff format` alone" if origin else "its settings name no rules"
         not_run.setdefault(_RUFF, why)
     type_tools = tuple(found.value for found in types)
-    pyright = _read_pyright(whole, config, type_tools, options)
+    pyright = _read_pyright(files, config, type_tools, options)
     tools = Tools(
         type_tools=type_tools,
         lint_tools=tuple(found.value for found in lint),
@@ -96,7 +90,7 @@ def find_tools(files: Files, whole: Files, config: RepoConfig) -> tuple[Tools, d
         own_excludes=tuple(
             one.value for one in lint if _has_own_excludes(files, one.value, options)
         ),
-        tool_pins=tool_pins.find_pins(files, whole, running, commands),
+        tool_pins=tool_pins.find_pins(files, running, commands),
         tool_options=options,
         not_run=not_run,
         type_settings=pyright.files if pyright else (),
@@ -113,10 +107,10 @@ def find_tools(files: Files, whole: Files, config: RepoConfig) -> tuple[Tools, d
     return tools, origins
 
 
-def find_commands(files: Files, whole: Files, folder: str) -> tuple[ToolCommand, ...]:
+def find_commands(files: Files) -> tuple[ToolCommand, ...]:
     """List where tools are run: by hooks first, then tox and CI, then what these call."""
     commands = list(_read_hooks(files))
-    for command in read_commands(files, whole, folder):
+    for command in read_commands(files):
         check, rest = find_tool(command.words)
         if check:
             commands.append(ToolCommand(check, rest, command.origin, why=command.why))
@@ -242,7 +236,7 @@ def _list_configured(tools: Iterable[str], key: str) -> tuple[Detected, ...]:
 
 
 def _read_pyright(
-    whole: Files, config: RepoConfig, tools: tuple[str, ...], options: dict[str, ToolOptions]
+    files: Files, config: RepoConfig, tools: tuple[str, ...], options: dict[str, ToolOptions]
 ) -> pyright_settings.Settings | None:
     tool = next((one for one in _PYRIGHTS if one in tools), None)
     if tool is None:
@@ -250,9 +244,9 @@ def _read_pyright(
     named, _ = pyright_settings.find_settings_argument(list_type_args(config, tools, options, tool))
 
     def read(path: str) -> str | None:
-        return whole.text(path) if whole.has_file(path) else None
+        return files.whole.text(path) if files.whole.has_file(path) else None
 
-    return pyright_settings.read_settings(read, config.folder, tool, named)
+    return pyright_settings.read_settings(read, files.folder, tool, named)
 
 
 def list_type_args(

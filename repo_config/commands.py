@@ -85,18 +85,9 @@ class Command(NamedTuple):
     """The first word, of a wrapper where there is one."""
 
 
-def read_commands(
-    files: Files, whole: Files, folder: str, more: Iterable[Script] = ()
-) -> Iterator[Command]:
-    """Yield each command of tox, of CI, of more scripts, and then of what these call.
-
-    Args:
-        files: Of the project.
-        whole: Of the repository, which CI is configured for.
-        folder: Of the project in it; "" is the repository itself.
-        more: Other scripts.
-    """
-    jobs = (one for job in workflows.read_jobs(whole) for one in list_scripts(job, folder))
+def read_commands(files: Files, more: Iterable[Script] = ()) -> Iterator[Command]:
+    """Yield each command of tox, of CI, of more scripts, and then of what these call."""
+    jobs = (one for job in workflows.read_jobs(files) for one in list_scripts(job, files.folder))
     return follow_scripts([*_read_tox(files), *jobs, *more], files)
 
 

@@ -26,7 +26,7 @@ from repo_config.project_files import CONFIGURED, Detected, Files
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
 from repo_config.tool_options import ToolOptions
-from repo_config.tree import Below, Tree
+from repo_config.tree import Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
 
@@ -126,9 +126,8 @@ class Project(BaseModel):
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
-    files = Files(Below(tree, config.folder))
-    whole = Files(tree) if config.folder else files
-    found = _detect(files, whole, config)
+    files = Files(tree, config.folder)
+    found = _detect(files, config)
     return _move_up(found, files, config.folder) if config.folder else found
 
 
@@ -162,7 +161,7 @@ def _move_up(found: Project, files: Files, folder: str) -> Project:
     )
 
 
-def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
+def _detect(files: Files, config: RepoConfig) -> Project:
     origins: dict[str, str] = {}
     declared = dependencies.list_declared(files)
     pytest = suites.read_pytest_settings(files)
@@ -179,12 +178,9 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
     given = config.framework if config.framework != "auto" else None
     detected = None if given else frameworks.detect_framework(files, declared, pytest)
     framework = choose("framework", "framework", given, detected) or "none"
-    django = (
-        _detect_django(files, whole, config, pytest, origins) if framework == "django" else None
-    )
+    django = _detect_django(files, config, pytest, origins) if framework == "django" else None
     start = suites.choose_suite_start(
         files,
-        whole,
         config,
         pytest,
         declared,
@@ -203,7 +199,7 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
         app = choose("fastapi_app", "fastapi.app", config.fastapi.app, only)
     version = config.python.version
     lowest = None if version else versions.find_lowest_python(files)
-    tools, named = checking_tools.find_tools(files, whole, config)
+    tools, named = checking_tools.find_tools(files, config)
     origins |= named
     return Project(
         framework=framework,
@@ -212,8 +208,7 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
         test_runner=start.runner,
         test_script=start.script if start.runner == "django" else None,
         test_args=start.args,
-        tests_in_parallel=start.runner == "pytest"
-        and suites.run_in_parallel(files, whole, config.folder),
+        tests_in_parallel=start.runner == "pytest" and suites.run_in_parallel(files),
         fastapi_app=app,
         fastapi_path=frameworks.find_app_folder(files, app) if app else "",
         **tools._asdict(),
@@ -225,7 +220,6 @@ def _detect(files: Files, whole: Files, config: RepoConfig) -> Project:
 
 def _detect_django(
     files: Files,
-    whole: Files,
     config: RepoConfig,
     pytest: PytestSettings | None,
     origins: dict[str, str],
@@ -234,7 +228,7 @@ def _detect_django(
     # Whether a command runs tests with each.
     ran: dict[str, bool] = {}
     if len(scripts) > 1 and not config.django.manage:
-        ran = suites.find_manage_scripts(files, whole, config.folder)
+        ran = suites.find_manage_scripts(files)
         scripts.sort(
             key=lambda path: (not ran.get(path), django_projects.is_aside(path), path not in ran)
         )

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from repo_config import documents, foreign_python
-from repo_config.tree import Tree
+from repo_config.tree import Below, Tree
 
 #: Larger files are not the settings or scripts that are looked for here.
 _MOST_BYTES = 256 * 1024
@@ -32,10 +32,18 @@ class Detected(NamedTuple):
 
 
 class Files:
-    """A tree, and the parsed forms of those of its files that were asked for."""
+    """The files of a project, and the parsed forms of those that were asked for.
 
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+    Attributes:
+        whole: Those of the repository, which CI is configured for.
+        folder: Of the project in it; "" is the repository itself.
+    """
+
+    def __init__(self, tree: Tree, folder: str = "") -> None:
+        self.folder = folder
+        self.whole = Files(tree) if folder else self
+        self._tree = Below(tree, folder) if folder else tree
+        tree = self._tree
         # Names that hold control characters or are not UTF-8 name no part of a project that
         # anything here looks for, and would be carried into what is printed.
         self.paths = tuple(path for path in tree.paths() if path.isprintable())

@@ -112,7 +112,6 @@ def read_pytest_settings(files: Files) -> PytestSettings | None:
 
 def choose_suite_start(
     files: Files,
-    whole: Files,
     config: RepoConfig,
     settings: PytestSettings | None,
     declared: tuple[Dependency, ...],
@@ -120,12 +119,7 @@ def choose_suite_start(
     *,
     is_django: bool,
 ) -> Start:
-    """Say how the tests are started: as configured, as is usual, or as a command does it.
-
-    Args:
-        files: Of the project.
-        whole: Of the repository.
-    """
+    """Say how the tests are started: as configured, as is usual, or as a command does it."""
     given, command = config.checks.tests, None
     found = _find_runner(files, settings, declared, manage, is_django=is_django)
     if given.runner != "auto":
@@ -133,7 +127,7 @@ def choose_suite_start(
         found = configured if given.runner != "off" else None
     elif not (given.args or given.script or _are_found(files, settings, found)):
         usual = SuiteCommand(found.origin, args=_AS_UNITTEST) if found else None
-        named = find_suite_commands(files, whole, config.folder)
+        named = find_suite_commands(files)
         # Without tests by name, manage.py finds none either.
         command = next((one for one in named if found or one.script != manage), usual)
         found = command and Detected("django" if command.script else "pytest", command.origin)
@@ -215,39 +209,33 @@ def find_test_script(files: Files) -> str | None:
 # --- what commands run --------------------------------------------------------------------------
 
 
-def find_suite_commands(files: Files, whole: Files, folder: str) -> Iterator[SuiteCommand]:
-    """Yield the commands that say more than "all tests", those of CI and tox first.
-
-    Args:
-        files: Of the project.
-        whole: Of the repository, which CI is configured for.
-        folder: Of the project in it; "" is the repository itself.
-    """
-    return filter(None, (_read_command(one, files) for one in _list_commands(files, whole, folder)))
+def find_suite_commands(files: Files) -> Iterator[SuiteCommand]:
+    """Yield the commands that say more than "all tests", those of CI and tox first."""
+    return filter(None, (_read_command(one, files) for one in _list_commands(files)))
 
 
-def find_manage_scripts(files: Files, whole: Files, folder: str) -> dict[str, bool]:
+def find_manage_scripts(files: Files) -> dict[str, bool]:
     """Find each manage.py that a command starts, and whether to run tests."""
     found: dict[str, bool] = {}
-    for command in _list_commands(files, whole, folder):
+    for command in _list_commands(files):
         path = _find_script(command.words, files, command.folder)
         if posixpath.basename(path) == _MANAGE:
             found[path] = found.get(path, False) or "test" in command.words
     return found
 
 
-def run_in_parallel(files: Files, whole: Files, folder: str) -> bool:
+def run_in_parallel(files: Files) -> bool:
     """Whether tox or CI has pytest-xdist share the tests among processes."""
     return any(
         command.words[:1] == ["pytest"] and any(map(_WORKERS.fullmatch, command.words))
-        for command in read_commands(files, whole, folder)
+        for command in read_commands(files)
     )
 
 
-def _list_commands(files: Files, whole: Files, folder: str) -> Iterator[Command]:
+def _list_commands(files: Files) -> Iterator[Command]:
     readmes = [path for path in files.paths if _README.fullmatch(path)][:_MOST_READMES]
     scripts = [Script(_PROMPT.sub("", files.text(path)), path) for path in readmes]
-    every = read_commands(files, whole, folder, (Script("make test", "make"), *scripts))
+    every = read_commands(files, (Script("make test", "make"), *scripts))
     return islice((one for one in every if one.words), _MOST_COMMANDS)
 
 

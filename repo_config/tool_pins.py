@@ -88,17 +88,15 @@ def _limits(key: str, value: Any) -> bool:
 
 
 def find_pins(
-    files: Files, whole: Files, tools: Iterable[str], commands: Iterable[ToolCommand]
+    files: Files, tools: Iterable[str], commands: Iterable[ToolCommand]
 ) -> dict[str, tuple[str, ...]]:
     """Return by tool the requirements of its version and its plugins.
 
     Args:
-        files: The project.
-        whole: The repository, which CI is configured for.
         tools: Those that run.
         commands: Where tools are run.
     """
-    beside = _find_beside(commands, files, whole)
+    beside = _find_beside(commands, files)
     found = {}
     for tool in sorted(_TOOLS & set(tools)):
         readers = (_pin_by_hooks, _pin_by_settings, _pin_by_locks, _pin_by_requirements)
@@ -168,14 +166,12 @@ def _parse_all(lines: Iterable[str]) -> Iterator[Requirement]:
             yield requirement
 
 
-def _find_beside(
-    commands: Iterable[ToolCommand], files: Files, whole: Files
-) -> dict[str, tuple[str, ...]]:
+def _find_beside(commands: Iterable[ToolCommand], files: Files) -> dict[str, tuple[str, ...]]:
     """Return what is installed beside each tool, by the first place that has some."""
     places: list[tuple[str, list[str]]] = []
-    for job in workflows.read_jobs(whole):
-        called = list(follow_scripts(list_scripts(job, ""), whole))
-        places.append((job.origin, list(ci_setup.read_installed(called, whole))))
+    for job in workflows.read_jobs(files):
+        called = list(follow_scripts(list_scripts(job, ""), files.whole))
+        places.append((job.origin, list(ci_setup.read_installed(called, files.whole))))
     # What the environment of the tests has is installed anyway.
     for env in (one for one in tox.read_all(files) if not one.is_base):
         places.append((env.origin, [tox.split_factors(line)[1] for line in env.lines("deps")]))

@@ -23,7 +23,6 @@ WRONG_FORM = "wrong_form"
 
 #: Nobody has Python 3.0 to 3.2 any more; a 3.1 was 3.10 before it lost its quotes.
 _MINOR = r"3\.([3-9]|[1-9][0-9])"
-_NEAR_MINOR = re.compile(r"(?<![0-9.])3\.?([0-9]{1,2})(?![0-9])")
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _MODEL_NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -49,15 +48,6 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _check_minor(text: str) -> str:
-    if re.fullmatch(_MINOR, text):
-        return text
-    minor = int(near[1]) if (near := _NEAR_MINOR.search(text)) else 11
-    # Of 3.10 a number keeps only 3.1.
-    meant = minor if minor > 2 else 10 + minor if minor != 1 else 10
-    raise _make_error("not a minor version of Python 3", f'write it as in "3.{meant}"')
-
-
 def named_file(text: str) -> tuple[str, str] | None:
     """Return option and path of `-r path` or `-c path`; None for anything else."""
     found = re.fullmatch(r"(?:(-[rc])|-(-[rc])(?:equirement|onstraint)(?=[ =]|\Z))[= ]*(.*)", text)
@@ -67,9 +57,7 @@ def named_file(text: str) -> tuple[str, str] | None:
 def _check_requirement(text: str) -> str:
     if named := named_file(text):
         return f"{named[0]} {_check_path(named[1])}"
-    fix = "write a requirement such as pytest-xdist>=3"
-    if text.lstrip().startswith("-"):
-        raise _make_error("the only options are -r and -c", f"{fix}, or -r and the path of a file")
+    fix = "write a requirement such as pytest-xdist>=3, or -r and the path of a file"
     try:
         Requirement(text)
     except InvalidRequirement as problem:
@@ -79,11 +67,11 @@ def _check_requirement(text: str) -> str:
 
 
 def _check_constraint(text: str) -> str:
-    requirement = "" if text.lstrip().startswith("-") else _check_requirement(text)
-    if not requirement or Requirement(text).url or Requirement(text).extras:
+    requirement = None if named_file(text) else Requirement(_check_requirement(text))
+    if not requirement or requirement.url or requirement.extras:
         fix = "write a package and its versions, such as Django==4.2.*"
         raise _make_error("not a constraint", fix)
-    return requirement
+    return text
 
 
 def _check_date(text: str) -> str:
@@ -114,20 +102,13 @@ def _check_licence(text: str) -> str:
 
 def _require_relative(text: str, what: str) -> str:
     """Refuse what leads out of the repository or means different things to different tools."""
+    inside = f"write a {what} that stays inside the repository"
     for is_wrong, message, fix in (
         (not text.strip(), f"an empty {what}", "write one, or remove the line"),
         (not text.isprintable(), f"a {what} with an invisible character", "remove that character"),
         ("\\" in text, f"a {what} with a backslash", "write forward slashes: / between folders"),
-        (
-            re.match(r"[/~]|[A-Za-z]:", text),
-            f"an absolute {what}",
-            "write it relative to the root of the repository",
-        ),
-        (
-            ".." in PurePosixPath(text).parts,
-            f"a {what} with ..",
-            "write one that stays inside the repository",
-        ),
+        (re.match(r"[/~]|[A-Za-z]:", text), f"an absolute {what}", inside),
+        (".." in PurePosixPath(text).parts, f"a {what} with ..", inside),
     ):
         if is_wrong:
             raise _make_error(message, fix)
@@ -143,11 +124,9 @@ def _check_path(text: str) -> str:
 
 def _check_glob(text: str) -> str:
     """Take a pattern as in a .gitignore file, relative to the root."""
-    if text.startswith("#"):
-        raise _make_error("a pattern that is read as a comment", "write [#] in place of the #")
     mark = "!" if text.startswith("!") else ""
     pattern = _require_relative(text.removeprefix(mark), "pattern").removeprefix("./")
-    if pattern in ("", "."):
+    if pattern in ("", ".") or text.startswith("#"):
         raise _make_error("a pattern that matches nothing", 'write "**" for everything')
     return mark + pattern
 
@@ -155,19 +134,17 @@ def _check_glob(text: str) -> str:
 def _check_module(text: str) -> str:
     if re.fullmatch(_DOTTED, text):
         return text
-    if text.endswith(".py"):
-        dotted = text.removesuffix(".py").removeprefix("./").replace("/", ".")
-        raise _make_error("a file where a module is named", f'write "{dotted}"')
-    raise _make_error("not a dotted module name", 'write one such as "config.settings.test"')
+    dotted = text.removesuffix(".py").removeprefix("./").replace("/", ".")
+    example = dotted if re.fullmatch(_DOTTED, dotted) else "config.settings.test"
+    raise _make_error("not a dotted module name", f'write one such as "{example}"')
 
 
 def _check_variable(text: str) -> str:
     if text.startswith("MERGEWRIGHT_"):
         raise _make_error("a variable of Mergewright itself", "choose another name")
     if text == "PYTHONINSPECT":
-        raise _make_error(
-            "with this variable no program ends with its own exit code", "take it out of `env`"
-        )
+        message = "with this variable no program ends with its own exit code"
+        raise _make_error(message, "take it out of `env`")
     if re.fullmatch(_VARIABLE, text):
         return text
     fix = "write letters, digits and underscores, not beginning with a digit"
@@ -176,13 +153,12 @@ def _check_variable(text: str) -> str:
 
 def _check_services(entries: tuple[str, ...]) -> tuple[str, ...]:
     names = [entry.partition(":")[0] for entry in entries]
-    for name in names:
-        if names.count(name) > 1:
-            raise _make_error(f"{name} is named more than once", "keep one of them")
+    if len({*names}) < len(names):
+        raise _make_error("a service is named more than once", "keep one of them")
     return entries
 
 
-PythonMinor = Annotated[str, AfterValidator(_check_minor)]
+PythonMinor = Annotated[str, _match(_MINOR, 'write a minor version of Python as in "3.11"')]
 RequirementLine = Annotated[str, AfterValidator(_check_requirement)]
 Constraint = Annotated[str, AfterValidator(_check_constraint)]
 Date = Annotated[str, AfterValidator(_check_date)]

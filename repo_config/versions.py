@@ -148,16 +148,11 @@ class TestedVersions(BaseModel):
     """Of what is installed for another reason."""
 
 
-def find_tested_versions(files: Files, whole: Files) -> TestedVersions:
-    """Find what classifiers, single factors of tox and the matrices of CI name.
-
-    Args:
-        files: The project.
-        whole: The repository, where the project is a folder of it.
-    """
+def find_tested_versions(files: Files) -> TestedVersions:
+    """Find what classifiers, single factors of tox and the matrices of CI name."""
     in_tox = list(_read_factors(files))
     found: dict[str, list[SpecifierSet]] = {}
-    for name, specifier in (*_read_frameworks(files), *in_tox, *_read_matrices(whole)):
+    for name, specifier in (*_read_frameworks(files), *in_tox, *_read_matrices(files)):
         found.setdefault(name, []).append(specifier)
     ranges = {name: text for name in sorted(found) if (text := _span(found[name]))}
     installed = dict.fromkeys(name for name, _ in in_tox)
@@ -214,8 +209,8 @@ def _read_factors(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
             yield canonicalize_name(requirement.name), requirement.specifier
 
 
-def _read_matrices(whole: Files) -> Iterator[tuple[str, SpecifierSet]]:
-    for job in workflows.read_jobs(whole):
+def _read_matrices(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
+    for job in workflows.read_jobs(files):
         for key, values in job.matrix.items():
             match = _VERSION_KEY.fullmatch(key.replace("_", "-"))
             for value in values if match else ():

@@ -115,16 +115,11 @@ def allows_failure(part: Mapping[str, Any]) -> bool:
     return str(part.get("continue-on-error", "")).lower() == "true"
 
 
-def find_paths(files: Files) -> list[str]:
-    """List the workflows."""
-    return [path for path in files.paths if _WORKFLOW.fullmatch(path)]
-
-
-def read_jobs(files: Files, folder: str = "") -> list[Job]:
-    """Read the jobs of a repository; of a sub-folder, only those that mention it."""
+def read_jobs(files: Files) -> list[Job]:
+    """Read the jobs of the whole repository."""
     found = []
-    for path in find_paths(files):
-        document = as_map(files.yaml(path))
+    for path in filter(_WORKFLOW.fullmatch, files.whole.paths):
+        document = files.whole.yaml(path)
         for name, job in as_map(document.get("jobs")).items():
-            found.append(Job(f"{path} job {name}", as_map(job), document, files))
-    return [job for job in found if job.mentions(folder)]
+            found.append(Job(f"{path} job {name}", as_map(job), document, files.whole))
+    return found

@@ -33,7 +33,7 @@ from repo_config.schema import (
     PythonSection,
     RepoConfig,
 )
-from repo_config.tree import Below, Tree
+from repo_config.tree import Tree
 from repo_config.versions import TestedVersions
 
 #: So many follow the first.
@@ -92,16 +92,15 @@ def propose_candidates(
         known: What came of the first.
         tree: Of the commit.
     """
-    whole = Files(tree)
-    files = Files(Below(tree, config.folder)) if config.folder else whole
+    files = Files(tree, config.folder)
     # Of a sub-folder, CI's steps begin elsewhere.
-    ci = ci_setup.read_ci_setup(files) if files is whole else CiSetup()
+    ci = CiSetup() if config.folder else ci_setup.read_ci_setup(files)
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
-    tested = versions.find_tested_versions(files, whole)
+    tested = versions.find_tested_versions(files)
     has = _versions(known.built)
-    starts = _other_starts(config, project, files, whole, tree)
+    starts = _other_starts(config, project, files, tree)
     if not may_vary(config.python):
         return (*_as_ci(config, given, ci, tested, has), *starts)
     given = given.model_copy(update={"install": known.lacking})
@@ -154,14 +153,14 @@ def _as_ci(
 
 
 def _other_starts(
-    config: RepoConfig, project: Project, files: Files, whole: Files, tree: Tree
+    config: RepoConfig, project: Project, files: Files, tree: Tree
 ) -> Iterator[Candidate]:
     """Yield the script that a command runs the tests with, then the next manage.py, if any."""
     tests, above = config.checks.tests, f"{config.folder}/"
     ran = (project.test_script or "").removeprefix(above)
     manage = ((project.django and project.django.manage) or "").removeprefix(above)
     found: list[Candidate] = []
-    commands = suites.find_suite_commands(files, whole, config.folder)
+    commands = suites.find_suite_commands(files)
     script = next((one for one in commands if one.script not in ("", ran)), None)
     if script and tests.runner == "auto" and not (tests.script or tests.args):
         own = tests.model_copy(update={"runner": "django", "script": script.script})

@@ -166,7 +166,8 @@ def read_python_hints(files: TreeFiles, offers: Sequence[Offer]) -> PythonHints:
     elif offers and offers[0].requires_python:
         requires, origin = offers[0].requires_python, offers[0].path
     lines = [line.strip() for line in known.text(".python-version").splitlines()]
-    jobs = workflows.read_jobs(files.from_root_folder().detection_files, files.base)
+    whole = files.from_root_folder().detection_files
+    jobs = [job for job in workflows.read_jobs(whole) if job.mentions(files.base)]
     return PythonHints(
         version_file=next((line for line in lines if line and line[0] != "#"), None),
         requires=requires,

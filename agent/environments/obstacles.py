@@ -19,7 +19,7 @@ from agent.text import sanitise
 from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files
-from repo_config.tree import Below, Tree
+from repo_config.tree import Tree
 
 _FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line>\d+)')
 _SHOWN = re.compile(r"E\s+(\S.*)")
@@ -147,7 +147,7 @@ def _find_holders(name: str, paths: Collection[str]) -> Iterator[str]:
 
 def _list_packages(tree: Tree, folder: str, ci: CiSetup) -> set[str]:
     """List the packages that the project or its CI says it needs, by their normalised names."""
-    files = Files(Below(tree, folder) if folder else tree)
+    files = Files(tree, folder)
     asked = (Requirement(line).name for line in ci.install)
     return {one.name for one in dependencies.list_declared(files)} | {
         *map(canonicalize_name, asked)

@@ -34,7 +34,7 @@ from repo_config.dependencies import Dependency
 from repo_config.detect import Project
 from repo_config.project_files import Files
 from repo_config.schema import RepoConfig
-from repo_config.tree import Below, Tree
+from repo_config.tree import Tree
 from repo_config.workflows import Job
 
 _SHOWN = 3
@@ -94,12 +94,8 @@ class Evidence:
         return detect.detect_project(self.tree, self.config)
 
     @cached_property
-    def whole(self) -> Files:
-        return Files(self.tree)
-
-    @cached_property
     def files(self) -> Files:
-        return Files(Below(self.tree, self.folder))
+        return Files(self.tree, self.folder)
 
     @cached_property
     def declared(self) -> tuple[Dependency, ...]:
@@ -107,7 +103,7 @@ class Evidence:
 
     @cached_property
     def jobs(self) -> list[Job]:
-        return workflows.read_jobs(self.whole, self.folder)
+        return [job for job in workflows.read_jobs(self.files) if job.mentions(self.folder)]
 
 
 def places(found: Sequence[str]) -> str:
@@ -128,7 +124,7 @@ def declared(evidence: Evidence) -> Iterator[Fact]:
     yield from _fastapi(evidence)
     yield from _checks(project)
     yield from _libraries(evidence)
-    if notes := next(iter(find_notes(evidence.whole.paths)), ""):
+    if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
         why = f"{notes}: where it refuses changes that machines make, nothing is done without this"
         yield Fact(key="contributions", value="allow", why=why, sure=False)
 

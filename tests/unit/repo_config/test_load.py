@@ -150,7 +150,6 @@ def test_a_key_that_is_not_known_there_is_sent_where_it_belongs(text, column, wo
 def test_an_unquoted_version_is_told_apart_from_the_number_that_is_made_of_it(text, name, at):
     problem = only(text, name)
     assert (place(problem), problem.fix) == (at, 'Write "3.10" in quotes')
-    assert "3.10 (without quotes it is 3.1)" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -178,11 +177,6 @@ def test_a_wrong_value_is_answered_at_its_place_with_the_way_out(text, at, fix):
     [
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
         ("python: {install: [-e .]}", "1:20 python.install[0]", "-r"),
-        (
-            "setup: [{run: npm ci, network: packages, files: [../x]}]",
-            "1:50 setup[0].files[0]",
-            "inside the repository",
-        ),
         ("services: [mysql]", "1:12 services[0]", "postgres or redis"),
         ("services: [redis, 'redis:7']", "1:11 services", "one of them"),
         ("django: {managers: {order: active}}", "1:21 django.managers.order", "Order"),

@@ -58,9 +58,7 @@ def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
     known = Files(DictTree(files))
-    assert (
-        tool_pins.find_pins(known, known, ("black", "flake8", "isort", "mypy", "ruff"), ()) == pins
-    )
+    assert tool_pins.find_pins(known, ("black", "flake8", "isort", "mypy", "ruff"), ()) == pins
 
 
 CI = """

@@ -47,7 +47,7 @@ def test_versions_are_named_from_the_oldest_to_the_end_of_the_newest(
     path, text, install, constraints
 ):
     files = Files(DictTree({path: text}))
-    found = versions.find_tested_versions(files, files)
+    found = versions.find_tested_versions(files)
     assert (found.install, found.constraints) == (install, constraints)
 
 
