@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
@@ -30,179 +29,80 @@ REQUEST_VALUE = Rule(
 )
 RULES = (REQUEST_VALUE,)
 
-
-class _Sink(NamedTuple):
-    """A way to use a text that a stranger must not write."""
-
-    says: str
-    fix: str
-    takers: re.Pattern[str]
-    """Functions that use their first argument so."""
-
-
-_SINKS = {
-    "sql": _Sink(
+#: By the way in which a text is used: what is said of it, the way out, and functions that use their
+#: first argument so.
+_WAYS = {
+    "sql": (
         "puts {} into the text of an SQL statement",
         "Write the statement with placeholders and hand the values over as parameters.",
-        re.compile(
-            r"(?:sqlalchemy(?:\.sql)?(?:\.expression)?|sqlmodel)\.(?:text|literal_column)"
-            r"|django\.db\.(?:models|migrations)\..*\bR(?:aw|un)SQL"
-        ),
+        r"(?:sqlalchemy(?:\.sql)?(?:\.expression)?|sqlmodel)\.(?:text|literal_column)"
+        r"|django\.db\.(?:models|migrations)\..*\bR(?:aw|un)SQL",
     ),
-    "data": _Sink(
+    "data": (
         "reads {} by a format that runs code",
         "Use JSON, yaml.safe_load, or weights_only=True.",
-        re.compile(
-            r"(?:_?pickle|dill|cloudpickle|marshal|jsonpickle)\.(?:loads?|decode|Unpickler)"
-            r"|joblib\.load|shelve\.open|pandas\.read_pickle"
-            r"|yaml\.(?:(?:unsafe|full)_)?load(?:_all)?"
-        ),
+        r"(?:_?pickle|dill|cloudpickle|marshal|jsonpickle)\.(?:loads?|decode|Unpickler)"
+        r"|joblib\.load|shelve\.open|pandas\.read_pickle|yaml\.(?:(?:unsafe|full)_)?load(?:_all)?",
     ),
-    "path": _Sink(
+    "path": (
         "lets {} name a file",
-        "Let a function give the path that takes the last part of the name alone, or compares the "
-        "resolved path with the folder; frameworks have safe_join and secure_filename for it.",
-        re.compile(
-            r"(?:builtins|io|codecs|os|aiofiles|gzip)\.open|flask\.(?:helpers\.)?send_file"
-            r"|os\.(?:remove|unlink|rmdir|mkdir|makedirs|listdir|scandir|walk)"
-            r"|os\.(?:rename|replace|link|symlink)|shutil\.(?:rmtree|copy(?:2|file|tree)?|move)"
-            r"|(?:starlette|fastapi)\.responses\.FileResponse|aiohttp\.web\.FileResponse"
-        ),
+        "Let a function take the last part of the name alone, or have safe_join check it.",
+        r"(?:builtins|io|codecs|os|aiofiles|gzip)\.open|flask\.(?:helpers\.)?send_file"
+        r"|os\.(?:remove|unlink|rmdir|mkdir|makedirs|listdir|scandir|walk)"
+        r"|os\.(?:rename|replace|link|symlink)|shutil\.(?:rmtree|copy(?:2|file|tree)?|move)"
+        r"|(?:starlette|fastapi)\.responses\.FileResponse|aiohttp\.web\.FileResponse",
     ),
-    "line": _Sink(
+    "line": (
         "puts {} into a line for the shell",
         "Start the program with a list of arguments and no shell.",
-        re.compile(
-            r"os\.(?:system|popen)|subprocess\.get(?:status)?output"
-            r"|asyncio\.create_subprocess_shell"
-        ),
+        r"os\.(?:system|popen)|subprocess\.get(?:status)?output|asyncio\.create_subprocess_shell",
     ),
-    "code": _Sink(
+    "code": (
         "executes or imports {}",
         "Choose from a table of what may be asked for.",
-        re.compile(
-            r"builtins\.(?:eval|exec|__import__)|importlib\.import_module"
-            r"|(?:django\.utils\.module_loading|werkzeug\.utils)\.import_string"
-        ),
+        r"builtins\.(?:eval|exec|__import__)|importlib\.import_module"
+        r"|(?:django\.utils\.module_loading|werkzeug\.utils)\.import_string",
     ),
 }
 _STARTS = re.compile(r"subprocess\.(?:run|call|check_call|check_output|Popen)")
 _SAFE_LOADER = re.compile(r"yaml\.(?:\w+\.)?C?(?:Safe|Base)Loader")
-_EXECUTES = frozenset(
-    {"execute", "executemany", "executescript", "exec_driver_sql", "aexecute", "raw", "read_sql"}
-)
+_EXECUTES = re.compile(r"execute|executemany|executescript|exec_driver_sql|aexecute|raw|read_sql")
 #: Of a connection these take SQL.
-_FETCHES = frozenset(
-    {"fetch", "fetchrow", "fetchval", "fetch_one", "fetch_all", "fetch_val", "query", "scalar"}
-)
+_FETCHES = re.compile(r"fetch|fetchrow|fetchval|fetch_one|fetch_all|fetch_val|query|scalar")
 _CONNECTION = re.compile(r"(?:.*[._])?(?:cursor|cur|conn|connection|db|database|engine)(?:\(\))?")
-_PATH_METHODS = frozenset(
-    {
-        "open", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rmdir", "mkdir",
-        "touch", "iterdir", "rename", "symlink_to", "glob", "rglob",
-    }
-)  # fmt: skip
+_PATH_METHODS = re.compile(
+    r"open|read_text|read_bytes|write_text|write_bytes|unlink|rmdir|mkdir|touch|"
+    r"iterdir|rename|symlink_to|glob|rglob"
+)
 _IS_WEB = re.compile(
     rb"^\s*(?:from|import)\s+(?:aiohttp|bottle|django|falcon|fastapi|flask|litestar|ninja|quart"
     rb"|rest_framework|sanic|starlette|tornado|webob|werkzeug)\b"
     rb"|\brequest\.(?:GET|POST|FILES|COOKIES)\b",
     re.MULTILINE,
 )
-
-
-def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    found = change_context.find_new_hits(_find_uses, lambda path: not layout.is_test(path))
-    for file, hit in found:
-        fix = _SINKS[hit.what.partition(" ")[0]].fix
-        yield REQUEST_VALUE.make_finding(file.path, hit.message, fix, hit.line)
-
-
-def _find_uses(view: View) -> Iterator[Hit]:
-    if not _IS_WEB.search(view.content):
-        return
-    calls: dict[int, list[Visit[ast.Call]]] = defaultdict(list)
-    for call in view.list_visits(ast.Call):
-        calls[id(call.function)].append(call)
-    for visit in view.functions:
-        several = calls.get(id(visit.node))
-        if not several:
-            continue
-        flows = _Flows(view, visit.node, visit.scope, several[0].scope)
-        for call in several:
-            way, value = _find_use(call, view, flows)
-            if way and value.origin:
-                what = f"{way} {source.format_node(call.node)[:300]}"
-                yield Hit(what, call.node.lineno, _SINKS[way].says.format(value.origin))
-
-
-def _find_use(call: Visit[ast.Call], view: View, flows: _Flows) -> tuple[str, _Value]:
-    """Return what a call does with a value, and the value."""
-    node = call.node
-    values = [*map(flows.read, node.args)]
-    first = values[0] if values else _Value()
-    given = next((value for value in values if value.origin), first)
-    name = source.get_last_name(node.func)
-    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-    held = flows.read(owner) if owner is not None else _Value()
-    if name in _PATH_METHODS and held.is_built:
-        return "path", held
-    # What is saved is an upload; forms and models are saved to no path.
-    if name == "save" and held.origin and given.is_built:
-        return "path", given
-    if owner is not None and name in (_EXECUTES | _FETCHES):
-        # Others, such as a schema of GraphQL, take a whole text as it was sent.
-        is_sql = first.is_built and name in _EXECUTES
-        is_sql = is_sql or _CONNECTION.fullmatch(source.format_node(owner)[-100:]) is not None
-        return ("sql" if is_sql else ""), first
-    if not given.origin:
-        return "", given
-    names = view.find_names(node.func, call.scope)
-    words = {word.arg: word.value for word in node.keywords}
-    shell = words.get("shell")
-    if any(map(_STARTS.fullmatch, names)) and isinstance(shell, ast.Constant) and shell.value:
-        return "line", first
-    ways = (way for way, sink in _SINKS.items() if any(map(sink.takers.fullmatch, names)))
-    way = next(ways, "")
-    loader = node.args[1] if len(node.args) > 1 else words.get("Loader")
-    if way == "data" and any(map(_SAFE_LOADER.fullmatch, view.find_names(loader, call.scope))):
-        return "", given
-    # Of files, the second may be a path as well; elsewhere it holds parameters or options.
-    return way, given if way == "path" else first
-
-
-# --- what the names of a function hold ----------------------------------------------------------
-
 #: Modules of views, by the name of the file or of its folder.
 _VIEWS = re.compile(
     r"(?:.*/)?(?:[^/]*_)?(?:views?|handlers?|endpoints?|api|routes?)(?:_[^/]*)?(?:/[^/]*)?\.py"
 )
-_ROUTES = frozenset(
-    {"get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket"}
-)
+_ROUTES = re.compile(r"get|post|put|patch|delete|head|options|route|api_route|websocket")
 #: Converters of routes, as in `/orders/<int:number>`.
 _CONVERTED = re.compile(r"<(?:int|float|uuid|any)(?:\([^)]*\))?:(\w+)>")
-_IN_ROUTE = re.compile(r"[<{](?:\w+(?:\([^)]*\))?:)?(\w+)")
 _TEXTS = re.compile(
     r"builtins\.(?:str|bytes|list|dict)|typing\.(?:Any|List|Dict)|pydantic\..*|sqlmodel\..*"
     r"|(?:fastapi|starlette\.datastructures)\.UploadFile"
 )
 _REQUESTS = frozenset({"request", "req"})
 #: What of a request a stranger writes.
-_SENT = frozenset(
-    {
-        "GET", "POST", "FILES", "COOKIES", "META", "headers", "body", "data", "args", "form",
-        "values", "json", "files", "cookies", "query_params", "path_params", "match_info", "query",
-        "query_string", "get_json", "get_data", "read", "post", "stream", "text", "url", "path",
-        "path_info", "view_args",
-    }
-)  # fmt: skip
+_SENT = re.compile(
+    r"GET|POST|FILES|COOKIES|META|headers|body|data|args|form|values|json|files|"
+    r"cookies|query|query_params|path_params|match_info|query_string|get_json|"
+    r"get_data|read|post|stream|text|url|path|path_info|view_args"
+)
 #: Methods that give their owner, or a part of it.
-_READS = frozenset(
-    {
-        "get", "getlist", "pop", "read", "post", "json", "body", "form", "text", "get_json",
-        "get_data", "decode", "encode", "strip", "lower", "upper", "absolute", "as_posix",
-    }
-)  # fmt: skip
+_READS = re.compile(
+    r"get|getlist|pop|read|post|json|body|form|text|get_json|get_data|decode|"
+    r"encode|strip|lower|upper|absolute|as_posix"
+)
 _PATHS = frozenset({"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath"})
 _KEY = re.compile(r"(?:.*_)?(?:pk|id)")
 _Position = tuple[int, int]
@@ -215,6 +115,66 @@ class _Value(NamedTuple):
     """What of a request is straight in it, as in `request.GET`; "": nothing."""
     is_built: bool = False
     """Whether it is a text or a path put together of several."""
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    found = change_context.find_new_hits(_find_uses, lambda path: not layout.is_test(path))
+    for file, hit in found:
+        _, fix, _ = _WAYS[hit.what.partition(" ")[0]]
+        yield REQUEST_VALUE.make_finding(file.path, hit.message, fix, hit.line)
+
+
+def _find_uses(view: View) -> Iterator[Hit]:
+    if not _IS_WEB.search(view.content):
+        return
+    flows: dict[FunctionNode, _Flows] = {}
+    outside = {visit.node: visit.scope for visit in view.functions}
+    for call in view.list_visits(ast.Call):
+        node = call.function
+        if node not in outside or isinstance(node, ast.Lambda):
+            continue
+        if node not in flows:
+            flows[node] = _Flows(view, node, outside[node], call.scope)
+        way, value = _find_use(call, view, flows[node])
+        if way and value.origin:
+            what = f"{way} {source.format_node(call.node)[:300]}"
+            yield Hit(what, call.node.lineno, _WAYS[way][0].format(value.origin))
+
+
+def _find_use(call: Visit[ast.Call], view: View, flows: _Flows) -> tuple[str, _Value]:
+    """Return what a call does with a value, and the value."""
+    node = call.node
+    values = [*map(flows.read, node.args)]
+    first = values[0] if values else _Value()
+    given = next((value for value in values if value.origin), first)
+    name = source.get_last_name(node.func)
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    held = flows.read(owner) if owner is not None else _Value()
+    if _PATH_METHODS.fullmatch(name) and held.is_built:
+        return "path", held
+    # What is saved is an upload; forms and models are saved to no path.
+    if name == "save" and held.origin and given.is_built:
+        return "path", given
+    if owner is not None and (_EXECUTES.fullmatch(name) or _FETCHES.fullmatch(name)):
+        # Others, such as a schema of GraphQL, take a whole text as it was sent.
+        is_connection = _CONNECTION.fullmatch(source.format_node(owner)[-100:])
+        return "sql" if is_connection or (
+            first.is_built and _EXECUTES.fullmatch(name)
+        ) else "", first
+    if not given.origin:
+        return "", given
+    names = view.find_names(node.func, call.scope)
+    words = {word.arg: word.value for word in node.keywords}
+    shell = words.get("shell")
+    if any(map(_STARTS.fullmatch, names)) and isinstance(shell, ast.Constant) and shell.value:
+        return "line", first
+    ways = (way for way in _WAYS for one in names if re.fullmatch(_WAYS[way][2], one))
+    way = next(ways, "")
+    loader = node.args[1] if len(node.args) > 1 else words.get("Loader")
+    if way == "data" and any(map(_SAFE_LOADER.fullmatch, view.find_names(loader, call.scope))):
+        return "", given
+    # Of files, the second may be a path as well; elsewhere it holds parameters or options.
+    return way, given if way == "path" else first
 
 
 class _Flows:
@@ -232,50 +192,41 @@ class _Flows:
 
     def read(self, node: ast.expr) -> _Value:
         """Say what is known of an expression."""
+        parts: list[ast.expr] = []
+        is_built = False
         match node:
             case ast.Name(id=name):
                 at = (node.lineno, node.col_offset)
                 bound = (one for one in reversed(self._bound) if one[1] == name and one[0] <= at)
                 return next(bound, ((0, 0), name, _Value()))[2]
             case ast.Attribute(value=owner, attr=name) if self._is_request(owner):
-                return _Value(f"`request.{name}`") if name in _SENT else _Value()
+                return _Value(f"`request.{name}`") if _SENT.fullmatch(name) else _Value()
             # `self.kwargs["slug"]` of a view is a part of the address.
             case ast.Subscript(value=ast.Attribute(attr="kwargs"), slice=ast.Constant(value=key)):
                 return _Value() if _KEY.fullmatch(str(key)) else _Value("`self.kwargs`")
             case ast.Attribute() | ast.Subscript():
                 return _Value(self.read(node.value).origin)
-            case ast.Call():
-                return self._read_result(node)
+            case ast.Call(func=func) if self._view.find_names(func, self._scope) & _PATHS:
+                parts, is_built = node.args, True
+            case ast.Call(func=ast.Attribute(value=owner, attr="format" | "joinpath")):
+                parts, is_built = [owner, *node.args, *(one.value for one in node.keywords)], True
+            case ast.Call(func=ast.Attribute(attr=name) as func) if _READS.fullmatch(name):
+                # `request.json()` is read by a method of the request itself.
+                return _Value(self.read(func).origin)
             case ast.Await() | ast.FormattedValue() | ast.Starred() | ast.NamedExpr():
                 return self.read(node.value)
             case ast.JoinedStr(values=parts):
-                return self._join(parts, is_built=True)
+                is_built = True
             case ast.BinOp(left=left, op=ast.Add() | ast.Mod() | ast.Div(), right=right):
-                return self._join([left, right], is_built=True)
+                parts, is_built = [left, right], True
             case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
-                return self._join(parts)
+                pass
             case ast.IfExp(body=body, orelse=orelse):
-                return self._join([body, orelse])
-        return _Value()
-
-    def _join(self, nodes: Iterable[ast.expr], *, is_built: bool = False) -> _Value:
-        """Say what is known of several; what nothing of a request is in, is of no interest."""
-        values = [value for value in map(self.read, nodes) if value.origin]
+                parts = [body, orelse]
+        values = [value for value in map(self.read, parts) if value.origin]
         if not values:
             return _Value()
         return _Value(values[0].origin, is_built or any(value.is_built for value in values))
-
-    def _read_result(self, node: ast.Call) -> _Value:
-        func = node.func
-        if self._view.find_names(func, self._scope) & _PATHS:
-            return self._join(node.args, is_built=True)
-        if not isinstance(func, ast.Attribute):
-            return _Value()
-        if func.attr in {"format", "joinpath"}:
-            words = (word.value for word in node.keywords)
-            return self._join([func.value, *node.args, *words], is_built=True)
-        # `request.json()` is read by a method of the request itself.
-        return _Value(self.read(func).origin) if func.attr in _READS else _Value()
 
     def _is_request(self, node: ast.expr) -> bool:
         """Whether it is the request itself; a local variable of that name is none."""
@@ -297,34 +248,29 @@ def _find_assignments(node: FunctionNode) -> Iterator[tuple[_Position, str, ast.
                 whole = ast.BinOp(left=target, op=op, right=value)
                 written[id(target)] = ast.copy_location(whole, value)
             case ast.Name(ctx=ast.Store()):
-                found = written.get(id(inner))
-                last = found or inner
-                yield (last.end_lineno or 0, last.end_col_offset or 0), inner.id, found
+                last = written.get(id(inner)) or inner
+                end = (last.end_lineno or 0, last.end_col_offset or 0)
+                yield end, inner.id, written.get(id(inner))
 
 
 def _find_sent_arguments(view: View, node: FunctionNode, scope: Scope) -> Iterator[str]:
-    """Yield the arguments of a function that a request fills with texts."""
+    """Yield the arguments of a view or endpoint that a request fills with texts."""
     route = _find_route(node)
-    plain = [*node.args.posonlyargs, *node.args.args]
-    defaults = [None] * (len(plain) - len(node.args.defaults)) + node.args.defaults
-    arguments = [*zip(plain, defaults, strict=True)]
-    arguments += zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-    names = [argument.arg for argument, _ in arguments if argument.arg not in ("self", "cls")]
-    is_view = route is None and bool(names) and names[0] in _REQUESTS
-    if route is None and not (is_view and _VIEWS.fullmatch(view.path)):
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    names = [one.arg for one in arguments if one.arg not in ("self", "cls")]
+    is_view = bool(names) and names[0] in _REQUESTS and _VIEWS.fullmatch(view.path) is not None
+    if route is None and not is_view:
         return
-    converted = {*_CONVERTED.findall(route or ""), "self", "cls", *_REQUESTS}
-    in_route = set(_IN_ROUTE.findall(route or ""))
-    for argument, default in arguments:
-        if argument.arg in converted:
-            continue
+    defaults: list[ast.expr | None] = [None] * (len(arguments) - len(node.args.defaults))
+    pairs = [*zip(arguments, [*defaults, *node.args.defaults], strict=True)]
+    pairs += zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    known = {*_CONVERTED.findall(route or ""), "self", "cls", *_REQUESTS}
+    for argument, default in pairs:
         if argument.annotation is not None:
             is_sent = _is_text(argument.annotation, default, view, scope)
-        elif is_view:
-            is_sent = default is None and not _KEY.fullmatch(argument.arg)
         else:
-            is_sent = argument.arg in in_route
-        if is_sent:
+            is_sent = default is None and not (route is None and _KEY.fullmatch(argument.arg))
+        if is_sent and argument.arg not in known:
             yield argument.arg
 
 
@@ -333,7 +279,7 @@ def _find_route(node: FunctionNode) -> str | None:
     for decorator in node.decorator_list:
         match decorator:
             case ast.Call(func=ast.Attribute(attr=verb), args=[ast.Constant(value=str(path)), *_]):
-                if verb in _ROUTES and (path.startswith("/") or not path):
+                if _ROUTES.fullmatch(verb) and (path.startswith("/") or not path):
                     return path
     return None
 
