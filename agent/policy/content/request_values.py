@@ -35,22 +35,28 @@ _WAYS = {
     "sql": (
         "puts {} into the text of an SQL statement",
         "Write the statement with placeholders and hand the values over as parameters.",
-        r"(?:sqlalchemy(?:\.sql)?(?:\.expression)?|sqlmodel)\.(?:text|literal_column)"
-        r"|django\.db\.(?:models|migrations)\..*\bR(?:aw|un)SQL",
+        (
+            r"(?:sqlalchemy(?:\.sql)?(?:\.expression)?|sqlmodel)\.(?:text|literal_column)"
+            r"|django\.db\.(?:models|migrations)\..*\bR(?:aw|un)SQL"
+        ),
     ),
     "data": (
         "reads {} by a format that runs code",
         "Use JSON, yaml.safe_load, or weights_only=True.",
-        r"(?:_?pickle|dill|cloudpickle|marshal|jsonpickle)\.(?:loads?|decode|Unpickler)"
-        r"|joblib\.load|shelve\.open|pandas\.read_pickle|yaml\.(?:(?:unsafe|full)_)?load(?:_all)?",
+        (
+            r"(?:_?pickle|dill|cloudpickle|marshal|jsonpickle)\.(?:loads?|decode|Unpickler)"
+            r"|joblib\.load|shelve\.open|pandas\.read_pickle|yaml\.(?:(?:unsafe|full)_)?load(?:_all)?"
+        ),
     ),
     "path": (
         "lets {} name a file",
         "Let a function take the last part of the name alone, or have safe_join check it.",
-        r"(?:builtins|io|codecs|os|aiofiles|gzip)\.open|flask\.(?:helpers\.)?send_file"
-        r"|os\.(?:remove|unlink|rmdir|mkdir|makedirs|listdir|scandir|walk)"
-        r"|os\.(?:rename|replace|link|symlink)|shutil\.(?:rmtree|copy(?:2|file|tree)?|move)"
-        r"|(?:starlette|fastapi)\.responses\.FileResponse|aiohttp\.web\.FileResponse",
+        (
+            r"(?:builtins|io|codecs|os|aiofiles|gzip)\.open|flask\.(?:helpers\.)?send_file"
+            r"|os\.(?:remove|unlink|rmdir|mkdir|makedirs|listdir|scandir|walk)"
+            r"|os\.(?:rename|replace|link|symlink)|shutil\.(?:rmtree|copy(?:2|file|tree)?|move)"
+            r"|(?:starlette|fastapi)\.responses\.FileResponse|aiohttp\.web\.FileResponse"
+        ),
     ),
     "line": (
         "puts {} into a line for the shell",
@@ -60,8 +66,10 @@ _WAYS = {
     "code": (
         "executes or imports {}",
         "Choose from a table of what may be asked for.",
-        r"builtins\.(?:eval|exec|__import__)|importlib\.import_module"
-        r"|(?:django\.utils\.module_loading|werkzeug\.utils)\.import_string",
+        (
+            r"builtins\.(?:eval|exec|__import__)|importlib\.import_module"
+            r"|(?:django\.utils\.module_loading|werkzeug\.utils)\.import_string"
+        ),
     ),
 }
 _STARTS = re.compile(r"subprocess\.(?:run|call|check_call|check_output|Popen)")
@@ -192,8 +200,6 @@ class _Flows:
 
     def read(self, node: ast.expr) -> _Value:
         """Say what is known of an expression."""
-        parts: list[ast.expr] = []
-        is_built = False
         match node:
             case ast.Name(id=name):
                 at = (node.lineno, node.col_offset)
@@ -206,27 +212,32 @@ class _Flows:
                 return _Value() if _KEY.fullmatch(str(key)) else _Value("`self.kwargs`")
             case ast.Attribute() | ast.Subscript():
                 return _Value(self.read(node.value).origin)
-            case ast.Call(func=func) if self._view.find_names(func, self._scope) & _PATHS:
-                parts, is_built = node.args, True
-            case ast.Call(func=ast.Attribute(value=owner, attr="format" | "joinpath")):
-                parts, is_built = [owner, *node.args, *(one.value for one in node.keywords)], True
             case ast.Call(func=ast.Attribute(attr=name) as func) if _READS.fullmatch(name):
                 # `request.json()` is read by a method of the request itself.
                 return _Value(self.read(func).origin)
             case ast.Await() | ast.FormattedValue() | ast.Starred() | ast.NamedExpr():
                 return self.read(node.value)
-            case ast.JoinedStr(values=parts):
-                is_built = True
-            case ast.BinOp(left=left, op=ast.Add() | ast.Mod() | ast.Div(), right=right):
-                parts, is_built = [left, right], True
-            case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
-                pass
-            case ast.IfExp(body=body, orelse=orelse):
-                parts = [body, orelse]
+        parts, is_built = self._list_parts(node)
         values = [value for value in map(self.read, parts) if value.origin]
-        if not values:
-            return _Value()
-        return _Value(values[0].origin, is_built or any(value.is_built for value in values))
+        is_built = is_built or any(value.is_built for value in values)
+        return _Value(values[0].origin, is_built) if values else _Value()
+
+    def _list_parts(self, node: ast.expr) -> tuple[list[ast.expr], bool]:
+        """Return what an expression is made of, and whether it puts that together."""
+        match node:
+            case ast.Call(func=func) if self._view.find_names(func, self._scope) & _PATHS:
+                return node.args, True
+            case ast.Call(func=ast.Attribute(value=owner, attr="format" | "joinpath")):
+                return [owner, *node.args, *(one.value for one in node.keywords)], True
+            case ast.JoinedStr(values=parts):
+                return parts, True
+            case ast.BinOp(left=left, op=ast.Add() | ast.Mod() | ast.Div(), right=right):
+                return [left, right], True
+            case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
+                return parts, False
+            case ast.IfExp(body=body, orelse=orelse):
+                return [body, orelse], False
+        return [], False
 
     def _is_request(self, node: ast.expr) -> bool:
         """Whether it is the request itself; a local variable of that name is none."""
