@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.models.change import Change
 from agent.policy import source
-from agent.policy.names import DefinitionNode, Reader, Ref, Scope
+from agent.policy.names import DefinitionNode, Ref, Scope, bind_target
 from repo_config.detect import Project, Tree
 
 #: How much is parsed in following names, over a whole change: about a second.
@@ -29,6 +29,10 @@ _LIBRARIES = frozenset(sys.stdlib_module_names) | {
     "ninja", "pydantic", "pytest", "redis", "requests", "rest_framework", "sqlalchemy", "sqlmodel",
     "starlette", "tornado", "typing_extensions", "werkzeug", "yaml",
 }  # fmt: skip
+_SCOPES = (
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp, ast.SetComp,
+    ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -209,21 +213,82 @@ class Modules:
             return None
         self._scopes[path] = None
         try:
-            module = self.parse(text)
             scope = Scope()
-            Reader(self, path).collect(module.body, scope)
+            self.bind_block(self.parse(text).body, scope, path)
             self._scopes[path] = scope
         except (source.UnreadableError, RecursionError):
             pass
         return self._scopes[path]
 
+    # --- what a module binds --------------------------------------------------------------------
 
-def _list_folders(paths: frozenset[str]) -> Iterator[str]:
-    """Yield every folder that holds Python modules, at whatever depth."""
-    seen = {""}
-    for path in paths:
-        folder = posixpath.dirname(path)
-        while folder not in seen:
-            seen.add(folder)
-            yield folder
-            folder = posixpath.dirname(folder)
+    def bind_block(self, body: list[ast.stmt], scope: Scope, path: str) -> None:
+        """Collect what a block of a module binds in its own scope, without those nested in it."""
+        for statement in body:
+            for node in _walk_runtime(statement):
+                self._bind(node, scope, path)
+
+    def _bind(self, node: ast.AST, scope: Scope, path: str) -> None:
+        match node:
+            case ast.Import(names=aliases):
+                for alias in aliases:
+                    name = alias.name if alias.asname else alias.name.partition(".")[0]
+                    scope.bind(alias.asname or name, [self.resolve_absolute(name, path)])
+            case ast.ImportFrom():
+                for name, ref in self.find_imported(node, path):
+                    if name == "*":
+                        scope.stars.append(ref)
+                    else:
+                        scope.bind(name, [ref])
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    bind_target(target, value, scope)
+            case (
+                ast.AnnAssign(target=target, value=value)
+                | ast.NamedExpr(target=target, value=value)
+                | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
+            ):
+                bind_target(target, value, scope)
+            case ast.For(target=target) | ast.AsyncFor(target=target):
+                bind_target(target, None, scope)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                scope.defined[node.name] = node
+                # Of the module itself it can be imported by this name, and asked for elsewhere.
+                scope.bind(node.name, [] if scope.parent else [Ref(path, node.name)])
+
+    def find_imported(self, node: ast.ImportFrom, path: str) -> Iterator[tuple[str, Ref]]:
+        """Yield the bound name and its meaning for each name of a `from` import."""
+        if node.level:
+            origin = self.resolve_relative(node.level, node.module or "", path)
+        else:
+            origin = self.resolve_absolute(node.module or "", path)
+        # A relative import of what is not there stands for nothing outside.
+        origin = origin or Ref(f"{path}/", "missing")
+        for alias in node.names:
+            star = alias.name == "*"
+            bound = "*" if star else alias.asname or alias.name
+            yield bound, origin if star else origin.get_attribute(alias.name)
+
+    def resolve_absolute(self, dotted: str, path: str) -> Ref:
+        """Say what an absolute import of this name stands for in a module."""
+        return self.find(dotted, path) or Ref(None, dotted)
+
+
+def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk a statement without what is only read by type checkers, or is another scope."""
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        at = waiting.pop()
+        yield at
+        if isinstance(at, (*_SCOPES, ast.Name, ast.Constant)):
+            continue
+        if isinstance(at, ast.If) and source.is_type_checking(at.test):
+            waiting.extend(reversed(at.orelse))
+        else:
+            waiting.extend(reversed([*ast.iter_child_nodes(at)]))
+
+
+def _list_folders(paths: frozenset[str]) -> set[str]:
+    """Return every folder that holds Python modules, at whatever depth."""
+    parts = (path.split("/") for path in paths)
+    return {"/".join(one[:count]) for one in parts for count in range(1, len(one))}

@@ -7,25 +7,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
-
-from agent.policy import source
-
-if TYPE_CHECKING:
-    from agent.policy.modules import Modules
+from typing import NamedTuple
 
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-_SCOPES = (
-    ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp, ast.SetComp,
-    ast.DictComp, ast.GeneratorExp,
-)  # fmt: skip
-#: What may bind a name; most of a file is none of it.
-_BINDING = (
-    ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem, ast.For,
-    ast.AsyncFor, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
-)  # fmt: skip
 _MOST_DOTS = 12
 _MOST_MEANINGS = 16
 #: What stands around the class that an annotation means.
@@ -72,70 +57,6 @@ class Scope:
         return self if self.parent is None else self.parent.get_module_scope()
 
 
-# --- bindings ---------------------------------------------------------------------------------
-
-
-class Reader:
-    """Collects what the scopes of one module bind."""
-
-    def __init__(self, places: Modules, path: str) -> None:
-        self._places = places
-        self._path = path
-
-    def collect(self, body: list[ast.stmt], scope: Scope) -> None:
-        """Collect what a block binds in its own scope, without those nested in it."""
-        for statement in body:
-            for node in _walk_runtime(statement):
-                if isinstance(node, _BINDING):
-                    self._bind(node, scope)
-
-    def _bind(self, node: ast.AST, scope: Scope) -> None:
-        match node:
-            case ast.Import(names=aliases):
-                for alias in aliases:
-                    name = alias.name if alias.asname else alias.name.partition(".")[0]
-                    scope.bind(alias.asname or name, [self.resolve_absolute(name)])
-            case ast.ImportFrom():
-                for name, ref in self.find_imported(node):
-                    if name == "*":
-                        scope.stars.append(ref)
-                    else:
-                        scope.bind(name, [ref])
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    bind_target(target, value, scope)
-            case (
-                ast.AnnAssign(target=target, value=value)
-                | ast.NamedExpr(target=target, value=value)
-                | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
-            ):
-                bind_target(target, value, scope)
-            case ast.For(target=target, iter=items) | ast.AsyncFor(target=target, iter=items):
-                bind_item(target, items, scope)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                scope.defined[node.name] = node
-                # Of the module itself it can be imported by this name, and asked for elsewhere.
-                scope.bind(node.name, [] if scope.parent else [Ref(self._path, node.name)])
-
-    def find_imported(self, node: ast.ImportFrom) -> Iterator[tuple[str, Ref]]:
-        """Yield the bound name and its meaning for each name of a `from` import."""
-        if node.level:
-            origin = self._places.resolve_relative(node.level, node.module or "", self._path)
-        else:
-            origin = self.resolve_absolute(node.module or "")
-        # A relative import of what is not there stands for nothing outside.
-        origin = origin or Ref(f"{self._path}/", "missing")
-        for alias in node.names:
-            if alias.name == "*":
-                yield "*", origin
-            else:
-                yield alias.asname or alias.name, origin.get_attribute(alias.name)
-
-    def resolve_absolute(self, dotted: str) -> Ref:
-        """Say what an absolute import of this name stands for."""
-        return self._places.find(dotted, self._path) or Ref(None, dotted)
-
-
 def bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
     """Bind what is assigned to; without a value, or a part of one, to what cannot be followed."""
     if isinstance(target, ast.Name):
@@ -144,32 +65,6 @@ def bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
         for name in ast.walk(target):
             if isinstance(name, ast.Name):
                 scope.bind(name.id, [])
-
-
-def bind_item(target: ast.expr, items: ast.expr, scope: Scope) -> None:
-    """Bind what takes one item after the other: any of those that are written out."""
-    if not isinstance(items, ast.Tuple | ast.List | ast.Set):
-        bind_target(target, None, scope)
-        return
-    for item in items.elts[:_MOST_MEANINGS]:
-        bind_target(target, item, scope)
-
-
-def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk a statement without what is only read by type checkers, or is another scope."""
-    waiting: list[ast.AST] = [node]
-    while waiting:
-        at = waiting.pop()
-        yield at
-        if isinstance(at, (*_SCOPES, ast.Name, ast.Constant)):
-            continue
-        if isinstance(at, ast.If) and source.is_type_checking(at.test):
-            waiting.extend(reversed(at.orelse))
-        else:
-            waiting.extend(reversed([*ast.iter_child_nodes(at)]))
-
-
-# --- meanings ---------------------------------------------------------------------------------
 
 
 def find_meaning(node: ast.expr | None, scope: Scope) -> list[Ref]:

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from agent.policy import source
 from agent.policy.modules import Definition, Modules
-from agent.policy.names import Reader, Scope, bind_item, find_meaning
+from agent.policy.names import Scope, bind_target, find_meaning
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Node_co = TypeVar("Node_co", bound=ast.AST, covariant=True)
@@ -83,9 +83,7 @@ class View:
         """Of the module."""
         self.places = places
         """Where names lead in the repository."""
-        self._reader = Reader(places, path)
         self._visits: dict[type[ast.AST], list[Visit[ast.AST]]] = defaultdict(list)
-        self._lines: list[str] | None = None
         #: Rules ask the same of the same expressions. The scopes live as long as the view.
         self._named: dict[tuple[ast.expr | None, int], frozenset[str]] = {}
         try:
@@ -93,12 +91,10 @@ class View:
         except RecursionError as problem:  # `collect` looks ahead of the walk
             raise source.UnreadableError(_TOO_DEEP, may_run=True) from problem
 
-    @property
+    @cached_property
     def lines(self) -> list[str]:
         """The lines of the file, without their ends."""
-        if self._lines is None:
-            self._lines = source.decode_text(self.content).splitlines()
-        return self._lines
+        return source.decode_text(self.content).splitlines()
 
     def get_line(self, number: int) -> str:
         return self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
@@ -137,9 +133,9 @@ class View:
         """Return the full dotted names that an import brings in."""
         node = visit.node
         if isinstance(node, ast.Import):
-            refs = [self._reader.resolve_absolute(alias.name) for alias in node.names]
+            refs = [self.places.resolve_absolute(alias.name, self.path) for alias in node.names]
         else:
-            refs = [ref for _, ref in self._reader.find_imported(node)]
+            refs = [ref for _, ref in self.places.find_imported(node, self.path)]
         return frozenset(name for ref in refs for name in self.places.list_names(ref))
 
     def find_lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
@@ -181,7 +177,7 @@ class View:
 
     def _enter(self, body: list[ast.stmt], scope: Scope, up: Visit[ast.AST] | None) -> None:
         """Walk a block that has a scope of its own."""
-        self._reader.collect(body, scope)
+        self.places.bind_block(body, scope, self.path)
         for statement in body:
             self._walk(statement, scope, up)
 
@@ -208,7 +204,7 @@ class View:
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 inner = Scope(parent=scope)
                 for generator in node.generators:
-                    bind_item(generator.target, generator.iter, inner)
+                    bind_target(generator.target, None, inner)
                 self._walk_children(node, inner, visit)
             case ast.If() if source.is_type_checking(node.test):
                 for statement in node.orelse:

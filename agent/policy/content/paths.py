@@ -42,9 +42,6 @@ _UNPORTABLE = re.compile(
     r"(?:^|/)(?: |(?:con|prn|aux|nul|com\d|lpt\d)(?:\.[^/]*)?(?:/|$))|[ .](?:/|$)|[<>:\"|?*]",
     re.IGNORECASE,
 )
-
-
-_PLAIN = "Use a plain relative path with forward slashes."
 _AGAINST_BASE = "Make the change against the files of the base commit."
 #: Lists that forbid: what they are for, and the way out.
 _FORBIDS = {
@@ -83,13 +80,16 @@ class Limits:
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         """Yield a finding for everything that is wrong with where a file lies."""
         if fault := _find_name_fault(file.path):
-            yield PATHS.make_finding(file.path, fault, _PLAIN)
+            fix = "Use a plain relative path with forward slashes."
+            yield PATHS.make_finding(file.path, fault, fix)
             return
         yield from _check_own_configuration(file)
         for says, fix in (*self._check_scope(file), *self._compare_with_base(file)):
             yield PATHS.make_finding(file.path, says, fix)
-        if mode := _describe_mode(file):
-            yield FILE_MODE.make_finding(file.path, mode, "Check that the executable bit is meant.")
+        was = file.was_executable if file.before is not None else False
+        if file.after is not None and was is not None and was != file.executable:
+            says = f"is {'' if file.executable else 'no longer '}executable after the change"
+            yield FILE_MODE.make_finding(file.path, says, "Check that the executable bit is meant.")
 
     def _check_scope(self, file: ChangedFile) -> Iterator[_Problem]:
         verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
@@ -101,13 +101,13 @@ class Limits:
             yield f"is {verb}, but lies outside scope.allow", fix
 
     def _compare_with_base(self, file: ChangedFile) -> Iterator[_Problem]:
-        if file.before is None and file.after is None:
-            yield "is named in the change but exists on neither side", _AGAINST_BASE
-        elif file.before is not None and file.path not in self._present:
+        is_present = file.path in self._present
+        if file.before is not None and not is_present:
             says = "is no regular file in the base commit (a link, a submodule or untracked)"
             yield says, "Name the file itself: links are neither edited nor followed."
-        elif file.before is None and file.path in self._present:
-            yield "is given as new, but the base commit has it", _AGAINST_BASE
+        elif file.before is None and (is_present or file.after is None):
+            what = "the base commit has it" if is_present else "it exists on neither side"
+            yield f"is given as new, but {what}", _AGAINST_BASE
         elif file.before is None and _UNPORTABLE.search(file.path):
             yield "has a part that no Windows checkout can hold", "Choose a plain name."
         elif file.before is None:
@@ -158,16 +158,14 @@ def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
     if name in _CONFIG_FILES:
         says = "is Mergewright's configuration, which no run may change"
         yield PATHS.make_finding(file.path, says, fix)
-    elif name == "pyproject.toml":
-        after = _read_own_table(file.after)
-        if after is None:
-            says = "does not parse after the change, so its [tool.mergewright] is unknown"
-            yield PATHS.make_finding(file.path, says, "Write valid TOML.")
-        elif after != _read_own_table(file.before):
-            before, found, _ = (file.after or b"").partition(b"tool.mergewright")
-            line = before.count(b"\n") + 1 if found else None
-            says = "changes [tool.mergewright], which no run may change"
-            yield PATHS.make_finding(file.path, says, fix, line)
+    elif name == "pyproject.toml" and _read_own_table(file.after) is None:
+        says = "does not parse after the change, so its [tool.mergewright] is unknown"
+        yield PATHS.make_finding(file.path, says, "Write valid TOML.")
+    elif name == "pyproject.toml" and _read_own_table(file.after) != _read_own_table(file.before):
+        before, found, _ = (file.after or b"").partition(b"tool.mergewright")
+        line = before.count(b"\n") + 1 if found else None
+        says = "changes [tool.mergewright], which no run may change"
+        yield PATHS.make_finding(file.path, says, fix, line)
 
 
 def _read_own_table(content: bytes | None) -> object | None:
@@ -179,16 +177,3 @@ def _read_own_table(content: bytes | None) -> object | None:
     except (documents.DocumentError, UnicodeDecodeError):
         return None
     return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
-
-
-def _describe_mode(file: ChangedFile) -> str:
-    """Say that a file can be started, or no longer, as no diff of lines shows it."""
-    state = "executable" if file.executable else "no longer executable"
-    if file.after is None:
-        return ""
-    if file.before is None:
-        return "is added as an executable file" if file.executable else ""
-    if file.before == file.after:
-        return f"has a new mode and nothing else: it is {state}"
-    is_other = file.was_executable is not None and file.was_executable != file.executable
-    return f"is {state} after the change" if is_other else ""

@@ -44,17 +44,13 @@ _SAFE_IF_SET = frozenset(
 )
 _UNSAFE_IF_FALSE = frozenset({"SESSION_COOKIE_HTTPONLY", "SECURE_CONTENT_TYPE_NOSNIFF"})
 _HOSTS = frozenset({"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"})
-_LISTS = frozenset({"MIDDLEWARE", "MIDDLEWARE_CLASSES", "AUTH_PASSWORD_VALIDATORS"})
-_PROTECTS = frozenset(
-    {"SecurityMiddleware", "CsrfViewMiddleware", "XFrameOptionsMiddleware"}
-    | {"AuthenticationMiddleware", "SessionMiddleware", "ContentSecurityPolicyMiddleware"}
-    | {"LoginRequiredMiddleware"}
+_LISTS = frozenset({"MIDDLEWARE", "AUTH_PASSWORD_VALIDATORS"})
+_PROTECTS = re.compile(
+    r"(?:Security|CsrfView|XFrameOptions|Authentication|Session|ContentSecurityPolicy|LoginRequired)"
+    r"Middleware|\w+Validator"
 )
 #: What settings usually hold.
-_USUAL = frozenset(
-    {"INSTALLED_APPS", "MIDDLEWARE", "DATABASES", "DEBUG", "SECRET_KEY", "ROOT_URLCONF"}
-    | {"ALLOWED_HOSTS", "TEMPLATES", "CACHES", "LOGGING", "STATIC_URL", "USE_TZ"}
-)
+_USUAL = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "DATABASES", "DEBUG", "SECRET_KEY", "LOGGING"})
 _EVERYBODY = frozenset({"*", "https://*", "http://*", ".*"})
 _WEAK_HASHERS = re.compile(r"MD5|SHA1|Unsalted|Crypt(?!o)")
 
@@ -129,13 +125,9 @@ def _read_values(view: View | None) -> dict[str, ast.expr]:
     return found
 
 
-# --- what is lost -----------------------------------------------------------------------------
-
-
 def _find_lost(name: str, old: ast.expr | None, new: ast.expr | None) -> set[str]:
     """Return the protections that a setting no longer gives."""
-    is_list = name.startswith(("MIDDLEWARE", "AUTH_"))
-    if is_list and not isinstance(new, ast.List | ast.Tuple | None):
+    if name in _LISTS and not isinstance(new, ast.List | ast.Tuple | None):
         return set()  # what is put together elsewhere cannot be read here
     return _list_protections(name, old) - _list_protections(name, new)
 
@@ -152,7 +144,7 @@ def _list_protections(name: str, value: ast.expr | None) -> set[str]:
     elif name in _HOSTS:
         is_safe = not _EVERYBODY & texts
     elif name == "X_FRAME_OPTIONS":
-        is_safe = not texts or bool({text.upper() for text in texts} & {"DENY", "SAMEORIGIN"})
+        is_safe = not texts or bool(texts & {"DENY", "SAMEORIGIN"})
     elif name == "PASSWORD_HASHERS":
         elements = value.elts if isinstance(value, ast.List | ast.Tuple) else []
         is_safe = not any(map(_WEAK_HASHERS.search, _list_texts(*elements[:1])))
@@ -160,7 +152,7 @@ def _list_protections(name: str, value: ast.expr | None) -> set[str]:
         is_safe = not any(text.endswith("AllowAny") for text in texts)
     else:
         names = {text.rpartition(".")[2] for text in texts} if name in _LISTS else set()
-        return {one for one in names if one in _PROTECTS or one.endswith("Validator")}
+        return {one for one in names if _PROTECTS.fullmatch(one)}
     return {name} if is_safe else set()
 
 
