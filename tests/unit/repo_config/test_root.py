@@ -71,12 +71,6 @@ def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
     assert rule_files.explain_file("api/runtests.py", project)
 
 
-def test_settings_that_are_in_the_folder_leave_no_doubt():
-    assert detect.find_doubts(TREE, detected("root: api")) == ()
-    (doubt,) = detect.find_doubts(TREE, detected("root: api\ndjango: {settings: config.setings}\n"))
-    assert "Did you mean config.settings?" in doubt
-
-
 def test_views_of_a_folder():
     assert Below(TREE, "api/src/config").paths() == ("__init__.py", "settings.py")
     assert Below(TREE, "api").read("runtests.py") == b""
