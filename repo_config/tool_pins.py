@@ -15,7 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from repo_config import ci_setup, dependencies, tox, workflows
+from repo_config import ci_packages, dependencies, tox, workflows
 from repo_config.commands import follow_scripts, list_scripts
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.project_files import Files
@@ -171,7 +171,7 @@ def _find_beside(commands: Iterable[ToolCommand], files: Files) -> dict[str, tup
     places: list[tuple[str, list[str]]] = []
     for job in workflows.read_jobs(files):
         called = list(follow_scripts(list_scripts(job, ""), files.whole))
-        places.append((job.origin, list(ci_setup.read_installed(called, files.whole))))
+        places.append((job.origin, list(ci_packages.read_installed(called, files.whole))))
     # What the environment of the tests has is installed anyway.
     for env in (one for one in tox.read_all(files) if not one.is_base):
         places.append((env.origin, [tox.split_factors(line)[1] for line in env.lines("deps")]))

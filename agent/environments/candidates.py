@@ -20,7 +20,7 @@ from agent.models.checks import COLLECTION, CheckResult, Status
 from agent.models.environment import Checkout, Environment
 from agent.models.record import Record
 from agent.models.run import Run
-from repo_config import ci_setup, detect, django_projects, suites, versions
+from repo_config import ci_packages, ci_setup, detect, django_projects, suites, versions
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.documents import table
@@ -182,8 +182,8 @@ def _choose_parts(
     """Choose the extras and groups that CI installs, beside those that are for tests by name."""
     found: dict[str, tuple[str, ...]] = {}
     for key, every, available in (
-        ("extras", ci_setup.EVERY_EXTRA, _name_extras(files)),
-        ("groups", ci_setup.EVERY_GROUP, parts.Groups(files.pyproject, {}).names),
+        ("extras", ci_packages.EVERY_EXTRA, _name_extras(files)),
+        ("groups", ci_packages.EVERY_GROUP, parts.Groups(files.pyproject, {}).names),
     ):
         more = parts.normalise_names(available if every in named else named)
         chosen = parts.choose_parts(available, None, "", more=more)
