@@ -25,6 +25,7 @@ FETCHES = re.compile(r"(?<!\S)npm[ ]+(?:ci|install|i)(?:[ ]+--\S+)*(?!\S)")
 #: What picks extras or groups of the project: an option, or `.[these]`.
 _PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
 _REQUIREMENT_FILE = re.compile(r"--requirement(?:=(.*))?|-r(.*)")
+_DECLARATIONS = ("pyproject.toml", "setup.cfg", "setup.py")
 _OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
 EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
 _FROM_MATRIX = re.compile(rf"[<>=!~]{{0,3}}\{OPEN}[\w.*]{{0,20}}")
@@ -75,7 +76,8 @@ def list_requirement_files(called: Iterable[Command], files: Files) -> Iterator[
     for word, following in _pair_words(called):
         if option := _REQUIREMENT_FILE.fullmatch(word):
             path = posixpath.normpath(option[1] or option[2] or following)
-            if files.has_file(path):
+            # uv reads the project's own declaration as well, which is installed anyway.
+            if files.has_file(path) and posixpath.basename(path) not in _DECLARATIONS:
                 yield path
 
 

@@ -49,7 +49,12 @@ def test_what_stands_before_the_tests_is_taken_step_by_step():
 
 def test_requirements_files_of_the_job_are_installed_whatever_they_are_called():
     job = "jobs: {t: {steps: [{run: 'pip install -r requirements/devel.txt -r gone.txt x'}, "
-    makes = {"requirements/devel.txt": "", "Makefile": "setup:\n\tpip install -r for/ci.txt\n"}
+    job += "{run: 'uv pip install -r pyproject.toml'}, "
+    makes = {
+        "requirements/devel.txt": "",
+        "pyproject.toml": "",
+        "Makefile": "setup:\n\tpip install -r for/ci.txt\n",
+    }
     found = read(job + "{run: make setup}, {run: pytest}]}}", **makes, **{"for/ci.txt": ""})
     assert found.install == ("x",)
     assert found.requirement_files == ("requirements/devel.txt", "for/ci.txt")
