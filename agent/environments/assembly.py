@@ -288,7 +288,7 @@ class Assembly:
         )
 
     def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
-        for one in found.left_out:
+        for one in self._declaration.list_left_out(found):
             self._leave(one.name or "a line", one.why)
             fetcher.left_out |= {one.name} - {""}
 

@@ -79,6 +79,11 @@ class Declaration(Record):
     def requirements(self) -> Requirements:
         return self.required.combine(*(part.found for part in self.optional))
 
+    def list_left_out(self, found: Requirements) -> list[LeftOut]:
+        """List what is left out of requirements, but for what the configuration replaces."""
+        given = {*map(requirement_files.guess_name, self.section.install)}
+        return [one for one in found.left_out if not (one.is_address and one.name in given)]
+
     @property
     def may_build(self) -> bool:
         """Whether something of the repository itself may be built."""
@@ -396,7 +401,8 @@ class _Reader:
             try:
                 one = requirement_files.parse_line(self.files, entry, origin)
             except AddressRefused as problem:
-                left = LeftOut(name=requirement_files.guess_name(entry), why=problem.message)
+                name = requirement_files.guess_name(entry)
+                left = LeftOut(name=name, why=problem.message, is_address=True)
                 one = Requirements(left_out=(left,))
             if own and any(line.name == own for line in one.lines):
                 # A group that asks for the project itself, with extras: that is the tree.

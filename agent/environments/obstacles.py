@@ -25,7 +25,7 @@ _FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line
 _SHOWN = re.compile(r"E\s+(\S.*)")
 _MOST_ITEMS = 5
 _MOST_EVIDENCE = 3_000
-_MOST_CI = 5
+_MOST_CI, _MOST_OF_LINE = 5, 100
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 _ANY_LINES = ("setup: [COMMAND]", "env: {NAME: VALUE}")
@@ -62,7 +62,7 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     """
     # Of a sub-folder, CI's steps begin elsewhere.
     ci = CiSetup() if folder else ci_setup.read_ci_setup(Files(tree))
-    told = "; ".join(quote_as_code(line) for line in [*ci.describe()][:_MOST_CI])
+    told = "; ".join(quote_as_code(line, _MOST_OF_LINE) for line in [*ci.describe()][:_MOST_CI])
     does = f"CI ({ci.origin}) does before its tests: {told}." if told else ""
     if tests is None:
         return Obstacle(words="\n\n".join(filter(None, (problem, does))))
@@ -79,10 +79,10 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     return Obstacle(words=words, evidence=list_errors(tests))
 
 
-def quote_as_code(text: str) -> str:
+def quote_as_code(text: str, longest: int = LONGEST) -> str:
     """Write foreign words as one piece of code in a sentence, cut."""
     flat = " ".join(text.split()).replace("`", "'")
-    return f"`{flat[:LONGEST]}`"
+    return f"`{flat if len(flat) <= longest else f'{flat[: longest - 1]}…'}`"
 
 
 def list_errors(tests: CheckResult) -> str:

@@ -83,6 +83,8 @@ class LeftOut(Record):
     why: str
     is_option: bool = False
     """Whether it asks for no package."""
+    is_address: bool = False
+    """Whether it names a direct address; a release that `python.install` names takes its place."""
 
 
 class AddressRefused(EnvironmentFailed):
@@ -174,8 +176,9 @@ class _Reader(NamedTuple):
             except EnvironmentFailed as problem:
                 if not self.is_tolerant:
                     raise
-                name = guess_name(line) if isinstance(problem, AddressRefused) else ""
-                left = LeftOut(name=name, why=problem.message)
+                is_address = isinstance(problem, AddressRefused)
+                name = guess_name(line) if is_address else ""
+                left = LeftOut(name=name, why=problem.message, is_address=is_address)
                 found = found.combine(Requirements(left_out=(left,)))
         return found
 

@@ -174,7 +174,8 @@ def _read_source(files: TreeFiles, project: str, source: dict[str, Any]) -> Requ
             return requirement_files.parse_line(files, f"./{path}".partition("[")[0], _SOURCES)
     except EnvironmentFailed as problem:
         why = problem.message
-    return Requirements(left_out=(LeftOut(name=project, why=why),))
+    left = LeftOut(name=project, why=why, is_address="index" not in source)
+    return Requirements(left_out=(left,))
 
 
 def _find_member(files: TreeFiles, project: str) -> str:

@@ -259,7 +259,9 @@ def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
     )
     found = read({"pyproject.toml": PACKAGE, "requirements-dev.txt": lines})
     assert texts(found) == ["six"]
-    assert [one.name for one in found.requirements.left_out] == ["my-lib", "other"]
+    assert [one.name for one in found.list_left_out(found.requirements)] == ["my-lib", "other"]
+    given = read({}, install=("my_lib>=1",))
+    assert [one.name for one in given.list_left_out(given.requirements)] == ["other"]
 
 
 def test_the_digest_changes_with_what_was_read_and_with_a_tree_that_is_built(read, tmp_path):
