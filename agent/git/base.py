@@ -25,6 +25,7 @@ _MAX_LINK_BYTES = 4095
 _LISTED = 10
 _OBJECT_ID = re.compile(r"[0-9a-f]{7,64}")
 _EXPRESSION = re.compile(r"@\{|\.\.|[~^:?*\[ ]")
+_FOLDER, _LINK = b"tree", b"120000"
 
 
 class Start(NamedTuple):
@@ -57,11 +58,11 @@ def find_commit(view: Place, source: Source, base: str | None) -> Start:
         _require_plain(base)
     refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
     if base is None or base == "HEAD":
-        return _at_head(view, source, refs)
+        return _find_head(view, source, refs)
     for ref in (base, f"refs/heads/{base}", f"refs/tags/{base}", f"refs/remotes/{base}"):
         if ref in refs:
             if commit := peel_object(view, refs[ref]):
-                return Start(commit, _branch_of(ref))
+                return Start(commit, _name_branch(ref))
             raise RepositoryUnfit(f"`{base}` is not a commit. Name a branch, a tag or a commit")
     if _OBJECT_ID.fullmatch(base) and (commit := peel_object(view, base)):
         return Start(commit, None)
@@ -71,11 +72,11 @@ def find_commit(view: Place, source: Source, base: str | None) -> Start:
     raise RepositoryUnfit(f"There is no branch, tag or commit `{base}` in {source.root}. {hint}")
 
 
-def _at_head(view: Place, source: Source, refs: Mapping[str, str]) -> Start:
+def _find_head(view: Place, source: Source, refs: Mapping[str, str]) -> Start:
     head = os.fsdecode(process.run_git(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).strip())
     tip = refs.get(head) if head.startswith("refs/heads/") else None
     if commit := tip or peel_object(view, "HEAD"):
-        return Start(commit, _branch_of(head))
+        return Start(commit, _name_branch(head))
     if not refs:
         raise RepositoryUnfit(
             f"{source.root} has no commits yet. Make the first one: git add -A && git commit"
@@ -110,17 +111,15 @@ def list_refs(place: Place, *prefixes: str) -> dict[str, str]:
 
 
 def peel_object(place: Place, name: str) -> str | None:
-    """Full id of the commit that an object id or HEAD leads to, if it leads to one."""
+    """Return the full id of the commit that an object id or HEAD leads to, if it leads to one."""
     args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     return process.run_git(place, *args, ok=(0, 1, 128)).decode().strip() or None
 
 
-def _branch_of(ref: str) -> str | None:
-    if ref.startswith("refs/heads/"):
-        return _shorten_ref(ref)
+def _name_branch(ref: str) -> str | None:
     if ref.startswith("refs/remotes/"):
         return ref.split("/", 3)[-1]
-    return None
+    return _shorten_ref(ref) if ref.startswith("refs/heads/") else None
 
 
 def _shorten_ref(ref: str) -> str:
@@ -143,21 +142,29 @@ def require_fit(view: Place, commit: str, limits: Limits) -> None:
     links: dict[str, str] = {}
     for mode, object_id, size, path in _list_files(view, commit, limits):
         paths.append(path)
-        if mode == b"120000":
+        if mode == _LINK:
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
-    if bad := [(path, problem) for path in paths if (problem := names.name_problem(path))]:
-        lines = [f"{_quote_path(path)}: {problem}" for path, problem in bad]
-        fix = "Rename them, and commit that"
-        raise _make_unfit("file names that cannot be worked with", lines, fix)
-    if same := names.find_collisions(paths):
-        lines = [f"{_quote_path(one)} and {_quote_path(other)}" for one, other in same]
-        fix = "Rename one of each, and commit that"
-        raise _make_unfit("names that differ only in case, or in how they are encoded", lines, fix)
-    targets = _targets(view, links)
-    if out := names.links_out(targets):
-        lines = [f"{_quote_path(path)} -> {_quote_path(targets[path])}" for path in out]
-        fix = "Let each point to a place inside by a relative path, or remove it, and commit that"
-        raise _make_unfit("a symlink out of the tree", lines, fix)
+    bad = [(path, problem) for path in paths if (problem := names.name_problem(path))]
+    _refuse(
+        "file names that cannot be worked with",
+        [f"{_quote_path(path)}: {problem}" for path, problem in bad],
+        "Rename them, and commit that",
+    )
+    same = names.find_collisions(paths)
+    _refuse(
+        "names that differ only in case, or in how they are encoded",
+        [f"{_quote_path(one)} and {_quote_path(other)}" for one, other in same],
+        "Rename one of each, and commit that",
+    )
+    # One whose text is too long for a path counts as leading out.
+    wanted = {path: object_id for path, object_id in links.items() if object_id}
+    contents = map(os.fsdecode, objects.read_contents(view, wanted.values()))
+    targets = dict.fromkeys(links, "/") | dict(zip(wanted, contents, strict=True))
+    _refuse(
+        "a symlink out of the tree",
+        [f"{_quote_path(one)} -> {_quote_path(targets[one])}" for one in names.links_out(targets)],
+        "Let each point to a place inside by a relative path, or remove it, and commit that",
+    )
 
 
 def _list_files(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, str, int, str]]:
@@ -172,7 +179,7 @@ def _list_files(view: Place, commit: str, limits: Limits) -> Iterator[tuple[byte
                 f"object {object_id.decode()} of {_quote_path(os.fsdecode(path))} is missing"
             )
         size = int(length) if kind == b"blob" else 0
-        files, folders, total = files + (kind != b"tree"), folders + (kind == b"tree"), total + size
+        folders, files, total = folders + (kind == _FOLDER), files + (kind != _FOLDER), total + size
         if max(files, folders) > limits.files:
             raise RepositoryUnfit(
                 f"The commit has more than {limits.files:,} files or folders. "
@@ -183,22 +190,15 @@ def _list_files(view: Place, commit: str, limits: Limits) -> Iterator[tuple[byte
                 f"The files of the commit are larger than {limits.bytes // 1024**2:,} MB. "
                 "The operator may raise MERGEWRIGHT_MAX_TREE_MB"
             )
-        if kind != b"tree":
+        if kind != _FOLDER:
             yield mode, object_id.decode(), size, os.fsdecode(path)
 
 
-def _targets(view: Place, links: Mapping[str, str]) -> dict[str, str]:
-    """Where each link points; one whose text is too long for a path counts as leading out."""
-    targets = {path: "/" for path, object_id in links.items() if not object_id}
-    wanted = {path: object_id for path, object_id in links.items() if object_id}
-    contents = objects.read_contents(view, wanted.values())
-    return targets | dict(zip(wanted, map(os.fsdecode, contents), strict=True))
-
-
-def _make_unfit(what: str, lines: list[str], fix: str) -> RepositoryUnfit:
-    more = [f"- and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    listed = [f"- {line}" for line in lines[:_LISTED]]
-    return RepositoryUnfit("\n".join([f"The repository has {what}:", *listed, *more, fix]))
+def _refuse(what: str, lines: list[str], fix: str) -> None:
+    if lines:
+        more = [f"- and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+        listed = [f"- {line}" for line in lines[:_LISTED]]
+        raise RepositoryUnfit("\n".join([f"The repository has {what}:", *listed, *more, fix]))
 
 
 def _quote_path(path: str) -> str:

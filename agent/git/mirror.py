@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,7 +44,10 @@ _LEFT = (
 _ATTRIBUTES = (
     "* -text -ident !eol !crlf !working-tree-encoding !filter !merge !conflict-marker-size\n"
 )
-
+_FETCH = (
+    "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance",
+    "--no-recurse-submodules", "--update-shallow", "--",
+)  # fmt: skip
 
 ADVICE = (
     "Make room there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
@@ -68,6 +71,33 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
     return mirrors / f"{slug}-{digest}.git"
 
 
+# --- holding -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _lock_mirror(mirror: Path, *, wait: bool = True, stopped: Flag | None = None) -> Iterator[int]:
+    """Lock a mirror; BlockingIOError where somebody has it who is not waited for.
+
+    The lock's file is never removed: who waits for it holds it.
+    """
+    lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        is_patient = wait and stopped is None
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
+                break
+            except BlockingIOError:
+                if stopped is None:
+                    raise
+            if stopped.is_set():
+                raise Cancelled("The run was stopped while it waited for another one's git.")
+            time.sleep(_LOOK_SECONDS)
+        yield lock
+    finally:
+        os.close(lock)
+
+
 @contextmanager
 def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     """Wait until no other run uses the mirror, and keep it for this one.
@@ -76,18 +106,14 @@ def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
         stopped: Once it is set, neither the wait goes on nor a git in the mirror.
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     scratch = mirror.with_suffix(".scratch")
-    try:
-        _take_lock(lock, stopped)
+    with _lock_mirror(mirror, stopped=stopped) as lock:
         folders.delete_folder(scratch)
         scratch.mkdir(mode=0o700)
         try:
             yield Hold(Place(mirror, (lock,), stopped=stopped), scratch)
         finally:
             folders.delete_folder(scratch)
-    finally:
-        os.close(lock)
 
 
 @contextmanager
@@ -119,20 +145,16 @@ def drop_broken_mirror(place: Path) -> Iterator[None]:
         ) from problem
 
 
-def _take_lock(lock: int, stopped: Flag | None) -> None:
-    if stopped is None:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pass
-        else:
-            return
-        if stopped.is_set():
-            raise Cancelled("The run was stopped while it waited for another one's git.")
-        time.sleep(_LOOK_SECONDS)
+def is_sound(place: Place) -> bool:
+    """Whether every object that the mirror's refs need is there."""
+    try:
+        process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
+    except GitFailed:
+        return False
+    return True
+
+
+# --- fetching ----------------------------------------------------------------------------------
 
 
 def update_from_view(hold: Hold, view: Place, commit: str) -> None:
@@ -143,20 +165,11 @@ def update_from_view(hold: Hold, view: Place, commit: str) -> None:
         "+refs/remotes/*:refs/remotes/*",
         f"+{commit}:refs/mergewright/bases/{commit}",
     )
-
-    def from_view(place: Place) -> None:
-        fetch_references(place, str(view.git_dir), *wanted)
-
-    form = process.run_git(view, "rev-parse", "--show-object-format").decode().strip()
-    renew_mirror(hold, from_view, form)
+    renew_mirror(hold, lambda place: fetch_references(place, str(view.git_dir), *wanted))
 
 
 def renew_mirror(
-    hold: Hold,
-    fetched: Callable[[Place], None],
-    object_format: str = "sha1",
-    *,
-    max_bytes: int | None = None,
+    hold: Hold, fetched: Callable[[Place], None], *, max_bytes: int | None = None
 ) -> None:
     """Fetch into the mirror, or make it anew; nothing half done stays whatever happens.
 
@@ -175,34 +188,28 @@ def renew_mirror(
         try:
             _set_attributes(hold.place)  # those of an earlier version may be fewer
             fetched(hold.place)
-        except Cancelled:
+        except (Cancelled, GitFailed) as problem:
             remove_leftovers(mirror)
-            raise
-        except GitFailed as problem:
-            remove_leftovers(mirror)
-            if process.no_space(problem) or is_sound(hold.place):
+            if isinstance(problem, Cancelled) or process.no_space(problem) or is_sound(hold.place):
                 raise
             folders.delete_folder(mirror)
-        if max_bytes is not None and folders.measure_size(mirror) > max_bytes:
+        if _is_larger(mirror, max_bytes):
             folders.delete_folder(mirror)
     if not mirror.exists():
         try:
             begun = replace(hold.place, git_dir=fresh)
-            _make_repository(begun, object_format)
+            process.run_git(begun, "init", "--quiet", "--bare", "--template=")
+            _set_attributes(begun)
             fetched(begun)
-            if max_bytes is not None and folders.measure_size(fresh) > max_bytes:
-                raise too_large(max_bytes)
+            if _is_larger(fresh, max_bytes):
+                raise _make_too_large(max_bytes or 0)
             fresh.rename(mirror)
         finally:
             folders.delete_folder(fresh)
-    if _has_leftovers(mirror):
+    packs = sum(1 for _ in mirror.glob("objects/pack/*.pack"))
+    if packs > _MAX_PACKS or sum(1 for _ in mirror.glob("objects/17/*")) > _MAX_LOOSE:
         with suppress(GitFailed):  # what is not tidied now is tidied by a later run
             process.run_git(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
-
-
-def pin_commit(hold: Hold, commit: str, kind: str = "bases") -> None:
-    """Hold a commit by a ref, so that no clean-up takes it before the run is done with it."""
-    process.run_git(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
 
 
 def make_mirror(hold: Hold) -> None:
@@ -211,32 +218,9 @@ def make_mirror(hold: Hold) -> None:
         renew_mirror(hold, lambda place: None)
 
 
-def _has_leftovers(mirror: Path) -> bool:
-    packs = sum(1 for _ in mirror.glob("objects/pack/*.pack"))
-    loose = sum(1 for _ in mirror.glob("objects/17/*"))
-    return packs > _MAX_PACKS or loose > _MAX_LOOSE
-
-
-def is_sound(place: Place) -> bool:
-    """Whether every object that the mirror's refs need is there."""
-    try:
-        process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
-    except GitFailed:
-        return False
-    return True
-
-
-def _make_repository(place: Place, object_format: str) -> None:
-    process.run_git(
-        place, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}"
-    )
-    _set_attributes(place)
-
-
-def _set_attributes(place: Place) -> None:
-    info = place.git_dir / "info"
-    info.mkdir(exist_ok=True)
-    (info / "attributes").write_text(_ATTRIBUTES)
+def pin_commit(hold: Hold, commit: str, kind: str = "bases") -> None:
+    """Hold a commit by a ref, so that no clean-up takes it before the run is done with it."""
+    process.run_git(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
 
 
 def fetch_references(
@@ -252,27 +236,12 @@ def fetch_references(
     """
     # A single file of a bounded size, however few objects there are.
     packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
+    args = (*packed, *_FETCH, address, *wanted)
     try:
-        process.run_git(
-            place,
-            *packed,
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--prune",
-            "--no-write-fetch-head",
-            "--no-auto-maintenance",
-            "--no-recurse-submodules",
-            "--update-shallow",
-            "--",
-            address,
-            *wanted,
-            seconds=FETCH_SECONDS,
-            file_bytes=max_bytes,
-        )
+        process.run_git(place, *args, seconds=FETCH_SECONDS, file_bytes=max_bytes)
     except process.FileTooLarge as problem:
         remove_leftovers(place.git_dir)
-        raise too_large(max_bytes or 0) from problem
+        raise _make_too_large(max_bytes or 0) from problem
     except GitFailed as problem:
         if found := _FSCK.search(problem.message):
             raise RepositoryUnfit(
@@ -283,12 +252,24 @@ def fetch_references(
         raise
 
 
-def too_large(max_bytes: int) -> RepositoryUnfit:
-    """Say that a repository has more than may be fetched."""
+def _set_attributes(place: Place) -> None:
+    info = place.git_dir / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text(_ATTRIBUTES)
+
+
+def _is_larger(mirror: Path, max_bytes: int | None) -> bool:
+    return max_bytes is not None and folders.measure_size(mirror) > max_bytes
+
+
+def _make_too_large(max_bytes: int) -> RepositoryUnfit:
     return RepositoryUnfit(
         f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was not"
         " fetched. The operator may raise MERGEWRIGHT_MAX_REPOSITORY_MB"
     )
+
+
+# --- clean-up --------------------------------------------------------------------------------
 
 
 def remove_leftovers(mirror: Path) -> int:
@@ -299,29 +280,20 @@ def remove_leftovers(mirror: Path) -> int:
     return len(left)
 
 
-# --- clean-up --------------------------------------------------------------------------------
-
-
 def list_mirrors(mirrors: Path) -> tuple[Path, ...]:
     return tuple(sorted(place for place in mirrors.glob("*.git") if place.is_dir()))
 
 
 @contextmanager
 def hold_if_unused(place: Path) -> Iterator[Place | None]:
-    """Hold a mirror that nobody works with, for the block; None where somebody does.
-
-    The lock itself is never removed: who waits for it holds it.
-    """
-    lock = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    """Hold a mirror that nobody works with, for the block; None where somebody does."""
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = stack.enter_context(_lock_mirror(place, wait=False))
         except BlockingIOError:
             yield None
         else:
             yield Place(place, (lock,))
-    finally:
-        os.close(lock)
 
 
 def clean_mirrors(mirrors: Path) -> int:

@@ -16,7 +16,6 @@ _MAX_LINKS_FOLLOWED = 40
 # with one of these is not shown as what it is.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
-
 # What nearly all paths look like: nothing in it can be refused but its length.
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _ORDINARY = re.compile(f"{_PART}(?:/{_PART})*")
@@ -36,20 +35,18 @@ def name_problem(path: str) -> str | None:  # noqa: C901 - one line for each rul
         return "the path begins with a dash, which commands take for an option"
     if "\\" in path:
         return "the name has a backslash"
+    parts = path.split("/")
     try:
-        encoded = path.encode()
+        longest = max(len(part.encode()) for part in parts)
     except UnicodeEncodeError:
         return "the name is not UTF-8"
-    if len(encoded) > MAX_PATH_BYTES:
+    if len(path.encode()) > MAX_PATH_BYTES:
         return f"the path is longer than {MAX_PATH_BYTES} bytes"
-    parts = path.split("/")
     if len(parts) > MAX_DEPTH:
         return f"the path is more than {MAX_DEPTH} folders deep"
     if any(part in {"", ".", ".."} for part in parts):
         return "the path has an empty part, `.` or `..`"
-    if len(encoded) > _MAX_NAME_BYTES and any(
-        len(part.encode()) > _MAX_NAME_BYTES for part in parts
-    ):
+    if longest > _MAX_NAME_BYTES:
         return f"a name is longer than {_MAX_NAME_BYTES} bytes"
     if (not path.isascii() or "git" in path.lower()) and any(map(_is_git_folder, parts)):
         return "the path goes through `.git`, or a name that file systems take for it"
@@ -63,7 +60,7 @@ def _is_git_folder(name: str) -> bool:
 
 
 def _fold_case(text: str) -> str:
-    """Text as a file system without case, or a reader, sees it."""
+    """Return text as a file system without case, or a reader, sees it."""
     if text.isascii():
         return text.lower()
     shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
@@ -83,10 +80,8 @@ def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
-    found += [
-        (files[key], folder) for folder in sorted(folders) if (key := _fold_case(folder)) in files
-    ]
-    return found
+    keys = ((_fold_case(folder), folder) for folder in sorted(folders))
+    return found + [(files[key], folder) for key, folder in keys if key in files]
 
 
 def links_out(links: Mapping[str, str]) -> list[str]:

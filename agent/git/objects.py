@@ -17,7 +17,6 @@ from agent.models.change import Change
 REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
 
-
 _MERGES_SINCE = (2, 38)
 _MERGE_SECONDS = 120.0
 _MERGE = (
@@ -53,6 +52,9 @@ def open_index(hold: Hold, *, keep: bool) -> Iterator[Place]:
             GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
         )
     yield place
+
+
+# --- reading -----------------------------------------------------------------------------------
 
 
 def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
@@ -111,13 +113,15 @@ def merge_trees(place: Place, one: str, other: str) -> tuple[str, tuple[str, ...
 
 
 def tree_of(place: Place, commit: str) -> str:
-    """Return the id of a commit's tree."""
     return require_object(place, f"{commit}^{{tree}}")
 
 
 def require_object(place: Place, name: str) -> str:
     """Return the id of an object that has to be there."""
     return process.run_git(place, "rev-parse", "--verify", name).decode().strip()
+
+
+# --- writing -----------------------------------------------------------------------------------
 
 
 def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
@@ -131,12 +135,11 @@ def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     written = []
     for number, file in enumerate(change.files):
         if file.after is not None:
-            content = scratch / f"content-{number}"
-            content.write_bytes(file.after)
-            written.append(content)
-    names = "".join(f"{content}\n" for content in written).encode()
+            written.append(scratch / f"content-{number}")
+            written[-1].write_bytes(file.after)
+    listed = "".join(f"{content}\n" for content in written).encode()
     args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-    ids = iter(process.run_git(place, *args, stdin=names).decode().split())
+    ids = iter(process.run_git(place, *args, stdin=listed).decode().split())
     entries = {
         file.path: None
         if file.after is None
@@ -161,15 +164,12 @@ def write_commit(
     place: Place, tree: str, parents: Sequence[str], message: str, by: Identity
 ) -> str:
     """Write a commit; equal arguments give the same one."""
-    identity = {
+    identity = {"NAME": by.name, "EMAIL": by.email, "DATE": f"@{by.date} +0000"}
+    environ = {
         f"GIT_{role}_{key}": value
         for role in ("AUTHOR", "COMMITTER")
-        for key, value in (
-            ("NAME", by.name),
-            ("EMAIL", by.email),
-            ("DATE", f"@{by.date} +0000"),
-        )
+        for key, value in identity.items()
     }
     args = ("commit-tree", tree, *(f"-p{parent}" for parent in parents), "-F", "-")
     words = f"{message.strip()}\n".encode()
-    return process.run_git(place.with_environ(**identity), *args, stdin=words).decode().strip()
+    return process.run_git(place.with_environ(**environ), *args, stdin=words).decode().strip()

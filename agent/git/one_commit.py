@@ -28,8 +28,6 @@ CONFIG = b"""\
 	auto = false
 """
 """What git is told in a sandbox; a test that makes a home of its own is told nothing."""
-_CORE = b"\trepositoryformatversion = %d\n\tfilemode = true\n\tbare = false\n"
-_SHA1 = 40
 
 
 def make_repository(hold: Hold, commit: str, folder: Path) -> None:
@@ -55,13 +53,10 @@ def is_of(folder: Path, commit: str) -> bool:
 
 def read_files(folder: Path) -> dict[str, bytes]:
     """Return what a sandbox has in its own `.git`, by path in there."""
-    commit = (folder / "commit").read_bytes()
-    is_sha1 = len(commit) == _SHA1
-    extension = b"" if is_sha1 else b"[extensions]\n\tobjectformat = sha256\n"
     return {
         "HEAD": b"ref: refs/heads/main\n",
-        "config": b"[core]\n" + _CORE % (0 if is_sha1 else 1) + extension,
+        "config": b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n",
         "index": (folder / "index").read_bytes(),
         "objects/info/alternates": f"{SHOWN}/objects\n".encode(),
-        "refs/heads/main": commit + b"\n",
+        "refs/heads/main": (folder / "commit").read_bytes() + b"\n",
     }

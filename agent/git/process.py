@@ -40,18 +40,10 @@ _OLDEST = (2, 31)
 # Old faults of dates and names in commits, harmless and frequent in long histories; everything
 # else that git's own examination finds in an object stops the fetch.
 _OLD_FAULTS = (
-    "badTimezone",
-    "missingSpaceBeforeDate",
-    "missingSpaceBeforeEmail",
-    "missingNameBeforeEmail",
-    "missingEmail",
-    "badEmail",
-    "badName",
-    "zeroPaddedDate",
-    "zeroPaddedFilemode",
-    "badDateOverflow",
-    "missingTaggerEntry",
-)
+    "badTimezone", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "missingNameBeforeEmail",
+    "missingEmail", "badEmail", "badName", "zeroPaddedDate", "zeroPaddedFilemode",
+    "badDateOverflow", "missingTaggerEntry",
+)  # fmt: skip
 _CONFIG = {
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
@@ -133,7 +125,7 @@ class Place:
     """Once it is set, a git that runs here is ended, and none is started."""
 
     def with_environ(self, **environ: str | Path) -> Place:
-        """The same place with more in git's environment."""
+        """Return the same place with more in git's environment."""
         more = {name: str(value) for name, value in environ.items()}
         return replace(self, environ={**self.environ, **more})
 
@@ -155,13 +147,11 @@ def run_git(
         GitFailed: It ended with another code than those that are `ok`, or was too slow.
         Cancelled: The place was stopped.
     """
-    started = _start_git(place, args, file_bytes)
-    process = started.proc
-    with _limit_time(process, _command(args), seconds, place.stopped):
+    with _start_git(place, args, seconds, file_bytes) as process:
         # Without a time of its own: given one, Popen looks for the end only every other moment.
         out, err = process.communicate(stdin)
     if process.returncode not in ok:
-        failure = _failure(_command(args), process.returncode, err)
+        failure = _make_failure(args, process.returncode, err)
         if file_bytes is not None and _TOO_LARGE.search(failure.message):
             raise FileTooLarge(failure.message)
         raise failure
@@ -170,9 +160,7 @@ def run_git(
 
 def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
     """Yield NUL-ended records while git prints them; to leave the loop early ends git."""
-    started = _start_git(place, args)
-    process = started.proc
-    with _limit_time(process, _command(args), seconds, place.stopped):
+    with _start_git(place, args, seconds) as process:
         process.stdin.close()
         rest = b""
         while block := process.stdout.read1(1 << 16):
@@ -181,23 +169,28 @@ def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iter
         words = process.stderr.read()
         process.wait()
     if process.returncode:
-        raise _failure(_command(args), process.returncode, words)
+        raise _make_failure(args, process.returncode, words)
 
 
 @contextmanager
-def _limit_time(
-    process: subprocess.Popen[bytes], command: str, seconds: float, stopped: Flag | None
-) -> Iterator[None]:
-    """End git once it is late or stopped, and raise that; leaving the block ends it as well."""
+def _start_git(
+    place: Place, args: Sequence[str], seconds: float, file_bytes: int | None = None
+) -> Iterator[Any]:
+    """Start git, and end it once it is late, stopped, or the block is left."""
+    stopped = place.stopped
+    if stopped is not None and stopped.is_set():
+        raise _make_cancelled(args)
+    started = _launch(place, args, file_bytes)
+    process = started.proc
     over, until = threading.Event(), time.monotonic() + seconds
     ended: list[AgentError] = []
 
     def watch() -> None:
         while not ended and not over.wait(min(_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
             if stopped is not None and stopped.is_set():
-                ended.append(_broken_off(command))
+                ended.append(_make_cancelled(args))
             elif time.monotonic() >= until:
-                words = f"git {command} took longer than {seconds:g} seconds"
+                words = f"git {_command(args)} took longer than {seconds:g} seconds"
                 ended.append(TookTooLong(words))
         if ended:
             _kill_git(process)
@@ -206,22 +199,19 @@ def _limit_time(
     watching = threading.Thread(target=watch, name="git", daemon=True)
     try:
         watching.start()
-        yield
+        yield process
     finally:
         over.set()
-        _end_git(process)
+        _kill_git(process)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with suppress(OSError):
+                pipe.close()
     if ended:
         raise ended[0]
 
 
-def _broken_off(command: str) -> Cancelled:
-    return Cancelled(f"git {command} was broken off, since the run was stopped.")
-
-
-def _start_git(place: Place, args: Sequence[str], file_bytes: int | None = None) -> Any:
+def _launch(place: Place, args: Sequence[str], file_bytes: int | None) -> Any:
     """Start git; GitPython ends it as soon as what is returned here is let go."""
-    if place.stopped is not None and place.stopped.is_set():
-        raise _broken_off(_command(args))
     program = _program("git")
     require_version(_OLDEST)
     path = f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin"
@@ -268,16 +258,8 @@ def _program(name: str, package: str = "git") -> str:
     return path
 
 
-def _end_git(process: subprocess.Popen[bytes]) -> None:
-    """End git and all it has started, unless it has ended; close its pipes."""
-    _kill_git(process)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None and not pipe.closed:
-            with suppress(OSError):
-                pipe.close()
-
-
 def _kill_git(process: subprocess.Popen[bytes]) -> None:
+    """End git and all it has started, unless it has ended."""
     if process.poll() is not None:
         return
     with suppress(ProcessLookupError):
@@ -295,14 +277,18 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
 
 
 def _command(args: Sequence[str]) -> str:
-    """The command of git, behind what is configured for it alone."""
+    """Return the command of git, behind what is configured for it alone."""
     configured = {number + 1 for number, arg in enumerate(args) if arg == "-c"}
     return next(arg for at, arg in enumerate(args) if arg != "-c" and at not in configured)
 
 
-def _failure(command: str, code: int, words: bytes) -> GitFailed:
-    text = words.decode(errors="replace").strip()[-2000:] or f"git {command} ended with {code}"
-    return GitFailed(text)
+def _make_cancelled(args: Sequence[str]) -> Cancelled:
+    return Cancelled(f"git {_command(args)} was broken off, since the run was stopped.")
+
+
+def _make_failure(args: Sequence[str], code: int, words: bytes) -> GitFailed:
+    text = words.decode(errors="replace").strip()[-2000:]
+    return GitFailed(text or f"git {_command(args)} ended with {code}")
 
 
 # --- what a failure means --------------------------------------------------------------------
@@ -318,7 +304,8 @@ def storage(folder: Path, advice: str) -> Iterator[None]:
             full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
         else:
             # Git does not always give the reason, as for a file of a work tree.
-            full = no_space(problem) or _little_left(folder)
+            there = next(one for one in (folder, *folder.parents) if one.exists())
+            full = no_space(problem) or shutil.disk_usage(there).free < _LITTLE_SPACE
         if not full:
             raise
         raise StorageFull(f"The disk that holds {folder} is full. {advice}") from problem
@@ -326,11 +313,6 @@ def storage(folder: Path, advice: str) -> Iterator[None]:
 
 def no_space(problem: GitFailed) -> bool:
     return _NO_SPACE.search(problem.message) is not None
-
-
-def _little_left(folder: Path) -> bool:
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return shutil.disk_usage(there).free < _LITTLE_SPACE
 
 
 @contextmanager

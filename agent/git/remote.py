@@ -39,6 +39,9 @@ _MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
 #: Where a branch is that was brought to be looked at.
 LOOKED_AT = "refs/mergewright/looked-at"
 
+#: The address for git, and what makes a place able to reach it with the token.
+Reach = tuple[str, Callable[[Place], Place]]
+
 
 class BranchMissing(RepositoryUnfit):
     """The repository has no such branch."""
@@ -49,14 +52,8 @@ class LeaseLost(RepositoryUnfit):
 
 
 @contextmanager
-def _reach_remote(
-    hold: Hold, url: str, token: str
-) -> Iterator[tuple[str, Callable[[Place], Place]]]:
-    """Give the address for git, and what makes a place able to reach it with the token.
-
-    Raises:
-        PermanentError: The address is not one that a token may be sent to.
-    """
+def _reach_remote(hold: Hold, url: str, token: str) -> Iterator[Reach]:
+    """Raises PermanentError where the address is not one that a token may be sent to."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
@@ -83,10 +80,8 @@ def _reach_remote(
 
 
 @contextmanager
-def _read_remote(
-    hold: Hold, url: str, token: str, branch: str = ""
-) -> Iterator[tuple[str, Callable[[Place], Place]]]:
-    """Reach the code host as `_reached` does, and say what a failure to read from it means."""
+def _read_remote(hold: Hold, url: str, token: str, branch: str = "") -> Iterator[Reach]:
+    """Reach the code host, and say what a failure to read from it means."""
     with _reach_remote(hold, url, token) as there:
         try:
             yield there
@@ -106,16 +101,12 @@ def _read_remote(
             ) from problem
 
 
-def locate_mirror(url: str, mirrors: Path) -> Path:
-    """Name the mirror of the repository at an address."""
-    parts = urlsplit(url)
-    return mirror.locate_mirror(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
-
-
 @contextmanager
 def hold_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterator[Hold]:
     """Hold the mirror of a repository behind an address, be it an empty one."""
-    copy = locate_mirror(url, mirrors.absolute())
+    parts = urlsplit(url)
+    root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
+    copy = mirror.locate_mirror(root, mirrors.absolute())
     with (
         mirror.drop_broken_mirror(copy),
         process.storage(mirrors, mirror.ADVICE),
@@ -124,18 +115,19 @@ def hold_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterato
         yield hold
 
 
+# --- reading -----------------------------------------------------------------------------------
+
+
 def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
     """Fetch one branch and all tags; return the commit the branch is at."""
     reference = f"refs/heads/{branch}"
     wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
     with _read_remote(hold, url, token, branch) as (address, reaching):
-        mirror.renew_mirror(
-            hold,
-            lambda place: mirror.fetch_references(
-                reaching(place), address, *wanted, max_bytes=max_bytes
-            ),
-            max_bytes=max_bytes,
-        )
+
+        def fetch(place: Place) -> None:
+            mirror.fetch_references(reaching(place), address, *wanted, max_bytes=max_bytes)
+
+        mirror.renew_mirror(hold, fetch, max_bytes=max_bytes)
     return objects.require_object(hold.place, reference)
 
 
@@ -172,14 +164,15 @@ def bring_pull(
     """
     wanted = [f"+refs/pull/{number}/head:{LOOKED_AT}-head"]
     wanted += [f"+{commit}:{LOOKED_AT}-{place}" for place, commit in enumerate(commits)]
-    with _read_remote(hold, url, token) as (address, reaching):
-        try:
+    try:
+        with _read_remote(hold, url, token) as (address, reaching):
             mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
-        except GitFailed as problem:
-            if _MISSING.search(problem.message):
-                raise RepositoryUnfit(f"The code host has no pull request #{number}") from problem
-            raise
+    except BranchMissing as problem:
+        raise RepositoryUnfit(f"The code host has no pull request #{number}") from problem
     return objects.require_object(hold.place, f"{LOOKED_AT}-head")
+
+
+# --- pushing -----------------------------------------------------------------------------------
 
 
 def push_branch(
@@ -219,7 +212,7 @@ def push_branch(
 def push_or_look(
     hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
 ) -> str | None:
-    """Push as `push` does; return the commit that the branch is at afterwards.
+    """Push as `push_branch` does; return the commit that the branch is at afterwards.
 
     Where somebody was quicker, or the answer was lost on its way, what is there tells.
     """

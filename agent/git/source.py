@@ -13,37 +13,31 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
-from agent.git import folders, process
+from agent.git import by_descriptor, folders, process
 from agent.git.mirror import Hold
 from agent.git.process import Place
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MAX_TEXT_BYTES = 1024**2
 _MAX_REF_FILES = 200_000
 
-# Extensions that leave objects and refs where every git looks for them.
+# Extensions that leave objects and refs where every git looks for them, or say the usual.
 _HARMLESS = frozenset({"noop", "preciousobjects", "worktreeconfig", "relativeworktrees"})
+_USUAL = {"objectformat": "sha1", "refstorage": "files"}
 # How the user's files compare with the index; other keys never reach git.
 _KEPT = frozenset(
     {
-        "core.filemode",
-        "core.symlinks",
-        "core.ignorecase",
-        "core.autocrlf",
-        "core.eol",
-        "core.precomposeunicode",
-        "core.sharedrepository",
+        "core.filemode", "core.symlinks", "core.ignorecase", "core.autocrlf", "core.eol",
+        "core.precomposeunicode", "core.sharedrepository",
     }
-)
+)  # fmt: skip
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9]+")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     root: Path
     """What the user named: the top of a work tree, or a bare repository."""
     git_dir: Path
@@ -72,15 +66,18 @@ def find_source(repository: str) -> Source:
     if entry.is_dir():
         git_dir = common_dir = entry
         if (entry / "commondir").exists():
-            raise _make_foreign_error(
-                entry / "commondir", "names another repository's folder as its own"
-            )
+            problem = "names another repository's folder as its own"
+            raise _make_foreign_error(entry / "commondir", problem)
     elif entry.exists():
         git_dir, common_dir = _follow_git_file(root, entry)
     elif all((root / part).exists() for part in ("HEAD", "objects", "refs")):
         git_dir, common_dir, work_tree = root, root, None
     else:
-        raise RepositoryUnfit(f"{root} is not a git repository.{_hint(root)}")
+        around = next((above for above in root.parents if (above / ".git").exists()), None)
+        hint = " Name the folder of a clone, or make it one: git init, git add, git commit"
+        if around is not None:
+            hint = f" It lies inside the one at {around}: name that folder"
+        raise RepositoryUnfit(f"{root} is not a git repository.{hint}")
     try:
         _require_own_parts(git_dir, common_dir)
         state = common_dir.stat()
@@ -89,30 +86,18 @@ def find_source(repository: str) -> Source:
     return Source(root, git_dir, common_dir, work_tree, (state.st_uid, state.st_gid))
 
 
-def _hint(root: Path) -> str:
-    for above in root.parents:
-        if (above / ".git").exists():
-            return f" It lies inside the one at {above}: name that folder"
-    return " Name the folder of a clone, or make it one: git init, git add, git commit"
-
-
 def _follow_git_file(root: Path, entry: Path) -> tuple[Path, Path]:
-    """Follow a `.git` file, if what it names knows of it: `git worktree add`, or a submodule."""
-    text = _text(entry)
+    """Follow a `.git` file of `git worktree add`, if what it names knows of it."""
+    text = _read_text(entry)
     if not text.startswith("gitdir: "):
         raise RepositoryUnfit(f"{entry} is neither a git directory nor a link to one")
     git_dir = Path(os.path.realpath(root / text.removeprefix("gitdir: ").strip()))
     if not git_dir.is_dir():
         raise _make_foreign_error(entry, f"leads to {git_dir}, which is not there")
-    if (git_dir / "gitdir").exists():
-        back = os.path.realpath(git_dir / _text(git_dir / "gitdir").strip())
-        common_dir = Path(os.path.realpath(git_dir / _text(git_dir / "commondir").strip()))
-        if Path(back) == entry and git_dir.parent == common_dir / "worktrees":
-            return git_dir, common_dir
-    elif not (git_dir / "commondir").exists() and any(
-        git_dir.is_relative_to(above / ".git" / "modules") for above in root.parents
-    ):
-        return git_dir, git_dir
+    back = os.path.realpath(git_dir / _read_text(git_dir / "gitdir").strip())
+    common_dir = Path(os.path.realpath(git_dir / _read_text(git_dir / "commondir").strip()))
+    if Path(back) == entry and git_dir.parent == common_dir / "worktrees":
+        return git_dir, common_dir
     raise _make_foreign_error(entry, f"leads to {git_dir}, which does not lead back")
 
 
@@ -126,22 +111,21 @@ def _require_own_parts(git_dir: Path, common_dir: Path) -> None:
     for file in files:
         if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
             raise _make_foreign_error(file, "is not a regular file")
-    for entry in _files(common_dir / "objects"):
-        if entry.name.endswith(".promisor"):
-            raise _make_partial_error(common_dir)
+    if any(name.endswith(".promisor") for name in _list_files(common_dir / "objects")):
+        raise _make_partial_error(common_dir)
     alternates = common_dir / "objects" / "info" / "alternates"
-    if _text(alternates).strip():
+    if _read_text(alternates).strip():
         raise RepositoryUnfit(
             f"{alternates} takes objects from another place. Make the repository whole: "
             f"git -C {common_dir} repack -a -d && rm {alternates}"
         )
-    for count, _ in enumerate(_files(common_dir / "refs")):
+    for count, _ in enumerate(_list_files(common_dir / "refs")):
         if count >= _MAX_REF_FILES:
             raise RepositoryUnfit(f"{common_dir} has too many refs. Run: git pack-refs --all")
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Everything below a folder that is not a folder; all of it must be regular files."""
+def _list_files(folder: Path) -> Iterator[str]:
+    """Name everything below a folder that is not a folder; all of it must be regular files."""
     pending = [str(folder)]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -149,7 +133,7 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
-                    yield entry
+                    yield entry.name
                 else:
                     raise _make_foreign_error(Path(entry.path), "is not a regular file")
 
@@ -168,14 +152,14 @@ def _make_foreign_error(path: Path, problem: str) -> RepositoryUnfit:
     )
 
 
-def _text(path: Path) -> str:
-    return _bytes(path, _MAX_TEXT_BYTES).decode(errors="surrogateescape")
+def _read_text(path: Path) -> str:
+    return _read_bytes(path).decode(errors="surrogateescape")
 
 
-def _bytes(path: Path, limit: int | None = None) -> bytes:
-    """Content of a regular file; opened so that neither a link nor a FIFO does harm."""
+def _read_bytes(path: Path) -> bytes:
+    """Read a small regular file; opened so that neither a link nor a FIFO does harm."""
     try:
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, by_descriptor.READ)
     except OSError as problem:
         if problem.errno in {errno.ENOENT, errno.ENOTDIR}:
             return b""
@@ -185,16 +169,16 @@ def _bytes(path: Path, limit: int | None = None) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _make_foreign_error(path, "is not a regular file")
-        content = file.read() if limit is None else file.read(limit + 1)
-    if limit is not None and len(content) > limit:
-        raise RepositoryUnfit(f"{path} is larger than {limit} bytes")
+        content = file.read(_MAX_TEXT_BYTES + 1)
+    if len(content) > _MAX_TEXT_BYTES:
+        raise RepositoryUnfit(f"{path} is larger than {_MAX_TEXT_BYTES} bytes")
     return content
 
 
 def head_branches(source: Source) -> frozenset[str]:
-    """Branches that a work tree of the repository stands on, also those without a commit."""
+    """List branches that a work tree of the repository stands on, also those without a commit."""
     places = [source.common_dir, *(source.common_dir / "worktrees").glob("*")]
-    heads = [_text(place / "HEAD").strip() for place in places]
+    heads = [_read_text(place / "HEAD").strip() for place in places]
     prefix = "ref: refs/heads/"
     return frozenset(head.removeprefix(prefix) for head in heads if head.startswith(prefix))
 
@@ -202,7 +186,7 @@ def head_branches(source: Source) -> frozenset[str]:
 def list_remotes(repository: str) -> tuple[str, ...]:
     """Name the remotes of the repository at exactly this folder; its configuration is only read."""
     try:
-        config = _config(find_source(repository))
+        config = _read_config(find_source(repository))
     except OSError as problem:
         raise RepositoryUnfit(f"{_format_path(repository)}: {problem.strerror}") from problem
     found = (re.fullmatch(r"remote\.(.+)\.url", key) for key in config)
@@ -223,25 +207,52 @@ def open_view(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Pl
     folder = Path(tempfile.mkdtemp(dir=None if become else hold.scratch, prefix="mergewright-"))
     try:
         folder.chmod(0o755)
-        folder.joinpath("config").write_text(_view_config(source, _config(source)))
-        folder.joinpath("HEAD").write_bytes(_bytes(source.git_dir / "HEAD", _MAX_TEXT_BYTES))
+        (folder / "config").write_text(_make_config(source))
+        (folder / "HEAD").write_bytes(_read_bytes(source.git_dir / "HEAD"))
         for name in ("config", "HEAD"):
-            folder.joinpath(name).chmod(0o644)
-        for name in ("objects", "refs", "packed-refs", "shallow", "reftable"):
+            (folder / name).chmod(0o644)
+        for name in ("objects", "refs", "packed-refs", "shallow"):
             if (source.common_dir / name).exists():
-                folder.joinpath(name).symlink_to(source.common_dir / name)
+                (folder / name).symlink_to(source.common_dir / name)
         yield Place(folder, hold.place.inherited, run_as=become)
     finally:
         folders.delete_folder(folder)
 
 
-def _config(source: Source) -> dict[str, str]:
-    """The repository's own configuration as data: no includes, and nothing takes effect."""
-    text = _bytes(source.common_dir / "config", _MAX_TEXT_BYTES)
+def _read_config(source: Source) -> Mapping[str, str]:
+    """Read the repository's own configuration as data: no includes, and nothing takes effect."""
+    text = _read_bytes(source.common_dir / "config")
     args = ("config", "--file", "-", "--no-includes", "--list", "-z")
     listed = process.run_git(Place(Path("/nonexistent")), *args, stdin=text, seconds=60)
     pairs = (item.partition("\n") for item in listed.decode(errors="replace").split("\0") if item)
     return {key: value if newline else "true" for key, newline, value in pairs}
+
+
+def _make_config(source: Source) -> str:
+    config = _read_config(source)
+    for key, value in config.items():
+        name = key.removeprefix("extensions.")
+        if name == key or name in _HARMLESS or _USUAL.get(name) == value:
+            continue
+        if name == "partialclone":
+            raise _make_partial_error(source.root)
+        raise RepositoryUnfit(
+            f"{source.root} is stored with git's extension {_format_path(name)} ="
+            f" {_format_path(value)}, which is not supported. Make a plain clone and name that"
+        )
+    kept = (
+        f"\t{key.removeprefix('core.')} = {value}"
+        for key, value in config.items()
+        if key in _KEPT and _PLAIN_VALUE.fullmatch(value)
+    )
+    core = (
+        "[core]",
+        "\trepositoryformatversion = 0",
+        "\tbare = false",
+        "\tlogAllRefUpdates = false",
+    )
+    # The view is read by the mirror's fetch, which names the base commit by its id.
+    return "\n".join((*core, *kept, "[uploadpack]", "\tallowAnySHA1InWant = true", ""))
 
 
 def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
@@ -251,47 +262,15 @@ def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int
     """
     if source.work_tree is None:
         return 0
-    for shared in source.git_dir.glob("sharedindex.*"):
-        view.git_dir.joinpath(shared.name).symlink_to(shared)
-    excluded = _bytes(source.common_dir / "info" / "exclude", _MAX_TEXT_BYTES)
-    view.git_dir.joinpath("info").mkdir()
-    view.git_dir.joinpath("info", "exclude").write_bytes(excluded)
+    (view.git_dir / "info").mkdir()
+    excluded = _read_bytes(source.common_dir / "info" / "exclude")
+    (view.git_dir / "info" / "exclude").write_bytes(excluded)
     place = view.with_environ(
         GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=source.git_dir / "index"
     )
     args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
     args += ("--ignore-submodules=all", "--untracked-files=normal")
     return sum(1 for _ in process.records(place, *args, seconds=seconds))
-
-
-def _view_config(source: Source, config: Mapping[str, str]) -> str:
-    extensions = {
-        key.removeprefix("extensions."): value
-        for key, value in config.items()
-        if key.startswith("extensions.") and key.removeprefix("extensions.") not in _HARMLESS
-    }
-    if "partialclone" in extensions:
-        raise _make_partial_error(source.root)
-    known = {("objectformat", "sha1"), ("objectformat", "sha256"), ("refstorage", "files")}
-    known.add(("refstorage", "reftable"))
-    for name, value in extensions.items():
-        if (name, value) not in known:
-            raise RepositoryUnfit(
-                f"{source.root} is stored with git's extension {_format_path(name)} ="
-                f" {_format_path(value)}, "
-                "which is not supported. Make a plain clone and name that"
-            )
-    lines = ["[core]", f"\trepositoryformatversion = {1 if extensions else 0}", "\tbare = false"]
-    lines.append("\tlogAllRefUpdates = false")
-    for key, value in config.items():
-        if key in _KEPT and _PLAIN_VALUE.fullmatch(value):
-            lines.append(f"\t{key.removeprefix('core.')} = {value}")
-    if extensions:
-        lines.append("[extensions]")
-        lines += [f"\t{name} = {value}" for name, value in extensions.items()]
-    # The view is read by the mirror's fetch, which names the base commit by its id.
-    lines += ["[uploadpack]", "\tallowAnySHA1InWant = true", ""]
-    return "\n".join(lines)
 
 
 def _format_path(text: str) -> str:

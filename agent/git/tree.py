@@ -5,19 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 from agent.errors import AgentError, EditFailed, StorageFull
 from agent.git import by_descriptor, names
 from agent.models.change import Change, ChangedFile
 
 
-@dataclass(frozen=True)
-class _File:
+class _File(NamedTuple):
     content: bytes
     executable: bool
 
@@ -32,7 +29,7 @@ class WorkTree:
         self._originals: dict[str, _File | None] = {}
 
     def paths(self) -> tuple[str, ...]:
-        """All regular files, relative, with forward slashes, sorted; links are not among them."""
+        """List regular files, relative, with forward slashes, sorted; links are not among them."""
         return tuple(sorted(self._paths))
 
     def has_path(self, path: str) -> bool:
@@ -71,7 +68,7 @@ class WorkTree:
         self._paths.discard(path)
 
     def changes(self) -> tuple[ChangedFile, ...]:
-        """Everything that now differs from the original, sorted by path."""
+        """List all that now differs from the original, sorted by path."""
         changed = []
         for path, before in sorted(self._originals.items()):
             after = self._load(path) if path in self._paths else None
@@ -99,40 +96,36 @@ class WorkTree:
             else:
                 self.write(file.path, file.after, executable=file.executable)
 
-    # --- by descriptor -----------------------------------------------------------------------
-
     def _remember(self, path: str) -> _File | None:
         """Keep the original the first time; return what is there now."""
-        if problem := names.name_problem(path):
-            raise EditFailed(f"`{_format_path(path)}` cannot be edited: {problem}")
+        _require_plain(path)
         present = self._load(path) if path in self._paths else None
         self._originals.setdefault(path, present)
         return present
 
     def _load(self, path: str) -> _File:
-        with self._open_file(path) as file:
-            executable = bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
-            return _File(file.read(), executable)
-
-    @contextmanager
-    def _open_file(self, path: str) -> Iterator[BinaryIO]:
-        """Open one of the paths for reading; a regular file and nothing else."""
-        if problem := names.name_problem(path):
-            raise EditFailed(f"`{_format_path(path)}` cannot be read: {problem}")
+        """Read one of the paths; a regular file and nothing else."""
+        _require_plain(path)
         if path not in self._paths:
             raise EditFailed(f"`{path}` is not a tracked file of the repository")
         try:
             with by_descriptor.open_parent(str(self.folder), path) as (parent, name):
-                descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
+                file = os.fdopen(os.open(name, by_descriptor.READ, dir_fd=parent), "rb")
         except OSError as refusal:
             raise _explain_refusal(path, refusal) from refusal
-        with os.fdopen(descriptor, "rb") as file:
-            state = os.fstat(descriptor)
+        with file:
+            state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
                 raise EditFailed(f"`{path}` is not a regular file")
             if state.st_nlink != 1:
                 raise EditFailed(f"`{path}` is a hard link; its other name may lie anywhere")
-            yield file
+            return _File(file.read(), bool(state.st_mode & stat.S_IXUSR))
+
+
+def _require_plain(path: str) -> None:
+    if problem := names.name_problem(path):
+        shown = path.encode("unicode_escape", "replace").decode()[:200]
+        raise EditFailed(f"`{shown}` cannot be read or edited: {problem}")
 
 
 def _explain_refusal(path: str, problem: OSError) -> AgentError:
@@ -143,7 +136,3 @@ def _explain_refusal(path: str, problem: OSError) -> AgentError:
             f"`{path}` leads through a symbolic link or a file; links are not followed"
         )
     return EditFailed(f"`{path}` cannot be read or edited: {problem.strerror}")
-
-
-def _format_path(path: str) -> str:
-    return path.encode("unicode_escape", "replace").decode()[:200]

@@ -35,17 +35,13 @@ _DIFF_TREE = (
     "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
     "--no-ext-diff", "--no-textconv",
 )  # fmt: skip
-_SHA1 = 40
 
 
 # --- checkout --------------------------------------------------------------------------------
 
 
 def prepare_checkout(
-    repository: str,
-    base: str | None,
-    mirrors: Path,
-    limits: Limits = base_commit.USUAL,
+    repository: str, base: str | None, mirrors: Path, limits: Limits = base_commit.USUAL
 ) -> Checkout:
     """Fix the base commit (None: what is checked out) and update our mirror of the repository."""
     user = source.find_source(repository)
@@ -100,17 +96,11 @@ def copy_repository(checkout: Checkout, folder: Path, branch: str) -> None:
     """Make a bare repository that has the base commit, with its history, as its one branch."""
     branches.require_name(branch)
     commit, made = checkout.commit, Place(folder)
-    form = "sha256" if len(commit) > _SHA1 else "sha1"
-    flags = ("--quiet", "--bare", "--template=", f"--object-format={form}")
-    with (
-        mirror.drop_broken_mirror(Path(checkout.mirror)),
-        process.storage(folder.parent, mirror.ADVICE),
-    ):
-        process.run_git(made, "init", *flags, f"--initial-branch={branch}")
-        packs = folder / "objects" / "pack" / "pack"
-        with mirror.hold_mirror(Path(checkout.mirror)) as hold:
-            pack = ("pack-objects", "--revs", "--quiet", str(packs))
-            process.run_git(hold.place, *pack, stdin=f"{commit}\n".encode())
+    flags = ("--quiet", "--bare", "--template=", f"--initial-branch={branch}")
+    with process.storage(folder.parent, mirror.ADVICE), mirror.hold_mirror_of(checkout) as hold:
+        process.run_git(made, "init", *flags)
+        pack = ("pack-objects", "--revs", "--quiet", str(folder / "objects" / "pack" / "pack"))
+        process.run_git(hold.place, *pack, stdin=f"{commit}\n".encode())
         process.run_git(made, "update-ref", f"refs/heads/{branch}", commit)
 
 
@@ -270,38 +260,44 @@ def make_commit(
 # --- delivery --------------------------------------------------------------------------------
 
 
+@contextmanager
+def _open_user_repository(
+    checkout: Checkout, branch: str, *, write: bool = False
+) -> Iterator[tuple[mirror.Hold, source.Source, Place]]:
+    branches.require_name(branch)
+    user = source.find_source(checkout.repository)
+    folder = Path(checkout.mirror)
+    with (
+        process.blame_user_repository(user.root),
+        process.storage(folder.parent, mirror.ADVICE),
+        mirror.hold_mirror(folder) as hold,
+        source.open_view(user, hold, write=write) as view,
+    ):
+        yield hold, user, view
+
+
 def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """Make the branch in the user's repository and return its name; nothing else is touched.
 
     Objects go in first, then the branch appears in one move. A branch that is there never changes:
     at the same commit it is our own earlier delivery, else the next free name is used (`-2`, …).
     """
-    branches.require_name(branch)
-    user = source.find_source(checkout.repository)
-    folder = Path(checkout.mirror)
-    advice = "Make room there and run again; no branch was made"
-    with (
-        process.blame_user_repository(user.root),
-        process.storage(folder.parent, mirror.ADVICE),
-        mirror.hold_mirror(folder) as hold,
-        source.open_view(user, hold, write=True) as view,
-        _make_writable(user),
-        process.storage(user.common_dir, advice),
-    ):
-        branches.send_objects(hold.place, view, checkout.commit, commit)
-        return branches.create_branch(view, user, commit, branch)
+    with _open_user_repository(checkout, branch, write=True) as (hold, user, view):
+        try:
+            with process.storage(user.common_dir, "Make room there; no branch was made"):
+                branches.send_objects(hold.place, view, checkout.commit, commit)
+                return branches.create_branch(view, user, commit, branch)
+        except GitFailed as problem:
+            raise RepositoryUnfit(
+                f"The branch could not be made in {user.root}: {problem.message}. "
+                f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`; where "
+                "another branch is in the way, rename it, or set pull_request.branch_prefix"
+            ) from problem
 
 
 def find_holding_branch(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
     """Find the branch, of this name or a numbered one, with these files on this base."""
-    branches.require_name(branch)
-    user = source.find_source(checkout.repository)
-    folder = Path(checkout.mirror)
-    with (
-        process.blame_user_repository(user.root),
-        mirror.hold_mirror(folder) as hold,
-        source.open_view(user, hold) as view,
-    ):
+    with _open_user_repository(checkout, branch) as (hold, _, view):
         refs = base_commit.list_refs(view, "refs/heads")
         for name in branches.list_names(branch):
             found = refs.get(f"refs/heads/{name}")
@@ -341,19 +337,6 @@ def push_commit(
             ):
                 taken(name)
                 continue
-            if remote.push_or_look(hold, url, token, commit, name, expected=at) != commit:
-                continue
-            return name
+            if remote.push_or_look(hold, url, token, commit, name, expected=at) == commit:
+                return name
     raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")
-
-
-@contextmanager
-def _make_writable(user: source.Source) -> Iterator[None]:
-    try:
-        yield
-    except GitFailed as problem:
-        raise RepositoryUnfit(
-            f"The branch could not be made in {user.root}: {problem.message}. "
-            f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`; where "
-            "another branch is in the way, rename it, or set pull_request.branch_prefix"
-        ) from problem

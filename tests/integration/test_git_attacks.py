@@ -324,20 +324,6 @@ def test_GR4_objects_from_elsewhere_are_refused(
     refuse(repository, mirrors, "not a folder of the repository itself")
 
 
-def test_GR4_a_repository_inside_the_tree_is_only_files(
-    repository: Path, mirrors: Path, tmp_path: Path, canary: Path
-) -> None:
-    embedded = repository / "embedded"
-    for name in ("objects/x", "refs/x", "hooks/x"):
-        samples.put(embedded, {name: ""})
-    samples.put(
-        embedded, {"HEAD": "ref: refs/heads/main\n", "config": f"[core]\n\tfsmonitor = {canary}\n"}
-    )
-    samples.commit_all(repository, "A bare repository as files")
-    every_step(repository, mirrors, tmp_path / "tree")
-    assert hits(canary) == []
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
 def test_GR4_a_clone_of_another_user_is_used_and_stays_theirs(home: Path, canary: Path) -> None:
     repository = samples.make(home / "project")
@@ -592,11 +578,3 @@ def test_GR8_names_that_cannot_be_worked_with_are_refused(repository: Path, mirr
     message = refusal.value.message
     assert all(c == "\n" or c.isprintable() for c in message), "shown inert"
     message.encode()
-
-
-def test_GR8_names_that_look_the_same_are_refused(repository: Path, mirrors: Path) -> None:
-    content = samples.blob(repository, b"")
-    same = (("100644", content, name) for name in ("caf\u00e9", "cafe\u0301"))
-    made = samples.tree(repository, *same)
-    samples.commit_tree(repository, made)
-    refuse(repository, mirrors, "differ only in case, or in how they are encoded")

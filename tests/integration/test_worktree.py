@@ -66,7 +66,7 @@ def test_a_branch_a_tag_and_a_commit_can_be_the_base(repository: Path, mirrors: 
     assert found("HEAD")[1] == "main"
 
 
-def test_a_linked_work_tree_a_submodule_and_a_bare_repository_serve_as_well(
+def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(
     repository: Path, mirrors: Path, tmp_path: Path
 ) -> None:
     git(repository, "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "linked"))
@@ -79,12 +79,6 @@ def test_a_linked_work_tree_a_submodule_and_a_bare_repository_serve_as_well(
 
     git(tmp_path, "clone", "--quiet", "--bare", str(repository), "bare.git")
     assert worktree.prepare_checkout(str(tmp_path / "bare.git"), "main", mirrors).uncommitted == 0
-
-    outer = samples.make(tmp_path / "outer")
-    allow = ("-c", "protocol.file.allow=always")
-    git(outer, *allow, "submodule", "--quiet", "add", str(repository), "inner")
-    inner = worktree.prepare_checkout(str(outer / "inner"), None, mirrors)
-    assert inner.commit == git(repository, "rev-parse", "main")
 
 
 def test_a_shallow_clone_serves(repository: Path, mirrors: Path, tmp_path: Path) -> None:
@@ -124,14 +118,6 @@ def test_what_is_not_a_repository_is_said(tmp_path: Path, mirrors: Path) -> None
     git(tmp_path / "new", "init", "--quiet")
     with pytest.raises(RepositoryUnfit, match="has no commits yet"):
         worktree.prepare_checkout(str(tmp_path / "new"), None, mirrors)
-
-
-def test_a_damaged_repository_is_said_in_gits_words(repository: Path, mirrors: Path) -> None:
-    blob = git(repository, "rev-parse", "HEAD:a.py")
-    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises(RepositoryUnfit, match=f"(?s)git cannot read {repository}.*{blob[:7]}"):
-        worktree.prepare_checkout(str(repository), None, mirrors)
-    assert not list(mirrors.glob("*.git"))
 
 
 # --- uncommitted changes ---------------------------------------------------------------------
@@ -207,11 +193,6 @@ def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors:
         path.write_text("half")
     second = samples.commit_all(repository, "Second")
     assert worktree.prepare_checkout(str(repository), None, mirrors).commit == second
-    shutil.rmtree(mirror)
-    assert not left[4].exists()
-    left[4].parent.mkdir()
-    left[4].write_text("half")
-    assert worktree.prepare_checkout(str(repository), None, mirrors).commit == second
     assert not [path for path in left if path.exists()]
 
 
@@ -250,28 +231,6 @@ def test_a_work_tree_holds_the_files_and_no_git(
         tree.folder.joinpath(path).stat().st_mode & 0o777 for path in ("a.py", "run.sh", "pkg")
     ]
     assert modes == [0o644, 0o755, 0o755], "sandboxes run as another user"
-
-
-def test_a_work_tree_is_removed_with_what_stood_beside_it(
-    repository: Path, mirrors: Path, tmp_path: Path
-) -> None:
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    sentinel = tmp_path / "sentinel"
-    sentinel.write_text("here")
-    tree = worktree.lay_out(checkout, tmp_path / "trees" / "tree")
-    (tree.folder / "out").symlink_to(tmp_path)
-    locked = tree.folder / "locked" / "deep"
-    locked.mkdir(parents=True)
-    (locked / "file").write_text("")
-    if os.geteuid() == 0:
-        os.chown(locked, 12345, 12345)
-        os.chown(locked / "file", 12345, 12345)
-    locked.chmod(0o000)
-    locked.parent.chmod(0o500)
-    worktree.remove_work_tree(tree.folder)
-    worktree.remove_work_tree(tree.folder)
-    assert list((tmp_path / "trees").iterdir()) == []
-    assert sentinel.read_text() == "here"
 
 
 # --- diff and commit -------------------------------------------------------------------------

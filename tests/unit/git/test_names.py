@@ -47,14 +47,6 @@ def test_names_that_differ_in_case_or_encoding_collide() -> None:
     ]
 
 
-def test_a_file_collides_with_a_folder_of_its_name() -> None:
-    assert names.find_collisions(["A/modules/x", "a"]) == [("a", "A")]
-
-
-def test_folders_that_differ_in_case_do_not_collide_by_themselves() -> None:
-    assert names.find_collisions(["Docs/a.md", "docs/b.md"]) == []
-
-
 @pytest.mark.parametrize(
     "links", [{"a": "/etc/passwd"}, {"a": "b/../../x"}, {"a": "d/up/x", "d/up": "../.."}]
 )

@@ -49,23 +49,6 @@ def test_changes_are_against_the_original_and_sorted(tree: WorkTree) -> None:
     assert not (tree.folder / "pkg").exists(), "git knows no empty folders"
 
 
-def test_what_is_undone_is_no_change(tree: WorkTree) -> None:
-    tree.write("a.py", b"2")
-    tree.write("a.py", b"x = 1\r\n")
-    tree.write("new.py", b"1")
-    tree.delete("new.py")
-    tree.delete("pkg/run.sh")
-    tree.write("pkg/run.sh", b"#!/bin/sh\n", executable=True)
-    assert tree.changes() == ()
-
-
-def test_an_edit_keeps_the_executable_bit(tree: WorkTree) -> None:
-    tree.write("pkg/run.sh", b"#!/bin/bash\n")
-    tree.write("a.py", b"2")
-    assert [file.executable for file in tree.changes()] == [False, True]
-    assert os.access(tree.folder / "pkg" / "run.sh", os.X_OK)
-
-
 def test_a_change_is_replayed_on_a_fresh_tree(tree: WorkTree, tmp_path: Path) -> None:
     tree.delete("a.py")
     tree.write("a.py/inner.py", b"1")
@@ -94,13 +77,6 @@ def test_a_path_that_leads_elsewhere_is_refused(tree: WorkTree, outside: Path, p
         tree.read(path)
     assert sorted(tree.folder.rglob("*")) == before
     assert (outside / "file").read_bytes() == SECRET
-
-
-def test_a_file_in_place_of_a_folder_is_refused(tree: WorkTree) -> None:
-    with pytest.raises(EditFailed, match="leads through"):
-        tree.write("a.py/x.py", b"")
-    with pytest.raises(EditFailed, match="not a regular file"):
-        tree.write("pkg", b"")
 
 
 def test_links_are_not_followed(tree: WorkTree, outside: Path) -> None:
