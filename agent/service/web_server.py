@@ -1,8 +1,8 @@
 """How listener and dashboard serve HTTP/1.1: their start, and connections that give way.
 
 uvicorn bounds how long a connection may idle after a request, not how long a head may take; and at
-its bound of connections it answers 503 to everybody, health checks included. Here connections give
-way instead: idle ones, first those of a client that has many, then one whose request takes long.
+its bound of connections it answers 503 to everybody, health checks included. Here connections of
+the client that has most give way to new ones. A connection answers one request after the other.
 
 The head of an answer leaves together with its body: uvicorn would send each by itself.
 """
@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from collections import Counter
 from typing import Any, ClassVar, Literal
 
 import h11
@@ -23,26 +24,25 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent.errors import SettingsInvalid
 
-_BACKLOG = 1024
+#: New connections of one turn of the event loop: each is read before it may have to give way.
+_BACKLOG = 256
 _KEEP_ALIVE_SECONDS = 15
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 64 * 1024
 """A longer head of a request is refused."""
 MOST_CONNECTIONS = 512
-MOST_IDLE_PER_CLIENT = 64
-BUSY_SECONDS = 5.0
-"""A request that takes longer, or whose answer nobody reads, may give way to another one."""
+_FRESH_SECONDS = 1.0
+"""A connection without a request that is younger is not yet idle."""
 
 
 class PatientProtocol(H11Protocol):
     """Closes a connection whose next request does not begin in time, or that others need."""
 
-    #: Connections without a request under way, the longest idle first.
-    idle: ClassVar[dict[PatientProtocol, str]] = {}
-    #: The others, and when their request began.
-    busy: ClassVar[dict[PatientProtocol, float]] = {}
+    #: All connections with their clients, in the order in which their requests or waits began.
+    held: ClassVar[dict[PatientProtocol, str]] = {}
 
     _deadline: asyncio.TimerHandle | None = None
+    _since = 0.0
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -51,52 +51,64 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Make room, and start the clock: a connection is opened to say something."""
         super().connection_made(transport)
-        client = self.client[0] if self.client else ""
-        of_client = [one for one, other in self.idle.items() if other == client]
-        if len(of_client) >= MOST_IDLE_PER_CLIENT:
-            of_client[0].give_way()
-        elif len(self.connections) > MOST_CONNECTIONS:
-            longest = next(iter(self.idle or self.busy), None)
-            if longest is None or self.loop.time() - self.busy.get(longest, 0.0) < BUSY_SECONDS:
-                transport.abort()
-                return
-            longest.give_way()
-        self.idle[self] = client
+        if len(self.held) >= MOST_CONNECTIONS:
+            self._find_least_needed().give_way()
+        self._begin()
         self._arm()
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head is whole; start it with the first byte of the next."""
+        was_in_request = self._in_request()
         super().data_received(data)
         if self._in_request():
-            self.idle.pop(self, None)
-            self.busy.setdefault(self, self.loop.time())
+            if not was_in_request:
+                self._begin()
             self._disarm()
         elif self._deadline is None:
             self._arm()
 
     def on_response_complete(self) -> None:
-        """Count as idle again, unless the next request is there already."""
-        self.busy.pop(self, None)
+        """Go on to the next request, but close where it came before the answer to this one."""
+        if self.conn.their_state is h11.DONE and self.conn.trailing_data[0]:
+            self.transport.close()
         super().on_response_complete()
-        if self._in_request():
-            self.busy[self] = self.loop.time()
-        elif not self.transport.is_closing():
-            self.idle[self] = self.client[0] if self.client else ""
+        if not self.transport.is_closing():
+            self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self.idle.pop(self, None)
-        self.busy.pop(self, None)
+        """Stop the clocks, and let go of what was received."""
+        self.held.pop(self, None)
         self._disarm()
         super().connection_lost(exc)
+        # uvicorn lets a connection that was reset live on for as long as it might have idled, and
+        # in a cycle of references after that.
+        self._unset_keepalive_if_required()
+        self.cycle = None  # type: ignore[assignment]
 
     def give_way(self) -> None:
         """Close the connection for another one; a close would wait for an answer to be read."""
-        self.idle.pop(self, None)
+        self.held.pop(self, None)
         if self._in_request() or self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.transport.close()
+
+    def _begin(self) -> None:
+        """Stand behind all others from now on."""
+        self.held.pop(self, None)
+        self.held[self] = self.client[0] if self.client else ""
+        self._since = self.loop.time()
+
+    def _find_least_needed(self) -> PatientProtocol:
+        """Of the client with most connections: the longest idle one, else the longest in use."""
+        client, _ = Counter(self.held.values()).most_common(1)[0]
+        theirs = [one for one, other in self.held.items() if other == client]
+        then = self.loop.time() - _FRESH_SECONDS
+        return next((one for one in theirs if one.is_idle(then)), theirs[0])
+
+    def is_idle(self, then: float) -> bool:
+        """Whether nothing was asked on it since a time of the loop."""
+        return self._since < then and not self._in_request()
 
     def _in_request(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -190,6 +202,7 @@ def serve(
         server_header=False,
         # Nobody's word is taken for where a request comes from.
         proxy_headers=False,
+        backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=stop_seconds,
     )
