@@ -12,8 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: app demo test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
 
+# With a person at the terminal, GitHub and dashboard stay until Ctrl-C.
 demo: $(READY) sandbox
-	$(BIN)/mergewright demo
+	@if [ -t 0 ] && [ -t 1 ]; then set -- --keep; fi; $(BIN)/mergewright demo "$$@"
 
 # Registers the GitHub App for deploy/compose.yml: make app ARGS="--url https://..."
 app: $(READY)

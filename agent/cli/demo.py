@@ -73,7 +73,10 @@ def demo(
         if keep:
             _linger(played, aside)
         else:
-            out.print("GitHub and service end here; --keep leaves them up to look around.")
+            out.print(
+                "GitHub, service and dashboard end here. `mergewright demo --keep` leaves them up"
+                " and prints their addresses."
+            )
     raise typer.Exit(0 if is_as_told else 1)
 
 

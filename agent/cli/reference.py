@@ -16,19 +16,19 @@ from jinja2 import Template
 
 from agent import settings
 from agent.conversation import commands
-from agent.models.record import Record
 from agent.models.run import Reason, end_state
 from agent.settings import Settings
 from agent.stages.decide import TABLE
 from agent.store import step_file
-from agent.telemetry.statistics import Median, PerLine, Share, Statistics
+from agent.telemetry.statistics import Figure, Statistics
 from repo_config import reference
 
 _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
-_PLAIN: dict[object, str] = {str: "text", int: "number", dict[str, int]: "numbers by name"}
-_FORMS: dict[type[Record], str] = {Median: "a median", Share: "a share", PerLine: "a price"}
+_FORMS: dict[object, str] = {
+    str: "text", int: "number", dict[str, int]: "numbers by name", Figure: "figure",
+}  # fmt: skip
 _PLACES: dict[commands.Name, str] = {
     "plan": "issue",
     "approve": "issue",
@@ -88,14 +88,11 @@ def _list_decisions() -> Iterator[str]:
 
 def _list_figures() -> Iterator[str]:
     texts = read_docstrings(Statistics)
-    forms: dict[object, str] = _PLAIN | dict(_FORMS.items())
     for name, field in Statistics.model_fields.items():
-        yield f"| `{name}` | {forms[field.annotation]} | {texts[name]} |"
-    for kind, called in _FORMS.items():
-        yield from ("", f"{called.capitalize()} has these keys:", "")
-        yield from ("| key | meaning |", "|---|---|")
-        parts = read_docstrings(kind)
-        yield from (f"| `{name}` | {parts[name]} |" for name in kind.model_fields)
+        yield f"| `{name}` | {_FORMS[field.annotation]} | {texts[name]} |"
+    yield from ("", "A figure has these keys:", "", "| key | meaning |", "|---|---|")
+    parts = read_docstrings(Figure)
+    yield from (f"| `{name}` | {parts[name]} |" for name in Figure.model_fields)
 
 
 def read_docstrings(kind: type) -> dict[str, str]:

@@ -14,7 +14,7 @@ from agent import settings
 from agent.cli import runs, terminal
 from agent.errors import RequestRefused
 from agent.telemetry import statistics
-from agent.telemetry.statistics import By, Median, PerLine, RunSummary, Share, Statistics
+from agent.telemetry.statistics import By, Figure, RunSummary, Statistics
 
 SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
@@ -82,11 +82,10 @@ def _write_page(path: Path, begun: float) -> None:
     """
     # It loads what draws the plots.
     from agent.dashboard import plots
-    from agent.dashboard.index import RunIndex
-    from agent.dashboard.statistics import choose
+    from agent.dashboard.index import RunIndex, summarize_runs
 
     with runs.open_store(settings.load_settings()) as store:
-        chosen = choose(RunIndex(store).entries(), begun) if store else []
+        chosen = summarize_runs(RunIndex(store).entries(), begun) if store else []
     try:
         path.write_text(plots.write_html(chosen, begun, time.time()), encoding="utf-8")
     except OSError as problem:
@@ -149,15 +148,15 @@ def _list_cells(one: Statistics) -> dict[str, str]:
     return {
         "runs": str(one.runs),
         "pull requests": str(one.pull_requests),
-        "merged": _format_share(one.merged),
-        "first round passed": _format_share(one.first_round),
-        "label to pull request": _format_median(one.seconds_to_pull, terminal.format_span),
-        "label to merge": _format_median(one.seconds_to_merge, terminal.format_span),
-        "lines people changed": _format_median(one.edit_distance),
-        "merged as it was": _format_share(one.as_it_was),
-        "rounds of review": _format_median(one.review_rounds),
-        "dollars per merged line": _format_per_line(one.usd, 4),
-        "tokens per merged line": _format_per_line(one.tokens, 0),
+        "merged": _format_figure(one.merged, _format_share),
+        "first round passed": _format_figure(one.first_round, _format_share),
+        "label to pull request": _format_figure(one.seconds_to_pull, terminal.format_span),
+        "label to merge": _format_figure(one.seconds_to_merge, terminal.format_span),
+        "lines people changed": _format_figure(one.edit_distance),
+        "merged as it was": _format_figure(one.as_it_was, _format_share),
+        "rounds of review": _format_figure(one.review_rounds),
+        "dollars per merged line": _format_figure(one.usd, "{:,.4f}".format),
+        "tokens per merged line": _format_figure(one.tokens, "{:,.0f}".format),
     }
 
 
@@ -166,21 +165,10 @@ def _format_counts(counted: dict[str, int]) -> str:
     return ", ".join(words) or _NOTHING
 
 
-def _format_unknown(number: int) -> str:
-    return f" (+{number}?)" if number else ""
+def _format_figure(one: Figure, write: Callable[[float], str] = "{:g}".format) -> str:
+    unknown = f" (+{one.unknown}?)" if one.unknown else ""
+    return (_NOTHING if one.value is None else write(one.value)) + unknown
 
 
-def _format_share(one: Share) -> str:
-    if one.share is None:
-        return _NOTHING + _format_unknown(one.unknown)
-    return f"{one.share:.0%}, {one.count} of {one.known}{_format_unknown(one.unknown)}"
-
-
-def _format_median(one: Median, write: Callable[[float], str] = "{:g}".format) -> str:
-    return (_NOTHING if one.median is None else write(one.median)) + _format_unknown(one.unknown)
-
-
-def _format_per_line(one: PerLine, digits: int) -> str:
-    if one.per_line is None:
-        return _NOTHING + _format_unknown(one.unknown)
-    return f"{one.per_line:,.{digits}f}{_format_unknown(one.unknown)}"
+def _format_share(value: float) -> str:
+    return f"{value:.0%}"

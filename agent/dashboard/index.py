@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.models.outcome import StoredRun
 from agent.models.pulls import EndedPullRequest, PullOutcome
 from agent.models.run import RunState
 from agent.store.sql_store import SqlStore
-from agent.telemetry import statistics as run_statistics
+from agent.telemetry import statistics
 from agent.telemetry.statistics import RunSummary
 
 #: How old the lists may be; what has ended long ago changes seldom, and is looked at seldom.
@@ -125,7 +125,7 @@ def make_entry(
     """
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
     pull = outcome.pull_request if outcome else None
-    summary = run_statistics.summarize_run(stored, end)
+    summary = statistics.summarize_run(stored, end)
     return RunEntry(
         run_id=run.run_id,
         repository=summary.repository,
@@ -150,6 +150,19 @@ def make_entry(
     )
 
 
-def select_first(entries: Sequence[RunEntry]) -> list[RunEntry]:
-    """Leave follow-ups out: statistics count a run with what has gone on with it once."""
-    return [entry for entry in entries if not entry.follows]
+def summarize_runs(
+    entries: Iterable[RunEntry], since: float = 0.0, repository: str = ""
+) -> list[RunSummary]:
+    """Summarise the runs of tickets; what has gone on with one counts as a part of it.
+
+    Args:
+        since: Seconds since the epoch.
+        repository: `owner/name`; empty: all.
+    """
+    return [
+        entry.summary
+        for entry in entries
+        if entry.queued_at >= since
+        and repository in ("", entry.repository)
+        and not (entry.follows or entry.is_dry_run)
+    ]

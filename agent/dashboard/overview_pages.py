@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from agent.dashboard import plots, run_record, statistics
+from agent.dashboard import plots, run_record
 from agent.dashboard.access import (
     ActionRefused,
     Actor,
@@ -22,12 +22,12 @@ from agent.dashboard.access import (
     Visitor,
     Who,
 )
-from agent.dashboard.index import RunEntry, select_first
+from agent.dashboard.index import RunEntry, summarize_runs
 from agent.dashboard.pages import render
-from agent.dashboard.statistics import RANGES, Plot
+from agent.dashboard.plots import Plot
 from agent.models.checks import Status
 from agent.settings import HEARTBEAT
-from agent.telemetry import statistics as run_statistics
+from agent.telemetry import statistics
 from agent.telemetry.statistics import Statistics as Numbers
 
 router = APIRouter()
@@ -37,6 +37,8 @@ _DAY = 86_400.0
 _MOST_LOOKS = 10
 _RECENT = 15
 _ALIVE_SECONDS = 30.0
+RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
+"""Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
 #: So long statistics count as new, and so many of them are kept.
 _KEEP_SECONDS, _MOST_KNOWN = 60.0, 64
@@ -55,11 +57,7 @@ def list_repositories(here: Here, who: Who) -> Response:
     for entry in here.list_runs(who):
         runs[entry.repository].append(entry)
     rows = [
-        RepositoryRow(
-            name,
-            found[0],
-            run_statistics.compute_statistics(name, [one.summary for one in select_first(found)]),
-        )
+        RepositoryRow(name, found[0], statistics.compute_statistics(name, summarize_runs(found)))
         for name, found in runs.items()
     ]
     return render(
@@ -93,9 +91,7 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         "repository.html.j2",
         who=who,
         repository=repository,
-        numbers=run_statistics.compute_statistics(
-            repository, [one.summary for one in select_first(runs)]
-        ),
+        numbers=statistics.compute_statistics(repository, summarize_runs(runs)),
         runs=runs[:_RECENT],
         contract=contract,
         changed=_list_changed(contract.config.model_dump(exclude_defaults=True))
@@ -234,14 +230,13 @@ def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str)
 def _compute(here: Dashboard, who: Visitor, within: str, repository: str) -> Statistics:
     days = RANGES[within]
     since = time.time() - days * _DAY if days else 0.0
-    runs = statistics.choose(here.list_runs(who), since, repository)
-    summaries = [one.summary for one in runs]
+    runs = summarize_runs(here.list_runs(who), since, repository)
     return Statistics(
         within,
         urlencode({"range": within, **({"repository": repository} if repository else {})}),
-        run_statistics.compute_statistics("all", summaries),
-        run_statistics.compute_by_group(summaries, "category"),
-        statistics.make_plots(runs, time.time()),
+        statistics.compute_statistics("all", runs),
+        statistics.compute_by_group(runs, "category"),
+        plots.make_plots(runs, time.time()),
     )
 
 

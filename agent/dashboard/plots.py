@@ -1,24 +1,39 @@
-"""Draw plots as SVG, for light and dark pages. No script is in them, and nothing is fetched."""
+"""What the plots show, and how: SVG for light and dark pages, tables, CSV and JSON.
+
+No script is in a picture, and nothing is fetched.
+"""
 
 from __future__ import annotations
 
 import base64
+import csv
+import io
+import math
 import re
 import sys
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from statistics import median
+from typing import Literal
 
 import pygal
 from pygal.style import Style
 
-from agent.dashboard import pages, statistics
-from agent.dashboard.index import RunEntry
-from agent.dashboard.statistics import Plot
-from agent.telemetry import statistics as run_statistics
+from agent.dashboard import pages
+from agent.models.run import Reason, RunState
+from agent.telemetry import statistics
+from agent.telemetry.statistics import RunSummary
 
 # It looks at every later import for maps, in a way that Python has given up.
 sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, pygal.PluginImportFixer)]
 
+_DAY = 86_400.0
+_MOST_WEEKS, _MOST_ROWS = 53, 15
+_DISTANCES = ((0, "none"), (5, "1 to 5"), (20, "6 to 20"), (100, "21 to 100"), (None, "over 100"))
+_ROUNDS = ("0", "1", "2", "3", "4", "5 or more")
 _WIDTH = 640
 _COLORS = ("#1a7f37", "#0969da", "#8250df", "#9a6700", "#bf3989")
 _STYLE = Style(
@@ -43,6 +58,240 @@ _DARK = """inline:@media (prefers-color-scheme: dark) {
  .axis .guide.line, .axis .major.guide.line { stroke: #3d444d } }"""
 _SCRIPT = re.compile(rb"<script.*?</script>|<!--.*?-->", re.DOTALL)
 _LABELS_SHOWN = 8
+
+
+Value = float | int | None
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One plot: a value for each series at each label."""
+
+    name: str
+    kind: Literal["bars", "stacked", "lines", "weeks"]
+    labels: tuple[str, ...]
+    series: Mapping[str, tuple[Value, ...]]
+
+    @property
+    def title(self) -> str:
+        return _TEXTS[self.name][0]
+
+    @property
+    def about(self) -> str:
+        """Say what is counted."""
+        return _TEXTS[self.name][1]
+
+    @property
+    def unit(self) -> str:
+        return _TEXTS[self.name][2]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(value for values in self.series.values() for value in values)
+
+    @property
+    def rows(self) -> list[tuple[str, tuple[Value, ...]]]:
+        """The same as lines of a table, one for each label."""
+        columns = tuple(self.series.values())
+        return [
+            (label, tuple(values[at] for values in columns)) for at, label in enumerate(self.labels)
+        ]
+
+    def write_csv(self) -> str:
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["", *map(_defuse, self.series)])
+        for label, values in self.rows:
+            writer.writerow([_defuse(label), *("" if one is None else one for one in values)])
+        return out.getvalue()
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "title": self.title,
+            "unit": self.unit,
+            "labels": list(self.labels),
+            "series": {name: list(values) for name, values in self.series.items()},
+        }
+
+
+def _defuse(cell: str) -> str:
+    """Keep a spreadsheet from taking foreign words for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+#: By name: title, what is counted in a sentence, and the unit.
+_TEXTS = {
+    "acceptance": (
+        "Acceptance by category",
+        "How runs ended, by the kind of work that the ticket asks for.",
+        "runs",
+    ),
+    "time-to-pull-request": (
+        "Label to pull request",
+        "Minutes from the label to the pull request, by the week of the label.",
+        "minutes",
+    ),
+    "first-round": (
+        "Verdict on the first change",
+        "What rules and checks said of the first change of each run.",
+        "runs",
+    ),
+    "repair-rounds": (
+        "Repair rounds",
+        "Rounds of review and repair that a pull request took until people ended it.",
+        "pull requests",
+    ),
+    "edit-distance": (
+        "Lines changed by people",
+        "Lines that people added and removed after our last commit, until the merge.",
+        "pull requests",
+    ),
+    "dollars-per-line": (
+        "Dollars per merged line",
+        "All dollars for models by all lines that were merged, by the week of the label.",
+        "dollars per line",
+    ),
+    "tokens-per-line": (
+        "Tokens per merged line",
+        "All tokens of models by all lines that were merged, by the week of the label.",
+        "tokens per line",
+    ),
+    "failures": (
+        "Runs without a pull request, by reason",
+        "Why runs ended without a pull request.",
+        "runs",
+    ),
+    "contributions": (
+        "Contributions by week",
+        "Merged pull requests by the week of the label, in all and by repository.",
+        "merged pull requests",
+    ),
+}
+
+
+def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
+    weeks = _list_weeks(runs, now)
+    ends = [run.end for run in runs if run.end]
+    judged = (run.first_round for run in runs if run.first_round)
+    verdicts = Counter("passed" if one.passed else _word(one.reason) for one in judged)
+    rounds = Counter(_ROUNDS[min(end.rounds, len(_ROUNDS) - 1)] for end in ends)
+    distances = Counter(_name_distance(end.edits.distance) for end in ends if end.edits)
+    failed = Counter(
+        _word(run.reason) for run in runs if run.reason and run.state not in statistics.OPENED
+    )
+    return (
+        _plot_acceptance(runs),
+        _plot_time_to_pull(runs, weeks),
+        _plot_counts("first-round", verdicts),
+        _plot_counts("repair-rounds", rounds, _ROUNDS),
+        _plot_counts("edit-distance", distances, tuple(name for _, name in _DISTANCES)),
+        _plot_price("dollars", runs, weeks, statistics.get_usd),
+        _plot_price("tokens", runs, weeks, statistics.get_tokens),
+        _plot_counts("failures", failed),
+        _plot_contributions(runs, weeks),
+    )
+
+
+def _plot_counts(name: str, counts: Counter[str], labels: tuple[str, ...] = ()) -> Plot:
+    """Plot a bar for each label; without labels for the most frequent ones."""
+    ranked = sorted(counts, key=lambda one: (-counts[one], one))
+    labels = labels or tuple(ranked[:_MOST_ROWS])
+    series = {_TEXTS[name][2]: tuple(counts[label] for label in labels)}
+    return Plot(name, "bars", labels, series)
+
+
+def _plot_acceptance(runs: Sequence[RunSummary]) -> Plot:
+    names = ("merged", "open", "closed", "no pull request")
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in runs:
+        if run.reason is not None:
+            state = run.state.value if run.state in statistics.OPENED else names[-1]
+            counts[run.category or statistics.UNKNOWN][state] += 1
+    labels = tuple(sorted(counts, key=lambda one: (-counts[one].total(), one)))
+    series = {name: tuple(counts[label][name] for label in labels) for name in names}
+    return Plot("acceptance", "stacked", labels, series)
+
+
+def _plot_time_to_pull(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
+    minutes: dict[str, list[float]] = {week: [] for week in weeks}
+    for run in runs:
+        if run.seconds_to_pull is not None:
+            minutes.setdefault(_name_week(run.queued_at), []).append(run.seconds_to_pull / 60)
+
+    def measure(compute: Callable[[list[float]], float]) -> tuple[Value, ...]:
+        return tuple(round(compute(minutes[week]), 1) if minutes[week] else None for week in weeks)
+
+    series = {
+        "median": measure(median),
+        "90th percentile": measure(lambda values: find_percentile(values, 0.9)),
+    }
+    return Plot("time-to-pull-request", "lines", weeks, series)
+
+
+def _plot_price(
+    unit: str,
+    runs: Sequence[RunSummary],
+    weeks: tuple[str, ...],
+    get_used: Callable[[RunSummary], float | None],
+) -> Plot:
+    used: dict[str, list[tuple[float | None, int | None]]] = defaultdict(list)
+    for run in runs:
+        used[_name_week(run.queued_at)].append((get_used(run), statistics.get_lines(run)))
+    prices = (statistics.compute_price(used[week]).value for week in weeks)
+    series = {unit: tuple(None if one is None else round(one, 4) for one in prices)}
+    return Plot(f"{unit}-per-line", "lines", weeks, series)
+
+
+def _plot_contributions(runs: Sequence[RunSummary], weeks: tuple[str, ...]) -> Plot:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in runs:
+        if run.state is RunState.MERGED:
+            counts[run.repository][_name_week(run.queued_at)] += 1
+    largest = sorted(counts, key=lambda one: (-counts[one].total(), one))[:_MOST_ROWS]
+    rows = {"all": sum(counts.values(), Counter[str]())}
+    if len(counts) > 1:
+        rows |= {name: counts[name] for name in largest}
+    series = {name: tuple(row[week] for week in weeks) for name, row in rows.items()}
+    return Plot("contributions", "weeks", weeks, series)
+
+
+def _name_distance(distance: int) -> str:
+    return next(name for most, name in _DISTANCES if most is None or distance <= most)
+
+
+def find_percentile(values: Sequence[float], share: float) -> float:
+    """Find the smallest value that so large a share of all does not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def _list_weeks(runs: Sequence[RunSummary], now: float) -> tuple[str, ...]:
+    """List the weeks from the first run to now, at most a year of them."""
+    first = min((run.queued_at for run in runs), default=now)
+    weeks = min(_MOST_WEEKS, int((_find_monday(now) - _find_monday(first)).days // 7) + 1)
+    return tuple(_name_week(now - 7 * _DAY * ago) for ago in reversed(range(max(1, weeks))))
+
+
+def _find_monday(at: float) -> date:
+    day = datetime.fromtimestamp(at, UTC).date()
+    return day - timedelta(days=day.weekday())
+
+
+def _name_week(at: float) -> str:
+    return _name_week_of_day(int(at // _DAY))
+
+
+@lru_cache(maxsize=4_096)
+def _name_week_of_day(day: int) -> str:
+    return _find_monday(day * _DAY).isoformat()
+
+
+def _word(reason: Reason) -> str:
+    return reason.value.replace("_", " ")
+
+
+# --- pictures ------------------------------------------------------------------------------------
 
 
 def draw(plot: Plot) -> bytes:
@@ -114,22 +363,21 @@ def _find_level(value: float, most: float) -> int:
     return 0 if not value else max(1, round(4 * value / most))
 
 
-def write_html(runs: Sequence[RunEntry], since: float, now: float) -> str:
+def write_html(runs: Sequence[RunSummary], since: float, now: float) -> str:
     """Write the statistics as one page to hand on: it fetches nothing and runs no script.
 
     Args:
         runs: What it is about.
         since: When the first of them may have begun, in seconds since the epoch; 0: at any time.
     """
-    made = statistics.make_plots(runs, now)
-    summaries = [one.summary for one in runs]
+    made = make_plots(runs, now)
     pictures = {plot.name: base64.b64encode(draw(plot)).decode() for plot in made}
     return pages.render_text(
         "export.html.j2",
         style=pages.read_static("style.css").decode(),
         since=since,
-        numbers=run_statistics.compute_statistics("all", summaries),
-        groups=run_statistics.compute_by_group(summaries, "category"),
+        numbers=statistics.compute_statistics("all", runs),
+        groups=statistics.compute_by_group(runs, "category"),
         plots=made,
         images={name: f"data:image/svg+xml;base64,{raw}" for name, raw in pictures.items()},
     )

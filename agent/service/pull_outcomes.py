@@ -17,8 +17,9 @@ from agent.errors import AgentError, Cancelled
 from agent.git import merge_edits
 from agent.git.merge_edits import MergedPullRequest
 from agent.models.code_host import CodeHost
+from agent.models.model_use import ModelTotal
 from agent.models.outcome import StoredRun
-from agent.models.pulls import EndedPullRequest, HumanEdits
+from agent.models.pulls import EndedPullRequest, HumanEdits, PullOutcome
 from agent.settings import Settings
 from agent.store.sql_store import SqlStore
 from agent.telemetry import statistics
@@ -83,9 +84,7 @@ class PullOutcomeRecorder:
                 if ended.attempts + 1 < _MOST_TRIES:
                     self._store.ends.put_off(ended, now + _AGAIN_SECONDS * 2.0**ended.attempts)
                     return True
-        found = statistics.build_pull_outcome(
-            ended, first, follow_ups, edits, unknown[:_MOST_WORDS]
-        )
+        found = build_pull_outcome(ended, first, follow_ups, edits, unknown[:_MOST_WORDS])
         self._store.ends.complete(ended, found)
         return True
 
@@ -123,3 +122,42 @@ def _find_made_commit(one: StoredRun) -> str | None:
     if one.outcome is None or (one.run.follow_up and one.outcome.change_digest is None):
         return None
     return one.outcome.commit
+
+
+def build_pull_outcome(
+    ended: EndedPullRequest,
+    first: StoredRun,
+    follow_ups: Sequence[StoredRun],
+    edits: HumanEdits | None = None,
+    unknown: str = "",
+) -> PullOutcome:
+    """Put together how a pull request ended.
+
+    Args:
+        first: The run that opened the pull request.
+        follow_ups: Those that have gone on with it, oldest first.
+        edits: What people made of it, where it was merged.
+        unknown: Why that is not known.
+    """
+    outcome, snapshot = first.outcome, first.run.snapshot
+    uses = [use for one in (first, *follow_ups) if one.outcome for use in one.outcome.models]
+    label = statistics.read_moment(snapshot.approved_at) if snapshot else None
+    return PullOutcome(
+        run_id=ended.run_id,
+        repository=snapshot.issue.repository if snapshot else first.run.repository,
+        pull=ended.pull,
+        state=ended.state,
+        at=ended.at,
+        by=ended.by,
+        commit=ended.commit,
+        seconds_to_pull=statistics.subtract_times(label, first.ended_at),
+        seconds_to_end=statistics.subtract_times(label, statistics.read_moment(ended.at)),
+        category=outcome.category if outcome else None,
+        recipe=outcome.recipe if outcome else None,
+        models=statistics.name_editors(uses),
+        used=ModelTotal.from_uses(uses),
+        rounds=len(follow_ups),
+        first_round=outcome.first_round if outcome else None,
+        edits=edits,
+        unknown=unknown,
+    )

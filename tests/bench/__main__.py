@@ -24,6 +24,7 @@ from tests.bench import (
     bare,
     checkout,
     contained,
+    dashboard,
     label,
     model,
     resume,
@@ -39,6 +40,7 @@ _SECTIONS = {
     "resume": resume.measure,
     "model": model.measure,
     "session": session.measure,
+    "dashboard": dashboard.measure,
 }
 
 

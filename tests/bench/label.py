@@ -130,13 +130,19 @@ Requests to the API: ours {told[0]} from the label to the end of the run, by han
 def _ours(stand: _Stand) -> _Round:
     """Label a new issue and wait until GitHub shows its pull request, then until the run ends."""
     shown = replace(stand.first, issue=_new_issue(stand.first))
-    took, run = _labelled(shown)
+    took, run = carry_labelled(shown)
     assert run.outcome is not None
     _require_equal(stand, run.outcome.commit or "")
     return took
 
 
-def _labelled(shown: Play) -> tuple[_Round, StoredRun]:
+def carry_new_issue(first: Play) -> float:
+    """Label a new issue; return the seconds to its pull request."""
+    return carry_labelled(replace(first, issue=_new_issue(first)))[0].seconds[_TOTAL]
+
+
+def carry_labelled(shown: Play) -> tuple[_Round, StoredRun]:
+    """Label an issue, and wait for its pull request and the end of its run."""
     world, number = shown.stage.world, shown.issue.number
     since, clock, begun = world.requests.next_number(), time.time(), time.perf_counter()
     shown.label()
@@ -189,7 +195,7 @@ def _by_hand(stand: _Stand) -> _Round:
 def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
     """Let the service do the ticket once; take the patch and the packages from that."""
     say("label: first run, which makes the environment")
-    _, run = _labelled(first)
+    _, run = carry_labelled(first)
     assert run.outcome is not None
     expected = run.outcome.commit or ""
     patch = scratch / "label-edits.patch"
@@ -218,8 +224,12 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
 
 
 def _new_issue(first: Play) -> Issue:
+    """Open another issue with the same ticket, whose change no open pull request has."""
     world = first.stage.world
     with world.lock:
+        for pull in first.repository.pulls():
+            if pull.state == "open":
+                actions.set_state(pull, "closed", world.user(play.MAINTAINER))
         return actions.open_issue(
             first.repository, world.user(play.REPORTER), first.issue.title,
             first.issue.body, [],

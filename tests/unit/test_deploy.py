@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ from agent.environments import interpreters
 from agent.github import access
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
+from agent.telemetry import metrics
 from webhooks import events
+from webhooks.health import ListenerMetrics
+from webhooks.inbox import Committer
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -117,3 +122,19 @@ def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):
     assert subprocess.run([sys.executable, "-c", check], check=False, timeout=30).returncode == 0
     stale = check.replace("> 30", "> -1")
     assert subprocess.run([sys.executable, "-c", stale], check=False, timeout=30).returncode == 1
+
+
+def test_the_grafana_dashboard_shows_metrics_that_are_there(tmp_path):
+    with closing(Inbox(tmp_path)) as inbox:
+        listener = ListenerMetrics(tmp_path, inbox, Committer(inbox))
+        metrics.write_metrics(tmp_path)
+        told = asyncio.run(listener.text()).decode()
+    there = set()
+    for name, kind in re.findall(r"(?m)^# TYPE (\S+) (\S+)$", told):
+        ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        there |= {f"{name}{end}" for end in ends}
+    board = json.loads(read("grafana.json"))
+    asked = [one["expr"] for panel in board["panels"] for one in panel["targets"]]
+    named = set(re.findall(r"mergewright_\w+", " ".join(asked)))
+    assert len(named) > 15
+    assert named <= there, named - there

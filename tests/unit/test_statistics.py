@@ -7,7 +7,7 @@ from agent.models.outcome import FirstRound
 from agent.models.pulls import HumanEdits, PullOutcome
 from agent.models.run import Reason, RunState
 from agent.telemetry import statistics
-from agent.telemetry.statistics import Median, PerLine, RunSummary, Share
+from agent.telemetry.statistics import Figure, RunSummary
 
 PASSED = FirstRound(passed=True, reason=Reason.READY)
 REFUSED = FirstRound(passed=False, reason=Reason.POLICY)
@@ -39,23 +39,21 @@ def told(state=RunState.MERGED, **more):
     given = {
         "repository": "o/r", "state": state, "reason": Reason.READY, "category": "bug",
         "recipe": "", "models": ("fake:one",), "first_round": PASSED, "seconds_to_pull": 60.0,
-        "end": None, **more,
+        "end": None, "queued_at": 0.0, **more,
     }  # fmt: skip
-    return RunSummary.model_validate(given)
+    return RunSummary(**given)
 
 
 def test_what_is_not_known_is_left_out_and_counted():
-    assert Median.from_values([3, None, 1, 2, None]) == Median(median=2, known=3, unknown=2)
-    assert Median.from_values([None]) == Median(median=None, known=0, unknown=1)
-    assert Share.from_values([True, None, False, True, True]) == Share(
-        share=0.75, count=3, known=4, unknown=1
-    )
-    assert Share.from_values([]) == Share(share=None, count=0, known=0, unknown=0)
+    median = statistics.compute_median
+    assert median([3, None, 1, 2, None]) == Figure(value=2, known=3, unknown=2)
+    assert median([None]) == Figure(value=None, known=0, unknown=1)
+    share = statistics.compute_share([True, None, False, True, True])
+    assert share == Figure(value=0.75, known=4, unknown=1)
     # Of the second the lines are not known, of the third what it cost: neither counts at all.
-    assert PerLine.from_pairs([(1.0, 4), (9.0, None), (None, 8), (2.0, 2)]) == PerLine(
-        per_line=0.5, total_spent=3.0, lines=6, known=2, unknown=2
-    )
-    assert PerLine.from_pairs([(1.0, 0)]).per_line is None
+    price = statistics.compute_price([(1.0, 4), (9.0, None), (None, 8), (2.0, 2)])
+    assert price == Figure(value=0.5, known=2, unknown=2)
+    assert statistics.compute_price([(1.0, 0)]).value is None
 
 
 def test_runs_are_counted_by_how_they_ended_and_why_nothing_was_opened():
@@ -76,7 +74,7 @@ def test_runs_are_counted_by_how_they_ended_and_why_nothing_was_opened():
     }  # fmt: skip
     assert found.reasons == {"policy": 1, "too_large": 1}
     assert found.pull_requests == 3
-    assert found.merged == Share(share=0.5, count=1, known=2, unknown=0)
+    assert found.merged == Figure(value=0.5, known=2, unknown=0)
 
 
 def test_times_edits_and_costs_are_those_of_pull_requests_that_have_come_so_far():
@@ -90,10 +88,10 @@ def test_times_edits_and_costs_are_those_of_pull_requests_that_have_come_so_far(
     found = statistics.compute_statistics(
         "all", [*known, later, gone, unpriced, told(RunState.OPEN)]
     )
-    assert found.seconds_to_pull == Median(median=60, known=6, unknown=0)
-    assert found.seconds_to_merge == Median(median=600, known=4, unknown=1)
-    assert found.edit_distance == Median(median=0, known=3, unknown=2)
-    assert found.as_it_was == Share(share=0.6667, count=2, known=3, unknown=2)
-    assert (found.usd.per_line, found.usd.lines, found.usd.unknown) == (0.1, 40, 3)
-    assert (found.tokens.per_line, found.tokens.lines, found.tokens.unknown) == (12, 50, 2)
-    assert found.review_rounds == Median(median=0, known=4, unknown=1)
+    assert found.seconds_to_pull == Figure(value=60, known=6, unknown=0)
+    assert found.seconds_to_merge == Figure(value=600, known=4, unknown=1)
+    assert found.edit_distance == Figure(value=0, known=3, unknown=2)
+    assert found.as_it_was == Figure(value=0.6667, known=3, unknown=2)
+    assert (found.usd.value, found.merged_lines, found.usd.unknown) == (0.1, 40, 3)
+    assert (found.tokens.value, found.tokens.unknown) == (12, 2)
+    assert found.review_rounds == Figure(value=0, known=4, unknown=1)

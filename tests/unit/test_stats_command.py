@@ -15,8 +15,8 @@ from agent.models.model_use import ModelUse
 from agent.models.outcome import FirstRound, Outcome, PullRequest
 from agent.models.pulls import EndedPullRequest, HumanEdits
 from agent.models.run import Reason, RunState
+from agent.service.pull_outcomes import build_pull_outcome
 from agent.store.sql_store import SqlStore
-from agent.telemetry import statistics
 from agent.telemetry.statistics import Statistics
 from tests.unit.stages import code_host_runs
 
@@ -66,7 +66,7 @@ def ends(store, run_id, *, edits=None, unknown="", known=True):
     store.ends.note(ended, NOW)
     if known:
         first = store.get_run(run_id)
-        store.ends.complete(ended, statistics.build_pull_outcome(ended, first, (), edits, unknown))
+        store.ends.complete(ended, build_pull_outcome(ended, first, (), edits, unknown))
 
 
 @pytest.fixture
@@ -96,13 +96,13 @@ def test_figures_are_read_from_what_the_service_keeps(kept):
     assert (every.group, every.runs, every.pull_requests) == ("all", 7, 6)
     assert every.states == {"merged": 4, "open": 2, "declined": 1}
     assert every.reasons == {"unclear": 1}
-    assert (every.merged.share, every.merged.known) == (1.0, 4)
-    assert (every.seconds_to_pull.median, every.seconds_to_pull.known) == (120, 6)
-    assert (every.seconds_to_merge.median, every.seconds_to_merge.unknown) == (7200, 1)
-    assert (every.edit_distance.median, every.edit_distance.unknown) == (3, 2)
-    assert (every.as_it_was.share, every.as_it_was.unknown) == (0.5, 2)
-    assert (every.usd.per_line, every.usd.lines) == (0.004, 50)
-    assert every.tokens.per_line == 20
+    assert (every.merged.value, every.merged.known) == (1.0, 4)
+    assert (every.seconds_to_pull.value, every.seconds_to_pull.known) == (120, 6)
+    assert (every.seconds_to_merge.value, every.seconds_to_merge.unknown) == (7200, 1)
+    assert (every.edit_distance.value, every.edit_distance.unknown) == (3, 2)
+    assert (every.as_it_was.value, every.as_it_was.unknown) == (0.5, 2)
+    assert (every.usd.value, every.merged_lines) == (0.004, 50)
+    assert every.tokens.value == 20
 
 
 def test_groups_and_a_span_of_time_are_as_asked(kept):

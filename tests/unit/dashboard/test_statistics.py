@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import main
-from agent.dashboard import plots, statistics
-from agent.dashboard.index import RunIndex
+from agent.dashboard import plots
+from agent.dashboard.index import RunIndex, summarize_runs
 from agent.models.run import RunState
 from agent.store.sql_store import SqlStore
 from tests.unit.dashboard import made_runs
@@ -23,17 +23,17 @@ from tests.unit.dashboard import made_runs
 def runs(tmp_path_factory):
     with closing(SqlStore(tmp_path_factory.mktemp("statistics"))) as store:
         made_runs.fill(store, 150, days=60)
-        return statistics.choose(RunIndex(store).entries(), 0.0)
+        return summarize_runs(RunIndex(store).entries())
 
 
-def plot(runs, name: str) -> statistics.Plot:
-    return next(one for one in statistics.make_plots(runs, time.time()) if one.name == name)
+def plot(runs, name: str) -> plots.Plot:
+    return next(one for one in plots.make_plots(runs, time.time()) if one.name == name)
 
 
 def test_every_run_that_is_over_counts_once_in_acceptance(runs):
     made = plot(runs, "acceptance")
     assert sum(sum(values) for values in made.series.values()) == sum(
-        not one.active for one in runs
+        one.reason is not None for one in runs
     )
     merged = sum(one.state is RunState.MERGED for one in runs)
     assert sum(made.series["merged"]) == merged
@@ -41,7 +41,7 @@ def test_every_run_that_is_over_counts_once_in_acceptance(runs):
 
 
 def test_a_plot_is_the_same_as_picture_csv_and_json(runs):
-    for made in statistics.make_plots(runs, time.time()):
+    for made in plots.make_plots(runs, time.time()):
         rows = list(csv.reader(io.StringIO(made.write_csv())))
         assert [row[0] for row in rows[1:]] == list(made.labels)
         assert made.to_json()["series"] == {k: list(v) for k, v in made.series.items()}
@@ -51,7 +51,7 @@ def test_a_plot_is_the_same_as_picture_csv_and_json(runs):
 
 
 def test_no_cell_of_csv_is_a_formula():
-    made = statistics.Plot("x", "x", "x", "bars", ("=1+1", "ok"), {"@a": (1, None)})
+    made = plots.Plot("failures", "bars", ("=1+1", "ok"), {"@a": (1, None)})
     assert made.write_csv() == ",'@a\n'=1+1,1\nok,\n"
 
 
