@@ -10,9 +10,8 @@ from agent.dashboard.access import ActionRefused, Visitor
 from agent.errors import ActiveRun
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
-from agent.models.ticket import Guidance
 from agent.service import run_commands
-from agent.service.run_commands import CannotNow
+from agent.service.run_commands import CannotNow, Speaker
 from agent.store.sql_store import SqlStore
 
 #: Whose end no further try could change.
@@ -47,32 +46,21 @@ def act(action: str, run: StoredRun, store: SqlStore, visitor: Visitor, plan: st
     """
     if action not in list_actions(run, visitor):
         raise ActionRefused("The run has changed meanwhile, so this is not possible any more.")
-    run_id, now = run.run.run_id, time.time()
-    note = Guidance.model_validate(
-        {
-            "kind": "approval" if action == "approve" else "command",
-            "words": plan if action == "approve" else action,
-            "by": visitor.login,
-            "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "comment": f"dashboard:{uuid.uuid4()}",
-        }
-    )
-    match action:
-        case "stop":
-            words = f"{visitor.login} has stopped this run on the dashboard."
-            if not store.request_stop(run_id, words, said=note):
-                raise ActionRefused("This run is over already.")
-        case "approve":
-            if store.add_guidance(run_id, note, now) != "heard":
-                raise ActionRefused("Another plan waits by now. Read it, then approve that one.")
-        case "retry" if visitor.is_operator:
-            begin_with = run.outcome.stopped_at if run.outcome else None
-            try:
-                store.retry_run(run_id, begin_with or "", now, said=note)
-            except ActiveRun as other:
-                raise ActionRefused(f"{other.message}. Wait for its end, or stop it.") from other
-        case "retry":
-            try:
-                run_commands.retry_run(run, store, note, now)
-            except CannotNow as problem:
-                raise ActionRefused(str(problem)) from problem
+    now, moment = time.time(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    speaker = Speaker(visitor.login, moment, f"dashboard:{uuid.uuid4()}")
+    try:
+        match action:
+            case "stop":
+                run_commands.stop_run(speaker, run, store)
+            case "approve":
+                run_commands.approve_plan(speaker, run, plan, store, now)
+            case "retry" if visitor.is_operator:
+                begin_with = run.outcome.stopped_at if run.outcome else None
+                note = speaker.make_guidance("command", action)
+                store.retry_run(run.run.run_id, begin_with or "", now, said=note)
+            case "retry":
+                run_commands.retry_run(speaker, run, store, now)
+    except CannotNow as problem:
+        raise ActionRefused(str(problem)) from problem
+    except ActiveRun as other:
+        raise ActionRefused(f"{other.message}. Wait for its end, or stop it.") from other

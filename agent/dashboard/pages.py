@@ -83,7 +83,7 @@ def write_span(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{max(0.0, seconds):.1f} s"  # clocks differ a little
     whole = round(seconds)
     for unit, size, smaller, below in (("d", _DAY, "h", _HOUR), ("h", _HOUR, "min", _MINUTE),
                                        ("min", _MINUTE, "s", 1)):  # fmt: skip

@@ -322,7 +322,7 @@ def _draw(
         legend_at_bottom_columns=4,
         legend_box_size=12,
         margin=8,
-        margin_bottom=16,
+        margin_bottom=24,
         margin_right=24,
         no_data_text="nothing yet",
         pretty_print=False,

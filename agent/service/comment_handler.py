@@ -1,8 +1,8 @@
 """Handle comments about runs: answers, approvals, commands. No comment waits behind a run.
 
-Owns who is heard and what each command does; the words themselves are found by `commands`. Only
-people with write permission are heard: what others write has no effect and gets no answer, so that
-nobody can make us write. Everything may be done twice: a comment counts once.
+Owns who is heard; the words are found by `conversation.commands`, and `run_commands` carries them
+out. Only people with write permission are heard: what others write has no effect and gets no
+answer, so that nobody can make us write. Everything may be done twice: a comment counts once.
 """
 
 from __future__ import annotations
@@ -20,20 +20,7 @@ from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
 from agent.service import intake, run_commands
 from agent.service.intake import Accepted, Ignored, PutOff, Request
-from agent.service.run_commands import (
-    FULL,
-    NO_ROUND,
-    CannotNow,
-    explain_state,
-    find_ended_kind,
-    has_plan,
-    is_awaiting_approval,
-    is_public,
-    make_guidance,
-    may_go_on,
-    name_comment,
-    retry_run,
-)
+from agent.service.run_commands import CannotNow, Speaker
 from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_guidance import QUIET_SECONDS
 from agent.store.sql_store import SqlStore
@@ -45,7 +32,6 @@ _CANNOT: Reaction = "confused"
 _LIST = "\n".join(
     f"- `/mergewright {name}`: {meant_for}." for name, meant_for in commands.MEANT_FOR.items()
 )
-_AGAIN = "Write the command again once you have read it."
 _EDITED = (
     "Your comment was edited before it was read here, and by then nobody can tell who wrote what."
     " Write it again, as a comment of its own."
@@ -54,12 +40,9 @@ _EDITED = (
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
 _MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
-#: Whoever may not write is not looked up again for a minute: strangers cost next to nothing.
-_REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
-#: So many words of people are answered with words in one place within an hour; the others get a
-#: reaction alone.
+#: Comments of one place that are answered in words within an hour; others get a reaction alone.
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
-#: So many runs of one issue are begun by comments; whoever wants more sets the label.
+#: Runs of one issue that comments begin; whoever wants more sets the label.
 _MOST_BEGUN = 10
 #: By so much our clock and the code host's may differ.
 _SKEW_SECONDS = 5.0
@@ -69,6 +52,9 @@ class Handled(Record):
     """Somebody's words had their effect, or were answered."""
 
     reason: str
+
+
+Decision = Accepted | Handled | Ignored | PutOff
 
 
 class CommentHandler:
@@ -92,12 +78,9 @@ class CommentHandler:
         self._intake_api = intake_api
         self._store = store
         self._bot_ids = bot_ids
-        self._refused: dict[tuple[int, int], float] = {}
         self._answered: dict[tuple[int, int], list[float]] = {}
 
-    def handle(
-        self, said: Comment, *, now: float, delivery_id: str
-    ) -> Accepted | Handled | Ignored | PutOff:
+    def handle(self, said: Comment, *, now: float, delivery_id: str) -> Decision:
         """Act on a comment, if it asks for something and its writer may.
 
         Args:
@@ -108,78 +91,64 @@ class CommentHandler:
             CodeHostUnavailable: The code host cannot be asked; try again.
         """
         own_logins = self._intake_api.own_logins()
-        own = said.author.lower() in own_logins
-        if own or said.author_id in self._bot_ids:
+        if said.author.lower() in own_logins or said.author_id in self._bot_ids:
             return Ignored(reason=f"said by {said.author}, a bot", routine=True)
-        run = self._run(said)
+        run = self._find_run(said)
         command = commands.parse_comment(said.body)
-        wish = None if command else follow_ups.of_words(said, own_logins, self._quiet)
-        if (nothing := self._asks_nothing(said, run, command, wish)) is not None:
+        request = None if command else follow_ups.of_words(said, own_logins, self._quiet)
+        # What asks for nothing costs no question about its writer.
+        if (nothing := self._asks_nothing(said, run, command, request)) is not None:
             return nothing
         if run is not None and self._was_heard(said, run):
             return Handled(reason="heard before")
-        if refusal := self._refusal(said, now):
+        if refusal := self._explain_refusal(said):
             return Ignored(reason=refusal)
-        if wish is not None and run is not None:
-            return self._follow_up(said, run, wish, now)
+        if request is not None and run is not None:
+            return self._follow_up(said, run, request, now)
         if run is not None and _is_older(said, run, command):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
-        if (taken_back := self._taken_back(said)) is not None:
-            return taken_back
+        if said.edited:
+            return self._refuse(said, _EDITED, "edited before it was heard")
         if command is None:
-            return self._answer(said, run, now)
+            return self._take_answer(said, run, now)
         if isinstance(command, Unknown):
             named = sanitise.format_code(command.name)
-            self._add_comment(said, f"There is no command {named}. These are:\n\n{_LIST}")
-            self._add_reaction(said, _CANNOT)
-            return Handled(reason="answered: no such command")
-        return self._obey_command(command, said, run, now, delivery_id)
+            words = f"There is no command {named}. These are:\n\n{_LIST}"
+            return self._refuse(said, words, "no such command")
+        try:
+            return self._obey(command, said, run, now, delivery_id)
+        except CannotNow as problem:
+            return self._refuse(said, str(problem), str(problem).splitlines()[0])
+
+    # --- who is heard --------------------------------------------------------------------------
+
+    def _find_run(self, said: Comment) -> StoredRun | None:
+        at = said.subject
+        if said.on_pull:
+            return self._store.of_pull(at.repository_id, at.number)
+        return self._store.find_newest_run(at.repository_id, at.number)
 
     def _asks_nothing(
         self,
         said: Comment,
         run: StoredRun | None,
         command: Command | Change | Unknown | None,
-        wish: FollowUpRequest | None,
+        request: FollowUpRequest | None,
     ) -> Ignored | PutOff | None:
-        """Turn away what asks for nothing here, before a question is spent on its writer."""
-        if command is None and wish is None and not self._is_answer(said, run):
+        if command is None and request is None and not self._is_answer(said, run):
             return Ignored(reason="no command, and nothing waits for an answer", routine=True)
         if said.on_pull and run is None:
             if self._store.is_publishing(said.subject.repository_id):
                 return PutOff(reason="a run of the repository may just have opened it")
-            if wish is not None:
-                # Reviews of other pull requests are nothing to us, and cost no question.
+            if request is not None:
                 return Ignored(reason="no pull request of ours", routine=True)
-        if isinstance(command, Change) and not has_plan(run):
+        if isinstance(command, Change) and not run_commands.has_plan(run):
             return Ignored(reason="no plan waits, so these words change none", routine=True)
         return None
 
-    def _taken_back(self, said: Comment) -> Handled | Ignored | None:
-        """Turn away what was deleted or edited meanwhile; remarks on a pull request stand."""
-        if said.place == "issue" and not self._intake_api.has_comment(
-            said.subject, said.comment_id
-        ):
-            return Ignored(reason="deleted before it was heard")
-        if not said.edited:
-            return None
-        self._add_comment(said, _EDITED)
-        self._add_reaction(said, _CANNOT)
-        return Handled(reason="answered: edited before it was heard")
-
-    def _run(self, said: Comment) -> StoredRun | None:
-        at = said.subject
-        if said.on_pull:
-            return self._store.of_pull(at.repository_id, at.number)
-        return self._store.find_newest_run(at.repository_id, at.number)
-
-    def _was_heard(self, said: Comment, run: StoredRun) -> bool:
-        ids = {run.run.run_id, run.run.first}
-        return any(self._store.was_heard(run_id, name_comment(said)) for run_id in ids)
-
     def _is_answer(self, said: Comment, run: StoredRun | None) -> bool:
         """Whether a comment without a command answers the questions that a run has ended with."""
-        if said.on_pull or run is None or not is_public(run.run):
+        if said.on_pull or run is None or not run_commands.is_public(run.run):
             return False
         named = _MENTION.match(said.body)
         if named and not {named[1].lower(), f"{named[1].lower()}[bot]"} & (
@@ -192,95 +161,97 @@ class CommentHandler:
         asked = run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
         return asked and intake.parse_moment(said.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
 
-    def _refusal(self, said: Comment, now: float) -> str | None:
+    def _was_heard(self, said: Comment, run: StoredRun) -> bool:
+        name = _make_speaker(said).comment
+        return any(
+            self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
+        )
+
+    def _explain_refusal(self, said: Comment) -> str | None:
         """Say why a person is not heard; None: they may write."""
-        key = (said.subject.repository_id, said.author_id)
-        if self._refused.get(key, 0.0) > now:
-            return f"said by {said.author}, who could not write a moment ago"
         found = self._intake_api.read_permission(said.subject, said.author)
         if found.level != "none" and found.account_id != said.author_id:
             return f"said by the account {said.author_id}, whose name {said.author} another one has"
         if found.level in intake.MAY_START:
             return None
-        if len(self._refused) > _MOST_REFUSED:
-            self._refused.clear()
-        self._refused[key] = now + _REFUSED_SECONDS
         return f"said by {said.author}, whose permission is {found.level}; write is needed"
 
-    def _answer(self, said: Comment, run: StoredRun | None, now: float) -> Handled | Ignored:
+    # --- what words do -------------------------------------------------------------------------
+
+    def _take_answer(self, said: Comment, run: StoredRun | None, now: float) -> Handled | Ignored:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(said.subject)
         if live is None or live.state == "closed" or live.locked:
             return Ignored(reason="the issue is closed, locked or gone")
+        run_id, answer = run.run.run_id, _make_speaker(said).make_guidance("answer", said.body)
         try:
-            answer = make_guidance(said, "answer", said.body)
-            hearing = self._store.add_guidance(run.run.run_id, answer, now, self._pause)
+            hearing = self._store.add_guidance(run_id, answer, now, self._pause)
         except ActiveRun as other:
             return Ignored(reason=other.message)
         if hearing == "full":
             # Once: whoever answers that is not answered again.
-            self._intake_api.explain_refusal(said.subject, FULL, key=f"full-{run.run.run_id}")
+            self._intake_api.explain_refusal(said.subject, run_commands.FULL, key=f"full-{run_id}")
         if hearing in ("late", "full"):
-            return Ignored(reason=f"run {run.run.run_id} does not wait for an answer ({hearing})")
-        self._add_reaction(said, _READ)
-        return Handled(reason=f"an answer to run {run.run.run_id}")
+            return Ignored(reason=f"run {run_id} does not wait for an answer ({hearing})")
+        self._react(said, _READ)
+        return Handled(reason=f"an answer to run {run_id}")
 
     def _follow_up(
-        self, said: Comment, run: StoredRun, wish: FollowUpRequest, now: float
+        self, said: Comment, run: StoredRun, request: FollowUpRequest, now: float
     ) -> Handled | Ignored:
-        note = make_guidance(said, "command", wish.kind)
-        following = self._store.queue_follow_up(run.run.first, wish, now, said=note)
+        note = _make_speaker(said).make_guidance("command", request.kind)
+        following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
             # Once: whoever answers that is not answered again.
-            self._intake_api.explain_refusal(said.subject, NO_ROUND[following], key="rounds-full")
+            words = run_commands.NO_ROUND[following]
+            self._intake_api.explain_refusal(said.subject, words, key="rounds-full")
         if following in ("over", "full"):
-            return Ignored(reason=NO_ROUND[following])
-        self._add_reaction(said, _READ)
+            return Ignored(reason=run_commands.NO_ROUND[following])
+        self._react(said, _READ)
         return Handled(reason=f"about pull request #{said.subject.number} ({following})")
 
-    def _obey_command(
+    def _obey(
         self,
         command: Command | Change,
         said: Comment,
         run: StoredRun | None,
         now: float,
         delivery_id: str,
-    ) -> Accepted | Handled | Ignored | PutOff:
-        try:
-            match command:
-                case Command(name="help"):
-                    self._add_comment(
-                        said, f"What can be written here, by people who may write:\n\n{_LIST}"
-                    )
-                case Command(name="explain"):
-                    self._add_comment(said, explain_state(run))
-                case Command(name="stop"):
-                    run_commands.stop_run(said, run, self._store)
-                case Command(name="approve", words=words):
-                    run_commands.approve_plan(said, run, words, self._store, now)
-                case Change(words=words):
-                    run_commands.change_plan(said, run, words, self._store, now, self._pause)
-                case Command(name="plan", words=words) if words or is_awaiting_approval(run):
-                    run_commands.change_plan(said, run, words, self._store, now, self._pause)
-                case Command(name="fix-ci" | "rebase" as name):
-                    run_commands.follow_up_by_command(said, run, _KINDS[name], self._store, now)
-                case Command(name="retry") if run and (
-                    may_go_on(run) or (said.on_pull and find_ended_kind(run))
-                ):
-                    retry_run(run, self._store, make_guidance(said, "command", "retry"), now)
-                case Command(name="plan" | "retry" as name):
-                    first = name == "plan" or (run is not None and run.run.plan_first)
-                    return self._begin_run(said, run, delivery_id, now, plan_first=first)
-        except CannotNow as problem:
-            self._add_comment(said, str(problem))
-            self._add_reaction(said, _CANNOT)
-            return Handled(reason=f"answered: {str(problem).splitlines()[0]}")
-        self._add_reaction(said, _DONE)
-        if isinstance(command, Change):
-            return Handled(reason="another wish for the plan")
-        return Handled(reason=f"the command {command.name}")
+    ) -> Decision:
+        """Carry a command out.
 
-    # --- what commands do ----------------------------------------------------------------------
+        Raises:
+            CannotNow: It is not possible now.
+        """
+        speaker, store = _make_speaker(said), self._store
+        match command:
+            case Command(name="help"):
+                words = f"What can be written here, by people who may write:\n\n{_LIST}"
+                self._answer(said, words)
+            case Command(name="explain"):
+                self._answer(said, run_commands.explain_state(run))
+            case Command(name="stop"):
+                run_commands.stop_run(speaker, run, store)
+            case Command(name="approve", words=words):
+                run_commands.approve_plan(speaker, run, words, store, now)
+            case Change(words=words):
+                run_commands.change_plan(speaker, run, words, store, now, self._pause)
+            case Command(name="plan", words=words) if words or run_commands.is_awaiting_approval(
+                run
+            ):
+                run_commands.change_plan(speaker, run, words, store, now, self._pause)
+            case Command(name="fix-ci" | "rebase" as name):
+                run_commands.follow_up(speaker, run, _KINDS[name], store, now)
+            case Command(name="retry") if run and (
+                run_commands.may_go_on(run) or (said.on_pull and run_commands.find_ended_kind(run))
+            ):
+                run_commands.retry_run(speaker, run, store, now)
+            case Command(name="plan" | "retry" as name):
+                first = name == "plan" or (run is not None and run.run.plan_first)
+                return self._begin_run(said, run, delivery_id, now, plan_first=first)
+        self._react(said, _DONE)
+        what = "another wish for the plan" if isinstance(command, Change) else command.name
+        return Handled(reason=f"the command: {what}")
 
     def _begin_run(
         self,
@@ -290,7 +261,7 @@ class CommentHandler:
         now: float,
         *,
         plan_first: bool,
-    ) -> Accepted | Handled | Ignored | PutOff:
+    ) -> Decision:
         """Make a run of the issue as it stands, by the word of whoever commands it."""
         if said.on_pull:
             raise CannotNow(
@@ -314,7 +285,10 @@ class CommentHandler:
         if text.closed:
             raise CannotNow("The issue is closed or locked, so no run begins on it.")
         if text.changed_at is not None and text.changed_at >= said.at:
-            raise CannotNow(f"The issue was edited since you wrote that. {_AGAIN}")
+            raise CannotNow(
+                "The issue was edited since you wrote that. Write the command again once you have"
+                " read it."
+            )
         label = self._intake_api.read_start_label(said.subject)
         labels, is_labelled = text.labels, True
         if label.lower() not in {one.lower() for one in labels}:
@@ -333,25 +307,30 @@ class CommentHandler:
             approved_at=said.at,
             by_label=is_labelled,
         )
-        request = Request(
-            snapshot=snapshot, label=label, clone_url=said.clone_url, plan_first=plan_first
-        )
         decided = intake.accept_request(
-            request,
-            *(self._intake_api, self._store),
+            Request(
+                snapshot=snapshot, label=label, clone_url=said.clone_url, plan_first=plan_first
+            ),
+            self._intake_api,
+            self._store,
             now=now,
             bot_ids=self._bot_ids,
             delivery_id=delivery_id,
         )
-        if isinstance(decided, Accepted):
-            self._add_reaction(said, _DONE)
-        elif isinstance(decided, Ignored):
+        if isinstance(decided, Ignored):
             raise CannotNow(f"No run was started: {decided.reason}.")
+        if isinstance(decided, Accepted):
+            self._react(said, _DONE)
         return decided
 
     # --- how it is answered --------------------------------------------------------------------
 
-    def _add_comment(self, said: Comment, words: str) -> None:
+    def _refuse(self, said: Comment, words: str, reason: str) -> Handled:
+        self._answer(said, words)
+        self._react(said, _CANNOT)
+        return Handled(reason=f"answered: {reason}")
+
+    def _answer(self, said: Comment, words: str) -> None:
         """Answer in words, unless too much was said there of late: two programs end here."""
         place = (said.subject.repository_id, said.subject.number)
         written = intake.parse_moment(said.at)
@@ -363,10 +342,15 @@ class CommentHandler:
         self._answered[place] = [*of_late, written]
         self._intake_api.explain_refusal(said.subject, words, key=f"{said.place}-{said.comment_id}")
 
-    def _add_reaction(self, said: Comment, content: Reaction) -> None:
+    def _react(self, said: Comment, content: Reaction) -> None:
         if said.place != "review":  # GitHub's REST interface knows no reactions to these
             inline = said.place == "inline"
             self._intake_api.add_reaction(said.subject, said.comment_id, content, inline=inline)
+
+
+def _make_speaker(said: Comment) -> Speaker:
+    place = "pull request" if said.on_pull else "issue"
+    return Speaker(said.author, said.at, f"{said.place}:{said.comment_id}", place)
 
 
 def _is_older(said: Comment, run: StoredRun, command: Command | Change | Unknown | None) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from typing import NamedTuple
 
 import structlog
 
 from agent.errors import AgentError, CodeHostLimited
-from agent.models.intake import DeliveryLog, SentDelivery
+from agent.models.intake import DeliveryLog
 from agent.service import intake
 from agent.store.sql_inbox import Inbox
 
@@ -42,9 +42,9 @@ _OVERLAP_SECONDS = 1_800.0
 #: Of a hundred deliveries each, in one turn.
 _MOST_PAGES = 500
 _ASKED_AT_ONCE = 100
-#: How long a delivery that did not come is left alone after each time it was sent; the last of them
-#: until GitHub does not send it any more.
-_GAPS = (60.0, 300.0, 900.0, 2_700.0)
+#: How long a delivery that did not come is left alone after each time that it was asked for. In all
+#: that is less than the reach of the log; then it counts as lost.
+_GAPS = (60.0, 300.0, 900.0) + 87 * (2_700.0,)
 _SHORTEST_PAUSE = 1.0
 #: After a turn that failed the next one is taken after so long, unless the code host names a time.
 _AFTER_FAILURE = 60.0
@@ -73,124 +73,73 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
             _log.error("reconciliation failed", exc_info=problem)
 
 
-class _MissingDelivery(NamedTuple):
-    """A delivery that is not in our inbox; all times are the code host's."""
-
-    numbers: frozenset[int]
-    """Of all attempts that the log tells of."""
-    first: float
-    last: float
-    """When it was first and last tried or asked for."""
-    asked: int = 0
-
-    @property
-    def due_at(self) -> float:
-        """When it is asked for next."""
-        # Each time that we asked, also before a restart, is an attempt of its own in the log.
-        tries = max(self.asked, len(self.numbers) - 1)
-        return self.last + _GAPS[min(tries, len(_GAPS)) - 1] if tries else self.last
-
-
 class Redeliveries:
     """Has deliveries that are not in our inbox sent again.
 
-    Nothing is kept across restarts: log and inbox together tell what is missing.
+    Nothing is kept across restarts: log and inbox together tell what is missing, and the log each
+    time that it was sent. All times are the code host's.
     """
 
-    def __init__(
-        self,
-        log: DeliveryLog,
-        inbox: Inbox,
-        *,
-        seconds: float,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, log: DeliveryLog, inbox: Inbox, *, seconds: float) -> None:
         """Take what it works with.
 
         Args:
             seconds: From one look at the log to the next.
         """
-        self._log, self._inbox = log, inbox
-        self._seconds, self._clock = seconds, clock
-        self._ahead = 0.0
-        """How many seconds the code host's clock is ahead of ours."""
-        self._look_at = self._through = -math.inf
-        """When the log is read next; up to when it was read."""
-        self._missing: dict[str, _MissingDelivery] = {}
-        """By delivery id."""
-        self._given_up: dict[str, float] = {}
-        """When deliveries were given up that the log may still tell of, by their ids."""
+        self._log, self._inbox, self._seconds = log, inbox, seconds
+        self._read_from = -math.inf
+        """What is older was read, and is not missing."""
+        self._lost: set[str] = set()
+        """What is not asked for any more, though the log tells of it."""
 
     def turn(self) -> float:
-        """Read the log if it is time, and ask again for what is due; return the seconds to wait."""
-        if self._clock() >= self._look_at:
-            # A turn that fails is followed by a pause of its own, and does not count.
-            self._read()
-            self._look_at = self._clock() + self._seconds
-        self._ask()
-        now = self._clock() + self._ahead
-        due = (one.due_at - now for one in self._missing.values())
-        return min(self._look_at - self._clock(), *due, self._seconds)
+        """Read the log and ask again for what is due; return the seconds to wait."""
+        sent, now = self._read()
+        missing = {
+            delivery_id: attempts
+            for delivery_id, attempts in sent.items()
+            if delivery_id not in self._lost and self._inbox.find(delivery_id) is None
+        }
+        pause = self._seconds
+        self._read_from = now - _OVERLAP_SECONDS
+        asked = 0
+        for delivery_id, attempts in sorted(missing.items(), key=lambda one: min(one[1])):
+            self._read_from = min(self._read_from, min(attempts)[0])
+            last, number = max(attempts)
+            tries = len(attempts) - 1
+            due = last + (_GAPS[tries - 1] if 0 < tries <= len(_GAPS) else 0.0) - now
+            if due > 0 or asked == _ASKED_AT_ONCE:
+                pause = min(pause, max(due, 0.0))
+                continue
+            asked += 1
+            if tries < len(_GAPS) and self._log.redeliver(number):
+                _log.info("delivery asked for again", delivery=delivery_id, tries=tries + 1)
+                pause = min(pause, _GAPS[tries])
+            else:
+                self._lost.add(delivery_id)
+                _log.error("delivery lost", delivery=delivery_id)
+        return pause
 
-    def _read(self) -> None:
-        """Read the log as far back as it was not read before, three days at most.
+    def _read(self) -> tuple[dict[str, set[tuple[float, int]]], float]:
+        """Read the log as far back as something may be missing, three days at most.
+
+        Returns:
+            When each delivery on which we act was sent, with the number of the attempt; and the
+            code host's clock.
 
         Raises:
-            CodeHostUnavailable: It could not be read to its end; the next look reads it again.
+            CodeHostUnavailable: It could not be read to its end.
         """
+        sent: dict[str, set[tuple[float, int]]] = defaultdict(set)
         page = self._log.read_page(None)
-        self._ahead, through = page.now - self._clock(), page.now
-        down_to = max(page.now - _REACH_SECONDS, self._through - _OVERLAP_SECONDS)
+        now, down_to = page.now, max(page.now - _REACH_SECONDS, self._read_from)
         for _ in range(_MOST_PAGES):
-            for sent in page.deliveries:
-                if sent.at >= down_to and sent.action in ACTED_ON.get(sent.event, frozenset()):
-                    self._note(sent)
+            for one in page.deliveries:
+                if one.at >= down_to and one.action in ACTED_ON.get(one.event, frozenset()):
+                    sent[one.delivery_id].add((one.at, one.number))
             oldest = page.deliveries[-1].at if page.deliveries else -math.inf
             if oldest < down_to or page.after is None:
-                break
+                return sent, now
             page = self._log.read_page(page.after)
-        else:
-            _log.error("the log of deliveries goes on; older ones were not read", pages=_MOST_PAGES)
-            return
-        self._through = through
-
-    def _note(self, sent: SentDelivery) -> None:
-        """Note that a delivery was sent, if it did not come."""
-        if self._inbox.find(sent.delivery_id) is not None:
-            self._missing.pop(sent.delivery_id, None)
-            return
-        if sent.delivery_id in self._given_up:
-            return
-        before = self._missing.get(sent.delivery_id)
-        numbers, asked = (before.numbers, before.asked) if before else (frozenset[int](), 0)
-        self._missing[sent.delivery_id] = _MissingDelivery(
-            numbers | {sent.number},
-            min(before.first, sent.at) if before else sent.at,
-            max(before.last, sent.at) if before else sent.at,
-            asked,
-        )
-
-    def _ask(self) -> None:
-        """Ask again for what is due, the oldest first, and forget what came or is too old."""
-        now = self._clock() + self._ahead
-        reach = now - _REACH_SECONDS
-        self._given_up = {name: at for name, at in self._given_up.items() if at > reach}
-        for delivery_id, one in list(self._missing.items()):
-            if self._inbox.find(delivery_id) is not None:
-                del self._missing[delivery_id]
-            elif now - one.first > _REACH_SECONDS:
-                self._give_up(delivery_id, "the code host does not send what is older")
-        due = [(one.first, name) for name, one in self._missing.items() if one.due_at <= now]
-        for _, delivery_id in sorted(due)[:_ASKED_AT_ONCE]:
-            one = self._missing[delivery_id]
-            if self._log.redeliver(max(one.numbers)):
-                tries = max(one.asked, len(one.numbers) - 1) + 1
-                self._missing[delivery_id] = one._replace(last=now, asked=tries)
-                _log.info("delivery asked for again", delivery=delivery_id, tries=tries)
-            else:
-                self._give_up(delivery_id, "the code host does not have it any more")
-
-    def _give_up(self, delivery_id: str, why: str) -> None:
-        del self._missing[delivery_id]
-        self._given_up[delivery_id] = self._clock() + self._ahead
-        _log.error("delivery lost", delivery=delivery_id, reason=why)
+        _log.error("the log of deliveries goes on; older ones were not read", pages=_MOST_PAGES)
+        return sent, now

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.conversation.events import Comment
+from typing import NamedTuple
+
 from agent.errors import ActiveRun
 from agent.models.outcome import StoredRun
 from agent.models.run import CAPS_REACHED, Kind, Run, RunState
@@ -30,36 +31,52 @@ class CannotNow(Exception):
     """A command that is not possible now; the words say why."""
 
 
-def stop_run(said: Comment, run: StoredRun | None, store: SqlStore) -> None:
-    words, note = f"{said.author} has stopped this run.", make_guidance(said, "command", "stop")
+class Speaker(NamedTuple):
+    """Who gave a command, when and where."""
+
+    name: str
+    at: str
+    """ISO 8601, UTC."""
+    comment: str
+    """Names the comment; the same one counts once."""
+    place: str = "run"
+    """`issue`, `pull request` or `run`: what it was said about."""
+
+    def make_guidance(self, kind: str, words: str) -> Guidance:
+        said = {"by": self.name, "at": self.at, "comment": self.comment}
+        return Guidance.model_validate({"kind": kind, "words": words, **said})
+
+
+def stop_run(speaker: Speaker, run: StoredRun | None, store: SqlStore) -> None:
+    words, note = f"{speaker.name} has stopped this run.", speaker.make_guidance("command", "stop")
     if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
         raise CannotNow(
-            f"No run of this {describe_place(said)} is under way, so there is nothing to stop."
+            f"No run of this {speaker.place} is under way, so there is nothing to stop."
         )
 
 
 def approve_plan(
-    said: Comment, run: StoredRun | None, words: str, store: SqlStore, now: float
+    speaker: Speaker, run: StoredRun | None, words: str, store: SqlStore, now: float
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
-        raise CannotNow(f"No plan of this {describe_place(said)} waits for approval.")
+        raise CannotNow(f"No plan of this {speaker.place} waits for approval.")
     if number != run.plan_asked:
         which = f", not {sanitise.format_code(number[:40])}" if number else ""
         raise CannotNow(
             f"The plan that waits is `{run.plan_asked}`{which}. Write `/mergewright approve"
             f" {run.plan_asked}` once you have read it."
         )
-    _require_heard(run, make_guidance(said, "approval", number), store, now)
+    _add_guidance(run, speaker.make_guidance("approval", number), store, now, QUIET_SECONDS)
 
 
 def change_plan(
-    said: Comment, run: StoredRun | None, words: str, store: SqlStore, now: float, quiet: float
+    speaker: Speaker, run: StoredRun | None, words: str, store: SqlStore, now: float, quiet: float
 ) -> None:
     """Have the plan that waits made anew with these words."""
     if run is None or not has_plan(run):
         raise CannotNow(
-            f"No plan of this {describe_place(said)} waits, so there is none to change."
+            f"No plan of this {speaker.place} waits, so there is none to change."
             " `/mergewright plan` alone has one made."
         )
     if not words:
@@ -67,28 +84,34 @@ def change_plan(
             f"The plan `{run.plan_asked}` waits already: it is in the status comment. Write"
             " `change the plan: …` with what is to be different."
         )
-    _require_heard(run, make_guidance(said, "change", words), store, now, quiet)
+    _add_guidance(run, speaker.make_guidance("change", words), store, now, quiet)
 
 
-def _require_heard(
-    run: StoredRun, words: Guidance, store: SqlStore, now: float, quiet: float = QUIET_SECONDS
+def _add_guidance(
+    run: StoredRun, words: Guidance, store: SqlStore, now: float, quiet: float
 ) -> None:
-    hearing = store.add_guidance(run.run.run_id, words, now, quiet)
-    if hearing == "full":
-        raise CannotNow(FULL)
-    if hearing == "late":
-        raise CannotNow(
-            f"Run {run.run.run_id} has gone on meanwhile: its plan was approved, or is made anew."
-            " `/mergewright stop` ends it; `/mergewright explain` says where it stands."
-        )
+    match store.add_guidance(run.run.run_id, words, now, quiet):
+        case "full":
+            raise CannotNow(FULL)
+        case "late":
+            raise CannotNow(
+                f"Run {run.run.run_id} has gone on meanwhile: its plan was approved, or is made"
+                " anew. `/mergewright stop` ends it; `/mergewright explain` says where it stands."
+            )
 
 
-def follow_up_by_command(
-    said: Comment, run: StoredRun | None, kind: Kind, store: SqlStore, now: float
+def follow_up(
+    speaker: Speaker, run: StoredRun | None, kind: Kind, store: SqlStore, now: float
 ) -> None:
+    """Begin a follow-up of the pull request that a run has opened."""
     if run is None:
-        raise CannotNow(f"No pull request of ours belongs to this {describe_place(said)}.")
-    _follow_up_again(run, kind, store, make_guidance(said, "command", kind), now)
+        raise CannotNow(f"No pull request of ours belongs to this {speaker.place}.")
+    request, note = FollowUpRequest(kind=kind, by=speaker.name), ("command", kind)
+    following = store.queue_follow_up(
+        run.run.first, request, now, said=speaker.make_guidance(*note)
+    )
+    if following in ("over", "full"):
+        raise CannotNow(NO_ROUND[following])
 
 
 def may_retry(run: StoredRun) -> bool:
@@ -96,14 +119,14 @@ def may_retry(run: StoredRun) -> bool:
     return may_go_on(run) or find_ended_kind(run) is not None
 
 
-def retry_run(run: StoredRun, store: SqlStore, note: Guidance, now: float) -> None:
+def retry_run(speaker: Speaker, run: StoredRun, store: SqlStore, now: float) -> None:
     """Let a run go on that a cap has ended, or have its follow-up done again.
 
     Raises:
         CannotNow: It has had all that people may grant, or another run is in the way.
     """
     if not may_go_on(run):
-        _follow_up_again(run, find_ended_kind(run) or "review", store, note, now)
+        follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
         return
     if run.budget_multiplier >= MOST_GRANTS:
         raise CannotNow(
@@ -111,19 +134,11 @@ def retry_run(run: StoredRun, store: SqlStore, note: Guidance, now: float) -> No
             " the service can let it go on (`mergewright runs retry`); else make the issue smaller."
         )
     begin_with = run.outcome.stopped_at if run.outcome else None
+    note = speaker.make_guidance("command", "retry")
     try:
         store.retry_run(run.run.run_id, begin_with or "", now, said=note)
     except ActiveRun as other:
         raise CannotNow(f"{other.message}.") from None
-
-
-def _follow_up_again(
-    run: StoredRun, kind: Kind, store: SqlStore, note: Guidance, now: float
-) -> None:
-    wish = FollowUpRequest(kind=kind, by=note.by)
-    following = store.queue_follow_up(run.run.first, wish, now, said=note)
-    if following in ("over", "full"):
-        raise CannotNow(NO_ROUND[following])
 
 
 def has_plan(run: StoredRun | None) -> bool:
@@ -138,20 +153,18 @@ def has_plan(run: StoredRun | None) -> bool:
 
 def is_awaiting_approval(run: StoredRun | None) -> bool:
     """Whether the run waits for the approval of its plan."""
-    waiting = run if has_plan(run) else None
     return (
-        waiting is not None and not waiting.stop_request and waiting.state is not RunState.RECEIVED
+        run is not None
+        and has_plan(run)
+        and not run.stop_request
+        and run.state is not RunState.RECEIVED
     )
 
 
 def may_go_on(run: StoredRun | None) -> bool:
     """Whether a limit has ended the run, which can be allowed as much again."""
-    return (
-        run is not None
-        and is_public(run.run)
-        and run.outcome is not None
-        and run.outcome.reason in CAPS_REACHED
-    )
+    ended = run is not None and is_public(run.run) and run.outcome
+    return bool(ended and ended.reason in CAPS_REACHED)
 
 
 def find_ended_kind(run: StoredRun | None) -> Kind | None:
@@ -165,39 +178,17 @@ def is_public(run: Run) -> bool:
     return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
 
 
-def name_comment(said: Comment) -> str:
-    return f"{said.place}:{said.comment_id}"
-
-
-def make_guidance(said: Comment, kind: str, words: str) -> Guidance:
-    return Guidance.model_validate(
-        {
-            "kind": kind,
-            "words": words,
-            "by": said.author,
-            "at": said.at,
-            "comment": name_comment(said),
-        }
-    )
-
-
-def describe_place(said: Comment) -> str:
-    return "pull request" if said.on_pull else "issue"
-
-
 def explain_state(run: StoredRun | None) -> str:
     if run is None:
         return (
             "There is no run of this issue yet. One begins when somebody with write permission sets"
             " the label, or writes `/mergewright plan`."
         )
-    named = f"Run {run.run.run_id} (attempt {run.run.attempt})"
+    # People may have merged or closed what a run that is over has opened.
+    named, state = f"Run {run.run.run_id} (attempt {run.run.attempt})", run.state.value
+    state = state.replace("_", " ")
     if run.outcome is not None:
-        where = sanitise.format_words(run.outcome.sentence)
-        # People may have merged or closed what it has opened.
-        state = run.state.value.replace("_", " ")
-        return f"{named} is over: {state}. {where}"
-    state = run.state.value.replace("_", " ")
+        return f"{named} is over: {state}. {sanitise.format_words(run.outcome.sentence)}"
     if is_awaiting_approval(run):
         return (
             f"{named} waits for `/mergewright approve {run.plan_asked}`, or for `change the plan:"

@@ -151,15 +151,6 @@ def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     assert talk.store.list_guidance(run.run_id) == ()
 
 
-def test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count(talk):
-    run = talk.planned()
-    said = talk.write(f"/mergewright approve {PLAN}")
-    talk.scene.issue.comments.clear()
-    assert talk.hear(said) == Ignored(reason="deleted before it was heard")
-    assert talk.stands(run) is RunState.AWAITING_APPROVAL
-    assert talk.scene.own_comments() == []
-
-
 def test_TC4_words_that_were_found_edited_are_asked_for_anew(talk):
     run = talk.planned()
     said = talk.write(f"/mergewright approve {PLAN}", edited=True)

@@ -97,7 +97,7 @@ def code_host(inbox: Inbox) -> CodeHost:
 
 
 def reconciler(code_host: CodeHost, minutes: float = 5) -> Redeliveries:
-    return Redeliveries(code_host, code_host.inbox, seconds=minutes * MINUTE, clock=code_host.time)
+    return Redeliveries(code_host, code_host.inbox, seconds=minutes * MINUTE)
 
 
 def go_on(made: Redeliveries, code_host: CodeHost, seconds: float) -> None:
