@@ -158,9 +158,9 @@ async def _read(url: str, run_id: str, cookies: list[str]) -> None:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         head = f"GET /runs/{run_id}/log/events HTTP/1.1\r\nHost: {parts.netloc}\r\n"
         writer.write(f"{head}Cookie: {cookie}\r\n\r\n".encode())
-        opened += b" 200 " in await reader.readline()
-        if opened == len(cookies) * STREAMS:
-            print(f"{opened} streams", flush=True)
+        status = (await reader.readline()).decode().strip()
+        opened += " 200 " in status
+        print(f"{opened} streams; {status}", flush=True)
         while await reader.read(65_536):
             pass
 
