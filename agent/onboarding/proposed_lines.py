@@ -64,7 +64,7 @@ def read_lines(text: str, base: Opened, folder: Path) -> Contract:
         config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
     except load.ConfigProblem as problem:
         raise RequestRefused(str(problem)) from problem
-    lines = (obstacles.quote_as_code(line) for line in render(asked))
+    lines = map(obstacles.quote_as_code, _list_lines(asked))
     finding = Finding(
         rule=SET_UP,
         severity=Severity.REVIEW,
@@ -104,9 +104,19 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     for word in values.get("checks.tests.args", ()):
         if word.startswith(("-", "@")) or not _is_path(word, values.get("root", "."), tree):
             yield f"checks.tests.args: {word} is no path here"
-    if any(len(line) > obstacles.LONGEST for line in render(asked)):
+    for line in _list_lines(asked):
         # A person sees all of it in the draft.
-        yield f"a line has more than {obstacles.LONGEST} characters: write it shorter"
+        if len(line) > obstacles.LONGEST:
+            yield f"`{line[:40]}…` has more than {obstacles.LONGEST} characters: write it shorter"
+
+
+def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
+    """Write each key as a line, each entry of a long list as one of its own."""
+    for key, value in asked.items():
+        whole = render({key: value})
+        if isinstance(value, list) and len(whole[0]) > obstacles.LONGEST:
+            whole = [line for one in value for line in render({key: [one]})]
+        yield from whole
 
 
 def _is_path(word: str, folder: str, tree: Tree) -> bool:

@@ -80,9 +80,17 @@ def _judge_probe(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _F
         held = all(found[name] in wanted for name, wanted in must.items())
     except SandboxLost as problem:
         found = {"lost": problem}
-    detail = ", ".join(f"{name} {value}" for name, value in found.items())
+    if what == _LOOK:
+        listed = [
+            one
+            for value in found.values()
+            for one in (value if isinstance(value, list) else [value])
+        ]
+        detail = f"in the sandbox: {', '.join(map(str, listed)) or 'nothing'}"
+    else:
+        detail = f"{what}: {', '.join(f'{name} {value}' for name, value in found.items())}"
     required = limit not in _OPTIONAL
-    return {"limit": limit, "required": required, "enforced": held, "detail": f"{what}: {detail}"}
+    return {"limit": limit, "required": required, "enforced": held, "detail": detail}
 
 
 def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:

@@ -55,6 +55,7 @@ def make_tests(suite=None, *, passed: int) -> CheckResult:
         ("setup: [{run: npm ci, network: packages, files: [.npmrc]}]", "network"),
         ("setup: [{run: npm ci; env, network: packages, files: [package.json]}]", "network"),
         ("setup: [{run: npm ci --registry=x, network: packages, files: [package.json]}]", "network"),
+        (f"setup: [{'x' * 301}]", "300 characters"),
         ("!!python/object/apply:os.system ['true']", "proposed.yml:1"),
     ],
 )  # fmt: skip
@@ -68,6 +69,7 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
     [
         "env: {SECRET_KEY: test, DATABASE_URL: 'postgres://u:p@localhost:5432/db', PYTHONPATH: app}",
         "setup: [{run: npm ci --ignore-scripts, network: packages, files: [package.json]}]",
+        f"setup: [{', '.join(f'make {letter * 90}' for letter in 'abcd')}]",
         "version: 1\nroot: app\nchecks: {tests: {args: [tests.test_a, ./tests/test_b.py]}}",
     ],
 )
