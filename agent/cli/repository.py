@@ -142,9 +142,10 @@ def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
     from agent.environments import declare
     from agent.environments.tree_files import TreeFiles
 
-    unmet = declare.find_unmet(TreeFiles(place, read.config.folder), read.config.python)
+    files = TreeFiles(place, read.config.folder)
+    refusals = tuple(declare.find_refusals(files, read.config.python))
     problems = []
-    for path, why in unmet:
+    for path, why in refusals:
         if read.source is not None and path:
             document = read.document
             at = document.places[document.resolve(path)].shown_at
@@ -152,7 +153,7 @@ def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
             problems.append(make_problem(read.source.name, at, path, message, fix))
     if problems:
         raise load.ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
-    return tuple(f"runs will be refused: {one.why}" for one in unmet)
+    return tuple(f"runs will be refused: {why}" for _, why in refusals)
 
 
 def find_python(place: Path, config: RepoConfig) -> PythonHere:

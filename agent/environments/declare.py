@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -33,7 +33,7 @@ from repo_config.documents import table
 from repo_config.schema import PythonSection
 
 #: Entries that ask for something, by key, and what each is without them.
-_NOTHING: dict[str, tuple[str, ...] | None] = {"install": (), "extras": None, "groups": None}
+_NOTHING: dict[str, object] = {"install": (), "extras": None, "groups": None}
 
 
 class PythonHints(Record):
@@ -119,34 +119,28 @@ def read_declaration(
     return _Reader(files, section, refused, is_built=is_built).read()
 
 
-class Unmet(NamedTuple):
-    path: tuple[str | int, ...]
-    """Of the entry of the configuration that asks for what is not there; empty: of none."""
-    why: str
+def find_refusals(
+    files: TreeFiles, section: PythonSection
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield why no environment can be made of what is declared.
 
-
-def find_unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
-    """Say what of a configuration, or else of the repository, refuses any environment. Pure."""
-    if not (why := _find_refusal(files, section)):
-        return ()
-    if _find_refusal(files, PythonSection()):
-        return (Unmet((), why),)
-    entries = [
-        (("python", key, number), section.model_copy(update=_NOTHING | {key: (entry,)}))
-        for key in _NOTHING
-        for number, entry in enumerate(getattr(section, key) or ())
-    ]
-    found = [Unmet(path, why) for path, one in entries if (why := _find_refusal(files, one))]
-    return tuple(found) or (Unmet(("python",), why),)
-
-
-def _find_refusal(files: TreeFiles, section: PythonSection) -> str:
-    """Why the declaration of a repository, or a line of it, is refused; empty where all is read."""
-    try:
-        left = read_declaration(files, section).requirements.left_out
-    except EnvironmentFailed as problem:
-        return problem.message
-    return next((one.why for one in left if not one.is_option), "")
+    Yields:
+        The entry of the configuration that asks for what is not there, empty where the repository
+        itself is at fault; and why.
+    """
+    tried: list[tuple[tuple[str | int, ...], dict[str, object]]] = [((), _NOTHING)]
+    for key in _NOTHING:
+        entries = getattr(section, key) or ()
+        tried += [
+            (("python", key, at), {**_NOTHING, key: (one,)}) for at, one in enumerate(entries)
+        ]
+    for path, update in tried:
+        try:
+            read_declaration(files, section.model_copy(update=update))
+        except EnvironmentFailed as problem:
+            yield path, problem.message
+            if not path:
+                return
 
 
 def read_declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
@@ -196,8 +190,9 @@ class _Reader:
         self.pipfile = files.toml("Pipfile")
         self.project = table(self.pyproject, "project")
         self.poetry = table(self.pyproject, "tool", "poetry")
-        self.has_backend = "build-system" in self.pyproject
         self.runners = runner_deps.read_runner_deps(files, self.pyproject)
+        self.runner_extras = tuple(name for one in self.runners for name in one.extras)
+        self.runner_groups = tuple(name for one in self.runners for name in one.groups)
         self.found = Requirements()
         self.parts: list[Part] = []
         self.extras: set[str] = set()
@@ -205,13 +200,17 @@ class _Reader:
 
     def read(self) -> Declaration:
         offers = locks.find_offers(self.files, self.pyproject)
-        lock = None
+        lock: Lock | None = None
         known: tuple[str, ...] = ()
         if offers:
-            extras, groups = self._list_of_runners("extras"), self._list_of_runners("groups")
-            lock = locks.choose_lock(self.files, offers[0], self.section, extras, groups)
+            more = self.runner_extras, self.runner_groups
+            lock = locks.choose_lock(self.files, offers[0], self.section, *more)
         if lock and not self.refused:
-            self._take_lock(lock, offers[0])
+            self._add(Requirements(indexes=offers[0].indexes))
+            self.sources.append(lock.path)
+            # A uv.lock says itself where the project is installed from.
+            if lock.kind != "uv":
+                self._take_package()
         else:
             self._take_project()
             self._take_groups(lock.groups if lock else ())
@@ -233,26 +232,16 @@ class _Reader:
             section=self.section,
             python=read_python_hints(self.files, offers),
             sources=tuple(dict.fromkeys(self.sources + list(self._combine().files))),
-            extras=self._list_of_runners("extras"),
+            extras=self.runner_extras,
             root=self.files.base,
         )
 
-    def _list_of_runners(self, kind: str) -> tuple[str, ...]:
-        return tuple(name for one in self.runners for name in getattr(one, kind))
-
     # --- the sources, in order ---------------------------------------------------------------
-
-    def _take_lock(self, lock: Lock, offer: Offer) -> None:
-        self._add(Requirements(indexes=offer.indexes))
-        self.sources.append(offer.path)
-        # A uv.lock says itself where the project is installed from.
-        if offer.kind != "uv":
-            self._take_package()
 
     def _take_package(self) -> bool:
         if not self._is_package:
             return False
-        origin = "pyproject.toml" if self.has_backend else "setup.py"
+        origin = "pyproject.toml" if "build-system" in self.pyproject else "setup.py"
         where = LocalProject(folder=self.files.base, origin=origin)
         self._add(Requirements(projects=(where,)))
         self.sources.append(origin)
@@ -261,26 +250,25 @@ class _Reader:
     def _take_project(self) -> None:
         if self._take_package():
             return
-        asked = self.section.extras
+        asked, origin = self.section.extras, "pyproject.toml"
         if self.project:
-            self._add_lines(self.project.get("dependencies", []), "pyproject.toml [project]")
-            extras = table(self.project, "optional-dependencies")
-            more = self._list_of_runners("extras")
-            chosen = parts.choose_parts(tuple(extras), asked, "pyproject.toml", more=more)
-            for name in chosen:
+            self._add_lines(self.project.get("dependencies", []), f"{origin} [project]")
+            extras = tuple(table(self.project, "optional-dependencies"))
+            for name in parts.choose_parts(extras, asked, origin, more=self.runner_extras):
                 with self._part(f"extra {name}", fails=asked is not None):
                     self._add_extra(name)
-            self.sources.append("pyproject.toml")
         elif self.poetry:
-            self._add_table(self.poetry, "dependencies", "pyproject.toml [tool.poetry]")
-            self.sources.append("pyproject.toml")
+            self._add_table(self.poetry, "dependencies", f"{origin} [tool.poetry]")
         elif self.pipfile:
-            self._add_table(self.pipfile, "packages", "Pipfile")
-            self.sources.append("Pipfile")
-        elif not self.is_built:
-            self._take_setup()
-        elif asked:
-            parts.choose_parts((), asked, "the repository")
+            origin = "Pipfile"
+            self._add_table(self.pipfile, "packages", origin)
+        else:
+            if not self.is_built:
+                self._take_setup()
+            elif asked:
+                parts.choose_parts((), asked, "the repository")
+            return
+        self.sources.append(origin)
 
     def _take_setup(self) -> None:
         """Take what setup.py and setup.cfg list, as far as it can be read."""
@@ -293,13 +281,11 @@ class _Reader:
 
     def _take_groups(self, locked: Collection[str]) -> None:
         groups, asked = parts.Groups(self.pyproject, self.pipfile), self.section.groups
-        more = {*locked, *self._list_of_runners("groups")}
-        chosen = parts.choose_parts(groups.names, asked, "pyproject.toml", kind="group", more=more)
-        for name in chosen:
+        more, origin = {*locked, *self.runner_groups}, "pyproject.toml"
+        for name in parts.choose_parts(groups.names, asked, origin, kind="group", more=more):
             with self._part(f"group {name}", fails=asked is not None):
-                self._add_lines(groups.list_requirements(name), f"pyproject.toml group {name}")
-        if chosen:
-            self.sources.append("pyproject.toml")
+                self._add_lines(groups.list_requirements(name), f"{origin} group {name}")
+                self.sources.append(origin)
 
     def _take_requirement_files(self) -> None:
         if any(entry.startswith("-r") for entry in self.section.install):
@@ -322,13 +308,12 @@ class _Reader:
         self._add(Requirements(constraints=tuple(lines)))
 
     def _take_runners(self) -> None:
-        for deps in self.runners:
-            if deps.lines:
-                origin = f"{deps.origin} deps"
-                with self._part(origin):
-                    text = "\n".join(deps.lines)
-                    self._add(requirement_files.parse_text(self.files, text, origin))
-                    self.sources.append(deps.path)
+        for deps in filter(lambda one: one.lines, self.runners):
+            origin = f"{deps.origin} deps"
+            with self._part(origin):
+                text = "\n".join(deps.lines)
+                self._add(requirement_files.parse_text(self.files, text, origin))
+                self.sources.append(deps.path)
 
     def _take_uv_sources(self) -> None:
         """Take what is asked for from where uv is told to."""
@@ -348,7 +333,7 @@ class _Reader:
             return False
         if self.poetry.get("package-mode") is False or not self._has_poetry_modules():
             return False
-        return self.has_backend or self.files.detection_files.has_file("setup.py")
+        return "build-system" in self.pyproject or self.files.detection_files.has_file("setup.py")
 
     def _has_poetry_modules(self) -> bool:
         """Whether Poetry's backend, where it is used, would find something to pack.
@@ -393,7 +378,7 @@ class _Reader:
 
     def _add_lines(self, requirements: object, origin: str) -> None:
         if not isinstance(requirements, list) or not all(
-            isinstance(entry, str) for entry in requirements
+            isinstance(one, str) for one in requirements
         ):
             raise EnvironmentFailed(f"{origin}: dependencies must be a list of strings.")
         own = str(canonicalize_name(str(self.project.get("name", ""))))

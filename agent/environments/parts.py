@@ -1,6 +1,7 @@
 """Extras, dependency groups and requirements files of a project: which there are, which are taken.
 
-Pure. What is for tests is known by its name.
+Pure. Without a word of the configuration, of CI or of a test runner, what is for tests is known by
+its name.
 """
 
 from __future__ import annotations
@@ -19,21 +20,15 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.documents import table, texts
 
-#: What extras, groups and files for checks are called.
-_TEST_NAMES = frozenset({"test", "tests", "testing", "dev", "develop", "development"})
-#: What they are called where no test needs them.
-_OTHER_NAMES = frozenset(
-    {"doc", "docs", "documentation", "lint", "linting", "linters", "style", "format", "formatting"}
-    | {"release", "publish", "deploy", "build", "bench", "benchmark", "benchmarks", "notebook"}
-)
-_FILE_ROLES = _TEST_NAMES | {"local", "ci"}
-_COMMON_ROLES = frozenset({"base", "common", "main", "default", "core", "runtime"})
-_FILLERS = frozenset({"requirements", "requirement", "reqs", "req", "deps", "dependencies"})
-_FOLDERS = (
-    "", "requirements", "reqs", "tests", "test", "tests/requirements", "test/requirements",
-)  # fmt: skip
+#: What extras, groups and files for checks are called, what files are called that are taken in any
+#: case, and what says no more than that it is a file of requirements.
+_TEST = re.compile(r"tests?|testing|dev|devel|develop|development")
+_RUN = re.compile(r"base|common|main|default|core|runtime")
+_REQUIREMENTS = re.compile(r"requirements?|reqs?|deps|dependencies")
 #: Of a Pipfile, beside its groups.
 _PIPFILE_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})
+#: Requirements files lie no deeper than so many folders.
+_DEEPEST = 2
 
 
 def choose_parts(
@@ -53,15 +48,14 @@ def choose_parts(
         origin: Where they are written.
         kind: What they are.
         more: Taken as well where nobody said.
-        usual: Taken where none is made for tests, but for what is for something else by its name.
+        usual: Taken where none is made for tests.
 
     Raises:
         EnvironmentFailed: One that is asked for is not there; the message names the nearest.
     """
     known = normalise_names(available)
     if wanted is None:
-        taken = {name for name in known if is_for_tests(name)}
-        taken = taken or {name for name in usual if not _is_for_others(name)}
+        taken = {*filter(is_for_tests, known)} or {*usual}
         return tuple(name for name in known if name in taken or name in more)
     chosen = normalise_names(wanted)
     for name in chosen:
@@ -86,43 +80,32 @@ def list_requirement_files(files: TreeFiles, *, compiled: bool = True) -> tuple[
     Of a pair of pip-tools the compiled file counts, and what it was compiled from where that is
     all there is, or compiled ones are not asked for.
     """
-    found: dict[str, list[str]] = {"run": [], "test": []}
-    for folder in _FOLDERS:
-        names = files.names(folder)
-        for name in names:
-            path = posixpath.join(folder, name)
-            stem, ending = posixpath.splitext(name)
-            other = {".in": ".txt", ".txt": ".in"}.get(ending)
-            is_taken = f"{stem}{other}" not in names or (ending == ".txt") is compiled
-            if other and is_taken and (role := find_role(path)):
-                found[role].append(path)
+    paths = files.detection_files.paths
+    found: dict[str | None, list[str]] = {"run": [], "test": [], None: []}
+    for path in sorted(paths, key=lambda path: (path.count("/"), path)):
+        stem, ending = posixpath.splitext(path)
+        if path.count("/") <= _DEEPEST and (other := {".in": ".txt", ".txt": ".in"}.get(ending)):
+            if f"{stem}{other}" not in paths or (ending == ".txt") is compiled:
+                found[find_role(path)].append(path)
     return (*found["run"], *found["test"])
 
 
 def is_for_tests(name: str) -> bool:
     """Whether an extra or a group is for checks, by its name: `tests`, `requirements-test`."""
-    words = _split_words(name)
-    return bool(words) and words <= _TEST_NAMES
-
-
-def _is_for_others(name: str) -> bool:
-    words = _split_words(name) - _TEST_NAMES
-    return bool(words) and words <= _OTHER_NAMES
-
-
-def _split_words(name: str) -> set[str]:
-    return set(re.split(r"[-_.]+", name.lower())) - _FILLERS
+    words = [
+        word for word in re.split(r"[-_.]+", name.lower()) if not _REQUIREMENTS.fullmatch(word)
+    ]
+    return bool(words) and all(map(_TEST.fullmatch, words))
 
 
 def find_role(path: str) -> str | None:
     """`run` or `test` for a requirements file, by its name and folder; None: not taken."""
-    words = set(re.split(r"[-_./]+", posixpath.splitext(path.lower())[0]))
-    if not words & _FILLERS:
+    words = {*re.split(r"[-_./]+", posixpath.splitext(path.lower())[0])}
+    named = {*filter(_REQUIREMENTS.fullmatch, words)}
+    rest = {word for word in words - named if not _RUN.fullmatch(word)}
+    if not named or not all(_TEST.fullmatch(word) or word in ("local", "ci") for word in rest):
         return None
-    rest = words - _FILLERS
-    if rest & _FILE_ROLES and not rest - _FILE_ROLES - _COMMON_ROLES:
-        return "test"
-    return "run" if not rest - _COMMON_ROLES else None
+    return "test" if rest else "run"
 
 
 class Groups:

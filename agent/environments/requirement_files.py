@@ -22,14 +22,13 @@ from agent.models.record import Record
 
 _DEEPEST = 20
 
-#: Options that say where packages come from: that is the operator's word, not the repository's.
-_IGNORED = frozenset(
-    {"--trusted-host", "--no-binary", "--only-binary", "--prefer-binary", "--use-feature"}
-    | {"--use-pep517", "--no-build-isolation", "--config-settings", "--global-option"}
-    | {"--require-hashes"}
+#: Options that change nothing here, or say what is the operator's word.
+_IGNORED = re.compile(
+    r"--(?:trusted-host|no-binary|only-binary|prefer-binary|use-feature|use-pep517"
+    r"|no-build-isolation|config-settings|global-option|require-hashes)"
 )
 #: Without them packages may be lacking or others, so they are named.
-_LEFT_OUT = frozenset({"-f", "--find-links", "--no-index"})
+_LEFT_OUT = ("-f", "--find-links", "--no-index")
 _INDEXES = ("-i", "--index-url", "--extra-index-url")
 _URL = re.compile(r"^(?:git|hg|svn|bzr)\+|^(?:https?|ftp|ssh)://", re.IGNORECASE)
 _LOCAL = re.compile(
@@ -43,8 +42,7 @@ _NAMES = tuple(
     for pattern in (
         r"/([\w.]+)-[\w.]+(?:-[\w.]+){3,4}\.whl",
         r"^([\w.-]+)\s*(?:\[[^\]]*\])?\s*(?:[@<>=!~;]|$)",
-        r"[#&]egg=([\w.-]+)",
-        r"[#&]subdirectory=(?:[^&\s]*/)?([\w.-]+)",
+        r"[#&](?:egg=|subdirectory=(?:[^&\s]*/)?)([\w.-]+)",
         r"/([\w.-]+)\.git(?:[@#?;\s]|$)",
         r"/([\w.-]+)/?(?:[@#?;\s]|$)",
     )
@@ -81,8 +79,6 @@ class LeftOut(Record):
     name: str
     """Of the project that it asks for, as far as it is known: it is not fetched from elsewhere."""
     why: str
-    is_option: bool = False
-    """Whether it asks for no package."""
     is_address: bool = False
     """Whether it names a direct address; a release that `python.install` names takes its place."""
 
@@ -169,50 +165,48 @@ class _Reader(NamedTuple):
 
     def parse(self, lines: Iterable[tuple[str, str]]) -> Requirements:
         """Read lines, each with its place."""
-        found = Requirements()
+        found = []
         for place, line in lines:
             try:
-                found = found.combine(self.take(line, place))
+                found.append(self.take(line, place))
             except EnvironmentFailed as problem:
                 if not self.is_tolerant:
                     raise
                 is_address = isinstance(problem, AddressRefused)
                 name = guess_name(line) if is_address else ""
                 left = LeftOut(name=name, why=problem.message, is_address=is_address)
-                found = found.combine(Requirements(left_out=(left,)))
-        return found
+                found.append(Requirements(left_out=(left,)))
+        return Requirements().combine(*found)
 
     def take(self, line: str, place: str) -> Requirements:
         """Read one line."""
         if line.startswith("-"):
-            return self._option(line, place)
+            return self._take_option(line, place)
         hashes = tuple(re.findall(r"--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)", line))
         text = re.split(r"\s--[a-z]", line, maxsplit=1)[0].strip()
         if "${" in text:
             raise EnvironmentFailed(f"{place}: `{text}` takes a value from the environment.")
         if _URL.match(text):
-            raise _refused_address(place, text)
+            raise _refuse_address(place, text)
         if local := _LOCAL.match(text):
-            return self._read_local_project(local["path"], local["extras"] or "", place)
+            return self._take_project(local["path"], local["extras"] or "", place)
         try:
             parsed = Requirement(text)
         except InvalidRequirement as problem:
             if self.files.is_project(posixpath.normpath(text)):
-                return self._read_local_project(text, "", place)
+                return self._take_project(text, "", place)
             reason = str(problem).splitlines()[0]
             raise EnvironmentFailed(
                 f"{place}: `{text}` is not a requirement: {reason}"
             ) from problem
         if parsed.url is not None:
             if parsed.url.startswith(("file:", ".")):
-                return self._read_local_project(parsed.url, ",".join(sorted(parsed.extras)), place)
-            raise _refused_address(place, text)
+                return self._take_project(parsed.url, ",".join(sorted(parsed.extras)), place)
+            raise _refuse_address(place, text)
         entry = (Line(text=str(parsed), origin=place, hashes=hashes),)
-        if self.is_constraint:
-            return Requirements(constraints=entry)
-        return Requirements(lines=entry)
+        return Requirements(constraints=entry) if self.is_constraint else Requirements(lines=entry)
 
-    def _option(self, line: str, place: str) -> Requirements:
+    def _take_option(self, line: str, place: str) -> Requirements:
         match = _OPTION.match(line)
         name, value = (match["name"], match["value"].strip("\"' ")) if match else (line, "")
         if name in ("-r", "--requirement", "-c", "--constraint"):
@@ -221,12 +215,10 @@ class _Reader(NamedTuple):
             only = self.is_constraint or name in ("-c", "--constraint")
             return self._replace(is_constraint=only).read(target, place)
         if name in ("-e", "--editable"):
-            local = _LOCAL.match(value)
-            if _URL.match(value) or (local is None and "@" in value):
-                raise _refused_address(place, value)
-            path = local["path"] if local else value.partition("[")[0]
-            extras = (local["extras"] if local else value.partition("[")[2].rstrip("]")) or ""
-            return self._read_local_project(path, extras, place)
+            path, _, extras = value.partition("[")
+            if _URL.match(value) or ("@" in path and not _LOCAL.match(value)):
+                raise _refuse_address(place, value)
+            return self._take_project(path, extras.partition("]")[0], place)
         if name == "--pre":
             return Requirements(prereleases=True)
         if name in _INDEXES:
@@ -234,12 +226,12 @@ class _Reader(NamedTuple):
         if name in _LEFT_OUT:
             # The value may carry a password, so it is not repeated.
             why = f"{place}: `{name}` is left to the operator's own index"
-            return Requirements(left_out=(LeftOut(name="", why=why, is_option=True),))
-        if name in _IGNORED:
+            return Requirements(left_out=(LeftOut(name="", why=why),))
+        if _IGNORED.fullmatch(name):
             return Requirements()
         raise EnvironmentFailed(f"{place}: the option `{name}` is not known here.")
 
-    def _read_local_project(self, path: str, extras: str, place: str) -> Requirements:
+    def _take_project(self, path: str, extras: str, place: str) -> Requirements:
         # pip takes local paths from the working directory, which is the root, not from the file.
         bare = path.removeprefix("file://").removeprefix("file:").strip()
         inside = self._resolve_inside(bare, place, path)
@@ -271,18 +263,14 @@ def guess_name(line: str) -> str:
 def _split_lines(text: str) -> Iterator[tuple[int, str]]:
     """Logical lines without comments, each with the number of its first physical line."""
     pending, first = "", 0
-    for number, physical in enumerate(text.splitlines(), start=1):
-        if not pending:
-            first = number
+    for number, physical in enumerate((*text.splitlines(), ""), start=1):
+        first = first if pending else number
         if physical.endswith("\\") and not physical.lstrip().startswith("#"):
             pending += physical[:-1] + " "
             continue
-        logical = re.sub(r"(^|\s)#.*$", "", pending + physical).strip()
-        pending = ""
-        if logical:
+        if logical := re.sub(r"(^|\s)#.*$", "", pending + physical).strip():
             yield first, logical
-    if pending.strip():
-        yield first, pending.strip()
+        pending = ""
 
 
 def name_index(url: str, origin: str) -> IndexRequest:
@@ -290,7 +278,7 @@ def name_index(url: str, origin: str) -> IndexRequest:
     return IndexRequest(url=re.sub(r"(?<=://)[^/]*@", "", url), origin=origin)
 
 
-def _refused_address(place: str, text: str) -> AddressRefused:
+def _refuse_address(place: str, text: str) -> AddressRefused:
     shown = re.sub(r"://[^/@\s]*@", "://", text)
     return AddressRefused(
         f"{place}: `{shown}` is a direct address. Only packages of the index are fetched: name a "

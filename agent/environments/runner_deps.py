@@ -6,16 +6,15 @@ What holds for some of their runs only, or takes its value from elsewhere, is pa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from agent.environments import parts
 from agent.environments.tree_files import TreeFiles
-from agent.models.record import Record
 from repo_config import tox
 from repo_config.documents import table, texts
 
@@ -29,30 +28,29 @@ _OF_HATCH_TEST = (
 _HATCH_TEST = "hatch-test"
 
 
-class RunnerDeps(Record):
+class RunnerDeps(NamedTuple):
     """What one of the two installs."""
 
     path: str
     """Of the file."""
     origin: str
     """File and tables."""
-    lines: tuple[str, ...] = ()
-    extras: tuple[str, ...] = ()
+    lines: tuple[str, ...]
+    extras: tuple[str, ...]
     """Of the project, normalised."""
-    groups: tuple[str, ...] = ()
+    groups: tuple[str, ...]
     """Dependency groups of pyproject.toml, normalised."""
 
 
 def read_runner_deps(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[RunnerDeps, ...]:
     """Read what each of them installs."""
-    return (_read_hatch(files, pyproject), *_read_tox(files))
+    return (*_read_hatch(files, pyproject), *_read_tox(files))
 
 
-def _read_tox(files: TreeFiles) -> tuple[RunnerDeps, ...]:
+def _read_tox(files: TreeFiles) -> Iterator[RunnerDeps]:
     """Read the environment from which tox's others inherit."""
-    found = tox.read_tox(files.detection_files)
-    if found is None:
-        return ()
+    if (found := tox.read_tox(files.detection_files)) is None:
+        return
 
     def is_for_all(line: str) -> bool:
         return "{" not in line and not tox.split_factors(line)[0]
@@ -66,9 +64,7 @@ def _read_tox(files: TreeFiles) -> tuple[RunnerDeps, ...]:
     constraints = (f"-c {line}" for line in found.lines("constraints"))
     lines = (*filter(is_for_all, (*deps, *constraints)), *_find_in_each(deps))
     extras, groups = read_names("extras"), read_names("dependency_groups")
-    return (
-        RunnerDeps(path=found.path, origin=found.origin, lines=lines, extras=extras, groups=groups),
-    )
+    yield RunnerDeps(found.path, found.origin, lines, extras, groups)
 
 
 def _find_in_each(lines: Iterable[str]) -> tuple[str, ...]:
@@ -80,27 +76,26 @@ def _find_in_each(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name, number in names.items() if number > 1)
 
 
-def _read_hatch(files: TreeFiles, pyproject: dict[str, Any]) -> RunnerDeps:
+def _read_hatch(files: TreeFiles, pyproject: dict[str, Any]) -> Iterator[RunnerDeps]:
     """Read Hatch's environments for tests by their names; the default one where there is none."""
     path, envs = "pyproject.toml", table(pyproject, "tool", "hatch", "envs")
     if own := table(files.toml("hatch.toml"), "envs"):
         path, envs = "hatch.toml", own
     names = [name for name in envs if name == _HATCH_TEST or parts.is_for_tests(name)]
-    names = names or [name for name in envs if name == _DEFAULT]
-    lines: list[str] = []
-    extras: list[str] = []
-    groups: list[str] = []
-    for whole in (_merge_template(name, envs) for name in names):
-        lines += (*texts(whole.get("dependencies")), *texts(whole.get("extra-dependencies")))
-        if not (whole.get("skip-install") is True or whole.get("detached") is True):
-            extras += texts(whole.get("features"))
-        groups += texts(whole.get("dependency-groups"))
-    return RunnerDeps(
+    wholes = [
+        _merge_template(name, envs) for name in names or [name for name in envs if name == _DEFAULT]
+    ]
+    keys = ("dependencies", "extra-dependencies")
+    lines = (line for one in wholes for key in keys for line in texts(one.get(key)))
+    installed = [
+        one for one in wholes if True not in (one.get("skip-install"), one.get("detached"))
+    ]
+    yield RunnerDeps(
         path=path,
         origin=f"{path} [tool.hatch.envs]",
         lines=tuple(dict.fromkeys(line for line in lines if "{" not in line)),
-        extras=_names(extras),
-        groups=_names(groups),
+        extras=_names(name for one in installed for name in texts(one.get("features"))),
+        groups=_names(name for one in wholes for name in texts(one.get("dependency-groups"))),
     )
 
 
