@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import posixpath
 import time
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
@@ -34,6 +36,9 @@ from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 
+if TYPE_CHECKING:
+    from agent.environments.build import EnvironmentRequest
+
 PROJECT = "the project itself"
 #: Beside the virtual environment in the store.
 RECORD = "environment.json"
@@ -52,27 +57,24 @@ class Assembly:
 
     def __init__(
         self,
-        tree: Path,
-        version: str,
+        request: EnvironmentRequest,
         declaration: Declaration,
+        version: str,
         build_context: BuildContext,
-        known: tuple[str, ...] = (),
-        *,
-        needs_project: bool = False,
     ) -> None:
-        self._tree = tree
         locked = {one.partition("==")[0] for one in declaration.known}
-        others = (one for one in known if one.partition("==")[0] not in locked)
+        others = (one for one in request.known if one.partition("==")[0] not in locked)
         self._known = (*declaration.known, *others)
-        self._files = TreeFiles(tree, declaration.root)
+        self._tree = Path(request.tree)
+        self._files = TreeFiles(self._tree, declaration.root)
         self._version = version
         self._declaration = declaration
         self._build_context = build_context
+        self._needs_project = request.needs_project
         self._generated: dict[str, bytes] = {}
         self._made: dict[str, BuiltProject] = {}
         self._left_out: list[str] = []
         self._unbuilt: set[str] = set()
-        self._needs_project = needs_project
 
     def run(self, key: str) -> None:
         """Build all of it and store it under the key.
@@ -80,41 +82,38 @@ class Assembly:
         Raises:
             LockRefused: The lock is not exported, so the environment is another one.
         """
-        started = time.monotonic()
-        context, section = self._build_context, self._declaration.section
+        started, context = time.monotonic(), self._build_context
+        declaration, section = self._declaration, self._declaration.section
         toolsets.remove_old_builders(context)
         with fetch.open_fetcher(context) as fetcher:
-            self._leave_all(self._declaration.requirements, fetcher)
+            self._leave_all(declaration.requirements, fetcher)
             gate = toolsets.provide_tools(toolsets.GATE, context, fetcher)
-            builder = WheelBuilder(context, gate, fetcher)
             required, exact = self._read_requirements(fetcher, gate)
-            optional = list(self._declaration.optional)
-            whole = _join_requirements(required, optional)
-            builder.known, builder.last_day = (
-                (*whole.lines, *whole.constraints),
-                section.exclude_newer,
-            )
+            optional = list(declaration.optional)
+            whole = required.combine(*(part.found for part in optional))
+            builder = WheelBuilder(context, gate, fetcher, (*whole.lines, *whole.constraints))
+            builder.last_day = section.exclude_newer
             self._build_projects(whole, fetcher, builder)
-            if self._declaration.root in self._unbuilt and self._declaration.lock is None:
+            if declaration.root in self._unbuilt and declaration.lock is None:
                 # No build says what the project needs, so it is read where it is written.
-                refused = self._declaration.refused
-                read = declare.read_declaration(self._files, section, refused, is_built=False)
+                read = declare.read_declaration(
+                    self._files, section, declaration.refused, is_built=False
+                )
                 required, optional = read.required, list(read.optional)
             if not exact:
                 extras = self._choose_extras()
                 if section.extras is None:
                     optional += extras
                 else:
-                    required = _join_requirements(required, extras)
+                    required = required.combine(*(part.found for part in extras))
             context.say(
                 "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
             venv = self._install(required, optional, fetcher, builder, exact=exact)
             self._show_sources(venv)
             goal = storage.locate_environment(context.settings, key)
-            if goal.exists():
-                # Its record cannot be read, so nobody uses it.
-                storage.remove_folder(goal)
+            # Its record cannot be read, so nobody uses it.
+            storage.remove_folder(goal)
             with storage.reserve_build_folder(context.settings, goal) as part:
                 venv.rename(part / _VENV)
                 context.say("compiling bytecode")
@@ -150,6 +149,7 @@ class Assembly:
 
     def _build_projects(self, found: Requirements, fetcher: Fetcher, builder: WheelBuilder) -> None:
         """Build the repository's own projects; one that fails is done without, where it may be."""
+        tree = TreeFiles(self._tree)
         for folder in dict.fromkeys(project.folder for project in found.projects):
             try:
                 made = builder.build_project(self._tree, folder, self._version)
@@ -160,10 +160,16 @@ class Assembly:
                 self._leave(folder or PROJECT, problem.message)
                 self._unbuilt.add(folder)
                 # Its release on the index is not what stands in the tree.
-                names = declare.read_declared_names(TreeFiles(self._tree), folder)
+                names = declare.read_declared_names(tree, folder)
                 fetcher.left_out |= {*parts.normalise_names(names)}
                 continue
-            self._take_generated(made.generated)
+            self._generated, left = generated.choose_generated_files(
+                {**self._generated, **made.generated}, tree
+            )
+            if left:
+                self._build_context.say(
+                    f"files that the build made in the tree are left out: {'; '.join(left[:5])}"
+                )
             fetcher.take_in(_VENV, Path(made.wheel))
             self._made[folder] = made
             for name, why in made.left:
@@ -173,16 +179,6 @@ class Assembly:
             if made_of := self._made.get(project.folder):
                 title = project.folder or "the project"
                 parts.choose_parts(made_of.metadata.extras, project.extras, title)
-
-    def _take_generated(self, found: dict[str, bytes]) -> None:
-        taken, left = generated.choose_generated_files(
-            {**self._generated, **found}, TreeFiles(self._tree)
-        )
-        self._generated = taken
-        if left:
-            self._build_context.say(
-                f"files that the build made in the tree are left out: {'; '.join(left[:5])}"
-            )
 
     def _show_sources(self, venv: Path) -> None:
         """Have a project that is not installed imported from where its build would take it."""
@@ -199,12 +195,10 @@ class Assembly:
             return []
         known, wanted = self._made[root].metadata.extras, declaration.section.extras
         chosen = parts.choose_parts(known, wanted, "the project", more=declaration.extras)
+        projects = (LocalProject(folder=root, extras=(name,)) for name in chosen)
         return [
-            Part(
-                what=f"extra {name}",
-                found=Requirements(projects=(LocalProject(folder=root, extras=(name,)),)),
-            )
-            for name in chosen
+            Part(what=f"extra {one.extras[0]}", found=Requirements(projects=(one,)))
+            for one in projects
         ]
 
     # --- installation --------------------------------------------------------------------------
@@ -225,7 +219,8 @@ class Assembly:
         """
 
         def install(some: list[Part], *, only_resolve: bool = False) -> Path:
-            wanted = self._make_wanted(_join_requirements(required, some), exact=exact)
+            whole = required.combine(*(part.found for part in some))
+            wanted = self._make_wanted(whole, exact=exact)
             return fetcher.install(_VENV, wanted, builder.provide_wheel, only_resolve=only_resolve)
 
         try:
@@ -254,10 +249,10 @@ class Assembly:
     def _build_newer(self, venv: Path, fetcher: Fetcher, builder: WheelBuilder) -> list[str]:
         """Build the newest releases of what the resolver found older wheels of."""
         own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
-        listed = distributions.list_installed(str(venv))
+        installed = {name: one.version for name, one in distributions.list_installed(str(venv))}
         built = []
         for name in builder.find_newer(
-            {name: one.version for name, one in listed if name not in own}
+            {name: version for name, version in installed.items() if name not in own}
         ):
             with suppress(EnvironmentFailed):
                 fetcher.take_in(_VENV, builder.provide_wheel(name, ""))
@@ -267,15 +262,14 @@ class Assembly:
         return built
 
     def _make_wanted(self, found: Requirements, *, exact: bool) -> Wanted:
-        extras: dict[str, set[str]] = {}
+        extras: defaultdict[str, set[str]] = defaultdict(set)
         for project in found.projects:
-            extras.setdefault(project.folder, set()).update(project.extras)
+            extras[project.folder].update(project.extras)
         named = []
         for folder, made in self._made.items():
-            if folder in extras:
-                listed = ",".join(sorted(extras[folder]))
-                name = canonicalize_name(made.metadata.name)
-                named.append(f"{name}{listed and f'[{listed}]'} @ {Path(made.wheel).name}")
+            listed = ",".join(sorted(extras.get(folder, ())))
+            name = f"{canonicalize_name(made.metadata.name)}{listed and f'[{listed}]'}"
+            named += [f"{name} @ {Path(made.wheel).name}"] * (folder in extras)
         return Wanted(
             lines=found.lines,
             constraints=found.constraints,
@@ -286,6 +280,8 @@ class Assembly:
             exclude_newer=self._declaration.section.exclude_newer,
             is_tolerant=True,
         )
+
+    # --- what is said of it --------------------------------------------------------------------
 
     def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
         for one in self._declaration.list_left_out(found):
@@ -316,7 +312,3 @@ class Assembly:
             is_locked=self._declaration.lock is not None,
             left_out=tuple(self._left_out),
         )
-
-
-def _join_requirements(required: Requirements, optional: list[Part]) -> Requirements:
-    return required.combine(*(part.found for part in optional))

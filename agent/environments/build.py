@@ -2,14 +2,15 @@
 
 This is the module to read first; it holds the order of the work and nothing else:
 
-    declare        what the repository asks for, pure
-    interpreters   which Python
-    assembly       the order of the phases:
-      wheels         phase B: what must be built, in sandboxes without network
-      fetch          phase A: everything else, as wheels, through one narrow way out
-      toolsets       what backends and checks are run with
-    storage        a place under the key of all that was put in
-    setup_commands what the repository runs once, kept as layers
+    declare         what the repository asks for, pure
+    interpreters    which Python
+    system_packages Debian packages, as a layer over /usr
+    assembly        the order of the phases:
+      wheels          phase B: what must be built, in sandboxes without network
+      fetch           phase A: everything else, as wheels, through one narrow way out
+      toolsets        what backends and checks are run with
+    storage         a place under the key of all that was put in
+    setup_commands  what the repository runs once, kept as layers
 
 An environment is made once for a key and never changed afterwards.
 """
@@ -102,13 +103,11 @@ def _variables(config: RepoConfig) -> dict[str, str]:
     return {**config.env, **({"DJANGO_SETTINGS_MODULE": module} if module else {})}
 
 
-def ensure_environment(
-    request: EnvironmentRequest,
-    sandbox: Sandbox,
-    index: PackageIndex,
-    settings: Settings,
-    say: Callable[[str], None],
-) -> Environment:
+Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
+"""Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""
+
+
+def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Environment:
     """Give the environment of a work tree, building it if it is not there yet.
 
     It is kept from being pruned for as long as this process lives. May run twice, also at the
@@ -120,62 +119,50 @@ def ensure_environment(
         StorageFull: The disk is full.
         SandboxMissing: There is no sandbox to build it in.
     """
+    _, _, settings, say = clients
     storage.hold_environment(settings, storage.PARTS)
-    prepared = prepare_build(request, sandbox, index, settings, say)
+    prepared = prepare_build(request, *clients)
     system = system_packages.provide_layer(request.python.system_packages, prepared.build_context)
     if system.folder != prepared.build_context.system:
-        prepared = prepare_build(request, sandbox, index, settings, say)
-    build_context = prepared.build_context
+        prepared = prepare_build(request, *clients)
+    build_context, key = prepared.build_context, prepared.key
     for package in system.left_out:
         say(f"Debian package left out: {package}")
     services = sandbox_services.provide_services(request.services, request.env, build_context)
-    tree = Path(request.tree)
-    if stored := load_stored(prepared, settings):
+    if environment := _load_stored(prepared, settings):
         say("the environment is from an earlier run")
         toolsets.provide_tools(toolsets.GATE, build_context)
     else:
-        with storage.lock_name(settings, f"build-{prepared.key}"):
-            if (stored := load_stored(prepared, settings)) is None:
+        with storage.lock_name(settings, f"build-{key}"):
+            if not (environment := _load_stored(prepared, settings)):
                 storage.remove_leftovers(settings)
                 say(f"building the environment for Python {build_context.interpreter.version}")
-                assembly = Assembly(
-                    tree,
-                    prepared.version,
-                    prepared.declaration,
-                    build_context,
-                    request.known,
-                    needs_project=request.needs_project,
-                )
                 try:
-                    assembly.run(prepared.key)
+                    Assembly(request, prepared.declaration, prepared.version, build_context).run(
+                        key
+                    )
                 except LockRefused as problem:
                     say(f"the lock is not exported, its versions are kept to: {problem}")
-                    return ensure_environment(request, sandbox, index, settings, say)
-                stored = load_stored(prepared, settings)
-    if stored is None:
+                    return ensure_environment(request, *clients)
+                environment = _load_stored(prepared, settings)
+    if environment is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
-    storage.mark_used(settings, prepared.key)
+    storage.mark_used(settings, key)
     more: dict[str, object] = {
         "services": services,
         "refused_lock": prepared.refused_lock,
-        "refusal": prepared.refusal,
-        "left_out": (*stored.environment.left_out, *system.left_out),
+        "refusal": prepared.declaration.refused,
+        "left_out": (*environment.left_out, *system.left_out),
+        "tools": toolsets.provide_pinned_tools(request.tools, environment, build_context),
     }
     if request.pyright:
         more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
-    more["tools"] = toolsets.provide_pinned_tools(request.tools, stored.environment, build_context)
-    environment = stored.environment.model_copy(update=more)
-    files = TreeFiles(tree, request.root)
+    environment = environment.model_copy(update=more)
+    files = TreeFiles(Path(request.tree), request.root)
     return setup_commands.provide_layers(request.setup, files, environment, build_context)
 
 
-def set_up(
-    request: EnvironmentRequest,
-    sandbox: Sandbox,
-    index: PackageIndex,
-    settings: Settings,
-    say: Callable[[str], None],
-) -> Environment:
+def set_up(request: EnvironmentRequest, *clients: *Clients) -> Environment:
     """Give the environment of base with what the set-up commands make of a changed tree.
 
     Raises:
@@ -183,19 +170,13 @@ def set_up(
     """
     base = request.setup.base
     assert base is not None  # noqa: S101 - for mypy; who asks has it
-    build_context = prepare_build(request, sandbox, index, settings, say).build_context
+    build_context = prepare_build(request, *clients).build_context
     plain = base.model_copy(update={"layers": (), "altered": ()})
     files = TreeFiles(Path(request.tree), request.root)
     return setup_commands.provide_layers(request.setup, files, plain, build_context)
 
 
-def update_lock(
-    request: EnvironmentRequest,
-    sandbox: Sandbox,
-    index: PackageIndex,
-    settings: Settings,
-    say: Callable[[str], None],
-) -> dict[str, bytes]:
+def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, bytes]:
     """Have uv bring the uv.lock of a work tree up to date; empty: there is none, or it is.
 
     Returns:
@@ -204,7 +185,7 @@ def update_lock(
     Raises:
         EnvironmentFailed: It cannot; with uv's own words.
     """
-    prepared = prepare_build(request, sandbox, index, settings, say)
+    prepared = prepare_build(request, *clients)
     lock = prepared.declaration.lock
     if lock is None or lock.kind != "uv":
         return {}
@@ -214,12 +195,7 @@ def update_lock(
 
 
 def reuse_environment(
-    request: EnvironmentRequest,
-    environment: Environment,
-    sandbox: Sandbox,
-    index: PackageIndex,
-    settings: Settings,
-    say: Callable[[str], None],
+    request: EnvironmentRequest, environment: Environment, *clients: *Clients
 ) -> Environment:
     """Give the environment that was made of a request before, however long ago that was.
 
@@ -228,7 +204,7 @@ def reuse_environment(
     Raises:
         CacheGone: With what is installed here today it would be another one.
     """
-    made = ensure_environment(request, sandbox, index, settings, say)
+    made = ensure_environment(request, *clients)
     if made.key != environment.key:
         raise CacheGone(
             "The environment that the run began with cannot be had any more, since Mergewright or"
@@ -251,34 +227,27 @@ class Prepared:
     key: str
     refused_lock: str = ""
     """Path of the lock that is not installed as it is."""
-    refusal: str = ""
-    """Why."""
 
 
-def prepare_build(
-    request: EnvironmentRequest,
-    sandbox: Sandbox,
-    index: PackageIndex,
-    settings: Settings,
-    say: Callable[[str], None],
-) -> Prepared:
+def prepare_build(request: EnvironmentRequest, *clients: *Clients) -> Prepared:
     """Read the declaration, choose the interpreter, and key all that has a say in the result.
 
     Raises:
         EnvironmentFailed: The declaration cannot be read, or no interpreter fits.
     """
-    files = TreeFiles(Path(request.tree), request.root)
-    declaration = declare.read_declaration(files, request.python)
+    sandbox, index, settings, say = clients
+    files, section = TreeFiles(Path(request.tree), request.root), request.python
+    declaration = declare.read_declaration(files, section)
     interpreter = interpreters.choose_interpreter(
-        request.python.version, declaration.python, sandbox, settings
+        section.version, declaration.python, sandbox, settings
     )
-    rooted = RootedSandbox(sandbox, interpreter.root)
 
-    def made_for(declaration: Declaration) -> BuildContext:
+    def make_context() -> BuildContext:
         found = index.with_requested(declaration.requirements.indexes)
+        rooted = RootedSandbox(sandbox, interpreter.root)
         return BuildContext(rooted, found, settings, interpreter, say)
 
-    build_context = made_for(declaration)
+    build_context = make_context()
     refused_lock, lock, refused = "", declaration.lock, request.behind
     if lock and not refused:
         refused = lock_export.find_refusal(lock, build_context)
@@ -286,23 +255,22 @@ def prepare_build(
         compiled = {*parts.list_requirement_files(files)}
         compiled -= {*parts.list_requirement_files(files, compiled=False)}
         refused_lock = lock.path if lock else ", ".join(sorted(compiled))
-        declaration = declare.read_declaration(files, request.python, refused)
-        build_context = made_for(declaration)
-    version = sources.read_version(request.nearest_tag, files)
-    system = system_packages.find_layer(request.python.system_packages, build_context).folder
+        declaration = declare.read_declaration(files, section, refused)
+        build_context = make_context()
+    system = system_packages.find_layer(section.system_packages, build_context).folder
     build_context = replace(build_context, system=system)
+    version = sources.read_version(request.nearest_tag, files)
     facts: dict[str, object] = {
         "declaration": digest_declaration(declaration, files),
-        "bench": build_context.mark,
+        "context": build_context.mark,
         "uv": uv_program.version(),
         "version": version if declaration.may_build else None,
         "index": build_context.index.mark,
         "known": request.known,
+        "system": Path(system).name,
     }
-    if system:
-        facts["system"] = Path(system).name
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    return Prepared(declaration, build_context, version, key, refused_lock, refused)
+    return Prepared(declaration, build_context, version, key, refused_lock)
 
 
 def digest_declaration(declaration: Declaration, files: TreeFiles) -> str:
@@ -314,23 +282,22 @@ def digest_declaration(declaration: Declaration, files: TreeFiles) -> str:
     return total.hexdigest()
 
 
-def load_stored(prepared: Prepared, settings: Settings) -> Stored | None:
+def _load_stored(prepared: Prepared, settings: Settings) -> Environment | None:
     """Find what is stored under the key, with the paths of today; None if it is not whole."""
-    place = storage.locate_environment(settings, prepared.key)
+    place, context = storage.locate_environment(settings, prepared.key), prepared.build_context
     storage.hold_environment(settings, prepared.key)
     try:
         known = Stored.model_validate_json((place / RECORD).read_bytes())
     except (OSError, ValueError):
         storage.release_environment(settings, prepared.key)
         return None
-    environment = known.environment.model_copy(
+    return known.environment.model_copy(
         update={
             "path": str(place / "venv"),
-            "gate_path": str(toolsets.locate_tools(toolsets.GATE, prepared.build_context) / "venv"),
+            "gate_path": str(toolsets.locate_tools(toolsets.GATE, context) / "venv"),
             "scripts_path": str(storage.scripts(settings)),
-            "interpreter_mounts": prepared.build_context.interpreter.mounts,
-            "root": prepared.build_context.interpreter.root,
-            "system": prepared.build_context.system,
+            "interpreter_mounts": context.interpreter.mounts,
+            "root": context.interpreter.root,
+            "system": context.system,
         }
     )
-    return known.model_copy(update={"environment": environment})

@@ -12,6 +12,7 @@ import json
 import posixpath
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,12 @@ class WheelBuilder:
         self._build_context = build_context
         self._gate = gate
         self._fetcher = fetcher
+        self._known = known
+        """Requirements, so that a source version is chosen that fits."""
         self._under_way = under_way
         """The wheels for whose sake this one works."""
         self._builders: dict[tuple[str, ...], Path] = {}
         self._offered: dict[str, set[str]] = {}
-        self.known = known
-        """Requirements, so that a source version is chosen that fits."""
         self.last_day: str | None = None
         """Releases after that day are not taken."""
         self._projects = 0
@@ -114,7 +115,7 @@ class WheelBuilder:
         offered = self._offered.setdefault(project, set())
         rest = [one for one in self._list_archives(project, words) if one.version not in offered]
         if not rest or len(offered) >= _OLDER_VERSIONS:
-            locked = any(line.hashes and line.name == project for line in self.known)
+            locked = any(line.hashes and line.name == project for line in self._known)
             named = "archive of it that has a hash of the lock" if locked else "version of it"
             raise EnvironmentFailed(
                 f"{project} exists only as source, and no {named} can be used with "
@@ -151,8 +152,7 @@ class WheelBuilder:
             return Version(archive.version) > Version(installed[name])
 
         with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
-            newer = pool.map(is_newer, installed)
-            return tuple(name for name, found in zip(installed, newer, strict=True) if found)
+            return tuple(compress(installed, pool.map(is_newer, installed)))
 
     def _list_archives(self, project: str, words: str) -> list[SourceArchive]:
         name = str(canonicalize_name(project))
@@ -161,7 +161,7 @@ class WheelBuilder:
         if day := self.last_day:
             archives = tuple(one for one in archives if "" < one.uploaded <= day)
         python = self._build_context.interpreter.version
-        return sources.list_candidates(name, archives, self.known, words, python)
+        return sources.list_candidates(name, archives, self._known, words, python)
 
     def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
         context = self._build_context
@@ -172,11 +172,13 @@ class WheelBuilder:
             path.chmod(0o644)
             part.chmod(0o755)
             job = {"archive": f"{_ARCHIVES}/{path.name}", "folder": "", "editable": False}
-            mounts = (Mount(source=str(part), target=_ARCHIVES),)
+            order = self._make_request(_MOST_OF_ARCHIVE)
+            mounts = (*order.mounts, Mount(source=str(part), target=_ARCHIVES))
+            order = order.model_copy(update={"mounts": mounts})
             # Nothing of an archive is unpacked outside a sandbox.
-            told = _read_report(context.sandbox.run(self._make_request(job, mounts)), label)
+            told, _ = self._run(order, job, label)
             system = sources.read_build_system(told.system, f"{archive.filename} pyproject.toml")
-            report, result = self._build(job, system, label, mounts=mounts, goals=(goal,))
+            report, result = self._build(order, job, system, label, (*self._under_way, goal))
             path.unlink()
             _keep_wheel(report, result, part, label, (archive.name,))
 
@@ -195,22 +197,23 @@ class WheelBuilder:
         system = sources.read_build_system(files.toml(where).get("build-system"), where)
         label = f"the repository ({folder})" if folder else "the repository"
         self._build_context.say(f"building {label} itself, without network")
-        job = {"folder": folder, "editable": True}
         names = declare.read_declared_names(files, folder)[:1]
         told = sources.make_version_files(system.requires, names, version)
         there = files.names(folder)
-        report, result = self._build(
-            job,
-            system,
-            label,
-            tree=tree,
-            environ=sources.make_version_environ(version),
-            files=tuple(
-                SandboxFile(path=posixpath.join(SANDBOX_TREE, folder, name), content=content)
-                for name, content in told.items()
-                if name not in there
-            ),
+        order = self._make_request(_MOST_OF_TREE)
+        order = order.model_copy(
+            update={
+                "tree": str(tree),
+                "environ": {**order.environ, **sources.make_version_environ(version)},
+                "files": tuple(
+                    SandboxFile(path=posixpath.join(SANDBOX_TREE, folder, name), content=content)
+                    for name, content in told.items()
+                    if name not in there
+                ),
+            }
         )
+        job = {"folder": folder, "editable": True}
+        report, result = self._build(order, job, system, label, self._under_way)
         self._projects += 1
         place = self._fetcher.workplace / f"project-{self._projects}"
         place.mkdir()
@@ -231,42 +234,24 @@ class WheelBuilder:
 
     def _build(
         self,
+        order: SandboxRequest,
         job: dict[str, Any],
         system: BuildSystem,
         label: str,
-        *,
-        mounts: tuple[Mount, ...] = (),
-        tree: Path | None = None,
-        environ: dict[str, str] | None = None,
-        files: tuple[SandboxFile, ...] = (),
-        goals: tuple[Path, ...] = (),
+        under_way: tuple[Path, ...],
     ) -> tuple[BuildReport, SandboxResult]:
-        told = {
-            **job,
-            "backend": system.backend,
-            "backend_path": system.backend_path,
-            "provided": system.requires,
-        }
+        """Build with what the backend is said to need, and then with what it asks for itself."""
+        told = {**job, **system.model_dump(exclude={"requires"}), "provided": system.requires}
         for _ in range(3):
-            builder = self._provide_builder(told["provided"], label, (*self._under_way, *goals))
-            there = (Mount(source=str(builder), target=SANDBOX_ENVIRONMENT), *mounts)
-            request = self._make_request(told, there, tree, environ)
-            request = request.model_copy(update={"files": (*request.files, *files)})
-            result = self._build_context.sandbox.run(request)
-            report = _read_report(result, label)
+            builder = self._provide_builder(told["provided"], label, under_way)
+            mounts = (*order.mounts, Mount(source=str(builder), target=SANDBOX_ENVIRONMENT))
+            report, result = self._run(order.model_copy(update={"mounts": mounts}), told, label)
             if not report.needs:
                 return report, result
             told["provided"] = (*told["provided"], *report.needs)
         raise EnvironmentFailed(f"The build of {label} asks for ever more requirements.")
 
-    def _make_request(
-        self,
-        job: dict[str, Any],
-        mounts: tuple[Mount, ...],
-        tree: Path | None = None,
-        environ: dict[str, str] | None = None,
-    ) -> SandboxRequest:
-        told = {**job, "python": f"{SANDBOX_ENVIRONMENT}/bin/python"}
+    def _make_request(self, most_bytes: int) -> SandboxRequest:
         scripts = str(storage.scripts(self._build_context.settings))
         return SandboxRequest(
             argv=(f"{SANDBOX_GATE}/bin/python", "-I", _SCRIPT, _JOB),
@@ -275,24 +260,26 @@ class WheelBuilder:
                 "PYTHONNOUSERSITE": "1",
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "SOURCE_DATE_EPOCH": "315532800",
-                **(environ or {}),
             },
-            tree=str(tree) if tree is not None else None,
             system=self._build_context.system,
             mounts=(
                 Mount(source=str(self._gate), target=SANDBOX_GATE),
                 Mount(source=scripts, target=SANDBOX_OURS),
                 *self._build_context.interpreter.sandbox_mounts(),
-                *mounts,
             ),
-            files=(SandboxFile(path=_JOB, content=json.dumps(told).encode()),),
             collect=(_REPORT, "/out/wheels/*.whl", f"{_GENERATED}**"),
-            limits=SandboxLimits(
-                seconds=900,
-                returned_bytes=_MOST_OF_ARCHIVE if tree is None else _MOST_OF_TREE,
-                returned_files=400,
-            ),
+            limits=SandboxLimits(seconds=900, returned_bytes=most_bytes, returned_files=400),
         )
+
+    def _run(
+        self, order: SandboxRequest, job: dict[str, Any], label: str
+    ) -> tuple[BuildReport, SandboxResult]:
+        told = {**job, "python": f"{SANDBOX_ENVIRONMENT}/bin/python"}
+        file = SandboxFile(path=_JOB, content=json.dumps(told).encode())
+        result = self._build_context.sandbox.run(
+            order.model_copy(update={"files": (*order.files, file)})
+        )
+        return _read_report(result, label), result
 
     def _provide_builder(
         self, requires: tuple[str, ...], label: str, under_way: tuple[Path, ...]
