@@ -29,7 +29,6 @@ class Change(Record):
     files: tuple[ChangedFile, ...]
     """Sorted by path, each path once."""
     notes: tuple[str, ...] = ()
-    """What was done, in words, for the pull-request text."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that nobody has read or carried out; foreign words."""
     left_out: tuple[Finding, ...] = ()
@@ -90,10 +89,8 @@ class Plan(Record):
     parameters: str
     """The recipe's own parameters as JSON."""
     steps: tuple[str, ...]
-    """In words, in order."""
     category: Category = "feature"
     files: tuple[str, ...] = ()
-    """That a model expects to touch."""
 
     @property
     def number(self) -> str:

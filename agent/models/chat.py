@@ -60,9 +60,7 @@ class Usage(Record):
     """All that was sent, with what came from the provider's cache."""
     output_tokens: int = 0
     cache_read_tokens: int = 0
-    """Of the input."""
     cache_write_tokens: int = 0
-    """Of the input."""
 
     @property
     def tokens(self) -> int:
@@ -110,7 +108,6 @@ class Returned(Record):
     kind: Literal["returned"] = "returned"
     results: tuple[ToolResult, ...]
     text: str = ""
-    """What we say besides."""
 
 
 Message = Annotated[Asked | Answered | Returned, Field(discriminator="kind")]
@@ -192,17 +189,13 @@ class CallResults(Record):
     """What became of the calls of one reply."""
 
     results: tuple[ToolResult, ...]
-    """One for each call, in their order."""
     change: Change | None
     """Against the base commit, after the calls; None: as it was before them."""
     handed: str = ""
     """Name of the form that was handed in; empty: none was."""
     at: int = 0
-    """Place of that call."""
     form: str = ""
-    """As JSON."""
     text: str = ""
-    """Our notes besides."""
 
 
 class ChatModel(Protocol):

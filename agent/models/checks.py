@@ -34,7 +34,6 @@ class CheckItem(Record):
     """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`, for a
     system check below error `warning`."""
     text: str = ""
-    """What went wrong, cut to the essential."""
     place: str = ""
     """`path:line` where the tool names one."""
 
@@ -55,7 +54,6 @@ class Rerun(Record):
     outcome: str
     """As in a CheckItem; `unproved` where its sandbox proves nothing, or did not have the test."""
     text: str = ""
-    """The first words of what went wrong."""
 
 
 class RepeatedTest(Record):
@@ -63,7 +61,6 @@ class RepeatedTest(Record):
 
     item_id: str
     is_new: bool = False
-    """Whether base does not have it."""
     base: tuple[Rerun, ...] = ()
     head: tuple[Rerun, ...] = ()
     place: str = ""
@@ -115,7 +112,6 @@ class BlockedTest(Record):
     before: str = ""
     """As base has it, cut; empty where it is not found in its file."""
     after: str = ""
-    """As the change has it."""
 
     @property
     def cause(self) -> str:
@@ -145,13 +141,11 @@ class DeclaredPackage(Record):
     """A package that a change declares, or fixes another version of."""
 
     name: str
-    """Normalised."""
     version: str = ""
     """Where it is an exact one."""
     place: str = ""
     """`path:line` where it is declared, or the path of a lock file."""
     is_new: bool = True
-    """Whether nothing declared it before."""
     before: str = ""
     """The exact version that was fixed before, where one was."""
 
@@ -160,32 +154,26 @@ class Licensing(Record):
     """What a distribution says of its licence, as it stands in its metadata."""
 
     expression: str = ""
-    """`License-Expression`."""
     field: str = ""
     """`License`; it may be a whole text."""
     classifiers: tuple[str, ...] = ()
-    """Those about licences."""
 
 
 class Package(Record):
     """A package that comes with a change, or comes in another version."""
 
     name: str
-    """Normalised."""
     version: str = ""
     """Exact; "" where it is declared without one for what the checks do not install."""
     is_new: bool = True
-    """Whether base did not have it."""
     before: str = ""
     """The version that base has, where that is known."""
     place: str = ""
     """`path:line` where it is declared, or what needs it; "" where that is not known."""
     needed_by: tuple[str, ...] = ()
-    """Packages of the change that require it."""
     licensing: Licensing | None = None
     """None: it is not installed for the checks."""
     earlier: Licensing | None = None
-    """Of the version that base has."""
 
 
 class AddedPackages(Record):
@@ -236,7 +224,6 @@ class CheckResult(Record):
     reason: str = ""
     """Why it is unverified, failed as a whole, or absent."""
     output: str = ""
-    """Head and tail of what it printed."""
 
     def count(self, *outcomes: str) -> int:
         return sum(item.outcome in outcomes for item in self.items)
@@ -246,7 +233,6 @@ class CheckReport(Record):
     """All checks of one side, in the order in which they ran."""
 
     side: str
-    """`base` or `head`."""
     commit: str
     change_digest: str | None
     results: tuple[CheckResult, ...]
@@ -271,9 +257,7 @@ class Comparison(Record):
     counts_tests: bool = False
     """Whether the counts are tests run, or findings."""
     counts: str = ""
-    """What head has counted, in words, where that is neither."""
     base_count: int = 0
-    """Tests run, or findings."""
     head_count: int = 0
     base_failures: int = 0
     head_failures: int = 0
@@ -298,7 +282,6 @@ class Comparison(Record):
     rewritten: tuple[BlockedTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
     unrun: tuple[str, ...] = ()
-    """Tests of base for which there was no time."""
     findings: tuple[Finding, ...] = ()
     """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
     failure, and the rule's weight decides."""
@@ -307,7 +290,6 @@ class Comparison(Record):
     added: tuple[str, ...] = ()
     """Ids that only head has."""
     seconds: float = 0.0
-    """On head."""
 
     @property
     def is_in_the_way(self) -> bool:

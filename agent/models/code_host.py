@@ -21,7 +21,6 @@ class Remote(Record):
     """Address for git, without credentials."""
     default_branch: str
     author: str
-    """Under which name our commits are made."""
     email: str
 
 
@@ -41,7 +40,6 @@ class NewPullRequest(Record):
     base_commit: str = ""
     """That the checks were held against; empty: not known."""
     title: str
-    """One line, as long as the code host allows."""
     body: str
     draft: bool = False
     reviewers: tuple[str, ...] = ()
@@ -50,9 +48,7 @@ class NewPullRequest(Record):
     findings: tuple[Finding, ...] = ()
     """Shown at their lines, as far as the code host can."""
     summary: str = ""
-    """Markdown for the check that is reported on the commit."""
     check_title: str = "The project's own checks passed"
-    """What that check says in one line."""
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
     begun: float | None = None
@@ -63,10 +59,8 @@ class OwnPullRequest(Record):
     number: int
     body: str
     url: str = ""
-    """Its page."""
     branch: str = ""
     commit: str = ""
-    """At the end of its branch."""
     draft: bool = False
 
 
@@ -82,7 +76,6 @@ class Onboarding(Record):
 
 class StageMark(Record):
     stage: str
-    """In words for people."""
     state: Literal["waiting", "running", "done", "failed"]
     detail: str = ""
     begun: float | None = None
@@ -94,7 +87,6 @@ class Progress(Record):
 
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
-    """Once it is made."""
     now: str = ""
     """What is done within the stage that is under way, in words; empty: nothing finer is known."""
     seconds: float = 0.0
@@ -104,7 +96,6 @@ class Progress(Record):
     most_minutes: int | None = None
     """That its steps may take; None: not known yet."""
     replies: int = 0
-    """Of models so far."""
     usd: float | None = 0.0
     """What those have cost; None: no price is known of some of them."""
     most_usd: float | None = None

@@ -52,7 +52,6 @@ class SandboxService(Record):
     """`postgres` or `redis`."""
     version: str
     program: str
-    """Its path in the sandbox."""
     template: str = ""
     """File on the host with the data that it begins with; empty: none."""
     filled: str = ""
@@ -113,13 +112,10 @@ class Environment(Record):
     refusal: str = ""
     """What it lacks, or why its tool does not export it."""
     why: str = ""
-    """Why it is this one, where several were tried."""
     left_out: tuple[str, ...] = ()
     """What was asked for and could not be had, each with the reason."""
     services: tuple[SandboxService, ...] = ()
-    """What is started beside whatever runs the project."""
     layers: tuple[Layer, ...] = ()
-    """What the set-up commands added."""
     altered: tuple[str, ...] = ()
     """Files of the repository that these commands altered, which has no effect."""
     system: str = ""

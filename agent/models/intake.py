@@ -77,7 +77,6 @@ class EarlierRun(Record):
 
     run_id: str
     over: bool
-    """Whether it came to its end."""
 
 
 class LivePull(Record):
@@ -85,7 +84,6 @@ class LivePull(Record):
 
     state: Literal["open", "closed", "merged"]
     head: str
-    """Commit at the end of its branch."""
     ended_at: str | None = None
     """ISO 8601, UTC: when it was merged or closed."""
     merged_by: str = ""
@@ -172,11 +170,9 @@ class SentDelivery(Record):
     number: int
     """Of the attempt; by it the delivery is asked for again."""
     delivery_id: str
-    """The GUID, the same for each attempt at one delivery."""
     event: str
     action: str | None
     at: float
-    """Seconds since the epoch, by the code host's clock."""
     was_handled: bool
     """Whether it was answered as if it had been taken."""
 
@@ -247,7 +243,6 @@ class Subject(Record):
     updated_at: str
     """ISO 8601, UTC, in whole seconds, as every time here."""
     clone_url: str
-    """Address of the repository for git, without credentials."""
 
 
 class Changed(Record):
@@ -266,7 +261,6 @@ class Written(Record):
     body: str
     """Empty for a review that is a verdict alone."""
     at: str
-    """When it was written."""
     edited: bool
     """Whether it was edited after that, by whomever."""
     verdict: str = ""

@@ -11,11 +11,9 @@ from agent.models.record import Record
 class ModelUse(Record):
     role: str
     model: str
-    """`provider:name`."""
     calls: int
     input_tokens: int
     cached_tokens: int
-    """Of the input, from the provider's cache."""
     output_tokens: int
     usd: float | None
     """None: no price is known of some of it."""
@@ -26,7 +24,6 @@ class ModelTotal(Record):
     calls: int
     input_tokens: int
     cached_tokens: int
-    """Of the input."""
     output_tokens: int
     usd: float | None
     """None: no price is known of some of it."""
@@ -65,11 +62,9 @@ class ModelWork(Record):
     """What models did in a run: figures of ours, and words of theirs."""
 
     uses: tuple[ModelUse, ...] = ()
-    """What each model did, in each role."""
     claims: str = ""
     """What the editing model says of its change; claims, no facts."""
     rounds: tuple[str, ...] = ()
-    """How each round of edits ended, in words of ours."""
     passed_over: tuple[str, ...] = ()
     """Which models were to answer and did not, why, and who did; a sentence for each."""
     undone: tuple[str, ...] = ()

@@ -48,11 +48,8 @@ class ThreadOutcome(Record):
     url: str = ""
     kind: ThreadResult
     text: str
-    """The answer, or the reason."""
     by_model: bool = False
-    """Whether the words are a model's."""
     commit: str = ""
-    """Object id, where it ended by one."""
     last_comment_id: int
     """Number of the last comment that was seen to; 0: the round ended before that."""
     resolved: bool = False
@@ -63,7 +60,6 @@ class ThreadOutcome(Record):
 class PullRequest(Record):
     number: int
     url: str
-    """Its page."""
     draft: bool = False
     notes: tuple[str, ...] = ()
     """What was asked for and could not be had, in words: draft, a reviewer, a label."""
@@ -88,21 +84,16 @@ class Outcome(Record):
     branch: str | None = None
     commit: str | None = None
     pull_request: PullRequest | None = None
-    """Where it was opened, on a code host."""
     duplicate_of: int | None = None
     """Number of an open pull request for another issue that holds the very change."""
     pull_request_text: str | None = None
-    """The text itself."""
     text_path: str | None = None
-    """Where that text is stored."""
     text_digest: str | None = None
     """Of the text as it was given to the pull request, without what a review adds to it."""
     patch_path: str | None = None
     """What a model had done when the run stopped, as a patch for `git apply`."""
     change_digest: str | None = None
-    """Digest of the change that was made, as far as one was."""
     log: str | None = None
-    """Path of the full run log."""
     checks: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
     category: Category | None = None
@@ -114,13 +105,9 @@ class Outcome(Record):
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
     config_name: str | None = None
-    """The configuration that was used in place of the repository's own."""
     models: tuple[ModelUse, ...] = ()
-    """What models did, each in each role."""
     review: ReviewNotes | None = None
-    """Of a second model, where models made the change."""
     threads: tuple[ThreadOutcome, ...] = ()
-    """What became of each thread that a follow-up has answered."""
     waiting_threads: tuple[ThreadOutcome, ...] = ()
     """After a follow-up: the threads of all rounds that wait for a person."""
     review_places: int = 0
@@ -128,7 +115,6 @@ class Outcome(Record):
     plan: Plan | None = None
     """That the change was made by, as far as one was published."""
     cost_usd: float = 0.0
-    """What models have cost, as far as their prices are known."""
     code_host_calls: int | None = None
     """Requests that this attempt sent to the code host; None: the code host does not count them."""
 
@@ -158,23 +144,15 @@ class StoredRun(Record):
     started_at: float | None
     ended_at: float | None
     segment: int = 1
-    """Counts the stretches between waits."""
     begin_with: str | None = None
     """The step that the present segment begins with; None: the first one."""
     wait_count: int = 0
-    """How often the run has waited at this step."""
     waits_for: str | None = None
-    """What holds it up, in words."""
     stop_request: str | None = None
-    """Who or what asked for the run to be stopped, in words."""
     stop_reason: Reason = Reason.CANCELLED
-    """The reason that it ends with then."""
     retries: int = 0
-    """How often it was told to go on after its end."""
     budget_multiplier: int = 1
-    """How often it was allowed its money and minutes."""
     plan_asked: str | None = None
-    """Number of the plan whose approval it waits for."""
     command: int | None = None
     """Number of the process of the command that carries it; None: the service does."""
     outcome: Outcome | None

@@ -20,7 +20,6 @@ class SourceArchive(Record):
     uploaded: str = ""
     """Day on which the index got it, as in `2024-05-31`; empty where the index does not say."""
     has_wheel: bool = False
-    """Whether there is a wheel of this version as well, for whatever platform."""
 
 
 class IndexAccess(Record):
@@ -33,7 +32,6 @@ class IndexAccess(Record):
     ca_bundle: str | None = None
     """Certificate file on the host that the operator trusts beyond the usual ones."""
     origin: str = ""
-    """Where it is configured, in words."""
 
 
 class IndexRequest(Record):

@@ -12,7 +12,6 @@ class ProofRow(Record):
     without: str
     """With the tests of the change alone, on the base commit."""
     error: str = ""
-    """Last line of what went wrong there."""
     with_change: str
 
     @property
@@ -37,9 +36,7 @@ class SourcePart(Record):
 
 class TakenBack(Record):
     noticed: tuple[SourcePart, ...] = ()
-    """A test fails without it."""
     unnoticed: tuple[SourcePart, ...] = ()
-    """No test does."""
     untried: tuple[SourcePart, ...] = ()
     """There was no time left, or its run proved nothing."""
 
@@ -50,7 +47,6 @@ class Proof(Record):
     missing: str = ""
     """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""
-    """Why there is nothing to prove, in words."""
     hunks: TakenBack = TakenBack()
     is_required: bool = False
     """Whether a change without proof is withheld; else a person looks at it."""

@@ -43,11 +43,8 @@ class ThreadComment(Record):
     """0 where the account is gone."""
     is_bot: bool = False
     is_ours: bool = False
-    """Whether this service has written it."""
     body: str
-    """As it was written."""
     at: str
-    """ISO 8601, UTC: when it was written."""
     url: str = ""
 
 
@@ -62,7 +59,6 @@ class Thread(Record):
     """1-based, in the file as the pull request has it; None: of a whole file, or of lines that
     are there no longer."""
     hunk: str = ""
-    """The part of the diff that it stands on."""
     resolved: bool = False
     asks_changes: bool = False
     """Whether it is, or belongs to, a review that asks for changes."""
@@ -98,9 +94,7 @@ class BranchState(Record):
     change: Change
     """From there to the branch as it is, with the base merged in."""
     head: str
-    """Commit at the end of the branch."""
     tip: str
-    """Commit at the end of the base branch."""
     tree: str
     """Object id of the tree that `change` leads to."""
     foreign_commits: tuple[str, ...] = ()
@@ -127,7 +121,6 @@ class ProjectCheck(Record):
     job: int | None = None
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""
-    """What it says itself, in a few lines."""
 
 
 def is_mentioned(words: str, logins: Collection[str]) -> bool:
@@ -154,14 +147,10 @@ class EndedPullRequest(Record):
     """A pull request of ours that people have merged or closed, as the code host tells of it."""
 
     run_id: str
-    """Of the run that opened it."""
     pull: int
-    """Its number."""
     state: Literal["merged", "closed"]
     at: str | None
-    """ISO 8601, UTC."""
     by: str = ""
-    """Login of whoever did it; empty: not told."""
     commit: str = ""
     """By which it was merged; empty: it was not, or that is not told."""
     base: str = ""
@@ -181,7 +170,6 @@ class HumanEdits(Record):
     """
 
     head: str
-    """Commit at the end of the pull request's branch when it was merged."""
     merged_lines: int
     """Lines that the pull request has added and removed in its base branch, whoever wrote them."""
     distance: int
@@ -194,13 +182,10 @@ class PullOutcome(Record):
     run_id: str
     """Of the run that opened it."""
     repository: str
-    """`owner/name`, as it was called then."""
     pull: int
     state: Literal["merged", "closed"]
     at: str | None
-    """ISO 8601, UTC."""
     by: str
-    """Login of whoever merged or closed it; empty: not told."""
     commit: str
     """By which it was merged; empty: it was not, or that is not told."""
     seconds_to_pull: float | None
@@ -218,7 +203,6 @@ class PullOutcome(Record):
     rounds: int
     """Runs that have gone on with it, whatever came of them."""
     first_round: FirstRound | None
-    """Of the run that opened it; None: not known."""
     edits: HumanEdits | None
     """None: it was not merged, or that is not known."""
     unknown: str = ""

@@ -18,12 +18,9 @@ class ReviewNotes(Record):
 
     ran: bool
     sentence: str
-    """Ours."""
     approves: bool = False
     remarks: tuple[Remark, ...] = ()
-    """The model's words."""
     model: str = ""
-    """`provider:name` of whoever reviewed."""
     unfinished: bool = False
     """Whether a review was begun and did not come to its end."""
 

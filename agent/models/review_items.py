@@ -28,12 +28,9 @@ class ItemAnswer(Record):
     """What becomes of a matter, before anything of it has left the machine."""
 
     item: int
-    """Its number."""
     end: ThreadResult
     text: str
-    """To whoever asked."""
     by_model: bool = False
-    """Whether the words are a model's."""
     is_beyond_ticket: bool = False
     """Whether it asks for more than the ticket, which can be an issue of its own."""
 
@@ -46,7 +43,6 @@ class FollowUpContext(Record):
     threads: tuple[Thread, ...] = ()
     """The threads that wait for an answer of ours, by age, as many as one round takes."""
     threads_left: int = 0
-    """How many more there are."""
     checks: tuple[ProjectCheck, ...] = ()
     """Those of the project's own that are red, or wait for somebody to allow them."""
     plan: Plan

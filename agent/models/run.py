@@ -69,71 +69,42 @@ class Reason(StrEnum):
     """Why a run ended as it did, for machines; the sentence beside it is for people."""
 
     READY = "ready"
-    """The change has passed; a branch or a pull request has it."""
     DRY_RUN = "dry_run"
-    """The change has passed, and nothing was published, as asked."""
     UNCLEAR = "unclear"
-    """The ticket leaves something open; the sentence lists the questions."""
     NO_RECIPE = "no_recipe"
-    """No recipe fits the ticket, and no model is set."""
     REFUSED = "refused"
-    """The ticket asks for what is not done, or not here."""
     TOO_LARGE = "too_large"
-    """The ticket is more than one change can carry."""
     FOR_PEOPLE = "for_people"
-    """The ticket touches what is left to people."""
     UNFIT = "repository_unfit"
-    """The repository cannot be worked on as it is."""
     CONFIG_INVALID = "config_invalid"
-    """The repository's configuration has a mistake."""
     ENVIRONMENT = "environment_failed"
-    """Its Python or its dependencies cannot be had."""
     EDIT_FAILED = "edit_failed"
     """The edit could not be made as asked."""
     UNASKED_OPERATIONS = "unasked_operations"
-    """What was produced goes beyond what was asked for."""
     POLICY = "policy"
-    """A rule forbids the change."""
     NEW_FAILURES = "new_failures"
-    """A check fails with the change that passes without it."""
     UNVERIFIED = "unverified"
-    """A check could not prove anything, so nothing is published."""
     CHECK_UNFINISHED = "check_unfinished"
     """A check of the base commit was ended by a limit, twice."""
     NO_TESTS = "no_tests"
-    """The repository has no tests that could prove the change."""
     NO_SANDBOX = "no_sandbox"
-    """No sandbox can be opened on the machine."""
     STORAGE_FULL = "storage_full"
-    """The disk of the service is full."""
     TIME_SPENT = "time_spent"
-    """The minutes of the run are used up."""
     BUDGET_SPENT = "budget_spent"
-    """What the run may use of models is spent."""
     MODEL_REFUSED = "model_refused"
-    """A model, or its provider, will not have this asked."""
     MODEL_REQUEST_REJECTED = "model_request_rejected"
-    """A provider does not accept the request as it is made, or it is too long."""
     MODEL_UNUSABLE = "model_unusable"
-    """A model's key, name, address or account has to be mended."""
     CONFLICT = "merge_conflict"
-    """The branch and its base do not go together."""
     UNANSWERED = "unanswered"
     """Nobody has approved the plan within two weeks."""
     INTERRUPTED = "interrupted"
-    """Whoever ran the command stopped it."""
     SUPERSEDED = "superseded"
-    """The issue is no longer what was approved."""
     ACCESS_LOST = "access_lost"
-    """GitHub no longer allows what the run needs."""
     CANCELLED = "cancelled"
-    """Somebody stopped the run."""
     VERSION_UNKNOWN = "version_unknown"
     """Another version of Mergewright has begun the run, which this one cannot follow."""
     UNAVAILABLE = "unavailable"
-    """Something that the run needs did not answer."""
     INTERNAL = "internal_error"
-    """Mergewright itself failed; the log has the trace."""
 
 
 CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
@@ -177,12 +148,10 @@ class FollowUp(Record):
     of: str
     """Id of the run that opened it."""
     pull: int
-    """Its number."""
     round: int
     """Counts the follow-ups of the pull request, from 1."""
     kind: Kind
     by: str = ""
-    """Login of whoever asked for it by a command; empty: nobody did."""
 
 
 class Run(Record):
@@ -204,7 +173,6 @@ class Run(Record):
     config_name: str | None = None
     """The name of that file; its ending says which format it has."""
     dry_run: bool = False
-    """Do everything but create the branch."""
     plan_first: bool = False
     """Somebody asked to see the plan before anything is edited."""
     runs_per_day: int | None = None

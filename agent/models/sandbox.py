@@ -50,11 +50,8 @@ class Mount(Record):
 
 class RootPython(Record):
     version: str
-    """Full version, as in 3.14.1."""
     prefix: str
-    """Where it is installed."""
     path: str
-    """Of the program."""
 
 
 class Root(Record):
@@ -108,7 +105,6 @@ class SandboxRequest(Record):
     tree: str | None = None
     """Host folder copied to SANDBOX_TREE."""
     root: str = ""
-    """Name of the root file system; see `Root`."""
     mounts: tuple[Mount, ...] = ()
     files: tuple[SandboxFile, ...] = ()
     layers: tuple[Layer, ...] = ()
@@ -117,7 +113,6 @@ class SandboxRequest(Record):
     """Host folder whose `files/usr` is laid over /usr, with `ld.so.cache` for all of it; only for a
     root that can have it. Empty: none."""
     directory: str = SANDBOX_TREE
-    """Working directory."""
     hosts: tuple[str, ...] = ()
     """Further names by which the sandbox knows itself."""
     proxy_socket: str | None = None
@@ -136,7 +131,6 @@ class SandboxResult(Record):
     output: str
     """stdout and stderr together, head and tail, undecodable bytes replaced."""
     output_bytes: int
-    """How much was printed in all."""
     seconds: float
     limit: str | None = None
     """`time`, `memory`, `processes`, `disk` or `returned` when that limit was hit."""

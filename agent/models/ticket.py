@@ -20,7 +20,6 @@ class Delivery(Record):
     """Equal for deliveries that say the same of the same version of an object; empty where the
     content does not matter."""
     received_at: float
-    """Seconds since the epoch."""
     body: bytes
     """What the intake reads, as JSON; empty where nobody will. The event tells which record it is:
     of `issues` one of `agent.service.intake`, of all others one of `agent.conversation.events`."""
@@ -43,13 +42,11 @@ class Snapshot(Record):
 
     issue: IssueRef
     url: str
-    """Page of the issue."""
     title: str
     body: str
     """As it arrived; what a reader does not see is taken out when it becomes a Ticket."""
     labels: tuple[str, ...]
     author: str
-    """Login of who opened the issue."""
     actor: str
     """Login of who set the label, which approves this text."""
     actor_id: int
@@ -83,9 +80,7 @@ class Guidance(Record):
     words: str
     """As they were written; of an approval the number of the plan, of a command its name."""
     by: str
-    """Login."""
     at: str
-    """ISO 8601, UTC: when it was written."""
     comment: str
     """Which comment it is, by place and number: one counts once."""
 
@@ -104,7 +99,6 @@ class EarlierAttempt(Record):
     """A pull request of ours for the same issue that people have closed; foreign words in it."""
 
     pull: int
-    """Its number."""
     url: str
     remarks: str
     """What people with write permission said in it, the newest as far as there is space, oldest
@@ -112,7 +106,6 @@ class EarlierAttempt(Record):
     comment_headings: tuple[str, ...] = ()
     """Who said each of them, and when."""
     comments_left: int = 0
-    """How many more there are."""
 
 
 class Ticket(Record):
@@ -126,7 +119,6 @@ class Ticket(Record):
     digest: str
     """sha256 of what was approved, as it arrived: a file, or an issue's text, labels and actor."""
     removed: tuple[str, ...] = ()
-    """What was taken out of the text, in words."""
     comments: tuple[str, ...] = ()
     """What people have added to it by comments, and who: as `an answer of maria, …`."""
     earlier: EarlierAttempt | None = None
@@ -146,4 +138,3 @@ class Decision(Record):
     category: Category = "feature"
     """By the issue's labels; a recipe has no use for it."""
     reasons: tuple[str, ...] = ()
-    """What its labels came to, in words."""

@@ -1,8 +1,6 @@
 """The entry for people who read what is new: a news fragment, or a line in the changelog. Pure.
 
-Owns how towncrier's fragments are named (its documentation, "Configuration") and how a section
-"Unreleased" is found in a file of Markdown or reStructuredText ("Keep a Changelog" and kin). A
-repository that keeps neither gets no entry; nothing is guessed.
+A repository that keeps neither towncrier's fragments nor a section "Unreleased" gets no entry.
 """
 
 from __future__ import annotations
@@ -27,8 +25,7 @@ _FILES = re.compile(
     re.IGNORECASE,
 )
 _UNRELEASED = re.compile(
-    r"^(?:#{1,3}[ \t]*)?\[?(?:unreleased|next release|upcoming|to be released)\b[^\n]*$",
-    re.IGNORECASE,
+    r"^(?:#{1,3}[ \t]*)?\[?(?:unreleased|next release|upcoming|to be released)\b", re.IGNORECASE
 )
 #: In the order in which a repository's own fragment types are looked through.
 _TYPES: dict[Kind, tuple[str, ...]] = {
@@ -37,9 +34,10 @@ _TYPES: dict[Kind, tuple[str, ...]] = {
     "misc": ("misc", "internal", "changed", "improvement", "trivial", "change", "feature"),
 }
 _DEFAULT_TYPES = ("feature", "bugfix", "doc", "removal", "misc")
-_UNDERLINE = re.compile(r"^([=\-~^\"'#*+])\1{2,}[ \t]*$")
-_HEADING = re.compile(r"^#{1,6}[ \t]+\S")
-_BULLET = re.compile(r"^([ \t]*)([-*+])([ \t]+)\S")
+_HEADING = re.compile(r"#{1,6}[ \t]+\S")
+_UNDERLINE = re.compile(r"([=\-~^\"'#*+])\1{2,}[ \t]*")
+_KIND_HEADING = re.compile(r"#{2,4}[ \t]+\w+[ \t]*")
+_BULLET = re.compile(r"([ \t]*[-*+][ \t]+)\S")
 _REFERENCE = re.compile(r"\(#\d+\)\.?$")
 
 
@@ -58,74 +56,81 @@ def entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry | None
         ticket_id: Number of the issue.
         kind: What it is to users; `misc` is nothing that they see.
     """
-    paths = frozenset(tree.paths())
     words = sanitise.make_inert(title)
-    return _fragment(tree, paths, words, ticket_id, kind) or _line(
-        tree, paths, words, ticket_id, kind
-    )
+    if (settings := _read_towncrier(tree)) is not None:
+        return _write_fragment(tree, settings, words, ticket_id, kind)
+    for path in sorted(tree.paths(), key=lambda path: (path.count("/"), path)):
+        text = _read_text(tree, path) if _FILES.fullmatch(path) else ""
+        newline = "\r\n" if "\r\n" in text else "\n"
+        lines = text.split(newline)
+        if (start := _find_unreleased(lines)) is not None:
+            changed = _add_line(lines, start, words, ticket_id, kind)
+            return Entry(path=path, content=newline.join(changed).encode())
+    return None
+
+
+def _read_text(tree: Tree, path: str) -> str:
+    try:
+        return tree.read(path).decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 # --- towncrier ------------------------------------------------------------------------------------
 
 
-def _fragment(
-    tree: Tree, paths: frozenset[str], words: str, ticket_id: str, kind: Kind
+def _read_towncrier(tree: Tree) -> Mapping[str, Any] | None:
+    for path in ("towncrier.toml", "pyproject.toml"):
+        if path not in tree.paths():
+            continue
+        try:
+            found: Any = documents.parse_toml(_read_text(tree, path))
+        except documents.DocumentError:
+            continue
+        tables = found, found.get("tool")
+        for table in tables if path == "towncrier.toml" else tables[1:]:
+            if isinstance(table, Mapping) and isinstance(table.get("towncrier"), Mapping):
+                return dict(table["towncrier"])
+    return None
+
+
+def _write_fragment(
+    tree: Tree, settings: Mapping[str, Any], words: str, ticket_id: str, kind: Kind
 ) -> Entry | None:
-    settings = _towncrier(tree, paths)
-    if settings is None:
+    folder, types = _find_folder(settings), _list_types(settings)
+    wanted = next((name for name in _TYPES[kind] if name in types), None)
+    if folder is None or wanted is None:
         return None
-    folder = _folder(settings)
-    if folder is None:
-        return None
-    named = _types(settings)
-    wanted = next((name for name in _TYPES[kind] if name in named), None)
-    if wanted is None:
-        return None
-    there = [path for path in paths if posixpath.dirname(path) == folder]
-    ending = _ending(there, named, str(settings.get("filename", "")))
+    # Fragments end as those that are there do; else as the file that they are gathered in.
+    ending, paths = (
+        posixpath.splitext(str(settings.get("filename", "")))[1],
+        frozenset(tree.paths()),
+    )
+    for path in sorted(paths):
+        name, suffix = posixpath.splitext(path)
+        if posixpath.dirname(path) == folder and {name.rpartition(".")[2], suffix[1:]} & {*types}:
+            ending = "" if suffix[1:] in types else suffix
+            break
     for count in ("", *(f".{number}" for number in range(1, 100))):
-        path = f"{folder}/{ticket_id}.{wanted}{count}{ending}"
+        path = f"{folder}/{ticket_id}.{wanted}{count}{ending if ending in ('.rst', '.md') else ''}"
         if path not in paths:
             return Entry(path=path, content=f"{words}.\n".encode())
     return None
 
 
-def _towncrier(tree: Tree, paths: frozenset[str]) -> Mapping[str, Any] | None:
-    for path, table in (
-        ("towncrier.toml", ("towncrier",)),
-        ("towncrier.toml", ("tool", "towncrier")),
-        ("pyproject.toml", ("tool", "towncrier")),
-    ):
-        if path not in paths:
-            continue
-        try:
-            found: Any = documents.parse_toml(tree.read(path).decode())
-        except (UnicodeDecodeError, documents.DocumentError):
-            continue
-        for key in table:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        if isinstance(found, Mapping):
-            return found
-    return None
+def _find_folder(settings: Mapping[str, Any]) -> str | None:
+    """Return `directory`, else `newsfragments` in the package or at the root."""
+    folder, package = settings.get("directory"), settings.get("package")
+    if not isinstance(folder, str):
+        inner = str(package).replace(".", "/") if package else "."
+        start = str(settings.get("package_dir", ".")) if package else "."
+        folder = posixpath.join(start, inner, "newsfragments")
+    folder = posixpath.normpath(folder)
+    is_outside = folder.startswith(("/", "..", "~")) or folder == "."
+    return folder if folder.isprintable() and not is_outside else None
 
 
-def _folder(settings: Mapping[str, Any]) -> str | None:
-    """Where the fragments are: `directory`, else `newsfragments` in the package or at the root."""
-    directory, package = settings.get("directory"), settings.get("package")
-    if isinstance(directory, str):
-        folder = posixpath.normpath(directory)
-    elif isinstance(package, str) and package:
-        source = str(settings.get("package_dir", "."))
-        folder = posixpath.normpath(
-            posixpath.join(source, package.replace(".", "/"), "newsfragments")
-        )
-    else:
-        folder = "newsfragments"
-    outside = folder.startswith(("/", "..", "~")) or folder in ("", ".")
-    return None if outside or any(not sign.isprintable() for sign in folder) else folder
-
-
-def _types(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _list_types(settings: Mapping[str, Any]) -> tuple[str, ...]:
     listed, by_name = settings.get("type"), settings.get("fragment")
     if isinstance(listed, list):
         tables = [one for one in listed if isinstance(one, Mapping)]
@@ -135,52 +140,35 @@ def _types(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return _DEFAULT_TYPES
 
 
-def _ending(fragments: list[str], types: tuple[str, ...], filename: str) -> str:
-    """End as the fragments that are there do; else as the file that they are gathered in."""
-    known = "|".join(map(re.escape, types)) or "feature"
-    pattern = re.compile(rf"/[^/]+\.(?:{known})(?:\.\d+)?(?P<ending>\.(?:rst|md|txt))?$")
-    for path in sorted(fragments):
-        if found := pattern.search(path):
-            return found["ending"] or ""
-    return posixpath.splitext(filename)[1] if filename.endswith((".rst", ".md")) else ""
-
-
 # --- a changelog file ---------------------------------------------------------------------------
 
 
-def _line(tree: Tree, paths: frozenset[str], words: str, ticket_id: str, kind: str) -> Entry | None:
-    for path in sorted(paths, key=lambda path: (path.count("/"), path)):
-        if not _FILES.fullmatch(path):
-            continue
-        try:
-            text = tree.read(path).decode()
-        except UnicodeDecodeError:
-            continue
-        newline = "\r\n" if "\r\n" in text else "\n"
-        lines = text.split(newline)
-        if (start := _section(lines)) is not None:
-            changed = _with_entry(lines, start, words, ticket_id, kind)
-            return Entry(path=path, content=newline.join(changed).encode())
-    return None
-
-
-def _section(lines: list[str]) -> int | None:
-    """Index of the first line below the heading of what is not released yet."""
+def _find_unreleased(lines: list[str]) -> int | None:
+    """Return the number of the first line below the heading of what is not released yet."""
     for number, line in enumerate(lines):
-        if not _UNRELEASED.match(line.strip()):
-            continue
-        underlined = number + 1 < len(lines) and _UNDERLINE.match(lines[number + 1])
-        if underlined:
-            return number + 2
-        if _HEADING.match(line):
-            return number + 1
+        if _UNRELEASED.match(line.strip()):
+            if number + 1 < len(lines) and _UNDERLINE.fullmatch(lines[number + 1]):
+                return number + 2
+            if _HEADING.match(line):
+                return number + 1
     return None
 
 
-def _with_entry(lines: list[str], start: int, words: str, ticket_id: str, kind: str) -> list[str]:
-    end = _end(lines, start)
-    inside = range(start, end)
-    titled = [n for n in inside if re.match(r"^#{2,4}[ \t]+\w+[ \t]*$", lines[n])]
+def _find_end(lines: list[str], start: int) -> int:
+    """Return the number of the next release's heading, or of lines."""
+    level = lines[start - 1].split()[0] if _HEADING.match(lines[start - 1]) else ""
+    for number in range(start, len(lines)):
+        line = lines[number]
+        if level and _HEADING.match(line) and len(line.split()[0]) <= len(level):
+            return number
+        if not level and _UNDERLINE.fullmatch(line) and lines[number - 1].strip():
+            return number - 1
+    return len(lines)
+
+
+def _add_line(lines: list[str], start: int, words: str, ticket_id: str, kind: Kind) -> list[str]:
+    end = _find_end(lines, start)
+    titled = [n for n in range(start, end) if _KIND_HEADING.fullmatch(lines[n])]
     if titled:
         name = "added" if kind == "feature" else "changed"
         own = [n for n in titled if lines[n].strip("# \t").lower() == name]
@@ -190,32 +178,17 @@ def _with_entry(lines: list[str], start: int, words: str, ticket_id: str, kind: 
             return lines[: titled[0]] + fresh + lines[titled[0] :]
         start = own[0] + 1
         end = next((n for n in titled if n > own[0]), end)
-    bullets = [n for n in range(start, end) if _BULLET.match(lines[n])]
+    bullets = [(n, found) for n in range(start, end) if (found := _BULLET.match(lines[n]))]
     if not bullets:
-        blank = start < len(lines) and not lines[start].strip()
-        at, before = (start + 1, []) if blank else (start, [""])
+        at = start + 1 if start < len(lines) and not lines[start].strip() else start
+        before = [""] if at == start else []
         after = [""] if at < len(lines) and lines[at].strip() else []
         return [*lines[:at], *before, f"- {words} (#{ticket_id})", *after, *lines[at:]]
-    style = _BULLET.match(lines[bullets[0]])
-    mark = "".join(style.groups()) if style else "- "
     # The newest entry stands last within an unreleased section; its own lines may go on.
-    last = bullets[-1] + 1
+    last = bullets[-1][0] + 1
     while last < end and lines[last].strip() and lines[last].startswith((" ", "\t")):
         last += 1
     stop = "." if lines[last - 1].rstrip().endswith(".") else ""
-    numbered = any(_REFERENCE.search(lines[n].rstrip()) for n in bullets)
+    numbered = any(_REFERENCE.search(lines[n].rstrip()) for n, _ in bullets)
     reference = f" (#{ticket_id})" if numbered or len(bullets) < 2 else ""
-    return [*lines[:last], f"{mark}{words}{reference}{stop}", *lines[last:]]
-
-
-def _end(lines: list[str], start: int) -> int:
-    """Index of the next release's heading, or the end of the file."""
-    markdown = _HEADING.match(lines[start - 1])
-    level = len(lines[start - 1].split()[0]) if markdown else 0
-    for number in range(start, len(lines)):
-        line = lines[number]
-        if markdown and _HEADING.match(line) and len(line.split()[0]) <= level:
-            return number
-        if not markdown and _UNDERLINE.match(line) and number > start and lines[number - 1].strip():
-            return number - 1
-    return len(lines)
+    return [*lines[:last], f"{bullets[0][1][1]}{words}{reference}{stop}", *lines[last:]]

@@ -14,7 +14,7 @@ from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckReport, Comparison, Status
-from agent.models.code_host import NewPullRequest, OwnPullRequest, Remote
+from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelWork
 from agent.models.outcome import Verdict
@@ -23,7 +23,7 @@ from agent.models.record import Record
 from agent.models.review import ReviewNotes
 from agent.models.ticket import Ticket
 from agent.policy.layout import is_migration, is_test
-from agent.publishing import commits, other_pulls, template, text
+from agent.publishing import commits, text
 from agent.publishing.other_pulls import RelatedPulls
 from agent.services import Services
 from agent.text import sanitise
@@ -83,8 +83,6 @@ class Placed(Record):
     """False where an earlier run left the same change on it."""
     digest: str = ""
     """Of the change, as the text's hidden line has it; empty where nothing goes to a code host."""
-    others: tuple[OwnPullRequest, ...] = ()
-    """Our other open pull requests in the repository."""
     related_pulls: RelatedPulls = RelatedPulls()
     """Those of them for the same issue."""
 
@@ -194,7 +192,6 @@ def words(
     Args:
         left: How much of what was asked in its review is left to people.
     """
-    adds = other_pulls.list_migration_folders(decided.cleared.change) if placed else ()
     evidence = text.Evidence(
         prepared=prepared,
         ticket=decided.ticket,
@@ -212,9 +209,6 @@ def words(
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),
         patch=_patch_told(prepared, svc),
-        template=_template(prepared, svc) if placed else None,
-        adds=adds,
-        migration_conflicts=_find_conflicts(placed, adds) if placed else (),
         digest=placed.digest if placed else "",
         replaced=placed.related_pulls.replaced if placed else (),
         left=left,
@@ -246,21 +240,3 @@ def _patch_told(prepared: Prepared, svc: Services) -> str:
     """Where the text says that the patch is: beside the log, if that is a file."""
     log = svc.log_place(prepared.run)
     return PATCH if "://" in log else str(Path(log).with_name(PATCH))
-
-
-def _find_conflicts(placed: Placed, adds: tuple[str, ...]) -> other_pulls.MigrationConflicts:
-    """Name other pull requests that add to the same migrations; what is replaced is left out."""
-    own = {
-        *placed.related_pulls.replaced,
-        *([same.number] if (same := placed.related_pulls.same) else []),
-    }
-    return other_pulls.find_migration_conflicts(
-        (one for one in placed.others if one.number not in own), adds
-    )
-
-
-def _template(prepared: Prepared, svc: Services) -> str | None:
-    """The repository's own template, as it was at the base commit."""
-    if prepared.run.snapshot is None:
-        return None
-    return template.find(worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run)))

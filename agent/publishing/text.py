@@ -1,8 +1,7 @@
 """Render the text that goes with a result: facts first, from records only.
 
 Owns what stands in a text, and in which order. What is foreign in it is made inert by `sanitise`,
-secrets are taken out by `redaction`; what a repository's own template
-asks is left to `template`.
+secrets are taken out by `redaction`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
-from agent.publishing import messages, other_pulls, template
+from agent.publishing import messages, other_pulls
 from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
 from agent.text.redaction import REMOVED, Redactor
@@ -48,7 +47,7 @@ _FOLD = "<details>"
 #: With their headings; what is folded stands last.
 _PARTS = (
     *("why", "did", "next", "Checks: tested", "Proof: proof", "Findings: findings", "Cost: cost"),
-    *("checklists", "more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
+    *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
     *("diff", "log"),
 )
 
@@ -110,12 +109,6 @@ class Evidence(Record):
     """Where people find the log: an address, or a file."""
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""
-    template: str | None = None
-    """The repository's own template for pull requests, of which the boxes are taken over."""
-    adds: tuple[str, ...] = ()
-    """Folders to which the change adds migrations."""
-    migration_conflicts: other_pulls.MigrationConflicts = ()
-    """Open pull requests of ours that add some there too."""
     digest: str = ""
     """Of the change; empty where no other run will look for it."""
     replaced: tuple[int, ...] = ()
@@ -135,15 +128,13 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
             other_pulls.make_change_marker(evidence.digest, run.snapshot.issue.number)
             if evidence.digest
             else "",
-            other_pulls.make_migrations_marker(evidence.adds),
         )
         head = "\n".join(filter(None, marks)) + "\n\n"
 
     def whole(space: _Space) -> str:
         return head + _tidy("\n\n".join(_parts(evidence, space))).strip() + "\n"
 
-    most_seen = len(head) + VISIBLE_LIMIT + len(evidence.template or "")
-    return _fit(whole, evidence.log_path, run, redactor, most_seen=most_seen)
+    return _fit(whole, evidence.log_path, run, redactor, most_seen=len(head) + VISIBLE_LIMIT)
 
 
 def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -272,7 +263,6 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "both_versions": [
             one for check in evidence.comparisons for one in check.rewritten if not one.cause
         ],
-        "boxes": template.list_checklists(evidence.template or "") if evidence.branch else "",
         "tests_are_off": config.checks.tests.runner == "off",
         "source": contract.source,
         "project": contract.project,
@@ -284,7 +274,6 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
             run_log.describe_result(evidence.after), space.log, where=where
         ),
         "log_place": _log_place(where, prepared.run),
-        "migration_conflicts": evidence.migration_conflicts,
         "checkout": _list_checkout(evidence),
         "variables": [
             *(f"# {one.title} has to run" for one in prepared.environment.services),

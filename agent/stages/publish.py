@@ -214,7 +214,7 @@ def _place_change(
         raise Duplicate(found.duplicate.number)
     else:
         placed = _make_branch(prepared, decided, branch, remote, svc)
-    return placed.model_copy(update={"digest": digest, "others": others, "related_pulls": found})
+    return placed.model_copy(update={"digest": digest, "related_pulls": found})
 
 
 def _make_branch(

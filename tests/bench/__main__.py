@@ -19,40 +19,22 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.errors import AgentError
-from tests.bench import (
-    acknowledge,
-    bare,
-    checkout,
-    contained,
-    dashboard,
-    label,
-    model,
-    resume,
-    session,
-    timing,
-)
+from tests.bench import acknowledge, checkout, contained, label, model, resume, session, timing
 
 _SECTIONS = {
-    "label": label.measure,
-    "contained": contained.measure,
-    "checkout": checkout.measure,
-    "acknowledge": acknowledge.measure,
-    "resume": resume.measure,
-    "model": model.measure,
-    "session": session.measure,
-    "dashboard": dashboard.measure,
+    one.__name__.rpartition(".")[2]: one.measure
+    for one in (label, contained, checkout, acknowledge, resume, model, session)
 }
 
 
 def main() -> int:
-    """Measure what is asked for, show it, and write it down where that is asked for."""
-    asked = _arguments()
+    asked = _read_arguments()
     # A person's shell does not forbid bytecode; a tool that starts this bench may.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    told = Console(stderr=True)
+    progress = Console(stderr=True)
 
     def say(line: str) -> None:
-        told.print(f"[dim]{line}[/]", highlight=False)
+        progress.print(f"[dim]{line}[/]", highlight=False)
 
     begun = time.monotonic()
     measured: list[timing.Section] = []
@@ -61,8 +43,8 @@ def main() -> int:
     try:
         for name in asked.sections or list(_SECTIONS):
             measured += _SECTIONS[name](scratch, asked.rounds, say)
-    except (AgentError, bare.BareFailed, OSError, subprocess.SubprocessError) as problem:
-        told.print(f"{name} could not be measured: {problem}", markup=False, highlight=False)
+    except (AgentError, timing.BareFailed, OSError, subprocess.SubprocessError) as problem:
+        progress.print(f"{name} could not be measured: {problem}", markup=False, highlight=False)
         return 1
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -70,9 +52,9 @@ def main() -> int:
     shown.print()
     for section in measured:
         section.show(shown)
-    load, processors = os.getloadavg(), os.cpu_count()
+    load = os.getloadavg()
     shown.print(
-        f"Python {platform.python_version()}, {processors} processors, load now {load[0]:.1f}"
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, load now {load[0]:.1f}"
         f" (5 min {load[1]:.1f}), {time.monotonic() - begun:.0f} s in all",
         highlight=False,
     )
@@ -82,7 +64,7 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(_SECTIONS))
     parser.add_argument("--rounds", type=int, default=timing.ROUNDS, help="default: %(default)s")

@@ -1,8 +1,8 @@
 """How soon a delivery is acknowledged that is on disk by then: our listener, and a bare one.
 
 The bare one is what a person writes who wants only that: FastAPI, the signature, one queue, one
-transaction for what has gathered, `synchronous=FULL`. Both are processes of
-their own, and get such signed bodies over as many connections, in turns.
+transaction for what has gathered, `synchronous=FULL`. Both are processes of their own, and get
+such signed bodies over as many connections, in turns.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from tests.bench import timing
-from tests.bench.bare import BareFailed
+from tests.bench.timing import BareFailed, Row, Say, Section, wait_for
 
 SECRET = "a secret of the bench, of no use"
 DELIVERIES = 3_000
@@ -34,137 +33,87 @@ CONNECTIONS = 32
 BODY_BYTES = 12_000
 #: At least 0.9 of the bare one's deliveries in the same time.
 BAR = 1 / 0.9
+_Waits = list[float]
+"""Of each delivery, shortest first."""
 
 
-def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timing.Section]:
-    """Deliver to all in turns; every round has deliveries that were never seen."""
+def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
+    """Deliver to both in turns; every round has deliveries that were never seen."""
     say(f"acknowledge: {DELIVERIES:,} deliveries, {CONNECTIONS} connections, {rounds} rounds")
-    measured: dict[str, list[_Round]] = {"ours": [], "bare": []}
-    with (
-        _ours(scratch / "ours") as ours,
-        _bare(scratch / "bare.sqlite") as bare,
-    ):
-        servers = {"ours": ours, "bare": bare}
-        for name, server in servers.items():
-            _deliver(server.port, WARM)  # the first requests load what is loaded late
-            say(f"acknowledge: {name} is warm")
-        for number in range(rounds):
-            for name in list(servers)[:: 1 if number % 2 else -1]:
-                measured[name].append(_round(servers[name]))
-    _all_there(scratch / "ours" / "inbox.sqlite", "deliveries", rounds * DELIVERIES + WARM)
-    _all_there(scratch / "bare.sqlite", "hooks", rounds * DELIVERIES + WARM)
-    note = (
-        f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections."
-        f" Counted in the files afterwards. {_rates(measured)}"
-    )
-    title = "Acknowledging a delivery that is on disk, and a bare server doing so"
-    return [timing.Section("acknowledge", title, "bare", _rows(measured), note)]
-
-
-class _Server(NamedTuple):
-    port: int
-    pid: int
-
-
-class _Round(NamedTuple):
-    """What one server took for all deliveries."""
-
-    seconds: float
-    busy: float
-    """Of them, at work on a processor."""
-    waits: list[float]
-    """Of each delivery, shortest first."""
-
-
-def _round(server: _Server) -> _Round:
-    before = timing.processor_seconds(server.pid)
-    seconds, waits = _deliver(server.port, DELIVERIES)
-    return _Round(seconds, timing.processor_seconds(server.pid) - before, sorted(waits))
-
-
-def _rows(measured: dict[str, list[_Round]]) -> list[timing.Row]:
-    def row(what: str, of: Callable[[_Round], float], bar: float | None = None) -> timing.Row:
-        ours, others = ([of(one) for one in measured[name]] for name in ("ours", "bare"))
-        return timing.Row(what, ours, others, bar)
-
-    return [
-        row(f"{DELIVERIES:,} deliveries", lambda one: one.seconds, BAR),
-        row("  processor time of the server", lambda one: one.busy),
-        row("wait of one, p50", lambda one: one.waits[len(one.waits) * 50 // 100]),
-        row("wait of one, p99", lambda one: one.waits[len(one.waits) * 99 // 100]),
-    ]
-
-
-def _rates(measured: dict[str, list[_Round]]) -> str:
-    """Deliveries in a second, at the median and at best, and the share of bare's ours are."""
-    told = []
-    for words, chosen in (("Per second", statistics.median), ("at best", min)):
-        ours, others = (
-            DELIVERIES / chosen([one.seconds for one in measured[name]])
-            for name in ("ours", "bare")
-        )
-        told.append(f"{words}: ours {ours:,.0f}, bare {others:,.0f}, {ours / others:.2f} of it")
-    return "; ".join(told) + "."
-
-
-@contextmanager
-def _ours(home: Path) -> Iterator[_Server]:
-    port = _free_port()
+    home, database = scratch / "ours", scratch / "bare.sqlite"
+    measured: dict[str, list[tuple[float, _Waits]]] = {"ours": [], "bare": []}
+    port, bare_port = _find_free_port(), _find_free_port()
     environ = {
-        "PATH": os.environ["PATH"],
         "MERGEWRIGHT_HOME": str(home),
         "MERGEWRIGHT_LISTEN_PORT": str(port),
         "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
     }
-    with _server([sys.executable, "-m", "webhooks"], environ, port) as server:
-        yield server
+    command = ["tests.bench.acknowledge", str(bare_port), str(database)]
+    with _serve(["webhooks"], port, environ), _serve(command, bare_port, {}):
+        ports = {"ours": port, "bare": bare_port}
+        for one in ports.values():
+            _deliver(one, WARM)  # the first requests load what is loaded late
+        for number in range(rounds):
+            for name in list(ports)[:: 1 if number % 2 else -1]:
+                measured[name].append(_deliver(ports[name], DELIVERIES))
+    _require_all(home / "inbox.sqlite", "deliveries", rounds * DELIVERIES + WARM)
+    _require_all(database, "hooks", rounds * DELIVERIES + WARM)
 
+    def make_row(what: str, read: Callable[[tuple[float, _Waits]], float]) -> Row:
+        ours, bare = ([read(one) for one in measured[name]] for name in ("ours", "bare"))
+        return Row(what, ours, bare)
 
-@contextmanager
-def _bare(database: Path) -> Iterator[_Server]:
-    port = _free_port()
-    argv = [sys.executable, "-m", "tests.bench.acknowledge", str(port), str(database)]
-    with _server(argv, {"PATH": os.environ["PATH"]}, port) as server:
-        yield server
-
-
-@contextmanager
-def _server(argv: list[str], environ: dict[str, str], port: int) -> Iterator[_Server]:
-    process = subprocess.Popen(
-        argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    rows = [
+        make_row(f"{DELIVERIES:,} deliveries", lambda one: one[0]),
+        make_row("wait of one, p50", lambda one: one[1][DELIVERIES * 50 // 100]),
+        make_row("wait of one, p99", lambda one: one[1][DELIVERIES * 99 // 100]),
+    ]
+    rows[0].bar = BAR
+    rates = [DELIVERIES / statistics.median(side) for side in (rows[0].ours, rows[0].bare)]
+    note = (
+        f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections. Counted in the files"
+        f" afterwards. Per second: ours {rates[0]:,.0f}, bare {rates[1]:,.0f},"
+        f" {rates[0] / rates[1]:.2f} of it."
     )
-    try:
-        _wait_for(port, process)
-        yield _Server(port, process.pid)
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+    title = "Acknowledging a delivery that is on disk, and a bare server doing so"
+    return [Section("acknowledge", title, "bare", rows, note)]
 
 
-def _wait_for(port: int, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
+@contextmanager
+def _serve(module: list[str], port: int, environ: dict[str, str]) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", *module],
+        env={"PATH": os.environ["PATH"], **environ},
+        stdout=subprocess.DEVNULL,
+    )
+
+    def is_listening() -> bool | None:
         if process.poll() is not None:
-            raise BareFailed(f"a listener ended at its start: {process.communicate()[1][-500:]}")
+            raise BareFailed("a listener ended at its start")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise BareFailed("a listener did not begin to listen within 30 s")
+            return None
+        return True
+
+    try:
+        wait_for(is_listening, "a listener", look=0.05)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as door:
         return int(door.getsockname()[1])
 
 
-def _all_there(database: Path, table: str, expected: int) -> None:
+def _require_all(database: Path, table: str, expected: int) -> None:
     with sqlite3.connect(database) as connection:
         (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     if count != expected:
@@ -174,15 +123,15 @@ def _all_there(database: Path, table: str, expected: int) -> None:
 # --- the sender ------------------------------------------------------------------------------
 
 
-def _deliver(port: int, count: int) -> tuple[float, list[float]]:
+def _deliver(port: int, count: int) -> tuple[float, _Waits]:
     """Send so many; return the seconds for all, and what each waited."""
     # Made beforehand: to sign is not what is measured.
-    requests = [_request() for _ in range(count)]
+    requests = [_make_request() for _ in range(count)]
     return asyncio.run(_send_all(port, requests))
 
 
-def _request() -> bytes:
-    body = json.dumps(_payload()).encode()
+def _make_request() -> bytes:
+    body = json.dumps(_make_payload()).encode()
     signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     head = (
         "POST /webhooks/github HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: GitHub-Hookshot/1\r\n"
@@ -193,12 +142,14 @@ def _request() -> bytes:
     return head.encode() + body
 
 
-def _payload() -> dict[str, Any]:
-    account = {"login": "octo", "id": 7, "type": "User"} | {
-        f"{name}_url": f"https://api.github.example/users/octo/{name}"
-        for name in ("avatar", "followers", "following", "gists", "starred", "orgs", "events")
-    }
+def _make_payload() -> dict[str, Any]:
+    """Make a payload with as many addresses and as much text as GitHub's have."""
+    account = {"login": "octo", "id": 7, "type": "User"}
+    account |= {f"{n}_url": f"https://api.github.example/users/octo/{n}" for n in range(7)}
     repository = {f"{n}_url": f"https://api.github.example/repos/o/r/p{n}" for n in range(40)}
+    repository |= {"full_name": "o/r", "clone_url": "https://github.example/o/r.git"}
+    repository |= {"default_branch": "main"}
+    facts = {"id": 5, "private": False, "owner": account}
     issue = {
         "id": int.from_bytes(os.urandom(6)) + 1,
         "number": 12,
@@ -216,15 +167,7 @@ def _payload() -> dict[str, Any]:
         "action": "labeled",
         "issue": issue,
         "label": {"id": 1, "name": "mergewright"},
-        "repository": repository
-        | {
-            "id": 5,
-            "full_name": "o/r",
-            "private": False,
-            "clone_url": "https://github.example/o/r.git",
-            "default_branch": "main",
-            "owner": account,
-        },
+        "repository": {**repository, **facts},
         "sender": account,
         "installation": {"id": 3},
     }
@@ -232,11 +175,11 @@ def _payload() -> dict[str, Any]:
     return payload
 
 
-async def _send_all(port: int, requests: list[bytes]) -> tuple[float, list[float]]:
-    waited: list[float] = []
+async def _send_all(port: int, requests: list[bytes]) -> tuple[float, _Waits]:
+    waited: _Waits = []
     left = iter(requests)
 
-    async def connection() -> None:
+    async def send() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for request in left:
             begun = time.perf_counter()
@@ -252,14 +195,14 @@ async def _send_all(port: int, requests: list[bytes]) -> tuple[float, list[float
     begun = time.perf_counter()
     async with asyncio.timeout(300), asyncio.TaskGroup() as connections:
         for _ in range(CONNECTIONS):
-            connections.create_task(connection())
-    return time.perf_counter() - begun, waited
+            connections.create_task(send())
+    return time.perf_counter() - begun, sorted(waited)
 
 
 # --- the bare server -------------------------------------------------------------------------
 
 
-def _bare_app(database: str) -> Any:
+def _make_bare_app(database: str) -> Any:
     from fastapi import FastAPI, HTTPException, Request
 
     connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
@@ -288,34 +231,26 @@ def _bare_app(database: str) -> Any:
         yield
         task.cancel()
 
-    app = FastAPI(lifespan=lifespan)
-
-    async def hook(request: Request) -> dict[str, bool]:
-        body = await request.body()
+    async def take(request: Request) -> dict[str, bool]:
+        body, given = await request.body(), request.headers
         expected = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected, request.headers.get("x-hub-signature-256", "")):
+        if not hmac.compare_digest(expected, given.get("x-hub-signature-256", "")):
             raise HTTPException(401)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        given = request.headers
-        queue.put_nowait(
-            ((given["x-github-delivery"], given["x-github-event"], time.time(), body), answer)
-        )
+        row = given["x-github-delivery"], given["x-github-event"], time.time(), body
+        queue.put_nowait((row, answer))
         await answer
         return {"accepted": True}
 
     # By hand: the annotations above are names of this function only.
-    hook.__annotations__ = {"request": Request}
-    app.post("/webhooks/github", status_code=202)(hook)
+    take.__annotations__ = {"request": Request}
+    app = FastAPI(lifespan=lifespan)
+    app.post("/webhooks/github", status_code=202)(take)
     return app
 
 
 if __name__ == "__main__":
     import uvicorn
 
-    uvicorn.run(
-        _bare_app(sys.argv[2]),
-        port=int(sys.argv[1]),
-        log_level="warning",
-        access_log=False,
-        http="h11",
-    )
+    app, port = _make_bare_app(sys.argv[2]), int(sys.argv[1])
+    uvicorn.run(app, port=port, log_level="warning", access_log=False, http="h11")

@@ -11,27 +11,23 @@ import uv
 from agent.environments.package_index import SimpleIndex
 from agent.models.environment import Environment
 from agent.settings import Settings
+from tests.bench.timing import BareFailed
 
 _SECONDS = 600
+_PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
-class BareFailed(Exception):
-    """A command of the other side failed, so there is nothing to compare with."""
-
-
-def environ(scratch: Path, settings: Settings) -> dict[str, str]:
+def make_environ(scratch: Path, settings: Settings) -> dict[str, str]:
     """Give the environment variables of a plain shell, with our package index for uv."""
-    home = scratch / "bare-home"
-    home.mkdir(exist_ok=True)
     # Of our own tools uv alone: with black on its path Django would format migrations.
-    tools = home / "bin"
-    tools.mkdir(exist_ok=True)
+    tools = scratch / "bare-home" / "bin"
+    tools.mkdir(parents=True, exist_ok=True)
     (tools / "uv").unlink(missing_ok=True)
     (tools / "uv").symlink_to(uv.find_uv_bin())
     access = SimpleIndex(settings).list_accesses()[-1]
     given = {
         "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(home),
+        "HOME": str(tools.parent),
         "LANG": "C.UTF-8",
         "UV_DEFAULT_INDEX": access.url,
         "UV_NO_CONFIG": "1",
@@ -41,8 +37,7 @@ def environ(scratch: Path, settings: Settings) -> dict[str, str]:
         "GIT_COMMITTER_NAME": "Bench",
         "GIT_COMMITTER_EMAIL": "bench@example.org",
     }
-    passed_on = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-    given |= {name: os.environ[name] for name in passed_on if name in os.environ}
+    given |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     if access.ca_bundle is not None:
         given["SSL_CERT_FILE"] = access.ca_bundle
     return given
@@ -50,7 +45,7 @@ def environ(scratch: Path, settings: Settings) -> dict[str, str]:
 
 def make_venv(environment: Environment, scratch: Path, settings: Settings) -> Path:
     """Make a plain virtual environment with the packages of ours, compiled as ours are; once."""
-    venv, shell = scratch / f"bare-{environment.key}", environ(scratch, settings)
+    venv, shell = scratch / f"bare-{environment.key}", make_environ(scratch, settings)
     if venv.is_dir():
         return venv
     listed = scratch / "requirements.txt"

@@ -10,46 +10,41 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from agent.git import worktree
-from tests.bench import timing
+from tests.bench.timing import Row, Say, Section, measure_time
 from tests.integration import git_samples
 
 FILES = 10_000
 BAR = 1.2
 
 
-def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timing.Section]:
+def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
     """Time both sides in turn, each round with one new commit and into a new folder."""
     say(f"checkout: {FILES:,} files, {rounds} rounds")
     repository, mirrors = scratch / "repository", scratch / "mirrors"
     _make_repository(repository)
     worktree.prepare_checkout(str(repository), None, mirrors)
-    ours: list[float] = []
-    bare: list[float] = []
+    row = Row("look, fetch one commit, lay out", [], [], BAR)
     for number in range(-1, rounds):
         (repository / "changed.py").write_text(f"NUMBER = {number}\n")
-        _git(repository, "add", "changed.py")
-        _git(repository, "commit", "--quiet", "-m", f"Change {number}")
-        folder, plain = scratch / f"ours{number}", scratch / f"bare{number}"
-        plain.mkdir()
-        sides = [
-            (ours, lambda folder=folder: _second_checkout(repository, mirrors, folder)),
-            (bare, lambda plain=plain: _read_tree(mirrors, plain)),
-        ]
+        _run_git(repository, "add", "changed.py")
+        _run_git(repository, "commit", "--quiet", "-m", f"Change {number}")
+        ours, bare = scratch / f"ours{number}", scratch / f"bare{number}"
+        bare.mkdir()
         # The bare side needs the new commit in the mirror, so the order cannot be turned round.
-        for seconds, work in sides:
-            taken, _ = timing.taken(work)
-            if number >= 0:  # the first round only warms up
-                seconds.append(taken)
-        _require_equal(folder, plain)
-        shutil.rmtree(folder)
-        shutil.rmtree(plain)
-    row = timing.Row("look, fetch one commit, lay out", ours, bare, BAR)
+        seconds, _ = measure_time(partial(_check_out, repository, mirrors, ours))
+        bare_seconds, _ = measure_time(partial(_read_tree, mirrors, bare))
+        if number >= 0:  # the first round only warms up
+            row.ours.append(seconds)
+            row.bare.append(bare_seconds)
+        subprocess.run(["diff", "-rq", str(ours), str(bare)], check=True, timeout=300)
+        shutil.rmtree(ours)
+        shutil.rmtree(bare)
     title = f"Second checkout of {FILES:,} files, and the git read-tree -u in it"
-    return [timing.Section("checkout", title, "bare", [row])]
+    return [Section("checkout", title, "bare", [row])]
 
 
 def _make_repository(folder: Path) -> None:
@@ -61,32 +56,24 @@ def _make_repository(folder: Path) -> None:
         path.write_text("\n".join(lines) + "\n")
     (folder / "changed.py").write_text("NUMBER = None\n")
     git_samples.begin(folder, "First")
-    _git(folder, "repack", "-a", "-d", "--quiet")
+    _run_git(folder, "repack", "-a", "-d", "--quiet")
 
 
-def _second_checkout(repository: Path, mirrors: Path, folder: Path) -> None:
-    base = worktree.prepare_checkout(str(repository), None, mirrors)
-    worktree.lay_out(base, folder)
+def _check_out(repository: Path, mirrors: Path, folder: Path) -> None:
+    worktree.lay_out(worktree.prepare_checkout(str(repository), None, mirrors), folder)
 
 
 def _read_tree(mirrors: Path, folder: Path) -> None:
-    mirror = next(mirrors.glob("*.git"))
-    environ = {
-        **os.environ,
-        "GIT_DIR": str(mirror),
+    given = {
+        "GIT_DIR": str(next(mirrors.glob("*.git"))),
         "GIT_WORK_TREE": str(folder),
         "GIT_INDEX_FILE": f"{folder}.index",
     }
     head = ["git", "read-tree", "-m", "-u", "refs/heads/main"]
-    subprocess.run(head, env=environ, cwd=folder, check=True, timeout=300)
+    subprocess.run(head, env=os.environ | given, cwd=folder, check=True, timeout=300)
     Path(f"{folder}.index").unlink()
 
 
-def _require_equal(one: Path, other: Path) -> None:
-    difference = ["diff", "--recursive", "--brief", str(one), str(other)]
-    subprocess.run(difference, check=True, timeout=300)
-
-
-def _git(folder: Path, *args: str) -> None:
+def _run_git(folder: Path, *args: str) -> None:
     identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.org"]
     subprocess.run(["git", "-C", str(folder), *identity, *args], check=True, timeout=300)

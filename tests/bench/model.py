@@ -17,12 +17,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench import timing
-from tests.bench.bare import BareFailed
+from tests.bench.timing import BareFailed, Row, Say, Section
 from tests.scripted import Call, Said, Seen, serving
 
 SHORT, LONG = 7, 31
@@ -33,7 +32,6 @@ _OWN_MS = {"direct": 20.0, "durable": 35.0}
 _START_SECONDS = 1.0
 #: The place of the turn whose call is the first in the sandbox.
 _OPENS = 1
-_ROOT = Path(__file__).parents[2]
 
 TICKET = "`Paginator(items, 10).page(1)` begins with the eleventh item."
 _PAGINATOR = """\
@@ -65,35 +63,18 @@ _PLAN = {
 }
 TEST = Call("bash", {"command": "python -m pytest -q --tb=short test_paginator.py"})
 
-Say = Callable[[str], None]
-
 
 @dataclass
 class _Talk:
-    """One conversation, as the server sees it."""
+    """One conversation, as the server sees it; times on the machine's monotonic clock."""
 
-    turns: int
     seen: list[float] = field(default_factory=list)
-    """When each request had come, on the machine's monotonic clock."""
     replied: list[float] = field(default_factory=list)
     characters: int = 0
 
     @property
-    def own_seconds(self) -> float:
-        """Of a turn on the client's side, without tests and the one that opens; the mean."""
-        calls = task(self.turns)
-        gaps = self._gaps
-        return statistics.fmean(
-            gap for turn, gap in enumerate(gaps) if calls[turn] != TEST and turn != _OPENS
-        )
-
-    @property
-    def open_seconds(self) -> float:
-        """Of the turn that opens the sandbox."""
-        return self._gaps[_OPENS]
-
-    @property
-    def _gaps(self) -> list[float]:
+    def gaps(self) -> list[float]:
+        """From each reply to the next request."""
         pairs = zip(self.replied, self.seen[1:], strict=False)
         return [following - before for before, following in pairs]
 
@@ -102,72 +83,19 @@ class _Model:
     """Says the task, call by call; each conversation begins with the opening alone."""
 
     def __init__(self, turns: int) -> None:
-        self.turns = turns
+        self._calls = list_calls(turns)
         self.talks: list[_Talk] = []
 
     def __call__(self, request: Seen) -> Said:
         now = time.monotonic()
         if request.turn == 1:
-            self.talks.append(_Talk(self.turns))
+            self.talks.append(_Talk())
         talk = self.talks[-1]
         talk.seen.append(now)
         talk.characters += request.characters
-        call = task(talk.turns)[request.turn - 1]
+        call = self._calls[request.turn - 1]
         talk.replied.append(time.monotonic())
         return Said(calls=(call,))
-
-
-def task(turns: int) -> list[Call]:
-    """The calls of the task, one a turn."""
-    read = Call("bash", {"command": "cat paginator.py"})
-    others = [
-        Call("bash", {"command": f"cat notes/part_{number}.py"}) for number in range(turns - SHORT)
-    ]
-    wrong, right = "start = page * self.size", "start = (page - 1) * self.size"
-    edit = Call("edit", {"path": "paginator.py", "old": wrong, "new": right})
-    done = Call("submit", {"summary": "Pages are counted from 1."})
-    return [Call("plan", _PLAN), read, *others, TEST, edit, TEST, read, done]
-
-
-def files() -> Iterator[tuple[str, str]]:
-    """The repository: the paginator, its test, and further files of about 1.4 kB each."""
-    yield "paginator.py", _PAGINATOR
-    yield "test_paginator.py", _TEST
-    yield "requirements.txt", "pytest\n"
-    for number in range(LONG - SHORT):
-        lines = (
-            f"NOTE_{number}_{line} = 'what is written here is of no use {line}'\n"
-            for line in range(_NOTE_LINES)
-        )
-        yield f"notes/part_{number}.py", "".join(lines)
-
-
-def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
-    """Let all sides do the task, at both lengths."""
-    folder = scratch / "model"
-    folder.mkdir(mode=0o711)
-    rows: list[timing.Row] = []
-    notes: list[str] = []
-    for turns in (SHORT, LONG):
-        found: dict[str, _Side] = {}
-        for name in ("direct", "durable", "bare"):
-            say(f"model: {turns} turns, {name}, {rounds} rounds")
-            found[name] = _measured(name, turns, folder, rounds)
-        bare = found["bare"].own_seconds
-        for name, bar in _OWN_MS.items():
-            own = found[name].own_seconds
-            rows.append(timing.Row(f"a turn of {turns}, {name}", own, bare))
-            over = (statistics.median(own) - statistics.median(bare)) * 1000
-            notes.append(
-                f"{turns} turns, {name}: {_against(over, bar, ' ms')} a turn over the bare loop"
-            )
-        ours, theirs = found["direct"].talks[-1].characters, found["bare"].talks[-1].characters
-        most = _CHARACTERS[turns]
-        notes.append(f"{turns} turns: {_against(ours, most)} characters sent; bare loop {theirs:,}")
-        if turns == SHORT:
-            notes += _of_the_start(found["direct"])
-    title = "A turn of a model, on our side of the wire"
-    return [timing.Section("model", title, "bare", rows, "\n".join(notes))]
 
 
 @dataclass
@@ -177,42 +105,93 @@ class _Side:
     talks: list[_Talk]
     begun: list[float]
     """When each conversation began, on the machine's monotonic clock."""
+    turns: int
 
     @property
     def own_seconds(self) -> list[float]:
-        """Of a turn, by round; the first warms the process up."""
-        return [talk.own_seconds for talk in self.talks[1:]]
+        """The mean of a turn by round, without tests; the first round warms the process up."""
+        calls = list_calls(self.turns)
+        counted = [turn for turn in range(self.turns - 1) if calls[turn] != TEST and turn != _OPENS]
+        return [statistics.fmean(talk.gaps[turn] for turn in counted) for talk in self.talks[1:]]
 
 
-def _measured(name: str, turns: int, folder: Path, rounds: int) -> _Side:
+def list_calls(turns: int) -> list[Call]:
+    """List the calls of the task, one a turn."""
+    read = Call("bash", {"command": "cat paginator.py"})
+    others = [Call("bash", {"command": f"cat notes/part_{n}.py"}) for n in range(turns - SHORT)]
+    wrong, right = "start = page * self.size", "start = (page - 1) * self.size"
+    edit = Call("edit", {"path": "paginator.py", "old": wrong, "new": right})
+    done = Call("submit", {"summary": "Pages are counted from 1."})
+    return [Call("plan", _PLAN), read, *others, TEST, edit, TEST, read, done]
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """Yield the repository: the paginator, its test, and further files of about 1.4 kB each."""
+    yield "paginator.py", _PAGINATOR
+    yield "test_paginator.py", _TEST
+    yield "requirements.txt", "pytest\n"
+    for number in range(LONG - SHORT):
+        line = "NOTE_{}_{} = 'what is written here is of no use {}'\n"
+        lines = (line.format(number, at, at) for at in range(_NOTE_LINES))
+        yield f"notes/part_{number}.py", "".join(lines)
+
+
+def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
+    """Let all sides do the task, at both lengths."""
+    folder = scratch / "model"
+    folder.mkdir(mode=0o711)
+    rows: list[Row] = []
+    notes: list[str] = []
+    for turns in (SHORT, LONG):
+        found: dict[str, _Side] = {}
+        for name in ("direct", "durable", "bare"):
+            say(f"model: {turns} turns, {name}, {rounds} rounds")
+            found[name] = _run_side(name, turns, folder, rounds)
+        bare = found["bare"].own_seconds
+        for name, bar in _OWN_MS.items():
+            own = found[name].own_seconds
+            rows.append(Row(f"a turn of {turns}, {name}", own, bare))
+            over = (statistics.median(own) - statistics.median(bare)) * 1000
+            words = f"{_compare(over, bar, ' ms')} a turn over the bare loop"
+            notes.append(f"{turns} turns, {name}: {words}")
+        ours, theirs = (found[name].talks[-1].characters for name in ("direct", "bare"))
+        words = f"{_compare(ours, _CHARACTERS[turns])} characters sent; bare loop {theirs:,}"
+        notes.append(f"{turns} turns: {words}")
+        if turns == SHORT:
+            notes += _describe_start(found["direct"])
+    title = "A turn of a model, on our side of the wire"
+    return [Section("model", title, "bare", rows, "\n".join(notes))]
+
+
+def _run_side(name: str, turns: int, folder: Path, rounds: int) -> _Side:
     model = _Model(turns)
     module = "tests.bench.model_bare" if name == "bare" else "tests.bench.model_client"
     with serving(model) as server:
         done = subprocess.run(
             [sys.executable, "-m", module, str(folder), name, str(rounds + 1)],
-            cwd=_ROOT,
+            cwd=Path(__file__).parents[2],
             env={**os.environ, **server.environ(), "MERGEWRIGHT_HOME": str(folder / "home")},
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
-    short = [talk for talk in model.talks if len(talk.replied) != turns]
-    if len(model.talks) != rounds + 1 or short:
+    if [len(talk.replied) for talk in model.talks] != [turns] * (rounds + 1):
         raise BareFailed(f"{name} did not come to the end of its {turns} turns")
-    return _Side(model.talks, json.loads(done.stdout)["begun"])
+    return _Side(model.talks, json.loads(done.stdout)["begun"], turns)
 
 
-def _of_the_start(side: _Side) -> list[str]:
+def _describe_start(side: _Side) -> list[str]:
     waits = [talk.seen[0] - begun for talk, begun in zip(side.talks, side.begun, strict=True)]
-    warm = _against(statistics.median(waits[1:]), _START_SECONDS, " s")
-    opened = statistics.median(talk.open_seconds for talk in side.talks[1:]) * 1000
+    warm = _compare(statistics.median(waits[1:]), _START_SECONDS, " s")
+    opened = statistics.median(talk.gaps[_OPENS] for talk in side.talks[1:]) * 1000
+    first = f"{warm} in a warm worker; in a new one {waits[0]:.2f} s"
     return [
-        f"start of an edit to its first request: {warm} in a warm worker; in a new one {waits[0]:.2f} s",
+        f"start of an edit to its first request: {first}",
         f"the turn that opens the sandbox: {opened:.1f} ms",
     ]
 
 
-def _against(found: float, bar: float, unit: str = "") -> str:
+def _compare(found: float, bar: float, unit: str = "") -> str:
     digits = 0 if bar >= 1_000 else 2 if bar < 10 else 1
     met = "met" if found <= bar else "missed"
     return f"{found:,.{digits}f}{unit} (bar {bar:,.0f}{unit}, {met})"

@@ -1,7 +1,7 @@
 """`python -m tests.bench.model_bare FOLDER bare ROUNDS`: the other side of the model's bench.
 
 A bare loop on the library that asks models for us, streamed as ours is: no record, no limits, no
-gate, commands and tests in processes of this machine. Prints `begun` as JSON.
+gate, commands and tests in processes of this machine. Prints as JSON when each began.
 """
 
 from __future__ import annotations
@@ -22,26 +22,22 @@ from pydantic_ai.tools import ToolDefinition
 
 from tests.bench import model
 
-_SYSTEM = "You mend one bug. Call one tool at a time: plan, bash, edit; submit ends it."
+_SYSTEM = "You fix one bug. Call one tool at a time: plan, bash, edit; submit ends it."
 _FIELDS = {
     "plan": ("title", "category", "steps", "files"), "bash": ("command",),
     "edit": ("path", "old", "new"), "submit": ("summary",),
 }  # fmt: skip
 
 
-async def talk(folder: Path, asked: Model) -> None:
-    """Have the bug mended once."""
+async def _talk(folder: Path, asked: Model) -> None:
     for name, text in model.files():
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    opening: list[parts.ModelRequestPart] = [
-        parts.SystemPromptPart(_SYSTEM),
-        parts.UserPromptPart(model.TICKET),
-    ]
-    messages: list[parts.ModelMessage] = [parts.ModelRequest(opening)]
+    system, ticket = parts.SystemPromptPart(_SYSTEM), parts.UserPromptPart(model.TICKET)
+    messages: list[parts.ModelMessage] = [parts.ModelRequest([system, ticket])]
     while True:
-        opened = model_request_stream(asked, messages, model_request_parameters=_tools())
+        opened = model_request_stream(asked, messages, model_request_parameters=_list_tools())
         async with opened as stream:
             async for _ in stream:
                 pass
@@ -50,27 +46,23 @@ async def talk(folder: Path, asked: Model) -> None:
         for call in said.tool_calls:
             if call.tool_name == "submit":
                 return
-            content = _carried(folder, call.tool_name, call.args_as_dict())
+            content = _carry_out(folder, call.tool_name, call.args_as_dict())
             results.append(parts.ToolReturnPart(call.tool_name, content, call.tool_call_id))
         messages += [said, parts.ModelRequest(results)]
 
 
-def _tools() -> ModelRequestParameters:
-    return ModelRequestParameters(
-        function_tools=[
-            ToolDefinition(
-                name=name,
-                parameters_json_schema={
-                    "type": "object",
-                    "properties": {field: {"type": "string"} for field in fields},
-                },
-            )
-            for name, fields in _FIELDS.items()
-        ]
-    )
+def _list_tools() -> ModelRequestParameters:
+    def make_schema(fields: tuple[str, ...]) -> dict[str, Any]:
+        return {"type": "object", "properties": {field: {"type": "string"} for field in fields}}
+
+    tools = [
+        ToolDefinition(name=name, parameters_json_schema=make_schema(fields))
+        for name, fields in _FIELDS.items()
+    ]
+    return ModelRequestParameters(function_tools=tools)
 
 
-def _carried(folder: Path, name: str, asked: dict[str, Any]) -> str:
+def _carry_out(folder: Path, name: str, asked: dict[str, Any]) -> str:
     match name:
         case "plan":
             return "agreed"
@@ -87,20 +79,15 @@ def _carried(folder: Path, name: str, asked: dict[str, Any]) -> str:
             return done.stdout
 
 
-async def _talks(folder: Path, rounds: int) -> list[float]:
+async def _talk_in_rounds(folder: Path, rounds: int) -> list[float]:
     begun = []
     async with infer_model(os.environ["MERGEWRIGHT_MODEL"]) as asked:
         for _ in range(rounds):
             begun.append(time.monotonic())
-            await talk(folder, asked)
+            await _talk(folder, asked)
     return begun
 
 
-def main() -> None:
-    """Have the conversations, and tell when they began."""
-    folder, rounds = Path(sys.argv[1]) / "bare", int(sys.argv[3])
-    print(json.dumps({"begun": asyncio.run(_talks(folder, rounds))}))
-
-
 if __name__ == "__main__":
-    main()
+    started = asyncio.run(_talk_in_rounds(Path(sys.argv[1]) / "bare", int(sys.argv[3])))
+    print(json.dumps({"begun": started}))

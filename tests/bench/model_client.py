@@ -1,8 +1,7 @@
 """`python -m tests.bench.model_client FOLDER direct|durable ROUNDS`: our side of the model's bench.
 
-The real conversation in which a model edits, with its path gate, ledger, limits and sandboxes; each
-round has a run of its own. Prints as JSON `begun`, when each conversation began on the machine's
-monotonic clock.
+The real conversation in which a model edits, with its ledger, limits and sandboxes; each round has
+a run of its own. Prints as JSON when each began on the machine's monotonic clock.
 """
 
 from __future__ import annotations
@@ -21,71 +20,70 @@ from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.run import Remember, Run, make_run_id
 from agent.models.ticket import Decision, Ticket
-from agent.services import Services
 from agent.stages import checkout, environment
 from agent.steps import DirectStep, Steps
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from tests.bench import model
-from tests.bench.bare import BareFailed
-from tests.bench.waiting import awaited
+from tests.bench.timing import BareFailed, wait_for
 from tests.integration import git_samples
 
 _TICKET = Ticket(
     ticket_id="1", title="Pages begin one too late", body=model.TICKET, digest="d" * 64
 )
-#: More often than the service looks.
-_LOOK_SECONDS = 0.25
 
 
-class _Nobody:
-    """Watches nothing."""
+class _Watcher:
+    def started(self, step: str) -> None: ...
 
-    def started(self, step: str) -> None:
-        """Do nothing."""
-
-    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
-        """Do nothing."""
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None: ...
 
 
-class Side:
-    """Conversations of one process."""
-
+class _Side:
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._settings = settings.load_settings()
         self.begun: list[float] = []
         # The models are made with each conversation, as a run makes them.
         bare = self._settings.model_copy(update={"model": ""})
         self._services = wiring.make_local_services(bare, lambda line: None)
-        self._prepared = _prepared(folder, self._services)
+        self._prepared = self._prepare(folder / "repository")
+
+    def _prepare(self, repository: Path) -> Prepared:
+        if not repository.exists():
+            git_samples.make(repository, dict(model.files()))
+        run_id, svc = "20261120-000000-prepared", self._services
+        run = Run(run_id=run_id, repository=str(repository), ticket="1", started=0)
+        base = checkout.prepare_checkout(run, svc)
+        contract = checkout.read_contract(run, base, svc)
+        built = environment.build_environment(run, base, contract, svc)
+        return Prepared(run=run, checkout=base, contract=contract, environment=built)
 
     def talk(self, remember: Remember) -> str:
-        """Have the bug mended once; return nothing."""
+        """Have the bug fixed once."""
         begun = time.monotonic()
         run = self._prepared.run.model_copy(update={"run_id": make_run_id(int(begun))})
         prepared = self._prepared.model_copy(update={"run": run})
         folder = self._settings.home / "runs" / run.run_id
         folder.mkdir(parents=True)
         ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+        record = ledger.make_appender("model", within=True)
         svc = replace(
             self._services,
             models=wiring.make_models(self._settings),
-            execution=replace(
-                self._services.execution, record=ledger.make_appender("model", within=True)
-            ),
+            execution=replace(self._services.execution, record=record),
         )
         log = RunLog(folder / "run.log", svc.redactor)
-        step = Steps(ledger, log, _Nobody(), max_minutes=60, remember=remember)
-        before = CheckReport(
-            side="base", commit=prepared.checkout.commit, change_digest=None, results=()
-        )
+        step = Steps(ledger, log, _Watcher(), max_minutes=60, remember=remember)
+        commit = prepared.checkout.commit
         decision = Decision(recipe="", sentence="", category="bug")
-        job = RunContext(_TICKET, decision, "", prepared, step, svc)
-        job.prepared, job.baseline = prepared, before
-        with job.attach_best_change():
-            attempt = attempts.begin_attempt(job)
+        run_context = RunContext(_TICKET, decision, "", prepared, step, svc)
+        run_context.prepared = prepared
+        run_context.baseline = CheckReport(
+            side="base", commit=commit, change_digest=None, results=()
+        )
+        with run_context.attach_best_change():
+            attempt = attempts.begin_attempt(run_context)
             attempt.begin_edits()
             draft = attempt.next_draft()
         ledger.close()
@@ -95,18 +93,7 @@ class Side:
         return ""
 
 
-def _prepared(folder: Path, svc: Services) -> Prepared:
-    repository = folder / "repository"
-    if not repository.exists():
-        git_samples.make(repository, dict(model.files()))
-    run = Run(run_id="20261120-000000-prepared", repository=str(repository), ticket="1", started=0)
-    base = checkout.prepare_checkout(run, svc)
-    contract = checkout.read_contract(run, base, svc)
-    built = environment.build_environment(run, base, contract, svc)
-    return Prepared(run=run, checkout=base, contract=contract, environment=built)
-
-
-def _durably(side: Side, home: Path, rounds: int) -> None:
+def _talk_durably(side: _Side, home: Path, rounds: int) -> None:
     engine = Engine(home, lambda _, remember: side.talk(remember))
     engine.launch()
     try:
@@ -115,25 +102,24 @@ def _durably(side: Side, home: Path, rounds: int) -> None:
             segment = Segment(run_id=make_run_id(int(time.time())))
             engine.begin(segment)
             # Each look asks the database in the process that is measured.
-            over = partial(_over, engine, segment)
-            awaited(over, "the end of a conversation", look=_LOOK_SECONDS)
+            find = partial(_find_end, engine, segment)
+            wait_for(find, "the end of a conversation", look=0.25)
     finally:
         engine.close()
 
 
-def _over(engine: Engine, segment: Segment) -> bool | None:
-    branch_state, told = engine.read_status(segment)
-    if branch_state is EngineStatus.BROKEN:
-        raise BareFailed(f"the engine lost its run: {told}")
-    return True if branch_state is EngineStatus.ENDED else None
+def _find_end(engine: Engine, segment: Segment) -> bool | None:
+    status, said = engine.read_status(segment)
+    if status is EngineStatus.BROKEN:
+        raise BareFailed(f"the engine lost its run: {said}")
+    return True if status is EngineStatus.ENDED else None
 
 
 def main() -> None:
-    """Have the conversations, and tell of them."""
     folder, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    side = Side(folder)
+    side = _Side(folder)
     if name == "durable":
-        _durably(side, folder / "engine", rounds)
+        _talk_durably(side, folder / "engine", rounds)
     else:
         for _ in range(rounds):
             side.talk(DirectStep())

@@ -1,30 +1,32 @@
-"""Measured durations and how they are shown. What is measured is left to the sections."""
+"""Measured durations and how they are shown; waiting for what another process brings about."""
 
 from __future__ import annotations
 
-import os
 import statistics
 import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 T = TypeVar("T")
+Say = Callable[[str], None]
 
 #: At least five, so that the median is a measurement and not the mean of two.
 ROUNDS = 5
-_TICKS = os.sysconf("SC_CLK_TCK")
+_MOST_SECONDS = 300.0
+LOOK_SECONDS = 0.002
+
+
+class BareFailed(Exception):
+    """One of the sides came to no result, so there is nothing to compare."""
 
 
 @dataclass
 class Row:
-    """One thing that was measured, on our side and on the other."""
-
     what: str
     ours: list[float]
     bare: list[float] = field(default_factory=list)
@@ -34,24 +36,22 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Ratio of the medians."""
         return statistics.median(self.ours) / statistics.median(self.bare) if self.bare else None
 
     @property
     def ratio_of_minima(self) -> float | None:
-        """Ratio of the minima: what is left of it when other work disturbs the machine least."""
+        """What is left of the ratio when other work disturbs the machine least."""
         return min(self.ours) / min(self.bare) if self.bare else None
 
     @property
-    def met(self) -> bool | None:
-        """Whether the bar is met; None where there is none."""
-        return None if self.bar is None or self.ratio is None else self.ratio <= self.bar
+    def verdict(self) -> str:
+        if self.bar is None or self.ratio is None:
+            return ""
+        return "yes" if self.ratio <= self.bar else "no"
 
 
 @dataclass
 class Section:
-    """One part of the bench."""
-
     name: str
     title: str
     other: str
@@ -60,68 +60,64 @@ class Section:
     note: str = ""
 
     def as_json(self) -> dict[str, object]:
-        """Everything, with each single duration."""
+        """Give everything, with each single duration."""
         rows = [
             {
-                "what": row.what.strip(),
-                "ours": _rounded(row.ours),
-                "other": _rounded(row.bare),
+                "what": row.what,
+                "ours": [round(one, 4) for one in row.ours],
+                "other": [round(one, 4) for one in row.bare],
                 "ratio_of_medians": row.ratio,
                 "ratio_of_minima": row.ratio_of_minima,
                 "bar": row.bar,
-                "met": row.met,
+                "met": row.verdict,
             }
             for row in self.rows
         ]
         return {"title": self.title, "other": self.other, "note": self.note, "rows": rows}
 
     def show(self, console: Console) -> None:
-        """Print the table and what has to be known to read it."""
-        table = Table(title=self.title, title_justify="left", show_edge=False)
-        table.add_column("seconds", no_wrap=True)
+        table = Table("seconds", title=self.title, title_justify="left", show_edge=False)
         for name in (
             "ours min", "median", f"{self.other} min", "median",
             "ratio of medians", "of minima", "bar", "met",
         ):  # fmt: skip
             table.add_column(name, justify="right")
         for row in self.rows:
-            table.add_row(
-                row.what,
-                *_shortest_and_median(row.ours),
-                *_shortest_and_median(row.bare),
-                _times(row.ratio),
-                _times(row.ratio_of_minima),
-                _times(row.bar),
-                {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[row.met],
-            )
+            ratios = map(_format_ratio, (row.ratio, row.ratio_of_minima, row.bar))
+            seconds = (*_format_seconds(row.ours), *_format_seconds(row.bare))
+            table.add_row(row.what, *seconds, *ratios, row.verdict)
         console.print(table)
         if self.note:
             console.print(textwrap.indent(self.note, "  "), style="dim", highlight=False)
         console.print()
 
 
-def taken(work: Callable[[], T]) -> tuple[float, T]:
-    """Do the work; return how long it took, and its result."""
+def measure_time(work: Callable[[], T]) -> tuple[float, T]:
+    """Do the work; return its seconds and its result."""
     begun = time.perf_counter()
     result = work()
     return time.perf_counter() - begun, result
 
 
-def processor_seconds(pid: int) -> float:
-    """Return how long a process has been at work, all of its threads together."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+def wait_for(find: Callable[[], T | None], what: str, look: float = LOOK_SECONDS) -> T:
+    """Return what is looked for as soon as it is there.
+
+    Raises:
+        BareFailed: It does not come.
+    """
+    end = time.monotonic() + _MOST_SECONDS
+    while time.monotonic() < end:
+        if (found := find()) is not None:
+            return found
+        time.sleep(look)
+    raise BareFailed(f"{what} did not come within {_MOST_SECONDS:.0f} s")
 
 
-def _shortest_and_median(seconds: list[float]) -> tuple[str, str]:
+def _format_seconds(seconds: list[float]) -> tuple[str, str]:
     if not seconds:
         return "", ""
     return f"{min(seconds):.3f}", f"{statistics.median(seconds):.3f}"
 
 
-def _times(ratio: float | None) -> str:
+def _format_ratio(ratio: float | None) -> str:
     return "" if ratio is None else f"{ratio:.2f}x"
-
-
-def _rounded(seconds: list[float]) -> list[float]:
-    return [round(one, 4) for one in seconds]

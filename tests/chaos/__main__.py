@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import resume
-from tests.bench.bare import BareFailed
+from tests.bench.timing import BareFailed
 from tests.chaos import judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
@@ -52,7 +52,7 @@ def main() -> int:
             with _at_fault(ground, asked.broken) as faulty:
                 campaign.ground = faulty
                 _kill(campaign, asked.kills, asked.tickets, _at_points(asked))
-            took = [] if asked.broken else resume.resumptions(ground, tickets, _ROUNDS, say)
+            took = [] if asked.broken else resume.measure_resumptions(ground, tickets, _ROUNDS, say)
             verdict = judge.judge(ground, tickets.all, campaign.expected)
             _tell(campaign, verdict, took)
             print(f"seconds: {time.monotonic() - begun:.0f}", flush=True)

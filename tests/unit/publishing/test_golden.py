@@ -121,8 +121,6 @@ def recipe() -> str:
             after=REPORT,
             verdict=READY,
             digest="e" * 64,
-            adds=("shop/migrations",),
-            migration_conflicts=(("shop", (12,)),),
             replaced=(13, 15),
         )
     )

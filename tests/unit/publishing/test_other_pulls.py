@@ -1,4 +1,4 @@
-"""What hidden lines of our other pull requests tell: the same issue, the same migrations."""
+"""What hidden lines of our other pull requests tell: the same issue, the same change."""
 
 from __future__ import annotations
 
@@ -58,58 +58,3 @@ def test_the_pull_requests_of_the_issue_are_told_apart_by_their_change():
     pulls = [crlf, pull(13, other), elsewhere, pull(15, mine), pull(16, other, issue=11)]
     found = other_pulls.find_related_pulls(pulls, "20261120-130000-bb", 12, mine)
     assert found == other_pulls.RelatedPulls(same=crlf, replaced=(13,), duplicate=elsewhere)
-
-
-def migrating(*new: str, edited: tuple[str, ...] = ()) -> Change:
-    files = [ChangedFile(path=path, before=None, after=b"") for path in new]
-    files += [ChangedFile(path=path, before=b"x", after=b"y") for path in edited]
-    return Change(base_commit="a" * 40, files=tuple(files))
-
-
-def text_of(*folders: str) -> str:
-    return (
-        f"<!-- mergewright:run=r1 -->\n{other_pulls.make_migrations_marker(folders)}\n\nCloses #1\n"
-    )
-
-
-def test_only_new_migrations_count():
-    made = migrating(
-        "shop/migrations/0002_x.py",
-        "shop/migrations/0003_y.py",
-        "migrations/0001_initial.py",
-        "blog/migrations/__init__.py",
-        "blog/migrations/README.md",
-        "blog/tests/test_migrations.py",
-        edited=("old/migrations/0001_initial.py",),
-    )
-    assert other_pulls.list_migration_folders(made) == ("migrations", "shop/migrations")
-    assert other_pulls.list_migration_folders(migrating("a.py")) == ()
-
-
-@pytest.mark.parametrize(
-    "folder",
-    [
-        "shop/migrations",
-        "a,b/migrations",
-        "x-->y/migrations",
-    ],
-)
-def test_a_hidden_line_is_one_comment_and_read_back(folder):
-    body = text_of(folder)
-    assert body.count("-->") == 2
-    found = other_pulls.find_migration_conflicts([OwnPullRequest(number=3, body=body)], (folder,))
-    assert found == ((folder.removesuffix("/migrations"), (3,)),)
-
-
-def test_only_those_that_share_an_app_conflict():
-    pulls = (
-        OwnPullRequest(
-            number=9, body=text_of("shop/migrations", "blog/migrations").replace("\n", "\r\n")
-        ),
-        OwnPullRequest(number=4, body=text_of("src/shop/migrations")),
-        OwnPullRequest(number=5, body="Closes #1, without a line of ours"),
-        OwnPullRequest(number=2, body=text_of("shop/migrations")),
-    )
-    found = other_pulls.find_migration_conflicts(pulls, ("shop/migrations",))
-    assert found == (("shop", (2, 9)),)
-    assert other_pulls.find_migration_conflicts(pulls, ()) == ()

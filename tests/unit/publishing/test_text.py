@@ -48,8 +48,6 @@ def test_foreign_words_are_inert(render, of_issue):
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", **ticket),
         "title": EVIL,
         "done": (EVIL,) * 6,
-        "adds": (f"{EVIL}/migrations",),
-        "migration_conflicts": ((EVIL, (7,)),),
         "digest": "e" * 64,
         "replaced": (8,),
         "diff": EVIL,
@@ -63,7 +61,6 @@ def test_foreign_words_are_inert(render, of_issue):
         "review": ReviewNotes(
             ran=True, sentence=EVIL, remarks=(Remark(text=EVIL, path=EVIL, line=3),)
         ),
-        "template": f"# Description {EVIL}\n\n## Notes\n{EVIL}\n",
         "after": CheckReport(
             side="head",
             commit="a",
