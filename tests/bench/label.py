@@ -141,9 +141,12 @@ def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
 
 
 def _open_issue(first: Play) -> Issue:
+    """Open an issue of the same words; while its change is proposed elsewhere, none is made."""
     world = first.stage.world
     with world.lock:
         reporter = world.user(play.REPORTER)
+        for pull in first.repository.pulls():
+            actions.set_state(pull, "closed", reporter)
         words = first.issue.title, first.issue.body
         return actions.open_issue(first.repository, reporter, *words, [])
 

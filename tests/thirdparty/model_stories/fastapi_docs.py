@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import bash, calls, edit, read, run_tests, submit
-from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Story, when
 from tests.thirdparty.sources import Source
 
@@ -89,19 +88,6 @@ async def add_request_id_header(request: Request, call_next):
         when("passed", then=calls(submit("It wraps the one that is there."))),
     ),
     files={_MIDDLEWARE: "M", _TEST_MIDDLEWARE: "M"},
-    diff={
-        _MIDDLEWARE: Part(
-            9,
-            (
-                "from uuid import uuid4",
-                '@app.middleware("http")',
-                "async def add_request_id_header(request: Request, call_next):",
-                '    response.headers["X-Request-ID"] = request_id',
-                "    return response",
-            ),
-        ),
-        _TEST_MIDDLEWARE: Part(7, ("def test_request_id():",)),
-    },
     # As the one that is there.
     never=("BaseHTTPMiddleware", "add_middleware", "X-Process-Time"),
     words="It wraps the one that is there.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import bash, calls, edit, read, submit
-from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import Project, Story, when
 from tests.thirdparty.sources import Source
 
@@ -71,11 +70,6 @@ def test_login(client, auth):
         when("passed", then=calls(submit("A name of blanks counts as none."))),
     ),
     files={_AUTH: "M", _TEST_AUTH: "M"},
-    diff={
-        # Nothing is left of the first idea.
-        _AUTH: Part(1, ("        if not username.strip():",), ("        if not username:",)),
-        _TEST_AUTH: Part(11, ('@pytest.mark.parametrize("username", (" ", "\\t "))',)),
-    },
     never=("or username.strip()",),
     words="A name of blanks counts as none.",
 )

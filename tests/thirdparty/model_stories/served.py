@@ -41,7 +41,6 @@ class Told:
     base: str
     """The commit that it started from."""
     outcome: Outcome
-    issue: dict[str, Any]
     comments: list[dict[str, Any]]
     pulls: list[dict[str, Any]]
     """That name the issue."""
@@ -135,7 +134,6 @@ class Theatre:
             story=story,
             base=repository.git("rev-parse", "main").strip(),
             outcome=outcome,
-            issue=ask(f"issues/{issue.number}"),
             comments=ask(f"issues/{issue.number}/comments"),
             pulls=pulls,
             check_runs=checks.get("check_runs", []),

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from tests.flow.model_scripts import calls, read, run_tests, submit, write
-from tests.thirdparty.model_stories.diffs import Part
-from tests.thirdparty.model_stories.story import (
-    Project,
-    Remark,
-    Story,
-    when,
-)
+from tests.thirdparty.model_stories.story import Project, Story, when
 from tests.thirdparty.projects import SLUGIFY
 
 PROJECT = Project(SLUGIFY.source, wire="chat", reviewed_by="anthropic")
@@ -60,17 +54,7 @@ class ModernEdgesTests(unittest.TestCase):
         when("3 passed", then=calls(submit("Three tests at the edges."))),
     ),
     files={_EDGES: "A"},
-    diff={
-        _EDGES: Part(
-            19,
-            (
-                "        with self.assertRaisesRegex(TypeError, 'not NoneType'):",
-                "        self.assertEqual(slugify('', algorithm='modern'), '')",
-                "        text = ' '.join(f'word{number}' for number in range(100))",
-            ),
-        )
-    },
-    remarks=(Remark("The limit of 50 might deserve a name.", _EDGES, 18),),
+    remark={"text": "The limit of 50 might deserve a name.", "path": _EDGES, "line": 18},
     words="Three tests at the edges.",
     checks=("tests", "mypy"),
 )

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from tests.flow.model_scripts import Scripts, calls
 from tests.scripted import Fault, Said, Seen
 from tests.scripted.script import Answer
-from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.sources import Source
 
 Turn = Said | Callable[[Seen], Said]
@@ -39,15 +38,6 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Remark:
-    """What the reviewer remarks."""
-
-    text: str
-    path: str = ""
-    line: int | None = None
-
-
-@dataclass(frozen=True)
 class Story:
     """A ticket, how a model carries it out, and what has to be true in the end."""
 
@@ -64,25 +54,19 @@ class Story:
     """Replies after the plan; the last one submits."""
     files: Mapping[str, str]
     """What is on the branch: A, M or D by path."""
-    diff: Mapping[str, Part]
-    """What it does to each of them, and to no other."""
     never: tuple[str, ...] = ()
     """What no line has that is added."""
     words: str = ""
     """Of the editing model, in the pull request."""
-    remarks: tuple[Remark, ...] = ()
+    remark: Mapping[str, Any] | None = None
+    """What the reviewer remarks."""
     checks: tuple[str, ...] = ("tests",)
     """At least these pass."""
-    is_draft: bool = False
-    """As where most tests of base fail."""
 
     @property
     def script(self) -> Scripts:
         """What the model says in it."""
-        remarks = [
-            {"text": one.text, "path": one.path, "line": one.line, "blocking": False}
-            for one in self.remarks
-        ]
+        remarks = [self.remark] if self.remark else []
         return Scripts(
             agent=[_in_turn((calls(("plan", dict(self.plan))), *self.work))],
             review=[_in_turn((calls(("submit_review", {"approve": True, "remarks": remarks})),))],
@@ -146,7 +130,7 @@ class Script:
                 return Fault(status=400, code="invalid_request_error")
 
 
-def parallel(seen: Seen) -> bool:
+def has_parallel_calls(seen: Seen) -> bool:
     """Whether a reply before had several calls, which came back answered one by one."""
     kinds = "".join("c" if kind == "call" else kind[0] for kind, _ in seen.messages)
     return "ccrr" in kinds
