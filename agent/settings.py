@@ -44,13 +44,6 @@ _NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _PRICE = r"[0-9]+(\.[0-9]+)?"
 _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
-_Route = Annotated[
-    str,
-    _of_form(
-        rf"(editor|reviewer)/[a-z]{{2,20}}={_NAME}",
-        "role/category=provider:name, with one of editor, reviewer",
-    ),
-]
 _Repository = Annotated[str, _of_form(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", "owner/name")]
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "github_client_secret", "webhook_secret")
@@ -173,8 +166,6 @@ class Settings(Record):
     """For plans and edits; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
     """For the review of finished changes; None: `model`."""
-    model_routes: tuple[_Route, ...] = ()
-    """By the category that a label names, as `editor/docs=openai:NAME`; several are a chain."""
     model_allow: tuple[_Model, ...] = ()
     """Further models that a repository may name in its `models`."""
     model_prices: tuple[_Prices, ...] = ()
@@ -224,10 +215,7 @@ class Settings(Record):
     @property
     def models_allowed(self) -> frozenset[str]:
         """Models that a repository may name."""
-        named = (
-            *(self.model, self.model_editor, self.model_reviewer, self.model_allow),
-            tuple(entry.partition("=")[2] for entry in self.model_routes),
-        )
+        named = (self.model, self.model_editor, self.model_reviewer, self.model_allow)
         return frozenset(name for several in named for name in several)
 
     @property

@@ -191,10 +191,10 @@ class FakeModel:
         self.seconds: list[float | None] = []
         """What was left for each."""
 
-    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role) -> tuple[str, ...]:
         return (self._name,) if role in self._roles else ()
 
-    def explain_missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role) -> str:
         return self._missing if role in self._roles else ""
 
     def estimate_worst(self, request: ChatRequest) -> Worst:

@@ -27,7 +27,7 @@ from agent.text.redaction import Redactor
 if TYPE_CHECKING:
     from agent.github.access import Access
     from agent.llm.provided import ProvidedModels
-    from agent.llm.routes import Routes
+    from agent.llm.routes import Chains
 
 _log = structlog.get_logger()
 
@@ -97,13 +97,13 @@ def make_models(settings: Settings) -> ProvidedModels | None:
         ModelUnusable: One has no such provider, or nothing bounds what it costs.
     """
     # A run without a model loads nothing of all this.
-    from agent.llm.routes import routes
+    from agent.llm.routes import list_chains
 
-    chosen = routes(settings)
-    return make_provided_models(chosen, settings) if chosen.names else None
+    chains = list_chains(settings)
+    return make_provided_models(chains, settings) if any(chains.values()) else None
 
 
-def make_provided_models(chosen: Routes, settings: Settings) -> ProvidedModels:
+def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
     """Make what asks the models of these chains, whatever chains are set.
 
     Raises:
@@ -117,7 +117,7 @@ def make_provided_models(chosen: Routes, settings: Settings) -> ProvidedModels:
     from agent.llm.provided import ProvidedModels
 
     return ProvidedModels(
-        chosen,
+        chains,
         known,
         stream=settings.model_stream == "on",
         silence_seconds=settings.model_silence_seconds,

@@ -8,7 +8,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
@@ -17,9 +17,8 @@ from agent.cli import terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.git import worktree
 from agent.llm import routes
-from agent.llm.routes import Routes
 from agent.models.change import Change
-from agent.models.chat import Asked, ChatRequest, Role
+from agent.models.chat import Asked, ChatRequest
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox import limit_probes, sandboxes, slots
 from agent.sandbox.session import SessionFactory
@@ -190,19 +189,18 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
     Args:
         ask: Ask each model for one word.
     """
-    chosen = routes.routes(loaded)
+    chains = routes.list_chains(loaded)
     problems = routes.find_problems(loaded, routes.load_prices(loaded))
     states: dict[str, dict[str, Any]] = {}
     if not problems:
-        names = dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed)))
+        in_chains = (name for chain in chains.values() for name in chain)
+        names = dict.fromkeys((*in_chains, *sorted(loaded.models_allowed)))
         states = {name: _try_model(name, loaded, ask=ask) for name in names}
         problems = [f"{name}: {one['problem']}" for name, one in states.items() if "problem" in one]
-    chains = {role: chosen.chain(role) for role in get_args(Role)}
-    chains |= {place: chain for place, chain in chosen.chains.items() if "/" in place}
     return {
         "roles": [
-            {"role": place, "models": [{"name": name} | states.get(name, {}) for name in chain]}
-            for place, chain in chains.items()
+            {"role": role, "models": [{"name": name} | states.get(name, {}) for name in named]}
+            for role, named in chains.items()
         ],
         "problems": problems,
     }
@@ -215,7 +213,7 @@ def _render_model(model: dict[str, Any]) -> str:
 
 def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
     """Say what keeps one model from being asked, as its key; or else whether it answers."""
-    chat = wiring.make_provided_models(Routes({}, (name,)), loaded)
+    chat = wiring.make_provided_models({"editor": (name,)}, loaded)
     try:
         if missing := chat.explain_missing("editor").removeprefix(f"{name}: "):
             return {"problem": f"{missing}."}

@@ -105,7 +105,6 @@ class Conversation:
         turn = Turn(conversation=self.name, number=self._number, sent=self._sent)
         request = ChatRequest(
             role=self.role,
-            category=run_context.decision.category,
             model=run_context.first_in_line(self.role),
             system=self.prompt,
             tools=self.tools.specs,

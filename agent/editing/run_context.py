@@ -31,7 +31,7 @@ from agent.models.environment import Opened, Prepared
 from agent.models.model_use import ModelUse, ModelWork, format_usd
 from agent.models.record import Record
 from agent.models.run import Step
-from agent.models.ticket import Category, Decision, Ticket
+from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -119,7 +119,7 @@ class RunContext:
     def attempt_limits(self) -> AttemptLimits:
         """Read once, when it is asked for first."""
         config = self.base.contract.config
-        return self.step("terms", read_terms, config, self.svc.models, self.decision.category)
+        return self.step("terms", read_terms, config, self.svc.models)
 
     def prepare_environment(self) -> None:
         """Have the environment built and the base measured, once."""
@@ -219,7 +219,7 @@ class RunContext:
         After `try_next_model` somebody who had no try comes first.
         """
         wanted = getattr(self.base.contract.config.models, role) or ""
-        chain = self.models.list_chain(role, self.decision.category)
+        chain = self.models.list_chain(role)
         answered = self.find_last_model(role)
         first = answered if answered in (wanted, *chain) else wanted
         away = self._had_a_try if role == "editor" else set()
@@ -292,9 +292,9 @@ def compute_limits(
     )
 
 
-def read_terms(config: RepoConfig, models: ChatModel | None, category: Category) -> AttemptLimits:
+def read_terms(config: RepoConfig, models: ChatModel | None) -> AttemptLimits:
     """Read how often things are tried, and which roles a model is set for."""
-    roles = (role for role in get_args(Role) if models and models.list_chain(role, category))
+    roles = (role for role in get_args(Role) if models and models.list_chain(role))
     limits = config.limits
     return AttemptLimits(
         repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=tuple(roles)

@@ -85,7 +85,7 @@ def _record_request(request: ChatRequest, turn: Turn, run_context: RunContext) -
         **turn.facts,
         "digest": request.digest,
         "role": request.role,
-        "model_chain": run_context.models.list_chain(request.role, request.category),
+        "model_chain": run_context.models.list_chain(request.role),
         "messages": [message.model_dump(mode="json") for message in redacted],
         **({"system": redactor(request.system)} if turn.number == 1 else {}),
         **({"redacted": True} if redacted != new else {}),

@@ -36,7 +36,7 @@ from agent.errors import (
 )
 from agent.llm import failures, messages
 from agent.llm.failures import Failure
-from agent.llm.routes import Prices, Routes
+from agent.llm.routes import Chains, Prices
 from agent.models.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Worst
 from agent.models.sandbox import Flag
 
@@ -86,7 +86,7 @@ class ProvidedModels:
 
     def __init__(
         self,
-        routes: Routes,
+        chains: Chains,
         prices: Prices,
         *,
         stream: bool = True,
@@ -100,7 +100,7 @@ class ProvidedModels:
                 counts as one piece.
             redacted: Takes secrets out of words: providers repeat the key that they were sent.
         """
-        self._routes, self._prices = routes, prices
+        self._chains, self._prices = chains, prices
         self._stream, self._silence = stream, silence_seconds
         self._redact = redacted
         self._open: dict[str, Model] = {}
@@ -112,17 +112,17 @@ class ProvidedModels:
 
     def preload(self) -> None:
         """Load the first model's provider; others cost their memory only once they are asked."""
-        for name in self._routes.names[:1]:
+        for name in next(filter(None, self._chains.values()), ())[:1]:
             # What is wrong is told by the first request.
             with suppress(*failures.KNOWN):
                 _run_in_background(self._open_model(name))
 
-    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        return self._routes.chain(role, category)
+    def list_chain(self, role: Role) -> tuple[str, ...]:
+        return self._chains.get(role, ())
 
-    def explain_missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role) -> str:
         found: list[str] = []
-        for name in self.list_chain(role, category):
+        for name in self.list_chain(role):
             try:
                 _run_in_background(self._open_model(name))
             except failures.KNOWN as problem:
@@ -186,7 +186,7 @@ class ProvidedModels:
         return Worst(tokens=sent + request.most_tokens, usd=usd)
 
     def _list_asked(self, request: ChatRequest) -> list[str]:
-        chain = self.list_chain(request.role, request.category)
+        chain = self.list_chain(request.role)
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
     async def _ask_chain(self, asking: _Asking) -> parts.ModelResponse | None:

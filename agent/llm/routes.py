@@ -1,4 +1,4 @@
-"""Who is asked for each role and category of tickets, and what its tokens cost."""
+"""Who is asked for each role, and what its tokens cost."""
 
 from __future__ import annotations
 
@@ -6,26 +6,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from agent.models.chat import Role, Usage, vendor
+from agent.models.chat import Usage, vendor
 from agent.settings import Settings, variable
 
-
-class Routes(NamedTuple):
-    """Chains by role, and by role and category as in `editor/docs`."""
-
-    chains: Mapping[str, tuple[str, ...]]
-    otherwise: tuple[str, ...] = ()
-
-    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        for name in (f"{role}/{category}", role):
-            if name in self.chains:
-                return self.chains[name]
-        return self.otherwise
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        chains = (self.otherwise, *self.chains.values())
-        return tuple(dict.fromkeys(name for chain in chains for name in chain))
+Chains = Mapping[str, tuple[str, ...]]
+"""By role who is to answer, as `provider:name`, the first first."""
 
 
 # The operator's prices come first. Nothing is fetched: genai-prices brings tables with it.
@@ -62,13 +47,11 @@ class Prices(NamedTuple):
         return max((cost for cost in costs if cost is not None), default=None)
 
 
-def routes(settings: Settings) -> Routes:
-    by_role = {"editor": settings.model_editor, "reviewer": settings.model_reviewer}
-    chains = {role: chain for role, chain in by_role.items() if chain}
-    for entry in settings.model_routes:
-        name, _, model = entry.partition("=")
-        chains[name] = (*chains.get(name, ()), model)
-    return Routes(chains, settings.model)
+def list_chains(settings: Settings) -> Chains:
+    return {
+        "editor": settings.model_editor or settings.model,
+        "reviewer": settings.model_reviewer or settings.model,
+    }
 
 
 def load_prices(settings: Settings) -> Prices:

@@ -40,11 +40,11 @@ class CountedModels:
         """Lower what the run may spend: a repository may allow less than the operator does."""
         self._limits = self._limits._replace(of_run=min(usd, self._limits.of_run))
 
-    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
-        return self._models.list_chain(role, category)
+    def list_chain(self, role: Role) -> tuple[str, ...]:
+        return self._models.list_chain(role)
 
-    def explain_missing(self, role: Role, category: str = "") -> str:
-        return self._models.explain_missing(role, category)
+    def explain_missing(self, role: Role) -> str:
+        return self._models.explain_missing(role)
 
     def estimate_worst(self, request: ChatRequest) -> Worst:
         return self._models.estimate_worst(request)

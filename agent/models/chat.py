@@ -117,8 +117,6 @@ class ChatRequest(Record):
     """One turn that is asked of a model: what is stable comes first, so that it can be cached."""
 
     role: Role
-    category: str = ""
-    """Of the ticket; models are routed by it as well."""
     model: str = ""
     """`provider:name` of whoever answered this role last in this run; empty: the first in line."""
     system: str
@@ -133,7 +131,7 @@ class ChatRequest(Record):
     @property
     def digest(self) -> str:
         """sha256 over all that the model is shown, whoever it is: equal requests, equal digest."""
-        shown = self.model_dump(mode="json", exclude={"model", "category"})
+        shown = self.model_dump(mode="json", exclude={"model"})
         for message in shown["messages"]:
             if message["kind"] == "answered":
                 reply = message["reply"]
@@ -204,11 +202,11 @@ class ChatModel(Protocol):
     Raises ModelUnavailable where no model of the chain answered in spite of bounded tries.
     """
 
-    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role) -> tuple[str, ...]:
         """List who is to answer, as `provider:name`, the first first; empty: nobody is set."""
         ...
 
-    def explain_missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role) -> str:
         """Say what has to be set before anybody of a chain can be asked; empty: nothing.
 
         Nobody is asked for that, so a key that is not accepted counts as one.

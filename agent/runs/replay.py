@@ -91,7 +91,7 @@ class RecordedModels:
         self.answered = 0
         """Requests that were answered so far."""
 
-    def list_chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+    def list_chain(self, role: Role) -> tuple[str, ...]:
         for turn in self._recording.turns.values():
             if turn.role == role:
                 return turn.model_chain
@@ -100,7 +100,7 @@ class RecordedModels:
         roles = terms.get("roles") or (["editor"] if triage.get("recipe") == "" else [])
         return ("recorded",) if role in roles else ()
 
-    def explain_missing(self, role: Role, category: str = "") -> str:
+    def explain_missing(self, role: Role) -> str:
         return ""
 
     def estimate_worst(self, request: ChatRequest) -> Worst:
@@ -274,7 +274,7 @@ def run_again(
     folder.mkdir(mode=0o700)
     bounded = {"model_usd": _UNBOUNDED, "model_tokens": None}
     roles = ("model", "model_editor", "model_reviewer")
-    nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
+    nobody = dict.fromkeys((*roles, "model_allow"), ())
     free = settings.model_copy(update={**bounded, **nobody, "dashboard_url": None})
     base = _make_checkout(then, free, folder, repository, local=run.snapshot is None)
     with _make_recorded_code_host(recording, free, folder, base) as (again, led):

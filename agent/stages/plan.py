@@ -52,7 +52,7 @@ def settle_parameters(
     try:
         parameters = recipe.settle(ticket, mine, contract.config, contract.project)
     except (TicketUnclear, RequestRefused) as problem:
-        if svc.models is None or not svc.models.list_chain("editor", decision.category):
+        if svc.models is None or not svc.models.list_chain("editor"):
             raise
         svc.say(f"recipe {recipe.name} leaves it to the model: {problem.message}")
         _require_tests(contract)

@@ -59,9 +59,7 @@ def by_model(
     left = _list_remaining(asked, answered)
     if not left:
         return draft, ()
-    if run_context.svc.models is None or not run_context.svc.models.list_chain(
-        "editor", run_context.decision.category
-    ):
+    if run_context.svc.models is None or not run_context.svc.models.list_chain("editor"):
         return draft, tuple(_for_people(one, _NO_MODEL) for one in left)
     attempt = attempts.continue_draft(
         replace(draft, plan=_without_recipe(draft.plan)), left, "", run_context

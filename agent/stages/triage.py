@@ -96,14 +96,14 @@ def choose_recipe(
     if len(fitting) == 1:
         sentence = f"recipe {fitting[0]}"
         return Decision(recipe=fitting[0], sentence=sentence, category=kind, reasons=reasons)
-    if models is None or not (editors := models.list_chain("editor", kind)):
+    if models is None or not (editors := models.list_chain("editor")):
         shown = "\n".join(f"- {one.example}\n{one.form}" for one in registry.RECIPES)
         raise NoRecipe(
             "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
             " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. Tickets for recipes state their"
             f" facts as code, or in a form:\n{shown}"
         )
-    if missing := models.explain_missing("editor", kind):
+    if missing := models.explain_missing("editor"):
         raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
     sentence = f"{kind}, for {editors[0]}"
     return Decision(recipe="", sentence=sentence, category=kind, reasons=reasons)

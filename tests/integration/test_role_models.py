@@ -18,19 +18,15 @@ def load(home, **environ):
     return settings.load_settings({"MERGEWRIGHT_HOME": str(home), **environ})
 
 
-def test_each_role_and_route_has_its_row(tmp_path, monkeypatch):
+def test_each_role_has_its_row(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     chain = "openai-chat:gpt-4o,anthropic:claude-opus-5-5"
-    loaded = load(
-        tmp_path, MERGEWRIGHT_MODEL=chain, MERGEWRIGHT_MODEL_ROUTES="editor/docs=openai:gpt-4o"
-    )
+    loaded = load(tmp_path, MERGEWRIGHT_MODEL=chain, MERGEWRIGHT_MODEL_EDITOR="openai:gpt-4o")
     report = doctor.examine_models(loaded)
     assert report["problems"] == []
     chains = {row["role"]: [one["name"] for one in row["models"]] for row in report["roles"]}
-    assert chains == {
-        "editor": chain.split(","), "reviewer": chain.split(","), "editor/docs": ["openai:gpt-4o"]
-    }  # fmt: skip
+    assert chains == {"editor": ["openai:gpt-4o"], "reviewer": chain.split(",")}
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     (problem,) = doctor.examine_models(loaded)["problems"]
     assert "ANTHROPIC_API_KEY" in problem

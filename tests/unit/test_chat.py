@@ -67,7 +67,7 @@ def test_what_a_model_is_shown_changes_the_digest(other):
 @pytest.mark.parametrize(
     "other",
     [
-        REQUEST.model_copy(update={"model": "anthropic:other", "category": "bug"}),
+        REQUEST.model_copy(update={"model": "anthropic:other"}),
         with_reply(model="x:y", seconds=9.0, cost_usd=None, usage=Usage(), raw="[]"),
     ],
     ids=["who is asked", "what a reply cost"],

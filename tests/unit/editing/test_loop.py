@@ -61,7 +61,7 @@ def test_the_answer_to_a_form_goes_on_with_the_same_conversation(prepared, home)
 
 def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepared, home):
     model = FakeModel(lambda request: make_reply())
-    model.list_chain = lambda role, category="": ("fake:one", "fake:two")
+    model.list_chain = lambda role: ("fake:one", "fake:two")
     run_context = desks.run_context(prepared, home, model)
     assert run_context.first_in_line("editor") == "", "the first of the chain"
     over = ("fake:one: 503, server_error: away",)

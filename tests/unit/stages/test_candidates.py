@@ -101,7 +101,7 @@ def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home
 
 def test_the_next_model_makes_it(prepared, home):
     model = FakeModel(lambda request: make_reply(plan()))
-    model.list_chain = lambda role, category="": ("fake:one", "fake:two")
+    model.list_chain = lambda role: ("fake:one", "fake:two")
     _, run_context = planned(prepared, home, model=model)
     assert run_context.first_in_line("editor") == "fake:one"
     run_context.try_next_model()
@@ -267,7 +267,7 @@ def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, 
     assert len(open_now) == 1
 
 
-def three_candidates(config, models, category) -> AttemptLimits:
+def three_candidates(config, models) -> AttemptLimits:
     return AttemptLimits(candidates=3, roles=("editor",))
 
 

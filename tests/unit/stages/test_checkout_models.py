@@ -22,7 +22,6 @@ def contract(tmp_path, home, **settings):
     "settings",
     [
         {"model": ("openai:small",), "model_allow": ("openai:large",)},
-        {"model": ("openai:small",), "model_routes": ("editor/docs=openai:large",)},
         {},
     ],
 )
