@@ -19,11 +19,21 @@ from pathlib import Path
 from rich.console import Console
 
 from agent.errors import AgentError
-from tests.bench import acknowledge, checkout, contained, label, model, resume, session, timing
+from tests.bench import (
+    acknowledge,
+    checkout,
+    contained,
+    dashboard,
+    label,
+    model,
+    resume,
+    session,
+    timing,
+)
 
 _SECTIONS = {
     one.__name__.rpartition(".")[2]: one.measure
-    for one in (label, contained, checkout, acknowledge, resume, model, session)
+    for one in (label, contained, checkout, acknowledge, resume, model, session, dashboard)
 }
 
 

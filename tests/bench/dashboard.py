@@ -61,7 +61,7 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
     with play.staging(home, place) as stage:
         first = play.put_on(stage, SCENARIOS["add-field"], place / "corner-shop")
         say("dashboard: first run, which makes the environment")
-        label.carry_labelled(first)
+        label.carry_issue(first)
         cookies = [_sign_in(stage, first.repository, f"reader{number}") for number in range(PEOPLE)]
         code = links.make_link(home, stage.dashboard).rpartition("=")[2]
         with httpx.Client(base_url=stage.dashboard, timeout=60) as operator:
@@ -70,10 +70,10 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
                 say(f"dashboard: round {number + 1} of {rounds}")
                 for is_read in (True, False) if number % 2 else (False, True):
                     if not is_read:
-                        alone.append(label.carry_new_issue(first))
+                        alone.append(label.carry_new_issue(first)[0][label.TOTAL])
                         continue
                     with _reading(stage, cookies), _visiting(operator, pages):
-                        read.append(label.carry_new_issue(first))
+                        read.append(label.carry_new_issue(first)[0][label.TOTAL])
     rows = [timing.Row("label to pull request", read, alone, BAR)]
     rows += [timing.Row(path, pages[path]) for path in _PATHS]
     title = f"{PEOPLE * STREAMS} readers of a live log, {RUNS:,} runs in the store"

@@ -27,7 +27,7 @@ from tests.bench.timing import BareFailed, Row, Say, Section, measure_time, wait
 
 BAR = 1.10
 _SCRIPT = Path(__file__).with_name("label_by_hand.sh")
-_TOTAL, _SIGN = "label to pull request", "label to first sign"
+TOTAL, _SIGN = "label to pull request", "label to first sign"
 _NOTE = """\
 Environment, mirror, clone and the measurement of the base commit are there, and the service waits.
 By hand nobody runs the checks on the base commit, and one check follows the other; ours has two
@@ -71,20 +71,24 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         stand = _set_up(first, scratch, say)
         for number in range(-1, rounds):
             say(f"label: round {number + 1} of {rounds}")
-            seconds, commit = _label(replace(first, issue=_open_issue(first)))
+            seconds, commit = carry_new_issue(first)
             _require_equal(stand, commit)
             took = _do_by_hand(stand)
             if number >= 0:  # what is looked up or compiled once is no part of either side
                 hand.append(took)
                 for name, one in seconds.items():
                     ours.setdefault(name, []).append(one)
-    rows = [Row(_TOTAL, ours.pop(_TOTAL), hand, BAR), Row(_SIGN, ours.pop(_SIGN))]
+    rows = [Row(TOTAL, ours.pop(TOTAL), hand, BAR), Row(_SIGN, ours.pop(_SIGN))]
     rows += [Row(name, several) for name, several in ours.items() if max(several) >= 0.01]
     title = "An issue with the demo's ticket, from the label to the pull request, warm"
     return [Section("label", title, "by hand", rows, _NOTE)]
 
 
-def _label(shown: Play) -> tuple[dict[str, float], str]:
+def carry_new_issue(first: Play) -> tuple[dict[str, float], str]:
+    return carry_issue(replace(first, issue=_open_issue(first)))
+
+
+def carry_issue(shown: Play) -> tuple[dict[str, float], str]:
     """Label an issue; return the seconds until things are seen on GitHub, and the commit."""
     begun = time.perf_counter()
     shown.label()
@@ -101,7 +105,7 @@ def _label(shown: Play) -> tuple[dict[str, float], str]:
     run = shown.run()
     if run is None or run.outcome is None or not run.outcome.is_done:
         raise BareFailed(f"the run of issue {shown.issue.number} opened no pull request")
-    return {_TOTAL: total, _SIGN: sign, **shown.seconds(run)}, run.outcome.commit or ""
+    return {TOTAL: total, _SIGN: sign, **shown.seconds(run)}, run.outcome.commit or ""
 
 
 def _do_by_hand(stand: _Stand) -> float:
@@ -123,7 +127,7 @@ def _do_by_hand(stand: _Stand) -> float:
 def _set_up(first: Play, scratch: Path, say: Say) -> _Stand:
     """Let the service do the ticket once; take the patch and the packages from that."""
     say("label: first run, which makes the environment")
-    _, expected = _label(first)
+    _, expected = carry_issue(first)
     settings = Settings(home=first.stage.home)
     stored = storage.locate_environment(settings, "").glob(f"*/{RECORD}")
     place = max(stored, key=lambda one: one.stat().st_mtime)
