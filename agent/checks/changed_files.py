@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 
 from agent.checks import linters, running
-from agent.checks.check import Site, count_sandboxes
+from agent.checks.check import Check, Site, Suite, count_sandboxes
 from agent.checks.comparison import find_new
+from agent.checks.coverage_of_change import CoverageOfChange
 from agent.checks.linters import LintCheck, Remark
-from agent.checks.running import Show
+from agent.checks.running import Say
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests
 from agent.models.change import Change
@@ -30,6 +31,7 @@ from agent.models.sandbox import (
     SandboxFile,
     SandboxRequest,
 )
+from agent.policy.layout import is_apart, is_migration, is_test
 from agent.telemetry.run_log import carried_along
 
 #: Our own modules in the sandbox.
@@ -51,13 +53,13 @@ class Sides:
     head: Site
     base: Site
     sandbox: Sandbox
-    show: Show
+    say: Say
 
     def run(self, check: LintCheck, paths: Iterable[str], site: Site) -> CheckResult | None:
         only = tuple(paths)
         if not only:
             return None
-        return running.run_check(replace(check, only=only), site, self.sandbox, self.show)
+        return running.run_check(replace(check, only=only), site, self.sandbox, self.say)
 
 
 # --- rules that ruff has --------------------------------------------------------------------------
@@ -212,7 +214,45 @@ def _list_read_paths(check: LintCheck, site: Site, paths: Iterable[str]) -> Iter
             yield inner
 
 
-# --- names and API --------------------------------------------------------------------------------
+# --- names, the public API, coverage --------------------------------------------------------------
+
+
+def list_checks(
+    sides: Sides, lines: Mapping[str, frozenset[int]], suite: Suite | None
+) -> tuple[Check, ...]:
+    """List the checks of the change alone.
+
+    Args:
+        lines: Its new lines, by the paths of its Python files.
+        suite: Runs the tests; None: nothing does.
+    """
+    site, change = sides.head, sides.change
+    below = f"{site.project.root}/" if site.project.root else ""
+    found: list[Check] = []
+    inner = {
+        path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)
+    }
+    if inner and not site.project.type_tools:
+        found.append(check_names(inner))
+    earlier = {
+        file.path.removeprefix(below): file.before
+        for file in change.files
+        if file.before is not None
+        and file.path.startswith(below)
+        and file.path.endswith(".py")
+        and not is_apart(file.path)
+    }
+    if earlier and site.project.framework == "none":
+        found.append(check_public_api(earlier, change.base_commit))
+    wanted = site.config.tests.coverage_of_change
+    own = {
+        path: tuple(sorted(numbers))
+        for path, numbers in lines.items()
+        if not is_test(path) and not is_migration(path)
+    }
+    if suite is not None and wanted is not None and own:
+        found.append(CoverageOfChange(own, suite, wanted))
+    return tuple(found)
 
 
 def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
@@ -229,12 +269,11 @@ def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
         remarks = linters.read_flake8(content) or []
         return [one for one in remarks if one.line in lines.get(one.path, (one.line,))]
 
-    script = f"{SANDBOX_OURS}/checks/mergewright_names.py"
     return LintCheck(
         name=NAMES,
-        command_words=(NAMES,),
+        command_words=("python",),
         program=sandbox_requests.PYTHON,
-        machine_arguments=("-I", script, "{report}", SANDBOX_TREE),
+        machine_arguments=("-I", _locate_script("names"), "{report}", SANDBOX_TREE),
         probe="import mergewright_has_no_such_module\n",
         read=read,
         configured=lambda _: True,
@@ -254,14 +293,8 @@ class PublicApi(LintCheck):
 
     def command(self, site: Site) -> tuple[str, ...]:
         packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
-        return (
-            *site.folder_prefix,
-            "griffe",
-            "check",
-            "--against",
-            self.base_commit,
-            *sorted(packages),
-        )
+        words = ("griffe", "check", "--against", self.base_commit)
+        return (*site.folder_prefix, *words, *sorted(packages))
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         order = super().make_request(site, secret)
@@ -280,7 +313,7 @@ def check_public_api(earlier: Mapping[str, bytes], base_commit: str) -> PublicAp
         name=PUBLIC_API,
         command_words=("griffe",),
         program=f"{SANDBOX_GATE}/bin/python",
-        machine_arguments=("-I", f"{SANDBOX_OURS}/checks/mergewright_api.py", "{report}", _EARLIER),
+        machine_arguments=("-I", _locate_script("api"), "{report}", _EARLIER),
         probe="def f(): ...\n",
         read=linters.read_flake8,
         configured=lambda _: True,
@@ -289,3 +322,7 @@ def check_public_api(earlier: Mapping[str, bytes], base_commit: str) -> PublicAp
         earlier=earlier,
         base_commit=base_commit,
     )
+
+
+def _locate_script(name: str) -> str:
+    return f"{SANDBOX_OURS}/checks/mergewright_{name}.py"

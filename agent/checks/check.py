@@ -216,35 +216,11 @@ class Check(Protocol):
 
 
 class Suite(Check, Protocol):
-    """A runner of tests, which can also run some of them."""
+    """A runner of tests; our own run among them as always."""
 
-    def request_part(self, site: Site, secret: Secret, part: Part) -> SandboxRequest:
-        """Run a part of the tests; our own run among them as always."""
+    def select(self, part: Part, name: str = TESTS) -> Suite:
+        """Return what runs a part of the tests, its lines shown under a name."""
         ...
-
-
-@dataclass(frozen=True)
-class PartOfSuite:
-    """A part of a suite, as a check like others."""
-
-    suite: Suite
-    part: Part
-    site: Site | None = None
-    """Where it runs, if not where it is asked to."""
-    name: str = TESTS
-    """Under which its lines are shown."""
-
-    def explain_absence(self, site: Site) -> str:
-        return self.suite.explain_absence(self.site or site)
-
-    def command(self, site: Site) -> tuple[str, ...]:
-        return self.suite.command(self.site or site)
-
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        return self.suite.request_part(self.site or site, secret, self.part)
-
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        return self.suite.judge(self.site or site, secret, result)
 
 
 # --- requests -------------------------------------------------------------------------------------

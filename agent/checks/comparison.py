@@ -8,7 +8,7 @@ passed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.checks import reruns
 from agent.checks.reruns import FAILING, PASSING, Proof
@@ -35,16 +35,7 @@ REPLACED = "replaced"
 
 def compare_reports(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
     """Compare check by check; a check that neither side has is left out."""
-    names = dict.fromkeys(
-        [result.name for result in head.results] + [result.name for result in base.results]
-    )
-    compared = []
-    for name in names:
-        before = base.result(name.removesuffix(BASE_RULES)) or _make_absent(name)
-        after = head.result(name) or _make_absent(name)
-        if before.status is not Status.ABSENT or after.status is not Status.ABSENT:
-            compared.append(_compare_check(name, before, after))
-    return tuple(compared)
+    return tuple(_compare_check(*one) for one in _pair_results(base, head))
 
 
 def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
@@ -53,17 +44,28 @@ def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
     What base does not prove is proved by no change. What fails as a whole on both sides, for the
     same reason, is not of the change's making.
     """
-    found = []
-    for name in (one.name for one in compare_reports(base, head)):
-        before = base.result(name.removesuffix(BASE_RULES)) or _make_absent(name)
-        after = head.result(name) or _make_absent(name)
-        whole = _as_a_whole(before) and _as_a_whole(after)
-        alike = whole and measured.mask_measured(before.reason) == measured.mask_measured(
-            after.reason
+    return tuple(
+        name
+        for name, before, after in _pair_results(base, head)
+        if before.status is Status.UNVERIFIED
+        or (
+            _as_a_whole(before)
+            and _as_a_whole(after)
+            and measured.mask_measured(before.reason) == measured.mask_measured(after.reason)
         )
-        if alike or before.status is Status.UNVERIFIED:
-            found.append(name)
-    return tuple(found)
+    )
+
+
+def _pair_results(
+    base: CheckReport, head: CheckReport
+) -> Iterator[tuple[str, CheckResult, CheckResult]]:
+    """Yield each check with both of its sides, but for those that neither side has."""
+    for name in dict.fromkeys(one.name for one in (*head.results, *base.results)):
+        absent = CheckResult(name=name, status=Status.ABSENT)
+        before = base.result(name.removesuffix(BASE_RULES)) or absent
+        after = head.result(name) or absent
+        if {before.status, after.status} != {Status.ABSENT}:
+            yield name, before, after
 
 
 def find_new(
@@ -79,10 +81,6 @@ def find_new(
         if left[key(item)] < 0:
             found.append(item)
     return found
-
-
-def _make_absent(name: str) -> CheckResult:
-    return CheckResult(name=name, status=Status.ABSENT)
 
 
 def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Comparison:
@@ -139,14 +137,11 @@ def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tupl
     if found.new_failures:
         return Status.FAILED, ""
     if found.unsure:
-        return Status.UNVERIFIED, _unsure_words(found)
+        first, *others = found.unsure
+        more = f", and {len(others)} more like it" if others else ""
+        said = f"{first.item_id} {first.summary}, so neither is proved{more}"
+        return Status.UNVERIFIED, said
     return Status.PASSED, f"on base: {before.reason}" if _as_a_whole(before) else ""
-
-
-def _unsure_words(found: Comparison) -> str:
-    first, *others = found.unsure
-    more = f", and {len(others)} more like it" if others else ""
-    return f"{first.item_id} {first.summary}, so neither is proved{more}"
 
 
 def _as_a_whole(result: CheckResult) -> bool:
@@ -173,15 +168,21 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     # What cannot be imported on base counts as failing there.
     modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
+    passed_alone = {
+        one.item_id for one in after.repeated if any(run.outcome in PASSING for run in one.base)
+    }
     failures = [
         item
         for item in new.values()
         if _is_worse(old.get(item.item_id), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
-        and (item.item_id not in unknown or _passed_alone_on_base(item, after))
+        and (item.item_id not in unknown or item.item_id in passed_alone)
     ]
     failures = list(_without_renamed(failures, old, new, families))
-    proved = _sort_by_proof(failures, after)
+    repeated = {one.item_id: one for one in after.repeated}
+    proved: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
+    for item in failures:
+        proved[reruns.judge_failure(item, repeated.get(item.item_id))].append(item)
     stopped = [
         item_id
         for item_id, item in old.items()
@@ -204,9 +205,9 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         base_uncollected=len(before.items) - _count_tests(before),
         head_uncollected=len(after.items) - _count_tests(after),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
-        new_failures=tuple(_add_reruns(item, after) for item in proved[Proof.STEADY]),
-        flaky=tuple(_index_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
-        unsure=tuple(_index_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
+        new_failures=tuple(_add_reruns(item, repeated) for item in proved[Proof.STEADY]),
+        flaky=tuple(repeated[item.item_id] for item in proved[Proof.FLAKY]),
+        unsure=tuple(repeated[item.item_id] for item in proved[Proof.UNSURE]),
         gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
         rewritten=tuple(
             one
@@ -227,29 +228,11 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     )
 
 
-def _sort_by_proof(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[CheckItem]]:
-    repeated = _index_repeated(after)
-    found: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
-    for item in failures:
-        seen = repeated.get(item.item_id) if item.outcome in FAILING else None
-        found[reruns.judge_failure(item, seen)].append(item)
-    return found
-
-
-def _index_repeated(after: CheckResult) -> dict[str, RepeatedTest]:
-    return {one.item_id: one for one in after.repeated}
-
-
-def _add_reruns(item: CheckItem, after: CheckResult) -> CheckItem:
-    one = _index_repeated(after).get(item.item_id)
+def _add_reruns(item: CheckItem, repeated: Mapping[str, RepeatedTest]) -> CheckItem:
+    one = repeated.get(item.item_id)
     if one is None:
         return item
     return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.summary})".strip()})
-
-
-def _passed_alone_on_base(item: CheckItem, after: CheckResult) -> bool:
-    one = _index_repeated(after).get(item.item_id)
-    return one is not None and any(run.outcome in reruns.PASSING for run in one.base)
 
 
 def _is_test(item_id: str) -> bool:

@@ -7,9 +7,8 @@ published.
 
 from __future__ import annotations
 
-from agent.checks import reruns
 from agent.checks.check import Selection
-from agent.checks.reruns import MOST_TESTS, is_proved
+from agent.checks.reruns import FAILING, MOST_TESTS, PASSING, is_proved, list_failing
 from agent.checks.two_runs import TwoRuns, list_passed
 from agent.models.checks import CheckItem, CheckResult, Status
 
@@ -36,15 +35,13 @@ def find_red(runs: TwoRuns, rounds: int) -> CheckResult | None:
     sites.say(f"tests: those in {len(files)} files that the change reaches run first")
     head = sites.run_some(sites.head, Selection(files=files))
     passed = {item.item_id for item in list_passed(base)}
-    failing = tuple(
-        item for item in head.items if item.outcome in reruns.FAILING and item.item_id in passed
-    )
+    failing = tuple(item for item in list_failing(head.items) if item.item_id in passed)
     red = _choose_certain(failing, runs, rounds) if is_proved(head) else ()
     share = f"{len(head.items):,} of {len(base.items):,} tests"
     if not red:
         sites.say(f"tests: {share} ran first, and none is red for certain, so all of them run")
         return None
-    kept = tuple(item for item in head.items if item.outcome not in reruns.FAILING or item in red)
+    kept = tuple(item for item in head.items if item.outcome not in FAILING or item in red)
     reason = f"only the tests that the change reaches were run ({share}), since some of them fail"
     return head.model_copy(update={"items": kept, "status": Status.FAILED, "reason": reason})
 
@@ -56,13 +53,12 @@ def _choose_certain(
     if len(failing) > MOST_TESTS:
         only = Selection(ids=tuple(item.item_id for item in failing))
         alone = runs.sites.run_some(runs.sites.base, only)
-        well = {item.item_id for item in list_passed(alone)} if is_proved(alone) else set()
-        return tuple(item for item in failing if item.item_id in well)
-    seen = runs.sites.repeat(failing, rounds) if failing else ()
-    certain = {
-        one.item_id
-        for one in seen
-        if {run.outcome for run in one.head} <= set(reruns.FAILING)
-        and {run.outcome for run in one.base} <= set(reruns.PASSING)
-    }
+        certain = {item.item_id for item in list_passed(alone)} if is_proved(alone) else set()
+    else:
+        certain = {
+            one.item_id
+            for one in (runs.sites.repeat(failing, rounds) if failing else ())
+            if {run.outcome for run in one.head} <= set(FAILING)
+            and {run.outcome for run in one.base} <= set(PASSING)
+        }
     return tuple(item for item in failing if item.item_id in certain)

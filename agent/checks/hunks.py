@@ -125,7 +125,7 @@ def _find_readable_hunks(file: ChangedFile) -> Iterator[Hunk]:
         without = b"".join(_replace_parts(new, shift))
         hunk = Hunk(file.path, shift[0][0] + 1, file.after or b"", without)
         pending = hunk
-        if _is_readable(without):
+        if _parse(without) is not None:
             yield hunk
             pending, shift = None, []
     if pending is not None:
@@ -142,25 +142,20 @@ def _replace_parts(new: list[bytes], parts: list[tuple[int, int, list[bytes]]]) 
     yield from new[at:]
 
 
-def _is_readable(content: bytes) -> bool:
+def _parse(content: bytes | None) -> ast.Module | None:
     try:
-        foreign_python.parse_module(content)
+        return foreign_python.parse_module(content or b"")
     except UNREADABLE:
-        return False
-    return True
+        return None
 
 
-def _dump_meaning(content: bytes) -> str:
+def _dump_meaning(content: bytes | ast.Module) -> str:
     """Return what a module does, without its documentation and types.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    return tell_meaning(foreign_python.parse_module(content))
-
-
-def tell_meaning(module: ast.Module) -> str:
-    """Return what a module does, without its documentation and types; it is changed."""
+    module = content if isinstance(content, ast.Module) else foreign_python.parse_module(content)
     return ast.dump(_Bare().visit(module))
 
 
@@ -183,7 +178,8 @@ class _Bare(ast.NodeTransformer):
         return self._drop_docstring(node)
 
     def visit_FunctionDef(self, node: _Function) -> _Function | None:
-        if _is_overload(node):
+        names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
+        if "overload" in names:  # for type checkers: the function after it replaces it
             return None
         _take_annotations(node)
         return self._drop_docstring(node)
@@ -215,13 +211,10 @@ class _Bare(ast.NodeTransformer):
 
     def _drop_docstring(self, node: _Block) -> _Block:
         self.generic_visit(node)
-        return _without_docstring(node)
-
-
-def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether it is a signature for type checkers, which the function after it replaces."""
-    names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
-    return "overload" in names
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            node.body = node.body[1:]
+        return node
 
 
 def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -236,13 +229,6 @@ def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
 
 def _has_call(node: ast.expr | None) -> bool:
     return node is not None and any(isinstance(one, ast.Call) for one in ast.walk(node))
-
-
-def _without_docstring(node: _Block) -> _Block:
-    first = node.body[0] if node.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        node.body = node.body[1:]
-    return node
 
 
 # --- removals -------------------------------------------------------------------------------------
@@ -263,12 +249,9 @@ class Removals:
         special name. An import is unused where the change removed what read it in its file.
         """
         known = self._files.get(path)
-        try:
-            was, now, base = (
-                foreign_python.parse_module(side or b"")
-                for side in (earlier, later, known.before if known else None)
-            )
-        except UNREADABLE:
+        sides = earlier, later, known.before if known else None
+        was, now, base = map(_parse, sides)
+        if was is None or now is None or base is None:
             return False
         kept = {name for node in now.body for name in _list_bound(node)}
         orphans = _list_read_names(base) - _list_read_names(now)
@@ -288,7 +271,7 @@ class Removals:
             body.append(node)
         was.body = body
         try:
-            is_all = tell_meaning(was) == tell_meaning(now)
+            is_all = _dump_meaning(was) == _dump_meaning(now)
         except RecursionError:
             return False
         return is_all and not self._is_any_named(removed)
@@ -352,30 +335,22 @@ _LONGEST = 40
 
 
 def list_used_names(test: bytes) -> frozenset[str]:
-    try:
-        module = foreign_python.parse_module(test)
-    except UNREADABLE:
-        return frozenset()
-    nodes = ast.walk(module)
+    module = _parse(test)
     return frozenset(
         node.id if isinstance(node, ast.Name) else node.attr
-        for node in nodes
+        for node in (ast.walk(module) if module else ())
         if isinstance(node, ast.Name | ast.Attribute)
     )
 
 
 def make_mutants(path: str, source: bytes, names: Iterable[str]) -> Iterator[Hunk]:
     """Yield a file with one mistake each, in its functions of these names."""
-    try:
-        module = foreign_python.parse_module(source)
-    except UNREADABLE:
-        return
-    wanted = frozenset(names)
+    module, wanted = _parse(source), frozenset(names)
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in wanted:
+    for node in ast.walk(module) if module else ():
+        if isinstance(node, _FUNCTIONS) and node.name in wanted:
             found = (one for inner in ast.walk(node) if (one := _mistake(inner)) is not None)
             for (old, new), _ in zip(found, range(_MOST_OF_FUNCTION), strict=False):
                 # Columns count bytes of UTF-8.
@@ -396,7 +371,9 @@ def _mistake(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
             return node, ast.BinOp(node.left, other(), node.right)
         case ast.BoolOp(op=op):
             return node, ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), node.values)
-        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+        case ast.Return(value=ast.Constant(value=None)):
+            return None
+        case ast.Return(value=ast.expr() as value):
             return value, ast.Constant(None)
     return None
 
@@ -404,7 +381,3 @@ def _mistake(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
 def _shorten_code(node: ast.expr) -> str:
     text = ast.unparse(node).partition("\n")[0]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None

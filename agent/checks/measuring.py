@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
@@ -17,26 +17,19 @@ from agent.checks.linters import ALL
 from agent.checks.mypy_types import MypyTypes
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.runners import DjangoSuite, PytestSuite
+from agent.checks.running import Say
 from agent.checks.sealed import Secret
 from agent.errors import CheckUnfinished
 from agent.models.checks import COLLECTION, TESTS, CheckResult, Status
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 
-Say = Callable[[str], None]
-
 #: In the order in which results are listed; the tests come last. Each usually takes longer than
 #: those before it.
 _TOOLS: tuple[Check, ...] = (
-    *ALL,
-    DjangoCheck(),
-    Makemigrations(),
-    FastapiEndpoints(),
-    MypyTypes(),
-    PYRIGHT,
-    BASEDPYRIGHT,
-)
-_SUITES: dict[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
+    *ALL, DjangoCheck(), Makemigrations(), FastapiEndpoints(), MypyTypes(), PYRIGHT, BASEDPYRIGHT,
+)  # fmt: skip
+_SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 
 
 def run_all_checks(
@@ -46,30 +39,36 @@ def run_all_checks(
     *,
     tests: bool | None = None,
     also: tuple[Check, ...] = (),
-    in_place: Check | None = None,
+    in_place: tuple[Check, Site] | None = None,
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
     As many at a time as the operator allows and there are processors for, the longest first.
 
     Args:
-        say: Called from several threads, also with lines that are printed meanwhile.
         tests: Run the tests alone, or all but them; None stands for everything.
         also: Further checks, of this side alone.
-        in_place: Runs in the place of the tests.
+        in_place: Runs in the place of the tests, and where.
     """
-    checks: list[Check] = [*also] if tests else [*also, *_TOOLS]
+    checks = [(one, site) for one in (also if tests else (*also, *_TOOLS))]
     if tests is not False:
-        checks.append(in_place or suite_of(site) or _NoSuite())
+        checks.append(in_place or (_choose_suite(site), site))
     cancelled = Event()
+
+    def run(check: Check, at: Site) -> CheckResult:
+        if reason := check.explain_absence(at):
+            return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
+        return running.run_check(check, at, sandbox, say, cancelled)
+
     with ThreadPoolExecutor(count_sandboxes(site)) as pool:
-        futures = [
-            pool.submit(run_log.carried_along(_run_check), check, site, sandbox, cancelled, say)
-            for check in checks[::-1]
-        ]
+        futures = [pool.submit(run_log.carried_along(run), *one) for one in checks[::-1]]
         try:
             for one in as_completed(futures):
-                _report_result(one.result(), say)
+                result = one.result()
+                if result.status is not Status.ABSENT:
+                    counts = f", {len(result.items)} items" if result.items else ""
+                    said = f"{result.status.value}{counts} in {result.seconds:.1f} s"
+                    say(f"{result.name}: {said}")
         except BaseException:
             # An interruption, or a sandbox that is not to be had: nobody waits for the others.
             cancelled.set()
@@ -94,21 +93,22 @@ def confirm_failures(
 
 def _confirm_check(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
     # Without its tests a repository proves nothing, for whatever reason.
-    if not _was_ended(first) and (first.name == TESTS or not _failed_itself(first)):
+    is_tests = first.name == TESTS
+    if not _was_ended(first) and (is_tests or not _failed_itself(first)):
         return first
     second = first
     if first.limit in ("", "time"):  # what came to another limit has run twice already
         say(f"{first.name}: it said nothing of the base commit ({first.reason}); it runs once more")
-        checks: tuple[Check, ...] = (*_TOOLS, suite_of(site) or _NoSuite())
+        checks = (*_TOOLS, _choose_suite(site))
         check = next(check for check in checks if check.name == first.name)
-        second = _run_check(check, site, sandbox, Event(), say)
+        second = running.run_check(check, site, sandbox, say)
     if _was_ended(second):
         raise CheckUnfinished(
             f"On the base commit the check {first.name} did not come to its end, twice:"
             f" {second.reason.rstrip('.')}."
         )
     is_same = (first.status, first.exit_code) == (second.status, second.exit_code)
-    if first.name == TESTS or not _failed_itself(second) or not is_same:
+    if is_tests or not _failed_itself(second) or not is_same:
         return second
     return second.model_copy(update={"status": Status.UNMEASURABLE})
 
@@ -132,7 +132,8 @@ def find_unstable_ids(
     if tests_check is None or not ids:
         return ()
     secret = Secret()
-    result = sandbox.run(tests_check.request_part(site, secret, Part(collects=True)))
+    collecting = tests_check.select(Part(collects=True))
+    result = sandbox.run(collecting.make_request(site, secret))
     again = suite.find_collected_ids(result, secret)
     if again is None:
         say("tests: a second collection did not come to its end; all ids are taken as stable")
@@ -148,6 +149,10 @@ def suite_of(site: Site) -> Suite | None:
     return _SUITES.get(site.project.test_runner or "")
 
 
+def _choose_suite(site: Site) -> Check:
+    return suite_of(site) or _NoSuite()
+
+
 def compute_digest() -> str:
     """Digest of all that decides how a side is measured, for keys of stored results."""
     folder, total = Path(str(resources.files("agent.checks"))), hashlib.sha256()
@@ -155,21 +160,6 @@ def compute_digest() -> str:
         content = path.read_bytes()
         total.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
-
-
-def _run_check(
-    check: Check, site: Site, sandbox: Sandbox, cancelled: Event, say: Say
-) -> CheckResult:
-    if reason := check.explain_absence(site):
-        return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
-    return running.run_check(check, site, sandbox, say, cancelled)
-
-
-def _report_result(result: CheckResult, say: Say) -> None:
-    if result.status is Status.ABSENT:
-        return
-    counts = f", {len(result.items)} items" if result.items else ""
-    say(f"{result.name}: {result.status.value}{counts} in {result.seconds:.1f} s")
 
 
 class _NoSuite(PytestSuite):

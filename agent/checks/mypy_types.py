@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from agent.checks import check, linters, sealed, suite
+from agent.checks.check import Site
 from agent.checks.linters import Remark
 from agent.checks.sealed import Event, Secret, Text
 from agent.environments import sandbox_requests
@@ -64,42 +65,41 @@ class MypyTypes:
 
     name = "mypy"
 
-    def explain_absence(self, site: check.Site) -> str:
+    def explain_absence(self, site: Site) -> str:
         return check.explain_no_type_tool(site, self.name)
 
-    def command(self, site: check.Site) -> tuple[str, ...]:
+    def command(self, site: Site) -> tuple[str, ...]:
         return (*site.folder_prefix, "mypy", *site.type_args(self.name))
 
-    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         is_pinned = "mypy" in dict(site.environment.tools)
         pinned = f"{SANDBOX_TOOLS}/mypy" if is_pinned else SANDBOX_GATE
         # What is installed beside it is nowhere else.
         is_extended = is_pinned and len(site.project.tool_pins.get("mypy", ())) > 1
         own = site.has_package("mypy") and not is_extended
-        python = sandbox_requests.PYTHON if own else f"{pinned}/bin/python"
+        probe = SandboxFile(path=site.in_sandbox(f"{secret.module}.py"), content=_PROBE.encode())
         return check.request_script(
             site,
             secret,
             ("mergewright_mypy.py", *site.type_args(self.name)),
-            python=python,
+            python=sandbox_requests.PYTHON if own else f"{pinned}/bin/python",
             limits=site.tool_limits(),
             options={
                 "python": "" if own else sandbox_requests.PYTHON,
                 "stubs": site.packages_of(pinned) if is_extended else "",
                 "plugins": [] if own else [site.packages_of(SANDBOX_ENVIRONMENT)],
             },
-            files=(
-                SandboxFile(path=site.in_sandbox(f"{secret.module}.py"), content=_PROBE.encode()),
-            ),
+            files=(probe,),
         )
 
-    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         report = sealed.read_report(result, secret, (Mypy,))
+        limit = check.explain_limit(result, site.tool_limits(), "the type check was")
         answer = report.first(Mypy)
         if answer is None:
-            reason = check.explain_limit(result, site.tool_limits(), "the type check was")
-            found = check.make_unverified(self, site, result, reason or report.problem)
-            return found.model_copy(update={"status": Status.FAILED}) if reason else found
+            status = Status.FAILED if limit else Status.UNVERIFIED
+            found = check.make_unverified(self, site, result, limit or report.problem)
+            return found.model_copy(update={"status": status})
         # What keeps mypy from checking anything is among its errors, written like all else.
         lines = (*answer.lines, *answer.errors.splitlines())
         read = [(line, read_line(line, json_lines=answer.as_json)) for line in lines]
@@ -107,14 +107,12 @@ class MypyTypes:
         others = "\n".join(line for line, one in read[len(answer.lines) :] if one is None).strip()
         answer = answer.model_copy(update={"lines": list(lines), "errors": others})
         items = linters.list_items(filter(_is_error, remarks), secret)
-        status, reason = _verdict(answer, report.problem, remarks, items, secret)
-        limit = check.explain_limit(result, site.tool_limits(), "the type check was")
-        output = suite.shorten_output(
-            f"{linters.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
-        )
+        status, reason = _judge_answer(answer, report.problem, remarks, items, secret)
+        output = f"{linters.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
         found = check.make_result(
-            self, site, result, status, reason, limit=limit, items=items, output=output
-        )
+            self, site, result, status, reason,
+            limit=limit, items=items, output=suite.shorten_output(output),
+        )  # fmt: skip
         return found.model_copy(update={"command": (*found.command, *answer.chosen)})
 
 
@@ -134,20 +132,18 @@ def read_line(line: str, *, json_lines: bool) -> Remark | None:
         return None
 
 
-def _verdict(
+def _judge_answer(
     answer: Mypy, problem: str, remarks: list[Remark], items: tuple[CheckItem, ...], secret: Secret
 ) -> tuple[Status, str]:
-    if problem:
-        return Status.UNVERIFIED, problem
-    if answer.code not in {0, 1}:
+    if not problem and answer.code not in {0, 1}:
         first = f"{items[0].place}: {items[0].text}" if items else answer.errors or "no word of why"
         return Status.FAILED, f"mypy could not check the code: {first}"
-    if problem := next(_problems(answer, remarks, secret), ""):
+    if problem := problem or next(_find_problems(answer, remarks, secret), ""):
         return Status.UNVERIFIED, problem
     return (Status.FAILED if items else Status.PASSED), ""
 
 
-def _problems(answer: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str]:
+def _find_problems(answer: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str]:
     unread = sum(line.startswith('{"file":') for line in answer.lines) - len(remarks)
     if answer.as_json and unread > 0:
         yield f"{unread} lines of mypy's answer cannot be read"

@@ -10,12 +10,12 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from agent.checks import reruns
 from agent.checks.check import Part, Selection
 from agent.checks.reruns import Reruns
-from agent.checks.test_files import Imports, Places
+from agent.checks.test_files import UNREADABLE, Imports, Places
 from agent.models.change import Change
 from agent.models.checks import (
     COLLECTION,
@@ -35,6 +35,7 @@ from repo_config.test_files import is_test
 OTHER_TEXT = "other text"
 _MOST_SOURCE = 2_000
 _SIGN = re.compile(r"::|\.")
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
@@ -49,8 +50,8 @@ def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
         if item.outcome != "passed" or item.item_id in no_matter:
             continue
         one = now.get(item.item_id) or _make_gone_item(item.item_id, lost, held.reason)
-        text = after.get(item.item_id, before.get(item.item_id))
-        if one.outcome == "passed" and before.get(item.item_id) != text:
+        text = before.get(item.item_id)
+        if one.outcome == "passed" and after.get(item.item_id, text) != text:
             one = one.model_copy(update={"outcome": OTHER_TEXT})
         if one.outcome != "passed":
             found.append(one)
@@ -81,16 +82,6 @@ class Scope:
     def is_empty(self) -> bool:
         return not (self.whole or self.ids or self.files)
 
-    def includes(self, item_id: str, path: str) -> bool:
-        if self.whole or path in self.files or path in self.deleted:
-            return True
-        # A test that runs runs in all suites of a script.
-        return strip_run_number(item_id) in self._bare_ids
-
-    @cached_property
-    def _bare_ids(self) -> frozenset[str]:
-        return frozenset(map(strip_run_number, self.ids))
-
 
 def choose_scope(
     change: Change,
@@ -115,18 +106,14 @@ def choose_scope(
     modules = {path for path in touched if path.endswith(".py")}
     if other_rules or data or (modules and imports is None):
         return Scope(whole=True)
-    reached = imports.list_reached_files(modules) if imports else frozenset()
     known = {*facts.files, *facts.product}
-    own = {path for path in reached if path in known or is_test(path)} | modules
+    reached = imports.list_reached_files(modules) if imports else ()
+    own = modules | {path for path in reached if path in known or is_test(path)}
     if facts.product:
         own |= {path for path in files if path.endswith(".py")}
     deleted = frozenset(path for path, file in files.items() if file.after is None)
-    return Scope(
-        whole=False,
-        ids=left,
-        files=tuple(sorted(own - deleted)),
-        deleted=deleted & known,
-    )
+    files_to_run = tuple(sorted(own - deleted))
+    return Scope(whole=False, ids=left, files=files_to_run, deleted=deleted & known)
 
 
 def run_own(wanted: Scope, sites: Reruns) -> CheckResult:
@@ -138,96 +125,49 @@ def run_own(wanted: Scope, sites: Reruns) -> CheckResult:
     return found
 
 
+#: Content of each file of a change before and after it.
+Sides = Mapping[str, tuple[bytes | None, bytes | None]]
+
+
 def merge_results(
     held: CheckResult,
     own: CheckResult,
     wanted: Scope,
     left: tuple[CheckItem, ...],
     sides: Sides,
-    facts: SuiteFacts,
+    places: Places,
 ) -> CheckResult:
-    places = Places(facts)
+    """Put what ran as the change has it in the place of what ran as base has it."""
+    replaced = {*wanted.files, *wanted.deleted}
+    # A test that runs runs in all suites of a script.
+    ids = frozenset(map(strip_run_number, wanted.ids))
     kept = tuple(
         item
-        for item in held.items
-        if not wanted.includes(item.item_id, places.locate_test(item.item_id)[0])
+        for item in (() if wanted.whole else held.items)
+        if strip_run_number(item.item_id) not in ids
+        and places.locate_test(item.item_id)[0] not in replaced
     )
     items = (*kept, *own.items)
-    failed = any(item.outcome in reruns.FAILING for item in items)
-    facts_of_both = held.suite
+    facts = held.suite
     if held.suite and own.suite:
         files = dict.fromkeys((*held.suite.files, *own.suite.files))
-        facts_of_both = held.suite.model_copy(update={"files": tuple(files)})
+        facts = held.suite.model_copy(update={"files": tuple(files)})
+    blocked = []
+    for item in left:
+        path, name = places.locate_test(item.item_id)
+        before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
+        shown = {"outcome": item.outcome, "text": item.text, "before": before, "after": after}
+        blocked.append(BlockedTest.model_validate({"item_id": item.item_id, **shown}))
     return own.model_copy(
         update={
             "items": items,
-            "status": Status.FAILED if failed else Status.PASSED,
-            "blocked_tests": tuple(
-                _make_blocked_test(item, places.locate_test(item.item_id), sides) for item in left
-            ),
+            "status": Status.FAILED if reruns.list_failing(items) else Status.PASSED,
+            "blocked_tests": tuple(blocked),
             "repeated": held.repeated,
             "unrun": tuple(dict.fromkeys((*held.unrun, *own.unrun))),
-            "suite": facts_of_both,
+            "suite": facts,
             "seconds": held.seconds + own.seconds,
         }
-    )
-
-
-def find_uncollected(change: Change, own: CheckResult) -> tuple[str, ...]:
-    """Say which new tests no runner has collected: they look as if they proved something."""
-    find = Places(own.suite or SuiteFacts()).locate_test
-    ran = {(find(item.item_id)[0], _bare_name(item.item_id)) for item in own.items}
-    # A class may be there to be inherited from: its tests then run elsewhere.
-    ran |= {("", name) for _, name in ran}
-    found = []
-    for file in change.files:
-        name = posixpath.basename(file.path)
-        if file.after is None or not is_test(name) or name == "conftest.py":
-            continue
-        fresh = _test_names(file.after, file.path) - _test_names(file.before or b"", file.path)
-        missing = [one for one in sorted(fresh) if not any(_is_of(one, each) for each in ran)]
-        if missing:
-            named = list_some(name for _, name in missing)
-            found.append(f"{file.path} has tests that were not run: {named}")
-    return tuple(found)
-
-
-def _bare_name(item_id: str) -> str:
-    return _SIGN.split(item_id.partition("[")[0])[-1]
-
-
-def _is_of(test: tuple[str, str], ran: tuple[str, str]) -> bool:
-    """Whether a test ran; libraries add to its name, as for each set of parameters."""
-    return test[0] == ran[0] and ran[1].startswith(test[1])
-
-
-def _test_names(content: bytes, path: str) -> frozenset[tuple[str, str]]:
-    """Return the tests of a file by its path, and those in its classes by none."""
-    try:
-        module = foreign_python.parse_module(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return frozenset()
-    places = [(path, module.body)]
-    places += [("", node.body) for node in module.body if isinstance(node, ast.ClassDef)]
-    return frozenset(
-        (place, node.name)
-        for place, nodes in places
-        for node in nodes
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
-    )
-
-
-# --- both versions --------------------------------------------------------------------------------
-
-#: Content of each file of a change before and after it.
-Sides = Mapping[str, tuple[bytes | None, bytes | None]]
-
-
-def _make_blocked_test(item: CheckItem, place: tuple[str, str], sides: Sides) -> BlockedTest:
-    path, name = place
-    before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
-    return BlockedTest(
-        item_id=item.item_id, outcome=item.outcome, text=item.text, before=before, after=after
     )
 
 
@@ -238,15 +178,52 @@ def source_of(content: bytes | None, name: str) -> str:
     """Return a test as it is written, cut; "" where it is not found."""
     try:
         nodes: list[ast.stmt] = _parse(content or b"").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except UNREADABLE:
         return ""
     node: ast.stmt | None = None
     for part in name.split("."):
         node = next((one for one in nodes if getattr(one, "name", "") == part), None)
-        if node is None:
-            return ""
         nodes = getattr(node, "body", [])
     if node is None:
         return ""
     text = (content or b"").decode("utf-8", "replace")
     return (ast.get_source_segment(text, node) or "")[:_MOST_SOURCE]
+
+
+def find_uncollected(change: Change, own: CheckResult) -> tuple[str, ...]:
+    """Say which new tests no runner has collected: they look as if they proved something."""
+    find = Places(own.suite or SuiteFacts()).locate_test
+    names = {item.item_id: _SIGN.split(item.item_id.partition("[")[0])[-1] for item in own.items}
+    # A class may be there to be inherited from: its tests then run elsewhere.
+    ran = {(place, name) for one, name in names.items() for place in (find(one)[0], "")}
+    found = []
+    for file in change.files:
+        name = posixpath.basename(file.path)
+        if file.after is None or not is_test(name) or name == "conftest.py":
+            continue
+        fresh = _list_tests(file.after, file.path) - _list_tests(file.before or b"", file.path)
+        # Libraries add to the name of a test, as for each set of parameters.
+        missing = [
+            test
+            for place, test in sorted(fresh)
+            if not any(place == at and name.startswith(test) for at, name in ran)
+        ]
+        if missing:
+            found.append(f"{file.path} has tests that were not run: {list_some(missing)}")
+    return tuple(found)
+
+
+def _list_tests(content: bytes, path: str) -> frozenset[tuple[str, str]]:
+    """Return the tests of a file by its path, and those in its classes by none."""
+    try:
+        module = foreign_python.parse_module(content)
+    except UNREADABLE:
+        return frozenset()
+    places = [(path, module.body)]
+    places += [("", node.body) for node in module.body if isinstance(node, ast.ClassDef)]
+    return frozenset(
+        (place, node.name)
+        for place, nodes in places
+        for node in nodes
+        if isinstance(node, _FUNCTIONS) and node.name.startswith("test")
+    )

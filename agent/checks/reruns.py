@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from agent.checks import running
-from agent.checks.check import Part, PartOfSuite, Selection, Site, Suite
+from agent.checks.check import Part, Selection, Site, Suite
+from agent.checks.running import Say
 from agent.models.change import Finding, Severity
 from agent.models.checks import TESTS, UNPROVED, CheckItem, CheckResult, RepeatedTest, Rerun, Status
 from agent.models.sandbox import Sandbox
@@ -23,6 +24,13 @@ RULE = "flaky-tests"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
 _KIND = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
+#: Where more fail, it is the change.
+MOST_TESTS = 10
+#: After so many rounds a test that has not surprised anybody is not run again.
+_ENOUGH = 3
+#: A sandbox with less time than this before it is not opened any more.
+_LEAST_SECONDS = 5.0
+_TEXT = 200
 
 
 class Proof(Enum):
@@ -42,14 +50,10 @@ def judge_failure(failure: CheckItem, repeated: RepeatedTest | None) -> Proof:
         return Proof.STEADY
     is_alike = {_kind(failure.text)} | _kinds(repeated.head) <= _kinds(repeated.base)
     # One that never passes alone needs other tests before it: that is no matter of chance.
-    flipped = has_both_outcomes((*repeated.base, *repeated.head))
+    flipped = _has_both_outcomes((*repeated.base, *repeated.head))
     if is_alike and flipped and _has_outcome(repeated.head, (*PASSING, *FAILING)):
         return Proof.FLAKY
     return Proof.UNSURE if _has_outcome(repeated.head, PASSING) else Proof.STEADY
-
-
-def has_both_outcomes(runs: tuple[Rerun, ...]) -> bool:
-    return _has_outcome(runs, PASSING) and _has_outcome(runs, FAILING)
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
@@ -66,8 +70,21 @@ def make_finding(repeated: RepeatedTest) -> Finding:
     )
 
 
+def is_proved(result: CheckResult) -> bool:
+    """Whether a run of tests came to its end and says of each what it did."""
+    return result.status in (Status.PASSED, Status.FAILED) and not result.reason
+
+
+def list_failing(items: Iterable[CheckItem]) -> tuple[CheckItem, ...]:
+    return tuple(item for item in items if item.outcome in FAILING)
+
+
 def _has_outcome(runs: Iterable[Rerun], outcomes: tuple[str, ...]) -> bool:
     return any(run.outcome in outcomes for run in runs)
+
+
+def _has_both_outcomes(runs: tuple[Rerun, ...]) -> bool:
+    return _has_outcome(runs, PASSING) and _has_outcome(runs, FAILING)
 
 
 def _kinds(runs: Iterable[Rerun]) -> set[str]:
@@ -80,17 +97,6 @@ def _kind(text: str) -> str:
     return found[0].rpartition(".")[2] if found else "AssertionError"
 
 
-Say = Callable[[str], None]
-
-#: Where more fail, it is the change.
-MOST_TESTS = 10
-#: After so many rounds a test that has not surprised anybody is not run again.
-_ENOUGH = 3
-#: A sandbox with less time than this before it is not opened any more.
-_LEAST_SECONDS = 5.0
-_TEXT = 200
-
-
 @dataclass
 class Reruns:
     """Both sides of a run, ready to run tests of it again."""
@@ -100,52 +106,6 @@ class Reruns:
     suite: Suite
     sandbox: Sandbox
     say: Say
-    """Told what runs, and some of the lines that are printed meanwhile."""
-
-    def repeat(
-        self,
-        failures: tuple[CheckItem, ...],
-        rounds: int,
-        new: Container[str] = (),
-    ) -> tuple[RepeatedTest, ...]:
-        """Run failed tests again until their runs say enough, for as long as the suite may take.
-
-        Args:
-            rounds: So often at most.
-            new: The tests that base does not have; they run with the change alone.
-        """
-        count = len(failures)
-        verb = "fails" if count == 1 else "fail"
-        self.say(f"tests: {count} {verb} with the change alone; run again")
-        found = {
-            item.item_id: RepeatedTest(
-                item_id=item.item_id,
-                is_new=item.item_id in new,
-                place=item.place,
-            )
-            for item in failures
-        }
-        end = time.monotonic() + self.head.test_limits().seconds
-        for number in range(rounds):
-            left = [item for item in failures if _is_open(item, found[item.item_id], number)]
-            if not left or end - time.monotonic() < _LEAST_SECONDS:
-                break
-            self._round([item.item_id for item in left], found, end)
-        for one in found.values():
-            self.say(f"tests: {one.item_id} {one.summary}")
-        return tuple(found.values())
-
-    def _round(self, ids: list[str], found: dict[str, RepeatedTest], end: float) -> None:
-        """Run them once more on both sides; on base only those that were not seen to flip there."""
-        on_base = [
-            one for one in ids if not found[one].is_new and not has_both_outcomes(found[one].base)
-        ]
-        # One side after the other: what base is seen to do, code of the change must not slow down.
-        ran = {"base": self._run(self.base, on_base, end), "head": self._run(self.head, ids, end)}
-        for side, runs in ran.items():
-            for item_id, run in runs.items():
-                one = found[item_id]
-                found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
 
     def run(self, site: Site, part: Part, shown_as: str = TESTS) -> CheckResult:
         """Run a part of the tests of one side in a sandbox of its own.
@@ -154,40 +114,59 @@ class Reruns:
             shown_as: Stands before the lines that it prints.
         """
         name = f"{shown_as} on base" if site.tree == self.base.tree else shown_as
-        return running.run_check(
-            PartOfSuite(self.suite, part, name=name), site, self.sandbox, self.say
-        )
+        return running.run_check(self.suite.select(part, name), site, self.sandbox, self.say)
 
     def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> CheckResult:
         return self.run(site, Part(only), shown_as)
 
-    def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
+    def repeat(
+        self, failures: tuple[CheckItem, ...], rounds: int, new: Container[str] = ()
+    ) -> tuple[RepeatedTest, ...]:
+        """Run failed tests again until their runs say enough, for as long as the suite may take.
+
+        Args:
+            rounds: The maximum.
+            new: The tests that base does not have; they run with the change alone.
+        """
+        verb = "fails" if len(failures) == 1 else "fail"
+        self.say(f"tests: {len(failures)} {verb} with the change alone; run again")
+        found = {
+            one.item_id: RepeatedTest(
+                item_id=one.item_id, is_new=one.item_id in new, place=one.place
+            )
+            for one in failures
+        }
+        end = time.monotonic() + self.head.test_limits().seconds
+        for number in range(rounds):
+            left = [one.item_id for one in failures if _is_open(one, found[one.item_id], number)]
+            if not left or end - time.monotonic() < _LEAST_SECONDS:
+                break
+            known = [one for one in left if not found[one].is_new]
+            on_base = [one for one in known if not _has_both_outcomes(found[one].base)]
+            # One side after the other: code of the change must not slow down what base does.
+            for side, site, ids in (("base", self.base, on_base), ("head", self.head, left)):
+                for item_id, run in self._run_again(site, ids, end):
+                    one = found[item_id]
+                    found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
+        for one in found.values():
+            self.say(f"tests: {one.item_id} {one.summary}")
+        return tuple(found.values())
+
+    def _run_again(self, site: Site, ids: list[str], end: float) -> Iterable[tuple[str, Rerun]]:
+        """Say what each test did; nothing, where its sandbox proves nothing."""
         if not ids:
-            return {}
+            return
         site = site.limit_seconds(max(end - time.monotonic(), _LEAST_SECONDS))
-        return dict(_find_outcomes(ids, self.run_some(site, Selection(ids=tuple(ids)))))
-
-
-def is_proved(result: CheckResult) -> bool:
-    """Whether a run of tests came to its end and says of each what it did."""
-    return result.status in (Status.PASSED, Status.FAILED) and not result.reason
+        result = self.run_some(site, Selection(ids=tuple(ids)))
+        items = {item.item_id: item for item in result.items} if is_proved(result) else {}
+        for item_id in ids:
+            item = items.get(item_id) or CheckItem(item_id=item_id, outcome=UNPROVED)
+            yield item_id, Rerun(outcome=item.outcome, text=item.text[:_TEXT])
 
 
 def _is_open(failure: CheckItem, one: RepeatedTest, rounds: int) -> bool:
     """Whether another run could still change what is known of a test."""
     if judge_failure(failure, one) is Proof.FLAKY:
         return False
-    surprised = has_both_outcomes(one.base) or any(run.outcome in PASSING for run in one.head)
-    failed_on_base = any(run.outcome in FAILING for run in one.base)
-    return rounds < _ENOUGH or surprised or failed_on_base
-
-
-def _find_outcomes(ids: Iterable[str], result: CheckResult) -> Iterable[tuple[str, Rerun]]:
-    """What a sandbox says of each test; nothing, where it proves nothing."""
-    items = {item.item_id: item for item in result.items} if is_proved(result) else {}
-    for item_id in ids:
-        item = items.get(item_id)
-        if item is None:
-            yield item_id, Rerun(outcome=UNPROVED)
-        else:
-            yield item_id, Rerun(outcome=item.outcome, text=item.text[:_TEXT])
+    surprised = _has_both_outcomes(one.base) or _has_outcome(one.head, PASSING)
+    return rounds < _ENOUGH or surprised or _has_outcome(one.base, FAILING)

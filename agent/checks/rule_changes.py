@@ -13,7 +13,15 @@ from repo_config.detect import Project
 
 def rule_files(change: Change, project: Project) -> frozenset[str]:
     """Return the changed paths that the checks are configured by, or started with."""
-    return frozenset(file.path for file in change.files if _is_rule(file, project))
+    return frozenset(
+        file.path
+        for file in change.files
+        if (
+            known.list_rules(file.path, file.before, file.after) != ()
+            if known.has_tables(file.path)
+            else known.explain_file(file.path, project) is not None
+        )
+    )
 
 
 def test_rules(change: Change, project: Project) -> frozenset[str]:
@@ -38,12 +46,5 @@ def _restore_file(file: ChangedFile) -> ChangedFile | None:
     if not known.has_tables(file.path):
         return None
     restored = known.restore_rules(file.path, file.before, file.after)
-    if restored in (None, file.before):
-        return None
-    return file.model_copy(update={"after": restored})
-
-
-def _is_rule(file: ChangedFile, project: Project) -> bool:
-    if known.has_tables(file.path):
-        return known.list_rules(file.path, file.before, file.after) != ()
-    return known.explain_file(file.path, project) is not None
+    is_same = restored in (None, file.before)
+    return None if is_same else file.model_copy(update={"after": restored})

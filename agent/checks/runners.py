@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from agent.checks import check, suite
+from agent.checks.check import Part, Site
 from agent.checks.sealed import Secret
 from agent.models.checks import TESTS, CheckResult
 from agent.models.sandbox import (
@@ -37,40 +38,40 @@ if __name__ == "__main__":
 """
 
 
+@dataclass(frozen=True)
 class PytestSuite:
     """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
 
-    name = TESTS
+    part: Part = field(default_factory=Part)
+    name: str = TESTS
 
-    def explain_absence(self, site: check.Site) -> str:
-        if site.project.test_runner == "pytest":
-            return ""
-        return "the repository's tests are not run by pytest"
+    def select(self, part: Part, name: str = TESTS) -> PytestSuite:
+        return PytestSuite(part, name)
 
-    def command(self, site: check.Site) -> tuple[str, ...]:
+    def explain_absence(self, site: Site) -> str:
+        is_run = site.project.test_runner == "pytest"
+        return "" if is_run else "the repository's tests are not run by pytest"
+
+    def command(self, site: Site) -> tuple[str, ...]:
         root = site.project.root
-        named = tuple(f"{name}={value}" for name, value in _environ(site, "").items())
+        named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        words = "python", "-m", "pytest", *_parallel_options(site), *site.test_args
+        words = "python", "-m", "pytest", *_list_parallel_options(site), *site.test_args
         return (*start, *words)
 
-    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        return self.request_part(site, secret, check.Part())
-
-    def request_part(self, site: check.Site, secret: Secret, part: check.Part) -> SandboxRequest:
-        options = _PAST_FAILURES
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+        part, options = self.part, _PAST_FAILURES
         # A part is done before so many processes have begun.
-        options += () if part.only or part.collects else _parallel_options(site)
+        options += () if part.only or part.collects else _list_parallel_options(site)
         if part.covered:
             # In one process, and measured by nobody else.
             options += ("-n", "0") if site.has_package("pytest-xdist") else ()
             options += ("--no-cov",) if site.has_package("pytest-cov") else ()
         if part.collects:
             options += ("--collect-only", "-q")
-        own, base = site.has_package("pytest"), part.base
         # What the configuration says wins.
-        env = {**_environ(site, SANDBOX_TREE), **site.config.env}
+        env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
         order = check.request_script(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
@@ -79,24 +80,24 @@ class PytestSuite:
             options={
                 **part.describe(site),
                 "options": options,
-                "plugins": sorted(base.plugins) if base else None,
-                "gate": "" if own else site.packages_of(SANDBOX_GATE),
+                "plugins": sorted(part.base.plugins) if part.base else None,
+                "gate": "" if site.has_package("pytest") else site.packages_of(SANDBOX_GATE),
                 "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
         )
         return order.model_copy(update={"watched": part.own_files})
 
-    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         return suite.judge_suite(self, site, secret, result, _PYTEST_CODES)
 
 
-def _parallel_options(site: check.Site) -> tuple[str, ...]:
+def _list_parallel_options(site: Site) -> tuple[str, ...]:
     """Have the tests shared among processes where the repository does so itself."""
     is_own = site.config.checks.tests.args or not site.project.tests_in_parallel
     return () if is_own or not site.has_package("pytest-xdist") else ("-n", "auto")
 
 
-def _environ(site: check.Site, tree: str) -> dict[str, str]:
+def _list_variables(site: Site, tree: str) -> dict[str, str]:
     """Name the settings for pytest-django where only other tools know them, such as tox."""
     django = site.project.django
     if django is None or django.settings_module is None or django.tests_know_settings:
@@ -107,22 +108,29 @@ def _environ(site: check.Site, tree: str) -> dict[str, str]:
     # Under `python -m pytest` the root itself is on the path already.
     root = site.project.root
     if below := [folder for folder in django.python_path if folder != root]:
-        folders = [posixpath.join(tree, folder) for folder in below]
         # A person starts it in the root, the sandbox has whole paths.
-        shown = [posixpath.relpath(folder, root or ".") for folder in below]
-        environ["PYTHONPATH"] = ":".join(folders if tree else shown)
+        folders = [
+            posixpath.join(tree, one) if tree else posixpath.relpath(one, root or ".")
+            for one in below
+        ]
+        environ["PYTHONPATH"] = ":".join(folders)
     return environ
 
 
+@dataclass(frozen=True)
 class DjangoSuite:
     """A script that starts unittest in its own process, watched by a wrapper of ours.
 
     Without a script, and with known settings, `python -m django test`.
     """
 
-    name = TESTS
+    part: Part = field(default_factory=Part)
+    name: str = TESTS
 
-    def explain_absence(self, site: check.Site) -> str:
+    def select(self, part: Part, name: str = TESTS) -> DjangoSuite:
+        return DjangoSuite(part, name)
+
+    def explain_absence(self, site: Site) -> str:
         if site.project.test_runner != "django":
             return "the repository's tests are not run by a script"
         if site.project.test_script is None and _get_settings(site) is None:
@@ -133,27 +141,27 @@ class DjangoSuite:
             )
         return ""
 
-    def command(self, site: check.Site) -> tuple[str, ...]:
-        if site.project.test_script is None:
-            root = site.project.root or "."
-            folders = ":".join(
-                posixpath.relpath(folder or ".", root) for folder in _get_python_path(site)
-            )
-            path = ("env", f"PYTHONPATH={folders}") if folders not in {"", "."} else ()
-            start = ("env", "-C", root, *path[1:]) if root != "." else path
-            return (*start, "python", "-m", "django", *_list_django_arguments(site))
-        folder, arguments = _split_call(site)
-        start = ("env", "-C", folder) if folder else ()
-        return (*start, "python", *arguments)
+    def command(self, site: Site) -> tuple[str, ...]:
+        if site.project.test_script is not None:
+            folder, arguments = _split_call(site)
+            return (*(("env", "-C", folder) if folder else ()), "python", *arguments)
+        root = site.project.root
+        folders = ":".join(
+            posixpath.relpath(one or ".", root or ".") for one in _get_python_path(site)
+        )
+        path = (f"PYTHONPATH={folders}",) if folders not in {"", "."} else ()
+        place = ("-C", root) if root else ()
+        start = ("env", *place, *path) if place or path else ()
+        return (*start, "python", "-m", "django", *_list_django_arguments(site))
 
-    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
-        return self.request_part(site, secret, check.Part())
-
-    def request_part(self, site: check.Site, secret: Secret, part: check.Part) -> SandboxRequest:
-        entry: list[SandboxFile] = []
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+        entry: tuple[SandboxFile, ...] = ()
         if site.project.test_script is None:
             folder, arguments = site.project.root, (_ENTRY, *_list_django_arguments(site))
-            entry = [_make_entry(site)]
+            # It does what `python -m django` does in the root of the repository.
+            folders = [posixpath.join(SANDBOX_TREE, one) for one in _get_python_path(site)]
+            paths = [one.rstrip("/") for one in folders or [site.in_sandbox("")]]
+            entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
         else:
             folder, arguments = _split_call(site)
         order = check.request_script(
@@ -161,17 +169,17 @@ class DjangoSuite:
             secret,
             ("mergewright_django.py", *arguments),
             limits=site.test_limits(),
-            options=part.describe(site),
-            files=tuple(entry),
+            options=self.part.describe(site),
+            files=entry,
         )
         directory = posixpath.join(SANDBOX_TREE, folder)
-        return order.model_copy(update={"directory": directory, "watched": part.own_files})
+        return order.model_copy(update={"directory": directory, "watched": self.part.own_files})
 
-    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         return suite.judge_suite(self, site, secret, result, _SCRIPT_CODES)
 
 
-def _split_call(site: check.Site) -> tuple[str, tuple[str, ...]]:
+def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     """Return the folder to start in, and the script with its arguments.
 
     manage.py looks for tests in the folder it is started in: its own, unless it has none there.
@@ -190,20 +198,13 @@ def _split_call(site: check.Site) -> tuple[str, tuple[str, ...]]:
     return root, (from_root, "test", *given)
 
 
-def _get_settings(site: check.Site) -> str | None:
+def _get_settings(site: Site) -> str | None:
     return site.project.django.settings_module if site.project.django else None
 
 
-def _get_python_path(site: check.Site) -> tuple[str, ...]:
+def _get_python_path(site: Site) -> tuple[str, ...]:
     return site.project.django.python_path if site.project.django else ()
 
 
-def _list_django_arguments(site: check.Site) -> tuple[str, ...]:
+def _list_django_arguments(site: Site) -> tuple[str, ...]:
     return "test", f"--settings={_get_settings(site)}", *site.test_args
-
-
-def _make_entry(site: check.Site) -> SandboxFile:
-    """Make a script that does what `python -m django` does in the root of the repository."""
-    folders = [posixpath.join(SANDBOX_TREE, one).rstrip("/") for one in _get_python_path(site)]
-    root = site.in_sandbox("").rstrip("/")
-    return SandboxFile(path=_ENTRY, content=_ENTER.format(folders or [root]).encode())

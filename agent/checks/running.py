@@ -9,11 +9,11 @@ from agent.checks.check import Check, Site, make_unverified
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_services
 from agent.models.checks import CheckResult
-from agent.models.sandbox import Flag, Sandbox, SandboxRequest, SandboxResult
+from agent.models.sandbox import Flag, Sandbox
 from agent.text import sanitise
 
-#: Shows one line to people who watch the run.
-Show = Callable[[str], None]
+#: Shows one line to people who watch the run; called from several threads.
+Say = Callable[[str], None]
 
 #: A check that ends earlier is in the log at once anyway.
 QUIET_SECONDS = 5.0
@@ -23,30 +23,25 @@ _TAIL_BYTES = 8 * 1024
 
 
 def run_check(
-    check: Check, site: Site, sandbox: Sandbox, show: Show, cancelled: Flag | None = None
+    check: Check, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None = None
 ) -> CheckResult:
     """Run a check; once more where it came to a limit other than time.
 
     Memory, disk and processes of a machine are shared with others; minutes were given to it alone.
+    Without its services it proves nothing, whatever its tests say.
     """
     for is_last in (False, True):
         secret = Secret()
         order = check.make_request(site, secret)
-        live = LiveOutput(check.name, show, ours=secret.names)
+        live = LiveOutput(check.name, say, ours=secret.names)
         result = sandbox.run(order, cancelled, live)
         if is_last or result.limit in (None, "time"):
             break
-    found = _judge_result(check, site, secret, order, result)
-    return found.model_copy(update={"limit": result.limit or ""})
-
-
-def _judge_result(
-    check: Check, site: Site, secret: Secret, order: SandboxRequest, result: SandboxResult
-) -> CheckResult:
-    """Say how a check ended. Without its services it proves nothing, whatever its tests say."""
     if words := sandbox_services.not_started(order, result):
-        return make_unverified(check, site, result, f"the check was not begun: {words}")
-    return check.judge(site, secret, result)
+        found = make_unverified(check, site, result, f"the check was not begun: {words}")
+    else:
+        found = check.judge(site, secret, result)
+    return found.model_copy(update={"limit": result.limit or ""})
 
 
 class LiveOutput:
@@ -59,7 +54,7 @@ class LiveOutput:
     def __init__(
         self,
         name: str,
-        show: Show,
+        say: Say,
         now: Callable[[], float] = time.monotonic,
         *,
         ours: tuple[str, ...] = (),
@@ -68,15 +63,13 @@ class LiveOutput:
 
         Args:
             name: Of the check.
-            show: Shows a line.
+            say: Shows a line.
             now: The clock, in seconds.
             ours: Names of sentinels; lines with one of them are not the project's.
         """
-        self._name, self._show, self._now, self._ours = name, show, now, ours
+        self._name, self._say, self._now, self._ours = name, say, now, ours
         self._next = now() + QUIET_SECONDS
-        self._tail = b""
-        self._last = ""
-        self._has_key = False
+        self._tail, self._last, self._has_key = b"", "", False
 
     def __call__(self, piece: bytes) -> None:
         text = self._tail + piece
@@ -91,6 +84,6 @@ class LiveOutput:
             if line and not any(name in line for name in self._ours):
                 if line != self._last:
                     cut = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-                    self._show(f"{self._name} | {cut}")
+                    self._say(f"{self._name} | {cut}")
                     self._last, self._next = line, self._now() + EVERY_SECONDS
                 return

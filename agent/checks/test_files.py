@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.errors import EditFailed
@@ -23,23 +23,28 @@ from repo_config import foreign_python
 from repo_config.test_files import find_folder, has_test_name
 from repo_config.tree import Tree
 
-_PACKAGE = "/__init__.py"
+_CONFTEST = "conftest.py"
+_TOOLS = ("pytest.", "unittest.", "django.test.")
 #: Of all Python files together: read in about half a minute.
 _MOST_BYTES = 100_000_000
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 class Imports:
     """Who imports whom among the Python files of a tree."""
 
     def __init__(self, imported: Mapping[str, Iterable[str]]) -> None:
-        self._files = _by_name(imported)
         self._importers: dict[str, set[str]] = defaultdict(set)
+        files = _index_by_name(imported)
         for path, names in imported.items():
             for name in names:
-                for found in self._find_imported_files(name):
-                    self._importers[found].add(path)
-            for conftest in _conftests(path, imported):
-                self._importers[conftest].add(path)
+                parts = name.split(".")
+                for end in range(len(parts)):  # an import runs the packages of a module as well
+                    for found in files.get(".".join(parts[: end + 1]), ()):
+                        self._importers[found].add(path)
+            for folder in list_folders(path):
+                if (conftest := posixpath.join(folder, _CONFTEST)) in imported:
+                    self._importers[conftest].add(path)
 
     def importers_of(self, path: str) -> frozenset[str]:
         """Return the files that import a file themselves."""
@@ -55,16 +60,6 @@ class Imports:
                 seen.add(path)
                 left += self._importers.get(path, ())
         return frozenset(seen)
-
-    def _find_imported_files(self, name: str) -> Iterator[str]:
-        """Yield the files that an import of a name runs: its packages' as well."""
-        while name:
-            yield from self._files.get(name, ())
-            name = name.rpartition(".")[0]
-
-
-def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
-    return {path: tuple(_find_imported_names(path, content)) for path, content in sources.items()}
 
 
 def read_python_files(tree: Tree) -> dict[str, bytes] | None:
@@ -84,68 +79,63 @@ def read_python_files(tree: Tree) -> dict[str, bytes] | None:
     return sources
 
 
-def _by_name(paths: Iterable[str]) -> dict[str, set[str]]:
-    """Map dotted names to files: from the root, and from where packages begin."""
-    every = set(paths)
-    found: dict[str, set[str]] = defaultdict(set)
-    for path in every:
-        found[name_module(path)].add(path)
-        folder = posixpath.dirname(path)
-        while folder and folder + _PACKAGE in every:
-            folder = posixpath.dirname(folder)
-        if folder:
-            found[name_module(path.removeprefix(f"{folder}/"))].add(path)
-    return found
-
-
-def _conftests(path: str, sources: Container[str]) -> Iterator[str]:
-    """Yield what pytest imports before a file: what is nearest to it, and above."""
-    while path:
-        path = posixpath.dirname(path)
-        if (found := posixpath.join(path, "conftest.py")) in sources:
-            yield found
+def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+    return {path: tuple(_find_imported_names(path, content)) for path, content in sources.items()}
 
 
 def name_module(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def list_folders(path: str) -> Iterator[str]:
+    """Yield the folders of a path, the nearest first; the last is ""."""
+    while path:
+        path = posixpath.dirname(path)
+        yield path
+
+
+def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
+    """Map dotted names to files: from the root, and from where packages begin."""
+    every = set(paths)
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in every:
+        folder = posixpath.dirname(path)
+        while folder and f"{folder}/__init__.py" in every:
+            folder = posixpath.dirname(folder)
+        found[name_module(path)].add(path)
+        found[name_module(path.removeprefix(f"{folder}/"))].add(path)
+    return found
+
+
 def _find_imported_names(path: str, content: bytes) -> Iterator[str]:
     """Yield the names that a file imports, and those that may be modules."""
     try:
         tree = foreign_python.parse_module(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except UNREADABLE:
         return
-    for node in _statements(tree):
+    for node in _list_statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = _find_relative_base(path, node)
-            if base is not None:
-                yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+            base = node.module or ""
+            if node.level:
+                folders = path.split("/")[:-1]
+                above = len(folders) - (node.level - 1)
+                if above < 0:
+                    continue
+                base = ".".join([*folders[:above], *([base] if base else [])])
+            yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
 
 
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
+def _list_statements(node: ast.AST) -> Iterator[ast.AST]:
     """Yield all statements, without the expressions in them, which are most of a tree."""
     for field in ("body", "orelse", "finalbody", "handlers", "cases"):
         for inner in getattr(node, field, ()):
             yield inner
-            yield from _statements(inner)
+            yield from _list_statements(inner)
 
 
-def _find_relative_base(path: str, node: ast.ImportFrom) -> str | None:
-    """Return what names are imported from, dotted from the root where it is relative."""
-    if not node.level:
-        return node.module
-    folders = path.split("/")[:-1]
-    above = len(folders) - (node.level - 1)
-    if above < 0:
-        return None
-    return ".".join([*folders[:above], *([node.module] if node.module else [])])
-
-
-_CONFTEST = "conftest.py"
-_TOOLS = ("pytest.", "unittest.", "django.test.")
+# --- files of tests -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -155,7 +145,6 @@ class BaseTestFiles:
     sure: frozenset[str]
     shared: frozenset[str]
     """Those that may as well belong to the product."""
-
     homes: frozenset[str]
     """Folders that are called as those of tests are, and hold tests."""
 
@@ -176,11 +165,7 @@ class BaseTestFiles:
         left = touched
         while True:
             known = self.sure - touched | left
-            found = {
-                path
-                for path in left
-                if posixpath.basename(path) != _CONFTEST and not imports.importers_of(path) <= known
-            }
+            found = {path for path in left if _is_imported_beside(path, known, imports)}
             if not found:
                 return left
             left -= found
@@ -199,28 +184,35 @@ def find_test_files(
     """
     every = frozenset(paths)
     reported = every & frozenset(facts.files)
+    helpers: frozenset[str] = frozenset()
     modules = {path for path in every - reported if path.endswith(".py")}
-    helpers = _imported_by_tests_alone(reported, modules, imports)
+    while more := {
+        path
+        for path in modules - helpers
+        if (by := imports.importers_of(path)) and by <= reported | helpers
+    }:
+        helpers |= more
     # Folders are called so in products as well: there has to be a test.
     homes = frozenset(find_folder(path) for path in reported) - {""}
-    shared = _beside_tests(reported, reported | helpers, every) | {
+    of_tests = reported | helpers
+    shared = _find_beside_tests(reported, of_tests, every) | {
         path for path in helpers if find_folder(path) in homes or _has_assertions(sources[path])
     }
-    by_product = {
-        path
-        for path in reported
-        if posixpath.basename(path) != _CONFTEST
-        and not imports.importers_of(path) <= reported | helpers
-    }
+    by_product = {path for path in reported if _is_imported_beside(path, of_tests, imports)}
     sure = (reported - by_product) | {path for path in shared if find_folder(path) in homes}
     return BaseTestFiles(sure=sure, shared=(shared | by_product) - sure, homes=homes)
+
+
+def _is_imported_beside(path: str, known: frozenset[str], imports: Imports) -> bool:
+    """Whether others than these import a file, which is no conftest."""
+    return posixpath.basename(path) != _CONFTEST and not imports.importers_of(path) <= known
 
 
 def _has_assertions(content: bytes) -> bool:
     """Whether a module can fail a test: it asserts, or has something to do with test tools."""
     try:
         module = foreign_python.parse_module(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except UNREADABLE:
         return True
     for node in ast.walk(module):
         if isinstance(node, ast.Assert):
@@ -228,32 +220,16 @@ def _has_assertions(content: bytes) -> bool:
         if isinstance(node, ast.Name) and node.id == "AssertionError":
             return True
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         if any(f"{name}.".startswith(_TOOLS) for name in names):
             return True
     return False
 
 
-def _imported_by_tests_alone(
-    reported: frozenset[str], modules: set[str], imports: Imports
-) -> frozenset[str]:
-    found: set[str] = set()
-    grows = True
-    while grows:
-        more = {
-            path
-            for path in modules - found
-            if (importers := imports.importers_of(path)) and importers <= reported | found
-        }
-        found |= more
-        grows = bool(more)
-    return frozenset(found)
-
-
-def _beside_tests(
+def _find_beside_tests(
     reported: frozenset[str], of_tests: frozenset[str], every: frozenset[str]
 ) -> frozenset[str]:
+    """Return files that are no code in folders that hold nothing but tests."""
     product = {
         folder
         for path in every - of_tests
@@ -261,19 +237,12 @@ def _beside_tests(
         for folder in list_folders(path)
     }
     own = {posixpath.dirname(path) for path in reported} - product - {""}
-    return frozenset(
-        path for path in every - of_tests if not own.isdisjoint(list_folders(path))
-    )  # fmt: skip
-
-
-def list_folders(path: str) -> Iterator[str]:
-    while path:
-        path = posixpath.dirname(path)
-        yield path
+    left = every - of_tests
+    return frozenset(path for path in left if not own.isdisjoint(list_folders(path)))
 
 
 class Places:
-    """Where tests stand, by their ids: pytest's have the path, unittest's the module."""
+    """Where tests are, by their ids: pytest's have the path, unittest's the module."""
 
     def __init__(self, facts: SuiteFacts) -> None:
         self._files: dict[str, str] = {}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 
 from agent.checks import hunks, measuring, reruns, running, test_files
-from agent.checks.check import Part, PartOfSuite, Selection, Site, get_granted_limits
+from agent.checks.check import Part, Selection, Site, get_granted_limits
 from agent.checks.hunks import Hunk, Removals
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, Places
@@ -203,7 +203,7 @@ def _run_tests(
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    return running.run_check(PartOfSuite(suite, Part(only), name=name), site, svc.sandbox, svc.say)
+    return running.run_check(suite.select(Part(only), name), site, svc.sandbox, svc.say)
 
 
 def _make_rows(

@@ -6,35 +6,32 @@ is judged is what will be committed. What a check writes is thrown away with its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from agent.checks import (
     changed_files,
     comparison,
-    coverage_of_change,
     early_tests,
-    linters,
     measuring,
     packages,
     reports,
     reruns,
     rule_changes,
+    weighing,
 )
-from agent.checks.check import Check, Site, get_granted_limits
+from agent.checks.changed_files import Sides
+from agent.checks.check import Site, get_granted_limits
 from agent.checks.two_runs import TwoRuns
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, ClearedChange, Finding, Level, Severity
+from agent.git.tree import WorkTree
+from agent.models.change import Change, ClearedChange, Severity
 from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison, Status
 from agent.models.environment import Environment, Prepared
-from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
+from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
-from agent.policy.contract import added_packages, fastapi_auth, requirements
-from agent.policy.layout import is_apart, is_migration, is_test
+from agent.policy.contract import requirements
 from agent.services import Services
-from repo_config.schema import RepoConfig
 
 
 def run_checks(
@@ -58,20 +55,16 @@ def run_checks(
         EnvironmentFailed: What the change declares cannot be installed.
         PolicyRefused: A rule that ruff checks forbids it.
     """
-    change, project = cleared.change, prepared.contract.project
-    head = svc.head_folder(prepared.run)
-    environment, results = _with_declared(change, prepared, svc)
-    site = _laid_out(change, head, environment, prepared, svc)
-    runs = _two_runs(change, site, before, prepared, svc)
-    base = _base_site(site, prepared, svc)
-    sides = changed_files.Sides(change, site, base, svc.sandbox, svc.say)
+    change, trees = cleared.change, _Trees(prepared, svc)
+    environment, added = _prepare_environment(change, trees)
+    trees = _Trees(prepared, svc, environment)
+    site = trees.lay_out(change, svc.head_folder(prepared.run).name)
+    runs = _prepare_two_runs(change, site, before, trees)
+    sides = Sides(change, site, trees.make_base(), svc.sandbox, svc.say)
     linted = _lint(sides, runs)
-    _refuse_forbidden(linted, change, human_changes, prepared, svc)
-    if rules := rule_changes.rule_files(change, project):
-        svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
-        results += _under_base_rules(change, rules, environment, prepared, svc)
-        svc.say("checks on the whole change")
-    measured = _measure_change(change, site, runs, prepared, svc)
+    _refuse_forbidden(linted, change, human_changes, trees)
+    results = (*added, *_run_by_base_rules(change, trees))
+    measured = _measure_change(sides, runs, trees)
     unseen = changed_files.check_skipped_files(sides, measured)
     report = CheckReport(
         side="head",
@@ -83,7 +76,96 @@ def run_checks(
     return report
 
 
-def _lint(sides: changed_files.Sides, runs: TwoRuns | None) -> CheckResult | None:
+def compare_sides(
+    base: CheckReport, head: CheckReport, prepared: Prepared, svc: Services
+) -> tuple[Comparison, ...]:
+    """Hold the two sides against each other, check by check; rules weigh what some tools find."""
+    config, floors = prepared.contract.config, svc.settings.floors
+    return weighing.weigh_comparisons(
+        comparison.compare_reports(base, head), base, head, config, floors
+    )
+
+
+@dataclass(frozen=True)
+class _Trees:
+    """Base and parts of the change on disk, with the environment of the change."""
+
+    prepared: Prepared
+    svc: Services
+    environment: Environment | None = None
+
+    @property
+    def base(self) -> WorkTree:
+        return worktree.open_tree(self.prepared.checkout, self.svc.base_folder(self.prepared.run))
+
+    def make_base(self) -> Site:
+        tree = self.base  # a run that goes on after a kill has its records, but no files
+        return self._make_site(tree, self.svc.environment(self.prepared))
+
+    def lay_out(self, part: Change, name: str) -> Site:
+        """Lay a part of the change out in a folder of this name."""
+        folder = self.svc.head_folder(self.prepared.run).with_name(name)
+        tree = worktree.lay_out(self.prepared.checkout, folder, self.svc.stopped)
+        tree.replay(part)
+        return self._make_site(tree, self.environment or self.svc.environment(self.prepared))
+
+    def _make_site(self, tree: WorkTree, environment: Environment) -> Site:
+        return Site(
+            tree=tree.folder,
+            environment=environment,
+            config=self.prepared.contract.config,
+            project=self.prepared.contract.project,
+            limits=get_granted_limits(self.svc.settings),
+            at_once=self.svc.settings.checks_at_once,
+        )
+
+    def make_context(self, change: Change) -> ChangeContext:
+        contract = self.prepared.contract
+        return ChangeContext(change, contract.config, contract.project, self.base)
+
+
+# --- the environment of the change ----------------------------------------------------------------
+
+
+def _prepare_environment(
+    change: Change, trees: _Trees
+) -> tuple[Environment | None, tuple[CheckResult, ...]]:
+    """Build what the change declares and look at it; None: the environment of base will do."""
+    prepared, svc = trees.prepared, trees.svc
+    change_context = trees.make_context(change)
+    if not requirements.has_changed(change_context):
+        return _set_up(change, trees), ()
+    svc.say("the change declares other packages, so it is checked with those")
+    trees.lay_out(change, svc.head_folder(prepared.run).name)
+    wanted = requirements.list_new_requirements(change_context)
+    try:
+        built = svc.environment_of_change(prepared, wanted)
+    except EnvironmentFailed as problem:
+        said = f"What the change declares cannot be installed.\n{problem.message}"
+        raise EnvironmentFailed(said) from problem
+    declared = requirements.find_added_packages(change_context)
+    found = packages.check_packages(declared, svc.environment(prepared), built)
+    svc.say(f"{found.name}: {found.counts}")
+    return built, (found,)
+
+
+def _set_up(change: Change, trees: _Trees) -> Environment | None:
+    """Run set-up on the change, where that touches what its commands may read."""
+    prepared, svc = trees.prepared, trees.svc
+    if not prepared.contract.config.setup or all(one.endswith(".py") for one in change.paths):
+        return None
+    svc.say("the change touches more than Python code, so set-up runs on it")
+    trees.lay_out(change, svc.head_folder(prepared.run).name)
+    try:
+        return svc.environment_set_up(prepared)
+    except EnvironmentFailed as problem:
+        raise EnvironmentFailed(f"Set-up fails with the change.\n{problem.message}") from problem
+
+
+# --- rules that ruff checks -----------------------------------------------------------------------
+
+
+def _lint(sides: Sides, runs: TwoRuns | None) -> CheckResult | None:
     """Hold the change against the rules that ruff checks; None where nothing is new."""
     config = sides.head.config
     check = changed_files.ContractLint(
@@ -102,247 +184,44 @@ def _lint(sides: changed_files.Sides, runs: TwoRuns | None) -> CheckResult | Non
 
 
 def _refuse_forbidden(
-    linted: CheckResult | None,
-    change: Change,
-    human_changes: Change | None,
-    prepared: Prepared,
-    svc: Services,
+    linted: CheckResult | None, change: Change, human_changes: Change | None, trees: _Trees
 ) -> None:
     """End the checks before they have begun, where a rule that ruff checks forbids the change."""
     if linted is None or linted.reason:
         return
-    config, floors = prepared.contract.config, svc.settings.floors
+    config, svc = trees.prepared.contract.config, trees.svc
     told = ruff_contract.find_problems(linted.items, config)
-    weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, floors))
+    weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, svc.settings.floors))
     found = levels.soften_in_human_lines(weighed, change, human_changes)
     if blocking := [one for one in found if one.severity is Severity.BLOCK]:
         svc.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
         raise PolicyRefused(found)
 
 
-def _with_declared(
-    change: Change, prepared: Prepared, svc: Services
-) -> tuple[Environment, tuple[CheckResult, ...]]:
-    """Take the environment of base, or build the one that the change declares and look at it."""
-    contract = prepared.contract
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    change_context = ChangeContext(change, contract.config, contract.project, base)
-    known = svc.environment(prepared)
-    if not requirements.has_changed(change_context):
-        return _set_up(change, prepared, svc) or known, ()
-    svc.say("the change declares other packages, so it is checked with those")
-    folder = svc.head_folder(prepared.run)
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
-    try:
-        built = svc.environment_of_change(
-            prepared, requirements.list_new_requirements(change_context)
-        )
-    except EnvironmentFailed as problem:
-        raise EnvironmentFailed(
-            f"What the change declares cannot be installed.\n{problem.message}"
-        ) from problem
-    found = packages.check_packages(requirements.find_added_packages(change_context), known, built)
-    svc.say(f"{found.name}: {found.counts}")
-    return built, (found,)
+# --- the runs -------------------------------------------------------------------------------------
 
 
-def _set_up(change: Change, prepared: Prepared, svc: Services) -> Environment | None:
-    """Run set-up on the change, where that touches what its commands may read."""
-    if not prepared.contract.config.setup or all(
-        file.path.endswith(".py") for file in change.files
-    ):
-        return None
-    svc.say("the change touches more than Python code, so set-up runs on it")
-    folder = svc.head_folder(prepared.run)
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
-    try:
-        return svc.environment_set_up(prepared)
-    except EnvironmentFailed as problem:
-        raise EnvironmentFailed(f"Set-up fails with the change.\n{problem.message}") from problem
-
-
-def compare_sides(
-    base: CheckReport, head: CheckReport, prepared: Prepared, svc: Services
-) -> tuple[Comparison, ...]:
-    """Hold the two sides against each other, check by check; rules weigh what some tools find."""
-    config, floors = prepared.contract.config, svc.settings.floors
-    compared = comparison.compare_reports(base, head)
-    clean = {one.name for one in compared if one.verdict is Status.PASSED}
-    weighed = (_apply_rules(one, config, floors, clean) for one in compared)
-    return tuple(_with_remarks(one, base, head, config, floors) for one in weighed)
-
-
-def _with_remarks(
-    found: Comparison,
-    base: CheckReport,
-    head: CheckReport,
-    config: RepoConfig,
-    floors: Mapping[str, Level],
-) -> Comparison:
-    """Add what the change does to tests, to callers and to packages, as a check has measured it."""
-    before, after = base.result(found.name), head.result(found.name)
-    told: list[Finding] = []
-    if before and after and found.counts_tests:
-        told += levels.apply_levels(
-            test_changes.find_problems(found, before, after), test_changes.OF_TESTS, config, floors
-        )
-    if before and after:
-        access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
-        told += levels.apply_levels(access, (fastapi_auth.FASTAPI_AUTH,), config, floors)
-    if after and after.added_packages is not None:
-        packages_found = added_packages.find_package_problems(after.added_packages, config)
-        told += levels.apply_levels(packages_found, added_packages.OF_PACKAGES, config, floors)
-    return found.model_copy(update={"findings": (*found.findings, *told)}) if told else found
-
-
-def _apply_rules(
-    found: Comparison, config: RepoConfig, floors: Mapping[str, Level], clean: set[str]
-) -> Comparison:
-    """Have rules weigh what is new.
-
-    Args:
-        clean: The checks that find nothing new.
-    """
-    name = found.name.removesuffix(comparison.BASE_RULES)
-    if name == ruff_contract.CHECK:
-        told = ruff_contract.find_problems(found.new_failures, config)
-        return _told_by_rules(
-            found, tuple(levels.apply_levels(told, ruff_rules.RULES, config, floors))
-        )
-    rules = tool_rules.BY_CHECK.get(name)
-    if rules is None and name != found.name and name in clean and not found.counts_tests:
-        rules = (tool_rules.OTHER_SETTINGS,)
-    if name in linters.FORMATTERS and found.base_failures:
-        # What base does not pass, nobody enforces.
-        rules = (tool_rules.UNFORMATTED,)
-    if rules is None or not found.new_failures:
-        return found
-    told = tool_rules.find_problems(rules, found.new_failures)
-    return _told_by_rules(found, tuple(levels.apply_levels(told, rules, config, floors)))
-
-
-def _told_by_rules(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:
-    """Put findings of rules in the place of failures."""
-    # What fails as a whole says nothing that a rule could weigh.
-    only_findings = found.verdict is Status.FAILED and not found.reason
-    return found.model_copy(
-        update={
-            "findings": findings,
-            "new_failures": (),
-            "verdict": Status.PASSED if only_findings else found.verdict,
-        }
-    )
-
-
-def _two_runs(
-    change: Change, site: Site, before: CheckReport, prepared: Prepared, svc: Services
+def _prepare_two_runs(
+    change: Change, site: Site, before: CheckReport, trees: _Trees
 ) -> TwoRuns | None:
     """Prepare both runs of the tests; None where base does not tell what its tests are."""
-    suite, base = measuring.suite_of(site), before.result(TESTS)
+    suite, base, svc = measuring.suite_of(site), before.result(TESTS), trees.svc
     if suite is None or base is None or base.suite is None or not reruns.is_proved(base):
         return None
-    base_tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-
-    def lay_out(part: Change, name: str) -> Site:
-        folder = svc.head_folder(prepared.run).with_name(name)
-        return _laid_out(part, folder, site.environment, prepared, svc)
-
-    sites = reruns.Reruns(
-        base=_base_site(site, prepared, svc),
-        head=site,
-        suite=suite,
-        sandbox=svc.sandbox,
-        say=svc.say,
-    )
-    return TwoRuns(change, base, sites, base_tree, lay_out, site.project)
+    sites = reruns.Reruns(trees.make_base(), site, suite, svc.sandbox, svc.say)
+    return TwoRuns(change, base, sites, trees.base, trees.lay_out, site.project)
 
 
-def _measure_change(
-    change: Change, site: Site, runs: TwoRuns | None, prepared: Prepared, svc: Services
-) -> tuple[CheckResult, ...]:
-    """Run the checks, and the tests twice where base tells what they are."""
-    also = _of_change(change, site, prepared, svc)
-    if runs is None:
-        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also)
-    rounds = site.config.checks.tests.reruns
-    if (red := early_tests.find_red(runs, rounds)) is not None:
-        others = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, tests=False)
-        return (*others, red)
-    first = runs.as_base_has_them()
-    results = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, in_place=first)
-    disguised = tuple(sorted(runs.disguised_files))
-    return tuple(
-        runs.finish(one, rounds).model_copy(update={"disguised": disguised})
-        if one.name == TESTS
-        else one
-        for one in results
-    )
-
-
-def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
-    contract = prepared.contract
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    files = ChangeContext(change, contract.config, contract.project, base).python
-    lines = {file.path: file.new_lines for file in files if file.new_lines}
-    return (*_of_names(lines, site), *_of_library(change, site), *_of_coverage(lines, site))
-
-
-def _of_coverage(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
-    """Count the lines of the change that tests run, where the repository asks for it."""
-    suite, wanted = measuring.suite_of(site), site.config.tests.coverage_of_change
-    if suite is None or wanted is None:
+def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]:
+    """Run all but the tests without the changes to rules, where there are such."""
+    svc = trees.svc
+    rules = rule_changes.rule_files(change, trees.prepared.contract.project)
+    if not rules:
         return ()
-    own = {
-        path: tuple(sorted(numbers))
-        for path, numbers in lines.items()
-        if not is_test(path) and not is_migration(path)
-    }
-    return (coverage_of_change.CoverageOfChange(own, suite, wanted),) if own else ()
-
-
-def _of_names(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
-    """Look names up on new lines, where the repository has no type checker."""
-    if site.project.type_tools:
-        return ()
-    below = f"{site.project.root}/" if site.project.root else ""
-    own = {path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)}
-    return (changed_files.check_names(own),) if own else ()
-
-
-def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
-    """Compare what users of a library may import with base."""
-    if site.project.framework != "none":
-        return ()
-    below = f"{site.project.root}/" if site.project.root else ""
-    earlier = {
-        file.path.removeprefix(below): file.before
-        for file in change.files
-        if file.before is not None
-        and file.path.startswith(below)
-        and file.path.endswith(".py")
-        and not is_apart(file.path)
-    }
-    return (changed_files.check_public_api(earlier, change.base_commit),) if earlier else ()
-
-
-def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:
-    tree = svc.base_folder(prepared.run)
-    worktree.open_tree(prepared.checkout, tree)
-    return replace(site, tree=tree, environment=svc.environment(prepared))
-
-
-def _under_base_rules(
-    change: Change,
-    rules: frozenset[str],
-    environment: Environment,
-    prepared: Prepared,
-    svc: Services,
-) -> tuple[CheckResult, ...]:
-    """Run all but the tests without the changes to rules."""
-    folder = svc.head_folder(prepared.run).with_name("base-rules")
-    part = rule_changes.under_rules_of_base(change, rules)
-    site = _laid_out(part, folder, environment, prepared, svc)
+    svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
+    site = trees.lay_out(rule_changes.under_rules_of_base(change, rules), "base-rules")
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=False)
+    svc.say("checks on the whole change")
     return tuple(
         result.model_copy(update={"name": result.name + comparison.BASE_RULES})
         for result in results
@@ -350,15 +229,23 @@ def _under_base_rules(
     )
 
 
-def _laid_out(
-    change: Change, folder: Path, environment: Environment, prepared: Prepared, svc: Services
-) -> Site:
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
-    return Site(
-        tree=folder,
-        environment=environment,
-        config=prepared.contract.config,
-        project=prepared.contract.project,
-        limits=get_granted_limits(svc.settings),
-        at_once=svc.settings.checks_at_once,
+def _measure_change(sides: Sides, runs: TwoRuns | None, trees: _Trees) -> tuple[CheckResult, ...]:
+    """Run the checks, and the tests twice where base tells what they are."""
+    site, svc, rounds = sides.head, trees.svc, sides.head.config.checks.tests.reruns
+    files = trees.make_context(sides.change).python
+    lines = {file.path: file.new_lines for file in files if file.new_lines}
+    also = changed_files.list_checks(sides, lines, measuring.suite_of(site))
+    if runs is None:
+        return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also)
+    if (red := early_tests.find_red(runs, rounds)) is not None:
+        others = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, tests=False)
+        return (*others, red)
+    first = runs.prepare_first()
+    results = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, in_place=first)
+    disguised = tuple(sorted(runs.disguised_files))
+    return tuple(
+        runs.finish(one, rounds).model_copy(update={"disguised": disguised})
+        if one.name == TESTS
+        else one
+        for one in results
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.checks import check, comparison, measuring, running
-from agent.checks.check import Part, PartOfSuite, Site
+from agent.checks.check import Part, Site
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, SuiteFacts
 from agent.stages import baseline
@@ -149,7 +149,7 @@ def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: W
     site = workshop.site(files, test_runner="pytest")
     suite = measuring.suite_of(site)
     assert suite is not None
-    tests = PartOfSuite(suite, Part(base=SuiteFacts(files=told.files)))
+    tests = suite.select(Part(base=SuiteFacts(files=told.files)))
     result = running.run_check(tests, site, workshop.sandbox, lambda line: None)
     assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
     assert result.suite is not None

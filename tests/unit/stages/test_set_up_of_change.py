@@ -15,8 +15,7 @@ from agent.stages import checks
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch):
-    laid = SimpleNamespace(replay=lambda change: None)
-    monkeypatch.setattr(checks.worktree, "lay_out", lambda *_: laid)
+    monkeypatch.setattr(checks._Trees, "lay_out", lambda *_: None)
 
     def set_up(path: str, commands: tuple[str, ...], answer: Any) -> object:
         file = ChangedFile(path=path, before=None, after=b"x")
@@ -30,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
             head_folder=lambda run: Path(),
             environment_set_up=lambda prepared: answer(),
         )
-        return checks._set_up(Change(base_commit="c", files=(file,)), prepared, svc)
+        return checks._set_up(Change(base_commit="c", files=(file,)), checks._Trees(prepared, svc))
 
     return set_up
 

@@ -1,0 +1,75 @@
+"""Have rules weigh what tools have found that base has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from agent.checks import comparison, linters
+from agent.models.change import Finding, Level
+from agent.models.checks import CheckReport, Comparison, Status
+from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
+from agent.policy.contract import added_packages, fastapi_auth
+from agent.policy.rule import Rule
+from repo_config.schema import RepoConfig
+
+
+def weigh_comparisons(
+    compared: tuple[Comparison, ...],
+    base: CheckReport,
+    head: CheckReport,
+    config: RepoConfig,
+    floors: Mapping[str, Level],
+) -> tuple[Comparison, ...]:
+    """Put findings of rules in the place of what some tools find, and beside what others measure.
+
+    Args:
+        floors: The least that rules weigh, by their ids, as the operator has set them.
+    """
+    clean = {one.name for one in compared if one.verdict is Status.PASSED}
+
+    def level(found: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
+        return tuple(levels.apply_levels(iter(found), rules, config, floors))
+
+    weighed = []
+    for one in compared:
+        after, before = head.result(one.name), base.result(one.name)
+        found = one
+        if one.name.removesuffix(comparison.BASE_RULES) == ruff_contract.CHECK:
+            told = ruff_contract.find_problems(one.new_failures, config)
+            found = _replace_failures(one, level(told, ruff_rules.RULES))
+        elif one.new_failures and (rules := _choose_rules(one, clean)):
+            told = tool_rules.find_problems(rules, one.new_failures)
+            found = _replace_failures(one, level(told, rules))
+        more: tuple[Finding, ...] = ()
+        if before and after and one.counts_tests:
+            changed = test_changes.find_problems(one, before, after)
+            more += level(changed, test_changes.OF_TESTS)
+        if before and after:
+            access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
+            more += level(access, (fastapi_auth.FASTAPI_AUTH,))
+        if after and after.added_packages is not None:
+            of_packages = added_packages.find_package_problems(after.added_packages, config)
+            more += level(of_packages, added_packages.OF_PACKAGES)
+        weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
+    return tuple(weighed)
+
+
+def _choose_rules(found: Comparison, clean: set[str]) -> tuple[Rule, ...] | None:
+    """Choose the rules that weigh a tool's findings; None: each is a failure.
+
+    Args:
+        clean: The checks that find nothing new.
+    """
+    name = found.name.removesuffix(comparison.BASE_RULES)
+    if name in linters.FORMATTERS and found.base_failures:
+        return (tool_rules.UNFORMATTED,)  # what base does not pass, nobody enforces
+    is_of_base = name != found.name and name in clean and not found.counts_tests
+    return tool_rules.BY_CHECK.get(name) or ((tool_rules.OTHER_SETTINGS,) if is_of_base else None)
+
+
+def _replace_failures(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:
+    # What fails as a whole says nothing that a rule could weigh.
+    is_weighed = found.verdict is Status.FAILED and not found.reason
+    verdict = Status.PASSED if is_weighed else found.verdict
+    update = {"findings": findings, "new_failures": (), "verdict": verdict}
+    return found.model_copy(update=update)
