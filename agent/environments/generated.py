@@ -2,8 +2,8 @@
 
 A build runs code of the repository, so what it hands over is held against a short list: inside
 a package that the tree has, extension modules, and modules or stubs whose name is private
-(`_build.py`), speaks of a version, or is protobuf's (`x_pb2.py`). Whatever could decide what a
-check sees, or stand in for code of the tree, stays out.
+(`_build.py`), speaks of a version, or is protobuf's (`x_pb2.py`); and messages compiled from a file
+of the tree. Whatever could decide what a check sees, or stand in for code of the tree, stays out.
 """
 
 from __future__ import annotations
@@ -72,9 +72,11 @@ def write_generated_files(found: Mapping[str, bytes], part: Path) -> None:
 def find_problem(path: str, files: TreeFiles) -> str | None:
     """Say why a generated file is not laid into that tree, or None when it is."""
     folder, _, name = path.rpartition("/")
+    if name.endswith(".mo") and _is_file(files, f"{path[:-3]}.po"):
+        return "the tree has it" if _is_file(files, path) else None
     match = _NAME.fullmatch(name)
     if match is None:
-        return "only Python modules, stubs and extension modules are taken"
+        return "only Python modules, stubs, extension modules and compiled messages are taken"
     if any(_STEERING.fullmatch(part.lower()) for part in (*folder.split("/"), match["module"])):
         return "it could steer the checks"
     if not match["ending"].endswith(".so") and not _WRITTEN.fullmatch(match["module"]):

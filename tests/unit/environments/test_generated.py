@@ -16,6 +16,7 @@ def files(tmp_path):
         "src/mine/__init__.py", "src/mine/models2.py", "src/mine/fast.pyx", "src/mine/fast.pyi",
         "src/mine/sub/__init__.py", "src/mine/tests/__init__.py", "src/mine/migrations/__init__.py",
         "src/mine/management/__init__.py", "docs/index.md",
+        "src/mine/locale/de/LC_MESSAGES/django.po",
     ):  # fmt: skip
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text("")
@@ -24,7 +25,13 @@ def files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["src/mine/_version.py", "src/mine/orders_pb2.py", "src/mine/sub/core.abi3.so"]
+    "path",
+    [
+        "src/mine/_version.py",
+        "src/mine/orders_pb2.py",
+        "src/mine/sub/core.abi3.so",
+        "src/mine/locale/de/LC_MESSAGES/django.mo",
+    ],
 )
 def test_what_builds_do_generate_is_taken(files, path):
     assert generated.choose_generated_files({path: b"x"}, files) == ({path: b"x"}, [])
@@ -35,6 +42,7 @@ def test_what_builds_do_generate_is_taken(files, path):
     [
         "src/mine/conftest.py",
         "evil.pth",
+        "src/mine/locale/fr/LC_MESSAGES/django.mo",
         "src/mine/test_version.py",
         "src/mine/admin.py",
         f"src/mine/admin{SHARED_OBJECT}",
