@@ -67,7 +67,6 @@ class Event(Record):
 
     @property
     def content_key(self) -> str:
-        """Empty: it is only an occasion to look, which may be had twice."""
         return ""
 
 

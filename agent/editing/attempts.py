@@ -22,8 +22,6 @@ _UNCHANGED = (
 
 
 class Attempt:
-    """One conversation about one change, through all of its rounds."""
-
     def __init__(
         self,
         talk: Conversation,
@@ -45,7 +43,6 @@ class Attempt:
         self._may_stay = False
 
     def begin_edits(self) -> None:
-        """Let the agreed plan be carried out."""
         run_context = self._run_context
         name = f"edit {run_context.round_number}"
         base = run_context.step(f"{name} base", opening.describe_base, run_context)
@@ -93,7 +90,6 @@ class Attempt:
         return self._talk.change.digest != self._last
 
     def _read_submission(self, form: str) -> tuple[Draft | None, str]:
-        """Return what was submitted, or why it is not taken."""
         talk, items = self._talk, self._items
         found = (SubmittedAnswers if items else Submit).model_validate_json(form)
         talk.include += found.include

@@ -42,8 +42,6 @@ class SubmittedForm:
 
 @dataclass
 class Conversation:
-    """All messages between us and one model about one change."""
-
     name: str
     """Unique in the run, with the numbers of its turns."""
     role: Role
@@ -100,7 +98,6 @@ class Conversation:
         self.name, self._number = name, 0
 
     def _take_turn(self, run_context: RunContext) -> tuple[Reply, CallResults]:
-        """Have the next reply, and its calls carried out."""
         self._number, self._count = self._number + 1, self._count + 1
         turn = Turn(conversation=self.name, number=self._number, sent=self._sent)
         request = ChatRequest(

@@ -279,7 +279,6 @@ def describe_base(run_context: RunContext) -> OpeningMessage:
 
 
 def _list_versions(run_context: RunContext) -> list[str]:
-    """List the installed versions of what the project declares, runtime dependencies first."""
     files = Files(Below(_open_base(run_context), run_context.base.contract.config.folder))
     declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
     installed = {

@@ -182,7 +182,6 @@ def _make_notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
 
 
 def summarize_checks(best: Round) -> str:
-    """Describe how the checks of a change ended, and what its tests prove."""
     checks = "; ".join(
         f"{one.name} {one.verdict.value} (new failures: {summarize_check(one).new})"
         for one in best.compared

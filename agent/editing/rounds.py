@@ -38,8 +38,6 @@ class Author(Protocol):
 
 @dataclass(frozen=True)
 class Draft:
-    """A change as it was submitted."""
-
     plan: Plan
     change: Change
     words: str = ""
@@ -52,8 +50,6 @@ class Draft:
 
 @dataclass(frozen=True)
 class Round:
-    """A draft, with what policy, checks and decision made of it."""
-
     number: int
     draft: Draft
     refused: tuple[Finding, ...] = ()
@@ -90,7 +86,6 @@ class Round:
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
-        """What a person has to look at first."""
         said = (self.cleared, *self.compared, self.verdict)
         found = dict.fromkeys(finding for one in said if one for finding in one.findings)
         return tuple(one for one in found if one.severity is Severity.REVIEW)

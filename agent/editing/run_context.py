@@ -59,8 +59,6 @@ class AttemptLimits(Record):
 
 @dataclass
 class RunContext:
-    """A ticket on a repository, and all that works on it."""
-
     ticket: Ticket
     decision: Decision
     facts: str
@@ -111,13 +109,11 @@ class RunContext:
 
     @property
     def limits(self) -> Limits:
-        """What the run may spend by now."""
         config, svc = self.base.contract.config, self.svc
         return compute_limits(config, svc.settings, svc.budget_multiplier, self.budget_share)
 
     @cached_property
     def attempt_limits(self) -> AttemptLimits:
-        """Read once, when it is asked for first."""
         config = self.base.contract.config
         return self.step("terms", read_terms, config, self.svc.models)
 
@@ -148,7 +144,6 @@ class RunContext:
 
     @property
     def has_passed(self) -> bool:
-        """Whether a change may be published; it is not given up for a better one."""
         return any(one.is_passed for one in self.rounds)
 
     @contextmanager
@@ -247,7 +242,6 @@ class RunContext:
         )
 
     def summarize_model_work(self, claims: str) -> ModelWork:
-        """Sum up what models did, with what the editing model says of its change."""
         passed_over = (f"{one}." for _, reply in self._replies for one in reply.stands_in)
         return ModelWork(
             uses=self.model_uses,
@@ -293,7 +287,6 @@ def compute_limits(
 
 
 def read_terms(config: RepoConfig, models: ChatModel | None) -> AttemptLimits:
-    """Read how often things are tried, and which roles a model is set for."""
     roles = (role for role in get_args(Role) if models and models.list_chain(role))
     limits = config.limits
     return AttemptLimits(

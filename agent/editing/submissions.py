@@ -72,7 +72,6 @@ FORMS: Forms = {
 
 
 def read_plan(form: str) -> Plan:
-    """Read a plan that was handed in, as JSON."""
     found = SubmittedPlan.model_validate_json(form)
     return Plan(
         recipe="",
@@ -133,7 +132,6 @@ def read_refusal(
 
 
 def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
-    """Read the answers to review items, in the order of these."""
     return tuple(
         ItemAnswer(
             item=one.item,

@@ -74,8 +74,6 @@ _Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any],
 
 
 class ToolExecutor:
-    """Carries out the calls of one conversation, in a sandbox of its own."""
-
     def __init__(
         self, run_context: RunContext, given: Forms, *, edits: bool = True, shell: bool = True
     ) -> None:
@@ -178,7 +176,6 @@ class ToolExecutor:
         return work(self, self._open(batch), arguments)
 
     def _open(self, batch: _Batch) -> SandboxSession:
-        """Have the sandbox with the change in it."""
         run_context, sessions = self._run_context, self._run_context.svc.sessions
         if batch.session is not None:
             return batch.session
@@ -344,7 +341,6 @@ class _Batch:
     """Characters that answers may still have."""
 
     def add_result(self, call: ToolCall, said: str, *, failed: bool) -> None:
-        """Add the answer to a call, as far as there is space for it."""
         most = min(_MOST_RESULT, max(self.left, 200))
         said = sanitise.shorten_middle(said, most, where="ask for less")
         self.left -= len(said)

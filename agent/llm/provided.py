@@ -62,8 +62,6 @@ _TOKENS_A_MESSAGE = 64
 
 @dataclass(frozen=True)
 class _Asking:
-    """One reply that is asked for."""
-
     request: ChatRequest
     hear: Callable[[str], None] | None
     seconds: float | None

@@ -23,8 +23,6 @@ class ChangedFile(Record):
 
 
 class Change(Record):
-    """Edits against the base commit."""
-
     base_commit: str
     files: tuple[ChangedFile, ...]
     """Sorted by path, each path once."""

@@ -170,8 +170,6 @@ def _texts(message: Message) -> Iterator[str]:
 
 
 class Worst(Record):
-    """The most that one request can use, with its reply."""
-
     tokens: int
     usd: float | None
     """None: no price is known."""
@@ -213,9 +211,7 @@ class ChatModel(Protocol):
         """
         ...
 
-    def estimate_worst(self, request: ChatRequest) -> Worst:
-        """Say the most that a request can use, over all who may come to answer it."""
-        ...
+    def estimate_worst(self, request: ChatRequest) -> Worst: ...
 
     def reply(
         self,

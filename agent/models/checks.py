@@ -185,8 +185,6 @@ class AddedPackages(Record):
 
 
 class CheckResult(Record):
-    """One check on one side."""
-
     name: str
     status: Status
     items: tuple[CheckItem, ...] = ()

@@ -13,8 +13,6 @@ from agent.models.ticket import Ticket
 
 
 class Remote(Record):
-    """A repository that git reaches over the network."""
-
     name: str
     """`owner/name`, as the code host calls it now."""
     url: str
@@ -32,8 +30,6 @@ class BranchRules(Record):
 
 
 class NewPullRequest(Record):
-    """A pull request to be opened, or brought up to date."""
-
     branch: str
     commit: str
     base_branch: str

@@ -58,8 +58,6 @@ class Permission(Record):
 
 
 class IssueText(Record):
-    """The text of an issue as it stands now, and since when."""
-
     issue_id: int
     title: str
     body: str
@@ -80,8 +78,6 @@ class EarlierRun(Record):
 
 
 class LivePull(Record):
-    """A pull request as it stands now."""
-
     state: Literal["open", "closed", "merged"]
     head: str
     ended_at: str | None = None

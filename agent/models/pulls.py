@@ -66,8 +66,6 @@ class Thread(Record):
 
 
 class PullSnapshot(Record):
-    """A pull request of ours as it stands now."""
-
     number: int
     url: str
     state: Literal["open", "closed", "merged"]

@@ -96,8 +96,6 @@ class SandboxLimits(Record):
 
 
 class SandboxRequest(Record):
-    """One command to run in a fresh sandbox."""
-
     argv: tuple[str, ...]
     environ: dict[str, str] = {}
     """The whole environment besides PATH, HOME, LANG and TMPDIR, which the sandbox sets unless

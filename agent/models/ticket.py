@@ -130,8 +130,6 @@ Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dep
 
 
 class Decision(Record):
-    """What triage makes of a ticket it accepts."""
-
     recipe: str
     """Its name; "": a model plans and edits."""
     sentence: str

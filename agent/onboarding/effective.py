@@ -51,7 +51,6 @@ class Read(NamedTuple):
 
     @property
     def document(self) -> Document:
-        """What the file says, with places."""
         return read_document(self.source.text, self.source.name) if self.source else Document("")
 
 

@@ -78,8 +78,6 @@ _FACTS = TypeAdapter(tuple[Fact, ...])
 
 @dataclass
 class Evidence:
-    """A repository, with what is read of it once for all facts."""
-
     tree: Tree
     folder: str = ""
     """Of the project, in a repository that holds several."""

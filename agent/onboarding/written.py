@@ -73,7 +73,6 @@ def propose(
 
 
 def render(values: Mapping[str, object]) -> list[str]:
-    """Write values as lines of YAML, one for each key."""
     return [f"{key}: {flow(value)}" for key, value in values.items()]
 
 

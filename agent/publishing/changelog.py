@@ -42,8 +42,6 @@ _REFERENCE = re.compile(r"\(#\d+\)\.?$")
 
 
 class Entry(Record):
-    """A file with the entry in it, new or replaced."""
-
     path: str
     content: bytes
 

@@ -126,7 +126,6 @@ def branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None
 
 
 def mark(run_id: str) -> str:
-    """Give the part of a run's id that ends the names of its branches."""
     return run_id.rsplit("-", 1)[-1][:6]
 
 
@@ -136,7 +135,6 @@ def held_already(branch: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Reduce a text to lower-case ASCII words joined by dashes."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z0-9]+", ascii_text.lower()))
 

@@ -138,7 +138,6 @@ _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
 def headline(outcome: Outcome) -> str:
-    """The reason in one sentence, as Markdown."""
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
 
 

@@ -35,8 +35,6 @@ PATCH = "change.patch"
 
 
 class Decided(Record):
-    """Everything a run found out, ready to be handed over."""
-
     ticket: Ticket
     plan: Plan
     cleared: ClearedChange
@@ -75,8 +73,6 @@ def decided(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
 
 
 class Placed(Record):
-    """Where the change is, once it left the machine."""
-
     branch: str
     commit: str
     new: bool = True

@@ -118,7 +118,6 @@ class Evidence(Record):
 
 
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
-    """Render the pull-request text of a run whose change passed."""
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
     head = f"# {sanitise.format_words(evidence.title)}\n\n"
@@ -212,7 +211,6 @@ def _pushed_nothing(outcome: Outcome) -> bool:
 def checks_summary(
     comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
-    """Render what a check run shows: the sentence, the table, then the new failures."""
     comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
     def whole(space: _Space) -> str:
@@ -225,7 +223,6 @@ def checks_summary(
 
 
 def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None = None) -> str:
-    """Say in one line what the checks of a change that passed have shown."""
     return (redactor or Redactor())(check_summary.summarize_all(comparisons))
 
 
@@ -284,7 +281,6 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
 
 
 def _list_checkout(evidence: Evidence) -> list[str]:
-    """Give the commands by which the change is had."""
     branch, commit = evidence.branch, evidence.commit
     if branch is None:
         base = evidence.prepared.checkout.commit
@@ -316,8 +312,6 @@ def _cells(check: Comparison) -> tuple[str, str, str]:
 
 
 class _Group(NamedTuple):
-    """Findings that say the same of several places."""
-
     severity: str
     rule: str
     words: str

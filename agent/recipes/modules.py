@@ -57,8 +57,6 @@ Found = FoundClass | External
 
 
 class Modules:
-    """All Python files of a tree; each is parsed when it is first needed."""
-
     def __init__(self, tree: Tree, python_path: Iterable[str] = ()) -> None:
         self._tree = tree
         self.paths = tuple(path for path in tree.paths() if path.endswith(".py"))
@@ -78,7 +76,6 @@ class Modules:
                 self._by_name.setdefault(str(dotted), []).append(path)
 
     def read_content(self, path: str) -> bytes:
-        """The bytes of a file."""
         return self._tree.read(path)
 
     def rename_package(self, folder: str, dotted: str) -> None:
@@ -106,7 +103,6 @@ class Modules:
         return self._climb_packages(path)
 
     def parse(self, path: str) -> Module | None:
-        """Parse a file; None where it is not Python that can be read (see `unreadable`)."""
         if path not in self._parsed:
             self._parsed[path] = self._read(path)
         return self._parsed[path]
@@ -120,7 +116,6 @@ class Modules:
         return read_names(path, node, self.get_dotted_name(path))
 
     def find_module(self, dotted: str, near: str = "") -> Module | None:
-        """The module of that name; of several the one nearest to a path."""
         candidates = self._by_name.get(dotted, [])
         if not candidates:
             return None
@@ -268,7 +263,6 @@ def find_values(node: ast.ClassDef, name: str) -> list[ast.expr]:
 
 
 def read_dotted_name(node: ast.expr) -> str | None:
-    """The dotted name that an expression is; None for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

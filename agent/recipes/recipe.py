@@ -15,8 +15,6 @@ Kind = Literal["feature", "misc"]
 
 
 class Edits(Record):
-    """New contents of files, and what was done in words."""
-
     files: dict[str, bytes]
     """By path; new or replaced."""
     notes: tuple[str, ...]
@@ -75,13 +73,9 @@ class Recipe(Protocol):
         """
         ...
 
-    def steps(self, parameters: str) -> tuple[str, ...]:
-        """Say in words what will be done."""
-        ...
+    def steps(self, parameters: str) -> tuple[str, ...]: ...
 
-    def list_touched(self, parameters: str) -> tuple[str, ...]:
-        """Existing paths that will be edited."""
-        ...
+    def list_touched(self, parameters: str) -> tuple[str, ...]: ...
 
     def apply(self, tree: Tree, parameters: str) -> Edits:
         """Edit; pure."""

@@ -79,7 +79,6 @@ class SourceFile:
 
     @cached_property
     def quote(self) -> str:
-        """The quote character of new strings."""
         if self._quote:
             return self._quote
         quotes = []
@@ -98,12 +97,10 @@ class SourceFile:
         return self._offset(node.lineno, node.col_offset), self._offset(*end)
 
     def _offset(self, line: int, column: int) -> int:
-        """Return the offset of a place that is counted in lines, and in bytes of UTF-8."""
         start = self._line_starts[line - 1]
         return start + len(self.text[start : start + column].encode()[:column].decode())
 
     def line_start(self, offset: int) -> int:
-        """Return the offset of the first character of the line an offset is in."""
         return self._line_starts[bisect.bisect_right(self._line_starts, offset) - 1]
 
     def line_end(self, offset: int) -> int:
@@ -111,16 +108,13 @@ class SourceFile:
         return found.start() if found else len(self.text)
 
     def next_line(self, offset: int) -> int:
-        """Return the offset of the line after the one an offset is in."""
         found = _LINE_END.search(self.text, offset)
         return found.end() if found else len(self.text)
 
     def line_at(self, offset: int) -> str:
-        """Return the line an offset is in, without its end."""
         return self.text[self.line_start(offset) : self.line_end(offset)]
 
     def indent_at(self, offset: int) -> str:
-        """Return the white space that the line of an offset begins with."""
         found = re.match(r"[ \t]*", self.line_at(offset))
         return found[0] if found else ""
 

@@ -29,7 +29,6 @@ class Style:
 
 
 def read_style(whole: Tree, project: Project) -> Style:
-    """Read the style from the configuration of formatters and linters."""
     tree, lint_tools = Below(whole, project.root), project.lint_tools
     paths = frozenset(tree.paths())
 
@@ -61,7 +60,6 @@ def _list_formatters(project: Project) -> tuple[str, ...]:
 
 
 def _read_options(told: dict[str, tuple[str, ...]]) -> list[int]:
-    """Lengths of lines among the options of tools."""
     joined = " ".join(word for args in told.values() for word in args)
     return [int(found) for found in _LENGTH.findall(joined)]
 

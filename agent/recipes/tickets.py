@@ -32,8 +32,6 @@ _DEEPEST = 20
 
 @dataclass(frozen=True)
 class Document:
-    """A ticket's text, taken apart."""
-
     answers: dict[str, str]
     """Of a form or front matter, by key in lower case; the first one counts."""
     marks: tuple[str, ...]
@@ -120,6 +118,5 @@ def write_form(answers: dict[str, str]) -> str:
 
 
 def shorten_line(text: str, most: int) -> str:
-    """Return text on one line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -30,8 +30,6 @@ def adopt_quotes(code: str, source: SourceFile) -> str:
 
 
 class _Shape(NamedTuple):
-    """How brackets are broken."""
-
     step: str
     space: int
     one_per_line: bool
@@ -136,7 +134,6 @@ def _is_on_own_line(source: SourceFile, item: Item) -> bool:
 
 
 def _append_line(source: SourceFile, last: Item, item: str) -> None:
-    """Put an item on a line of its own after the last one."""
     indent = source.indent_at(last.start)
     if last.after_comma is None:
         source.insert(last.end, ",")
@@ -235,7 +232,6 @@ def _add_import(source: SourceFile, every: list[Import], module: str, name: str 
 
 
 def _get_key(node: Import, own: str) -> _Key:
-    """Return by what isort sorts: section, kind of statement, module."""
     if isinstance(node, ast.Import):
         name = node.names[0].name
         return _get_section(name, own), False, name.lower()
@@ -289,7 +285,6 @@ def drop_imports(path: str, before: ast.Module, content: bytes) -> bytes:
 
 
 def _list_used(module: ast.Module) -> set[str]:
-    """List the names that code uses, or offers to others in `__all__`."""
     nodes = [*ast.walk(module)]
     texts = {str(one.value) for one in nodes if isinstance(one, ast.Constant)}
     return texts | {one.id for one in nodes if isinstance(one, ast.Name)}

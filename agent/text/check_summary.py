@@ -16,8 +16,6 @@ _NOT_COUNTED = {
 
 
 class CheckSummary(NamedTuple):
-    """A check, base against head, in words."""
-
     base: str
     """Of one table cell, as the next two."""
     head: str
@@ -28,7 +26,6 @@ class CheckSummary(NamedTuple):
 
 
 def summarize_check(check: Comparison) -> CheckSummary:
-    """Describe a check."""
     base = _describe_side(
         check, check.base, check.base_count, check.base_failures, check.base_uncollected,
         check.base_skipped, check.base_xfailed,

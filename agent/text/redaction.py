@@ -36,8 +36,6 @@ _PLACES = 8
 
 
 class Redacted(NamedTuple):
-    """A text without secrets."""
-
     text: str
     removed: int
     """How many were taken out."""
@@ -96,11 +94,9 @@ class Redactor:
         return made
 
     def __call__(self, text: str) -> str:
-        """Return the text without secrets."""
         return self.redact(text).text
 
     def redact(self, text: str) -> Redacted:
-        """Return the text without secrets, and how many there were."""
         known = self.find_known(text)
         text = _replace_spans(text, known)
         named = secret_names.find_named_secrets(text) if self._reads_names else ()
@@ -129,7 +125,6 @@ class Redactor:
         return cast(T, cleaned)
 
     def _redact_value(self, name: object, value: T) -> T:
-        """Return what a table has under a name."""
         if isinstance(name, str) and isinstance(value, str) and secret_names.is_given(name, value):
             return cast(T, REMOVED)
         return self.redact_record(value)

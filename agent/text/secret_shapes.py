@@ -99,7 +99,6 @@ def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
 
 
 def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Join what overlaps."""
     joined: list[Span] = []
     for start, end in sorted(set(spans)):
         if joined and start < joined[-1][1]:

@@ -40,7 +40,6 @@ class Priority(NamedTuple):
 
 
 def read_category(labels: Iterable[str]) -> tuple[Category, str]:
-    """Return the category and the label that names it, as in `bug` or `type: bug`."""
     for label in labels:
         if found := _CATEGORIES.get(re.split(r"[\s:/=]+", label.lower())[-1]):
             return found, label

@@ -61,7 +61,6 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
 
 
 def format_field(parameters: Parameters) -> str:
-    """Write the field's declaration in plain Python, for people."""
     options = ", ".join(
         one.value.format() if one.name == "to" else f"{one.name}={one.value.format()}"
         for one in parameters.field.options

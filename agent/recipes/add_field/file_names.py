@@ -74,7 +74,6 @@ class FileNames:
         return code
 
     def refer_to_type(self, field: Field) -> str:
-        """Return how the file refers to a field type."""
         name = field.type_name
         if not field.own_type:
             return name

@@ -31,8 +31,6 @@ _TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?)(?:/|\.py
 
 @dataclass(frozen=True)
 class App:
-    """A Django application."""
-
     label: str
     dotted: str
     folder: str
@@ -54,8 +52,6 @@ class ModelField:
 
 @dataclass(eq=False)
 class Model:
-    """A model class."""
-
     name: str
     module: Module
     node: ast.ClassDef
@@ -100,11 +96,9 @@ class Model:
 
     @property
     def proxy(self) -> bool:
-        """Whether it shares the table of its parent."""
         return self.meta_flag("proxy") is True
 
     def list_ancestors(self) -> tuple[Model, ...]:
-        """Models it inherits from, nearest first, each once."""
         found: list[Model] = []
         for parent in self.parents:
             found += [one for one in (parent, *parent.list_ancestors()) if one not in found]
@@ -268,7 +262,6 @@ class ModelsIndex:
 
     @cached_property
     def apps(self) -> tuple[App, ...]:
-        """Applications that have an AppConfig in the tree."""
         found: list[App] = []
         for path in self.modules.paths:
             if os.path.basename(path) not in ("apps.py", "__init__.py", "config.py", "app.py"):
@@ -345,7 +338,6 @@ class ModelsIndex:
         return self._model(target) if isinstance(target, FoundClass) else None
 
     def find_children(self, model: Model) -> tuple[Model, ...]:
-        """Models that inherit from this one, directly or not."""
         return tuple(one for one in self.models if model in one.list_ancestors())
 
     def find_missing_migrations(self, app: App) -> str:

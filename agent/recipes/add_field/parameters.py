@@ -54,15 +54,12 @@ class Field(Record):
 
 
 class Place(Record):
-    """A class in a file."""
-
     path: str
     class_name: str
     line: int
     """1-based line of the word `class`."""
 
     def format(self) -> str:
-        """As in `Customer (shop/models.py:12)`."""
         return f"{self.class_name} ({self.path}:{self.line})"
 
 
@@ -78,7 +75,6 @@ class Listing(Record):
 
     @property
     def attribute(self) -> str:
-        """Name of the attribute that lists the fields."""
         return "list_display" if self.kind == "admin" else "fields"
 
 

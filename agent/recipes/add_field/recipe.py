@@ -21,8 +21,6 @@ _LONGEST_TITLE = 60
 
 
 class AddDjangoField:
-    """See `agent.recipes.recipe.Recipe`."""
-
     name = "add-django-field"
     kind: Kind = "feature"
     example = "Add `nickname = models.CharField(max_length=50, blank=True)` to `shop.Customer`."

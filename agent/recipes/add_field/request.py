@@ -217,8 +217,6 @@ def _take_keywords(request: FieldRequest, keywords: list[ast.keyword]) -> None:
 
 
 class _Marks:
-    """What the code marks of a ticket may state, by what they look like."""
-
     def __init__(self, document: tickets.Document) -> None:
         self._definitions: dict[str, _Definition] = {}
         self._keywords: dict[str, list[ast.keyword]] = {}

@@ -60,8 +60,6 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
 
 
 class _Settling:
-    """One ticket against one tree."""
-
     def __init__(self, asked: FieldRequest, project: Project, index: ModelsIndex) -> None:
         self._asked = asked
         self._project = project

@@ -13,8 +13,6 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Context:
-    """What is around a node, from outside in."""
-
     functions: tuple[Function, ...] = ()
     classes: tuple[ast.ClassDef, ...] = ()
     tests: tuple[ast.expr, ...] = ()

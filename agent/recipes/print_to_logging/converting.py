@@ -28,8 +28,6 @@ class Converted:
 
 
 class Converter:
-    """Converts files, with what is asked of their whole tree."""
-
     def __init__(self, tree: Tree, wish: StyleChoice) -> None:
         self.wish = wish
         self._known = Modules(tree, wish.python_path)

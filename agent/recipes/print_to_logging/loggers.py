@@ -32,7 +32,6 @@ class Logger:
 
 
 def find_logger(module: Module, known: Modules) -> Logger | None:
-    """Find the logger that a module has at its top level, made there or imported."""
     found: list[Logger] = []
     for statement in module.node.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
@@ -79,7 +78,6 @@ def choose_library(module: Module, known: Modules) -> Library:
 
 
 def choose_name(used: set[str]) -> str:
-    """Choose the name of a new logger; it is none of the used ones."""
     numbered = (f"logger_{number}" for number in range(2, len(used) + 3))
     return next(name for name in (*_NAMES, *numbered) if name not in used)
 
@@ -102,7 +100,6 @@ def split_prefix(pieces: Sequence[Piece]) -> tuple[Level | None, tuple[Piece, ..
 
 
 def choose_level(call: Call, said: Printed) -> Level:
-    """Choose the level of a message that does not begin with one."""
     codes = [one.code for one in said.pieces if isinstance(one, Value)]
     handler = call.context.handler
     if handler and any(_TRACEBACK.search(code) for code in codes):

@@ -29,8 +29,6 @@ _SINGLES = frozenset({"str", "repr", "len", "int", "float", "round", "type", "so
 
 @dataclass(frozen=True)
 class Value:
-    """A value within the message."""
-
     code: str
     conversion: str = "s"
     """What stands after the percent sign."""
@@ -43,8 +41,6 @@ Piece = str | Value
 
 @dataclass(frozen=True)
 class Printed:
-    """One call, understood."""
-
     pieces: tuple[Piece, ...]
     to_stderr: bool
     is_literal: bool
@@ -64,8 +60,6 @@ class UnfitError(Exception):
 
 
 class Reader:
-    """Reads the calls of one file."""
-
     def __init__(self, source: SourceFile, bound: set[str]) -> None:
         """Look at a file; `bound` are its own names, so that `format` may be another."""
         self._source, self._bound = source, bound
@@ -125,7 +119,6 @@ class Reader:
         return [Value(f"{joined}.join(map(str, {self.code(node.value)}))")]
 
     def _take(self, node: ast.expr) -> list[Piece]:
-        """Take one argument apart."""
         whole: list[Piece] = [Value(self.code(node), is_ruler=_is_ruler(node))]
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return [node.value]
@@ -217,7 +210,6 @@ def _is_ruler(node: ast.expr) -> bool:
 
 
 def _list_addends(node: ast.expr) -> list[ast.expr]:
-    """List the parts of `a + b + c`."""
     found: list[ast.expr] = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         found.append(node.right)
@@ -242,7 +234,6 @@ def _goes_to_stderr(file: ast.expr | None) -> bool:
 
 
 def _join_texts(pieces: Sequence[Piece]) -> list[Piece]:
-    """Join texts that stand side by side."""
     found: list[Piece] = []
     for one in pieces:
         last = found[-1] if found else None
@@ -292,7 +283,6 @@ def write_call(
 
 
 def _write_placeholder(piece: Piece, library: Library, *, has_values: bool) -> str:
-    """Write a piece as a part of the format."""
     if isinstance(piece, str):
         for mark in ("{}" if library == "loguru" else "%") if has_values else "":
             piece = piece.replace(mark, mark * 2)

@@ -17,8 +17,6 @@ LIBRARIES: tuple[Library, ...] = ("logging", "structlog")
 
 
 class StyleChoice(Record):
-    """How prints become messages, the same for all files."""
-
     level: Level | None
     """None: by context."""
     library: Library | None
@@ -33,8 +31,6 @@ class StyleChoice(Record):
 
 
 class FileWork(Record):
-    """One file that is edited."""
-
     path: str
     is_named: bool
     """Whether the ticket names the file itself."""
@@ -57,13 +53,10 @@ class RemainingPrint(Record):
     reason: str
 
     def format(self) -> str:
-        """As in `shop/report.py:12`."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
 class Parameters(Record):
-    """Everything `apply` needs."""
-
     scope: str
     """In words: where the ticket wants it."""
     style: StyleChoice

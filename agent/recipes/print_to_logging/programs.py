@@ -54,8 +54,6 @@ def explain_path(path: str) -> str:
 
 
 class Programs:
-    """The programs of one file."""
-
     def __init__(self, module: ast.Module, entries: frozenset[str]) -> None:
         """Look at a file.
 
@@ -121,8 +119,6 @@ class Programs:
 
 
 class Captures:
-    """All test files of a tree that read output."""
-
     def __init__(self, known: Modules) -> None:
         self._readers: list[tuple[str, frozenset[bytes], frozenset[str]]] = []
         for path in known.paths:

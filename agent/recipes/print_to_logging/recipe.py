@@ -34,8 +34,6 @@ _PLACES = 12
 
 
 class PrintToLogging:
-    """See `agent.recipes.recipe.Recipe`."""
-
     name = "print-to-logging"
     kind: Kind = "misc"
     example = "Replace `print` with `logging` in `shop/views.py`, at the level `info`."
@@ -182,7 +180,6 @@ def _of_file(work: FileWork) -> str:
 
 
 def _count_levels(levels: Counter[Level]) -> str:
-    """As in `3 messages (2 info, 1 error)`."""
     counted = [f"{levels[level]} {level}" for level in LEVELS if levels[level]]
     total = levels.total()
     return f"{total} message{'s' * (total != 1)} ({', '.join(counted)})"

@@ -94,7 +94,6 @@ def _list_places(answer: str) -> list[str]:
 
 
 def _take_marks(request: Request, document: tickets.Document) -> tuple[str, ...]:
-    """Take what a ticket states by code alone; return the marks that were used."""
     marks = document.marks
     logging = [mark for mark in marks if _LOGGING.fullmatch(mark)]
     request.names_recipe = bool(logging) and any(_PRINT.fullmatch(mark) for mark in marks)
@@ -121,8 +120,6 @@ def _take_marks(request: Request, document: tickets.Document) -> tuple[str, ...]
 
 @dataclass
 class Scope:
-    """The files that are meant."""
-
     paths: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()
     """Those that are named themselves, or lie in a named folder that would be left alone."""
@@ -151,7 +148,6 @@ def settle_scope(request: Request, tree: Tree, config: RepoConfig) -> Scope:
 
 
 def _find_files(place: str, python: list[str], scope: Scope) -> list[str]:
-    """Find the Python files of a place; what is unknown, or several, is a problem."""
     bare = place.removeprefix("./").rstrip("/")
     if bare in ("", "."):
         return python
