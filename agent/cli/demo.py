@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -318,8 +319,14 @@ def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
     world.install(app, play.OWNER)
     # Delivered to nobody so far: the service may not be there yet.
     world.hooks.log.clear()
-    port = str(urlsplit(listener).port or 80)
-    return {**given, "MERGEWRIGHT_LISTEN_PORT": port, "MERGEWRIGHT_PUBLIC_URL": listener}
+    # Sandboxes reach their trees in it as another user.
+    folder.chmod(0o711)
+    return {
+        "MERGEWRIGHT_HOME": str(folder / "home"),
+        **given,
+        "MERGEWRIGHT_LISTEN_PORT": str(urlsplit(listener).port or 80),
+        "MERGEWRIGHT_PUBLIC_URL": listener,
+    }
 
 
 def _show_simulator(address: str, given: dict[str, str], *, as_json: bool) -> None:
@@ -334,10 +341,19 @@ def _show_simulator(address: str, given: dict[str, str], *, as_json: bool) -> No
     if as_json:
         terminal.print_json({**places, "settings": given})
         return
-    lines = [f"{name:<9}{value}" for name, value in places.items()]
-    lines += ["", "To let the service work for it, in another terminal:", ""]
-    lines += [f"  export {name}={shlex.quote(value)}" for name, value in given.items()]
-    lines += ["  mergewright serve", "", f"Then open {places['issue']},"]
-    lines += [f"add the label {play.LABEL} as {play.MAINTAINER}, and reload the page as the work"]
-    lines += ["goes on. Ctrl-C ends it."]
-    print("\n".join(lines), flush=True)
+    exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in given.items())
+    print(
+        f"""The issue: {places["issue"]}
+
+The service, in another terminal:
+
+{exports}
+  {sys.argv[0]} serve
+
+Then open the issue, choose {play.MAINTAINER}, set the label {play.LABEL}, and reload the
+page as the work goes on. Review and merge the pull request on its page. Then,
+with the same exports: {sys.argv[0]} stats
+
+Ctrl-C ends it; nothing is kept.""",
+        flush=True,
+    )

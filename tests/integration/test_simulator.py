@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 
 from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.hooks import HookFault
+from agent.settings import load_settings
 from tests.integration.simulator_samples import SECRET, Place, git, place, receiver
 from tests.unit.simulator import elements
 
@@ -128,3 +131,16 @@ def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:
     assert hub.client.post(path, data={**fields, "as": "rea"}).status_code == 422
     assert hub.client.post(path, data=fields).status_code == 303
     assert [(one.event, one.actor.login) for one in issue.happenings] == [("labeled", "will")]
+
+
+def test_the_command_names_all_settings_with_which_a_service_works_for_it():
+    command = [sys.executable, "-m", "agent", "simulator", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = "".join(iter(process.stdout.readline, "}\n")) + "}"
+            settings = load_settings(json.loads(told)["settings"])
+            assert settings.home.parent == settings.github_private_key_file.parent
+            assert httpx.get(json.loads(told)["issue"]).status_code == 200
+        finally:
+            process.terminate()
