@@ -149,8 +149,7 @@ class Services:
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.
 
-        Raises:
-            CacheGone: It cannot be had as it was; the run goes on with the step that makes it.
+        CacheGone where it cannot be had as it was; the run goes on with the step that makes it.
         """
         known, stored = prepared.environment, storage.locate_environment(self.settings, "")
         wants_more = prepared.contract.project.uses_pyright and not known.type_checker_path
@@ -168,14 +167,9 @@ class Services:
     def environment_of_change(self, prepared: Prepared, declared: tuple[str, ...]) -> Environment:
         """Give the environment that the files of the change declare, laid out as head.
 
-        What base has stays as it is where the change allows it, the test tools among the rest.
-
-        Args:
-            declared: Requirements that are not those of base. A lock that does not meet them is not
-                installed as it is.
-
-        Raises:
-            EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
+        What base has stays as it is where the change allows it, the test tools among the rest. A
+        lock that does not meet `declared`, the requirements that are not base's, is not installed
+        as it is. EnvironmentFailed has the resolver's or builder's own words.
         """
 
         def ensure(**more: object) -> Environment:
@@ -196,20 +190,12 @@ class Services:
         return without.model_copy(update={"refusal": refusal}) if lacking else built
 
     def environment_set_up(self, prepared: Prepared) -> Environment:
-        """Give the environment with what set-up makes of the change, laid out as head.
-
-        Raises:
-            EnvironmentFailed: A command fails, or reaches a limit.
-        """
+        """Give the environment with what set-up makes of the change (EnvironmentFailed)."""
         request = self._request_of_change(prepared)
         return environments.set_up(request, self.sandbox, self.index, self.settings, self.say)
 
     def updated_lock(self, prepared: Prepared) -> dict[str, bytes]:
-        """Have uv bring the uv.lock of the change up to date, laid out as head; by its path.
-
-        Raises:
-            EnvironmentFailed: It cannot; uv's own words are in it.
-        """
+        """Have uv bring the uv.lock of the change up to date (EnvironmentFailed); by its path."""
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_lock(request, self.sandbox, self.index, self.settings, self.say)
 
@@ -265,11 +251,7 @@ def make_redactor(settings: Settings) -> Redactor:
 
 
 def pulls_of(svc: Services) -> Pulls:
-    """Return the way to pull requests that are open.
-
-    Raises:
-        RequestRefused: There is none here.
-    """
+    """Return the way to pull requests that are open; RequestRefused where there is none."""
     if svc.pulls is None:
         raise RequestRefused(ELSEWHERE)
     return svc.pulls

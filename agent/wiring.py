@@ -91,11 +91,7 @@ def _make_services(
 
 
 def make_models(settings: Settings) -> ProvidedModels | None:
-    """Make what asks models; None: no model is set.
-
-    Raises:
-        ModelUnusable: One has no such provider, or nothing bounds what it costs.
-    """
+    """Make what asks models; None: no model is set. Raises as `make_provided_models` does."""
     # A run without a model loads nothing of all this.
     from agent.llm.routes import list_chains
 
@@ -106,8 +102,7 @@ def make_models(settings: Settings) -> ProvidedModels | None:
 def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
     """Make what asks the models of these chains, whatever chains are set.
 
-    Raises:
-        ModelUnusable: One of those that are set has no such provider, or nothing bounds its cost.
+    ModelUnusable where one that is set has no such provider, or nothing bounds what it costs.
     """
     from agent.llm import routes
 
@@ -128,13 +123,9 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
 def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     """Make the way to GitHub that everything of one process shares; asks nothing yet.
 
-    What is written outside of runs, as the intake does, is on record in the process's log.
-
-    Args:
-        stopping: Once set, waits for GitHub end at once.
-
-    Raises:
-        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    What is written outside of runs, as the intake does, is on record in the process's log. Once
+    `stopping` is set, waits for GitHub end. SettingsInvalid where there is neither App nor token,
+    or both, or the key is none.
     """
     # Only runs on GitHub need its client; the others start without.
     from agent.github import access
@@ -182,11 +173,7 @@ def make_intake_api(settings: Settings, way: Access) -> IntakeApi:
 
 
 def make_home(settings: Settings) -> None:
-    """Have the data folder.
-
-    Raises:
-        SettingsInvalid: It cannot be made there.
-    """
+    """Have the data folder; SettingsInvalid where it cannot be made."""
     # Sandboxes run as another user: what is laid out for them must be readable, whatever the
     # shell's umask was.
     os.umask(0o022)

@@ -42,7 +42,6 @@ BACKENDS: list[Any] = [
 
 
 def settings_for(backend: str, home: Path, **given: Any) -> Settings:
-    """Settings with which sandboxes are of this kind."""
     if backend == "docker":
         return Settings(home=home, sandbox="docker", docker_host=ENGINE, **given)
     if backend == "bubblewrap-own-root":
@@ -56,19 +55,16 @@ def has_group(backend: str) -> bool:
 
 
 def open_sandbox(backend: str, home: Path, **given: Any) -> BubblewrapSandbox | DockerSandbox:
-    """Make the sandbox of a kind, with a data folder of its own."""
     settings = settings_for(backend, home, **given)
     return DockerSandbox(settings) if backend == "docker" else BubblewrapSandbox(settings)
 
 
 def code(text: str, **more: Any) -> SandboxRequest:
-    """Order a piece of Python."""
     given: dict[str, Any] = {"limits": SMALL} | more
     return SandboxRequest(argv=(*PYTHON, textwrap.dedent(text)), **given)
 
 
 def shell(script: str, **limits: object) -> SandboxRequest:
-    """Order a piece of shell within these limits."""
     return SandboxRequest(argv=("sh", "-c", script), limits=SMALL.model_copy(update=limits))
 
 
@@ -112,5 +108,5 @@ def left_of(backend: str, home: Path) -> set[str]:
     if backend != "docker":
         return cgroup.list_names(slots.prefix(home))
     mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
-    with docker_engine.connect_to_engine(settings_for(backend, home)).client() as client:
+    with docker_engine.open_client(settings_for(backend, home)) as client:
         return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}

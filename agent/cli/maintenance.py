@@ -144,7 +144,7 @@ def show(as_json: terminal.Json = False) -> None:
     from agent.sandbox import docker_engine
 
     loaded = settings.load_settings()
-    with docker_engine.connect_to_engine(loaded).client() as client:
+    with docker_engine.open_client(loaded) as client:
         found = docker_engine.images(client, loaded).values()
     if as_json:
         terminal.print_json({"images": [image.model_dump() for image in found]})

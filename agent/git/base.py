@@ -53,7 +53,6 @@ USUAL = Limits()
 
 
 def find_commit(view: Place, source: Source, base: str | None) -> Start:
-    """Find the commit of a branch, else tag, else id; None: what is checked out."""
     if base is not None:
         _require_plain(base)
     refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
@@ -137,7 +136,6 @@ def require_bearable(view: Place, limits: Limits) -> None:
 
 
 def require_fit(view: Place, commit: str, limits: Limits) -> None:
-    """Hold every file of a commit against the limits and the rules for names and links."""
     paths: list[str] = []
     links: dict[str, str] = {}
     for mode, object_id, size, path in _list_files(view, commit, limits):
@@ -210,7 +208,6 @@ def _quote_path(path: str) -> str:
 
 
 def describe_commit(place: Place, repository: str, start: Start) -> Checkout:
-    """Say what there is to know about a base commit in our mirror."""
     tag = process.run_git(place, "describe", "--tags", "--abbrev=0", start.commit, ok=(0, 128))
     trailer = "%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
     form = f"--format=%ct%x00%P%x00%s%x00{trailer}"

@@ -45,7 +45,6 @@ def delete_folder(folder: Path) -> None:
 
 
 def measure_size(folder: Path) -> int:
-    """Bytes on disk of all that is in a folder."""
     total = 0
     for above, _, names in os.walk(folder):
         for name in names:

@@ -65,7 +65,6 @@ class Hold:
 
 
 def locate_mirror(root: Path, mirrors: Path) -> Path:
-    """Name the mirror of the repository at `root`."""
     slug = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower()[:40] or "repository"
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
     return mirrors / f"{slug}-{digest}.git"
@@ -146,7 +145,6 @@ def drop_broken_mirror(place: Path) -> Iterator[None]:
 
 
 def is_sound(place: Place) -> bool:
-    """Whether every object that the mirror's refs need is there."""
     try:
         process.run_git(place, "fsck", "--connectivity-only", "--no-dangling")
     except GitFailed:
@@ -173,13 +171,9 @@ def renew_mirror(
 ) -> None:
     """Fetch into the mirror, or make it anew; nothing half done stays whatever happens.
 
-    Args:
-        fetched: Fetches into the mirror it is given; called again with a new one where the old one
-            turns out to be damaged.
-        max_bytes: A mirror that has grown beyond it is made anew.
-
-    Raises:
-        RepositoryUnfit: The repository is too large, or git refuses an object of it.
+    `fetched` fetches into the mirror it is given; it is called again with a new one where the old
+    one turns out to be damaged, or beyond `max_bytes`. RepositoryUnfit: it is too large, or git
+    refuses an object of it.
     """
     mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
     folders.delete_folder(fresh)
@@ -213,7 +207,6 @@ def renew_mirror(
 
 
 def make_mirror(hold: Hold) -> None:
-    """Have a mirror, be it an empty one."""
     if not hold.place.git_dir.exists():
         renew_mirror(hold, lambda place: None)
 
@@ -228,11 +221,8 @@ def fetch_references(
 ) -> None:
     """Fetch the wanted references (`+from:to`) and nothing beside them.
 
-    Args:
-        max_bytes: Of what is sent; nothing of a larger pack stays.
-
-    Raises:
-        RepositoryUnfit: It is larger, or git refuses an object of it.
+    RepositoryUnfit: more than `max_bytes` would be sent, and nothing of that stays; or git refuses
+    an object.
     """
     # A single file of a bounded size, however few objects there are.
     packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")

@@ -95,7 +95,6 @@ def find_fork(place: Place, one: str, other: str) -> str | None:
 
 
 def is_ancestor(place: Place, commit: str, ancestor: str) -> bool:
-    """Whether a commit has another one in its history."""
     args = ("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
     return not process.run_git(place, *args).strip()
 
@@ -125,11 +124,6 @@ def require_object(place: Place, name: str) -> str:
 
 
 def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
-    """Write the tree of a Change; modes and contents of all other files stay what they are.
-
-    Raises:
-        EditFailed: The Change was made for another commit.
-    """
     if change.base_commit != commit:
         raise EditFailed(f"The change was made for commit {change.base_commit}, not for {commit}")
     written = []

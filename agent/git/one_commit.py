@@ -46,7 +46,6 @@ def make_repository(hold: Hold, commit: str, folder: Path) -> None:
 
 
 def is_of(folder: Path, commit: str) -> bool:
-    """Say whether a folder is there and was made of the commit."""
     base = folder / "base"
     return base.is_file() and base.read_text() == commit
 

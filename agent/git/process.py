@@ -112,8 +112,6 @@ class FileTooLarge(GitFailed):
 
 @dataclass(frozen=True)
 class Place:
-    """Where and as whom git runs."""
-
     git_dir: Path
     inherited: tuple[int, ...] = ()
     """Descriptors that git and what it starts may use. The mirror's lock is among them: a git that
@@ -125,7 +123,6 @@ class Place:
     """Once it is set, a git that runs here is ended, and none is started."""
 
     def with_environ(self, **environ: str | Path) -> Place:
-        """Return the same place with more in git's environment."""
         more = {name: str(value) for name, value in environ.items()}
         return replace(self, environ={**self.environ, **more})
 
@@ -140,12 +137,8 @@ def run_git(
 ) -> bytes:
     """Run git to its end; whatever interrupts the wait ends git as well.
 
-    Args:
-        file_bytes: The kernel ends what writes a file that is larger than this (FileTooLarge).
-
-    Raises:
-        GitFailed: It ended with another code than those that are `ok`, or was too slow.
-        Cancelled: The place was stopped.
+    GitFailed: it ended with another code than those that are `ok`, or was too slow. FileTooLarge:
+    it wrote a file that is larger than `file_bytes`. Cancelled: the place was stopped.
     """
     with _start_git(place, args, seconds, file_bytes) as process:
         # Without a time of its own: given one, Popen looks for the end only every other moment.

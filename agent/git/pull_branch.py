@@ -101,8 +101,6 @@ def _read_state(
 
 
 class _JoinedBranch(NamedTuple):
-    """A branch together with its base, as far as they go together."""
-
     against: str
     tree: str
     conflicts: tuple[str, ...] = ()
@@ -200,16 +198,9 @@ def make_follow_up_commit(
     """Make in our mirror what goes on the branch next; equal arguments give the same commit.
 
     Where the base was merged in, our own commits become one on its end, with the message of the
-    first; if other people have committed to the branch, it is a merge instead. On top comes what
-    the Change has beyond that.
-
-    Args:
-        change: All of it against the state's checkout, as the checks have seen it.
-        date: Of author and committer, in seconds since the epoch.
-        rewriting: False where the code host lets nobody do that: then our own commits stay as well.
-
-    Returns:
-        The commit for the end of the branch; its head where nothing is to be done.
+    first; if other people have committed to the branch, or the code host lets nobody rewrite it
+    (`rewriting`), it is a merge instead. On top comes what the Change, all of it against the
+    checkout, has beyond that. Returns the branch's head where nothing is to be done.
     """
     if branch_state.unfit_reason:
         raise RepositoryUnfit(branch_state.unfit_reason)
@@ -255,12 +246,8 @@ def push_follow(
 ) -> None:
     """Move the branch of a pull request to the commit, unless somebody moved it. May run twice.
 
-    Args:
-        look_again: The step that read the state; it is done again if the branch has moved.
-
-    Raises:
-        BranchMoved: Somebody has pushed to the branch, or deleted it, since.
-        EditFailed: The commit would take commits of other people off the branch.
+    BranchMoved: somebody has pushed to the branch, or deleted it; the step `look_again` is done
+    again. EditFailed: the commit would take commits of other people off the branch.
     """
     branches.require_name(branch)
     with mirror.hold_mirror_of(branch_state.checkout) as hold:

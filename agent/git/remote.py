@@ -119,7 +119,6 @@ def hold_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterato
 
 
 def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
-    """Fetch one branch and all tags; return the commit the branch is at."""
     reference = f"refs/heads/{branch}"
     wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
     with _read_remote(hold, url, token, branch) as (address, reaching):
@@ -180,12 +179,8 @@ def push_branch(
 ) -> None:
     """Move a branch of the remote to a commit (empty: delete it), if it is where we last saw it.
 
-    Args:
-        expected: Commit that the branch must be at; None: it must not be there yet.
-
-    Raises:
-        LeaseLost: It is somewhere else now.
-        CodeHostUnavailable: The code host did not answer; whether the push arrived is not known.
+    LeaseLost: it is not at `expected` (None: not there yet). CodeHostUnavailable: whether the push
+    arrived is not known.
     """
     reference = f"refs/heads/{branch}"
     lease = f"--force-with-lease={reference}:{expected or ''}"

@@ -58,7 +58,6 @@ class WorkTree:
         self._paths.add(path)
 
     def delete(self, path: str) -> None:
-        """Delete a file, and the folders that are empty without it."""
         if self._remember(path) is None:
             raise EditFailed(f"`{path}` cannot be deleted: there is no such file")
         try:
@@ -68,7 +67,6 @@ class WorkTree:
         self._paths.discard(path)
 
     def changes(self) -> tuple[ChangedFile, ...]:
-        """List all that now differs from the original, sorted by path."""
         changed = []
         for path, before in sorted(self._originals.items()):
             after = self._load(path) if path in self._paths else None

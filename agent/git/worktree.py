@@ -87,7 +87,6 @@ def prepare_remote(
 
 
 def has_commit(mirrored: str, commit: str) -> bool:
-    """Say whether a mirror is there and holds a commit."""
     folder = Path(mirrored)
     return folder.is_dir() and base_commit.peel_object(Place(folder), commit) == commit
 
@@ -179,14 +178,12 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
 
 
 def list_links(checkout: Checkout) -> frozenset[str]:
-    """List what the commit has beside regular files: symbolic links and submodules."""
     with mirror.drop_broken_mirror(Path(checkout.mirror)):
         return _list_commit_files(checkout.mirror, checkout.commit)[1]
 
 
 @lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
 def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """List the regular files of a commit, and what it has beside them."""
     regular: list[str] = []
     others: list[str] = []
     for path, mode, _ in objects.list_files(Place(Path(mirror_path)), commit):
@@ -296,7 +293,6 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
 
 
 def find_holding_branch(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
-    """Find the branch, of this name or a numbered one, with these files on this base."""
     with _open_user_repository(checkout, branch) as (hold, _, view):
         refs = base_commit.list_refs(view, "refs/heads")
         for name in branches.list_names(branch):

@@ -42,8 +42,6 @@ def _starter() -> ThreadPoolExecutor:
 
 
 class BubblewrapSandbox:
-    """Sandboxes on this machine; one process tree each, gone when it is closed."""
-
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._swept = False
@@ -218,7 +216,6 @@ class BubblewrapProcess(RunningSandbox):
         return self._stack.enter_context(FileIO(descriptor, "r+b", closefd=True))
 
     def _make_pipe(self, *, reading: bool) -> tuple[int, FileIO]:
-        """Make a pipe; return our end of it, and the other one."""
         ends = os.pipe()
         ours, theirs = ends if reading else ends[::-1]
         with suppress(OSError):  # bounded per user; the default size only costs speed

@@ -88,7 +88,6 @@ def build_arguments(
 
 
 def _show_entry(path: Path) -> list[str]:
-    """Show a folder or link of a root file system at its own place."""
     target = f"/{path.name}"
     if path.is_symlink():
         return ["--symlink", str(path.readlink()), target]
@@ -143,7 +142,6 @@ def explain_failure(complaint: str) -> str | None:
 
 
 def list_roots(settings: Settings) -> tuple[Root, ...]:
-    """List the root file systems, the one that sandboxes have when nothing is said first."""
     own, home = settings.sandbox_root, settings.home
     named = [
         place

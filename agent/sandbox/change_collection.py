@@ -77,8 +77,6 @@ Fetch = Callable[[Sequence[Entry]], Mapping[str, bytes | None]]
 
 @dataclass(frozen=True)
 class TreeBase:
-    """What a tree is held against."""
-
     checkout: Checkout
     base: WorkTree
     """The work tree of the commit, which no foreign code can write to."""
@@ -114,7 +112,6 @@ class _ChangeCollector:
     unlisted: int = 0
 
     def add(self, file: ChangedFile) -> None:
-        """Take a file, if it fits."""
         size = len(file.before or b"") + len(file.after or b"")
         if len(self.files) >= MOST_FILES or self.total + size > MOST_BYTES:
             self.left_out += 1
@@ -300,7 +297,6 @@ def _limit_entries(entries: list[Entry]) -> list[Entry]:
 
 
 def _read_portions(entries: Sequence[Entry], fetch: Fetch) -> Iterator[tuple[Entry, bytes | None]]:
-    """Fetch files in portions that an answer can hold."""
     while entries:
         sizes = accumulate(min(entry.size, MOST_FILE_BYTES) for entry in entries)
         count = sum(size <= MOST_BYTES for size in islice(sizes, _PORTION))

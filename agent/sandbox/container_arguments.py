@@ -27,7 +27,6 @@ HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
 def host_config(
     order: SandboxRequest, uid: int, shown: Mapping[str, str], settings: Settings
 ) -> dict[str, Any]:
-    """Say how the sandbox is sealed, how large it is, and what it sees of this machine."""
     limits = order.limits
     mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
     for source, target, writable in layout.list_binds(order):
@@ -80,7 +79,6 @@ def build_container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dic
 
 
 def _group(uid: int) -> int:
-    """The host group of everything in a sandbox."""
     return uid if os.geteuid() == 0 else os.getegid()
 
 

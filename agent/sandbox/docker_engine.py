@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -41,90 +40,21 @@ class Image(Record):
     labels: dict[str, str] = {}
 
 
-@dataclass(frozen=True)
-class Engine:
-    """An engine that has answered once."""
-
-    address: str
-    version: str
-    """Of its interface."""
-
-    @contextmanager
-    def client(self) -> Iterator[docker.APIClient]:
-        """Open a client of one's own: threads that share one get in each other's way."""
-        with translate_errors(self.address):
-            try:
-                # Where nobody listens, the client would leave its socket open.
-                _knock(self.address)
-            except SandboxMissing as problem:
-                raise SandboxLost(
-                    f"The container engine at {self.address} does not answer any more."
-                ) from problem
-            client = _make_client(self.address, self.version)
-            try:
-                yield client
-            finally:
-                client.close()
-
-
-def connect_to_engine(settings: Settings) -> Engine:
-    """Ask the engine whether it is there, and whether it can make sandboxes.
-
-    Raises:
-        SandboxMissing: It is not, or cannot; the message has the one command that helps.
-        SandboxLost: It is there and does not answer.
-    """
-    where = docker_address.find_address(settings)
-    _knock(where)
-    with translate_errors(where):
-        client = _make_client(where, "auto")
-        try:
-            info = client.info()
-            version = str(client.api_version)
-        finally:
-            client.close()
-    if any("rootless" in option for option in info.get("SecurityOptions") or ()):
-        raise SandboxMissing(
-            f"The container engine at {where} is a rootless one, whose users are not this"
-            " machine's: folders cannot be lent to its sandboxes."
-            " Set MERGEWRIGHT_SANDBOX=bubblewrap, or MERGEWRIGHT_DOCKER_HOST to an engine of the"
-            " system."
-        )
-    return Engine(where, version)
-
-
-def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
-    """Find the images that sandboxes can be opened from, by minor version of Python."""
-    found = {}
-    for listed in client.images(name=settings.docker_image):
-        for reference in listed["RepoTags"] or ():
-            name, _, tag = reference.rpartition(":")
-            if name == settings.docker_image and _TAG.fullmatch(tag):
-                labels = listed["Labels"] or {}
-                found[tag] = Image(
-                    reference=reference, digest=listed["Id"], version=tag, labels=labels
-                )
-    return found
-
-
-def choose_image(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
-    """Choose the image of a sandbox: of this version, else the newest."""
-    found = images(client, settings)
-    if version in found:
-        return found[version]
-    if version or not found:
-        wanted = version or "3.11"
-        raise SandboxMissing(
-            f"The container engine has no image {settings.docker_image}:{wanted} to open sandboxes"
-            f" from. Build it: mergewright images build {wanted}"
-        )
-    return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
+# --- reaching it -----------------------------------------------------------------------------
 
 
 @contextmanager
-def translate_errors(where: str) -> Iterator[None]:
+def open_client(settings: Settings) -> Iterator[docker.APIClient]:
+    """Open a client of one's own: threads that share one get in each other's way.
+
+    SandboxMissing has the one command that helps; SandboxLost: it does not answer, or refuses.
+    """
+    where = docker_address.find_address(settings)
+    # Where nobody listens, the client would leave its socket open.
+    _knock(where)
     try:
-        yield
+        with closing(_make_client(where)) as client:
+            yield client
     except errors.APIError as problem:
         said = problem.explanation or str(problem)
         raise SandboxLost(f"The container engine refuses: {said}") from problem
@@ -134,10 +64,19 @@ def translate_errors(where: str) -> Iterator[None]:
         ) from problem
 
 
-def _make_client(where: str, version: str) -> docker.APIClient:
+def require_rootful(client: docker.APIClient) -> None:
+    if any("rootless" in option for option in client.info().get("SecurityOptions") or ()):
+        raise SandboxMissing(
+            "The container engine is a rootless one, whose users are not this machine's: folders"
+            " cannot be lent to its sandboxes. Set MERGEWRIGHT_SANDBOX=bubblewrap, or"
+            " MERGEWRIGHT_DOCKER_HOST to an engine of the system."
+        )
+
+
+def _make_client(where: str) -> docker.APIClient:
     """Make a client, which reads this user's configuration of docker whether we need it or not."""
     try:
-        return docker.APIClient(where, version=version, timeout=_ANSWER_SECONDS)
+        return docker.APIClient(where, version="auto", timeout=_ANSWER_SECONDS)
     except ValueError as problem:
         raise SandboxMissing(
             f"Docker's own configuration {find_config_file()!s} cannot be read: {problem}. Mend it"
@@ -146,7 +85,6 @@ def _make_client(where: str, version: str) -> docker.APIClient:
 
 
 def _knock(where: str) -> None:
-    """See whether somebody answers at the address, and whether we may talk to it."""
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_PING_SECONDS)
         try:
@@ -170,35 +108,56 @@ def _knock(where: str) -> None:
             ) from problem
 
 
-# --- building images -------------------------------------------------------------------------
+# --- images ----------------------------------------------------------------------------------
+
+
+def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
+    """Find the images that sandboxes can be opened from, by minor version of Python."""
+    found = {}
+    for listed in client.images(name=settings.docker_image):
+        for reference in listed["RepoTags"] or ():
+            name, _, tag = reference.rpartition(":")
+            if name == settings.docker_image and _TAG.fullmatch(tag):
+                digest, labels = listed["Id"], listed["Labels"] or {}
+                found[tag] = Image(reference=reference, digest=digest, version=tag, labels=labels)
+    return found
+
+
+def choose_image(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
+    found = images(client, settings)
+    if version in found:
+        return found[version]
+    if version or not found:
+        wanted = version or "3.11"
+        raise SandboxMissing(
+            f"The container engine has no image {settings.docker_image}:{wanted} to open sandboxes"
+            f" from. Build it: mergewright images build {wanted}"
+        )
+    return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
 
 
 def build_image(version: str, packages: list[str], settings: Settings) -> Image:
     """Build the image of a version of Python, and write down on it which Python it has."""
     base = settings.docker_base or f"python:{version}-slim"
     arguments = {"BASE": base, "PACKAGES": " ".join(packages)}
-    connect_to_engine(settings)
-    where = docker_address.find_address(settings)
-    with translate_errors(where):
-        client = docker.DockerClient(where, version="auto")
-        try:
-            before = images(client.api, settings).get(version)
+    with open_client(settings) as api:
+        require_rootful(api)
+        before = images(api, settings).get(version)
+        address = docker_address.find_address(settings)
+        with closing(docker.DockerClient(address, version="auto")) as client:
             python, prefix = _ask_python(client, _run_build(client, arguments, {}))
             if not python.startswith(f"{version}."):
                 raise SandboxMissing(
                     f"{base} has Python {python}. Name a base with Python {version} in"
                     " MERGEWRIGHT_DOCKER_BASE."
                 )
-            labels = {PYTHON_LABEL: python, PREFIX_LABEL: prefix}
             # Once more with what was found out; the layers are there.
-            made = _run_build(client, arguments, labels)
-            client.api.tag(made, settings.docker_image, version, force=True)
-            if before is not None and before.digest != made:
-                with suppress(errors.APIError):  # a sandbox is open that has it
-                    client.images.remove(before.digest)
-            return choose_image(client.api, settings, version)
-        finally:
-            client.close()
+            made = _run_build(client, arguments, {PYTHON_LABEL: python, PREFIX_LABEL: prefix})
+        api.tag(made, settings.docker_image, version, force=True)
+        if before is not None and before.digest != made:
+            with suppress(errors.APIError):  # a sandbox is open that has it
+                api.remove_image(before.digest)
+        return choose_image(api, settings, version)
 
 
 def _run_build(
@@ -222,7 +181,6 @@ def _run_build(
 
 
 def _ask_python(client: docker.DockerClient, image: str) -> tuple[str, str]:
-    """Ask the Python of an image for its version and prefix."""
     try:
         answer = client.containers.run(
             image,

@@ -11,7 +11,8 @@ from __future__ import annotations
 import select
 import socket
 import struct
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -37,11 +38,9 @@ _log = structlog.get_logger()
 
 
 class DockerSandbox:
-    """Sandboxes in containers, each gone when it is closed."""
-
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._engine: docker_engine.Engine | None = None
+        self._has_answered = False
         self._connecting = Lock()
 
     def run(
@@ -58,17 +57,17 @@ class DockerSandbox:
         return sandbox
 
     def roots(self) -> tuple[Root, ...]:
-        with self._get_engine().client() as client:
+        with self._open_client() as client:
             usual = docker_engine.choose_image(client, self._settings)
             others = docker_engine.images(client, self._settings)
         del others[usual.version]
-        return tuple(_root(image) for image in (usual, *others.values()))
+        return tuple(_make_root(image) for image in (usual, *others.values()))
 
     def _start(
         self, order: SandboxRequest, stack: ExitStack, hear: Hear | None, *, lasting: bool
     ) -> Container:
         home = self._settings.home
-        client = stack.enter_context(self._get_engine().client())
+        client = stack.enter_context(self._open_client())
         order, slot, uid = stack.enter_context(lending.prepare_request(order, None, self._settings))
         image = docker_engine.choose_image(client, self._settings, order.root)
         sandbox = stack.enter_context(Container(order, client, hear, lasting=lasting))
@@ -79,28 +78,31 @@ class DockerSandbox:
         )
         return sandbox
 
-    def _get_engine(self) -> docker_engine.Engine:
-        """Connect once per process, and remove what killed ones left behind."""
-        with self._connecting:
-            if self._engine is None:
-                found = docker_engine.connect_to_engine(self._settings)
-                with found.client() as client:
+    @contextmanager
+    def _open_client(self) -> Iterator[docker.APIClient]:
+        """Connect; the first time also remove what killed processes left behind."""
+        with ExitStack() as stack:
+            try:
+                client = stack.enter_context(docker_engine.open_client(self._settings))
+            except SandboxMissing as problem:
+                if not self._has_answered:
+                    raise
+                raise SandboxLost(f"It is there no more. {problem.message}") from problem
+            with self._connecting:
+                if not self._has_answered:
+                    docker_engine.require_rootful(client)
                     remove_strays(client, self._settings.home)
-                self._engine = found
-            return self._engine
+                    self._has_answered = True
+            yield client
 
 
-def _root(image: docker_engine.Image) -> Root:
+def _make_root(image: docker_engine.Image) -> Root:
     labels = docker_engine.PYTHON_LABEL, docker_engine.PREFIX_LABEL
     python, prefix = (image.labels.get(name) for name in labels)
     path = f"{prefix}/bin/python{image.version}"
     known = (RootPython(version=python, prefix=prefix, path=path),) if python and prefix else ()
-    return Root(
-        name=image.version,
-        mark=image.digest,
-        pythons=known,
-        more=f"mergewright images build {image.version}",
-    )
+    more = f"mergewright images build {image.version}"
+    return Root(name=image.version, mark=image.digest, pythons=known, more=more)
 
 
 class Container(RunningSandbox):
@@ -121,7 +123,6 @@ class Container(RunningSandbox):
         self._line: socket.socket | None = None
 
     def start(self, container: dict[str, Any], host_config: dict[str, Any]) -> None:
-        """Make and start the container, and hand it its order."""
         self._container = self._make(container, host_config)
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._client.attach_socket(self._container, params=streams)
@@ -133,7 +134,13 @@ class Container(RunningSandbox):
         try:
             self._client.start(self._container)
         except errors.APIError as problem:
-            raise _not_started(problem, container["image"]) from problem
+            words = str(problem.explanation or problem)
+            if "executable file not found" in words and "python3" in words:
+                raise SandboxMissing(
+                    f"The image {container['image']} has no python3, which a sandbox needs. Build"
+                    " one that has: mergewright images build 3.11"
+                ) from problem
+            raise SandboxLost(f"The sandbox did not open: {words}") from problem
         self.send_order(bounded=True, **container_arguments.ask_runner(lasting=self._lasting))
 
     def transfer(self, seconds: float) -> bool:
@@ -190,19 +197,16 @@ class Container(RunningSandbox):
                 return
             piece = bytes(memoryview(self._pieces)[_HEAD.size : end])
             del self._pieces[:end]
-            if stream == _OUTPUT:
-                self._take_signed(piece)
-            else:
+            if stream != _OUTPUT:
                 self.take_complaint(piece)
-
-    def _take_signed(self, content: bytes) -> None:
-        try:
-            self.frames.feed(content)
-        except SandboxLost:
-            # Before the runner is at work, it is Python or the engine that says something here.
-            if self.frames.started:
-                raise
-            self.take_complaint(content)
+                continue
+            try:
+                self.frames.feed(piece)
+            except SandboxLost:
+                # Before the runner is at work, Python or the engine says something here.
+                if self.frames.started:
+                    raise
+                self.take_complaint(piece)
 
 
 def remove_strays(client: docker.APIClient, home: Path) -> int:
@@ -232,13 +236,3 @@ def remove_container(client: docker.APIClient, container: str) -> None:
         return
     except (errors.DockerException, requests.RequestException) as problem:
         _log.warning("sandbox not removed", container=container, problem=str(problem))
-
-
-def _not_started(problem: errors.APIError, image: str) -> SandboxLost | SandboxMissing:
-    words = str(problem.explanation or problem)
-    if "executable file not found" in words and "python3" in words:
-        return SandboxMissing(
-            f"The image {image} has no python3, which a sandbox needs. Build one that has:"
-            " mergewright images build 3.11"
-        )
-    return SandboxLost(f"The sandbox did not open: {words}")

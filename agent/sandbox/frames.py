@@ -32,8 +32,6 @@ class Kind(IntEnum):
 
 
 class Failure(BaseModel):
-    """Why no command was ever started."""
-
     limit: str | None
     message: str
 
@@ -124,7 +122,6 @@ class Printed:
         self.total = 0
 
     def add(self, content: bytes) -> None:
-        """Take in a piece; memory stays bounded."""
         self.total += len(content)
         free = self._half - len(self._head)
         self._head += content[:free]

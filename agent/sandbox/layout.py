@@ -109,7 +109,6 @@ def list_binds(order: SandboxRequest) -> Iterator[tuple[str, str, bool]]:
 
 
 def own_tasks(order: SandboxRequest) -> int:
-    """Count the tasks in the sandbox that are ours: the runner, and its relay to the proxy."""
     return 1 if order.proxy_socket is None else 2
 
 
@@ -162,7 +161,6 @@ def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) 
 
 
 def encode_message(message: dict[str, Any]) -> bytes:
-    """Write a message for the runner: a length and a JSON object."""
     content = json.dumps(message).encode("ascii")
     return struct.pack("!Q", len(content)) + content
 

@@ -158,7 +158,6 @@ def _inspect_processes(marker: str) -> _Facts:
 
 
 def _list_processes(marker: str) -> list[Path]:
-    """List the host's processes with this in their command line."""
     found = []
     for proc in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

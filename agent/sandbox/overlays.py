@@ -56,8 +56,6 @@ class Overlay(NamedTuple):
 
 
 class Overlays(NamedTuple):
-    """What is mounted for one sandbox."""
-
     place: Path
     """Where, in the sandbox's name space."""
     all: tuple[Overlay, ...]
@@ -85,7 +83,6 @@ class Overlays(NamedTuple):
         return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *given, *become]
 
     def arguments(self) -> list[str]:
-        """Say to bubblewrap where they are shown."""
         args = list(self.shown)
         for number, overlay in enumerate(self.all):
             mounted = self.place / str(number)

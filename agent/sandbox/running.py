@@ -92,7 +92,6 @@ class RunningSandbox:
         return None
 
     def count_memory_kills(self) -> int:
-        """Say how often the kernel has ended something for want of memory, where it tells us."""
         return 0
 
     def explain_complaint(self, why: str) -> SandboxMissing | None:
@@ -102,11 +101,9 @@ class RunningSandbox:
     # --- what they hand in -----------------------------------------------------------------------
 
     def send_order(self, *, bounded: bool, **more: Any) -> None:
-        """Have the order on its way to the runner."""
         self.send(self._nonce + layout.encode_order(self._order, bounded=bounded, more=more))
 
     def send(self, content: bytes) -> None:
-        """Have bytes on their way to the runner."""
         self._to_send = memoryview(bytes(self._to_send) + content)
 
     def take_complaint(self, content: bytes) -> None:
@@ -157,9 +154,7 @@ class RunningSandbox:
     def run(self, cancelled: Flag | None = None) -> SandboxResult:
         """Attend to the ordered command until all is said, a limit is reached, or it has died.
 
-        Raises:
-            SandboxMissing: No such sandbox can be had on this machine.
-            SandboxLost: It ended without proof that the command started or ended.
+        SandboxMissing: none can be had here. SandboxLost: no proof that it started or ended.
         """
         try:
             end, seconds = self._attend(cancelled)
@@ -264,13 +259,7 @@ class RunningSandbox:
     # --- request after request -------------------------------------------------------------------
 
     def open(self, stopped: Flag | None) -> None:
-        """Wait until the sandbox is laid out.
-
-        Raises:
-            SandboxMissing: No such sandbox can be had on this machine.
-            SandboxLost: It did not open; the message says why.
-            Cancelled: The flag was set.
-        """
+        """Wait until it is laid out; SandboxMissing, SandboxLost or Cancelled otherwise."""
         if self._await_start(stopped) or not self.frames.started:
             limit = self._judge(self._end(), 0.0).limit
             raise SandboxLost(f"The sandbox reached the limit on {limit} as it was opened.")
@@ -286,9 +275,7 @@ class RunningSandbox:
     ) -> Answer:
         """Send a request and wait for its answer, so many seconds.
 
-        Raises:
-            SandboxLost: The runner has ended, or did not answer in time or in the right form.
-            Cancelled: The flag was set.
+        SandboxLost where the runner has ended, or did not answer in time or in the right form.
         """
         frames = self.frames
         frames.expect_next()

@@ -28,18 +28,11 @@ class SandboxKind(Sandbox, Protocol):
     def open_session(
         self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
-        """Open a sandbox that answers request after request; the stack takes it down.
-
-        Raises:
-            SandboxMissing: No sandbox can be opened here.
-            SandboxLost: It did not open.
-            Cancelled: The flag was set.
-        """
+        """Open a sandbox that answers request after request; the stack takes it down."""
         ...
 
 
 def make_sandbox(kind: Kind, settings: Settings) -> SandboxKind:
-    """Make the sandbox of a kind, whatever the settings say of it."""
     if kind == "bubblewrap":
         return BubblewrapSandbox(settings)
     # The client of the engine takes its time to load; who has no engine does without.
@@ -61,7 +54,8 @@ def choose_kind(settings: Settings) -> Kind:
     from agent.sandbox import docker_engine
 
     try:
-        with docker_engine.connect_to_engine(settings).client() as client:
+        with docker_engine.open_client(settings) as client:
+            docker_engine.require_rootful(client)
             docker_engine.choose_image(client, settings)
     except (SandboxMissing, SandboxLost) as problem:
         _log.info("sandboxes are made by bubblewrap", because=problem.message)
@@ -132,7 +126,7 @@ def remove_strays(settings: Settings) -> int:
     from agent.sandbox import docker_engine, docker_sandbox
 
     try:
-        with docker_engine.connect_to_engine(settings).client() as client:
+        with docker_engine.open_client(settings) as client:
             return gone + docker_sandbox.remove_strays(client, settings.home)
     except SandboxMissing:
         return gone  # nobody there who could have any

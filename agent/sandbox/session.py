@@ -88,7 +88,6 @@ class Session:
         )
 
     def read(self, path: str) -> bytes | None:
-        """Return what a regular file holds; see the port."""
         if names.name_problem(path) is not None:
             return None
         with self._refuse_if_lost():
@@ -118,7 +117,6 @@ class Session:
         return taken
 
     def close(self) -> None:
-        """End the sandbox with everything in it."""
         self._stack.close()
 
     # --- what is asked of the runner -----------------------------------------------------------
@@ -150,7 +148,6 @@ class Session:
         return self._ask(pair, "read", paths=paths, most_bytes=change_collection.MOST_FILE_BYTES)
 
     def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
-        """Write or delete a file; return what keeps it from that."""
         return self._ask(lambda answer: str(answer.facts["problem"]), operation, content, **fields)
 
     def _take(self, include: tuple[str, ...]) -> Taken:

@@ -86,9 +86,7 @@ def if_free(home: Path, number: int) -> Iterator[bool]:
 def open_home(home: Path) -> Path:
     """Make the data folder, which sandboxes may pass through but not list, and return it.
 
-    Raises:
-        SettingsInvalid: It cannot be made or written to.
-        StorageFull: There is no space for it.
+    SettingsInvalid where it cannot be made or written to, StorageFull where there is no space.
     """
     try:
         home.mkdir(mode=0o711, parents=True, exist_ok=True)

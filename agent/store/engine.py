@@ -60,7 +60,6 @@ class Segment(Record):
 
     @property
     def name(self) -> str:
-        """What the engine calls it."""
         return f"{self.run_id}/{self.number}"
 
 
@@ -99,15 +98,10 @@ class Engine:
     def launch(self, lock: WorkerLock | None = None) -> None:
         """Open the file and go on with every segment that was alive when a process ended.
 
-        Args:
-            lock: The data folder's, where this process has it; None: it is taken here, until
-                `close`.
+        Raises EngineLocked, StoreUnusable, StoreUnavailable or SettingsInvalid.
 
-        Raises:
-            EngineHeld: Another process works on the data folder.
-            StoreUnusable: The file is damaged, no database, or of another version.
-            StoreUnavailable: Somebody else holds its lock.
-            SettingsInvalid: It cannot be made there.
+        Args:
+            lock: The data folder's, where this process has it; None: taken here, until `close`.
         """
         if lock is None:
             self._lock = WorkerLock(self.path.parent)
@@ -175,9 +169,7 @@ class Engine:
     def forget_before(self, moment: float, kept: Container[str]) -> int:
         """Delete the records of runs that were over before a moment; return of how many segments.
 
-        Args:
-            moment: Seconds since the epoch.
-            kept: Ids of runs whose records stay, however old.
+        Those of the runs `kept` stay, however old.
         """
         over = datetime.fromtimestamp(moment, UTC).isoformat()
         with self._translate_errors():

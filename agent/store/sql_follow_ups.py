@@ -44,11 +44,9 @@ _REQUESTS: TypeAdapter[tuple[FollowUpRequest, ...]] = TypeAdapter(tuple[FollowUp
 def queue_follow_up(
     session: Session, first: RunRow, active: RunRow | None, wish: FollowUpRequest, now: float
 ) -> Following:
-    """Queue a follow-up of a run, or join one that is there.
+    """Queue a follow-up of a run that opened a pull request, or join one that is there.
 
-    Args:
-        first: The run that opened the pull request.
-        active: The run of its issue that is not over.
+    `active` is the run of its issue that is not over.
     """
     if first.active or first.state != RunState.OPEN or first.pull is None:
         return "over"

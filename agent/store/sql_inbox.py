@@ -106,13 +106,7 @@ class Inbox:
     """Deliveries in `inbox.sqlite`; safe to use from several threads and two processes."""
 
     def __init__(self, home: Path) -> None:
-        """Open the inbox, and make it where there is none.
-
-        Raises:
-            SettingsInvalid: The file cannot be made or opened there.
-            InboxUnusable: It is damaged, no database, or of another version.
-            InboxUnavailable: Somebody else holds its lock.
-        """
+        """Open the inbox; SettingsInvalid, InboxUnusable or InboxUnavailable where that fails."""
         self.path = home / FILE_NAME
         self._heartbeat = home / HEARTBEAT
         self._one = threading.Lock()
@@ -125,13 +119,8 @@ class Inbox:
     def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
         """Add deliveries in one transaction, in their order; they are on disk at the return.
 
-        A duplicate by delivery id leaves no trace; one by content alone is kept as settled.
-
-        Returns:
-            One receipt for each, in the same order.
-
-        Raises:
-            InboxUnavailable, InboxUnusable, StorageFull: None of them was added.
+        A duplicate by delivery id leaves no trace; one by content alone is kept as settled. On
+        InboxUnavailable, InboxUnusable or StorageFull, none of them was added.
         """
         if not deliveries:
             return ()
@@ -201,11 +190,7 @@ class Inbox:
         return Counts(unread=unread, oldest_unread=oldest)
 
     def prove_writable(self) -> None:
-        """Write to the disk now.
-
-        Raises:
-            InboxUnavailable, InboxUnusable, StorageFull: It cannot be written.
-        """
+        """Write to the disk now; fails as `append` does."""
         self._database.prove_writable()
         self._require_same_file()
 
@@ -221,13 +206,9 @@ class Inbox:
         return None
 
     def prune(self, now: float) -> int:
-        """Empty the bodies of old settled deliveries and remove the oldest altogether.
+        """Empty the bodies of old settled deliveries; remove the oldest, and return how many.
 
-        What is unread stays, however old. A removed delivery would be taken as new if it came
-        again.
-
-        Returns:
-            How many were removed.
+        What is unread stays, however old. A removed delivery would be new if it came again.
         """
         settled = _ROWS.c.outcome.is_not(None)
         received = _ROWS.c.received_at

@@ -20,8 +20,6 @@ _BATCH_SIZE = 500
 
 
 class SqlPullOutcomes:
-    """The ends of the pull requests of one store."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -86,7 +84,6 @@ class SqlPullOutcomes:
             return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
 
     def load(self, run_ids: Sequence[str]) -> Iterator[tuple[EndedPullRequest, PullOutcome | None]]:
-        """Go through the ends of these runs."""
         for start in range(0, len(run_ids), _BATCH_SIZE):
             batch = run_ids[start : start + _BATCH_SIZE]
             wanted = select(PullOutcomeRow).where(col(PullOutcomeRow.run_id).in_(batch))

@@ -45,8 +45,6 @@ _AT_A_LOOK = 10
 
 
 class Backlog(Record):
-    """The runs that are not over."""
-
     waiting: int
     """For their turn."""
     oldest: float | None
@@ -140,7 +138,6 @@ class RunQueue:
             return allowed if number > allowed else None
 
     def count_backlog(self, now: float) -> Backlog:
-        """Count the runs that are not over."""
         counted = (
             select(RunRow.state, col(RunRow.worker).is_(None), col(RunRow.not_before) > now)
             .add_columns(func.count(), func.min(col(RunRow.queued_at)))

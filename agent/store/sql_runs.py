@@ -29,11 +29,7 @@ class RunReader:
     _database: Database
 
     def get_run(self, run_id: str) -> StoredRun:
-        """Return the run of exactly this id.
-
-        Raises:
-            KeyError: There is none.
-        """
+        """Return the run of exactly this id; KeyError where there is none."""
         with self._database.read() as session:
             row = session.get(RunRow, run_id)
             if row is None:
@@ -91,8 +87,7 @@ class RunReader:
     def read_stamps(self, since: float | None = None) -> dict[str, tuple[object, ...]]:
         """Give of runs what tells whether anything about them is news, by id.
 
-        Args:
-            since: Only of those that are not over, or were queued or ended since then.
+        With `since`: only of those that are not over, or were queued or ended since then.
         """
         columns: tuple[Any, ...] = (
             *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),
@@ -106,7 +101,6 @@ class RunReader:
             return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
 
     def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
-        """Return the newest run of an issue, over or not."""
         newest = (col(RunRow.attempt).desc(), col(RunRow.round).desc())
         return self._first(is_of_issue(repository_id, number), order=newest)
 
@@ -115,7 +109,6 @@ class RunReader:
         return self._first(col(RunRow.delivery_id) == delivery_id)
 
     def active_ids(self) -> frozenset[str]:
-        """Ids of the runs that are not over."""
         with self._database.read() as session:
             return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
@@ -148,11 +141,7 @@ class RunReader:
             return None if state == RunState.MERGED else pull
 
     def is_publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
-        """Whether a run of the repository may have pushed what is not noted yet.
-
-        Args:
-            of_follow_up: Also one that goes on with a pull request, which is noted itself.
-        """
+        """Whether a run, or also a follow-up, may have pushed what is not noted yet."""
         states = [RunState.PUBLISHING, *([RunState.FOLLOWING_UP] if of_follow_up else [])]
         wanted = select(RunRow.run_id).where(
             col(RunRow.repository_id) == repository_id,
@@ -181,7 +170,6 @@ class RunReader:
             return sql_guidance.of_run(session, run_id)
 
     def was_heard(self, run_id: str, comment: str) -> bool:
-        """Whether a comment has had its effect on a run already."""
         with self._database.read() as session:
             return sql_guidance.was_heard(session, run_id, comment)
 
@@ -195,5 +183,4 @@ class RunReader:
 
 
 def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
-    """Whether a row is of an issue."""
     return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)

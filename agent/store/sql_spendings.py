@@ -52,7 +52,6 @@ class SqlSpendings:
             return row.number or 0
 
     def settle(self, number: int, usd: float) -> None:
-        """Note what came of dollars that were set aside."""
         asked = update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
         with self._database.write() as session:
             session.execute(asked)

@@ -44,13 +44,7 @@ class SqlStore(RunQueue, RunReader):
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
     def __init__(self, home: Path) -> None:
-        """Open the store, and make its tables where there are none.
-
-        Raises:
-            SettingsInvalid: The file cannot be made or opened there.
-            StoreUnusable: It is damaged, no database, or of another version.
-            StoreUnavailable: Somebody else holds its lock.
-        """
+        """Open the store; SettingsInvalid, StoreUnusable or StoreUnavailable where that fails."""
         self.path = home / FILE_NAME
         self._database = Database(self.path, TABLES, _ERRORS, busy_seconds=_BUSY_SECONDS)
         self.ends = SqlPullOutcomes(self._database)
@@ -61,14 +55,8 @@ class SqlStore(RunQueue, RunReader):
     ) -> Run:
         """Queue a run of an issue as its next attempt, or note one that a worker already has.
 
-        Args:
-            delivery_id: Of the delivery that asked for it.
-
-        Returns:
-            The run that is kept: this one with its number, or the earlier one of the delivery.
-
-        Raises:
-            ActiveRun: The issue has one that is not over.
+        Returns the run that is kept: this one with its number, or the earlier one of the delivery;
+        ActiveRun where the issue has one that is not over.
         """
         snapshot = run.snapshot
         if snapshot is None:
@@ -167,13 +155,10 @@ class SqlStore(RunQueue, RunReader):
         *,
         said: Guidance | None = None,
     ) -> bool:
-        """Ask for a run to be stopped; return whether it is not over yet.
-
-        Who asks first is heard.
+        """Ask for a run to be stopped; return whether it is not over yet. Who asks first is heard.
 
         Args:
             words: Who or what asks for it, as a sentence.
-            reason: That it ends with.
             said: The command of whoever asks for it.
         """
         with self._database.write() as session:
@@ -198,12 +183,11 @@ class SqlStore(RunQueue, RunReader):
     ) -> None:
         """Let a run that is over go on; one that has reached a cap may use as much again.
 
+        ActiveRun where its issue has a run that is not over, which may be this one.
+
         Args:
             begin_with: The step that it goes on with; empty: it begins at the top.
             said: The command of whoever asks for it; counts once.
-
-        Raises:
-            ActiveRun: Its issue has a run that is not over, which may be this one.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -235,12 +219,9 @@ class SqlStore(RunQueue, RunReader):
             sql_follow_ups.go_on(session, row, now)
 
     def pull_stands(self, run_id: str, state: RunState) -> bool:
-        """Note that a run's pull request is open, merged or closed; return whether that is news.
+        """Note that the pull request of the run that opened it is open, merged or closed.
 
-        What follows it up is brought to its end by itself.
-
-        Args:
-            run_id: Of the run that opened it.
+        Returns whether that is news. What follows it up is brought to its end by itself.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -255,12 +236,7 @@ class SqlStore(RunQueue, RunReader):
     def queue_follow_up(
         self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
     ) -> Following:
-        """Queue a run that goes on with the pull request of another.
-
-        Args:
-            run_id: Of the run that opened it.
-            said: The command of whoever asks for it; counts once.
-        """
+        """Queue a run that goes on with the pull request of this one; a command counts once."""
         with self._database.write() as session:
             first = session.get_one(RunRow, run_id)
             if said is not None:
@@ -280,13 +256,8 @@ class SqlStore(RunQueue, RunReader):
         """Let a run hear what somebody said: one that waits for it goes on.
 
         A run that ended with questions goes on with the answer from its top; several answers may
-        come within a few seconds, and are heard together.
-
-        Args:
-            quiet: So many seconds.
-
-        Raises:
-            ActiveRun: It is an answer, and the issue has another run by now.
+        come within `quiet` seconds, and are heard together. ActiveRun where the issue has another
+        run by now.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)

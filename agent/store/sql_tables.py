@@ -17,8 +17,6 @@ _log = structlog.get_logger()
 
 
 class RunRow(SQLModel, table=True):
-    """One run."""
-
     __tablename__ = "runs"
 
     run_id: str = Field(primary_key=True)

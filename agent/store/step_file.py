@@ -49,8 +49,6 @@ _SETTLED = frozenset(
 
 
 class Begun(Record):
-    """How a run began."""
-
     run: Run
     model: str | None = None
     """Models that the command named, as `openai:NAME`; None: those of the settings."""
@@ -62,15 +60,10 @@ class StepFile:
     """Keeps the records of one run's steps; implements `Remember`."""
 
     def __init__(self, path: Path, begun: Begun | None = None) -> None:
-        """Begin a file, or go on with one.
+        """Begin a file, or go on with one (`begun` is None).
 
-        Args:
-            path: `FILE_NAME` in the run's folder.
-            begun: How the run begins; None: it has begun, and goes on.
-
-        Raises:
-            TransientError: Another process carries the run.
-            SettingsInvalid: There is no such file, or it is none of ours.
+        TransientError: another process carries the run. SettingsInvalid: there is no such file, or
+        it is none of ours.
         """
         self._path = path
         self.budget_multiplier = 1
@@ -101,11 +94,7 @@ class StepFile:
             self._append({"begun": begun.model_dump(mode="json")})
 
     def require_version(self, version: str) -> None:
-        """Refuse to go on with what another version has begun.
-
-        Raises:
-            VersionUnknown: It says which one.
-        """
+        """Refuse to go on with what another version has begun (VersionUnknown)."""
         if self.begun.version != version:
             raise VersionUnknown(
                 f"The run {self.begun.run.run_id} was begun by Mergewright {self.begun.version},"
@@ -114,7 +103,6 @@ class StepFile:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Names of the steps that are on record, in their order."""
         return tuple(self._records)
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
@@ -141,7 +129,6 @@ class StepFile:
         return number
 
     def settle(self, number: int, usd: float) -> None:
-        """Note what came of dollars that were set aside."""
         self._append({"spent": number, "usd": usd})
         self._spent[number] = usd
 
@@ -176,7 +163,6 @@ class StepFile:
             self._path.parent.rmdir()
 
     def close(self) -> None:
-        """Let others have the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -236,13 +222,9 @@ class StepFile:
 def find_latest(
     runs: Path, repository: str | None = None, ticket: str | None = None
 ) -> Path | None:
-    """Find the newest run on this machine that can go on; None: there is none.
+    """Find the newest run on this machine, of this repository and ticket file, that can go on.
 
     One that never came to a step has nothing to go on with.
-
-    Args:
-        repository: Only of this one.
-        ticket: Only of the ticket in this file.
     """
     # Their names begin with the time.
     for path in sorted(runs.glob(f"*/{FILE_NAME}"), reverse=True):

@@ -25,12 +25,7 @@ class WorkerLock:
     """Held from when it is made until it is closed, or the process ends."""
 
     def __init__(self, home: Path) -> None:
-        """Take it, and make the data folder where there is none.
-
-        Raises:
-            EngineHeld: Another process has it; the message names it.
-            SettingsInvalid: The folder cannot be used.
-        """
+        """Take it; EngineLocked, which names the holder, or SettingsInvalid where that fails."""
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o711)
             # Closed in every program that is started, so that none of them holds it after us.
@@ -48,7 +43,6 @@ class WorkerLock:
             raise
 
     def close(self) -> None:
-        """Let go of it."""
         os.close(self._file)
 
     def _take(self, home: Path) -> None:

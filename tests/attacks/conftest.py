@@ -17,7 +17,6 @@ from tests.folders import data_folder
 
 @pytest.fixture(scope="module", params=kinds.BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    """The kind of sandbox under attack."""
     return str(request.param)
 
 
@@ -35,7 +34,6 @@ def settings(backend: str, base: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def sandbox(backend: str, base: Path) -> Sandbox:
-    """Sandboxes of that kind."""
     return kinds.open_sandbox(backend, base)
 
 

@@ -42,13 +42,11 @@ class Ground:
     aim: dict[str, Any] = field(default_factory=dict)
 
     def payload(self, label: str) -> str:
-        """Aim the payload; what it finds bears the label."""
         head, sep, body = PAYLOAD.partition("from __future__ import annotations\n")
         told = f"\nLABEL, AIM = {label!r}, {self.aim!r}\n"
         return f"{head}{sep}{told}{body}"
 
     def watched(self) -> tuple[Path, ...]:
-        """Name what has to stay as it is."""
         return (self.operator.home, self.folder / "neighbour", self.folder / "mirror")
 
     def leaks(self, *texts: str | bytes) -> set[str]:
@@ -120,7 +118,6 @@ class Witness:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        """Run the order, and hand back what would have been handed back without us."""
         asked = order.model_copy(update={"collect": (*order.collect, EVIDENCE)})
         result = self._sandbox.run(asked, cancelled, hear)
         ours = {path for path in result.files if path.startswith("/tmp/attacked-")}
@@ -132,22 +129,18 @@ class Witness:
         return result.model_copy(update={"files": kept})
 
     def roots(self) -> tuple[Root, ...]:
-        """Leave that to the sandbox."""
         return self._sandbox.roots()
 
     def ordered(self) -> list[str]:
-        """Write down all that was handed into sandboxes, but for folders that were shown."""
         return [
             repr((order.argv, order.environ, [file.content for file in order.files]))
             for order in self.orders
         ]
 
     def labels(self) -> set[str]:
-        """Say which payloads have run in sandboxes."""
         return {found["label"] for found in self.evidence}
 
     def achieved(self) -> set[str]:
-        """Say what any of them has achieved, which is to be nothing."""
         loot = {f"{found['label']} found {one}" for found in self.evidence for one in found["loot"]}
         done = {f"{found['label']}: {one}" for found in self.evidence for one in found["done"]}
         return loot | done

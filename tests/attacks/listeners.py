@@ -33,7 +33,6 @@ class Canary:
     """Identifier of the echo requests that are meant for it."""
 
     def aim(self) -> dict[str, object]:
-        """Say to a payload where to send what it steals."""
         return {
             **self.ports,
             "unix": str(self.folder / "stream.sock"),
@@ -43,16 +42,13 @@ class Canary:
         }
 
     def ways(self) -> set[str]:
-        """Name the ways on which anything was heard so far."""
         time.sleep(SETTLE_SECONDS)
         return {way for way, _ in self.heard}
 
     def words(self) -> bytes:
-        """All that was heard, one after the other."""
         return b"\n".join(words for _, words in self.heard)
 
     def silent(self) -> bool:
-        """Whether nothing was heard at all."""
         return not self.ways()
 
 

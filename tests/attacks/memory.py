@@ -10,7 +10,6 @@ from pathlib import Path
 
 
 def resident() -> int:
-    """Bytes of memory that this process has."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 

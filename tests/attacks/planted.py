@@ -46,7 +46,6 @@ class Operator:
     """By the slot they are in."""
 
     def secret(self, slot: str) -> str:
-        """Make up a secret for a slot."""
         made = f"cnry{secrets.token_hex(16)}"
         self.secrets[slot] = made
         return made

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -18,8 +17,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import resume
-from tests.bench.timing import BareFailed
 from tests.chaos import judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
@@ -27,13 +24,10 @@ from tests.chaos.ground import Ground, Stuck, Workers, laid_out
 from tests.chaos.judge import Verdict
 from tests.chaos.tickets import KINDS, Tickets
 
-#: Of the last measurement, in which the worker is a process of its own.
-_ROUNDS = 3
 _SHOWN = 40
 
 
 def main() -> int:
-    """Do what is asked for, and tell it."""
     asked = _arguments()
     os.umask(0o022)
     folder = Path(tempfile.mkdtemp(prefix="mergewright-chaos-", dir="/tmp"))
@@ -52,11 +46,10 @@ def main() -> int:
             with _at_fault(ground, asked.broken) as faulty:
                 campaign.ground = faulty
                 _kill(campaign, asked.kills, asked.tickets, _at_points(asked))
-            took = [] if asked.broken else resume.measure_resumptions(ground, tickets, _ROUNDS, say)
             verdict = judge.judge(ground, tickets.all, campaign.expected)
-            _tell(campaign, verdict, took)
+            _tell(campaign, verdict)
             print(f"seconds: {time.monotonic() - begun:.0f}", flush=True)
-    except (Stuck, BareFailed) as problem:
+    except Stuck as problem:
         kept = True
         print(f"lost=? double=?: {problem}", flush=True)
         return 1
@@ -72,7 +65,6 @@ def main() -> int:
 
 @contextmanager
 def _at_fault(ground: Ground, name: str) -> Iterator[Ground]:
-    """Give workers with a fault on purpose, if there is to be one."""
     if not name:
         yield ground
         return
@@ -81,7 +73,6 @@ def _at_fault(ground: Ground, name: str) -> Iterator[Ground]:
 
 
 def _at_points(asked: argparse.Namespace) -> tuple[str, ...]:
-    """Of which kinds one ticket has to go through all points."""
     if asked.broken:
         return ("logging",)  # the quickest one that has a pull request
     return ("add-field",) if asked.short else tuple(KINDS)
@@ -102,7 +93,7 @@ def _kill(campaign: Campaign, kills: int, wanted: int, at_points: tuple[str, ...
     campaign.at_random(max(0, kills - campaign.kills.total()), max(0, wanted - opened))
 
 
-def _tell(campaign: Campaign, verdict: Verdict, took: list[float]) -> None:
+def _tell(campaign: Campaign, verdict: Verdict) -> None:
     print(verdict.line())
     for words in verdict.words[:_SHOWN]:
         print(f"  {words}")
@@ -112,8 +103,6 @@ def _tell(campaign: Campaign, verdict: Verdict, took: list[float]) -> None:
         print(f"  no worker came to this point: {words}")
     points = ", ".join(f"{count} {point}" for point, count in sorted(campaign.kills.items()))
     print(f"kills: {campaign.kills.total()} ({points})")
-    hit = ", ".join(f"{step} {count}" for step, count in campaign.hit.most_common())
-    print(f"what the kills at random hit: {hit}")
     tickets = campaign.tickets.all[len(KINDS) :]
     ends = Counter(
         f"{one.kind.name} ({campaign.expected[one.kind.name]['run'][0].split()[1]})"
@@ -122,12 +111,6 @@ def _tell(campaign: Campaign, verdict: Verdict, took: list[float]) -> None:
     told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
     repositories = len({one.repository.id for one in campaign.tickets.all})
     print(f"tickets: {len(tickets)} in {repositories} repositories: {told}")
-    if took:
-        middle, slowest = statistics.median(took), max(took)
-        print(
-            f"from kill -9 and start to the first step: {middle:.2f} s (median of {len(took)},"
-            f" slowest {slowest:.2f} s; {os.getloadavg()[0]:.0f} processes wanted to run)"
-        )
 
 
 def _arguments() -> argparse.Namespace:

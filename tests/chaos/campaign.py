@@ -36,8 +36,6 @@ Say = Callable[[str], None]
 
 
 class Campaign:
-    """Kills workers and counts it."""
-
     def __init__(self, ground: Ground, tickets: Tickets, seed: int, say: Say) -> None:
         """Kill nobody yet.
 
@@ -58,15 +56,12 @@ class Campaign:
         """What each kind writes to GitHub, in order."""
         self.kills: Counter[str] = Counter()
         """By point."""
-        self.hit: Counter[str] = Counter()
-        """What was under way in a worker that was killed at random, by step."""
         self.missed: list[str] = []
         """Points of the list that no worker came to."""
 
     # --- without kills -------------------------------------------------------------------------
 
     def undisturbed(self, kinds: tuple[str, ...]) -> None:
-        """Carry one ticket of each kind to its end, and learn from it."""
         ground = self.ground
         begun = time.monotonic()
         ground.workers.start()
@@ -77,24 +72,17 @@ class Campaign:
             ticket = self.tickets.label(kind)
             self._await_end(ticket)
             time.sleep(0.2)  # a request is noted when it is over
-            self.writes[kind] = self._written(ticket, since)
-            self.steps[kind] = self._recorded(ticket)
+            asked = (_write(one, ticket) for one in ground.world.requests.find(since=since))
+            self.writes[kind] = list(dict.fromkeys(name for name in asked if name))
+            events = self._events(self._rows(ticket)[0][0])
+            self.steps[kind] = [one["step"] for one in events if one["event"] == "started"]
             self.expected[kind] = effects.of(ground, ticket)
             self._say(f"undisturbed {kind}: {', '.join(self.expected[kind]['run'])}")
         self._stop()
 
-    def _recorded(self, ticket: Ticket) -> list[str]:
-        events = self._events(self._run_of(ticket))
-        return [event["step"] for event in events if event["event"] == "started"]
-
-    def _written(self, ticket: Ticket, since: int) -> list[str]:
-        asked = self.ground.world.requests.find(since=since)
-        return list(dict.fromkeys(name for one in asked if (name := _write(one, ticket))))
-
     # --- at points -----------------------------------------------------------------------------
 
     def one(self, kind: str, strike: Point | None = None) -> Ticket:
-        """Carry one ticket to its end, over one kill at most."""
         ticket = self.tickets.label(kind)
         if strike is not None:
             self.ground.workers.start(strike)
@@ -131,7 +119,6 @@ class Campaign:
         return ticket
 
     def turns(self, kind: str) -> list[str]:
-        """Name the steps in which a model was asked."""
         return [step for step in self.steps[kind] if step.endswith(" reply")]
 
     def at_every_write(self, kind: str) -> None:
@@ -174,7 +161,6 @@ class Campaign:
         workers.kill()
 
     def finish(self, ticket: Ticket) -> None:
-        """Let a worker carry a ticket to its end, and stop it."""
         self.ground.workers.start()
         self._await_end(ticket)
         self._stop()
@@ -228,19 +214,18 @@ class Campaign:
                 opened += 1
             if done == kills and opened >= tickets:
                 break
-            begun = time.time()
             ground.workers.start()
             if done == kills:
                 self._until(lambda: self._alive() < _ALIVE)
                 self._stop()
                 continue
-            delay = self._delay()
-            code = ground.workers.over(delay)
-            if code is not None:
-                raise Stuck(f"a worker ended by itself, with {code}; see {ground.workers.log}")
-            self._spare()
+            # While a worker starts, soon after, and later, by what a start takes on this machine.
+            low, high = self._chance.choice(((0.0, 1.0), (0.8, 3.0), (2.0, 8.0)))
+            delay = self._chance.uniform(low, high) * self._start_seconds
+            self._require_alive(min(delay, _LONGEST_SECONDS))
+            # A step that was lost too often already is spared.
+            self._until(lambda: max(self._lost(), default=0) < _MOST_LOST)
             ground.workers.kill()
-            self.hit.update(self._under_way(begun) or ["no step"])
             done += 1
             self.kills["at random"] += 1
             if done % 50 == 0:
@@ -249,33 +234,11 @@ class Campaign:
         self._until(lambda: self._alive() == 0)
         self._stop()
 
-    def _delay(self) -> float:
-        """Draw the time to the next kill: while a worker starts, soon after, and later.
-
-        What chance draws is a multiple of the time that a start takes on this machine.
-        """
-        low, high = self._chance.choice(((0.0, 1.0), (0.8, 3.0), (2.0, 8.0)))
-        return min(self._chance.uniform(low, high) * self._start_seconds, _LONGEST_SECONDS)
-
-    def _spare(self) -> None:
-        """Wait while a step is under way that was lost too often already."""
-        self._until(lambda: max(self._lost(), default=0) < _MOST_LOST)
-
-    def _under_way(self, since: float) -> list[str]:
-        """Name the steps that were begun since a time and did not end."""
-        found = []
-        for (run_id,) in self.ground.rows("SELECT run_id FROM runs WHERE active"):
-            # Writes to GitHub are events of their own.
-            events = [one for one in self._events(str(run_id)) if one["step"] != "forge"]
-            if events and events[-1]["event"] == "started" and float(events[-1]["at"]) > since:
-                found.append(events[-1]["step"])
-        return found
-
     def _lost(self) -> list[int]:
         found: list[int] = []
         for (run_id,) in self.ground.rows("SELECT run_id FROM runs WHERE active"):
             lost: Counter[str] = Counter()
-            for event in self._events(str(run_id)):
+            for event in self._events(run_id):
                 if event["event"] == "started":
                     lost[event["step"]] += 1
                 elif event["event"] in ("done", "failed"):
@@ -290,44 +253,39 @@ class Campaign:
         queued = not self.ground.world.hooks.drain(20)
         return int(str(active)) + self.ground.unread() + queued
 
-    def _run_of(self, ticket: Ticket) -> str:
-        ((run_id,),) = self.ground.rows(
-            "SELECT run_id FROM runs WHERE repository_id = ? AND number = ?",
+    def _rows(self, ticket: Ticket) -> list[tuple[object, ...]]:
+        return self.ground.rows(
+            "SELECT run_id, active FROM runs WHERE repository_id = ? AND number = ?",
             ticket.repository.id,
             ticket.issue.number,
         )
-        return str(run_id)
 
-    def _events(self, run_id: str) -> list[dict[str, str]]:
-        path = self.ground.home / "runs" / run_id / "ledger.jsonl"
-        if not path.exists():
-            return []
+    def _events(self, run_id: object) -> list[dict[str, str]]:
+        path = self.ground.home / "runs" / str(run_id) / "ledger.jsonl"
         found = []
-        for line in path.read_bytes().splitlines():
+        for line in path.read_bytes().splitlines() if path.exists() else ():
             with suppress(ValueError):  # the last one may be half written
                 found.append(json.loads(line))
         return found
 
     def _ended(self, ticket: Ticket) -> bool:
-        rows = self.ground.rows(
-            "SELECT active FROM runs WHERE repository_id = ? AND number = ?",
-            ticket.repository.id,
-            ticket.issue.number,
-        )
-        return bool(rows) and not any(active for (active,) in rows)
+        rows = self._rows(ticket)
+        return bool(rows) and not any(active for _, active in rows)
 
     def _await_end(self, ticket: Ticket) -> None:
         self._until(lambda: self._ended(ticket), ticket.name)
 
     def _until(self, true: Callable[[], bool], what: str = "the end of the runs") -> None:
-        workers = self.ground.workers
         end = time.monotonic() + _END_SECONDS
         while not true():
-            code = workers.over(_LOOK_SECONDS)
-            if code is not None:
-                raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
+            self._require_alive(_LOOK_SECONDS)
             if time.monotonic() > end:
                 raise Stuck(f"{what} does not come")
+
+    def _require_alive(self, seconds: float) -> None:
+        workers = self.ground.workers
+        if (code := workers.over(seconds)) is not None:
+            raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
 
     def _stop(self) -> None:
         # One that has only begun to start knows no better than to die of it.

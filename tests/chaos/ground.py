@@ -83,15 +83,12 @@ class Workers:
         return line[1]
 
     def kill(self) -> int:
-        """Kill it, wherever it is; return its exit code."""
         return self._end_by(signal.SIGKILL)
 
     def stop(self) -> int:
-        """Ask it to end in good order, and wait for that."""
         return self._end_by(signal.SIGTERM)
 
     def close(self) -> None:
-        """End everything."""
         assert self._nursery.stdin is not None
         if self.pid is not None:
             with suppress(Stuck):
@@ -150,7 +147,6 @@ class Ground:
         return ask(self.home / sql_store.FILE_NAME, query, *values)
 
     def unread(self) -> int:
-        """Count the deliveries that nobody has decided on yet."""
         inbox = self.home / sql_inbox.FILE_NAME
         ((count,),) = ask(inbox, "SELECT count(*) FROM deliveries WHERE outcome IS NULL")
         return int(str(count))

@@ -30,11 +30,9 @@ class Verdict:
 
     @property
     def well(self) -> bool:
-        """Whether nothing is."""
         return not (self.lost or self.double or self.changed or self.left)
 
     def line(self) -> str:
-        """All in one line."""
         return f"lost={self.lost} double={self.double} changed={self.changed} left={self.left}"
 
 
@@ -75,7 +73,6 @@ def _made(wanted: Effects) -> Counter[str]:
 
 
 def compare(verdict: Verdict, name: str, wanted: Effects, found: Effects) -> None:
-    """Add what is wrong with one ticket to the verdict."""
     for what, ours in wanted.items():
         theirs = found[what]
         if len(theirs) != len(ours) or sorted(theirs) != sorted(ours):

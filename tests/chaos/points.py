@@ -37,12 +37,10 @@ class Point(NamedTuple):
     when: When
 
     def told(self) -> str:
-        """As it stands in the environment."""
         return f"{self.when.name}:{self.step}"
 
     @classmethod
     def read(cls, told: str) -> Self:
-        """Read it from there."""
         when, _, step = told.partition(":")
         return cls(step, When[when])
 

@@ -20,8 +20,6 @@ from tests.flow.stories import SAMPLE
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of ticket."""
-
     name: str
     title: str
     body: str
@@ -59,7 +57,6 @@ class Ticket:
 
     @property
     def name(self) -> str:
-        """What people call it."""
         return f"{self.repository.full_name}#{self.issue.number} ({self.kind.name})"
 
 
@@ -86,11 +83,9 @@ class Tickets:
         """Every one that was labelled, in order."""
 
     def mixed(self, known: Container[str]) -> Iterator[str]:
-        """Names of those kinds that are known, for ever."""
         return itertools.cycle([name for name in _MIX if name in known])
 
     def label(self, kind: str) -> Ticket:
-        """Open an issue and set the label on it."""
         wanted, world = self._kinds[kind], self._ground.world
         repository = self._make_repository(wanted)
         with world.lock:

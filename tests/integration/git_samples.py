@@ -21,7 +21,6 @@ IDENTITY = {
 
 
 def git(folder: Path, *args: str, stdin: bytes | None = None, check: bool = True) -> str:
-    """Run git as a user would, with no configuration but the repository's own."""
     done = subprocess.run(
         ["git", *args],
         cwd=folder,
@@ -37,7 +36,6 @@ def git(folder: Path, *args: str, stdin: bytes | None = None, check: bool = True
 
 
 def make(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
-    """Make a repository with one commit on main."""
     folder.mkdir(parents=True)
     put(folder, {"a.py": "x = 1\n", "pkg/b.py": "y = 1\n"} if files is None else files)
     begin(folder, "First")
@@ -45,7 +43,6 @@ def make(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
 
 
 def begin(folder: Path, subject: str) -> None:
-    """Make a folder of files a repository with one commit on main."""
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit_all(folder, subject)
 
@@ -75,7 +72,6 @@ def tree(folder: Path, *entries: tuple[str, str, str]) -> str:
 
 
 def commit_tree(folder: Path, tree_id: str) -> str:
-    """Make a tree the commit that main stands on."""
     made = git(folder, "commit-tree", tree_id, "-m", "Made")
     git(folder, "update-ref", "refs/heads/main", made)
     return made
@@ -91,7 +87,6 @@ def edit(checkout: Checkout) -> Change:
 
 
 def give_away(folder: Path) -> None:
-    """Let everything belong to another user."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, OTHER_USER, OTHER_USER, follow_symlinks=False)
 

@@ -78,12 +78,10 @@ class Workplace:
         return Change(base_commit=self.commit, files=files_)
 
     def open(self, change: Change | None = None, stopped: Flag | None = None) -> Session:
-        """A session on the base, or on a change of it."""
         return self.sessions.open(self.prepared, change or self.change(), stopped)
 
 
 def _environment(folder: Path) -> Environment:
-    """An environment of few programs, without any package."""
     programs = (
         ("environment", "project-tool"),
         ("gate", "gate-tool"),
@@ -111,7 +109,6 @@ def _environment(folder: Path) -> Environment:
 
 
 def paths(change: Change) -> dict[str, str]:
-    """What a change does to each path: added, changed or deleted."""
     return {
         file.path: "deleted"
         if file.after is None
@@ -136,7 +133,6 @@ session.run("sleep 300; : " + sys.argv[3], seconds=300)
 
 
 def start_elsewhere(backend: str, home: Path, marker: str) -> subprocess.Popen[bytes]:
-    """Open a session in another process."""
     return subprocess.Popen(
         [sys.executable, "-c", OPENING, backend, str(home), marker],
         stdout=subprocess.PIPE,

@@ -67,7 +67,6 @@ def work(home, kill="", *, more="", begin=_BEGIN):
 
 @pytest.fixture
 def engine(tmp_path):
-    """Make engines, one after the other, and end the last."""
     made = []
 
     def launch(carry):

@@ -27,7 +27,7 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     usual = settings_for("docker", home)
     name = f"mergewright-test-{secrets.token_hex(4)}"
     given = settings_for("docker", home, docker_image=name)
-    with docker_engine.connect_to_engine(given).client() as client:
+    with docker_engine.open_client(given) as client:
         monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_HOST", ENGINE)
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_IMAGE", name)

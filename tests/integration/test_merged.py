@@ -22,8 +22,6 @@ def world(tmp_path_factory):
 
 
 class Told:
-    """A pull request of ours, and what people do with it in a clone."""
-
     def __init__(self, github, folder):
         self.github, self.tree, self.mirrors = github, folder / "clone", folder / "mirrors"
         self.origin = str(github.repository.git_dir)
@@ -68,7 +66,6 @@ class Told:
         return made
 
     def publish(self, head):
-        """Keep the end of the pull request's branch as GitHub does; the branch is gone."""
         # What was pushed stays for long, whatever was pushed over it.
         for commit in (self.first, self.ours, head):
             self.at("push", "-q", "--force", "origin", f"{commit}:refs/heads/kept")

@@ -42,7 +42,6 @@ class Pull:
     more: dict[str, object] = field(default_factory=dict)
 
     def git(self, *args, author=ANN, committer=None, stdin=None):
-        """Run git as somebody, in the clone."""
         who = {"AUTHOR": author, "COMMITTER": committer or author}
         environ = {
             f"GIT_{role}_{key}": value
@@ -73,7 +72,6 @@ class Pull:
         return self.publish(branch)
 
     def publish(self, branch):
-        """Put what is checked out on the code host's branch, past its rules for pushes."""
         self.put("HEAD", branch)
         return self.git("rev-parse", "HEAD")
 
@@ -114,7 +112,6 @@ class Pull:
         return samples.head(self.github.repository, branch)
 
     def show(self, *args):
-        """Run git on what the code host has."""
         return samples.git(self.github.repository, *args)
 
 
@@ -145,7 +142,6 @@ def contents(change):
 
 
 def plus(branch_state, path, after, before=None):
-    """The whole Change with one more file."""
     more = ChangedFile(path=path, before=before, after=after)
     files = sorted((*branch_state.change.files, more), key=lambda file: file.path)
     return Change(base_commit=branch_state.checkout.commit, files=tuple(files))
@@ -283,7 +279,6 @@ def test_modes_that_people_set_are_in_the_change_and_stay(pull, tmp_path):
 
 
 def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
-    """Commit an entry that is no regular file to a branch."""
     pull.git("checkout", "--quiet", "--force", branch)
     pull.git("update-index", "--add", "--cacheinfo", f"{mode},{object_id},{path}")
     pull.git("commit", "--quiet", "-m", "Entry", author=author)

@@ -215,8 +215,6 @@ def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home
 
 
 class Stopped:
-    """A fetch in a thread of its own, which is told to stop."""
-
     def __init__(self, github, home, url=None):
         self.flag = threading.Event()
         self.problems = []
@@ -235,7 +233,6 @@ class Stopped:
             self.problems.append(problem)
 
     def stop(self):
-        """Tell it to stop; give what it ended with."""
         assert self._thread.is_alive()
         self.flag.set()
         self._thread.join(20)
@@ -245,7 +242,6 @@ class Stopped:
 
 
 def gits_below(home):
-    """Processes that have anything to do with the mirrors."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -258,7 +254,6 @@ def gits_below(home):
 
 
 def seen(what):
-    """Wait for something to be there."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         if what():

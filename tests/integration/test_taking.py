@@ -47,7 +47,6 @@ class Place:
         self.folder = folder
 
     def copy(self, name: str) -> WorkTree:
-        """A copy of the base."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
         shutil.copytree(self.base.folder, self.folder / name, symlinks=True)
         return WorkTree(self.folder / name, self.base.paths())
@@ -91,7 +90,6 @@ def disturb(tree: Path, chance: random.Random) -> None:
 
 
 def see(tree: Path) -> dict[str, bytes]:
-    """Regular files of a tree."""
     found = (Path(folder, name) for folder, _, names in os.walk(tree) for name in names)
     return {
         str(path.relative_to(tree)): path.read_bytes() for path in found if not path.is_symlink()

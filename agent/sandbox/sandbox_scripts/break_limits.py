@@ -23,7 +23,6 @@ VARIABLES = {"PATH", "HOME", "LANG", "TMPDIR", "PWD", "LC_CTYPE"}
 
 
 def list_successful_attempts(**attempts) -> list[str]:
-    """Do what is forbidden; list what came through."""
     done = []
     for name, attempt in attempts.items():
         with suppress(OSError):

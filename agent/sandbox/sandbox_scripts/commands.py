@@ -53,7 +53,6 @@ def set_dumpable(*, allowed: bool) -> None:
 
 
 def keep_only(wanted: set[int]) -> None:
-    """Close every descriptor but the standard ones and these."""
     for name in os.listdir("/proc/self/fd"):
         number = int(name)
         if number > 2 and number not in wanted:
@@ -179,7 +178,6 @@ class Attendance:
             os.close(ended)
 
     def pass_on(self, reading: int) -> bool:
-        """Pass on a piece of what is printed; False: there is no more."""
         content = os.read(reading, PIECE_BYTES)
         if content:
             self.print_piece(content)
@@ -225,7 +223,6 @@ def counted_limit(order: Order) -> str | None:
 
 
 def read_counter(counter: dict[str, Any]) -> int:
-    """Read one of the kernel's counters; 0 where it is not shown."""
     with suppress(OSError), open(counter["path"]) as file:
         for line in file:
             word, _, number = line.partition(" ")
@@ -247,7 +244,6 @@ def find_full_disk(order: Order) -> str | None:
 
 
 def count_names(order: Order) -> int:
-    """Count files and folders in the writable place that has most."""
     states = [os.statvfs(place) for place in order["places"]]
     return max(state.f_files - state.f_ffree for state in states)
 

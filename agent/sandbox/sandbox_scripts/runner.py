@@ -165,7 +165,6 @@ def lay_file(path: str, content: bytes) -> None:
 
 
 def lay_out(order: Order) -> dict[str, str]:
-    """Bring the sandbox into the ordered state; return the environment of commands."""
     if order["filter"] is not None:
         refuse_calls(bytes.fromhex(order["filter"]))
     for place in order["places"]:
@@ -251,7 +250,6 @@ class Server:
                     lay_file(file["path"], file["content"])
 
     def look(self, request: dict[str, Any], content: bytes) -> None:
-        """List what differs between base and tree."""
         found = differing.Difference(self.order["base"], self.order["tree"], self.order["guide"])
         found.layers = [layer + "/tree" for layer in self.order["layers"]]
         found.bulk = {folder["to"] for folder in self.order["bulk"]}
