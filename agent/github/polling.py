@@ -1,8 +1,8 @@
 """What GitHub knows that no webhook told us: labels, comments, and its own log of deliveries.
 
-Implements `LabelledIssues`, `Conversations` and `DeliveryLog`. Only what has changed since the last
-look is looked at. Who set a label, and when, is in an issue's events; whether the text was edited
-after that, is found by those events and by the time of the body's last edit.
+Only what has changed since the last look is looked at. Who set a label, and when, is in an issue's
+events; whether the text was edited after that, is found by those events and by the time of the
+body's last edit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from agent.github import api_errors, issues, repositories
 from agent.github.access import Access
@@ -19,7 +19,7 @@ from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.session import Raw, Session
-from agent.models.intake import Changed, Labelled, SentDelivery, SentPage, Subject, Written
+from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 
@@ -32,6 +32,17 @@ _MOST_CHARACTERS = 65_536
 _DELIVERIES = "/app/hook/deliveries"
 #: GitHub does not have the delivery any more, or not for so long that it sends it again.
 _NOT_SENT = (400, 404, 410, 422)
+
+
+class Labelled(Record):
+    event_id: int
+    """Of the setting of the label; another one when it is set anew."""
+    snapshot: Snapshot
+    label: str
+    actor_is_bot: bool
+    clone_url: str
+    edited: bool = False
+    """Whether the text was edited after that, so that nobody has approved it."""
 
 
 @dataclass
@@ -131,6 +142,39 @@ def _make_labelled(
 # --- comments ----------------------------------------------------------------------------------
 
 
+class Subject(Record):
+    """An issue or pull request, as a list of those that have changed tells of it."""
+
+    ref: IssueRef
+    on_pull: bool
+    is_closed: bool
+    updated_at: str
+    """ISO 8601, UTC, in whole seconds, as every time here."""
+    clone_url: str
+
+
+class Changed(Record):
+    subjects: tuple[Subject, ...]
+    whole: bool
+    """Whether these are all; else those that come after them are listed another time."""
+    now: str
+    """The code host's clock before it was asked."""
+
+
+class Written(Record):
+    place: Literal["issue", "review", "inline"]
+    comment_id: int
+    author: str
+    author_id: int
+    body: str
+    """Empty for a review that is a verdict alone."""
+    at: str
+    edited: bool
+    """Whether it was edited after that, by whomever."""
+    verdict: str = ""
+    """Of a review: approved, changes_requested, commented, dismissed."""
+
+
 @translating_errors
 class GithubConversations:
     """Looks for comments in the repositories that the operator names."""
@@ -216,6 +260,29 @@ def _make_written(raw: Raw, place: str, at: str) -> Written:
 
 
 # --- deliveries --------------------------------------------------------------------------------
+
+
+class SentDelivery(Record):
+    """One attempt of the code host at a delivery, as its log tells of it."""
+
+    number: int
+    """Of the attempt; by it the delivery is asked for again."""
+    delivery_id: str
+    event: str
+    action: str | None
+    at: float
+    was_handled: bool
+    """Whether it was answered as if it had been taken."""
+
+
+class SentPage(Record):
+    """A page of the log of deliveries, newest first."""
+
+    deliveries: tuple[SentDelivery, ...]
+    after: str | None
+    """What the next page, with older ones, is asked for with; None: there is none."""
+    now: float
+    """The code host's clock, in seconds since the epoch."""
 
 
 @translating_errors

@@ -17,15 +17,15 @@ from pydantic import ValidationError
 
 from agent.conversation.events import Comment, Event
 from agent.errors import AgentError, CodeHostLimited
-from agent.models.intake import (
+from agent.github.polling import (
     Changed,
-    Conversations,
-    IntakeApi,
+    GithubConversations,
+    GithubLabelledIssues,
     Labelled,
-    LabelledIssues,
     Subject,
     Written,
 )
+from agent.models.intake import IntakeApi
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import RunState
@@ -75,8 +75,8 @@ class Polling:
 
     def __init__(
         self,
-        issues: LabelledIssues,
-        conversations: Conversations,
+        issues: GithubLabelledIssues,
+        conversations: GithubConversations,
         intake_api: IntakeApi,
         inbox: Inbox,
         store: SqlStore,
@@ -167,7 +167,7 @@ class Listener:
 
     def __init__(
         self,
-        conversations: Conversations,
+        conversations: GithubConversations,
         inbox: Inbox,
         store: SqlStore,
         found: Callable[[], None] = lambda: None,

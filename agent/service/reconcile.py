@@ -16,7 +16,7 @@ from collections.abc import Callable
 import structlog
 
 from agent.errors import AgentError, CodeHostLimited
-from agent.models.intake import DeliveryLog
+from agent.github.polling import AppDeliveries
 from agent.service import intake
 from agent.store.sql_inbox import Inbox
 
@@ -80,7 +80,7 @@ class Redeliveries:
     time that it was sent. All times are the code host's.
     """
 
-    def __init__(self, log: DeliveryLog, inbox: Inbox, *, seconds: float) -> None:
+    def __init__(self, log: AppDeliveries, inbox: Inbox, *, seconds: float) -> None:
         """Take what it works with.
 
         Args:

@@ -17,9 +17,8 @@ from agent.demo.simulator.records import Comment as StoredComment
 from agent.demo.simulator.records import Issue
 from agent.demo.simulator.world import World
 from agent.errors import AgentError
-from agent.github.polling import GithubConversations
+from agent.github.polling import Changed, GithubConversations
 from agent.models.code_host import NewPullRequest
-from agent.models.intake import Changed
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery

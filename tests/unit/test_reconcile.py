@@ -17,7 +17,8 @@ from agent.errors import (
     RequestRefused,
     SettingsInvalid,
 )
-from agent.models.intake import Changed, EarlierRun, Labelled, LiveIssue, SentDelivery, SentPage
+from agent.github.polling import Changed, Labelled, SentDelivery, SentPage
+from agent.models.intake import EarlierRun, LiveIssue
 from agent.models.run import Run
 from agent.models.ticket import Delivery, IssueRef, Snapshot
 from agent.service import intake, reconcile
