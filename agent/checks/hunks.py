@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from agent.errors import EditFailed
 from agent.models.change import Change, ChangedFile
-from agent.models.proof import SourcePart
+from agent.models.review import SourcePart
 from repo_config import foreign_python
 from repo_config.tree import Tree
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from agent.conversation.commands import is_mentioned
 from agent.conversation.events import Comment, Event
-from agent.models.pulls import is_mentioned
 from agent.store.sql_follow_ups import FollowUpRequest
 
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})

@@ -22,8 +22,7 @@ from agent.models.change import Finding, Plan
 from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Contract, Environment
 from agent.models.outcome import Verdict
-from agent.models.proof import Proof
-from agent.models.review import ReviewNotes
+from agent.models.review import Proof, ReviewNotes
 from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")

@@ -29,7 +29,7 @@ from agent.models.checks import (
     SuiteFacts,
 )
 from agent.models.environment import Prepared
-from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
+from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.layout import is_migration, is_test
 from agent.services import Services
 from agent.text.check_summary import summarize_check

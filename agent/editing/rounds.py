@@ -11,8 +11,7 @@ from agent.errors import RunStopped
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, Comparison
 from agent.models.outcome import Verdict
-from agent.models.proof import Proof
-from agent.models.review import Remark
+from agent.models.review import Proof, Remark
 from agent.onboarding.proposed_lines import SET_UP
 from agent.text.check_summary import count_things
 

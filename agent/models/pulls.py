@@ -5,8 +5,6 @@ Part of the vocabulary, as `agent.models` is; a follow-up is made of these.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from typing import Literal
 
 from agent.models.change import Change
@@ -15,23 +13,6 @@ from agent.models.model_use import ModelTotal
 from agent.models.outcome import FirstRound, Place
 from agent.models.record import Record
 from agent.models.ticket import Category
-
-_MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
-_QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
-#: Words that thank, or lead over to remarks that stand elsewhere, and ask for nothing.
-_COURTESY = re.compile(
-    r"(?:@[\w-]+(?:\[bot\])?|[\W\d_]|(?:a|and|are|below|bot|comment|comments|couple|few|for|good|"
-    r"great|here|i|inline|is|it|job|just|left|lgtm|looks|minor|more|much|nice|nit|nits|of|ok|okay|"
-    r"one|only|other|others|otherwise|perfect|please|remark|remarks|see|small|so|some|suggestion|"
-    r"suggestions|thank|thanks|that|the|there|thing|things|this|three|thx|to|two|very|work|you)"
-    r"(?![\w])){0,60}",
-    re.IGNORECASE,
-)
-_COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
-
-
-#: How the last answer of ours in a thread begins; whatever is said there then is for people.
-ROUNDS_OVER = "This pull request has had its"
 
 
 class ThreadComment(Record):
@@ -119,26 +100,6 @@ class ProjectCheck(Record):
     job: int | None = None
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""
-
-
-def is_mentioned(words: str, logins: Collection[str]) -> bool:
-    """Whether words name one of the accounts, as in `@mergewright`; a quotation is of others."""
-    words = _QUOTED.sub("", words)
-    names = {login.lower().removesuffix("[bot]") for login in logins}
-    return any(
-        re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
-    )
-
-
-def is_courtesy(words: str) -> bool:
-    """Whether words are thanks, or lead over to remarks elsewhere, and ask for nothing."""
-    # A block or a quotation is more than that.
-    return "```" not in words and "?" not in words and _COURTESY.fullmatch(words) is not None
-
-
-def is_command(words: str) -> bool:
-    """Whether a comment has a command of ours in it, which is heard elsewhere."""
-    return _COMMAND.search(words) is not None
 
 
 class EndedPullRequest(Record):

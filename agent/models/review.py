@@ -1,4 +1,4 @@
-"""What a second model has said of a change."""
+"""What shows that a change is right: tests that notice it, and a second model's view."""
 
 from __future__ import annotations
 
@@ -33,3 +33,50 @@ class ReviewNotes(Record):
     def blocking(self) -> tuple[Remark, ...]:
         """The remarks that ask for another edit."""
         return tuple(remark for remark in self.remarks if remark.blocking)
+
+
+class ProofRow(Record):
+    """What one test of the change did without it, and with it; outcomes as in a CheckItem."""
+
+    name: str
+    without: str
+    """With the tests of the change alone, on the base commit."""
+    error: str = ""
+    with_change: str
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it shows that the change does something."""
+        return self.without in ("failed", "error") and self.with_change == "passed"
+
+
+class SourcePart(Record):
+    """A part of the source that a test should notice: of the change, or with a mistake in it."""
+
+    path: str
+    line: int
+    mistake: str = ""
+    """In words; empty: it was taken back."""
+
+    @property
+    def name(self) -> str:
+        place = f"{self.path}:{self.line}"
+        return f"{place} ({self.mistake})" if self.mistake else place
+
+
+class TakenBack(Record):
+    noticed: tuple[SourcePart, ...] = ()
+    unnoticed: tuple[SourcePart, ...] = ()
+    untried: tuple[SourcePart, ...] = ()
+    """There was no time left, or its run proved nothing."""
+
+
+class Proof(Record):
+    rows: tuple[ProofRow, ...] = ()
+    """Of its new and changed tests; those that show something come first."""
+    missing: str = ""
+    """Why the change is not proved, in words; empty: it is, or need not be."""
+    unneeded: str = ""
+    hunks: TakenBack = TakenBack()
+    is_required: bool = False
+    """Whether a change without proof is withheld; else a person looks at it."""

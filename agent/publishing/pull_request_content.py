@@ -18,9 +18,8 @@ from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelWork
 from agent.models.outcome import Verdict
-from agent.models.proof import Proof
 from agent.models.record import Record
-from agent.models.review import ReviewNotes
+from agent.models.review import Proof, ReviewNotes
 from agent.models.ticket import Ticket
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text

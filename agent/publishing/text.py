@@ -23,9 +23,8 @@ from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelTotal, ModelWork
 from agent.models.outcome import Outcome, Verdict
-from agent.models.proof import Proof
 from agent.models.record import Record
-from agent.models.review import Remark, ReviewNotes
+from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.publishing import messages, other_pulls

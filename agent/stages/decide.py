@@ -16,8 +16,7 @@ from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.proof import Proof
-from agent.models.review import ReviewNotes
+from agent.models.review import Proof, ReviewNotes
 from agent.models.run import Reason
 from agent.policy.layout import is_migration
 from agent.text.check_summary import count_things, name_check, summarize_check

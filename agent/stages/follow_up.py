@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.conversation.commands import ROUNDS_OVER, is_command, is_courtesy, is_mentioned
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.git import pull_branch
 from agent.git.base import Limits
@@ -14,15 +15,11 @@ from agent.models.change import Change, Plan
 from agent.models.code_host import Pulls
 from agent.models.outcome import StoredRun, ThreadOutcome
 from agent.models.pulls import (
-    ROUNDS_OVER,
     BranchState,
     ProjectCheck,
     PullSnapshot,
     Thread,
     ThreadComment,
-    is_command,
-    is_courtesy,
-    is_mentioned,
 )
 from agent.models.review_items import FollowUpContext, FollowUpTask, ReviewItem
 from agent.models.run import FollowUp, Run

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.conversation.commands import ROUNDS_OVER
 from agent.editing import attempts
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.models.change import Plan
 from agent.models.environment import Prepared
-from agent.models.pulls import ROUNDS_OVER
 from agent.models.review_items import FollowUpTask, ItemAnswer, ReviewItem
 from agent.publishing.pull_request_content import Decided
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
+from agent.conversation.commands import is_command
 from agent.errors import AccessLost, NoModel, NoRecipe, TicketUnclear
 from agent.models.chat import ChatModel
 from agent.models.code_host import Pulls
-from agent.models.pulls import PullSnapshot, Thread, ThreadComment, is_command
+from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.models.ticket import Decision, EarlierAttempt, Guidance, Ticket
 from agent.recipes import registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.editing import proving
-from agent.models.proof import SourcePart, TakenBack
+from agent.models.review import SourcePart, TakenBack
 from agent.stages import baseline, checks
 from tests.integration.check_samples import Stage
 

@@ -11,8 +11,8 @@ from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.outcome import FirstRound, Outcome, PullRequest
-from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
 from agent.models.pulls import HumanEdits, PullOutcome
+from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_store import SqlStore

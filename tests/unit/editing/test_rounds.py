@@ -9,7 +9,7 @@ from agent.editing.rounds import Draft, Round
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Status
 from agent.models.outcome import Verdict
-from agent.models.proof import Proof
+from agent.models.review import Proof
 from agent.models.run import Reason
 from agent.onboarding.proposed_lines import SET_UP
 

@@ -22,8 +22,7 @@ from agent.models.checks import (
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome, Verdict
-from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
-from agent.models.review import Remark, ReviewNotes
+from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart, TakenBack
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Ticket
 from agent.onboarding import pull_request as onboarding

@@ -10,8 +10,7 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, CheckResult, Status
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
-from agent.models.proof import Proof, ProofRow
-from agent.models.review import Remark, ReviewNotes
+from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import EarlierAttempt, Ticket
 from agent.publishing import text

@@ -14,7 +14,7 @@ from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Pla
 from agent.models.checks import CheckItem, Comparison, RepeatedTest, Rerun, Status
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
-from agent.models.proof import Proof, SourcePart, TakenBack
+from agent.models.review import Proof, SourcePart, TakenBack
 from agent.models.run import Reason
 from agent.stages import decide
 from agent.text.check_summary import count_things, summarize_check

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.conversation.commands import ROUNDS_OVER
 from agent.models.code_host import BranchRules, Remote
 from agent.models.outcome import ThreadOutcome
-from agent.models.pulls import ROUNDS_OVER, ProjectCheck, PullSnapshot, Thread, ThreadComment
+from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
 from agent.models.run import FollowUp
 from agent.stages import follow_up
 from tests.integration import run_samples

@@ -22,8 +22,7 @@ from agent.errors import (
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Status
 from agent.models.outcome import Verdict
-from agent.models.proof import Proof
-from agent.models.review import Remark, ReviewNotes
+from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.run import Reason
 from agent.publishing import pull_request_content
 from agent.stages import checks, edit, repair, validate

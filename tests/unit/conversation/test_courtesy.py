@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.models import pulls
+from agent.conversation import commands
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ from agent.models import pulls
     ],
 )
 def test_thanks_and_what_leads_over_ask_for_nothing(words):
-    assert pulls.is_courtesy(words)
+    assert commands.is_courtesy(words)
 
 
 @pytest.mark.parametrize(
     "words", ["nit: use debug", "thanks, but remove the log", "Thanks\n```suggestion\n\n```"]
 )
 def test_whatever_may_ask_for_something_is_no_courtesy(words):
-    assert not pulls.is_courtesy(words)
+    assert not commands.is_courtesy(words)
