@@ -41,6 +41,7 @@ from agent.errors import (
 from agent.models.change import ClearedChange, Finding
 from agent.models.chat import CallResults, OpeningMessage, Reply
 from agent.models.checks import Comparison
+from agent.models.clock import read_clock
 from agent.models.environment import Checkout, Contract
 from agent.models.outcome import FirstRound, Verdict
 from agent.models.pulls import BranchState
@@ -223,7 +224,7 @@ class Steps:
         value, failure = None, None
         try:
             # What others can see is on disk as begun before it begins; the rest runs again.
-            self._ledger.started(name, time.time(), wait=name in _FINISHED)
+            self._ledger.started(name, read_clock(), wait=name in _FINISHED)
             self._log.line(f"[{name}]")
             self._watcher.started(name)
             self._may_begin(name)

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from agent.models.clock import read_clock
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, ReceiptKind
 from webhooks import admission, events, health
@@ -113,7 +114,7 @@ def _verify_delivery(
             event=event,
             action=parsed.action,
             content_key="",
-            received_at=time.time(),
+            received_at=read_clock(),
             body=b"",
             ignored=parsed.reason,
         )
@@ -122,7 +123,7 @@ def _verify_delivery(
         event=event,
         action=parsed.action,
         content_key=parsed.about.content_key,
-        received_at=time.time(),
+        received_at=read_clock(),
         body=parsed.about.model_dump_json().encode(),
     )
 

@@ -29,6 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import JSONResponse, Response
 
 from agent.errors import AgentError
+from agent.models.clock import read_clock
 from agent.service.pause import Pause, Switch
 from agent.store.sql_inbox import Counts, Inbox, ReceiptKind
 from agent.telemetry import metrics
@@ -98,7 +99,7 @@ class _Probe:
                 " the listener.",
                 "inbox": {"writable": False},
             }
-        now = time.time()
+        now = read_clock()
         oldest = counts.oldest_unread
         reason = _stands_still(None if beat is None else now - beat)
         return {
@@ -197,7 +198,7 @@ class ListenerMetrics:
         return self._known
 
     def _collect(self) -> bytes:
-        now = time.time()
+        now = read_clock()
         try:
             # Who reads waits for nobody who writes.
             there = self._inbox.counts()

@@ -10,6 +10,7 @@ import typer
 
 from agent import settings
 from agent.cli import terminal
+from agent.models.clock import read_clock
 
 env_app = typer.Typer(
     name="env",
@@ -64,7 +65,7 @@ def list_environments(as_json: terminal.Json = False) -> None:
     if as_json:
         terminal.print_json({"environments": [row.model_dump(mode="json") for row in rows]})
     elif rows:
-        titles, now = ("key", "python", "packages", "size", "age", "used", "from"), time.time()
+        titles, now = ("key", "python", "packages", "size", "age", "used", "from"), read_clock()
         cells = (
             (
                 row.key[:12],

@@ -6,7 +6,6 @@ import glob
 import os
 import re
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from agent import settings
 from agent.cli import repository, result, runs, terminal
 from agent.cli.terminal import Progress
 from agent.errors import RepositoryUnfit, RequestRefused, SettingsInvalid
+from agent.models.clock import read_clock
 from agent.models.intake import IntakeApi, LiveIssue
 from agent.models.outcome import Outcome
 from agent.models.run import Run, make_run_id
@@ -182,7 +182,7 @@ def make_run(
     repo: Path, ticket: Path, *, config: Path | None, base: str | None, dry_run: bool
 ) -> Run:
     """Name a new run; the name begins with the time, so that names sort by age."""
-    started = int(time.time())
+    started = int(read_clock())
     return Run(
         run_id=make_run_id(started),
         repository=str(repo.resolve()),
@@ -335,7 +335,7 @@ def read_repository_name(repo: str, github_url: str) -> str:
 
 
 def _make_issue_run(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:
-    started = int(time.time())
+    started = int(read_clock())
     return Run(
         run_id=make_run_id(started),
         repository=live.issue.repository,

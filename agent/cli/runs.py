@@ -16,6 +16,7 @@ import typer
 from agent import settings
 from agent.cli import terminal
 from agent.errors import ActiveRun, RequestRefused
+from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason
 from agent.service.pause import Switch
@@ -113,7 +114,7 @@ def list_runs(
 
 
 def _make_row(one: StoredRun) -> list[str]:
-    facts = _list_facts(one) | {"age": terminal.format_span(time.time() - one.queued_at)}
+    facts = _list_facts(one) | {"age": terminal.format_span(read_clock() - one.queued_at)}
     return [str(facts[name] or "") for name in _COLUMNS]
 
 
@@ -238,7 +239,7 @@ def retry(
             raise _refuse(one, f"has nothing to try again: {one.outcome.sentence}")
         begin_with = "" if from_start or not one.outcome else one.outcome.stopped_at or ""
         try:
-            store.retry_run(one.run.run_id, begin_with, time.time())
+            store.retry_run(one.run.run_id, begin_with, read_clock())
         except ActiveRun as other:
             raise _refuse(
                 one,
@@ -275,7 +276,7 @@ def pause(
     Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`.
     """
     switch = Switch(settings.load_settings().home)
-    changed = switch.pause(_cut(reason), time.time())
+    changed = switch.pause(_cut(reason), read_clock())
     words = "Paused." if changed else "It was paused before."
     _report_switch(switch, words, changed=changed, as_json=as_json)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, get_args
@@ -13,6 +12,7 @@ import typer
 from agent import settings
 from agent.cli import runs, terminal
 from agent.errors import RequestRefused
+from agent.models.clock import read_clock
 from agent.telemetry import statistics
 from agent.telemetry.statistics import By, Figure, RunSummary, Statistics
 
@@ -87,7 +87,7 @@ def _write_page(path: Path, begun: float) -> None:
     with runs.open_store(settings.load_settings()) as store:
         chosen = summarize_runs(RunIndex(store).entries(), begun) if store else []
     try:
-        path.write_text(plots.write_html(chosen, begun, time.time()), encoding="utf-8")
+        path.write_text(plots.write_html(chosen, begun, read_clock()), encoding="utf-8")
     except OSError as problem:
         raise RequestRefused(f"{path} cannot be written ({problem.strerror}).") from problem
     print(f"Written: {path}, about {len(chosen):,} runs.")
@@ -103,7 +103,7 @@ def _find_start(since: str | None) -> float:
             f"{since!r} is no length of time; write hours, days or weeks, as in 12h, 30d or 4w",
             param_hint="--since",
         )
-    return max(1.0, time.time() - int(found[1]) * _UNITS[found[2]])
+    return max(1.0, read_clock() - int(found[1]) * _UNITS[found[2]])
 
 
 def _summarize_runs(begun: float) -> list[RunSummary]:

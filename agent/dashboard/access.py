@@ -25,6 +25,7 @@ from starlette.responses import RedirectResponse, Response
 from agent.dashboard.github_people import MOST_SECONDS, GithubPeople, Person
 from agent.dashboard.index import RunEntry, RunIndex
 from agent.errors import AccessLost, CodeHostUnavailable
+from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.service.pause import Switch
 from agent.store.sql_store import SqlStore
@@ -166,7 +167,7 @@ class Sessions:
             AccessLost: Nobody signs in by GitHub here.
         """
         state = secrets.token_urlsafe(24)
-        claims = {"state": state, "next": back_to, "exp": int(time.time()) + _STATE_SECONDS}
+        claims = {"state": state, "next": back_to, "exp": int(read_clock()) + _STATE_SECONDS}
         address = self._require_github().authorize_url(state, self._make_verifier(state))
         answer = RedirectResponse(address, 303)
         cookie = jwt.encode(claims, self._state_key, "HS256")

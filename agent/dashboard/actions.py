@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from datetime import UTC, datetime
 
 from agent.dashboard.access import ActionRefused, Visitor
 from agent.errors import ActiveRun
+from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.service import run_commands
@@ -46,7 +46,8 @@ def act(action: str, run: StoredRun, store: SqlStore, visitor: Visitor, plan: st
     """
     if action not in list_actions(run, visitor):
         raise ActionRefused("The run has changed meanwhile, so this is not possible any more.")
-    now, moment = time.time(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = read_clock()
+    moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     speaker = Speaker(visitor.login, moment, f"dashboard:{uuid.uuid4()}")
     try:
         match action:

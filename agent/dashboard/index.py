@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.pulls import EndedPullRequest, PullOutcome
 from agent.models.run import RunState
@@ -57,7 +58,7 @@ class RunEntry:
         """How long it took, or has taken so far; None: it has not begun."""
         if self.started_at is None:
             return None
-        return max(0.0, (self.ended_at or time.time()) - self.started_at)
+        return max(0.0, (self.ended_at or read_clock()) - self.started_at)
 
 
 class RunIndex:
@@ -91,7 +92,7 @@ class RunIndex:
 
     def _refresh(self) -> None:
         is_whole = time.monotonic() - self._read_whole_at > _WHOLE_SECONDS
-        since = None if is_whole else time.time() - _RECENT_SECONDS
+        since = None if is_whole else read_clock() - _RECENT_SECONDS
         stamps = self._store.read_stamps(since)
         changed = {run_id for run_id, at in stamps.items() if self._stamps.get(run_id) != at}
         removed: set[str] = set()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import time
 from pathlib import Path
 
 from agent.errors import SettingsInvalid
+from agent.models.clock import read_clock
 
 LINK_SECONDS = 600.0
 """A link works for so long."""
@@ -34,7 +34,7 @@ def make_link(home: Path, address: str) -> str:
         for made in (folder.parent, folder):
             made.mkdir(mode=0o700, exist_ok=True)
         for old in folder.iterdir():
-            if time.time() - old.stat().st_mtime > LINK_SECONDS:
+            if read_clock() - old.stat().st_mtime > LINK_SECONDS:
                 old.unlink(missing_ok=True)
         (folder / _digest(code)).touch(mode=0o600)
     except OSError as problem:
@@ -55,7 +55,7 @@ def use_code(home: Path, code: str) -> bool:
         path.unlink()
     except OSError:
         return False
-    return time.time() - made <= LINK_SECONDS
+    return read_clock() - made <= LINK_SECONDS
 
 
 def _digest(code: str) -> str:

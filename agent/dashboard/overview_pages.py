@@ -26,6 +26,7 @@ from agent.dashboard.index import RunEntry, summarize_runs
 from agent.dashboard.pages import render
 from agent.dashboard.plots import Plot
 from agent.models.checks import Status
+from agent.models.clock import read_clock
 from agent.settings import HEARTBEAT
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Statistics as Numbers
@@ -125,7 +126,7 @@ def show_queue(here: Here, who: Who) -> Response:
     """Show what is under way, what waits and for what, and whether the worker is alive."""
     runs = [one for one in here.list_runs(who) if one.active]
     stored = {one.run.run_id: one for one in here.store.load([run.run_id for run in runs])}
-    now = time.time()
+    now = read_clock()
     groups: dict[str, list[RunEntry]] = {"Under way": [], "Next": [], "Waiting": []}
     for entry in reversed(runs):
         one = stored.get(entry.run_id)
@@ -156,7 +157,7 @@ def act(here: Here, who: Actor, form: Form, action: str) -> Response:
         raise ActionRefused("Only the operator can do this.")
     if action == "pause":
         why = " ".join(form.get("reason", "").split())[:500]
-        here.switch.pause(f"{who.login}: {why}" if why else f"by {who.login}", time.time())
+        here.switch.pause(f"{who.login}: {why}" if why else f"by {who.login}", read_clock())
     else:
         here.switch.resume()
     return RedirectResponse("/queue", 303)
@@ -229,14 +230,14 @@ def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str)
 
 def _compute(here: Dashboard, who: Visitor, within: str, repository: str) -> Statistics:
     days = RANGES[within]
-    since = time.time() - days * _DAY if days else 0.0
+    since = read_clock() - days * _DAY if days else 0.0
     runs = summarize_runs(here.list_runs(who), since, repository)
     return Statistics(
         within,
         urlencode({"range": within, **({"repository": repository} if repository else {})}),
         statistics.compute_statistics("all", runs),
         statistics.compute_by_group(runs, "category"),
-        plots.make_plots(runs, time.time()),
+        plots.make_plots(runs, read_clock()),
     )
 
 

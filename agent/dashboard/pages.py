@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -13,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from agent.models.clock import read_clock
 from agent.models.model_use import format_usd
 from agent.models.run import RunState
 from agent.text import sanitise
@@ -60,7 +60,7 @@ def render(template: str, status: int = 200, **values: object) -> Response:
 
 
 def render_text(template: str, **values: object) -> str:
-    return TEMPLATES.get_template(template).render(now=time.time(), **values)
+    return TEMPLATES.get_template(template).render(now=read_clock(), **values)
 
 
 # --- how things are written ----------------------------------------------------------------------
@@ -97,7 +97,7 @@ def write_ago(seconds: float | None) -> str:
     """Say how long ago something was, in its largest unit."""
     if seconds is None:
         return "–"
-    past = max(0, round(time.time() - seconds))
+    past = max(0, round(read_clock() - seconds))
     for unit, size in (("day", _DAY), ("hour", _HOUR), ("minute", _MINUTE)):
         if past >= size:
             return f"{past // size} {unit}{'s' * (past // size != 1)} ago"

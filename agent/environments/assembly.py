@@ -32,6 +32,7 @@ from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.environments.wheels import BuiltProject, WheelBuilder
 from agent.errors import EnvironmentFailed
+from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
@@ -121,7 +122,7 @@ class Assembly:
                 generated.write_generated_files(self._generated, part)
                 record = Stored(
                     environment=self._describe(key, part, gate),
-                    created=time.time(),
+                    created=read_clock(),
                     seconds=time.monotonic() - started,
                 )
                 storage.write_whole(part / RECORD, record.model_dump_json().encode())

@@ -11,7 +11,6 @@ import hashlib
 import json
 import posixpath
 import re
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from agent.environments.locks import Lock
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -110,7 +110,7 @@ def _load_answer(place: Path) -> _Exported | None:
     """Return an earlier answer; a refusal may have had a passing cause, and holds for a day."""
     try:
         known = _Exported.model_validate_json(place.read_bytes())
-        is_old = time.time() - place.stat().st_mtime > _REFUSAL_SECONDS
+        is_old = read_clock() - place.stat().st_mtime > _REFUSAL_SECONDS
     except (OSError, ValueError):
         return None
     return None if known.refused and is_old else known

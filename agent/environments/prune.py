@@ -7,13 +7,13 @@ never touched.
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from agent.environments import storage
 from agent.environments.assembly import RECORD, Stored
 from agent.git import mirror as mirror_store
+from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.settings import Settings
 
@@ -93,8 +93,8 @@ def prune_environments(
     """
     storage.remove_leftovers(settings)
     removed, in_use, freed, taken = [], [], 0, 0
-    oldest = None if older_than_days is None else time.time() - older_than_days * _DAY
-    oldest = time.time() if everything else oldest
+    oldest = None if older_than_days is None else read_clock() - older_than_days * _DAY
+    oldest = read_clock() if everything else oldest
     known = {one.key: one.bytes_on_disk for one in list_environments(settings)}
     places = filter(Path.is_dir, storage.locate_environment(settings, "").glob("*"))
     for place in sorted(places, key=lambda place: place.stat().st_mtime, reverse=True):
@@ -156,7 +156,7 @@ def release_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
         known = known or _list_commits_of_runs(settings)
         with mirror_store.hold_if_unused(mirror) as held:
             if held is not None:
-                before = time.time() - days * _DAY
+                before = read_clock() - days * _DAY
                 gone += len(mirror_store.let_go(held, before, known.__contains__))
     return gone
 

@@ -14,7 +14,6 @@ import os
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -25,6 +24,7 @@ from pathlib import Path
 from agent import settings as operator
 from agent.environments import bytecode
 from agent.errors import StorageFull
+from agent.models.clock import read_clock
 from agent.settings import Settings
 
 #: Changes when what is stored means something else than before.
@@ -162,7 +162,7 @@ def hold_if_unused(settings: Settings, key: str) -> Iterator[bool]:
 
 def remove_leftovers(settings: Settings) -> int:
     """Remove what processes that no longer live have left unfinished; return how much."""
-    gone, before = 0, time.time() - _LONGEST_BUILD
+    gone, before = 0, read_clock() - _LONGEST_BUILD
     for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
         for place in parent.glob("*-*"):
             owner = place.name.partition("-")[0]

@@ -6,7 +6,6 @@ Made of wheels by phase A, once for a Python, shared by all builds and never wri
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent.environments.fetch import Fetcher, Supply, Wanted
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.sandbox import SANDBOX_ENVIRONMENT, Mount, SandboxLimits, SandboxRequest
 
@@ -152,7 +152,7 @@ def provide_builder(
 
     It is shared with other repositories, so only the index and the requirements have a say in it.
     """
-    week = int(time.time() // _BUILDER_SECONDS)
+    week = int(read_clock() // _BUILDER_SECONDS)
     asked = "\0".join(sorted({line.text for line in lines}))
     key = hashlib.sha256(
         f"{build_context.mark}{week}\0{build_context.index.mark}\0{asked}".encode()
@@ -174,7 +174,7 @@ def provide_builder(
 
 def remove_old_builders(build_context: BuildContext) -> None:
     """Remove builders of earlier weeks; a build that began in the last one may still run."""
-    week = int(time.time() // _BUILDER_SECONDS)
+    week = int(read_clock() // _BUILDER_SECONDS)
     for place in (storage.folder(build_context.settings) / "builders").glob("*-*"):
         if int(place.name.partition("-")[0]) < week - 1:
             storage.remove_folder(place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from requests.utils import parse_header_links
 
 from agent.errors import AccessLost, AgentError, CodeHostLimited, RequestRefused, Superseded
+from agent.models.clock import read_clock
 
 #: GitHub's advice where it limits us without saying for how long.
 _UNNAMED_WAIT = 60.0
@@ -124,7 +124,7 @@ class RateLimited(Exception):
 
     def make_error(self, doing: str) -> CodeHostLimited:
         """Turn it into an error of ours that says when to come back."""
-        until = time.time() + self.wait
+        until = read_clock() + self.wait
         when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         return CodeHostLimited(
             f"GitHub asks us to wait {round(self.wait)} s, until {when}, before we {doing}"
@@ -205,7 +205,7 @@ def read_next_link(headers: Mapping[str, Any], relation: str) -> dict[str, str]:
 def server_time(headers: Mapping[str, Any]) -> float:
     """Seconds since the epoch as the server counts them; ours where it does not say."""
     date = _date(str(headers.get("date") or ""))
-    return time.time() if date is None else date
+    return read_clock() if date is None else date
 
 
 def _date(text: str) -> float | None:

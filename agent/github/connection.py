@@ -12,7 +12,6 @@ import json
 import logging
 import random
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from agent.errors import CodeHostUnavailable
 from agent.github import api_errors
 from agent.github.api_errors import LostReply, RateLimited, RefusedRequest, UnexpectedAnswer
+from agent.models.clock import read_clock
 from agent.telemetry import metrics
 
 T = TypeVar("T")
@@ -196,7 +196,7 @@ class WatchedRequester(Requester):
                 )
                 told["status"] = status
             metrics.github_allows(answered)
-            self._notes.behind = api_errors.server_time(answered) - time.time()
+            self._notes.behind = api_errors.server_time(answered) - read_clock()
             return status, answered, body
 
         status, answered, body = send()

@@ -7,7 +7,6 @@ body's last edit.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.session import Raw, Session
+from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
@@ -185,7 +185,7 @@ class GithubConversations:
     def list_changed(self, repository: str, since: str | None) -> Changed:
         session = self._access.open_named_session(repository, "listen in")
         facts = repositories.read_facts(session)
-        now = datetime.fromtimestamp(time.time() + session.notes.behind, UTC)
+        now = datetime.fromtimestamp(read_clock() + session.notes.behind, UTC)
         told = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         if since is None:
             return Changed(subjects=(), whole=True, now=told)

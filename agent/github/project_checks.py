@@ -21,6 +21,7 @@ from github.Repository import Repository
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.github.session import Raw, Session
 from agent.models.change import Finding, Severity
+from agent.models.clock import read_clock
 from agent.models.code_host import NewPullRequest
 from agent.models.pulls import ProjectCheck
 from agent.text import sanitise
@@ -101,9 +102,9 @@ def _set_check_run(
     }
     if page:
         wanted["details_url"] = page
-    if proposal.begun and proposal.begun <= time.time():
+    if proposal.begun and proposal.begun <= read_clock():
         wanted["started_at"] = datetime.fromtimestamp(proposal.begun, UTC)
-        wanted["completed_at"] = datetime.now(UTC)
+        wanted["completed_at"] = datetime.fromtimestamp(read_clock(), UTC)
 
     def look(repository: Repository) -> bool | None:
         runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)

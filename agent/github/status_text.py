@@ -5,9 +5,8 @@ Six lines while it works, four at its end; the rest is folded.
 
 from __future__ import annotations
 
-import time
-
 from agent.models.change import Plan
+from agent.models.clock import read_clock
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import format_usd
 from agent.models.outcome import Outcome, PullRequest
@@ -65,7 +64,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
     head = "**Mergewright is working on this issue.**"
     if run.follow_up is not None:
         head = f"**#{run.follow_up.pull} is open; {_round(run.follow_up)} is under way.**"
-    now = time.time() if now is None else now
+    now = read_clock() if now is None else now
     marks = progress.stages
     plan = progress.plan
     folded = ""
@@ -88,7 +87,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
 
 def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
-    seconds = progress.seconds + (max(0.0, time.time() - progress.at) if progress.at else 0.0)
+    seconds = progress.seconds + (max(0.0, read_clock() - progress.at) if progress.at else 0.0)
     used = f"It took {_duration(seconds)} and cost {outcome.total_usage.cost}."
     moot = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
     if run.follow_up is not None and (outcome.is_done or outcome.threads or moot):

@@ -38,6 +38,7 @@ from agent.llm import failures, messages
 from agent.llm.failures import Failure
 from agent.llm.routes import Chains, Prices
 from agent.models.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Worst
+from agent.models.clock import read_clock
 from agent.models.sandbox import Flag
 
 #: Nothing is to be printed by a library on the first request.
@@ -278,7 +279,7 @@ class ProvidedModels:
         if "passing" in reasons:
             words, until = f"No model answered as {role}: {listed}.", None
             if waits := [failure.after for failure in found if failure.after is not None]:
-                until = time.time() + min(waits)
+                until = read_clock() + min(waits)
                 moment = datetime.fromtimestamp(until, UTC)
                 words += f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC."
             problem = ModelUnavailable(words, until, sum(one.usd or 0.0 for one in asking.lost))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from agent.errors import BudgetSpent, ModelRequestRejected, ModelUnavailable, ModelUnusable
 from agent.models.chat import ChatModel, ChatRequest, Reply, Role, Worst
+from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
 from agent.models.sandbox import Flag
 
@@ -61,7 +61,7 @@ class CountedModels:
         if not worst:
             # It costs nothing, or nobody knows how much: then tokens bound it.
             return self._models.reply(request, stopped, hear, seconds)
-        number = self._store.reserve(worst, self._limits, time.time())
+        number = self._store.reserve(worst, self._limits, read_clock())
         try:
             reply = self._models.reply(request, stopped, hear, seconds)
         except ModelUnavailable as problem:

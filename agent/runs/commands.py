@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from importlib import metadata
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError
+from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run, RunState
 from agent.runs import executor, folders
@@ -101,7 +101,7 @@ def carry_issue(
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     with closing(SqlStore(settings.home)) as store:
-        run = store.add_run(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
+        run = store.add_run(run, read_clock(), worker=f"{COMMAND}{os.getpid()}")
         sentence = "The command ended before the run did."
         outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
         try:
@@ -116,7 +116,7 @@ def carry_issue(
             # None of its steps is on record, so whoever lets it go on begins it anew.
             outcome = outcome.model_copy(update={"stopped_at": None})
         finally:
-            store.finish_run(run.run_id, outcome, time.time())
+            store.finish_run(run.run_id, outcome, read_clock())
     return outcome, seconds
 
 

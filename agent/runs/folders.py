@@ -18,6 +18,7 @@ import structlog
 
 from agent.errors import AgentError, SettingsInvalid, StorageFull, TransientError
 from agent.git import worktree
+from agent.models.clock import read_clock
 from agent.models.run import Run
 
 _log = structlog.get_logger()
@@ -141,7 +142,7 @@ def _remove_unheld(folder: Path) -> bool:
         # A command that is no run holds none, and takes minutes; other names are not ours.
         young = True
         with suppress(FileNotFoundError):  # its owner has just removed it
-            young = time.time() - folder.stat().st_mtime < _UNHELD_SECONDS
+            young = read_clock() - folder.stat().st_mtime < _UNHELD_SECONDS
         if young or not _RUN_ID.fullmatch(folder.name):
             return False
     worktree.remove_work_tree(folder)

@@ -7,7 +7,6 @@ them to the code host when one of them changes; the other notes the state.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
@@ -18,6 +17,7 @@ from agent.editing import run_context
 from agent.errors import AgentError
 from agent.models.change import Plan
 from agent.models.chat import Reply
+from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost, Progress, StageMark
 from agent.models.environment import Contract
 from agent.models.run import MOVES, Run, RunState
@@ -134,10 +134,10 @@ class RunProgress:
         stage = self._at if found is None else found
         # After a kill the code host knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and not self._marked):
-            self._at, self._marked, self._begun = stage, True, time.time()
+            self._at, self._marked, self._begun = stage, True, read_clock()
         self._met.add(stage)
         self._known = self._known.model_copy(
-            update={"now": _describe_step(step), "at": time.time()}
+            update={"now": _describe_step(step), "at": read_clock()}
         )
         self._code_host.update_status(self._run, self.progress())
 
@@ -175,7 +175,7 @@ class RunProgress:
         Args:
             until: Seconds since the epoch.
         """
-        if self._at < 0 or until - time.time() < _SHORTEST_WAIT_SECONDS:
+        if self._at < 0 or until - read_clock() < _SHORTEST_WAIT_SECONDS:
             return
         moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
         marks = list(self.marks())

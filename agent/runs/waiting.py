@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple
 
 from agent.errors import (
@@ -23,6 +22,7 @@ from agent.errors import (
     TransientError,
     Unforeseen,
 )
+from agent.models.clock import read_clock
 from agent.models.run import Reason
 
 #: What an operator has to act on, and how a run that does not wait for that ends.
@@ -93,11 +93,11 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
     elif isinstance(problem, ApprovalAwaited):
         if times >= _MOST_APPROVAL_WAITS:
             return
-        until = time.time() + _APPROVAL_SECONDS
+        until = read_clock() + _APPROVAL_SECONDS
     elif isinstance(problem, OwnerAwaited):
-        until = time.time() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)
+        until = read_clock() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)
     elif times < (_MOST_TELLINGS if step_at == DELIVER else MOST_WAITS):
-        until = time.time() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
+        until = read_clock() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
     else:
         return
     after: str | None = step_at
@@ -106,7 +106,7 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
     elif isinstance(problem, BranchMoved):
         after = problem.look_again
     elif isinstance(problem, OwnerAwaited) and problem.again:
-        until, after = time.time() + 1.0, problem.again
+        until, after = read_clock() + 1.0, problem.again
     elif isinstance(problem, StoreUnavailable | StoreUnusable):
         # It is the records that cannot be had, of which none is to be left out.
         after = None

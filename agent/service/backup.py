@@ -14,7 +14,6 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-import time
 import zlib
 from contextlib import closing, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 from agent import settings
 from agent.environments import storage
 from agent.errors import SettingsInvalid, StoreUnavailable
+from agent.models.clock import read_clock
 from agent.store import engine as durable
 from agent.store import sql_inbox, sql_store, sql_tables
 
@@ -50,7 +50,7 @@ def make(home: Path, file: Path) -> dict[str, Any]:
     if os.path.lexists(file) or not os.access(file.parent, os.W_OK):
         raise SettingsInvalid(f"{file} is there already, or cannot be made. Name another file.")
     databases = {name: version for name, version in _DATABASES.items() if (home / name).is_file()}
-    manifest = {"runs": len(runs), "made_at": round(time.time(), 3), "tables": databases}
+    manifest = {"runs": len(runs), "made_at": round(read_clock(), 3), "tables": databases}
     with (
         storage.no_space("the backup"),
         tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as name,

@@ -7,7 +7,6 @@ waits. What a delivery becomes is decided by `agent.service.intake`; when its ru
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ import structlog
 from agent.conversation import events
 from agent.conversation.events import Event
 from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
+from agent.models.clock import read_clock
 from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.ticket import Delivery
@@ -103,7 +103,7 @@ class Intake:
         deliveries behind it up only if those fail as well.
         """
         settled = failed = 0
-        now = time.time()
+        now = read_clock()
         # Who waits for longer than anybody is told to had the clock put back behind him.
         waiting = [
             one
@@ -159,17 +159,17 @@ class Intake:
             if isinstance(told, Event):
                 quiet = self._bounds.quiet
                 return event_handler.handle_event(
-                    told, self._intake_api, self._store, now=time.time(), quiet=quiet
+                    told, self._intake_api, self._store, now=read_clock(), quiet=quiet
                 )
             return self._comment_handler.handle(
-                told, now=time.time(), delivery_id=delivery.delivery_id
+                told, now=read_clock(), delivery_id=delivery.delivery_id
             )
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept_request(
             request,
             self._intake_api,
             self._store,
-            now=time.time(),
+            now=read_clock(),
             bot_ids=self._bot_ids,
             delivery_id=delivery.delivery_id,
         )
@@ -207,7 +207,7 @@ class Intake:
         It is kept and settled, and begins with the same sign: what fails here is of no consequence.
         """
         try:
-            now, per_day = time.time(), self._bounds.per_day
+            now, per_day = read_clock(), self._bounds.per_day
             quota = self._store.find_quota(run.run_id, now, per_day) if per_day else None
             ahead = self._store.count_ahead(run.run_id, now, most=self._bounds.most)
             because = ""
@@ -237,7 +237,7 @@ class Intake:
         self, delivery: Delivery, problem: str, until: float | None = None, *, own: bool = False
     ) -> None:
         """Leave a delivery unread until a time; by default ever later."""
-        now = time.time()
+        now = read_clock()
         before = self._put_off.get(delivery.delivery_id, _NOT_YET)
         if until is None:
             until = now + _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]

@@ -8,7 +8,6 @@ it makes no difference where the process was killed.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 
 from agent import steps
 from agent.errors import AgentError, PermanentError, TransientError
+from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Remember, Run
@@ -118,7 +118,7 @@ class Carrier:
         except RunPostponed as wait:
             metrics.run_waits(wait.__cause__)
             _log.warning(
-                "waits", run=run_id, seconds=round(wait.until - time.time()), reason=wait.message
+                "waits", run=run_id, seconds=round(wait.until - read_clock()), reason=wait.message
             )
             return SegmentEnd(
                 until=wait.until,
@@ -134,7 +134,7 @@ class Carrier:
             if bug and stumbles + 1 >= _MOST_STUMBLES:
                 raise
             _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=told.message)
-            until = time.time() + _TROUBLE_SECONDS
+            until = read_clock() + _TROUBLE_SECONDS
             return SegmentEnd(until=until, begin_with=None, waits_for=told.message)
         return SegmentEnd(outcome=outcome)
 
@@ -182,7 +182,7 @@ class Dispatcher:
                     _log.error("cannot be looked after", problem=problem.message)
         most = 0 if self._is_paused() else self._bounds.most
         while claimed := self._store.claim_run(
-            time.time(), most=most, per_day=self._bounds.per_day
+            read_clock(), most=most, per_day=self._bounds.per_day
         ):
             with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
                 self._begin(claimed)
@@ -231,7 +231,7 @@ class Dispatcher:
                 plan_asked=end.plan_asked,
             )
         else:
-            self._store.finish_run(run_id, end.outcome, time.time())
+            self._store.finish_run(run_id, end.outcome, read_clock())
             metrics.run_ended(end.outcome.state, end.outcome.reason)
             _log.info("ended", run=run_id, state=end.outcome.state, reason=end.outcome.reason)
         return True
@@ -250,7 +250,7 @@ class Dispatcher:
             " reason in the service's log. Take the label off and set it again to start anew."
         )
         outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERNAL, sentence)
-        self._store.finish_run(run.run_id, outcome, time.time())
+        self._store.finish_run(run.run_id, outcome, read_clock())
         metrics.run_ended(outcome.state, outcome.reason)
         # The code host may be slow; the others do not wait for that.
         telling = threading.Thread(target=self._tell, args=(run, outcome), daemon=True)

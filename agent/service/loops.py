@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from agent.errors import AgentError
+from agent.models.clock import read_clock
 
 _log = structlog.get_logger()
 
@@ -125,7 +126,7 @@ class SteadyClock:
 
 def read_boot_time() -> float:
     """When the machine was started, by its clock; it stays the same until that is set."""
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return read_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def watch_clock(moved: Callable[[float], None], stop: threading.Event) -> None:

@@ -7,7 +7,6 @@ has the same content key, and counts once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from agent.github.polling import (
     Subject,
     Written,
 )
+from agent.models.clock import read_clock
 from agent.models.intake import IntakeApi
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
@@ -150,7 +150,7 @@ class Polling:
             event="issues",
             action="labeled",
             content_key=request.content_key,
-            received_at=time.time(),
+            received_at=read_clock(),
             body=request.model_dump_json().encode(),
         )
         (receipt,) = self._inbox.append([delivery])
@@ -246,7 +246,7 @@ class Listener:
             event=event,
             action=action,
             content_key=told.content_key,
-            received_at=time.time(),
+            received_at=read_clock(),
             body=told.model_dump_json().encode(),
         )
         (receipt,) = self._inbox.append([delivery])

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ import structlog
 from agent import wiring
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.polling import AppDeliveries, GithubConversations, GithubLabelledIssues
+from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
@@ -179,7 +179,7 @@ def _thread(name: str, target: Callable[..., object], *args: object) -> threadin
 
 
 def _note_queue(store: SqlStore) -> None:
-    there = store.count_backlog(time.time())
+    there = store.count_backlog(read_clock())
     metrics.note_queue(
         waiting=there.waiting, oldest=there.oldest, held_up=there.held_up, states=there.states
     )
@@ -207,8 +207,8 @@ def watch_heartbeat(
             inbox.beat()
         else:
             _log.error("the intake stands still", seconds=round(heartbeat.seconds_since_beat()))
-        if time.time() - pruned > _DAY:
-            pruned = time.time()
+        if read_clock() - pruned > _DAY:
+            pruned = read_clock()
             with suppress(AgentError):  # what cannot be removed now is removed another day
                 inbox.prune(pruned)
 

@@ -8,7 +8,6 @@ else. Nothing is written but the row of the outcome, last, so whatever is cut of
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -16,6 +15,7 @@ import structlog
 from agent.errors import AgentError, Cancelled
 from agent.git import merge_edits
 from agent.git.merge_edits import MergedPullRequest
+from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import StoredRun
@@ -67,7 +67,7 @@ class PullOutcomeRecorder:
         Raises:
             StoreUnavailable: The store is held by somebody else.
         """
-        now = time.time()
+        now = read_clock()
         ended = self._store.ends.find_due(now)
         if ended is None:
             return False

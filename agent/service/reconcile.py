@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ import structlog
 
 from agent.errors import AgentError, CodeHostLimited
 from agent.github.polling import AppDeliveries
+from agent.models.clock import read_clock
 from agent.service import intake
 from agent.store.sql_inbox import Inbox
 
@@ -61,7 +61,7 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
         try:
             pause, logged = max(turn(), _SHORTEST_PAUSE), ""
         except CodeHostLimited as problem:
-            pause = max(problem.until - time.time(), _SHORTEST_PAUSE)
+            pause = max(problem.until - read_clock(), _SHORTEST_PAUSE)
             _log.warning("reconciliation waits", problem=problem.message, seconds=round(pause))
         except AgentError as problem:
             pause = _AFTER_FAILURE

@@ -6,7 +6,6 @@ priority and earlier runs of the hour count as more or less of it, so that nobod
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from sqlalchemy import and_, false, func, or_, text, tuple_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import RunState
@@ -95,7 +95,7 @@ class RunQueue:
         with suppress(ValidationError), self._database.read() as session:
             return tuple(make_stored_run(row) for row in session.exec(wanted))
         with self._database.write() as session:
-            return tuple(stored for _, stored in iterate_sound(session.exec(wanted), time.time()))
+            return tuple(stored for _, stored in iterate_sound(session.exec(wanted), read_clock()))
 
     def count_ahead(self, run_id: str, now: float, *, most: int) -> int:
         """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
@@ -174,7 +174,7 @@ def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int
     """The lower of the operator's bound and what the newest run found in the configuration."""
     wanted = select(RunRow).where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
     rows = session.exec(wanted.order_by(*NEWEST).limit(1))
-    own = next((one.run.runs_per_day for _, one in iterate_sound(rows, time.time())), None)
+    own = next((one.run.runs_per_day for _, one in iterate_sound(rows, read_clock())), None)
     return min(per_day, own or per_day)
 
 

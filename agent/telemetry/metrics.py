@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
@@ -28,6 +27,7 @@ from prometheus_client import (
 )
 
 from agent.errors import AgentError
+from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState, end_state
 
 FILE_NAME = "worker.metrics"
@@ -165,7 +165,7 @@ def note_queue(
         states: Number of runs that are not over, by state.
     """
     _WORKER.queue.set(waiting)
-    _WORKER.oldest.set(0.0 if oldest is None else max(0.0, time.time() - oldest))
+    _WORKER.oldest.set(0.0 if oldest is None else max(0.0, read_clock() - oldest))
     _WORKER.held_up.set(held_up)
     for state in RunState:
         if state not in ENDS and state is not RunState.OPEN:

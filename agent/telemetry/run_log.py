@@ -21,6 +21,7 @@ import structlog
 from agent.models.change import Change, Finding
 from agent.models.chat import Reply
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
+from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.ticket import Decision
@@ -103,7 +104,7 @@ class RunLog:
 
     def line(self, text: str) -> None:
         """Append one line with the time in UTC."""
-        stamp = datetime.now(UTC).strftime("%H:%M:%S")
+        stamp = datetime.fromtimestamp(read_clock(), UTC).strftime("%H:%M:%S")
         self._append(f"{stamp} {sanitise.strip_terminal_codes(text)}\n")
 
     def result(self, name: str, result: object) -> None:

@@ -70,16 +70,13 @@ def delivery(came: Received) -> Delivery | None:
 
 
 class Clock:
-    """The module `time`, whose clock can be put forward."""
+    """A clock that can be put forward."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
 
     def time(self) -> float:
         return time.time() + self.ahead
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(time, name)
 
 
 @dataclass
@@ -128,9 +125,8 @@ class Turns:
 def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
     """A simulated GitHub and a service of this process; environments are those of other tests."""
     clock = Clock()
-    monkeypatch.setattr(deliveries, "time", clock)
-    monkeypatch.setattr(waiting, "time", clock)
-    monkeypatch.setattr(dispatch, "time", clock)
+    for module in (deliveries, waiting, dispatch):
+        monkeypatch.setattr(module, "read_clock", clock.time)
     world = World(tmp_path / "github")
     for login in (MAINTAINER, REPORTER):
         world.add_user(login)
