@@ -46,7 +46,7 @@ class Sides(Reruns):
 
     answer: Some
 
-    def run_some(self, site: Site, only: Selection) -> CheckResult:
+    def run_some(self, site: Site, only: Selection, shown_as: str = "") -> CheckResult:
         return type(self).answer(only.ids)
 
 
