@@ -182,7 +182,7 @@ def _result(
         problem or absent,
         limit=check.explain_limit(result, site.tool_limits(), "the check was"),
         items=listed,
-        output=suite.shorten_result_output(result),
+        output=suite.shorten_output(result.output),
     )
 
 

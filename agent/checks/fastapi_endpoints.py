@@ -85,7 +85,7 @@ class FastapiEndpoints:
             result,
             Status.UNVERIFIED if reason else Status.PASSED,
             reason,
-            output=suite.shorten_result_output(result),
+            output=suite.shorten_output(result.output),
         )
         if reason or listed is None:
             return found

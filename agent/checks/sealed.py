@@ -11,9 +11,10 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeVar
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxFile, SandboxResult
 from agent.text import sanitise
@@ -86,16 +87,9 @@ def clean_text(text: str) -> str:
     return sanitise.strip_terminal_codes(text)[:_LONGEST_TEXT]
 
 
-def _as_id(value: object) -> object:
-    return clean_id(value) if isinstance(value, str) else value
-
-
-def _as_text(value: object) -> object:
-    return clean_text(value) if isinstance(value, str) else value
-
-
-Id = Annotated[str, BeforeValidator(_as_id)]
-Text = Annotated[str, BeforeValidator(_as_text)]
+# After the check of the type, which is strict.
+Id = Annotated[str, AfterValidator(clean_id)]
+Text = Annotated[str, AfterValidator(clean_text)]
 
 
 class Event(BaseModel):
@@ -149,8 +143,7 @@ def read_report(result: SandboxResult, secret: Secret, kinds: tuple[type[Event],
     content = result.files.get(secret.report)
     if content is None:
         return Report((), _explain_missing(result, secret))
-    every: tuple[type[Event], ...] = (*kinds, Exit, Refused, Broken)
-    known = {_name(kind): kind for kind in every}
+    known = _make_reader((*kinds, Exit, Refused, Broken))
     events: list[Event] = []
     last, key = b"", bytes.fromhex(secret.key)
     lines = content.split(b"\n")
@@ -163,24 +156,17 @@ def read_report(result: SandboxResult, secret: Secret, kinds: tuple[type[Event],
         if not secrets.compare_digest(digest, expected):
             return Report(tuple(events), f"line {number} of the report is not ours")
         last = expected
-        event = _event(body, known)
-        if event is None:
+        try:
+            events.append(known.validate_json(body))
+        except (ValueError, RecursionError):
             return Report(tuple(events), f"line {number} of the report cannot be read")
-        events.append(event)
     return Report(tuple(events), _explain_unfinished(events, torn, result))
 
 
-def _name(kind: type[Event]) -> str:
-    names: tuple[str, ...] = kind.model_fields["event"].annotation.__args__  # type: ignore[union-attr]
-    return names[0]
-
-
-def _event(body: bytes, known: dict[str, type[Event]]) -> Event | None:
-    try:
-        facts = json.loads(body)
-        return known[facts["event"]].model_validate(facts)
-    except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
-        return None
+@cache
+def _make_reader(kinds: tuple[type[Event], ...]) -> TypeAdapter[Event]:
+    every: Any = Union[kinds]  # noqa: UP007 - made at run time
+    return TypeAdapter(Annotated[every, Field(discriminator="event")])
 
 
 def _explain_missing(result: SandboxResult, secret: Secret) -> str:
