@@ -156,18 +156,6 @@ def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: W
     assert result.suite.plugins == {}
 
 
-@pytest.mark.deep
-def test_modules_beside_the_tests_are_importable_as_under_python_m_pytest(
-    workshop: Workshop,
-) -> None:
-    files = {
-        "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
-        "sums.py": "def add(a, b):\n    return a + b\n",
-        "tests/test_sums.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n",
-    }
-    assert workshop.tests(files).status is Status.PASSED
-
-
 def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,12 +252,6 @@ def test_no_forgery_of_a_test_run_passes(workshop: Workshop, name: str) -> None:
         assert result.reason or result.count("failed", "error")
     else:
         assert (result.status, bool(result.reason)) == (Status.UNVERIFIED, True)
-
-
-@pytest.mark.deep
-def test_a_module_that_poses_as_pytest_changes_nothing(workshop: Workshop) -> None:
-    result = workshop.tests({**RED, **FORGERIES["a module poses as pytest"]})
-    assert outcomes(result)["test_sums.py::test_wrong"] == "failed"
 
 
 @pytest.mark.parametrize("name", only_deep(DELETED, "a conftest deletes the items"))
@@ -409,14 +391,6 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
     assert result.command == ("python", "manage.py", "test", *args)
 
 
-def test_a_manage_py_that_names_no_settings_is_told_them(workshop: Workshop) -> None:
-    start = "import sys\nfrom django.core.management import execute_from_command_line as run\n"
-    files = DJANGO | {"manage.py": start + "run(sys.argv)\n"}
-    django = MANAGED["django"].model_copy(update={"tests_know_settings": False})
-    result = workshop.tests(files, **{**MANAGED, "django": django})
-    assert (result.status, result.reason) == (Status.PASSED, "")
-
-
 def test_a_green_django_suite_passes_and_its_ids_are_stable(workshop: Workshop) -> None:
     site = workshop.site(DJANGO, **MANAGED)
     report = workshop.measure(site)
@@ -491,58 +465,6 @@ def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop)
     assert "django: {settings:" in said["makemigrations"]
     there = [result.name for result in results if result.status is not Status.ABSENT]
     assert there == []
-
-
-@pytest.mark.deep
-def test_pytest_django_is_handed_settings_that_only_other_tools_name(workshop: Workshop) -> None:
-    django = DjangoProject(
-        settings_module="proj.settings",
-        manage=None,
-        python_path=("", "src"),
-        tests_know_settings=False,
-    )
-    files = {
-        path: text
-        for path, text in REUSABLE.items()
-        if path not in {"src/shop/test_cases.py", "src/shop/test_import.py"}
-    }
-    result = workshop.tests(
-        files,
-        packages=(*TOOLS, "pytest-django"),
-        config={"checks": {"tests": {"args": ["src/shop/tests.py"]}}},
-        framework="django",
-        django=django,
-    )
-    assert (result.status, result.reason) == (Status.PASSED, "")
-    assert set(outcomes(result).values()) == {"passed"}
-    assert result.command[:3] == (
-        "env", "DJANGO_SETTINGS_MODULE=proj.settings", "PYTHONPATH=src",
-    )  # fmt: skip
-
-
-@pytest.mark.deep
-def test_a_manage_py_that_configures_the_settings_itself_is_entered(workshop: Workshop) -> None:
-    manage = """
-        import sys
-        from django.conf import settings
-
-        apps = ["django.contrib.contenttypes", "django.contrib.auth", "shop"]
-        settings.configure(
-            INSTALLED_APPS=apps, SECRET_KEY="x", DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-            DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-        )
-        if __name__ == "__main__":
-            from django.core.management import execute_from_command_line
-            execute_from_command_line(sys.argv)
-    """
-    django = DjangoProject(
-        settings_module=None, manage="manage.py", python_path=("",), configured_by="manage.py"
-    )
-    files = {**PENDING, "manage.py": manage}
-    result = workshop.one("makemigrations", files, framework="django", django=django)
-    assert [item.item_id.partition(" as ")[0] for item in result.items] == [
-        "shop: Add field note to order"
-    ]
 
 
 SCRIPT_FORGERIES = {
@@ -703,30 +625,6 @@ def test_a_kind_of_difference_that_is_no_longer_found_is_unverified(
     result = workshop.one("makemigrations", {**DJANGO, "shop/__init__.py": forged}, **NO_TESTS)
     assert result.status is Status.UNVERIFIED
     assert "made on purpose" in result.reason
-
-
-@pytest.mark.deep
-def test_a_project_without_manage_py_is_entered_by_its_settings(workshop: Workshop) -> None:
-    files = {path: text for path, text in PENDING.items() if path != "manage.py"}
-    django = DjangoProject(settings_module="proj.settings", manage=None, python_path=("",))
-    result = workshop.one("makemigrations", files, framework="django", django=django)
-    assert [item.item_id.partition(" as ")[0] for item in result.items] == [
-        "shop: Add field note to order"
-    ]
-    assert result.command[:3] == ("python", "-m", "django")
-
-
-@pytest.mark.deep
-def test_migrations_that_are_kept_elsewhere_are_heeded(workshop: Workshop) -> None:
-    files = {
-        **DJANGO,
-        "proj/settings.py": DJANGO["proj/settings.py"]
-        + "MIGRATION_MODULES = {'shop': 'proj.kept'}\n",
-        "proj/kept/__init__.py": "",
-        "proj/kept/0001_initial.py": DJANGO["shop/migrations/0001_initial.py"],
-    }
-    del files["shop/migrations/0001_initial.py"]
-    assert workshop.one("makemigrations", files, **NO_TESTS).status is Status.PASSED
 
 
 @pytest.mark.deep
@@ -1074,13 +972,6 @@ def test_files_that_cannot_be_parsed_are_findings_and_hide_no_others(workshop: W
         assert {item.item_id.split(": ")[:2][1] for item in result.items} == {
             "format", "unreadable",
         }  # fmt: skip
-
-
-@pytest.mark.deep
-def test_a_linter_that_looks_at_nothing_is_unverified(workshop: Workshop) -> None:
-    config = {"pyproject.toml": "[tool.ruff]\nexclude = ['*']\nforce-exclude = true\n"}
-    result = workshop.one("ruff check", {**UNTIDY, **config}, lint_tools=("ruff",))
-    assert result.status is Status.UNVERIFIED
 
 
 def test_files_that_linters_pass_over_are_named_to_the_reviewer(

@@ -77,28 +77,6 @@ def test_without_settings_it_is_as_strict_as_pyright(tmp_path: Path) -> None:
     assert [mount.target for mount in order.mounts if mount.source == "/t"] == ["/type-checker"]
 
 
-def test_what_the_settings_say_stands_but_for_where_packages_are(tmp_path: Path) -> None:
-    own = (
-        '{"venvPath": ".", "venv": ".venv", "pythonVersion": "3.9", "baselineFile": "x.json",'
-        ' "reportCallIssue": false, "enableTypeIgnoreComments": false, "include": ["src"],'
-        ' "extraPaths": ["lib"]} // all'
-    )
-    order = PYRIGHT.make_request(site(tmp_path, {"pyrightconfig.json": own}), SECRET)
-    assert told(order) == {
-        "/work/OURS.json": {
-            **ALWAYS,
-            "extends": "pyrightconfig.json",
-            "pythonVersion": "3.9",
-            "pythonPlatform": "Linux",
-            # A mode takes back what was said of rules.
-            "typeCheckingMode": "standard",
-            "reportCallIssue": False,
-            "enableTypeIgnoreComments": False,
-            "include": ["src", "OURS.py"],
-        }
-    }
-
-
 def test_it_is_told_what_the_configuration_says_but_for_what_would_run_the_tree(
     tmp_path: Path,
 ) -> None:

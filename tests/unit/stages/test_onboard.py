@@ -10,7 +10,7 @@ from agent.errors import OwnerAwaited
 from agent.models.code_host import Onboarding
 from agent.onboarding import facts, pull_request
 from agent.stages import onboard
-from agent.testing import FakeCodeHost, FakeSandbox
+from agent.testing import FakeCodeHost
 from repo_config import load
 from tests.unit.stages import code_host_runs
 
@@ -84,28 +84,6 @@ def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(aske
     assert again.value.again == "checkout"
 
 
-@pytest.mark.deep
-def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path, monkeypatch):
-    code_host_runs.record_pushes(monkeypatch)
-    files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}
-    made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
-    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
-    services, _ = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
-    services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no sandbox")))
-    with pytest.raises(OwnerAwaited):
-        onboard.settle_onboarding(made.run, made.checkout, made.contract, services)
-    [(_, _, change)] = code_host.commits
-    text = change.files[0].after.decode()
-    assert '# python: {version: "3.99"}\n' in text
-
-
-def test_while_it_is_open_every_run_waits_and_none_is_opened_again(asked):
-    for _ in range(2):
-        with pytest.raises(OwnerAwaited):
-            settle(asked)
-    assert len(asked[1].proposals) == len(asked[1].commits) == 1
-
-
 @pytest.mark.parametrize("state", ["merged", "closed"])
 def test_an_answer_that_is_newer_than_the_base_is_read_from_the_checkout_on(asked, state):
     with pytest.raises(OwnerAwaited):
@@ -123,14 +101,6 @@ def test_a_closed_one_is_told_once_and_what_is_detected_holds(asked):
     answered(asked, "closed")
     assert settle(asked) == settle(asked) == "closed"
     assert asked[1].told == [pull_request.WAITING, pull_request.CLOSED]
-
-
-def test_a_merged_one_whose_file_is_gone_again_holds_nobody_up(asked):
-    with pytest.raises(OwnerAwaited):
-        settle(asked)
-    answered(asked, "merged")
-    assert settle(asked) == "merged"
-    assert pull_request.CLOSED not in asked[1].told
 
 
 def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monkeypatch):

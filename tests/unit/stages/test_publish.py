@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -187,22 +186,6 @@ def test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_
     assert any("removed again" in line for line in said)
 
 
-def test_a_run_that_is_stopped_before_the_push_leaves_nothing(hosted):
-    stopped = threading.Event()
-
-    class Stopping(Hosted):
-        def create_credential(self, run, *, write):
-            stopped.set()  # the push comes next
-            return super().create_credential(run, write=write)
-
-    there = Stopping(hosted.github, closed)
-    ended, _, _ = hosted(there=there, stopped=stopped)
-    assert isinstance(ended, Cancelled)
-    assert there.proposals == []
-    assert hosted.heads() == {"main"}
-    assert hosted.github.requests("POST", "/*/git-receive-pack") == []
-
-
 def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_leaves_no_branch(
     hosted, monkeypatch
 ):
@@ -262,38 +245,6 @@ def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(h
     assert hosted.heads() == {"main"}
 
 
-def test_a_red_change_is_told_and_nothing_is_made(made):
-    there, base, svc = made
-    outcome = publish.open_pull_request(base, runs.decided(base, verdict=runs.RED), svc)
-    assert there.calls == []
-    assert (outcome.reason, outcome.branch, outcome.commit) == (Reason.NEW_FAILURES, None, None)
-    assert outcome.pull_request_text
-
-
-def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
-    there, base = code_host(), runs.prepared(tmp_path / "app", home, dry_run=True)
-    svc, _ = runs.services(home, there)
-    outcome = publish.open_pull_request(base, runs.decided(base), svc)
-    assert there.calls == []
-    assert outcome.reason is Reason.DRY_RUN
-    assert f"git apply {outcome.patch_path}\n" in outcome.pull_request_text
-    assert "+y = 2" in Path(outcome.patch_path).read_text()
-    assert "+y = 2" in outcome.pull_request_text
-
-
-def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path, home):
-    class Closed(FakeCodeHost):
-        def read_ticket(self, run):
-            raise Superseded("Issue #42 was closed; nothing was done.")
-
-    there = Closed(runs.TICKET, remote=runs.REMOTE)
-    base = runs.prepared(tmp_path / "app", home)
-    svc, _ = runs.services(home, there)
-    with pytest.raises(Superseded):
-        publish.open_pull_request(base, runs.decided(base), svc)
-    assert there.commits == there.proposals == []
-
-
 @pytest.mark.parametrize(
     "problem",
     [
@@ -348,20 +299,6 @@ def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
     assert outcome.pull_request.draft
 
 
-def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
-    notes = (
-        "it is no draft, since drafts are not available in this repository",
-        "eve was not asked",
-    )
-    there, base = code_host(notes=notes), runs.prepared(tmp_path / "app", home)
-    svc, said = runs.services(home, there)
-    outcome = publish.open_pull_request(base, runs.decided(base), svc)
-    for note in notes:
-        assert note in outcome.sentence
-        assert f"pull request: {note}" in said
-    assert outcome.pull_request.notes == notes
-
-
 # --- secrets ----------------------------------------------------------------------------------
 
 
@@ -400,12 +337,3 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     assert REMOVED in proposal.title
     assert REMOVED in message
     assert "values that look like a secret: removed from this text" in proposal.body
-
-
-def test_TC6_a_secret_in_the_sentence_of_the_verdict_leaves_nowhere(made):
-    _, base, svc = made
-    svc.redactor.learn(SECRET)
-    verdict = runs.RED.model_copy(update={"sentence": f"tests: it printed {SECRET}."})
-    outcome = publish.open_pull_request(base, runs.decided(base, verdict=verdict), svc)
-    assert outcome.sentence == f"tests: it printed {REMOVED}."
-    assert SECRET not in outcome.model_dump_json()
