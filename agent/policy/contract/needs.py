@@ -23,6 +23,8 @@ _NAME_ERRORS = frozenset({"AttributeError", "NameError"})
 _FLAG = re.compile(r"_?(?:HAS_|IS_|GTE_)?(?:PY|PYTHON)_?3_?(\d+)(?:_PLUS|_OR_\w+)?")
 _CONDITIONS = frozenset({"version_info", "hexversion", "hasattr"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
+#: An expression is a call as `sys.exit()` or `pytest.skip()`.
+_LEAVING = (ast.Return, ast.Raise, ast.Expr)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: vermin takes a tuple for two items, and guesses the type of `(2 * x).is_integer()`.
 _MISTAKEN = ("multiple context expressions in a `with` statement with", "'int.is_integer'")
@@ -111,23 +113,23 @@ def _find_guarded_lines(nodes: list[ast.AST]) -> set[int]:
         for node in nodes
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
-        and _asks_for_version(node.value)
+        and _asks_for_version(node.value, frozenset())
     }
     return {
         line
         for node in nodes
-        for part in (*_find_guarded_parts(node, flags), *_find_unreached(node, flags))
+        for part in _find_guarded_parts(node, flags)
         for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)
     }
 
 
-def _find_guarded_parts(node: ast.AST, flags: set[str]) -> Iterator[ast.stmt | ast.expr]:
+def _find_guarded_parts(node: ast.AST, flags: Collection[str]) -> Iterator[ast.stmt | ast.expr]:
     match node:
         case ast.If(test=test, body=body) if source.is_type_checking(test):
             yield from body
         case ast.If(test=test) | ast.IfExp(test=test) if _asks_for_version(test, flags):
             yield node
-        case ast.BoolOp(values=parts) if any(_asks_for_version(one, flags) for one in parts):
+        case ast.BoolOp() if _asks_for_version(node, flags):
             yield node
         case ast.Try(body=body, handlers=handlers):
             if any(source.is_caught(one, _NAME_ERRORS) for one in handlers):
@@ -135,33 +137,14 @@ def _find_guarded_parts(node: ast.AST, flags: set[str]) -> Iterator[ast.stmt | a
             if any(source.is_caught(one, _IMPORT_ERRORS) for one in handlers):
                 yield from (one for one in ast.walk(node) if isinstance(one, _IMPORTS))
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            # Such as `skipif(sys.version_info < (3, 11))`.
-            if any(_asks_for_version(one, flags) for one in node.decorator_list):
+            # Such as `skipif(sys.version_info < (3, 11))`, or what leaves the function for that.
+            ifs = (one for one in node.body if isinstance(one, ast.If))
+            asked = [one.test for one in ifs if isinstance(one.body[-1], _LEAVING)]
+            if any(_asks_for_version(one, flags) for one in (*node.decorator_list, *asked)):
                 yield node
 
 
-def _find_unreached(node: ast.AST, flags: set[str]) -> Iterator[ast.stmt]:
-    """Yield what stands behind `if sys.version_info < (3, 11): return`."""
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(node, name, ())
-        statements: list[ast.stmt] = block if isinstance(block, list) else []
-        for place, one in enumerate(statements):
-            if isinstance(one, ast.If) and _asks_for_version(one.test, flags):
-                if any(half and _ends(half[-1]) for half in (one.body, one.orelse)):
-                    yield from statements[place + 1 :]
-
-
-def _ends(statement: ast.stmt) -> bool:
-    """Whether nothing behind a statement is reached."""
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        return source.get_last_name(statement.value.func) in {"exit", "_exit", "abort", "skip"}
-    return isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break)
-
-
-def _asks_for_version(test: ast.expr, flags: Collection[str] = ()) -> bool:
-    names = {
-        source.get_last_name(node)
-        for node in ast.walk(test)
-        if isinstance(node, ast.Name | ast.Attribute)
-    }
+def _asks_for_version(test: ast.expr, flags: Collection[str]) -> bool:
+    parts = (one for one in ast.walk(test) if isinstance(one, ast.Name | ast.Attribute))
+    names = {source.get_last_name(one) for one in parts}
     return any(name in _CONDITIONS or name in flags or _FLAG.fullmatch(name) for name in names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
@@ -62,14 +63,12 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     found = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
     target = (int(found[1]), int(found[2])) if found else None
     for file in change_context.python:
-        for finding in _check_file(file, target, change_context):
-            if _is_data(file.path) and finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id):
+        for one in _check_file(file, target, change_context):
+            if _is_data(file.path) and one.rule in (PYTHON_SYNTAX.id, HIDDEN.id):
                 fix = "Check that no Python reads it for which it is too new."
-                yield PYTHON_SYNTAX_OF_DATA.make_finding(
-                    finding.path, finding.message, fix, finding.line
-                )
+                yield PYTHON_SYNTAX_OF_DATA.make_finding(one.path, one.message, fix, one.line)
             else:
-                yield finding
+                yield one
 
 
 def _is_data(path: str) -> bool:
@@ -100,8 +99,8 @@ def _check_file(
         return
     new = needs.find_needs(content, target)
     known: set[str] = set()
-    if new and before is not None and _is_parsable(before):
-        known = {need.what for need in needs.find_needs(before, target)}
+    with suppress(source.UnreadableError):
+        known = {need.what for need in needs.find_needs(before or b"", target)} if new else known
     origin = change_context.project.origins.get("python_version")
     declared = f" ({origin})" if origin else ""
     for need in sorted(new, key=lambda need: (need.line or 0, need.what)):
