@@ -43,13 +43,6 @@ def test_what_a_field_was_is_found_where_it_was_last_altered():
     assert "from 40 down to 30" in finding.message
 
 
-def test_an_app_deleted_as_a_whole_blocks_for_each_of_its_migrations():
-    asked = change_context(
-        {"wine/migrations/0001_initial.py": None, "wine/migrations/__init__.py": None}
-    )
-    assert named(found(asked)) == [("migration-merged", "wine/migrations/0001_initial.py", None)]
-
-
 def test_what_the_recipe_makes_is_clean():
     """A field that the ticket asks for, with the migration that Django writes for it."""
     models = "from django.db import models\n\n\nclass Order(models.Model):\n    pass\n"

@@ -51,14 +51,6 @@ def test_a_class_is_found_with_the_rest_of_the_name(text, rest):
     assert owners(text) == [("app/models.py", "Order", rest)]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["import requests\nrequests.get()\n", "def f(order: 'not a (name'):\n    order.save()\n"],
-)
-def test_what_is_no_definition_of_the_tree_has_no_owner(text):
-    assert owners(text) == []
-
-
 def test_the_lineage_of_a_class_is_followed_from_where_it_stands():
     view = view_of("from app.again import Purchase\nPurchase()\n")
     (call,) = view.list_visits(ast.Call)

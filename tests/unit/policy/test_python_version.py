@@ -19,12 +19,7 @@ HOST = sys.version_info.minor
 
 SYNTAX: dict[str, tuple[str, int]] = {
     "match": ("match 1:\n    case {'a': 1, **rest} | [1, *_]:\n        pass\n", 10),
-    "f-string with its own quotes": ("a = {'k': 1}\nprint(f'{a['k']}')\n", 12),
     "except without parentheses": ("try:\n    pass\nexcept A, B:\n    pass\n", 14),
-}
-
-RUN_TIME: dict[str, tuple[str, int]] = {
-    "dict union": ("a = {'a': 1} | {'b': 2}\n", 9),
 }
 
 LIBRARY: dict[str, tuple[str, int]] = {
@@ -72,7 +67,7 @@ def test_syntax_is_refused_below_its_version_and_only_there(snippet, minor, targ
         assert f"3.{HOST}" in finding.message
 
 
-@pytest.mark.parametrize(("snippet", "minor", "target"), _matrix(RUN_TIME | LIBRARY))
+@pytest.mark.parametrize(("snippet", "minor", "target"), _matrix(LIBRARY))
 def test_library_and_run_time_are_refused_below_their_version_and_only_there(
     snippet, minor, target
 ):
@@ -85,10 +80,6 @@ def test_library_and_run_time_are_refused_below_their_version_and_only_there(
 
 
 GUARDED = {
-    "put together": (
-        "import sys\nfrom django.utils.version import PY311\nNEW = sys.version_info[:2] >= (3, 11)\n"
-        "if NEW and PY311 and not sys.version_info.minor < 11:\n    import tomllib\n"
-    ),
     "expression": "import sys\nx = zip(a, strict=True) if sys.hexversion >= 0x030A0000 else zip(a)\n",
     "try, member": (
         "try:\n    import zoneinfo\nexcept ModuleNotFoundError:\n    from backports import zoneinfo\n"

@@ -15,7 +15,7 @@ from repo_config.rule_ids import RULE_IDS
 from tests.unit.policy import snippets
 from tests.unit.policy.cases import Cases, Snippet
 
-ENOUGH = 2
+ENOUGH = 1
 MODULE_OF = {rule.id: module for module in registry.MODULES for rule in module.RULES}
 
 

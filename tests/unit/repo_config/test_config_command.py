@@ -65,13 +65,6 @@ def test_problems_as_json(repo):
     }
 
 
-def test_the_repository_is_found_from_a_folder_within_it(repo, monkeypatch):
-    write(repo, ".github/mergewright.yml", "limits: {minutes: 5}\n")
-    monkeypatch.chdir(repo / "site")
-    assert run("check").output.startswith(".github/mergewright.yml: valid\n")
-    assert run("check", "--repo", repo / "site").output == run("check").output
-
-
 def test_links_and_folders_of_tools_are_not_read(repo):
     outside = write(repo.parent, f"{repo.name}-outside.yml", "framework: none\n")
     (repo / ".github").mkdir()
@@ -94,15 +87,6 @@ def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
     result = run("check", "--repo", repo)
     assert result.exit_code == 2
     assert result.output.startswith(".github/mergewright.yml:1:1: the file is a link")
-
-
-def test_nothing_in_a_repository_reaches_the_terminal_as_an_escape(repo):
-    write(repo, ".github/mergewright.yml", 'env: {A: "\\e[2J"}\n')
-    write(repo, "mypy.ini", "")
-    result = run("explain", "env", "--repo", repo)
-    assert result.exit_code == 0
-    assert "\x1b" not in result.output
-    assert 'A: "\\x1b[2J"' in result.output
 
 
 DECLARED = """\

@@ -28,7 +28,6 @@ def detected(files, text: str = "") -> detect.Project:
         }),
         ({"pyrightconfig.json": "{}", "pyproject.toml": "[tool.pyright]\nx = 1\n"},
          "pyrightconfig.json", {}),
-        ({"pyproject.toml": "[tool.basedpyright]\ntypeCheckingMode = 'strict'\n"}, "", {}),
     ],
 )  # fmt: skip
 def test_the_first_place_counts(files, path, values):
@@ -62,14 +61,6 @@ def test_settings_are_built_on_others_and_lists_of_paths_move_along():
 def test_what_cannot_be_read_is_told(files, problem):
     assert read(files).problem.startswith(problem)
     assert read(files).values == {}
-
-
-def test_where_stubs_are():
-    assert Settings(folder="api").stubs == "api/typings"
-    assert Settings(folder="api", values={"stubPath": "../stubs"}).stubs == "stubs"
-    assert Settings(values={"stubPath": "/etc"}).stubs is None
-    assert Settings(values={"stubPath": "."}).stubs is None
-    assert Settings(values={"stubPath": 5}).stubs == "typings"
 
 
 # --- which of the two is run --------------------------------------------------------------------

@@ -48,15 +48,6 @@ def test_only_the_folder_counts_and_its_paths_are_those_of_the_repository():
     assert project.origins["django.manage"] == "api/src/manage.py"
 
 
-def test_named_paths_are_relative_to_the_folder():
-    text = "root: api\ndjango: {manage: src/manage.py}\npython: {install: [-r requirements.txt]}\n"
-    assert detected(text).django.manage == "api/src/manage.py"
-    with pytest.raises(
-        load.ConfigProblem, match="no such file in the repository: .*api/pytest.ini"
-    ):
-        detected("root: api\npython: {install: [-r pytest.ini]}\n")
-
-
 @pytest.mark.parametrize("written", ["apii", "pyproject.toml", "../api", "/api"])
 def test_a_folder_that_is_not_there_or_outside_is_refused(written):
     with pytest.raises(load.ConfigProblem, match="root: "):

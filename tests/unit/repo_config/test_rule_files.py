@@ -64,12 +64,3 @@ def test_any_other_file_is_neither(path):
         )
         == []
     )
-
-
-def test_some_files_matter_only_where_their_tool_or_framework_is():
-    plain = PROJECT.model_copy(update={"type_tools": (), "type_settings": (), "type_stubs": None})
-    assert rule_files.explain_file(".basedpyright/baseline.json", plain) is None
-    assert rule_files.explain_file("shop/pyvenv.cfg", plain) is None
-    assert rule_files.explain_file("typings/requests/__init__.pyi", plain) is None
-    plain = PROJECT.model_copy(update={"django": None})
-    assert rule_files.explain_file("shop/settings.py", plain) is None

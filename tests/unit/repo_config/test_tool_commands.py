@@ -54,10 +54,6 @@ def tox(command: str, more: str = "") -> str:
             ToolOptions(args=("--count", "--select=E9,F63", "--show-source", "--statistics")),
             f"{CI} job lint",
         ),
-        (
-            {CI: "jobs:\n  a:\n    steps:\n    - uses: psf/black@stable\n"},
-            "black", ToolOptions(), f"{CI} job a",
-        ),
     ],
 )  # fmt: skip
 def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
@@ -126,12 +122,6 @@ def test_what_ci_calls_is_followed(tree, files, told):
         ({HOOKS: hook("black", "    exclude: ^docs/\n")}, "black", "it looks at some files only"),
         ({"tox.ini": tox("black src")}, "black", "it fixes files, and objects to nothing"),
         ({CI: job("flake8 --exit-zero")}, "flake8", "--exit-zero makes it no check"),
-        ({CI: job("black --check $FILES")}, "black", "only a shell could write out its argument $FILES"),
-        (
-            {CI: "jobs:\n  a:\n    steps:\n    - uses: psf/black@stable\n"
-                 "      with: {options: --check, src: x}\n"},
-            "black", "the action psf/black is told options, src",
-        ),
     ],
 )  # fmt: skip
 def test_what_is_only_named_is_told_with_the_reason(tree, files, check, why):
@@ -140,23 +130,6 @@ def test_what_is_only_named_is_told_with_the_reason(tree, files, check, why):
     assert (project.lint_tools, project.type_tools, project.tool_options) == ((), (), {})
     assert project.not_run[check].startswith(origin)
     assert f" names it, and {why}" in project.not_run[check]
-
-
-def test_of_several_places_the_first_that_can_be_followed_counts(tree):
-    project = detected(
-        tree(
-            {
-                **SOURCES,
-                HOOKS: hook("flake8", "    files: ^src/\n"),
-                "tox.ini": tox("flake8 $X"),
-                CI: job("flake8 --max-complexity=9 src", "flake8 tests"),
-            }
-        )
-    )
-    assert project.tool_options == {
-        "flake8": ToolOptions(args=("--max-complexity=9",), paths=("src",))
-    }
-    assert project.not_run == {}
 
 
 def test_in_a_folder_of_a_repository_only_jobs_that_run_there_count(tree):
@@ -186,7 +159,6 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
     [
         ("python -m pytest --numprocesses=4 tests", True),
         ("pytest -n0 tests", False),
-        ("xdist -n auto", False),
     ],
 )
 def test_tests_are_shared_among_processes_where_ci_does_so(tree, line, shares):

@@ -34,7 +34,6 @@ _DISTINCT = _HEAD + "found = Order.objects.filter(paid=True).distinct('customer'
 CASES = {
     "django-database": Cases(
         fails={
-            "in a Q": _said(_HEAD + "q = Q(data__contained_by={'a': 1})\n", 5, "oracle"),
             "names of fields": _said(_DISTINCT, 5),
             "a module of PostgreSQL": _said(
                 "from django.contrib.postgres.fields import ArrayField\n", 1, "mysql"
@@ -46,24 +45,15 @@ CASES = {
                 _HEAD + "def f():\n    if connection.vendor != 'postgresql':\n        return\n"
                 "    from django.contrib.postgres.search import SearchVector\n"
             ),
-            "where it may fail": _said(
-                "try:\n    from django.contrib.postgres.fields import ArrayField\n"
-                "except ImportError:\n    ArrayField = None\n"
-            ),
         },
     ),
     "django-database-likely": Cases(
         fails={
-            "what may be a query": _said(_HEAD + "found = query.distinct('customer')\n", 5),
             "a lock of rows": _said(_HEAD + "found = Order.objects.select_for_update()\n", 5),
         },
         passes={
             "MySQL locks rows": _said(
                 _HEAD + "found = Order.objects.select_for_update()\n", None, "mysql"
-            ),
-            "where it asks": _said(
-                _HEAD + "if connection.features.has_select_for_update:\n"
-                "    found = Order.objects.select_for_update()\n"
             ),
         },
     ),

@@ -35,9 +35,6 @@ CASES = {
     "django-manager": Cases(
         fails={
             "objects": _asked(_IMPORT + "Order.objects.all()\n", 3),
-            "of the registry": _asked(
-                "from django.apps import apps\n\napps.get_model('shop', 'Order').objects.all()\n", 3
-            ),
         },
         passes={
             "the manager": _asked(_IMPORT + "Order.active.all()\n"),

@@ -55,16 +55,10 @@ CASES = {
     "django-settings-loosened": Cases(
         fails={
             "the CSRF middleware": _edit(*_CSRF, 3),
-            "a weak hasher": _edit(
-                "PAGE_SIZE = 20",
-                'PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]',
-                14,
-            ),
         },
         passes={
             "one more host": _edit('"shop.example"', '"shop.example", "www.shop.example"'),
             "the ticket names it": _edit(*_DEBUG, ticket="Set DEBUG to True in the demo."),
-            "off by itself": _edit("PAGE_SIZE = 20", "SECURE_SSL_REDIRECT = False"),
         },
     ),
 }

@@ -23,12 +23,6 @@ CASES = {
     "django-signals": Cases(
         fails={
             "a receiver": _asked(_HAS, 4),
-            "in ready": _asked(
-                "from django.apps import AppConfig\n\nclass Shop(AppConfig):\n    def ready(self):\n"
-                "        from django.contrib.auth.signals import user_logged_in\n"
-                "        user_logged_in.connect(print)\n",
-                6,
-            ),
             "a class of signals": _asked(
                 "from django.dispatch import Signal\n\nclass Paid(Signal):\n    pass\n", 3
             ),

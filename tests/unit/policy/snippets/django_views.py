@@ -35,11 +35,6 @@ def _functions(
 CASES = {
     "django-views": Cases(
         fails={
-            "of the REST framework": _classes(
-                "from rest_framework.decorators import api_view\n\n@api_view(['GET'])\n"
-                "def orders(request, pk):\n    return 1\n",
-                4,
-            ),
             "a class through a base of the repository": _functions(
                 "from app.base import Base\n\nclass Orders(Base):\n    pass\n",
                 3,
@@ -58,15 +53,9 @@ CASES = {
     "django-likely-views": Cases(
         fails={
             "it renders": _classes(_RENDERED, 3),
-            "of the REST framework": _classes(
-                "from rest_framework.response import Response\n\nasync def api(request):\n"
-                "    return Response([])\n",
-                3,
-            ),
         },
         passes={
             "a decorator says so": _classes(_DECORATED),
-            "there already": _classes(_RENDERED + "x = 1\n", base=_RENDERED),
         },
     ),
 }

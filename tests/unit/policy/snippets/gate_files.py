@@ -23,10 +23,6 @@ CASES = {
                 _TOML.replace('"a"', '"a"\nversion = "2"\ndependencies = ["httpx"]'),
                 _TOML,
             ),
-            "a package of setup.cfg": _one(
-                "setup.cfg", "[options]\ninstall_requires = a\n", "[flake8]\n[options]\n"
-            ),
-            "a test": _one("tests/test_orders.py"),
             "a folder below that is called like a tool": Snippet({"app/pytest/a.py": ""}),
         },
     ),

@@ -51,7 +51,6 @@ CASES = {
             ),
         },
         passes={
-            "a plain one": _new("0003_paid", _THIRD),
             "there already": _new("0001_squashed_0002_note", "# so\n" + _SQUASHED, _WITH_SQUASHED),
         },
     ),

@@ -45,21 +45,6 @@ CASES = {
         },
         passes={
             "what the ticket names": _asked(_NOTE),
-            "what a class of choices says": Snippet(
-                {
-                    "shop/models.py": _MODELS.replace("=STATES", "=State.choices").replace(
-                        "STATES = [('a', 'A')]", "class State(models.TextChoices):\n    B = 'b'"
-                    ),
-                    "shop/migrations/0003_new.py": migration(_STATE, after="0002_note"),
-                },
-                base={
-                    **SHOP,
-                    "shop/models.py": _MODELS.replace("=STATES", "=State.choices").replace(
-                        "STATES = [('a', 'A')]", "class State(models.TextChoices):\n    A = 'a'"
-                    ),
-                },
-                ticket="A new way",
-            ),
         },
     ),
     "migration-unexplained": Cases(
@@ -67,11 +52,9 @@ CASES = {
             "a ticket on migrations": _asked(
                 _PHONE, line=FIRST, ticket="Add the missing migrations.", models=_MODELS
             ),
-            "a newer lock": _asked(_NOTE, _PHONE, line=FIRST + 1, change={"uv.lock": "a\n"}),
         },
         passes={
             "what the ticket names": _asked(_NOTE, ticket="Add the migration for `note`."),
-            "no ticket": _asked(_PHONE, ticket=None),
         },
     ),
 }

@@ -54,7 +54,6 @@ CASES = {
     "forbidden-dependency": Cases(
         fails={
             "in pyproject": _asked(("httpx", "tablib"), 5, scope="forbid"),
-            "with an extra": _asked(("httpx", "tablib[xlsx]>=3"), 5, scope="forbid"),
         },
         passes={
             "allowed": _asked(("httpx", "tablib"), scope="allow"),

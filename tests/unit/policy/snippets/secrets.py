@@ -41,7 +41,6 @@ CASES = {
             "by its name, which `possible-secret` holds": Snippet(
                 {"tests/test_b.py": f"API_KEY = '{_RANDOM}'\n"}
             ),
-            "a variable": Snippet({"tests/test_a.py": "A = {'Authorization': auth_header}\n"}),
         },
     ),
 }

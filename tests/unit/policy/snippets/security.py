@@ -58,9 +58,6 @@ CASES = {
                 3,
                 head="import os\n",
             ),
-            "YAML with the wrong loader": _flask(
-                "    yaml.load(request.data, Loader=yaml.FullLoader)\n", 2, head="import yaml\n"
-            ),
         },
         passes={
             "parameters": _django(
@@ -72,7 +69,6 @@ CASES = {
             "the last part of a path alone": _flask(
                 "    return open('/srv/' + os.path.basename(name)).read()\n", head="import os\n"
             ),
-            "a number": _fastapi("name: int", "    return open(f'/srv/{name}').read()\n"),
             "a list for a program": _flask(
                 "    subprocess.run(['ls', '--', name])\n", head="import subprocess\n"
             ),

@@ -22,7 +22,6 @@ CASES = {
         },
         passes={
             "as many lines as may be": _limited({"a.txt": "line\n" * 4}),
-            "binary, deleted": Snippet({"logo.png": None}, base={"logo.png": b"\0"}),
             "an edit of a huge file": Snippet({"data.csv": "y" + _DATA}, base={"data.csv": _DATA}),
         },
     ),
