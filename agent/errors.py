@@ -55,11 +55,13 @@ class RunStopped(AgentError):
 
     reason: Reason = Reason.UNFIT
 
+    def __init_subclass__(cls, reason: Reason | None = None) -> None:
+        cls.reason = reason or cls.reason
 
-class TicketUnclear(RunStopped):
+
+class TicketUnclear(RunStopped, reason=Reason.UNCLEAR):
     """Facts are missing from the ticket, or contradict each other."""
 
-    reason = Reason.UNCLEAR
     answer: str
     """What would settle the ticket, to be copied."""
 
@@ -85,82 +87,56 @@ class Duplicate(TicketUnclear):
         super().__init__((question,))
 
 
-class NoRecipe(RunStopped):
+class NoRecipe(RunStopped, reason=Reason.NO_RECIPE):
     """No recipe fits this ticket, and no model is configured; a person has to do it."""
 
-    reason = Reason.NO_RECIPE
 
-
-class NoModel(RunStopped):
+class NoModel(RunStopped, reason=Reason.MODEL_UNUSABLE):
     """No recipe fits this ticket, and none of the models that are set can be asked."""
 
-    reason = Reason.MODEL_UNUSABLE
 
-
-class RequestRefused(RunStopped):
+class RequestRefused(RunStopped, reason=Reason.REFUSED):
     """The request is not allowed."""
 
-    reason = Reason.REFUSED
 
-
-class TooLarge(RunStopped):
+class TooLarge(RunStopped, reason=Reason.TOO_LARGE):
     """The ticket is more than one change can carry; the message says how to split it."""
 
-    reason = Reason.TOO_LARGE
 
-
-class ForPeople(RunStopped):
+class ForPeople(RunStopped, reason=Reason.FOR_PEOPLE):
     """The ticket touches what is left to people; the message says what, and what would fit."""
 
-    reason = Reason.FOR_PEOPLE
 
-
-class RepositoryUnfit(RunStopped):
+class RepositoryUnfit(RunStopped, reason=Reason.UNFIT):
     """The repository cannot be worked on as it is."""
 
-    reason = Reason.UNFIT
 
-
-class ConfigInvalid(RepositoryUnfit):
+class ConfigInvalid(RepositoryUnfit, reason=Reason.CONFIG_INVALID):
     """The repository's configuration file has an error."""
 
-    reason = Reason.CONFIG_INVALID
 
-
-class MergeConflict(RunStopped):
+class MergeConflict(RunStopped, reason=Reason.CONFLICT):
     """The branch of a pull request and its base do not go together."""
 
-    reason = Reason.CONFLICT
 
-
-class EnvironmentFailed(RunStopped):
+class EnvironmentFailed(RunStopped, reason=Reason.ENVIRONMENT):
     """The repository's environment could not be built."""
 
-    reason = Reason.ENVIRONMENT
 
-
-class CheckUnfinished(RunStopped):
+class CheckUnfinished(RunStopped, reason=Reason.CHECK_UNFINISHED):
     """A limit ended a check of the base commit twice."""
 
-    reason = Reason.CHECK_UNFINISHED
 
-
-class EditFailed(RunStopped):
+class EditFailed(RunStopped, reason=Reason.EDIT_FAILED):
     """The edit could not be made as asked."""
 
-    reason = Reason.EDIT_FAILED
 
-
-class UnaskedOperations(EditFailed):
+class UnaskedOperations(EditFailed, reason=Reason.UNASKED_OPERATIONS):
     """What was produced goes beyond what was asked for."""
 
-    reason = Reason.UNASKED_OPERATIONS
 
-
-class PolicyRefused(RunStopped):
+class PolicyRefused(RunStopped, reason=Reason.POLICY):
     """A rule forbids the change."""
-
-    reason = Reason.POLICY
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         blocking = [finding for finding in findings if finding.severity is Severity.BLOCK]
@@ -175,56 +151,40 @@ def _in_words(finding: Finding) -> str:
     return f"{finding.rule}:{place} {finding.message} {finding.fix}"
 
 
-class TimeSpent(RunStopped):
+class TimeSpent(RunStopped, reason=Reason.TIME_SPENT):
     """The run has used the minutes it was given."""
 
-    reason = Reason.TIME_SPENT
 
-
-class BudgetSpent(RunStopped):
+class BudgetSpent(RunStopped, reason=Reason.BUDGET_SPENT):
     """What the run may use of models is spent, or its next request could go beyond it."""
 
-    reason = Reason.BUDGET_SPENT
 
-
-class ModelRefused(RunStopped):
+class ModelRefused(RunStopped, reason=Reason.MODEL_REFUSED):
     """The model will not answer this."""
 
-    reason = Reason.MODEL_REFUSED
 
-
-class ModelRequestRejected(ModelRefused):
+class ModelRequestRejected(ModelRefused, reason=Reason.MODEL_REQUEST_REJECTED):
     """The provider does not accept the request as it is made, or the model has no space for it."""
-
-    reason = Reason.MODEL_REQUEST_REJECTED
 
 
 ASKING_ENDS = (BudgetSpent, TimeSpent, ModelRefused)
 """After these no model is asked any more; a change that has passed is handed over all the same."""
 
 
-class Superseded(RunStopped):
+class Superseded(RunStopped, reason=Reason.SUPERSEDED):
     """The issue is no longer what was approved: closed, transferred, locked or unlabelled."""
 
-    reason = Reason.SUPERSEDED
 
-
-class AccessLost(RunStopped):
+class AccessLost(RunStopped, reason=Reason.ACCESS_LOST):
     """The code host no longer lets us do what this run needs; the message names the permission."""
 
-    reason = Reason.ACCESS_LOST
 
-
-class Cancelled(RunStopped):
+class Cancelled(RunStopped, reason=Reason.CANCELLED):
     """Somebody stopped the run; the message says who or what."""
 
-    reason = Reason.CANCELLED
 
-
-class VersionUnknown(RunStopped):
+class VersionUnknown(RunStopped, reason=Reason.VERSION_UNKNOWN):
     """The run was begun by another version of Mergewright, which this one cannot follow."""
-
-    reason = Reason.VERSION_UNKNOWN
 
 
 class ActiveRun(AgentError):
