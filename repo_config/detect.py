@@ -24,7 +24,6 @@ from repo_config.documents import table, texts
 from repo_config.located import escape_text
 from repo_config.project_files import CONFIGURED, Detected, Files
 from repo_config.schema import RepoConfig
-from repo_config.suites import PytestSettings
 from repo_config.tool_options import ToolOptions
 from repo_config.tree import Tree
 
@@ -164,7 +163,6 @@ def _move_up(found: Project, files: Files, folder: str) -> Project:
 def _detect(files: Files, config: RepoConfig) -> Project:
     origins: dict[str, str] = {}
     declared = dependencies.list_declared(files)
-    pytest = suites.read_pytest_settings(files)
 
     def choose(
         key: str, configured_as: str, value: str | None, found: Detected | None
@@ -176,22 +174,18 @@ def _detect(files: Files, config: RepoConfig) -> Project:
         return chosen.value if chosen else None
 
     given = config.framework if config.framework != "auto" else None
-    detected = None if given else frameworks.detect_framework(files, declared, pytest)
+    detected = None if given else frameworks.detect_framework(files, declared)
     framework = choose("framework", "framework", given, detected) or "none"
-    django = _detect_django(files, config, pytest, origins) if framework == "django" else None
+    django = _detect_django(files, config, origins) if framework == "django" else None
+    manage = django.manage if django else None
     start = suites.choose_suite_start(
-        files,
-        config,
-        pytest,
-        declared,
-        django.manage if django else None,
-        is_django=framework == "django",
+        files, config, declared, manage, is_django=framework == "django"
     )
     origins |= start.origins
     if start.runner == "django" and not start.script and django and django.settings_module:
         origins["test_script"] = "none is needed: python -m django test"
     if django and not (config.django.settings or config.env.get(django_projects.VARIABLE)):
-        knows = django_projects.is_known_to_runner(files, pytest, start.runner, start.script)
+        knows = django_projects.is_known_to_runner(files, start.runner, start.script)
         django = django.model_copy(update={"tests_know_settings": knows})
     app = None
     if framework == "fastapi":
@@ -212,18 +206,13 @@ def _detect(files: Files, config: RepoConfig) -> Project:
         fastapi_app=app,
         fastapi_path=frameworks.find_app_folder(files, app) if app else "",
         **tools._asdict(),
-        plugins=_find_plugins(files, pytest, config.checks.tests.args),
+        plugins=_find_plugins(files, config.checks.tests.args),
         origins={key: escape_text(origin) for key, origin in origins.items()},
         unreadable={path: escape_text(reason) for path, reason in files.unreadable.items()},
     )
 
 
-def _detect_django(
-    files: Files,
-    config: RepoConfig,
-    pytest: PytestSettings | None,
-    origins: dict[str, str],
-) -> DjangoProject:
+def _detect_django(files: Files, config: RepoConfig, origins: dict[str, str]) -> DjangoProject:
     scripts = django_projects.find_manage_scripts(files)
     # Whether a command runs tests with each.
     ran: dict[str, bool] = {}
@@ -245,14 +234,12 @@ def _detect_django(
         and not ran.get(manage)
         and (django_projects.is_aside(manage) or django_projects.is_tested_without_script(files))
         # An example's manage.py says nothing about a project that is started otherwise.
-        and (given or django_projects.find_settings(files, pytest, None))
+        and (given or django_projects.find_settings(files, None))
     ):
         manage = None
-    settings = given or django_projects.find_settings(files, pytest, manage)
+    settings = given or django_projects.find_settings(files, manage)
     module = settings.value if settings else None
-    path, origins["django.python_path"] = django_projects.find_python_path(
-        files, pytest, manage, module
-    )
+    path, origins["django.python_path"] = django_projects.find_python_path(files, manage, module)
     if settings:
         origins["django.settings_module"] = settings.origin
     if manage:
@@ -271,9 +258,7 @@ def _detect_django(
 # --- plugins ------------------------------------------------------------------------------------
 
 
-def _find_plugins(
-    files: Files, pytest: PytestSettings | None, arguments: Iterable[str]
-) -> tuple[str, ...]:
+def _find_plugins(files: Files, arguments: Iterable[str]) -> tuple[str, ...]:
     """Return the files of the tree that mypy and pytest load as plugins, sorted.
 
     They run in the tool's own process and can change what it says, as a configuration can.
@@ -281,7 +266,7 @@ def _find_plugins(
     Args:
         arguments: That the tests are started with.
     """
-    words = (*(pytest.words("addopts") if pytest else ()), *arguments)
+    words = (*files.pytest.words("addopts"), *arguments)
     named = [*_list_mypy_plugins(files), *_list_pytest_plugins(files, words)]
     return tuple(sorted({path for name in named for path in _locate_plugin(files, name.strip())}))
 

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from repo_config import suites, tox
 from repo_config.documents import table, texts
 from repo_config.located import escape_text
-from repo_config.project_files import Detected, Files
-from repo_config.suites import ASIDE, PytestSettings
+from repo_config.project_files import Detected, Files, PytestSettings
+from repo_config.suites import ASIDE
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 
@@ -65,17 +65,13 @@ def _find_conftests(files: Files) -> list[str]:
 # --- the settings module ------------------------------------------------------------------------
 
 
-def find_settings(
-    files: Files, pytest: PytestSettings | None, manage: str | None
-) -> Detected | None:
+def find_settings(files: Files, manage: str | None) -> Detected | None:
     """Find the settings module that the project's own checks run with, where it can be known."""
-    return next(filter(None, _list_settings(files, pytest, manage)), None)
+    return next(filter(None, _list_settings(files, manage)), None)
 
 
-def _list_settings(
-    files: Files, pytest: PytestSettings | None, manage: str | None
-) -> Iterator[Detected | None]:
-    yield _find_in_pytest(pytest)
+def _list_settings(files: Files, manage: str | None) -> Iterator[Detected | None]:
+    yield _find_in_pytest(files.pytest)
     yield _find_in_tox(files)
     yield _find_in_script(files, manage)
     yield _find_in_script(files, suites.find_test_script(files))
@@ -85,10 +81,10 @@ def _list_settings(
     yield _find_by_file_name(files)
 
 
-def find_test_settings(files: Files, pytest: PytestSettings | None) -> Detected | None:
+def find_test_settings(files: Files) -> Detected | None:
     """Find the settings module in the places that are there for the tests alone."""
     script = suites.find_test_script(files)
-    return _find_in_pytest(pytest) or _find_in_script(files, script)
+    return _find_in_pytest(files.pytest) or _find_in_script(files, script)
 
 
 def is_tested_without_script(files: Files) -> bool:
@@ -101,13 +97,12 @@ def is_configuring(files: Files, path: str | None) -> bool:
     return path is not None and "settings.configure(" in files.text(path)
 
 
-def is_known_to_runner(
-    files: Files, pytest: PytestSettings | None, runner: str | None, script: str | None
-) -> bool:
+def is_known_to_runner(files: Files, runner: str | None, script: str | None) -> bool:
     """Whether what runs the tests learns by itself which settings there are."""
     if runner == "pytest":
         paths = _find_conftests(files)
-        return _find_in_pytest(pytest) is not None or any(_knows(files, one) for one in paths)
+        in_settings = _find_in_pytest(files.pytest) is not None
+        return in_settings or any(_knows(files, one) for one in paths)
     return not script or not script.endswith("manage.py") or _knows(files, script)
 
 
@@ -115,9 +110,7 @@ def _knows(files: Files, path: str) -> bool:
     return is_configuring(files, path) or VARIABLE in files.text(path)
 
 
-def _find_in_pytest(pytest: PytestSettings | None) -> Detected | None:
-    if pytest is None:
-        return None
+def _find_in_pytest(pytest: PytestSettings) -> Detected | None:
     for option, following in pairwise((*pytest.words("addopts"), "")):
         value = following if option == "--ds" else option.removeprefix("--ds=")
         if option.startswith("--ds") and _MODULE.match(value):
@@ -225,7 +218,7 @@ def has_module(files: Files, module: str) -> bool:
 
 
 def find_python_path(
-    files: Files, pytest: PytestSettings | None, manage: str | None, module: str | None
+    files: Files, manage: str | None, module: str | None
 ) -> tuple[tuple[str, ...], str]:
     """Return folders for sys.path in order, the root always among them; and where they come from.
 
@@ -234,10 +227,10 @@ def find_python_path(
     known: dict[str, str] = {}
     if manage is not None:
         known[manage.rpartition("/")[0]] = manage
-    for entry in pytest.words("pythonpath") if pytest else []:
+    for entry in files.pytest.words("pythonpath"):
         folder = str(PurePosixPath(entry))
         if not folder.startswith(("/", "..")):
-            known.setdefault("" if folder == "." else folder, pytest.origin if pytest else "")
+            known.setdefault("" if folder == "." else folder, files.pytest.origin)
     for folder, origin in _list_source_folders(files):
         known.setdefault(folder, origin)
     known.setdefault("", "root")

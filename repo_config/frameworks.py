@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from repo_config import django_projects, versions
 from repo_config.dependencies import Dependency
 from repo_config.project_files import Detected, Files
-from repo_config.suites import ASIDE, PytestSettings
+from repo_config.suites import ASIDE
 
 #: Packages that are of no use without Django, besides those named `django-…`.
 _ON_DJANGO = frozenset({"django", "djangorestframework", "wagtail"})
@@ -16,26 +16,22 @@ _FASTAPI_CLASSES = frozenset({"FastAPI", "fastapi.FastAPI"})
 _NOT_SERVED = ASIDE | {"test", "tests", "testing", "docs_src", "benchmarks", "scripts"}
 
 
-def detect_framework(
-    files: Files, declared: tuple[Dependency, ...], pytest: PytestSettings | None
-) -> Detected | None:
+def detect_framework(files: Files, declared: tuple[Dependency, ...]) -> Detected | None:
     """Return the framework; None for a plain project.
 
     Asked in order of how sure an answer is: what the project starts, what it needs, what it says of
     itself, what it tests with.
     """
-    return next(_list_answers(files, declared, pytest), None)
+    return next(_list_answers(files, declared), None)
 
 
-def _list_answers(
-    files: Files, declared: tuple[Dependency, ...], pytest: PytestSettings | None
-) -> Iterator[Detected]:
+def _list_answers(files: Files, declared: tuple[Dependency, ...]) -> Iterator[Detected]:
     for path in django_projects.find_manage_scripts(files):
         if not django_projects.is_aside(path):
             yield Detected("django", path)
     runtime = [dependency for dependency in declared if dependency.runtime]
     yield from (Detected("django", one.origin) for one in runtime if _is_on_django(one))
-    if module := django_projects.find_test_settings(files, pytest):
+    if module := django_projects.find_test_settings(files):
         yield Detected("django", module.origin)
     for framework in ("fastapi", "flask"):
         yield from (Detected(framework, one.origin) for one in runtime if one.name == framework)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import configparser
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -29,6 +29,29 @@ class Detected(NamedTuple):
 
     value: str
     origin: str
+
+
+class PytestSettings(NamedTuple):
+    """The section that pytest would take its settings from."""
+
+    origin: str = ""
+    """Empty: there is none."""
+    values: Mapping[str, object] = {}
+
+    def words(self, key: str) -> list[str]:
+        """List the parts of a value, which are a list or between blanks."""
+        value = self.values.get(key)
+        if not isinstance(value, str):
+            return documents.texts(value)
+        try:
+            return shlex.split(value)
+        except ValueError:
+            return value.split()
+
+    def lines(self, key: str) -> list[str]:
+        """List a value of one part per line, or a list."""
+        value = self.values.get(key)
+        return value.splitlines() if isinstance(value, str) else documents.texts(value)
 
 
 class Files:
@@ -122,6 +145,26 @@ class Files:
     def pyproject(self) -> dict[str, object]:
         """The file pyproject.toml."""
         return self.toml("pyproject.toml")
+
+    @cached_property
+    def pytest(self) -> PytestSettings:
+        """The settings of pytest, found in the order in which pytest itself looks for them."""
+        for path in ("pytest.toml", ".pytest.toml"):
+            if self.has_file(path):
+                return PytestSettings(path, documents.table(self.toml(path), "pytest"))
+        for path in ("pytest.ini", ".pytest.ini"):
+            if self.has_file(path):
+                return PytestSettings(path, self.ini(path).get("pytest", {}))
+        tool = documents.table(self.pyproject, "tool")
+        if "pytest" in tool:
+            own = documents.table(tool, "pytest")
+            keys = ("pytest", "ini_options") if "ini_options" in own else ("pytest",)
+            origin = f"pyproject.toml: tool.{'.'.join(keys)}"
+            return PytestSettings(origin, documents.table(tool, *keys))
+        for path, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
+            if section in self.ini(path):
+                return PytestSettings(f"{path}: [{section}]", self.ini(path)[section])
+        return PytestSettings()
 
     @cached_property
     def setup_call(self) -> dict[str, list[str]]:

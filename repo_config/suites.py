@@ -6,7 +6,6 @@ import ast
 import fnmatch
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -14,7 +13,6 @@ from typing import NamedTuple
 from repo_config import tox
 from repo_config.commands import Command, Script, read_commands, unwrap_command
 from repo_config.dependencies import Dependency
-from repo_config.documents import table, texts
 from repo_config.project_files import CONFIGURED, Detected, Files, split_words
 from repo_config.schema import RepoConfig
 
@@ -70,50 +68,9 @@ class SuiteCommand(NamedTuple):
     """For pytest."""
 
 
-class PytestSettings:
-    """The section that pytest would take its settings from."""
-
-    def __init__(self, origin: str, values: dict[str, object]) -> None:
-        self.origin, self._values = origin, values
-
-    def words(self, key: str) -> list[str]:
-        """List the parts of a value, which are a list or between blanks."""
-        value = self._values.get(key)
-        if not isinstance(value, str):
-            return texts(value)
-        try:
-            return shlex.split(value)
-        except ValueError:
-            return value.split()
-
-    def lines(self, key: str) -> list[str]:
-        """List a value of one part per line, or a list."""
-        value = self._values.get(key)
-        return value.splitlines() if isinstance(value, str) else texts(value)
-
-
-def read_pytest_settings(files: Files) -> PytestSettings | None:
-    """Find pytest's section in the order in which pytest itself looks for it."""
-    for path in ("pytest.toml", ".pytest.toml"):
-        if files.has_file(path):
-            return PytestSettings(path, table(files.toml(path), "pytest"))
-    for path in ("pytest.ini", ".pytest.ini"):
-        if files.has_file(path):
-            return PytestSettings(path, dict(files.ini(path).get("pytest", {})))
-    tool = table(files.pyproject, "tool")
-    if "pytest" in tool:
-        keys = ("pytest", "ini_options") if "ini_options" in table(tool, "pytest") else ("pytest",)
-        return PytestSettings(f"pyproject.toml: tool.{'.'.join(keys)}", table(tool, *keys))
-    for path, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-        if section in files.ini(path):
-            return PytestSettings(f"{path}: [{section}]", dict(files.ini(path)[section]))
-    return None
-
-
 def choose_suite_start(
     files: Files,
     config: RepoConfig,
-    settings: PytestSettings | None,
     declared: tuple[Dependency, ...],
     manage: str | None,
     *,
@@ -121,15 +78,15 @@ def choose_suite_start(
 ) -> Start:
     """Say how the tests are started: as configured, as is usual, or as a command does it."""
     given, command = config.checks.tests, None
-    found = _find_runner(files, settings, declared, manage, is_django=is_django)
+    found = _find_runner(files, declared, manage, is_django=is_django)
     if given.runner != "auto":
         configured = Detected(given.runner, f"{CONFIGURED}: checks.tests.runner")
         found = configured if given.runner != "off" else None
-    elif not (given.args or given.script or _are_found(files, settings, found)):
+    elif not (given.args or given.script or _are_found(files, found)):
         usual = SuiteCommand(found.origin, args=_AS_UNITTEST) if found else None
-        named = find_suite_commands(files)
         # Without tests by name, manage.py finds none either.
-        command = next((one for one in named if found or one.script != manage), usual)
+        named = (one for one in find_suite_commands(files) if found or one.script != manage)
+        command = next(named, usual)
         found = command and Detected("django" if command.script else "pytest", command.origin)
     chosen = given.script or (command and command.script) or find_test_script(files) or manage
     origins = {"test_runner": found.origin} if found else {}
@@ -141,19 +98,13 @@ def choose_suite_start(
 
 
 def _find_runner(
-    files: Files,
-    settings: PytestSettings | None,
-    declared: tuple[Dependency, ...],
-    manage: str | None,
-    *,
-    is_django: bool,
+    files: Files, declared: tuple[Dependency, ...], manage: str | None, *, is_django: bool
 ) -> Detected | None:
     """Say which runner the tests are meant for; None without tests."""
-    options = settings.words("addopts") if settings else ()
-    if _DOCTESTS not in options and not any(_find_tests(files, settings)):
+    if _DOCTESTS not in files.pytest.words("addopts") and not any(_find_tests(files)):
         return None
-    if settings:
-        return Detected("pytest", settings.origin)
+    if files.pytest.origin:
+        return Detected("pytest", files.pytest.origin)
     # A Django project may need pytest for something else than its tests; pytest cannot start
     # Django without its plugin or a conftest.py.
     names = {"pytest-django"} if is_django else {"pytest", "pytest-django"}
@@ -169,32 +120,31 @@ def _find_runner(
     return Detected("pytest", "pytest also runs the tests of unittest")
 
 
-def _are_found(files: Files, settings: PytestSettings | None, runner: Detected | None) -> bool:
+def _are_found(files: Files, runner: Detected | None) -> bool:
     """Whether the runner finds any tests without further arguments."""
     if runner is None or runner.value == "django":
         return runner is not None
-    if settings and (settings.words("python_files") or _DOCTESTS in settings.words("addopts")):
+    if files.pytest.words("python_files") or _DOCTESTS in files.pytest.words("addopts"):
         return True
-    names = (path.rpartition("/")[2] for path in _find_tests(files, settings))
+    names = (path.rpartition("/")[2] for path in _find_tests(files))
     return any(name.startswith("test_") or name.endswith("_test.py") for name in names)
 
 
-def _find_tests(files: Files, settings: PytestSettings | None) -> Iterator[str]:
-    patterns = settings.words("python_files") if settings else []
-    own = [name for pattern in patterns for name in fnmatch.filter(files.names, pattern)]
-    names = set(own) | {name for name in files.names if name.startswith("test") or "_test" in name}
+def _find_tests(files: Files) -> Iterator[str]:
+    patterns = files.pytest.words("python_files")
+    own = {name for pattern in patterns for name in fnmatch.filter(files.names, pattern)}
+    names = own | {name for name in files.names if name.startswith("test") or "_test" in name}
     unsure = 0
     for path in files.find_named(*sorted(names)):
         *folders, name = path.split("/")
         if not path.endswith(".py") or ASIDE & set(folders):
             continue
         in_test_folder = name.startswith("test") and bool(_TEST_FOLDERS & set(folders))
-        if not (name in own or in_test_folder or _TEST_NAME.match(name)):
-            continue
-        # Settings for tests are no tests; a few are looked into, many are none of these.
-        unsure += 1
-        if "settings" not in name or unsure > 20 or not SETTINGS.search(files.text(path)):
-            yield path
+        if name in own or in_test_folder or _TEST_NAME.match(name):
+            # Settings for tests are no tests; a few are looked into, many are none of these.
+            unsure += 1
+            if "settings" not in name or unsure > 20 or not SETTINGS.search(files.text(path)):
+                yield path
 
 
 def find_test_script(files: Files) -> str | None:
