@@ -22,7 +22,7 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 if TYPE_CHECKING:
-    from agent.environments.interpreters import PythonHere
+    from agent.environments.interpreters import PythonChoice
     from agent.services import Services
 
 INVALID = 2
@@ -156,7 +156,7 @@ def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
     return tuple(f"runs will be refused: {why}" for _, why in refusals)
 
 
-def find_python(place: Path, config: RepoConfig) -> PythonHere:
+def find_python(place: Path, config: RepoConfig) -> PythonChoice:
     """Say which Python runs of a repository take on this machine; nothing of it is run."""
     # It brings all that environments are made with; other commands start without.
     from agent.environments import interpreters
@@ -165,9 +165,9 @@ def find_python(place: Path, config: RepoConfig) -> PythonHere:
     try:
         svc = _services()
     except SettingsInvalid as problem:
-        return interpreters.PythonHere(why=problem.message)
+        return interpreters.PythonChoice(why=problem.message)
     files = TreeFiles(place, config.folder)
-    return interpreters.python_here(files, config.python, svc.sandbox, svc.settings)
+    return interpreters.explain_python_choice(files, config.python, svc.sandbox, svc.settings)
 
 
 def has_python(place: Path, folder: str, version: str) -> bool:

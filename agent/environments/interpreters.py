@@ -65,7 +65,7 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
-class PythonHere(Record):
+class PythonChoice(Record):
     version: str = ""
     """Empty: none can be taken."""
     path: str = ""
@@ -78,15 +78,15 @@ class PythonHere(Record):
         return f"runs here take Python {self.version} ({self.path}), because {self.why}"
 
 
-def python_here(
+def explain_python_choice(
     files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
-) -> PythonHere:
+) -> PythonChoice:
     """Say which Python runs of a repository take on this machine; where none, why not."""
     try:
         found = _choose_for_tree(files, section, sandbox, settings)
     except AgentError as problem:
-        return PythonHere(why=problem.message)
-    return PythonHere(version=found.version, path=found.path, why=found.why)
+        return PythonChoice(why=problem.message)
+    return PythonChoice(version=found.version, path=found.path, why=found.why)
 
 
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:

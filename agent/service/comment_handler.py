@@ -190,7 +190,9 @@ class CommentHandler:
             return Ignored(reason=other.message)
         if hearing == "full":
             # Once: whoever answers that is not answered again.
-            self._intake_api.explain_refusal(said.subject, run_commands.FULL, key=f"full-{run_id}")
+            self._intake_api.explain_refusal(
+                said.subject, run_commands.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
+            )
         if hearing in ("late", "full"):
             return Ignored(reason=f"run {run_id} does not wait for an answer ({hearing})")
         self._react(said, _READ)
@@ -203,10 +205,10 @@ class CommentHandler:
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
             # Once: whoever answers that is not answered again.
-            words = run_commands.NO_ROUND[following]
+            words = run_commands.ROUND_REFUSALS[following]
             self._intake_api.explain_refusal(said.subject, words, key="rounds-full")
         if following in ("over", "full"):
-            return Ignored(reason=run_commands.NO_ROUND[following])
+            return Ignored(reason=run_commands.ROUND_REFUSALS[following])
         self._react(said, _READ)
         return Handled(reason=f"about pull request #{said.subject.number} ({following})")
 

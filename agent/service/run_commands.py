@@ -14,12 +14,12 @@ from agent.store.sql_guidance import MOST_WORDS, QUIET_SECONDS
 from agent.store.sql_store import SqlStore
 from agent.text import sanitise
 
-FULL = (
+ANSWERS_EXHAUSTED = (
     f"This run has heard {MOST_WORDS} answers and wishes, or has gone on by them {MOST_ANSWERED}"
     " times, which is the most. Put what is wanted into the text of the issue, then write"
     " `/mergewright retry` when this run is over."
 )
-NO_ROUND: dict[Following, str] = {
+ROUND_REFUSALS: dict[Following, str] = {
     "over": "No pull request of ours is open here, so there is nothing to go on with.",
     "full": f"This pull request has had its {MOST_ROUNDS} rounds; a person has to go on with it.",
 }
@@ -92,7 +92,7 @@ def _add_guidance(
 ) -> None:
     match store.add_guidance(run.run.run_id, words, now, quiet):
         case "full":
-            raise CannotNow(FULL)
+            raise CannotNow(ANSWERS_EXHAUSTED)
         case "late":
             raise CannotNow(
                 f"Run {run.run.run_id} has gone on meanwhile: its plan was approved, or is made"
@@ -111,7 +111,7 @@ def follow_up(
         run.run.first, request, now, said=speaker.make_guidance(*note)
     )
     if following in ("over", "full"):
-        raise CannotNow(NO_ROUND[following])
+        raise CannotNow(ROUND_REFUSALS[following])
 
 
 def may_retry(run: StoredRun) -> bool:
