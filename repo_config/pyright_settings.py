@@ -47,19 +47,12 @@ class Settings(NamedTuple):
 
 
 def read_settings(text: Read, folder: str, tool: Tool, named: str | None = None) -> Settings:
-    """Read the settings that hold in a folder.
-
-    Args:
-        text: Of the repository's files.
-        folder: Of the project; "" is the root.
-        tool: Who reads them.
-        named: The file or folder that the tool is pointed at, relative to the folder.
-    """
+    """Read the settings that hold in a folder, or in the file or folder named from there."""
     place = posixpath.normpath(posixpath.join("/", folder, named or ""))[1:]
     is_file = named is not None and place.endswith((".json", ".toml"))
     places = (place,) if is_file else (f"{place}/{FILE}", f"{place}/pyproject.toml")
-    existing = (one.lstrip("/") for one in places)
-    path = next((one for one in existing if _read_file(text, one, tool) is not None), "")
+    path = next((one for one in places if _read_file(text, one.lstrip("/"), tool) is not None), "")
+    path = path.lstrip("/")
     if not path and is_file:
         return Settings(folder=folder, problem=f"{named}: there is no such file of settings")
     if not path:

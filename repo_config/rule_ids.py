@@ -13,8 +13,7 @@ python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler test-factories test-required
 new-dependency forbidden-dependency dependency-source nested-scan
 django-signals django-views django-likely-views django-manager
-django-settings django-settings-loosened django-database
-django-database-likely django-query-in-loop
+django-settings django-settings-loosened django-database django-query-in-loop
 migration-merged migration-squash migration-unasked migration-unexplained
 migration-destructive migration-locks migration-column-index migration-irreversible
 migration-model-import

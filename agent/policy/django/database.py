@@ -8,8 +8,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import partial
-from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
@@ -24,14 +22,7 @@ DATABASE = Rule(
     bad='Order.objects.distinct("customer")  # and django.database is sqlite',
     good='Order.objects.values("customer").distinct()',
 )
-LIKELY = Rule(
-    id="django-database-likely",
-    demands="What the database of `django.database` may not have, or leaves out, is looked at.",
-    severity=Severity.REVIEW,
-    bad="Order.objects.select_for_update()  # and django.database is sqlite, which locks no rows",
-    good="Order.objects.filter(pk=pk).update(paid=True)",
-)
-RULES = (DATABASE, LIKELY)
+RULES = (DATABASE,)
 
 _TITLES = {"postgres": "PostgreSQL", "mysql": "MySQL", "sqlite": "SQLite", "oracle": "Oracle"}
 _POSTGRES = frozenset({"postgres"})
@@ -60,67 +51,50 @@ _FAILS = frozenset(
 _Visited = Visit[ast.Import] | Visit[ast.ImportFrom] | Visit[ast.Call]
 
 
-class _Use(NamedTuple):
-    what: str
-    on: frozenset[str]
-    """The databases that have it."""
-    is_certain: bool = True
-    lacks: str = "does not have"
-
-
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     database = change_context.config.django.database
     if database == "any":
         return
 
-    def find(view: View, *, certain: bool) -> Iterator[Hit]:
+    def find(view: View) -> Iterator[Hit]:
         visits: list[_Visited] = [
             *view.list_visits(ast.Import),
             *view.list_visits(ast.ImportFrom),
             *view.list_visits(ast.Call),
         ]
         for visit in visits:
-            for use in _find_uses(view, visit):
-                counts = database not in use.on and use.is_certain is certain
-                if counts and not _is_guarded(visit):
-                    says = f"uses {use.what}, which {_TITLES[database]} {use.lacks}"
-                    yield Hit(use.what, visit.node.lineno, says)
+            for what, on in _find_uses(view, visit):
+                if database not in on and not _is_guarded(visit):
+                    says = f"uses {what}, which {_TITLES[database]} does not have"
+                    yield Hit(what, visit.node.lineno, says)
 
-    for rule, certain, fix in (
-        (DATABASE, True, "Write it by what the database has, or change django.database first."),
-        (LIKELY, False, "Write it so that every row is right there, or see that it is meant."),
-    ):
-        found = change_context.find_new_hits(partial(find, certain=certain), _counts)
-        for file, hit in found:
-            message = f"{hit.message}; django.database is {database}"
-            yield rule.make_finding(file.path, message, fix, hit.line)
+    for file, hit in change_context.find_new_hits(find, _counts):
+        message = f"{hit.message}; django.database is {database}"
+        fix = "Write it by what the database has, or change django.database first."
+        yield DATABASE.make_finding(file.path, message, fix, hit.line)
 
 
 def _counts(path: str) -> bool:
     return layout.is_application(path) or layout.is_migration(path)
 
 
-def _find_uses(view: View, visit: _Visited) -> Iterator[_Use]:
-    """Yield what an import or a call uses that not every database has."""
+def _find_uses(view: View, visit: _Visited) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield what an import or a call uses that not every database has, and those that have it."""
     if not isinstance(visit.node, ast.Call):
         for name in sorted(view.list_imported(visit)):
             for module, on in _MODULES:
                 if module.fullmatch(name) and not _HARMLESS.fullmatch(name):
-                    yield _Use(name, on)
+                    yield name, on
         return
     last = source.get_last_name(visit.node.func)
     if last in _QUERIES:
         for word in visit.node.keywords:
             for part in (word.arg or "").split("__")[1:]:
                 if part in _LOOKUPS:
-                    yield _Use(f"the lookup {part}", _LOOKUPS[part])
-    elif last.removeprefix("a") == "select_for_update":
-        others = frozenset({"postgres", "mysql", "oracle"})
-        yield _Use(f"{last}()", others, is_certain=False, lacks="leaves out")
+                    yield f"the lookup {part}", _LOOKUPS[part]
     elif last == "distinct" and visit.node.args:
-        is_query = any(map(_MANAGERS.search, view.find_names(visit.node.func, visit.scope)))
-        if is_query or isinstance(visit.node.args[0], ast.Constant):
-            yield _Use("distinct() with names of fields", _POSTGRES, is_certain=is_query)
+        if any(map(_MANAGERS.search, view.find_names(visit.node.func, visit.scope))):
+            yield "distinct() with names of fields", _POSTGRES
 
 
 def _is_guarded(visit: Visit[ast.AST]) -> bool:

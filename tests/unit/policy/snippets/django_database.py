@@ -47,14 +47,4 @@ CASES = {
             ),
         },
     ),
-    "django-database-likely": Cases(
-        fails={
-            "a lock of rows": _said(_HEAD + "found = Order.objects.select_for_update()\n", 5),
-        },
-        passes={
-            "MySQL locks rows": _said(
-                _HEAD + "found = Order.objects.select_for_update()\n", None, "mysql"
-            ),
-        },
-    ),
 }
