@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -105,19 +105,6 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
         found = sorted(document.problems, key=lambda one: (one.line, one.column))
         raise ConfigProblem(tuple(found))
     return config
-
-
-def find_command(read: Callable[[str], str | None], command: str) -> str:
-    """Return `file:line` of a set-up command; empty where it is not found.
-
-    Args:
-        read: Returns the text of a file of the repository.
-    """
-    for name in (*OWN_FILES, PYPROJECT):
-        for path, place in read_document(read(name) or "", name).places.items():
-            if path[:1] == ("setup",) and place.value == command:
-                return f"{name}:{place.at.line}"
-    return ""
 
 
 def _refuse(name: str, message: str, fix: str, at: Position = START) -> ConfigProblem:
@@ -270,28 +257,15 @@ def _list_choices(details: list[Any]) -> list[str]:
 
 def _name_expected(detail: Any) -> str:
     words = str(detail["msg"]).removeprefix("Input should be ").replace("'", "")
-    if words.startswith("a valid "):
-        kind = words.split()[2]
-        return {"string": "text", "tuple": "a list", "integer": "a whole number"}.get(
-            kind, "a mapping" if kind == "dictionary" or kind[:1].isupper() else f"a {kind}"
-        )
-    for theirs, ours in (("greater than or equal to", "at least"), ("greater than", "above")):
-        words = words.replace(theirs, ours).replace("less than or equal to", "at most")
-    return words
+    kinds = {"string_type": "text", "tuple_type": "a list", "int_type": "a whole number"}
+    return kinds.get(detail["type"], "a mapping" if "dictionary" in words else words)
 
 
 def _explain_unknown_key(key: str, parent: Path) -> tuple[str, str]:
     known = reference.list_keys(parent)
-    homes = [
-        f"under {dotted(where)}" if where else "at the top level"
-        for where, section in reference.sections()
-        if where != parent and key in section.model_fields
-    ]
     near = find_nearest(key, known)
-    fixes = [f"Did you mean {near[0]}?"] if near else []
-    fixes += [f"{key} belongs {' or '.join(homes)}"] if homes else []
     where = f" in {dotted(parent)}" if parent else ""
-    fix = " ".join(fixes) or f"Known keys here: {', '.join(known)}"
+    fix = f"Did you mean {near[0]}?" if near else f"Known keys here: {', '.join(known)}"
     return f"unknown key {format_excerpt(key)}{where}", fix
 
 

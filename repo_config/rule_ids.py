@@ -15,7 +15,7 @@ new-dependency forbidden-dependency dependency-source nested-scan
 django-signals django-views django-likely-views django-manager
 django-settings django-settings-loosened django-database django-query-in-loop
 migration-merged migration-squash migration-unasked migration-unexplained
-migration-destructive migration-locks migration-column-index migration-irreversible
+migration-destructive migration-locks migration-irreversible
 migration-model-import
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 forbidden-import

@@ -46,7 +46,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.text import sanitise
-from repo_config import ci_setup, load, rule_files
+from repo_config import ci_setup, rule_files
 from repo_config.detect import Project
 from repo_config.schema import PackagesCommand
 
@@ -336,7 +336,6 @@ class _Run:
     ) -> EnvironmentFailed:
         at = report.at if 0 <= report.at < len(self._texts) else 0
         command = self._texts[at]
-        where = load.find_command(self._files.from_root_folder().text, command)
         if result.limit is not None:
             ended = f"reached the limit on {result.limit} after {result.seconds:.0f} s"
         else:
@@ -344,14 +343,11 @@ class _Run:
             ended = f"ended with exit code {code}"
         lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
-        place = f" ({where})" if where else ""
         hint = (
             f"\nRefused on its way: {', '.join(refused)}. An operator may allow more hosts with"
             " MERGEWRIGHT_ALLOW_HOSTS."
         ) * bool(refused)
-        return EnvironmentFailed(
-            f"setup: `{command}` {ended}{place}. It printed last:\n{words}{hint}"
-        )
+        return EnvironmentFailed(f"setup: `{command}` {ended}. It printed last:\n{words}{hint}")
 
     def _keep_environment(
         self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]

@@ -31,13 +31,6 @@ LOCKS = Rule(
     bad='migrations.AddIndex("order", models.Index(fields=["paid"], name="paid"))',
     good='AddIndexConcurrently("order", models.Index(fields=["paid"], name="paid"))',
 )
-NEW_INDEX = Rule(
-    id="migration-column-index",
-    demands="A new column of a table of PostgreSQL that comes with an index is mentioned.",
-    severity=Severity.INFO,
-    bad='migrations.AddField("order", "code", models.IntegerField(null=True, db_index=True))',
-    good='migrations.AddField("order", "code", models.IntegerField(null=True))',
-)
 IRREVERSIBLE = Rule(
     id="migration-irreversible",
     demands="Code and SQL of a migration say how they are taken back.",
@@ -45,7 +38,7 @@ IRREVERSIBLE = Rule(
     bad="migrations.RunPython(fill)",
     good="migrations.RunPython(fill, migrations.RunPython.noop)",
 )
-RULES = (DESTRUCTIVE, LOCKS, NEW_INDEX, IRREVERSIBLE)
+RULES = (DESTRUCTIVE, LOCKS, IRREVERSIBLE)
 
 _LOSES = {
     "RemoveField": "drops the column of {field} on {model} with all that is in it",
@@ -152,8 +145,6 @@ def _find_locks(
     if after is None:
         return
     where = f"{operation.field} on {operation.model}"
-    if kind == "AddField" and after.has_index:
-        yield NEW_INDEX, f"adds {where} with an index, which is built under a lock", _SMALL
     before = None
     if kind == "AlterField":
         before = reading.read_previous_column(operation, one, change_context)

@@ -67,23 +67,6 @@ CASES = {
             "not known to be PostgreSQL": _passes(_INDEX),
         },
     ),
-    "migration-column-index": Cases(
-        fails={
-            "an index": _postgres(
-                "migrations.AddField('order', 'a', models.IntegerField(db_index=True, null=True))"
-            ),
-        },
-        passes={
-            "none": _postgres(
-                "migrations.AddField('order', 'a', models.IntegerField(null=True))", line=None
-            ),
-            "on a new table": _postgres(
-                "migrations.CreateModel('Item', fields=[])",
-                "migrations.AddField('item', 'a', models.SlugField(default=''))",
-                line=None,
-            ),
-        },
-    ),
     "migration-model-import": Cases(
         fails={
             "of the app": _runs(_TODAY + "    Order.objects.update(size=1)\n\n\n", 7),
