@@ -62,6 +62,8 @@ def work(scene: Scene) -> None:
     code_host.read_ticket(run)
     code_host.announce_start(run)
     code_host.update_status(run, Progress(stages=(StageMark(stage="a stage", state="running"),)))
+    code_host.report_outcome(run, Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which?"))
+    code_host.announce_start(run)
     code_host.find_remote(run)
     code_host.create_credential(run, write=False)
 
