@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
 
 import structlog
 
@@ -58,6 +57,8 @@ _PLACES: dict[str, tuple[int | None, RunState | None]] = {
     "decide": (None, RunState.REVIEWING),
     "publish": (5, RunState.PUBLISHING),
 }
+#: While a run waits in one of these, its own words stand in the status comment.
+_WAITING_STEPS = ("onboard", "approval")
 #: A turn of a model by the name of its step, and what it is about in words.
 _TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
 _TURN_OF = {
@@ -87,10 +88,6 @@ def _describe_step(step: str) -> str:
     return f"round {number}" if kind == "checks" and number not in ("", "1") else ""
 
 
-def _state_at(step: str) -> RunState | None:
-    return _locate_step(step)[1]
-
-
 class RunProgress:
     """Keeps the status comment of one run up to date."""
 
@@ -108,9 +105,8 @@ class RunProgress:
 
         Args:
             redactor: Cleans what others have said, once: the plan, and the reasons to wait.
-            budget_multiplier: How often the run was started or resumed; each time it gets its money
-                and minutes again.
-            again: So often it was over before, and somebody let it go on.
+            budget_multiplier: Times that it was allowed its money and minutes.
+            again: Times that it was over before, and somebody let it go on.
         """
         self._run = run
         self._code_host = code_host
@@ -120,25 +116,24 @@ class RunProgress:
         self._names = _STAGES_OF_FOLLOW_UP if run.follow_up else _STAGES
         self._known = Progress(again=again)
         self._seconds = [0.0] * len(_STAGES)
-        self._begun = 0.0
+        self._begun: float | None = None
+        """When the stage under way began in this process."""
+        self._at = -1
         self._met: set[int] = set()
         """Stages of which a step was begun or is on record."""
-        self._at = -1
-        self._marked = False
 
     def started(self, step: str) -> None:
         """Mark the step's stage as running, and all before it as done."""
-        if step in ("onboard", "approval"):
-            return  # while it waits, its own words stand there
+        if step in _WAITING_STEPS:
+            return
         found = _locate_step(step)[0]
         stage = self._at if found is None else found
         # After a kill the code host knows no stage yet, even if the next step begins none.
-        if stage > self._at or (stage >= 0 and not self._marked):
-            self._at, self._marked, self._begun = stage, True, read_clock()
+        if stage > self._at or (stage >= 0 and self._begun is None):
+            self._at, self._begun = stage, read_clock()
         self._met.add(stage)
-        self._known = self._known.model_copy(
-            update={"now": _describe_step(step), "at": read_clock()}
-        )
+        now = {"now": _describe_step(step), "at": read_clock()}
+        self._known = self._known.model_copy(update=now)
         self._code_host.update_status(self._run, self.progress())
 
     def note_result(self, step: str, result: object) -> None:
@@ -159,9 +154,8 @@ class RunProgress:
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Count the step's time; a failed one is told by the text that ends the run."""
-        self._known = self._known.model_copy(
-            update={"seconds": self._known.seconds + seconds, "at": None}
-        )
+        used = {"seconds": self._known.seconds + seconds, "at": None}
+        self._known = self._known.model_copy(update=used)
         stage = _locate_step(step)[0]
         if stage is not None:
             self._seconds[stage] += seconds
@@ -181,12 +175,11 @@ class RunProgress:
         marks = list(self.marks())
         told = {"detail": f"tried again at {moment}. {self._redactor(why)}"}
         marks[self._at] = marks[self._at].model_copy(update=told)
-        self._code_host.update_status(
-            self._run, self.progress().model_copy(update={"stages": tuple(marks)})
-        )
+        progress = self.progress().model_copy(update={"stages": tuple(marks)})
+        self._code_host.update_status(self._run, progress)
 
     def progress(self) -> Progress:
-        """All that is told of the run by now."""
+        """Collect what is told of the run by now."""
         marks = self.marks()
         if self._run.follow_up:
             # A round that edits nothing checks nothing either.
@@ -195,27 +188,16 @@ class RunProgress:
         return self._known.model_copy(update={"stages": marks})
 
     def marks(self) -> tuple[StageMark, ...]:
-        """How far each stage is."""
-        return tuple(
-            StageMark(
-                stage=name,
-                state=self._state(number),
-                detail=self._detail(number),
-                begun=self._begun if number == self._at and self._begun else None,
-            )
-            for number, name in enumerate(self._names)
-        )
+        return tuple(map(self._mark, range(len(self._names))))
 
-    def _state(self, number: int) -> Literal["waiting", "running", "done"]:
+    def _mark(self, number: int) -> StageMark:
+        name, seconds = self._names[number], self._seconds[number]
         if number < self._at:
-            return "done"
-        return "waiting" if number > self._at else "running"
-
-    def _detail(self, number: int) -> str:
-        if number >= self._at:
-            return ""
-        seconds = self._seconds[number]
-        return f"{seconds:.1f} s" if seconds >= _SHORTEST_SECONDS else ""
+            detail = f"{seconds:.1f} s" if seconds >= _SHORTEST_SECONDS else ""
+            return StageMark(stage=name, state="done", detail=detail)
+        if number > self._at:
+            return StageMark(stage=name, state="waiting")
+        return StageMark(stage=name, state="running", begun=self._begun)
 
 
 class StateFile:
@@ -235,7 +217,7 @@ class StateFile:
 
     def started(self, step: str) -> None:
         """Note the state that the step belongs to; that it cannot be noted ends no run."""
-        state = _state_at(step)
+        state = _locate_step(step)[1]
         if state is None or state is self._state or self._follows:
             return
         # A run whose records are gone begins anew.
@@ -251,4 +233,4 @@ class StateFile:
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Stay where it is until the next step begins; one that is not done again counts too."""
         if not self._follows:
-            self._state = _state_at(step) or self._state
+            self._state = _locate_step(step)[1] or self._state

@@ -1,11 +1,9 @@
 """Carry a run out again from its ledger: the same words of models, everything else for real.
 
-Each request to a model is answered from the ledger if it is the very same, tools and checks run
-anew, and what comes out has to be the same patch and the same text. No key is needed and nobody
-is asked; a run of an issue meets a simulated GitHub. What is measured anew each time, durations
-and addresses in memory, is left out of every comparison and taken from the record.
-
-Nothing is written but below `replays` in the data folder, and its caches.
+Each request to a model is answered from the ledger, tools and checks run anew, and what comes out
+has to be the same change after each turn, the same patch and the same text, but for durations and
+addresses in memory. No key is needed and nobody is asked; a run of an issue meets a simulated
+GitHub. Nothing is written but below `replays` in the data folder, and its caches.
 """
 
 from __future__ import annotations
@@ -19,17 +17,7 @@ from typing import Any, TypeVar, cast
 
 from agent.errors import LedgerUnusable, TimeSpent
 from agent.git import folders, worktree
-from agent.models.chat import (
-    Asked,
-    CallResults,
-    ChatRequest,
-    OpeningMessage,
-    Reply,
-    Returned,
-    Role,
-    ToolResult,
-    Worst,
-)
+from agent.models.chat import CallResults, ChatRequest, Reply, Role, Worst
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome
 from agent.models.record import Record
@@ -41,9 +29,9 @@ from agent.settings import Settings
 from agent.steps import Steps, Watcher, result_adapter
 from agent.telemetry import run_log
 from agent.telemetry.ledger import Ledger
-from agent.telemetry.run_recording import Recording, Turn
+from agent.telemetry.run_recording import Recording
 from agent.text import measured
-from agent.text.redaction import REMOVED, Redactor
+from agent.text.redaction import REMOVED
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -83,9 +71,8 @@ class Differs(BaseException):
 class RecordedModels:
     """The models of one run that is carried out again; implements `ChatModel`."""
 
-    def __init__(self, recording: Recording, redactor: Redactor) -> None:
+    def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._redactor = redactor
         self.at = ""
         """The turn that is asked for next, as in `edit 1 2`."""
         self.answered = 0
@@ -116,13 +103,11 @@ class RecordedModels:
         """Answer as it was answered, at once: how much time was left then says nothing of now.
 
         Raises:
-            Differs: It is another request, or there is no whole reply to it on record.
+            Differs: There is no whole reply on record.
         """
         turn = self._recording.turns.get(self.at)
         if turn is None or turn.reply is None:
             raise Differs(f"the record ends before {self.at}")
-        if request.digest != turn.digest:
-            raise Differs(f"{self.at}: {self._difference(request, turn)}")
         reply = turn.reply
         # What only the provider reads is sent to nobody here.
         words = (reply.text, *(call.arguments for call in reply.calls))
@@ -131,17 +116,9 @@ class RecordedModels:
         self.answered += 1
         return reply
 
-    def _difference(self, request: ChatRequest, turn: Turn) -> str:
-        new = request.messages[-len(turn.messages) :] if turn.messages else ()
-        now = "\n".join(one.model_dump_json() for one in self._redactor.redact_record(new))
-        then = "\n".join(one.model_dump_json() for one in turn.messages)
-        if now == then:
-            return "the prompt, the tools or an earlier turn differs"
-        return f"what is said to the model differs{show_difference(then, now)}"
-
 
 class _ReplayedSteps(Steps):
-    """Steps that take from the record what cannot be done anew, and compare what models are told.
+    """Steps that take from the record what cannot be done anew, and compare what models have done.
 
     How long it took then, and who let it go on, says nothing of this machine.
     """
@@ -161,7 +138,6 @@ class _ReplayedSteps(Steps):
             ledger, log, watcher, max_minutes=max_minutes, budget_multiplier=_UNBOUNDED
         )
         self._recording, self._models, self._base = recording, models, base
-        self._redactor = log.redactor
 
     def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
         """Do the work as any step does, or give what it gave then."""
@@ -178,67 +154,25 @@ class _ReplayedSteps(Steps):
                 kept = json.dumps(self._recording.results[name])
                 return result_adapter(work).validate_json(kept)
             self._models.at = name.rpartition(" ")[0]
-            return cast(T, self._as_then(work(*args)))
+            result = work(*args)
+            if isinstance(result, CallResults) and result.change is not None:
+                self._compare_change(result.change.digest)
+            return result
 
         return super().__call__(name, again, *args)
 
-    def _as_then(self, result: object) -> object:
-        """Give what models are told with the durations and addresses of then.
-
-        What a shell prints may hang on anything; what it makes of the files has to be the same.
-        """
-        at = self._models.at
-        match result:
-            case OpeningMessage(text=text):
-                then = self._get_recorded_text(at, text)
-                return OpeningMessage(
-                    text=self._restore_measured(text, then, f"what is said at {at}")
-                )
-            case CallResults(results=results, change=change):
-                turn = self._recording.turns.get(at)
-                if turn is None or turn.results is None:
-                    raise Differs(f"the record ends before the calls of {at}")
-                if change is not None and change.digest != turn.change:
-                    raise Differs(f"the calls of {at} make another change")
-                pairs = zip(results, turn.results, strict=False)
-                changed = tuple(self._get_recorded_result(now, then) for now, then in pairs)
-                return result.model_copy(update={"results": changed})
-        return result
-
-    def _get_recorded_text(self, at: str, text: str) -> str:
-        """Return what was said then, at the start of a conversation or to what was handed in."""
-        turn = self._recording.turns.get(f"{at} 1")
-        if turn and turn.messages and isinstance(turn.messages[0], Asked):
-            return turn.messages[0].text
-        name, _, number = at.rpartition(" ")
-        after = self._recording.turns.get(f"{name} {int(number) + 1}") if number.isdigit() else None
-        last = after.messages[-1] if after and after.messages else None
-        said = [one.content for one in last.results] if isinstance(last, Returned) else []
-        alike = (one for one in said if measured.mask_measured(one) == measured.mask_measured(text))
-        return next(alike, said[-1] if said else text)
-
-    def _get_recorded_result(self, now: ToolResult, then: ToolResult) -> ToolResult:
-        """Return what a call printed then; where that says the same, as nobody has redacted it."""
-        if measured.mask_measured(self._redactor(now.content)) == measured.mask_measured(
-            then.content
-        ):
-            return now.model_copy(update={"content": measured.as_before(now.content, then.content)})
-        return then
-
-    def _restore_measured(self, now: str, then: str, what: str) -> str:
-        """Return a text with what was measured then.
-
-        Raises:
-            Differs: It says something else.
-        """
-        kept = self._redactor(now)
-        if measured.mask_measured(kept) != measured.mask_measured(then):
-            raise Differs(f"{what} differs{show_difference(then, measured.as_before(kept, then))}")
-        return measured.as_before(now, then)
+    def _compare_change(self, digest: str) -> None:
+        """What a shell prints may hang on anything; what it makes of the files may not."""
+        turn = self._recording.turns.get(self._models.at)
+        if turn is None or turn.change is None:
+            raise Differs(f"the record ends before the calls of {self._models.at}")
+        if turn.change != digest:
+            raise Differs(f"the calls of {self._models.at} make another change")
 
 
 def show_difference(then: str, now: str) -> str:
-    """Show where two texts part; both are foreign words."""
+    """Show where two texts part, but for what is measured; both are foreign words."""
+    then, now = measured.mask_measured(then), measured.mask_measured(now)
     pairs = enumerate(zip(then, now, strict=False))
     at = next((place for place, (one, two) in pairs if one != two), min(len(then), len(now)))
     before, after = (text[max(0, at - 20) : at + _AROUND] for text in (then, now))
@@ -279,7 +213,7 @@ def run_again(
     base = _make_checkout(then, free, folder, repository, local=run.snapshot is None)
     with _make_recorded_code_host(recording, free, folder, base) as (again, led):
         redactor = make_redactor(led)
-        models = RecordedModels(recording, redactor)
+        models = RecordedModels(recording)
         log = run_log.RunLog(folder / "run.log", redactor)
         ledger = Ledger(folder / "ledger.jsonl", run.run_id)
         execution = Execution(
@@ -390,5 +324,5 @@ def _find_difference(recording: Recording, now: Outcome) -> str:
         for length in _LENGTHS:
             text = text.replace(now.commit[:length], then.commit[:length])
     if measured.mask_measured(text) != measured.mask_measured(before):
-        return f"the text differs{show_difference(before, measured.as_before(text, before))}"
+        return f"the text differs{show_difference(before, text)}"
     return ""

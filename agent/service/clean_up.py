@@ -1,8 +1,7 @@
 """Clean up after ourselves: what killed processes left behind, and what is kept for too long.
 
-Owns which left-overs there are and in what order they go; how each is known as ours is told where
-it is made. Nothing goes that does not carry our mark: a lock of ours that nobody holds, a name that
-only we give, a commit that we have made. What somebody may still work with stays.
+Nothing goes that does not carry our mark: a lock of ours that nobody holds, a name that only we
+give, a commit that we have made. What somebody may still work with stays.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -32,8 +31,7 @@ _log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86_400.0
 EVERY_SECONDS = _HOUR
-#: Whoever writes such a file is done with it in no time.
-_TEMPORARY_SECONDS = _HOUR
+#: Who writes such a file is done with it within the hour.
 _TEMPORARY = (
     ("baselines", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("environments", re.compile(r"\.interpreters\.json\.[0-9]+")),
@@ -45,12 +43,10 @@ _TEMPORARY = (
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 _PUBLISHING = '"step": "publish"'
 _LEDGER = "ledger.jsonl"
-#: So many of the newest runs are asked for branches that they have left.
+#: Of the newest runs, those that are looked at for branches that they have left.
 _MOST_RUNS = 500
 #: A branch that people were told of is theirs to use for a while.
-_TOLD_SECONDS = 14 * _DAY
-_BRANCH_SECONDS = 30 * _DAY
-_FRESH_SECONDS = _HOUR
+_TOLD_SECONDS, _FRESH_SECONDS, _BRANCH_SECONDS = 14 * _DAY, _HOUR, 30 * _DAY
 
 
 class Cleaner:
@@ -62,7 +58,7 @@ class Cleaner:
         Args:
             code_host: Gives the code host, where branches may be left.
         """
-        self._settings = settings
+        self._settings, self._home = settings, settings.home
         self._store = store
         self._engine = engine
         self._code_host = code_host
@@ -75,15 +71,14 @@ class Cleaner:
 
         What cannot be removed now is logged, and tried the next time.
         """
-        home = self._settings.home
         before = self._clock.now() - self._settings.keep_days * _DAY
         parts: dict[str, Callable[[], int]] = {
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
-            "trees": lambda: run_folders.remove_left_trees(home),
-            "mirrors": lambda: mirror.clean_mirrors(home / "mirrors"),
+            "trees": lambda: run_folders.remove_left_trees(self._home),
+            "mirrors": lambda: mirror.clean_mirrors(self._home / "mirrors"),
             "environments": lambda: storage.remove_leftovers(self._settings),
-            "files": lambda: _remove_files(home, self._clock.now() - _TEMPORARY_SECONDS),
-            "records": lambda: self._engine.forget_before(before, self._list_active()),
+            "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
+            "records": lambda: self._engine.forget_before(before, self._store.active_ids()),
             "folders": lambda: self._remove_folders(before),
             "branches": self._remove_branches,
         }
@@ -104,13 +99,17 @@ class Cleaner:
             self.turn()
             stop.wait(EVERY_SECONDS)
 
-    def _list_active(self) -> frozenset[str]:
-        return self._store.active_ids()
-
     def _remove_folders(self, before: float) -> int:
         """Remove the folders of runs that have been over for long, and commits only they knew."""
-        gone = [one for one in _folders(self._settings.home) if _last_written(one) < before]
-        active = self._list_active() if gone else frozenset()
+        gone = [
+            ledger.parent
+            for kind in ("runs", "replays")
+            for ledger in (self._home / kind).glob(f"*/{_LEDGER}")
+            if _RUN_ID.fullmatch(ledger.parent.name)
+            and not ledger.parent.is_symlink()
+            and ledger.stat().st_mtime < before
+        ]
+        active = self._store.active_ids() if gone else frozenset()
         gone = [one for one in gone if one.name not in active]
         for one in gone:
             folders.delete_folder(one)
@@ -122,38 +121,44 @@ class Cleaner:
 
     def _remove_branches(self) -> int:
         """Remove branches that runs have pushed and that never became a pull request."""
+        by_repository: defaultdict[int, list[StoredRun]] = defaultdict(list)
+        for one in self._store.list_latest(_MOST_RUNS):
+            if one.run.snapshot is not None and self._may_have_left(one):
+                by_repository[one.run.snapshot.issue.repository_id].append(one)
         gone = 0
-        for of_one in _by_repository(self._candidates(self._clock.now())):
+        for runs in by_repository.values():
             try:
-                gone += self._remove_from(of_one)
+                gone += self._remove_from(runs)
             except AgentError as problem:
-                _log.info("branches not looked at", run=of_one[0].run.run_id, why=problem.message)
+                _log.info("branches not looked at", run=runs[0].run.run_id, why=problem.message)
             else:
-                self._looked |= {one.run.run_id for one in of_one}
+                self._looked |= {one.run.run_id for one in runs}
         return gone
 
-    def _candidates(self, now: float) -> Iterator[StoredRun]:
-        """Runs that have come as far as to push, and have ended without a pull request."""
-        for one in self._store.list_latest(_MOST_RUNS):
-            ended, outcome = one.ended_at, one.outcome
-            if one.active or ended is None or one.run.run_id in self._looked:
-                continue
-            if outcome and (outcome.pull_request or one.run.dry_run):
-                continue
-            told = outcome is not None and outcome.branch is not None
-            if not (_TOLD_SECONDS if told else _FRESH_SECONDS) < now - ended < _BRANCH_SECONDS:
-                continue
-            if _has_published(self._settings.home / "runs" / one.run.run_id):
-                yield one
+    def _may_have_left(self, one: StoredRun) -> bool:
+        """Whether a run has come as far as to push, and has ended without a pull request."""
+        run, outcome = one.run, one.outcome
+        if one.active or one.ended_at is None or run.run_id in self._looked:
+            return False
+        if outcome and (outcome.pull_request or run.dry_run):
+            return False
+        least = _TOLD_SECONDS if outcome and outcome.branch else _FRESH_SECONDS
+        if not least < self._clock.now() - one.ended_at < _BRANCH_SECONDS:
+            return False
+        try:
+            ledger = self._home / "runs" / run.run_id / _LEDGER
+            with ledger.open(encoding="ascii", errors="replace") as lines:
+                return any(_PUBLISHING in line for line in lines)
+        except OSError:
+            return False
 
     def _remove_from(self, runs: list[StoredRun]) -> int:
-        """Look through one repository."""
-        code_host, run = self._code_host(), runs[0].run
+        """Remove the left branches of one repository."""
+        code_host, run, mirrors = self._code_host(), runs[0].run, self._home / "mirrors"
         remote = code_host.find_remote(run)
         if remote is None:
             return 0
         token = code_host.create_credential(run, write=True)
-        mirrors = self._settings.home / "mirrors"
         marks = {
             commits.mark(one.run.run_id): (
                 one.run.started,
@@ -163,42 +168,12 @@ class Cleaner:
         }
         gone = 0
         for left in branches.find_left_branches(remote.url, token, mirrors, marks):
-            if code_host.has_pull_request(run, left.name):
-                continue
-            if branches.remove_branch(remote.url, token, mirrors, left):
+            if not code_host.has_pull_request(run, left.name) and branches.remove_branch(
+                remote.url, token, mirrors, left
+            ):
                 _log.info("left branch removed", repository=remote.name, branch=left.name)
                 gone += 1
         return gone
-
-
-def _by_repository(runs: Iterable[StoredRun]) -> Iterable[list[StoredRun]]:
-    found: defaultdict[int, list[StoredRun]] = defaultdict(list)
-    for one in runs:
-        if one.run.snapshot is not None:
-            found[one.run.snapshot.issue.repository_id].append(one)
-    return found.values()
-
-
-def _has_published(folder: Path) -> bool:
-    try:
-        with (folder / _LEDGER).open(encoding="ascii", errors="replace") as lines:
-            return any(_PUBLISHING in line for line in lines)
-    except OSError:
-        return False
-
-
-def _folders(home: Path) -> list[Path]:
-    """Folders that runs and replays have made: named after the run, with a ledger in them."""
-    return [
-        ledger.parent
-        for kind in ("runs", "replays")
-        for ledger in (home / kind).glob(f"*/{_LEDGER}")
-        if _RUN_ID.fullmatch(ledger.parent.name) and not ledger.parent.is_symlink()
-    ]
-
-
-def _last_written(folder: Path) -> float:
-    return (folder / _LEDGER).stat().st_mtime
 
 
 def _remove_files(home: Path, before: float) -> int:

@@ -7,7 +7,8 @@ waits. What a delivery becomes is decided by `agent.service.intake`; when its ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -41,26 +42,19 @@ _SOON_SECONDS = 0.5
 _TRIES = 3
 
 
-class _PutOffDelivery(NamedTuple):
-    failures: int
-    until: float
-    faults: int = 0
-    """So many of the failures are our own."""
-
-
-_NOT_YET = _PutOffDelivery(0, 0.0)
-
-
-class _FailedDelivery(NamedTuple):
-    reason: str
-
-
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
 _QUOTA = (
     "This repository has begun or queued its {runs} of 24 hours; this one goes on by itself when"
     " the day of an earlier one is over."
 )
-_SETTLED: dict[type, str] = {_FailedDelivery: "failed", StoppedRun: "stopped", Handled: "heard"}
+
+
+class _Failed(NamedTuple):
+    reason: str
+
+
+_Decision = Accepted | Ignored | StoppedRun | Handled | PutOff | _Failed
+_OUTCOMES: dict[type, str] = {_Failed: "failed", StoppedRun: "stopped", Handled: "heard"}
 
 
 class Intake:
@@ -92,7 +86,11 @@ class Intake:
         self._intake_api = intake_api
         self._comment_handler = CommentHandler(intake_api, store, bot_ids, quiet=self._bounds.quiet)
         self._accepted = accepted
-        self._put_off: dict[str, _PutOffDelivery] = {}
+        self._put_off: dict[str, float] = {}
+        """Until when deliveries are left alone."""
+        self._failures: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
+        """Of the failures, those that nobody has foreseen."""
         # A clock that is put forward makes no delivery older.
         self._clock = loops.SteadyClock()
 
@@ -106,46 +104,49 @@ class Intake:
         now = read_clock()
         # Who waits for longer than anybody is told to had the clock put back behind him.
         waiting = [
-            one
-            for one, put_off in self._put_off.items()
-            if now < put_off.until < now + _LONGEST_PUT_OFF
+            one for one, until in self._put_off.items() if 0 < until - now < _LONGEST_PUT_OFF
         ]
-        for delivery in self._iterate_named(self._inbox.list_unread(without=waiting)):
-            decided: Accepted | Ignored | PutOff | StoppedRun | Handled | _FailedDelivery
-            try:
-                decided = self._decide(delivery)
-            except RunStopped as problem:
-                decided = Ignored(reason=problem.message)
-            except AgentError as problem:
-                if not self._given_up(delivery, problem):
+        for delivery in self._inbox.list_unread(without=waiting):
+            self._alive()
+            with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
+                decided = self._try_to_decide(delivery)
+                if isinstance(decided, PutOff):
+                    _log.info("not yet", reason=decided.reason)
+                    self._put_off[delivery.delivery_id] = now + _SOON_SECONDS
+                elif decided is not None:
+                    self._settle(delivery, decided)
+                    settled, failed = settled + 1, 0
+                else:
                     failed += 1
                     if failed == _FAILURES_IN_A_ROW:
                         break
-                    continue
-                decided = Ignored(reason=f"could not be decided for a day: {problem.message}")
-            except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
-                _log.error("delivery failed", exc_info=problem)
-                self._put_back(delivery, type(problem).__name__, own=True)
-                if self._put_off[delivery.delivery_id].faults < _TRIES:
-                    continue
-                told = f"{type(problem).__name__}, {_TRIES} times; see the worker's log"
-                decided = _FailedDelivery(f"could not be decided: {told}")
-            if isinstance(decided, PutOff):
-                _log.info("not yet", reason=decided.reason)
-                self._put_off[delivery.delivery_id] = _NOT_YET._replace(until=now + _SOON_SECONDS)
-                continue
-            self._settle(delivery, decided)
-            settled, failed = settled + 1, 0
         return settled > 0
 
-    def _iterate_named(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
-        """Hand them on one by one; what is logged meanwhile names the delivery."""
-        for delivery in deliveries:
-            self._alive()
-            with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
-                yield delivery
+    def _try_to_decide(self, delivery: Delivery) -> _Decision | None:
+        """Decide on a delivery; None: it cannot be decided now, and comes again."""
+        until = None
+        try:
+            return self._decide(delivery)
+        except RunStopped as problem:
+            return Ignored(reason=problem.message)
+        except AgentError as problem:
+            # A wrong setting is the operator's to mend, however long that takes.
+            old = self._clock.now() - delivery.received_at > _DAY
+            if isinstance(problem, TransientError) and old:
+                return Ignored(reason=f"could not be decided for a day: {problem.message}")
+            until = problem.until if isinstance(problem, CodeHostLimited) else None
+            why = problem.message
+        except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
+            why, name = type(problem).__name__, delivery.delivery_id
+            _log.error("delivery failed", exc_info=problem)
+            self._faults[name] += 1
+            if self._faults[name] >= _TRIES:
+                told = f"{why}, {_TRIES} times; see the worker's log"
+                return _Failed(f"could not be decided: {told}")
+        self._put_back(delivery.delivery_id, why, until)
+        return None
 
-    def _decide(self, delivery: Delivery) -> Accepted | Ignored | PutOff | StoppedRun | Handled:
+    def _decide(self, delivery: Delivery) -> _Decision:
         of_issue = delivery.event == "issues"
         if of_issue and delivery.action in intake.TAKES_BACK:
             withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
@@ -174,32 +175,28 @@ class Intake:
             delivery_id=delivery.delivery_id,
         )
 
-    def _settle(
-        self,
-        delivery: Delivery,
-        decided: Accepted | Ignored | StoppedRun | Handled | _FailedDelivery,
-    ) -> None:
-        self._put_off.pop(delivery.delivery_id, None)
-        if isinstance(decided, Accepted):
+    def _settle(self, delivery: Delivery, decided: _Decision) -> None:
+        name = delivery.delivery_id
+        self._put_off.pop(name, None)
+        del self._failures[name], self._faults[name]  # of a Counter, also what is not in it
+        if isinstance(decided, Accepted | Handled):
+            # A run may begin, or go on, by it.
             self._accepted()
-            self._inbox.settle(delivery.delivery_id, "accepted", decided.run.run_id)
+        if isinstance(decided, Accepted):
+            self._inbox.settle(name, "accepted", decided.run.run_id)
             metrics.delivery_settled("accepted")
             with structlog.contextvars.bound_contextvars(run=decided.run.run_id):
                 _log.info("accepted")
                 self._show_waiting(decided.run)
-        else:
-            outcome = _SETTLED.get(type(decided), "ignored")
-            if isinstance(decided, Handled):
-                # A run may go on by it.
-                self._accepted()
-            if isinstance(decided, StoppedRun):
-                # It shows in the store, into which the others look.
-                _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
-            self._inbox.settle(delivery.delivery_id, outcome, decided.reason)
-            metrics.delivery_settled(outcome)
-            routine = isinstance(decided, Ignored) and decided.routine
-            note = _log.debug if routine else _log.info
-            note(outcome, reason=decided.reason)
+            return
+        outcome = _OUTCOMES.get(type(decided), "ignored")
+        if isinstance(decided, StoppedRun):
+            # It shows in the store, into which the others look.
+            _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
+        self._inbox.settle(name, outcome, decided.reason)
+        metrics.delivery_settled(outcome)
+        routine = isinstance(decided, Ignored) and decided.routine
+        (_log.debug if routine else _log.info)(outcome, reason=decided.reason)
 
     def _show_waiting(self, run: Run) -> None:
         """Give a run its sign now if its turn is not at once.
@@ -223,25 +220,11 @@ class Intake:
             told = problem.message if isinstance(problem, AgentError) else repr(problem)
             _log.warning("waiting not shown", problem=told)
 
-    def _given_up(self, delivery: Delivery, problem: AgentError) -> bool:
-        """Leave a delivery for later; return whether it has waited for long enough."""
-        # A wrong setting is the operator's to mend, however long that takes.
-        old = self._clock.now() - delivery.received_at > _DAY
-        if isinstance(problem, TransientError) and old:
-            return True
-        until = problem.until if isinstance(problem, CodeHostLimited) else None
-        self._put_back(delivery, problem.message, until)
-        return False
-
-    def _put_back(
-        self, delivery: Delivery, problem: str, until: float | None = None, *, own: bool = False
-    ) -> None:
+    def _put_back(self, name: str, problem: str, until: float | None) -> None:
         """Leave a delivery unread until a time; by default ever later."""
         now = read_clock()
-        before = self._put_off.get(delivery.delivery_id, _NOT_YET)
         if until is None:
-            until = now + _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]
-        self._put_off[delivery.delivery_id] = _PutOffDelivery(
-            before.failures + 1, until, before.faults + own
-        )
+            until = now + _RETRY_SECONDS[min(self._failures[name], len(_RETRY_SECONDS) - 1)]
+        self._failures[name] += 1
+        self._put_off[name] = until
         _log.warning("delivery put off", problem=problem, seconds=round(until - now))

@@ -1,8 +1,6 @@
 """Looks at a pull request of ours when something has happened to it, or to its checks.
 
-Owns what becomes of a run whose pull request people have merged, closed or opened again, and which
-checks are worth a follow-up. What a delivery says is only the occasion: how the pull request stands
-is asked.
+What a delivery says is only the occasion: how the pull request stands is asked.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from agent.models.intake import IntakeApi, LivePull
 from agent.models.outcome import StoredRun
 from agent.models.pulls import EndedPullRequest
 from agent.models.run import Reason, RunState
-from agent.models.ticket import IssueRef
 from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored, PutOff
 from agent.store.sql_store import SqlStore
@@ -34,7 +31,7 @@ def handle_event(
         CodeHostUnavailable: The code host cannot be asked; try again.
     """
     if event.commit:
-        return _of_checks(event, store, now, quiet)
+        return _handle_checks(event, store, now, quiet)
     if event.number is None:
         return Ignored(reason="it names neither a commit nor a pull request", routine=True)
     found = store.of_pull(event.repository_id, event.number)
@@ -42,21 +39,22 @@ def handle_event(
         return PutOff(reason="a run of this repository is about to tell of its pull request")
     if found is None or found.run.snapshot is None:
         return Ignored(reason="no pull request of ours", routine=True)
-    issue = found.run.snapshot.issue
-    pull = intake_api.read_pull(_reference(event, issue, event.number))
+    # In the repository as it is called by now.
+    here = {"repository": event.repository, "number": event.number, "issue_id": 0}
+    pull = intake_api.read_pull(found.run.snapshot.issue.model_copy(update=here))
     if pull is None:
         return Ignored(reason="the pull request is not there any more")
     state, first = _STATES[pull.state], found.run.first
     if state is not RunState.OPEN:
         _stop_follow_up(found, pull.state, store)
-    _note_outcome(first, event, pull, store, now)
+    _note_end(first, event, pull, store, now)
     if not store.pull_stands(first, state):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 
-def _note_outcome(first: str, event: Event, pull: LivePull, store: SqlStore, now: float) -> None:
-    """Keep how it ended, or that it did not; first of all, so that a kill here loses nothing."""
+def _note_end(first: str, event: Event, pull: LivePull, store: SqlStore, now: float) -> None:
+    """Note how it ended, or that it did not; first of all, so that a kill here loses nothing."""
     if pull.state == "open" or event.number is None:
         store.ends.forget(first)
         return
@@ -75,14 +73,13 @@ def _note_outcome(first: str, event: Event, pull: LivePull, store: SqlStore, now
 
 
 def _stop_follow_up(found: StoredRun, became: str, store: SqlStore) -> None:
-    """Stop the follow-up that is at work on a pull request which is over."""
     about = found.run.follow_up
     if about is not None and found.active:
         words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
         store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
 
 
-def _of_checks(
+def _handle_checks(
     event: Event, store: SqlStore, now: float, quiet: float
 ) -> Handled | Ignored | PutOff:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
@@ -98,10 +95,3 @@ def _of_checks(
     if following in ("over", "full"):
         return Ignored(reason=f"no follow-up for these checks ({following})")
     return Handled(reason=f"checks of run {found.run.run_id}'s commit ({following})")
-
-
-def _reference(event: Event, issue: IssueRef, number: int) -> IssueRef:
-    """The pull request, in the repository as it is called by now."""
-    return issue.model_copy(
-        update={"repository": event.repository, "number": number, "issue_id": 0}
-    )

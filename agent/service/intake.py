@@ -143,7 +143,7 @@ def accept_request(
     try:
         return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
-        return _decide_beside(other, request, intake_api, store)
+        return _decide_beside(other, request, store)
 
 
 def reconsider_run(
@@ -199,22 +199,10 @@ def _by_runs(request: Request, last: StoredRun | None) -> Ignored | PutOff | Non
 
 
 def _refuse_edited(request: Request, last: StoredRun | None, intake_api: IntakeApi) -> Ignored:
-    """Refuse a text that nobody has approved as it is; a run of it may be under way from before."""
-    done = last.run.snapshot if last else None
-    if (
-        last
-        and last.active
-        and done
-        and _get_approval_time(done) == _get_approval_time(request.snapshot)
-    ):
-        _tell_of(last.run, request, intake_api)
-        return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
-    return _refuse_unapproved(request, intake_api)
-
-
-def _refuse_unapproved(request: Request, intake_api: IntakeApi) -> Ignored:
     """Refuse a text that nobody has approved as it is, and say once how that is done."""
-    asked = request.snapshot
+    asked, done = request.snapshot, last.run.snapshot if last else None
+    if last and last.active and done and done.approved_at == asked.approved_at:
+        return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
     intake_api.explain_refusal(
         asked.issue,
         "The text of this issue was edited after the label"
@@ -226,16 +214,13 @@ def _refuse_unapproved(request: Request, intake_api: IntakeApi) -> Ignored:
     return Ignored(reason="the text was edited after the label was set")
 
 
-def _decide_beside(
-    other: ActiveRun, request: Request, intake_api: IntakeApi, store: RunStore
-) -> Ignored | PutOff:
+def _decide_beside(other: ActiveRun, request: Request, store: RunStore) -> Ignored | PutOff:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
     newer = theirs is not None and _get_approval_time(asked) > _get_approval_time(theirs)
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
-        _tell_of(active, request, intake_api)
         return Ignored(reason=other.message)
     words = (
         f"The label was set anew by {asked.actor} for another text, so this run was stopped;"
@@ -274,26 +259,6 @@ def _explain_withdrawal(snapshot: Snapshot, intake_api: IntakeApi) -> str | None
     if wanted.lower() not in present:
         return f"The label {wanted} was taken away from issue #{number}"
     return None
-
-
-def _tell_of(active: Run, request: Request, intake_api: IntakeApi) -> None:
-    """Say once what the run under way leaves out, if the label was set anew for that."""
-    asked = request.snapshot
-    again = f"take the label {sanitise.format_code(request.label)} off and set it again."
-    if active.dry_run:
-        words = (
-            f"The label did not start a run: an operator is trying this issue out (run"
-            f" {active.run_id}), which publishes nothing. Once that is over, {again}"
-        )
-    elif active.snapshot and not active.snapshot.says_the_same(asked.title, asked.body):
-        words = (
-            f"Run {active.run_id} of this issue is not over. It goes on with the text that was"
-            " approved when it was started; what was edited since then is not part of it. For the"
-            f" text as it is now, wait until that run is over, then {again}"
-        )
-    else:
-        return
-    intake_api.explain_refusal(asked.issue, words, key=f"active-{active.run_id}")
 
 
 def _explain_refusal(

@@ -25,8 +25,6 @@ class Pause(Record):
 
 
 class Switch:
-    """Says whether everything is paused, and changes that."""
-
     def __init__(self, home: Path) -> None:
         self._path = home / FILE_NAME
 
@@ -68,13 +66,12 @@ class Switch:
         Raises:
             SettingsInvalid: The file cannot be removed.
         """
+        is_paused = os.path.lexists(self._path)
         try:
-            self._path.unlink()
-        except FileNotFoundError:
-            return False
+            self._path.unlink(missing_ok=True)
         except OSError as problem:
             raise self._make_unwritable(problem) from problem
-        return True
+        return is_paused
 
     def _make_unwritable(self, problem: OSError) -> SettingsInvalid:
         return SettingsInvalid(

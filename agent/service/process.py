@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent import futures
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -221,17 +220,8 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     Raises:
         SettingsInvalid: What answers is not the code host, or does not know us.
     """
-    asking = ThreadPoolExecutor(1, thread_name_prefix="introduction")
-    answer = asking.submit(_ask_until_known, way, stop)
-    while not stop.is_set():
-        inbox.beat()
-        if futures.wait([answer], _BEAT_SECONDS).done:
-            return answer.result()
-    return False
-
-
-def _ask_until_known(way: Access, stop: threading.Event) -> bool:
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
+        inbox.beat()
         try:
             _log.info("known to the code host", login=way.login())
         except SettingsInvalid:
@@ -240,8 +230,12 @@ def _ask_until_known(way: Access, stop: threading.Event) -> bool:
             _log.error(
                 "not known to the code host", problem=problem.message, again_in_seconds=pause
             )
-            if stop.wait(pause):
-                break
         else:
             return True
+        until = time.monotonic() + pause
+        while not stop.is_set() and time.monotonic() < until:
+            inbox.beat()
+            stop.wait(min(_BEAT_SECONDS, pause))
+        if stop.is_set():
+            break
     return False

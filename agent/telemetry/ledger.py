@@ -66,7 +66,7 @@ class Ledger:
         return self._lost[step]
 
     def has_begun(self, step: str) -> bool:
-        """Say whether an earlier attempt has begun a step, however that ended."""
+        """Whether an earlier attempt has begun a step, however that ended."""
         return step in self._begun
 
     def seconds_of(self, failure: str) -> float:
@@ -109,17 +109,13 @@ class Ledger:
             for step, number, event, facts in events:
                 if self._closed:
                     raise LedgerClosed(f"{event} of {step} came after the end of the attempt")
-                written = self._line(step, number, event, facts, previous)
+                place = {"run": self._run_id, "step": step, "attempt": self._attempt}
+                more = {"number": number, "event": event, **facts, "previous": previous}
+                written = _format_event(place | more)
                 previous = hashlib.sha256(written.encode()).hexdigest()
                 lines += f"{written}\n"
             self._write(lines.encode("ascii"), sync=sync)
             self._previous = previous
-
-    def _line(
-        self, step: str, number: int, event: str, facts: Mapping[str, object], previous: str
-    ) -> str:
-        place = {"run": self._run_id, "step": step, "attempt": self._attempt, "number": number}
-        return _format_event({**place, "event": event, **facts, "previous": previous})
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         with self._path.open("ab", buffering=0) as file:

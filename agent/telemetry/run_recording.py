@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agent.errors import AgentError, Failure, LedgerUnusable, restore_error
-from agent.models.chat import Message, Reply, ToolResult
+from agent.models.chat import Reply
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Run
@@ -23,18 +23,12 @@ from agent.telemetry.ledger import verify_ledger
 class Turn(Record):
     role: str
     model_chain: tuple[str, ...]
-    digest: str
-    """Of the whole request."""
-    messages: tuple[Message, ...]
-    """Those that no earlier turn of the conversation has."""
     reply: Reply | None = None
     """None: the run did not come to it."""
     redacted: bool = False
     """Whether something was taken out of the reply."""
-    results: tuple[ToolResult, ...] | None = None
-    """What its calls came to; None: the run did not come to that."""
-    change: str = ""
-    """Digest of the change after them."""
+    change: str | None = None
+    """Digest of the change after its calls; None: the run did not come to that."""
 
 
 class Recording(Record):
@@ -115,10 +109,9 @@ def _take_event(event: dict[str, Any], facts: dict[str, Any]) -> None:
         case "model.asked":
             # It is asked anew, so what came of it before no longer counts.
             turns.pop(turn, None)
-            names = ("role", "model_chain", "digest", "messages")
-            turns[turn] = {name: event[name] for name in names}
+            turns[turn] = {name: event[name] for name in ("role", "model_chain")}
         case "model.answered":
             redacted = event.get("redacted", False)
             turns[turn] |= {"reply": event["reply"], "redacted": redacted}
         case "model.called":
-            turns[turn] |= {"results": event["results"], "change": event["change_digest"]}
+            turns[turn]["change"] = event["change_digest"]

@@ -22,12 +22,3 @@ _MARK = "\0"
 def mask_measured(text: str) -> str:
     """Return the text without what is measured: equal for what says the same."""
     return _MEASURED.sub(_MARK, text)
-
-
-def as_before(text: str, before: str) -> str:
-    """Return the text with the measured values of the one that said the same before."""
-    values = _MEASURED.findall(before)
-    if len(values) != len(_MEASURED.findall(text)):
-        return text
-    found = iter(values)
-    return _MEASURED.sub(lambda _: next(found), text)

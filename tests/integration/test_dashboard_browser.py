@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import httpx
 import pytest
@@ -77,13 +76,6 @@ def there(tmp_path_factory) -> Iterator[SimpleNamespace]:
         world.install(app, "corner-shop")
         with serving_dashboard(home, address, app) as (url, _):
             yield SimpleNamespace(home=home, store=store, url=url, world=world)
-
-
-class AppClient(NamedTuple):
-    """What signs people in."""
-
-    client_id: str = "client"
-    client_secret: str = "secret"
 
 
 @contextmanager

@@ -194,14 +194,6 @@ def test_WH6_an_issue_that_is_no_longer_as_labelled_starts_nothing(live, words):
     assert words in reason(Gate(**live))
 
 
-def test_a_label_for_another_text_is_told_what_becomes_of_it_while_a_run_is_not_over():
-    gate, edited = Gate(), request(SNAPSHOT.model_copy(update={"body": "surname"}))
-    settled = intake.accept_request(edited, gate, Runs(active()), now=1.0)
-    assert isinstance(settled, Ignored)
-    ((_, key),) = gate.explained
-    assert key == "active-other"
-
-
 def test_a_forge_that_is_away_decides_nothing():
     gate = Gate()
     gate.read_permission = lambda issue, login: (_ for _ in ()).throw(CodeHostUnavailable("away"))

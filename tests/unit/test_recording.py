@@ -82,7 +82,7 @@ class Wrote:
         self.ledger.end(outcome=outcome, text="words")
 
     def models(self) -> RecordedModels:
-        return RecordedModels(run_recording.read_recording(self.path), self.redactor)
+        return RecordedModels(run_recording.read_recording(self.path))
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ def wrote(tmp_path):
     return Wrote(tmp_path)
 
 
-def first(text="The ticket", system="You plan.") -> ChatRequest:
-    return ChatRequest(role="editor", system=system, messages=(Asked(text=text),))
+def first() -> ChatRequest:
+    return ChatRequest(role="editor", system="You plan.", messages=(Asked(text="The ticket"),))
 
 
 def then(reply, content="six lines") -> ChatRequest:
@@ -105,7 +105,7 @@ def ask(models, number, request, conversation="plan"):
     return models.reply(request)
 
 
-def test_the_same_request_gets_the_same_reply(wrote):
+def test_each_request_gets_its_reply(wrote):
     answer = make_reply(("read", {"path": "a.py"}), text="I read.")
     wrote.ask(1, first(), answer)
     wrote.ask(2, then(answer), make_reply(("submit_plan", {})))
@@ -119,20 +119,6 @@ def test_the_same_request_gets_the_same_reply(wrote):
     recording = run_recording.read_recording(wrote.path)
     assert recording.problems == ()
     assert (recording.outcome.reason, recording.text) == (Reason.UNCLEAR, "words")
-
-
-@pytest.mark.parametrize(
-    ("request_", "what"),
-    [
-        (first("The ticKet"), "plan 1: what is said to the model differs at character"),
-        (first(system="You plan!"), "plan 1: the prompt, the tools or an earlier turn differs"),
-    ],
-)
-def test_another_request_stops_it_with_what_differs(wrote, request_, what):
-    wrote.ask(1, first(), make_reply(("read", {"path": "a.py"})))
-    with pytest.raises(Differs) as stopped:
-        ask(wrote.models(), 1, request_)
-    assert str(stopped.value).startswith(what)
 
 
 def test_what_was_taken_out_of_a_reply_ends_the_replay_there(wrote):
