@@ -27,7 +27,7 @@ class AgentError(Exception):
     """Something the agent could not do."""
 
     branch: str | None = None
-    """What the run had pushed before; people have to know of it."""
+    """What the run had made before."""
     commit: str | None = None
     details: str = ""
     """More for the operator, and for no issue: what a provider says, the address that was asked.
@@ -43,6 +43,12 @@ class AgentError(Exception):
     def __reduce__(self) -> tuple[type[AgentError], tuple[Any, ...]]:
         """Keep what the class was made of; each parameter has an attribute of its name."""
         return type(self), tuple(getattr(self, name) for name in _hints(type(self)))
+
+    def name_branch(self, branch: str, commit: str | None, but: str) -> None:
+        """Say what was made before it failed: people have to know of it."""
+        self.branch, self.commit = branch, commit
+        told = f"The branch {branch} was made; {but}: {self.message}"
+        self.args = (told, *self.args[1:])
 
     @property
     def message(self) -> str:

@@ -43,7 +43,7 @@ from agent.models.chat import CallResults, OpeningMessage, Reply
 from agent.models.checks import Comparison
 from agent.models.clock import read_clock
 from agent.models.environment import Checkout, Contract
-from agent.models.outcome import FirstRound, Verdict
+from agent.models.outcome import FirstRound, Outcome, Verdict
 from agent.models.pulls import BranchState
 from agent.models.record import Record
 from agent.models.run import Reason, Remember
@@ -221,7 +221,7 @@ class Steps:
     ) -> StepRecord:
         """Do the work once and make the record of it; an error is a result as well."""
         begun = time.monotonic()
-        value, failure = None, None
+        value, failure, result = None, None, None
         try:
             # What others can see is on disk as begun before it begins; the rest runs again.
             self._ledger.started(name, read_clock(), wait=name in _FINISHED)
@@ -239,7 +239,10 @@ class Steps:
             self._log.result(name, result)
             fresh.append(result)
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
-            value, failure = None, errors.make_failure(self._explain_error(name, problem))
+            told = self._explain_error(name, problem)
+            if isinstance(result, Outcome) and result.branch:
+                told.name_branch(result.branch, result.commit, "its record could not be written")
+            value, failure = None, errors.make_failure(told)
         finally:
             # Also where the process is interrupted and no record is made.
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)

@@ -129,7 +129,8 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
     for found in outcome.findings:
         place = found.path if found.line is None else f"{found.path}:{found.line}"
         print(terminal.make_line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
-    mark = "not done" if choose_exit_code(outcome) else "done"
+    unfinished = "not finished" if outcome.branch else "not done"
+    mark = unfinished if choose_exit_code(outcome) else "done"
     print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
     for title, words in _list_places(outcome):

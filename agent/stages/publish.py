@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from agent import steps
 from agent.checks import reports
 from agent.errors import (
     AccessLost,
-    AgentError,
     Cancelled,
     Duplicate,
     Superseded,
@@ -53,9 +53,11 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
             # or something more to say about the text that was approved.
             decided = _asked_again(prepared, decided, svc)
         placed = _place_change(prepared, decided, remote, svc)
-        svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
     patch = _kept_patch(prepared, decided, svc) if verdict.publish and run.dry_run else None
-    words = pull_request_content.words(prepared, decided, placed, svc)
+    with _name_branch(placed, "its text could not be written"):
+        if placed:
+            svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
+        words = pull_request_content.words(prepared, decided, placed, svc)
     if placed and placed.related_pulls.same:
         pull_request = _there_already(placed.related_pulls.same)
         svc.say(f"pull request {pull_request.url} holds this very change already")
@@ -159,15 +161,15 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
 
 
 @contextmanager
-def _name_branch(placed: Placed, but: str) -> Iterator[None]:
+def _name_branch(placed: Placed | None, but: str) -> Iterator[None]:
     """Let what fails after the push say that there is a branch, and which."""
     try:
         yield
-    except AgentError as problem:
-        problem.branch, problem.commit = placed.branch, placed.commit
-        told = f"The branch {placed.branch} was pushed; {but}: {problem.message}"
-        problem.args = (told, *problem.args[1:])
-        raise
+    except Exception as error:
+        problem = steps.make_agent_error(error)
+        if placed:
+            problem.name_branch(placed.branch, placed.commit, but)
+        raise problem from error
 
 
 def _sentence(verdict: Verdict, placed: Placed | None, pull_request: PullRequest | None) -> str:

@@ -29,7 +29,7 @@ from agent.errors import (
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.environment import Contract
-from agent.models.outcome import FirstRound, Verdict
+from agent.models.outcome import FirstRound, Outcome, Verdict
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.ticket import Decision
@@ -298,6 +298,20 @@ def test_a_full_disk_is_told_as_such(step):
 
     with pytest.raises(StorageFull, match="/srv/x"):
         step("work", work)
+
+
+def test_a_disk_that_is_full_after_the_branch_was_made_hides_it_from_nobody(step, monkeypatch):
+    def make() -> Outcome:
+        ended = Outcome.for_stopped_run("r", Reason.READY, "It is there.")
+        return ended.model_copy(update={"branch": "mergewright/1-x", "commit": "abc"})
+
+    def fill(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/srv/x")
+
+    monkeypatch.setattr(RunLog, "result", fill)
+    with pytest.raises(StorageFull, match="The branch mergewright/1-x was made") as raised:
+        step("publish", make)
+    assert (raised.value.branch, raised.value.commit) == ("mergewright/1-x", "abc")
 
 
 def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tmp_path):

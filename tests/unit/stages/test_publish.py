@@ -14,6 +14,7 @@ from agent.errors import (
     CodeHostLimited,
     Duplicate,
     PolicyRefused,
+    StorageFull,
     Superseded,
 )
 from agent.git import worktree
@@ -246,14 +247,15 @@ def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(h
 
 
 @pytest.mark.parametrize(
-    "problem",
+    ("problem", "kind"),
     [
-        AccessLost("Pull requests are not for us."),
-        CodeHostLimited("GitHub asks us to wait.", until=5.0),
+        (AccessLost("Pull requests are not for us."), AccessLost),
+        (CodeHostLimited("GitHub asks us to wait.", until=5.0), CodeHostLimited),
+        (OSError(28, "No space left on device"), StorageFull),
     ],
-    ids=["refused", "postponed"],
+    ids=["refused", "postponed", "disk full"],
 )
-def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
+def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem, kind):
     class Closing(FakeCodeHost):
         def publish_pull_request(self, run, proposal):
             raise problem
@@ -261,7 +263,7 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
     there = Closing(runs.TICKET, remote=runs.REMOTE)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
-    with pytest.raises(type(problem)) as raised:
+    with pytest.raises(kind) as raised:
         publish.open_pull_request(base, runs.decided(base), svc)
     ((branch, _, _),) = there.commits
     assert raised.value.branch == branch
