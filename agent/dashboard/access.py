@@ -255,22 +255,14 @@ class Dashboard:
         return [one for one in self.index.entries() if visitor.may_read(one.repository_id)]
 
     def find_entry(self, run_id: str, visitor: Visitor) -> RunEntry:
-        """Give the entry of a run.
-
-        Raises:
-            NotThere: There is none, or the visitor may not see it.
-        """
+        """Give the entry of a run; NotThere also where the visitor may not see it."""
         entry = self.index.find(run_id)
         if entry is None or not visitor.may_read(entry.repository_id):
             raise NotThere
         return entry
 
     def find_run(self, run_id: str, visitor: Visitor) -> StoredRun:
-        """Give a run as the store has it now.
-
-        Raises:
-            NotThere: There is none, or the visitor may not see it.
-        """
+        """Give a run as the store has it now; NotThere as for `find_entry`."""
         self.find_entry(run_id, visitor)
         try:
             return self.store.get_run(run_id)

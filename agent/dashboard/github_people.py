@@ -81,7 +81,6 @@ class GithubPeople:
 
         Raises:
             AccessLost: GitHub does not know the code.
-            CodeHostUnavailable: It does not answer as it should.
         """
         given = {
             "client_id": self._client_id,
@@ -102,7 +101,6 @@ class GithubPeople:
 
         Raises:
             AccessLost: The token counts no more.
-            CodeHostUnavailable: GitHub does not answer as it should.
         """
         with _client() as client:
             return replace(self._describe(client, person.token), login=person.login)

@@ -84,11 +84,7 @@ class CommentHandler:
         """Act on a comment, if it asks for something and its writer may.
 
         Args:
-            now: Seconds since the epoch.
             delivery_id: Of the delivery that brought it.
-
-        Raises:
-            CodeHostUnavailable: The code host cannot be asked; try again.
         """
         own_logins = self._intake_api.own_logins()
         if said.author.lower() in own_logins or said.author_id in self._bot_ids:
@@ -220,11 +216,7 @@ class CommentHandler:
         now: float,
         delivery_id: str,
     ) -> Decision:
-        """Carry a command out.
-
-        Raises:
-            CannotNow: It is not possible now.
-        """
+        """Carry a command out."""
         speaker, store = _make_speaker(said), self._store
         match command:
             case Command(name="help"):

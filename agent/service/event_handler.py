@@ -24,11 +24,7 @@ def handle_event(
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 
     Args:
-        now: Seconds since the epoch.
         quiet: Seconds in which nothing else may happen before red checks are seen to.
-
-    Raises:
-        CodeHostUnavailable: The code host cannot be asked; try again.
     """
     if event.commit:
         return _handle_checks(event, store, now, quiet)

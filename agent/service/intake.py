@@ -105,12 +105,8 @@ def accept_request(
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
-        now: Seconds since the epoch.
         bot_ids: Numeric ids of accounts that never start a run, besides those of bots.
         delivery_id: Of the delivery that brought the request; it has at most one run.
-
-    Raises:
-        CodeHostUnavailable: The code host cannot be asked; try again, nothing was decided.
     """
     asked = request.snapshot.issue
     last = store.find_newest_run(asked.repository_id, asked.number)
@@ -152,9 +148,6 @@ def reconsider_run(
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
     What the event says is only the occasion to look: events may be late, doubled or out of order.
-
-    Raises:
-        CodeHostUnavailable: The code host cannot be asked; try again, nothing was decided.
     """
     issue = withdrawal.issue
     last = store.find_newest_run(issue.repository_id, issue.number)

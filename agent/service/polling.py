@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.conversation.events import Comment, Event
 from agent.errors import AgentError, CodeHostLimited
@@ -60,17 +60,15 @@ class Mark(Record):
     """What was written before is not heard."""
 
 
-class Marks(Record):
-    """What is remembered across restarts: a mark by `owner/name` as the operator has it."""
-
-    version: int = 1
-    marks: dict[str, Mark] = {}
+_MARKS = TypeAdapter(dict[str, Mark])
+"""What is remembered across restarts, by `owner/name` as the operator has it."""
 
 
 class Polling:
-    """Looks for labelled issues and comments, and lays them into the inbox as a webhook would.
+    """Looks for labels and comments, and lays them into the inbox as a webhook would.
 
-    What was taken back is looked for too: the issues of the runs that are not over.
+    What was taken back is looked for too: the issues of the runs that are not over. The first look
+    into a repository hears no comment: what was said before is nobody's word to us.
     """
 
     def __init__(
@@ -85,28 +83,26 @@ class Polling:
         seconds: float,
         found: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take what it works with.
+        """Take what it works with, and read what is remembered beside the inbox.
 
         Args:
             repositories: `owner/name` of each.
             seconds: From one look to the next.
             found: Called when there is something new in the inbox.
         """
-        self._issues = issues
-        self._listener = Listener(conversations, inbox, store, found)
+        self._issues, self._conversations = issues, conversations
         self._intake_api = intake_api
-        self._inbox = inbox
-        self._store = store
+        self._inbox, self._store = inbox, store
         self._repositories = repositories
         self._seconds = seconds
         self._found = found
+        self._path = inbox.path.parent / FILE_NAME
+        self._marks = _read_marks(self._path)
+        self._seen: dict[tuple[str, int], str] = {}
+        """When what was looked at had changed last."""
 
     def turn(self) -> float:
-        """Look through all repositories; one that cannot be looked through holds up no other.
-
-        Raises:
-            CodeHostLimited: The code host wants to be left alone; what it told before is kept.
-        """
+        """Look through all repositories; one that cannot be looked through holds up no other."""
         for run_id in sorted(self._store.active_ids()):
             snapshot = self._store.get_run(run_id).run.snapshot
             if snapshot is not None:
@@ -114,8 +110,8 @@ class Polling:
         for repository in self._repositories:
             try:
                 for one in self._issues.find_new(repository):
-                    self._lay_in(one)
-                self._listener.look(repository)
+                    self._lay_in_label(one)
+                self.listen(repository)
             except CodeHostLimited:
                 raise
             except AgentError as problem:
@@ -136,7 +132,7 @@ class Polling:
             if isinstance(decided, StoppedRun):
                 _log.info("stopped", run=decided.run_id, reason=decided.reason)
 
-    def _lay_in(self, one: Labelled) -> None:
+    def _lay_in_label(self, one: Labelled) -> None:
         request = Request(
             snapshot=one.snapshot,
             label=one.label,
@@ -144,51 +140,28 @@ class Polling:
             clone_url=one.clone_url,
             edited=one.edited,
         )
+        # The same for the same label however often it is seen, also after a restart.
+        self._lay_in(f"label-event-{one.event_id}", "issues", "labeled", request)
+
+    def _lay_in(self, name: str, event: str, action: str, about: Request | Comment | Event) -> None:
         delivery = Delivery(
-            # The same for the same label however often it is seen, also after a restart.
-            delivery_id=f"label-event-{one.event_id}",
-            event="issues",
-            action="labeled",
-            content_key=request.content_key,
+            delivery_id=name,
+            event=event,
+            action=action,
+            content_key=about.content_key,
             received_at=read_clock(),
-            body=request.model_dump_json().encode(),
+            body=about.model_dump_json().encode(),
         )
         (receipt,) = self._inbox.append([delivery])
         if receipt.kept is ReceiptKind.ACCEPTED:
-            _log.info("label found", delivery=delivery.delivery_id, issue=one.snapshot.url)
+            _log.info("found by polling", delivery=name, what=event)
             self._found()
 
+    # --- what people say -----------------------------------------------------------------------
 
-class Listener:
-    """Looks for what people say, and lays it into the inbox as a webhook would.
-
-    The first look into a repository hears nothing: what was said before is nobody's word to us.
-    """
-
-    def __init__(
-        self,
-        conversations: GithubConversations,
-        inbox: Inbox,
-        store: SqlStore,
-        found: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Read what is remembered; it is beside the inbox."""
-        self._conversations = conversations
-        self._inbox = inbox
-        self._store = store
-        self._found = found
-        self._path = inbox.path.parent / FILE_NAME
-        self._marks = _read_marks(self._path)
-        self._seen: dict[tuple[str, int], str] = {}
-        """When what was looked at had changed last."""
-
-    def look(self, repository: str) -> None:
-        """Listen in one repository.
-
-        Raises:
-            CodeHostUnavailable: What was found before is kept, and the rest looked for again.
-        """
-        mark = self._marks.marks.get(repository)
+    def listen(self, repository: str) -> None:
+        """Look for what was said in one repository; what fails is looked for again."""
+        mark = self._marks.get(repository)
         changed = self._conversations.list_changed(repository, mark.changed if mark else None)
         if mark is None:
             self._note(repository, Mark(changed=changed.now, said=changed.now))
@@ -202,7 +175,7 @@ class Listener:
                     changed = changed.model_copy(update={"whole": False})
                     break
                 asked += 1
-                self._listen(subject, mark.said)
+                self._hear(subject, mark.said)
             if subject.updated_at < settled:
                 self._seen[key] = subject.updated_at
             mark = mark.model_copy(update={"changed": min(subject.updated_at, settled)})
@@ -211,20 +184,20 @@ class Listener:
             self._note(repository, mark.model_copy(update={"said": mark.changed}))
             self._forget(repository, changed)
 
-    def _listen(self, subject: Subject, since: str) -> None:
+    def _hear(self, subject: Subject, since: str) -> None:
         run = None
         if subject.on_pull:
             run = self._store.of_pull(subject.ref.repository_id, subject.ref.number)
             if run is None:
                 return
-            self._end(subject, run)
+            self._tell_end(subject, run)
         for written in self._conversations.list_written(subject, since):
             if written.place == "review" and not written.body.strip():
                 continue  # what it says stands in remarks on lines
             name = f"{written.place}-comment-{subject.ref.repository_id}-{written.comment_id}"
             self._lay_in(name, *_EVENTS[written.place], _make_comment(subject, written))
 
-    def _end(self, subject: Subject, run: StoredRun) -> None:
+    def _tell_end(self, subject: Subject, run: StoredRun) -> None:
         """Tell that a pull request of ours was closed or opened again, if that is news."""
         state = self._store.get_run(run.run.first).state
         if state not in _OF_PULLS or subject.is_closed == (state is not RunState.OPEN):
@@ -240,20 +213,6 @@ class Listener:
         )
         self._lay_in(name, "pull_request", action, happened)
 
-    def _lay_in(self, name: str, event: str, action: str, told: Comment | Event) -> None:
-        delivery = Delivery(
-            delivery_id=name,
-            event=event,
-            action=action,
-            content_key=told.content_key,
-            received_at=read_clock(),
-            body=told.model_dump_json().encode(),
-        )
-        (receipt,) = self._inbox.append([delivery])
-        if receipt.kept is ReceiptKind.ACCEPTED:
-            _log.info("words found", delivery=delivery.delivery_id)
-            self._found()
-
     def _forget(self, repository: str, changed: Changed) -> None:
         """Keep of what was seen only what the next look lists again."""
         there = {(repository, one.ref.number) for one in changed.subjects}
@@ -261,26 +220,26 @@ class Listener:
         self._seen = others | {key: at for key, at in self._seen.items() if key in there}
 
     def _note(self, repository: str, mark: Mark) -> None:
-        if self._marks.marks.get(repository) == mark:
+        if self._marks.get(repository) == mark:
             return
-        self._marks = Marks(marks={**self._marks.marks, repository: mark})
+        self._marks[repository] = mark
         fresh = self._path.with_suffix(".new")
         try:
-            fresh.write_text(self._marks.model_dump_json(), encoding="utf-8")
+            fresh.write_bytes(_MARKS.dump_json(self._marks))
             fresh.replace(self._path)
         except OSError as problem:
             # After a restart, more is looked through than needs be.
             _log.warning("not written how far was listened", problem=problem.strerror)
 
 
-def _read_marks(path: Path) -> Marks:
+def _read_marks(path: Path) -> dict[str, Mark]:
     try:
-        return Marks.model_validate_json(path.read_bytes())
+        return _MARKS.validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Marks()
+        return {}
     except (OSError, ValidationError) as problem:
         _log.warning("not read how far was listened", problem=type(problem).__name__)
-        return Marks()
+        return {}
 
 
 def _subtract_seconds(at: str, seconds: float) -> str:

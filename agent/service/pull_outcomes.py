@@ -62,11 +62,7 @@ class PullOutcomeRecorder:
                 _log.warning("no figures of ends", problem=told)
 
     def turn(self) -> bool:
-        """Put the figures of one end together; return whether there was one to look at.
-
-        Raises:
-            StoreUnavailable: The store is held by somebody else.
-        """
+        """Put the figures of one end together; return whether there was one to look at."""
         now = read_clock()
         ended = self._store.ends.find_due(now)
         if ended is None:

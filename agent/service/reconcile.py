@@ -126,9 +126,6 @@ class Redeliveries:
         Returns:
             When each delivery on which we act was sent, with the number of the attempt; and the
             code host's clock.
-
-        Raises:
-            CodeHostUnavailable: It could not be read to its end.
         """
         sent: dict[str, set[tuple[float, int]]] = defaultdict(set)
         page = self._log.read_page(None)

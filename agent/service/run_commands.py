@@ -120,11 +120,7 @@ def may_retry(run: StoredRun) -> bool:
 
 
 def retry_run(speaker: Speaker, run: StoredRun, store: SqlStore, now: float) -> None:
-    """Let a run go on that a cap has ended, or have its follow-up done again.
-
-    Raises:
-        CannotNow: It has had all that people may grant, or another run is in the way.
-    """
+    """Let a run go on that a cap has ended, or have its follow-up done again."""
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
         return

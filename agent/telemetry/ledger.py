@@ -74,11 +74,7 @@ class Ledger:
         return self._failed[failure]
 
     def append(self, step: str, number: int, event: str, **facts: object) -> None:
-        """Write one event and wait until it is on disk.
-
-        Raises:
-            LedgerClosed: Another attempt may be writing to the file.
-        """
+        """Write one event and wait until it is on disk."""
         self._append([(step, number, event, facts)], sync=True)
 
     def started(self, step: str, at: float, *, wait: bool) -> None:
@@ -88,9 +84,6 @@ class Ledger:
             at: When, in seconds since the epoch.
             wait: Until it is on disk. Else it outlives this process all the same, but not a
                 machine that loses its power before the step ends.
-
-        Raises:
-            LedgerClosed: Another attempt may be writing to the file.
         """
         self._append([(step, 1, "started", {"at": round(at, 3)})], sync=wait)
 

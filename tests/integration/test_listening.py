@@ -23,7 +23,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery
 from agent.service.deliveries import Intake
-from agent.service.polling import Listener
+from agent.service.polling import Polling
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
@@ -62,13 +62,14 @@ class Heard:
         self.listener = self.another()
         self.intake = Intake(inbox, store, scene.intake_api)
 
-    def another(self) -> Listener:
+    def another(self) -> Polling:
         """One that begins with what is remembered, as after a restart."""
-        return Listener(Ahead(self.scene), self.inbox, self.store)
+        conversations, gate = Ahead(self.scene), self.scene.intake_api
+        return Polling(None, conversations, gate, self.inbox, self.store, (), seconds=1)
 
     def look(self) -> list[Delivery]:
         """Look once; give what lies in the inbox."""
-        self.listener.look(self.scene.name)
+        self.listener.listen(self.scene.name)
         return list(self.inbox.list_unread(1_000))
 
     def later(self, seconds: float = LATER) -> None:
@@ -203,7 +204,8 @@ def test_a_pull_request_of_ours_is_listened_to_and_another_is_not(heard, tmp_pat
     heard.write("/mergewright stop", on=ours)
     (tmp_path / "another").mkdir()
     with closing(SqlStore(tmp_path / "another")) as nothing:
-        heard.listener = Listener(Ahead(heard.scene), heard.inbox, nothing)
+        heard.store = nothing
+        heard.listener = heard.another()
         assert heard.words() == []
 
 
