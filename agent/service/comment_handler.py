@@ -91,6 +91,10 @@ class CommentHandler:
             return Ignored(reason=f"said by {said.author}, a bot", routine=True)
         run = self._find_run(said)
         command = commands.parse_comment(said.body)
+        if command is None and not said.on_pull and run_commands.is_awaiting_approval(run):
+            # Without the plan's number it approves nothing, and is told so.
+            like = commands.is_like_approval(said.body)
+            command = Command(name="approve") if like else None
         request = None if command else follow_ups.of_words(said, own_logins, self._quiet)
         # What asks for nothing costs no question about its writer.
         if (nothing := self._asks_nothing(said, run, command, request)) is not None:

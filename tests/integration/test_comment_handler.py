@@ -191,6 +191,15 @@ def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
     assert talk.reactions() == ["confused"]
 
 
+def test_words_like_an_approval_are_answered_with_the_command(talk):
+    run = talk.planned()
+    talk.say("I shall have a look at it tomorrow.")
+    assert talk.reactions() == []
+    talk.say("Looks good, go ahead!")
+    assert talk.store.list_guidance(run.run_id) == ()
+    assert f"`/mergewright approve {PLAN}`" in talk.answered()
+
+
 def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
     run = talk.planned()
     talk.say("change the plan: leave the admin out")
