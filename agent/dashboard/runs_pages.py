@@ -138,6 +138,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         findings=_list_findings(stored, record),
         review=(outcome.review if outcome else None) or record.review,
         text=render_markdown(text) if text else None,
+        spent=here.store.spendings.sum_of_run(run_id) if stored.active else 0.0,
         guidance=here.store.list_guidance(run_id),
         follow_ups=here.store.follow_ups(run_id),
         tail=_read_tail(folder)[0][-4_000:] if stored.active else "",

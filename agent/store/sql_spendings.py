@@ -56,6 +56,12 @@ class SqlSpendings:
         with self._database.write() as session:
             session.execute(asked)
 
+    def sum_of_run(self, run_id: str) -> float:
+        """Add up what a run has cost, with what a request under way may cost."""
+        asked = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == run_id)
+        with self._database.read() as session:
+            return session.exec(asked).one() or 0.0
+
 
 def clock_moved(session: Session, seconds: float) -> None:
     """Let what was spent count for as long as it was to, though the clock was put elsewhere."""

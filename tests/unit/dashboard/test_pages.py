@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from agent.dashboard import pages
+from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
 from agent.store.sql_store import SqlStore
 from tests.unit.dashboard import made_runs
@@ -180,7 +181,13 @@ def test_UI1_markdown_can_do_nothing(text):
     assert (tags.bad, tags.scripts, tags.pictures) == ([], [], set())
 
 
-def test_a_run_that_has_only_just_begun_has_its_page(store, operator):
+def test_a_run_that_has_only_just_begun_has_its_page_with_what_it_has_cost(store, operator):
     operator.get("/")
     run = store.add_run(made_runs.make_run(1, time.time()), time.time())
-    assert ">Stop</button>" in operator.get(f"/runs/{run.run_id}").text
+    limits = SpendingLimits(
+        run_id=run.run_id, repository_id=100, of_run=9.0, of_day=None, kept=True
+    )
+    store.spendings.settle(store.spendings.reserve(2.0, limits, time.time()), 1.25)
+    page = operator.get(f"/runs/{run.run_id}").text
+    assert ">Stop</button>" in page
+    assert "Models have cost $1.25" in page
