@@ -290,6 +290,10 @@ class SandboxMissing(PermanentError):
     """No sandbox can be opened on this machine, and nothing runs outside one."""
 
 
+class ProgramMissing(SandboxMissing):
+    """A program is not installed on this machine, without which nothing runs."""
+
+
 class SettingsInvalid(PermanentError):
     """An operator's setting is wrong."""
 

@@ -20,7 +20,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.errors import AgentError, Cancelled, PermanentError, RepositoryUnfit, StorageFull
+from agent.errors import (
+    AgentError,
+    Cancelled,
+    PermanentError,
+    ProgramMissing,
+    RepositoryUnfit,
+    StorageFull,
+)
 from agent.models.sandbox import Flag
 
 # Without this, GitPython ends the whole program on import where git is missing; `_program` says
@@ -245,7 +252,7 @@ def require_version(oldest: tuple[int, int], use: str = "") -> None:
 def _program(name: str, package: str = "git") -> str:
     path = shutil.which(name)
     if path is None:
-        raise PermanentError(
+        raise ProgramMissing(
             f"`{name}` is not installed here. On Debian: apt-get install {package}"
         )
     return path

@@ -217,11 +217,14 @@ def test_RX6_tests_that_write_outside_and_print_ten_million_lines_are_bounded(
     assert Path(ended.result["log"]).stat().st_size < 1024**2
 
 
-def test_no_sandbox_is_refused_with_the_command_that_installs_one(sample, store, tmp_path):
+@pytest.mark.parametrize(("missing", "package"), [("bwrap", "bubblewrap"), ("git", "git")])
+def test_a_missing_program_is_named_with_the_command_that_installs_it(
+    sample, store, tmp_path, missing, package
+):
     tools = tmp_path / "bin"
     tools.mkdir()
     for program in Path("/usr/bin").iterdir():
-        if program.name != "bwrap":
+        if program.name != missing:
             (tools / program.name).symlink_to(program)
     done = subprocess.run(
         [
@@ -234,7 +237,7 @@ def test_no_sandbox_is_refused_with_the_command_that_installs_one(sample, store,
     )  # fmt: skip
     assert done.returncode == 2
     assert "no_sandbox" in done.stdout
-    assert "bubblewrap" in done.stdout
+    assert f"apt-get install {package}" in done.stdout
     assert sample.branches() == ["main"]
 
 
