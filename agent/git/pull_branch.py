@@ -67,12 +67,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 
 
 def _read_state(
-    hold: Hold,
-    url: str,
-    start: Start,
-    head: str,
-    ours: tuple[str, str],
-    limits: Limits,
+    hold: Hold, url: str, start: Start, head: str, ours: tuple[str, str], limits: Limits
 ) -> BranchState:
     tip = start.commit
     with objects.open_index(hold, keep=False) as place:

@@ -9,10 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import structlog
-from sqlalchemy import (
-    case,
-    func,
-)
+from sqlalchemy import case, func
 from sqlmodel import Session, col, select, update
 
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
@@ -247,11 +244,7 @@ class SqlStore(RunQueue, RunReader):
             return sql_follow_ups.queue_follow_up(session, first, active, wish, now)
 
     def add_guidance(
-        self,
-        run_id: str,
-        said: Guidance,
-        now: float,
-        quiet: float = sql_guidance.QUIET_SECONDS,
+        self, run_id: str, said: Guidance, now: float, quiet: float = sql_guidance.QUIET_SECONDS
     ) -> Hearing:
         """Let a run hear what somebody said: one that waits for it goes on.
 

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from agent.models.sandbox import Sandbox
-from agent.settings import Settings
 from tests import sandboxes as kinds
 from tests.attacks import ground as grounds
-from tests.attacks.ground import Ground, Witness
+from tests.attacks.ground import Witness
 from tests.folders import data_folder
 
 
 @pytest.fixture(scope="module", params=kinds.BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
+def backend(request):
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def base(backend: str) -> Iterator[Path]:
+def base(backend):
     """A data folder for all tests of a module, that the sandboxes' users can enter; one for each kind."""
     with data_folder("attacks") as folder:
         yield folder
 
 
 @pytest.fixture(scope="module")
-def settings(backend: str, base: Path) -> Settings:
+def settings(backend, base):
     return kinds.settings_for(backend, base)
 
 
 @pytest.fixture(scope="module")
-def sandbox(backend: str, base: Path) -> Sandbox:
+def sandbox(backend, base):
     return kinds.open_sandbox(backend, base)
 
 
 @pytest.fixture
-def ground(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+def ground(home, monkeypatch):
     """A machine to attack; the service of the test has the operator's environment."""
     with grounds.opened(home / "ground") as made:
         for name, value in made.operator.environ.items():
@@ -48,6 +43,6 @@ def ground(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
 
 
 @pytest.fixture
-def witness(sandbox: Sandbox) -> Witness:
+def witness(sandbox):
     """The sandbox, with what payloads achieved in its sandboxes."""
     return Witness(sandbox)

@@ -102,9 +102,6 @@ def opened(folder: Path, *, neighbours: Iterable[Path] = ()) -> Iterator[Ground]
         yield ground
 
 
-# --- in the sandbox -----------------------------------------------------------------------------
-
-
 class Witness:
     """The sandbox under attack; takes the payload's evidence out of every sandbox."""
 
@@ -144,9 +141,6 @@ class Witness:
         loot = {f"{found['label']} found {one}" for found in self.evidence for one in found["loot"]}
         done = {f"{found['label']}: {one}" for found in self.evidence for one in found["done"]}
         return loot | done
-
-
-# --- outside, as the control -----------------------------------------------------------------
 
 
 def bare(ground: Ground, *, seconds: float = 60.0) -> dict[str, Any]:

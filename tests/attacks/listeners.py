@@ -18,7 +18,7 @@ from pathlib import Path
 
 SETTLE_SECONDS = 0.5
 _ECHO_REQUEST = {socket.IPPROTO_ICMP: 8, socket.IPPROTO_ICMPV6: 128}
-Address = str | tuple[str, int]
+_INET, _INET6 = socket.AF_INET, socket.AF_INET6
 
 
 @dataclass
@@ -51,6 +51,28 @@ class Canary:
     def silent(self) -> bool:
         return not self.ways()
 
+    def hear(self, way: str, opened: socket.socket) -> None:
+        if opened.type == socket.SOCK_STREAM:
+            with opened.accept()[0] as connection:
+                # That somebody got here counts, whatever is said.
+                connection.settimeout(2)
+                words = connection.recv(65536)
+                if words.startswith(b"POST") and b"\r\n\r\n" in words and not words[-1:].isalnum():
+                    words += connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            self.heard.append((way, words))
+            return
+        words, sender = opened.recvfrom(65536)
+        if way.startswith("icmp"):
+            # A raw socket hears everybody's echoes, also those of another test's canary.
+            start = words[(words[0] & 15) * 4 :] if way == "icmp" else words
+            ours = _ECHO_REQUEST[opened.proto], self.echo.to_bytes(2, "big")
+            if (start[0], start[4:6]) != ours:
+                return
+        elif sender:
+            opened.sendto(b"heard", sender)
+        self.heard.append((way, words))
+
 
 @contextmanager
 def listening(folder: Path) -> Iterator[Canary]:
@@ -63,13 +85,13 @@ def listening(folder: Path) -> Iterator[Canary]:
     folder.chmod(0o755)
     canary = Canary(folder)
     with ExitStack() as stack, selectors.DefaultSelector() as watch:
-        for way, opened in _opened(canary):
+        for way, opened in _open_sockets(canary):
             stack.enter_context(opened)
             opened.setblocking(False)
             watch.register(opened, selectors.EVENT_READ, way)
         stop_reading, stop = os.pipe()
         watch.register(stop_reading, selectors.EVENT_READ, "")
-        thread = threading.Thread(target=_listen, args=(canary, watch, stack, stop_reading))
+        thread = threading.Thread(target=_listen, args=(canary, watch, stop_reading))
         thread.start()
         try:
             yield canary
@@ -80,35 +102,26 @@ def listening(folder: Path) -> Iterator[Canary]:
             os.close(stop_reading)
 
 
-def _opened(canary: Canary) -> Iterator[tuple[str, socket.socket]]:
-    inet, inet6 = socket.AF_INET, socket.AF_INET6
-    for way, family, kind in (
-        ("tcp", inet, socket.SOCK_STREAM),
-        ("tcp6", inet6, socket.SOCK_STREAM),
-        ("http", inet, socket.SOCK_STREAM),
-        ("udp", inet, socket.SOCK_DGRAM),
-        ("udp6", inet6, socket.SOCK_DGRAM),
-        ("dns", inet, socket.SOCK_DGRAM),
-    ):
-        opened = _bound(family, kind, ("127.0.0.1" if family == inet else "::1", 0))
+def _open_sockets(canary: Canary) -> Iterator[tuple[str, socket.socket]]:
+    for way in ("tcp", "tcp6", "http", "udp", "udp6", "dns"):
+        family = _INET6 if way.endswith("6") else _INET
+        kind = socket.SOCK_DGRAM if way in ("udp", "udp6", "dns") else socket.SOCK_STREAM
+        opened = _bind(family, kind, ("127.0.0.1" if family == _INET else "::1", 0))
         canary.ports[way] = opened.getsockname()[1]
         yield way, opened
     told = canary.aim()
-    for way, kind, address in (
-        ("unix", socket.SOCK_STREAM, str(told["unix"])),
-        ("unix datagram", socket.SOCK_DGRAM, str(told["unix_datagram"])),
-        ("abstract", socket.SOCK_STREAM, f"\0{canary.abstract}"),
-    ):
-        yield way, _bound(socket.AF_UNIX, kind, address)
-        if not address.startswith("\0"):
-            # Only the wall is to keep the sandbox's user away, not the file's mode.
-            Path(address).chmod(0o777)
+    for way, kind in (("unix", socket.SOCK_STREAM), ("unix datagram", socket.SOCK_DGRAM)):
+        path = str(told[way.replace(" ", "_")])
+        yield way, _bind(socket.AF_UNIX, kind, path)
+        # Only the wall is to keep the sandbox's user away, not the file's mode.
+        Path(path).chmod(0o777)
+    yield "abstract", _bind(socket.AF_UNIX, socket.SOCK_STREAM, f"\0{canary.abstract}")
     if os.geteuid() == 0:
-        yield "icmp", socket.socket(inet, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        yield "icmp6", socket.socket(inet6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        yield "icmp", socket.socket(_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        yield "icmp6", socket.socket(_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
 
 
-def _bound(family: int, kind: int, address: Address) -> socket.socket:
+def _bind(family: int, kind: int, address: str | tuple[str, int]) -> socket.socket:
     opened = socket.socket(family, kind)
     opened.bind(address)
     if kind == socket.SOCK_STREAM:
@@ -116,39 +129,13 @@ def _bound(family: int, kind: int, address: Address) -> socket.socket:
     return opened
 
 
-def _listen(
-    canary: Canary, watch: selectors.BaseSelector, stack: ExitStack, stop_reading: int
-) -> None:
+def _listen(canary: Canary, watch: selectors.BaseSelector, stop_reading: int) -> None:
     while True:
         for key, _ in watch.select():
             if key.fd == stop_reading:
                 return
-            way, opened = key.data, key.fileobj
-            assert isinstance(opened, socket.socket)
+            assert isinstance(key.fileobj, socket.socket)
             try:
-                _hear(canary, way, opened)
+                canary.hear(key.data, key.fileobj)
             except OSError:
-                canary.heard.append((way, b""))
-
-
-def _hear(canary: Canary, way: str, opened: socket.socket) -> None:
-    if opened.type == socket.SOCK_STREAM:
-        connection = opened.accept()[0]
-        with connection:
-            # That somebody got here counts, whatever is said.
-            connection.settimeout(2)
-            words = connection.recv(65536)
-            if words.startswith(b"POST") and b"\r\n\r\n" in words and not words[-1:].isalnum():
-                words += connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        canary.heard.append((way, words))
-        return
-    words, sender = opened.recvfrom(65536)
-    if way.startswith("icmp"):
-        # A raw socket hears everybody's echoes, also those of another test's canary.
-        start = words[(words[0] & 15) * 4 :] if way == "icmp" else words
-        if start[0] != _ECHO_REQUEST[opened.proto] or start[4:6] != canary.echo.to_bytes(2, "big"):
-            return
-    elif sender:
-        opened.sendto(b"heard", sender)
-    canary.heard.append((way, words))
+                canary.heard.append((key.data, b""))

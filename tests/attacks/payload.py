@@ -33,9 +33,6 @@ def attempt(done, name, work):
     done.append(name)
 
 
-# --- theft -----------------------------------------------------------------------------------
-
-
 def readable(path):
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -62,9 +59,6 @@ def stolen():
         with contextlib.suppress(OSError):
             found |= set(SECRET.findall(readable(path)))
     return sorted(one.decode() for one in found)
-
-
-# --- ways out --------------------------------------------------------------------------------
 
 
 def dns_question(words):
@@ -136,9 +130,6 @@ def ways_out(words):
         yield "name " + name, lambda of=name: socket.getaddrinfo(of, 80)
     for path in AIM["engines"]:
         yield "engine " + path, lambda at=path: send(unix, stream, at, words)
-
-
-# --- damage ----------------------------------------------------------------------------------
 
 
 def spoil(path):

@@ -66,9 +66,6 @@ def operator(folder: Path) -> Operator:
     return made
 
 
-# --- whether anything leaked -----------------------------------------------------------------
-
-
 def leaked(known: Iterable[str], text: bytes) -> set[str]:
     """Say which secrets a text holds, plain or in disguise."""
     low = text.lower()
@@ -87,9 +84,6 @@ def leaked(known: Iterable[str], text: bytes) -> set[str]:
         ):
             found.add(secret)
     return found
-
-
-# --- whether anything was touched ------------------------------------------------------------
 
 
 def state(*places: Path) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from agent.git import worktree
-from agent.models.sandbox import Sandbox, SandboxLimits, SandboxRequest
+from agent.models.sandbox import SandboxLimits, SandboxRequest
 from tests.attacks import planted
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
@@ -49,9 +49,7 @@ exit 0
 """
 
 
-def test_GR2_GR4_GR7_what_a_sandbox_writes_for_git_is_read_by_nobody(
-    sandbox: Sandbox, home: Path
-) -> None:
+def test_GR2_GR4_GR7_what_a_sandbox_writes_for_git_is_read_by_nobody(sandbox, home):
     canary = home / "canary"
     canary.mkdir(mode=0o777)
     canary.chmod(0o777)
@@ -90,7 +88,7 @@ def test_GR2_GR4_GR7_what_a_sandbox_writes_for_git_is_read_by_nobody(
     }
 
 
-def test_GR2_the_same_poison_works_on_a_git_that_reads_it(tmp_path: Path) -> None:
+def test_GR2_the_same_poison_works_on_a_git_that_reads_it(tmp_path):
     """The control, below a temporary folder and with a home of its own."""
     canary, work = tmp_path / "canary", samples.make(tmp_path / "work")
     canary.mkdir()

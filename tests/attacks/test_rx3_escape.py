@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.models.sandbox import Mount, Sandbox, SandboxLimits, SandboxRequest
+from agent.models.sandbox import Mount, SandboxLimits, SandboxRequest
 
 SCRIPT = Path(__file__).parent / "escape.py"
 LIMITS = SandboxLimits(seconds=120, disk_bytes=32 * 1024**2)
@@ -28,7 +28,7 @@ COMPANY = (
 )
 
 
-def test_RX3_no_attempt_at_escape_works_in_a_sandbox(sandbox: Sandbox, base: Path) -> None:
+def test_RX3_no_attempt_at_escape_works_in_a_sandbox(sandbox, base):
     (base / "tree").mkdir(exist_ok=True)
     (base / "lent").mkdir(exist_ok=True)
     mount = Mount(source=str(base / "lent"), target="/env", writable=True)
@@ -45,7 +45,7 @@ def test_RX3_no_attempt_at_escape_works_in_a_sandbox(sandbox: Sandbox, base: Pat
     assert found["user"] != 0
 
 
-def test_RX3_each_attempt_works_where_there_is_no_wall(tmp_path: Path) -> None:
+def test_RX3_each_attempt_works_where_there_is_no_wall(tmp_path):
     """Bare; where that can be had, as root in namespaces that end with the process."""
     root = os.geteuid() == 0
     folder = os.open(tmp_path, os.O_RDONLY)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 from agent.environments.egress import EgressProxy
 from agent.environments.upstreams import Target
-from agent.models.sandbox import Mount, Sandbox, SandboxFile, SandboxLimits, SandboxRequest
+from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest
 from tests.attacks import ground as grounds
 from tests.attacks import planted
-from tests.attacks.ground import Ground, Witness
 from tests.sandboxes import PYTHON
 
 LIMITS = SandboxLimits(seconds=120, disk_bytes=64 * 1024**2)
@@ -21,7 +19,7 @@ WAYS = {
 }  # fmt: skip
 
 
-def test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall(ground: Ground) -> None:
+def test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall(ground):
     """The control of all tests that use the payload."""
     before = planted.state(*ground.watched())
     found = grounds.bare(ground)
@@ -39,7 +37,7 @@ def test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall(ground: Gr
     assert any("planted-by-control" in path for path in after)
 
 
-def test_RX4_nothing_gets_out_of_a_sandbox(ground: Ground, witness: Witness) -> None:
+def test_RX4_nothing_gets_out_of_a_sandbox(ground, witness):
     """Neither of one that only looks, nor of one that a folder is lent to."""
     before = planted.state(*ground.watched())
     tree, lent = ground.folder / "tree", ground.folder / "lent"
@@ -90,9 +88,7 @@ print(json.dumps(said))
 """
 
 
-def test_RX4_the_way_to_the_index_leads_nowhere_else(
-    ground: Ground, sandbox: Sandbox, home: Path
-) -> None:
+def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
     """By a proxy that knows one host on this machine, as an index may be one."""
     http, tcp = ground.canary.ports["http"], ground.canary.ports["tcp"]
     there, secret = f"127.0.0.1:{http}", "cnry-pushed"

@@ -163,15 +163,11 @@ FLOODS = tuple(name for name in ENDLESS if "line" in name)
     ],
     ids=lambda x: x[0],
 )
-def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(
-    sandbox: Sandbox, backend: str, base: Path, names: tuple[str, ...]
-) -> None:
+def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(sandbox, backend, base, names):
     let_loose(sandbox, backend, base, names, {})
 
 
-def test_RX6_floods_are_shown_live_in_part_and_hold_nobody_up(
-    sandbox: Sandbox, backend: str, base: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_RX6_floods_are_shown_live_in_part_and_hold_nobody_up(sandbox, backend, base, monkeypatch):
     """Whoever listens to a sandbox also ends it at its limits."""
     monkeypatch.setattr(running, "QUIET_SECONDS", 0.0)
     shown: dict[str, list[str]] = {name: [] for name in FLOODS}
@@ -228,9 +224,7 @@ def ended_at_its_limit(name: str, result: SandboxResult) -> None:
         assert result.output.startswith("the first line\n")
 
 
-def test_RX6_whoever_has_left_the_session_does_not_outlive_the_sandbox(
-    sandbox: Sandbox, backend: str, base: Path
-) -> None:
+def test_RX6_whoever_has_left_the_session_does_not_outlive_the_sandbox(sandbox, backend, base):
     """It holds the output open, is deaf, and its parent is long over."""
     marker = secrets.token_hex(8)
     text = """

@@ -59,8 +59,6 @@ class Campaign:
         self.missed: list[str] = []
         """Points of the list that no worker came to."""
 
-    # --- without kills -------------------------------------------------------------------------
-
     def undisturbed(self, kinds: tuple[str, ...]) -> None:
         ground = self.ground
         begun = time.monotonic()
@@ -79,8 +77,6 @@ class Campaign:
             self.expected[kind] = effects.of(ground, ticket)
             self._say(f"undisturbed {kind}: {', '.join(self.expected[kind]['run'])}")
         self._stop()
-
-    # --- at points -----------------------------------------------------------------------------
 
     def one(self, kind: str, strike: Point | None = None) -> Ticket:
         ticket = self.tickets.label(kind)
@@ -197,8 +193,6 @@ class Campaign:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    # --- at random -----------------------------------------------------------------------------
-
     def at_random(self, kills: int, tickets: int) -> None:
         """Kill at random times while tickets come in; more of them, if there is too little to do.
 
@@ -245,8 +239,6 @@ class Campaign:
                     lost[event["step"]] = 0
             found += lost.values()
         return found
-
-    # --- looking -------------------------------------------------------------------------------
 
     def _alive(self) -> int:
         ((active,),) = self.ground.rows("SELECT count(*) FROM runs WHERE active") or [(0,)]

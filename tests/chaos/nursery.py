@@ -30,10 +30,7 @@ _DEATH_SIGNAL, _SUBREAPER = 1, 36
 #: What the first run would load; a worker that is forked has it.
 LOADED = [process, wiring, code_host, _sys_db_sqlite]
 if chosen := os.environ.get("MERGEWRIGHT_MODEL"):
-    LOADED += [
-        import_module("agent.llm.provided"),
-        import_module("genai_prices.data"),
-    ]
+    LOADED += [import_module("agent.llm.provided"), import_module("genai_prices.data")]
     import_module("pydantic_ai.models").infer_model(chosen)
 
 

@@ -64,11 +64,7 @@ class Tickets:
     """Opens issues in repositories that it makes as they are needed."""
 
     def __init__(
-        self,
-        ground: Ground,
-        folder: Path,
-        *,
-        kinds: Mapping[str, Kind] = MappingProxyType(KINDS),
+        self, ground: Ground, folder: Path, *, kinds: Mapping[str, Kind] = MappingProxyType(KINDS)
     ) -> None:
         """Open nothing yet.
 

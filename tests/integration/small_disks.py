@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture
-def small_disk() -> Iterator[Callable[[int], Path]]:
+def small_disk():
     """Make file systems of so many megabytes, in memory; they go with the test."""
     made: list[Path] = []
 

@@ -26,10 +26,7 @@ while True:
 """
 
 
-# --- where no sandbox can be had ------------------------------------------------------------------
-
-
-def test_forbidden_namespaces_are_explained(home: Path) -> None:
+def test_forbidden_namespaces_are_explained(home):
     """A sandbox forbids further namespaces, so a bubblewrap in it meets just that."""
     sandbox = BubblewrapSandbox(Settings(home=home))
     order = SandboxRequest(argv=("/usr/bin/bwrap", "--ro-bind", "/", "/", "true"), limits=SMALL)
@@ -41,15 +38,12 @@ def test_forbidden_namespaces_are_explained(home: Path) -> None:
     assert bwrap_arguments.explain_failure("bwrap: Can't find source path /x: No such file") is None
 
 
-def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home: Path) -> None:
+def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home):
     sandbox = BubblewrapSandbox(Settings(home=home))
     (home / "file").touch()
     mount = Mount(source=str(home / "file"), target="/usr/not-there/file")
     with pytest.raises(SandboxLost, match="did not open: bwrap: "):
         sandbox.run(SandboxRequest(argv=("true",), mounts=(mount,), limits=SMALL))
-
-
-# --- limits without cgroups, and cgroup version 2 ----------------------------------------------
 
 
 class Unbounded(BubblewrapSandbox):
@@ -59,7 +53,7 @@ class Unbounded(BubblewrapSandbox):
         return cgroup.Cgroup()
 
 
-def test_without_cgroups_limits_hold_by_sampling(home: Path) -> None:
+def test_without_cgroups_limits_hold_by_sampling(home):
     sandbox = Unbounded(Settings(home=home))
     all_together = sandbox.run(shell(limit_probes.HOGS, memory_bytes=128 * MIB))
     assert (all_together.limit, all_together.exit_code) == ("memory", None)
@@ -67,7 +61,7 @@ def test_without_cgroups_limits_hold_by_sampling(home: Path) -> None:
     assert (bomb.limit, bomb.exit_code) == ("processes", None)
 
 
-def test_cgroup_version_2_is_set_up_and_read_as_the_kernel_documents_it(tmp_path: Path) -> None:
+def test_cgroup_version_2_is_set_up_and_read_as_the_kernel_documents_it(tmp_path):
     for folder in (tmp_path, tmp_path / "mergewright"):
         folder.mkdir(exist_ok=True)
         (folder / "cgroup.subtree_control").write_text("memory pids")
@@ -108,7 +102,7 @@ def _as_user(uid: int, work: Callable[[], str]) -> str:
     return answer.decode()
 
 
-def test_a_user_who_is_not_root_has_the_same_sandboxes(home: Path) -> None:
+def test_a_user_who_is_not_root_has_the_same_sandboxes(home):
     if os.geteuid() != 0:
         pytest.skip("every other test here runs as such a user")
     if any(not folder.stat().st_mode & 0o001 for folder in Path(__file__).resolve().parents):

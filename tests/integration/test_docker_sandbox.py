@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,14 +32,14 @@ TRUE = SandboxRequest(argv=("true",), limits=SMALL)
 
 
 @pytest.fixture
-def client() -> Iterator[docker.APIClient]:
+def client():
     made = docker.APIClient(ENGINE, version="auto")
     yield made
     made.close()
 
 
 @pytest.fixture
-def settings(home: Path) -> Settings:
+def settings(home):
     return settings_for("docker", home)
 
 
@@ -49,10 +48,7 @@ def containers(client: docker.APIClient, home: Path) -> list[str]:
     return [one["Id"] for one in client.containers(all=True, filters={"label": mark})]
 
 
-# --- where no sandbox can be had ------------------------------------------------------------------
-
-
-def test_without_an_engine_it_is_said_how_to_start_one(home: Path) -> None:
+def test_without_an_engine_it_is_said_how_to_start_one(home):
     sandbox = DockerSandbox(Settings(home=home, docker_host=f"unix://{home}/none.sock"))
     with pytest.raises(SandboxMissing, match=rf"{home}/none.sock. Start it \(sudo systemctl"):
         sandbox.run(TRUE)
@@ -64,9 +60,7 @@ def open_engine(address: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become somebody who may not")
-def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there(
-    home: Path,
-) -> None:
+def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there(home):
     closed = home / "engine.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(closed))
@@ -79,9 +73,7 @@ def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there
             os.seteuid(0)
 
 
-def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(home, monkeypatch):
     monkeypatch.setattr(docker_engine, "_PING_SECONDS", 0.2)
     silent = home / "engine.sock"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -95,7 +87,7 @@ def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
     assert "said nothing" in said[-1]["because"]
 
 
-def test_an_engine_elsewhere_cannot_be_used(home: Path) -> None:
+def test_an_engine_elsewhere_cannot_be_used(home):
     told = "tcp://10.0.0.1:2375"
     given = Settings(home=home, docker_host=told, sandbox="docker")
     with pytest.raises(SandboxMissing, match=told):
@@ -111,18 +103,13 @@ def test_an_engine_elsewhere_cannot_be_used(home: Path) -> None:
     assert docker_address.find_address(Settings(home=home), {}) == "unix:///var/run/docker.sock"
 
 
-def test_without_an_image_the_one_command_is_named(settings: Settings) -> None:
+def test_without_an_image_the_one_command_is_named(settings):
     given = settings.model_copy(update={"docker_image": "nobody-has-this"})
     with pytest.raises(SandboxMissing, match="mergewright images build 3.11"):
         DockerSandbox(given).run(TRUE)
 
 
-# --- the end, and what is left -----------------------------------------------------------------
-
-
-def test_a_sandbox_whose_first_program_is_killed_is_lost_and_no_verdict(
-    client: docker.APIClient, settings: Settings
-) -> None:
+def test_a_sandbox_whose_first_program_is_killed_is_lost_and_no_verdict(client, settings):
     marker = secrets.token_hex(8)
     with ThreadPoolExecutor(1) as pool:
         sandbox = pool.submit(DockerSandbox(settings).run, waiting(60, marker))
@@ -134,18 +121,14 @@ def test_a_sandbox_whose_first_program_is_killed_is_lost_and_no_verdict(
     assert containers(client, settings.home) == []
 
 
-def test_a_failure_of_the_engine_is_never_the_exit_code_of_the_command(
-    settings: Settings, home: Path
-) -> None:
+def test_a_failure_of_the_engine_is_never_the_exit_code_of_the_command(settings, home):
     (home / "file").touch()
     mount = Mount(source=str(home / "file"), target="/usr")
     with pytest.raises(SandboxLost, match=r"did not open: .*not a directory|engine refuses"):
         DockerSandbox(settings).run(SandboxRequest(argv=("true",), mounts=(mount,), limits=SMALL))
 
 
-def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
-    client: docker.APIClient, settings: Settings, home: Path
-) -> None:
+def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(client, settings, home):
     image, prefix = docker_engine.choose_image(client, settings).digest, slots.prefix(home)
     made = [
         client.create_container(
@@ -170,12 +153,7 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
             docker_sandbox.remove_container(client, one)
 
 
-# --- what is asked of the engine ---------------------------------------------------------------
-
-
-def test_a_command_that_could_not_be_bounded_is_not_started(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_that_could_not_be_bounded_is_not_started(settings, monkeypatch):
     """As under a kernel that does not know one of the bounds."""
     monkeypatch.setattr(layout, "_OPEN_FILES", -5)
     result = DockerSandbox(settings).run(SandboxRequest(argv=("echo", "ran"), limits=SMALL))
@@ -183,12 +161,7 @@ def test_a_command_that_could_not_be_bounded_is_not_started(
     assert "no limits, so no start" in result.output
 
 
-# --- which kind --------------------------------------------------------------------------------
-
-
-def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewhere(
-    settings: Settings, home: Path
-) -> None:
+def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewhere(settings, home):
     left_to_us = settings.model_copy(update={"sandbox": "auto"})
     assert sandboxes.choose_kind(left_to_us) == "docker"
     without = left_to_us.model_copy(update={"docker_image": "nobody-has-this"})
@@ -200,7 +173,7 @@ def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewher
         assert sandboxes.choose_kind(without.model_copy(update={"sandbox": kind})) == kind
 
 
-def test_sandboxes_stay_of_the_kind_that_was_chosen(settings: Settings) -> None:
+def test_sandboxes_stay_of_the_kind_that_was_chosen(settings):
     chosen = sandboxes.ChosenSandbox(settings.model_copy(update={"sandbox": "auto"}))
     uid = chosen.run(SandboxRequest(argv=("id", "-u"), limits=SMALL)).output
     assert int(uid) != 1000, "as it is in every sandbox of bubblewrap"
@@ -210,10 +183,7 @@ def test_sandboxes_stay_of_the_kind_that_was_chosen(settings: Settings) -> None:
         chosen.run(TRUE)
 
 
-# --- root file systems -------------------------------------------------------------------------
-
-
-def test_a_sandbox_has_the_root_of_the_image_that_is_asked_for(settings: Settings) -> None:
+def test_a_sandbox_has_the_root_of_the_image_that_is_asked_for(settings):
     sandbox = DockerSandbox(settings)
     usual = sandbox.roots()[0]
     (python,) = usual.pythons

@@ -38,7 +38,7 @@ def broken(sandbox: Sandbox, home: Path) -> set[str]:
     return {line["limit"] for line in measures if line["required"] and not line["enforced"]}
 
 
-def test_every_limit_of_a_kind_holds(sandbox: Sandbox, backend: str, home: Path) -> None:
+def test_every_limit_of_a_kind_holds(sandbox, backend, home):
     measures = limit_probes.probe_limits(sandbox, Settings(home=home))
     assert {line["limit"] for line in measures if line["required"]} == REQUIRED
     assert all(line["enforced"] for line in measures if line["required"]), measures
@@ -49,13 +49,11 @@ def test_every_limit_of_a_kind_holds(sandbox: Sandbox, backend: str, home: Path)
     assert [path.name for path in home.iterdir()] == ["sandboxes"]
 
 
-# --- bubblewrap with a wall taken away ---------------------------------------------------------
-
 Arguments = Callable[[list[str], SandboxRequest], None]
 
 
 @pytest.fixture
-def weaken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Arguments], None]:
+def weaken(monkeypatch):
     """Change the walls of every sandbox at the last moment."""
 
     def weakened(change: Arguments) -> None:
@@ -109,20 +107,16 @@ def further_namespaces(args: list[str], order: SandboxRequest) -> None:
         deep(further_namespaces, {"no further namespaces"}),
     ],
 )
-def test_a_wall_that_is_taken_away_is_noticed(
-    home: Path, weaken: Callable[[Arguments], None], change: Arguments, red: set[str]
-) -> None:
+def test_a_wall_that_is_taken_away_is_noticed(home, weaken, change, red):
     weaken(change)
     assert red <= broken(BubblewrapSandbox(Settings(home=home)), home)
 
-
-# --- docker with a wall taken away -------------------------------------------------------------
 
 Change = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
 @pytest.fixture
-def mutated(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], DockerSandbox]:
+def mutated(home, monkeypatch):
     """Change what the engine is asked for, at the last moment."""
 
     def change(how: Change) -> DockerSandbox:
@@ -165,27 +159,23 @@ def with_host_network(container: dict[str, Any], config: dict[str, Any]) -> None
     ],
     ids=["writable root", "capabilities", "network", "processes", "memory"],
 )
-def test_a_container_that_lacks_a_wall_turns_that_line_red(
-    home: Path, mutated: Callable[[Change], DockerSandbox], how: Change, expected: set[str]
-) -> None:
+def test_a_container_that_lacks_a_wall_turns_that_line_red(home, mutated, how, expected):
     assert broken(mutated(how), home) == expected
 
-
-# --- the command -------------------------------------------------------------------------------
 
 app = typer.Typer()
 app.command()(doctor.doctor)
 
 
 @pytest.fixture(autouse=True)
-def _environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(home, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "80")
     if own_root is not None:
         monkeypatch.delenv("MERGEWRIGHT_SANDBOX_ROOT")
 
 
-def test_what_is_needed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_needed_is_told(monkeypatch, tmp_path):
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 0, result.output
     assert max(map(len, result.output.splitlines())) <= 80
@@ -202,9 +192,7 @@ def test_what_is_needed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert said.endswith("Missing: sandboxes, git. Nothing will be run here.")
 
 
-def test_a_broken_wall_is_named_as_the_reason_to_refuse(
-    home: Path, weaken: Callable[[Arguments], None]
-) -> None:
+def test_a_broken_wall_is_named_as_the_reason_to_refuse(home, weaken):
     weaken(drop("--unshare-net"))
     report = doctor.examine(Settings(home=home))
     assert report["sound"] is False

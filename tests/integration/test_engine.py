@@ -90,11 +90,7 @@ def ended(engine, segment=RUN, seconds=20.0):
 
 
 @pytest.mark.parametrize(
-    ("kill", "said"),
-    [
-        ("a", ["a", "a", "b", "c"]),
-        deep("after b", ["a", "b", "c"]),
-    ],
+    ("kill", "said"), [("a", ["a", "a", "b", "c"]), deep("after b", ["a", "b", "c"])]
 )
 def test_a_killed_run_goes_on_with_the_step_that_has_no_record(tmp_path, kill, said):
     _, code = work(tmp_path, kill)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -15,14 +13,13 @@ from agent.errors import SandboxMissing
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox import docker_engine
 from agent.sandbox.docker_sandbox import DockerSandbox
-from agent.settings import Settings
 from tests.sandboxes import ENGINE, SMALL, settings_for
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def settings(home, monkeypatch):
     """Settings with a name for images that nobody else has, and the tests' image as the base."""
     usual = settings_for("docker", home)
     name = f"mergewright-test-{secrets.token_hex(4)}"
@@ -43,9 +40,7 @@ def show(*options: str) -> str:
     return CliRunner().invoke(maintenance.images_app, ["show", *options]).stdout
 
 
-def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(
-    settings: Settings,
-) -> None:
+def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(settings):
     assert "mergewright images build 3.11" in show()
     done = CliRunner().invoke(maintenance.images_app, ["build", "3.11", "git"])
     assert done.exit_code == 0, done.output
@@ -67,9 +62,7 @@ def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(
         ("3.11", "mergewright-has-no-such:base", "name it in MERGEWRIGHT_DOCKER_BASE"),
     ],
 )
-def test_a_base_that_will_not_do_is_named(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, version: str, base: str | None, words: str
-) -> None:
+def test_a_base_that_will_not_do_is_named(settings, monkeypatch, version, base, words):
     if base is not None:
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_BASE", base)
     result = CliRunner().invoke(maintenance.images_app, ["build", version])

@@ -96,16 +96,16 @@ class Pull:
             author=self.us[0], email=self.us[1], **more,
         )  # fmt: skip
 
-    def follow(self, branch_state, change, message="Answer the review", **more):
+    def follow(self, state, change, message="Answer the review", **more):
         who = {"author": self.us[0], "email": self.us[1], "date": DATE}
         return pull_branch.make_follow_up_commit(
-            branch_state, change, message, merge_message="Merge main", **{**who, **more}
+            state, change, message, merge_message="Merge main", **{**who, **more}
         )
 
-    def push(self, branch_state, commit, **more):
+    def push(self, state, commit, **more):
         token = self.github.code_host.create_credential(self.github.run, write=True)
         pull_branch.push_follow(
-            branch_state, commit, BRANCH, self.url, token, look_again="read pull request", **more
+            state, commit, BRANCH, self.url, token, look_again="read pull request", **more
         )
 
     def tip(self, branch=BRANCH):
@@ -129,48 +129,42 @@ def pull(world, tmp_path):
     return made
 
 
-def change_of(branch_state: BranchState, folder: Path, edit=lambda tree: None) -> Change:
+def change_of(state: BranchState, folder: Path, edit=lambda tree: None) -> Change:
     """The whole Change as a run makes it: what is there, and edits on top in a work tree."""
-    tree = worktree.lay_out(branch_state.checkout, folder)
-    tree.replay(branch_state.change)
+    tree = worktree.lay_out(state.checkout, folder)
+    tree.replay(state.change)
     edit(tree)
-    return Change(base_commit=branch_state.checkout.commit, files=tree.changes())
+    return Change(base_commit=state.checkout.commit, files=tree.changes())
 
 
 def contents(change):
     return {file.path: file.after for file in change.files}
 
 
-def plus(branch_state, path, after, before=None):
+def plus(state, path, after, before=None):
     more = ChangedFile(path=path, before=before, after=after)
-    files = sorted((*branch_state.change.files, more), key=lambda file: file.path)
-    return Change(base_commit=branch_state.checkout.commit, files=tuple(files))
-
-
-# --- looking -----------------------------------------------------------------------------------
+    files = sorted((*state.change.files, more), key=lambda file: file.path)
+    return Change(base_commit=state.checkout.commit, files=tuple(files))
 
 
 def test_a_branch_of_our_own_beside_a_base_that_stands_still(pull):
     head = pull.tip()
-    branch_state = pull.branch_state()
+    state = pull.branch_state()
     base = pull.tip("main")
-    assert (branch_state.head, branch_state.tip, branch_state.checkout.commit) == (head, base, base)
-    assert (branch_state.checkout.base_branch, branch_state.checkout.subjects[0]) == (
-        "main",
-        "More",
-    )
-    assert (branch_state.foreign_commits, branch_state.base_has_moved, branch_state.conflicts, branch_state.unfit_reason) == (
+    assert (state.head, state.tip, state.checkout.commit) == (head, base, base)
+    assert (state.checkout.base_branch, state.checkout.subjects[0]) == ("main", "More")
+    assert (state.foreign_commits, state.base_has_moved, state.conflicts, state.unfit_reason) == (
         (), False, (), "",
     )  # fmt: skip
-    (file,) = branch_state.change.files
+    (file,) = state.change.files
     assert (file.path, file.before, file.after) == (
         "shop.py",
         b"print('hello')\n",
         b"print('hi')\n",
     )
     assert (file.executable, file.was_executable) == (False, False)
-    assert branch_state.tree == pull.git("rev-parse", f"{head}^{{tree}}")
-    assert pull.branch_state() == branch_state, "it may run twice"
+    assert state.tree == pull.git("rev-parse", f"{head}^{{tree}}")
+    assert pull.branch_state() == state, "it may run twice"
 
 
 def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
@@ -182,9 +176,9 @@ def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
     told_as_us = pull.theirs({"d.py": "d = 1\n"}, "By Mergewright", author=(pull.us[0], ANN[1]))
     by_address = pull.theirs({"e.py": "e = 1\n"}, author=(ANN[0], pull.us[1]))
     pull.ours({"f.py": "f = 1\n"})
-    branch_state = pull.branch_state()
-    assert branch_state.foreign_commits == (person, suggestion, amended, told_as_us, by_address)
-    assert set(contents(branch_state.change)) == {
+    state = pull.branch_state()
+    assert state.foreign_commits == (person, suggestion, amended, told_as_us, by_address)
+    assert set(contents(state.change)) == {
         "shop.py", "notes.txt", "a.py", "b.py", "c.py", "d.py", "e.py", "f.py",
     }  # fmt: skip
 
@@ -192,18 +186,14 @@ def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
 def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     fork = pull.tip("main")
     tip = pull.on_base({"shop.py": "print('moin')\n", "keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state()
-    assert branch_state.conflicts == ("shop.py",)
-    assert (branch_state.base_has_moved, branch_state.tip, branch_state.checkout.commit) == (
-        True,
-        tip,
-        fork,
-    )
-    assert contents(branch_state.change) == {"shop.py": b"print('hi')\n"}
-    assert branch_state.tree == pull.git("rev-parse", f"{branch_state.head}^{{tree}}")
-    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
-    pull.push(branch_state, made)
-    assert pull.show("rev-parse", f"{BRANCH}^") == branch_state.head
+    state = pull.branch_state()
+    assert state.conflicts == ("shop.py",)
+    assert (state.base_has_moved, state.tip, state.checkout.commit) == (True, tip, fork)
+    assert contents(state.change) == {"shop.py": b"print('hi')\n"}
+    assert state.tree == pull.git("rev-parse", f"{state.head}^{{tree}}")
+    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
+    pull.push(state, made)
+    assert pull.show("rev-parse", f"{BRANCH}^") == state.head
 
 
 def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
@@ -213,15 +203,15 @@ def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
     pull.git("merge", "--quiet", "--no-ff", "main", committer=FORGE)
     button = pull.publish(BRANCH)
     pull.ours({"new.py": "n = 1\n"})
-    branch_state = pull.branch_state()
-    assert (branch_state.base_has_moved, branch_state.checkout.commit, branch_state.foreign_commits) == (
+    state = pull.branch_state()
+    assert (state.base_has_moved, state.checkout.commit, state.foreign_commits) == (
         False, merged, (button,),
     )  # fmt: skip
-    assert set(contents(branch_state.change)) == {"shop.py", "new.py"}
+    assert set(contents(state.change)) == {"shop.py", "new.py"}
     pull.on_base({"shop.py": "print('moin')\n"})
-    branch_state = pull.branch_state()
-    assert (branch_state.conflicts, branch_state.checkout.commit) == (("shop.py",), merged)
-    assert set(contents(branch_state.change)) == {"shop.py", "new.py"}
+    state = pull.branch_state()
+    assert (state.conflicts, state.checkout.commit) == (("shop.py",), merged)
+    assert set(contents(state.change)) == {"shop.py", "new.py"}
 
 
 def test_a_base_whose_history_was_rewritten_takes_nothing_away(pull):
@@ -229,29 +219,26 @@ def test_a_base_whose_history_was_rewritten_takes_nothing_away(pull):
     pull.git("checkout", "--quiet", "main")
     pull.git("commit", "--quiet", "--amend", "-m", "Other words")
     tip = pull.publish("main")
-    branch_state = pull.branch_state()
-    assert (
-        branch_state.base_has_moved,
-        branch_state.foreign_commits,
-        branch_state.checkout.commit,
-    ) == (True, (old,), tip)
-    assert contents(branch_state.change) == {"shop.py": b"print('hi')\n"}
-    pull.push(branch_state, pull.follow(branch_state, branch_state.change))
-    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{branch_state.head} {tip}"
+    state = pull.branch_state()
+    assert (state.base_has_moved, state.foreign_commits, state.checkout.commit) == (
+        True,
+        (old,),
+        tip,
+    )
+    assert contents(state.change) == {"shop.py": b"print('hi')\n"}
+    pull.push(state, pull.follow(state, state.change))
+    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{state.head} {tip}"
 
 
 def test_a_branch_that_is_gone_is_said_to_be(pull):
-    branch_state = pull.branch_state()
-    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
+    state = pull.branch_state()
+    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
     pull.show("update-ref", "-d", f"refs/heads/{BRANCH}")
     with pytest.raises(RepositoryUnfit, match=f"branch {BRANCH} is not there any more. Restore"):
         pull.branch_state()
     with pytest.raises(BranchMoved, match="Somebody has deleted"):
-        pull.push(branch_state, made)
+        pull.push(state, made)
     assert BRANCH not in pull.show("for-each-ref", "refs/heads")
-
-
-# --- kinds of files ----------------------------------------------------------------------------
 
 
 def test_modes_that_people_set_are_in_the_change_and_stay(pull, tmp_path):
@@ -261,18 +248,16 @@ def test_modes_that_people_set_are_in_the_change_and_stay(pull, tmp_path):
     (pull.clone / "tool.sh").chmod(0o755)
     pull.theirs({"notes.txt": "n\n"})
     pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state()
-    files = {file.path: file for file in branch_state.change.files}
-    assert branch_state.unfit_reason == ""
+    state = pull.branch_state()
+    files = {file.path: file for file in state.change.files}
+    assert state.unfit_reason == ""
     assert (files["run.sh"].before, files["run.sh"].after) == (b"#!/bin/sh\n", b"#!/bin/sh\n")
     assert (files["run.sh"].was_executable, files["run.sh"].executable) == (False, True)
     assert (files["tool.sh"].was_executable, files["tool.sh"].executable) == (None, True)
-    same = change_of(branch_state, tmp_path / "tree")
-    assert same.digest == branch_state.change.digest
-    change = change_of(
-        branch_state, tmp_path / "tree", lambda tree: tree.write("tool.sh", b"#!sh\n")
-    )
-    pull.push(branch_state, pull.follow(branch_state, change))
+    same = change_of(state, tmp_path / "tree")
+    assert same.digest == state.change.digest
+    change = change_of(state, tmp_path / "tree", lambda tree: tree.write("tool.sh", b"#!sh\n"))
+    pull.push(state, pull.follow(state, change))
     listed = pull.show("ls-tree", BRANCH, "run.sh", "tool.sh", "notes.txt")
     assert [line[:6] for line in listed.splitlines()] == ["100644", "100755", "100755"]
     assert pull.show("show", "--format=", "--name-only", BRANCH) == "tool.sh"
@@ -291,15 +276,12 @@ def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
 def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target, path):
     object_id = pull.git("hash-object", "-w", "--stdin", stdin=target) if target else "1" * 40
     head = with_entry(pull, BRANCH, mode, object_id, path)
-    branch_state = pull.branch_state()
-    assert "symbolic links or submodules" in branch_state.unfit_reason
-    assert f"`{path}`" in branch_state.unfit_reason
-    assert (branch_state.change.files, branch_state.foreign_commits) == ((), (head,))
+    state = pull.branch_state()
+    assert "symbolic links or submodules" in state.unfit_reason
+    assert f"`{path}`" in state.unfit_reason
+    assert (state.change.files, state.foreign_commits) == ((), (head,))
     with pytest.raises(RepositoryUnfit, match="symbolic links or submodules"):
-        pull.follow(branch_state, branch_state.change)
-
-
-# --- size --------------------------------------------------------------------------------------
+        pull.follow(state, state.change)
 
 
 def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
@@ -311,9 +293,6 @@ def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
     assert "larger than 1 MB" in pull.branch_state().unfit_reason
     assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.branch_state(limits=Limits(5)).unfit_reason
-
-
-# --- nothing of the repository runs ------------------------------------------------------------
 
 
 def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, monkeypatch):
@@ -351,20 +330,20 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / ".gitconfig"))
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(canary))
 
-    branch_state = pull.branch_state()
-    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
-    pull.push(branch_state, made)
+    state = pull.branch_state()
+    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
+    pull.push(state, made)
     assert list((tmp_path / "hits").iterdir()) == []
     wanted = LINES.replace("line 2\n", "ours\n").replace("line 19\n", "theirs\n")
-    assert contents(branch_state.change)["lines.txt"] == wanted.encode()
+    assert contents(state.change)["lines.txt"] == wanted.encode()
 
     # Nor do attributes of the tree make one of what is two: both sides have line 1.
     pull.git("checkout", "--quiet", BRANCH)
     pull.git("fetch", "--quiet", "origin", BRANCH)
     pull.git("reset", "--quiet", "--hard", "FETCH_HEAD")
     pull.on_base({"shop.py": "print('moin')\n"})
-    branch_state = pull.branch_state()
-    assert branch_state.conflicts == ("shop.py",)
+    state = pull.branch_state()
+    assert state.conflicts == ("shop.py",)
     # The controls: git as a person runs it falls for both.
     plain = ["git", "merge-tree", "--write-tree"]
     for sides in (("main", BRANCH), apart):
@@ -375,22 +354,19 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
     assert (tmp_path / "hits" / "canary-driver").exists()
 
 
-# --- commits -----------------------------------------------------------------------------------
-
-
 def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
     person = pull.theirs({"notes.txt": "n\n"})
-    branch_state = pull.branch_state()
+    state = pull.branch_state()
 
     def edit(tree):
         tree.write("shop.py", b"print('hi!')\n")
         tree.delete("notes.txt")
 
-    change = change_of(branch_state, tmp_path / "tree", edit)
-    made = pull.follow(branch_state, change)
-    assert made == pull.follow(branch_state, change), "equal arguments, equal commits"
-    pull.push(branch_state, made)
-    pull.push(branch_state, made)
+    change = change_of(state, tmp_path / "tree", edit)
+    made = pull.follow(state, change)
+    assert made == pull.follow(state, change), "equal arguments, equal commits"
+    pull.push(state, made)
+    pull.push(state, made)
     assert pull.tip() == made
     form = "--format=%P|%an|%ae|%cn|%ce|%ct|%B"
     told = (person, *pull.us, *pull.us, str(DATE), "Answer the review")
@@ -402,18 +378,16 @@ def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
 def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp_path):
     pull.ours({"new.py": "n = 1\n"}, "Second round")
     tip = pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state()
-    change = change_of(
-        branch_state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 2\n")
-    )
-    made = pull.follow(branch_state, change)
-    pull.push(branch_state, made)
+    state = pull.branch_state()
+    change = change_of(state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 2\n"))
+    made = pull.follow(state, change)
+    pull.push(state, made)
     assert pull.show("log", "--format=%s", f"{tip}..{BRANCH}") == "Answer the review\nSay hi"
     assert pull.show("rev-parse", f"{BRANCH}~2") == tip
     assert pull.show("show", f"{BRANCH}:keep.py") == "kept = 2"
     assert pull.show("show", f"{BRANCH}:new.py") == "n = 2"
     assert pull.show("show", f"{BRANCH}~1:new.py") == "n = 1"
-    pull.push(branch_state, made)
+    pull.push(state, made)
     after = pull.branch_state()
     assert (after.base_has_moved, after.foreign_commits, after.change.digest) == (
         False,
@@ -425,28 +399,25 @@ def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp
 def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pull):
     person = pull.theirs({"notes.txt": "n\n"})
     tip = pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state()
-    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
-    pull.push(branch_state, made)
+    state = pull.branch_state()
+    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
+    pull.push(state, made)
     assert pull.show("log", "-1", "--format=%P", f"{BRANCH}~1") == f"{person} {tip}"
     assert pull.show("log", "-2", "--format=%s", "--first-parent", BRANCH) == (
         "Answer the review\nMerge main"
     )
     merged = pull.show("rev-parse", f"{BRANCH}~1^{{tree}}")
-    assert merged == branch_state.tree
+    assert merged == state.tree
     after = pull.branch_state()
     assert (after.foreign_commits, after.base_has_moved) == ((person,), False)
 
 
-# --- pushing -----------------------------------------------------------------------------------
-
-
 def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull):
-    branch_state = pull.branch_state()
-    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
+    state = pull.branch_state()
+    made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
     person = pull.theirs({"notes.txt": "n\n"})
     with pytest.raises(BranchMoved, match="Somebody has pushed") as problem:
-        pull.push(branch_state, made)
+        pull.push(state, made)
     assert problem.value.look_again == "read pull request"
     assert pull.tip() == person
     again = pull.branch_state()
@@ -457,8 +428,8 @@ def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull):
 
 def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypatch):
     pull.on_base({"keep.py": "kept = 2\n"})
-    branch_state = pull.branch_state()
-    made = pull.follow(branch_state, branch_state.change)
+    state = pull.branch_state()
+    made = pull.follow(state, state.change)
     late = []
 
     def push(*args, **more):
@@ -468,20 +439,17 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
     real = remote.push_branch
     monkeypatch.setattr(remote, "push_branch", push)
     with pytest.raises(BranchMoved):
-        pull.push(branch_state, made)
+        pull.push(state, made)
     assert [pull.tip()] == late
 
 
 def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
     tip = pull.on_base({"keep.py": "kept = 2\n"})
     samples.git(pull.github.repository, "config", "receive.denyNonFastForwards", "true")
-    branch_state = pull.branch_state()
+    state = pull.branch_state()
     with pytest.raises(AccessLost, match="non-fast-forward"):
-        pull.push(branch_state, pull.follow(branch_state, branch_state.change))
-    assert pull.tip() == branch_state.head
-    pull.push(branch_state, pull.follow(branch_state, branch_state.change, rewriting=False))
-    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{branch_state.head} {tip}"
+        pull.push(state, pull.follow(state, state.change))
+    assert pull.tip() == state.head
+    pull.push(state, pull.follow(state, state.change, rewriting=False))
+    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{state.head} {tip}"
     assert pull.branch_state().foreign_commits == ()
-
-
-# --- again -------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -110,7 +109,7 @@ class Opened:
 
 
 @pytest.fixture
-def opened(world, tmp_path) -> Iterator[Opened]:
+def opened(world, tmp_path):
     with closing(SqlStore(tmp_path)) as store:
         yield Opened(samples.scene(world, tmp_path), store, tmp_path)
 

@@ -211,9 +211,6 @@ def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home
     assert [path for path in files if token.encode() in path.read_bytes()] == []
 
 
-# --- stopped ------------------------------------------------------------------------------------
-
-
 class Stopped:
     def __init__(self, github, home, url=None):
         self.flag = threading.Event()

@@ -11,21 +11,13 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from agent.errors import SandboxLost, SandboxMissing
-from agent.models.sandbox import (
-    Mount,
-    Sandbox,
-    SandboxFile,
-    SandboxLimits,
-    SandboxRequest,
-    SandboxResult,
-)
+from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest, SandboxResult
 from agent.sandbox import limit_probes, seccomp, slots
 from agent.sandbox.frames import Frames
 from agent.sandbox.sandboxes import Stoppable
@@ -45,7 +37,7 @@ from tests.sandboxes import (
 
 
 @pytest.fixture
-def tree(home: Path) -> Path:
+def tree(home):
     folder = home / "tree"
     (folder / "package").mkdir(parents=True)
     (folder / "package" / "module.py").write_text("value = 1\n")
@@ -55,10 +47,7 @@ def tree(home: Path) -> Path:
     return folder
 
 
-# --- what a sandbox gives -------------------------------------------------------------------------
-
-
-def test_a_command_ends_with_its_own_exit_code_and_output(sandbox: Sandbox) -> None:
+def test_a_command_ends_with_its_own_exit_code_and_output(sandbox):
     result = sandbox.run(
         SandboxRequest(argv=("/bin/sh", "-c", "echo out; echo err >&2; exit 3"), limits=SMALL)
     )
@@ -73,9 +62,7 @@ def test_a_command_ends_with_its_own_exit_code_and_output(sandbox: Sandbox) -> N
     assert "no-such-tool" in result.output
 
 
-def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(
-    sandbox: Sandbox, tree: Path
-) -> None:
+def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(sandbox, tree):
     (tree / "same-size.txt").write_text("aaa")
     result = sandbox.run(
         code(
@@ -107,9 +94,7 @@ def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(
     assert result.refused == ()
 
 
-def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(
-    sandbox: Sandbox, tree: Path
-) -> None:
+def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(sandbox, tree):
     result = sandbox.run(
         SandboxRequest(
             argv=("/bin/sh", "-c", "cat link package/module.py /out/deep/er; test ! -L link"),
@@ -125,9 +110,7 @@ def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(
     assert result.output == "laid\nvalue = 1\n�bytes\n"
 
 
-def test_the_environment_is_exactly_what_was_ordered(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_exactly_what_was_ordered(sandbox, monkeypatch):
     monkeypatch.setenv("CANARY_SECRET", "leaked")
     result = sandbox.run(
         code(
@@ -153,7 +136,7 @@ def test_the_environment_is_exactly_what_was_ordered(
     assert second == "True ''"
 
 
-def test_ordinary_programs_find_what_they_need(sandbox: Sandbox) -> None:
+def test_ordinary_programs_find_what_they_need(sandbox):
     result = sandbox.run(
         code(
             """
@@ -176,9 +159,7 @@ def test_ordinary_programs_find_what_they_need(sandbox: Sandbox) -> None:
     assert (result.exit_code, result.output) == (0, "thread\n")
 
 
-def test_a_writable_mount_is_lent_to_the_sandbox_and_comes_back_harmless(
-    sandbox: Sandbox, home: Path
-) -> None:
+def test_a_writable_mount_is_lent_to_the_sandbox_and_comes_back_harmless(sandbox, home):
     folder = home / "environment"
     folder.mkdir(mode=0o700)
     mount = Mount(source=str(folder), target="/env", writable=True)
@@ -202,7 +183,7 @@ def test_a_writable_mount_is_lent_to_the_sandbox_and_comes_back_harmless(
             assert result.exit_code == 0, result.output
 
 
-def test_output_is_heard_before_the_command_ends(sandbox: Sandbox) -> None:
+def test_output_is_heard_before_the_command_ends(sandbox):
     heard, enough = bytearray(), threading.Event()
 
     def hear(piece: bytes) -> None:
@@ -217,25 +198,20 @@ def test_output_is_heard_before_the_command_ends(sandbox: Sandbox) -> None:
     assert heard == b"begun\n"
 
 
-# --- limits ------------------------------------------------------------------------------------
-
-
-def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
-    sandbox: Sandbox, backend: str
-) -> None:
+def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(sandbox, backend):
     result = sandbox.run(shell(limit_probes.HOG, memory_bytes=128 * MIB))
     ended = ("memory", None) if has_group(backend) else (None, 1)
     assert (result.limit, result.exit_code) == ended
     assert result.output.count(".") <= 1
 
 
-def test_a_tree_that_does_not_fit_is_a_disk_limit(sandbox: Sandbox, tree: Path) -> None:
+def test_a_tree_that_does_not_fit_is_a_disk_limit(sandbox, tree):
     (tree / "large").write_bytes(bytes(40 * MIB))
     result = sandbox.run(SandboxRequest(argv=("true",), tree=str(tree), limits=SMALL))
     assert (result.limit, result.exit_code) == ("disk", None)
 
 
-def test_a_writable_mount_is_bounded_too(sandbox: Sandbox, home: Path) -> None:
+def test_a_writable_mount_is_bounded_too(sandbox, home):
     folder = home / "lent"
     folder.mkdir()
     mount = Mount(source=str(folder), target="/env", writable=True)
@@ -257,7 +233,7 @@ def _descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def test_the_operator_bounds_what_an_order_may_ask_for(sandboxes: Callable[..., Sandbox]) -> None:
+def test_the_operator_bounds_what_an_order_may_ask_for(sandboxes):
     sandbox = sandboxes(sandbox_processes=16, sandbox_disk_mb=8)
     order = shell(limit_probes.FORKS, processes=1000, disk_bytes=512 * MIB)
     result = sandbox.run(order)
@@ -268,9 +244,6 @@ def test_the_operator_bounds_what_an_order_may_ask_for(sandboxes: Callable[..., 
         argv=("sh", "-c", "head -c 9M /dev/zero >/tmp/fill; sleep 5"), limits=more
     )
     assert sandbox.run(fill).limit == "disk"
-
-
-# --- attacks -----------------------------------------------------------------------------------
 
 
 _MAP = """
@@ -289,15 +262,10 @@ memory[0] = 118
         ("echo 1 >>package/module.py", ("module.py",)),
         ("mv package away; mv away package; sleep 0.3", ("",)),
         ("ln package/module.py /work/twin && echo 1 >twin && rm twin", ("module.py",)),
-        (
-            f"{PYTHON[0]} -c '{_MAP}'",
-            ("module.py",),
-        ),
+        (f"{PYTHON[0]} -c '{_MAP}'", ("module.py",)),
     ],
 )
-def test_who_touches_what_is_only_to_be_read_is_seen(
-    sandbox: Sandbox, tree: Path, what: str, touched: tuple[str, ...]
-) -> None:
+def test_who_touches_what_is_only_to_be_read_is_seen(sandbox, tree, what, touched):
     argv = ("sh", "-c", what)
     watched = ("/work/package/module.py", "/work/not/there.py")
     result = sandbox.run(SandboxRequest(argv=argv, tree=str(tree), watched=watched, limits=SMALL))
@@ -313,13 +281,12 @@ def test_who_touches_what_is_only_to_be_read_is_seen(
         "os.kill(1, signal.SIGINT); os.kill(1, signal.SIGUSR1); os.kill(-1, signal.SIGSTOP)",
     ],
 )
-def test_no_attack_on_the_runner_ends_as_success(sandbox: Sandbox, attack: str) -> None:
+def test_no_attack_on_the_runner_ends_as_success(sandbox, attack):
     text = "import os, resource, signal\ntry:\n    {}\nexcept OSError:\n    pass\n"
     try:
         result = sandbox.run(
             code(
-                text.format(attack) + "os._exit(9)",
-                limits=SMALL.model_copy(update={"seconds": 3}),
+                text.format(attack) + "os._exit(9)", limits=SMALL.model_copy(update={"seconds": 3})
             )
         )
     except SandboxLost:
@@ -328,7 +295,7 @@ def test_no_attack_on_the_runner_ends_as_success(sandbox: Sandbox, attack: str) 
     assert result.exit_code is not None or result.limit is not None
 
 
-def test_answers_that_no_runner_of_ours_sends_are_refused() -> None:
+def test_answers_that_no_runner_of_ours_sends_are_refused():
     nonce = secrets.token_bytes(16)
     frame = struct.Struct("!16sBQ")
     printed = bytearray()
@@ -366,7 +333,7 @@ def test_answers_that_no_runner_of_ours_sends_are_refused() -> None:
         feed((nonce, 1, bytes(5 * MIB)))
 
 
-def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: Sandbox) -> None:
+def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox):
     column = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
     if column is None:
         pytest.skip("no filter is known for this processor; doctor says so")
@@ -393,8 +360,6 @@ def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: Sandbox) ->
     assert result.output == "b'ran\\n'\n"
 
 
-# --- nothing is left ---------------------------------------------------------------------------
-
 HOST = """
 import sys
 from pathlib import Path
@@ -407,8 +372,8 @@ open_sandbox(sys.argv[3], Path(sys.argv[1])).run(order)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_host_leaves_no_process_and_what_else_it_leaves_is_swept(
-    home: Path, backend: str, number: signal.Signals
-) -> None:
+    home, backend, number
+):
     marker = secrets.token_hex(8)
     host = subprocess.Popen(
         [sys.executable, "-c", HOST, str(home), marker, backend], cwd=ROOT, stderr=subprocess.PIPE
@@ -426,7 +391,7 @@ def test_an_interrupted_host_leaves_no_process_and_what_else_it_leaves_is_swept(
     assert left_of(backend, home) == set()
 
 
-def test_a_finished_sandbox_leaves_nothing(sandbox: Sandbox, backend: str, home: Path) -> None:
+def test_a_finished_sandbox_leaves_nothing(sandbox, backend, home):
     assert sandbox.run(SandboxRequest(argv=("true",), limits=SMALL)).exit_code == 0
     descriptors = _descriptors()
     threads = threading.active_count()
@@ -439,7 +404,7 @@ def test_a_finished_sandbox_leaves_nothing(sandbox: Sandbox, backend: str, home:
     assert [path.name for path in home.iterdir()] == ["sandboxes"]
 
 
-def test_a_folder_out_of_reach_is_named_with_the_setting(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_folder_out_of_reach_is_named_with_the_setting(sandbox, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("the sandbox's user is our own")
     closed = tmp_path / "closed"
@@ -454,9 +419,7 @@ def test_a_folder_out_of_reach_is_named_with_the_setting(sandbox: Sandbox, tmp_p
         sandbox.run(SandboxRequest(argv=("true",), tree=str(closed / "gone"), limits=SMALL))
 
 
-def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_sandboxes(
-    sandbox: Sandbox, home: Path
-) -> None:
+def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_sandboxes(sandbox, home):
     if os.geteuid() != 0:
         pytest.skip("a user who is not root has one user for all sandboxes")
     store = home / "store"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -13,15 +12,12 @@ from agent.environments import storage
 from agent.errors import Cancelled, EditFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import SandboxService
-from agent.sandbox.session import Session
 from agent.testing import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
 from tests.sandboxes import settings_for
 
-# --- commands ----------------------------------------------------------------------------------
 
-
-def test_commands_run_one_after_the_other_in_the_tree(session: Session) -> None:
+def test_commands_run_one_after_the_other_in_the_tree(session):
     first = session.run("echo out; echo err >&2; pwd; exit 3", seconds=20)
     assert (first.output, first.exit_code) == ("out\nerr\n/work\n", 3)
     assert not (first.timed_out or first.restarted)
@@ -31,7 +27,7 @@ def test_commands_run_one_after_the_other_in_the_tree(session: Session) -> None:
     assert session.run("read line || echo no input", seconds=20).output == "no input\n"
 
 
-def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session: Session) -> None:
+def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session):
     shown = session.run(
         "project-tool; gate-tool; ruff; command -v python; echo $PYTHONDONTWRITEBYTECODE;"
         " touch /env/bin/x /gate/x /mergewright/x /base.git/x /src/x 2>&1 | grep -c Read-only",
@@ -44,7 +40,7 @@ def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session: 
     assert session.run("touch ~/x $TMPDIR/y && echo written", seconds=20).output == "written\n"
 
 
-def test_a_command_past_its_time_is_ended_with_what_it_printed(session: Session) -> None:
+def test_a_command_past_its_time_is_ended_with_what_it_printed(session):
     begun = time.monotonic()
     ended = session.run("echo begun; sleep 60 & sleep 60; echo over", seconds=1)
     assert time.monotonic() - begun < 10
@@ -55,7 +51,7 @@ def test_a_command_past_its_time_is_ended_with_what_it_printed(session: Session)
     )
 
 
-def test_long_output_is_cut_in_the_middle_and_says_how_much(session: Session) -> None:
+def test_long_output_is_cut_in_the_middle_and_says_how_much(session):
     ran = session.run("echo first; yes 0123456789 | head -n 200000; echo last", seconds=30)
     assert ran.exit_code == 0
     assert len(ran.output) < 40_000
@@ -65,7 +61,7 @@ def test_long_output_is_cut_in_the_middle_and_says_how_much(session: Session) ->
     assert found and int(found[1]) > 2_000_000
 
 
-def test_a_stopped_run_ends_its_command_within_a_moment(place: Workplace) -> None:
+def test_a_stopped_run_ends_its_command_within_a_moment(place):
     stopped = threading.Event()
     session = place.open(stopped=stopped)
     try:
@@ -79,7 +75,7 @@ def test_a_stopped_run_ends_its_command_within_a_moment(place: Workplace) -> Non
         session.close()
 
 
-def test_servers_are_started_for_each_command(backend: str, home: Path) -> None:
+def test_servers_are_started_for_each_command(backend, home):
     place = Workplace(settings_for(backend, home, **LIMITS))
     redis = SandboxService(name="redis", version="7", program="/usr/bin/redis-server")
     environment = place.prepared.environment.model_copy(
@@ -97,10 +93,7 @@ def test_servers_are_started_for_each_command(backend: str, home: Path) -> None:
         session.close()
 
 
-# --- git ---------------------------------------------------------------------------------------
-
-
-def test_git_works_on_one_commit_of_the_base(session: Session) -> None:
+def test_git_works_on_one_commit_of_the_base(session):
     session.run("echo '    size = 1' >>app/models.py; echo new >app/new.py", seconds=20)
     assert session.run("git log --format=%s; git status --porcelain", seconds=20).output == (
         "Base\n M app/models.py\n?? app/new.py\n"
@@ -114,10 +107,7 @@ def test_git_works_on_one_commit_of_the_base(session: Session) -> None:
     assert paths(taken) == {"app/models.py": "changed", "app/new.py": "added"}
 
 
-# --- files -------------------------------------------------------------------------------------
-
-
-def test_files_are_read_and_written_inside(session: Session) -> None:
+def test_files_are_read_and_written_inside(session):
     assert session.read("app/views.py") == b"def view():\n    return 1\n"
     session.write("app/deep/er/new.py", b"x = 1\n")
     session.write("run.sh", b"#!/bin/sh\necho again\n")
@@ -127,7 +117,7 @@ def test_files_are_read_and_written_inside(session: Session) -> None:
         assert session.read(path) is None, path
 
 
-def test_what_leads_out_or_is_no_file_is_not_written_to(session: Session) -> None:
+def test_what_leads_out_or_is_no_file_is_not_written_to(session):
     session.run("mkfifo pipe; ln -s /tmp out", seconds=20)
     refused = ("../x", "/tmp/x", ".git/config", "out/x", "link", "pipe", "app", "a\0b", "")
     for path in refused:
@@ -136,12 +126,7 @@ def test_what_leads_out_or_is_no_file_is_not_written_to(session: Session) -> Non
     assert session.run("ls /tmp", seconds=20).output == "home\n"
 
 
-# --- what is taken -----------------------------------------------------------------------------
-
-
-def test_the_change_is_what_differs_and_goes_into_another_session_as_it_is(
-    place: Workplace, session: Session
-) -> None:
+def test_the_change_is_what_differs_and_goes_into_another_session_as_it_is(place, session):
     session.run(
         "sed -i s/first/second/ app/models.py; rm app/views.py; mkdir -p new/er; echo x >new/er/f;"
         "mv docs pages; printf '#!/bin/sh\\n' >tool; chmod +x tool; touch docs; rm docs",
@@ -166,13 +151,13 @@ def test_the_change_is_what_differs_and_goes_into_another_session_as_it_is(
         other.close()
 
 
-def test_nothing_is_taken_where_nothing_differs(session: Session) -> None:
+def test_nothing_is_taken_where_nothing_differs(session):
     session.run("touch app/*.py; cp app/views.py x; cat x >app/views.py; rm x", seconds=20)
     session.run("rm -rf docs; mkdir docs; echo '# Title' >docs/index.md; mkdir empty", seconds=20)
     assert session.take().change.files == ()
 
 
-def test_ignored_is_what_the_base_ignores(session: Session) -> None:
+def test_ignored_is_what_the_base_ignores(session):
     session.run(
         "echo '*' >.gitignore; echo a >a.log; mkdir -p build/x; echo b >build/x/b; echo c >c.txt;"
         "echo more >>tracked.log; mkdir .cache; echo d >.cache/d;"
@@ -194,7 +179,7 @@ def test_ignored_is_what_the_base_ignores(session: Session) -> None:
     assert more.ignored == ()
 
 
-def test_links_binary_files_and_modes_are_reported_and_not_taken(session: Session) -> None:
+def test_links_binary_files_and_modes_are_reported_and_not_taken(session):
     session.run(
         "ln -s /etc/passwd out; rm link; ln -s app link; rm docs/index.md;"
         "ln -s ../run.sh docs/index.md; printf 'a\\0b' >b.dat; printf '\\0' >>picture.bin;"
@@ -214,7 +199,7 @@ def test_links_binary_files_and_modes_are_reported_and_not_taken(session: Sessio
 
 
 @pytest.mark.parametrize("is_fake", [True, False])
-def test_the_fake_is_as_the_real_one(place: Workplace, *, is_fake: bool) -> None:
+def test_the_fake_is_as_the_real_one(place, *, is_fake):
     base = {path: content for path, content in FILES.items() if isinstance(content, bytes)}
     base |= {path: text.encode() for path, text in FILES.items() if isinstance(text, str)}
     sessions = FakeSessions(base, ("*.log",)) if is_fake else place.sessions
@@ -241,7 +226,7 @@ def test_the_fake_is_as_the_real_one(place: Workplace, *, is_fake: bool) -> None
         session.close()
 
 
-def test_what_was_given_stays_where_it_cannot_be_taken(place: Workplace) -> None:
+def test_what_was_given_stays_where_it_cannot_be_taken(place):
     views = b"def view():\n    return 1\n"
     files = {
         "a.log": (None, b"ignored\n", False),
@@ -269,7 +254,7 @@ def test_what_was_given_stays_where_it_cannot_be_taken(place: Workplace) -> None
         session.close()
 
 
-def test_the_base_is_the_same_after_all_that(place: Workplace, session: Session) -> None:
+def test_the_base_is_the_same_after_all_that(place, session):
     session.run("rm -rf app docs; echo x >tracked.log", seconds=20)
     assert session.take().change.files
     again = place.open(Change(base_commit=place.commit, files=()))

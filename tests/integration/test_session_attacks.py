@@ -23,8 +23,6 @@ def works(session: Session) -> bool:
     return (ran.output, ran.exit_code, ran.restarted) == ("works\n", 0, False)
 
 
-# --- the runner --------------------------------------------------------------------------------
-
 _POISON = """
 import ctypes, os, resource, signal
 tried = {}
@@ -58,7 +56,7 @@ os.nice(1), resource.setrlimit(resource.RLIMIT_CORE, (0, 0)), os.sched_setaffini
 """
 
 
-def test_nothing_inside_reaches_the_runner(session: Session) -> None:
+def test_nothing_inside_reaches_the_runner(session):
     before = session.run("nice", seconds=20).output
     session.write("poison.py", _POISON.encode())
     ran = session.run("python poison.py", seconds=20)
@@ -67,9 +65,7 @@ def test_nothing_inside_reaches_the_runner(session: Session) -> None:
     assert works(session)
 
 
-def test_a_lost_sandbox_is_opened_again_with_what_was_last_taken(
-    place: Workplace, session: Session
-) -> None:
+def test_a_lost_sandbox_is_opened_again_with_what_was_last_taken(place, session):
     session.run("echo kept >kept.txt; rm app/views.py", seconds=20)
     session.take()
     session.run("echo lost >lost.txt", seconds=20)
@@ -96,10 +92,7 @@ def test_a_lost_sandbox_is_opened_again_with_what_was_last_taken(
     assert paths(session.take().change) == {"app/views.py": "deleted", "kept.txt": "added"}
 
 
-# --- limits ------------------------------------------------------------------------------------
-
-
-def test_a_fork_bomb_ends_with_its_command(session: Session) -> None:
+def test_a_fork_bomb_ends_with_its_command(session):
     bomb = session.run("b() { b | b & }; b; sleep 1", seconds=10)
     assert not bomb.timed_out
     assert works(session)
@@ -107,7 +100,7 @@ def test_a_fork_bomb_ends_with_its_command(session: Session) -> None:
     assert works(session)
 
 
-def test_no_daemon_survives_its_command(session: Session) -> None:
+def test_no_daemon_survives_its_command(session):
     marker = secrets.token_hex(8)
     begun = time.monotonic()
     ran = session.run(
@@ -133,14 +126,14 @@ print(library.shmget(7, 0, 0), library.semget(7, 0, 0), library.msgget(7, 0),
 """
 
 
-def test_the_kernel_keeps_nothing_of_a_command(session: Session) -> None:
+def test_the_kernel_keeps_nothing_of_a_command(session):
     made = session.run(f"python3 -c '{_LEAVE}'", seconds=20).output
     assert "[0, 0, 0, -1]" in made
     assert session.run(f"python3 -c '{_FIND}'", seconds=20).output == "-1 -1 -1 -1\n"
     assert works(session)
 
 
-def test_a_full_disk_is_the_commands_own_failure(session: Session) -> None:
+def test_a_full_disk_is_the_commands_own_failure(session):
     full = session.run("head -c 100M /dev/zero >fill; echo $?", seconds=30)
     assert full.output.endswith("1\n"), full.output
     session.run("rm fill; head -c 100M /dev/zero >/tmp/fill; rm /tmp/fill", seconds=30)
@@ -153,16 +146,13 @@ def test_a_full_disk_is_the_commands_own_failure(session: Session) -> None:
     assert session.take().change.files == ()
 
 
-def test_too_much_memory_is_the_commands_own_end(session: Session) -> None:
+def test_too_much_memory_is_the_commands_own_end(session):
     hog = session.run("head -c 900M /dev/zero | tail >/dev/null; echo $?", seconds=60)
     assert "memory" in hog.output or hog.restarted, hog.output
     assert works(session)
 
 
-# --- the tree ----------------------------------------------------------------------------------
-
-
-def test_a_page_that_was_written_through_a_mapping_is_seen(session: Session) -> None:
+def test_a_page_that_was_written_through_a_mapping_is_seen(session):
     script = """
 import mmap, os
 before = os.stat("app/views.py")
@@ -177,7 +167,7 @@ os.utime("app/views.py", ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (file.path, file.after) == ("app/views.py", b"def gone():\n    return 1\n")
 
 
-def test_special_files_closed_folders_and_a_second_name_hold_nothing_up(session: Session) -> None:
+def test_special_files_closed_folders_and_a_second_name_hold_nothing_up(session):
     session.run(
         "mkfifo app/pipe; python -c \"import socket; socket.socket(1).bind('sock')\";"
         "ln run.sh second; echo x >closed.txt; mkdir shut; echo y >shut/y; chmod 0 closed.txt shut;"
@@ -189,7 +179,7 @@ def test_special_files_closed_folders_and_a_second_name_hold_nothing_up(session:
     assert {finding.path for finding in taken.findings} == {"app/pipe", "sock"}
 
 
-def test_a_repository_in_the_tree_runs_nothing_of_ours(place: Workplace, session: Session) -> None:
+def test_a_repository_in_the_tree_runs_nothing_of_ours(place, session):
     canary = place.home / "canary"
     session.run(
         "mkdir sub; cd sub; git init -q; git config core.fsmonitor 'touch /tmp/hit';"
@@ -204,7 +194,7 @@ def test_a_repository_in_the_tree_runs_nothing_of_ours(place: Workplace, session
     assert not canary.exists()
 
 
-def test_names_that_cannot_be_shown_are_reported(session: Session) -> None:
+def test_names_that_cannot_be_shown_are_reported(session):
     session.run(
         "long=$(printf 'b%.0s' $(seq 1 250)); for n in $(seq 1 20); do mkdir $long && cd $long; done;"
         "touch f; cd /work; touch $'new\\nline' $'back\\\\slash' $'not-utf8-\\xff' -- -dash 'üml'; mkdir -p $'d\\x1b/'x;"
@@ -216,7 +206,7 @@ def test_names_that_cannot_be_shown_are_reported(session: Session) -> None:
     assert len(taken.findings) == 7, taken.findings
 
 
-def test_MO5_100_000_files_are_counted_and_not_carried(backend: str, home: Path) -> None:
+def test_MO5_100_000_files_are_counted_and_not_carried(backend, home):
     session = Workplace(settings_for(backend, home, **(LIMITS | {"sandbox_disk_mb": 1024}))).open()
     script = "import os\nos.mkdir('m')\nfor n in range(100_000): open(f'm/{n}', 'w').close()"
     try:
@@ -231,7 +221,7 @@ def test_MO5_100_000_files_are_counted_and_not_carried(backend: str, home: Path)
         session.close()
 
 
-def test_a_large_file_is_left_out_and_files_of_holes_are_not_all_read(session: Session) -> None:
+def test_a_large_file_is_left_out_and_files_of_holes_are_not_all_read(session):
     session.run("yes | head -c 9M >large.txt; echo x >small.txt", seconds=20)
     taken = session.take()
     assert taken.change.paths == ("small.txt",)
@@ -242,16 +232,14 @@ def test_a_large_file_is_left_out_and_files_of_holes_are_not_all_read(session: S
     assert "8 files are not part of it" in taken.findings[-1].message
 
 
-def test_a_home_that_is_closed_or_replaced_ends_nothing(session: Session) -> None:
+def test_a_home_that_is_closed_or_replaced_ends_nothing(session):
     session.run("rm -rf ~; mkdir -p ~/.gitconfig/x", seconds=20)
     assert works(session)
     session.run("chmod 0 ~", seconds=20)
     assert works(session)
 
 
-def test_without_an_overlay_all_of_the_tree_is_compared(
-    backend: str, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_an_overlay_all_of_the_tree_is_compared(backend, home, monkeypatch):
     # Docker never has one.
     monkeypatch.setattr(overlays, "is_possible", lambda home: False)
     session = Workplace(settings_for(backend, home, **LIMITS)).open()
@@ -268,10 +256,7 @@ def test_without_an_overlay_all_of_the_tree_is_compared(
         session.close()
 
 
-# --- the end -----------------------------------------------------------------------------------
-
-
-def test_closing_leaves_nothing(backend: str, home: Path) -> None:
+def test_closing_leaves_nothing(backend, home):
     place = Workplace(settings_for(backend, home, **LIMITS))
     place.open().close()
     descriptors, threads = sorted(os.listdir("/proc/self/fd")), threading.active_count()
@@ -285,7 +270,7 @@ def test_closing_leaves_nothing(backend: str, home: Path) -> None:
     assert threading.active_count() == threads
 
 
-def test_a_killed_worker_leaves_nothing_behind(backend: str, home: Path) -> None:
+def test_a_killed_worker_leaves_nothing_behind(backend, home):
     marker = secrets.token_hex(8)
     process = start_elsewhere(backend, home, marker)
     try:

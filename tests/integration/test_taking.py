@@ -97,9 +97,7 @@ def see(tree: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("most_bytes", [change_collection.MOST_BYTES, 1000])
-def test_a_change_that_is_taken_can_always_be_laid(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
-) -> None:
+def test_a_change_that_is_taken_can_always_be_laid(tmp_path, monkeypatch, most_bytes):
     monkeypatch.syspath_prepend(INSIDE)
     monkeypatch.setattr(change_collection, "MOST_BYTES", most_bytes)
     place = Place(tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
 
@@ -22,19 +21,16 @@ DATE = 1_700_000_000
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path):
     return samples.make(tmp_path / "project")
 
 
 @pytest.fixture
-def mirrors(tmp_path: Path) -> Path:
+def mirrors(tmp_path):
     return tmp_path / "home" / "mirrors"
 
 
-# --- the base commit -------------------------------------------------------------------------
-
-
-def test_the_base_is_what_is_checked_out(repository: Path, mirrors: Path) -> None:
+def test_the_base_is_what_is_checked_out(repository, mirrors):
     git(repository, "tag", "v1.0")
     second = samples.commit_all(repository, "Second: with words")
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
@@ -46,7 +42,7 @@ def test_the_base_is_what_is_checked_out(repository: Path, mirrors: Path) -> Non
     assert Path(checkout.mirror).parent == mirrors
 
 
-def test_a_branch_a_tag_and_a_commit_can_be_the_base(repository: Path, mirrors: Path) -> None:
+def test_a_branch_a_tag_and_a_commit_can_be_the_base(repository, mirrors):
     first = git(repository, "rev-parse", "HEAD")
     git(repository, "tag", "-a", "v1", "-m", "annotated")
     git(repository, "branch", "feature/x")
@@ -66,9 +62,7 @@ def test_a_branch_a_tag_and_a_commit_can_be_the_base(repository: Path, mirrors: 
     assert found("HEAD")[1] == "main"
 
 
-def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(
-    repository: Path, mirrors: Path, tmp_path: Path
-) -> None:
+def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(repository, mirrors, tmp_path):
     git(repository, "worktree", "add", "--quiet", "-b", "other", str(tmp_path / "linked"))
     linked = samples.commit_all(tmp_path / "linked", "In the linked one")
     checkout = worktree.prepare_checkout(str(tmp_path / "linked"), None, mirrors)
@@ -81,7 +75,7 @@ def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(
     assert worktree.prepare_checkout(str(tmp_path / "bare.git"), "main", mirrors).uncommitted == 0
 
 
-def test_a_shallow_clone_serves(repository: Path, mirrors: Path, tmp_path: Path) -> None:
+def test_a_shallow_clone_serves(repository, mirrors, tmp_path):
     second = samples.commit_all(repository, "Second")
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
     checkout = worktree.prepare_checkout(str(tmp_path / "shallow"), None, mirrors)
@@ -97,15 +91,13 @@ def test_a_shallow_clone_serves(repository: Path, mirrors: Path, tmp_path: Path)
     ("base", "words"),
     [("relase/1.2", "Nearest: release/1.2"), ("v9", "`v9`"), ("main~1", "expression")],
 )
-def test_an_unknown_base_is_answered_with_the_nearest_names(
-    repository: Path, mirrors: Path, base: str, words: str
-) -> None:
+def test_an_unknown_base_is_answered_with_the_nearest_names(repository, mirrors, base, words):
     git(repository, "branch", "release/1.2")
     with pytest.raises(RepositoryUnfit, match=words):
         worktree.prepare_checkout(str(repository), base, mirrors)
 
 
-def test_what_is_not_a_repository_is_said(tmp_path: Path, mirrors: Path) -> None:
+def test_what_is_not_a_repository_is_said(tmp_path, mirrors):
     with pytest.raises(RepositoryUnfit, match="not a folder on this machine"):
         worktree.prepare_checkout(str(tmp_path / "nowhere"), None, mirrors)
     (tmp_path / "plain").mkdir()
@@ -120,10 +112,7 @@ def test_what_is_not_a_repository_is_said(tmp_path: Path, mirrors: Path) -> None
         worktree.prepare_checkout(str(tmp_path / "new"), None, mirrors)
 
 
-# --- uncommitted changes ---------------------------------------------------------------------
-
-
-def test_uncommitted_files_are_counted_and_left_alone(repository: Path, mirrors: Path) -> None:
+def test_uncommitted_files_are_counted_and_left_alone(repository, mirrors):
     samples.put(repository, {".gitignore": "*.log\n"})
     samples.commit_all(repository, "Ignore logs")
     (repository / ".git" / "info" / "exclude").write_text("local/\n")
@@ -135,10 +124,7 @@ def test_uncommitted_files_are_counted_and_left_alone(repository: Path, mirrors:
     assert samples.state(repository) == before
 
 
-# --- the mirror ------------------------------------------------------------------------------
-
-
-def test_the_mirror_follows_the_repository(repository: Path, mirrors: Path) -> None:
+def test_the_mirror_follows_the_repository(repository, mirrors):
     git(repository, "branch", "old")
     git(repository, "tag", "v1")
     first = worktree.prepare_checkout(str(repository), None, mirrors)
@@ -159,9 +145,7 @@ def test_the_mirror_follows_the_repository(repository: Path, mirrors: Path) -> N
     assert git(Path(second.mirror), "rev-parse", "v1") == second.commit
 
 
-def test_two_runs_at_once_do_not_disturb_each_other(
-    repository: Path, mirrors: Path, tmp_path: Path
-) -> None:
+def test_two_runs_at_once_do_not_disturb_each_other(repository, mirrors, tmp_path):
     def one_run(number: int) -> str:
         checkout = worktree.prepare_checkout(str(repository), None, mirrors)
         tree = worktree.lay_out(checkout, tmp_path / f"tree{number}")
@@ -177,7 +161,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(
     git(repository, "fsck", "--strict")
 
 
-def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors: Path) -> None:
+def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository, mirrors):
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     mirror = Path(checkout.mirror)
     left = [
@@ -196,7 +180,7 @@ def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository: Path, mirrors:
     assert not [path for path in left if path.exists()]
 
 
-def test_a_damaged_mirror_is_made_anew(repository: Path, mirrors: Path, tmp_path: Path) -> None:
+def test_a_damaged_mirror_is_made_anew(repository, mirrors, tmp_path):
     mirror = Path(worktree.prepare_checkout(str(repository), None, mirrors).mirror)
     shutil.rmtree(mirror / "objects")
     (mirror / "objects").mkdir()
@@ -206,12 +190,7 @@ def test_a_damaged_mirror_is_made_anew(repository: Path, mirrors: Path, tmp_path
     assert worktree.lay_out(checkout, tmp_path / "tree").read("a.py") == b"x = 1\n"
 
 
-# --- work trees ------------------------------------------------------------------------------
-
-
-def test_a_work_tree_holds_the_files_and_no_git(
-    repository: Path, mirrors: Path, tmp_path: Path
-) -> None:
+def test_a_work_tree_holds_the_files_and_no_git(repository, mirrors, tmp_path):
     (repository / "run.sh").write_text("#!/bin/sh\n")
     (repository / "run.sh").chmod(0o755)
     (repository / "link").symlink_to("pkg/b.py")
@@ -233,12 +212,7 @@ def test_a_work_tree_holds_the_files_and_no_git(
     assert modes == [0o644, 0o755, 0o755], "sandboxes run as another user"
 
 
-# --- diff and commit -------------------------------------------------------------------------
-
-
-def test_a_diff_applies_whatever_the_files_are(
-    repository: Path, mirrors: Path, tmp_path: Path
-) -> None:
+def test_a_diff_applies_whatever_the_files_are(repository, mirrors, tmp_path):
     samples.put(repository, {"bin": b"\0\1\2", "latin.txt": b"caf\xe9\n", "gone": "x\n"})
     samples.commit_all(repository, "More")
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
@@ -261,7 +235,7 @@ def test_a_diff_applies_whatever_the_files_are(
     assert git(repository, "write-tree") == git(repository, "rev-parse", "mergewright/x^{tree}")
 
 
-def test_a_commit_is_the_same_for_the_same_input(repository: Path, mirrors: Path) -> None:
+def test_a_commit_is_the_same_for_the_same_input(repository, mirrors):
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     change = samples.edit(checkout)
     commits = {worktree.make_commit(checkout, change, "Edit\n\nBody", date=DATE) for _ in range(2)}
@@ -273,9 +247,7 @@ def test_a_commit_is_the_same_for_the_same_input(repository: Path, mirrors: Path
     assert shown == f"{author}|{DATE}|{DATE}|{checkout.commit}|Edit\n\nBody"
 
 
-def test_a_commit_leaves_every_other_file_as_it_is(
-    repository: Path, mirrors: Path, tmp_path: Path
-) -> None:
+def test_a_commit_leaves_every_other_file_as_it_is(repository, mirrors, tmp_path):
     (repository / "run.sh").write_text("#!/bin/sh\n")
     (repository / "run.sh").chmod(0o755)
     (repository / "link").symlink_to("a.py")
@@ -303,10 +275,7 @@ def test_a_commit_leaves_every_other_file_as_it_is(
     assert written.stdout == b"one\r\ntwo\n"
 
 
-# --- delivery --------------------------------------------------------------------------------
-
-
-def test_the_branch_arrives_and_nothing_else_is_touched(repository: Path, mirrors: Path) -> None:
+def test_the_branch_arrives_and_nothing_else_is_touched(repository, mirrors):
     samples.put(repository, {"a.py": "dirty\n", "untracked": "mine\n"})
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
@@ -323,9 +292,7 @@ def test_the_branch_arrives_and_nothing_else_is_touched(repository: Path, mirror
     git(repository, "fsck", "--strict")
 
 
-def test_a_branch_with_other_content_is_left_and_the_next_name_taken(
-    repository: Path, mirrors: Path
-) -> None:
+def test_a_branch_with_other_content_is_left_and_the_next_name_taken(repository, mirrors):
     theirs = git(repository, "rev-parse", "HEAD")
     git(repository, "branch", "mergewright/x")
     git(repository, "branch", "Mergewright/X-2")
@@ -338,12 +305,7 @@ def test_a_branch_with_other_content_is_left_and_the_next_name_taken(
     assert git(repository, "rev-parse", "mergewright/x") == theirs
 
 
-# --- full disks ------------------------------------------------------------------------------
-
-
-def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(
-    tmp_path: Path, small_disk: Callable[[int], Path]
-) -> None:
+def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(tmp_path, small_disk):
     repository = samples.make(
         tmp_path / "project", {"a.py": "x = 1\n", "big": os.urandom(5 * 1024**2)}
     )

@@ -8,7 +8,7 @@ from agent.git import names
 
 
 @pytest.mark.parametrize("path", ["pkg/__init__.py", "docs/größe.md", "legit/digit.py"])
-def test_ordinary_names_are_accepted(path: str) -> None:
+def test_ordinary_names_are_accepted(path):
     assert names.name_problem(path) is None
 
 
@@ -31,13 +31,13 @@ def test_ordinary_names_are_accepted(path: str) -> None:
         ("a/" * 220 + "a", "deep"),
     ],
 )
-def test_a_dangerous_name_is_refused_with_its_reason(path: str, words: str) -> None:
+def test_a_dangerous_name_is_refused_with_its_reason(path, words):
     problem = names.name_problem(path)
     assert problem is not None
     assert words in problem
 
 
-def test_names_that_differ_in_case_or_encoding_collide() -> None:
+def test_names_that_differ_in_case_or_encoding_collide():
     nfc, nfd = "caf\u00e9.py", "cafe\u0301.py"
     paths = ["README", "readme", nfc, nfd, "a.py", "a\u200b.py", "ok/a.py"]
     assert names.find_collisions(paths) == [
@@ -50,12 +50,12 @@ def test_names_that_differ_in_case_or_encoding_collide() -> None:
 @pytest.mark.parametrize(
     "links", [{"a": "/etc/passwd"}, {"a": "b/../../x"}, {"a": "d/up/x", "d/up": "../.."}]
 )
-def test_a_link_that_leads_out_is_found(links: dict[str, str]) -> None:
+def test_a_link_that_leads_out_is_found(links):
     assert "a" in names.links_out(links) or "d/a" in names.links_out(links)
 
 
 @pytest.mark.parametrize(
     "links", [{"d/a": "../b.py"}, {"a": "d/up/x", "d/up": ".."}, {"a": "b", "b": "a"}]
 )
-def test_a_link_that_stays_inside_is_accepted(links: dict[str, str]) -> None:
+def test_a_link_that_stays_inside_is_accepted(links):
     assert names.links_out(links) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Path:
+def outside(tmp_path):
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "file").write_bytes(SECRET)
@@ -26,7 +25,7 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> WorkTree:
+def tree(tmp_path):
     folder = tmp_path / "tree"
     (folder / "pkg").mkdir(parents=True)
     (folder / "a.py").write_bytes(b"x = 1\r\n")
@@ -35,7 +34,7 @@ def tree(tmp_path: Path) -> WorkTree:
     return WorkTree(folder, ["pkg/run.sh", "a.py"])
 
 
-def test_changes_are_against_the_original_and_sorted(tree: WorkTree) -> None:
+def test_changes_are_against_the_original_and_sorted(tree):
     tree.write("z.py", b"1")
     tree.write("a.py", b"2")
     tree.write("a.py", b"3")
@@ -49,7 +48,7 @@ def test_changes_are_against_the_original_and_sorted(tree: WorkTree) -> None:
     assert not (tree.folder / "pkg").exists(), "git knows no empty folders"
 
 
-def test_a_change_is_replayed_on_a_fresh_tree(tree: WorkTree, tmp_path: Path) -> None:
+def test_a_change_is_replayed_on_a_fresh_tree(tree, tmp_path):
     tree.delete("a.py")
     tree.write("a.py/inner.py", b"1")
     change = Change(base_commit="0" * 40, files=tree.changes())
@@ -67,7 +66,7 @@ def test_a_change_is_replayed_on_a_fresh_tree(tree: WorkTree, tmp_path: Path) ->
     "path",
     ["/etc/passwd", "pkg/../../outside/file", ".GIT/hooks/pre-commit", "~/../../x/..", "new\nline"],
 )
-def test_a_path_that_leads_elsewhere_is_refused(tree: WorkTree, outside: Path, path: str) -> None:
+def test_a_path_that_leads_elsewhere_is_refused(tree, outside, path):
     before = sorted(tree.folder.rglob("*"))
     with pytest.raises(EditFailed):
         tree.write(path, b"bad")
@@ -79,7 +78,7 @@ def test_a_path_that_leads_elsewhere_is_refused(tree: WorkTree, outside: Path, p
     assert (outside / "file").read_bytes() == SECRET
 
 
-def test_links_are_not_followed(tree: WorkTree, outside: Path) -> None:
+def test_links_are_not_followed(tree, outside):
     (tree.folder / "link").symlink_to(outside / "file")
     (tree.folder / "folder").symlink_to(outside)
     linked = WorkTree(tree.folder, ["link", "folder/file"])
@@ -97,7 +96,7 @@ def test_links_are_not_followed(tree: WorkTree, outside: Path) -> None:
     assert (outside / "file").read_bytes() == SECRET
 
 
-def test_a_hard_link_is_not_read_and_not_written_through(tree: WorkTree, outside: Path) -> None:
+def test_a_hard_link_is_not_read_and_not_written_through(tree, outside):
     os.link(outside / "file", tree.folder / "hard")
     with pytest.raises(EditFailed, match="hard link"):
         WorkTree(tree.folder, ["hard"]).read("hard")
@@ -105,7 +104,7 @@ def test_a_hard_link_is_not_read_and_not_written_through(tree: WorkTree, outside
     assert (outside / "file").read_bytes() == SECRET
 
 
-def test_a_pipe_or_device_is_refused_without_waiting(tree: WorkTree) -> None:
+def test_a_pipe_or_device_is_refused_without_waiting(tree):
     os.mkfifo(tree.folder / "pipe")
     special = ["pipe"]
     if os.geteuid() == 0:
@@ -121,9 +120,7 @@ def test_a_pipe_or_device_is_refused_without_waiting(tree: WorkTree) -> None:
             tree.write(path, b"")
 
 
-def test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere(
-    tree: WorkTree, outside: Path
-) -> None:
+def test_a_folder_exchanged_for_a_link_while_writing_leads_nowhere(tree, outside):
     real, link = os.fsencode(tree.folder / "pkg"), os.fsencode(tree.folder / "link")
     os.symlink(outside, link)
     rename = ctypes.CDLL(None, use_errno=True).renameat2

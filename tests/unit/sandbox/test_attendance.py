@@ -43,21 +43,21 @@ class Scripted(RunningSandbox):
 @pytest.mark.parametrize(
     ("code", "limit"), [(None, "processes"), (None, "time"), (3, None)], ids=str
 )
-def test_word_of_the_end_that_comes_late_still_counts(code: int | None, limit: str | None) -> None:
+def test_word_of_the_end_that_comes_late_still_counts(code, limit):
     result = Scripted([STARTED], [ended(code, limit)]).run()
     assert (result.exit_code, result.limit) == (code, limit)
 
 
-def test_without_any_the_time_is_what_ended_it() -> None:
+def test_without_any_the_time_is_what_ended_it():
     result = Scripted([STARTED]).run()
     assert (result.exit_code, result.limit) == (None, "time")
 
 
-def test_what_the_kernel_has_counted_comes_first() -> None:
+def test_what_the_kernel_has_counted_comes_first():
     result = Scripted([STARTED], [ended(0, None)], "memory").run()
     assert (result.exit_code, result.limit) == (None, "memory")
 
 
-def test_a_sandbox_that_says_nothing_has_proved_nothing() -> None:
+def test_a_sandbox_that_says_nothing_has_proved_nothing():
     with pytest.raises(SandboxLost, match="did not open"):
         Scripted().run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,7 @@ from agent.sandbox import slots
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all sandboxes")
-def test_open_sandboxes_have_users_of_their_own_also_those_of_other_data_folders(
-    tmp_path: Path,
-) -> None:
+def test_open_sandboxes_have_users_of_their_own_also_those_of_other_data_folders(tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     with (
         slots.claim_slot(one) as first,

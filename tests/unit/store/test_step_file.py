@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import (
-    BudgetSpent,
-    ModelUnavailable,
-    TransientError,
-    VersionUnknown,
-)
+from agent.errors import BudgetSpent, ModelUnavailable, TransientError, VersionUnknown
 from agent.llm.spendings import CountedModels
 from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.model_use import SpendingLimits
