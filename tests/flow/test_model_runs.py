@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from agent.telemetry.ledger import verify_ledger
-from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import (
     PLANNED,
@@ -119,29 +118,10 @@ def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
     assert "green" not in ended.text
 
 
-@pytest.mark.parametrize(
-    ("call", "reason"),
-    [
-        (
-            (
-                "ask",
-                {"questions": [{"question": "Which prices, @everybody?", "suggestion": "All."}]},
-            ),
-            "unclear",
-        ),
-        deep(
-            (
-                "decline",
-                {"why": "Much.", "fits": "Less.", "tickets": ["Count it", "AKIA2E0A8F3B244C9986"]},
-            ),
-            "too_large",
-        ),
-        deep(("decline", {"why": "It is the key.", "fits": "Nothing."}), "for_people"),
-    ],
-)
-def test_a_model_may_ask_or_decline_before_anything_is_edited(shop, carried, call, reason):
-    ended, requests = carried(Scripts(agent=[[calls(call)]]))
-    assert (ended.exit_code, ended.result["reason"]) == (1, reason)
+def test_a_model_may_ask_before_anything_is_edited(shop, carried):
+    asked = {"question": "Which prices, @everybody?", "suggestion": "AKIA2E0A8F3B244C9986"}
+    ended, requests = carried(Scripts(agent=[[calls(("ask", {"questions": [asked]}))]]))
+    assert (ended.exit_code, ended.result["reason"]) == (1, "unclear")
     assert "AKIA2E0A8F3B244C9986" not in json.dumps(ended.result)
     assert shop.branches() == ["main"]
     assert len(requests) == 1
@@ -166,24 +146,6 @@ def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
         "shop/prices.py",
         "tests/test_total.py",
     ]
-
-
-@pytest.mark.deep
-def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
-    found = {"text": "Keep the old name.", "path": "shop/prices.py", "line": 3, "blocking": True}
-    rejected = [calls(("submit_review", {"approve": False, "remarks": [found]}))]
-    turns = [*model.CARRIED, calls(submit("It is right as it is."))]
-    ended, requests = carried(
-        Scripts(agent=[turns], review=[rejected]), MERGEWRIGHT_MODEL="openai-chat:scripted"
-    )
-    assert (ended.result["reason"], ended.exit_code) == ("ready", 0)
-    # They have come back in the same conversation.
-    assert "Keep the old name." in requests[-1].text
-    (finding,) = ended.result["findings"]
-    place = (finding["severity"], finding["path"], finding["line"])
-    assert place == ("review", "shop/prices.py", 3)
-    assert "Keep the old name." in finding["message"]
-    assert "**Draft: " in ended.text
 
 
 def test_an_attempt_that_does_not_pass_is_followed_by_one_from_the_base(shop, carried):

@@ -7,74 +7,105 @@ says is written by hand (`tests/thirdparty/model_stories/`), all that is measure
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from agent.demo import play
+from agent.demo.simulator import actions
 from agent.environments.package_index import SimpleIndex
+from tests.flow import github_stories
 from tests.folders import data_folder
-from tests.thirdparty.model_stories import (
-    api_key,
-    fastapi_docs,
-    flaskr,
-    served,
-    slugify,
-)
-from tests.thirdparty.model_stories.served import EDITOR, REVIEWER, Theatre, Told
-from tests.thirdparty.model_stories.story import Story, has_parallel_calls
+from tests.scripted import Server, serving
+from tests.scripted.server import NAMES
+from tests.thirdparty import sources
+from tests.thirdparty.model_stories import api_key, fastapi_docs, flaskr, slugify
+from tests.thirdparty.model_stories.story import Script, Story, has_parallel_calls
 
 pytestmark = pytest.mark.thirdparty
 
-_PROJECTS = (fastapi_docs, slugify, api_key, flaskr)
-STORIES: tuple[Story, ...] = tuple(story for project in _PROJECTS for story in project.STORIES)
-
-
-@pytest.fixture(scope="session")
-def playing(request: pytest.FixtureRequest, index: SimpleIndex) -> Iterator[Theatre]:
-    """All stories that are asked for, under way at the same time."""
-    # Other modules give their tests parameters of this name too, which are no stories.
-    asked = [
-        item.callspec.params.get("told")
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-    ]
-    mine = [story for story in STORIES if story in asked]
-    with data_folder("stories") as folder:
-        home = folder / "home"
-        home.mkdir(mode=0o711)
-        with served.theatre(mine, home, folder, index) as made:
-            yield made
-
-
-@pytest.fixture(scope="session", params=STORIES, ids=lambda story: story.name)
-def told(request: pytest.FixtureRequest, playing: Theatre) -> Told:
-    """One story that is over."""
-    story: Story = request.param
-    return playing.told(story)
-
-
+STORIES: tuple[Story, ...] = tuple(
+    story for one in (fastapi_docs, slugify, api_key, flaskr) for story in one.STORIES
+)
+EDITOR, REVIEWER = "scripted-editor", "scripted-reviewer"
 #: With these a check is silenced; no story asks for that.
 _SILENCING = ("noqa", "type: ignore", "pragma: no cover", "mark.skip", "mark.xfail")
 
 
-def test_the_pull_request_has_what_was_asked_for_and_its_checks_are_green(told: Told) -> None:
-    story, pull = told.story, told.pull
-    assert told.outcome.reason.value == "ready", told.outcome.sentence
-    assert (pull["state"], pull["draft"], pull["title"]) == ("open", False, story.plan["title"])
-    assert (pull["base"]["ref"], pull["base"]["sha"]) == ("main", told.base)
-    assert told.files == story.files
-    added = [line for line in told.diff.splitlines() if line.startswith("+")]
+@dataclass
+class Ground:
+    """The service, and a model that says what the stories have it say."""
+
+    stage: play.Stage
+    server: Server
+    script: Script
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    script = Script(STORIES)
+    # One model for each wire, and a second one that reviews.
+    every = [f"{provider}:{name}" for provider in NAMES.values() for name in (EDITOR, REVIEWER)]
+    with data_folder("stories") as folder, serving(script) as server:
+        home = folder / "home"
+        home.mkdir(mode=0o711)
+        environ = {
+            **server.environ(),
+            "MERGEWRIGHT_MODEL": "",
+            "MERGEWRIGHT_MODEL_EDITOR": f"openai:{EDITOR}",
+            "MERGEWRIGHT_MODEL_REVIEWER": f"openai:{REVIEWER}",
+            "MERGEWRIGHT_MODEL_ALLOW": ",".join(every),
+        }
+        with play.staging(home, folder, **environ) as stage:
+            yield Ground(stage, server, script, folder)
+
+
+def begin(ground: Ground, story: Story, index: SimpleIndex) -> github_stories.Story:
+    """Label an issue in a repository of the project's released files."""
+    project, world = story.project, ground.stage.world
+    editor, reviewer = (NAMES[wire] for wire in (project.wire, project.reviewed_by))
+    models = f"models: {{editor: '{editor}:{EDITOR}', reviewer: '{reviewer}:{REVIEWER}'}}\n"
+    config, place = f"{models}{project.config}", ground.folder / story.name
+    place.mkdir()
+    source = sources.repository(project.source, index, place, config)
+    with world.lock:
+        hosted = world.add_repository(f"{play.OWNER}/{project.name}", source.path)
+        world.grant(hosted, play.MAINTAINER, "write")
+        world.add_label(hosted, play.LABEL)
+        author = world.user(play.REPORTER)
+        issue = actions.open_issue(hosted, author, story.title, story.body, [])
+    number = world.requests.next_number()
+    told = github_stories.Story(ground.stage, place, hosted, issue, number)
+    told.label()
+    return told
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_a_model_carries_the_ticket_out(ground: Ground, index: SimpleIndex, story: Story) -> None:
+    told = begin(ground, story, index)
+    base = told.git("rev-parse", "main").strip()
+    outcome = told.ended(seconds=900)
+    assert ground.script.surprises.get(story.name, []) == []
+    assert outcome.reason.value == "ready", f"{outcome.sentence}\n{told.log()[-6000:]}"
+    issue = told.assert_ready()
+    assert issue.pull is not None
+    assert (issue.title, issue.pull.draft) == (story.plan["title"], False)
+    assert told.git("merge-base", "main", issue.pull.head_sha).strip() == base
+
+    # The change is what was asked for, and its checks are green.
+    change = ("diff", "--no-renames", f"main..{issue.pull.head_ref}")
+    listed = [line.split("\t") for line in told.git(*change, "--name-status").splitlines()]
+    assert {path: status for status, path in listed} == story.files
+    added = [line for line in told.git(*change).splitlines() if line.startswith("+")]
     assert [line for line in added if any(word in line for word in story.never + _SILENCING)] == []
-    verdicts = {check.name: check.verdict.value for check in told.outcome.checks}
+    verdicts = {check.name: check.verdict.value for check in outcome.checks}
     assert set(verdicts.values()) == {"passed"}
     assert verdicts.keys() >= {*story.checks}
-    (run,) = told.check_runs
-    assert (run["conclusion"], run["head_sha"]) == ("success", pull["head"]["sha"])
-    (comment,) = told.comments
-    assert f"Pull request #{pull['number']} is ready" in comment["body"]
 
-
-def test_the_proof_is_red_before_and_words_are_marked_as_whose_they_are(told: Told) -> None:
-    story, body = told.story, told.pull["body"]
+    # The proof is red before and green after, and words are marked as whose they are.
+    body = issue.body or ""
     _, head, rest = body.partition("| Test | Without the change | With it |\n|---|")
     assert bool(head) == bool(story.proof)
     table = [line for line in rest.partition("\n\n")[0].splitlines()[1:] if line.startswith("|")]
@@ -86,14 +117,13 @@ def test_the_proof_is_red_before_and_words_are_marked_as_whose_they_are(told: To
     where = body.index(f"{REVIEWER} reviewed the change: {int(story.remark is not None)} remark")
     assert story.remark is None or where < body.index(story.remark["text"])
 
-
-def test_the_model_was_asked_over_its_wire(told: Told) -> None:
-    project = told.story.project
-    for seen in told.requests:
-        reviewing = seen.model == REVIEWER
-        assert seen.wire == (project.reviewed_by if reviewing else project.wire)
-        assert seen.stream
-    assert {seen.model for seen in told.requests} == {EDITOR, REVIEWER}
-    assert any(has_parallel_calls(seen) for seen in told.requests)
-    kinds = [one["event"] for one in told.ledger if one["event"].startswith("model.")]
-    assert kinds == ["model.asked", "model.answered", "model.called"] * len(told.requests)
+    # It was asked over its wire.
+    project = story.project
+    requests = [one for one in ground.server.requests if ground.script.story(one) == story]
+    for seen in requests:
+        wire = project.reviewed_by if seen.model == REVIEWER else project.wire
+        assert (seen.wire, seen.stream) == (wire, True)
+    assert {seen.model for seen in requests} == {EDITOR, REVIEWER}
+    assert any(has_parallel_calls(seen) for seen in requests)
+    kinds = [one["event"] for one in told.events() if one["event"].startswith("model.")]
+    assert kinds == ["model.asked", "model.answered", "model.called"] * len(requests)

@@ -1,6 +1,6 @@
 """What one story is: the ticket, what the model says, and what the pull request has to be.
 
-Owns the script that answers for all stories; what a reply may depend on is what was sent.
+Owns the script that answers for all stories.
 """
 
 from __future__ import annotations
