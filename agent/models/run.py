@@ -207,8 +207,6 @@ class Run(Record):
     runs_per_day: int | None = None
     """Of its repository, that may be begun within 24 hours, as its configuration had it when the
     label was set; None: as many as the operator allows."""
-    priority: int = 0
-    """By its issue's labels, from 2, the highest, to -1: its place in the queue."""
     follow_up: FollowUp | None = None
     """None: it begins with the ticket."""
     started: int

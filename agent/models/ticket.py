@@ -135,4 +135,3 @@ class Decision(Record):
     sentence: str
     category: Category = "feature"
     """By the issue's labels; a recipe has no use for it."""
-    reasons: tuple[str, ...] = ()

@@ -17,7 +17,6 @@ from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
 from agent.models.ticket import IssueRef, Snapshot
 from agent.text import sanitise
-from agent.triage import labels
 
 #: What of a code host's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
@@ -133,7 +132,6 @@ def accept_request(
         snapshot=request.snapshot,
         plan_first=request.plan_first,
         runs_per_day=intake_api.read_runs_per_day(issue),
-        priority=labels.read_priority(request.snapshot.labels).level,
         started=read_run_start(run_id),
     )
     try:

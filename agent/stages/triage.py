@@ -72,10 +72,7 @@ def _find_fitting_recipes(ticket: Ticket) -> tuple[str, ...]:
 def decide_ticket(ticket: Ticket, run: Run, svc: Services) -> Decision:
     """Choose who carries a ticket out; see `choose_recipe`."""
     labels = run.snapshot.labels if run.snapshot else ()
-    decision = choose_recipe(ticket, svc.models, labels)
-    level, label = issue_labels.read_priority(labels)
-    reasons = (*decision.reasons, f"priority {issue_labels.NAMES[level]}: {_named_by(label)}")
-    return decision.model_copy(update={"reasons": reasons if run.snapshot else decision.reasons})
+    return choose_recipe(ticket, svc.models, labels)
 
 
 def choose_recipe(
@@ -92,11 +89,9 @@ def choose_recipe(
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
     fitting = _find_fitting_recipes(ticket)
-    kind, label = issue_labels.read_category(labels)
-    reasons = (f"category {kind}: {_named_by(label)}",)
+    kind = issue_labels.read_category(labels)
     if len(fitting) == 1:
-        sentence = f"recipe {fitting[0]}"
-        return Decision(recipe=fitting[0], sentence=sentence, category=kind, reasons=reasons)
+        return Decision(recipe=fitting[0], sentence=f"recipe {fitting[0]}", category=kind)
     if models is None or not (editors := models.list_chain("editor")):
         shown = "\n".join(f"- {one.example}\n{one.form}" for one in registry.RECIPES)
         raise NoRecipe(
@@ -107,11 +102,7 @@ def choose_recipe(
     if missing := models.explain_missing("editor"):
         raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
     sentence = f"{kind}, for {editors[0]}"
-    return Decision(recipe="", sentence=sentence, category=kind, reasons=reasons)
-
-
-def _named_by(label: str) -> str:
-    return f"by the label “{label}”" if label else "no label names another"
+    return Decision(recipe="", sentence=sentence, category=kind)
 
 
 # --- an earlier attempt at the same issue, which people have closed ----------------------------

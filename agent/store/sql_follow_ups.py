@@ -119,7 +119,6 @@ def _add_run(
             active=True,
             not_before=now + wish.quiet,
             queued_at=now,
-            priority=first.priority,
             pull=first.pull,
             round=number,
             follows_run=first.run_id,

@@ -1,7 +1,7 @@
 """The queue: which run begins or goes on next, and what waits. A part of the store.
 
 An issue has one run that is not over, a repository one under way. The longest wait comes first;
-priority and earlier runs of the hour count as more or less of it, so that nobody waits for ever.
+earlier runs of the hour count as less of it, so that nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -35,11 +35,8 @@ _UNBEGUN = (
     col(RunRow.round) == 0,
 )
 _HOUR, _DAY = 3600.0, 86_400.0
-#: Each run that a repository began within the hour counts as so much less of a wait, and a step of
-#: priority as so much more.
-_PENALTY_SECONDS, _PRIORITY_SECONDS = 600.0, 1800.0
-#: When a run was queued, as its priority counts.
-_TURN = col(RunRow.queued_at) - _PRIORITY_SECONDS * col(RunRow.priority)
+#: Each run that a repository began within the hour counts as so much less of a wait.
+_PENALTY_SECONDS = 600.0
 #: The first of them is taken, if it is sound; a long queue is not read whole for that.
 _AT_A_LOOK = 10
 
@@ -109,11 +106,11 @@ class RunQueue:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
                 return 0
-            turn = row.queued_at - _PRIORITY_SECONDS * row.priority
             waits = and_(
                 col(RunRow.worker).is_(None),
                 col(RunRow.not_before) <= now,
-                tuple_(_TURN, col(RunRow.run_id)) < tuple_(turn, row.run_id),
+                tuple_(col(RunRow.queued_at), col(RunRow.run_id))
+                < tuple_(row.queued_at, row.run_id),
             )
             before = session.exec(
                 select(RunRow.repository_id).where(
@@ -198,7 +195,7 @@ def _select_waiting(
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
     may = col(RunRow.stop_request).is_not(None) | and_(place, today)
-    turn = _TURN + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
+    turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
         select(RunRow)
         .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))

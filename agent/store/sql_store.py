@@ -84,7 +84,6 @@ class SqlStore(RunQueue, RunReader):
                     started_at=now if worker else None,
                     worker=worker,
                     delivery_id=delivery_id,
-                    priority=run.priority,
                     run=run.model_dump_json(),
                 )
             )

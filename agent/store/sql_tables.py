@@ -44,7 +44,6 @@ class RunRow(SQLModel, table=True):
     guidance_seen: int = 0
     pull: int | None = None
     delivery_id: str | None = None
-    priority: int = 0
     round: int = 0
     follows_run: str | None = None
     follow_up_requests: str | None = None

@@ -141,7 +141,7 @@ def describe_result(result: object) -> str:
 
 @describe_result.register
 def _(result: Decision) -> str:
-    return "\n".join((result.sentence, *(f"  {one}" for one in result.reasons)))
+    return result.sentence
 
 
 @describe_result.register

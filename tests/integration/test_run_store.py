@@ -127,27 +127,11 @@ def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
     store.close()
 
 
-def claimed(store, now, most=1):
-    taken = store.claim_run(now, most=most)
-    return taken.run.run_id[-1] if taken else None
-
-
-def test_a_step_of_priority_counts_as_half_an_hour_of_waiting(store):
+def test_who_was_queued_before_is_ahead(store):
     store.add_run(run("a", number=1, repository_id=1), 1_000.0)
-    store.add_run(run("b", number=2, repository_id=2, priority=-1), 900.0)
-    store.add_run(run("c", number=3, repository_id=3, priority=2), 4_500.0)
-    store.add_run(run("d", number=4, repository_id=4, priority=1), 2_900.0)
-    now = 5_000.0
-    assert [ahead(store, name, now) for name in "cadb"] == [0, 1, 2, 3]
-    order = []
-    while (name := claimed(store, now)) is not None:
-        order.append(name)
-        store.finish_run(f"20261120-100000-{name}", outcome(name), now)
-    assert order == ["c", "a", "d", "b"]
-
-
-def ahead(store, name, now=50.0, most=1):
-    return store.count_ahead(f"20261120-100000-{name}", now, most=most)
+    store.add_run(run("b", number=2, repository_id=1), 1_100.0)
+    store.add_run(run("c", number=3, repository_id=2), 1_200.0)
+    assert [store.count_ahead(f"20261120-100000-{n}", 2_000.0, most=1) for n in "abc"] == [0, 1, 2]
 
 
 def test_the_revision_makes_the_tables_of_the_models(tmp_path):
