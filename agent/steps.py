@@ -38,7 +38,7 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
-from agent.models.change import ClearedChange, Finding
+from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.chat import CallResults, OpeningMessage, Reply
 from agent.models.checks import Comparison
 from agent.models.clock import read_clock
@@ -47,7 +47,7 @@ from agent.models.outcome import FirstRound, Outcome, Verdict
 from agent.models.pulls import BranchState
 from agent.models.record import Record
 from agent.models.run import Reason, Remember
-from agent.models.ticket import Decision, Ticket
+from agent.models.ticket import Category, Decision, Ticket
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
@@ -170,6 +170,8 @@ class Steps:
         """The base commit once it is fixed."""
         self.decision: Decision | None = None
         """What triage has decided."""
+        self.category: Category | None = None
+        """Of the plan; before there is one, by the labels."""
         self.first_round: FirstRound | None = None
         """What became of the first change, once it was judged."""
         self.cost_usd = 0.0
@@ -308,7 +310,9 @@ class Steps:
             case Contract():
                 self._minutes = min(result.config.limits.minutes, self._most_minutes)
             case Decision():
-                self.decision = result
+                self.decision, self.category = result, result.category
+            case Plan():
+                self.category = result.category
             case Checkout():
                 self.checkout = result
             case BranchState():

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 from agent.models.record import Record
-from agent.models.ticket import Ticket
+from agent.models.ticket import Category, Ticket
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
-
-Kind = Literal["feature", "misc"]
-"""What a change is to the users of a project; `misc` is nothing that they see."""
 
 
 class Edits(Record):
@@ -41,7 +38,7 @@ class Recipe(Protocol):
 
     name: str
     """Short, with dashes: `add-django-field`."""
-    kind: Kind
+    category: Category
     """For the changelog."""
     example: str
     """A sentence that it carries out, for people who have not written a ticket yet."""

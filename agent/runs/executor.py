@@ -263,7 +263,7 @@ def carry_out(
         outcome = outcome.model_copy(
             update={
                 "checks": outcome.checks or step.compared,
-                "category": step.decision.category if step.decision else None,
+                "category": step.category,
                 "recipe": step.decision.recipe if step.decision else None,
                 "first_round": step.first_round,
                 "cost_usd": round(step.cost_usd, 6),

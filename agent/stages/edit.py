@@ -110,8 +110,7 @@ def add_changelog_entry(
     if prepared.run.snapshot is not None:
         tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
         tree.replay(change)
-        recipe = registry.get_recipe(plan.recipe) if plan.recipe else None
-        kind = recipe.kind if recipe else _KINDS.get(plan.category, "misc")
+        kind = _KINDS.get(plan.category, "misc")
         notes = _write_changelog_entry(plan, kind, tree, prepared, svc)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})

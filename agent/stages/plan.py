@@ -80,6 +80,7 @@ def draft_plan(decision: Decision, parameters: str) -> Plan:
         title=recipe.title(parameters),
         parameters=parameters,
         steps=recipe.steps(parameters),
+        category=recipe.category,
     )
 
 

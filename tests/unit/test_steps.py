@@ -26,7 +26,7 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
-from agent.models.change import Finding, Severity
+from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.environment import Contract
 from agent.models.outcome import FirstRound, Outcome, Verdict
@@ -439,3 +439,16 @@ def test_what_became_of_the_first_change_stays_known(step):
     step("decide 2", decided(Reason.READY))
     assert step.decision.category == "bug"
     assert step.first_round == FirstRound(passed=False, reason=Reason.NEW_FAILURES)
+
+
+def test_the_category_is_that_of_the_plan_and_before_that_of_the_labels(step):
+    def chosen() -> Decision:
+        return Decision(recipe="", sentence="s", category="tests")
+
+    def planned() -> Plan:
+        return Plan(recipe="", title="t", parameters="", steps=(), category="bug")
+
+    step("triage", chosen)
+    assert step.category == "tests"
+    step("plan", planned)
+    assert step.category == "bug"

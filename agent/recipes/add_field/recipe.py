@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.models.ticket import Ticket
+from agent.models.ticket import Category, Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, request, settling
 from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.add_field.request import FieldRequest
-from agent.recipes.recipe import Edits, Kind, ProducingCommand
+from agent.recipes.recipe import Edits, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -22,7 +22,7 @@ _LONGEST_TITLE = 60
 
 class AddDjangoField:
     name = "add-django-field"
-    kind: Kind = "feature"
+    category: Category = "feature"
     example = "Add `nickname = models.CharField(max_length=50, blank=True)` to `shop.Customer`."
     form = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
-from agent.models.ticket import Ticket
+from agent.models.ticket import Category, Ticket
 from agent.recipes import style
 from agent.recipes.print_to_logging import request
 from agent.recipes.print_to_logging.converting import Converter
@@ -23,7 +23,7 @@ from agent.recipes.print_to_logging.parameters import (
     StyleChoice,
 )
 from agent.recipes.print_to_logging.request import Request
-from agent.recipes.recipe import Edits, Kind, ProducingCommand
+from agent.recipes.recipe import Edits, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -35,7 +35,7 @@ _PLACES = 12
 
 class PrintToLogging:
     name = "print-to-logging"
-    kind: Kind = "misc"
+    category: Category = "refactor"
     example = "Replace `print` with `logging` in `shop/views.py`, at the level `info`."
     form = Request().fill_form()
 
