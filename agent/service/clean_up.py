@@ -7,7 +7,6 @@ give, a commit that we have made. What somebody may still work with stays.
 from __future__ import annotations
 
 import re
-import threading
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -92,12 +91,6 @@ class Cleaner:
         if any(done.values()):
             _log.info("cleaned up", **{name: number for name, number in done.items() if number})
         return done
-
-    def keep_clean(self, stop: threading.Event) -> None:
-        """Take a turn now and every hour, until told to stop."""
-        while not stop.is_set():
-            self.turn()
-            stop.wait(EVERY_SECONDS)
 
     def _remove_folders(self, before: float) -> int:
         """Remove the folders of runs that have been over for long, and commits only they knew."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from agent.errors import AgentError
+from agent.errors import AgentError, CodeHostLimited
 from agent.models.clock import read_clock
 
 _log = structlog.get_logger()
@@ -25,7 +25,7 @@ _IDLE_SECONDS, _QUIET_SECONDS = 0.05, 0.25
 #: And so often a turn is taken in any case.
 _DUE_SECONDS = 2.0
 #: After a turn that failed.
-_TROUBLE_SECONDS = 1.0
+_TROUBLE_SECONDS, _SHORTEST_SECONDS = 1.0, 1.0
 #: A clock that is kept right is moved by less.
 _MOVED_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
@@ -67,6 +67,30 @@ def take_turns(
             heard = _wait_for_work(wake_up, written, pause)
             pause = _IDLE_SECONDS if heard else min(2 * pause, _QUIET_SECONDS)
         wake_up.clear()
+
+
+def repeat(
+    name: str, turn: Callable[[], float], stop: threading.Event, after_failure: float = 60.0
+) -> None:
+    """Take turns until told to stop; one that fails is logged once, and the next one taken later.
+
+    Args:
+        turn: Returns the seconds until it is time again.
+        after_failure: Seconds until the next turn, unless the code host names a time.
+    """
+    pause, logged = 0.0, ""
+    while not stop.wait(pause):
+        try:
+            pause, logged = max(turn(), _SHORTEST_SECONDS), ""
+        except CodeHostLimited as problem:
+            pause = max(problem.until - read_clock(), _SHORTEST_SECONDS)
+            _log.warning("waits", loop=name, problem=problem.message, seconds=round(pause))
+        except Exception as problem:  # noqa: BLE001  the service outlives its bugs
+            pause, is_ours = after_failure, isinstance(problem, AgentError | OSError)
+            if str(problem) != logged:
+                logged = str(problem)
+                cause = {"problem": logged} if is_ours else {"exc_info": problem}
+                _log.error("turn failed", loop=name, **cause)
 
 
 def _wait_for_work(wake_up: threading.Event, written: Callable[[], bool], pause: float) -> bool:

@@ -130,15 +130,25 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
     ]
     look = _reconciler(settings, way, inbox, store, bells["intake"].set)
     if look is not None:
-        threads.append(_thread("reconcile", reconcile.keep_on, look, stop))
+        threads.append(_thread("reconcile", loops.repeat, "reconcile", look, stop))
     cleaner = clean_up.Cleaner(settings, store, engine, lambda: beside_runs().code_host)
     ended = pull_outcomes.PullOutcomeRecorder(
         settings, store, lambda: beside_runs().code_host, stop
     )
+
+    def tell_metrics() -> float:
+        _note_queue(store)
+        metrics.write_metrics(settings.home)
+        return metrics.SECONDS
+
+    def clean() -> float:
+        cleaner.turn()
+        return clean_up.EVERY_SECONDS
+
     unwatched = [
-        _thread("figures", metrics.keep_written, settings.home, lambda: _note_queue(store), stop),
-        _thread("clean-up", cleaner.keep_clean, stop),
-        _thread("ends", ended.keep_on),
+        _thread("metrics", loops.repeat, "metrics", tell_metrics, stop, metrics.SECONDS),
+        _thread("clean-up", loops.repeat, "clean-up", clean, stop),
+        _thread("ends", loops.repeat, "ends", ended.turn, stop),
         _thread("clock", loops.watch_clock, store.clock_moved, stop),
     ]
     engine.launch(lock)

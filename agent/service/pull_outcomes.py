@@ -51,38 +51,28 @@ class PullOutcomeRecorder:
         self._code_host = code_host
         self._stop = stop
 
-    def keep_on(self) -> None:
-        """Take turns until told to stop; what fails is logged, and tried again."""
-        while not self._stop.wait(EVERY_SECONDS):
-            try:
-                while self.turn() and not self._stop.is_set():
-                    pass
-            except Exception as problem:  # noqa: BLE001  figures are worth no service
-                told = problem.message if isinstance(problem, AgentError) else repr(problem)
-                _log.warning("no figures of ends", problem=told)
-
-    def turn(self) -> bool:
-        """Put the figures of one end together; return whether there was one to look at."""
+    def turn(self) -> float:
+        """Put the figures of one end together; return the seconds until the next look."""
         now = read_clock()
         ended = self._store.ends.find_due(now)
         if ended is None:
-            return False
+            return EVERY_SECONDS
         first, follow_ups = self._store.get_run(ended.run_id), self._store.follow_ups(ended.run_id)
         edits, unknown = None, ""
         if ended.state == "merged":
             try:
                 edits, unknown = self._edits(ended, first, follow_ups)
             except Cancelled:
-                return False
+                return EVERY_SECONDS
             except Exception as problem:  # noqa: BLE001  one end must not hold the others up
                 unknown = problem.message if isinstance(problem, AgentError) else repr(problem)
                 _log.info("merged, but not compared", run=ended.run_id, problem=unknown)
                 if ended.attempts + 1 < _MOST_TRIES:
                     self._store.ends.put_off(ended, now + _AGAIN_SECONDS * 2.0**ended.attempts)
-                    return True
+                    return 0.0
         found = build_pull_outcome(ended, first, follow_ups, edits, unknown[:_MOST_WORDS])
         self._store.ends.complete(ended, found)
-        return True
+        return 0.0
 
     def _edits(
         self, ended: EndedPullRequest, first: StoredRun, follow_ups: Sequence[StoredRun]

@@ -8,15 +8,11 @@ inbox and intake as any other. With a personal token there is no such log: see `
 from __future__ import annotations
 
 import math
-import threading
 from collections import defaultdict
-from collections.abc import Callable
 
 import structlog
 
-from agent.errors import AgentError, CodeHostLimited
 from agent.github.polling import AppDeliveries
-from agent.models.clock import read_clock
 from agent.service import intake
 from agent.store.sql_inbox import Inbox
 
@@ -45,32 +41,6 @@ _ASKED_AT_ONCE = 100
 #: How long a delivery that did not come is left alone after each time that it was asked for. In all
 #: that is less than the reach of the log; then it counts as lost.
 _GAPS = (60.0, 300.0, 900.0) + 87 * (2_700.0,)
-_SHORTEST_PAUSE = 1.0
-#: After a turn that failed the next one is taken after so long, unless the code host names a time.
-_AFTER_FAILURE = 60.0
-
-
-def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
-    """Take turns until told to stop; one that fails is logged once, and the next one taken later.
-
-    Args:
-        turn: Looks for what is missing; returns the seconds until it is time again.
-    """
-    pause, logged = 0.0, ""
-    while not stop.wait(pause):
-        try:
-            pause, logged = max(turn(), _SHORTEST_PAUSE), ""
-        except CodeHostLimited as problem:
-            pause = max(problem.until - read_clock(), _SHORTEST_PAUSE)
-            _log.warning("reconciliation waits", problem=problem.message, seconds=round(pause))
-        except AgentError as problem:
-            pause = _AFTER_FAILURE
-            if problem.message != logged:
-                _log.error("reconciliation failed", problem=problem.message)
-            logged = problem.message
-        except Exception as problem:  # noqa: BLE001  the service outlives its bugs
-            pause = _AFTER_FAILURE
-            _log.error("reconciliation failed", exc_info=problem)
 
 
 class Redeliveries:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Event
 
 import structlog
 from prometheus_client import (
@@ -24,7 +23,6 @@ from prometheus_client import (
     generate_latest,
 )
 
-from agent.errors import AgentError
 from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState, end_state
 
@@ -169,26 +167,3 @@ def write_metrics(home: Path) -> None:
     with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
         file.write(generate_latest(REGISTRY))
     fresh.replace(home / FILE_NAME)
-
-
-def keep_written(home: Path, look: Callable[[], None], stop: Event) -> None:
-    """Write the metrics every few seconds until told to stop.
-
-    Where that fails the file grows old, which shows; runs are not concerned.
-
-    Args:
-        look: Notes how the queue stands.
-    """
-    failed = False
-    while True:
-        try:
-            look()
-            write_metrics(home)
-        except (AgentError, OSError) as problem:
-            if not failed:
-                _log.warning("figures not written", problem=str(problem))
-            failed = True
-        else:
-            failed = False
-        if stop.wait(SECONDS):
-            return

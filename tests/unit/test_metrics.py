@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import stat
-import threading
 import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent.errors import CodeHostUnavailable, StoreUnavailable
+from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason, RunState
 from agent.telemetry import metrics
 
@@ -99,25 +98,3 @@ def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written
     with pytest.raises(OSError, match="symbolic"):
         metrics.write_metrics(tmp_path)
     assert (tmp_path / "elsewhere").read_text() == "mine"
-
-
-def test_figures_that_cannot_be_had_grow_old_and_come_back(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(metrics, "SECONDS", 0.01)
-    stop, looks = threading.Event(), []
-
-    def look():
-        looks.append(time.time())
-        if len(looks) < 20:
-            raise StoreUnavailable("locked")
-
-    thread = threading.Thread(target=metrics.keep_written, args=(tmp_path, look, stop))
-    thread.start()
-    until = time.monotonic() + 10
-    while not (tmp_path / metrics.FILE_NAME).exists() and time.monotonic() < until:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    stop.set()
-    thread.join(5)
-    assert len(looks) >= 20
-    assert (tmp_path / metrics.FILE_NAME).stat().st_mtime >= looks[19] - 0.01
-    assert capsys.readouterr().out.count("figures not written") == 1

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from structlog.testing import capture_logs
 
 from agent import settings
 from agent.errors import (
@@ -212,41 +209,6 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
 def test_every_delivery_that_the_listener_reads_is_asked_for_and_no_other():
     read = {event: frozenset(actions) for event, actions in events.READS.items()}
     assert read == reconcile.ACTED_ON
-
-
-# --- the loop --------------------------------------------------------------------------------------
-
-
-class Turns:
-    def __init__(self, *outcomes: float | Exception) -> None:
-        self.outcomes = list(outcomes)
-        self.stop = threading.Event()
-        self.at: list[float] = []
-
-    def turn(self) -> float:
-        self.at.append(time.monotonic())
-        outcome = self.outcomes.pop(0)
-        if not self.outcomes:
-            self.stop.set()
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-
-def test_a_turn_that_fails_does_not_end_the_loop(monkeypatch):
-    monkeypatch.setattr(reconcile, "_AFTER_FAILURE", 0.01)
-    away = CodeHostUnavailable("away")
-    turns = Turns(away, away, ValueError("a bug"), 0.0)
-    with capture_logs() as logged:
-        reconcile.keep_on(turns.turn, turns.stop)
-    assert len(turns.at) == 4
-    assert [one.get("problem") for one in logged] == ["away", None]
-
-
-def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():
-    turns = Turns(CodeHostLimited("wait", until=time.time() + 0.3), 0.0)
-    reconcile.keep_on(turns.turn, turns.stop)
-    assert turns.at[1] - turns.at[0] > 0.25
 
 
 # --- labels ----------------------------------------------------------------------------------------
