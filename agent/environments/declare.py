@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from agent.environments import locks, parts, requirement_files, runner_deps, tool_tables
-from agent.environments.locks import Lock, Offer
+from agent.environments.locks import Lock
 from agent.environments.requirement_files import (
     AddressRefused,
     LeftOut,
@@ -156,14 +156,14 @@ def read_declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
     return tuple(str(name) for name in found if name)
 
 
-def read_python_hints(files: TreeFiles, offers: Sequence[Offer]) -> PythonHints:
+def read_python_hints(files: TreeFiles, found_locks: Sequence[Lock]) -> PythonHints:
     """Collect the hints; of several constraints the first one counts, in pip's own order."""
     known = files.detection_files
     requires, origin = next(versions.list_python_ranges(known), (None, ""))
     if requires:
         requires = versions.standardize_range(requires)
-    elif offers and offers[0].requires_python:
-        requires, origin = offers[0].requires_python, offers[0].path
+    elif found_locks and found_locks[0].requires_python:
+        requires, origin = found_locks[0].requires_python, found_locks[0].path
     lines = [line.strip() for line in known.text(".python-version").splitlines()]
     whole = files.from_root_folder().detection_files
     jobs = [job for job in workflows.read_jobs(whole) if job.mentions(files.base)]
@@ -199,14 +199,14 @@ class _Reader:
         self.sources: list[str] = []
 
     def read(self) -> Declaration:
-        offers = locks.find_offers(self.files, self.pyproject)
+        found = locks.find_locks(self.files, self.pyproject)
         lock: Lock | None = None
         known: tuple[str, ...] = ()
-        if offers:
+        if found:
             more = self.runner_extras, self.runner_groups
-            lock = locks.choose_lock(self.files, offers[0], self.section, *more)
+            lock = locks.choose_of_lock(self.files, found[0], self.section, *more)
         if lock and not self.refused:
-            self._add(Requirements(indexes=offers[0].indexes))
+            self._add(Requirements(indexes=lock.indexes))
             self.sources.append(lock.path)
             # A uv.lock says itself where the project is installed from.
             if lock.kind != "uv":
@@ -230,7 +230,7 @@ class _Reader:
             known=known,
             refused=self.refused,
             section=self.section,
-            python=read_python_hints(self.files, offers),
+            python=read_python_hints(self.files, found),
             sources=tuple(dict.fromkeys(self.sources + list(self._combine().files))),
             extras=self.runner_extras,
             root=self.files.base,

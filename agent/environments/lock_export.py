@@ -11,7 +11,6 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -49,6 +48,20 @@ _TOOLS = {
 _UV = "/uv"
 _PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 _PINS = f"{SANDBOX_OUT}/pins.txt"
+_ENVIRON = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "NO_COLOR": "1",
+    "UV_NO_CONFIG": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "UV_NO_CACHE": "1",
+    "UV_OFFLINE": "1",
+    "POETRY_VIRTUALENVS_CREATE": "false",
+    "PDM_CHECK_UPDATE": "0",
+    "PDM_USE_VENV": "0",
+    "PIPENV_DONT_LOAD_ENV": "1",
+    "PIPENV_NOSPIN": "1",
+}
 _LOCAL_URL = re.compile(rf"file://{SANDBOX_TREE}(/[^\s;#]*)?")
 _EGG = re.compile(r"#egg=[\w.-]*")
 
@@ -151,21 +164,7 @@ def _run_in_sandbox(
     order = SandboxRequest(
         # What tools say beside the pins goes to stderr.
         argv=("sh", "-c", f'exec "$@" > {_PINS}', "sh", *command),
-        environ={
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "NO_COLOR": "1",
-            "UV_NO_CONFIG": "1",
-            "UV_PYTHON_DOWNLOADS": "never",
-            "UV_NO_CACHE": "1",
-            "UV_OFFLINE": "1",
-            "POETRY_VIRTUALENVS_CREATE": "false",
-            "PDM_CHECK_UPDATE": "0",
-            "PDM_USE_VENV": "0",
-            "PDM_PYTHON": interpreter.path,
-            "PIPENV_DONT_LOAD_ENV": "1",
-            "PIPENV_NOSPIN": "1",
-        },
+        environ={**_ENVIRON, "PDM_PYTHON": interpreter.path},
         mounts=(
             *mounts,
             *interpreter.sandbox_mounts(),
@@ -184,33 +183,31 @@ def _run_in_sandbox(
 
 
 def _command(lock: Lock, python: str) -> tuple[str, ...]:
+    def repeat(option: str, *values: str) -> list[str]:
+        return [f"{option}={value}" for value in values]
+
     if lock.kind == "uv":
         return (
             f"{_UV}/uv", "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
             "--no-default-groups", "--python", python,
-            *_repeat_option("--extra", lock.extras), *_repeat_option("--group", lock.groups),
+            *repeat("--extra", *lock.extras), *repeat("--group", *lock.groups),
         )  # fmt: skip
     if lock.kind == "poetry":
         return (
             _PYTHON, "-I", "-m", "poetry", "export", "--no-interaction",
-            *_repeat_option("--only", ("main", *lock.groups)),
-            *_repeat_option("--extras", lock.extras),
+            *repeat("--only", "main", *lock.groups), *repeat("--extras", *lock.extras),
         )  # fmt: skip
     if lock.kind == "pdm":
         return (
             _PYTHON, "-I", "-m", "pdm", "export",
-            *_repeat_option("--group", ("default", *lock.groups, *lock.extras)),
-            *_repeat_option("--without", lock.left_groups),
+            *repeat("--group", "default", *lock.groups, *lock.extras),
+            *repeat("--without", *lock.left_groups),
         )  # fmt: skip
     if lock.kind == "pipenv":
-        wanted = {"default", *lock.groups}
         written = json.loads(lock.files[lock.path])
+        wanted = {"default", *lock.groups}
         named = ",".join(name for name in written if canonicalize_name(name) in wanted)
         return _PYTHON, "-I", "-m", "pipenv", "requirements", "--hash", "--categories", named
     script = f"{SANDBOX_OURS}/environments/select_pylock.py"
     chosen = ",".join(lock.extras), ",".join(lock.groups)
     return f"{SANDBOX_GATE}/bin/python", "-I", script, *chosen
-
-
-def _repeat_option(option: str, values: Iterable[str]) -> list[str]:
-    return [f"{option}={value}" for value in values]

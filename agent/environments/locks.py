@@ -32,78 +32,65 @@ _PATHS: dict[Kind, str] = {
     "pylock": "pylock.toml",
     "pipenv": "Pipfile.lock",
 }
-_PYPROJECT, _PIPFILE = "pyproject.toml", "Pipfile"
-_DEFAULT, _DEVELOP, _META = "default", "develop", "_meta"
+_PYPROJECT = "pyproject.toml"
+_META = "_meta"
 #: Keys and types of sources by which a package does not come from an index.
 _IN_TREE = frozenset({"path", "file", "directory", "editable"})
 _ELSEWHERE = _IN_TREE | {"virtual", "git", "hg", "svn", "bzr", "url", "vcs", "archive"}
 
 
-class Offer(Record):
-    """A lock file of a tree, and what can be chosen of it."""
-
-    kind: Kind
-    path: str
-    """Of the lock file, from the project."""
-    folder: str | None = None
-    """Where it lies, from the root of the repository; None: beside the project."""
-    files: tuple[str, ...]
-    """Every file that its tool reads, from the project."""
-    extras: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    default_groups: tuple[str, ...] = ()
-    """Those that the repository itself says are installed where nobody asks."""
-    usual_groups: tuple[str, ...] = ()
-    """Taken by the tool that made the lock if nobody says anything; here only where none is for
-    tests by its name, since the rest (documentation, linters) is not run."""
-    builds: bool = False
-    """Whether it names projects of the tree that are built."""
-    requires_python: str | None = None
-    """What Python it is for, where it says so."""
-    indexes: tuple[IndexRequest, ...] = ()
-    """Where it says that its packages come from."""
-
-
 class Lock(Record):
-    """A lock file, and what was chosen of it."""
+    """A lock file, what can be chosen of it, and what was."""
 
     kind: Kind
     path: str
     """From the project."""
-    folder: str
+    folder: str = ""
     """Where it lies, from the root of the repository."""
-    root: str
+    root: str = ""
     """Folder of the project in the repository."""
-    files: dict[str, bytes]
+    read: tuple[str, ...] = ()
+    """What its tool reads beside it, from the project."""
+    files: dict[str, bytes] = {}
     """All that its tool reads, by path from the project."""
-    extras: tuple[str, ...]
-    groups: tuple[str, ...]
-    left_groups: tuple[str, ...]
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    left_groups: tuple[str, ...] = ()
     """Those that were not chosen."""
-    builds: bool
+    default_groups: tuple[str, ...] = ()
+    """Those that the repository itself says are installed where nobody asks."""
+    usual_groups: tuple[str, ...] = ()
+    """Taken by the tool if nobody says anything; here only where none is for tests by its name."""
+    builds: bool = False
     """Whether it names projects of the tree that are built."""
+    requires_python: str | None = None
+    indexes: tuple[IndexRequest, ...] = ()
+    """Where it says that its packages come from."""
 
 
-def find_offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
-    """The lock files of a tree, the one that counts first.
+def find_locks(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Lock, ...]:
+    """The lock files of a tree, with all that can be chosen; the one that counts first.
 
     Raises:
         EnvironmentFailed: One of them cannot be read.
     """
     found = []
     for kind, path in _PATHS.items():
-        beside = _PIPFILE if kind == "pipenv" else _PYPROJECT
+        beside = "Pipfile" if kind == "pipenv" else _PYPROJECT
         is_whole = kind == "pylock" or (files.read(beside) is not None)
         place = _find_workspace(files, pyproject) if kind == "uv" else ""
         if is_whole and place is not None and files.read(posixpath.join(place, path)) is not None:
             with _reading(path):
-                found.append(_OFFERS[kind](files, pyproject, place))
+                path = posixpath.join(place, path)  # noqa: PLW2901
+                facts = _READERS[kind](files, pyproject, path)
+                folder = files.from_root(place) or ""
+                found.append(Lock(kind=kind, path=path, folder=folder, root=files.base, **facts))
     return tuple(found)
 
 
-def choose_lock(
+def choose_of_lock(
     files: TreeFiles,
-    offer: Offer,
+    lock: Lock,
     section: PythonSection,
     extras: Collection[str] = (),
     groups: Collection[str] = (),
@@ -112,7 +99,7 @@ def choose_lock(
 
     Args:
         files: The project.
-        offer: What there is.
+        lock: What there is.
         section: What is asked for.
         extras: Taken as well where nobody asks, as are the groups.
         groups: See there.
@@ -120,23 +107,20 @@ def choose_lock(
     Raises:
         EnvironmentFailed: The configuration names one that is not there.
     """
-    content = {path: files.read(path) for path in offer.files}
-    chosen = choose_parts(offer.extras, section.extras, offer.path, more=extras)
+    content = {path: files.read(path) for path in (lock.path, *lock.read)}
+    chosen = choose_parts(lock.extras, section.extras, lock.path, more=extras)
     taken = choose_parts(
-        offer.groups, section.groups, offer.path, kind="group",
-        more={*offer.default_groups, *groups},
-        usual=() if any(map(parts.is_for_tests, chosen)) else offer.usual_groups,
+        lock.groups, section.groups, lock.path, kind="group",
+        more={*lock.default_groups, *groups},
+        usual=() if any(map(parts.is_for_tests, chosen)) else lock.usual_groups,
     )  # fmt: skip
-    return Lock(
-        kind=offer.kind,
-        path=offer.path,
-        folder=files.base if offer.folder is None else offer.folder,
-        root=files.base,
-        files={path: text for path, text in content.items() if text is not None},
-        extras=chosen,
-        groups=taken,
-        left_groups=tuple(name for name in offer.groups if name not in taken),
-        builds=offer.builds,
+    return lock.model_copy(
+        update={
+            "files": {path: text for path, text in content.items() if text is not None},
+            "extras": chosen,
+            "groups": taken,
+            "left_groups": tuple(name for name in lock.groups if name not in taken),
+        }
     )
 
 
@@ -151,7 +135,7 @@ def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[
     found: dict[str, set[str]] = {}
     bound: list[IndexRequest] = []
     with _reading(lock.path):
-        for row in _rows(files, lock.path, (_DEFAULT, *lock.groups)):
+        for row in _rows(files, lock.path, ("default", *lock.groups)):
             version = str(row.get("version", "")).removeprefix("==")
             if version and not _origins(row) & _ELSEWHERE:
                 name = str(canonicalize_name(str(row["name"])))
@@ -166,134 +150,118 @@ def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[
 # --- the kinds ---------------------------------------------------------------------------------
 
 
-def _uv(files: TreeFiles, pyproject: dict[str, Any], place: str) -> Offer:
-    path = posixpath.join(place, _PATHS["uv"])
-    rows = _rows(files, path)
-    needed = {_PYPROJECT, path, posixpath.join(place, _PYPROJECT)}
-    for row in rows:
-        source = table(row, "source")
+def _read_uv(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+    rows, place = _rows(files, path), posixpath.dirname(path)
+    needed = {_PYPROJECT, posixpath.join(place, _PYPROJECT)}
+    for source in (table(row, "source") for row in rows):
         where = source.get("editable") or source.get("virtual") or source.get("directory")
         if where is not None:
             needed.add(posixpath.normpath(posixpath.join(place, str(where), _PYPROJECT)))
     defaults = table(pyproject, "tool", "uv").get("default-groups", ["dev"])
-    groups = _name_groups(pyproject)
-    return Offer(
-        kind="uv",
-        path=path,
-        folder=files.from_root(place),
-        files=tuple(sorted(one for one in needed if files.from_root(one) is not None)),
-        extras=normalise_names(table(pyproject, "project", "optional-dependencies")),
-        groups=groups,
-        default_groups=() if defaults == "all" else normalise_names(defaults),
-        usual_groups=groups if defaults == "all" else (),
-        builds=_builds(rows),
-        indexes=list_indexes((table(row, "source").get("registry") for row in rows), path),
-    )
+    groups = parts.Groups(pyproject, {}).names
+    return {
+        "read": tuple(sorted(one for one in needed if files.from_root(one) is not None)),
+        "extras": normalise_names(table(pyproject, "project", "optional-dependencies")),
+        "groups": groups,
+        "default_groups": () if defaults == "all" else normalise_names(defaults),
+        "usual_groups": groups if defaults == "all" else (),
+        "builds": _builds(rows),
+        "indexes": list_indexes((table(row, "source").get("registry") for row in rows), path),
+    }
 
 
-def _poetry(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
-    path = _PATHS["poetry"]
+def _read_poetry(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     rows, own = _rows(files, path), table(pyproject, "tool", "poetry", "group")
     optional = {name for name, group in own.items() if table(group).get("optional") is True}
-    groups = _name_groups(pyproject)
+    groups = parts.Groups(pyproject, {}).names
     sources = [table(row, "source") for row in rows]
     urls = [one.get("url") for one in sources if one.get("type") == "legacy"]
-    return Offer(
-        kind="poetry",
-        path=path,
-        files=(path, _PYPROJECT),
-        extras=normalise_names(table(files.toml(path), "extras")),
-        groups=groups,
-        usual_groups=tuple(name for name in groups if name not in normalise_names(optional)),
-        builds=_builds(rows),
-        indexes=list_indexes(urls, path),
-    )
+    return {
+        "read": (_PYPROJECT,),
+        "extras": normalise_names(table(files.toml(path), "extras")),
+        "groups": groups,
+        "usual_groups": tuple(one for one in groups if one not in normalise_names(optional)),
+        "builds": _builds(rows),
+        "indexes": list_indexes(urls, path),
+    }
 
 
-def _pdm(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
-    path = _PATHS["pdm"]
+def _read_pdm(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     extras = normalise_names(table(pyproject, "project", "optional-dependencies"))
-    groups = _name_groups(pyproject)
+    groups = parts.Groups(pyproject, {}).names
     listed = table(files.toml(path), "metadata").get("groups")
     locked = normalise_names(listed) if isinstance(listed, list) else (*extras, *groups)
+    groups = tuple(name for name in groups if name in locked)
     sources = table(pyproject, "tool", "pdm").get("source", [])
     # A source of links is a page, not an index.
     urls = [table(one).get("url") for one in sources if table(one).get("type", "index") == "index"]
-    return Offer(
-        kind="pdm",
-        path=path,
-        files=(path, _PYPROJECT),
-        extras=tuple(name for name in extras if name in locked),
-        groups=tuple(name for name in groups if name in locked),
-        usual_groups=tuple(name for name in groups if name in locked),
-        builds=_builds(_rows(files, path)),
-        indexes=list_indexes(urls, "pyproject.toml [[tool.pdm.source]]"),
-    )
+    return {
+        "read": (_PYPROJECT,),
+        "extras": tuple(name for name in extras if name in locked),
+        "groups": groups,
+        "usual_groups": groups,
+        "builds": _builds(_rows(files, path)),
+        "indexes": list_indexes(urls, "pyproject.toml [[tool.pdm.source]]"),
+    }
 
 
-def _pylock(files: TreeFiles, _pyproject: dict[str, Any], _place: str) -> Offer:
-    path = _PATHS["pylock"]
+def _read_pylock(files: TreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     document, rows = files.toml(path), _rows(files, path)
     requires = document.get("requires-python")
-    return Offer(
-        kind="pylock",
-        path=path,
-        files=(path, _PYPROJECT),
-        extras=normalise_names(document.get("extras", ())),
-        groups=normalise_names(document.get("dependency-groups", ())),
-        default_groups=normalise_names(document.get("default-groups", ())),
-        builds=_builds(rows),
-        requires_python=str(requires) if requires else None,
-        indexes=list_indexes((row.get("index") for row in rows), path),
-    )
+    return {
+        "read": (_PYPROJECT,),
+        "extras": normalise_names(document.get("extras", ())),
+        "groups": normalise_names(document.get("dependency-groups", ())),
+        "default_groups": normalise_names(document.get("default-groups", ())),
+        "builds": _builds(rows),
+        "requires_python": str(requires) if requires else None,
+        "indexes": list_indexes((row.get("index") for row in rows), path),
+    }
 
 
-def _pipenv(files: TreeFiles, _pyproject: dict[str, Any], _place: str) -> Offer:
-    path = _PATHS["pipenv"]
+def _read_pipenv(files: TreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     document = _read_json(files, path)
-    groups = tuple(name for name in document if name not in (_META, _DEFAULT))
+    groups = normalise_names([name for name in document if name not in (_META, "default")])
     requires = table(document, _META, "requires")
     python = requires.get("python_full_version") or requires.get("python_version")
     sources = table(document, _META).get("sources", ())
-    return Offer(
-        kind="pipenv",
-        path=path,
-        files=(path, _PIPFILE),
-        groups=normalise_names(groups),
-        default_groups=(_DEVELOP,) if _DEVELOP in groups else (),
-        builds=_builds(_rows(files, path, (_DEFAULT, *normalise_names(groups)))),
-        requires_python=f"=={'.'.join(str(python).split('.')[:2])}.*" if python else None,
-        indexes=list_indexes((table(source).get("url") for source in sources), path),
-    )
+    return {
+        "read": ("Pipfile",),
+        "groups": groups,
+        "default_groups": tuple({"develop"} & {*groups}),
+        "builds": _builds(_rows(files, path, ("default", *groups))),
+        "requires_python": f"=={'.'.join(str(python).split('.')[:2])}.*" if python else None,
+        "indexes": list_indexes((table(source).get("url") for source in sources), path),
+    }
 
 
-_OFFERS = {"uv": _uv, "poetry": _poetry, "pdm": _pdm, "pylock": _pylock, "pipenv": _pipenv}
+_READERS = {
+    "uv": _read_uv,
+    "poetry": _read_poetry,
+    "pdm": _read_pdm,
+    "pylock": _read_pylock,
+    "pipenv": _read_pipenv,
+}
 
 
 def _find_workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
     """Where a uv.lock lies, from the project: beside it, or at the root of its workspace."""
-    path = _PATHS["uv"]
-    if files.read(path) is not None:
+    if files.read(_PATHS["uv"]) is not None:
         return ""
     name = normalise_names([table(pyproject, "project").get("name")])
     above = ""
     for _ in range(len(files.base.split("/")) if files.base else 0):
         above = posixpath.join(above, "..")
         root = files.toml(posixpath.join(above, _PYPROJECT))
-        lock = posixpath.join(above, path)
-        if files.read(lock) is None or "workspace" not in table(root, "tool", "uv"):
-            continue
-        members = table(files.toml(lock), "manifest").get("members", [])
-        # Of a workspace within another's folder the nearest counts, as with uv.
-        return above if set(name) <= set(normalise_names(members)) else None
+        lock = posixpath.join(above, _PATHS["uv"])
+        if files.read(lock) is not None and "workspace" in table(root, "tool", "uv"):
+            members = table(files.toml(lock), "manifest").get("members", [])
+            # Of a workspace within another's folder the nearest counts, as with uv.
+            return above if set(name) <= set(normalise_names(members)) else None
     return None
 
 
 # --- what they have in common ------------------------------------------------------------------
-
-
-def _name_groups(pyproject: dict[str, Any]) -> tuple[str, ...]:
-    return parts.Groups(pyproject, {}).names
 
 
 def _rows(files: TreeFiles, path: str, sections: Iterable[str] = ()) -> list[dict[str, Any]]:
