@@ -16,7 +16,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.environments import locks, parts, requirement_files, runner_deps, tool_tables
+from agent.environments import locks, parts, requirement_files, tool_tables
 from agent.environments.locks import Lock
 from agent.environments.requirement_files import (
     AddressRefused,
@@ -190,7 +190,7 @@ class _Reader:
         self.pipfile = files.toml("Pipfile")
         self.project = table(self.pyproject, "project")
         self.poetry = table(self.pyproject, "tool", "poetry")
-        self.runners = runner_deps.read_runner_deps(files, self.pyproject)
+        self.runners = parts.read_runner_deps(files, self.pyproject)
         self.runner_extras = tuple(name for one in self.runners for name in one.extras)
         self.runner_groups = tuple(name for one in self.runners for name in one.groups)
         self.found = Requirements()

@@ -94,8 +94,6 @@ class EgressProxy(ThreadingUnixStreamServer):
         self._named = dict(proxies or {})
         self._proxies = {one: HostProxy.read(one, self._named) for one in ("http", "https")}
         self._places = threading.BoundedSemaphore(most_connections)
-        self._closing = False
-        self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self.request_queue_size = most_connections
         super().__init__(str(socket_path), _Request)
@@ -107,33 +105,11 @@ class EgressProxy(ThreadingUnixStreamServer):
         self._thread.start()
 
     def close(self) -> None:
-        """End every tunnel and remove the socket."""
+        """Take no further connection; each ends with the sandbox that opened it."""
         self.shutdown()
-        with self._lock:
-            self._closing = True
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
         self._thread.join()
         self.socket_path.unlink(missing_ok=True)
-
-    @contextmanager
-    def watch_connection(self, connection: socket.socket) -> Iterator[None]:
-        """Keep a connection where closing the proxy finds it.
-
-        Raises:
-            OSError: The proxy has been closed.
-        """
-        with self._lock:
-            if self._closing:
-                raise OSError("the proxy is closed")
-            self._open.add(connection)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._open.discard(connection)
 
     def note(self, attempt: str) -> None:
         with self._lock:
@@ -152,7 +128,7 @@ class EgressProxy(ThreadingUnixStreamServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            with suppress(OSError), self.watch_connection(request):
+            with suppress(OSError):
                 super().process_request_thread(request, client_address)
         finally:
             self._places.release()
@@ -188,8 +164,6 @@ class EgressProxy(ThreadingUnixStreamServer):
                 self.faults = tuple(dict.fromkeys((*self.faults, fault)))[:_MOST_NOTES]
                 raise _RefusedError(502) from problem
         for address in addresses:
-            if self._closing:
-                break
             with suppress(OSError):
                 return socket.create_connection((address, wanted.port), _CONNECT_SECONDS), None
         raise _RefusedError(502)
@@ -213,7 +187,7 @@ class _Request(BaseHTTPRequestHandler):
         except _RefusedError as refused:
             self.send_error(refused.status)
             return
-        with upstream, self.server.watch_connection(upstream):
+        with upstream:
             self.close_connection = True
             self.send_response_only(200, "Connection established")
             self.end_headers()
@@ -239,7 +213,7 @@ class _Request(BaseHTTPRequestHandler):
         except ssl.SSLError:
             self.send_error(502)
         else:
-            with upstream, self.server.watch_connection(upstream):
+            with upstream:
                 self._forward(upstream, proxy, gateway)
 
     def do_HEAD(self) -> None:

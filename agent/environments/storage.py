@@ -10,19 +10,22 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import marshal
 import os
+import posixpath
 import secrets
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
+from importlib.util import MAGIC_NUMBER, source_hash
 from itertools import starmap
 from pathlib import Path
 
 from agent import settings as operator
-from agent.environments import bytecode
 from agent.errors import StorageFull
 from agent.models.clock import read_clock
 from agent.settings import Settings
@@ -49,6 +52,11 @@ _MANAGER = "environments/project_manager.py"
 _START = b"#!/usr/bin/env -S python -I -S\n"
 PROGRAMS = "bin"
 """Folder of programs among the scripts."""
+
+MARK = f"{sys.implementation.cache_tag} {MAGIC_NUMBER.hex()}".encode()
+"""Differs where the bytecode of an equal source may differ."""
+#: By the hash of the source, which the reader need not compare: both are in a read-only place.
+_UNCHECKED = 1
 
 #: Locks that this process keeps on what it uses, so that nobody prunes it: open descriptors.
 _held: dict[tuple[Path, str], int] = {}
@@ -265,7 +273,7 @@ def root_mark(folder: str | None) -> str:
 def scripts(settings: Settings) -> Path:
     """A copy of the scripts for sandboxes, where their users can read them; compiled."""
     content = _script_contents()
-    total = hashlib.sha256(bytecode.MARK)
+    total = hashlib.sha256(MARK)
     for path, text in content.items():
         total.update(f"{path}\0{len(text)}\0".encode() + text)
     place = folder(settings) / "scripts" / total.hexdigest()[:16]
@@ -273,7 +281,7 @@ def scripts(settings: Settings) -> Path:
         return place
     with lock_name(settings, "scripts"):
         if not place.is_dir():
-            compiled = dict(starmap(bytecode.compile_module, content.items()))
+            compiled = dict(starmap(compile_module, content.items()))
             programs = dict.fromkeys(
                 (f"{PROGRAMS}/{name}" for name in _MANAGERS), _START + content[_MANAGER]
             )
@@ -284,6 +292,25 @@ def scripts(settings: Settings) -> Path:
                     file.write_bytes(written)
                     file.chmod(0o755 if name in programs else 0o644)
     return place
+
+
+def compile_module(path: str, source: bytes) -> tuple[str, bytes]:
+    """Compile a module ahead, since no sandbox may keep what it compiled itself.
+
+    A Python of another version than ours looks elsewhere, and compiles the source as ever.
+
+    Args:
+        path: Of the source, as the sandbox will see it or relative to a folder there.
+        source: Its content.
+
+    Returns:
+        The path where Python looks for the bytecode, and the bytecode.
+    """
+    folder, name = posixpath.split(path)
+    code = compile(source, path, "exec", dont_inherit=True)
+    head = MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(source)
+    compiled = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+    return posixpath.join(folder, "__pycache__", compiled), head + marshal.dumps(code)
 
 
 @cache

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from agent.environments import bytecode
+from agent.environments import storage
 from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxRequest
 
 SOURCE = "/src"
@@ -68,13 +68,13 @@ def mode_of(place: str) -> str:
 
 @cache
 def runner() -> Mapping[str, bytes]:
-    """Read the program that runs first in every sandbox, its modules with their bytecode."""
+    """Read the program that runs first in every sandbox, its modules with their storage."""
     inside = resources.files("agent.sandbox").joinpath("sandbox_scripts")
     files = {_START: inside.joinpath(_START).read_bytes()}
     sources = {name: inside.joinpath(name).read_bytes() for name in _MODULES}
     shared = resources.files("agent.git").joinpath(_SHARED)
     for name, source in {**sources, _SHARED: shared.read_bytes()}.items():
-        compiled, content = bytecode.compile_module(name, source)
+        compiled, content = storage.compile_module(name, source)
         files |= {name: source, compiled: content}
     return files
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -84,25 +83,6 @@ def test_a_package_is_imported_from_the_tree_with_its_test_extra(settings, folde
     assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
         "__init__.py", "pyproject.toml",
     ]  # fmt: skip
-
-
-@pytest.mark.deep
-def test_the_version_comes_from_the_tag_and_the_generated_module_is_there(settings, folder):
-    lay(
-        folder,
-        {
-            "pyproject.toml": '[build-system]\nrequires = ["hatchling", "hatch-vcs"]\n'
-            'build-backend = "hatchling.build"\n'
-            '[project]\nname = "mine"\ndynamic = ["version"]\n'
-            '[tool.hatch.version]\nsource = "vcs"\n'
-            '[tool.hatch.build.hooks.vcs]\nversion-file = "src/mine/_version.py"\n',
-            "src/mine/__init__.py": "from ._version import __version__\n",
-        },
-    )
-    environment = ensure(settings, folder, tag="v1.4.0")
-    assert "mine==1.4.0" in environment.packages
-    said = python(settings, environment, folder, "import mine; print(mine.__version__)")
-    assert said == "1.4.0"
 
 
 def test_a_backend_that_asks_git_alone_is_told_the_version_by_a_file(settings, folder):
@@ -306,64 +286,6 @@ def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder,
 
 # --- foreign build code ----------------------------------------------------------------------
 
-ATTEMPTS = """
-import json, os, socket, sys
-def attempt(name, work):
-    try:
-        found[name] = str(work())
-    except BaseException as problem:
-        found[name] = "refused: " + type(problem).__name__
-found = {}
-attempt("network", lambda: socket.create_connection(("%(host)s", %(port)d), 3))
-attempt("name", lambda: socket.getaddrinfo("example.org", 443))
-for path in ("/usr/x", "/env/x", "/gate/x", "/mergewright/x", "%(home)s/x", "/x"):
-    attempt("write " + path, lambda: open(path, "w").write("x"))
-for path in ("%(canary)s", "/root/.ssh", "%(home)s", "/store", "/src/.git/config"):
-    attempt("read " + path, lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())
-found["environ"] = dict(os.environ)
-found["uid"] = os.getuid()
-open("/work/mine/_found.py", "w").write("said = " + repr(found))
-"""  # fmt: skip
-
-
-READ_BACK = "import json; from mine._found import said; print(json.dumps(said))"
-
-
-def test_a_build_backend_reaches_nothing_outside_its_sandbox(settings, folder, home, monkeypatch):
-    monkeypatch.setenv("CANARY_TOKEN", "canary-4711")
-    canary = home / "canary.txt"
-    canary.write_text("canary-4711")
-    listener = socket.create_server(("127.0.0.1", 0))
-    program = ATTEMPTS % {
-        "host": "127.0.0.1",
-        "port": listener.getsockname()[1],
-        "home": settings.home,
-        "canary": canary,
-    }
-    lay(
-        folder,
-        {
-            "pyproject.toml": local_index.PYPROJECT + '[project]\nname = "mine"\nversion = "1"\n',
-            "backend.py": program
-            + local_index.BACKEND.format(name="mine", version="1", build="pass", metadata="")
-            + "\nbuild_editable = build_wheel\n",
-            "mine/__init__.py": "value = 1\n",
-        },
-    )
-    with listener:
-        environment = ensure(settings, folder)
-    found = json.loads(python(settings, environment, folder, READ_BACK))
-    environ = found.pop("environ")
-    assert found.pop("uid") != 0
-    assert not {key: said for key, said in found.items() if not said.startswith("refused: ")}
-    assert "canary-4711" not in json.dumps(environ)
-    assert not {
-        key
-        for key in environ
-        if key.startswith(("MERGEWRIGHT", "CANARY", "UV_DEFAULT", "UV_CACHE"))
-    }
-    assert not (folder / "mine" / "_found.py").exists()
-
 
 def in_tree_backend(name: str, version: str, more: str) -> str:
     """A backend that makes an editable wheel of any name, holding what `more` writes into it."""
@@ -380,33 +302,6 @@ def in_tree_backend(name: str, version: str, more: str) -> str:
         f"        {more}\n"
         "    return file\n"
     )
-
-
-@pytest.mark.deep
-def test_files_that_would_steer_checks_are_left_out_of_every_sandbox(settings, folder):
-    program = (
-        "import os\n"
-        "for path in ('conftest.py', 'mine/conftest.py', 'mine/_version.py', 'pytest.ini'):\n"
-        "    open(os.path.join('/work', path), 'w').write('x = 1')\n"
-    )
-    backend = in_tree_backend("mine", "1", "packed.writestr('_mine.pth', '/work')")
-    files = {
-        "pyproject.toml": local_index.PYPROJECT,
-        "backend.py": program + backend + "build_editable = build_wheel\n",
-        "mine/__init__.py": "",
-    }
-    told: list[str] = []
-    environment = ensure(settings, lay(folder, files), said=told)
-    seen = "import os; print(sorted(os.listdir('/work') + os.listdir('/work/mine')))"
-    said = python(settings, environment, folder, seen)
-    assert said == str(
-        sorted(["pyproject.toml", "backend.py", "mine", "__init__.py", "_version.py"])
-    )
-    assert "mine/conftest.py (it could steer the checks)" in "\n".join(told)
-    # A tree that has since got a module of that name keeps its own.
-    lay(folder, {"mine/_version/__init__.py": ""})
-    listed = python(settings, environment, folder, "import os; print(os.listdir('/work/mine'))")
-    assert "_version.py" not in listed
 
 
 @pytest.mark.deep
@@ -467,16 +362,6 @@ def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settin
 
 
 @pytest.fixture
-def repository(home):
-    place = home / "repository"
-    lay(place, {"requirements.txt": "six==1.17.0\n", "requirements-docs.txt": "sphinx\n"})
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
-        subprocess.run([*git, *command], cwd=place, check=True, timeout=30)
-    return place
-
-
-@pytest.fixture
 def command(settings, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(settings.home))
 
@@ -505,10 +390,3 @@ def test_debian_packages_are_there_for_builds_and_checks(settings, folder):
     assert environment.packages == ("psycopg2==2.9.10",)
     program = "import psycopg2, shutil; print(shutil.which('memcached'))"
     assert python(settings, environment, folder, program) == "/usr/bin/memcached"
-
-
-@pytest.mark.deep
-def test_the_variables_of_checks_do_not_reach_a_build(settings, folder):
-    script = "import os, setuptools\nsetuptools.setup(name=os.environ.get('NAME', 'own'))\n"
-    lay(folder, {"setup.py": script})
-    assert ensure(settings, folder, env={"NAME": "given"}).packages == ("own==0.0.0",)

@@ -66,15 +66,6 @@ def test_a_lock_fixes_versions_and_hashes(settings, folder, kind):
 
 @pytest.mark.index
 @pytest.mark.deep
-@pytest.mark.parametrize("kind", ["poetry", "pdm"])
-def test_groups_and_extras_go_to_the_exporter(settings, folder, kind):
-    lay_sample(folder, kind)
-    environment = ensure(settings, folder, groups=("docs",), extras=("cache",))
-    assert environment.packages == ("itsdangerous==2.1.2", "six==1.16.0", "toml==0.10.2")
-
-
-@pytest.mark.index
-@pytest.mark.deep
 @pytest.mark.parametrize(("bound", "version"), [(">=1.15", "1.16.0"), (">=1.17", "1.17.0")])
 def test_of_a_lock_that_its_tool_refuses_the_versions_are_kept_to(settings, folder, bound, version):
     lay_sample(folder, "poetry")

@@ -49,6 +49,12 @@ def test_code_that_takes_part_in_the_build_has_an_environment_of_its_own(clients
     assert len({plain, built, key()}) == 3
     (tree / "helper.py").write_text("VERSION = '2'\n")
     assert key() == built
+    (tree / "helper.py").chmod(0o755)
+    seen = {built, key()}
+    (tree / "helper.py").rename(tree / "other.py")
+    seen.add(key())
+    (tree / "link").symlink_to("other.py")
+    assert len({*seen, key()}) == 4
 
 
 def test_two_who_want_the_same_environment_build_it_once(clients, tree, monkeypatch):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agent.environments import build, declare
+from agent.environments import declare
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
@@ -124,10 +124,6 @@ CASES = {
     "Hatch's environments for tests and tox are both read": Case(
         {"pyproject.toml": APP + HATCH, "tox.ini": "[testenv]\ndeps = other\n"},
         ["six", "attrs", "other"],
-    ),
-    "deps of tox are added to requirements for tests": Case(
-        {"requirements-test.txt": "factory-boy\n", "tox.ini": "[testenv]\ndeps = six\n"},
-        ["factory-boy", "six"],
     ),
     "constraints of tox are found, a line that leads out is not": Case(
         {
@@ -264,26 +260,6 @@ def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
     assert [one.name for one in given.list_left_out(given.requirements)] == ["other"]
 
 
-def test_the_digest_changes_with_what_was_read_and_with_a_tree_that_is_built(read, tmp_path):
-    def digest(files):
-        return build.digest_declaration(read(files), TreeFiles(tmp_path))
-
-    seen = [digest({"requirements.txt": "six\n", "a": "x = 1"})]
-    assert digest({"a": "x = 2"}) == seen[0]
-    seen += [digest({"requirements.txt": "six>1\n"}), digest({"setup.py": ""})]
-    seen.append(digest({"a": "x = 3"}))
-    (tmp_path / "a").rename(tmp_path / "c")
-    seen.append(digest({}))
-    (tmp_path / "c").chmod(0o755)
-    seen.append(digest({}))
-    (tmp_path / "c").unlink()
-    (tmp_path / "c").symlink_to("b")
-    seen.append(digest({}))
-    (tmp_path / "empty").mkdir()
-    seen.append(digest({}))
-    assert len(set(seen)) == len(seen)
-
-
 def test_a_lock_file_counts_the_tree_only_where_it_builds_something_of_it(read):
     lock = 'version = 1\n[[package]]\nname = "mine"\nversion = "1"\nsource = {{ {} = "." }}\n'
     files = {"pyproject.toml": '[project]\nname = "mine"\n', "uv.lock": lock.format("virtual")}
@@ -314,3 +290,15 @@ def test_what_cannot_be_read_or_is_not_there_is_named(read, text, section, words
     with pytest.raises(EnvironmentFailed) as caught:
         read({"pyproject.toml": text}, **section)
     assert words in caught.value.message
+
+
+def test_what_refuses_every_environment_is_found_with_its_entry(tmp_path):
+    def find(text: str, **section: object) -> list[tuple[object, str]]:
+        (tmp_path / "pyproject.toml").write_text(text)
+        return [*declare.find_refusals(TreeFiles(tmp_path), PythonSection(**section))]
+
+    assert find(APP + 'dependencies = ["x @ git+https://example.org/x", "six"]\n') == []
+    [(path, why)] = find(APP + EXTRAS, extras=("test", "tset"))
+    assert (path, "Did you mean `test`" in why) == (("python", "extras", 1), True)
+    [(path, why)] = find("[project\n", extras=("test",))
+    assert (path, "pyproject.toml:1:9" in why) == ((), True)

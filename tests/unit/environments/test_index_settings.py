@@ -1,4 +1,4 @@
-"""The host's own configuration of pip and uv, by real files in a home of its own."""
+"""The indexes that are asked: the host's own, by real files in a home of its own, and others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from agent.models.package_index import IndexRequest
 from agent.settings import Settings
 
 A, B, C = (f"https://{name}.example.org/simple/" for name in "abc")
+PIP, UV = ".config/pip/pip.conf", ".config/uv/uv.toml"
 
 
 @pytest.fixture
@@ -30,14 +31,6 @@ def read(tmp_path, settings):
         return index_settings.read_indexes(settings, known)
 
     return written
-
-
-def urls(host) -> list[str]:
-    return [access.url for access in host.extras]
-
-
-PIP = ".config/pip/pip.conf"
-UV = ".config/uv/uv.toml"
 
 
 @pytest.mark.parametrize(
@@ -60,40 +53,37 @@ def test_further_indexes_are_asked_first_in_their_order_and_once(read):
         },
         UV_INDEX=f"x={A} https://d.example.org/simple",
     )
-    assert urls(host) == [A, "https://d.example.org/simple/", B]
+    assert [access.url for access in host.extras] == [A, "https://d.example.org/simple/", B]
     assert [access.url for access in host.bound] == [C]
+
+
+NAMED = {"UV_DEFAULT_INDEX": f"my-own={A}", "UV_INDEX_MY_OWN_USERNAME": "me"}
+
+
+@pytest.mark.parametrize(
+    ("netrc", "environ"),
+    [
+        ("", {"PIP_INDEX_URL": "https://me:hun%40ter2@a.example.org/simple"}),
+        ("", {**NAMED, "UV_INDEX_MY_OWN_PASSWORD": "hun@ter2"}),
+        ("machine a.example.org login me password hun@ter2\n", {"PIP_INDEX_URL": A}),
+    ],
+)
+def test_credentials_come_from_the_address_uvs_variables_or_netrc(read, netrc, environ):
+    access = read({".netrc": netrc}, **environ).default
+    assert (access.login, access.url) == ("me:hun@ter2", A)
+    assert "hun" not in repr(access)
 
 
 @pytest.mark.parametrize(
     ("files", "environ"),
     [
-        ({}, {"PIP_INDEX_URL": "https://me:hun%40ter2@a.example.org/simple"}),
-        (
-            {},
-            {
-                "UV_DEFAULT_INDEX": f"my-own={A}",
-                "UV_INDEX_MY_OWN_USERNAME": "me",
-                "UV_INDEX_MY_OWN_PASSWORD": "hun@ter2",
-            },
-        ),
-        ({".netrc": "machine a.example.org login me password hun@ter2\n"}, {"PIP_INDEX_URL": A}),
-    ],
-)
-def test_credentials_come_from_the_address_uvs_variables_or_netrc(read, files, environ):
-    access = read(files, **environ).default
-    assert access.login == "me:hun@ter2"
-    assert access.url == A
-    assert "hun" not in repr(access)
-
-
-def test_the_certificates_are_those_of_the_host(read, tmp_path):
-    (tmp_path / "ca.pem").write_text("")
-    for files, environ in (
-        ({}, {"PIP_CERT": "{home}/ca.pem"}),
         ({}, {"SSL_CERT_FILE": "{home}/ca.pem", "PIP_CERT": "/nowhere"}),
         ({PIP: "[global]\ncert = {home}/ca.pem\n"}, {}),
-    ):
-        assert read(files, **environ).ca_bundle == str(tmp_path / "ca.pem")
+    ],
+)
+def test_the_certificates_are_those_of_the_host(read, tmp_path, files, environ):
+    (tmp_path / "ca.pem").write_text("")
+    assert read(files, **environ).ca_bundle == str(tmp_path / "ca.pem")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +91,10 @@ def test_the_certificates_are_those_of_the_host(read, tmp_path):
     [
         ({UV: "a = [\n"}, {}, "uv.toml cannot be read"),
         ({".netrc": "bogus hunter2"}, {"PIP_INDEX_URL": A}, ".netrc cannot be read"),
+        ({}, {"PIP_INDEX_URL": "file:///srv/hunter2"}, "PIP_INDEX_URL is not the address"),
     ],
 )
-def test_what_cannot_be_read_is_said_without_its_content(read, files, environ, said):
+def test_what_cannot_be_used_is_said_without_its_content(read, files, environ, said):
     with pytest.raises(SettingsInvalid) as caught:
         read(files, **environ)
     assert said in str(caught.value)
@@ -118,21 +109,19 @@ def including(settings, *wishes: str, only_for: str = "", **environ: str) -> Sim
     return SimpleIndex(settings, {"HOME": "/nonexistent", **environ}).with_requested(asked)
 
 
-def test_an_index_that_the_operator_does_not_know_is_not_asked_and_said(settings):
-    index = including(settings, "https://u:hunter2@c.example.org/simple")
+def test_an_index_is_asked_where_the_operator_allows_its_host_and_without_credentials(settings):
+    wish = "https://u:hunter2@c.example.org/simple"
+    index = including(settings, wish)
     assert [access.url for access in index.list_accesses()] == ["https://pypi.org/simple/"]
     assert index.notes[0].startswith("r.txt:1: the index https://c.example.org/simple is not asked")
     assert "MERGEWRIGHT_ALLOW_HOSTS=c.example.org" in index.notes[0]
     assert "hunter2" not in "".join(index.notes)
-
-
-def test_one_whose_host_is_allowed_is_asked_without_credentials(settings):
+    with pytest.raises(EnvironmentFailed, match="mine is to come from an index of its own"):
+        including(settings, wish, only_for="mine")
     allowing = settings.model_copy(update={"allow_hosts": ("c.example.org",)})
-    index = including(allowing, "https://u:hunter2@c.example.org/simple")
-    first, _ = index.list_accesses()
-    assert (first.url, first.login) == (C, None)
-    assert index.notes == ()
-    assert index.mark != including(allowing).mark
+    index = including(allowing, wish)
+    assert [(one.url, one.login) for one in index.list_accesses()[:1]] == [(C, None)]
+    assert (index.notes, index.mark == including(allowing).mark) == ((), False)
 
 
 def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(settings, tmp_path):
@@ -144,13 +133,6 @@ def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(sett
     allowing = settings.model_copy(update={"allow_hosts": ("a.example.org",)})
     named, default = including(allowing, other, **environ).list_accesses()
     assert (named.login, default.login) == (None, "me:hunter2")
-
-
-def test_a_project_that_is_to_come_from_one_that_is_not_allowed_is_refused(settings):
-    with pytest.raises(EnvironmentFailed) as caught:
-        including(settings, C, only_for="mine")
-    assert "mine is to come from an index of its own. r.txt:1" in str(caught.value)
-    assert "MERGEWRIGHT_ALLOW_HOSTS=c.example.org" in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["https://pypi.org/simple", A.rstrip("/")])

@@ -100,20 +100,6 @@ def test_what_lies_in_the_data_folder_is_found_by_uv(home):
     assert os.path.samefile(one.path, os.path.realpath(sys.executable))
 
 
-def test_of_what_uv_lists_odd_builds_and_those_of_the_system_are_told_apart(home, monkeypatch):
-    def row(prefix: str, **other: str) -> dict[str, object]:
-        program = home / prefix / "bin" / "python3.14"
-        program.parent.mkdir(parents=True)
-        program.touch()
-        told = {"path": str(program), "version": "3.14.0rc2", "version_parts": {"minor": 14}}
-        return {**told, "implementation": "cpython", "variant": "default", **other}
-
-    rows = [row("a"), row("b", variant="freethreaded"), row("c", implementation="pypy")]
-    monkeypatch.setattr(interpreters.uv_program, "list_pythons", lambda *_: rows)
-    (one,) = interpreters.find_pythons(Settings(home=home), ())
-    assert (one.version, one.prefix, one.system) == ("3.14.0rc2", str(home / "a"), False)
-
-
 def install(prefix: Path, version: str, mode: int = 0o755) -> Path:
     """Something laid out as an interpreter of that version is."""
     minor = ".".join(version.split(".")[:2])

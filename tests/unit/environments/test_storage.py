@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent.environments import bytecode, storage
+from agent.environments import storage
 from agent.errors import StorageFull
 from agent.settings import Settings
 
@@ -24,19 +24,8 @@ def test_what_is_built_appears_only_when_complete(settings):
         (part / "file").write_text("x")
         assert not goal.exists()
     assert (goal / "file").read_text() == "x"
-
-
-def test_an_interrupted_build_leaves_nothing(settings):
-    goal = storage.locate_environment(settings, "a")
-
-    def interrupted() -> None:
-        with storage.reserve_build_folder(settings, goal) as part:
-            (part / "file").write_text("x")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert not goal.exists()
+    with pytest.raises(KeyboardInterrupt), storage.reserve_build_folder(settings, goal):
+        raise KeyboardInterrupt
     assert not list((storage.folder(settings) / "building").iterdir())
 
 
@@ -81,7 +70,7 @@ def test_several_runs_of_a_worker_write_one_file_at_a_time_each_whole(tmp_path):
 
 
 def test_python_takes_the_bytecode_that_lies_beside_a_script(tmp_path):
-    name, compiled = bytecode.compile_module("told.py", b"WORD = 'compiled'\n")
+    name, compiled = storage.compile_module("told.py", b"WORD = 'compiled'\n")
     (tmp_path / name).parent.mkdir()
     (tmp_path / name).write_bytes(compiled)
     (tmp_path / "told.py").write_text("WORD = 'from the source'\n")
