@@ -7,9 +7,11 @@ that have no migration and an error that must be found.
 from __future__ import annotations
 
 import posixpath
+from dataclasses import dataclass
 from typing import Literal
 
 from agent.checks import check, sealed, suite
+from agent.checks.check import Site
 from agent.checks.comparison import REPLACED
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status
@@ -37,6 +39,22 @@ class Migrations(Event):
     """Those of them that were seen."""
     switched_off: list[Text]
 
+    @property
+    def problem(self) -> str:
+        """What makes the answer worth nothing."""
+        if self.conflicts:
+            # Django's own command goes no further either.
+            return "" if self.items else "conflicts without names"
+        missed = sorted(set(self.probed) - set(self.found))
+        if not self.migrated or (self.probed and not missed):
+            return ""
+        what = missed[0] if missed else "a new model in any app"
+        return f"a difference that was made on purpose was not noticed: {what}"
+
+    @property
+    def absence(self) -> str:
+        return "" if self.migrated else "no installed app has migrations"
+
 
 class SystemCheck(Event):
     """The answer of `check`."""
@@ -48,6 +66,15 @@ class SystemCheck(Event):
     asked: list[Text]
     """Which of our two functions were called."""
 
+    @property
+    def problem(self) -> str:
+        is_whole = self.seen and self.asked == ["fails", "passes"]
+        return "" if is_whole else "an error that the system check must report was not reported"
+
+    @property
+    def absence(self) -> str:
+        return ""
+
 
 class Replaced(Event):
     """What of Django's own functions and classes is another's."""
@@ -57,156 +84,91 @@ class Replaced(Event):
     """Full names, each with a digest."""
 
 
-class _DjangoState:
-    """What both questions share: how the project is entered."""
+@dataclass(frozen=True)
+class DjangoState:
+    """A question to Django, in the process that the project is entered by."""
 
-    job: str
+    name: str
+    arguments: tuple[str, ...]
+    """Of manage.py; the first is the job of our script."""
+    answer: type[Migrations | SystemCheck]
 
-    def explain_absence(self, site: check.Site) -> str:
+    def explain_absence(self, site: Site) -> str:
         if site.config.checks.makemigrations == "off":
             return "checks.makemigrations is off"
         if site.project.django is None:
             return "not a Django project"
         return site.project.django.missing.rstrip(".")
 
-    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def command(self, site: Site) -> tuple[str, ...]:
+        django = site.project.django
+        if django is not None and django.manage:
+            return ("python", django.manage, *self.arguments)
+        settings = django.settings_module if django else None
+        more = (f"--settings={settings}",) if settings else ()
+        return ("python", "-m", "django", *self.arguments, *more)
+
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         django = site.project.django
         if django is None:
             raise ValueError("not a Django project")
         folder = posixpath.dirname(django.manage) if django.manage else site.project.root
+        paths = [posixpath.join(SANDBOX_TREE, path).rstrip("/") for path in django.python_path]
         order = check.request_script(
             site,
             secret,
-            ("mergewright_migrations.py", self.job),
+            ("mergewright_migrations.py", self.arguments[0]),
             limits=site.tool_limits(),
             options={
                 "manage": posixpath.basename(django.manage) if django.manage else "",
                 "settings": django.settings_module or "",
-                "python_path": [
-                    posixpath.join(SANDBOX_TREE, path).rstrip("/") for path in django.python_path
-                ],
+                "python_path": paths,
             },
         )
         return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
-
-def _make_manage_command(site: check.Site, *arguments: str) -> tuple[str, ...]:
-    django = site.project.django
-    if django is not None and django.manage:
-        return ("python", django.manage, *arguments)
-    settings = django.settings_module if django else None
-    more = (f"--settings={settings}",) if settings else ()
-    return ("python", "-m", "django", *arguments, *more)
-
-
-class Makemigrations(_DjangoState):
-    """`makemigrations --check --dry-run`."""
-
-    name = "makemigrations"
-    job = "makemigrations"
-
-    def command(self, site: check.Site) -> tuple[str, ...]:
-        return _make_manage_command(site, "makemigrations", "--check", "--dry-run")
-
-    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        report = sealed.read_report(result, secret, (Migrations, Replaced))
-        answer = report.first(Migrations)
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
+        report = sealed.read_report(result, secret, (self.answer, Replaced))
+        limit = check.explain_limit(result, site.tool_limits(), "the check was")
+        answer = report.first(self.answer)
         if answer is None:
-            return _nothing_said(self, site, report, result)
-        problem = report.problem or _migrations_problem(answer)
-        found = _result(self, site, result, answer.items, problem, _migrations_note(answer))
-        return _with_replaced(found, report)
+            # A project that cannot be entered is told from one that hides the answer.
+            broken = report.first(sealed.Broken)
+            if broken is not None and not report.problem and result.exit_code != 0:
+                place = f" ({broken.place})" if broken.place else ""
+                limit = limit or f"Django could not answer: {broken.text}{place}"
+            status = Status.FAILED if limit else Status.UNVERIFIED
+            reason = limit or report.problem or "nothing was said"
+            found = check.make_unverified(self, site, result, reason)
+            return found.model_copy(update={"status": status})
+        fails = any(item.fails for item in answer.items)
+        problem = report.problem or answer.problem
+        if not problem and result.exit_code != int(fails):
+            problem = f"the report does not fit exit code {result.exit_code}"
+        status = Status.FAILED if fails else Status.PASSED
+        if problem or answer.absence:
+            status = Status.UNVERIFIED if problem else Status.ABSENT
+        items = tuple(
+            CheckItem(item_id=one.id, outcome="finding" if one.fails else "warning", text=one.text)
+            for one in answer.items
+        )
+        # Whether base has the same is left to the comparison.
+        replaced = report.first(Replaced)
+        parts = replaced.parts if replaced else []
+        items += tuple(CheckItem(item_id=part, outcome=REPLACED) for part in parts)
+        return check.make_result(
+            self,
+            site,
+            result,
+            status,
+            problem or answer.absence,
+            limit=limit,
+            items=items,
+            output=suite.shorten_output(result.output),
+        )
 
 
-class DjangoCheck(_DjangoState):
-    """Django's system check framework."""
-
-    name = "django check"
-    job = "check"
-
-    def command(self, site: check.Site) -> tuple[str, ...]:
-        return _make_manage_command(site, "check")
-
-    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        report = sealed.read_report(result, secret, (SystemCheck, Replaced))
-        answer = report.first(SystemCheck)
-        if answer is None:
-            return _nothing_said(self, site, report, result)
-        problem = report.problem
-        if answer.asked != ["fails", "passes"] or not answer.seen:
-            problem = "an error that the system check must report was not reported"
-        return _with_replaced(_result(self, site, result, answer.items, problem, ""), report)
-
-
-def _migrations_problem(answer: Migrations) -> str:
-    if answer.conflicts:
-        # Django's own command goes no further either.
-        return "" if answer.items else "conflicts without names"
-    if not answer.migrated:
-        return ""
-    if not answer.probed or set(answer.found) != set(answer.probed):
-        missed = sorted(set(answer.probed) - set(answer.found)) or ["a new model in any app"]
-        return f"a difference that was made on purpose was not noticed: {missed[0]}"
-    return ""
-
-
-def _migrations_note(answer: Migrations) -> str:
-    return "" if answer.migrated else "no installed app has migrations"
-
-
-def _result(
-    asked: check.Check,
-    site: check.Site,
-    result: SandboxResult,
-    items: list[Item],
-    problem: str,
-    absent: str,
-) -> CheckResult:
-    failing = any(item.fails for item in items)
-    if not problem and result.exit_code != int(failing):
-        problem = f"the report does not fit exit code {result.exit_code}"
-    status = Status.FAILED if failing else Status.PASSED
-    if problem:
-        status = Status.UNVERIFIED
-    elif absent:
-        status = Status.ABSENT
-    listed = tuple(
-        CheckItem(item_id=item.id, outcome="finding" if item.fails else "warning", text=item.text)
-        for item in items
-    )
-    return check.make_result(
-        asked,
-        site,
-        result,
-        status,
-        problem or absent,
-        limit=check.explain_limit(result, site.tool_limits(), "the check was"),
-        items=listed,
-        output=suite.shorten_output(result.output),
-    )
-
-
-def _with_replaced(found: CheckResult, report: sealed.Report) -> CheckResult:
-    """Add what of Django was replaced; whether base has the same is left to the comparison."""
-    answer = report.first(Replaced)
-    items = tuple(
-        CheckItem(item_id=part, outcome=REPLACED) for part in (answer.parts if answer else ())
-    )
-    return found.model_copy(update={"items": (*found.items, *items)})
-
-
-def _nothing_said(
-    asked: check.Check, site: check.Site, report: sealed.Report, result: SandboxResult
-) -> CheckResult:
-    """Tell a project that cannot be entered from one that hides the answer."""
-    limit = check.explain_limit(result, site.tool_limits(), "the check was")
-    broken = report.first(sealed.Broken)
-    if broken is not None and not report.problem and result.exit_code != 0:
-        place = f" ({broken.place})" if broken.place else ""
-        limit = limit or f"Django could not answer: {broken.text}{place}"
-    found = check.make_unverified(
-        asked, site, result, limit or report.problem or "nothing was said"
-    )
-    if not limit:
-        return found
-    return found.model_copy(update={"status": Status.FAILED})
+MAKEMIGRATIONS = DjangoState(
+    "makemigrations", ("makemigrations", "--check", "--dry-run"), Migrations
+)
+DJANGO_CHECK = DjangoState("django check", ("check",), SystemCheck)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.checks import check, sealed, suite
+from agent.checks.check import Site
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_requests
 from agent.models.checks import CheckItem, CheckResult, Status
@@ -28,11 +29,8 @@ from repo_config.tool_options import ToolOptions
 #: What a shell, or a sandbox, says when there is no such program.
 _NO_PROGRAM = 127
 _REWRITTEN = (
-    f"{SANDBOX_GATE}/bin/python",
-    "-I",
-    "-S",
-    f"{SANDBOX_OURS}/checks/mergewright_rewritten.py",
-)
+    f"{SANDBOX_GATE}/bin/python", "-I", "-S", f"{SANDBOX_OURS}/checks/mergewright_rewritten.py",
+)  # fmt: skip
 # Figures that move with the code around a finding, or only say by how much a bound is passed.
 _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
 
@@ -64,7 +62,7 @@ class LintCheck:
     probe: str
     """Content of a file that the tool must object to."""
     read: Reader
-    configured: Callable[[check.Site], bool] | None = None
+    configured: Callable[[Site], bool] | None = None
     """Whether the repository has it, where its name among the linters does not say so."""
     arguments: tuple[str, ...] = ()
     """For a person, in place of those of the sandbox."""
@@ -92,7 +90,7 @@ class LintCheck:
     only: tuple[str, ...] = ()
     """The files that it looks at, relative to the project's folder; empty: those of its command."""
 
-    def explain_absence(self, site: check.Site) -> str:
+    def explain_absence(self, site: Site) -> str:
         if self.rule and site.config.rules.get(self.rule) == "off":
             return f"the rule {self.rule} is off"
         has = self.configured(site) if self.configured else self.name in site.project.lint_tools
@@ -102,41 +100,36 @@ class LintCheck:
             return "checks.lint is off"
         return site.project.not_run.get(self.name, check.NOT_CONFIGURED)
 
-    def command(self, site: check.Site) -> tuple[str, ...]:
+    def command(self, site: Site) -> tuple[str, ...]:
         if self.ours:
             return ()
         options = self._read_options(site)
-        return (
-            *site.folder_prefix,
-            *self.command_words,
-            *options.args,
-            *self.arguments,
-            *(options.paths or (".",)),
-        )
+        words = (*self.command_words, *options.args, *self.arguments)
+        return (*site.folder_prefix, *words, *(options.paths or (".",)))
 
-    def _read_options(self, site: check.Site) -> ToolOptions:
-        return (
-            ToolOptions() if self.ours else site.project.tool_options.get(self.name, ToolOptions())
-        )
+    def _read_options(self, site: Site) -> ToolOptions:
+        known = {} if self.ours else site.project.tool_options
+        return known.get(self.name, ToolOptions())
 
-    def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         probe = f"{secret.module}.py"
-        arguments = [part.format(report=secret.report) for part in self.machine_arguments]
-        tool, *subcommand = self.command_words
-        own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
-        program = self.program or own
-        options = self._read_options(site)
         probes = {probe: self.probe}
         if self.unreadable_probe:
             probes[f"{secret.module}/{probe}"] = self.unreadable_probe
-        looked_at = self._looked_at(site, (*(self.only or options.paths or (".",)), *probes))
-        argv = (program, *subcommand, *options.args, *arguments, *looked_at)
-        if self.rewrites:
-            argv = (*_REWRITTEN, secret.report, *argv)
+        tool, *subcommand = self.command_words
+        own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
+        options = self._read_options(site)
+        argv = (
+            self.program or own,
+            *subcommand,
+            *options.args,
+            *(part.format(report=secret.report) for part in self.machine_arguments),
+            *self._choose_files(site, (*(self.only or options.paths or (".",)), *probes)),
+        )
         return sandbox_requests.make_request(
             site.environment,
             site.tree,
-            argv,
+            (*_REWRITTEN, secret.report, *argv) if self.rewrites else argv,
             # By PYTHONPATH and kin a change could put itself in the tool's place.
             environ={**check.get_start_variables(site.config.env), **self.environ},
             limits=site.tool_limits(),
@@ -148,7 +141,7 @@ class LintCheck:
             folder=site.project.root,
         )
 
-    def _looked_at(self, site: check.Site, paths: tuple[str, ...]) -> tuple[str, ...]:
+    def _choose_files(self, site: Site, paths: tuple[str, ...]) -> tuple[str, ...]:
         """Name what it is to look at, and what of that it may leave out."""
         if not self.only:
             return paths
@@ -157,7 +150,7 @@ class LintCheck:
         named = tuple(part.format(pattern=pattern) for part in self.named)
         return (*leaves_out, *named, *(paths if self.takes_paths else ()))
 
-    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         content = result.files.get(secret.report)
         remarks = None if content is None else self.read(content)
         if remarks is not None:
@@ -165,42 +158,36 @@ class LintCheck:
             if self.rewrites and result.exit_code == self.unreadable_code:
                 remarks.append(Remark("some files", "unreadable", "cannot be parsed"))
         items = list_items(remarks or [], secret)
-        status, reason = self._verdict(result, content, remarks, items, secret)
+        status, reason = self._judge_remarks(result, remarks, secret)
+        if not reason:
+            status = Status.FAILED if items else Status.PASSED
         limit = check.explain_limit(result, site.tool_limits(), f"{self.name} was")
-        output = _format_output(items, result, limit or reason)
+        lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
+        lines.append(result.output.strip() or ("" if items else limit or reason or "no findings"))
+        output = suite.shorten_output("\n".join(lines))
         return check.make_result(
             self, site, result, status, reason, limit=limit, items=items, output=output
         )
 
-    def _verdict(
-        self,
-        result: SandboxResult,
-        content: bytes | None,
-        remarks: list[Remark] | None,
-        items: tuple[CheckItem, ...],
-        secret: Secret,
+    def _judge_remarks(
+        self, result: SandboxResult, remarks: list[Remark] | None, secret: Secret
     ) -> tuple[Status, str]:
-        if content is None and result.refused:
+        """Say what makes a report worth nothing; nothing where it is whole."""
+        words = suite.get_last_lines(result)
+        if remarks is None and result.refused:
             return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
-        seen = any(is_probe(remark, secret) for remark in remarks or [])
-        done = {0, 1, self.unreadable_code} if seen else {0, 1}
-        if result.exit_code not in done:
+        is_seen = any(is_probe(remark, secret) for remark in remarks or [])
+        if result.exit_code not in ({0, 1, self.unreadable_code} if is_seen else {0, 1}):
             status = Status.UNVERIFIED if result.exit_code == _NO_PROGRAM else Status.FAILED
-            words = suite.get_last_lines(result)
             return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
-        if problem := self._problem(result, remarks, seen=seen):
-            return Status.UNVERIFIED, problem
-        return (Status.FAILED if items else Status.PASSED), ""
-
-    def _problem(self, result: SandboxResult, remarks: list[Remark] | None, *, seen: bool) -> str:
+        problem = ""
         if remarks is None:
-            words = suite.get_last_lines(result)
-            return f"{self.name} left no report that can be read: {words}"
-        if not seen:
-            return f"{self.name} reports nothing about a file that it must object to"
-        if result.exit_code == 0 and not self.rewrites:
-            return f"{self.name} found something and still ended with 0"
-        return ""
+            problem = f"{self.name} left no report that can be read: {words}"
+        elif not is_seen:
+            problem = f"{self.name} reports nothing about a file that it must object to"
+        elif result.exit_code == 0 and not self.rewrites:
+            problem = f"{self.name} found something and still ended with 0"
+        return Status.UNVERIFIED, problem
 
 
 def is_probe(remark: Remark, secret: Secret) -> bool:
@@ -230,12 +217,6 @@ def render_remarks(remarks: Iterable[Remark], secret: Secret) -> str:
         for one in remarks
         if not is_probe(one, secret)
     )
-
-
-def _format_output(items: tuple[CheckItem, ...], result: SandboxResult, reason: str) -> str:
-    lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
-    lines.append(result.output.strip() or ("" if items else reason or "no findings"))
-    return suite.shorten_output("\n".join(lines))
 
 
 # --- reports ---------------------------------------------------------------------------------
@@ -303,11 +284,11 @@ _TOO_COMPLEX = "\ndef g(x):\n" + "    if x:\n        x = 1\n" * 200
 _NONE = "mergewright-leaves-nothing-out"
 
 
-def _is_linter(site: check.Site) -> bool:
+def _is_linter(site: Site) -> bool:
     return "ruff" in site.project.lint_tools and "ruff check" not in site.project.not_run
 
 
-def _is_formatter(site: check.Site) -> bool:
+def _is_formatter(site: Site) -> bool:
     return "ruff" in site.project.lint_tools and site.project.ruff_formats
 
 

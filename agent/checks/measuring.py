@@ -11,7 +11,7 @@ from threading import Event
 
 from agent.checks import running, suite
 from agent.checks.check import Check, Part, Site, Suite, count_sandboxes
-from agent.checks.django_state import DjangoCheck, Makemigrations
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.linters import ALL
 from agent.checks.mypy_types import MypyTypes
@@ -27,7 +27,7 @@ from agent.telemetry import run_log
 #: In the order in which results are listed; the tests come last. Each usually takes longer than
 #: those before it.
 _TOOLS: tuple[Check, ...] = (
-    *ALL, DjangoCheck(), Makemigrations(), FastapiEndpoints(), MypyTypes(), PYRIGHT, BASEDPYRIGHT,
+    *ALL, DJANGO_CHECK, MAKEMIGRATIONS, FastapiEndpoints(), MypyTypes(), PYRIGHT, BASEDPYRIGHT,
 )  # fmt: skip
 _SUITES: Mapping[str, Suite] = {"pytest": PytestSuite(), "django": DjangoSuite()}
 

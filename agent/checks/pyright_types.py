@@ -142,9 +142,12 @@ class PyrightTypes:
         failing = _find_failing(self.name, options, settings)
         items = linters.list_items((one for one in remarks if one.severity in failing), secret)
         status = Status.FAILED if items else Status.PASSED
-        if problem := _problem(self.name, result, report, remarks, secret):
+        if problem := _find_problem(self.name, result, report, remarks, secret):
             status = Status.UNVERIFIED
         limit = check.explain_limit(result, site.tool_limits(), "the type check was")
+        instead = " in place of pyright" if self.name == "pyright" else ""
+        first = f"basedpyright {report.version}{instead}" if report else ""
+        said = (first, linters.render_remarks(remarks, secret), result.output.strip())
         return check.make_result(
             self,
             site,
@@ -154,14 +157,7 @@ class PyrightTypes:
             # With settings that cannot be read it ends so for the repository's own people.
             limit=settings.problem or limit,
             items=() if settings.problem else items,
-            output=self._render(report, linters.render_remarks(remarks, secret), result),
-        )
-
-    def _render(self, report: Report | None, remarks: str, result: SandboxResult) -> str:
-        instead = " in place of pyright" if self.name == "pyright" else ""
-        first = f"basedpyright {report.version}{instead}" if report else ""
-        return suite.shorten_output(
-            "\n".join(filter(None, (first, remarks, result.output.strip())))
+            output=suite.shorten_output("\n".join(filter(None, said))),
         )
 
     def _read_options(self, site: check.Site) -> tuple[ToolOptions, Settings]:
@@ -235,17 +231,17 @@ def _find_failing(name: Tool, options: ToolOptions, settings: Settings) -> froze
     return frozenset({"error", "warning"} if warnings else {"error"})
 
 
-def _problem(
+def _find_problem(
     name: str, result: SandboxResult, report: Report | None, remarks: list[Remark], secret: Secret
 ) -> str:
     """Say what makes the report worth nothing; empty where it is whole."""
+    words = suite.get_last_lines(result)
     if report is None and result.refused:
         return f"the report was not accepted: {result.refused[0]}"
     if result.exit_code not in {0, 1}:
-        words = suite.get_last_lines(result)
         return f"{name} could not run (exit code {result.exit_code}): {words}"
     if report is None:
-        return f"{name} left no report that can be read: {suite.get_last_lines(result)}"
+        return f"{name} left no report that can be read: {words}"
     if len(remarks) > _MOST_REMARKS:
         return f"{name} reports {len(remarks)} errors and warnings, more than are read"
     if not any(linters.is_probe(one, secret) and one.severity == "error" for one in remarks):

@@ -76,7 +76,7 @@ def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> It
     """Yield what the tests of a change do other than those of base."""
     alike: dict[tuple[str, str], list[str]] = {}
     for one in found.rewritten:
-        said = one.text.strip().rpartition("\n")[2] or one.outcome
+        said = one.text.strip().partition("\n")[0] or one.outcome
         alike.setdefault(("" if one.cause else one.item_id, said), []).append(one.item_id)
     for (_, said), ids in list(alike.items())[:_MOST]:
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"

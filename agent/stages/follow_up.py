@@ -16,8 +16,6 @@ from agent.models.code_host import Pulls
 from agent.models.outcome import StoredRun, ThreadOutcome
 from agent.models.pulls import (
     BranchState,
-    ProjectCheck,
-    PullSnapshot,
     Thread,
     ThreadComment,
 )
@@ -26,6 +24,7 @@ from agent.models.run import FollowUp, Run
 from agent.models.ticket import Decision
 from agent.services import ELSEWHERE, Services, pulls_of
 from agent.text import sanitise
+from agent.text.sanitise import list_some
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20
@@ -53,7 +52,11 @@ def read_context(run: Run, svc: Services) -> FollowUpContext:
     history, remote = svc.execution.memory.list_history(run), svc.code_host.find_remote(run)
     if remote is None:
         raise RequestRefused(ELSEWHERE)
-    ends = _index_newest(history)
+    outcomes = [one.outcome for one in history if one.outcome is not None]
+    # What became of each thread last, by its id.
+    ends = {end.thread_id: end for outcome in outcomes for end in outcome.threads}
+    plans = [one.plan for one in outcomes if one.plan]
+    digests = [one.text_digest for one in outcomes if one.text_digest]
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
         names = frozenset((remote.author,))
@@ -67,20 +70,18 @@ def read_context(run: Run, svc: Services) -> FollowUpContext:
         rules=svc.code_host.read_branch_rules(run, pull.branch),
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
-        checks=_at_issue(pulls.list_checks(run, pull.head)) if about.kind == "ci" else (),
+        checks=tuple(
+            one
+            for one in (pulls.list_checks(run, pull.head) if about.kind == "ci" else ())
+            if one.state in ("failed", "waiting")
+        ),
         threads=asked[:MOST_THREADS],
         threads_left=max(0, len(asked) - MOST_THREADS),
-        plan=_plan(history, pull),
+        plan=plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=()),
         thread_outcomes=tuple(ends.values()),
-        text_digest=_text_digest(history),
+        text_digest=digests[-1] if digests else None,
         earlier_rounds=sum(_is_like(one, about) for one in history),
     )
-
-
-def _index_newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadOutcome]:
-    """Return what became of each thread last, by its id."""
-    outcomes = (one.outcome for one in history if one.outcome is not None)
-    return {end.thread_id: end for outcome in outcomes for end in outcome.threads}
 
 
 def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
@@ -89,17 +90,6 @@ def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
     if became is not None and became.is_done and not became.threads:
         return False  # another one was quicker, or people saw to it themselves: it found nothing
     return before is not None and (before.kind, before.by) == (about.kind, about.by)
-
-
-def _plan(history: tuple[StoredRun, ...], pull: PullSnapshot) -> Plan:
-    """Return what the change was made by last, as far as that is known."""
-    plans = [one.outcome.plan for one in history if one.outcome and one.outcome.plan]
-    return plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=())
-
-
-def _text_digest(history: tuple[StoredRun, ...]) -> str | None:
-    told = [one.outcome.text_digest for one in history if one.outcome and one.outcome.text_digest]
-    return told[-1] if told else None
 
 
 class _People:
@@ -121,16 +111,11 @@ class _People:
 
     def hide_others(self, thread: Thread) -> Thread:
         """Empty what others have written in a thread: no model and no recipe gets to see it."""
-        return thread.model_copy(
-            update={
-                "comments": tuple(
-                    one
-                    if one.is_ours or self.may_write(one)
-                    else one.model_copy(update={"body": ""})
-                    for one in thread.comments
-                )
-            }
+        comments = (
+            one if one.is_ours or self.may_write(one) else one.model_copy(update={"body": ""})
+            for one in thread.comments
         )
+        return thread.model_copy(update={"comments": tuple(comments)})
 
 
 def _is_asked(
@@ -193,20 +178,15 @@ def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> Bran
     if branch_state.unfit_reason:
         raise RepositoryUnfit(branch_state.unfit_reason)
     if branch_state.conflicts and run.about.kind == "rebase":
+        shown = list_some(map(sanitise.format_code, branch_state.conflicts), 8)
         raise MergeConflict(
-            f"{pull.base_branch} cannot be merged into {pull.branch}:"
-            f" both have changed {_paths(branch_state.conflicts)}."
+            f"{pull.base_branch} cannot be merged into {pull.branch}: both have changed {shown}."
         )
     svc.say(
         f"branch {pull.branch} at {branch_state.head[:12]},"
         f" base {branch_state.checkout.commit[:12]}"
     )
     return branch_state
-
-
-def _paths(paths: tuple[str, ...]) -> str:
-    shown = ", ".join(sanitise.format_code(one) for one in paths[:8])
-    return shown + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")
 
 
 def has_work(context: FollowUpContext, run: Run, branch_state: BranchState | None = None) -> bool:
@@ -288,8 +268,3 @@ def _of_checks(
             said = "\n".join(part for part in (check.summary, log) if part)
             text = f"The project's check {check.name} fails on the branch. It says:\n{said}"
             yield item.model_copy(update={"text": text})
-
-
-def _at_issue(checks: tuple[ProjectCheck, ...]) -> tuple[ProjectCheck, ...]:
-    """Return those that do not let the commit pass."""
-    return tuple(one for one in checks if one.state in ("failed", "waiting"))

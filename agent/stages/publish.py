@@ -12,16 +12,11 @@ from contextlib import contextmanager, suppress
 
 from agent import steps
 from agent.checks import reports
-from agent.errors import (
-    AccessLost,
-    Cancelled,
-    Duplicate,
-    Superseded,
-)
+from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, worktree
 from agent.git.base import Limits
 from agent.git.branches import LeftBranch
-from agent.models.code_host import OwnPullRequest, Remote
+from agent.models.code_host import Remote
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, Verdict
 from agent.models.run import Reason, Run, end_state
@@ -43,27 +38,33 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         AccessLost: The code host does not let us write.
         Duplicate: A pull request for another issue holds the very change.
     """
-    run, verdict = prepared.run, decided.verdict
-    remote = placed = pull_request = None
-    if verdict.publish and not run.dry_run:
-        pull_request_content.refuse_secrets(decided.cleared.change, svc.redactor)
+    run, verdict, change = prepared.run, decided.verdict, decided.cleared.change
+    remote = placed = pull_request = patch = None
+    if verdict.publish and run.dry_run:
+        place = svc.run_folder(run) / pull_request_content.PATCH
+        reports.write_private_file(place, worktree.make_diff(prepared.checkout, change))
+        patch = str(place)
+    elif verdict.publish:
+        pull_request_content.refuse_secrets(change, svc.redactor)
         remote = svc.code_host.find_remote(run)
         if remote is not None:
             # The world may have changed while the checks ran: then there is nothing to publish,
             # or something more to say about the text that was approved.
-            decided = _asked_again(prepared, decided, svc)
+            decided = _ask_again(prepared, decided, svc)
         placed = _place_change(prepared, decided, remote, svc)
-    patch = _kept_patch(prepared, decided, svc) if verdict.publish and run.dry_run else None
-    with _name_branch(placed, "its text could not be written"):
+    with _tell_of_branch(placed, "its text could not be written"):
         if placed:
             svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
         words = pull_request_content.words(prepared, decided, placed, svc)
-    if placed and placed.related_pulls.same:
-        pull_request = _there_already(placed.related_pulls.same)
+    if placed and (same := placed.related_pulls.same):
+        note = "it holds this very change already, so no second one was made"
+        pull_request = PullRequest(
+            number=same.number, url=same.url, draft=same.draft, notes=(note,)
+        )
         svc.say(f"pull request {pull_request.url} holds this very change already")
     elif placed and remote is not None:
         _require_wanted(prepared, placed, remote, svc)
-        with _name_branch(placed, "no pull request could be opened"):
+        with _tell_of_branch(placed):
             pull_request = svc.code_host.publish_pull_request(
                 run, pull_request_content.proposal(prepared, decided, placed, remote, words, svc)
             )
@@ -76,14 +77,14 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
             run_id=run.run_id,
             state=end_state(reason),
             reason=reason,
-            sentence=_sentence(verdict, placed, pull_request),
+            sentence=_tell_result(verdict, placed, pull_request),
             branch=placed.branch if placed else None,
             commit=placed.commit if placed else None,
             pull_request=pull_request,
             pull_request_text=words,
             text_digest=threads.digest(words) if pull_request else None,
             patch_path=patch,
-            change_digest=decided.cleared.change.digest,
+            change_digest=change.digest,
             log=str(svc.run_folder(run) / "run.log"),
             checks=decided.compared,
             findings=pull_request_content.findings(decided),
@@ -94,16 +95,16 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     )
 
 
-def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided:
+def _ask_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided:
     """Read the ticket once more; what others see already is brought to its end all the same.
 
     Raises:
         Superseded: The issue is no longer what was approved.
         Cancelled: The run was stopped.
     """
-    run, branch = prepared.run, _branch(prepared, decided, svc.redactor, shared=True)
+    run, branch = prepared.run, _name_branch(prepared, decided, svc.redactor, shared=True)
     try:
-        now = _ticket_unless_stopped(run, svc)
+        now = _read_ticket_unless_stopped(run, svc)
     except (Superseded, Cancelled):
         # A pull request that was merged or closed needs no branch any more.
         ours = re.compile(rf"{re.escape(branch)}(-\d+)?")
@@ -119,7 +120,7 @@ def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided
     return decided.model_copy(update={"ticket": ticket})
 
 
-def _ticket_unless_stopped(run: Run, svc: Services) -> Ticket:
+def _read_ticket_unless_stopped(run: Run, svc: Services) -> Ticket:
     if svc.stopped.is_set():
         raise Cancelled
     return svc.code_host.read_ticket(run)
@@ -133,9 +134,9 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
         Cancelled: The run was stopped.
     """
     run, left = prepared.run, LeftBranch(placed.branch, placed.commit, mark="")
-    with _name_branch(placed, "no pull request could be opened"):
+    with _tell_of_branch(placed):
         try:
-            _ticket_unless_stopped(run, svc)
+            _read_ticket_unless_stopped(run, svc)
         except (Superseded, Cancelled) as problem:
             moot = problem
         else:
@@ -143,12 +144,9 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
         with suppress(AccessLost):  # where we may not open one, there is none of ours
             if svc.code_host.has_pull_request(run, placed.branch):
                 return
-        token, mirrors = (
-            svc.code_host.create_credential(run, write=True),
-            svc.settings.home / "mirrors",
-        )
+        token = svc.code_host.create_credential(run, write=True)
+        mirrors, gone = svc.settings.home / "mirrors", False
         svc.redactor.learn(token)
-        gone = False
         with suppress(AccessLost):
             gone = branches.remove_branch(remote.url, token, mirrors, left)
         if not gone:
@@ -161,7 +159,9 @@ def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Ser
 
 
 @contextmanager
-def _name_branch(placed: Placed | None, but: str) -> Iterator[None]:
+def _tell_of_branch(
+    placed: Placed | None, but: str = "no pull request could be opened"
+) -> Iterator[None]:
     """Let what fails after the push say that there is a branch, and which."""
     try:
         yield
@@ -172,14 +172,11 @@ def _name_branch(placed: Placed | None, but: str) -> Iterator[None]:
         raise problem from error
 
 
-def _sentence(verdict: Verdict, placed: Placed | None, pull_request: PullRequest | None) -> str:
+def _tell_result(verdict: Verdict, placed: Placed | None, pull_request: PullRequest | None) -> str:
     said = [verdict.sentence]
-    if placed is not None and placed.related_pulls.same:
-        said.append(
-            f"#{placed.related_pulls.same.number} holds this very change already; no second"
-        )
-        said.append("pull request was made.")
-        return " ".join(said)
+    if placed is not None and (same := placed.related_pulls.same):
+        said.append(f"#{same.number} holds this very change already; no second pull request was")
+        return " ".join((*said, "made."))
     if placed is not None and not placed.new:
         said.append(commits.held_already(placed.branch))
     if pull_request is not None and pull_request.notes:
@@ -187,20 +184,11 @@ def _sentence(verdict: Verdict, placed: Placed | None, pull_request: PullRequest
     return " ".join(said)
 
 
-def _there_already(pull: OwnPullRequest) -> PullRequest:
-    return PullRequest(
-        number=pull.number,
-        url=pull.url,
-        draft=pull.draft,
-        notes=("it holds this very change already, so no second one was made",),
-    )
-
-
 def _place_change(
     prepared: Prepared, decided: Decided, remote: Remote | None, svc: Services
 ) -> Placed:
     """Find where the change is already, or make the branch; one that is there is left alone."""
-    branch = _branch(prepared, decided, svc.redactor, shared=remote is not None)
+    branch = _name_branch(prepared, decided, svc.redactor, shared=remote is not None)
     snapshot = prepared.run.snapshot
     if remote is None or snapshot is None:
         return _make_branch(prepared, decided, branch, remote, svc)
@@ -260,7 +248,7 @@ def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
         )
 
 
-def _branch(prepared: Prepared, decided: Decided, redactor: Redactor, *, shared: bool) -> str:
+def _name_branch(prepared: Prepared, decided: Decided, redactor: Redactor, *, shared: bool) -> str:
     prefix, ticket_id = (
         prepared.contract.config.pull_request.branch_prefix,
         decided.ticket.ticket_id,
@@ -272,10 +260,3 @@ def _branch(prepared: Prepared, decided: Decided, redactor: Redactor, *, shared:
     if redactor.redact(branch).removed:
         branch = commits.branch(prefix, ticket_id, "", run_id=run_id)
     return branch
-
-
-def _kept_patch(prepared: Prepared, decided: Decided, svc: Services) -> str:
-    """Leave the change of a dry run as a patch in the run's folder; return its path."""
-    place = svc.run_folder(prepared.run) / pull_request_content.PATCH
-    reports.write_private_file(place, worktree.make_diff(prepared.checkout, decided.cleared.change))
-    return str(place)

@@ -31,7 +31,6 @@ _order = None
 _report = None
 _facts = None
 _session = None
-_theirs = 0
 _attempts = {}
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
@@ -262,20 +261,14 @@ def _wanted_ids():
 def pytest_collection_finish(session):
     """Say which tests are going to run, and what belongs to them, unless workers do."""
     if _report is not None:
-        _say_collected([item.nodeid for item in session.items])
+        _report.add("collected", ids=[item.nodeid for item in session.items])
         if _facts is not None:
             _report.add("suite", **_list_facts())
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
-    _say_collected(list(ids))
-
-
-def _say_collected(ids):
-    global _theirs  # noqa: PLW0603 - a plugin is a module
-    _theirs = len(ids) - sum(map(_is_own, ids))
-    _report.add("collected", ids=ids)
+    _report.add("collected", ids=list(ids))
 
 
 def pytest_collectstart(collector):
@@ -314,17 +307,6 @@ def _stop_if_fast():
 
 
 # --- running ---------------------------------------------------------------------------------
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logstart():
-    """Let the progress that is printed count the repository's tests alone.
-
-    pytest sets its total after the last hook of the collection, and pytest-xdist again with each
-    worker that has collected.
-    """
-    if _report is not None:
-        _session.testscollected = _theirs
 
 
 class _Quiet:
@@ -371,7 +353,7 @@ def _pass_over(item, nextitem):
 
 def pytest_runtest_makereport(item, call):
     """Note what a phase really did, before a report is made of it."""
-    _notes[item.nodeid, call.when] = _note(call) if call.excinfo else _ENDED
+    _notes[item.nodeid, call.when] = _describe_call(call) if call.excinfo else _ENDED
 
 
 class _NotesOfWorker:
@@ -389,7 +371,7 @@ _notes = {}
 _ENDED = {"did": "end"}
 
 
-def _note(call):
+def _describe_call(call):
     raised = call.excinfo
     if isinstance(raised.value, (pytest.skip.Exception, unittest.SkipTest)):
         return {"did": "skip"}
@@ -425,27 +407,19 @@ class _Attempt:
                 self.hidden = True
             elif report.skipped:
                 self.outcome = "xfailed" if marked else "skipped"
-                self.text = _reason(report) if not marked else str(report.wasxfail)
+                said = report.longrepr
+                reason = said[2] if isinstance(said, tuple) and len(said) == 3 else ""
+                self.text = mergewright_report.cut(str(report.wasxfail if marked else reason))
             elif report.when == "call" and self.outcome == "unrun":
                 self.outcome = "xpassed" if marked else "passed"
 
     def _fail(self, report, noted):
         if self.outcome != "failed":
             self.outcome = "failed" if report.when == "call" else "error"
-        self.text = self.text or noted.get("text") or _tail(report)
+        lines = str(getattr(report, "longreprtext", "") or report.longrepr).splitlines()
+        last = mergewright_report.cut("\n".join(lines[-15:]))
+        self.text = self.text or noted.get("text") or last
         self.place = self.place or noted.get("place", "")
-
-
-def _reason(report):
-    said = report.longrepr
-    if isinstance(said, tuple) and len(said) == 3:
-        return mergewright_report.cut(str(said[2]))
-    return ""
-
-
-def _tail(report):
-    lines = str(getattr(report, "longreprtext", "") or report.longrepr).splitlines()
-    return mergewright_report.cut("\n".join(lines[-15:]))
 
 
 @pytest.hookimpl(trylast=True)
@@ -466,14 +440,9 @@ def pytest_runtest_logreport(report):
     del _attempts[report.nodeid]
     if attempt.repeated:
         return
-    facts = {"id": report.nodeid, "outcome": attempt.outcome}
-    if attempt.text:
-        facts["text"] = attempt.text
-    if attempt.place:
-        facts["place"] = attempt.place
-    if attempt.hidden:
-        facts["hidden"] = True
-    _report.add("test", **facts)
+    known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
+    more = {name: value for name, value in known if value}
+    _report.add("test", id=report.nodeid, outcome=attempt.outcome, **more)
     if attempt.outcome in ("failed", "error") and not _is_own(report.nodeid):
         _stop_if_fast()
 
