@@ -64,26 +64,9 @@ def publish_answers(
     section = threads.section(
         tuple(every.values()), _list_notes(asked, commit, decided, is_edited=is_edited)
     )
-    words = pull_request = None
-    if decided is None:
-        body = _with_section(now, section).replace("\r\n", "\n")
-        if body != now.body.replace("\r\n", "\n"):
-            pulls.rewrite_text(run, now.number, body)
-    else:
-        placed = _make_placed(decided, asked, commit)
-        body = _with_section(now, section)
-        if not is_edited:
-            words = pull_request_content.words(prepared, decided, placed, svc, left=len(waiting))
-            space = sanitise.TEXT_LIMIT - len(section) - 2
-            cut = sanitise.cut_markdown(words, space, where=svc.log_place(run))
-            body = threads.with_section(cut, section)
-        content = pull_request_content.proposal(
-            prepared, decided, placed, context.remote, body, svc
-        )
-        # The title is people's by now, and they have been asked to look already.
-        kept = {"title": now.title, "base_branch": context.pull.base_branch}
-        content = content.model_copy(update={**kept, "reviewers": (), "labels": ()})
-        pull_request = svc.code_host.publish_pull_request(run, content)
+    words, pull_request = _rewrite_pull_request(
+        asked, section, commit, None if is_edited else waiting, decided, now, prepared, svc
+    )
     if call := _call_people(ends):
         key = f"{run.run_id if tried else commit} people"
         pulls.add_comment(run, context.pull.number, call, key=key)
@@ -188,10 +171,44 @@ def _push_change(
     return commit
 
 
-def _make_placed(decided: Decided, asked: FollowUpTask, commit: str) -> Placed:
-    pull = asked.context.pull
+def _rewrite_pull_request(
+    asked: FollowUpTask,
+    section: str,
+    commit: str,
+    waiting: tuple[ThreadOutcome, ...] | None,
+    decided: Decided | None,
+    now: PullSnapshot,
+    prepared: Prepared,
+    svc: Services,
+) -> tuple[str | None, PullRequest | None]:
+    """Bring the text up to date, and report the checks of a new commit.
+
+    Args:
+        waiting: Threads that are for people; None: they have edited the text, so it stays.
+        now: The pull request in this attempt: people may have given it other words meanwhile.
+
+    Returns:
+        Our text without the section, and the pull request with a new commit; None for neither.
+    """
+    run, body = prepared.run, _add_section(now, section)
+    if decided is None:
+        if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
+            pulls_of(svc).rewrite_text(run, now.number, body)
+        return None, None
+    pull, words = asked.context.pull, None
     digest = other_pulls.compute_digest(decided.cleared.change, pull.base_branch)
-    return Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
+    placed = Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
+    if waiting is not None:
+        words = pull_request_content.words(prepared, decided, placed, svc, left=len(waiting))
+        space = sanitise.TEXT_LIMIT - len(section) - 2
+        cut = sanitise.cut_markdown(words, space, where=svc.log_place(run))
+        body = threads.with_section(cut, section)
+    content = pull_request_content.proposal(
+        prepared, decided, placed, asked.context.remote, body, svc
+    )
+    # The title is people's by now, and they have been asked to look already.
+    kept = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
+    return words, svc.code_host.publish_pull_request(run, content.model_copy(update=kept))
 
 
 # --- threads --------------------------------------------------------------------------------------
@@ -327,7 +344,7 @@ def _list_notes(
     return notes
 
 
-def _with_section(now: PullSnapshot, section: str) -> str:
+def _add_section(now: PullSnapshot, section: str) -> str:
     """Put the section below what people made of the text, unless they have filled it up."""
     body = threads.with_section(now.body, section)
     return body if len(body) <= sanitise.TEXT_LIMIT else now.body

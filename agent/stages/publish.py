@@ -71,27 +71,42 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         svc.say(f"pull request {pull_request.url}")
         for note in pull_request.notes:
             svc.say(f"pull request: {note}")
-    reason = Reason.DRY_RUN if verdict.publish and run.dry_run else verdict.reason
+    outcome = _make_outcome(prepared, decided, placed, pull_request, svc)
     return svc.redactor.redact_record(
-        Outcome(
-            run_id=run.run_id,
-            state=end_state(reason),
-            reason=reason,
-            sentence=_tell_result(verdict, placed, pull_request),
-            branch=placed.branch if placed else None,
-            commit=placed.commit if placed else None,
-            pull_request=pull_request,
-            pull_request_text=words,
-            text_digest=threads.digest(words) if pull_request else None,
-            patch_path=patch,
-            change_digest=change.digest,
-            log=str(svc.run_folder(run) / "run.log"),
-            checks=decided.compared,
-            findings=pull_request_content.findings(decided),
-            models=decided.work.uses,
-            review=decided.notes if decided.work.uses else None,
-            plan=decided.plan if placed else None,
+        outcome.model_copy(
+            update={
+                "pull_request_text": words,
+                "text_digest": threads.digest(words) if pull_request else None,
+                "patch_path": patch,
+            }
         )
+    )
+
+
+def _make_outcome(
+    prepared: Prepared,
+    decided: Decided,
+    placed: Placed | None,
+    pull_request: PullRequest | None,
+    svc: Services,
+) -> Outcome:
+    run, verdict = prepared.run, decided.verdict
+    reason = Reason.DRY_RUN if verdict.publish and run.dry_run else verdict.reason
+    return Outcome(
+        run_id=run.run_id,
+        state=end_state(reason),
+        reason=reason,
+        sentence=_tell_result(verdict, placed, pull_request),
+        branch=placed.branch if placed else None,
+        commit=placed.commit if placed else None,
+        pull_request=pull_request,
+        change_digest=decided.cleared.change.digest,
+        log=str(svc.run_folder(run) / "run.log"),
+        checks=decided.compared,
+        findings=pull_request_content.findings(decided),
+        models=decided.work.uses,
+        review=decided.notes if decided.work.uses else None,
+        plan=decided.plan if placed else None,
     )
 
 
