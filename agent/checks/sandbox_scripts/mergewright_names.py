@@ -18,7 +18,7 @@ import re
 import sys
 import types
 from collections import Counter
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 
 _PROVIDED = re.compile(
     r"hasattr|getattr|version|platform|TYPE_CHECKING|HAS_|os\.name|find_spec|skip|suppress|raises"
@@ -29,6 +29,7 @@ _MADE_UP = re.compile(
 )
 _GENERATED = re.compile(r"__\w+__|.*version.*|.*_pb2(_grpc)?")
 _STDLIB = getattr(sys, "stdlib_module_names", ())
+_IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 class Missing(Exception):
@@ -50,7 +51,7 @@ class FileNames:
         text = _read_text(path)
         module, bound = ast.parse(text), _count_bindings(text)
         for node in ast.walk(module):
-            for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+            for alias in node.names if isinstance(node, _IMPORTS) else ():
                 name = alias.asname or alias.name.partition(".")[0]
                 if bound[name] == 1:
                     self._modules[name] = _split_import(node, alias.name if alias.asname else name)
@@ -70,7 +71,7 @@ class FileNames:
         if after and isinstance(at, ast.Name) and at.id in self._modules:
             level, parts = self._modules[at.id]
             self._follow_name(node, level, parts + after)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        elif isinstance(node, _IMPORTS):
             for alias in node.names:
                 alias.lineno = getattr(alias, "lineno", node.lineno)  # Python 3.9 has none
                 self._follow_name(alias, *_split_import(node, alias.name))
@@ -96,31 +97,28 @@ class FileNames:
 
     def _find_top(self, name):
         own, library = PathFinder.find_spec(name, self._roots), _import_library(name)
-        if own is None and library is None and name not in self._stems and name not in _STDLIB:
+        if not (own or library or name in self._stems or name in _STDLIB):
             raise Missing("unknown-module", name + " is not in the environment")
-        return own if library is None else library if own is None else None
+        return None if own and library else own or library
 
     def _find_member(self, thing, part, sentence):
         """Return a module below this one; for any other name that it has, something else."""
         if isinstance(thing, types.ModuleType):
             full = thing.__name__ + "." + part
-            try:
-                found = getattr(thing, part)
-            except AttributeError:
-                below = _import_library(full)
-            else:
+            if hasattr(thing, part):
                 # A star import may hide a module below behind something of its name.
+                found = getattr(thing, part)
                 return found if sys.modules.get(full, found) is found else None
+            below = _import_library(full)
             # Constants of the standard library come and go with platforms.
             of_platform = part.isupper() and thing.__name__.partition(".")[0] in _STDLIB
             if below or of_platform or part.startswith("_"):
                 return below
             raise Missing("missing-name", sentence)
-        if not isinstance(thing, importlib.machinery.ModuleSpec):
-            return None
-        folders = thing.submodule_search_locations
+        folders = thing.submodule_search_locations if isinstance(thing, ModuleSpec) else None
         below = PathFinder.find_spec(part, list(folders)) if folders else None
-        if below is None and part not in self._stems and not _GENERATED.fullmatch(part):
+        is_known = below or part in self._stems or _GENERATED.fullmatch(part)
+        if isinstance(thing, ModuleSpec) and not is_known:
             text = _read_text(thing.origin)
             if part not in _count_bindings(text) and not _MADE_UP.search(text):
                 raise Missing("missing-name", sentence)
