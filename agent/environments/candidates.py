@@ -93,8 +93,7 @@ def propose_candidates(
         tree: Of the commit.
     """
     files = Files(tree, config.folder)
-    # Of a sub-folder, CI's steps begin elsewhere.
-    ci = CiSetup() if config.folder else ci_setup.read_ci_setup(files)
+    ci = _read_ci(config, files)
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
@@ -107,6 +106,26 @@ def propose_candidates(
     as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
     others = _other_packages(run, given, base, known, files, tested)
     return (*add_missing_packages(config, known.lacking), *as_ci, *starts, *others)[:_MOST]
+
+
+def _read_ci(config: RepoConfig, files: Files) -> CiSetup:
+    # Of a sub-folder, CI's steps begin elsewhere.
+    return CiSetup() if config.folder else ci_setup.read_ci_setup(files)
+
+
+def complete_packages(
+    config: RepoConfig, lacking: tuple[str, ...], tree: Tree
+) -> tuple[Candidate, ...]:
+    """Install what modules of tests lack, first with the extras and groups that CI installs."""
+    files = Files(tree, config.folder)
+    ci = _read_ci(config, files)
+    chosen = _choose_parts(config.python, files, ci.parts)
+    plain = add_missing_packages(config, lacking)
+    if not chosen or not may_vary(config.python):
+        return plain
+    section = config.python.model_copy(update={"install": lacking, **chosen})
+    why = f"with the extras and groups that {ci.origin} installs"
+    return (Candidate(python=section, why=why), *plain)
 
 
 def may_vary(section: PythonSection) -> bool:

@@ -243,7 +243,7 @@ def propose_candidates(
         files = TreeFiles(svc.base_folder(run), config.folder)
         lacking = distributions.find_missing_packages(report.tests, first, files)
         if not candidates.is_poor(report.tests, config.limits):
-            return candidates.add_missing_packages(config, lacking)
+            return candidates.complete_packages(config, lacking, tree)
     is_close = report is not None and not candidates.is_hopeless(report.tests)
     python = "" if is_close else find_other_python(base, first, svc)
     known = Known(built=first, lacking=lacking, python=python)

@@ -333,3 +333,7 @@ def test_extras_and_groups_that_ci_installs_are_taken_with_what_it_does(
     ci = f"jobs: {{test: {{steps: [{{run: {json.dumps(line)}}}, {{run: python -m pytest}}]}}}}"
     found = prepare((0, 9), (9, 0), ci=ci, pyproject=PARTS).sections[1]
     assert (found.extras, found.groups) == (extras, groups)
+    lost = (60, 1, 0.0, "error", "tests/test_a.py (collection)")
+    tried = prepare(lost, (70, 0), ci=ci, pyproject=PARTS) if extras else prepare(lost, ci=ci)
+    more = [(one.extras, one.groups) for one in tried.sections[1:]]
+    assert more == ([(extras, groups)] if extras else []), "also for a module that is not imported"
