@@ -44,6 +44,17 @@ _STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Publish", ("publish", "deliver")),
 )  # fmt: skip
 _STAGE_OF = {step: stage for stage, steps in _STAGES for step in steps}
+#: By name or first word of a step: where its result is kept, and as what.
+_SHOWN: dict[str, tuple[str, TypeAdapter[Any]]] = {
+    "read config": ("contract", TypeAdapter(Contract)),
+    "plan": ("plan", TypeAdapter(Plan)),
+    "environment": ("environment", TypeAdapter(Environment)),
+    "policy": ("policy_findings", TypeAdapter(tuple[Finding, ...])),
+    "compare": ("comparisons", TypeAdapter(tuple[Comparison, ...])),
+    "proof": ("proof", TypeAdapter(Proof)),
+    "review": ("review", TypeAdapter(ReviewNotes)),
+    "decide": ("verdict", TypeAdapter(Verdict)),
+}
 _OTHERS = "Other steps"
 _ROUND = re.compile(r"\w+ (\d+)\b")
 _REPLY = re.compile(r" \d+ reply\Z")
@@ -234,35 +245,10 @@ def _take(event: dict[str, Any], record: RunRecord) -> None:
 
 
 def _learn(name: str, result: Any, record: RunRecord) -> None:
-    match name.partition(" ")[0]:
-        case "plan":
-            record.plan = _make(Plan, result) or record.plan
-        case "compare":
-            found = _make(tuple[Comparison, ...], result)
-            record.comparisons = found or record.comparisons
-        case "decide":
-            record.verdict = _make(Verdict, result) or record.verdict
-        case "proof":
-            record.proof = _make(Proof, result) or record.proof
-        case "review":
-            record.review = _make(ReviewNotes, result) or record.review
-        case "environment":
-            record.environment = _make(Environment, result) or record.environment
-        case "read" if name == "read config":
-            record.contract = _make(Contract, result)
-        case "policy" if isinstance(result, dict):
-            found_in = _make(tuple[Finding, ...], result.get("findings", ()))
-            record.policy_findings = found_in or ()
-
-
-def _make(kind: Any, result: Any) -> Any:
-    """Make a record of what the ledger holds; None: it is none, or of another version."""
-    try:
-        return _adapter(kind).validate_python(result, strict=False)
-    except ValidationError:
-        return None
-
-
-@lru_cache(maxsize=32)
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    """Keep what a step returned, where a page shows it; of another version it is left out."""
+    if name.startswith("policy ") or name == "policy":
+        result = result.get("findings", ()) if isinstance(result, dict) else ()
+    if shown := _SHOWN.get(name) or _SHOWN.get(name.partition(" ")[0]):
+        attribute, adapter = shown
+        with suppress(ValidationError):
+            setattr(record, attribute, adapter.validate_python(result, strict=False))
