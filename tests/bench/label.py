@@ -57,7 +57,6 @@ class _Stand:
 
 
 def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
-    """Time the demo's ticket from an issue, warm, both sides in turn."""
     if shutil.which("curl") is None:
         raise BareFailed("the script by hand needs curl; install it: apt-get install curl")
     place = scratch / "label"
@@ -109,7 +108,6 @@ def carry_issue(shown: Play) -> tuple[dict[str, float], str]:
 
 
 def _do_by_hand(stand: _Stand) -> float:
-    """Run the script for a new issue."""
     first, issue = stand.first, _open_issue(stand.first)
     work, branch = stand.scratch / "label-work", f"by-hand-{issue.number}"
     api = f"{first.stage.address}/api/v3/repos/{first.repository.full_name}"
@@ -156,7 +154,6 @@ def _open_issue(first: Play) -> Issue:
 
 
 def _find_pull(shown: Play) -> Issue | None:
-    """Find the pull request that closes the issue."""
     closes = re.compile(rf"Closes #{shown.issue.number}\b")
     with shown.stage.world.lock:
         pulls = shown.repository.pulls()

@@ -116,7 +116,6 @@ class _Side:
 
 
 def list_calls(turns: int) -> list[Call]:
-    """List the calls of the task, one a turn."""
     read = Call("bash", {"command": "cat paginator.py"})
     others = [Call("bash", {"command": f"cat notes/part_{n}.py"}) for n in range(turns - SHORT)]
     wrong, right = "start = page * self.size", "start = (page - 1) * self.size"

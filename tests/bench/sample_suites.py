@@ -44,7 +44,6 @@ def test_receipt_{number}_survives_being_written_down():
 
 
 def make(folder: Path, count: int) -> None:
-    """Lay the project out with `count` tests in all."""
     with resources.as_file(resources.files("agent.demo")) as files:
         ignored = shutil.ignore_patterns("__pycache__", "test_*.py")
         shutil.copytree(files / "sample_project", folder, ignore=ignored)

@@ -20,7 +20,6 @@ _TRUE_MS = 20.0
 
 
 def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
-    """Measure on a repository of a thousand files."""
     say(f"session: {rounds} sessions on {_FILES} files")
     home = scratch / "session"
     home.mkdir(mode=0o711)

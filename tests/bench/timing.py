@@ -60,7 +60,6 @@ class Section:
     note: str = ""
 
     def as_json(self) -> dict[str, object]:
-        """Give everything, with each single duration."""
         rows = [
             {
                 "what": row.what,

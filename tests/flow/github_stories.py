@@ -76,27 +76,23 @@ class Story:
     # --- what people do ------------------------------------------------------------------------
 
     def label(self, by: str = MAINTAINER, name: str = LABEL) -> None:
-        """Set a label on the issue."""
         world = self.stage.world
         with world.lock:
             label = self.repository.labels[name]
             actions.add_labels(self.issue, [label], world.user(by))
 
     def unlabel(self, name: str = LABEL) -> None:
-        """Take a label off the issue."""
         world = self.stage.world
         with world.lock:
             label = self.repository.labels[name]
             actions.remove_label(self.issue, label, world.user(MAINTAINER))
 
     def edit(self, title: str | None = None, body: str | None = None) -> None:
-        """Change title or body."""
         world = self.stage.world
         with world.lock:
             actions.edit(self.issue, world.user(REPORTER), title=title, body=body)
 
     def comment(self, body: str, by: str = MAINTAINER) -> Comment:
-        """Comment on the issue."""
         world = self.stage.world
         with world.lock:
             return actions.comment(self.issue, world.user(by), body)
@@ -178,13 +174,11 @@ class Story:
         return self.git("rev-parse", f"refs/heads/{branch}").strip()
 
     def close(self) -> None:
-        """Close the issue."""
         world = self.stage.world
         with world.lock:
             actions.set_state(self.issue, "closed", world.user(MAINTAINER))
 
     def lock(self) -> None:
-        """Lock the conversation."""
         world = self.stage.world
         with world.lock:
             actions.lock(self.issue, world.user(MAINTAINER))
@@ -209,7 +203,6 @@ class Story:
         return self.stage.app.bot
 
     def runs(self) -> list[StoredRun]:
-        """All runs of the issue, oldest first."""
         rows = self._rows()
         if not rows:
             return []
@@ -234,8 +227,6 @@ class Story:
                 raise
 
     def ended(self, attempt: int = 1, seconds: float = 120) -> Outcome:
-        """Wait for the end of a run of the issue."""
-
         def over() -> Outcome | None:
             rows = self._rows()
             if len(rows) < attempt or not rows[attempt - 1][1]:
@@ -276,11 +267,9 @@ class Story:
         return list(dict.fromkeys(found))
 
     def comments(self) -> list[Comment]:
-        """Our comments on the issue."""
         return [one for one in self.issue.comments if one.author is self.us]
 
     def labels(self) -> set[str]:
-        """Names of the issue's labels."""
         return {one.name for one in self.issue.labels}
 
     def pulls(self) -> list[Issue]:
@@ -333,7 +322,6 @@ class Story:
         return await_(shown, f"the plan of {self.name}", 120)
 
     def sign(self, comment: Comment) -> list[str]:
-        """Wait for our reaction to a comment."""
         await_(lambda: comment.reactions or None, f"a reaction in {self.name}")
         assert all(one.user is self.us for one in comment.reactions)
         return [one.content for one in comment.reactions]
@@ -370,7 +358,6 @@ class Story:
         return self.stage.world.requests.find(path, self.since, method)
 
     def log(self, attempt: int = 1) -> str:
-        """The run's log."""
         folder = self.stage.home / "runs" / self.runs()[attempt - 1].run.run_id
         return (folder / "run.log").read_text()
 
@@ -401,7 +388,6 @@ class Story:
 
 
 def await_(found: Callable[[], T | None], what: str, seconds: float = 60) -> T:
-    """Wait for something to be there."""
     end, pause = time.monotonic() + seconds, 0.05
     while time.monotonic() < end:
         if (hit := found()) is not None:

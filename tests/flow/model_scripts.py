@@ -71,7 +71,6 @@ def test_the_first_price_counts():
 
 
 def repository(folder: Path, files: Mapping[str, str] = PROJECT) -> Repository:
-    """Make a repository of one commit."""
     folder.mkdir()
     made = Repository(folder)
     made.git("init", "-q", "-b", "main")
@@ -82,7 +81,6 @@ def repository(folder: Path, files: Mapping[str, str] = PROJECT) -> Repository:
 
 
 def calls(*several: tuple[str, dict[str, Any]]) -> Said:
-    """Answer with calls of tools."""
     return Said(calls=tuple(Call(name, arguments) for name, arguments in several))
 
 

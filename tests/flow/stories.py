@@ -15,12 +15,9 @@ LONG_AGO = {f"GIT_{who}_DATE": "2026-01-05T12:00:00Z" for who in ("AUTHOR", "COM
 
 @dataclass
 class Repository:
-    """A git repository to work on."""
-
     path: Path
 
     def git(self, *args: str) -> str:
-        """Run git here."""
         done = subprocess.run(
             ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *args],
             env={**os.environ, **LONG_AGO},
@@ -33,13 +30,11 @@ class Repository:
         return done.stdout
 
     def write(self, path: str, content: str | bytes) -> None:
-        """Write a file."""
         target = self.path / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def commit(self, subject: str = "Change") -> str:
-        """Commit everything; return the commit."""
         self.git("add", "-A")
         self.git("commit", "-q", "-m", subject)
         return self.git("rev-parse", "HEAD").strip()
@@ -57,28 +52,22 @@ class Repository:
         return files
 
     def branches(self) -> list[str]:
-        """Name all branches."""
         return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
 
 
 @dataclass
 class Ended:
-    """What the command line gave back."""
-
     exit_code: int
     result: dict
     stderr: str
 
     @property
     def text(self) -> str:
-        """The pull-request text."""
         return self.result["pull_request_text"]
 
     @property
     def log(self) -> str:
-        """The whole run log."""
         return Path(self.result["log"]).read_text()
 
     def check(self, name: str) -> dict:
-        """One check of the result."""
         return next(check for check in self.result["checks"] if check["name"] == name)

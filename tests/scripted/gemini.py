@@ -18,7 +18,6 @@ _PIECE = 24
 
 
 def tools(body: dict[str, Any]) -> tuple[str, ...]:
-    """Name the tools of a request."""
     return tuple(
         declared["name"]
         for group in body.get("tools") or ()
@@ -27,7 +26,6 @@ def tools(body: dict[str, Any]) -> tuple[str, ...]:
 
 
 def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    """Read what is said in a request."""
     found: list[tuple[str, str]] = []
     for content in body["contents"]:
         role = "assistant" if content["role"] == "model" else "user"
@@ -45,7 +43,6 @@ def read(body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
 
 
 def whole(request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any) -> dict[str, Any]:
-    """Write a reply as one object."""
     parts: list[dict[str, Any]] = [{"text": said.text}] if said.text else []
     return _object(request, said, parts + [_call(*one) for one in calls], tokens)
 
@@ -53,7 +50,6 @@ def whole(request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any)
 def events(
     request: Seen, said: Said, calls: list[tuple[str, Call]], tokens: Any
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Write a reply as events."""
     for at in range(0, len(said.text), _PIECE):
         yield "", _object(request, said, [{"text": said.text[at : at + _PIECE]}], None)
     for one in calls:

@@ -31,12 +31,10 @@ class Seen:
 
     @property
     def text(self) -> str:
-        """All that is said in it."""
         return "\n".join(text for _, text in self.messages)
 
     @property
     def last(self) -> str:
-        """What the last message says."""
         return self.messages[-1][1] if self.messages else ""
 
     @property
@@ -53,8 +51,6 @@ class Seen:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a tool."""
-
     name: str
     arguments: dict[str, Any] | str = field(default_factory=dict)
     """A text goes out as it is, be it JSON or not."""
@@ -70,8 +66,6 @@ class Call:
 
 @dataclass(frozen=True)
 class Said:
-    """A reply."""
-
     text: str = ""
     calls: tuple[Call, ...] = ()
     finish: str = ""
@@ -86,8 +80,6 @@ class Said:
 
 @dataclass(frozen=True)
 class Fault:
-    """A failure in the place of a reply."""
-
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
@@ -96,8 +88,6 @@ class Fault:
     """Of that error."""
     stall_seconds: float = 0.0
     """So long nothing comes after the first piece of a stream; then it is cut."""
-    babble_seconds: float = 0.0
-    """So long pieces of a stream come without an end; then it is cut."""
     late: bool = False
     """The stream begins as others do, and the error comes in the midst of it."""
     cut: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -174,10 +173,6 @@ class _Handler(BaseHTTPRequestHandler):
             begun = list(wires.events(request, said))[:4]
             for name, data in begun:
                 self._event(name, data)
-            until = time.monotonic() + fault.babble_seconds
-            while time.monotonic() < until:
-                self._event(*begun[-1])
-                time.sleep(0.02)
         if fault.stall_seconds:
             threading.Event().wait(fault.stall_seconds)
         if fault.over and request.stream:

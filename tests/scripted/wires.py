@@ -30,7 +30,6 @@ def of(path: str) -> str | None:
 
 
 def seen(number: int, path: str, raw: bytes, key: str) -> Seen:
-    """Read a request."""
     body, wire = json.loads(raw), of(path) or ""
     system, messages = _READERS[wire](body)
     if named := gemini.PATH.fullmatch(path):
@@ -126,12 +125,10 @@ _READERS = {
 
 
 def whole(request: Seen, said: Said) -> dict[str, Any]:
-    """Write a reply as one JSON object."""
     return _WRITERS[request.wire](request, said)
 
 
 def events(request: Seen, said: Said) -> Iterator[Event]:
-    """Write a reply as the events of a stream."""
     return _STREAMS[request.wire](request, said)
 
 

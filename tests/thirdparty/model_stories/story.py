@@ -33,7 +33,6 @@ class Project:
 
     @property
     def name(self) -> str:
-        """As on the index."""
         return self.source.name
 
 
@@ -65,7 +64,6 @@ class Story:
 
     @property
     def script(self) -> Scripts:
-        """What the model says in it."""
         remarks = [self.remark] if self.remark else []
         return Scripts(
             agent=[_in_turn((calls(("plan", dict(self.plan))), *self.work))],
@@ -108,7 +106,6 @@ class Script:
     """By story: where what was sent is not what it foresees."""
 
     def __post_init__(self) -> None:
-        """Begin all of them."""
         self._scripts = {story.name: story.script for story in self.stories}
         self._lock = threading.Lock()
 

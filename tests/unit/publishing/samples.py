@@ -61,7 +61,6 @@ def evidence(**changes) -> text.Evidence:
 
 
 def evidence_of_issue(**changes) -> text.Evidence:
-    """Evidence of a run of an issue."""
     made = evidence(log_path="https://m.example/runs/r1/log")
     prepared = made.prepared.model_copy(update={"run": code_host_runs.run()})
     return made.model_copy(update={"prepared": prepared, **changes})

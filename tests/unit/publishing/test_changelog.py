@@ -8,8 +8,6 @@ from agent.publishing import changelog
 
 
 class Files:
-    """A tree of texts."""
-
     def __init__(self, **files):
         self._files = {name: text.encode() for name, text in files.items()}
 

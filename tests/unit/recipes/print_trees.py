@@ -27,7 +27,6 @@ def module(code: str | bytes, **others: str) -> dict[str, str | bytes]:
 
 
 def function(*lines: str) -> dict[str, str | bytes]:
-    """A package with one module with one function."""
     body = "\n".join(f"    {line}" for line in lines)
     return module(f"def count(x, y, error=None):\n{body}\n")
 
@@ -59,14 +58,12 @@ def edited(
 
 
 def lines(*code: str, config: RepoConfig | None = None) -> list[str]:
-    """What the lines of a function become."""
     made = edited(function(*code), config=config)["shop/stock.py"].decode()
     body = made.partition("def count(x, y, error=None):\n")[2]
     return [line.removeprefix("    ") for line in body.splitlines()]
 
 
 def line(code: str, config: RepoConfig | None = None) -> str:
-    """What one line of a function becomes."""
     (only,) = lines(code, config=config)
     return only
 

@@ -44,7 +44,6 @@ class Customer(models.Model):
 
 
 def app(name: str, models: str) -> dict[str, str]:
-    """An app with migrations and a module of models."""
     return {
         f"{name}/__init__.py": "",
         f"{name}/migrations/__init__.py": "",
@@ -107,7 +106,6 @@ def edited(
     title: str = "A field",
     detected: Project | None = None,
 ) -> dict[str, bytes]:
-    """The edited files, by path."""
     tree = DictTree(files)
     settled = RECIPE.settle(ticket(body, title), tree, RepoConfig(), detected or project())
     return RECIPE.apply(tree, settled).files
@@ -128,5 +126,4 @@ def questions(
 
 
 def models_file(body: str, head: str = "from django.db import models\n\n\n") -> dict[str, str]:
-    """The shop with another module of models."""
     return SHOP | {"shop/models.py": head + body}
