@@ -58,7 +58,7 @@ _OUTCOMES: dict[type, str] = {_Failed: "failed", StoppedRun: "stopped", Handled:
 
 
 class Intake:
-    """Decides what each delivery means: a new run, the end of a run, or nothing, with the reason."""
+    """Decides what each delivery means: a new run, the end of one, or nothing, with the reason."""
 
     def __init__(
         self,

@@ -1,19 +1,22 @@
-"""Which operations of GitHub our client really calls: a run in which it does all it can do.
+"""Our client and the simulated GitHub against GitHub's own description: a run in which it does all.
 
-Nothing is counted as called for standing in the code: the simulator's log of requests decides.
+Every request that is made, every answer to it and every delivery that it causes is judged.
 """
 
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from agent.dashboard.github_people import GithubPeople
-from agent.demo.simulator import actions
+from agent.demo.simulator import actions, calls, serving
+from agent.demo.simulator.records import Delivery
+from agent.demo.simulator.world import World
 from agent.errors import AccessLost
 from agent.github import app_registration
 from agent.github.polling import AppDeliveries, GithubConversations, GithubLabelledIssues
@@ -23,11 +26,15 @@ from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, end_state
-from tests.contract import graphql_documents, operations, recording, schemas
+from tests.contract import graphql_documents, operations, schemas
 from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+from webhooks import events as github_events
+from webhooks.events import Ignored
+
+API = "/api/v3"
 
 _REMARKS = tuple(
     Finding(
@@ -174,43 +181,108 @@ def reconcile(scene: Scene) -> None:
     assert "ann" in {one.author for some in words for one in some}
     if scene.app is not None:
         log = AppDeliveries(scene.access)
-        scene.app.hook.url = f"{scene.world.base_url}/nowhere"
-        scene.world.hooks.emit(scene.app.hook, "ping", {"zen": "Keep it logically awesome."})
         scene.world.hooks.drain()
         assert log.redeliver(log.read_page().deliveries[0].number)
 
 
+def act_as_people(scene: Scene) -> None:
+    """Do what people do on the pages of issue and pull request."""
+    (issue,) = scene.repository.pulls()
+    ann = {"Authorization": f"token {scene.world.token_for('ann')}"}
+    with httpx.Client(base_url=f"{scene.settings.github_url}/repos/{scene.name}/") as client:
+        for method, path, sent in (
+            ("POST", "issues", {"title": "Another"}),
+            ("PATCH", "issues/1", {"state": "closed"}),
+            ("PATCH", "issues/1", {"state": "open"}),
+            ("GET", f"issues/comments/{scene.issue.comments[0].id}", None),
+            ("DELETE", "issues/1/labels/mergewright", None),
+            ("GET", "contents/shop.py", None),
+            ("POST", "statuses/main", {"state": "success", "context": "ci"}),
+            ("PUT", f"pulls/{issue.number}/merge", {}),
+            ("GET", "issues/999", None),
+            ("POST", "issues/1/comments", {"body": " "}),
+            ("POST", "pulls", {"title": "Again", "head": "absent", "base": "main"}),
+        ):
+            client.request(method, path, json=sent, headers=ann)
+
+
+@dataclass
+class Exchange:
+    """One request to the API with its answer."""
+
+    operation: Operation | str
+    sent: bytes
+    by_us: bool
+    status: int
+    kind: str
+    answered: bytes
+
+
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory) -> list[tuple[Operation | str, bytes]]:
-    """Let our client do all it can do, as an App and as a person; give what it asked for."""
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as world:
+def exchanged(tmp_path_factory) -> Iterator[tuple[list[Exchange], list[Delivery]]]:
+    """Let our client do all it can do, as an App and as a person."""
+    found: list[Exchange] = []
+    answer = serving._answer
+
+    def note(world: World, request: serving._Request) -> serving.Answer:
+        status, headers, body = answer(world, request)
+        if request.path.startswith("/api/"):
+            path, kind = request.path.removeprefix(API), headers.get("Content-Type", "")
+            operation = schemas.operation_of(request.method, path) or f"{request.method} {path}"
+            by_us = request.headers.get("user-agent") == "mergewright"
+            found.append(Exchange(operation, request.body, by_us, status, kind, body))
+        return status, headers, body
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        samples.serving_world(tmp_path_factory.mktemp("world")) as world,
+    ):
+        patch.setattr(serving, "_answer", note)
+        for app in world.apps.values():
+            app.hook.url = f"{world.base_url}/nowhere"
         for app in (True, False):
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
-                intake, work, publish, follow_up, look_an_issue_up,
-                register, sign_in, reconcile, ask_for_less_than_wanted,
+                intake, work, publish, follow_up, look_an_issue_up, register, sign_in, reconcile,
+                ask_for_less_than_wanted, act_as_people,
             ):  # fmt: skip
                 deed(scene)
-        # A request is noted when it is over, which may be after its answer has arrived.
-        time.sleep(0.1)
-        log = world.requests.find("/api/*")
-    found: list[tuple[Operation | str, bytes]] = []
-    for one in log:
-        if one.agent == "mergewright":
-            path = one.path.removeprefix(recording.API)
-            operation = schemas.operation_of(one.method, path)
-            found.append((operation or f"{one.method} {path}", one.body.encode()))
-    return found
+        world.hooks.drain()
+        yield found, list(world.hooks.log)
 
 
-def test_every_operation_is_called_by_our_client_or_stands_in_the_list_with_a_reason(asked):
-    called = {str(operation) for operation, _ in asked} - {"POST /api/graphql"}
-    assert called | set(operations.NOT_CALLED) == set(operations.OPERATIONS)
-    assert called & set(operations.NOT_CALLED) == set()
+def test_every_operation_is_one_of_githubs_and_called_by_our_client_or_by_people(exchanged):
+    by_us = {str(one.operation) for one in exchanged[0] if one.by_us} - {"POST /api/graphql"}
+    registered = {str(one) for one in calls.OPERATIONS}
+    assert registered == set(operations.OPERATIONS)
+    assert by_us | set(operations.NOT_CALLED) == registered
+    assert by_us & set(operations.NOT_CALLED) == set()
 
 
-def test_every_graphql_document_of_our_client_fits_githubs_schema(asked):
-    bodies = [json.loads(body) for one, body in asked if one == "POST /api/graphql"]
+def test_every_answer_is_one_that_github_could_give(exchanged):
+    judged = [one for one in exchanged[0] if isinstance(one.operation, Operation)]
+    assert {one.operation for one in judged if one.status < 400} >= {
+        schemas.described(name) for name in operations.OPERATIONS
+    }
+    assert len({one.status for one in judged}) > 6, "refusals are among them"
+    faults = {
+        fault
+        for one in judged
+        for fault in schemas.response_faults(one.operation, one.status, one.kind, one.answered)
+    }
+    assert faults == set()
+
+
+def test_every_payload_that_was_delivered_fits_the_schema_of_its_event(exchanged):
+    faults = {fault for one in exchanged[1] for fault in schemas.hook_faults(one.event, one.body)}
+    assert faults == set()
+    parsed = [(one.event, github_events.parse_event(one.event, one.body)) for one in exchanged[1]]
+    kept = {event for event, found in parsed if not isinstance(found, Ignored)}
+    assert kept == set(github_events.READS), "the listener reads what the simulator delivers"
+
+
+def test_every_graphql_document_of_our_client_fits_githubs_schema(exchanged):
+    bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == "POST /api/graphql"]
     documents = {one["query"] for one in bodies}
     assert len(documents) == 3
     assert [fault for one in documents for fault in graphql_documents.faults(one)] == []
@@ -219,9 +291,11 @@ def test_every_graphql_document_of_our_client_fits_githubs_schema(asked):
     ]  # fmt: skip
 
 
-def test_every_request_of_our_client_is_one_that_github_takes(asked):
+def test_every_request_of_our_client_is_one_that_github_takes(exchanged):
     sent = [
-        (one, body) for one, body in asked if isinstance(one, Operation) and one.method != "GET"
-    ]
-    assert len({str(one) for one, _ in sent}) > 10
-    assert [fault for one, body in sent for fault in schemas.request_faults(one, body)] == []
+        one for one in exchanged[0]
+        if one.by_us and isinstance(one.operation, Operation) and one.operation.method != "GET"
+    ]  # fmt: skip
+    assert len({str(one.operation) for one in sent}) > 10
+    faults = {fault for one in sent for fault in schemas.request_faults(one.operation, one.sent)}
+    assert faults == set()

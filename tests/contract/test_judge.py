@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
-import pytest
-
-from tests.contract import recording, schemas
+from tests.contract import schemas
 
 ISSUE = schemas.described("PATCH /repos/{owner}/{repo}/issues/{issue_number}")
 
@@ -41,7 +38,3 @@ def test_what_github_would_not_send_or_take_is_found():
     path = "/repos/o/r/contents/.github/mergewright.yml"
     assert str(schemas.operation_of("GET", path)).endswith("/contents/{path}")
     assert schemas.operation_of("DELETE", path) is None
-    with recording.JudgedClient("http://127.0.0.1") as client:
-        request = httpx.Request("GET", f"http://127.0.0.1{recording.API}/user")
-        with pytest.raises(recording.Broken, match="GET /user 200: at login"):
-            client._judge(httpx.Response(200, request=request, json={"login": 7}))

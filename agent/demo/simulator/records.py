@@ -41,7 +41,7 @@ class Label:
 
     name: str
     color: str
-    description: str | None
+    description: str
 
 
 @dataclass(eq=False)

@@ -181,7 +181,7 @@ class World:
         repository: Repository,
         name: str,
         color: str = "ededed",
-        description: str | None = None,
+        description: str = "",
     ) -> Label:
         with self.lock:
             made = Label(name, color, description)
