@@ -140,28 +140,13 @@ def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, 
 
 
 def make_stored_run(row: RunRow) -> StoredRun:
-    return StoredRun(
-        run=Run.model_validate_json(row.run),
-        state=RunState(row.state),
-        active=row.active,
-        not_before=row.not_before,
-        queued_at=row.queued_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        segment=row.segment,
-        begin_with=row.begin_with,
-        wait_count=row.wait_count,
-        waits_for=row.waits_for,
-        stop_request=row.stop_request,
-        stop_reason=Reason(row.stop_reason or Reason.CANCELLED),
-        retries=row.retries,
-        budget_multiplier=row.budget_multiplier,
-        plan_asked=row.plan_asked,
-        command=_command(row),
-        outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,
-    )
+    kept = {name: getattr(row, name) for name in StoredRun.model_fields if hasattr(row, name)}
+    kept["run"] = Run.model_validate_json(row.run)
+    kept["outcome"] = Outcome.model_validate_json(row.outcome) if row.outcome else None
+    kept["stop_reason"] = row.stop_reason or Reason.CANCELLED
+    return StoredRun(**kept, command=_find_command(row))
 
 
-def _command(row: RunRow) -> int | None:
+def _find_command(row: RunRow) -> int | None:
     number = (row.worker or "").partition(COMMAND)[2]
     return int(number) if row.active and number.isdecimal() else None

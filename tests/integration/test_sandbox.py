@@ -75,6 +75,9 @@ def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(san
             open("/out/report.xml", "w").write("<x/>")
             os.makedirs("/out/deep/er")
             for name in "abc": open("/out/deep/er/" + name, "w").close()
+            for _ in range(1500):
+                os.mkdir("d")
+                os.chdir("d")
             """,
             tree=str(tree),
             collect=("/work/**", "/out/*.xml", "/out/*/er/[!a]*"),

@@ -98,22 +98,27 @@ class Collection:
             shown = path.encode("utf-8", "replace").decode("utf-8")[:300]
             self.refused.append("%s: %s" % (shown, why))
 
-    def refuse_folder(self, problem: OSError) -> None:
-        if not isinstance(problem, (FileNotFoundError, NotADirectoryError)):
-            self.refuse(problem.filename, str(problem.strerror))
-
     def walk(self, start: str, pattern: str) -> None:
-        deepest = None if pattern.endswith("/**") else pattern.count("/") - 1
-        for folder, folders, names in os.walk(start, onerror=self.refuse_folder):
-            paths = [os.path.join(folder, name) for name in (*folders, *names)]
-            below = [] if deepest is not None and folder.count("/") >= deepest else folders
-            folders[:] = [name for name in below if os.path.join(folder, name) not in self.bulk]
-            for path in sorted(paths):
-                if matches(path, pattern):
-                    self.consider(path, os.lstat(path))
+        deepest = None if pattern.endswith("/**") else pattern.count("/")
+        todo = [start]
+        while todo:
+            folder = todo.pop()
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+                for entry in entries:
+                    path = entry.path
+                    if not entry.is_dir(follow_symlinks=False):
+                        if matches(path, pattern):
+                            self.consider(path, os.lstat(path))
+                    elif path not in self.bulk and (deepest is None or path.count("/") < deepest):
+                        todo.append(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as problem:  # such as a path that is too long
+                self.refuse(folder, str(problem.strerror))
 
     def consider(self, path: str, state: os.stat_result) -> None:
-        if stat.S_ISDIR(state.st_mode) or path in self.files or self.is_as_given(path, state):
+        if path in self.files or self.is_as_given(path, state):
             return
         why = find_objection(path, state)
         if why is None and self.bytes + state.st_size > self.most_bytes:
