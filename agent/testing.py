@@ -19,6 +19,7 @@ from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
 from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
 from agent.models.code_host import (
     BranchRules,
+    CodeHost,
     NewPullRequest,
     Onboarding,
     OwnPullRequest,
@@ -32,11 +33,10 @@ from agent.models.sandbox import Flag, Hear, Ran, Root, SandboxRequest, SandboxR
 from agent.models.ticket import Ticket
 
 
-class FakeCodeHost:
-    """Holds one ticket; keeps what was told and delivered.
+class FakeCodeHost(CodeHost):
+    """Holds one ticket; each branch keeps its pull request, and every call stands in `calls`.
 
-    Without a remote it is a code host on this machine. With one it answers as a code host does: the
-    same branch keeps its pull request, and every call stands in `calls`, in order.
+    Without a remote it is a code host on this machine.
     """
 
     def __init__(
@@ -47,22 +47,15 @@ class FakeCodeHost:
         rules: BranchRules | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        """Take what is answered.
-
-        Args:
-            rules: For every branch.
-            notes: What could not be had of a pull request.
-        """
+        """Take what is answered; `notes` are what could not be had of a pull request."""
         self._ticket = ticket
         self._remote = remote
         self._rules = rules or BranchRules()
         self._notes = notes
         self.calls: list[str] = []
-        self.begun: list[Run] = []
         self.marks: list[Progress] = []
         """Branch, message and change of every commit made through the code host."""
         self.proposals: list[NewPullRequest] = []
-        self.delivered: list[Outcome] = []
         self.onboarded: Onboarding | None = None
         """How the pull request that proposes a configuration stands."""
         self.told: list[str] = []
@@ -76,7 +69,6 @@ class FakeCodeHost:
 
     def announce_start(self, run: Run) -> None:
         self.calls.append("begin")
-        self.begun.append(run)
 
     def update_status(self, run: Run, progress: Progress) -> None:
         self.marks.append(progress)
@@ -159,7 +151,6 @@ class FakeCodeHost:
 
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
         self.calls.append("deliver")
-        self.delivered.append(outcome)
         return outcome
 
 
@@ -175,13 +166,7 @@ class FakeModel:
         worst: Worst | None = None,
         missing: str = "",
     ) -> None:
-        """Take what is answered.
-
-        Args:
-            roles: Somebody is set for these.
-            worst: Of every request; default: ten tokens that cost nothing.
-            missing: What keeps it from being asked.
-        """
+        """Take what is answered; `missing` keeps it from being asked."""
         self._answer = answer
         self._roles = roles
         self._name = name
@@ -256,11 +241,7 @@ class FakeSessions:
     """Opens sessions on temporary folders of this machine: nothing in them is contained."""
 
     def __init__(self, files: Mapping[str, bytes], ignored: tuple[str, ...] = ()) -> None:
-        """Take what the base commit has.
-
-        Args:
-            ignored: Patterns of new files that the base ignores.
-        """
+        """Take what the base commit has, and patterns of new files that it ignores."""
         self._files = dict(files)
         self._ignored = ignored
         self.opened: list[FakeSession] = []

@@ -181,13 +181,3 @@ def test_sandboxes_stay_of_the_kind_that_was_chosen(settings):
     chosen._found._settings = settings.model_copy(update={"docker_host": "unix:///gone.sock"})
     with pytest.raises(SandboxLost, match="gone.sock"):
         chosen.run(TRUE)
-
-
-def test_a_sandbox_has_the_root_of_the_image_that_is_asked_for(settings):
-    sandbox = DockerSandbox(settings)
-    usual = sandbox.roots()[0]
-    (python,) = usual.pythons
-    told = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
-    order = SandboxRequest(argv=(python.path, "-c", told), root=usual.name, limits=SMALL)
-    assert sandbox.run(order).output.split() == [python.version, python.prefix]
-    assert usual.mark.startswith("sha256:")
