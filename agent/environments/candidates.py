@@ -139,7 +139,7 @@ def add_missing_packages(config: RepoConfig, lacking: tuple[str, ...]) -> tuple[
     if not lacking or not may_vary(config.python):
         return ()
     section = config.python.model_copy(update={"install": lacking})
-    why = f"with {', '.join(lacking)}, which tests lack and an extra names"
+    why = f"with {', '.join(lacking)}, which tests lack"
     return (Candidate(python=section, why=why),)
 
 

@@ -44,6 +44,8 @@ Tried = tuple[str, Prepared, CheckReport]
 """What was tried, and what came of it."""
 _FOUND = "as a model found"
 _MOST_LEFT_OUT = 5
+#: Characters of a configuration that is quoted.
+_MOST_LINES = 200
 
 
 def prepare_environment(
@@ -90,7 +92,11 @@ def prepare_environment(
     why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
     more = _find_difference(contract.config, prepared.contract.config)
     step("choose environment", choose_environment, run, why, more, before, svc)
-    why += f" To settle it, configure `{json.dumps(more)}`." if more else ""
+    lines = json.dumps(more)
+    if len(lines) > _MOST_LINES:
+        why += " To keep it, commit what `mergewright config detect` proposes."
+    elif more:
+        why += f" To keep it, configure `{lines}`."
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before
 
