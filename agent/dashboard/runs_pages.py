@@ -42,7 +42,7 @@ _PER_PAGE = 50
 _NARROWED_BY = ("repository", "state", "reason", "category", "person")
 _TAIL_BYTES = 128 * 1024
 _CHUNK_BYTES = 64 * 1024
-_POLL_SECONDS, _CHUNK_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 0.5, 0.02, 2.0, 600.0
+_POLL_SECONDS, _CHUNK_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 1.0, 0.02, 2.0, 600.0
 #: Live logs at one time, in all and for one session.
 _MOST_STREAMS, _MOST_OF_ONE = 200, 5
 #: All logs are read in one thread: two hundred readers of long ones leave time for pages.

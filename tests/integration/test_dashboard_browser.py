@@ -168,6 +168,8 @@ def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, schem
             for name, path in pages.items():
                 page.goto(f"{there.url}{path}")
                 page.wait_for_timeout(100)
+                page.locator("img").evaluate_all("all => all.forEach(one => one.loading = 'eager')")
+                page.wait_for_function("[...document.images].every(one => one.complete)")
                 wide = "document.documentElement.scrollWidth - innerWidth"
                 assert page.evaluate(wide) <= 0, (name, width)
                 if folder := os.environ.get("PICTURES"):
