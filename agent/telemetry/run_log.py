@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextvars
 import logging
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import singledispatch
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -133,45 +133,32 @@ class RunLog:
             file.write(self.redactor(text))
 
 
-@singledispatch
 def describe_result(result: object) -> str:
     """Say what a step's result means; empty for records that need no words in the log."""
+    match result:
+        case Decision():
+            return result.sentence
+        case Environment():
+            sources = ", ".join(result.sources) or "nothing declared"
+            packages = "\n".join(f"  {package}" for package in result.packages)
+            beside = "".join(f", beside {one.title}" for one in result.services)
+            return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"
+        case Change():
+            notes = "\n".join(f"  {note}" for note in result.notes)
+            paths = "\n".join(f"  {path}" for path in result.paths)
+            return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
+        case CheckReport(side=side, results=results):
+            told, absent = [], defaultdict[str, list[str]](list)
+            for one in results:
+                if one.status is Status.ABSENT:
+                    absent[one.reason].append(one.name)
+                else:
+                    told.append(_tell_check(side, one))
+            for reason, names in absent.items():
+                why = f" ({reason})" if reason else ""
+                told.append(f"[{side}] not run: {', '.join(names)}{why}")
+            return "\n\n".join(told)
     return ""
-
-
-@describe_result.register
-def _(result: Decision) -> str:
-    return result.sentence
-
-
-@describe_result.register
-def _(result: Environment) -> str:
-    sources = ", ".join(result.sources) or "nothing declared"
-    packages = "\n".join(f"  {package}" for package in result.packages)
-    beside = "".join(f", beside {one.title}" for one in result.services)
-    return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"
-
-
-@describe_result.register
-def _(result: Change) -> str:
-    notes = "\n".join(f"  {note}" for note in result.notes)
-    paths = "\n".join(f"  {path}" for path in result.paths)
-    return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
-
-
-@describe_result.register
-def _(result: CheckReport) -> str:
-    there = [one for one in result.results if one.status is not Status.ABSENT]
-    told = [_tell_check(result.side, check) for check in there]
-    absent: dict[str, list[str]] = {}
-    for one in result.results:
-        if one.status is Status.ABSENT:
-            absent.setdefault(one.reason, []).append(one.name)
-    told += [
-        f"[{result.side}] not run: {', '.join(names)}" + (f" ({reason})" if reason else "")
-        for reason, names in absent.items()
-    ]
-    return "\n\n".join(told)
 
 
 def _tell_check(side: str, check: CheckResult) -> str:

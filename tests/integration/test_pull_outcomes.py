@@ -1,4 +1,4 @@
-"""The figures of a pull request that people have merged or closed: real git, simulated GitHub."""
+"""What becomes of a pull request of ours in the hands of people: real git, simulated GitHub."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from agent.models.model_use import ModelUse
 from agent.models.outcome import FirstRound, Outcome
 from agent.models.run import Reason, RunState
 from agent.service import event_handler, pull_outcomes
+from agent.service.comment_handler import Handled
+from agent.service.intake import Ignored
 from agent.service.pull_outcomes import PullOutcomeRecorder
 from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_store import SqlStore
@@ -56,7 +58,7 @@ class Opened:
         store.claim_run(time.time(), most=9)
         self.stop = threading.Event()
         self.ends = PullOutcomeRecorder(scene.settings, store, lambda: scene.code_host, self.stop)
-        self.finish(self.run.run_id, commit=self.commit, models=USES)
+        self.finish(self.run.run_id, commit=self.commit, change_digest="d", models=USES)
 
     def finish(self, run_id, **more):
         outcome = Outcome(
@@ -93,14 +95,27 @@ class Opened:
         self.look("reopened" if how == "open" else "closed")
         return done.json().get("sha", "")
 
-    def look(self, what="closed"):
+    def look(self, what="closed", **more):
         happened = Event(
             repository=self.scene.name, repository_id=self.scene.repository.id,
             number=self.pull.number, event=f"pull_request.{what}", actor="ann",
-        )  # fmt: skip
+        ).model_copy(update=more)  # fmt: skip
         return event_handler.handle_event(
             happened, self.scene.intake_api, self.store, now=time.time(), quiet=0.0
         )
+
+    def check(self, **more):
+        """Tell that a check of the last commit is over."""
+        of_check = {"event": "check_run.completed", "number": None, "commit": self.commit}
+        return self.look(**{**of_check, "conclusion": "failure", **more})
+
+    @property
+    def state(self):
+        return self.store.get_run(self.run.run_id).state
+
+    def follow_ups(self):
+        found = self.store.follow_ups(self.run.run_id)
+        return [(one.run.follow_up.kind, one.state) for one in found]
 
     def known(self):
         """The one end that is there: as it was told, and its figures."""
@@ -187,3 +202,47 @@ def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(o
     assert opened.scene.world.token_for("ann") not in figures.unknown
     assert figures.seconds_to_end is not None
     assert opened.ends.turn() > 0
+
+
+# --- what its run comes to -----------------------------------------------------------------------
+
+
+def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(opened):
+    opened.people("closed")
+    assert opened.state is RunState.CLOSED
+    assert isinstance(opened.look(), Ignored), "once"
+    opened.people("open")
+    assert opened.state is RunState.OPEN
+
+
+@pytest.mark.parametrize("more", [{"number": 4711}, {"repository_id": 4711}, {"number": None}])
+def test_other_pull_requests_and_other_events_are_left_alone(opened, more):
+    assert isinstance(opened.look(**more), Ignored)
+    assert opened.state is RunState.OPEN
+
+
+@pytest.mark.parametrize("conclusion", ["failure", "action_required"])
+def test_a_red_check_of_our_last_commit_has_a_follow_up(opened, conclusion):
+    for _ in range(2):
+        assert isinstance(opened.check(conclusion=conclusion), Handled)
+    assert opened.follow_ups() == [("ci", RunState.RECEIVED)]
+    assert opened.state is RunState.OPEN
+
+
+@pytest.mark.parametrize(
+    "more", [{"conclusion": "success"}, {"conclusion": "cancelled"}, {"commit": "f" * 40}]
+)
+def test_other_checks_have_none(opened, more):
+    assert isinstance(opened.check(**more), Ignored)
+    assert opened.follow_ups() == []
+
+
+def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(opened):
+    opened.check()
+    claimed = opened.store.claim_run(time.time() + 61, most=9)
+    opened.people("closed")
+    assert opened.state is RunState.CLOSED
+    stopped = opened.store.get_run(claimed.run.run_id)
+    assert f"#{opened.pull.number}" in stopped.stop_request
+    assert stopped.stop_reason is Reason.SUPERSEDED
+    assert isinstance(opened.check(), Ignored)
