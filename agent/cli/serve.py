@@ -163,9 +163,9 @@ def _require_access(loaded: Settings) -> None:
         SettingsInvalid: Names what is missing or wrong and where to get it.
     """
     # Only what works on GitHub needs its client.
-    from agent.github import access
+    from agent.github import tokens
 
-    access.read_credentials(loaded)
+    tokens.read_credentials(loaded)
 
 
 def _require_sandbox(loaded: Settings) -> None:

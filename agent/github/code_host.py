@@ -15,8 +15,8 @@ from agent.github import comments, issues, project_checks, pull_requests, reposi
 from agent.github.access import Access
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
-from agent.github.session import Scope
 from agent.github.status_comment import StatusComment
+from agent.github.tokens import Scope
 from agent.models.change import Plan
 from agent.models.code_host import (
     BranchRules,

@@ -16,8 +16,8 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
+from agent.github.access import Session
 from agent.github.api_errors import LostReply, RefusedRequest
-from agent.github.session import Session
 
 #: So many comments are looked through from each end.
 _SEARCHED = 1_000
@@ -107,7 +107,7 @@ def create_comment(
     session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
 ) -> Comment:
     """Make a comment that is known not to be there."""
-    number, body = on or session.issue.number, session.access.hide(f"{mark}\n{text}")
+    number, body = on or session.issue.number, session.hide(f"{mark}\n{text}")
     return session.ask(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),
         found=lambda: next(iter(list_comments(session, mark, on=on, since=since)), None),

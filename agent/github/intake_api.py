@@ -6,10 +6,9 @@ import re
 import time
 
 from agent.github import comments, issues, repositories, status_comment, status_text
-from agent.github.access import Access
+from agent.github.access import Access, Raw, Session
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
-from agent.github.session import Raw, Session
 from agent.github.status_comment import StatusComment
 from agent.models.intake import EarlierRun, IssueText, LiveIssue, LivePull, Permission, Reaction
 from agent.models.run import Run

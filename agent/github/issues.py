@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from github.Repository import Repository
 
 from agent.github import api_errors
+from agent.github.access import NO_GRAPHQL, Raw, Session
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.github.repositories import GONE
-from agent.github.session import NO_GRAPHQL, Raw, Session
 from agent.models.intake import LiveIssue
 from agent.models.ticket import IssueRef
 

@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from agent.github import api_errors, issues, repositories
-from agent.github.access import Access
+from agent.github.access import Access, Raw, Session
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
-from agent.github.session import Raw, Session
 from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
@@ -296,7 +295,7 @@ class AppDeliveries:
             ValueError: We are no App, so that there is no such log.
         """
         self._access = access
-        app = access.as_app(access.start_notes("deliveries"))
+        app = access.tokens.as_app(access.start_notes("deliveries"))
         if app is None:
             raise ValueError("a person has no log of deliveries")
         self._app = app

@@ -18,8 +18,8 @@ import httpx
 import structlog
 from github.Repository import Repository
 
+from agent.github.access import Raw, Session
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
-from agent.github.session import Raw, Session
 from agent.models.change import Finding, Severity
 from agent.models.clock import read_clock
 from agent.models.code_host import NewPullRequest
@@ -84,8 +84,8 @@ def _set_check_run(
     run_id = session.notes.run_id
     annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
     where = page or "the log of the run"
-    title = session.access.hide(proposal.check_title)[:_LONGEST_TITLE]
-    summary = session.access.hide(proposal.summary or title)
+    title = session.hide(proposal.check_title)[:_LONGEST_TITLE]
+    summary = session.hide(proposal.summary or title)
     if left_out := len(annotations[_MOST_ANNOTATIONS:]):
         summary = f"{left_out:,} more findings are in {where}.\n\n{summary}"
     wanted: dict[str, Any] = {
@@ -141,7 +141,7 @@ def _set_status(
 ) -> None:
     # By its run it is found again, so that is never cut.
     run = f" (run {session.notes.run_id})"
-    told = session.access.hide(proposal.check_title)[: _LONGEST_STATUS - len(run)] + run
+    told = session.hide(proposal.check_title)[: _LONGEST_STATUS - len(run)] + run
     # A status knows no verdict between good and bad; its words say if nothing was checked.
     wanted = {"state": "success", "context": NAME, "description": told}
     if page:

@@ -11,8 +11,8 @@ from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.github import repositories
+from agent.github.access import Session
 from agent.github.api_errors import LostReply, RefusedRequest
-from agent.github.session import Session
 from agent.models.code_host import NewPullRequest, Onboarding, OwnPullRequest
 from agent.models.outcome import PullRequest
 from agent.text import sanitise
@@ -33,9 +33,11 @@ def open_or_update(
         Superseded: A person has closed it.
         RepositoryUnfit: Its base branch is gone, or nothing differs from it.
     """
-    title = session.access.hide(proposal.title)
+    title = session.hide(proposal.title)
     body = sanitise.shorten_middle(
-        session.access.hide(proposal.body), sanitise.TEXT_LIMIT, where=page or "the log of the run"
+        session.hide(proposal.body),
+        sanitise.TEXT_LIMIT,
+        where=page or "the log of the run",
     )
     notes: list[str] = []
     pull = _find_pull(session, proposal.branch)

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import structlog
 
 from agent.github import comments, issues, project_checks, repositories
-from agent.github.access import Access
+from agent.github.access import NO_GRAPHQL, Access, Raw, Session
 from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.connection import translating_errors
-from agent.github.session import NO_GRAPHQL, Raw, Scope, Session
+from agent.github.tokens import Scope
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
 from agent.settings import Settings
@@ -122,7 +122,7 @@ class GithubPulls:
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
         session, doing = self._access.open_run_session(run), f"bring #{number} up to date"
-        text = session.access.hide(body)
+        text = session.hide(body)
         session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing)
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
@@ -263,7 +263,7 @@ def _reply_on_lines(session: Session, number: int, thread: Thread, mark: str, wo
         "POST",
         f"pulls/{number}/comments/{first}/replies",
         lambda made: str(made["html_url"]),
-        body={"body": session.access.hide(f"{mark}\n{words}")},
+        body={"body": session.hide(f"{mark}\n{words}")},
         found=found,
         doing="answer a review thread",
     )

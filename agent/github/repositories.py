@@ -9,8 +9,8 @@ from urllib.parse import quote, urlsplit
 from github.ContentFile import ContentFile
 
 from agent.errors import AccessLost
+from agent.github.access import Raw, Session
 from agent.github.api_errors import LostReply, ignore_statuses
-from agent.github.session import Raw, Session
 from agent.models.code_host import BranchRules, Remote
 from agent.models.intake import Permission
 from repo_config import load

@@ -11,8 +11,8 @@ import structlog
 
 from agent.errors import AgentError
 from agent.github import comments, status_text
+from agent.github.access import Session
 from agent.github.api_errors import RefusedRequest
-from agent.github.session import Session
 from agent.models.intake import EarlierRun
 from agent.models.run import Run
 from agent.models.ticket import Snapshot
@@ -204,4 +204,4 @@ class StatusComment:
         if self._snapshot is not None:
             key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
             last = f"\n\n{comments.make_marker('approval', key)}"
-        return self._session.access.hide(f"{head}\n{text}{last}")
+        return self._session.hide(f"{head}\n{text}{last}")

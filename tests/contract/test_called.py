@@ -21,7 +21,7 @@ from agent.errors import AccessLost
 from agent.github import app_registration
 from agent.github.polling import AppDeliveries, GithubConversations, GithubLabelledIssues
 from agent.github.pulls import GithubPulls
-from agent.github.session import Scope
+from agent.github.tokens import Scope
 from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
 from agent.models.outcome import Outcome

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from agent import settings
 from agent.environments import interpreters
-from agent.github import access
+from agent.github import tokens
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
@@ -46,7 +46,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 def test_the_app_asks_for_what_tokens_are_made_with():
     minted: dict[str, str] = {}
-    for permissions in access._PERMISSIONS.values():
+    for permissions in tokens.PERMISSIONS.values():
         for name, level in permissions.items():
             minted[name] = max(minted.get(name, "read"), level, key=LEVELS.index)
     assert manifest()["default_permissions"] == minted

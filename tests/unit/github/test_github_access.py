@@ -56,9 +56,9 @@ def test_a_file_that_is_no_key_is_refused_without_showing_it(tmp_path, text):
 def test_the_token_shows_in_no_representation(tmp_path):
     settings = Settings(home=tmp_path, github_token=SecretStr(TOKEN))
     made = access.connect_to_github(settings)
-    for thing in (made, made.who, vars(made), settings):
+    for thing in (made, made.tokens, vars(made.tokens), vars(made), settings):
         assert TOKEN not in repr(thing)
-    assert made.hide(f"https://x-access-token:{TOKEN}@host/") == (
+    assert made.tokens.hide(f"https://x-access-token:{TOKEN}@host/") == (
         "https://x-access-token:(secret removed)@host/"
     )
 

@@ -1,0 +1,264 @@
+"""Who we are on GitHub: an App with tokens for one repository and purpose each, or one token."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import datetime
+from enum import Enum
+
+import jwt
+from github.Auth import AppAuth, Auth
+from pydantic import SecretStr
+
+from agent import settings as operator
+from agent.errors import AccessLost, AgentError, CodeHostUnavailable, SettingsInvalid
+from agent.github import api_errors, app_registration
+from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
+from agent.github.connection import Asking, Pacing, RenewableToken, RequestNotes, WatchedRequester
+from agent.models.ticket import IssueRef
+from agent.settings import Settings
+
+#: The one that GitHub takes.
+_ALGORITHM = "RS256"
+#: A token is not handed out when it ends sooner than this; a clone may take a while.
+_SPARE_SECONDS = 600.0
+_SECRETS = 500
+_HIDDEN = "(secret removed)"
+_LEVELS = ("read", "write", "admin")
+
+
+class Scope(Enum):
+    """What a token may do."""
+
+    TALK = "talk"
+    """Read everything that a run reads, and write all but contents."""
+    PUSH = "push"
+    """Write contents."""
+
+
+PERMISSIONS = {
+    Scope.TALK: {**app_registration.PERMISSIONS, "contents": "read"},
+    # To resolve a review thread takes both.
+    Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
+}
+#: Without it a token is of no use; without the others a run says what could not be had.
+_REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
+
+
+class App:
+    """Who we are in App mode."""
+
+    def __init__(self, app_id: int, key: str) -> None:
+        self.app_id = app_id
+        try:
+            # Read once: to check the key's numbers takes fifty times as long as to sign.
+            prepared = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(key)
+            self.auth = AppAuth(
+                app_id, sign_func=lambda payload: jwt.encode(payload, prepared, _ALGORITHM)
+            )
+            self.auth.create_jwt()
+        except (ValueError, TypeError, jwt.PyJWTError):
+            # Without its cause, which may quote the key.
+            raise SettingsInvalid(
+                "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE holds no private key in PEM form; take the"
+                " file that GitHub offers when a key is made for the App."
+            ) from None
+
+
+def read_credentials(settings: Settings) -> App | SecretStr:
+    """Read who we are from the operator's settings: an App, or whose token it is.
+
+    Raises:
+        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    """
+    operator.hold_all(
+        lambda: operator.read_secret(settings, "github_token"),
+        lambda: operator.read_secret(settings, "github_private_key"),
+    )
+    app_id, token = settings.github_app_id, operator.read_secret(settings, "github_token")
+    key = operator.read_secret(settings, "github_private_key")
+    if app_id is None and key is None and token is None:
+        raise SettingsInvalid(
+            "GitHub needs credentials: set MERGEWRIGHT_GITHUB_APP_ID and"
+            " MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE for an App, or MERGEWRIGHT_GITHUB_TOKEN_FILE."
+        )
+    if token is not None and (app_id is not None or key is not None):
+        raise SettingsInvalid(
+            "Both a GitHub App and MERGEWRIGHT_GITHUB_TOKEN are set. Keep one of them."
+        )
+    if token is not None:
+        return token
+    if app_id is None or key is None:
+        missing = "GITHUB_APP_ID" if app_id is None else "GITHUB_PRIVATE_KEY_FILE"
+        raise SettingsInvalid(f"A GitHub App needs MERGEWRIGHT_{missing} too.")
+    return App(app_id, key.get_secret_value())
+
+
+class Minted:
+    """A token and when it ends, by our own steady clock."""
+
+    def __init__(self, token: SecretStr, ends: float) -> None:
+        self.token = token
+        self.ends = ends
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.ends - time.monotonic() > _SPARE_SECONDS
+
+
+class Tokens:
+    """Mints tokens, and knows all that we hold, so that none is shown."""
+
+    def __init__(self, who: App | SecretStr, base_url: str, pacing: Pacing) -> None:
+        self.who = who
+        self._base_url = base_url
+        self._pacing = pacing
+        self._secrets: deque[SecretStr] = deque(maxlen=_SECRETS)
+        self._installations: dict[str, tuple[int, dict[str, str]]] = {}
+        """Number and permissions of our App's installation, by name of the repository."""
+        if isinstance(who, SecretStr):
+            self._secrets.append(who)
+
+    @property
+    def app_id(self) -> int | None:
+        """Number of our App; None in token mode."""
+        return self.who.app_id if isinstance(self.who, App) else None
+
+    def hide(self, text: str) -> str:
+        """Take every token that we hold out of a text."""
+        for secret in tuple(self._secrets):
+            text = text.replace(secret.get_secret_value(), _HIDDEN)
+        return text
+
+    def as_app(self, notes: RequestNotes) -> WatchedRequester | None:
+        """Requests as the App itself, for tokens and its log of deliveries; None in token mode."""
+        if isinstance(self.who, SecretStr):
+            return None
+        return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
+
+    def fetch_login(self, notes: RequestNotes, asking: Asking) -> str:
+        """Ask what GitHub calls us: the first question of every process.
+
+        Raises:
+            SettingsInvalid: It does not know us, or is not what the address leads to.
+            CodeHostUnavailable: No usable answer; try again.
+        """
+        who = self.who
+        if isinstance(who, SecretStr):
+            path, name, ending = "/user", "login", ""
+            auth: Auth = RenewableToken(who.get_secret_value, lambda: False)
+        else:
+            path, name, ending, auth = "/app", "slug", "[bot]", who.auth
+        us = WatchedRequester(auth, self._base_url, self._pacing, notes)
+
+        def work() -> str:
+            found = us.requestJsonAndCheck("GET", path)[1]
+            if not isinstance(found, dict) or not isinstance(found.get(name), str):
+                raise UnexpectedAnswer(f"its answer has no {name}")
+            return f"{found[name]}{ending}"
+
+        try:
+            return asking.ask(work, doing="name us")
+        except CodeHostUnavailable as problem:
+            if isinstance(problem.__cause__, UnexpectedAnswer):
+                raise self._make_no_api_error(f"{path}: {problem.__cause__}") from problem
+            raise
+        except RefusedRequest as problem:
+            # GitHub says why, in words.
+            if problem.status in (401, 403) and problem.words:
+                raise self._explain_unknown(problem) from problem
+            raise self._make_no_api_error(f"{path}: it answered {problem.status}") from problem
+
+    def mint(self, issue: IssueRef, scope: Scope, notes: RequestNotes) -> Minted:
+        """Get a token for one repository.
+
+        Raises:
+            AccessLost: The App is not, or no longer, installed there, or lacks a permission.
+            SettingsInvalid: GitHub does not know our App by this key.
+        """
+        if isinstance(self.who, SecretStr):
+            return Minted(self.who, float("inf"))
+        app = WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
+        was_known = issue.repository in self._installations
+        try:
+            return self._ask(app, issue, scope, notes)
+        except RefusedRequest as problem:
+            self._installations.pop(issue.repository, None)
+            if not was_known:
+                raise self._explain_unminted(problem, issue) from problem
+        # It may have been installed again, or given other permissions.
+        return self.mint(issue, scope, notes)
+
+    def _ask(
+        self, app: WatchedRequester, issue: IssueRef, scope: Scope, notes: RequestNotes
+    ) -> Minted:
+        if issue.repository not in self._installations:
+            _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
+            self._installations[issue.repository] = int(found["id"]), found["permissions"]
+        number, held = self._installations[issue.repository]
+        body: dict[str, object] = {"permissions": self._limit(issue, scope, held, notes)}
+        if issue.repository_id:
+            body["repository_ids"] = [issue.repository_id]
+        else:
+            body["repositories"] = [issue.repository.partition("/")[2]]
+        path = f"/app/installations/{number}/access_tokens"
+        headers, data = app.requestJsonAndCheck("POST", path, input=body)
+        token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
+        self._secrets.append(token)
+        lasts = ends.timestamp() - api_errors.server_time(headers)
+        # A token that lasts less than our reserve, as an odd server may give, is used at once.
+        return Minted(token, time.monotonic() + max(lasts, _SPARE_SECONDS + 1.0))
+
+    def _limit(
+        self, issue: IssueRef, scope: Scope, held: dict[str, str], notes: RequestNotes
+    ) -> dict[str, str]:
+        """Ask no more than the installation may do, if a run can do without the rest."""
+        wanted = PERMISSIONS[scope]
+        missing = {
+            name: level
+            for name, level in wanted.items()
+            if held.get(name) not in _LEVELS[_LEVELS.index(level) :]
+        }
+        if missing:
+            # It may be granted at any time.
+            self._installations.pop(issue.repository, None)
+        if (name := _REQUIRED[scope]) in missing:
+            raise AccessLost(
+                f"Our GitHub App needs the permission {name}: {missing[name]} in"
+                f" {issue.repository}; an owner has to accept it on the page of the installation."
+            )
+        notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
+        granted = {name: level for name, level in wanted.items() if name not in missing}
+        return granted | {name: held[name] for name in missing if name in held}
+
+    def _explain_unminted(self, problem: RefusedRequest, issue: IssueRef) -> AgentError:
+        if problem.status == 401:
+            return self._explain_unknown(problem)
+        if problem.has_phrase("suspended"):
+            return AccessLost(
+                f"Our GitHub App is suspended for {issue.repository}; an owner can lift that."
+            )
+        return AccessLost(
+            f"Our GitHub App has no access to {issue.repository} ({problem.words}): it was removed"
+            " there, or the repository is gone or renamed. Install the App, then take the label off"
+            " and set it again."
+        )
+
+    def _explain_unknown(self, problem: RefusedRequest) -> AgentError:
+        if problem.status == 403:
+            return problem.make_error()
+        if self.app_id is None:
+            return SettingsInvalid(
+                f"GitHub does not accept our token ({problem.words}). Put a new one into"
+                " MERGEWRIGHT_GITHUB_TOKEN_FILE."
+            )
+        return SettingsInvalid(
+            f"GitHub does not accept the key of App {self.app_id} ({problem.words}). Check"
+            " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE, and that the"
+            " clock of this machine is right."
+        )
+
+    def _make_no_api_error(self, told: str) -> SettingsInvalid:
+        told += f", or there is no App {self.app_id}" if self.app_id is not None else ""
+        return app_registration.make_no_api_error(self._base_url, told)
