@@ -167,11 +167,12 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: Files) -
         step = job.steps[at]
         lines = _list_lines(step)
         lines = lines[: lines.index(tests.line)] if at == tests.step else lines
-        if not _drop_needless(lines, scripts):
+        # Tests in an earlier step are no preparation of these.
+        kept = [one for one in lines if not _RUNS_PYTHON.search(one)]
+        if not _drop_needless(kept, scripts):
             continue
-        command = _write_step(
-            [one for one in lines if not ci_packages.FETCHES.search(one)], step, job
-        )
+        kept = [one for one in kept if not ci_packages.FETCHES.search(one)]
+        command = _write_step(kept, step, job)
         if command is None or len(command) > _MOST_TEXT or len(done) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import configparser
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from repo_config import documents, foreign_python
 from repo_config.tree import Below, Tree
@@ -22,6 +22,9 @@ _MOST_BYTES = 256 * 1024
 
 CONFIGURED = "configuration"
 """Origin of what the repository's configuration says, with the key behind it."""
+
+
+Parsed = TypeVar("Parsed")
 
 
 class Detected(NamedTuple):
@@ -72,9 +75,7 @@ class Files:
         self.paths = tuple(path for path in tree.paths() if path.isprintable())
         self._known = frozenset(self.paths)
         self._texts: dict[str, str] = {}
-        self._tomls: dict[str, dict[str, object]] = {}
-        self._inis: dict[str, dict[str, dict[str, str]]] = {}
-        self._modules: dict[str, ast.Module] = {}
+        self._parsed: dict[tuple[str, str], Any] = {}
         self.unreadable: dict[str, str] = {}
         """Files that should say something and could not be read, with the reason."""
 
@@ -104,42 +105,37 @@ class Files:
             self._texts[path] = content.decode("utf-8-sig", "replace")
         return self._texts[path]
 
-    def toml(self, path: str) -> dict[str, object]:
-        """A TOML file; empty when there is none."""
-        if path not in self._tomls:
+    def _parse(self, path: str, form: str, parse: Callable[[str], Parsed], empty: Parsed) -> Parsed:
+        """Parse a file once; empty where there is none, or where it cannot be read."""
+        if (path, form) not in self._parsed:
+            self._parsed[path, form] = empty
             try:
-                self._tomls[path] = documents.parse_toml(self.text(path))
-            except documents.DocumentError as error:
-                self.unreadable[path] = f"not read as TOML: {error}"
-                self._tomls[path] = {}
-        return self._tomls[path]
+                self._parsed[path, form] = parse(self.text(path))
+            except (ValueError, SyntaxError, configparser.Error, RecursionError) as error:
+                self.unreadable[path] = f"not read as {form}: {' '.join(str(error).split())}"
+            except MemoryError:
+                self.unreadable[path] = f"not read as {form}: it is nested too deeply"
+        return cast(Parsed, self._parsed[path, form])
+
+    def toml(self, path: str) -> dict[str, Any]:
+        """Return a TOML file."""
+        return self._parse(path, "TOML", documents.parse_toml, {})
+
+    def ini(self, path: str) -> dict[str, dict[str, str]]:
+        """Return an INI file by section; keys keep their case."""
+        return self._parse(path, "INI", documents.parse_ini, {})
+
+    def module(self, path: str) -> ast.Module:
+        """Return the syntax tree of a Python file."""
+        empty = ast.Module([], [])
+        return self._parse(path, "Python", foreign_python.parse_module, empty)
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """A YAML file that is a mapping; empty when there is none, nor one that can be read."""
+        """Return a YAML file that is a mapping; empty where there is none that can be read."""
         try:
             return documents.as_map(documents.parse_yaml(self.text(path)))
         except documents.DocumentError:
             return {}
-
-    def ini(self, path: str) -> dict[str, dict[str, str]]:
-        """An INI file by section; keys keep their case. Empty when there is none."""
-        if path not in self._inis:
-            try:
-                self._inis[path] = documents.parse_ini(self.text(path))
-            except configparser.Error as error:
-                self.unreadable[path] = f"not read as INI: {' '.join(str(error).split())}"
-                self._inis[path] = {}
-        return self._inis[path]
-
-    def module(self, path: str) -> ast.Module:
-        """The syntax tree of a Python file; empty when there is none."""
-        if path not in self._modules:
-            self._modules[path] = ast.Module([], [])
-            try:
-                self._modules[path] = foreign_python.parse_module(self.text(path))
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                self.unreadable[path] = f"not read as Python: {type(error).__name__}: {error}"
-        return self._modules[path]
 
     @property
     def pyproject(self) -> dict[str, object]:

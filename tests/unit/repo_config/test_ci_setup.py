@@ -60,6 +60,12 @@ def test_requirements_files_of_the_job_are_installed_whatever_they_are_called():
     assert found.requirement_files == ("requirements/devel.txt", "for/ci.txt")
 
 
+def test_tests_in_an_earlier_step_are_no_preparation():
+    steps = "{run: mkdir a}, {run: uv run py.test -v}, {run: pytest --cov}"
+    found = read(f"jobs: {{t: {{steps: [{steps}]}}}}")
+    assert [one.split("\n")[2:-2] for one in found.commands] == [["mkdir a"]]
+
+
 def test_an_example_of_the_environment_file_is_copied_where_there_is_none():
     assert read(**{".env.example": "A=1\n"}).commands == ("cp .env.example .env",)
     assert read(**{".environment-example": ""}).commands == (
