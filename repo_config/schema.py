@@ -178,9 +178,8 @@ class TypeCheckSection(Section):
         | tuple[Literal["mypy", "pyright", "basedpyright"], ...]
     ) = "auto"
     """One or several; auto: those that the repository configures, or that hooks of pre-commit, tox
-    or CI run on the whole project; a pyright also where a development requirement names it.
-    basedpyright runs in place of pyright, which needs a network, in the mode `standard` where none
-    is set."""
+    or CI run on the whole project. basedpyright runs in place of pyright, which needs a network, in
+    the mode `standard` where none is set."""
     args: tuple[Plain, ...] = ()
     """Arguments, such as --strict or the paths to check, in place of those of hooks, tox or CI; of
     several tools, for the first."""
