@@ -239,7 +239,6 @@ def _detect_django(files: Files, config: RepoConfig, origins: dict[str, str]) ->
         manage = None
     settings = given or django_projects.find_settings(files, manage)
     module = settings.value if settings else None
-    path, origins["django.python_path"] = django_projects.find_python_path(files, manage, module)
     if settings:
         origins["django.settings_module"] = settings.origin
     if manage:
@@ -249,7 +248,7 @@ def _detect_django(files: Files, config: RepoConfig, origins: dict[str, str]) ->
     return DjangoProject(
         settings_module=module,
         manage=manage,
-        python_path=path,
+        python_path=django_projects.find_python_path(files, manage, module),
         configured_by=manage if by_manage else None,
         found_instead="" if module or by_manage else django_projects.explain_unsettled(files),
     )

@@ -217,41 +217,31 @@ def has_module(files: Files, module: str) -> bool:
     return _find_home(files, module, ()) is not None
 
 
-def find_python_path(
-    files: Files, manage: str | None, module: str | None
-) -> tuple[tuple[str, ...], str]:
-    """Return folders for sys.path in order, the root always among them; and where they come from.
+def find_python_path(files: Files, manage: str | None, module: str | None) -> tuple[str, ...]:
+    """Return folders for sys.path in order, the root always among them.
 
     The folder that the settings module is imported from comes first, so that no other hides it.
     """
-    known: dict[str, str] = {}
-    if manage is not None:
-        known[manage.rpartition("/")[0]] = manage
+    known = [] if manage is None else [manage.rpartition("/")[0]]
     for entry in files.pytest.words("pythonpath"):
         folder = str(PurePosixPath(entry))
         if not folder.startswith(("/", "..")):
-            known.setdefault("" if folder == "." else folder, files.pytest.origin)
-    for folder, origin in _list_source_folders(files):
-        known.setdefault(folder, origin)
-    known.setdefault("", "root")
-    entries: dict[str, str] = {}
-    if module and (home := _find_home(files, module, known)) is not None:
-        entries[home] = known.get(home) or f"folder of {module}"
-    entries |= known
-    origin = ", ".join(f"{folder or '.'} ({why})" for folder, why in entries.items())
-    return tuple(entries), origin
+            known.append("" if folder == "." else folder)
+    known += [*_list_source_folders(files), ""]
+    home = _find_home(files, module, known) if module else None
+    return tuple(dict.fromkeys(known if home is None else (home, *known)))
 
 
-def _list_source_folders(files: Files) -> Iterator[tuple[str, str]]:
+def _list_source_folders(files: Files) -> Iterator[str]:
     """Yield folders that hold the packages when the root does not, as in the `src` layout."""
     find = table(files.pyproject, "tool", "setuptools", "packages", "find")
     for where in texts(find.get("where")):
         folder = where.strip("/").removeprefix("./")
         if folder in files.folders:
-            yield folder, "pyproject.toml: tool.setuptools.packages.find.where"
+            yield folder
     packages = re.compile(r"src/[A-Za-z_]\w*(?:/__init__)?\.py\Z")
     if not files.has_file("src/__init__.py") and any(packages.match(path) for path in files.paths):
-        yield "src", "src layout"
+        yield "src"
 
 
 def _find_home(files: Files, module: str, entries: Iterable[str]) -> str | None:
@@ -277,6 +267,6 @@ def _name_module(files: Files, path: str) -> str:
     while start and files.has_file("/".join([*parts[:start], "__init__.py"])):
         start -= 1
     # A folder directly at the root is importable without being a package.
-    if start == 1 and parts[0] not in dict(_list_source_folders(files)):
+    if start == 1 and parts[0] not in _list_source_folders(files):
         start = 0
     return ".".join(parts[start:])

@@ -65,7 +65,6 @@ def test_a_django_site_with_manage_py(tree):
             "python_version": ".python-version",
             "django.settings_module": "manage.py: DJANGO_SETTINGS_MODULE",
             "django.manage": "manage.py",
-            "django.python_path": ". (manage.py)",
             "test_runner": "manage.py",
             "test_script": "manage.py",
             "type_tools": "setup.cfg: [mypy]",
@@ -277,9 +276,7 @@ checks: {tests: {runner: django, script: go.py}, types: {tool: "off"}, lint: [bl
     assert (project.test_runner, project.test_script) == ("django", "go.py")
     assert project.type_tools == ()
     assert project.lint_tools == ("black", "ruff")
-    assert {
-        key: value for key, value in project.origins.items() if key != "django.python_path"
-    } == {
+    assert project.origins == {
         "framework": "configuration: framework",
         "python_version": "configuration: python.version",
         "django.manage": "configuration: django.manage",
