@@ -59,7 +59,7 @@ def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
         return "replaces other migrations" if after and after.replaces else ""
     if one.file.file.after is None:
         others = reading.read_others(one, change_context, one.name)
-        replaced = {name for _, other in others if other for _, name in other.replaces}
+        replaced = {name for _, other in others if other for name in other.replaces}
         return "is deleted; another one replaces it" if one.name in replaced else ""
     if before.replaces and after and not after.replaces:
         if _dump_operations(before) == _dump_operations(after):
@@ -68,11 +68,10 @@ def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
 
 
 def _is_other(before: Migration, after: Migration | None) -> bool:
-    return after is None or (before.replaces, before.dependencies, _dump_operations(before)) != (
-        after.replaces,
-        after.dependencies,
-        _dump_operations(after),
-    )
+    if after is None or _dump_operations(before) != _dump_operations(after):
+        return True
+    names = ("replaces", "dependencies")
+    return any(before.list_texts(name) != after.list_texts(name) for name in names)
 
 
 def _dump_operations(migration: Migration) -> list[str]:

@@ -38,8 +38,6 @@ _SIGNATURES = {
     "RunSQL": ("sql", "reverse_sql", "state_operations", "hints", "elidable"),
     "SeparateDatabaseAndState": ("database_operations", "state_operations"),
 }
-Pair = tuple[str, str]
-"""App label and name of a migration."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +78,18 @@ class Operation:
 class Migration:
     view: View
     node: ast.ClassDef
-    dependencies: tuple[Pair, ...]
-    """Those on a model of the settings are left out."""
-    replaces: tuple[Pair, ...]
     operations: tuple[Operation, ...]
+
+    def list_texts(self, name: str) -> tuple[str, ...]:
+        """List the labels and names in `dependencies` or `replaces`."""
+        parts = ast.walk(_find_value(self.node, name) or ast.Tuple([]))
+        values = (one.value for one in parts if isinstance(one, ast.Constant))
+        return tuple(value for value in values if isinstance(value, str))
+
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        """Labels and names of the migrations that it replaces."""
+        return self.list_texts("replaces")
 
 
 @dataclass(frozen=True)
@@ -168,13 +174,7 @@ def _read_migration(view: View) -> Migration | None:
         node = made.node
         is_named = made.up is None and node.name == "Migration"
         if is_named and view.find_lineage(node, made.scope) & _CLASSES:
-            dependencies, replaces = (
-                _read_pairs(node, "dependencies"),
-                _read_pairs(node, "replaces"),
-            )
-            return Migration(
-                view, node, dependencies, replaces, tuple(_read_operations(node, view))
-            )
+            return Migration(view, node, tuple(_read_operations(node, view)))
     return None
 
 
@@ -196,15 +196,6 @@ def _list_items(node: ast.expr | None) -> Iterator[ast.expr]:
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         yield from _list_items(node.left)
         yield from _list_items(node.right)
-
-
-def _read_pairs(node: ast.ClassDef, name: str) -> tuple[Pair, ...]:
-    found = []
-    for item in _list_items(_find_value(node, name)):
-        match item:
-            case ast.Tuple(elts=[ast.Constant(value=str(label)), ast.Constant(value=str(one))]):
-                found.append((label, one))
-    return tuple(found)
 
 
 def _read_operations(node: ast.ClassDef, view: View) -> Iterator[Operation]:
