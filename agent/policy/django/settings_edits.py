@@ -37,22 +37,27 @@ _OPEN_BY_NATURE = re.compile(
     r"(?:^|[_/.])(?:dev|devel|develop|development|local|debug|tests?|testing|ci|example|sample|demo)"
     r"(?:[_/.]|$)"
 )
-_UNSAFE_IF_TRUE = frozenset({"DEBUG", "CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL"})
-_SAFE_IF_SET = frozenset(
-    {"SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"}
-    | {"SECURE_HSTS_INCLUDE_SUBDOMAINS"}
+#: By the names of settings: what a value without their protection looks like.
+_LOOSE = (
+    (r"DEBUG|CORS_ALLOW_ALL_ORIGINS|CORS_ORIGIN_ALLOW_ALL", r"\ATrue\Z"),
+    (
+        r"(?:SESSION|CSRF)_COOKIE_SECURE|SECURE_SSL_REDIRECT|SECURE_HSTS_INCLUDE_SUBDOMAINS",
+        r"\A(?:False)?\Z",
+    ),
+    (r"SESSION_COOKIE_HTTPONLY|SECURE_CONTENT_TYPE_NOSNIFF", r"\AFalse\Z"),
+    (r"ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS|CORS_ALLOWED_ORIGINS", r"'(?:(?:https?://)?\*|\.\*)'"),
+    (r"X_FRAME_OPTIONS", r"(?i)\A'(?!(?:DENY|SAMEORIGIN)')"),
+    (r"PASSWORD_HASHERS", r"\A[\[(]'[^']*(?:MD5|SHA1|Unsalted|Crypt(?!o))"),
+    (r"REST_FRAMEWORK", r"AllowAny'"),
 )
-_UNSAFE_IF_FALSE = frozenset({"SESSION_COOKIE_HTTPONLY", "SECURE_CONTENT_TYPE_NOSNIFF"})
-_HOSTS = frozenset({"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"})
+#: Lists of which each entry of these names is a protection of its own.
 _LISTS = frozenset({"MIDDLEWARE", "AUTH_PASSWORD_VALIDATORS"})
 _PROTECTS = re.compile(
-    r"(?:Security|CsrfView|XFrameOptions|Authentication|Session|ContentSecurityPolicy|LoginRequired)"
-    r"Middleware|\w+Validator"
+    r"((?:Security|CsrfView|XFrameOptions|Authentication|Session|ContentSecurityPolicy"
+    r"|LoginRequired)Middleware|\w+Validator)'"
 )
 #: What settings usually hold.
 _USUAL = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "DATABASES", "DEBUG", "SECRET_KEY", "LOGGING"})
-_EVERYBODY = frozenset({"*", "https://*", "http://*", ".*"})
-_WEAK_HASHERS = re.compile(r"MD5|SHA1|Unsalted|Crypt(?!o)")
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -126,38 +131,11 @@ def _read_values(view: View | None) -> dict[str, ast.expr]:
 
 
 def _find_lost(name: str, old: ast.expr | None, new: ast.expr | None) -> set[str]:
-    """Return the protections that a setting no longer gives."""
-    if name in _LISTS and not isinstance(new, ast.List | ast.Tuple | None):
-        return set()  # what is put together elsewhere cannot be read here
-    return _list_protections(name, old) - _list_protections(name, new)
-
-
-def _list_protections(name: str, value: ast.expr | None) -> set[str]:
-    """Return what a setting protects by, itself where that is one thing alone."""
-    texts, constant = _list_texts(value), value.value if isinstance(value, ast.Constant) else None
-    if name in _UNSAFE_IF_TRUE:
-        is_safe = constant is not True
-    elif name in _SAFE_IF_SET:
-        is_safe = value is not None and constant is not False
-    elif name in _UNSAFE_IF_FALSE:
-        is_safe = constant is not False
-    elif name in _HOSTS:
-        is_safe = not _EVERYBODY & texts
-    elif name == "X_FRAME_OPTIONS":
-        is_safe = not texts or bool(texts & {"DENY", "SAMEORIGIN"})
-    elif name == "PASSWORD_HASHERS":
-        elements = value.elts if isinstance(value, ast.List | ast.Tuple) else []
-        is_safe = not any(map(_WEAK_HASHERS.search, _list_texts(*elements[:1])))
-    elif name == "REST_FRAMEWORK":
-        is_safe = not any(text.endswith("AllowAny") for text in texts)
-    else:
-        names = {text.rpartition(".")[2] for text in texts} if name in _LISTS else set()
-        return {one for one in names if _PROTECTS.fullmatch(one)}
-    return {name} if is_safe else set()
-
-
-def _list_texts(node: ast.expr | None = None) -> set[str]:
-    inner = ast.walk(node) if node is not None else ()
-    return {
-        one.value for one in inner if isinstance(one, ast.Constant) and isinstance(one.value, str)
-    }
+    """Return the protections that a setting no longer gives, itself where that is one alone."""
+    before, after = (source.format_node(one) if one else "" for one in (old, new))
+    if name in _LISTS:
+        # What is put together elsewhere cannot be read here.
+        is_read = isinstance(new, ast.List | ast.Tuple | None)
+        return {*_PROTECTS.findall(before)} - {*_PROTECTS.findall(after)} if is_read else set()
+    loose = next((loose for names, loose in _LOOSE if re.fullmatch(names, name)), r"(?!)")
+    return {name} if re.search(loose, after) and not re.search(loose, before) else set()
