@@ -11,9 +11,7 @@ from agent.policy.names import read_constant_text
 from agent.policy.view import View, Visit
 
 _VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
-_ROUTES = _VERBS.union(
-    ["route", "api_route", "api_operation", "view", "websocket", "websocket_route"]
-)
+_ROUTES = _VERBS | {"route", "api_route", "api_operation", "view", "websocket", "websocket_route"}
 #: A name of a library that serves nothing.
 _MOCKS = re.compile(r"(?:respx|responses|requests_mock|httpx)\.")
 Function = Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]
@@ -72,23 +70,18 @@ def find_handlers(view: View, *, is_django: bool) -> Iterator[Handler]:
 
     Django's own views bear no mark: they are looked for where the project is built on it.
     """
-    lineages: dict[ast.AST, frozenset[str]] = {}
     answering = _find_answering(view) if is_django else frozenset()
     for visit in view.functions:
         if found := _find_route(view, visit):
             yield found
-        elif visit.up is None:
-            if is_django and _takes_request(view, visit):
-                if _is_decorated(view, visit):
-                    yield Handler(visit, "view", "django")
-                elif visit.node in answering and not visit.node.name.startswith("_"):
-                    yield Handler(visit, "view", "django", is_certain=False)
-        elif isinstance(visit.up.node, ast.ClassDef):
-            lineage = lineages.get(visit.up.node) or view.find_lineage(
-                visit.up.node, visit.up.scope
-            )
-            lineages[visit.up.node] = lineage
-            if method := _find_method(visit, lineage):
+        elif visit.up is None and is_django and _takes_request(view, visit):
+            decorators = (view.find_names(one, visit.scope) for one in visit.node.decorator_list)
+            if any(_ABOVE_VIEWS.fullmatch(name) for names in decorators for name in names):
+                yield Handler(visit, "view", "django")
+            elif visit.node in answering and not visit.node.name.startswith("_"):
+                yield Handler(visit, "view", "django", is_certain=False)
+        elif visit.up and isinstance(visit.up.node, ast.ClassDef):
+            if method := _find_method(visit, view.find_lineage(visit.up.node, visit.up.scope)):
                 yield method
 
 
@@ -112,11 +105,6 @@ def _takes_request(view: View, visit: Function) -> bool:
         one.arg in {"request", "req"} or view.find_names(one.annotation, visit.scope) & _REQUESTS
         for one in arguments
     )
-
-
-def _is_decorated(view: View, visit: Function) -> bool:
-    names = (view.find_names(one, visit.scope) for one in visit.node.decorator_list)
-    return any(_ABOVE_VIEWS.fullmatch(name) for several in names for name in several)
 
 
 def _find_answering(view: View) -> frozenset[ast.AST]:
