@@ -90,7 +90,7 @@ def prepare_environment(
     said = ["as declared: packages cannot be installed"] if problem else []
     said += [f"{why}: {_count_tests(report)}" for why, _, report in tried]
     why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
-    more = _find_difference(contract.config, prepared.contract.config)
+    more = _find_difference(contract.config, _drop_left_out(prepared))
     step("choose environment", choose_environment, run, why, more, before, svc)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
@@ -226,6 +226,15 @@ def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
             *above, last = key.split(".")
             reduce(lambda section, name: section.setdefault(name, {}), above, more)[last] = value
     return more
+
+
+def _drop_left_out(prepared: Prepared) -> RepoConfig:
+    """Return the configuration without Debian packages that were not to be had."""
+    config, left = prepared.contract.config, prepared.environment.left_out
+    gone = {one.partition(":")[0] for one in left}
+    packages = tuple(one for one in config.python.system_packages if one not in gone)
+    section = config.python.model_copy(update={"system_packages": packages})
+    return config.model_copy(update={"python": section})
 
 
 def _is_same(one: Prepared, other: Prepared) -> bool:

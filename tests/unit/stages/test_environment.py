@@ -64,6 +64,7 @@ def prepare(tmp_path, monkeypatch):
                 key="k", path="/e", gate_path="/g", scripts_path="/s", python=dict(enumerate(pythons, 1)).get(len(sections), "3.12.1"),
                 interpreter_mounts=(), interpreter="/usr/bin/python3", sources=(),
                 packages=("django==6.0", f"six=={0 if same else len(sections)}"), section=section,
+                left_out=("old-bin: apt's sources have no such package",),
             )  # fmt: skip
 
         def measure(prepared, svc):
@@ -233,7 +234,7 @@ jobs:
   test:
     env: {A: "1", PYTHONINSPECT: "1"}
     steps: [{run: mkdir data}, {run: pip install django freezegun},
-      {run: sudo apt-get install -y gdal-bin}, {run: python -m pytest}]
+      {run: sudo apt-get install -y gdal-bin old-bin}, {run: python -m pytest}]
 """
     run_context = prepare((0, 9), (9, 0), ci=ci, same=True)
     assert ["mkdir data" in one for one in run_context.configs[1].setup] == [True]
@@ -247,13 +248,14 @@ jobs:
     assert "mkdir data" in run_context.prepared.environment.why
     assert run_context.kept["setup"] == list(run_context.configs[1].setup)
     assert run_context.kept["python.install"] == ["freezegun"], "what a proposal may name"
+    assert run_context.kept["python.system_packages"] == ["gdal-bin"], "the other is not to be had"
     run_context = prepare((0, 9), (5, 4), (9, 0), ci=ci)
     assert run_context.configs[2].setup == run_context.configs[1].setup
     assert run_context.sections[2].constraints
     assert [one.system_packages for one in run_context.sections] == [
         (),
-        ("gdal-bin",),
-        ("gdal-bin",),
+        ("gdal-bin", "old-bin"),
+        ("gdal-bin", "old-bin"),
     ]
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()
 
