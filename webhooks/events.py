@@ -61,15 +61,15 @@ def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
     if event not in READS:
         return Ignored(action=action, reason=f"nothing here acts on the event {event}")
     actions = READS[event]
-    told = event if None in actions else f"{event}.{action}"
+    name = event if None in actions else f"{event}.{action}"
     if action not in actions:
-        told = told if action else f"an unnamed action on {event}"
-        return Ignored(action=action, reason=f"nothing here acts on {told}")
+        name = name if action else f"an unnamed action on {event}"
+        return Ignored(action=action, reason=f"nothing here acts on {name}")
     try:
         return actions[action](action, payload)
     except ValidationError as problem:
         place = ".".join(str(part) for part in problem.errors(include_input=False)[0]["loc"])
-        return Ignored(action=action, reason=f"{told} without a usable {place}")
+        return Ignored(action=action, reason=f"{name} without a usable {place}")
 
 
 # --- issues ------------------------------------------------------------------------------------
@@ -106,10 +106,10 @@ def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent |
 
 
 def _parse_withdrawal(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.IssuePayload.model_validate(payload)
-    if told.issue.pull_request is not None:
+    parsed = parts.IssuePayload.model_validate(payload)
+    if parsed.issue.pull_request is not None:
         return Ignored(action=action, reason="it is a pull request")
-    issue = _make_reference(told.repository, told.issue, told.installation)
+    issue = _make_reference(parsed.repository, parsed.issue, parsed.installation)
     return ParsedEvent(action=action, about=Withdrawal(issue=issue))
 
 
@@ -129,34 +129,34 @@ def _make_reference(
 
 
 def _parse_comment(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.CommentOnIssue.model_validate(payload)
-    on_pull = told.issue.pull_request is not None
-    written, at = told.comment, told.comment.created_at
-    return _make_comment(action, told, told.issue, written, "issue", at, on_pull=on_pull)
+    parsed = parts.CommentOnIssue.model_validate(payload)
+    on_pull = parsed.issue.pull_request is not None
+    written, at = parsed.comment, parsed.comment.created_at
+    return _make_comment(action, parsed, parsed.issue, written, "issue", at, on_pull=on_pull)
 
 
 def _parse_remark(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.CommentOnLine.model_validate(payload)
+    parsed = parts.CommentOnLine.model_validate(payload)
     return _make_comment(
-        action, told, told.pull_request, told.comment, "inline", told.comment.created_at
+        action, parsed, parsed.pull_request, parsed.comment, "inline", parsed.comment.created_at
     )
 
 
 def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.SubmittedReview.model_validate(payload)
-    review = told.review
+    parsed = parts.SubmittedReview.model_validate(payload)
+    review = parsed.review
     if not (review.body or "").strip():
         # What it says stands in remarks on lines, of which each comes by itself.
         return Ignored(action=action, reason="a review without a text of its own")
     return _make_comment(
-        action, told, told.pull_request, review, "review", review.submitted_at,
+        action, parsed, parsed.pull_request, review, "review", review.submitted_at,
         verdict=review.state.lower(),
     )  # fmt: skip
 
 
 def _make_comment(
     action: str | None,
-    told: parts.CommentOnIssue | parts.CommentOnLine | parts.SubmittedReview,
+    parsed: parts.CommentOnIssue | parts.CommentOnLine | parts.SubmittedReview,
     subject: parts.Subject,
     written: parts.Written,
     place: Place,
@@ -166,13 +166,13 @@ def _make_comment(
     verdict: str = "",
 ) -> ParsedEvent | Ignored:
     author = written.user
-    if author.is_bot or told.sender.is_bot:
+    if author.is_bot or parsed.sender.is_bot:
         # Nobody here acts on what a program writes, our own words least of all.
         return Ignored(action=action, reason="a bot wrote it")
-    if author.id != told.sender.id:
+    if author.id != parsed.sender.id:
         return Ignored(action=action, reason="it was sent by somebody else than who wrote it")
-    said = Comment(
-        subject=_make_reference(told.repository, subject, told.installation),
+    comment = Comment(
+        subject=_make_reference(parsed.repository, subject, parsed.installation),
         on_pull=on_pull,
         place=place,
         comment_id=written.id,
@@ -181,64 +181,64 @@ def _make_comment(
         body=(written.body or "")[:MOST_CHARACTERS],
         verdict=verdict,
         at=at,
-        clone_url=told.repository.clone_url,
+        clone_url=parsed.repository.clone_url,
     )
-    return ParsedEvent(action=action, about=said)
+    return ParsedEvent(action=action, about=comment)
 
 
 # --- occasions to look -------------------------------------------------------------------------
 
 
 def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
-    told = parts.PullRequestPayload.model_validate(payload)
-    happened = Event(
-        repository=told.repository.full_name,
-        repository_id=told.repository.id,
-        number=told.pull_request.number,
+    parsed = parts.PullRequestPayload.model_validate(payload)
+    happening = Event(
+        repository=parsed.repository.full_name,
+        repository_id=parsed.repository.id,
+        number=parsed.pull_request.number,
         event=f"pull_request.{action}",
-        actor=told.sender.login,
+        actor=parsed.sender.login,
     )
-    return ParsedEvent(action=action, about=happened)
+    return ParsedEvent(action=action, about=happening)
 
 
 def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
-    told = parts.CheckSuitePayload.model_validate(payload)
-    suite = told.check_suite
-    return _make_checked(action, f"check_suite.{action}", told, suite.head_sha, suite.conclusion)
+    parsed = parts.CheckSuitePayload.model_validate(payload)
+    suite = parsed.check_suite
+    return _make_checked(action, f"check_suite.{action}", parsed, suite.head_sha, suite.conclusion)
 
 
 def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.CheckRunPayload.model_validate(payload)
-    run = told.check_run
+    parsed = parts.CheckRunPayload.model_validate(payload)
+    run = parsed.check_run
     if run.conclusion not in _FAILED | {_WAITS}:
         reason = "a check that did not fail: its suite tells when all are over"
         return Ignored(action=action, reason=reason)
-    return _make_checked(action, f"check_run.{action}", told, run.head_sha, run.conclusion)
+    return _make_checked(action, f"check_run.{action}", parsed, run.head_sha, run.conclusion)
 
 
 def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    told = parts.StatusPayload.model_validate(payload)
-    if told.state == "pending":
+    parsed = parts.StatusPayload.model_validate(payload)
+    if parsed.state == "pending":
         return Ignored(action=action, reason="a status that is still pending")
-    return _make_checked(action, "status", told, told.sha, told.state)
+    return _make_checked(action, "status", parsed, parsed.sha, parsed.state)
 
 
 def _make_checked(
     action: str | None,
     event: str,
-    told: parts.CheckSuitePayload | parts.CheckRunPayload | parts.StatusPayload,
+    parsed: parts.CheckSuitePayload | parts.CheckRunPayload | parts.StatusPayload,
     commit: str,
     conclusion: str | None,
 ) -> ParsedEvent:
-    happened = Event(
-        repository=told.repository.full_name,
-        repository_id=told.repository.id,
+    happening = Event(
+        repository=parsed.repository.full_name,
+        repository_id=parsed.repository.id,
         commit=commit,
         event=event,
         conclusion=conclusion or "",
-        actor=told.sender.login,
+        actor=parsed.sender.login,
     )
-    return ParsedEvent(action=action, about=happened)
+    return ParsedEvent(action=action, about=happening)
 
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {

@@ -80,65 +80,65 @@ class CommentHandler:
         self._bot_ids = bot_ids
         self._answered: dict[tuple[int, int], list[float]] = {}
 
-    def handle(self, said: Comment, *, now: float, delivery_id: str) -> Decision:
+    def handle(self, comment: Comment, *, now: float, delivery_id: str) -> Decision:
         """Act on a comment, if it asks for something and its writer may.
 
         Args:
             delivery_id: Of the delivery that brought it.
         """
         own_logins = self._intake_api.own_logins()
-        if said.author.lower() in own_logins or said.author_id in self._bot_ids:
-            return Ignored(reason=f"said by {said.author}, a bot", routine=True)
-        run = self._find_run(said)
-        command = commands.parse_comment(said.body)
-        if command is None and not said.on_pull and run_commands.is_awaiting_approval(run):
+        if comment.author.lower() in own_logins or comment.author_id in self._bot_ids:
+            return Ignored(reason=f"said by {comment.author}, a bot", routine=True)
+        run = self._find_run(comment)
+        command = commands.parse_comment(comment.body)
+        if command is None and not comment.on_pull and run_commands.is_awaiting_approval(run):
             # Without the plan's number it approves nothing, and is told so.
-            like = commands.is_like_approval(said.body)
+            like = commands.is_like_approval(comment.body)
             command = Command(name="approve") if like else None
-        request = None if command else follow_ups.of_words(said, own_logins, self._quiet)
+        request = None if command else follow_ups.of_words(comment, own_logins, self._quiet)
         # What asks for nothing costs no question about its writer.
-        if (nothing := self._asks_nothing(said, run, command, request)) is not None:
+        if (nothing := self._asks_nothing(comment, run, command, request)) is not None:
             return nothing
-        if run is not None and self._was_heard(said, run):
+        if run is not None and self._was_heard(comment, run):
             return Handled(reason="heard before")
-        if refusal := self._explain_refusal(said):
+        if refusal := self._explain_refusal(comment):
             return Ignored(reason=refusal)
         if request is not None and run is not None:
-            return self._follow_up(said, run, request, now)
-        if run is not None and _is_older(said, run, command):
+            return self._follow_up(comment, run, request, now)
+        if run is not None and _is_older(comment, run, command):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
-        if said.edited:
-            return self._refuse(said, _EDITED, "edited before it was heard")
+        if comment.edited:
+            return self._refuse(comment, _EDITED, "edited before it was heard")
         if command is None:
-            return self._take_answer(said, run, now)
+            return self._take_answer(comment, run, now)
         if isinstance(command, Unknown):
             named = sanitise.format_code(command.name)
             words = f"There is no command {named}. These are:\n\n{_LIST}"
-            return self._refuse(said, words, "no such command")
+            return self._refuse(comment, words, "no such command")
         try:
-            return self._obey(command, said, run, now, delivery_id)
+            return self._obey(command, comment, run, now, delivery_id)
         except CannotNow as problem:
-            return self._refuse(said, str(problem), str(problem).splitlines()[0])
+            return self._refuse(comment, str(problem), str(problem).splitlines()[0])
 
     # --- who is heard --------------------------------------------------------------------------
 
-    def _find_run(self, said: Comment) -> StoredRun | None:
-        at = said.subject
-        if said.on_pull:
+    def _find_run(self, comment: Comment) -> StoredRun | None:
+        at = comment.subject
+        if comment.on_pull:
             return self._store.of_pull(at.repository_id, at.number)
         return self._store.find_newest_run(at.repository_id, at.number)
 
     def _asks_nothing(
         self,
-        said: Comment,
+        comment: Comment,
         run: StoredRun | None,
         command: Command | Change | Unknown | None,
         request: FollowUpRequest | None,
     ) -> Ignored | PutOff | None:
-        if command is None and request is None and not self._is_answer(said, run):
+        if command is None and request is None and not self._is_answer(comment, run):
             return Ignored(reason="no command, and nothing waits for an answer", routine=True)
-        if said.on_pull and run is None:
-            if self._store.is_publishing(said.subject.repository_id):
+        if comment.on_pull and run is None:
+            if self._store.is_publishing(comment.subject.repository_id):
                 return PutOff(reason="a run of the repository may just have opened it")
             if request is not None:
                 return Ignored(reason="no pull request of ours", routine=True)
@@ -146,11 +146,11 @@ class CommentHandler:
             return Ignored(reason="no plan waits, so these words change none", routine=True)
         return None
 
-    def _is_answer(self, said: Comment, run: StoredRun | None) -> bool:
+    def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
         """Whether a comment without a command answers the questions that a run has ended with."""
-        if said.on_pull or run is None or not run_commands.is_public(run.run):
+        if comment.on_pull or run is None or not run_commands.is_public(run.run):
             return False
-        named = _MENTION.match(said.body)
+        named = _MENTION.match(comment.body)
         if named and not {named[1].lower(), f"{named[1].lower()}[bot]"} & (
             self._intake_api.own_logins()
         ):
@@ -159,31 +159,39 @@ class CommentHandler:
             # Another one may have let it go on a moment ago; the store knows.
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
         asked = run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
-        return asked and intake.parse_moment(said.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
+        return asked and intake.parse_moment(comment.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
 
-    def _was_heard(self, said: Comment, run: StoredRun) -> bool:
-        name = _make_speaker(said).comment
+    def _was_heard(self, comment: Comment, run: StoredRun) -> bool:
+        name = _make_speaker(comment).comment
         return any(
             self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
         )
 
-    def _explain_refusal(self, said: Comment) -> str | None:
+    def _explain_refusal(self, comment: Comment) -> str | None:
         """Say why a person is not heard; None: they may write."""
-        found = self._intake_api.read_permission(said.subject, said.author)
-        if found.level != "none" and found.account_id != said.author_id:
-            return f"said by the account {said.author_id}, whose name {said.author} another one has"
+        found = self._intake_api.read_permission(comment.subject, comment.author)
+        if found.level != "none" and found.account_id != comment.author_id:
+            return (
+                f"said by the account {comment.author_id}, whose name {comment.author} another one"
+                " has"
+            )
         if found.level in intake.MAY_START:
             return None
-        return f"said by {said.author}, whose permission is {found.level}; write is needed"
+        return f"said by {comment.author}, whose permission is {found.level}; write is needed"
 
     # --- what words do -------------------------------------------------------------------------
 
-    def _take_answer(self, said: Comment, run: StoredRun | None, now: float) -> Handled | Ignored:
+    def _take_answer(
+        self, comment: Comment, run: StoredRun | None, now: float
+    ) -> Handled | Ignored:
         assert run is not None  # noqa: S101  it is an answer to its questions
-        live = self._intake_api.read_issue(said.subject)
+        live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
             return Ignored(reason="the issue is closed, locked or gone")
-        run_id, answer = run.run.run_id, _make_speaker(said).make_guidance("answer", said.body)
+        run_id, answer = (
+            run.run.run_id,
+            _make_speaker(comment).make_guidance("answer", comment.body),
+        )
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
         except ActiveRun as other:
@@ -191,43 +199,43 @@ class CommentHandler:
         if hearing == "full":
             # Once: whoever answers that is not answered again.
             self._intake_api.explain_refusal(
-                said.subject, run_commands.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
+                comment.subject, run_commands.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
         if hearing in ("late", "full"):
             return Ignored(reason=f"run {run_id} does not wait for an answer ({hearing})")
-        self._react(said, _READ)
+        self._react(comment, _READ)
         return Handled(reason=f"an answer to run {run_id}")
 
     def _follow_up(
-        self, said: Comment, run: StoredRun, request: FollowUpRequest, now: float
+        self, comment: Comment, run: StoredRun, request: FollowUpRequest, now: float
     ) -> Handled | Ignored:
-        note = _make_speaker(said).make_guidance("command", request.kind)
+        note = _make_speaker(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
             # Once: whoever answers that is not answered again.
             words = run_commands.ROUND_REFUSALS[following]
-            self._intake_api.explain_refusal(said.subject, words, key="rounds-full")
+            self._intake_api.explain_refusal(comment.subject, words, key="rounds-full")
         if following in ("over", "full"):
             return Ignored(reason=run_commands.ROUND_REFUSALS[following])
-        self._react(said, _READ)
-        return Handled(reason=f"about pull request #{said.subject.number} ({following})")
+        self._react(comment, _READ)
+        return Handled(reason=f"about pull request #{comment.subject.number} ({following})")
 
     def _obey(
         self,
         command: Command | Change,
-        said: Comment,
+        comment: Comment,
         run: StoredRun | None,
         now: float,
         delivery_id: str,
     ) -> Decision:
         """Carry a command out."""
-        speaker, store = _make_speaker(said), self._store
+        speaker, store = _make_speaker(comment), self._store
         match command:
             case Command(name="help"):
                 words = f"What can be written here, by people who may write:\n\n{_LIST}"
-                self._answer(said, words)
+                self._answer(comment, words)
             case Command(name="explain"):
-                self._answer(said, run_commands.explain_state(run))
+                self._answer(comment, run_commands.explain_state(run))
             case Command(name="stop"):
                 run_commands.stop_run(speaker, run, store)
             case Command(name="approve", words=words):
@@ -241,19 +249,20 @@ class CommentHandler:
             case Command(name="fix-ci" | "rebase" as name):
                 run_commands.follow_up(speaker, run, _KINDS[name], store, now)
             case Command(name="retry") if run and (
-                run_commands.may_go_on(run) or (said.on_pull and run_commands.find_ended_kind(run))
+                run_commands.may_go_on(run)
+                or (comment.on_pull and run_commands.find_ended_kind(run))
             ):
                 run_commands.retry_run(speaker, run, store, now)
             case Command(name="plan" | "retry" as name):
                 first = name == "plan" or (run is not None and run.run.plan_first)
-                return self._begin_run(said, run, delivery_id, now, plan_first=first)
-        self._react(said, _DONE)
+                return self._begin_run(comment, run, delivery_id, now, plan_first=first)
+        self._react(comment, _DONE)
         what = "another wish for the plan" if isinstance(command, Change) else command.name
         return Handled(reason=f"the command: {what}")
 
     def _begin_run(
         self,
-        said: Comment,
+        comment: Comment,
         run: StoredRun | None,
         delivery_id: str,
         now: float,
@@ -261,7 +270,7 @@ class CommentHandler:
         plan_first: bool,
     ) -> Decision:
         """Make a run of the issue as it stands, by the word of whoever commands it."""
-        if said.on_pull:
+        if comment.on_pull:
             raise CannotNow(
                 "A run begins on its issue: write this there, for the text as it stands then."
             )
@@ -277,37 +286,37 @@ class CommentHandler:
                 f"This issue has had {run.run.attempt} runs, so no comment begins another one. Take"
                 " the label off and set it again for that."
             )
-        text = self._intake_api.read_text(said.subject)
+        text = self._intake_api.read_text(comment.subject)
         if text is None:
             return Ignored(reason="the issue is not there any more")
         if text.closed:
             raise CannotNow("The issue is closed or locked, so no run begins on it.")
-        if text.changed_at is not None and text.changed_at >= said.at:
+        if text.changed_at is not None and text.changed_at >= comment.at:
             raise CannotNow(
                 "The issue was edited since you wrote that. Write the command again once you have"
                 " read it."
             )
-        label = self._intake_api.read_start_label(said.subject)
+        label = self._intake_api.read_start_label(comment.subject)
         labels, is_labelled = text.labels, True
         if label.lower() not in {one.lower() for one in labels}:
             # Where the label cannot be set, the command alone asks for the run.
-            is_labelled = self._intake_api.set_label(said.subject, label)
+            is_labelled = self._intake_api.set_label(comment.subject, label)
             labels = (*labels, label) if is_labelled else labels
         snapshot = Snapshot(
-            issue=said.subject.model_copy(update={"issue_id": text.issue_id}),
+            issue=comment.subject.model_copy(update={"issue_id": text.issue_id}),
             url=text.url,
             title=text.title,
             body=text.body,
             labels=labels,
             author=text.author,
-            actor=said.author,
-            actor_id=said.author_id,
-            approved_at=said.at,
+            actor=comment.author,
+            actor_id=comment.author_id,
+            approved_at=comment.at,
             by_label=is_labelled,
         )
         decided = intake.accept_request(
             Request(
-                snapshot=snapshot, label=label, clone_url=said.clone_url, plan_first=plan_first
+                snapshot=snapshot, label=label, clone_url=comment.clone_url, plan_first=plan_first
             ),
             self._intake_api,
             self._store,
@@ -318,40 +327,44 @@ class CommentHandler:
         if isinstance(decided, Ignored):
             raise CannotNow(f"No run was started: {decided.reason}.")
         if isinstance(decided, Accepted):
-            self._react(said, _DONE)
+            self._react(comment, _DONE)
         return decided
 
     # --- how it is answered --------------------------------------------------------------------
 
-    def _refuse(self, said: Comment, words: str, reason: str) -> Handled:
-        self._answer(said, words)
-        self._react(said, _CANNOT)
+    def _refuse(self, comment: Comment, words: str, reason: str) -> Handled:
+        self._answer(comment, words)
+        self._react(comment, _CANNOT)
         return Handled(reason=f"answered: {reason}")
 
-    def _answer(self, said: Comment, words: str) -> None:
+    def _answer(self, comment: Comment, words: str) -> None:
         """Answer in words, unless too much was said there of late: two programs end here."""
-        place = (said.subject.repository_id, said.subject.number)
-        written = intake.parse_moment(said.at)
+        place = (comment.subject.repository_id, comment.subject.number)
+        written = intake.parse_moment(comment.at)
         of_late = [at for at in self._answered.get(place, ()) if at > written - _ANSWERS_SECONDS]
         if len(of_late) >= _MOST_ANSWERS:
             return
         if len(self._answered) > _MOST_PLACES:
             self._answered.clear()
         self._answered[place] = [*of_late, written]
-        self._intake_api.explain_refusal(said.subject, words, key=f"{said.place}-{said.comment_id}")
+        self._intake_api.explain_refusal(
+            comment.subject, words, key=f"{comment.place}-{comment.comment_id}"
+        )
 
-    def _react(self, said: Comment, content: Reaction) -> None:
-        if said.place != "review":  # GitHub's REST interface knows no reactions to these
-            inline = said.place == "inline"
-            self._intake_api.add_reaction(said.subject, said.comment_id, content, inline=inline)
+    def _react(self, comment: Comment, content: Reaction) -> None:
+        if comment.place != "review":  # GitHub's REST interface knows no reactions to these
+            inline = comment.place == "inline"
+            self._intake_api.add_reaction(
+                comment.subject, comment.comment_id, content, inline=inline
+            )
 
 
-def _make_speaker(said: Comment) -> Speaker:
-    place = "pull request" if said.on_pull else "issue"
-    return Speaker(said.author, said.at, f"{said.place}:{said.comment_id}", place)
+def _make_speaker(comment: Comment) -> Speaker:
+    place = "pull request" if comment.on_pull else "issue"
+    return Speaker(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 
 
-def _is_older(said: Comment, run: StoredRun, command: Command | Change | Unknown | None) -> bool:
+def _is_older(comment: Comment, run: StoredRun, command: Command | Change | Unknown | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
     By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.
@@ -359,8 +372,8 @@ def _is_older(said: Comment, run: StoredRun, command: Command | Change | Unknown
     """
     if run.run.follow_up is not None:
         hits = isinstance(command, Command) and command.name in _OF_THIS_RUN
-        return hits and intake.parse_moment(said.at) < run.run.started - _SKEW_SECONDS
+        return hits and intake.parse_moment(comment.at) < run.run.started - _SKEW_SECONDS
     snapshot = run.run.snapshot
-    return snapshot is not None and intake.parse_moment(said.at) < intake.parse_moment(
+    return snapshot is not None and intake.parse_moment(comment.at) < intake.parse_moment(
         snapshot.approved_at
     )

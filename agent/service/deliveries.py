@@ -156,14 +156,14 @@ class Intake:
         if earlier := self._store.of_delivery(delivery.delivery_id):
             return Accepted(run=earlier.run)
         if not of_issue:
-            told = events.read_event(delivery.body)
-            if isinstance(told, Event):
+            event = events.read_event(delivery.body)
+            if isinstance(event, Event):
                 quiet = self._bounds.quiet
                 return event_handler.handle_event(
-                    told, self._intake_api, self._store, now=read_clock(), quiet=quiet
+                    event, self._intake_api, self._store, now=read_clock(), quiet=quiet
                 )
             return self._comment_handler.handle(
-                told, now=read_clock(), delivery_id=delivery.delivery_id
+                event, now=read_clock(), delivery_id=delivery.delivery_id
             )
         request = intake.Request.model_validate_json(delivery.body)
         return intake.accept_request(

@@ -129,13 +129,13 @@ class Carrier:
         except Exception as problem:
             # What comes between the steps, such as a full disk or a locked database, ends no run;
             # nor does what nobody has foreseen, unless it stays.
-            told = steps.make_agent_error(problem)
-            bug = not isinstance(told, TransientError | PermanentError)
+            known = steps.make_agent_error(problem)
+            bug = not isinstance(known, TransientError | PermanentError)
             if bug and stumbles + 1 >= _MOST_STUMBLES:
                 raise
-            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=told.message)
+            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=known.message)
             until = read_clock() + _TROUBLE_SECONDS
-            return SegmentEnd(until=until, begin_with=None, waits_for=told.message)
+            return SegmentEnd(until=until, begin_with=None, waits_for=known.message)
         return SegmentEnd(outcome=outcome)
 
     def cancellation(self, run_id: str) -> Cancellation:
@@ -204,19 +204,19 @@ class Dispatcher:
         run_id = stored.run.run_id
         if stored.stop_request:
             self._carrier.cancellation(run_id).set(stored.stop_request, stored.stop_reason)
-        branch_state, told = self._engine.read_status(_segment(stored))
-        if branch_state is EngineStatus.ALIVE:
+        status, result = self._engine.read_status(_segment(stored))
+        if status is EngineStatus.ALIVE:
             return False
-        if branch_state is EngineStatus.UNKNOWN:
+        if status is EngineStatus.UNKNOWN:
             # The process was killed between the claim and this; or the engine's file is another.
             self._begin(stored)
             return False
         self._carrier.forget_run(run_id)
-        if branch_state is EngineStatus.BROKEN:
-            self._end_for_it(stored.run, told)
+        if status is EngineStatus.BROKEN:
+            self._end_for_it(stored.run, result)
             return True
         try:
-            end = SegmentEnd.model_validate_json(told)
+            end = SegmentEnd.model_validate_json(result)
         except ValidationError as problem:
             self._end_for_it(stored.run, f"its end makes no sense: {problem}")
             return True

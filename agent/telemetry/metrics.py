@@ -130,13 +130,13 @@ def github_asked(verb: str, url: str, status: int | None) -> None:
 
 def github_allows(answered: Mapping[str, object]) -> None:
     """Note what GitHub still allows, from the headers of an answer."""
-    told = [
+    values = [
         str(answered.get(f"x-ratelimit-{name}") or "") for name in ("remaining", "limit", "reset")
     ]
-    if all(one.isdecimal() and len(one) <= 12 for one in told):
+    if all(one.isdecimal() and len(one) <= 12 for one in values):
         named = str(answered.get("x-ratelimit-resource") or "core")
         resource = named if named in _RESOURCES else "other"
-        for gauge, value in zip(_BUDGET.values(), told, strict=True):
+        for gauge, value in zip(_BUDGET.values(), values, strict=True):
             gauge.labels(resource).set(int(value))
 
 
