@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from agent.dashboard.github_people import GithubPeople
 from agent.demo.simulator import actions, calls, serving
-from agent.demo.simulator.records import Delivery
+from agent.demo.simulator.hooks import Delivery
 from agent.demo.simulator.world import World
 from agent.errors import AccessLost
 from agent.github import app_registration

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 from agent.demo.simulator import shapes
 from agent.demo.simulator.calls import Call, InvalidField, NotFound, Refusal, Reply, operation
-from agent.demo.simulator.records import App, Delivery, Installation
+from agent.demo.simulator.hooks import Delivery
+from agent.demo.simulator.records import App, Installation
 from agent.demo.simulator.world import World
 
 _INSTALLATION = "/app/installations/{installation_id}"

@@ -9,21 +9,46 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import httpx
-
-from agent.demo.simulator.records import Delivery, Hook
-
-if TYPE_CHECKING:
-    from agent.demo.simulator.world import World
 
 _TIMEOUT_SECONDS = 10.0
 _HELD_SECONDS = 2.0
 
 HookFaultKind = Literal["lose", "duplicate", "reorder"]
+
+
+@dataclass(eq=False)
+class Hook:
+    """Where the deliveries of an App go."""
+
+    id: int
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    app_id: int
+
+
+@dataclass(eq=False)
+class Delivery:
+    """One webhook delivery, or one more attempt of it."""
+
+    id: int
+    guid: str
+    hook: Hook
+    event: str
+    action: str | None
+    body: bytes
+    created: float
+    repository_id: int | None
+    redelivery: bool = False
+    state: Literal["waiting", "sent", "lost", "failed"] = "waiting"
+    delivered: float | None = None
+    status_code: int = 0
 
 
 @dataclass
@@ -38,8 +63,8 @@ class HookFault:
 class Hooks:
     """The queue of deliveries, their log, and the thread that sends them."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, next_id: Callable[[], int], now: Callable[[], float]) -> None:
+        self._next_id, self._now = next_id, now
         self._changed = threading.Condition()
         self._queue: deque[Delivery] = deque()
         self._held: list[tuple[Delivery, float]] = []
@@ -79,13 +104,13 @@ class Hooks:
     ) -> None:
         """Queue one delivery of an event."""
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-        number, now = self._world.next_id(), self._world.now()
+        number, now = self._next_id(), self._now()
         guid, action = str(uuid.uuid4()), payload.get("action")
         self._enqueue(Delivery(number, guid, hook, event, action, body, now, repository_id))
 
     def redeliver(self, first: Delivery) -> None:
         """Queue one more attempt: the same GUID and body, another id."""
-        number, now = self._world.next_id(), self._world.now()
+        number, now = self._next_id(), self._now()
         self._enqueue(replace(first, id=number, created=now, redelivery=True, state="waiting"))
 
     def _enqueue(self, made: Delivery) -> None:
@@ -124,7 +149,7 @@ class Hooks:
                 self._held.append((delivery, time.monotonic() + _HELD_SECONDS))
             return
         if fault and fault.kind == "lose":
-            delivery.state, delivery.delivered = "lost", self._world.now()
+            delivery.state, delivery.delivered = "lost", self._now()
         else:
             for _ in range(2 if fault else 1):
                 self._send(client, delivery)
@@ -140,7 +165,7 @@ class Hooks:
         return None
 
     def _send(self, client: httpx.Client, delivery: Delivery) -> None:
-        delivery.delivered = self._world.now()
+        delivery.delivered = self._now()
         try:
             answer = client.post(
                 delivery.hook.url, content=delivery.body, headers=_headers(delivery)

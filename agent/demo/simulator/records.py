@@ -1,4 +1,4 @@
-"""What the simulated GitHub remembers. Plain mutable records; `world.World` owns and guards them.
+"""What the simulated GitHub remembers. Plain mutable records; `world.World` sets them up.
 
 Issues and pull requests of a repository share one numbering and one mapping (`Repository.issues`);
 a pull request is an `Issue` with `pull` set. Each knows what it is part of, up to the world. Times
@@ -8,13 +8,14 @@ are seconds since the epoch (`World.now`).
 from __future__ import annotations
 
 import secrets
+import threading
+import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from agent.demo.simulator.world import World
+from agent.demo.simulator.hooks import Hook, Hooks
 
 Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
 ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin")
@@ -237,21 +238,10 @@ class Rule:
 
 
 @dataclass(eq=False)
-class Hook:
-    """Where the deliveries of an App go."""
-
-    id: int
-    url: str
-    secret: str
-    events: tuple[str, ...]
-    app_id: int
-
-
-@dataclass(eq=False)
 class Repository:
     """A repository: its settings, people, issues, and the bare git repository on disk."""
 
-    world: World
+    world: State
     id: int
     owner: User
     name: str
@@ -340,19 +330,43 @@ class Token:
     repository_ids: set[int] | None = None
 
 
-@dataclass(eq=False)
-class Delivery:
-    """One webhook delivery, or one more attempt of it."""
+class State:
+    """Everything the simulated GitHub knows; every reader and writer holds `lock` (re-entrant)."""
 
-    id: int
-    guid: str
-    hook: Hook
-    event: str
-    action: str | None
-    body: bytes
-    created: float
-    repository_id: int | None
-    redelivery: bool = False
-    state: Literal["waiting", "sent", "lost", "failed"] = "waiting"
-    delivered: float | None = None
-    status_code: int = 0
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.base_url = "http://127.0.0.1"
+        """Where the server answers, without slash."""
+        self.lock = threading.RLock()
+        self.users: dict[str, User] = {}
+        """By login in lower case."""
+        self.repositories: dict[int, Repository] = {}
+        self.apps: dict[int, App] = {}
+        self.registrations: dict[str, App] = {}
+        """By the code that GitHub leads back with."""
+        self.sign_ins: dict[str, tuple[App, User, str]] = {}
+        """People who have said that an App may know them, and its challenge (PKCE), by code."""
+        self.installations: dict[int, Installation] = {}
+        self.tokens: dict[str, Token] = {}
+        self.clock_offset = 0.0
+        self._last_id = 1_000
+        self.hooks = Hooks(self.next_id, self.now)
+        self.logs: dict[str, str] = {}
+        """Logs of jobs by the name under which anybody may fetch them."""
+
+    def now(self) -> float:
+        """Give the time of this world."""
+        return time.time() + self.clock_offset
+
+    def next_id(self) -> int:
+        """Give a number never given before."""
+        with self.lock:
+            self._last_id += 1
+            return self._last_id
+
+    def role(self, repository: Repository, user: User) -> Role:
+        """Give what a person may do in a repository; public ones can be read by all."""
+        if user is repository.owner:
+            return "admin"
+        given = repository.roles.get(user.login.lower(), "none")
+        return "read" if given == "none" and not repository.private else given

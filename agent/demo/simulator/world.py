@@ -1,15 +1,8 @@
-"""The state of the simulated GitHub, and how tests and the demo set it up.
-
-Every reader and writer holds `World.lock` (re-entrant); set-up methods take it themselves. Shape of
-the state: `users` by login in lower case, `repositories`, `apps` and `installations` by id,
-`tokens` by value. `base_url` is where the server answers, without slash.
-"""
+"""How tests and the demo set the simulated GitHub up."""
 
 from __future__ import annotations
 
 import secrets
-import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -19,15 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from agent.demo.simulator import git_store
 from agent.demo.simulator.faults import Faults
-from agent.demo.simulator.hooks import Hooks
+from agent.demo.simulator.hooks import Hook
 from agent.demo.simulator.records import (
     App,
-    Hook,
     Installation,
     Label,
     Permissions,
     Repository,
     Role,
+    State,
     Token,
     User,
 )
@@ -71,39 +64,13 @@ def make_key_pair() -> tuple[str, str]:
     return private.decode(), public.decode()
 
 
-class World:
-    """Everything the simulated GitHub knows."""
+class World(State):
+    """The state with what tests and the demo set up; these methods take the lock themselves."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.base_url = "http://127.0.0.1"
-        self.lock = threading.RLock()
-        self.users: dict[str, User] = {}
-        self.repositories: dict[int, Repository] = {}
-        self.apps: dict[int, App] = {}
-        self.registrations: dict[str, App] = {}
-        """By the code that GitHub leads back with."""
-        self.sign_ins: dict[str, tuple[App, User, str]] = {}
-        """People who have said that an App may know them, with its challenge (PKCE), by code."""
-        self.installations: dict[int, Installation] = {}
-        self.tokens: dict[str, Token] = {}
-        self.clock_offset = 0.0
-        self._last_id = 1_000
+        super().__init__(folder)
         self.faults = Faults()
         self.requests = RequestLog()
-        self.hooks = Hooks(self)
-        self.logs: dict[str, str] = {}
-        """Logs of jobs by the name under which anybody may fetch them."""
-
-    def now(self) -> float:
-        """Give the time of this world."""
-        return time.time() + self.clock_offset
-
-    def next_id(self) -> int:
-        """Give a number never given before."""
-        with self.lock:
-            self._last_id += 1
-            return self._last_id
 
     def number_next(self, number: int) -> None:
         """Let the next thing that is made have this number, as one had elsewhere."""
@@ -129,13 +96,6 @@ class World:
             made = Token(f"ghp_{secrets.token_hex(18)}", None, self.user(login))
             self.tokens[made.value] = made
             return made.value
-
-    def role(self, repository: Repository, user: User) -> Role:
-        """Give what a person may do in a repository; public ones can be read by all."""
-        if user is repository.owner:
-            return "admin"
-        given = repository.roles.get(user.login.lower(), "none")
-        return "read" if given == "none" and not repository.private else given
 
     # repositories
 
