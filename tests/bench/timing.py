@@ -75,7 +75,8 @@ class Section:
         return {"title": self.title, "other": self.other, "note": self.note, "rows": rows}
 
     def show(self, console: Console) -> None:
-        table = Table("seconds", title=self.title, title_justify="left", show_edge=False)
+        table = Table(title=self.title, title_justify="left", show_edge=False)
+        table.add_column("seconds", no_wrap=True)
         for name in (
             "ours min", "median", f"{self.other} min", "median",
             "ratio of medians", "of minima", "bar", "met",
