@@ -125,17 +125,15 @@ class Site:
         )
 
     def test_limits(self) -> SandboxLimits:
-        return self._limit(self.config.checks.tests.minutes * 60.0)
+        return self.limit_seconds(self.config.checks.tests.minutes * 60.0).limits
 
     def tool_limits(self) -> SandboxLimits:
         """Limits for everything but the tests."""
-        return self._limit(SECONDS)
+        return self.limit_seconds(SECONDS).limits
 
     def limit_seconds(self, seconds: float) -> Site:
-        return replace(self, limits=self._limit(seconds))
-
-    def _limit(self, seconds: float) -> SandboxLimits:
-        return self.limits.model_copy(update={"seconds": min(seconds, self.limits.seconds)})
+        update = {"seconds": min(seconds, self.limits.seconds)}
+        return replace(self, limits=self.limits.model_copy(update=update))
 
 
 @dataclass(frozen=True)
@@ -304,8 +302,12 @@ def explain_limit(result: SandboxResult, limits: SandboxLimits, what: str) -> st
     """Say which limit ended a sandbox, or nothing."""
     if result.limit is None:
         return ""
+    seconds, minutes = limits.seconds, int(limits.seconds // 60)
+    duration = f"{seconds:g} seconds"
+    if minutes and seconds % 60 == 0:
+        duration = f"{minutes} minute{'s' * (minutes != 1)}"
     amounts = {
-        "time": f"after {_format_duration(limits.seconds)}",
+        "time": f"after {duration}",
         "memory": f"at the limit of {limits.memory_bytes // 1024**2} MB of memory",
         "processes": f"at the limit of {limits.processes} processes",
         "disk": f"at the limit of {limits.disk_bytes // 1024**2} MB of disk",
@@ -344,10 +346,3 @@ def make_result(
 
 def make_unverified(check: Check, site: Site, result: SandboxResult, reason: str) -> CheckResult:
     return make_result(check, site, result, Status.UNVERIFIED, reason, output=result.output)
-
-
-def _format_duration(seconds: float) -> str:
-    if seconds >= 60 and seconds % 60 == 0:
-        minutes = int(seconds // 60)
-        return f"{minutes} minute{'s' * (minutes != 1)}"
-    return f"{seconds:g} seconds"

@@ -57,10 +57,14 @@ def check_packages(
         refused_lock="" if base.refused_lock else head.refused_lock,
         refusal="" if base.refused_lock else head.refusal,
     )
+    new_count = sum(one.is_new for one in found)
+    other_count = len(found) - new_count
+    counts = [f"{new_count} new"] if new_count else []
+    counts += [f"{other_count} in another version"] if other_count else []
     return CheckResult(
         name=NAME,
         status=Status.PASSED,
-        counts=_format_counts(added),
+        counts=", ".join(counts) or "none that are new",
         added_packages=added,
         output="\n".join(f"{one.name} {one.version}" for one in found),
     )
@@ -76,13 +80,7 @@ def _not_installed(
 ) -> list[Package]:
     """Return what is declared for what the checks do not install: documentation, other systems."""
     return [
-        Package(
-            name=one.name,
-            version=one.version,
-            is_new=one.is_new,
-            before=one.before,
-            place=one.place,
-        )
+        Package(**one.model_dump())
         for one in declared
         if installed.get(one.name) != one.version and (one.version or one.name not in installed)
     ]
@@ -103,12 +101,3 @@ def _find_place(name: str, places: Mapping[str, str], after: Mapping[str, Distri
         seen.update(nearer)
         waiting += nearer
     return ""
-
-
-def _format_counts(added: AddedPackages) -> str:
-    found = added.packages
-    new = sum(one.is_new for one in found)
-    parts = [f"{new} new"] if new else []
-    if len(found) > new:
-        parts.append(f"{len(found) - new} in another version")
-    return ", ".join(parts) or "none that are new"

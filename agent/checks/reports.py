@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from agent.checks import check, measuring
 from agent.errors import StorageFull
-from agent.models.checks import CheckReport, CheckResult, Status
+from agent.models.checks import CheckReport, Status
 from agent.models.environment import Prepared
 from agent.settings import Settings
 
@@ -25,10 +25,10 @@ def store_report(folder: Path, report: CheckReport) -> Path:
     Raises:
         StorageFull: It could not be written.
     """
-    goal = folder / f"checks-{report.side}.json"
+    place = folder / f"checks-{report.side}.json"
     # In ASCII: somebody may show the file, and what was printed holds anything.
-    write_private_file(goal, report.model_dump_json(indent=1, ensure_ascii=True))
-    return goal
+    write_private_file(place, report.model_dump_json(indent=1, ensure_ascii=True))
+    return place
 
 
 def load_report(folder: Path, side: str) -> CheckReport:
@@ -89,10 +89,9 @@ def store_baseline(stored: Path, report: CheckReport) -> None:
     Raises:
         StorageFull: It could not be written.
     """
-    if all(_is_lasting(result) for result in report.results):
+    if all(
+        one.status is Status.ABSENT
+        or (one.status is not Status.UNVERIFIED and one.exit_code is not None)
+        for one in report.results
+    ):
         write_private_file(stored, report.model_dump_json())
-
-
-def _is_lasting(result: CheckResult) -> bool:
-    ended_early = result.status is not Status.ABSENT and result.exit_code is None
-    return result.status is not Status.UNVERIFIED and not ended_early

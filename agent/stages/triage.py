@@ -133,20 +133,20 @@ def add_earlier_attempt(ticket: Ticket, run: Run, svc: Services) -> Ticket:
 
 def _make_attempt(pull: PullSnapshot, run: Run, pulls: Pulls) -> EarlierAttempt:
     kept: list[tuple[str, str]] = []
-    left = 0
-    for thread, comment in _by_people(pull, run, pulls):
+    left, space = 0, _MOST_IN_ALL
+    for thread, comment in _iterate_remarks(pull, run, pulls):
         words = sanitise.clean_ticket(comment.body)[0].strip()
         if not words:
             continue
-        where = f", on {thread.path}" if thread.path else ""
-        where += f":{thread.line}" if thread.path and thread.line else ""
+        line = f":{thread.line}" if thread.line else ""
+        where = f", on {thread.path}{line}" if thread.path else ""
         shown = sanitise.shorten_middle(words, _MOST_REMARK, where="the pull request")
         remark = f"{comment.author} ({comment.at}{where}):\n{shown}"
-        space = _MOST_IN_ALL - sum(len(one) + 2 for one, _ in kept)
         if len(kept) >= _MOST_REMARKS or len(remark) > space:
             left += 1
             continue
         kept.append((remark, f"{comment.author}, {comment.at}"))
+        space -= len(remark) + 2
     kept.reverse()
     return EarlierAttempt(
         pull=pull.number,
@@ -157,14 +157,13 @@ def _make_attempt(pull: PullSnapshot, run: Run, pulls: Pulls) -> EarlierAttempt:
     )
 
 
-def _by_people(
+def _iterate_remarks(
     pull: PullSnapshot, run: Run, pulls: Pulls
 ) -> Iterator[tuple[Thread, ThreadComment]]:
     """Go through what people with write permission said, the newest first."""
     said = [(thread, one) for thread in pull.threads for one in thread.comments]
-    said.sort(key=lambda pair: pair[1].at, reverse=True)
     asked: dict[int, bool] = {}
-    for thread, one in said:
+    for thread, one in sorted(said, key=lambda pair: pair[1].at, reverse=True):
         if one.is_ours or one.is_bot or not one.author_id or is_command(one.body):
             continue
         if one.author_id not in asked:
