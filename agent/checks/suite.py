@@ -288,7 +288,9 @@ def _judge_runs(
     if problem := next(_find_problems(report, runs, result, codes), ""):
         return Status.UNVERIFIED, problem
     if not items:
-        return Status.FAILED, f"no tests were collected: {get_last_lines(result)}"
+        is_late = any(run.list_pending() for run in runs)
+        said = "no test began in time" if is_late else "no tests were collected"
+        return Status.FAILED, f"{said}: {get_last_lines(result)}"
     failed = any(item.outcome in _FAILING for item in items)
     return (Status.FAILED if failed else Status.PASSED), ""
 

@@ -38,8 +38,8 @@ class Recorder:
     def watch(self, result):
         self.result = result
         listeners = {
-            "startTest": self.started,
-            "stopTest": self.stopped,
+            "startTest": self.start,
+            "stopTest": self.stop,
             "addSuccess": lambda test: self.note(test, "passed"),
             "addFailure": lambda test, raised: self.note(test, "failed", raised),
             "addError": lambda test, raised: self.note(test, "failed", raised),
@@ -48,17 +48,17 @@ class Recorder:
             "addUnexpectedSuccess": lambda test: self.note(
                 test, "failed", said="unexpected success"
             ),
-            "addSubTest": self.subtest,
+            "addSubTest": self.note_subtest,
         }
         for name, listener in listeners.items():
             method = getattr(result, name, None)
             if method is not None:
-                setattr(result, name, _both(listener, method))
+                setattr(result, name, _call_both(listener, method))
 
-    def started(self, test):
+    def start(self, test):
         self.running[test.id()] = {"id": test.id(), "outcome": "unrun"}
 
-    def subtest(self, test, subtest, raised):
+    def note_subtest(self, test, subtest, raised):
         if raised is not None:
             self.note(test, "failed", raised, said=subtest.id()[len(test.id()) :].strip())
 
@@ -66,21 +66,18 @@ class Recorder:
         # A skip within a subtest names the subtest.
         test = getattr(test, "test_case", test)
         facts = self.running.get(test.id())
-        if facts is None:
-            # The set-up or tear-down of a class or a module; or, with Python 3.12.1 alone, a test
-            # that is skipped without having begun.
-            is_test = isinstance(test, unittest.TestCase)
+        # The set-up or tear-down of a class or a module has not begun as a test; nor has, with
+        # Python 3.12.1 alone, a test that is skipped.
+        is_over, is_test = facts is None, isinstance(test, unittest.TestCase)
+        if is_over:
             facts = {"id": test.id(), "outcome": "unrun"}
-            failed = "failed" if is_test else "error"
-            self.join(facts, failed if outcome == "failed" else outcome, raised, said)
-            self.report.add("test" if is_test else "fixture", **facts)
-            self.stop_if_fast(facts["outcome"])
-        else:
+            outcome = "error" if outcome == "failed" and not is_test else outcome
+        if facts["outcome"] != "failed":
             self.join(facts, outcome, raised, said)
+        if is_over:
+            self.add("test" if is_test else "fixture", facts)
 
     def join(self, facts, outcome, raised, said):
-        if facts["outcome"] == "failed":
-            return
         facts["outcome"] = outcome
         if isinstance(raised, tuple) and len(raised) == 3:
             text = mergewright_report.describe_exception(raised[0], raised[1])
@@ -92,29 +89,27 @@ class Recorder:
         if said:
             facts["text"] = mergewright_report.cut(said)
 
-    def stopped(self, test):
+    def stop(self, test):
         facts = self.running.pop(test.id(), None)
         if facts is not None:
-            self.report.add("test", **facts)
-            self.stop_if_fast(facts["outcome"])
-        if (
-            self.order["last_start"] is not None
-            and _now() - mergewright_report.BEGUN > self.order["last_start"]
-        ):
+            self.add("test", facts)
+        last_start = self.order["last_start"]
+        if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
             self.is_late = self.result.shouldStop = True
 
-    def stop_if_fast(self, outcome):
-        """End the run after a failure, where the first one says enough."""
-        if self.order["fails_fast"] and outcome in ("failed", "error"):
+    def add(self, event, facts):
+        self.report.add(event, **facts)
+        # The first failure may say enough.
+        if self.order["fails_fast"] and facts["outcome"] in ("failed", "error"):
             self.result.shouldStop = True
 
 
-def _both(listener, method):
-    def called(*args, **named):
+def _call_both(listener, method):
+    def call(*args, **named):
         listener(*args, **named)
         return method(*args, **named)
 
-    return called
+    return call
 
 
 def _cases(suite):
@@ -132,40 +127,31 @@ def _chosen(suite, order):
         return suite
     ids = frozenset(only["ids"])
     return unittest.TestSuite(
-        test for test in _cases(suite) if test.id() in ids or _is_wanted(test, only)
+        test for test in _cases(suite) if test.id() in ids or _locate(test) in only["files"]
     )
 
 
 _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
-def _is_wanted(test, only):
+def _locate(test):
+    """Return the file of a test, or of the module that it stands for, as that is unreadable."""
     for prefix in _LOST:
         if test.id().startswith(prefix):
-            # It stands for a module that cannot be imported, and so hides what is in it.
-            end = os.sep + test.id()[len(prefix) :].replace(".", os.sep) + ".py"
-            return any(file.endswith(end) for file in only["files"])
-    return getattr(sys.modules.get(type(test).__module__), "__file__", None) in only["files"]
+            end = test.id()[len(prefix) :].replace(".", os.sep) + ".py"
+            paths = [os.path.abspath(os.path.join(folder, end)) for folder in sys.path]
+            return next((path for path in paths if os.path.isfile(path)), None)
+    return getattr(sys.modules.get(type(test).__module__), "__file__", None)
 
 
 def _look_around(suite, tree):
-    files = {mergewright_report.relative_path(_file_of(test), tree) for test in _cases(suite)}
+    files = {mergewright_report.relative_path(_locate(test), tree) for test in _cases(suite)}
     empty = {mergewright_report.relative_path(path, tree) for path in _LOADED} - files
     settings = mergewright_report.django_settings()
     return {
         "files": sorted(files - {""}), "product": [], "empty": sorted(empty - {""}),
         "doctests": {}, "plugins": {}, "settings": settings,
     }  # fmt: skip
-
-
-def _file_of(test):
-    """Return the file of a test, or of the module that it stands for, as that is unreadable."""
-    for prefix in _LOST:
-        if test.id().startswith(prefix):
-            end = test.id()[len(prefix) :].replace(".", os.sep) + ".py"
-            paths = [os.path.join(folder, end) for folder in sys.path]
-            return next((path for path in paths if os.path.isfile(path)), None)
-    return getattr(sys.modules.get(type(test).__module__), "__file__", None)
 
 
 #: What was imported where tests were looked for, by whole path. It may hold none, as a
