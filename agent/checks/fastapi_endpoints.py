@@ -51,11 +51,9 @@ class FastapiEndpoints:
     def command(self, site: check.Site) -> tuple[str, ...]:
         module, _, name = (site.project.fastapi_app or "").partition(":")
         program = f"import {module} as m; print(*m.{name}.routes, sep='\\n')"
-        root, below = site.project.root, site.project.fastapi_path
-        folder = ("-C", root) if root else ()
-        path = (f"PYTHONPATH={below}",) if below else ()
-        start = ("env", *folder, *path) if folder or path else ()
-        return (*start, "python", "-c", program)
+        below = site.project.fastapi_path
+        start = site.folder_prefix or (("env",) if below else ())
+        return (*start, *((f"PYTHONPATH={below}",) if below else ()), "python", "-c", program)
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         module, _, name = (site.project.fastapi_app or "").partition(":")

@@ -28,21 +28,20 @@ _MOST_MODELS = 50
 def main():
     job = sys.argv[1]
     order, report = mergewright_entry.begin()
-    whole_path = list(sys.path)
+    whole_path, python_path = list(sys.path), order["python_path"]
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     try:
         from django.core import management
     except ImportError:
         # Django itself is in the tree.
-        sys.path[:] = [*order["python_path"], *whole_path]
+        sys.path[:] = [*python_path, *whole_path]
         from django.core import management
     own = mergewright_originals.take_digests()
+    sys.path[:] = [*python_path, *whole_path]
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
-        sys.path[:] = [folder, *whole_path, *order["python_path"]]
-    else:
-        sys.path[:] = [*order["python_path"], *whole_path]
+        sys.path[:] = [folder, *whole_path, *python_path]
     jobs = {"makemigrations": migrations, "check": system_check}
     done = []
 
@@ -86,12 +85,9 @@ def migrations(order, report):
     switched_off = _switch_on(settings, own)
     loader = MigrationLoader(None, ignore_no_migrations=True)
     conflicts = loader.detect_conflicts()
+    text = "Several migrations have no successor; merge them with makemigrations --merge."
     items = [
-        {
-            "id": "%s: conflicting migrations %s" % (label, ", ".join(sorted(names))),
-            "text": "Several migrations of this app have no successor; "
-            "merge them with makemigrations --merge.",
-        }
+        {"id": "%s: conflicting migrations %s" % (label, ", ".join(sorted(names))), "text": text}
         for label, names in sorted(conflicts.items())
     ]
     probes = sorted(set(own) & loader.migrated_apps) or sorted(loader.migrated_apps)[:1]
@@ -223,18 +219,16 @@ def _pending(loader):
     from django.db.migrations.state import ProjectState
 
     changes = _changes(loader, loader.project_state(), ProjectState.from_apps(apps))
+    text = "The models say so, and no migration does."
     return [
-        {
-            "id": "%s: %s" % (label, _described(operation)),
-            "text": "The models say so, and no migration does.",
-        }
+        {"id": "%s: %s" % (label, _describe_operation(operation)), "text": text}
         for label, found in sorted(changes.items())
         for migration in found
         for operation in migration.operations
     ]
 
 
-def _described(operation):
+def _describe_operation(operation):
     """Say what an operation does, with its field, alike on every run."""
     text = operation.describe()
     field = getattr(operation, "field", None)
@@ -271,11 +265,11 @@ def system_check(order, report):
     messages = checks.run_checks()
     items, seen = [], False
     for message in messages:
-        silenced = message.is_silenced()
+        is_silenced = message.is_silenced()
         if message.id == message_id:
-            seen = not silenced and message.level >= checks.ERROR
-        elif not silenced:
-            items.append(_message_item(message, checks.ERROR))
+            seen = not is_silenced and message.level >= checks.ERROR
+        elif not is_silenced:
+            items.append(_describe_message(message, checks.ERROR))
     report.add("system_check", items=items, seen=seen, asked=sorted(asked))
     for item in items:
         print(item["id"])
@@ -283,19 +277,15 @@ def system_check(order, report):
     return any(item["fails"] for item in items)
 
 
-def _message_item(message, error):
+def _describe_message(message, error):
     from django.db import models
 
-    level = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
-    about = message.obj
+    levels = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
+    about = "?" if message.obj is None else message.obj
     if isinstance(about, type) and issubclass(about, models.Model):
         about = about._meta.label
-    text = "%s %s: %s: %s" % (
-        level.get(message.level, str(message.level)),
-        message.id or "(no id)",
-        "?" if about is None else about,
-        message.msg,
-    )
+    level = levels.get(message.level, str(message.level))
+    text = "%s %s: %s: %s" % (level, message.id or "(no id)", about, message.msg)
     return {
         "id": _ADDRESS.sub("", text)[:600],
         "text": mergewright_report.cut(str(message.hint or "")),

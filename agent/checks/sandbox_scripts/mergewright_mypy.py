@@ -25,23 +25,18 @@ def main():
     from mypy import api
     from mypy.version import __version__
 
-    version = tuple(int(part) for part in __version__.split(".")[:2])
+    as_json = tuple(int(part) for part in __version__.split(".")[:2]) >= (1, 11)
     given = sys.argv[1:]
-    always = [
-        "--no-pretty",
-        "--hide-error-context",
-        "--show-error-codes",
-        "--no-error-summary",
-        "--no-color-output",
-    ]
+    always = ["--no-pretty", "--hide-error-context", "--show-error-codes"]
+    always += ["--no-error-summary", "--no-color-output"]
     if order["stubs"]:
         _show_stubs(order["stubs"])
     if order["python"]:
         always += ["--python-executable", order["python"]]
-    if version >= (1, 11):
+    if as_json:
         always += ["--output", "json"]
-    targets, chosen, complaint = _targets(given, order)
-    facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
+    targets, chosen, complaint = _choose_targets(given, order)
+    facts = {"version": __version__, "as_json": as_json, "chosen": chosen}
     if complaint:
         _leave(report, facts, "", complaint, 2)
     _, options, _ = _read_arguments([*given, *targets])
@@ -85,7 +80,7 @@ def _leave(report, facts, out, err, code):
     _exit(code)
 
 
-def _targets(given, order):
+def _choose_targets(given, order):
     """Say what to add to the arguments so that our module is checked along with the rest.
 
     mypy takes either files, or packages and modules, and heeds those of its configuration only
@@ -103,9 +98,9 @@ def _targets(given, order):
     _, options, more = _read_arguments(given)
     if complaint or more:
         return [], [], complaint or more
-    packages = list(getattr(options, "packages", None) or [])
-    modules = list(getattr(options, "modules", None) or [])
-    files = list(getattr(options, "files", None) or [])
+    packages, modules, files = (
+        list(getattr(options, name, None) or []) for name in ("packages", "modules", "files")
+    )
     if packages or modules:
         chosen = [part for name in packages for part in ("-p", name)]
         chosen += [part for name in modules for part in ("-m", name)]
