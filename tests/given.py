@@ -14,9 +14,9 @@ import pytest
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, Plan
 from agent.models.environment import Prepared
-from agent.models.ticket import Ticket
+from agent.models.ticket import Category, Ticket
 from agent.recipes import registry
-from agent.recipes.recipe import Edits, Kind, ProducingCommand
+from agent.recipes.recipe import Edits, ProducingCommand
 from agent.services import Services
 from agent.stages import edit
 from repo_config.detect import Project, Tree
@@ -31,7 +31,7 @@ class Given:
     """A recipe that fits every ticket; what it writes is handed over elsewhere."""
 
     name: str = "given"
-    kind: Kind = "misc"
+    category: Category = "refactor"
     example: str = "Whatever a test says."
 
     def match(self, ticket: Ticket) -> bool:
