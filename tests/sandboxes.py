@@ -106,7 +106,7 @@ def left_of(backend: str, home: Path) -> set[str]:
     from agent.sandbox import cgroup, container_arguments, docker_engine, slots
 
     if backend != "docker":
-        return cgroup.list_names(slots.prefix(home))
-    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
+        return cgroup.list_names(slots.make_prefix(home))
+    mark = f"{container_arguments.HOME_LABEL}={slots.make_prefix(home)}"
     with docker_engine.open_client(settings_for(backend, home)) as client:
         return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}

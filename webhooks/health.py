@@ -131,7 +131,7 @@ def _stands_still(seconds: float | None) -> str | None:
 
 def _prove(inbox: Inbox) -> tuple[Counts, float | None, Pause | None]:
     inbox.prove_writable()
-    return inbox.counts(), inbox.last_beat(), Switch(inbox.path.parent).get_pause()
+    return inbox.counts(), inbox.read_last_beat(), Switch(inbox.path.parent).get_pause()
 
 
 # --- metrics ------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ class ListenerMetrics:
             self._oldest.set(0.0 if oldest is None else max(0.0, now - oldest))
         self._waiting.set(self._committer.waiting)
         self._paused.set(Switch(self._home).get_pause() is not None)
-        beat = self._inbox.last_beat()
+        beat = self._inbox.read_last_beat()
         self._alive.set(float("nan") if beat is None else now - beat)
         of_worker, written = _of_worker(self._home / metrics.FILE_NAME)
         self._age.set(float("nan") if written is None else now - written)

@@ -146,7 +146,7 @@ def show(as_json: terminal.Json = False) -> None:
 
     loaded = settings.load_settings()
     with docker_engine.open_client(loaded) as client:
-        found = docker_engine.images(client, loaded).values()
+        found = docker_engine.list_images(client, loaded).values()
     if as_json:
         terminal.print_json({"images": [image.model_dump() for image in found]})
     elif not found:

@@ -113,7 +113,7 @@ def _summarize_runs(begun: float) -> list[RunSummary]:
         ends = {ended.run_id: (ended, found) for ended, found in store.ends}
         return [
             statistics.summarize_run(one, ends.get(one.run.run_id))
-            for one in store.begun_since(begun)
+            for one in store.iterate_begun_since(begun)
             if not one.run.dry_run
         ]
 

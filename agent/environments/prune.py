@@ -157,7 +157,7 @@ def release_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
         with mirror_store.hold_if_unused(mirror) as held:
             if held is not None:
                 before = read_clock() - days * _DAY
-                gone += len(mirror_store.let_go(held, before, known.__contains__))
+                gone += len(mirror_store.unpin_commits(held, before, known.__contains__))
     return gone
 
 

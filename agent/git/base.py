@@ -160,7 +160,10 @@ def require_fit(view: Place, commit: str, limits: Limits) -> None:
     targets = dict.fromkeys(links, "/") | dict(zip(wanted, contents, strict=True))
     _refuse(
         "a symlink out of the tree",
-        [f"{_quote_path(one)} -> {_quote_path(targets[one])}" for one in names.links_out(targets)],
+        [
+            f"{_quote_path(one)} -> {_quote_path(targets[one])}"
+            for one in names.find_links_out(targets)
+        ],
         "Let each point to a place inside by a relative path, or remove it, and commit that",
     )
 
@@ -169,7 +172,7 @@ def _list_files(view: Place, commit: str, limits: Limits) -> Iterator[tuple[byte
     """Yield mode, object id, size and path of every file, as long as the limits hold."""
     files = folders = total = 0
     # Folders are listed too: a tree may be endless without a single file in it.
-    for record in process.records(view, "ls-tree", "-r", "-t", "-z", "--long", commit):
+    for record in process.read_records(view, "ls-tree", "-r", "-t", "-z", "--long", commit):
         about, _, path = record.partition(b"\t")
         mode, kind, object_id, length = about.split()
         if length == b"BAD":

@@ -67,7 +67,7 @@ def _compare_edits(place: Place, head: str, merged: MergedPullRequest) -> HumanE
         head=head,
         merged_lines=_lines(place, start, head),
         distance=_lines(place, expected, head),
-        as_it_was=objects.tree_of(place, expected) == objects.tree_of(place, head),
+        as_it_was=objects.find_tree(place, expected) == objects.find_tree(place, head),
     )
 
 
@@ -104,7 +104,7 @@ def _make_expected_tree(place: Place, start: str, left: str, ours: str) -> str:
         start: Where the branch has left its base in the end.
         left: Where it had left it when we made our commit.
     """
-    own = objects.tree_of(place, ours)
+    own = objects.find_tree(place, ours)
     if start == left:
         return own
     tree, conflicts = objects.merge_trees(place, start, ours)
@@ -114,7 +114,7 @@ def _make_expected_tree(place: Place, start: str, left: str, ours: str) -> str:
         for path, mode, number in objects.list_files(place, own)
         if path in conflicts
     }
-    return objects.tree_with(place, tree, entries) if entries else tree
+    return objects.write_tree_with(place, tree, entries) if entries else tree
 
 
 # --- counting ------------------------------------------------------------------------------------
@@ -123,8 +123,8 @@ def _make_expected_tree(place: Place, start: str, left: str, ours: str) -> str:
 def _lines(place: Place, before: str, after: str) -> int:
     """Count lines added and removed; a file that is no text has none."""
     count = 0
-    trees = (objects.tree_of(place, before), objects.tree_of(place, after))
-    for record in process.records(place, *_BIG, *_DIFF, "--numstat", "-z", *trees):
+    trees = (objects.find_tree(place, before), objects.find_tree(place, after))
+    for record in process.read_records(place, *_BIG, *_DIFF, "--numstat", "-z", *trees):
         more, fewer, _ = record.split(b"\t", 2)
         if more != b"-":
             count += int(more) + int(fewer)

@@ -121,7 +121,7 @@ def hold_mirror_of(checkout: Checkout) -> Iterator[Hold]:
     place = Path(checkout.mirror)
     with (
         drop_broken_mirror(place),
-        process.storage(place.parent, ADVICE),
+        process.explain_full_disk(place.parent, ADVICE),
         hold_mirror(place) as hold,
     ):
         yield hold
@@ -184,7 +184,11 @@ def renew_mirror(
             fetched(hold.place)
         except (Cancelled, GitFailed) as problem:
             remove_leftovers(mirror)
-            if isinstance(problem, Cancelled) or process.no_space(problem) or is_sound(hold.place):
+            if (
+                isinstance(problem, Cancelled)
+                or process.is_disk_full(problem)
+                or is_sound(hold.place)
+            ):
                 raise
             folders.delete_folder(mirror)
         if _is_larger(mirror, max_bytes):
@@ -304,7 +308,7 @@ def clean_mirrors(mirrors: Path) -> int:
     return gone
 
 
-def let_go(place: Place, before: float, is_kept: Callable[[str], bool]) -> tuple[str, ...]:
+def unpin_commits(place: Place, before: float, is_kept: Callable[[str], bool]) -> tuple[str, ...]:
     """Unpin commits of a held mirror that are older than a time and that nobody has a use for."""
     fields = "%(refname) %(objectname) %(committerdate:unix)"
     gone: list[str] = []

@@ -84,7 +84,7 @@ def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     return found + [(files[key], folder) for key, folder in keys if key in files]
 
 
-def links_out(links: Mapping[str, str]) -> list[str]:
+def find_links_out(links: Mapping[str, str]) -> list[str]:
     """Find the links (path to target) that lead out of the tree.
 
     Followed as the kernel does: a link may pass through other links.

@@ -59,7 +59,7 @@ def open_index(hold: Hold, *, keep: bool) -> Iterator[Place]:
 
 def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
     """Yield path, mode and object id of every file of a commit."""
-    for record in process.records(place, "ls-tree", "-r", "-z", commit):
+    for record in process.read_records(place, "ls-tree", "-r", "-z", commit):
         about, _, path = record.partition(b"\t")
         mode, _, object_id = about.decode().split()
         yield os.fsdecode(path), mode, object_id
@@ -111,7 +111,7 @@ def merge_trees(place: Place, one: str, other: str) -> tuple[str, tuple[str, ...
     return tree, paths
 
 
-def tree_of(place: Place, commit: str) -> str:
+def find_tree(place: Place, commit: str) -> str:
     return require_object(place, f"{commit}^{{tree}}")
 
 
@@ -140,10 +140,10 @@ def write_tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
         else ("100755" if file.executable else "100644", next(ids))
         for file in change.files
     }
-    return tree_with(place, commit, entries)
+    return write_tree_with(place, commit, entries)
 
 
-def tree_with(place: Place, commit: str, entries: Mapping[str, Entry]) -> str:
+def write_tree_with(place: Place, commit: str, entries: Mapping[str, Entry]) -> str:
     """Write the tree of a commit with other files, by path."""
     gone = [f"0 {'0' * len(commit)}\t{path}\0" for path, entry in entries.items() if not entry]
     present = [f"{entry[0]} {entry[1]}\t{path}\0" for path, entry in entries.items() if entry]

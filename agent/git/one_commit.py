@@ -35,7 +35,7 @@ def make_repository(hold: Hold, commit: str, folder: Path) -> None:
     dated = process.run_git(hold.place, "show", "--no-patch", "--format=%ct", commit)
     by = objects.Identity("base", "base@localhost", int(dated))
     with objects.open_index(hold, keep=False) as place:
-        single = objects.write_commit(place, objects.tree_of(place, commit), (), "Base", by)
+        single = objects.write_commit(place, objects.find_tree(place, commit), (), "Base", by)
         packs = folder / "objects" / "pack"
         packs.mkdir(parents=True)
         args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))

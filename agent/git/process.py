@@ -158,7 +158,7 @@ def run_git(
     return bytes(out)
 
 
-def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
+def read_records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
     """Yield NUL-ended records while git prints them; to leave the loop early ends git."""
     with _start_git(place, args, seconds) as process:
         process.stdin.close()
@@ -295,7 +295,7 @@ def _make_failure(args: Sequence[str], code: int, words: bytes) -> GitFailed:
 
 
 @contextmanager
-def storage(folder: Path, advice: str) -> Iterator[None]:
+def explain_full_disk(folder: Path, advice: str) -> Iterator[None]:
     """Take a failure for a full disk where git or the kernel says so."""
     try:
         yield
@@ -305,13 +305,13 @@ def storage(folder: Path, advice: str) -> Iterator[None]:
         else:
             # Git does not always give the reason, as for a file of a work tree.
             there = next(one for one in (folder, *folder.parents) if one.exists())
-            full = no_space(problem) or shutil.disk_usage(there).free < _LITTLE_SPACE
+            full = is_disk_full(problem) or shutil.disk_usage(there).free < _LITTLE_SPACE
         if not full:
             raise
         raise StorageFull(f"The disk that holds {folder} is full. {advice}") from problem
 
 
-def no_space(problem: GitFailed) -> bool:
+def is_disk_full(problem: GitFailed) -> bool:
     return _NO_SPACE.search(problem.message) is not None
 
 

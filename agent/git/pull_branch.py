@@ -102,7 +102,7 @@ class _JoinedBranch(NamedTuple):
 
 
 def _join_base(place: Place, fork: str | None, tip: str, head: str) -> _JoinedBranch:
-    alone = objects.tree_of(place, head)
+    alone = objects.find_tree(place, head)
     if fork is None or fork == tip:
         return _JoinedBranch(tip, alone)
     try:
@@ -123,7 +123,7 @@ def _commits(
     """
     fields = "%H%x00%an%x00%ae%x00%cn%x00%ce"
     args = ("log", "-z", "--topo-order", "--reverse", f"--max-count={MOST_COMMITS}")
-    listed = process.records(
+    listed = process.read_records(
         place, *args, "--no-show-signature", f"--format={fields}", f"{tip}..{head}", "--"
     )
     words = (word.decode(errors="replace") for word in listed)
@@ -225,7 +225,7 @@ def make_follow_up_commit(
 def _make_rebased_commit(place: Place, branch_state: BranchState, by: objects.Identity) -> str:
     """What is on the branch as one commit on the end of its base, with the words of its first."""
     tip, head, tree = branch_state.tip, branch_state.head, branch_state.tree
-    if tree == objects.tree_of(place, tip):
+    if tree == objects.find_tree(place, tip):
         return tip
     first = process.run_git(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
     form = ("log", "-1", "--no-show-signature", "--format=%B", first.split()[0].decode(), "--")

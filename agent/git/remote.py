@@ -109,7 +109,7 @@ def hold_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterato
     copy = mirror.locate_mirror(root, mirrors.absolute())
     with (
         mirror.drop_broken_mirror(copy),
-        process.storage(mirrors, mirror.ADVICE),
+        process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy, stopped) as hold,
     ):
         yield hold

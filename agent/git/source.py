@@ -270,7 +270,7 @@ def count_uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int
     )
     args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
     args += ("--ignore-submodules=all", "--untracked-files=normal")
-    return sum(1 for _ in process.records(place, *args, seconds=seconds))
+    return sum(1 for _ in process.read_records(place, *args, seconds=seconds))
 
 
 def _format_path(text: str) -> str:

@@ -48,7 +48,7 @@ def prepare_checkout(
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with (
         process.blame_user_repository(user.root),
-        process.storage(mirrors, mirror.ADVICE),
+        process.explain_full_disk(mirrors, mirror.ADVICE),
         mirror.hold_mirror(copy) as hold,
         source.open_view(user, hold) as view,
         futures.ThreadPoolExecutor(1) as beside,
@@ -96,7 +96,10 @@ def copy_repository(checkout: Checkout, folder: Path, branch: str) -> None:
     branches.require_name(branch)
     commit, made = checkout.commit, Place(folder)
     flags = ("--quiet", "--bare", "--template=", f"--initial-branch={branch}")
-    with process.storage(folder.parent, mirror.ADVICE), mirror.hold_mirror_of(checkout) as hold:
+    with (
+        process.explain_full_disk(folder.parent, mirror.ADVICE),
+        mirror.hold_mirror_of(checkout) as hold,
+    ):
         process.run_git(made, "init", *flags)
         pack = ("pack-objects", "--revs", "--quiet", str(folder / "objects" / "pack" / "pack"))
         process.run_git(hold.place, *pack, stdin=f"{commit}\n".encode())
@@ -121,7 +124,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
         paths = beside.submit(_list_commit_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
-            with process.storage(folder.parent, mirror.ADVICE):
+            with process.explain_full_disk(folder.parent, mirror.ADVICE):
                 fresh.mkdir(mode=0o755, parents=True)
                 process.run_git(place, "read-tree", "-m", "-u", checkout.commit)
                 _add_suffix(folder, ".commit").write_text(checkout.commit)
@@ -266,7 +269,7 @@ def _open_user_repository(
     folder = Path(checkout.mirror)
     with (
         process.blame_user_repository(user.root),
-        process.storage(folder.parent, mirror.ADVICE),
+        process.explain_full_disk(folder.parent, mirror.ADVICE),
         mirror.hold_mirror(folder) as hold,
         source.open_view(user, hold, write=write) as view,
     ):
@@ -281,7 +284,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """
     with _open_user_repository(checkout, branch, write=True) as (hold, user, view):
         try:
-            with process.storage(user.common_dir, "Make room there; no branch was made"):
+            with process.explain_full_disk(user.common_dir, "Make room there; no branch was made"):
                 branches.send_objects(hold.place, view, checkout.commit, commit)
                 return branches.create_branch(view, user, commit, branch)
         except GitFailed as problem:

@@ -103,7 +103,7 @@ class BubblewrapSandbox:
         return sandbox
 
     def _make_cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
-        tasks = order.limits.processes + layout.own_tasks(order)
+        tasks = order.limits.processes + layout.count_own_tasks(order)
         return cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
 
 

@@ -57,7 +57,7 @@ def build_arguments(
     args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID)]
     args += ["--hostname", layout.HOSTNAME]
     args += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]
-    if (program := seccomp.program(lasting=lasting)) is not None:
+    if (program := seccomp.build_filter(lasting=lasting)) is not None:
         args += ["--seccomp", str(lend(program))]
     args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.SANDBOX]
     if root is None:
@@ -68,21 +68,21 @@ def build_arguments(
     else:
         for entry in sorted(root.iterdir()):
             args += _show_entry(entry) if entry.name not in _NOT_SHOWN else []
-    for name, text in layout.etc(UID, order.hosts).items():
+    for name, text in layout.make_etc(UID, order.hosts).items():
         if root is not None and not (root / "etc" / name).exists():
             continue  # nothing can be shown in a place that a read-only tree does not have
         args += ["--perms", "0444", "--ro-bind-data", str(lend(text.encode())), f"/etc/{name}"]
     args += ["--proc", "/proc", "--dev", "/dev"]
     for place in layout.WRITABLE:
         # bubblewrap's own /dev is a file system without a size; only /dev/shm stays writable.
-        size, mode = str(order.limits.disk_bytes), layout.mode_of(place)
+        size, mode = str(order.limits.disk_bytes), layout.choose_mode(place)
         args += ["--size", size, "--perms", mode, "--tmpfs", place]
     args += ["--remount-ro", "/dev"]
     for source, target, writable in layout.list_binds(order):
         args += ["--bind" if writable else "--ro-bind", source, target]
-    if order.proxy_socket is not None and (bundle := layout.certificates()) is not None:
+    if order.proxy_socket is not None and (bundle := layout.read_certificates()) is not None:
         args += ["--perms", "0444", "--file", str(lend(bundle)), layout.CERTIFICATES]
-    for name, content in layout.runner().items():
+    for name, content in layout.read_runner().items():
         args += ["--perms", "0444", "--file", str(lend(content)), f"{layout.SANDBOX}/{name}"]
     return [*args, *more, "--remount-ro", "/", "--chdir", "/"]
 
@@ -115,14 +115,14 @@ def require_bubblewrap() -> None:
         raise SandboxMissing(
             "Nothing runs outside a sandbox, and bubblewrap (bwrap) is not installed. " + _INSTALL
         )
-    have = version(found)
+    have = read_version(found)
     if have < OLDEST:
         words = ".".join(map(str, have))
         raise SandboxMissing(f"bubblewrap {words} lacks limits that a sandbox needs. {_INSTALL}")
 
 
 @functools.lru_cache(maxsize=4)
-def version(path: str) -> tuple[int, ...]:
+def read_version(path: str) -> tuple[int, ...]:
     try:
         answer = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=10, check=True

@@ -161,11 +161,11 @@ def remove_orphans(home: Path) -> int:
     slot.
     """
     gone = end_orphans()
-    prefix = slots.prefix(home)
+    prefix = slots.make_prefix(home)
     for name in list_names(prefix):
         number = name.removeprefix(prefix)
         if number.isdigit():
-            with slots.if_free(home, int(number)) as free:
+            with slots.hold_if_free(home, int(number)) as free:
                 if free:
                     remove_stale(name)
                     gone += 1

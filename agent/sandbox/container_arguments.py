@@ -41,12 +41,12 @@ def host_config(
         "tmpfs": {
             place: (
                 f"rw,nosuid,nodev,exec,size={limits.disk_bytes}"
-                f",nr_inodes={layout.entries_for(limits.disk_bytes)}"
-                f",mode={layout.mode_of(place)},uid={uid},gid={_group(uid)}"
+                f",nr_inodes={layout.count_entries(limits.disk_bytes)}"
+                f",mode={layout.choose_mode(place)},uid={uid},gid={_group(uid)}"
             )
             for place in layout.WRITABLE
         },
-        "pids_limit": limits.processes + layout.own_tasks(order),
+        "pids_limit": limits.processes + layout.count_own_tasks(order),
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
         # Nothing of what a sandbox prints is kept by the engine: it could fill the disk.
@@ -74,7 +74,7 @@ def build_container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dic
         "stdin_open": True,
         "network_disabled": True,
         "healthcheck": {"test": ["NONE"]},
-        "labels": {HOME_LABEL: slots.prefix(home), SLOT_LABEL: str(slot.number)},
+        "labels": {HOME_LABEL: slots.make_prefix(home), SLOT_LABEL: str(slot.number)},
     }
 
 
@@ -84,7 +84,7 @@ def _group(uid: int) -> int:
 
 def ask_runner(*, lasting: bool) -> dict[str, Any]:
     """Say what the runner in such a sandbox has to see to by itself."""
-    program = seccomp.program(lasting=lasting)
+    program = seccomp.build_filter(lasting=lasting)
     return {
         # As a container is shown them: by version 2 and 1 of control groups.
         "counters": [
@@ -98,12 +98,12 @@ def ask_runner(*, lasting: bool) -> dict[str, Any]:
 
 def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     """Have the files in place; return which place of the sandbox shows which path."""
-    ours = dict(layout.runner())
+    ours = dict(layout.read_runner())
     # Places that something else may be laid over: a read-only folder takes no new ones.
     ours[Path(layout.PROXY).name] = b""
-    if (bundle := layout.certificates()) is not None:
+    if (bundle := layout.read_certificates()) is not None:
         ours[Path(layout.CERTIFICATES).name] = bundle
-    etc = {name: text.encode() for name, text in layout.etc(uid, hosts).items()}
+    etc = {name: text.encode() for name, text in layout.make_etc(uid, hosts).items()}
     shown = _folder(home, "etc", etc)
     return {layout.SANDBOX: str(_folder(home, "runner", ours))} | {
         f"/etc/{name}": str(shown / name) for name in etc

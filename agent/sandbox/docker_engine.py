@@ -111,7 +111,7 @@ def _knock(where: str) -> None:
 # --- images ----------------------------------------------------------------------------------
 
 
-def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
+def list_images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
     """Find the images that sandboxes can be opened from, by minor version of Python."""
     found = {}
     for listed in client.images(name=settings.docker_image):
@@ -124,7 +124,7 @@ def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
 
 
 def choose_image(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
-    found = images(client, settings)
+    found = list_images(client, settings)
     if version in found:
         return found[version]
     if version or not found:
@@ -142,7 +142,7 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
     arguments = {"BASE": base, "PACKAGES": " ".join(packages)}
     with open_client(settings) as api:
         require_rootful(api)
-        before = images(api, settings).get(version)
+        before = list_images(api, settings).get(version)
         address = docker_address.find_address(settings)
         with closing(docker.DockerClient(address, version="auto")) as client:
             python, prefix = _ask_python(client, _run_build(client, arguments, {}))

@@ -59,7 +59,7 @@ class DockerSandbox:
     def roots(self) -> tuple[Root, ...]:
         with self._open_client() as client:
             usual = docker_engine.choose_image(client, self._settings)
-            others = docker_engine.images(client, self._settings)
+            others = docker_engine.list_images(client, self._settings)
         del others[usual.version]
         return tuple(_make_root(image) for image in (usual, *others.values()))
 
@@ -217,11 +217,11 @@ def remove_strays(client: docker.APIClient, home: Path) -> int:
     is a left-over when nobody has its slot.
     """
     gone = 0
-    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
+    mark = f"{container_arguments.HOME_LABEL}={slots.make_prefix(home)}"
     for listed in client.containers(all=True, filters={"label": mark}):
         number = listed["Labels"].get(container_arguments.SLOT_LABEL, "")
         if number.isdigit():
-            with slots.if_free(home, int(number)) as free:
+            with slots.hold_if_free(home, int(number)) as free:
                 if free:
                     remove_container(client, listed["Id"])
                     gone += 1

@@ -50,7 +50,7 @@ _SPARE_TASKS = 4096
 a user of a container may have others too, of another data folder."""
 
 
-def etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
+def make_etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     """Make up the files of `/etc` that name users and hosts."""
     return {
         "passwd": f"root:x:0:0:root:/root:/bin/sh\nsandbox:x:{uid}:{uid}:sandbox:{HOME}:/bin/sh\n"
@@ -62,12 +62,12 @@ def etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     }
 
 
-def mode_of(place: str) -> str:
+def choose_mode(place: str) -> str:
     return "1777" if place in (TEMPORARY, SHARED_MEMORY) else "0755"
 
 
 @cache
-def runner() -> Mapping[str, bytes]:
+def read_runner() -> Mapping[str, bytes]:
     """Read the program that runs first in every sandbox, its modules with their storage."""
     inside = resources.files("agent.sandbox").joinpath("sandbox_scripts")
     files = {_START: inside.joinpath(_START).read_bytes()}
@@ -79,7 +79,7 @@ def runner() -> Mapping[str, bytes]:
     return files
 
 
-def certificates() -> bytes | None:
+def read_certificates() -> bytes | None:
     found = ssl.get_default_verify_paths()
     usual = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
     for path in (os.environ.get("SSL_CERT_FILE"), found.cafile, *usual, "/etc/ssl/cert.pem"):
@@ -88,7 +88,7 @@ def certificates() -> bytes | None:
     return None
 
 
-def entries_for(most_bytes: int) -> int:
+def count_entries(most_bytes: int) -> int:
     """Say how many files and folders go with a size: one for each 4 KiB."""
     return max(1024, most_bytes // 4096)
 
@@ -108,7 +108,7 @@ def list_binds(order: SandboxRequest) -> Iterator[tuple[str, str, bool]]:
 # --- the order -------------------------------------------------------------------------------
 
 
-def own_tasks(order: SandboxRequest) -> int:
+def count_own_tasks(order: SandboxRequest) -> int:
     return 1 if order.proxy_socket is None else 2
 
 
@@ -126,7 +126,9 @@ def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) 
         "RLIMIT_MSGQUEUE": 0,
         "RLIMIT_NOFILE": _OPEN_FILES,
         "RLIMIT_FSIZE": limits.disk_bytes,
-        "RLIMIT_NPROC": limits.processes + own_tasks(order) + (_SPARE_TASKS if bounded else 0),
+        "RLIMIT_NPROC": limits.processes
+        + count_own_tasks(order)
+        + (_SPARE_TASKS if bounded else 0),
     }
     if not bounded:
         rlimits["RLIMIT_AS"] = limits.memory_bytes
@@ -151,7 +153,7 @@ def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) 
         "sampled_memory": None if bounded else limits.memory_bytes,
         "sampled_tasks": limits.processes,
         "places": WRITABLE,
-        "inodes": entries_for(limits.disk_bytes),
+        "inodes": count_entries(limits.disk_bytes),
         "proxy": PROXY if order.proxy_socket is not None else None,
         "counters": (),
         "filter": None,
@@ -167,7 +169,7 @@ def encode_message(message: dict[str, Any]) -> bytes:
 
 def _environ(order: SandboxRequest) -> dict[str, str]:
     environ = {"PATH": PATH, "HOME": HOME, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY}
-    if order.proxy_socket is not None and certificates() is not None:
+    if order.proxy_socket is not None and read_certificates() is not None:
         names = (
             "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
             "NODE_EXTRA_CA_CERTS",

@@ -33,7 +33,7 @@ def prepare_request(
     with slots.claim_slot(settings.home) as slot:
         # All sandboxes that keep a folder have one user.
         is_keeping = any(mount.retained_folder for mount in order.mounts)
-        uid = slots.keeper() if is_keeping else slot.uid
+        uid = slots.find_keeper() if is_keeping else slot.uid
         if root is not None:
             _require_access(root, uid, 0o4, "MERGEWRIGHT_SANDBOX_ROOT")
         if order.system:
@@ -104,7 +104,7 @@ def hand_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
 
 def _set_owner(folder: Path, uid: int, gid: int, apart: str = "") -> None:
     """Set owner and mode, but for the folder `apart`; most files of a cache need no second call."""
-    keeper = slots.keeper()
+    keeper = slots.find_keeper()
     # By descriptor and without following links: the content was made by foreign code.
     # The folder itself comes last where nothing is left out: by its owner it is known to be done.
     walk = os.fwalk(folder, topdown=bool(apart), follow_symlinks=False)
@@ -134,7 +134,7 @@ class SizeWatch:
 
     def __init__(self, mounts: Iterable[Mount], most_bytes: int) -> None:
         self._folders = [Path(mount.source) for mount in mounts if mount.writable]
-        self._most = most_bytes, layout.entries_for(most_bytes)
+        self._most = most_bytes, layout.count_entries(most_bytes)
         self._next = 0.0
         self._before = self._measure()
 

@@ -76,7 +76,7 @@ class Overlays(NamedTuple):
         else:
             apart += ["--user", "--map-root-user"]
             uid, options = 0, "userxattr"
-        given = [str(self.place), str(size), str(layout.entries_for(size)), str(uid), options]
+        given = [str(self.place), str(size), str(layout.count_entries(size)), str(uid), options]
         given.append(str(len(self.all)))
         for overlay in self.all:
             given += ["rw" if overlay.writable else "ro", overlay.lower]
@@ -127,7 +127,7 @@ def plan_overlays(
 
 def _show_settings(etc: Path) -> list[str]:
     """Show the folders of an /etc that sandboxes have nothing of; a file could be any program's."""
-    known = {name.partition("/")[0] for name in (*layout.HOST_ETC, *layout.etc(0))}
+    known = {name.partition("/")[0] for name in (*layout.HOST_ETC, *layout.make_etc(0))}
     entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
     plain = (entry for entry in entries if entry.is_dir() and not entry.is_symlink())
     return [

@@ -37,12 +37,12 @@ class Slot(NamedTuple):
     """Unique on this machine; names the sandbox's cgroup or container."""
 
 
-def prefix(home: Path) -> str:
+def make_prefix(home: Path) -> str:
     """What the names of all slots of this data folder begin with."""
     return f"mergewright-{_hash(home).hex()[:12]}-"
 
 
-def keeper() -> int:
+def find_keeper() -> int:
     """Name the host user of the sandboxes that keep a folder; no slot has it.
 
     The same for every data folder: what it keeps is its own wherever the folder is moved.
@@ -57,10 +57,10 @@ def claim_slot(home: Path) -> Iterator[Slot]:
     first = _FIRST_OF_SLOTS + int.from_bytes(_hash(home)[:8], "big") % _RANGES * _SLOTS
     while True:
         for number in range(_SLOTS):
-            with if_free(home, number) as free:
+            with hold_if_free(home, number) as free:
                 if free:
                     uid = _find_uid(first + number, number)
-                    yield Slot(number, uid, f"{prefix(home)}{number}")
+                    yield Slot(number, uid, f"{make_prefix(home)}{number}")
                     return
         if time.monotonic() > give_up:
             raise SandboxLost(f"All {_SLOTS} sandboxes were taken for {_WAIT_SECONDS:.0f} seconds.")
@@ -68,7 +68,7 @@ def claim_slot(home: Path) -> Iterator[Slot]:
 
 
 @contextmanager
-def if_free(home: Path, number: int) -> Iterator[bool]:
+def hold_if_free(home: Path, number: int) -> Iterator[bool]:
     """Hold one slot for the block, if nobody has it."""
     path = open_home(home) / "sandboxes" / f"slot-{number}"
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

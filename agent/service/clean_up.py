@@ -77,7 +77,7 @@ class Cleaner:
             "mirrors": lambda: mirror.clean_mirrors(self._home / "mirrors"),
             "environments": lambda: storage.remove_leftovers(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
-            "records": lambda: self._engine.forget_before(before, self._store.active_ids()),
+            "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),
             "folders": lambda: self._remove_folders(before),
             "branches": self._remove_branches,
         }
@@ -102,7 +102,7 @@ class Cleaner:
             and not ledger.parent.is_symlink()
             and ledger.stat().st_mtime < before
         ]
-        active = self._store.active_ids() if gone else frozenset()
+        active = self._store.list_active_ids() if gone else frozenset()
         gone = [one for one in gone if one.name not in active]
         for one in gone:
             folders.delete_folder(one)

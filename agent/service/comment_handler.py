@@ -125,7 +125,7 @@ class CommentHandler:
     def _find_run(self, comment: Comment) -> StoredRun | None:
         at = comment.subject
         if comment.on_pull:
-            return self._store.of_pull(at.repository_id, at.number)
+            return self._store.find_run_of_pull(at.repository_id, at.number)
         return self._store.find_newest_run(at.repository_id, at.number)
 
     def _asks_nothing(

@@ -153,7 +153,7 @@ class Intake:
             return intake.reconsider_run(withdrawal, self._intake_api, self._store)
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
-        if earlier := self._store.of_delivery(delivery.delivery_id):
+        if earlier := self._store.find_run_of_delivery(delivery.delivery_id):
             return Accepted(run=earlier.run)
         if not of_issue:
             event = events.read_event(delivery.body)

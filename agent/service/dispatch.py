@@ -224,7 +224,7 @@ class Dispatcher:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
         if end.is_paused:
-            self._store.put_back(run_id, "everything is paused")
+            self._store.put_run_back(run_id, "everything is paused")
         elif end.outcome is None:
             self._store.postpone_run(
                 *(run_id, end.until or 0.0, end.begin_with, end.waits_for),

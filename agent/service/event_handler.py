@@ -30,7 +30,7 @@ def handle_event(
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
         return Ignored(reason="it names neither a commit nor a pull request", routine=True)
-    found = store.of_pull(event.repository_id, event.number)
+    found = store.find_run_of_pull(event.repository_id, event.number)
     if found is None and store.is_publishing(event.repository_id):
         return PutOff(reason="a run of this repository is about to tell of its pull request")
     if found is None or found.run.snapshot is None:
@@ -44,7 +44,7 @@ def handle_event(
     if state is not RunState.OPEN:
         _stop_follow_up(found, pull.state, store)
     _note_end(first, event, pull, store, now)
-    if not store.pull_stands(first, state):
+    if not store.set_pull_state(first, state):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
@@ -82,7 +82,7 @@ def _handle_checks(
     wish = follow_ups.of_checks(event, quiet)
     if wish is None:
         return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
-    found = store.of_head(event.repository_id, event.commit)
+    found = store.find_run_of_head(event.repository_id, event.commit)
     if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
         return PutOff(reason="a run of this repository is about to tell of its commit")
     if found is None:

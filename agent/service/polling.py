@@ -103,7 +103,7 @@ class Polling:
 
     def turn(self) -> float:
         """Look through all repositories; one that cannot be looked through holds up no other."""
-        for run_id in sorted(self._store.active_ids()):
+        for run_id in sorted(self._store.list_active_ids()):
             snapshot = self._store.get_run(run_id).run.snapshot
             if snapshot is not None:
                 self._look_after(snapshot.issue)
@@ -187,7 +187,7 @@ class Polling:
     def _hear(self, subject: Subject, since: str) -> None:
         run = None
         if subject.on_pull:
-            run = self._store.of_pull(subject.ref.repository_id, subject.ref.number)
+            run = self._store.find_run_of_pull(subject.ref.repository_id, subject.ref.number)
             if run is None:
                 return
             self._tell_end(subject, run)

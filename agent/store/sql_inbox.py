@@ -199,7 +199,7 @@ class Inbox:
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
 
-    def last_beat(self) -> float | None:
+    def read_last_beat(self) -> float | None:
         """When the reader last left a sign of life, in seconds since the epoch; None: never."""
         with suppress(OSError):
             return self._heartbeat.stat().st_mtime

@@ -60,7 +60,7 @@ class RunReader:
         with self._database.read() as session:
             return tuple(make_stored_run(row) for row in session.exec(wanted))
 
-    def begun_since(self, at: float) -> Iterator[StoredRun]:
+    def iterate_begun_since(self, at: float) -> Iterator[StoredRun]:
         """Go through the runs that were queued since then, without those that go on with one.
 
         A row that makes no sense is left out.
@@ -104,19 +104,19 @@ class RunReader:
         newest = (col(RunRow.attempt).desc(), col(RunRow.round).desc())
         return self._first(is_of_issue(repository_id, number), order=newest)
 
-    def of_delivery(self, delivery_id: str) -> StoredRun | None:
+    def find_run_of_delivery(self, delivery_id: str) -> StoredRun | None:
         """Return the run that a delivery has become, over or not."""
         return self._first(col(RunRow.delivery_id) == delivery_id)
 
-    def active_ids(self) -> frozenset[str]:
+    def list_active_ids(self) -> frozenset[str]:
         with self._database.read() as session:
             return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
-    def of_pull(self, repository_id: int, number: int) -> StoredRun | None:
+    def find_run_of_pull(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the newest run that has opened a pull request, or pushed to it."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
-    def of_head(self, repository_id: int, commit: str) -> StoredRun | None:
+    def find_run_of_head(self, repository_id: int, commit: str) -> StoredRun | None:
         """Return the newest run whose branch ended in a commit when it was over."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 

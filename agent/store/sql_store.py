@@ -102,7 +102,7 @@ class SqlStore(RunQueue, RunReader):
             )
             sql_spendings.clock_moved(session, seconds)
 
-    def put_back(self, run_id: str, words: str) -> None:
+    def put_run_back(self, run_id: str, words: str) -> None:
         """Put a run that was under way back to wait for its turn; nothing of it is done again."""
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -214,7 +214,7 @@ class SqlStore(RunQueue, RunReader):
             session.flush()
             sql_follow_ups.go_on(session, row, now)
 
-    def pull_stands(self, run_id: str, state: RunState) -> bool:
+    def set_pull_state(self, run_id: str, state: RunState) -> bool:
         """Note that the pull request of the run that opened it is open, merged or closed.
 
         Returns whether that is news. What follows it up is brought to its end by itself.

@@ -52,7 +52,7 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
     say(f"dashboard: a store of {RUNS:,} runs")
     with closing(SqlStore(home)) as store:
         made_runs.fill(store, RUNS)
-        for run_id in store.active_ids():  # the worker would carry them
+        for run_id in store.list_active_ids():  # the worker would carry them
             end = Outcome.for_stopped_run(run_id, Reason.CANCELLED, "It was stopped.")
             store.finish_run(run_id, end, time.time())
     alone: list[float] = []

@@ -140,10 +140,10 @@ def _left(ground: Ground) -> list[str]:
     for pattern in ("mirrors/*.scratch", "mirrors/*.new", "mirrors/*.git/**/*.lock"):
         found += [f"of a clone: {one}" for one in home.glob(pattern)]
     for one in home.glob("sandboxes/slot-*"):
-        with slots.if_free(home, int(one.name.removeprefix("slot-"))) as free:
+        with slots.hold_if_free(home, int(one.name.removeprefix("slot-"))) as free:
             if not free:
                 found.append(f"an open sandbox: {one}")
-    found += [f"a sandbox's group: {name}" for name in cgroup.list_names(slots.prefix(home))]
+    found += [f"a sandbox's group: {name}" for name in cgroup.list_names(slots.make_prefix(home))]
     found += [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
     return found + [f"a process: {one}" for one in _processes(home)]
 

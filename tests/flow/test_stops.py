@@ -71,7 +71,7 @@ def assert_gone(told: Story, reason: str) -> None:
     told.assert_nothing_pushed()
     assert len(told.comments()) == 1
     with closing(SqlStore(told.stage.home)) as store:
-        assert store.active_ids() == frozenset()
+        assert store.list_active_ids() == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(works, home):
         connection.execute("UPDATE runs SET run = '{\"half' WHERE run_id = 'r1'")
     one.until(lambda: one.over("r2"))
     assert one.store.get_run("r2").state is RunState.OPEN
-    assert "r1" not in one.store.active_ids()
+    assert "r1" not in one.store.list_active_ids()
 
 
 # --- PF7: no sandboxes ---------------------------------------------------------------------------

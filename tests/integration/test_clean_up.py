@@ -188,8 +188,8 @@ def test_PF2_half_environments_of_dead_builders_go(place):
 
 
 def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_slot_is_free(place):
-    ours, used = (f"{slots.prefix(place.home)}{number}" for number in (60, 61))
-    other = f"{slots.prefix(place.home / 'other')}60"
+    ours, used = (f"{slots.make_prefix(place.home)}{number}" for number in (60, 61))
+    other = f"{slots.make_prefix(place.home / 'other')}60"
     groups = {name: cgroup.create_cgroup(name, 2**26, 10) for name in (ours, used, other)}
     if not groups[ours].folders:
         pytest.fail("this machine lets us make no control groups")

@@ -238,7 +238,7 @@ def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, 
     if ending == "approval":
         talk.ask(run, PLAN)
     elif ending == "held":
-        talk.store.put_back(run.run_id, "paused")
+        talk.store.put_run_back(run.run_id, "paused")
     else:
         talk.store.postpone_run(run.run_id, time.time() - 1, "approval", "GitHub is silent")
     # What is held goes on when it would have gone on before.

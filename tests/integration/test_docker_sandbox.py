@@ -44,7 +44,7 @@ def settings(home):
 
 
 def containers(client: docker.APIClient, home: Path) -> list[str]:
-    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
+    mark = f"{container_arguments.HOME_LABEL}={slots.make_prefix(home)}"
     return [one["Id"] for one in client.containers(all=True, filters={"label": mark})]
 
 
@@ -129,7 +129,7 @@ def test_a_failure_of_the_engine_is_never_the_exit_code_of_the_command(settings,
 
 
 def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(client, settings, home):
-    image, prefix = docker_engine.choose_image(client, settings).digest, slots.prefix(home)
+    image, prefix = docker_engine.choose_image(client, settings).digest, slots.make_prefix(home)
     made = [
         client.create_container(
             image, ["true"], labels={container_arguments.HOME_LABEL: mark, **more}

@@ -126,7 +126,7 @@ def test_nothing_follows_a_pull_request_that_is_over(store):
     store.queue_follow_up(first.run_id, CI, NOW + 1)
     at_work = store.claim_run(NOW + 1, most=9).run
     store.queue_follow_up(first.run_id, REVIEW, NOW + 2)
-    assert store.pull_stands(first.run_id, RunState.MERGED)
+    assert store.set_pull_state(first.run_id, RunState.MERGED)
     store.finish_run(at_work.run_id, _ended(at_work.run_id, Reason.SUPERSEDED), NOW + 3)
     assert store.claim_run(NOW + 9_999, most=9) is None
     assert store.queue_follow_up(first.run_id, REVIEW, NOW + 4) == "over"

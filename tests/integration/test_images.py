@@ -32,7 +32,7 @@ def settings(home, monkeypatch):
             "MERGEWRIGHT_DOCKER_BASE", docker_engine.choose_image(client, usual, "3.11").digest
         )
         yield given
-        for image in docker_engine.images(client, given).values():
+        for image in docker_engine.list_images(client, given).values():
             client.remove_image(image.digest, force=True)
 
 

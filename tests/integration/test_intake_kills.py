@@ -104,7 +104,7 @@ def test_PF1_an_intake_killed_at_any_write_leaves_one_run_for_each_delivery(tmp_
             runs = store.list_latest(100)
             assert sorted(one.run.snapshot.issue.number for one in runs) == [1, 2]
             for issue in range(1, COUNT + 1):
-                settled, kept = inbox.find(f"d{issue}"), store.of_delivery(f"d{issue}")
+                settled, kept = inbox.find(f"d{issue}"), store.find_run_of_delivery(f"d{issue}")
                 assert settled is not None
                 assert kept is not None
                 assert (settled.outcome, settled.reason) == ("accepted", kept.run.run_id)

@@ -80,8 +80,8 @@ def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
     assert store.add_run(run("c"), 4.0, delivery_id="d") == run("a")
     assert store.add_run(run("d", number=2), 5.0, delivery_id="d") == run("a")
     assert len(store.list_latest(9)) == 1
-    assert store.of_delivery("d").run == run("a")
-    assert store.of_delivery("e") is None
+    assert store.find_run_of_delivery("d").run == run("a")
+    assert store.find_run_of_delivery("e") is None
 
 
 def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
@@ -171,10 +171,10 @@ def test_who_reads_waits_for_nobody_who_writes(store):
         assert store.get_run(run_id).run == claimed.run
         assert [one.run.run_id for one in store.under_way()] == [run_id]
         assert store.find_newest_run(7, 1) is not None
-        assert store.active_ids() == {run_id}
+        assert store.list_active_ids() == {run_id}
         assert len(store.list_latest(9)) == 1
         assert store.find_run("20261120-100000") is not None
-        assert store.of_delivery("d") is None
+        assert store.find_run_of_delivery("d") is None
         assert store.count_ahead(run_id, 2.0, most=1) == 0
         assert store.claim_run(3.0, most=1) is None
         assert time.monotonic() - begun < 5.0

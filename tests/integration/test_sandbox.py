@@ -408,7 +408,7 @@ def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_sandbox
     script = "cd /store && echo new > cache/new && mkdir out && ln cache/new cache/deep/old out"
     result = run(script, keeping)
     assert result.exit_code == 0, result.output
-    kept = slots.keeper()
+    kept = slots.find_keeper()
     assert {path.stat().st_uid for path in (store / "cache").rglob("*")} == {kept}
     assert [path.stat().st_uid for path in (store, store / "out")] == [0, 0]
 

@@ -27,7 +27,7 @@ def watched(inbox, monkeypatch):
             thread.start()
         threading.Timer(0.3, stop.set).start()
         process.watch_heartbeat(inbox, heartbeat, threads, stop)
-        return inbox.last_beat() is not None
+        return inbox.read_last_beat() is not None
 
     yield watch
     stop.set()
@@ -65,7 +65,7 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
         assert process.wait_until_known(way, inbox, threading.Event())
     assert way.problems == []
     assert [one["log_level"] for one in said] == ["error"] * 3 + ["info"]
-    assert inbox.last_beat() is not None
+    assert inbox.read_last_beat() is not None
 
 
 def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbox, monkeypatch):

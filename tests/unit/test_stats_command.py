@@ -62,7 +62,7 @@ def ends(store, run_id, *, edits=None, unknown="", known=True):
     """Let people merge its pull request."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
     ended = EndedPullRequest(run_id=run_id, pull=1, state="merged", at=at, by="ann")
-    store.pull_stands(run_id, RunState.MERGED)
+    store.set_pull_state(run_id, RunState.MERGED)
     store.ends.note(ended, NOW)
     if known:
         first = store.get_run(run_id)

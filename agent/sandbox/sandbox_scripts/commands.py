@@ -60,7 +60,7 @@ def keep_only(wanted: set[int]) -> None:
                 os.close(number)
 
 
-def become(path: str, argv: list[str], environ: dict[str, str]) -> NoReturn:
+def exec_program(path: str, argv: list[str], environ: dict[str, str]) -> NoReturn:
     """Turn this forked process into a program; never returns."""
     try:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -120,7 +120,7 @@ def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tup
         except (OSError, ValueError) as problem:
             os.write(2, ("mergewright: %s: %s\n" % (missing, problem)).encode())
             os._exit(127)
-        become(argv[0], argv, environ)
+        exec_program(argv[0], argv, environ)
     finally:
         os._exit(127)
 
@@ -159,7 +159,7 @@ class Attendance:
                 code = reap(pid)
                 if code is not None:
                     full = find_full_disk(self.order) if self.once else None
-                    return code, counted_limit(self.order) or full
+                    return code, find_counted_limit(self.order) or full
                 now = time.monotonic()
                 if now >= look:
                     look = now + TICK_SECONDS
@@ -185,7 +185,7 @@ class Attendance:
 
     def find_limit(self) -> str | None:
         if self.once:
-            found = counted_limit(self.order) or find_full_disk(self.order)
+            found = find_counted_limit(self.order) or find_full_disk(self.order)
         else:
             # Names hold kernel memory, which outlives the command.
             found = (
@@ -213,7 +213,7 @@ def reset_counters(order: Order) -> None:
         counter["before"] = read_counter(counter)
 
 
-def counted_limit(order: Order) -> str | None:
+def find_counted_limit(order: Order) -> str | None:
     """Name the limit that the kernel has counted since, where it tells us."""
     for counter in order["counters"]:
         if read_counter(counter) > counter.get("before", 0):

@@ -83,7 +83,7 @@ class Channel:
 # --- beginning -------------------------------------------------------------------------------
 
 
-def close_the_doors() -> None:
+def protect_process() -> None:
     """Make this process out of reach for the code that will run beside it."""
     if os.getpid() != 1:
         # Ending the sandbox means killing everything this process can see.
@@ -95,7 +95,7 @@ def close_the_doors() -> None:
     commands.set_dumpable(allowed=False)
 
 
-def refuse_calls(program: bytes) -> None:
+def install_filter(program: bytes) -> None:
     """Give up kernel calls for good, for this process and all that it starts.
 
     Where the engine has laid a filter of its own, each refuses what it refuses.
@@ -126,10 +126,10 @@ def read_message(descriptor: int) -> dict[str, Any]:
 
 
 def begin() -> tuple[Channel, Order, int]:
-    """Close the doors and read what is to be done; return also where requests come from."""
+    """Protect this process, and read what is to be done; return also where requests come from."""
     if sys.version_info < (3, 9):
         raise SystemExit("mergewright: the sandbox's python3 is older than 3.9")
-    close_the_doors()
+    protect_process()
     # Numbers of our own, which no program that is started takes over.
     descriptor, requests = os.dup(int(sys.argv[1])), os.dup(0)
     commands.keep_only({descriptor, requests})
@@ -147,7 +147,7 @@ def copy_tree(source: str, target: str) -> None:
     pid = os.fork()
     if pid == 0:
         argv = ["cp", "-a", source + "/.", target]
-        commands.become("cp", argv, {"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
+        commands.exec_program("cp", argv, {"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
     if os.waitpid(pid, 0)[1] != 0:
         raise SetupError("the tree could not be copied")
     os.chmod(target, 0o755)  # noqa: S103 - whatever the mode of the folder it was copied from
@@ -166,7 +166,7 @@ def lay_file(path: str, content: bytes) -> None:
 
 def lay_out(order: Order) -> dict[str, str]:
     if order["filter"] is not None:
-        refuse_calls(bytes.fromhex(order["filter"]))
+        install_filter(bytes.fromhex(order["filter"]))
     for place in order["places"]:
         if not os.access(place, os.W_OK):
             raise SetupError("%s is not writable" % place)
@@ -224,7 +224,7 @@ class Server:
         pid, reading = commands.start_command(order, argv, self.environ)
         code, limit = attendance.attend(pid, reading, self.requests)
         commands.end_everything()
-        limit = limit or commands.counted_limit(order)
+        limit = limit or commands.find_counted_limit(order)
         commands.remove_shared()
         attendance.watch.look()
         while attendance.pass_on(reading):
@@ -306,7 +306,7 @@ def main() -> None:
         environ = lay_out(order)
     except (OSError, SetupError) as problem:
         full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
-        full = commands.counted_limit(order) or commands.find_full_disk(order) or full
+        full = commands.find_counted_limit(order) or commands.find_full_disk(order) or full
         channel.send(FAILED, {"limit": full, "message": str(problem)})
         return
     server = Server(channel, order, environ, requests)
