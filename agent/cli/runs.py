@@ -1,4 +1,4 @@
-"""`mergewright runs`: list, show and stop the runs of issues, pause and resume all.
+"""`mergewright runs`: list and show runs, stop those of issues, pause and resume all.
 
 What is asked for is stored in the data folder, where the service finds it: it need not be running.
 """
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,13 +22,14 @@ from agent.models.outcome import StoredRun
 from agent.models.run import Reason
 from agent.service.pause import Switch
 from agent.settings import Settings
+from agent.store import step_file
 from agent.text import sanitise
 
 if TYPE_CHECKING:
     from agent.store.sql_store import SqlStore
 
 app = typer.Typer(
-    help="Runs of issues: list, show, log, cancel, retry; pause and resume all.",
+    help="Runs: list, show, log; of issues: cancel, retry; pause and resume all.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -66,6 +68,16 @@ def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlStore, StoredR
         yield store, several[0]
 
 
+def _find_shown(loaded: Settings, run_id: str) -> StoredRun:
+    """Find the run of an issue or a ticket file whose id begins so."""
+    with open_store(loaded) as store:
+        found = list(store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ())
+    local = step_file.list_runs(loaded.home)
+    found += [one for one in local if one.run.run_id.startswith(run_id)]
+    require_one(run_id, [one.run.run_id for one in found], "`mergewright runs list`")
+    return found[0]
+
+
 def require_one(prefix: str, run_ids: Sequence[str], listing: str) -> None:
     """Refuse a prefix that not exactly one run has; `listing` is what shows all of them."""
     if len(run_ids) == 1:
@@ -100,6 +112,9 @@ def list_runs(
     loaded = settings.load_settings()
     with open_store(loaded) as store:
         stored = store.list_latest(limit, repository) if store else ()
+    if repository is None:
+        local = step_file.list_runs(loaded.home)
+        stored = tuple(sorted((*stored, *local), key=lambda one: -one.queued_at)[:limit])
     if as_json:
         terminal.print_json([_list_facts(one) for one in stored])
     elif stored:
@@ -107,14 +122,17 @@ def list_runs(
     else:
         whose = f" of {repository}" if repository else ""
         terminal.print_aside(
-            f"No runs of issues{whose} in {loaded.home}. One begins when somebody with write"
-            " permission sets the label."
+            f"No runs{whose} in {loaded.home}. One begins when somebody with write permission sets"
+            " the label, or with `mergewright run`."
         )
     _show_pause(loaded)
 
 
 def _make_row(one: StoredRun) -> list[str]:
     facts = _list_facts(one) | {"age": terminal.format_span(read_clock() - one.queued_at)}
+    if one.run.snapshot is None:
+        facts["issue"] = Path(one.run.ticket).name
+        facts["title"] = f"in {Path(one.run.repository).name}"
     return [str(facts[name] or "") for name in _COLUMNS]
 
 
@@ -122,8 +140,8 @@ def _make_row(one: StoredRun) -> list[str]:
 def show(run_id: RunId, as_json: terminal.Json = False) -> None:
     """Show one run: its state or how it ended, and where its text and log are."""
     loaded = settings.load_settings()
-    with _find_run(loaded, run_id) as (_, one):
-        facts = _list_facts(one)
+    one = _find_shown(loaded, run_id)
+    facts = _list_facts(one)
     folder = loaded.home / "runs" / one.run.run_id
     facts |= {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
     if as_json:
@@ -139,8 +157,8 @@ def show(run_id: RunId, as_json: terminal.Json = False) -> None:
 def log(run_id: RunId) -> None:
     """Print the log of a run as far as it is written; `show` names the file, for `tail -f`."""
     loaded = settings.load_settings()
-    with _find_run(loaded, run_id) as (_, one):
-        path = loaded.home / "runs" / one.run.run_id / "run.log"
+    one = _find_shown(loaded, run_id)
+    path = loaded.home / "runs" / one.run.run_id / "run.log"
     if not path.exists():
         print(f"mergewright: run {one.run.run_id} has written no log yet")
         raise typer.Exit(1)
@@ -155,7 +173,8 @@ def _list_facts(one: StoredRun) -> dict[str, object]:
     snapshot = run.snapshot
     return {
         "run": run.run_id,
-        "issue": f"{snapshot.issue.repository}#{snapshot.issue.number}" if snapshot else run.ticket,
+        "issue": f"{snapshot.issue.repository}#{snapshot.issue.number}" if snapshot else None,
+        "ticket": None if snapshot else run.ticket,
         "title": snapshot.title if snapshot else "",
         "labelled_by": snapshot.actor if snapshot else None,
         "attempt": run.attempt,

@@ -75,6 +75,8 @@ def carry_here(
         spendings=kept,
         go_on="run --resume",
     )
+    begun = read_clock()
+    step_file.note_run(settings.home, kept.begun.run, begun)
     try:
         outcome, seconds = executor.carry_run(
             kept.begun.run, settings, compose, keeping, watcher, say=say, hear=hear
@@ -83,6 +85,7 @@ def carry_here(
         kept.break_off(problem)
         raise
     kept.end(outcome)
+    step_file.note_run(settings.home, kept.begun.run, begun, outcome)
     return outcome, seconds
 
 

@@ -19,12 +19,14 @@ from typing import Any, Self
 
 from agent.errors import SettingsInvalid, TransientError, VersionUnknown
 from agent.llm.spendings import require_left
+from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits
-from agent.models.outcome import Outcome
+from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
-from agent.models.run import CAPS_REACHED, Reason, Run
+from agent.models.run import CAPS_REACHED, Reason, Run, RunState
 
 FILE_NAME = "steps.jsonl"
+_NOTE = "run.json"
 #: Hands the words over that the run ended with; another end has others.
 _TELLING = "deliver"
 
@@ -243,3 +245,31 @@ def find_latest(
 def goes_on(reason: Reason) -> bool:
     """Say whether a run of a ticket file that ended so can go on."""
     return reason not in {Reason.READY, Reason.VERSION_UNKNOWN, *_SETTLED}
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+
+def note_run(home: Path, run: Run, begun: float, outcome: Outcome | None = None) -> None:
+    """Leave what a list of runs shows in the run's folder."""
+    stored = StoredRun(
+        run=run,
+        state=outcome.state if outcome else RunState.RECEIVED,
+        active=outcome is None,
+        not_before=begun,
+        queued_at=float(run.started),
+        started_at=begun,
+        ended_at=read_clock() if outcome else None,
+        outcome=outcome.model_copy(update={"pull_request_text": None}) if outcome else None,
+    )
+    with suppress(OSError):
+        (home / "runs" / run.run_id / _NOTE).write_text(stored.model_dump_json())
+
+
+def list_runs(home: Path) -> tuple[StoredRun, ...]:
+    """List the runs of ticket files."""
+    found = []
+    for path in (home / "runs").glob(f"*/{_NOTE}"):
+        with suppress(OSError, ValueError):
+            found.append(StoredRun.model_validate_json(path.read_text()))
+    return tuple(found)

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from agent.cli import runs
 from agent.models.outcome import Outcome, PullRequest
-from agent.models.run import Reason, RunState
+from agent.models.run import Reason, Run, RunState
+from agent.store import step_file
 from agent.store.sql_store import SqlStore
 from tests.unit.stages import code_host_runs
 
@@ -61,6 +62,16 @@ def test_runs_are_listed_newest_first_each_on_its_line(kept):
     assert [line.split()[0] for line in lines] == ["run", OTHER, NEW, OLD]
     assert all(TITLE in line for line in lines[1:])
     assert [one["run"] for one in json.loads(called("list", "--json").stdout)] == [OTHER, NEW, OLD]
+
+
+def test_runs_of_ticket_files_are_among_them(kept):
+    run = Run(run_id="20261122-080000-ab", repository="/srv/shop", ticket="/t/note.md", started=900)
+    (kept / "runs" / run.run_id).mkdir(parents=True)
+    step_file.note_run(kept, run, 900.0)
+    assert called("list").stdout.splitlines()[1].split()[:3] == [run.run_id, "note.md", "received"]
+    ended = Outcome.for_stopped_run(run.run_id, Reason.NO_RECIPE, "No recipe fits.")
+    step_file.note_run(kept, run, 900.0, ended)
+    assert json.loads(called("show", "20261122", "--json").stdout)["reason"] == "no_recipe"
 
 
 def test_a_beginning_that_fits_several_runs_lists_them(kept):
