@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -75,8 +76,8 @@ class _Report(Record):
 
 def find_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
     """Give the layer of these packages where it is stored already; nothing is fetched."""
-    wanted = _Wanted(names, build_context)
-    return wanted.load() or SystemPackages(left_out=wanted.refused)
+    wanted = _choose(names, build_context)
+    return _load(wanted, build_context) or SystemPackages(left_out=wanted.refused)
 
 
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
@@ -86,14 +87,18 @@ def provide_layer(names: Sequence[str], build_context: BuildContext) -> SystemPa
         StorageFull: The disk is full.
         SandboxMissing: There is no sandbox in which apt could run.
     """
-    wanted = _Wanted(names, build_context)
+    wanted, settings = _choose(names, build_context), build_context.settings
     if not wanted.names:
         return SystemPackages(left_out=wanted.refused)
-    if (stored := wanted.load()) is None:
-        with storage.lock_name(build_context.settings, f"build-{wanted.key}"):
-            stored = wanted.load() or _make_layer(wanted, build_context)
-    if stored.folder:
-        storage.mark_used(build_context.settings, wanted.key)
+    with storage.lock_name(settings, f"build-{wanted.key}"):
+        if not (stored := _load(wanted, build_context)):
+            try:
+                _make_layer(wanted, build_context)
+            except _NotMadeError as problem:
+                failed = f"{', '.join(wanted.names)}: {problem}"
+                return SystemPackages(left_out=(*wanted.refused, failed))
+            stored = _load(wanted, build_context) or SystemPackages()
+    storage.mark_used(settings, wanted.key)
     return stored
 
 
@@ -101,62 +106,63 @@ def list_installed(status: str) -> Iterator[str]:
     """Yield the names of installed packages, and those that they stand in for."""
     for paragraph in status.split("\n\n"):
         fields = dict(re.findall(r"^(Package|Status|Provides): *(.*)$", paragraph, re.MULTILINE))
-        if fields.get("Status", "").split()[-1:] != ["installed"]:
-            continue
-        for entry in (fields.get("Package", ""), *fields.get("Provides", "").split(",")):
-            if name := entry.partition("(")[0].strip():
-                yield name
+        if fields.get("Status", "").split()[-1:] == ["installed"]:
+            named = f"{fields.get('Package', '')},{fields.get('Provides', '')}".split(",")
+            yield from filter(None, (entry.partition("(")[0].strip() for entry in named))
 
 
-class _Wanted:
+class _Wanted(NamedTuple):
     """What of a list is to be fetched, and what is refused already."""
 
-    def __init__(self, asked: Sequence[str], build_context: BuildContext) -> None:
-        self._build_context = build_context
-        self.names: tuple[str, ...] = ()
-        self.refused: tuple[str, ...] = ()
-        self.status = b""
-        self.key = ""
-        if not asked:
-            return
-        root = next(iter(build_context.sandbox.roots()), Root())
-        if root.folder is not None:
-            self.top = Path(root.folder)
-            if (place := self.top / _STATUS).is_file():
-                self.status = place.read_bytes()
-        else:
-            self.status = _read_status(build_context)
-        there = {*list_installed(self.status.decode("utf-8", "replace"))}
-        missing = sorted({*asked} - there)
-        patterns = build_context.settings.system_packages
-        fine = [one for one in missing if any(fnmatch.fnmatchcase(one, two) for two in patterns)]
-        setting = operator.variable("system_packages")
-        self.refused = tuple(
-            f"{one}: {setting} does not allow it" for one in missing if one not in fine
-        )
-        if fine and not (root.can_lay and self.status):
-            why = f"sandboxes here lack it; the operator provides it with: {root.adding(fine)}"
-            self.refused += tuple(f"{one}: {why}" for one in fine)
-        elif fine:
-            self.names = tuple(fine)
-            facts = (self.status, *(part for one in _read_sources(self.top) for part in one))
-            digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
-            parts = (storage.FORMAT, build_context.interpreter.root_mark, fine, digests)
-            self.key = f"system-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
+    names: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    top: Path = Path("/nonexistent")
+    """The root file system."""
+    status: bytes = b""
+    """dpkg's list of what is installed in it."""
+    key: str = ""
 
-    def load(self) -> SystemPackages | None:
-        if not self.key:
-            return None
-        place = storage.locate_environment(self._build_context.settings, self.key)
-        storage.hold_environment(self._build_context.settings, self.key)
-        try:
-            known = SystemPackages.model_validate_json((place / _RECORD).read_bytes())
-        except (OSError, ValidationError):
-            storage.release_environment(self._build_context.settings, self.key)
-            return None
-        folder = str(place) if known.packages else ""
-        left_out = (*self.refused, *known.left_out)
-        return known.model_copy(update={"folder": folder, "left_out": left_out})
+
+def _choose(asked: Sequence[str], build_context: BuildContext) -> _Wanted:
+    if not asked:
+        return _Wanted()
+    root = next(iter(build_context.sandbox.roots()), Root())
+    top = Path(root.folder or "/nonexistent")
+    if root.folder is None:
+        status = _read_status(build_context)
+    else:
+        status = (top / _STATUS).read_bytes() if (top / _STATUS).is_file() else b""
+    missing = sorted({*asked} - {*list_installed(status.decode("utf-8", "replace"))})
+    patterns = build_context.settings.system_packages
+    fine = [one for one in missing if any(fnmatch.fnmatchcase(one, two) for two in patterns)]
+    why = f"{operator.variable('system_packages')} does not allow it"
+    refused = [f"{one}: {why}" for one in missing if one not in fine]
+    if not (root.can_lay and status):
+        why = f"sandboxes here lack it; the operator provides it with: {root.adding(fine)}"
+        refused += [f"{one}: {why}" for one in fine]
+        fine = []
+    if not fine:
+        return _Wanted(refused=tuple(refused))
+    facts = (status, *(part for one in _read_sources(top) for part in one))
+    digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
+    told = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, fine, digests))
+    key = f"system-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+    return _Wanted(tuple(fine), tuple(refused), top, status, key)
+
+
+def _load(wanted: _Wanted, build_context: BuildContext) -> SystemPackages | None:
+    if not wanted.key:
+        return None
+    place = storage.locate_environment(build_context.settings, wanted.key)
+    storage.hold_environment(build_context.settings, wanted.key)
+    try:
+        known = SystemPackages.model_validate_json((place / _RECORD).read_bytes())
+    except (OSError, ValidationError):
+        storage.release_environment(build_context.settings, wanted.key)
+        return None
+    folder = str(place) if known.packages else ""
+    left_out = (*wanted.refused, *known.left_out)
+    return known.model_copy(update={"folder": folder, "left_out": left_out})
 
 
 def _read_status(build_context: BuildContext) -> bytes:
@@ -170,59 +176,43 @@ def _read_status(build_context: BuildContext) -> bytes:
     return build_context.sandbox.run(order).files.get(handed, b"")
 
 
-def _make_layer(wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
-    build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
-    goal = storage.locate_environment(build_context.settings, wanted.key)
-    try:
-        with storage.reserve_build_folder(build_context.settings, goal) as part:
-            part.chmod(0o755)
-            report = _fill_layer(part, wanted, build_context)
-            made = SystemPackages(
-                packages=tuple(map(sanitise.strip_terminal_codes, report.packages)),
-                left_out=tuple(
-                    f"{name}: {sanitise.strip_terminal_codes(why)}"
-                    for name, why in report.missing.items()
-                ),
-            )
-            storage.write_whole(part / _RECORD, made.model_dump_json().encode())
-    except _NotMadeError as problem:
-        failed = f"{', '.join(wanted.names)}: {problem}"
-        return SystemPackages(left_out=(*wanted.refused, failed))
-    if report.scripts:
-        named = sanitise.strip_terminal_codes(", ".join(report.scripts))
-        build_context.say(f"packages whose scripts are not run: {named}")
-    return wanted.load() or made
-
-
-def _fill_layer(part: Path, wanted: _Wanted, build_context: BuildContext) -> _Report:
-    """Have the packages below a folder.
+def _make_layer(wanted: _Wanted, build_context: BuildContext) -> None:
+    """Fetch packages and store them as a layer.
 
     Raises:
         _NotMadeError: They cannot be had at the moment.
     """
-    (part / "files").mkdir()
-    report = _fetch_packages(wanted, part / "files", build_context)
-    # What a source that failed may have had is looked for anew the next time.
-    if report.faults and (report.missing or not report.packages):
-        raise _NotMadeError(report.faults)
-    if report.packages:
-        # Devices, for one, are what hides files below a layer.
-        layer_files.remove_special(part / "files")
-        # A link in its place would lead the kernel out of the layer.
-        usr = part / "files" / "usr"
-        if usr.is_symlink() or not usr.is_dir():
-            raise _NotMadeError("the packages have nothing in /usr")
-        if listed := _list_libraries(wanted, part, build_context):
-            (part / "ld.so.cache").write_bytes(listed)
-    return report
+    build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
+    goal = storage.locate_environment(build_context.settings, wanted.key)
+    with storage.reserve_build_folder(build_context.settings, goal) as part:
+        part.chmod(0o755)
+        (part / "files").mkdir()
+        report = _fetch_packages(wanted, part / "files", build_context)
+        # What a source that failed may have had is looked for anew the next time.
+        if report.faults and (report.missing or not report.packages):
+            raise _NotMadeError(report.faults)
+        if report.packages:
+            # Devices, for one, are what hides files below a layer.
+            layer_files.remove_special(part / "files")
+            # A link in its place would lead the kernel out of the layer.
+            usr = part / "files" / "usr"
+            if usr.is_symlink() or not usr.is_dir():
+                raise _NotMadeError("the packages have nothing in /usr")
+            if listed := _list_libraries(wanted, part, build_context):
+                (part / "ld.so.cache").write_bytes(listed)
+        clean = sanitise.strip_terminal_codes
+        made = SystemPackages(
+            packages=tuple(map(clean, report.packages)),
+            left_out=tuple(f"{name}: {clean(why)}" for name, why in report.missing.items()),
+        )
+        storage.write_whole(part / _RECORD, made.model_dump_json().encode())
+    if report.scripts:
+        named = clean(", ".join(report.scripts))
+        build_context.say(f"packages whose scripts are not run: {named}")
 
 
 def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:
-    """Have apt fetch the packages, and unpack them below a folder.
-
-    Raises:
-        _NotMadeError: It does not.
-    """
+    """Have apt fetch the packages, and unpack them below a folder."""
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
     hosts: set[upstreams.Target] = set()
     for name, content in _read_sources(wanted.top):
@@ -250,9 +240,8 @@ def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) 
     if result.limit is not None:
         raise _NotMadeError(f"fetching it reached the limit on {result.limit}")
     if result.exit_code != 0:
-        raise _NotMadeError(
-            sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:] or "apt failed"
-        )
+        words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
+        raise _NotMadeError(words or "apt failed")
     try:
         return _Report.model_validate_json(result.files.get(_REPORT, b""))
     except ValidationError as problem:
