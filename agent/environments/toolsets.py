@@ -33,7 +33,8 @@ _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the 
 
 def locate_tools(pins: str, build_context: BuildContext) -> Path:
     """Where the tools of one of our files of pins are for this Python, or will be."""
-    return _locate(_read_pins(pins), build_context)
+    key = hashlib.sha256(f"{build_context.mark}{_read_pins(pins)}".encode()).hexdigest()[:32]
+    return storage.folder(build_context.settings) / "gates" / key
 
 
 def provide_tools(pins: str, build_context: BuildContext, fetcher: Fetcher | None = None) -> Path:
@@ -54,9 +55,10 @@ def provide_pinned(
     Raises:
         EnvironmentFailed: There are no wheels of it for this Python and platform.
     """
-    place = _locate("\0".join((build_context.index.mark, *lines)), build_context)
-    title, text = " ".join(lines), "\n".join(lines)
-    return _provide(place, title, text, build_context, fetcher, exact=False)
+    told = "\0".join((build_context.mark, build_context.index.mark, *lines))
+    key = hashlib.sha256(told.encode()).hexdigest()[:32]
+    place = storage.folder(build_context.settings) / "gates" / key
+    return _provide(place, " ".join(lines), "\n".join(lines), build_context, fetcher, exact=False)
 
 
 def provide_pinned_tools(
@@ -115,11 +117,6 @@ def _find_version(tool: str, build_context: BuildContext) -> str:
             if one.marker is None or one.marker.evaluate(facts):
                 return str(one.specifier).removeprefix("==")
     return ""
-
-
-def _locate(text: str, build_context: BuildContext) -> Path:
-    key = hashlib.sha256(build_context.mark.encode() + text.encode()).hexdigest()[:32]
-    return storage.folder(build_context.settings) / "gates" / key
 
 
 def _provide(

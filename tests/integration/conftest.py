@@ -16,6 +16,7 @@ from agent.settings import Settings
 from tests import sandboxes as kinds
 from tests.folders import data_folder
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
+from tests.integration.environment_building import with_our_tools
 from tests.integration.session_samples import LIMITS, Workplace
 
 
@@ -46,6 +47,20 @@ def session(place: Workplace) -> Iterator[Session]:
     session = place.open()
     yield session
     session.close()
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """A data folder that has our own tools and nothing else built."""
+    with with_our_tools() as made:
+        yield made
+
+
+@pytest.fixture
+def folder(home: Path) -> Path:
+    place = home / "tree"
+    place.mkdir()
+    return place
 
 
 @pytest.fixture(scope="session")

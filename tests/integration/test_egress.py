@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import pytest
 
 from agent.environments import upstreams
 from agent.environments.egress import EgressProxy
-from agent.environments.upstreams import Target
+from agent.environments.upstreams import HostProxy, Target
+from tests.integration.recording_proxy import recording
 from tests.unit.environments import local_index
 
 
@@ -159,3 +161,58 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
             connect(made, f"host{number}.example.org", 443)
         assert len(made.refused_attempts) == 50
         assert not any("hunter2" in note for note in made.refused_attempts)
+
+
+# --- by the proxy of this host ---------------------------------------------------------------
+
+SECRET = "hunter2-of-the-proxy"
+CODED = base64.b64encode(f"clerk:{SECRET}".encode()).decode()
+
+
+def test_what_leads_inside_is_refused_with_a_proxy_too(tmp_path):
+    with recording() as proxy:
+        wanted = [Target("169.254.169.254", 80), Target("localhost")]
+        by = {"all": proxy.url()}
+        made = EgressProxy(tmp_path / "a.sock", wanted, proxies=by)
+        try:
+            assert connect(made, "localhost", 443).startswith(b"HTTP/1.1 403")
+            plain = ask(made, "GET http://169.254.169.254/x HTTP/1.1\r\n\r\n")
+            assert plain.startswith(b"HTTP/1.1 403")
+        finally:
+            made.close()
+        assert proxy.asked == []
+
+
+def test_what_a_sandbox_says_to_the_proxy_does_not_reach_it(tmp_path):
+    with recording(f"clerk:{SECRET}") as proxy, local_index.serving() as served:
+        here = upstreams.parse_target(served.url)
+        by = {"http": proxy.url()}
+        made = EgressProxy(tmp_path / "a.sock", [here], inside=[here], proxies=by)
+        try:
+            forged = "Proxy-Authorization: Basic Zm9yZ2Vk\r\nHost: elsewhere.example.org\r\n"
+            answer = ask(made, f"GET http://u:p@{served.url[7:]}pip/ HTTP/1.1\r\n{forged}\r\n")
+        finally:
+            made.close()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert CODED.encode() not in answer
+        assert proxy.asked == [("GET", f"{served.url}pip/")]
+        assert proxy.heads[0]["Proxy-Authorization"] == f"Basic {CODED}"
+        assert proxy.heads[0]["Host"] == served.url.split("/")[2]
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password(tmp_path):
+    with recording("other:word") as proxy:
+        written = proxy.url().replace("other:word", f"clerk:{SECRET}")
+        by = {"https": written}
+        made = EgressProxy(tmp_path / "a.sock", [Target("index.corp.invalid")], proxies=by)
+        try:
+            assert connect(made, "index.corp.invalid", 443).startswith(b"HTTP/1.1 502")
+            faults = made.faults
+        finally:
+            made.close()
+    (fault,) = faults
+    assert all(
+        fact in fault
+        for fact in (f"127.0.0.1:{proxy.port}", "HTTPS_PROXY", "index.corp.invalid:443", "407")
+    )
+    assert SECRET not in repr(HostProxy.read("https", by))

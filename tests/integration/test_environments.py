@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,27 +15,13 @@ from typer.testing import CliRunner
 from agent.cli import maintenance
 from agent.environments import storage
 from agent.errors import EnvironmentFailed
-from agent.settings import Settings
 from tests.deep import deep
-from tests.integration.environment_building import ensure, lay, local, python, with_our_tools
+from tests.integration.environment_building import ensure, lay, local, python
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    with with_our_tools() as made:
-        yield made
-
-
-@pytest.fixture
-def folder(home):
-    place = home / "tree"
-    place.mkdir()
-    return place
 
 
 # --- what is declared is there ---------------------------------------------------------------

@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,25 +19,11 @@ from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import SANDBOX_GATE, Mount
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.settings import Settings
-from tests.integration.environment_building import ensure, lay, local, with_our_tools
+from tests.integration.environment_building import ensure, lay, local
 from tests.unit.environments import local_index
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
 LOCKS = {"poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
-
-
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    with with_our_tools() as made:
-        yield made
-
-
-@pytest.fixture
-def folder(home):
-    place = home / "tree"
-    place.mkdir()
-    return place
 
 
 def lay_sample(folder: Path, kind: str) -> Path:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import ipaddress
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,27 +19,14 @@ from agent.environments.package_index import SimpleIndex
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
-from repo_config.schema import PythonSection
 from tests.deep import deep
-from tests.integration.environment_building import ensure, lay, with_our_tools
+from tests.integration.environment_building import ensure, lay
+from tests.integration.recording_proxy import recording
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
 
-PASSWORD = "hunter2-canary"
-
-
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    with with_our_tools() as made:
-        yield made
-
-
-@pytest.fixture
-def folder(home):
-    place = home / "tree"
-    place.mkdir()
-    return place
+PASSWORD, SECRET = "hunter2-canary", "hunter2-of-the-proxy"
 
 
 class Recorder(BubblewrapSandbox):
@@ -104,27 +91,39 @@ def fill(served: local_index.LocalIndex) -> None:
     )
 
 
-def canaries(settings: Settings) -> list[str]:
-    """Files of the data folder that hold the password, or its form in a header."""
-    import base64
-
-    shapes = [PASSWORD.encode(), base64.b64encode(f"me:{PASSWORD}".encode())]
-    return [
-        str(path)
-        for path in settings.home.rglob("*")
-        if path.is_file() and not path.is_symlink()
-        and any(shape in path.read_bytes() for shape in shapes)
-    ]  # fmt: skip
+def find_secrets(settings: Settings, *texts: str) -> list[str]:
+    """Texts, and files of the data folder, that hold a password, or its form in a header."""
+    logins = [f"me:{PASSWORD}", f"clerk:{SECRET}"]
+    shapes = [PASSWORD, SECRET, *(base64.b64encode(one.encode()).decode() for one in logins)]
+    places = settings.home.rglob("*")
+    files = [one for one in places if one.is_file() and not one.is_symlink()]
+    told = {**{str(one): one.read_bytes() for one in files}, "told": "".join(texts).encode()}
+    return [name for name, text in told.items() if any(one.encode() in text for one in shapes)]
 
 
 @pytest.mark.parametrize(
-    ("form", "absolute", "tls"), [("json", False, True), deep("html", True, False)]
+    ("form", "absolute", "tls", "proxied"),
+    [
+        ("json", False, True, False),
+        deep("html", True, False, False),
+        deep("json", False, False, True),
+        deep("json", False, True, True),
+    ],
 )
-def test_a_private_index_is_asked_and_no_sandbox_sees_the_password(
-    settings, folder, tmp_path, form, absolute, tls
+def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
+    settings, folder, tmp_path, monkeypatch, form, absolute, tls, proxied
 ):
+    """Also by the proxy of this host, which wants a password of its own."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
     context, public = certificate(tmp_path) if tls else (None, None)
-    with local_index.serving(form, tls=context) as served:
+    with (
+        local_index.serving(form, tls=context) as served,
+        recording(f"clerk:{SECRET}") as proxy,
+    ):
+        if proxied:
+            monkeypatch.setenv("HTTPS_PROXY" if tls else "HTTP_PROXY", proxy.url())
         fill(served)
         served.absolute = absolute
         environ = {
@@ -132,18 +131,19 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_the_password(
             "PIP_INDEX_URL": served.url.replace("://", f"://me:{PASSWORD}@"),
             **({"PIP_CERT": str(public)} if public else {}),
         }
-        lay(folder, {"requirements.txt": f"direct\n# {form} {absolute} {tls}\n"})
+        lay(folder, {"requirements.txt": f"direct\n# {form} {absolute} {tls} {proxied}\n"})
         sandbox, said = Recorder(settings), []
-        request = EnvironmentRequest(tree=str(folder), python=PythonSection())
-        index = SimpleIndex(settings, environ)
+        index, request = SimpleIndex(settings, environ), EnvironmentRequest(tree=str(folder))
         made = build.ensure_environment(request, sandbox, index, settings, said.append)
         assert made.packages == ("direct==1.0", "onlysource==1.0")
         assert None not in served.credentials
-    assert len(sandbox.orders) >= 2
-    for order in sandbox.orders:
-        assert PASSWORD not in repr(order.model_dump())
-    assert PASSWORD not in "".join(said) + made.model_dump_json()
-    assert canaries(settings) == []
+        host = served.url.split("/")[2]
+        asked = {("CONNECT", host)} if tls else {("GET", f"{served.url}direct/")}
+        assert set(proxy.asked) >= asked if proxied else proxy.asked == []
+        assert len(proxy.asked) == len(served.asked) or tls or not proxied
+    orders = [repr(order.model_dump()) for order in sandbox.orders]
+    assert len(orders) >= 2
+    assert find_secrets(settings, *orders, *said, made.model_dump_json()) == []
 
 
 # --- several indexes -------------------------------------------------------------------------

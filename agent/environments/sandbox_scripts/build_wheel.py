@@ -146,8 +146,8 @@ def point_at_tree(wheel: str, folder: str) -> None:
     root = max(hits, key=lambda place: hits[place])
     if code and not hits[root]:
         sys.exit(
-            "error: the backend has no build_editable, and the code of its wheel is not "
-            "in the tree; use a newer one (setuptools 64 or later, for one)"
+            "error: the backend has no build_editable, and the tree does not hold the code of its"
+            " wheel. With setuptools, write setuptools>=64 to `requires` of [build-system]"
         )
     for name in code:
         place, data = os.path.join(root, name), content.pop(name)
