@@ -175,7 +175,7 @@ def select_items(
 
     def counts(item: CheckItem) -> bool:
         path, line, code, said = _split_item(item)
-        if code == _SYNTAX and not _parses(after.get(path, b"")):
+        if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
         row = _find_row(code, said, config)
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
@@ -214,14 +214,6 @@ def _find_row(code: str, said: str, config: RepoConfig) -> RuffRule:
         return next(row for row in TABLE if row.id == banned["rule"])
     fitting = (row for row in TABLE if code.startswith(row.codes) and row.applies(config))
     return next(fitting, TABLE[-1])
-
-
-def _parses(content: bytes) -> bool:
-    try:
-        source.parse_module(content)
-    except source.UnreadableError:
-        return False
-    return True
 
 
 def _is_allowed(content: bytes, line: int | None, allowed: tuple[str, ...]) -> bool:

@@ -6,12 +6,12 @@ their findings. Who may change the weight of a rule is left to `levels`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.models.change import Finding, Severity
-from agent.policy.change_context import ChangeContext
+from agent.policy.change_context import ChangeContext, Find
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,18 @@ class Rule:
             message=message if message.endswith(".") else f"{message}.",
             fix=fix,
         )
+
+    def report_hits(
+        self,
+        change_context: ChangeContext,
+        find: Find,
+        fix: str,
+        among: Callable[[str], bool],
+        more: str = "",
+    ) -> Iterator[Finding]:
+        """Make a finding of each hit that the change brings in, with more words behind each."""
+        for file, hit in change_context.find_new_hits(find, among):
+            yield self.make_finding(file.path, hit.message + more, fix, hit.line)
 
 
 def split_place(place: str) -> tuple[str, int | None]:

@@ -81,6 +81,15 @@ def parse_module(content: bytes) -> ast.Module:
         raise UnreadableError("it is nested too deeply", may_run=True) from problem
 
 
+def is_parsable(content: bytes) -> bool:
+    """Whether a file parses here."""
+    try:
+        parse_module(content)
+    except UnreadableError:
+        return False
+    return True
+
+
 def _is_text(content: bytes) -> bool:
     """Whether it can be decoded here; a codec of the project's own may read what none here can."""
     try:

@@ -52,8 +52,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             if _get_mode(file.path, section) == mode and not layout.is_test(file.path)
         }
         find = partial(_find_others, mode=mode, is_django=is_django)
-        for file, hit in change_context.find_new_hits(find, paths.__contains__):
-            yield rule.make_finding(file.path, f"{hit.message}; code is {mode} here", fix, hit.line)
+        more = f"; code is {mode} here"
+        yield from rule.report_hits(change_context, find, fix, paths.__contains__, more)
 
 
 def _get_mode(path: str, section: ConcurrencySection) -> Mode:

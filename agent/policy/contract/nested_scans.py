@@ -25,12 +25,10 @@ _LOOKS = frozenset({"index", "count", "remove"})
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for file, hit in change_context.find_new_hits(
-        _find_scans, among=lambda path: not is_apart(path)
-    ):
-        yield NESTED_SCAN.make_finding(
-            file.path, hit.message, "Keep the items in a dict or a set beforehand.", hit.line
-        )
+    fix = "Keep the items in a dict or a set beforehand."
+    return NESTED_SCAN.report_hits(
+        change_context, _find_scans, fix, lambda path: not is_apart(path)
+    )
 
 
 def _find_scans(view: View) -> Iterator[Hit]:

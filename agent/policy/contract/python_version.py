@@ -127,7 +127,7 @@ def _explain_unreadable(
     if problem.may_run and before != after:
         rule, says = HIDDEN, f"{says}, so that no rule has looked at it"
         fix = "Write it in UTF-8, smaller and plainer, so that it can be read."
-    elif before is not None and not _is_parsable(before):
+    elif before is not None and not source.is_parsable(before):
         rule, says = UNREADABLE_PYTHON, f"{says}, and did not before the change"
         fix = "Check by hand that it is meant to be so."
     elif target is not None and target > _HOST:
@@ -140,11 +140,3 @@ def _explain_unreadable(
 
 def _dotted(version: tuple[int, ...]) -> str:
     return f"{version[0]}.{version[1]}"
-
-
-def _is_parsable(content: bytes) -> bool:
-    try:
-        source.parse_module(content)
-    except source.UnreadableError:
-        return False
-    return True

@@ -68,10 +68,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                     says = f"uses {what}, which {_TITLES[database]} does not have"
                     yield Hit(what, visit.node.lineno, says)
 
-    for file, hit in change_context.find_new_hits(find, _counts):
-        message = f"{hit.message}; django.database is {database}"
-        fix = "Write it by what the database has, or change django.database first."
-        yield DATABASE.make_finding(file.path, message, fix, hit.line)
+    fix = "Write it by what the database has, or change django.database first."
+    more = f"; django.database is {database}"
+    yield from DATABASE.report_hits(change_context, find, fix, _counts, more)
 
 
 def _counts(path: str) -> bool:

@@ -49,8 +49,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
-    for file, hit in change_context.find_new_hits(find, among=layout.is_application):
-        yield QUERY_IN_LOOP.make_finding(file.path, hit.message, _FIX, hit.line)
+    return QUERY_IN_LOOP.report_hits(change_context, find, _FIX, layout.is_application)
 
 
 def _list_loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:

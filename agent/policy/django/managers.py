@@ -45,9 +45,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                     says = f"asks for {model} through {visit.node.attr}; the manager here is"
                     yield Hit(f"{says} {managers[key]}", visit.node.lineno)
 
-    for file, hit in change_context.find_new_hits(find, among=layout.is_application):
-        fix = "Use the manager that is configured, or change django.managers first."
-        yield MANAGER.make_finding(file.path, hit.message, fix, hit.line)
+    fix = "Use the manager that is configured, or change django.managers first."
+    yield from MANAGER.report_hits(change_context, find, fix, layout.is_application)
 
 
 def _find_model(visit: Visit[ast.Attribute], view: View, managers: Mapping[str, str]) -> str | None:

@@ -37,12 +37,14 @@ _FIX = "Call the function where the thing happens, or change django.signals firs
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    if change_context.config.django.signals != "forbid":
-        return
-
-    for file, hit in change_context.find_new_hits(_find_signals, among=layout.is_application):
-        message = f"{hit.message}; signals are not used here"
-        yield SIGNALS.make_finding(file.path, message, _FIX, hit.line)
+    if change_context.config.django.signals == "forbid":
+        yield from SIGNALS.report_hits(
+            change_context,
+            _find_signals,
+            _FIX,
+            layout.is_application,
+            "; signals are not used here",
+        )
 
 
 def _find_signals(view: View) -> Iterator[Hit]:

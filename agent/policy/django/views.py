@@ -42,28 +42,25 @@ _MIXIN = re.compile(r"django\.views\.generic\.(?:\w+\.)*\w+Mixin|rest_framework\
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     style = change_context.config.django.views
+    looked_for: tuple[tuple[Rule, Find], ...] = ()
     if style == "function":
-        yield from _check(change_context, VIEWS, _find_classes, style, "functions")
+        looked_for = ((VIEWS, _find_classes),)
     elif style == "class":
-        for rule, certain in ((VIEWS, True), (LIKELY_VIEWS, False)):
-            find = partial(_find_functions, certain=certain)
-            yield from _check(change_context, rule, find, style, "classes")
-
-
-def _check(
-    change_context: ChangeContext, rule: Rule, find: Find, style: str, several: str
-) -> Iterator[Finding]:
-    for file, hit in change_context.find_new_hits(find, among=layout.is_application):
-        fix = f"Write it as a {style}, or change django.views first."
-        says = f"has {hit.says}; views are {several} here"
-        yield rule.make_finding(file.path, says, fix, hit.line)
+        looked_for = (
+            (VIEWS, partial(_find_functions, certain=True)),
+            (LIKELY_VIEWS, partial(_find_functions, certain=False)),
+        )
+    fix = f"Write it as a {style}, or change django.views first."
+    more = f"; views are {'classes' if style == 'class' else 'functions'} here"
+    for rule, find in looked_for:
+        yield from rule.report_hits(change_context, find, fix, layout.is_application, more)
 
 
 def _find_classes(view: View) -> Iterator[Hit]:
     for made in view.list_visits(ast.ClassDef):
         above = view.find_lineage(made.node, made.scope)
         if any(_CLASSES.fullmatch(name) and not _MIXIN.fullmatch(name) for name in above):
-            says = f"the view {made.node.name} as a class"
+            says = f"has the view {made.node.name} as a class"
             yield Hit("a view as a class", made.node.lineno, says)
 
 
@@ -73,4 +70,4 @@ def _find_functions(view: View, *, certain: bool) -> Iterator[Hit]:
         arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
         is_view = handler.family == "django" and handler.visit.up is None
         if is_view and "exception" not in arguments and handler.is_certain is certain:
-            yield Hit("a view", node.lineno, f"the view {node.name} as a function")
+            yield Hit("a view", node.lineno, f"has the view {node.name} as a function")

@@ -30,8 +30,7 @@ _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fix = "Assert what the code is to do; a test that cannot fail shows nothing."
-    for file, hit in change_context.find_new_hits(_find_hollow, is_test):
-        yield HOLLOW.make_finding(file.path, hit.message, fix, hit.line)
+    return HOLLOW.report_hits(change_context, _find_hollow, fix, is_test)
 
 
 def _find_hollow(view: View) -> Iterator[Hit]:
