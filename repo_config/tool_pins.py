@@ -1,7 +1,7 @@
 """Read which versions of linters and of mypy a project pins, its hooks, and plugins of the tools.
 
 The revision of a hook of pre-commit comes first, since the hook runs in an environment of its own;
-then what the tool's own settings require, a lock, and a requirement that allows one version alone.
+then a lock, and a requirement that allows one version alone.
 Plugins and stubs often stand beside the tool in a job of CI or an environment of tox alone.
 """
 
@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from repo_config import ci_packages, dependencies, tox, workflows
 from repo_config.commands import follow_scripts, list_scripts
-from repo_config.documents import as_list, as_map, table, texts
+from repo_config.documents import as_list, as_map, texts
 from repo_config.project_files import Files
 from repo_config.tool_options import ToolCommand
 
@@ -99,7 +99,7 @@ def find_pins(
     beside = _find_beside(commands, files)
     found = {}
     for tool in sorted(_TOOLS & set(tools)):
-        readers = (_pin_by_hooks, _pin_by_settings, _pin_by_locks, _pin_by_requirements)
+        readers = (_pin_by_hooks, _pin_by_locks, _pin_by_requirements)
         pins = next((pins for read in readers if (pins := read(files, tool))), ())
         # Where nothing pins it with plugins of its own; its name alone stands for any version.
         if tool in beside and len(pins) < 2:
@@ -116,17 +116,6 @@ def _pin_by_hooks(files: Files, tool: str) -> tuple[str, ...]:
             # What mypy is to know of packages, it finds where these are installed.
             plugins = () if tool == "mypy" else hook.additional
             return (f"{tool}=={version}", *map(str, _parse_all(plugins)))
-    return ()
-
-
-def _pin_by_settings(files: Files, tool: str) -> tuple[str, ...]:
-    tables = [table(files.pyproject, "tool", tool)]
-    tables += [files.toml(path) for path in ("ruff.toml", ".ruff.toml") if tool == "ruff"]
-    for required in texts([one.get("required-version") for one in tables]):
-        # black takes a bare number for all versions of that year.
-        exact = f"=={required}" + (".*" if required.isdigit() else "")
-        bounds = exact if required[:1].isdigit() else required
-        return tuple(map(str, _parse_all([tool + bounds])))
     return ()
 
 

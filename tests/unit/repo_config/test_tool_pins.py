@@ -46,12 +46,6 @@ repos:
              "tox.ini": "[testenv:lint]\ndeps =\n    isort==5.10.1\n    flake8>=3\n"},
             {"black": ("black==22.1.0",), "isort": ("isort==5.10.1",)},
         ),
-        (
-            {"pyproject.toml": "[tool.black]\nrequired-version = '23'\n[tool.ruff]\n"
-                               "required-version = '>=0.4,<0.5'\n"},
-            {"black": ("black==23.*",), "ruff": ("ruff<0.5,>=0.4",)},
-        ),
-        ({"pyproject.toml": "[tool.ruff]\nrequired-version = 'x; y'\n"}, {}),
     ],
 )  # fmt: skip
 def test_the_first_place_that_pins_a_version_counts(
