@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -104,7 +104,19 @@ def has_changed(change_context: ChangeContext) -> bool:
 
 
 def list_declared(files: Files) -> tuple[Declared, ...]:
-    return (*_read_lists(files), *_read_tables(files))
+    found = []
+    for lines, origin, _ in dependencies.list_requirements(files):
+        path = origin.partition(":")[0]
+        # Of the tables that poetry and Pipenv read, there are only the names.
+        if ".poetry." not in origin and path != "Pipfile":
+            found += [one for line in lines if (one := _parse_line(line, path, origin))]
+    for entries, origin, _ in dependencies.tables(files):
+        found += [
+            _read_value(name, value, origin)
+            for name, value in entries.items()
+            if name.lower() != "python"
+        ]
+    return tuple(found)
 
 
 def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
@@ -172,33 +184,17 @@ def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
 def _format_requirement(one: Declared) -> str:
     """Write a requirement; bounds that only another tool reads are left out."""
     marker = f" ; {one.marker}" if one.marker else ""
-    try:
+    with suppress(InvalidRequirement):
         return str(Requirement(f"{one.name}{one.version}{marker}"))
-    except InvalidRequirement:
-        return f"{one.name}{marker}"
+    return f"{one.name}{marker}"
 
 
 def find_line(files: Files, path: str, name: str) -> int | None:
-    """Return the line of a file that names a package, 1-based."""
-    word = _compile_word(name)
+    """Return the line of a file that names a package, however it is written, 1-based."""
+    written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
+    word = re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
     lines = enumerate(files.text(path).splitlines(), 1)
     return next((number for number, line in lines if word.search(line)), None)
-
-
-def _compile_word(name: str) -> re.Pattern[str]:
-    """Make what finds a package's name, however it is written."""
-    written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
-    return re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
-
-
-def _read_lists(files: Files) -> Iterator[Declared]:
-    for lines, origin, _ in dependencies.list_requirements(files):
-        path = origin.partition(":")[0]
-        if ".poetry." in origin or path == "Pipfile":
-            continue
-        for line in lines:
-            if one := _parse_line(line, path, origin):
-                yield one
 
 
 def _parse_line(line: str, path: str, origin: str) -> Declared | None:
@@ -221,17 +217,10 @@ def _parse_line(line: str, path: str, origin: str) -> Declared | None:
     return Declared(canonicalize_name(required.name), path, origin, version, source, marker)
 
 
-def _read_tables(files: Files) -> Iterator[Declared]:
-    for entries, origin, _ in dependencies.tables(files):
-        for name, value in entries.items():
-            if name.lower() != "python":
-                yield _read_value(name, value, origin.partition(":")[0], origin)
-
-
-def _read_value(name: str, value: object, path: str, origin: str) -> Declared:
+def _read_value(name: str, value: object, origin: str) -> Declared:
     facts: dict[str, object] = value if isinstance(value, dict) else {"version": value}
     source = next((str(facts[key]) for key in ("git", "url") if facts.get(key)), "")
-    version = "local" if "path" in facts else str(facts.get("version") or "")
-    version = "" if version == "*" else version
+    version = "local" if "path" in facts else str(facts.get("version") or "").removeprefix("*")
     marker = str(facts.get("markers") or "")
+    path = origin.partition(":")[0]
     return Declared(canonicalize_name(name), path, origin, version, source, marker)
