@@ -166,6 +166,6 @@ def _review_change(chosen: Round, run_context: RunContext) -> pull_request_conte
         chosen, notes = reviewing.settle_review(
             chosen, _until_green(draft, run_context), notes, run_context
         )
-    return pull_request_content.decided(
+    return pull_request_content.gather_results(
         decide.with_review(chosen, notes, run_context.prepared.contract), notes, run_context
     )

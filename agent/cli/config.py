@@ -95,7 +95,7 @@ def explain(
     """
     place, tree, read = repository.open_repository(repo, as_json=as_json)
     project = detect.detect_project(tree, read.config)
-    found = list(effective.values(read, project, settings.load_settings()))
+    found = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
         known = [one.key for one in found]
         found = _select_keys(key, found)

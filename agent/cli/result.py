@@ -43,8 +43,10 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return messages.with_branch(outcome.branch, git, _remote(repo))
-    words = messages.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
+        return messages.list_branch_commands(outcome.branch, git, _remote(repo))
+    words = messages.get_next_step_here(
+        outcome.reason, outcome.run_id, config_name=outcome.config_name
+    )
     return (words,) if words else ()
 
 

@@ -35,7 +35,7 @@ def rules(
     loaded = settings.load_settings()
     chosen = _list_rules() if rule_id is None else (_find_rule(rule_id),)
     places = effective.Places(read)
-    rows = [(rule, effective.of_rule(rule, read, loaded, places)) for rule in chosen]
+    rows = [(rule, effective.explain_rule(rule, read, loaded, places)) for rule in chosen]
     floors = {rule.id: levels.get_floor(rule, loaded.floors) for rule in chosen}
     if as_json:
         terminal.print_json([_list_facts(rule, one, floors[rule.id]) for rule, one in rows])

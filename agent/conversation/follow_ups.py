@@ -17,7 +17,9 @@ _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 _HELD = "action_required"
 
 
-def of_words(said: Comment, own: Collection[str], quiet: float) -> FollowUpRequest | None:
+def read_comment_request(
+    said: Comment, own: Collection[str], quiet: float
+) -> FollowUpRequest | None:
     """Say what a comment without a command asks for; None: nothing of us.
 
     A remark on a line always does; a whole review does where it asks for changes, and any other
@@ -37,7 +39,7 @@ def of_words(said: Comment, own: Collection[str], quiet: float) -> FollowUpReque
     )
 
 
-def of_checks(event: Event, quiet: float) -> FollowUpRequest | None:
+def read_checks_request(event: Event, quiet: float) -> FollowUpRequest | None:
     """Say what the end of a check asks for; None: nothing.
 
     Args:

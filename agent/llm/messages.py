@@ -21,7 +21,7 @@ _RESPONSE = TypeAdapter(theirs.ModelResponse)
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def parameters(request: ChatRequest) -> ModelRequestParameters:
+def make_parameters(request: ChatRequest) -> ModelRequestParameters:
     """Say which tools there are, and whether one has to be called, where a model can be made to."""
     return ModelRequestParameters(
         function_tools=[
@@ -34,7 +34,7 @@ def parameters(request: ChatRequest) -> ModelRequestParameters:
     )
 
 
-def history(request: ChatRequest) -> list[theirs.ModelMessage]:
+def make_history(request: ChatRequest) -> list[theirs.ModelMessage]:
     """Write the conversation; replies go back as they came, with what their provider needs."""
     return [
         _restore_reply(message.reply)
@@ -130,7 +130,7 @@ def read_reply(
     )
 
 
-def usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
+def count_usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
     """Count what a reply used; where its server counts nothing, the most that it can be."""
     counted = response.usage
     if counted.unmeasured_requests or not (counted.input_tokens or counted.output_tokens):

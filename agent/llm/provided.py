@@ -155,7 +155,7 @@ class ProvidedModels:
         response = _run_in_background(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
-        model, used = asking.names[0], messages.usage(response, request)
+        model, used = asking.names[0], messages.count_usage(response, request)
         cost = self._prices.cost(model, used)
         if asking.lost:
             more = sum(one.tokens for one in asking.lost)
@@ -216,10 +216,10 @@ class ProvidedModels:
 
     async def _ask(self, name: str, asking: _Asking) -> parts.ModelResponse:
         """Ask one model for the whole reply; one that breaks off or is empty is a Failure."""
-        given = await self._open_model(name), messages.history(asking.request)
+        given = await self._open_model(name), messages.make_history(asking.request)
         options: dict[str, Any] = {
             "model_settings": self._make_settings(asking.request),
-            "model_request_parameters": messages.parameters(asking.request),
+            "model_request_parameters": messages.make_parameters(asking.request),
         }
         if self._stream:
             async with model_request_stream(*given, **options) as stream:

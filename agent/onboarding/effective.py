@@ -64,7 +64,7 @@ class Effective(Record):
     """What this machine makes of it, in words."""
 
 
-def values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
+def list_values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
     """Yield what holds for every key, in the order of the reference; then for every rule."""
     places = Places(read)
     for path, section in reference.sections():
@@ -88,10 +88,10 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
     from agent.policy import registry
 
     for rule in registry.RULES:
-        yield of_rule(rule, read, settings, places)
+        yield explain_rule(rule, read, settings, places)
 
 
-def of_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
+def explain_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
     place = places.of(("rules", rule.id))
     level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)

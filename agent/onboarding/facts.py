@@ -104,12 +104,12 @@ class Evidence:
         return [job for job in workflows.read_jobs(self.files) if job.mentions(self.folder)]
 
 
-def places(found: Sequence[str]) -> str:
+def list_places(found: Sequence[str]) -> str:
     shown = ", ".join(found[:_SHOWN])
     return f"{shown} and {len(found) - _SHOWN} more" if len(found) > _SHOWN else shown
 
 
-def declared(evidence: Evidence) -> Iterator[Fact]:
+def find_facts(evidence: Evidence) -> Iterator[Fact]:
     yield from _root(evidence)
     yield from _python(evidence)
     yield from _services(evidence)
@@ -181,7 +181,7 @@ def _services(evidence: Evidence) -> Iterator[Fact]:
             if name := ci_setup.SERVICES.get(image.partition(":")[0], ""):
                 found.setdefault(name, []).append(f"{job.origin} has {image}")
     if found:
-        why = places(list(dict.fromkeys(one for several in found.values() for one in several)))
+        why = list_places(list(dict.fromkeys(one for several in found.values() for one in several)))
         yield Fact(key="services", value=list(found), why=why)
 
 
@@ -206,7 +206,7 @@ def _fastapi(evidence: Evidence) -> Iterator[Fact]:
     elif project.framework == "fastapi" and (found := frameworks.find_fastapi_apps(evidence.files)):
         # The one nearest to the root is the one that is served, as a rule.
         nearest = min(found, key=lambda one: (one.origin.count("/"), one.value))
-        why = f"one of {len(found)} applications: {places([one.origin for one in found])}"
+        why = f"one of {len(found)} applications: {list_places([one.origin for one in found])}"
         yield Fact(key=key, value=nearest.value, why=why, sure=False)
 
 

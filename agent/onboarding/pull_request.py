@@ -27,7 +27,7 @@ CLOSED = (
 _MARK = "<!-- mergewright:onboarding -->"
 
 
-def body(
+def write_body(
     run: Run,
     proposed: ProposedFile,
     redactor: Redactor,

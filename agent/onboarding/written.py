@@ -61,7 +61,7 @@ def propose(
     roots = (str(one.value) for one in kept if one.key == "root")
     folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
     evidence = Evidence(tree, folder)
-    found = [*facts.declared(evidence), *kept]
+    found = [*facts.find_facts(evidence), *kept]
     known = [one for one in found if _is_taken(one, tree, folder)]
     if has_python is not None:
         known = [_doubt_python(one, has_python) for one in known]

@@ -46,7 +46,7 @@ class Entry(Record):
     content: bytes
 
 
-def entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry | None:
+def write_entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry | None:
     """Write the entry for a change where the repository keeps such entries.
 
     Args:

@@ -42,7 +42,7 @@ _BODY_LINES = 10
 _SLUG_LIMIT = 50
 
 
-def subject(
+def write_subject(
     title: str, subjects: tuple[str, ...], ticket_id: str, category: Category = "feature"
 ) -> str:
     """Write the first line of a commit, or a title, in the repository's convention.
@@ -73,7 +73,7 @@ def subject(
     return f"{words}." if is_usual(re.compile(r"[a-z]\.$")) else words
 
 
-def message(
+def write_message(
     title: str,
     why: str,
     subjects: tuple[str, ...],
@@ -91,7 +91,7 @@ def message(
         items: A list below it.
         signed_off_by: `Name <address>` for the line that ends the message.
     """
-    line = subject(title, subjects, ticket_id, category)
+    line = write_subject(title, subjects, ticket_id, category)
     first, told = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
     if ticket_id.isdigit() and f"#{ticket_id}" not in first:
         told = f"{told.rstrip('.')} (#{ticket_id})." if told else f"For #{ticket_id}."
@@ -108,7 +108,7 @@ def message(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
+def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
     """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
 
     Of a title that is too long its first clause is taken, or as many whole words as fit.
@@ -118,23 +118,23 @@ def branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None
             a run finds its own branch again.
     """
     clause = re.split(r"[,;:(]|\s-+\s", title, maxsplit=1)[0]
-    named = slug(title) if len(slug(title)) <= _SLUG_LIMIT else slug(clause)
+    named = make_slug(title) if len(make_slug(title)) <= _SLUG_LIMIT else make_slug(clause)
     if len(named) > _SLUG_LIMIT:
         named = named[: _SLUG_LIMIT + 1].rpartition("-")[0]
-    end = f"-{mark(run_id)}" if run_id else ""
-    return f"{prefix}{slug(f'{ticket_id} {named}')[: 2 * _SLUG_LIMIT] or 'ticket'}{end}"
+    end = f"-{get_branch_mark(run_id)}" if run_id else ""
+    return f"{prefix}{make_slug(f'{ticket_id} {named}')[: 2 * _SLUG_LIMIT] or 'ticket'}{end}"
 
 
-def mark(run_id: str) -> str:
+def get_branch_mark(run_id: str) -> str:
     return run_id.rsplit("-", 1)[-1][:6]
 
 
-def held_already(branch: str) -> str:
+def describe_held_branch(branch: str) -> str:
     """Say that nothing new was made, because the branch is there with the same content."""
     return f"The branch {branch} holds this very change already; no second one was made."
 
 
-def slug(text: str) -> str:
+def make_slug(text: str) -> str:
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z0-9]+", ascii_text.lower()))
 

@@ -137,28 +137,28 @@ _OF_CONFIGURATION = frozenset(
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
-def headline(outcome: Outcome) -> str:
+def get_headline(outcome: Outcome) -> str:
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
 
 
-def next_step(reason: Reason) -> str:
+def get_next_step(reason: Reason) -> str:
     """What a person can do about it under the issue; empty where that is nothing."""
     words = (_NEXT | _NEXT_ON_ISSUE).get(reason, "")
     return words.format(**_ON_ISSUE, file=_CONFIGURATION)
 
 
-def next_step_of_follow_up(reason: Reason) -> str:
+def get_next_step_of_follow_up(reason: Reason) -> str:
     """What a person can do about a follow-up that ended without a result; empty: nothing."""
     if reason in CAPS_REACHED:
         return "Comment `/mergewright retry` to give it as much again."
     if reason is Reason.CONFLICT:
-        return next_step(reason)
+        return get_next_step(reason)
     return (
         "Push to the branch by hand: the next round builds on it. Or comment `/mergewright retry`."
     )
 
 
-def next_step_here(reason: Reason, run_id: str, *, config_name: str | None = None) -> str:
+def get_next_step_here(reason: Reason, run_id: str, *, config_name: str | None = None) -> str:
     """What a person can do about it on this machine; empty where that is nothing.
 
     Args:
@@ -173,7 +173,7 @@ def next_step_here(reason: Reason, run_id: str, *, config_name: str | None = Non
     return words.format(**known, file=file, run=run_id)
 
 
-def with_branch(branch: str, git: str = "git", remote: str = "") -> tuple[str, ...]:
+def list_branch_commands(branch: str, git: str = "git", remote: str = "") -> tuple[str, ...]:
     """What can be done with a branch that a run has made here: commands, each with its purpose.
 
     Args:
@@ -188,7 +188,7 @@ def with_branch(branch: str, git: str = "git", remote: str = "") -> tuple[str, .
     )
 
 
-def told(outcome: Outcome) -> str:
+def render_sentence(outcome: Outcome) -> str:
     """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
     lines = outcome.sentence.strip().split("\n")
     if outcome.reason in _PRINTED and len(lines) > 1:

@@ -46,7 +46,7 @@ class Decided(Record):
     """Other runs of ours whose tickets are much alike."""
 
 
-def decided(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
+def gather_results(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
     """Put together what a run found out about a model's change.
 
     Raises:
@@ -113,7 +113,7 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
         )
 
 
-def message(
+def write_commit_message(
     prepared: Prepared,
     decided: Decided,
     author: str,
@@ -129,7 +129,7 @@ def message(
     signs_off = wanted.sign_off == "always" or (wanted.sign_off == "auto" and base.signs_off)
     ticket, plan = decided.ticket, decided.plan
     return redactor(
-        commits.message(
+        commits.write_message(
             # Before they are made inert, which would hide the shape of a credential.
             redactor(plan.title),
             "" if items else redactor(ticket.title),
@@ -142,7 +142,7 @@ def message(
     )
 
 
-def proposal(
+def make_proposal(
     prepared: Prepared, decided: Decided, placed: Placed, remote: Remote, words: str, svc: Services
 ) -> NewPullRequest:
     """Put together what is asked of the code host for a change that is on its branch."""
@@ -152,8 +152,8 @@ def proposal(
         commit=placed.commit,
         base_branch=prepared.checkout.base_branch or remote.default_branch,
         base_commit=prepared.checkout.commit,
-        title=text.title(
-            commits.subject(
+        title=text.render_title(
+            commits.write_subject(
                 svc.redactor(decided.plan.title),
                 prepared.checkout.subjects,
                 decided.ticket.ticket_id,
@@ -165,21 +165,21 @@ def proposal(
         # Whoever set the label is told by it that there is something to review.
         reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot else ()),
         labels=wanted.labels,
-        findings=svc.redactor.redact_record(findings(decided)),
-        summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),
-        check_title=text.checks_title(decided.compared, svc.redactor),
+        findings=svc.redactor.redact_record(list_findings(decided)),
+        summary=text.render_checks_summary(decided.compared, decided.verdict, svc.redactor),
+        check_title=text.render_checks_title(decided.compared, svc.redactor),
         checked=any({one.base, one.head} != {Status.ABSENT} for one in decided.compared),
         begun=prepared.run.started,
     )
 
 
-def findings(decided: Decided) -> tuple[Finding, ...]:
+def list_findings(decided: Decided) -> tuple[Finding, ...]:
     """List what rules, checks and the verdict remark, in this order."""
     found = (one for check in decided.compared for one in check.findings)
     return (*decided.cleared.findings, *found, *decided.verdict.findings)
 
 
-def words(
+def render_text(
     prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services, *, left: int = 0
 ) -> str:
     """Write the text of a pull request, or why there is none.
@@ -194,7 +194,7 @@ def words(
         done=list_deeds(decided.cleared.change, by_model=not decided.plan.recipe),
         diff=worktree.make_diff(prepared.checkout, decided.cleared.change),
         comparisons=decided.compared,
-        findings=findings(decided),
+        findings=list_findings(decided),
         after=decided.after,
         review=decided.notes,
         verdict=decided.verdict,
@@ -209,8 +209,8 @@ def words(
         left=left,
     )
     if decided.verdict.publish:
-        return text.pull_request(evidence, svc.redactor)
-    return text.withheld(evidence, svc.redactor)
+        return text.render_pull_request(evidence, svc.redactor)
+    return text.render_withheld(evidence, svc.redactor)
 
 
 def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ class Evidence(Record):
     """How much of what was asked in its review is left to people."""
 
 
-def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
+def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
     head = f"# {sanitise.format_words(evidence.title)}\n\n"
@@ -135,14 +135,14 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     return _fit(whole, evidence.log_path, run, redactor, most_seen=len(head) + VISIBLE_LIMIT)
 
 
-def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
+def render_withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the text of a run whose change did not pass: the reason, the next step, the rest."""
     evidence = _without_secrets(evidence, redactor)
     run, reason = evidence.prepared.run, evidence.verdict.reason
     way = (
-        messages.next_step(reason)
+        messages.get_next_step(reason)
         if run.snapshot
-        else messages.next_step_here(reason, run.run_id, config_name=run.config_name)
+        else messages.get_next_step_here(reason, run.run_id, config_name=run.config_name)
     )
 
     def whole(space: _Space) -> str:
@@ -152,7 +152,7 @@ def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
     return _fit(whole, evidence.log_path, run, redactor, limit=_COMMENT_LIMIT)
 
 
-def stopped(
+def render_stopped(
     outcome: Outcome,
     ticket: Ticket | None,
     log_path: str,
@@ -171,7 +171,7 @@ def stopped(
     next_step = (
         _next_step(outcome.reason, run)
         if run and on_forge
-        else messages.next_step_here(
+        else messages.get_next_step_here(
             outcome.reason, outcome.run_id, config_name=outcome.config_name
         )
     )
@@ -183,8 +183,8 @@ def stopped(
                 outcome=outcome,
                 ticket=ticket,
                 on_forge=on_forge,
-                headline=messages.headline(outcome),
-                told=messages.told(outcome),
+                headline=messages.get_headline(outcome),
+                told=messages.render_sentence(outcome),
                 next_step=next_step,
                 certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
@@ -197,7 +197,11 @@ def stopped(
 
 def _next_step(reason: Reason, run: Run) -> str:
     """What people can do; of a follow-up the issue's label begins nothing anew."""
-    return messages.next_step_of_follow_up(reason) if run.follow_up else messages.next_step(reason)
+    return (
+        messages.get_next_step_of_follow_up(reason)
+        if run.follow_up
+        else messages.get_next_step(reason)
+    )
 
 
 def _pushed_nothing(outcome: Outcome) -> bool:
@@ -207,7 +211,7 @@ def _pushed_nothing(outcome: Outcome) -> bool:
     return stopped_by_people and outcome.stopped_at not in (None, "publish", "deliver")
 
 
-def checks_summary(
+def render_checks_summary(
     comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
     comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
@@ -221,11 +225,13 @@ def checks_summary(
     return _fit(whole, "see the pull request", None, redactor)
 
 
-def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None = None) -> str:
+def render_checks_title(
+    comparisons: tuple[Comparison, ...], redactor: Redactor | None = None
+) -> str:
     return (redactor or Redactor())(check_summary.summarize_all(comparisons))
 
 
-def title(words: str, redactor: Redactor | None = None) -> str:
+def render_title(words: str, redactor: Redactor | None = None) -> str:
     """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
     flat = sanitise.make_inert((redactor or Redactor())(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"

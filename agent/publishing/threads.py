@@ -27,7 +27,7 @@ _LONGEST_CELL = 160
 _MOST_ROWS = 20
 
 
-def reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> str:
+def write_reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> str:
     """Write the answer to a thread.
 
     Args:
@@ -51,7 +51,7 @@ def reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> s
     return "\n\n".join(parts)
 
 
-def section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
+def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
     """Write what became of all that was asked, with marks by which it is found again.
 
     Args:
@@ -68,7 +68,7 @@ def section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
     return f"{_BEGIN}\n## Asked in review\n\n{text}\n{_END}"
 
 
-def with_section(body: str, section: str) -> str:
+def replace_section(body: str, section: str) -> str:
     """Put the section into the text of a pull request, in the place of an earlier one."""
     body = body.replace("\r\n", "\n")
     lines = body.split("\n")
@@ -79,9 +79,9 @@ def with_section(body: str, section: str) -> str:
     return f"{body.rstrip()}\n\n{section}\n" if section else body
 
 
-def digest(body: str) -> str:
+def compute_digest(body: str) -> str:
     """Name the text of a pull request, without the section; ends of lines and blanks aside."""
-    told = (line.rstrip() for line in with_section(body, "").split("\n"))
+    told = (line.rstrip() for line in replace_section(body, "").split("\n"))
     return hashlib.sha256("\n".join(told).strip().encode()).hexdigest()
 
 

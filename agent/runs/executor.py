@@ -341,7 +341,7 @@ def _deliver_outcome(
     stopped = outcome.pull_request_text is None
     if stopped:
         log_place, redactor = svc.log_place(run), svc.redactor
-        words = text.stopped(outcome, step.ticket, log_place, run=run, redactor=redactor)
+        words = text.render_stopped(outcome, step.ticket, log_place, run=run, redactor=redactor)
         log = str(svc.run_folder(run) / "run.log")
         outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})
     outcome = _write_text(run, outcome, svc)

@@ -153,7 +153,7 @@ class Cleaner:
             return 0
         token = code_host.create_credential(run, write=True)
         marks = {
-            commits.mark(one.run.run_id): (
+            commits.get_branch_mark(one.run.run_id): (
                 one.run.started,
                 one.outcome.commit if one.outcome else None,
             )

@@ -95,7 +95,9 @@ class CommentHandler:
             # Without the plan's number it approves nothing, and is told so.
             like = commands.is_like_approval(comment.body)
             command = Command(name="approve") if like else None
-        request = None if command else follow_ups.of_words(comment, own_logins, self._quiet)
+        request = (
+            None if command else follow_ups.read_comment_request(comment, own_logins, self._quiet)
+        )
         # What asks for nothing costs no question about its writer.
         if (nothing := self._asks_nothing(comment, run, command, request)) is not None:
             return nothing

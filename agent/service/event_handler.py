@@ -79,7 +79,7 @@ def _handle_checks(
     event: Event, store: SqlStore, now: float, quiet: float
 ) -> Handled | Ignored | PutOff:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
-    wish = follow_ups.of_checks(event, quiet)
+    wish = follow_ups.read_checks_request(event, quiet)
     if wish is None:
         return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
     found = store.find_run_of_head(event.repository_id, event.commit)

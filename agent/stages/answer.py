@@ -60,8 +60,8 @@ def publish_answers(
     every = {one.thread_id: one for one in (*_list_lasting(context), *ends)}
     resolved = {one.thread_id for one in now.threads if one.resolved}
     waiting = _list_waiting(one for one in every.values() if one.thread_id not in resolved)
-    is_edited = threads.digest(now.body) != context.text_digest
-    section = threads.section(
+    is_edited = threads.compute_digest(now.body) != context.text_digest
+    section = threads.write_section(
         tuple(every.values()), _list_notes(asked, commit, decided, is_edited=is_edited)
     )
     words, pull_request = _rewrite_pull_request(
@@ -74,7 +74,7 @@ def publish_answers(
     facts = {
         **({"pull_request": pull_request} if pull_request else {}),
         "threads": ends,
-        "text_digest": threads.digest(words) if words else None,
+        "text_digest": threads.compute_digest(words) if words else None,
         "waiting_threads": waiting,
         "review_places": len(decided.verdict.review) if decided else 0,
         **_list_facts(decided, tried),
@@ -146,7 +146,7 @@ def _push_change(
     title = "Address review comments" if is_review else "Fix failing checks"
     plan = decided.plan.model_copy(update={"title": title})
     done = {one.item for one in answers if one.end == "commit"}
-    message = pull_request_content.message(
+    message = pull_request_content.write_commit_message(
         prepared,
         decided.model_copy(update={"plan": plan}),
         f"{remote.author} <{remote.email}>",
@@ -199,11 +199,11 @@ def _rewrite_pull_request(
     digest = other_pulls.compute_digest(decided.cleared.change, pull.base_branch)
     placed = Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
     if waiting is not None:
-        words = pull_request_content.words(prepared, decided, placed, svc, left=len(waiting))
+        words = pull_request_content.render_text(prepared, decided, placed, svc, left=len(waiting))
         space = sanitise.TEXT_LIMIT - len(section) - 2
         cut = sanitise.cut_markdown(words, space, where=svc.log_place(run))
-        body = threads.with_section(cut, section)
-    content = pull_request_content.proposal(
+        body = threads.replace_section(cut, section)
+    content = pull_request_content.make_proposal(
         prepared, decided, placed, asked.context.remote, body, svc
     )
     # The title is people's by now, and they have been asked to look already.
@@ -261,7 +261,7 @@ def _answer_thread(
     url = run.snapshot.url if run.snapshot else ""
     repository, found, _ = url.rpartition("/issues/")
     new_issue = f"{repository}/issues/new" if found else ""
-    words = threads.reply(answer, commit, svc.redactor(first), new_issue)
+    words = threads.write_reply(answer, commit, svc.redactor(first), new_issue)
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
     key = f"{thread.thread_id} {last}"
     page = pulls.reply_in_thread(run, now.number, present, words, key=key)
@@ -346,7 +346,7 @@ def _list_notes(
 
 def _add_section(now: PullSnapshot, section: str) -> str:
     """Put the section below what people made of the text, unless they have filled it up."""
-    body = threads.with_section(now.body, section)
+    body = threads.replace_section(now.body, section)
     return body if len(body) <= sanitise.TEXT_LIMIT else now.body
 
 
@@ -396,7 +396,7 @@ def _list_facts(decided: Decided | None, tried: Round | None) -> dict[str, objec
         return {
             "change_digest": decided.cleared.change.digest,
             "checks": decided.compared,
-            "findings": pull_request_content.findings(decided),
+            "findings": pull_request_content.list_findings(decided),
             "models": decided.work.uses,
             "review": decided.notes if decided.work.uses else None,
             "plan": decided.plan,

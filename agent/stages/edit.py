@@ -131,7 +131,7 @@ def _write_changelog_entry(
     if run.snapshot is None or config.pull_request.changelog == "off":
         return ()
     number = str(run.snapshot.issue.number)
-    entry = changelog.entry(tree, plan.title, number, kind=kind)
+    entry = changelog.write_entry(tree, plan.title, number, kind=kind)
     if entry is None or _is_there(entry.path, tree):
         return ()
     before = tree.read(entry.path) if entry.path in tree.paths() else None

@@ -106,7 +106,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
             base_branch=base.base_branch or "",
             base_commit=base.commit,
             title=pull_request.TITLE,
-            body=pull_request.body(
+            body=pull_request.write_body(
                 run, proposed, svc.redactor, waits=svc.settings.onboarding == "wait"
             ),
         ),

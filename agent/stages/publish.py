@@ -55,7 +55,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     with _tell_of_branch(placed, "its text could not be written"):
         if placed:
             svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
-        words = pull_request_content.words(prepared, decided, placed, svc)
+        words = pull_request_content.render_text(prepared, decided, placed, svc)
     if placed and (same := placed.related_pulls.same):
         note = "it holds this very change already, so no second one was made"
         pull_request = PullRequest(
@@ -66,7 +66,8 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         _require_wanted(prepared, placed, remote, svc)
         with _tell_of_branch(placed):
             pull_request = svc.code_host.publish_pull_request(
-                run, pull_request_content.proposal(prepared, decided, placed, remote, words, svc)
+                run,
+                pull_request_content.make_proposal(prepared, decided, placed, remote, words, svc),
             )
         svc.say(f"pull request {pull_request.url}")
         for note in pull_request.notes:
@@ -76,7 +77,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         outcome.model_copy(
             update={
                 "pull_request_text": words,
-                "text_digest": threads.digest(words) if pull_request else None,
+                "text_digest": threads.compute_digest(words) if pull_request else None,
                 "patch_path": patch,
             }
         )
@@ -103,7 +104,7 @@ def _make_outcome(
         change_digest=decided.cleared.change.digest,
         log=str(svc.run_folder(run) / "run.log"),
         checks=decided.compared,
-        findings=pull_request_content.findings(decided),
+        findings=pull_request_content.list_findings(decided),
         models=decided.work.uses,
         review=decided.notes if decided.work.uses else None,
         plan=decided.plan if placed else None,
@@ -193,7 +194,7 @@ def _tell_result(verdict: Verdict, placed: Placed | None, pull_request: PullRequ
         said.append(f"#{same.number} holds this very change already; no second pull request was")
         return " ".join((*said, "made."))
     if placed is not None and not placed.new:
-        said.append(commits.held_already(placed.branch))
+        said.append(commits.describe_held_branch(placed.branch))
     if pull_request is not None and pull_request.notes:
         said.append(f"Of the pull request: {'; '.join(pull_request.notes)}.")
     return " ".join(said)
@@ -228,7 +229,9 @@ def _make_branch(
     """Make the one commit, and the branch that ends in it."""
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
-    message = pull_request_content.message(prepared, decided, f"{name} <{email}>", svc.redactor)
+    message = pull_request_content.write_commit_message(
+        prepared, decided, f"{name} <{email}>", svc.redactor
+    )
     commit = worktree.make_commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
         if held := worktree.find_holding_branch(base, commit, branch):
@@ -270,8 +273,8 @@ def _name_branch(prepared: Prepared, decided: Decided, redactor: Redactor, *, sh
     )
     run_id = prepared.run.run_id if shared else None
     title = redactor(decided.plan.title)
-    branch = commits.branch(prefix, ticket_id, title, run_id=run_id)
+    branch = commits.name_branch(prefix, ticket_id, title, run_id=run_id)
     # Without its signs a secret may show only now.
     if redactor.redact(branch).removed:
-        branch = commits.branch(prefix, ticket_id, "", run_id=run_id)
+        branch = commits.name_branch(prefix, ticket_id, "", run_id=run_id)
     return branch

@@ -13,12 +13,12 @@ from tests.chaos import holds
 
 def publish() -> None:
     """Name the branch anew each time, and do not look for an earlier pull request."""
-    plain = commits.branch
+    plain = commits.name_branch
 
     def branch(*args: Any, **more: Any) -> str:
         return f"{plain(*args, **more)}-{secrets.token_hex(3)}"
 
-    commits.branch = branch
+    commits.name_branch = branch
     pull_requests._find_pull = lambda session, branch: None
 
 

@@ -262,7 +262,7 @@ class Pushed:
         self.run = github.run.model_copy(
             update={"run_id": "20261120-101010-abcdef0123456789", "started": 1_700_000_000}
         )
-        self.name = commits.branch("mergewright/", "7", "Say hi", run_id=self.run.run_id)
+        self.name = commits.name_branch("mergewright/", "7", "Say hi", run_id=self.run.run_id)
         remote = github.code_host.find_remote(self.run)
         self.url, self.token = remote.url, github.code_host.create_credential(self.run, write=True)
         self.base = worktree.prepare_remote(self.url, self.token, "main", place.home / "mirrors")

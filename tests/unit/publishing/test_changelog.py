@@ -21,7 +21,7 @@ class Files:
 def entry(files, kind="feature"):
     tree = Files()
     tree._files = {path: text.encode() for path, text in files.items()}
-    return changelog.entry(tree, "Add nickname to Customer", "42", kind=kind)
+    return changelog.write_entry(tree, "Add nickname to Customer", "42", kind=kind)
 
 
 def told(files, kind="feature"):

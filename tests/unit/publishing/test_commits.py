@@ -27,17 +27,19 @@ TITLE = "Add nickname to Customer"
     ],
 )
 def test_the_subject_follows_the_repository(subjects, category, subject):
-    assert commits.subject(TITLE, subjects, "42", category) == subject
+    assert commits.write_subject(TITLE, subjects, "42", category) == subject
 
 
 def test_the_body_says_why_with_the_number_of_the_issue():
-    assert commits.message(TITLE, "Names, @all.", (), "1") == f"{TITLE}\n\nNames, all (#1).\n"
-    assert commits.message(TITLE, "Names", (), "ticket") == f"{TITLE}\n\nNames\n"
+    assert commits.write_message(TITLE, "Names, @all.", (), "1") == f"{TITLE}\n\nNames, all (#1).\n"
+    assert commits.write_message(TITLE, "Names", (), "ticket") == f"{TITLE}\n\nNames\n"
 
 
 def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
     items = tuple(f"{number} " + "word " * 30 for number in range(9))
-    message = commits.message("Add " + "x " * 100, "", (), "1", items=items, signed_off_by="a")
+    message = commits.write_message(
+        "Add " + "x " * 100, "", (), "1", items=items, signed_off_by="a"
+    )
     lines = message.splitlines()
     assert max(map(len, lines)) <= 72
     assert lines[1:3] == ["", "For #1."]
@@ -59,4 +61,4 @@ def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
     ],
 )
 def test_branch_names_are_plain_and_end_with_a_whole_word(ticket_id, title, branch):
-    assert commits.branch("mergewright/", ticket_id, title) == branch
+    assert commits.name_branch("mergewright/", ticket_id, title) == branch

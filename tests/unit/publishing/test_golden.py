@@ -106,7 +106,7 @@ MADE_BY_MODEL = {
 
 
 def recipe() -> str:
-    return text.pull_request(
+    return text.render_pull_request(
         evidence_of_issue(
             title="Add nickname to Customer",
             done=(
@@ -126,7 +126,7 @@ def recipe() -> str:
 
 
 def model_with_proof() -> str:
-    return text.pull_request(evidence_of_issue(**MADE_BY_MODEL))
+    return text.render_pull_request(evidence_of_issue(**MADE_BY_MODEL))
 
 
 def finding(severity: Severity, rule: str, path: str, line: int | None, message: str) -> Finding:
@@ -137,7 +137,7 @@ def finding(severity: Severity, rule: str, path: str, line: int | None, message:
 
 def draft_with_findings() -> str:
     review, info = Severity.REVIEW, Severity.INFO
-    return text.pull_request(
+    return text.render_pull_request(
         evidence_of_issue(
             **MADE_BY_MODEL
             | {
@@ -178,7 +178,7 @@ def draft_not_measurable() -> str:
         Severity.REVIEW, "makemigrations", "shop/models.py", None,
         "Base does not let it be measured whether models and migrations agree.",
     )  # fmt: skip
-    return text.pull_request(
+    return text.render_pull_request(
         evidence_of_issue(
             title="Add a stock field",
             done=("Added `stock` to shop.Product in shop/models.py.",),
@@ -223,13 +223,13 @@ def withheld() -> str:
         branch=None,
         commit=None,
     )
-    return ended(reason, sentence, text.withheld(made))
+    return ended(reason, sentence, text.render_withheld(made))
 
 
 def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     """The comment of a run that made no pull request."""
     outcome = Outcome(run_id="r1", state=end_state(reason), reason=reason, sentence=sentence)
-    words = words or text.stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
+    words = words or text.render_stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
     outcome = outcome.model_copy(update={"pull_request_text": words})
     return status_text.ended(RUN, outcome, Progress(seconds=13.2), PAGE)
 
@@ -263,8 +263,10 @@ def follow_up() -> str:
             text="Taxes are no part of the ticket.", by_model=True, last_comment_id=1, is_beyond_ticket=True,
         ),
     )  # fmt: skip
-    body = text.pull_request(evidence_of_issue(**MADE_BY_MODEL, left=1))
-    return threads.with_section(body, threads.section(ends, ("Brought up to date with main.",)))
+    body = text.render_pull_request(evidence_of_issue(**MADE_BY_MODEL, left=1))
+    return threads.replace_section(
+        body, threads.write_section(ends, ("Brought up to date with main.",))
+    )
 
 
 def proposed_configuration() -> str:
@@ -275,7 +277,7 @@ def proposed_configuration() -> str:
         ),
         proposals=(Fact(key="http_client", value="httpx", why="imported by 4 files"),),
     )
-    return onboarding.body(RUN, file, Redactor(), waits=False)
+    return onboarding.write_body(RUN, file, Redactor(), waits=False)
 
 
 def status_comment() -> str:

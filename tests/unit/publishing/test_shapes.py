@@ -46,7 +46,7 @@ def assert_nothing_told(words: str) -> None:
     assert "secret removed" in plain
 
 
-@pytest.mark.parametrize("render", [text.pull_request, text.withheld])
+@pytest.mark.parametrize("render", [text.render_pull_request, text.render_withheld])
 def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -> None:
     finding = Finding(rule="x", severity=Severity.REVIEW, path="a.py", line=1, message=ALL, fix="")
     notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text=ALL),))
@@ -63,7 +63,7 @@ def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -
 @pytest.mark.parametrize("pad", [14_923, 14_927, 14_932])
 def test_TC6_a_cut_leaves_no_part_of_a_credential(pad: int) -> None:
     def shown(word: str) -> str:
-        return text.withheld(evidence(diff=f"{'x' * pad} {word} {'y' * 90_000}"), Redactor())
+        return text.render_withheld(evidence(diff=f"{'x' * pad} {word} {'y' * 90_000}"), Redactor())
 
     harmless = "zzzz_0123456789abcdefghijklmnopqrstuvwxyz"[: len(TOKEN)]
     assert harmless[12:30] in shown(harmless), "the cut goes through it"
@@ -73,9 +73,11 @@ def test_TC6_a_cut_leaves_no_part_of_a_credential(pad: int) -> None:
 
 def test_TC6_nor_do_checks_commits_and_the_end_of_a_run_that_stopped() -> None:
     redactor = Redactor()
-    assert_nothing_told(text.checks_summary((COMPARED,), VERDICT, redactor))
+    assert_nothing_told(text.render_checks_summary((COMPARED,), VERDICT, redactor))
     stopped = Outcome.for_stopped_run("r", Reason.REFUSED, ALL)
-    assert_nothing_told(text.stopped(stopped, TICKET, "log", redactor=redactor))
+    assert_nothing_told(text.render_stopped(stopped, TICKET, "log", redactor=redactor))
     # As `proposing.message` makes it.
-    words = redactor(commits.message(redactor(ALL), redactor(ALL), (), "4", items=(redactor(ALL),)))
+    words = redactor(
+        commits.write_message(redactor(ALL), redactor(ALL), (), "4", items=(redactor(ALL),))
+    )
     assert_nothing_told(words)

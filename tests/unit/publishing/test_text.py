@@ -32,7 +32,7 @@ USE = ModelUse(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("render", [text.pull_request, text.withheld])
+@pytest.mark.parametrize("render", [text.render_pull_request, text.render_withheld])
 @pytest.mark.parametrize("of_issue", [False, True], ids=["local", "issue"])
 def test_foreign_words_are_inert(render, of_issue):
     finding = Finding(
@@ -84,7 +84,7 @@ def test_secrets_are_taken_out_and_the_text_says_so():
         done=(f"Said {secret[::-1]}.",),
         after=CheckReport(side="head", commit="a", change_digest=None, results=(result,)),
     )
-    words = text.pull_request(made, Redactor([secret]))
+    words = text.render_pull_request(made, Redactor([secret]))
     assert secret not in words
     assert secret[::-1] not in words
     assert words.replace("\\", "").count(REMOVED) == 2
@@ -108,7 +108,7 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
         work=ModelWork(uses=(USE,), claims="w " * 9_000),
         proof=Proof(rows=(row,) * 30),
     )
-    for words in (text.withheld(made), text.pull_request(made)):
+    for words in (text.render_withheld(made), text.render_pull_request(made)):
         assert len(words) <= sanitise.TEXT_LIMIT
         assert len(words.partition("<details>")[0]) <= text.VISIBLE_LIMIT
         plain = outside_fences(words)
@@ -116,8 +116,8 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
 
 
 def test_a_title_is_one_inert_line_cut_with_an_ellipsis():
-    assert text.title("Add x") == "Add x"
-    title = text.title(f"Fix #12 for @org\nnow {'🎉 שלום ' * 60}")
+    assert text.render_title("Add x") == "Add x"
+    title = text.render_title(f"Fix #12 for @org\nnow {'🎉 שלום ' * 60}")
     assert title.startswith("Fix 12 for org now")
     assert 250 <= len(title) <= 256
     assert title.endswith("…")
@@ -131,7 +131,7 @@ def ended(reason, sentence):
 
 
 def comment(reason, sentence, place="https://m.example/log"):
-    return text.stopped(ended(reason, sentence), None, place, run=code_host_runs.run())
+    return text.render_stopped(ended(reason, sentence), None, place, run=code_host_runs.run())
 
 
 def test_a_form_is_there_to_be_copied():
@@ -147,7 +147,7 @@ def test_a_duplicate_links_the_pull_request_that_is_open():
     outcome = ended(problem.reason, problem.message).model_copy(
         update={"duplicate_of": problem.pull}
     )
-    words = text.stopped(outcome, None, "l", run=code_host_runs.run())
+    words = text.render_stopped(outcome, None, "l", run=code_host_runs.run())
     assert "\nThe pull request: #7\n" in words
     assert "Nothing was pushed." in words
 
@@ -165,12 +165,12 @@ def test_a_branch_that_was_pushed_is_named_and_none_is_denied_that_may_be_there(
     left = ended(Reason.ACCESS_LOST, "So.").model_copy(
         update={"branch": "mergewright/42-x", "commit": "c" * 40}
     )
-    words = text.stopped(left, None, "https://m.example/log", run=code_host_runs.run())
+    words = text.render_stopped(left, None, "https://m.example/log", run=code_host_runs.run())
     assert f"`mergewright/42-x` is there, at commit `{'c' * 40}`" in words
     for reason in (Reason.UNAVAILABLE, Reason.SUPERSEDED, Reason.INTERNAL):
         assert "pushed" not in comment(reason, "It is so.")
     moot = ended(Reason.SUPERSEDED, "It was closed.").model_copy(update={"stopped_at": "announce"})
-    assert "Nothing was pushed." in text.stopped(moot, None, "l", run=code_host_runs.run())
+    assert "Nothing was pushed." in text.render_stopped(moot, None, "l", run=code_host_runs.run())
 
 
 def test_no_path_of_the_machine_is_told_on_the_forge():

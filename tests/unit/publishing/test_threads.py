@@ -8,8 +8,8 @@ from agent.models.outcome import ThreadOutcome
 from agent.publishing import threads
 from agent.text import sanitise
 
-OLD = threads.section((), ("Old.",))
-NEW = threads.section((), ("New.",))
+OLD = threads.write_section((), ("Old.",))
+NEW = threads.write_section((), ("New.",))
 
 
 def end(number: int, words: str) -> ThreadOutcome:
@@ -26,25 +26,25 @@ def end(number: int, words: str) -> ThreadOutcome:
 @pytest.mark.parametrize("ended", ["\n", "\r\n"])
 def test_the_section_takes_the_place_of_an_earlier_one(ended):
     body = f"Before.\n\n{OLD}\n\nAfter.\n".replace("\n", ended)
-    assert threads.with_section(body, NEW) == f"Before.\n\n{NEW}\n\nAfter.\n"
-    assert threads.with_section(body, "") == "Before.\n\nAfter.\n"
+    assert threads.replace_section(body, NEW) == f"Before.\n\n{NEW}\n\nAfter.\n"
+    assert threads.replace_section(body, "") == "Before.\n\nAfter.\n"
 
 
 @pytest.mark.parametrize("shown", [OLD, OLD.partition("\n")[0], f"+{OLD}"])
 def test_marks_in_a_diff_or_a_log_hide_nothing_of_the_text(shown):
     body = f"Before.\n\n{sanitise.format_fenced(shown)}\n\nProof.\n"
-    first = threads.with_section(body, OLD)
+    first = threads.replace_section(body, OLD)
     assert first == f"{body.rstrip()}\n\n{OLD}\n"
-    assert threads.with_section(first, NEW) == f"{body.rstrip()}\n\n{NEW}\n"
+    assert threads.replace_section(first, NEW) == f"{body.rstrip()}\n\n{NEW}\n"
 
 
 @pytest.mark.parametrize("body", ["\n" * 65_000, f"{OLD.partition(chr(10))[0]}\n" * 2_600])
 def test_UI4_a_text_of_nothing_but_marks_or_blank_lines_is_read_in_one_go(body):
-    assert threads.with_section(body, NEW).endswith(f"{NEW}\n")
+    assert threads.replace_section(body, NEW).endswith(f"{NEW}\n")
 
 
 def test_TC8_many_threads_of_signs_that_are_escaped_leave_space_for_the_rest():
     ends = tuple(end(number, "&<>" * 100) for number in range(150))
-    text = threads.section(ends)
+    text = threads.write_section(ends)
     assert len(text) < sanitise.TEXT_LIMIT / 2
     assert "130 earlier ones" in text

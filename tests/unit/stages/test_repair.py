@@ -190,7 +190,9 @@ def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
     assert repair.next_draft([red], run_context) is None
     assert edit.next_candidate(None, [red], run_context) is None
     assert begun(run_context) == []
-    decided = pull_request_content.decided(red, ReviewNotes(ran=False, sentence="x"), run_context)
+    decided = pull_request_content.gather_results(
+        red, ReviewNotes(ran=False, sentence="x"), run_context
+    )
     assert "mypy" in decided.verdict.sentence
 
 
