@@ -39,7 +39,7 @@ def find_red(runs: TwoRuns, rounds: int) -> CheckResult | None:
     red = _choose_certain(failing, runs, rounds) if is_proved(head) else ()
     share = f"{len(head.items):,} of {len(base.items):,} tests"
     if not red:
-        sites.say(f"tests: {share} ran first, and none is red for certain, so all of them run")
+        sites.say(f"tests: {share} ran first without a certain failure; now all of them run")
         return None
     kept = tuple(item for item in head.items if item.outcome not in FAILING or item in red)
     reason = f"only the tests that the change reaches were run ({share}), since some of them fail"

@@ -98,7 +98,7 @@ def _confirm_check(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -
         return first
     second = first
     if first.limit in ("", "time"):  # what came to another limit has run twice already
-        say(f"{first.name}: it said nothing of the base commit ({first.reason}); it runs once more")
+        say(f"{first.name}: no result on the base commit ({first.reason}); it runs once more")
         checks = (*_TOOLS, _choose_suite(site))
         check = next(check for check in checks if check.name == first.name)
         second = running.run_check(check, site, sandbox, say)
