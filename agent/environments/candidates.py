@@ -308,8 +308,7 @@ def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
     if tests.status is Status.ABSENT:
         return False
-    lost, read = _count_modules(tests)
-    if lost > read:
+    if lacks_modules(tests):
         return True
     passed, red = tests.count("passed"), tests.count("failed", "error")
     if passed > red and _is_slow(tests, limits):
@@ -327,6 +326,12 @@ def may_improve(tests: CheckResult, limits: LimitsSection) -> bool:
 def is_hopeless(tests: CheckResult) -> bool:
     """Whether hardly any test passes, so that versions alone may not be the cause."""
     return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
+
+
+def lacks_modules(tests: CheckResult) -> bool:
+    """Whether most modules of tests could not be imported."""
+    lost, read = _count_modules(tests)
+    return lost > read
 
 
 def _count_modules(tests: CheckResult) -> tuple[int, int]:

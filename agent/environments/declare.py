@@ -301,7 +301,11 @@ class _Reader:
 
     def _take_install(self) -> None:
         for entry in self.section.install:
-            self._add(requirement_files.parse_line(self.files, entry, "python.install"))
+            # Of a file, a line that is refused is left out as it is anywhere else.
+            parse = (
+                requirement_files.parse_text if entry[:1] == "-" else requirement_files.parse_line
+            )
+            self._add(parse(self.files, entry, "python.install"))
             if not entry.startswith("-"):
                 self.sources.append("python.install")
         lines = (Line(text=one, origin="python.constraints") for one in self.section.constraints)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -26,6 +27,8 @@ _SHOWN = re.compile(r"E\s+(\S.*)")
 _MOST_ITEMS = 5
 _MOST_EVIDENCE = 3_000
 _MOST_CI, _MOST_OF_LINE = 5, 100
+#: How packages are called after their module.
+_FORMS = ("{}", "django-{}", "python-{}", "py{}")
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 _ANY_LINES = ("setup: [COMMAND]", "env: {NAME: VALUE}")
@@ -123,8 +126,13 @@ def _propose_lines(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator
         holders = {*_find_holders(name, tree.paths())}
         if len(holders) == 1 and (place := holders.pop()) not in ("", folder):
             yield f"env: {{PYTHONPATH: {posixpath.relpath(place, folder or '.')}}}"
-        elif not holders and canonicalize_name(name) in _list_packages(tree, folder, ci):
-            yield f"python: {{install: [{name}]}}"
+        elif not holders:
+            packages, forms = (
+                _list_packages(tree, folder, ci),
+                (form.format(name) for form in _FORMS),
+            )
+            named = (one for one in forms if canonicalize_name(one) in packages)
+            yield from (f"python: {{install: [{one}]}}" for one in islice(named, 1))
     elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
         yield f"env: {{{name}: {ci.env.get(name, 'VALUE')}}}"
     elif kind == "FileNotFoundError":

@@ -83,6 +83,10 @@ def prepare_environment(
                     break
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
+    elif scout is not None and candidates.lacks_modules(max(tried, key=_rank)[2].tests):
+        # What few tests run are better than none.
+        with suppress(EnvironmentFailed, RepositoryUnfit):
+            tried.append(attempts.search(problem, scout))
     taken, prepared, before = max(tried, key=_rank)
     if not problem and len(tried) == 1:
         return prepared, before

@@ -113,7 +113,7 @@ CASES = {
         constraints=["six==1.17.0"],
     ),
     "files that the configuration names replace those found": Case(
-        {"requirements.txt": "django\n", "checks.in": "six\n"},
+        {"requirements.txt": "django\n", "checks.in": "six\nx @ https://host.example/x.zip\n"},
         ["six", "attrs>=23"],
         {"install": ("-r checks.in", "attrs>=23")},
     ),
