@@ -162,7 +162,6 @@ def detect_values(
 
 
 def _add_python_here(one: Effective, place: Path, config: RepoConfig) -> Effective:
-    """The same with what this machine makes of it."""
     if one.key != "python.version":
         return one
     return one.model_copy(update={"here": str(repository.find_python(place, config))})

@@ -139,7 +139,6 @@ def _play(played: Play, out: Console, *, as_json: bool) -> bool:
 
 
 def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> bool:
-    """Whether it ended as the scenario says."""
     if run is None or run.outcome is None:
         return run is None and refusal is not None and played.scenario.ends is None
     return run.outcome.reason is played.scenario.ends

@@ -69,7 +69,6 @@ def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlStore, StoredR
 
 
 def _find_shown(loaded: Settings, run_id: str) -> StoredRun:
-    """Find the run of an issue or a ticket file whose id begins so."""
     with open_store(loaded) as store:
         found = list(store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ())
     local = step_file.list_runs(loaded.home)

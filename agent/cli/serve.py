@@ -350,7 +350,6 @@ def _end_orphans(children: tuple[_Child, ...]) -> None:
 
 
 def _list_orphans(children: tuple[_Child, ...]) -> list[int]:
-    """Processes whose parent we became when theirs ended."""
     us, known = str(os.getpid()), _list_running(children)
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

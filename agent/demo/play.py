@@ -159,8 +159,6 @@ class Stage:
 
 @dataclass(frozen=True)
 class Play:
-    """A scenario under way."""
-
     scenario: Scenario
     stage: Stage
     repository: Repository
@@ -168,7 +166,6 @@ class Play:
 
     @property
     def issue_url(self) -> str:
-        """Page of the issue."""
         return f"{self.stage.address}/{self.repository.full_name}/issues/{self.issue.number}"
 
     def label(self) -> None:
@@ -180,12 +177,10 @@ class Play:
             actions.add_labels(self.issue, [label], person)
 
     def pull(self) -> Issue | None:
-        """Return the newest pull request of the repository."""
         pulls = [one for one in self.repository.issues.values() if one.pull is not None]
         return pulls[-1] if pulls else None
 
     def noticed(self) -> bool:
-        """Whether the issue shows that somebody is at work."""
         return bool(self.issue.reactions or self.issue.comments)
 
     def run(self) -> StoredRun | None:
@@ -208,7 +203,6 @@ class Play:
         return None
 
     def run_page(self, run: StoredRun) -> str:
-        """Address of a run's page on the service's dashboard."""
         return f"{self.stage.dashboard}/runs/{run.run.run_id}"
 
     def seconds(self, run: StoredRun) -> dict[str, float]:

@@ -12,8 +12,6 @@ from agent.models.run import Reason
 
 @dataclass(frozen=True)
 class Scenario:
-    """One thing to be seen."""
-
     name: str
     sentence: str
     """What it shows, in one line."""
@@ -41,7 +39,6 @@ def test_the_export_has_a_column_for_every_field():
 
 
 def _packaged(name: str) -> tuple[str, str]:
-    """Title and body of a ticket that comes with the package."""
     text = resources.files("agent.demo").joinpath(name).read_text(encoding="utf-8")
     title, _, body = text.partition("\n")
     return title.removeprefix("# ").strip(), body.strip() + "\n"

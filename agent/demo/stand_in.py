@@ -58,7 +58,6 @@ def standing_in(
 
 
 def _open(world: World, repository: Repository, snapshot: Snapshot, labels: Iterable[str]) -> None:
-    """Open the issue under its own numbers."""
     issue = snapshot.issue
     author = _person(world, snapshot.author)
     carried = []

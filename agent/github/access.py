@@ -162,7 +162,6 @@ class Access:
             return self._sessions[purpose]
 
     def open_run_session(self, run: Run) -> Session:
-        """Hand out what a run works with."""
         if run.snapshot is None:
             raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
         return self.open_session(run.snapshot.issue, run.run_id)
@@ -179,7 +178,6 @@ class Access:
             return session.notes.calls if session else 0
 
     def start_notes(self, purpose: str) -> RequestNotes:
-        """Start to count the requests of one purpose."""
         return RequestNotes(purpose, self.record, self.tokens.hide)
 
     def asking(self, *, patient: bool = True) -> Asking:
@@ -203,7 +201,6 @@ class Session:
         self._lock = RLock()
 
     def hide(self, text: str) -> str:
-        """Take every token that we hold out of a text."""
         return self.access.tokens.hide(text)
 
     def token(self, scope: Scope) -> str:
@@ -217,7 +214,6 @@ class Session:
             return minted.token.get_secret_value()
 
     def requester(self, scope: Scope = Scope.TALK) -> WatchedRequester:
-        """Requests with a token of that scope."""
         with self._lock:
             if scope not in self._requesters:
                 auth = RenewableToken(lambda: self.token(scope), lambda: self._drop(scope))

@@ -116,14 +116,11 @@ class UnexpectedAnswer(LostReply):
 
 
 class RateLimited(Exception):
-    """GitHub did nothing and asks us to wait."""
-
     def __init__(self, words: str, wait: float) -> None:
         super().__init__(words)
         self.wait = max(0.0, wait)
 
     def make_error(self, doing: str) -> CodeHostLimited:
-        """Turn it into an error of ours that says when to come back."""
         until = read_clock() + self.wait
         when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         return CodeHostLimited(

@@ -84,7 +84,6 @@ def settings_page(api_url: str, organization: str | None) -> str:
 
 
 def make_no_api_error(address: str, told: str) -> SettingsInvalid:
-    """Say that an address is not that of GitHub's API."""
     return SettingsInvalid(
         f"MERGEWRIGHT_GITHUB_URL: {address} does not answer as GitHub's REST API does ({told})."
         " Give https://api.github.com, or on an Enterprise server https://HOST/api/v3."
@@ -129,7 +128,6 @@ def require_api(api_url: str) -> None:
 
 
 def is_code(text: str) -> bool:
-    """Whether a text has the form of a code."""
     return _CODE.fullmatch(text) is not None
 
 

@@ -26,15 +26,12 @@ _SLACK = timedelta(minutes=2)
 
 
 class Comment(NamedTuple):
-    """A comment of ours."""
-
     number: int
     body: str
     url: str
 
 
 def make_marker(kind: str, key: str) -> str:
-    """The hidden line that a comment of ours begins with."""
     return f"<!-- mergewright:{kind} {key} -->"
 
 
@@ -106,7 +103,6 @@ def leave_comment(
 def create_comment(
     session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
 ) -> Comment:
-    """Make a comment that is known not to be there."""
     number, body = on or session.issue.number, session.hide(f"{mark}\n{text}")
     return session.ask(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),

@@ -68,8 +68,6 @@ _CONNECTIONS.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
 @dataclass(frozen=True)
 class Pacing:
-    """How patient we are."""
-
     attempts: int = 4
     first_wait: float = 0.5
     """Seconds before the second attempt; doubled each time."""
@@ -88,8 +86,6 @@ IMPATIENT = Pacing(attempts=1, longest_limit=0.0)
 
 
 class _Shared:
-    """A connection over the session that all share."""
-
     verb: str
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -115,27 +111,21 @@ class _HttpsConnection(_Shared, HTTPSRequestsConnectionClass):
 
 
 class RenewableToken(Auth):
-    """A token that can be had anew."""
-
     def __init__(self, token: Callable[[], str], renew: Callable[[], bool]) -> None:
         self._source = token
         self.renew = renew
 
     @property
     def token_type(self) -> str:
-        """How the header names it."""
         return "token"
 
     @property
     def token(self) -> str:
-        """The token as of now."""
         return self._source()
 
 
 @dataclass
 class RequestNotes:
-    """What is noted about the requests of one run."""
-
     run_id: str
     record: Record
     hide: Callable[[str], str]
@@ -148,8 +138,6 @@ class RequestNotes:
 
 
 class WatchedRequester(Requester):
-    """PyGithub's requester for one token of one run."""
-
     def __init__(self, auth: Auth, base_url: str, pacing: Pacing, notes: RequestNotes) -> None:
         super().__init__(
             auth=auth,
@@ -278,8 +266,6 @@ def _read_json(status: int, body: str) -> object:
 
 
 class Asking:
-    """Repeats requests within the bounds of a Pacing."""
-
     def __init__(self, pacing: Pacing, stopping: Event | None = None) -> None:
         self._pacing = pacing
         self._stopping = stopping or Event()

@@ -123,13 +123,11 @@ def list_comments(session: Session, number: int, since: str = "") -> Iterator[Ra
 
 
 def list_reviews(session: Session, number: int) -> Iterator[Raw]:
-    """List the reviews of a pull request that were submitted."""
     listed = _list_pages(session, f"pulls/{number}/reviews", {})
     return (raw for raw in listed if raw.get("submitted_at") is not None)
 
 
 def list_remarks(session: Session, number: int) -> Iterator[Raw]:
-    """List the comments on lines of a pull request."""
     return _list_pages(session, f"pulls/{number}/comments", {})
 
 

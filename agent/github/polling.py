@@ -46,8 +46,6 @@ class Labelled(Record):
 
 @dataclass
 class _Seen:
-    """What was seen of one repository."""
-
     issues: dict[int, str] = field(default_factory=dict)
     """`updated_at` by number."""
     labels: dict[int, int] = field(default_factory=dict)

@@ -46,8 +46,6 @@ _RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
 
 @translating_errors
 class GithubPulls:
-    """Reads and answers pull requests with the tokens of a run."""
-
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access = access
         self._dashboard_url = settings.dashboard_url

@@ -117,7 +117,6 @@ def read_rules(session: Session, branch: str) -> BranchRules:
 
 
 def _is_bypassed(session: Session, rule: Raw) -> bool:
-    """Whether the ruleset of a rule lets us through."""
     with ignore_statuses(401, 403, 404, 410, 422):
         return session.call(
             "GET",

@@ -129,7 +129,6 @@ class StatusComment:
                 self._timer = None
 
     def _put(self, text: str, *, make: bool = True, occasion: str = "") -> None:
-        """Have the comment say this."""
         if occasion and self._snapshot is not None:
             self._replace(f"@{self._snapshot.actor} {text}", occasion)
         elif not self._edit(text) and make:

@@ -114,7 +114,6 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
 
 
 def _answered(about: FollowUp, outcome: Outcome) -> str:
-    """Say what has become of the threads of a pull request."""
     pull = f"#{about.pull}"
     result = sanitise.format_words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(
         "."

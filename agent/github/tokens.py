@@ -29,8 +29,6 @@ _LEVELS = ("read", "write", "admin")
 
 
 class Scope(Enum):
-    """What a token may do."""
-
     TALK = "talk"
     """Read everything that a run reads, and write all but contents."""
     PUSH = "push"
@@ -47,8 +45,6 @@ _REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
 
 
 class App:
-    """Who we are in App mode."""
-
     def __init__(self, app_id: int, key: str) -> None:
         self.app_id = app_id
         try:
@@ -126,7 +122,6 @@ class Tokens:
         return self.who.app_id if isinstance(self.who, App) else None
 
     def hide(self, text: str) -> str:
-        """Take every token that we hold out of a text."""
         for secret in tuple(self._secrets):
             text = text.replace(secret.get_secret_value(), _HIDDEN)
         return text

@@ -18,7 +18,6 @@ from agent.errors import (
 )
 from agent.github import status_comment
 from agent.github.code_host import GithubCodeHost
-from agent.github.intake_api import GithubIntakeApi
 from agent.models.code_host import OwnPullRequest, Progress, StageMark
 from agent.models.intake import EarlierRun
 from agent.models.outcome import PullRequest
@@ -38,11 +37,6 @@ def world(tmp_path_factory) -> Iterator[World]:
 @pytest.fixture
 def scene(world, tmp_path) -> Scene:
     return samples.scene(world, tmp_path)
-
-
-@pytest.fixture(params=["app", "token"])
-def either(request, world, tmp_path) -> Scene:
-    return samples.scene(world, tmp_path, app=request.param == "app")
 
 
 def marks(*states: str) -> Progress:
@@ -82,14 +76,6 @@ def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
 
 
 # --- begin, mark, deliver ----------------------------------------------------------------------
-
-
-def test_the_start_shows_as_reaction_and_comment(either):
-    either.code_host.announce_start(either.run)
-    assert [one.content for one in either.issue.reactions] == ["eyes"]
-    (comment,) = either.own_comments()
-    assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
-    assert f"https://m.example/runs/{RUN_ID}" in comment.body
 
 
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
@@ -159,9 +145,6 @@ def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
     scene.world.faults.remove()
     scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     assert "red" in scene.own_comments()[0].body
-
-
-# --- a run that waits --------------------------------------------------------------------------
 
 
 # --- one comment for all attempts, among many --------------------------------------------------
@@ -261,21 +244,6 @@ def test_a_pull_request_is_opened_with_its_check(scene):
     assert check.details_url == f"https://m.example/runs/{RUN_ID}"
 
 
-def test_proposing_again_brings_the_pull_request_up_to_date(scene):
-    commit = samples.push_branch(scene.repository)
-    first = scene.code_host.publish_pull_request(scene.run, proposal(commit))
-    again = GithubCodeHost(
-        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
-    )
-    second = again.publish_pull_request(
-        scene.run, proposal(commit, title="Add two fields", body="More.")
-    )
-    assert second.number == first.number
-    (opened,) = scene.repository.pulls()
-    assert (opened.title, opened.body) == ("Add two fields", "More.")
-    assert len(scene.repository.check_runs) == 1
-
-
 def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
     commit = samples.push_branch(scene.repository)
     theirs = pull_actions.open_pull(
@@ -329,45 +297,6 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
     assert [label.name for label in opened.labels] == ["bug"]
     told = [note.split()[0] for note in pull.notes]
     assert sorted(told) == ["elsewhere/team", "nobody-here", "x" * 60]
-
-
-# --- the whole ---------------------------------------------------------------------------------
-
-
-def whole_run(scene: Scene, code_host: GithubCodeHost) -> None:
-    """Ask for all that a run asks for, in its order: intake, work, publish."""
-    issue, run = scene.run.snapshot.issue, scene.run
-    scene.intake_api.own_logins()
-    scene.intake_api.read_start_label(issue)
-    scene.intake_api.read_permission(issue, "ann")
-    scene.intake_api.read_issue(issue)
-    scene.intake_api.read_runs_per_day(issue)
-    code_host.read_ticket(run)
-    code_host.announce_start(run)
-    code_host.find_remote(run)
-    code_host.create_credential(run, write=False)
-    for count in range(6):
-        code_host.update_status(run, marks(*["done"] * count, "running"))
-    code_host.find_remote(run)
-    code_host.read_ticket(run)
-    code_host.read_branch_rules(run, BRANCH)
-    code_host.create_credential(run, write=True)
-    commit = samples.push_branch(scene.repository)
-    code_host.list_own_pulls(run, BRANCH)
-    code_host.read_ticket(run)
-    pull = code_host.publish_pull_request(
-        run, proposal(commit, reviewers=("ann",), labels=("bug",))
-    )
-    code_host.report_outcome(run, outcome(Reason.READY, "body", pull))
-
-
-def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(either):
-    # Intake and run share what they know, as they do in the service.
-    unknowing = samples.connect_to_github(either.settings, pacing=samples.QUICK)
-    either.intake_api = GithubIntakeApi(unknowing, either.settings)
-    code_host = GithubCodeHost(unknowing.recording(lambda kind, facts: None), either.settings)
-    whole_run(either, code_host)
-    assert either.asked() <= 40
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,6 @@ def add_labels(issue: Issue, labels: list[Label], actor: User) -> None:
 
 
 def remove_label(issue: Issue, label: Label, actor: User) -> None:
-    """Take a label off an issue."""
     issue.labels.remove(label)
     _tell_of_label(issue, "unlabeled", label, actor)
 
@@ -52,7 +51,6 @@ def _tell_of_label(issue: Issue, action: str, label: Label, actor: User) -> None
 
 
 def set_state(issue: Issue, state: str, actor: User) -> None:
-    """Close or reopen an issue or pull request."""
     if state == issue.state:
         return
     closes = state == "closed"
@@ -64,7 +62,6 @@ def set_state(issue: Issue, state: str, actor: User) -> None:
 
 
 def edit(issue: Issue, actor: User, *, title: str | None = None, body: str | None = None) -> None:
-    """Change title and body."""
     changes: shapes.Shape = {}
     if title is not None and title != issue.title:
         changes["title"] = {"from": issue.title}
@@ -79,14 +76,12 @@ def edit(issue: Issue, actor: User, *, title: str | None = None, body: str | Non
 
 
 def lock(issue: Issue, actor: User) -> None:
-    """Lock a conversation."""
     issue.locked = True
     note(issue, "locked", actor)
     events.on_issue(issue, "locked", actor)
 
 
 def comment(issue: Issue, author: User, body: str) -> Comment:
-    """Comment on an issue or pull request."""
     world = issue.repository.world
     now = issue.updated = world.now()
     made = Comment(world.next_id(), body, author, now, now)

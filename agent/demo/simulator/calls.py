@@ -59,7 +59,6 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, object]:
-        """Give the JSON that GitHub answers with."""
         answer: dict[str, object] = {"message": self.message}
         if self.errors is not None:
             answer["errors"] = list(self.errors)
@@ -75,8 +74,6 @@ class NotFound(Refusal):
 
 
 class InvalidField(Refusal):
-    """One field of a well-formed request that is refused."""
-
     def __init__(self, resource: str, name: str, code: str, message: str | None = None) -> None:
         error = {"resource": resource, "code": code, "field": name}
         error |= {"message": message} if message else {}
@@ -84,7 +81,6 @@ class InvalidField(Refusal):
 
 
 def require_length(resource: str, name: str, text: str | None, limit: int = LONGEST_TEXT) -> None:
-    """Refuse a text over GitHub's limit."""
     if text is not None and len(text) > limit:
         message = f"{name} is too long (maximum is {limit} characters)"
         raise InvalidField(resource, name, "custom", message)
@@ -102,7 +98,6 @@ class Caller:
 
     @property
     def identity(self) -> str:
-        """Name the caller as the request log does."""
         if self.app:
             return f"app:{self.app.id}"
         if self.token and self.token.installation:
@@ -122,7 +117,6 @@ class Caller:
 
     @property
     def is_installation(self) -> bool:
-        """Tell whether it is an App where it is installed."""
         return self.token is not None and self.token.installation is not None
 
 
@@ -172,7 +166,6 @@ def _find_app(world: World, encoded: str) -> App:
 
 
 def is_covered(caller: Caller, repository: Repository) -> bool:
-    """Tell whether an installation token was made for a repository."""
     token = caller.token
     if token is None or token.installation is None:
         return False
@@ -181,7 +174,6 @@ def is_covered(caller: Caller, repository: Repository) -> bool:
 
 
 def is_visible(caller: Caller, repository: Repository) -> bool:
-    """Tell whether a caller may know that a repository exists."""
     if not repository.private:
         return True
     if caller.token is None or caller.is_installation:
@@ -190,7 +182,6 @@ def is_visible(caller: Caller, repository: Repository) -> bool:
 
 
 def is_granted(caller: Caller, area: str, level: str) -> bool:
-    """Tell whether an installation token has a permission."""
     held = caller.token.permissions.get(area) if caller.token else None
     return held in (level, "write", "admin")
 
@@ -276,7 +267,6 @@ class Call:
         return _Body(read)
 
     def read_number(self, name: str) -> int:
-        """Give a path parameter that is a number."""
         if not re.fullmatch(r"[0-9]{1,18}", self.params[name]):
             raise NotFound
         return int(self.params[name])
@@ -301,7 +291,6 @@ class Call:
         return repository
 
     def find_issue(self, repository: Repository) -> Issue:
-        """Give the issue or pull request of the path."""
         number = self.read_number("issue_number")
         if number not in repository.issues:
             raise NotFound
@@ -316,7 +305,6 @@ class Call:
         return repository, issue
 
     def find_pull(self, repository: Repository) -> Pull:
-        """Give the pull request of the path."""
         found = repository.issues.get(self.read_number("pull_number"))
         if found is None or found.pull is None:
             raise NotFound
@@ -332,7 +320,6 @@ class Call:
         raise NotFound
 
     def has_role(self, repository: Repository, role: Role) -> bool:
-        """Tell whether the caller has a role."""
         return has_role(self.caller, repository, role)
 
     def paginate(
@@ -377,7 +364,6 @@ OPERATIONS: list[Operation] = []
 
 
 def operation(method: str, path: str, status: int = 200) -> Callable[[Work], Work]:
-    """Register a function as an operation."""
 
     def register(work: Work) -> Work:
         OPERATIONS.append(Operation(method, path, status, work))

@@ -52,7 +52,6 @@ def _create_check_run(call: Call) -> object:
 
 @operation("GET", f"{_COMMIT}/check-runs")
 def _list_check_runs(call: Call) -> object:
-    """List the newest check run of each name and suite on a commit."""
     repository, name = call.require_reading("checks"), call.query.get("check_name")
     sha = _resolve(call, repository)
     newest: dict[tuple[int, str], CheckRun] = {}
@@ -96,7 +95,6 @@ def _list_statuses(call: Call) -> object:
 
 @operation("GET", f"{_COMMIT}/status")
 def _get_combined_status(call: Call) -> object:
-    """Answer with the newest status of each context."""
     repository = call.require_reading("statuses")
     sha = _resolve(call, repository)
     newest = {one.context: one for one in repository.statuses if one.sha == sha}

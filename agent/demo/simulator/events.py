@@ -37,7 +37,6 @@ def deliver(
 
 
 def on_issue(issue: Issue, action: str, sender: User, **more: Any) -> None:
-    """Deliver that something happened to an issue or pull request."""
     if issue.pull:
         shaped = shapes.shape_full_pull(issue.pull)
         fields = {"number": issue.number, "pull_request": shaped, **more}

@@ -71,8 +71,6 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for a request."""
-
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []

@@ -109,7 +109,6 @@ def _read_updates(body: bytes) -> list[Update]:
 
 
 def _run_backend(variables: dict[str, str], body: bytes) -> Answer:
-    """Run git's own CGI program."""
     done = subprocess.run(
         ["git", "http-backend"],
         input=body,

@@ -34,14 +34,11 @@ class GitRefused(Exception):
 
 
 class Person(NamedTuple):
-    """Author or committer of a commit."""
-
     name: str
     email: str
     when: int
 
     def line(self) -> str:
-        """Give the person as a commit object spells it."""
         return f"{self.name} <{self.email}> {self.when} +0000"
 
 
@@ -119,7 +116,6 @@ def run(
 
 
 def text(git_dir: Path, *arguments: str) -> str:
-    """Run git and give what it prints as stripped text."""
     return run(git_dir, *arguments).decode("utf-8", "replace").strip()
 
 
@@ -204,7 +200,6 @@ def resolve(git_dir: Path, revision: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def read_commit(git_dir: Path, sha: str) -> Commit:
-    """Read a commit object."""
     raw = run(git_dir, "cat-file", "commit", sha).decode("utf-8", "replace")
     head, _, message = raw.partition("\n\n")
     fields = [line.partition(" ") for line in head.split("\n")]
@@ -232,7 +227,6 @@ def write_commit(
     author: Person,
     committer: Person,
 ) -> str:
-    """Write a commit object and give its name."""
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"author {author.line()}", f"committer {committer.line()}"]
     raw = ("\n".join(lines) + "\n\n" + message).encode()
@@ -241,7 +235,6 @@ def write_commit(
 
 
 def read_blob(git_dir: Path, sha: str) -> bytes:
-    """Give the contents of a blob."""
     return run(git_dir, "cat-file", "blob", sha)
 
 

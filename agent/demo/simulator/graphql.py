@@ -37,22 +37,18 @@ def answer(world: World, caller: Caller, sent: dict[str, Any]) -> Shape:
 
 
 class _Asked:
-    """One document with its variables."""
-
     def __init__(self, world: World, caller: Caller, given: dict[str, Any]) -> None:
         self.world = world
         self.caller = caller
         self.given = given
 
     def repository(self, full_name: str) -> Repository:
-        """Give a repository that the caller can see."""
         found = self.world.find_repository(full_name)
         if found is None or not calls.is_visible(self.caller, found):
             raise Refusal(404, f"Could not resolve to a Repository with the name '{full_name}'.")
         return found
 
     def subject(self, area: str) -> Issue:
-        """Give the issue or pull request that the variables name."""
         found = self.repository(f"{self.given['owner']}/{self.given['name']}")
         calls.require(self.caller, found, (area,), "read", "read")
         number = self.given["number"]
@@ -62,7 +58,6 @@ class _Asked:
         return issue
 
     def thread(self, wanted: str) -> tuple[Pull, Thread]:
-        """Give the review thread of an id."""
         for repository in self.world.repositories.values():
             for issue in repository.pulls():
                 for thread in issue.pull.threads if issue.pull else ():

@@ -24,8 +24,6 @@ HookFaultKind = Literal["lose", "duplicate", "reorder"]
 
 @dataclass(eq=False)
 class Hook:
-    """Where the deliveries of an App go."""
-
     id: int
     url: str
     secret: str
@@ -75,7 +73,6 @@ class Hooks:
         self.faults: list[HookFault] = []
 
     def start(self) -> None:
-        """Begin to send what is queued."""
         self._stopped = False
         self._thread = threading.Thread(target=self._work, name="simulator-hooks", daemon=True)
         self._thread.start()
@@ -102,7 +99,6 @@ class Hooks:
     def emit(
         self, hook: Hook, event: str, payload: dict[str, Any], repository_id: int | None = None
     ) -> None:
-        """Queue one delivery of an event."""
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
         number, now = self._next_id(), self._now()
         guid, action = str(uuid.uuid4()), payload.get("action")

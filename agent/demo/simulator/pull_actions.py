@@ -88,7 +88,6 @@ def move_reference(repository: Repository, actor: User, name: str, old: str, new
 
 
 def follow_push(repository: Repository, pusher: User, updates: list[Update]) -> None:
-    """Let pull requests follow their branches."""
     for update in updates:
         branch = update.name.removeprefix("refs/heads/")
         for issue in repository.pulls():

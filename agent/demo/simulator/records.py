@@ -38,8 +38,6 @@ class User:
 
 @dataclass(eq=False)
 class Label:
-    """A label of one repository."""
-
     name: str
     color: str
     description: str
@@ -47,8 +45,6 @@ class Label:
 
 @dataclass(eq=False)
 class Reaction:
-    """One reaction of one account."""
-
     id: int
     user: User
     content: str
@@ -56,8 +52,6 @@ class Reaction:
 
 @dataclass(eq=False)
 class Comment:
-    """A comment in the conversation of an issue or pull request."""
-
     id: int
     body: str
     author: User
@@ -68,8 +62,6 @@ class Comment:
 
 @dataclass(eq=False)
 class ReviewComment:
-    """A comment on a line of a pull request's diff."""
-
     id: int
     review_id: int
     body: str
@@ -87,8 +79,6 @@ class ReviewComment:
 
 @dataclass(eq=False)
 class Thread:
-    """Review comments that answer each other."""
-
     id: int
     comments: list[ReviewComment] = field(default_factory=list)
     resolved_by: User | None = None
@@ -96,8 +86,6 @@ class Thread:
 
 @dataclass(eq=False)
 class Review:
-    """One review of a pull request."""
-
     id: int
     author: User
     body: str
@@ -108,8 +96,6 @@ class Review:
 
 @dataclass(eq=False)
 class Pull:
-    """What a pull request has beyond an issue."""
-
     id: int
     issue: Issue
     head_ref: str
@@ -167,14 +153,11 @@ class Issue:
 
     @property
     def page_url(self) -> str:
-        """Give the address for people."""
         return f"{self.repository.page_url}/{'pull' if self.pull else 'issues'}/{self.number}"
 
 
 @dataclass(eq=False)
 class CheckRun:
-    """A check run of an App on a commit."""
-
     id: int
     suite_id: int
     app_id: int
@@ -194,8 +177,6 @@ class CheckRun:
 
 @dataclass(eq=False)
 class Status:
-    """A commit status."""
-
     id: int
     sha: str
     state: str
@@ -207,8 +188,6 @@ class Status:
 
 @dataclass(eq=False)
 class WorkflowRun:
-    """A run of a workflow of GitHub Actions on a commit."""
-
     id: int
     suite_id: int
     name: str
@@ -233,7 +212,6 @@ class Rule:
     """Logins in lower case."""
 
     def covers(self, branch: str) -> bool:
-        """Tell whether the rule is about a branch."""
         return self.pattern == "~ALL" or fnmatchcase(branch, self.pattern)
 
 
@@ -262,17 +240,14 @@ class Repository:
 
     @property
     def full_name(self) -> str:
-        """Give OWNER/NAME."""
         return f"{self.owner.login}/{self.name}"
 
     @property
     def page_url(self) -> str:
-        """Give the address for people."""
         return f"{self.world.base_url}/{self.full_name}"
 
     @property
     def api_url(self) -> str:
-        """Give the address for programs."""
         return f"{self.world.base_url}/api/v3/repos/{self.full_name}"
 
     def pulls(self) -> list[Issue]:
@@ -282,8 +257,6 @@ class Repository:
 
 @dataclass(eq=False)
 class App:
-    """A GitHub App."""
-
     id: int
     slug: str
     name: str
@@ -311,7 +284,6 @@ class Installation:
     """None: all of the account."""
 
     def covers(self, repository: Repository) -> bool:
-        """Tell whether the installation reaches a repository."""
         if repository.owner is not self.account:
             return False
         return self.repository_ids is None or repository.id in self.repository_ids
@@ -355,7 +327,6 @@ class State:
         """Logs of jobs by the name under which anybody may fetch them."""
 
     def now(self) -> float:
-        """Give the time of this world."""
         return time.time() + self.clock_offset
 
     def next_id(self) -> int:

@@ -9,8 +9,6 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True)
 class Asked:
-    """One request and how it was answered."""
-
     number: int
     at: float
     method: str
@@ -36,13 +34,11 @@ class RequestLog:
         self._number = 0
 
     def next_number(self) -> int:
-        """Give the number of a request that begins now."""
         with self._lock:
             self._number += 1
             return self._number
 
     def add(self, asked: Asked) -> None:
-        """Remember a request that is answered."""
         with self._lock:
             self._asked.append(asked)
 

@@ -52,7 +52,6 @@ class _Request:
         self.caller = Caller()
 
     def form(self) -> dict[str, str]:
-        """Read the body as a form."""
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
@@ -206,12 +205,10 @@ class _Server(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that is over."""
         self._open.discard(request)
         super().shutdown_request(request)
 
     def close_all(self) -> None:
-        """End every connection."""
         for one in list(self._open):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -44,12 +44,10 @@ def format_time_if_any(seconds: float | None) -> str | None:
 
 
 def build_node_id(prefix: str, number: int) -> str:
-    """Give the GraphQL id of a thing."""
     return f"{prefix}_kwDO{number:08}"
 
 
 def _take(record: object, *names: str) -> Shape:
-    """Give fields that GitHub names as we do."""
     return {name: getattr(record, name) for name in names}
 
 
@@ -61,7 +59,6 @@ def _shape_times(created: float, updated: float | None = None) -> Shape:
 
 
 def shape_user(user: User) -> Shape:
-    """Shape an account."""
     return {**_take(user, "id", "login"), "type": user.kind}
 
 
@@ -75,7 +72,6 @@ def shape_app(world: World, app: App) -> Shape:
 
 
 def shape_installation(found: Installation) -> Shape:
-    """Shape an App on an account."""
     return {"id": found.id, "permissions": found.permissions}
 
 
@@ -96,7 +92,6 @@ def shape_repository(repository: Repository) -> Shape:
 
 
 def shape_reference(repository: Repository, name: str, sha: str) -> Shape:
-    """Shape a reference to a commit."""
     url = f"{repository.api_url}/git/{name}"
     return {"ref": name, "url": url, "object": {"sha": sha, "type": "commit"}}
 
@@ -114,7 +109,6 @@ def shape_content(entry: TreeEntry, inside: bytes | None = None) -> Shape:
 
 
 def _shape_subject(issue: Issue) -> Shape:
-    """Shape what an issue and a pull request have in common."""
     return {
         **_take(issue, "number", "title", "state", "locked", "body"),
         "user": shape_user(issue.author),
@@ -138,7 +132,6 @@ def shape_issue(issue: Issue) -> Shape:
 
 
 def shape_comment(issue: Issue, comment: Comment) -> Shape:
-    """Shape a comment of a conversation."""
     return {
         **_take(comment, "id", "body"),
         "url": f"{issue.repository.api_url}/issues/comments/{comment.id}",
@@ -149,7 +142,6 @@ def shape_comment(issue: Issue, comment: Comment) -> Shape:
 
 
 def shape_happening(happening: Happening) -> Shape:
-    """Shape an entry of the time line."""
     shaped: Shape = {
         **_take(happening, "id", "event"),
         "actor": shape_user(happening.actor),
@@ -164,7 +156,6 @@ def shape_happening(happening: Happening) -> Shape:
 
 
 def shape_pull(pull: Pull) -> Shape:
-    """Shape a pull request as it stands in lists."""
     issue = pull.issue
     return {
         **_shape_subject(issue),
@@ -180,7 +171,6 @@ def shape_pull(pull: Pull) -> Shape:
 
 
 def shape_full_pull(pull: Pull) -> Shape:
-    """Shape a pull request as its own answer."""
     mergeable = None if pull.issue.state == "closed" else is_mergeable(pull)
     return {
         **shape_pull(pull),
@@ -191,7 +181,6 @@ def shape_full_pull(pull: Pull) -> Shape:
 
 
 def find_ancestor(pull: Pull) -> str:
-    """Give the commit that a pull request's difference starts from."""
     git_dir = pull.issue.repository.git_dir
     return git_store.merge_base(git_dir, pull.base_sha, pull.head_sha) or pull.base_sha
 
@@ -213,7 +202,6 @@ def shape_review(pull: Pull, review: Review) -> Shape:
 
 
 def shape_review_comment(pull: Pull, comment: ReviewComment) -> Shape:
-    """Shape a comment on a line of the difference."""
     shaped: Shape = {
         **_take(comment, "id", "body", "path", "diff_hunk", "start_line", "line", "original_line"),
         "pull_request_review_id": comment.review_id,
@@ -250,7 +238,6 @@ def shape_check_run(repository: Repository, run: CheckRun) -> Shape:
 
 
 def shape_check_suite(repository: Repository, runs: list[CheckRun]) -> Shape:
-    """Shape a suite whose runs are all over."""
     first, came_to = runs[0], {run.conclusion for run in runs}
     return {
         "id": first.suite_id,
@@ -262,7 +249,6 @@ def shape_check_suite(repository: Repository, runs: list[CheckRun]) -> Shape:
 
 
 def shape_status(status: Status) -> Shape:
-    """Shape a commit status."""
     return _take(status, "id", "state", "description", "target_url", "context")
 
 

@@ -80,18 +80,15 @@ class World(State):
     # people
 
     def add_user(self, login: str, kind: Literal["User", "Bot", "Organization"] = "User") -> User:
-        """Add an account."""
         with self.lock:
             made = User(self.next_id(), login, kind)
             self.users[login.lower()] = made
             return made
 
     def user(self, login: str) -> User:
-        """Give an account by login."""
         return self.users[login.lower()]
 
     def token_for(self, login: str) -> str:
-        """Give a new personal access token of an account."""
         with self.lock:
             made = Token(f"ghp_{secrets.token_hex(18)}", None, self.user(login))
             self.tokens[made.value] = made
