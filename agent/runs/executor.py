@@ -105,7 +105,7 @@ def carry_run(
         hear: Takes each line of what a model writes and calls, as it comes, without secrets.
 
     Raises:
-        Postponed: Something holds the run up; it goes on later.
+        RunPostponed: Something holds the run up; it goes on later.
         SettingsInvalid: The operator's settings are wrong, and nobody takes the run up again.
         AgentError: A durable run did not come to its first step.
     """
@@ -235,11 +235,8 @@ def carry_out(
         waited: What the run has waited for before this; None: it waits for nothing.
 
     Raises:
-        Postponed: Something holds the run up that is not its own: a code host that asks us to wait
-            or is silent, a full disk, a machine without sandboxes, a setting.
-        SettingsInvalid: The operator's settings are wrong, other than those of models, and the run
-            waits for nothing.
-        AgentError: A durable run did not come to its first step.
+        RunPostponed: Something holds the run up that is not its own: a code host that asks us to
+            wait or is silent, a full disk, a machine without sandboxes, a setting.
     """
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         _record_beginning(run, svc, ledger)

@@ -81,7 +81,7 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
     asked again ever less often, and not for ever.
 
     Raises:
-        Postponed: The run has not waited for long enough yet.
+        RunPostponed: The run has not waited for long enough yet.
     """
     if waited is None or not isinstance(problem, TransientError | PermanentError):
         return

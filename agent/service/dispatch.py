@@ -84,7 +84,7 @@ class Bounds(NamedTuple):
 
 
 Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
-"""Carries a run to its end. Raises Postponed."""
+"""Carries a run to its end. Raises RunPostponed."""
 
 
 class Carrier:
