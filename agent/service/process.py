@@ -79,7 +79,7 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
     bounds = Bounds(
         Switch(settings.home), settings.max_runs, settings.runs_per_day, settings.quiet_seconds
     )
-    bells = {"intake": threading.Event(), "dispatch": threading.Event()}
+    wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
 
     def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
         run = stored.run
@@ -94,11 +94,10 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
         )
         notes = StateFile(run.run_id, stored.state, store.set_state)
         try:
-            return executor.carry_run(run, settings, compose, keeping, notes, metrics.StepTimes())[
-                0
-            ]
+            watchers = notes, metrics.StepTimes()
+            return executor.carry_run(run, settings, compose, keeping, *watchers)[0]
         finally:
-            bells["dispatch"].set()
+            wake_ups["dispatch"].set()
 
     def beside_runs() -> Services:
         """Compose them for what is done about runs that are not at work: nobody follows it."""
@@ -112,23 +111,25 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
     carrier = Carrier(store, carried, bounds.switch)
     engine = Engine(settings.home, carrier)
     dispatcher = Dispatcher(store, engine, carrier, bounds=bounds, deliver=deliver)
-    pulses = {name: Heartbeat() for name in bells}
+    heartbeats = {name: Heartbeat() for name in wake_ups}
     intake = Intake(
         inbox,
         store,
         intake_api,
         frozenset(settings.bot_ids),
-        bells["dispatch"].set,
-        pulses["intake"].beat,
+        wake_ups["dispatch"].set,
+        heartbeats["intake"].beat,
         bounds=bounds,
     )
     turns = {"intake": intake.turn, "dispatch": dispatcher.turn}
     written = {"intake": FileWatch(inbox.path), "dispatch": FileWatch(store.path, engine.path)}
     threads = [
-        _thread(name, take_turns, name, turn, stop, bells[name], pulses[name].beat, written[name])
+        _thread(
+            name, take_turns, name, turn, stop, wake_ups[name], heartbeats[name].beat, written[name]
+        )
         for name, turn in turns.items()
     ]
-    look = _reconciler(settings, way, inbox, store, bells["intake"].set)
+    look = _reconciler(settings, way, inbox, store, wake_ups["intake"].set)
     if look is not None:
         threads.append(_thread("reconcile", loops.repeat, "reconcile", look, stop))
     cleaner = clean_up.Cleaner(settings, store, engine, lambda: beside_runs().code_host)
@@ -156,7 +157,7 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
         for thread in (*threads, *unwatched):
             thread.start()
         _log.info("working", home=str(settings.home))
-        watch_heartbeat(inbox, pulses["intake"], threads, stop)
+        watch_heartbeat(inbox, heartbeats["intake"], threads, stop)
     finally:
         if not engine.drain(_DRAIN_SECONDS):
             _log.warning("a step was broken off; it is done again by the next worker")
