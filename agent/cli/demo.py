@@ -43,7 +43,6 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
     ] = False,
-    as_json: terminal.Json = False,
 ) -> None:
     """Play the whole job: a label on an issue, and the pull request that comes of it.
 
@@ -67,8 +66,8 @@ def demo(
         _make_scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load_settings(), folder) as played,
     ):
-        out, aside = Console(quiet=as_json), Console(stderr=True)
-        is_as_told = _play(played, out, as_json=as_json)
+        out, aside = Console(), Console(stderr=True)
+        is_as_told = _play(played, out)
         if not is_as_told:
             _explain(played, aside)
         if keep:
@@ -96,7 +95,7 @@ def _make_scratch() -> Iterator[Path]:
         yield Path(name)
 
 
-def _play(played: Play, out: Console, *, as_json: bool) -> bool:
+def _play(played: Play, out: Console) -> bool:
     """Play to the end and show what came of it; return whether it ended as it should."""
     from rich.markdown import Markdown
 
@@ -106,18 +105,8 @@ def _play(played: Play, out: Console, *, as_json: bool) -> bool:
     out.print(Rule("run"))
     begun = time.monotonic()
     played.label()
-    run, refusal, first_sign = _follow(played, out, begun)
+    run, refusal = _follow(played, out, begun)
     seconds = time.monotonic() - begun
-    is_as_told = _ended_as_told(played, run, refusal)
-    if as_json:
-        facts = _list_facts(played, run, refusal)
-        facts |= {
-            "first_sign_seconds": None if first_sign is None else round(first_sign, 3),
-            "total_seconds": round(seconds, 3),
-            "as_expected": is_as_told,
-        }
-        terminal.print_json(facts)
-        return is_as_told
     for comment in played.issue.comments:
         edited = ", edited" if comment.updated > comment.created else ""
         out.print(Rule(escape(f"comment of {comment.author.login}{edited}")))
@@ -135,7 +124,7 @@ def _play(played: Play, out: Console, *, as_json: bool) -> bool:
     calls = outcome.code_host_calls if outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
-    return is_as_told
+    return _ended_as_told(played, run, refusal)
 
 
 def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> bool:
@@ -144,31 +133,21 @@ def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> 
     return run.outcome.reason is played.scenario.ends
 
 
-def _follow(
-    played: Play, out: Console, begun: float
-) -> tuple[StoredRun | None, str | None, float | None]:
-    """Show the steps as they end.
-
-    Returns:
-        The ended run, or why there is none, and the seconds to the first sign on the issue.
-    """
+def _follow(played: Play, out: Console, begun: float) -> tuple[StoredRun | None, str | None]:
+    """Show the steps as they end; return the ended run, or why there is none."""
     shown: set[str] = set()
-    noticed: float | None = None
     while time.monotonic() - begun < _LONGEST_SECONDS:
-        if noticed is None and played.noticed():
-            noticed = time.monotonic() - begun
-            out.print(f"first sign on the issue after {noticed:.2f} s", highlight=False)
         run = played.run()
         if run is None and (refusal := played.refusal()):
-            return None, refusal, noticed
+            return None, refusal
         for name, seconds in (played.seconds(run) if run else {}).items():
             if name not in shown and seconds >= terminal.QUIET_SECONDS:
                 out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
             shown.add(name)
         if run and not run.active:
-            return run, None, noticed
+            return run, None
         time.sleep(0.05)
-    return played.run(), None, noticed
+    return played.run(), None
 
 
 def _show_pull(played: Play, pull: Issue, out: Console) -> None:
@@ -191,28 +170,6 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
     )
     patch = sanitise.strip_terminal_codes(log)
     out.print(Syntax(patch, "diff", background_color="default", word_wrap=True))
-
-
-def _list_facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str, object]:
-    outcome = run.outcome if run else None
-    pull = played.pull()
-    return {
-        "scenario": played.scenario.name,
-        "issue": played.issue_url,
-        "run": run.run.run_id if run else None,
-        "outcome": outcome.state.value if outcome else "ignored",
-        "reason": outcome.reason.value if outcome else None,
-        "sentence": outcome.sentence if outcome else refusal,
-        "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
-        "branch": outcome.branch if outcome else None,
-        "commit": outcome.commit if outcome else None,
-        "title": pull.title if pull else None,
-        "body": pull.body if pull else None,
-        "comments": [comment.body for comment in played.issue.comments],
-        "labels": [label.name for label in played.issue.labels],
-        "seconds": played.seconds(run) if run else {},
-        "requests": len(played.stage.world.requests.find("/api/*")),
-    }
 
 
 def _explain(played: Play, out: Console) -> None:

@@ -52,7 +52,7 @@ def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> 
         scenario = replace(scenario, files=files)
     made = play.put_on(stage, scenario, tmp_path / "source", f"{OWNER}/of-{name}")
     made.label()
-    run, refusal, _ = demo._follow(made, Console(quiet=True), time.monotonic())
+    run, refusal = demo._follow(made, Console(quiet=True), time.monotonic())
     assert demo._ended_as_told(made, run, refusal), run
     branches = git_store.text(made.repository.git_dir, "for-each-ref", "refs/heads").splitlines()
     assert (made.pull() is not None) is (scenario.ends is Reason.READY)
