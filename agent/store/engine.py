@@ -82,12 +82,13 @@ class Engine:
         """
         self.path = home / FILE_NAME
         self._draining = threading.Event()
-        self._alive = _Count()
+        self._alive = 0
+        self._moved = threading.Condition()
         self._lock: WorkerLock | None = None
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
-            with self._alive.count_one():
+            with self._count_alive():
                 try:
                     return carry(run_id, _Kept(self.path, self._draining))
                 finally:
@@ -191,7 +192,19 @@ class Engine:
     def drain(self, seconds: float) -> bool:
         """Let every run stop before its next step; return whether all did so in time."""
         self._draining.set()
-        return self._alive.none_within(seconds)
+        with self._moved:
+            return self._moved.wait_for(lambda: self._alive == 0, seconds)
+
+    @contextmanager
+    def _count_alive(self) -> Iterator[None]:
+        with self._moved:
+            self._alive += 1
+        try:
+            yield
+        finally:
+            with self._moved:
+                self._alive -= 1
+                self._moved.notify_all()
 
     def close(self) -> None:
         """Let go of the file; what is alive goes on with the next process."""
@@ -236,27 +249,6 @@ class _Kept:
                     f"Another version of Mergewright recorded another step where {name!r} comes"
                     " now. Take the label off the issue and set it again to start anew."
                 ) from problem
-
-
-class _Count:
-    def __init__(self) -> None:
-        self._number = 0
-        self._moved = threading.Condition()
-
-    @contextmanager
-    def count_one(self) -> Iterator[None]:
-        with self._moved:
-            self._number += 1
-        try:
-            yield
-        finally:
-            with self._moved:
-                self._number -= 1
-                self._moved.notify_all()
-
-    def none_within(self, seconds: float) -> bool:
-        with self._moved:
-            return self._moved.wait_for(lambda: self._number == 0, seconds)
 
 
 def _config(path: Path) -> DBOSConfig:

@@ -33,21 +33,13 @@ _TELLING = "deliver"
 #: Only another ticket or repository could end otherwise, and a run that goes on has both on record.
 _SETTLED = frozenset(
     {
-        Reason.DRY_RUN,
-        Reason.UNCLEAR,
-        Reason.NO_RECIPE,
-        Reason.REFUSED,
-        Reason.TOO_LARGE,
-        Reason.FOR_PEOPLE,
-        Reason.UNFIT,
-        Reason.CONFIG_INVALID,
+        Reason.DRY_RUN, Reason.UNCLEAR, Reason.NO_RECIPE, Reason.REFUSED, Reason.TOO_LARGE,
+        Reason.FOR_PEOPLE, Reason.UNFIT, Reason.CONFIG_INVALID, Reason.UNASKED_OPERATIONS,
+        Reason.POLICY, Reason.NO_TESTS,
         # What a model has said is on record as well, so it would give up at the same place.
         Reason.EDIT_FAILED,
-        Reason.UNASKED_OPERATIONS,
-        Reason.POLICY,
-        Reason.NO_TESTS,
     }
-)
+)  # fmt: skip
 
 
 class Begun(Record):
