@@ -89,7 +89,7 @@ def parse_comment(body: str) -> Command | Change | Unknown | None:
     if changed := _CHANGE.fullmatch(text):
         return Change(words=changed["words"].strip())
     lines = text.split("\n")
-    for begin, end in _paragraphs(text):
+    for begin, end in _list_paragraphs(text):
         for number in range(begin, end):
             if found := _COMMAND.fullmatch(lines[number]):
                 rest = "\n".join((found["rest"] or "", *lines[number + 1 : end])).strip()
@@ -106,7 +106,7 @@ def _parse_command(rest: str) -> Command | Unknown:
     return Unknown(name=name[:_LONGEST_NAME]) if name else Command(name="help")
 
 
-def _paragraphs(text: str) -> list[tuple[int, int]]:
+def _list_paragraphs(text: str) -> list[tuple[int, int]]:
     """First line of each plain paragraph, and the one behind its last: no quotation, list, code."""
     parsed = MarkdownIt("commonmark").disable("inline").parse(text)
     return [

@@ -73,7 +73,7 @@ def open_change(
         *_describe_repository(run_context),
         *_describe_ticket(run_context),
         _describe_plan(plan, run_context),
-        _fence("The change so far", _diff(change, run_context) if change else "", run_context),
+        _fence("The change so far", _make_diff(change, run_context) if change else "", run_context),
         *(
             _fence(f"Matter {one.number}", one.text, run_context, most, "the pull request")
             for one in items
@@ -93,7 +93,7 @@ def open_review(draft: Draft, checks: str, run_context: RunContext) -> OpeningMe
         _fence("The base, and its checks", base, run_context),
         *_describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
-        _fence("The diff", _diff(draft.change, run_context), run_context),
+        _fence("The diff", _make_diff(draft.change, run_context), run_context),
         _fence("Its author says", draft.words[:_MOST_CLAIMS], run_context),
         checks,
     )
@@ -104,7 +104,7 @@ def open_choice(attempts: Sequence[tuple[Draft, str]], run_context: RunContext) 
     most = _MOST_DIFF // len(attempts)
     parts = []
     for number, (draft, objection) in enumerate(attempts, 1):
-        diff = _diff(draft.change, run_context)
+        diff = _make_diff(draft.change, run_context)
         parts.append(_fence(f"Attempt {number}", diff, run_context, most))
         title = f"What stands against attempt {number}"
         parts.append(_fence(title, objection, run_context, _MOST_FAILED))
@@ -130,7 +130,7 @@ def _fence(
     return fence_text(title, shown, run_context.base.run.run_id)
 
 
-def _diff(change: Change, run_context: RunContext) -> str:
+def _make_diff(change: Change, run_context: RunContext) -> str:
     diff = worktree.make_diff(run_context.base.checkout, change)
     return sanitise.shorten_middle(diff, _MOST_DIFF, where="read")
 

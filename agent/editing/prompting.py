@@ -20,7 +20,10 @@ def make_prompt(name: str, contract: Contract) -> str:
     Args:
         name: Of the file in `prompts/`, without its ending.
     """
-    stack, constraints = "; ".join(_stack(contract)), "; ".join(_constraints(contract.config))
+    stack, constraints = (
+        "; ".join(_describe_stack(contract)),
+        "; ".join(_list_constraints(contract.config)),
+    )
     head = _read_text("contract").format(stack=stack, constraints=constraints)
     return f"{head.strip()}\n\n{_read_text(name).strip()}\n"
 
@@ -30,7 +33,7 @@ def _read_text(name: str) -> str:
     return resources.files(__package__).joinpath("prompts", f"{name}.md").read_text("utf-8")
 
 
-def _stack(contract: Contract) -> Iterator[str]:
+def _describe_stack(contract: Contract) -> Iterator[str]:
     project, config = contract.project, contract.config
     written = project.python_version
     yield "Python" + (f", code written for {written} and later" if written else "")
@@ -50,7 +53,7 @@ def _stack(contract: Contract) -> Iterator[str]:
         yield f"the project is the folder {config.folder}"
 
 
-def _constraints(config: RepoConfig) -> Iterator[str]:
+def _list_constraints(config: RepoConfig) -> Iterator[str]:
     scope = config.scope
     yield f"at most {scope.max_files} files and {scope.max_lines} lines"
     if scope.allow != ("**",):

@@ -135,7 +135,7 @@ def format_draft_reasons(findings: tuple[Finding, ...]) -> str:
     """List for the model what makes a change that passes a draft; empty: nothing does."""
     # No edit answers what is said of the base.
     open_to_edits = [one for one in findings if one.rule not in (SET_UP, RED_BASE)]
-    said = [_finding(one) for one in open_to_edits[:_MOST_FINDINGS]]
+    said = [_format_finding(one) for one in open_to_edits[:_MOST_FINDINGS]]
     head = "The change passes, and a person will have to look at this. Mend what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
 
@@ -147,12 +147,12 @@ def _format_place(one: Remark | Finding) -> str:
 def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
     for one in findings:
         if one.severity is Severity.BLOCK:
-            yield f"{one.rule} {one.path} {one.message}", _finding(one)
+            yield f"{one.rule} {one.path} {one.message}", _format_finding(one)
 
 
 def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]]:
     for number, item in enumerate(check.new_failures):
-        yield f"{check.name} {item.item_id}", _failure(check, item, number)
+        yield f"{check.name} {item.item_id}", _format_failure(check, item, number)
     for name in check.gone:
         yield f"gone {name}", f"{name} ran on the base commit and does not any more."
     for one in check.unsure:
@@ -165,7 +165,7 @@ def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
         yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
 
 
-def _failure(check: Comparison, item: CheckItem, number: int) -> str:
+def _format_failure(check: Comparison, item: CheckItem, number: int) -> str:
     place = f" at {item.place}" if item.place else ""
     # How often it was run again hangs on the time, and a replay has to say the same.
     text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
@@ -177,5 +177,5 @@ def _shorten_lines(lines: list[str]) -> list[str]:
     return [line[:_LONGEST_LINE] for line in lines]
 
 
-def _finding(one: Finding) -> str:
+def _format_finding(one: Finding) -> str:
     return f"{_format_place(one)} {one.message} ({one.rule}) {one.fix}".strip()

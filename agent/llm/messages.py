@@ -39,12 +39,12 @@ def make_history(request: ChatRequest) -> list[theirs.ModelMessage]:
     return [
         _restore_reply(message.reply)
         if isinstance(message, Answered)
-        else theirs.ModelRequest([*_parts(message)], instructions=request.system)
+        else theirs.ModelRequest([*_make_parts(message)], instructions=request.system)
         for message in request.messages
     ]
 
 
-def _parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
+def _make_parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
     if isinstance(message, Returned):
         for result in message.results:
             # That a call failed is said by its content: marked as failed, it becomes JSON on some

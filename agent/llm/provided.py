@@ -322,7 +322,7 @@ def _run_in_background(work: Coroutine[Any, Any, T], stopped: Flag | None = None
     The providers' clients are async, and keep their connections with the loop in which they were
     made; the core is not.
     """
-    future = asyncio.run_coroutine_threadsafe(work, _loop())
+    future = asyncio.run_coroutine_threadsafe(work, _get_loop())
     try:
         while True:
             try:
@@ -339,7 +339,7 @@ def _run_in_background(work: Coroutine[Any, Any, T], stopped: Flag | None = None
 
 
 @cache
-def _loop() -> asyncio.AbstractEventLoop:
+def _get_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="models", daemon=True).start()
     return loop

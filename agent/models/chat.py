@@ -141,22 +141,22 @@ class ChatRequest(Record):
     @property
     def characters(self) -> int:
         """How much text is sent, without the wire's own words."""
-        return sum(len(text) for text in self._texts())
+        return sum(len(text) for text in self._list_texts())
 
     @property
     def bytes(self) -> int:
         """The same in bytes of UTF-8: no model makes more tokens of it."""
-        return sum(len(text.encode(errors="surrogatepass")) for text in self._texts())
+        return sum(len(text.encode(errors="surrogatepass")) for text in self._list_texts())
 
-    def _texts(self) -> Iterator[str]:
+    def _list_texts(self) -> Iterator[str]:
         yield self.system
         for tool in self.tools:
             yield from (tool.name, tool.description, json.dumps(tool.parameters))
         for message in self.messages:
-            yield from _texts(message)
+            yield from _list_texts(message)
 
 
-def _texts(message: Message) -> Iterator[str]:
+def _list_texts(message: Message) -> Iterator[str]:
     match message:
         case Asked(text=text):
             yield text

@@ -74,7 +74,7 @@ def list_values(read: Read, project: Project | None, settings: Settings) -> Iter
                 continue
             value: object = operator.attrgetter(key)(read.config)
             origin = places.of((*path, name))
-            found = _detected(key, value, project) if project else None
+            found = _find_detected(key, value, project) if project else None
             if key in _BOUNDED:
                 value, origin = _bound(key, value, origin, settings)
             elif key == "label" and value is None:
@@ -115,7 +115,7 @@ class Places:
         return f"{self._document.file}:{place.key_at.line}" if place else None
 
 
-def _detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
+def _find_detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
     name = _DETECTED.get(key)
     if name is None or value == "off":
         return None

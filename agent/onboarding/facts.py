@@ -110,18 +110,18 @@ def list_places(found: Sequence[str]) -> str:
 
 
 def find_facts(evidence: Evidence) -> Iterator[Fact]:
-    yield from _root(evidence)
-    yield from _python(evidence)
-    yield from _services(evidence)
+    yield from _find_root(evidence)
+    yield from _find_python(evidence)
+    yield from _find_services(evidence)
     project = evidence.project
     if project.framework != "none":
         yield Fact(
             key="framework", value=project.framework, why=project.origins.get("framework", "")
         )
-    yield from _django(evidence)
-    yield from _fastapi(evidence)
-    yield from _checks(project)
-    yield from _libraries(evidence)
+    yield from _find_django(evidence)
+    yield from _find_fastapi(evidence)
+    yield from _find_checks(project)
+    yield from _find_libraries(evidence)
     if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
         why = f"{notes}: where it refuses changes that machines make, nothing is done without this"
         yield Fact(key="contributions", value="allow", why=why, sure=False)
@@ -147,14 +147,14 @@ def only_folder(tree: Tree) -> str | None:
     return top.pop() if len(top) == 1 else None
 
 
-def _root(evidence: Evidence) -> Iterator[Fact]:
+def _find_root(evidence: Evidence) -> Iterator[Fact]:
     if evidence.folder:
         names = [name for name in _PROJECT_FILES if evidence.files.has_file(name)]
         why = f"{', '.join(names)} in {evidence.folder}, and none at the root"
         yield Fact(key="root", value=evidence.folder, why=why)
 
 
-def _python(evidence: Evidence) -> Iterator[Fact]:
+def _find_python(evidence: Evidence) -> Iterator[Fact]:
     """The version: where all that names one agrees, since it decides what checks run on."""
     files, lowest = evidence.files, versions.find_lowest_python(evidence.files)
     if lowest is None:
@@ -174,7 +174,7 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
     yield Fact(key="python.version", value=value, why=why, sure=sure)
 
 
-def _services(evidence: Evidence) -> Iterator[Fact]:
+def _find_services(evidence: Evidence) -> Iterator[Fact]:
     found: dict[str, list[str]] = {}
     for job in evidence.jobs:
         for _, image, _ in job.services:
@@ -185,7 +185,7 @@ def _services(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(key="services", value=list(found), why=why)
 
 
-def _django(evidence: Evidence) -> Iterator[Fact]:
+def _find_django(evidence: Evidence) -> Iterator[Fact]:
     project, django = evidence.project, evidence.project.django
     if django is None:
         return
@@ -197,7 +197,7 @@ def _django(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(key="django.settings", value=django.settings_module, why=why)
 
 
-def _fastapi(evidence: Evidence) -> Iterator[Fact]:
+def _find_fastapi(evidence: Evidence) -> Iterator[Fact]:
     """The application; of several a person has to name one."""
     key, project = "fastapi.app", evidence.project
     if project.fastapi_app:
@@ -210,7 +210,7 @@ def _fastapi(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(key=key, value=nearest.value, why=why, sure=False)
 
 
-def _checks(project: Project) -> Iterator[Fact]:
+def _find_checks(project: Project) -> Iterator[Fact]:
     origins, types = project.origins, project.type_tools
     django, script = project.django, project.test_script
     if script:
@@ -230,7 +230,7 @@ def _checks(project: Project) -> Iterator[Fact]:
             yield Fact(key=key, value=value, why=why, sure=sure)
 
 
-def _libraries(evidence: Evidence) -> Iterator[Fact]:
+def _find_libraries(evidence: Evidence) -> Iterator[Fact]:
     declared = {one.name: one for one in reversed(evidence.declared)}
     found: dict[str, dict[str, Dependency]] = {}
     for key, value, package in _LIBRARIES:

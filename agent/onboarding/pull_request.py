@@ -42,14 +42,14 @@ def write_body(
     """
     parts = [
         _MARK,
-        _opening(run, waits=waits),
+        _write_opening(run, waits=waits),
         "## What is proposed, and why",
-        *_facts(proposed, redactor),
+        *_write_facts(proposed, redactor),
     ]
     return redactor("\n\n".join(parts))
 
 
-def _opening(run: Run, *, waits: bool) -> str:
+def _write_opening(run: Run, *, waits: bool) -> str:
     number = run.snapshot.issue.number if run.snapshot else 0
     until = (
         "**Nothing else happens here until you answer:**"
@@ -67,17 +67,17 @@ def _opening(run: Run, *, waits: bool) -> str:
     )
 
 
-def _facts(proposed: ProposedFile, redactor: Redactor) -> Iterator[str]:
+def _write_facts(proposed: ProposedFile, redactor: Redactor) -> Iterator[str]:
     if proposed.facts:
-        yield _table(proposed.facts, redactor)
+        yield _write_table(proposed.facts, redactor)
     else:
         yield "Nothing was found that a configuration had to say; it holds the defaults."
     if proposed.proposals:
         yield "In comments, for you to decide:"
-        yield _table(proposed.proposals, redactor)
+        yield _write_table(proposed.proposals, redactor)
 
 
-def _table(several: Sequence[Fact], redactor: Redactor) -> str:
+def _write_table(several: Sequence[Fact], redactor: Redactor) -> str:
     rows = ["| key | value | why |", "|---|---|---|"]
     for one in several:
         value = one.value if isinstance(one.value, str) else json.dumps(one.value)

@@ -67,7 +67,7 @@ def propose(
         known = [_doubt_python(one, has_python) for one in known]
     sure = {one.key: one for one in known if one.sure}
     before = f"as it stood in {given.source.name}" if given.source else ""
-    sure |= {one.key: one.model_copy(update={"why": before}) for one in _given(given)}
+    sure |= {one.key: one.model_copy(update={"why": before}) for one in _list_given(given)}
     left = tuple(one for one in known if not one.sure and one.key not in sure)
     return ProposedFile(text=write(sure, left), facts=tuple(sure.values()), proposals=left)
 
@@ -78,7 +78,7 @@ def render(values: Mapping[str, object]) -> list[str]:
 
 def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
     """Say where a repository's own file and what was detected part."""
-    own = {one.key: one for one in _given(read)}
+    own = {one.key: one for one in _list_given(read)}
     for one in detected.facts:
         mine = own.get(one.key)
         if mine is None:
@@ -112,7 +112,7 @@ def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
     return True
 
 
-def _given(read: Read) -> Iterator[Fact]:
+def _list_given(read: Read) -> Iterator[Fact]:
     places, values = effective.Places(read), read.config.model_dump(mode="json")
     for path, section in reference.sections():
         inner = functools.reduce(operator.getitem, path, values)
@@ -127,36 +127,36 @@ def _given(read: Read) -> Iterator[Fact]:
 
 def write(sure: dict[str, Fact], left: tuple[Fact, ...] = ()) -> str:
     """Write facts by key as a file, and those that are left to a person as comments."""
-    lines = [*_comment(_OPENING), "version: 1"]
-    lines += _section((), RepoConfig, sure)
+    lines = [*_write_comment(_OPENING), "version: 1"]
+    lines += _write_section((), RepoConfig, sure)
     if left:
-        lines += ["", *_comment(_OPEN)]
+        lines += ["", *_write_comment(_OPEN)]
         for one in left:
             *above, last = one.key.split(".")
             value = f"{last}: {flow(one.value)}"
             for step in reversed(above):
                 value = f"{step}: {{{value}}}"
-            lines += ["#", *_comment(one.why), f"# {value}"]
+            lines += ["#", *_write_comment(one.why), f"# {value}"]
     return "\n".join(lines) + "\n"
 
 
-def _section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) -> Iterator[str]:
+def _write_section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) -> Iterator[str]:
     indent = "  " * len(path)
     for name, field in section.model_fields.items():  # type: ignore[attr-defined] # a model
         here = (*path, name)
         if reference.is_section(field.annotation):
-            inner = list(_section(here, field.annotation, sure))
+            inner = list(_write_section(here, field.annotation, sure))
             if inner:
                 yield from ([""] if not path else [])
                 yield f"{indent}{name}:"
                 yield from inner
         elif (fact := sure.get(".".join(here))) is not None:
             yield from ([""] if not path else [])
-            yield from _comment(fact.why, indent)
+            yield from _write_comment(fact.why, indent)
             yield f"{indent}{name}: {flow(fact.value)}"
 
 
-def _comment(text: str, indent: str = "") -> list[str]:
+def _write_comment(text: str, indent: str = "") -> list[str]:
     width = _WIDTH - len(indent)
     wrapped = textwrap.wrap(
         escape_text(text), width, break_long_words=False, break_on_hyphens=False
@@ -166,17 +166,18 @@ def _comment(text: str, indent: str = "") -> list[str]:
 
 def flow(value: object) -> str:
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_scalar(str(key))}: {flow(one)}' for key, one in value.items())}}}"
+        pairs = (f"{_write_scalar(str(key))}: {flow(one)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(flow(one) for one in value)}]"
-    return _scalar(value) if isinstance(value, str) else _plain(value)
+    return _write_scalar(value) if isinstance(value, str) else _write_plain(value)
 
 
-def _plain(value: object) -> str:
+def _write_plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _scalar(text: str) -> str:
+def _write_scalar(text: str) -> str:
     """Write a text so that YAML takes it for one."""
     taken = text.lower() in ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text) and not taken:

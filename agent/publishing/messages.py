@@ -194,10 +194,12 @@ def render_sentence(outcome: Outcome) -> str:
     if outcome.reason in _PRINTED and len(lines) > 1:
         printed = sanitise.format_fenced("\n".join(lines[1:]), "text")
         return f"{sanitise.format_sentence(lines[0])}\n\n{printed}"
-    return "\n\n".join(_block(kind, tuple(group)) for kind, group in groupby(lines, _kind) if kind)
+    return "\n\n".join(
+        _render_block(kind, tuple(group)) for kind, group in groupby(lines, _find_kind) if kind
+    )
 
 
-def _kind(line: str) -> str:
+def _find_kind(line: str) -> str:
     if not line.strip():
         return ""
     if line.startswith(("- ", "* ")):
@@ -206,7 +208,7 @@ def _kind(line: str) -> str:
     return "code" if line.startswith("  ") else "prose"
 
 
-def _block(kind: str, lines: tuple[str, ...]) -> str:
+def _render_block(kind: str, lines: tuple[str, ...]) -> str:
     if kind == "list":
         return "\n".join(f"- {sanitise.format_sentence(line[2:])}" for line in lines)
     if kind == "code":

@@ -203,7 +203,7 @@ def render_text(
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),
-        patch=_patch_told(prepared, svc),
+        patch=_locate_patch(prepared, svc),
         digest=placed.digest if placed else "",
         replaced=placed.related_pulls.replaced if placed else (),
         left=left,
@@ -231,7 +231,7 @@ def _find_kind(path: str) -> str:
     return migration if is_migration(path) else code if path.endswith(".py") else other
 
 
-def _patch_told(prepared: Prepared, svc: Services) -> str:
+def _locate_patch(prepared: Prepared, svc: Services) -> str:
     """Where the text says that the patch is: beside the log, if that is a file."""
     log = svc.log_place(prepared.run)
     return PATCH if "://" in log else str(Path(log).with_name(PATCH))

@@ -118,7 +118,7 @@ class Evidence(Record):
 
 def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     run = evidence.prepared.run
-    evidence = _without_secrets(evidence, redactor)
+    evidence = _remove_secrets(evidence, redactor)
     head = f"# {sanitise.format_words(evidence.title)}\n\n"
     if run.snapshot is not None:
         marks = (
@@ -130,14 +130,14 @@ def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) ->
         head = "\n".join(filter(None, marks)) + "\n\n"
 
     def whole(space: _Space) -> str:
-        return head + _tidy("\n\n".join(_parts(evidence, space))).strip() + "\n"
+        return head + _tidy("\n\n".join(_render_parts(evidence, space))).strip() + "\n"
 
     return _fit(whole, evidence.log_path, run, redactor, most_seen=len(head) + VISIBLE_LIMIT)
 
 
 def render_withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the text of a run whose change did not pass: the reason, the next step, the rest."""
-    evidence = _without_secrets(evidence, redactor)
+    evidence = _remove_secrets(evidence, redactor)
     run, reason = evidence.prepared.run, evidence.verdict.reason
     way = (
         messages.get_next_step(reason)
@@ -146,7 +146,7 @@ def render_withheld(evidence: Evidence, redactor: Redactor | None = None) -> str
     )
 
     def whole(space: _Space) -> str:
-        found = _environment().get_template("withheld.md.j2")
+        found = _get_environment().get_template("withheld.md.j2")
         return _tidy(found.render(_list_facts(evidence, space), next_step=way))
 
     return _fit(whole, evidence.log_path, run, redactor, limit=_COMMENT_LIMIT)
@@ -169,7 +169,7 @@ def render_stopped(
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
     next_step = (
-        _next_step(outcome.reason, run)
+        _get_next_step(outcome.reason, run)
         if run and on_forge
         else messages.get_next_step_here(
             outcome.reason, outcome.run_id, config_name=outcome.config_name
@@ -177,7 +177,7 @@ def render_stopped(
     )
 
     def whole(space: _Space) -> str:
-        found = _environment().get_template("stopped.md.j2")
+        found = _get_environment().get_template("stopped.md.j2")
         return _tidy(
             found.render(
                 outcome=outcome,
@@ -186,7 +186,7 @@ def render_stopped(
                 headline=messages.get_headline(outcome),
                 told=messages.render_sentence(outcome),
                 next_step=next_step,
-                certain=_pushed_nothing(outcome),
+                certain=_has_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
                 space=space,
             )
@@ -195,7 +195,7 @@ def render_stopped(
     return _fit(whole, log_path, run, redactor, limit=_COMMENT_LIMIT)
 
 
-def _next_step(reason: Reason, run: Run) -> str:
+def _get_next_step(reason: Reason, run: Run) -> str:
     """What people can do; of a follow-up the issue's label begins nothing anew."""
     return (
         messages.get_next_step_of_follow_up(reason)
@@ -204,7 +204,7 @@ def _next_step(reason: Reason, run: Run) -> str:
     )
 
 
-def _pushed_nothing(outcome: Outcome) -> bool:
+def _has_pushed_nothing(outcome: Outcome) -> bool:
     if outcome.reason not in _MAY_HAVE_PUSHED:
         return True
     stopped_by_people = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
@@ -217,9 +217,9 @@ def render_checks_summary(
     comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
     def whole(space: _Space) -> str:
-        found = _environment().get_template("check_summary.md.j2")
+        found = _get_environment().get_template("check_summary.md.j2")
         evidence = SimpleNamespace(comparisons=comparisons, verdict=verdict)
-        facts = {"evidence": evidence, "rows": list(_rows(comparisons)), "space": space}
+        facts = {"evidence": evidence, "rows": list(_make_rows(comparisons)), "space": space}
         return _tidy(found.render(facts, tests_are_off=False))
 
     return _fit(whole, "see the pull request", None, redactor)
@@ -240,9 +240,9 @@ def render_title(words: str, redactor: Redactor | None = None) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _parts(evidence: Evidence, space: _Space) -> Iterator[str]:
+def _render_parts(evidence: Evidence, space: _Space) -> Iterator[str]:
     """Render the parts in the order of a reader's questions; what is empty is left out."""
-    source = _environment().get_template("parts.md.j2")
+    source = _get_environment().get_template("parts.md.j2")
     macros = source.make_module(_list_facts(evidence, space))
     for name in _PARTS:
         heading, _, macro = name.rpartition(": ")
@@ -260,7 +260,7 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "issue": prepared.run.snapshot,
         "deeds": evidence.done,
         "title": check_summary.summarize_all(evidence.comparisons),
-        "rows": list(_rows(evidence.comparisons)),
+        "rows": list(_make_rows(evidence.comparisons)),
         "found": list(_group_findings(evidence.findings)),
         "both_versions": [
             one for check in evidence.comparisons for one in check.rewritten if not one.cause
@@ -302,16 +302,16 @@ class _Row(NamedTuple):
     result: str
 
 
-def _rows(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
+def _make_rows(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
     """Make a row for each check; those that say the same share one."""
-    listed = [_Row(check.name, *_cells(check)) for check in comparisons]
+    listed = [_Row(check.name, *_make_cells(check)) for check in comparisons]
     # What differs from the others stands first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
         yield _Row(", ".join(row.names for row in several), *same)
 
 
-def _cells(check: Comparison) -> tuple[str, str, str]:
+def _make_cells(check: Comparison) -> tuple[str, str, str]:
     said = check_summary.summarize_check(check)
     return said.base, said.head, check_summary.tell_result(check)
 
@@ -351,7 +351,7 @@ def _log_place(path: str, run: Run | None) -> str:
 # --- rendering ------------------------------------------------------------------------------------
 
 
-def _without_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
+def _remove_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     """Clean what is shown before it is cut and made inert.
 
     A cut, or a sign that is escaped, leaves of a credential what nobody recognises.
@@ -394,7 +394,7 @@ def _tidy(text: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _get_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agent.publishing"),
         # The output is Markdown: each foreign text goes through one of the filters below.
@@ -413,8 +413,8 @@ def _environment() -> jinja2.Environment:
         short=_shorten,
         long=lambda text: sanitise.shorten(text, _LONGEST_SENTENCE),
         quote=lambda text: sanitise.shorten(text, _LONGEST_QUOTE),
-        excerpt=_excerpt,
-        minute=_minute,
+        excerpt=_cut_excerpt,
+        minute=_format_minute,
         place=_place,
         list_codes=_list_codes,
         in_all=ModelTotal.from_uses,
@@ -428,7 +428,7 @@ def _shorten(context: Context, text: str) -> str:
 
 
 @jinja2.pass_context
-def _excerpt(context: Context, text: str) -> str:
+def _cut_excerpt(context: Context, text: str) -> str:
     return sanitise.shorten_middle(text, context["space"].excerpt, where="the log")
 
 
@@ -439,7 +439,7 @@ def _list_codes(context: Context, things: Iterable[str]) -> str:
     return sanitise.list_some(shown, space.rows)
 
 
-def _minute(moment: str) -> str:
+def _format_minute(moment: str) -> str:
     """Write an ISO moment for people; what is none stays as it is."""
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

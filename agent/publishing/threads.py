@@ -60,7 +60,7 @@ def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> s
     told = [f"- {sanitise.format_words(note)}" for note in notes]
     if not ends and not told:
         return ""
-    rows = [_row(end) for end in ends[-_MOST_ROWS:]]
+    rows = [_make_row(end) for end in ends[-_MOST_ROWS:]]
     if left := len(ends) - len(rows):
         rows.insert(0, f"| {left} earlier ones, in their threads | | |")
     table = ["| Asked | Became | In words |", "|---|---|---|", *rows] if rows else []
@@ -100,7 +100,7 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
     return None
 
 
-def _row(end: ThreadOutcome) -> str:
+def _make_row(end: ThreadOutcome) -> str:
     about = sanitise.format_words(_cut(end.about))
     linked = f"[{about}]({end.url})" if _PAGE.fullmatch(end.url) else about
     became = _BECAME[end.kind].format(commit=end.commit[:_SHA])

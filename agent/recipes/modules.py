@@ -83,7 +83,7 @@ class Modules:
         self._renamed[folder] = dotted
         for path in self.paths:
             if path.startswith(f"{folder}/"):
-                name = _dotted(dotted, path[len(folder) + 1 :])
+                name = _make_dotted(dotted, path[len(folder) + 1 :])
                 known = self._by_name.setdefault(name, [])
                 if path not in known:
                     known.insert(0, path)
@@ -99,7 +99,7 @@ class Modules:
         above = [f for f in self._renamed if path.startswith(f"{f}/")]
         if above:
             folder = max(above, key=len)
-            return _dotted(self._renamed[folder], path[len(folder) + 1 :])
+            return _make_dotted(self._renamed[folder], path[len(folder) + 1 :])
         return self._climb_packages(path)
 
     def parse(self, path: str) -> Module | None:
@@ -145,7 +145,7 @@ class Modules:
         if bound := module.bindings.get(first):
             if bound.name is None:
                 return self._walk(bound.module, rest, module.path, seen)
-            return self._attribute(bound.module, bound.name, rest, module.path, seen)
+            return self._resolve_attribute(bound.module, bound.name, rest, module.path, seen)
         for star in module.stars:
             if source := self.find_module(star, module.path):
                 if found := self._resolve(source, parts, seen):
@@ -154,7 +154,7 @@ class Modules:
                 return External(".".join((star, *parts)))
         return None
 
-    def _attribute(
+    def _resolve_attribute(
         self,
         dotted: str,
         name: str,
@@ -175,16 +175,16 @@ class Modules:
         module = self.find_module(dotted, near)
         if not rest:
             return None if module else External(dotted)
-        return self._attribute(dotted, rest[0], rest[1:], near, seen)
+        return self._resolve_attribute(dotted, rest[0], rest[1:], near, seen)
 
 
 def _get_dotted_name(path: str, root: str) -> str | None:
     if root and not path.startswith(f"{root}/"):
         return None
-    return _dotted("", path[len(root) + 1 :] if root else path)
+    return _make_dotted("", path[len(root) + 1 :] if root else path)
 
 
-def _dotted(prefix: str, path: str) -> str:
+def _make_dotted(prefix: str, path: str) -> str:
     parts = path.removesuffix(".py").split("/")
     if parts[-1] == "__init__":
         parts.pop()

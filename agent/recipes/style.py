@@ -64,7 +64,7 @@ def _read_options(told: dict[str, tuple[str, ...]]) -> list[int]:
     return [int(found) for found in _LENGTH.findall(joined)]
 
 
-def _table(content: str, *keys: str) -> dict[str, object] | None:
+def _get_table(content: str, *keys: str) -> dict[str, object] | None:
     """A table of a TOML file, if it has it."""
     try:
         found: object = documents.parse_toml(content)
@@ -83,7 +83,7 @@ def _read_toml(text: Callable[[str], str]) -> list[int]:
         (".ruff.toml", ((),)),
     ):
         for place in places:
-            section = _table(text(path), *place)
+            section = _get_table(text(path), *place)
             if section is not None:
                 for key in ("line-length", "max-line-length", "max_line_length"):
                     length = section.get(key)

@@ -40,7 +40,7 @@ def summarize_check(check: Comparison) -> CheckSummary:
         head += f", {count:,} new"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
     new = f"{len(check.new_failures):,}" if is_told_apart else "not known"
-    return CheckSummary(base, head, new, " ".join(_sentences(check)))
+    return CheckSummary(base, head, new, " ".join(_make_sentences(check)))
 
 
 def tell_result(check: Comparison) -> str:
@@ -110,7 +110,7 @@ def _count_new(check: Comparison) -> int:
     return len(check.added) if check.counts_tests else check.head_count - check.known
 
 
-def _sentences(check: Comparison) -> Iterable[str]:
+def _make_sentences(check: Comparison) -> Iterable[str]:
     name = name_check(check)
     if check.verdict is Status.UNMEASURABLE:
         yield f"{name} cannot be measured: {check.reason.rstrip('.')}."

@@ -67,7 +67,9 @@ class Redactor:
         if secret in self._seen:
             return
         self._seen.add(secret)
-        forms = dict.fromkeys(form for part in _parts(secret) for form in _forms(part))
+        forms = dict.fromkeys(
+            form for part in _split_secret(secret) for form in _encode_forms(part)
+        )
         needles = list(self._needles)
         grams = dict(self._grams)
         for form in forms:
@@ -188,7 +190,7 @@ def _remove_secret(found: str) -> str:
     return REMOVED + "".join(sign for sign in found if sign not in _LETTERS)
 
 
-def _parts(secret: str) -> Iterator[str]:
+def _split_secret(secret: str) -> Iterator[str]:
     """A secret of several lines, as a private key is, gets out by its lines as well."""
     yield secret
     if "\n" in secret:
@@ -197,7 +199,7 @@ def _parts(secret: str) -> Iterator[str]:
                 yield line.strip()
 
 
-def _forms(secret: str) -> Iterator[bytes]:
+def _encode_forms(secret: str) -> Iterator[bytes]:
     """The letters of a secret as it is, and as it is after usual encodings."""
     raw = secret.encode()
     hexed = [f"{byte:02x}" for byte in raw]
@@ -213,12 +215,12 @@ def _forms(secret: str) -> Iterator[bytes]:
         "".join(map(str, raw)),
         "".join(sign if sign.isalnum() else f"%{ord(sign):02x}" for sign in secret),
         base64.b32encode(raw).decode(),
-        *_base64(raw),
+        *_encode_base64(raw),
     ):
         yield form.encode("ascii", "ignore").lower().translate(None, _OTHERS)
 
 
-def _base64(raw: bytes) -> Iterator[str]:
+def _encode_base64(raw: bytes) -> Iterator[str]:
     """The secret's own letters of base64, wherever in a longer text it begins."""
     for before, own in ((0, 0), (1, 2), (2, 3)):
         coded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")

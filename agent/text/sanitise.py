@@ -119,7 +119,7 @@ def format_words(text: str) -> str:
         parts += [_escape(flat[at : acting.start()]), format_code(acting[0])]
         at = acting.end()
     made = "".join((*parts, _escape(flat[at:])))
-    return _LINE_START.sub(lambda found: _escaped_start(found[0]), made)
+    return _LINE_START.sub(lambda found: _escape_start(found[0]), made)
 
 
 def _escape(text: str) -> str:
@@ -127,7 +127,7 @@ def _escape(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|!~$])", r"\\\1", text)
 
 
-def _escaped_start(found: str) -> str:
+def _escape_start(found: str) -> str:
     return f"{found}\\" if found.isdigit() else f"\\{found}"
 
 
@@ -155,7 +155,7 @@ def _join_words(part: str) -> str:
 def format_code(text: str) -> str:
     """Give foreign words as inline code that they cannot leave."""
     flat = " ".join(strip_terminal_codes(text).split()) or " "
-    mark = "`" * (_longest_run(flat) + 1)
+    mark = "`" * (_measure_longest_run(flat) + 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""
     return f"{mark}{pad}{flat}{pad}{mark}"
 
@@ -169,7 +169,7 @@ def format_fenced(text: str, language: str = "") -> str:
     """Give foreign text as a code block whose fence is longer than any in it."""
     # Measured on what will stand there: taking an escape out can join two runs.
     shown = strip_terminal_codes(text).rstrip()
-    fence = "`" * max(3, _longest_run(shown) + 1)
+    fence = "`" * max(3, _measure_longest_run(shown) + 1)
     return f"{fence}{language}\n{shown}\n{fence}"
 
 
@@ -243,5 +243,5 @@ def count_ticks(line: str, fence: str) -> str:
 _FENCE = re.compile(r" {0,3}(?P<ticks>`{3,})(?P<info>[^`]*)$")
 
 
-def _longest_run(text: str) -> int:
+def _measure_longest_run(text: str) -> int:
     return max((len(run) for run in re.findall(r"`+", text)), default=0)

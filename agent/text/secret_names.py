@@ -163,11 +163,11 @@ def find_named_secrets(text: str) -> Iterator[Span]:
                 yield match.span(group)
     for pattern, anchor in _NAMING:
         for match in pattern.finditer(text) if anchor in lowered else ():
-            if (span := _value(text, match)) is not None:
+            if (span := _find_value(text, match)) is not None:
                 yield span
     at = 0
     while named := _AT_NAME.search(text, at):
-        span = _value(text, named)
+        span = _find_value(text, named)
         # What is within a value is part of it.
         at = span[1] if span else named.end("name")
         if span:
@@ -194,7 +194,7 @@ def says_secret(name: str) -> bool:
     return last.endswith(_SECRETS)
 
 
-def _value(text: str, match: re.Match[str]) -> Span | None:
+def _find_value(text: str, match: re.Match[str]) -> Span | None:
     """Return where the value is, if it is a literal that its name calls secret."""
     group = "quoted" if "quote" in match.re.groupindex and match["quote"] else "bare"
     name, value = match["name"], match[group]

@@ -78,14 +78,14 @@ _SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 36, 32
 def find_shaped_secrets(text: str) -> tuple[Span, ...]:
     """Return where values stand that look like credentials: sorted, apart from each other."""
     spans = (span for span, _ in find_given_out(text))
-    return merge_spans((*spans, *_random_words(text)))
+    return merge_spans((*spans, *_find_random_words(text)))
 
 
 def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
     """Yield where detect-secrets knows a credential, and if nobody can make up one for a test."""
-    yield from ((span, False) for span in _private_keys(text))
+    yield from ((span, False) for span in _find_private_keys(text))
     if "eyJ" in text:
-        yield from ((span, False) for span in _web_tokens(text))
+        yield from ((span, False) for span in _find_web_tokens(text))
     lowered = text.lower()
     # A few letters are two in lower case.
     lowered = lowered if len(lowered) == len(text) else text.translate(_LOWER)
@@ -117,10 +117,10 @@ def is_random(value: str) -> bool:
     if value.islower() or value.isupper() or not any(map(str.isalpha, value)):
         return False
     runs = _RUN.findall(value)
-    return sum(map(len, runs)) <= _LONG_RUNS * len(runs) and _bits(value) > _RANDOM_BITS
+    return sum(map(len, runs)) <= _LONG_RUNS * len(runs) and _measure_bits(value) > _RANDOM_BITS
 
 
-def _bits(value: str) -> float:
+def _measure_bits(value: str) -> float:
     from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString
 
     return float(Base64HighEntropyString().calculate_shannon_entropy(value))
@@ -174,7 +174,7 @@ def _is_no_example(value: str) -> bool:
     return len(set(value)) >= 8 and (has_digits or not (value.islower() or value.isupper()))
 
 
-def _web_tokens(text: str) -> Iterator[Span]:
+def _find_web_tokens(text: str) -> Iterator[Span]:
     from detect_secrets.plugins.jwt import JwtTokenDetector
 
     for match in _JWT.finditer(text):
@@ -182,7 +182,7 @@ def _web_tokens(text: str) -> Iterator[Span]:
             yield match.span()
 
 
-def _private_keys(text: str) -> Iterator[Span]:
+def _find_private_keys(text: str) -> Iterator[Span]:
     for head in _KEY_HEAD.finditer(text):
         lines = _KEY_LINES.match(text, head.end(), head.end() + _KEY_LENGTH)
         if lines is None:
@@ -194,7 +194,7 @@ def _private_keys(text: str) -> Iterator[Span]:
 # --- made by chance -------------------------------------------------------------------------------
 
 
-def _random_words(text: str) -> Iterator[Span]:
+def _find_random_words(text: str) -> Iterator[Span]:
     """Words that begin as keys of services do and go on by chance; long ones without that."""
     for match in _WORD.finditer(text):
         begun = _BEGUN.match(match[0])

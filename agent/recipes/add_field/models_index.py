@@ -147,16 +147,16 @@ class ModelsIndex:
         self._folders = {os.path.dirname(path) for path in self.modules.paths}
         self._made: dict[tuple[str, int], Model | None] = {}
         self.models: list[Model] = []
-        for path in self._candidates():
+        for path in self._list_candidates():
             if module := self.modules.parse(path):
                 for node in module.classes.values():
-                    if model := self._model(FoundClass(module, node)):
+                    if model := self._make_model(FoundClass(module, node)):
                         self.models.append(model)
         self.models.sort(key=lambda model: (model.path, model.line))
 
     # --- which files ------------------------------------------------------------------------
 
-    def _candidates(self) -> list[str]:
+    def _list_candidates(self) -> list[str]:
         """Files that may hold a model, by their bytes: far fewer than there are."""
         chosen: set[str] = set()
         headers: dict[str, set[str]] = {}
@@ -187,7 +187,7 @@ class ModelsIndex:
 
     # --- what is a model --------------------------------------------------------------------
 
-    def _model(self, found: FoundClass) -> Model | None:
+    def _make_model(self, found: FoundClass) -> Model | None:
         key = (found.module.path, found.node.lineno)
         if key not in self._made:
             self._made[key] = None  # a class that inherits from itself is no model
@@ -202,15 +202,15 @@ class ModelsIndex:
             dotted = modules.read_dotted_name(base)
             target = self.modules.resolve(module, dotted) if dotted else None
             if isinstance(target, FoundClass):
-                if parent := self._model(target):
+                if parent := self._make_model(target):
                     parents.append(parent)
             elif dotted:
                 external.append(target.dotted if target else f"?.{dotted}")
         fields, names = read_body(node)
         if not parents and not self._is_rooted(module, external, fields):
             return None
-        meta = self._meta(found, tuple(parents))
-        app = self._app(module, meta)
+        meta = self._find_meta(found, tuple(parents))
+        app = self._find_app(module, meta)
         return Model(node.name, module, node, app, tuple(parents), fields, names, meta)
 
     def _is_rooted(
@@ -233,7 +233,7 @@ class ModelsIndex:
             ("django.db.models", "django.contrib.gis.db", "django.contrib.postgres")
         )
 
-    def _meta(self, found: FoundClass, parents: tuple[Model, ...]) -> dict[str, ast.expr]:
+    def _find_meta(self, found: FoundClass, parents: tuple[Model, ...]) -> dict[str, ast.expr]:
         own = [one for one in found.node.body if isinstance(one, ast.ClassDef)]
         meta = next((one for one in own if one.name == "Meta"), None)
         if meta is None:
@@ -247,7 +247,7 @@ class ModelsIndex:
             dotted = modules.read_dotted_name(base)
             if dotted and dotted.endswith(".Meta"):
                 target = self.modules.resolve(found.module, dotted.removesuffix(".Meta"))
-                above = self._model(target) if isinstance(target, FoundClass) else None
+                above = self._make_model(target) if isinstance(target, FoundClass) else None
                 if above:
                     inherited = {k: v for k, v in above.meta.items() if k != "abstract"}
                     options = {**inherited, **options}
@@ -270,7 +270,7 @@ class ModelsIndex:
                 continue
             module = self.modules.parse(path)
             for node in module.classes.values() if module else ():
-                if app := _app_config(path, node):
+                if app := _find_app_config(path, node):
                     found.append(app)
         for app in found:
             if (
@@ -280,12 +280,12 @@ class ModelsIndex:
                 self.modules.rename_package(app.folder, app.dotted)
         return tuple(found)
 
-    def _app(self, module: Module, meta: dict[str, ast.expr]) -> App:
+    def _find_app(self, module: Module, meta: dict[str, ast.expr]) -> App:
         configured = [
             a for a in self.apps if not a.folder or module.path.startswith(a.folder + "/")
         ]
         nearest = max(configured, key=lambda app: len(app.folder), default=None)
-        folder = self._conventional(module.path)
+        folder = self._make_conventional(module.path)
         if nearest is None or (len(folder) > len(nearest.folder) and self._is_app(folder)):
             dotted = self.modules.get_dotted_name(
                 f"{folder}/__init__.py" if folder else "__init__.py"
@@ -299,11 +299,11 @@ class ModelsIndex:
             named = [app for app in self.apps if app.label == stated.value]
             if named:
                 return named[0]
-            other = self._folder_of(stated.value)
+            other = self._find_folder(stated.value)
             return App(stated.value, nearest.dotted, other or nearest.folder)
         return nearest
 
-    def _conventional(self, path: str) -> str:
+    def _make_conventional(self, path: str) -> str:
         parts = path.split("/")
         for number in range(len(parts) - 1, -1, -1):
             if parts[number] in ("models.py", "models"):
@@ -326,7 +326,7 @@ class ModelsIndex:
     def _path_set(self) -> frozenset[str]:
         return frozenset(self.modules.paths)
 
-    def _folder_of(self, label: str) -> str | None:
+    def _find_folder(self, label: str) -> str | None:
         ends = [f for f in self._folders if f.rpartition("/")[2] == label and self._is_app(f)]
         return min(ends, key=len, default=None)
 
@@ -335,7 +335,7 @@ class ModelsIndex:
     def find_model(self, module: Module, dotted: str) -> Model | None:
         """The model that a name stands for in a file."""
         target = self.modules.resolve(module, dotted)
-        return self._model(target) if isinstance(target, FoundClass) else None
+        return self._make_model(target) if isinstance(target, FoundClass) else None
 
     def find_children(self, model: Model) -> tuple[Model, ...]:
         return tuple(one for one in self.models if model in one.list_ancestors())
@@ -351,7 +351,7 @@ class ModelsIndex:
         return f"{prefix} has no migration" if len(inside) == 1 else ""
 
 
-def _app_config(path: str, node: ast.ClassDef) -> App | None:
+def _find_app_config(path: str, node: ast.ClassDef) -> App | None:
     if not any((modules.read_dotted_name(base) or "").endswith("AppConfig") for base in node.bases):
         return None
     stated: dict[str, str] = {}

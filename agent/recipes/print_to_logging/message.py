@@ -70,7 +70,7 @@ class Reader:
         Raises:
             UnfitError: It cannot be a log message.
         """
-        named = self._options(node)
+        named = self._read_options(node)
         separator = _read_literal(named.get("sep"), " ", "sep=")
         end = _read_literal(named.get("end"), "\n", "end=")
         if end.strip("\n") or not end:
@@ -92,7 +92,7 @@ class Reader:
             raise UnfitError("comments stand between its arguments")
         return Printed(stripped, _goes_to_stderr(named.get("file")), is_literal)
 
-    def _options(self, node: ast.Call) -> dict[str, ast.expr]:
+    def _read_options(self, node: ast.Call) -> dict[str, ast.expr]:
         named = {one.arg or "**": one.value for one in node.keywords}
         if unknown := named.keys() - {"sep", "end", "file", "flush"}:
             raise UnfitError(f"its option {min(unknown)} cannot be known")
@@ -270,7 +270,7 @@ def write_call(
     values = [one for one in pieces if isinstance(one, Value)]
     message = "".join(_write_placeholder(one, library, has_values=bool(values)) for one in pieces)
     literal = writing.quote_text(message, source)
-    arguments = [_argument(one, library, source) for one in values]
+    arguments = [_write_argument(one, library, source) for one in values]
     lines = writing.wrap_call(head, [literal, *arguments], indent, width, one_per_line=one_per_line)
     for place, line in enumerate(lines):
         margin = line[: len(line) - len(line.lstrip())]
@@ -292,7 +292,7 @@ def _write_placeholder(piece: Piece, library: Library, *, has_values: bool) -> s
     return {"s": "{}", "r": "{!r}", "a": "{!a}"}.get(piece.conversion, "{}")
 
 
-def _argument(value: Value, library: Library, source: SourceFile) -> str:
+def _write_argument(value: Value, library: Library, source: SourceFile) -> str:
     if library == "loguru" and value.conversion not in ("s", "r", "a"):
         return f"{writing.quote_text('%' + value.conversion, source)} % ({value.code},)"
     return value.code

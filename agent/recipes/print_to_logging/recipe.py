@@ -159,7 +159,7 @@ def _explain_nothing(words: str, left: tuple[RemainingPrint, ...]) -> str:
 
 def _write_notes(parameters: Parameters) -> tuple[str, ...]:
     """Write the notes: counts by file and level, the loggers, what stays and why."""
-    found = [_of_file(work) for work in parameters.files]
+    found = [_describe_file(work) for work in parameters.files]
     levels = Counter(level for work in parameters.files for level in work.logged)
     if len(parameters.files) > 1:
         found.append(f"In all: {_count_levels(levels)}.")
@@ -171,7 +171,7 @@ def _write_notes(parameters: Parameters) -> tuple[str, ...]:
     return (*found, *_list_left(parameters.remaining))
 
 
-def _of_file(work: FileWork) -> str:
+def _describe_file(work: FileWork) -> str:
     said = [f"`{work.path}`: {_count_levels(Counter(work.logged))}"]
     if lines := work.removed:
         said.append(f"{lines} print{'s' * (lines != 1)} of a blank or separating line removed")
