@@ -22,6 +22,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from agent.dashboard import pages
 from agent.dashboard.github_people import MOST_SECONDS, GithubPeople, Person
 from agent.dashboard.index import RunEntry, RunIndex
 from agent.errors import AccessLost, CodeHostUnavailable
@@ -249,6 +250,10 @@ class Dashboard:
     index: RunIndex
     sessions: Sessions
     switch: Switch
+
+    def render(self, template: str, who: Visitor, **values: object) -> Response:
+        """Make a page for a visitor."""
+        return pages.render(template, 200, who=who, paused=self.switch.get_pause(), **values)
 
     def list_runs(self, visitor: Visitor) -> list[RunEntry]:
         """List the runs that a visitor may see, newest first."""

@@ -23,7 +23,6 @@ from agent.dashboard.access import (
     Who,
 )
 from agent.dashboard.index import RunEntry, summarize_runs
-from agent.dashboard.pages import render
 from agent.dashboard.plots import Plot
 from agent.models.checks import Status
 from agent.models.clock import read_clock
@@ -61,9 +60,7 @@ def list_repositories(here: Here, who: Who) -> Response:
         RepositoryRow(name, found[0], statistics.compute_statistics(name, summarize_runs(found)))
         for name, found in runs.items()
     ]
-    return render(
-        "repositories.html.j2", who=who, rows=sorted(rows), paused=here.switch.get_pause()
-    )
+    return here.render("repositories.html.j2", who, rows=sorted(rows))
 
 
 @router.get("/repositories/{owner}/{name}")
@@ -88,9 +85,9 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
                 found = [one for one in baseline.results if one.status in doubtful]
                 unmeasured = [(one.name, one.reason) for one in found]
             break
-    return render(
+    return here.render(
         "repository.html.j2",
-        who=who,
+        who,
         repository=repository,
         numbers=statistics.compute_statistics(repository, summarize_runs(runs)),
         runs=runs[:_RECENT],
@@ -101,7 +98,6 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         environment=environment,
         unmeasured=unmeasured,
         known_by=known_by,
-        paused=here.switch.get_pause(),
     )
 
 
@@ -140,14 +136,13 @@ def show_queue(here: Here, who: Who) -> Response:
         beat = (here.home / HEARTBEAT).stat().st_mtime
     except OSError:
         beat = None
-    return render(
+    return here.render(
         "queue.html.j2",
-        who=who,
+        who,
         groups=groups,
         stored=stored,
         beat=beat,
         is_alive=beat is not None and now - beat < _ALIVE_SECONDS,
-        paused=here.switch.get_pause(),
     )
 
 
@@ -171,9 +166,9 @@ def show_statistics(
     here: Here, who: Who, time_range: TimeRange = "", repository: str = ""
 ) -> Response:
     made = _make_statistics(here, who, time_range, repository)
-    return render(
+    return here.render(
         "statistics.html.j2",
-        who=who,
+        who,
         numbers=made.numbers,
         groups=made.groups,
         plots=made.plots,
@@ -182,7 +177,6 @@ def show_statistics(
         repository=repository,
         repositories=sorted({one.repository for one in here.list_runs(who)}),
         query=made.query,
-        paused=here.switch.get_pause(),
     )
 
 

@@ -22,7 +22,6 @@ from starlette.types import Receive, Scope, Send
 from agent.dashboard import actions, diffs, run_record, transcript
 from agent.dashboard.access import (
     Actor,
-    Dashboard,
     Form,
     Here,
     NotThere,
@@ -31,7 +30,7 @@ from agent.dashboard.access import (
     Who,
 )
 from agent.dashboard.index import RunEntry
-from agent.dashboard.pages import render, render_markdown
+from agent.dashboard.pages import render_markdown
 from agent.models.change import Finding
 from agent.models.outcome import StoredRun
 from agent.text import check_summary
@@ -84,9 +83,9 @@ def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Respo
     pages = max(1, -(-len(found) // _PER_PAGE))
     page = min(max(1, given.page), pages)
     filters = given.model_dump(exclude={"page"}, exclude_defaults=True)
-    return render(
+    return here.render(
         "runs.html.j2",
-        who=who,
+        who,
         runs=found[(page - 1) * _PER_PAGE : page * _PER_PAGE],
         count=len(found),
         every=len(every),
@@ -96,7 +95,6 @@ def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Respo
         page=page,
         pages=pages,
         query=urlencode(filters),
-        paused=here.switch.get_pause(),
     )
 
 
@@ -125,9 +123,10 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     checks = (outcome.checks if outcome else ()) or record.comparisons
     text = run_record.read_text(folder, "pull_request.md")
     stages = record.list_stages(is_active=stored.active)
-    return render(
+    return here.render(
         "run.html.j2",
-        **_describe(here, who, stored, entry, "run"),
+        who,
+        **_describe(who, stored, entry, "run"),
         notice=_NOTICES.get(notice, ""),
         record=record,
         stages=stages,
@@ -155,9 +154,10 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
     findings = _list_findings(stored, record)
     files, is_cut = diffs.parse_diff(diff, findings)
     shown = {file.path for file in files}
-    return render(
+    return here.render(
         "changes.html.j2",
-        **_describe(here, who, stored, entry, "changes"),
+        who,
+        **_describe(who, stored, entry, "changes"),
         files=files,
         is_cut=is_cut,
         others=[one for one in findings if one.path not in shown],
@@ -169,9 +169,10 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     folder = run_record.find_folder(here.home, run_id)
     turns, pages = transcript.read_turns(folder, max(1, page))
-    return render(
+    return here.render(
         "conversation.html.j2",
-        **_describe(here, who, stored, entry, "conversation"),
+        who,
+        **_describe(who, stored, entry, "conversation"),
         turns=turns,
         page=max(1, page),
         pages=pages,
@@ -183,9 +184,10 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
     """Show the log, live as long as the run is under way."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     tail, end = _read_tail(run_record.find_folder(here.home, run_id))
-    return render(
+    return here.render(
         "log.html.j2",
-        **_describe(here, who, stored, entry, "log"),
+        who,
+        **_describe(who, stored, entry, "log"),
         tail=tail,
         tail_end=end,
         is_cut=end > _TAIL_BYTES,
@@ -302,21 +304,17 @@ def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Respons
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _describe(
-    here: Dashboard, who: Visitor, stored: StoredRun, entry: RunEntry, tab: str
-) -> dict[str, Any]:
+def _describe(who: Visitor, stored: StoredRun, entry: RunEntry, tab: str) -> dict[str, Any]:
     """Collect what the head of every page of a run shows."""
     snapshot, outcome = stored.run.snapshot, stored.outcome
     pull = outcome.pull_request if outcome else None
     return {
-        "who": who,
         "tab": tab,
         "run": stored,
         "entry": entry,
         "issue_url": _keep_web(snapshot.url if snapshot else None),
         "pull_url": _keep_web(pull.url if pull else None),
         "actions": actions.list_actions(stored, who),
-        "paused": here.switch.get_pause(),
     }
 
 
