@@ -17,7 +17,7 @@ from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from agent.github.access import Session
-from agent.github.api_errors import LostReply, RefusedRequest
+from agent.github.api_errors import LostReply, ignore_statuses
 
 #: So many comments are looked through from each end.
 _SEARCHED = 1_000
@@ -76,16 +76,17 @@ def list_comments(
 
 
 def delete_comment(session: Session, comment: int) -> None:
-    """Delete a comment of ours; one that is gone stays gone."""
+    """Delete a comment of ours; one that is gone, or may not be deleted, ends no run."""
     number = session.issue.number
-    try:
-        session.ask(
-            lambda repository: repository.get_issue(number).get_comment(comment).delete(),
-            doing=f"delete our comment on #{number}",
-        )
-    except RefusedRequest as problem:
-        if problem.status != 404:
-            raise
+
+    def work() -> None:
+        with ignore_statuses(404):
+            session.ask(
+                lambda repository: repository.get_issue(number).get_comment(comment).delete(),
+                doing=f"delete our comment on #{number}",
+            )
+
+    session.try_nicety("the removal of an earlier comment", work)
 
 
 def leave_comment(

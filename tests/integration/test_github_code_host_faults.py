@@ -289,6 +289,14 @@ def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
     assert doctor.examine_github(elsewhere)[0].startswith("MERGEWRIGHT_GITHUB_URL: ")
 
 
+def test_an_earlier_comment_that_may_not_be_deleted_stays_beside_the_new_one(scene):
+    scene.code_host.announce_start(scene.run)
+    refused = scene.fault("answer", "DELETE", "issues/comments/*", status=403)
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert refused.hits == 1
+    assert "red" in scene.own_comments()[-1].body
+
+
 def test_a_label_that_is_refused_asks_nobody_to_stop(scene):
     issue = scene.run.snapshot.issue
     scene.fault("answer", "POST", "issues/1/labels", status=422)
