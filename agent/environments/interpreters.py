@@ -352,7 +352,8 @@ def _try_interpreter(
             limits=SandboxLimits(seconds=60),
         )
         result = sandbox.run(order)
-        words = result.output.strip().rpartition("\n")[2][:200]
+        # A build between two releases ends in a plus.
+        words = result.output.strip().rpartition("\n")[2][:200].rstrip("+")
         problem = "" if result.exit_code == 0 else words or "it does not start"
         known[trial] = (words or one.version, problem)
         storage.write_whole(place, json.dumps(known, indent=1).encode())

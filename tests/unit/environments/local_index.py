@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import io
 import json
 import ssl
@@ -115,42 +116,32 @@ class LocalIndex:
         names = [n for n in self.files if n.split("-")[0].replace("_", "-").lower() == project]
         if not names and project != "pip":
             return None
-        entries = [
-            {
-                "filename": name,
-                "url": f"{self.url.replace('/simple/', '') if self.absolute else '../..'}/files/{name}",
-                "hashes": {"sha256": self._digest(name)},
+        above = self.url.replace("/simple/", "") if self.absolute else "../.."
+        entries = []
+        for name in names:
+            digest = "0" * 64 if name in self.wrong_digest else _digest(self.files[name])
+            entry = {"filename": name, "url": f"{above}/files/{name}", "hashes": {"sha256": digest}}
+            more = {
                 "yanked": name in self.yanked,
-                **(
-                    {"upload-time": f"{self.uploaded[name]}T12:00:00Z"}
-                    if name in self.uploaded
-                    else {}
-                ),
-                **(
-                    {"requires-python": self.requires_python[name]}
-                    if name in self.requires_python
-                    else {}
-                ),
+                "requires-python": self.requires_python.get(name),
             }
-            for name in names
-        ]
+            if name in self.uploaded:
+                more["upload-time"] = f"{self.uploaded[name]}T12:00:00Z"
+            entries.append(entry | {key: value for key, value in more.items() if value})
         if self.form == "json":
             body = {"meta": {"api-version": "1.0"}, "name": project, "files": entries}
             return "application/vnd.pypi.simple.v1+json", json.dumps(body).encode()
         links = "".join(
-            f'<a href="{e["url"]}#sha256={e["hashes"]["sha256"]}"'
-            + (f' data-requires-python="{self.requires_python[e["filename"]].replace("<", "&lt;").replace(">", "&gt;")}"'
-               if e["filename"] in self.requires_python else "")
-            + (' data-yanked=""' if e["yanked"] else "")
-            + f'>{e["filename"]}</a>'
-            for e in entries
-        )  # fmt: skip
+            f'<a href="{one["url"]}#sha256={one["hashes"]["sha256"]}"'
+            f' data-requires-python="{html.escape(one.get("requires-python", ""))}"'
+            f"{' data-yanked' * ('yanked' in one)}>{one['filename']}</a>"
+            for one in entries
+        )
         return "text/html", f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
 
-    def _digest(self, name: str) -> str:
-        if name in self.wrong_digest:
-            return "0" * 64
-        return hashlib.sha256(self.files[name]).hexdigest()
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @contextmanager
