@@ -23,12 +23,12 @@ _DEFAULT_REQUIRES = ("setuptools>=40.8.0", "wheel")
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
 _TREE = f"file://{SANDBOX_TREE}/"
 _VERSION_START = re.compile(r"(?:(?<![0-9A-Za-z.])|(?<=[vVr]))(?=\d)")
-#: By which backends are told a version that they would otherwise ask git for.
-_VERSION_VARIABLES = (
+VERSION_VARIABLES = (
     "SETUPTOOLS_SCM_PRETEND_VERSION", "VCS_VERSIONING_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION",
     "POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS",
     "HATCH_VCS_PRETEND_VERSION", "PBR_VERSION",
 )  # fmt: skip
+"""By which backends are told a version that they would otherwise ask git for."""
 #: They read no variable: without git, the metadata of a released archive tells them the version.
 _READ_METADATA = frozenset({"versioningit", "setuptools-git-versioning"})
 
@@ -93,19 +93,13 @@ def read_build_system(table: object, origin: str) -> BuildSystem:
     requires = named.get("requires", [])
     if not isinstance(requires, list) or not all(isinstance(entry, str) for entry in requires):
         raise EnvironmentFailed(f"{origin}: build-system.requires must be a list of strings.")
-    backend, path = named.get("build-backend"), named.get("backend-path")
-    if backend is None:
-        return BuildSystem(requires=(*_DEFAULT_REQUIRES, *requires))
-    return BuildSystem(
-        requires=tuple(requires),
-        backend=str(backend),
-        backend_path=tuple(map(str, path)) if isinstance(path, list) else None,
-    )
-
-
-def make_version_environ(version: str) -> dict[str, str]:
-    """Hand a version to every backend that would otherwise ask git for it."""
-    return dict.fromkeys(_VERSION_VARIABLES, version)
+    path = named.get("backend-path")
+    given = {
+        "requires": (*(() if "build-backend" in named else _DEFAULT_REQUIRES), *requires),
+        "backend": str(named.get("build-backend", _DEFAULT_BACKEND)),
+        "backend_path": tuple(map(str, path)) if isinstance(path, list) else None,
+    }
+    return BuildSystem.model_validate(given)
 
 
 def make_version_files(

@@ -204,7 +204,7 @@ class WheelBuilder:
         order = order.model_copy(
             update={
                 "tree": str(tree),
-                "environ": {**order.environ, **sources.make_version_environ(version)},
+                "environ": order.environ | dict.fromkeys(sources.VERSION_VARIABLES, version),
                 "files": tuple(
                     SandboxFile(path=posixpath.join(SANDBOX_TREE, folder, name), content=content)
                     for name, content in told.items()
