@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from agent.demo.simulator.world import World
 from agent.models.sandbox import Sandbox
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.session import Session
 from agent.settings import Settings
 from tests import sandboxes as kinds
 from tests.folders import data_folder
+from tests.integration import github_samples
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
 from tests.integration.environment_building import with_our_tools
 from tests.integration.session_samples import LIMITS, Workplace
@@ -61,6 +63,12 @@ def folder(home: Path) -> Path:
     place = home / "tree"
     place.mkdir()
     return place
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with github_samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -247,12 +247,6 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
 # --- branches ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
-
 class Pushed:
     """Branches at a simulated GitHub, and the run that they are of."""
 

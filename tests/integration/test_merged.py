@@ -15,12 +15,6 @@ LINES = "".join(f"line {number}\n" for number in range(1, 21))
 OURS = LINES.replace("line 3\n", "line three\nline three and a half\n")
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
-
 class Told:
     def __init__(self, github, folder):
         self.github, self.tree, self.mirrors = github, folder / "clone", folder / "mirrors"

@@ -24,12 +24,6 @@ FORGE = ("GitHub", "noreply@github.com")
 LINES = "".join(f"line {number}\n" for number in range(1, 21))
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
-
 @dataclass
 class Pull:
     """A pull request's branch on the code host, and a clone in which people and we work on it."""

@@ -36,12 +36,6 @@ USES = tuple(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
-
 class Opened:
     """A run that has opened a pull request, and what people do with it."""
 

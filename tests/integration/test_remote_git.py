@@ -20,12 +20,6 @@ from tests.integration import github_samples as samples
 MIB = 1024 * 1024
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
-
 @pytest.fixture
 def github(world, tmp_path):
     there = samples.scene(world, tmp_path)
