@@ -315,13 +315,6 @@ def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
     assert pushed.branches() == stay
 
 
-def test_PF2_a_fresh_branch_stays(pushed):
-    pushed.push()
-    pushed.over(60.0)
-    assert pushed.place.cleaner().turn()["branches"] == 0
-    assert len(pushed.branches()) == 1
-
-
 def test_PF2_a_branch_that_people_were_told_of_stays_for_two_weeks(pushed):
     name, commit = pushed.push()
     told = Outcome.for_stopped_run(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(

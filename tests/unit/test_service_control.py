@@ -90,19 +90,6 @@ def world(tmp_path):
         one.store.close()
 
 
-def test_GH7_a_closed_issue_stops_its_run_and_the_delivery_is_settled_as_that(world):
-    one = world()
-    one.comes("a")
-    (run,) = one.store.list_latest(9)
-    one.gate.state = "closed"
-    one.comes("b", "closed")
-    assert one.outcome("b") == ("stopped", "Issue #1 was closed, so the run was stopped.")
-    stopped = one.store.get_run(run.run.run_id)
-    assert (stopped.stop_reason, stopped.active) == (Reason.SUPERSEDED, True)
-    one.comes("c", "closed")
-    assert one.outcome("c")[0] == "ignored"
-
-
 def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up(world):
     one = world(most=5)
     one.comes("a")

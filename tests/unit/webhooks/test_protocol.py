@@ -26,10 +26,3 @@ def test_the_head_of_an_answer_leaves_with_its_body(asked):
     assert asked.send(response()) == b""
     assert asked.send(h11.Data(data=b"ok")) == (b"HTTP/1.1 202 Said\r\nContent-Length: 2\r\n\r\nok")
     assert asked.send(h11.EndOfMessage()) == b""
-
-
-def test_a_connection_that_is_closed_has_nothing_to_say(asked):
-    asked.send(response())
-    asked.send(h11.Data(data=b"ok"))
-    asked.send(h11.EndOfMessage())
-    assert asked.send(h11.ConnectionClosed()) is None
