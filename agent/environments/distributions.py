@@ -75,10 +75,6 @@ def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, 
 def read_distributions(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
     """Read the metadata of some packages.
 
-    Args:
-        environment: Folder of the virtual environment on the host.
-        wanted: Normalised names.
-
     Returns:
         By name; what is not installed, or says nothing that can be read, is not in it.
     """

@@ -107,12 +107,6 @@ class Fetcher:
     ) -> Path:
         """Make the virtual environment `name` below the working folder and fill it.
 
-        Args:
-            name: Of a folder.
-            wanted: What to fill it with.
-            supply: Builds what exists only as source.
-            only_resolve: Nothing is installed.
-
         Raises:
             Unresolvable: With the resolver's own words.
             EnvironmentFailed: What exists only as source cannot be built, or a limit was reached.

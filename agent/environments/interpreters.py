@@ -108,13 +108,9 @@ def _choose_for_tree(
 
 
 def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
-    """Find another Python that CI tests, or else that a classifier names; empty if none is there.
+    """Find another Python than `used` that CI, or else a classifier, names; empty: there is none.
 
-    Args:
-        files: The project.
-        used: Version of the Python that was taken; empty: that which would be.
-        sandbox: Where it has to work.
-        settings: Of the operator.
+    Where none is used yet (empty), it is another than would be chosen.
     """
     try:
         hints = declare.read_declaration(files, PythonSection()).python

@@ -97,12 +97,7 @@ def choose_of_lock(
 ) -> Lock:
     """Choose the extras and groups of a lock that are asked for, or that tests need.
 
-    Args:
-        files: The project.
-        lock: What there is.
-        section: What is asked for.
-        extras: Taken as well where nobody asks, as are the groups.
-        groups: See there.
+    `extras` and `groups` are taken as well where nobody asks.
 
     Raises:
         EnvironmentFailed: The configuration names one that is not there.

@@ -68,11 +68,6 @@ def provide_pinned_tools(
 
     Made as far as packages can be had.
 
-    Args:
-        tools: By tool, its requirement and those of its plugins.
-        environment: Of the project.
-        build_context: Of the build.
-
     Returns:
         Tools, each with its folder.
     """

@@ -140,9 +140,6 @@ class WheelBuilder:
         """Name packages whose newest fitting release has no wheel.
 
         uv with --no-build passes it over, without a word, for an older one that has a wheel.
-
-        Args:
-            installed: Versions by name.
         """
 
         def is_newer(name: str) -> bool:
