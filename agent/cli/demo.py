@@ -288,18 +288,13 @@ def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
 def _show_simulator(address: str, given: dict[str, str], *, as_json: bool) -> None:
     from agent.demo import play
 
-    places = {
-        "base_url": address,
-        "api": f"{address}/api/v3",
-        "graphql": f"{address}/api/graphql",
-        "issue": f"{address}/{play.REPOSITORY}/issues/1",
-    }
+    issue = f"{address}/{play.REPOSITORY}/issues/1"
     if as_json:
-        terminal.print_json({**places, "settings": given})
+        terminal.print_json({"issue": issue, "settings": given})
         return
     exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in given.items())
     print(
-        f"""The issue: {places["issue"]}
+        f"""The issue: {issue}
 
 The service, in another terminal:
 
