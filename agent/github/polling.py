@@ -7,11 +7,15 @@ body's last edit.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import structlog
+
+from agent.errors import AgentError, CodeHostLimited, CodeHostUnavailable
 from agent.github import api_errors, issues, repositories
 from agent.github.access import Access, Raw, Session
 from agent.github.api_errors import ignore_statuses
@@ -22,8 +26,12 @@ from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 
+_log = structlog.get_logger()
+
 _PER_PAGE = 100
 _LABELLED_PAGES = 20
+#: Before an issue that could not be read is tried again; doubled each time.
+_FIRST_WAIT, _LONGEST_WAIT = 60.0, 3_600.0
 #: Of what has changed; the rest is listed at the next look.
 _CHANGED_PAGES = 2
 #: GitHub takes no longer ones.
@@ -50,6 +58,8 @@ class _Seen:
     """`updated_at` by number."""
     labels: dict[int, int] = field(default_factory=dict)
     """Number of the event that set the label which was reported, by number of the issue."""
+    unread: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """How often an issue could not be read, and when it is tried again; by number."""
 
 
 class GithubLabelledIssues:
@@ -75,21 +85,49 @@ class GithubLabelledIssues:
             # The latest change first.
             wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
             how = {"doing": "look for labelled issues"}
-            listed = list(session.pages("issues", wanted, most=_LABELLED_PAGES, **how))
-            for raw in listed:
-                number, updated = int(raw["number"]), str(raw["updated_at"])
-                if raw.get("pull_request") is None and seen.issues.get(number) != updated:
-                    event, renamed = _find_label_event(session, number, label)
-                    if event and seen.labels.get(number) != event["id"]:
-                        # After the events: what is edited in between counts as edited.
-                        text = issues.read_text(session, number)
-                        if text is not None:
-                            yield _make_labelled(ref, facts, raw, event, text, renamed=renamed)
-                        seen.labels[number] = event["id"]
-                seen.issues[number] = updated
-        there = {int(raw["number"]) for raw in listed}
-        seen.issues = {one: at for one, at in seen.issues.items() if one in there}
-        seen.labels = {one: event for one, event in seen.labels.items() if one in there}
+            listed = {
+                int(raw["number"]): raw
+                for raw in session.pages("issues", wanted, most=_LABELLED_PAGES, **how)
+                if raw.get("pull_request") is None
+            }
+        for number, raw in listed.items():
+            tries, until = seen.unread.get(number, (0, 0.0))
+            if seen.issues.get(number) == raw["updated_at"] or time.monotonic() < until:
+                continue
+            try:
+                with translate_errors():
+                    found = _read_labelled(session, ref, facts, raw, label, seen)
+            except CodeHostLimited:
+                raise
+            except AgentError as problem:
+                wait = min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT)
+                seen.unread[number] = tries + 1, time.monotonic() + wait
+                told = {"issue": f"{repository}#{number}", "again_in_seconds": wait}
+                _log.error("issue not read", **told, problem=problem.message)
+                continue
+            seen.unread.pop(number, None)
+            if found is not None:
+                yield found
+                seen.labels[number] = found.event_id
+            seen.issues[number] = raw["updated_at"]
+        seen.unread = {one: held for one, held in seen.unread.items() if one in listed}
+        seen.issues = {one: at for one, at in seen.issues.items() if one in listed}
+        seen.labels = {one: event for one, event in seen.labels.items() if one in listed}
+
+
+def _read_labelled(
+    session: Session, ref: IssueRef, facts: Raw, raw: Raw, label: str, seen: _Seen
+) -> Labelled | None:
+    """Read who set the label, and the text; None: that was reported, or the label is off again."""
+    number = int(raw["number"])
+    event, renamed = _find_label_event(session, number, label)
+    if not event or seen.labels.get(number) == event["id"]:
+        return None
+    # After the events: what is edited in between counts as edited.
+    text = issues.read_text(session, number)
+    if text is None:
+        raise CodeHostUnavailable("GitHub lists the issue and does not show it.")
+    return _make_labelled(ref, facts, raw, event, text, renamed=renamed)
 
 
 def _find_label_event(session: Session, number: int, label: str) -> tuple[Raw, bool]:

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.cli import doctor
-from agent.demo.simulator import pull_actions
+from agent.demo.simulator import actions, pull_actions
 from agent.demo.simulator.records import ReviewComment, Thread
 from agent.demo.simulator.world import APP_PERMISSIONS, World
 from agent.errors import (
@@ -21,6 +21,7 @@ from agent.errors import (
     CodeHostUnavailable,
     SettingsInvalid,
 )
+from agent.github import polling
 from agent.github.polling import GithubLabelledIssues
 from agent.github.pulls import GithubPulls
 from agent.models.intake import Permission
@@ -321,6 +322,21 @@ def test_without_graphql_all_works_but_resolving_threads(scene):
     assert (thread.comments[0].body, thread.resolved) == ("Why?", False)
     assert pulls.reply_in_thread(scene.run, pull.number, thread, "Because.", key="1")
     assert not pulls.resolve_thread(scene.run, thread)
+
+
+def test_an_issue_that_cannot_be_read_holds_up_no_other_and_is_tried_again(scene, monkeypatch):
+    ann, label = scene.world.user("ann"), scene.repository.labels["mergewright"]
+    actions.open_issue(scene.repository, ann, "Another", "Text", [label])
+    refused = scene.fault("answer", "GET", "issues/2/events", status=403)
+    looking = GithubLabelledIssues(scene.access, scene.settings)
+    monkeypatch.setattr(polling, "_FIRST_WAIT", 0.3)
+    with capture_logs() as logged:
+        assert [one.snapshot.issue.number for one in looking.find_new(scene.name)] == [1]
+        assert list(looking.find_new(scene.name)) == []
+    assert [one["event"] for one in logged] == ["issue not read"]
+    assert refused.hits == 1
+    time.sleep(0.3)
+    assert [one.snapshot.issue.number for one in looking.find_new(scene.name)] == [2]
 
 
 def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_number(scene):
