@@ -31,10 +31,6 @@ def store_report(folder: Path, report: CheckReport) -> Path:
     return place
 
 
-def load_report(folder: Path, side: str) -> CheckReport:
-    return CheckReport.model_validate_json((folder / f"checks-{side}.json").read_bytes())
-
-
 def write_private_file(place: Path, text: str) -> None:
     """Write a file that nobody else can read, whole or not at all, and its folder if need be.
 

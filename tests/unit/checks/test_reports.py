@@ -19,7 +19,7 @@ def test_both_sides_are_kept_as_data_and_read_back_equal(tmp_path):
     for side in ("base", "head"):
         kept = reports.store_report(tmp_path / "run", report(side, text="ünïcode \ud800"[:-1]))
         assert kept == tmp_path / "run" / f"checks-{side}.json"
-        assert reports.load_report(tmp_path / "run", side) == report(side, text="ünïcode ")
+        assert CheckReport.model_validate_json(kept.read_bytes()) == report(side, text="ünïcode ")
     said = json.loads((tmp_path / "run" / "checks-head.json").read_text())
     assert said["results"][0]["items"][0]["item_id"] == "t.py::test_a"
 
@@ -27,6 +27,6 @@ def test_both_sides_are_kept_as_data_and_read_back_equal(tmp_path):
 def test_a_repeated_step_replaces_the_file_and_leaves_no_other(tmp_path):
     reports.store_report(tmp_path, report("base", text="first"))
     reports.store_report(tmp_path, report("base", text="second"))
-    assert reports.load_report(tmp_path, "base").results[0].items[0].text == "second"
+    assert "second" in (tmp_path / "checks-base.json").read_text()
     assert os.listdir(tmp_path) == ["checks-base.json"]
     assert (tmp_path / "checks-base.json").stat().st_mode & 0o077 == 0
