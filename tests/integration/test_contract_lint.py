@@ -142,3 +142,17 @@ def test_a_lint_that_cannot_run_proves_nothing(
     monkeypatch.setattr(ruff_contract, "arguments", lambda _: ("--no-such-option",))
     result = made.weighed(new_DOT_py="NUMBER = 1\n")[ruff_contract.CHECK]
     assert result.verdict is Status.FAILED
+
+
+def test_source_that_sees_that_it_is_tested_is_for_the_reviewer() -> None:
+    signs = ruff_contract.find_test_signs(
+        {
+            "a.py": b"import os\n\nFAST = 'PYTEST_CURRENT_TEST' in os.environ\n",
+            "b.py": b"def caller(seen):\n    return seen.__traceback__.tb_frame.f_back\n",
+            "c.py": b"NAME = 'f_back'\n",
+            "d.py": b"def broken(:\n",
+        }
+    )
+    told = list(ruff_contract.find_problems(tuple(signs), CONTRACT))
+    assert {(one.path, one.line) for one in told} == {("a.py", 3), ("b.py", 2)}
+    assert {(one.rule, one.severity) for one in told} == {("test-tool-in-source", Severity.REVIEW)}
