@@ -354,6 +354,11 @@ CASES = """
         def setUpTestData(cls): 1 / 0
         def test_one(self): pass
         def test_two(self): pass
+
+    class Named(TestCase):
+        @classmethod
+        def setUpTestData(cls): cls.id = 7
+        def test_id(self): self.assertEqual(self.id, 7)
 """
 CASE_OUTCOMES = {
     "shop.tests.OrderTests.test_saved": "passed",
@@ -366,6 +371,7 @@ CASE_OUTCOMES = {
     "shop.test_cases.Cases.test_skipped": "skipped",
     "shop.test_cases.Broken.test_one": "error",
     "shop.test_cases.Broken.test_two": "error",
+    "shop.test_cases.Named.test_id": "passed",
     "shop.test_import (collection)": "error",
 }
 WITH_CASES = {

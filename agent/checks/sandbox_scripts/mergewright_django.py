@@ -26,6 +26,12 @@ _now = time.monotonic
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
 
 
+def get_id(test):
+    """Return the id of a test, which may have an attribute of that name."""
+    named = type(test).id
+    return named(test) if callable(named) else unittest.TestCase.id(test)
+
+
 class Recorder:
     """Writes a line per test from what the result object is told."""
 
@@ -56,21 +62,21 @@ class Recorder:
                 setattr(result, name, _call_both(listener, method))
 
     def start(self, test):
-        self.running[test.id()] = {"id": test.id(), "outcome": "unrun"}
+        self.running[get_id(test)] = {"id": get_id(test), "outcome": "unrun"}
 
     def note_subtest(self, test, subtest, raised):
         if raised is not None:
-            self.note(test, "failed", raised, said=subtest.id()[len(test.id()) :].strip())
+            self.note(test, "failed", raised, said=subtest._subDescription())
 
     def note(self, test, outcome, raised=None, said=""):
         # A skip within a subtest names the subtest.
         test = getattr(test, "test_case", test)
-        facts = self.running.get(test.id())
+        facts = self.running.get(get_id(test))
         # The set-up or tear-down of a class or a module has not begun as a test; nor has, with
         # Python 3.12.1 alone, a test that is skipped.
         is_over, is_test = facts is None, isinstance(test, unittest.TestCase)
         if is_over:
-            facts = {"id": test.id(), "outcome": "unrun"}
+            facts = {"id": get_id(test), "outcome": "unrun"}
             outcome = "error" if outcome == "failed" and not is_test else outcome
         if facts["outcome"] != "failed":
             self.join(facts, outcome, raised, said)
@@ -90,7 +96,7 @@ class Recorder:
             facts["text"] = mergewright_report.cut(said)
 
     def stop(self, test):
-        facts = self.running.pop(test.id(), None)
+        facts = self.running.pop(get_id(test), None)
         if facts is not None:
             self.add("test", facts)
         last_start = self.order["last_start"]
@@ -127,7 +133,7 @@ def _chosen(suite, order):
         return suite
     ids = frozenset(only["ids"])
     return unittest.TestSuite(
-        test for test in _cases(suite) if test.id() in ids or _locate(test) in only["files"]
+        test for test in _cases(suite) if get_id(test) in ids or _locate(test) in only["files"]
     )
 
 
@@ -137,8 +143,8 @@ _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 def _locate(test):
     """Return the file of a test, or of the module that it stands for, as that is unreadable."""
     for prefix in _LOST:
-        if test.id().startswith(prefix):
-            end = test.id()[len(prefix) :].replace(".", os.sep) + ".py"
+        if get_id(test).startswith(prefix):
+            end = get_id(test)[len(prefix) :].replace(".", os.sep) + ".py"
             paths = [os.path.abspath(os.path.join(folder, end)) for folder in sys.path]
             return next((path for path in paths if os.path.isfile(path)), None)
     return getattr(sys.modules.get(type(test).__module__), "__file__", None)
@@ -260,7 +266,7 @@ def install(order, report):
         result = args[0] if args else named["result"]
         chosen = _chosen(self, order)
         report.add("session", tool="unittest", collect_only=False, setup_only=False)
-        report.add("collected", ids=[test.id() for test in _cases(chosen)])
+        report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
         report.add("suite", **_look_around(self, order["tree"]))
         if order["collect"]:
             return result
