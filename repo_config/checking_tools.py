@@ -1,4 +1,4 @@
-"""Which type checkers, linters and formatters a project has, with which options, and who says so.
+"""Find the type checkers, linters and formatters of a project, with their options and origins.
 
 A tool counts where the project configures it, or where a hook of pre-commit, tox or CI runs it on
 the whole project. One that is only named, in a way that no check can follow, is named with the

@@ -1,4 +1,4 @@
-"""List the commands that a repository says are run: by CI, tox, nox, make, just, tasks and scripts.
+"""List the commands that CI, tox, nox, make, just, tasks and scripts of a repository run.
 
 Each command has its words, where it is from, and the folder it runs in. Nothing is run here, and no
 shell is interpreted: a line is split at `&&`, `;` and the like, and that is all.
@@ -129,7 +129,7 @@ def list_scripts(job: Job, folder: str) -> Iterator[Script]:
                 yield Script(step["run"], job.origin, ELSEWHERE, place)
         elif action in _ACTIONS and not folder:
             inputs = sorted(as_map(step.get("with")).keys() - _NEUTRAL_INPUTS)
-            odd = f"the action {action} is told {', '.join(inputs)}" if inputs else ""
+            odd = f"the action {action} has the inputs {', '.join(inputs)}" if inputs else ""
             yield Script(_ACTIONS[action], job.origin, why or odd)
 
 

@@ -1,4 +1,4 @@
-"""Which packages a project says it needs, and where it says so.
+"""List the packages that a project declares, and where.
 
 Names only, without versions: enough to recognise frameworks and tools. What is installed is
 decided elsewhere.

@@ -37,10 +37,10 @@ IDENTIFIERS = tuple(one["id"] for one in LICENSES.values())
 
 @dataclass(frozen=True)
 class Licence:
-    """What a distribution says of its licence."""
+    """The licence that a distribution states."""
 
     words: str
-    """For people; "" where it says nothing."""
+    """For people; "" where none is stated."""
     options: tuple[str, ...]
     """SPDX expressions of which one is meant; none where the licence is not known."""
 
@@ -95,7 +95,7 @@ def read_entry(text: str) -> str | None:
 
 
 def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Licence:
-    """Read what a distribution says of its licence, in the order of PEP 639.
+    """Read the licence that a distribution states, in the order of PEP 639.
 
     Args:
         expression: `License-Expression` of its metadata, "" where it has none.

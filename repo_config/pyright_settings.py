@@ -35,7 +35,7 @@ class Settings(NamedTuple):
     problem: str = ""
     """Why they cannot be read."""
     own: dict[str, object] = {}
-    """What the first file says alone."""
+    """The settings of the first file alone."""
 
     @property
     def stubs(self) -> str | None:

@@ -224,7 +224,7 @@ def _holds_tests(files: Files, path: str) -> bool:
 
 
 def _runs_tests(path: str, words: Sequence[str], files: Files) -> bool:
-    """Whether a script runs tests of unittest in its own process, as its name says."""
+    """Whether a script, by its name, runs tests of unittest in its own process."""
     folder, name = posixpath.split(path)
     if name == _MANAGE:
         return "test" in words

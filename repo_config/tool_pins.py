@@ -50,7 +50,7 @@ class Hook(NamedTuple):
 
     name: str
     arguments: tuple[str, ...] | None
-    """What it hands to its tool; None where its owner says nothing about that."""
+    """Its `args`; None where the repository sets none."""
     entry: str
     """The command, of a hook that the repository makes itself."""
     limited: bool

@@ -1,4 +1,4 @@
-"""Read what tox does in each run of the tests, whichever of its files says so. Nothing is run."""
+"""Read the environments of tox from any of its configuration files. Nothing is run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Tox(NamedTuple):
                 yield text
 
     def commands(self) -> Iterator[str]:
-        """Yield what its runs call, without what says which of them do."""
+        """Yield the commands of its runs, without the factors before them."""
         for line in (*self.lines("commands_pre"), *self.lines("commands")):
             yield split_factors(line)[1].lstrip("- ")
 

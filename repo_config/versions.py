@@ -1,4 +1,4 @@
-"""Which versions a project says it runs on: of Python, and of packages that it is tested with."""
+"""Find the versions of Python and of packages that a project is declared for or tested with."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_version_file(files: Files) -> Detected | None:
 
 
 def has_one_python(files: Files) -> bool:
-    """Whether the project says that it runs on one minor version alone."""
+    """Whether the declared range holds one minor version alone."""
     text = next((text for text, _ in list_python_ranges(files)), "")
     return len(_list_minors(text)) == 1
 
@@ -179,7 +179,7 @@ def _find_start(specifier: SpecifierSet) -> Version | None:
 
 
 def _find_end(one: Specifier) -> str:
-    """Return what a clause of a specifier says of the highest version."""
+    """Return the upper bound that a clause of a specifier sets."""
     release = (_parse_version(one.version) or Version("0")).release
     if one.operator in ("<", "<="):
         return str(one)

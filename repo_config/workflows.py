@@ -19,7 +19,7 @@ _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,500}?)\s*\}\}", re.DOTALL)
 
 
 class Job:
-    """One job, with what its workflow says for all of them."""
+    """One job, with the defaults of its workflow."""
 
     def __init__(
         self, origin: str, job: Mapping[str, Any], whole: Mapping[str, Any], files: Files

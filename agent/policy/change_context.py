@@ -29,11 +29,11 @@ class Hit:
     line: int
     """1-based."""
     says: str = ""
-    """For the finding; `what` where that says it."""
+    """Message of the finding; `what` where it is empty."""
 
     @property
     def message(self) -> str:
-        """What the finding says."""
+        """Message of the finding."""
         return self.says or self.what
 
 

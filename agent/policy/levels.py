@@ -1,7 +1,7 @@
 """Who may change what a rule weighs: a repository in its configuration, above the operator's floor.
 
-Owns the order `off < info < review < block`. What a rule weighs by itself is said where it is
-declared; what its findings do is left to `agent.stages`.
+Owns the order `off < info < review < block`. A rule declares its own weight; `agent.stages` acts on
+it.
 """
 
 from __future__ import annotations

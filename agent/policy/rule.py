@@ -69,7 +69,7 @@ def split_place(place: str) -> tuple[str, int | None]:
 
 
 class RuleModule(Protocol):
-    """A module that holds a rule, or a few that are told apart only in what they weigh."""
+    """A module with one rule, or a few that differ only in their weight."""
 
     @property
     def RULES(self) -> tuple[Rule, ...]:  # noqa: N802 - a constant of the module

@@ -58,7 +58,7 @@ _SHOWN = 8
 
 
 def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[Finding]:
-    """Yield what is to be said of licences and of a lock."""
+    """Yield the findings on licences and on a lock."""
     yield from _check_licences(added.packages, config)
     if path := added.refused_lock:
         why = added.refusal.splitlines()[-1:]

@@ -92,7 +92,7 @@ def _find_route(view: View, visit: Function) -> Handler | None:
         how, names = decorator.func.attr, view.find_names(decorator.func, visit.scope)
         path = read_constant_text(decorator.args[0]) if decorator.args else None
         is_app = any(_APPS.match(name) and "()" in name for name in names)
-        # What cannot be followed is told by the path that it is given; a mock serves nothing.
+        # An object that cannot be followed is known by its path argument; a mock serves nothing.
         is_path = (path or "").startswith("/") and not any(map(_MOCKS.match, names))
         if how in _ROUTES and (is_app or is_path):
             return Handler(visit, "websocket" if "websocket" in how else "endpoint", "routed")

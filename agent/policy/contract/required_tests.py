@@ -75,7 +75,7 @@ def _is_case(path: str) -> bool:
 
 
 def _read_lines(view: View | None) -> list[str]:
-    """Return what a file does; of what Python cannot write again all that it says."""
+    """Return the lines of code of a file; all lines where Python cannot write them again."""
     if view is None:
         return []
     try:

@@ -28,7 +28,7 @@ _FILES = re.compile(
     r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
     r"|(?:requirements|reqs)/[^/]+\.(?:txt|in))$"
 )
-#: What says nothing but versions: an edit of it is one of what is installed.
+#: Files of versions alone: each edit changes what is installed.
 _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
 )
@@ -40,12 +40,12 @@ _JSON_PINS = re.compile(r'"([\w.-]+)": \{[^{}]*"version": "==([\w.+!-]+)"')
 
 @dataclass(frozen=True)
 class Declared:
-    """A package that the project says it needs."""
+    """A package that the project declares."""
 
     name: str
     """Normalised."""
     path: str
-    """Of the file that says so."""
+    """Of the file that declares it."""
     origin: str
     """The list in it."""
     version: str
@@ -122,7 +122,7 @@ def list_declared(files: Files) -> tuple[Declared, ...]:
 def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
     """Return the packages that the change declares anew or fixes another version of, each once.
 
-    What stands in a file comes before what only a lock file says.
+    Declarations come before what only a lock file holds.
     """
     before, after = read_sides(change_context)
     had = list_declared(before)
@@ -164,7 +164,7 @@ def _read_locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
 
 
 def read_own_name(files: Files) -> str:
-    """Return what the project itself is called, normalised; "" where that is not said."""
+    """Return the normalised name of the project itself; "" where none is declared."""
     named = table(files.pyproject, "project").get("name")
     return canonicalize_name(named) if isinstance(named, str) else ""
 

@@ -1,6 +1,6 @@
 """Name comments by which a change switches a check off, and code that type checkers do not read.
 
-What a tool is told in its settings is named by `gate-files`.
+Settings of tools are the matter of `gate-files`.
 """
 
 from __future__ import annotations

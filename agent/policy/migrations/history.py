@@ -1,6 +1,6 @@
 """Keep migrations that everybody has run as they are.
 
-Where one is edited or deleted, databases differ from a new one, and not even Django says so.
+Where one is edited or deleted, existing databases differ from new ones, and Django does not notice.
 Squashed ones may go, and a person looks at it.
 """
 

@@ -1,6 +1,6 @@
 """Hold the operations of a new migration to what the ticket asks for and the change does.
 
-`makemigrations` also writes down what somebody forgot before. Without a ticket nothing is said.
+`makemigrations` also writes down what somebody forgot before. Without a ticket nothing is found.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNEXPLAINED = Rule(
 )
 RULES = (UNASKED, UNEXPLAINED)
 
-#: What alters a column, an index or a constraint comes of too much else to be said for certain.
+#: Alterations of columns, indexes and constraints have too many other causes.
 _KINDS = re.compile(r"(?:Create|Delete|Rename)Model|(?:Add|Remove|Rename)Field")
 _DEPENDENCIES = re.compile(
     r"(?:.*/)?(?:[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|pyproject\.toml"
