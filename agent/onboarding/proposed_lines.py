@@ -64,17 +64,20 @@ def read_lines(text: str, base: Opened, folder: Path) -> Contract:
         config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
     except load.ConfigProblem as problem:
         raise RequestRefused(str(problem)) from problem
-    lines = map(obstacles.quote_as_code, _list_lines(asked))
-    finding = Finding(
-        rule=SET_UP,
-        severity=Severity.REVIEW,
-        path=given.source or load.OWN_FILES[0],
-        line=None,
-        message=f"The tests run with lines that a model found: {', '.join(lines)}.",
-        fix="See whether they hold, and add them to it.",
-    )
+    # One for each line, since texts for people cut what is long.
+    findings = [
+        Finding(
+            rule=SET_UP,
+            severity=Severity.REVIEW,
+            path=given.source or load.OWN_FILES[0],
+            line=None,
+            message=f"The tests run with a line that a model found: {line}.",
+            fix="See whether it holds, and add it.",
+        )
+        for line in map(obstacles.quote_as_code, _list_lines(asked))
+    ]
     project = detect.detect_project(tree, config)
-    return Contract(config=config, project=project, source=given.source, scouted=(finding,))
+    return Contract(config=config, project=project, source=given.source, scouted=tuple(findings))
 
 
 def _lay_over(own: Any, asked: Any) -> Any:
@@ -152,7 +155,7 @@ def name_left_out(
     tree = worktree.open_tree(prepared.checkout, folder)
     left = _find_left_out(tests, tree)
     message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
-    more = [one.model_copy(update={"message": message}) for one in contract.scouted if left]
+    more = [one.model_copy(update={"message": message}) for one in contract.scouted[:1] if left]
     return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
 
 
