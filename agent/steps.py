@@ -290,7 +290,7 @@ class Steps:
             )
 
     @property
-    def seconds_left(self) -> float:
+    def run_seconds_left(self) -> float:
         return max(0.0, self._granted_seconds * 60 - self._used_seconds)
 
     @property

@@ -17,7 +17,7 @@ from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
-from agent.models.run import Run, Step
+from agent.models.run import Run, StepRunner
 from agent.publishing import pull_request_content
 from agent.services import Services
 from agent.stages import (
@@ -38,7 +38,7 @@ from agent.stages import (
 )
 
 
-def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
+def resolve_ticket(run: Run, step: StepRunner, svc: Services) -> Outcome:
     """Carry one ticket to a branch that passed the checks, with the text and log that prove it.
 
     Raises:
@@ -61,7 +61,7 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     return step("publish", publish.open_pull_request, run_context.prepared, decided, svc)
 
 
-def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
+def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
     """Go on with a pull request of ours: what people ask, red checks, a base that has moved.
 
     All of the branch is held against its base as the first change was; what passes goes on top of

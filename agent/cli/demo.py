@@ -23,7 +23,7 @@ from rich.rule import Rule
 
 from agent import settings
 from agent.cli import terminal
-from agent.dashboard import links
+from agent.dashboard import sign_in_links
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -185,7 +185,10 @@ def _linger(played: Play, out: Console) -> None:
     run = played.run()
     pull = run.outcome.pull_request if run and run.outcome else None
     places = (
-        ("the dashboard, to sign in", links.make_link(played.stage.home, played.stage.dashboard)),
+        (
+            "the dashboard, to sign in",
+            sign_in_links.create_sign_in_link(played.stage.home, played.stage.dashboard),
+        ),
         ("the simulated GitHub", played.stage.address),
         ("the issue", played.issue_url),
         ("the pull request", pull.url if pull else ""),

@@ -140,9 +140,9 @@ def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
         ConfigProblem: Its configuration asks for what it does not declare.
     """
     from agent.environments import declare
-    from agent.environments.tree_files import TreeFiles
+    from agent.environments.tree_files import WorkTreeFiles
 
-    files = TreeFiles(place, read.config.folder)
+    files = WorkTreeFiles(place, read.config.folder)
     refusals = tuple(declare.find_refusals(files, read.config.python))
     problems = []
     for path, why in refusals:
@@ -160,26 +160,26 @@ def find_python(place: Path, config: RepoConfig) -> PythonChoice:
     """Say which Python runs of a repository take on this machine; nothing of it is run."""
     # It brings all that environments are made with; other commands start without.
     from agent.environments import interpreters
-    from agent.environments.tree_files import TreeFiles
+    from agent.environments.tree_files import WorkTreeFiles
 
     try:
         svc = _services()
     except SettingsInvalid as problem:
         return interpreters.PythonChoice(why=problem.message)
-    files = TreeFiles(place, config.folder)
+    files = WorkTreeFiles(place, config.folder)
     return interpreters.explain_python_choice(files, config.python, svc.sandbox, svc.settings)
 
 
 def has_python(place: Path, folder: str, version: str) -> bool:
     """Say whether runs could take a version of Python on this machine."""
     from agent.environments import interpreters
-    from agent.environments.tree_files import TreeFiles
+    from agent.environments.tree_files import WorkTreeFiles
 
     try:
         svc = _services()
     except SettingsInvalid:
         return True
-    return interpreters.has_python(version, TreeFiles(place, folder), svc.sandbox, svc.settings)
+    return interpreters.has_python(version, WorkTreeFiles(place, folder), svc.sandbox, svc.settings)
 
 
 def _services() -> Services:

@@ -23,7 +23,7 @@ import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
-from agent.dashboard import links
+from agent.dashboard import sign_in_links
 from agent.errors import SandboxMissing, SettingsInvalid
 from agent.models.sandbox import SandboxRequest
 from agent.settings import Settings
@@ -107,7 +107,7 @@ def _make_link(loaded: Settings) -> str:
             "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is not known here. Set a port."
         )
     reached = settings.write_address(loaded.dashboard_host, loaded.dashboard_port)
-    return links.make_link(loaded.home, reached)
+    return sign_in_links.create_sign_in_link(loaded.home, reached)
 
 
 def _announce_when_ready(loaded: Settings) -> None:

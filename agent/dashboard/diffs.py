@@ -34,11 +34,11 @@ class DiffFile:
     """Those that stand at no line that is shown."""
 
     @property
-    def added(self) -> int:
+    def added_count(self) -> int:
         return sum(line.kind == "added" for line in self.lines)
 
     @property
-    def removed(self) -> int:
+    def removed_count(self) -> int:
         return sum(line.kind == "removed" for line in self.lines)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.dashboard import links
+from agent.dashboard import sign_in_links
 from agent.dashboard.access import (
     Actor,
     Dashboard,
@@ -40,7 +40,7 @@ def follow_link(code: str = "") -> Response:
 
 @router.post("/sign-in/once")
 def use_link(request: Request, here: Here, form: Form) -> Response:
-    if not is_from_our_page(request) or not links.use_code(here.home, form.get("code", "")):
+    if not is_from_our_page(request) or not sign_in_links.use_code(here.home, form.get("code", "")):
         problem = "This link was used already, or is too old. Make a new one."
         return _show_ways(here, problem=problem)
     answer = RedirectResponse("/", 303)

@@ -42,7 +42,7 @@ class RecipeFacts(Record):
     level: str = ""
 
 
-class AskRecipe(Record):
+class RecipeRequest(Record):
     name: Literal["add-django-field", "print-to-logging"]
     parameters: RecipeFacts
 
@@ -61,7 +61,7 @@ def limit_seconds(most: float, left: float) -> int:
 
 
 def call_recipe(
-    asked: AskRecipe, change: Change, prepared: Prepared, svc: Services, seconds: float
+    asked: RecipeRequest, change: Change, prepared: Prepared, svc: Services, seconds: float
 ) -> Edits:
     """Have a recipe work on top of a change; its parameters are held to what a ticket is held to.
 

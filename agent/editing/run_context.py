@@ -30,7 +30,7 @@ from agent.models.checks import CheckReport, Status
 from agent.models.environment import Opened, Prepared
 from agent.models.model_use import ModelUse, ModelWork, format_usd
 from agent.models.record import Record
-from agent.models.run import Step
+from agent.models.run import StepRunner
 from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.settings import Settings
@@ -64,7 +64,7 @@ class RunContext:
     facts: str
     """A recipe's parameters."""
     base: Opened
-    step: Step
+    step: StepRunner
     svc: Services
     human_changes: Change | None = None
     """What people have committed to the branch besides our work; None: nothing."""

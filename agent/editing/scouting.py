@@ -66,7 +66,7 @@ def scout_configuration(
     if "editor" not in run_context.attempt_limits.roles:
         return ""
     run_context.prepared, run_context.budget_share = prepare(), _SHARE
-    run_context.reserved_seconds = run_context.step.seconds_left * (1 - _SHARE)
+    run_context.reserved_seconds = run_context.step.run_seconds_left * (1 - _SHARE)
     talk = Conversation(
         name=turns.SCOUT,
         role="editor",

@@ -127,7 +127,7 @@ class ToolExecutor:
             SandboxLost: The sandbox ended without a word, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
-        self._until = time.monotonic() + self._run_context.step.seconds_left
+        self._until = time.monotonic() + self._run_context.step.run_seconds_left
         batch = _Batch(before, reply.calls, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
             arguments = forms.flatten_text(call.arguments, _LONGEST_LINE)
@@ -280,7 +280,7 @@ class ToolExecutor:
         session.write(asked.path, asked.text.encode())
         return f"{asked.text.count(chr(10)):,} lines"
 
-    def run_recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
+    def run_recipe(self, session: SandboxSession, asked: by_recipe.RecipeRequest) -> str:
         """Have a recipe edit the change, and write its files into the sandbox."""
         run_context = self._run_context
         made = by_recipe.call_recipe(
@@ -368,7 +368,7 @@ _TOOLS: dict[str, _Tool] = {
     "write": ("Write a file.", Write, ToolExecutor.write_file),
     "recipe": (
         "Run add-django-field (model, field as in Python) or print-to-logging (paths, level).",
-        by_recipe.AskRecipe,
+        by_recipe.RecipeRequest,
         ToolExecutor.run_recipe,
     ),
 }

@@ -65,7 +65,7 @@ def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> 
 
 def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
     models, svc = run_context.models, run_context.svc
-    seconds = max(0.0, run_context.step.seconds_left - run_context.reserved_seconds)
+    seconds = max(0.0, run_context.step.run_seconds_left - run_context.reserved_seconds)
     purpose = f"turn {turn.number} of {turn.conversation}"
     worst = models.estimate_worst(request)
     running.require_budget(run_context.usage, worst, run_context.limits, seconds, purpose=purpose)

@@ -27,9 +27,9 @@ from agent.environments import (
 )
 from agent.environments.build_context import BuildContext
 from agent.environments.declare import Declaration, Part
-from agent.environments.fetch import Fetcher, Unresolvable, Wanted
+from agent.environments.fetch import Fetcher, ResolutionRequest, Unresolvable
 from agent.environments.requirement_files import LocalProject, Requirements
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.environments.wheels import BuiltProject, WheelBuilder
 from agent.errors import EnvironmentFailed
 from agent.models.clock import read_clock
@@ -67,7 +67,7 @@ class Assembly:
         others = (one for one in request.known if one.partition("==")[0] not in locked)
         self._known = (*declaration.known, *others)
         self._tree = Path(request.tree)
-        self._files = TreeFiles(self._tree, declaration.root)
+        self._files = WorkTreeFiles(self._tree, declaration.root)
         self._version = version
         self._declaration = declaration
         self._build_context = build_context
@@ -150,7 +150,7 @@ class Assembly:
 
     def _build_projects(self, found: Requirements, fetcher: Fetcher, builder: WheelBuilder) -> None:
         """Build the repository's own projects; one that fails is done without, where it may be."""
-        tree = TreeFiles(self._tree)
+        tree = WorkTreeFiles(self._tree)
         for folder in dict.fromkeys(project.folder for project in found.projects):
             try:
                 made = builder.build_project(self._tree, folder, self._version)
@@ -262,7 +262,7 @@ class Assembly:
             self._build_context.say(f"newer releases exist only as source: {', '.join(built)}")
         return built
 
-    def _make_wanted(self, found: Requirements, *, exact: bool) -> Wanted:
+    def _make_wanted(self, found: Requirements, *, exact: bool) -> ResolutionRequest:
         extras: defaultdict[str, set[str]] = defaultdict(set)
         for project in found.projects:
             extras[project.folder].update(project.extras)
@@ -271,7 +271,7 @@ class Assembly:
             listed = ",".join(sorted(extras.get(folder, ())))
             name = f"{canonicalize_name(made.metadata.name)}{listed and f'[{listed}]'}"
             named += [f"{name} @ {Path(made.wheel).name}"] * (folder in extras)
-        return Wanted(
+        return ResolutionRequest(
             lines=found.lines,
             constraints=found.constraints,
             wheels=tuple(named),

@@ -43,7 +43,7 @@ from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.declare import Declaration
 from agent.environments.lock_export import LockRefused
 from agent.environments.setup_commands import SetUp
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
 from agent.models.environment import Checkout, Contract, Environment
 from agent.models.package_index import PackageIndex
@@ -158,7 +158,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     if request.pyright:
         more["type_checker_path"] = str(toolsets.provide_tools(toolsets.TYPES, build_context))
     environment = environment.model_copy(update=more)
-    files = TreeFiles(Path(request.tree), request.root)
+    files = WorkTreeFiles(Path(request.tree), request.root)
     return setup_commands.provide_layers(request.setup, files, environment, build_context)
 
 
@@ -172,7 +172,7 @@ def set_up(request: EnvironmentRequest, *clients: *Clients) -> Environment:
     assert base is not None  # noqa: S101 - for mypy; who asks has it
     build_context = prepare_build(request, *clients).build_context
     plain = base.model_copy(update={"layers": (), "altered": ()})
-    files = TreeFiles(Path(request.tree), request.root)
+    files = WorkTreeFiles(Path(request.tree), request.root)
     return setup_commands.provide_layers(request.setup, files, plain, build_context)
 
 
@@ -236,7 +236,7 @@ def prepare_build(request: EnvironmentRequest, *clients: *Clients) -> Prepared:
         EnvironmentFailed: The declaration cannot be read, or no interpreter fits.
     """
     sandbox, index, settings, say = clients
-    files, section = TreeFiles(Path(request.tree), request.root), request.python
+    files, section = WorkTreeFiles(Path(request.tree), request.root), request.python
     declaration = declare.read_declaration(files, section)
     interpreter = interpreters.choose_interpreter(
         section.version, declaration.python, sandbox, settings
@@ -273,7 +273,7 @@ def prepare_build(request: EnvironmentRequest, *clients: *Clients) -> Prepared:
     return Prepared(declaration, build_context, version, key, refused_lock)
 
 
-def digest_declaration(declaration: Declaration, files: TreeFiles) -> str:
+def digest_declaration(declaration: Declaration, files: WorkTreeFiles) -> str:
     """Sum up what was read, and where something of the tree is built, all of the tree."""
     # Which Python was chosen by the hints is told elsewhere.
     total = hashlib.sha256(repr(declaration.model_dump(exclude={"python"})).encode())

@@ -25,7 +25,7 @@ from agent.environments.requirement_files import (
     LocalProject,
     Requirements,
 )
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
 from repo_config import dependencies, versions, workflows
@@ -100,7 +100,7 @@ class Declaration(Record):
 
 
 def read_declaration(
-    files: TreeFiles, section: PythonSection, refused: str = "", *, is_built: bool = True
+    files: WorkTreeFiles, section: PythonSection, refused: str = "", *, is_built: bool = True
 ) -> Declaration:
     """Find the declarations of a tree and choose among them.
 
@@ -120,7 +120,7 @@ def read_declaration(
 
 
 def find_refusals(
-    files: TreeFiles, section: PythonSection
+    files: WorkTreeFiles, section: PythonSection
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield why no environment can be made of what is declared.
 
@@ -143,10 +143,10 @@ def find_refusals(
                 return
 
 
-def read_declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
+def read_declared_names(files: WorkTreeFiles, folder: str) -> tuple[str, ...]:
     """What a project of the tree calls itself; empty where only its backend knows."""
     pyproject = files.toml(posixpath.join(folder, "pyproject.toml"))
-    known = TreeFiles(files.root, posixpath.join(files.base, folder)).detection_files
+    known = WorkTreeFiles(files.root, posixpath.join(files.base, folder)).detection_files
     found = (
         table(pyproject, "project").get("name"),
         table(pyproject, "tool", "poetry").get("name"),
@@ -156,7 +156,7 @@ def read_declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
     return tuple(str(name) for name in found if name)
 
 
-def read_python_hints(files: TreeFiles, found_locks: Sequence[Lock]) -> PythonHints:
+def read_python_hints(files: WorkTreeFiles, found_locks: Sequence[Lock]) -> PythonHints:
     """Collect the hints; of several constraints the first one counts, in pip's own order."""
     known = files.detection_files
     requires, origin = next(versions.list_python_ranges(known), (None, ""))
@@ -180,7 +180,7 @@ class _Reader:
     """Collects in the order in which a person would look."""
 
     def __init__(
-        self, files: TreeFiles, section: PythonSection, refused: str, *, is_built: bool
+        self, files: WorkTreeFiles, section: PythonSection, refused: str, *, is_built: bool
     ) -> None:
         self.files = files
         self.is_built = is_built

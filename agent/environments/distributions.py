@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from agent.environments import declare, parts, tool_tables
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.models.checks import CheckResult, Licensing
 from agent.models.environment import Environment
 from agent.models.record import Record
@@ -100,7 +100,7 @@ def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[O
 
 
 def find_missing_packages(
-    tests: CheckResult, environment: Environment, files: TreeFiles
+    tests: CheckResult, environment: Environment, files: WorkTreeFiles
 ) -> tuple[str, ...]:
     """Find what tests of base lack and the project or an installed package names in an extra.
 
@@ -128,7 +128,7 @@ def find_missing_packages(
     return tuple(found[name] for name in sorted(found))[:_MOST_MISSING]
 
 
-def _list_own_extras(files: TreeFiles, environment: Environment) -> Iterator[tuple[str, Offer]]:
+def _list_own_extras(files: WorkTreeFiles, environment: Environment) -> Iterator[tuple[str, Offer]]:
     """Yield what the project's own table of extras names: each extra, and a requirement of it."""
     own = {*parts.normalise_names(declare.read_declared_names(files, ""))}
     for extra, texts in tool_tables.read_extras(files.toml("pyproject.toml")).items():

@@ -51,7 +51,7 @@ SETTINGS = "pyvenv.cfg"
 Supply = Callable[[str, str], Path]
 
 
-class Wanted(Record):
+class ResolutionRequest(Record):
     lines: tuple[Line, ...]
     constraints: tuple[Line, ...] = ()
     wheels: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Fetcher:
             self._build_context.say(f"refused on the way to the package index: {attempt}")
 
     def install(
-        self, name: str, wanted: Wanted, supply: Supply, *, only_resolve: bool = False
+        self, name: str, wanted: ResolutionRequest, supply: Supply, *, only_resolve: bool = False
     ) -> Path:
         """Make the virtual environment `name` below the working folder and fill it.
 
@@ -180,7 +180,7 @@ class Fetcher:
         )
         result = self._run_online(order, {places[one]: text for one, text in files.items()})
         if result.exit_code != 0:
-            raise self._make_failure(result, Wanted(lines=()))
+            raise self._make_failure(result, ResolutionRequest(lines=()))
         content = result.files.get(places[path])
         if content is None or content == files[path]:
             return None
@@ -196,7 +196,7 @@ class Fetcher:
         return house
 
     def _attempt(
-        self, name: str, wanted: Wanted, supplied: set[str], *, only_resolve: bool
+        self, name: str, wanted: ResolutionRequest, supplied: set[str], *, only_resolve: bool
     ) -> SandboxResult:
         venv = f"{_STORE}/{self.workplace.name}/{name}"
         house = f"{_STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
@@ -289,7 +289,7 @@ class Fetcher:
             output = gateway.restore_addresses(output)
         return uv_program.extract_essential_output(output)
 
-    def _make_failure(self, result: SandboxResult, wanted: Wanted) -> Exception:
+    def _make_failure(self, result: SandboxResult, wanted: ResolutionRequest) -> Exception:
         words, index, proxy = self._shorten(result.output), self._build_context.index, self._proxy
         if "No space left on device" in result.output or result.limit == "disk":
             return StorageFull(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.git import names
 
@@ -31,7 +31,7 @@ _STEERING = re.compile(
 
 
 def choose_generated_files(
-    found: Mapping[str, bytes], files: TreeFiles
+    found: Mapping[str, bytes], files: WorkTreeFiles
 ) -> tuple[dict[str, bytes], list[str]]:
     """Take what a build may add to the tree; name the rest, each with the reason.
 
@@ -69,7 +69,7 @@ def write_generated_files(found: Mapping[str, bytes], part: Path) -> None:
         place.write_bytes(content)
 
 
-def find_problem(path: str, files: TreeFiles) -> str | None:
+def find_problem(path: str, files: WorkTreeFiles) -> str | None:
     """Say why a generated file is not laid into that tree, or None when it is."""
     folder, _, name = path.rpartition("/")
     if name.endswith(".mo") and _is_file(files, f"{path[:-3]}.po"):
@@ -97,6 +97,6 @@ def _is_shadowing(match: re.Match[str], entry: str) -> bool:
     )
 
 
-def _is_file(files: TreeFiles, path: str) -> bool:
+def _is_file(files: WorkTreeFiles, path: str) -> bool:
     place = files.root / path
     return os.path.realpath(place) == str(place) and place.is_file()

@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from agent.environments import declare, storage, uv_program
 from agent.environments.declare import PythonHints
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import AgentError, EnvironmentFailed
 from agent.models.record import Record
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
@@ -79,7 +79,7 @@ class PythonChoice(Record):
 
 
 def explain_python_choice(
-    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
+    files: WorkTreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
 ) -> PythonChoice:
     """Say which Python runs of a repository take on this machine; where none, why not."""
     try:
@@ -89,7 +89,7 @@ def explain_python_choice(
     return PythonChoice(version=found.version, path=found.path, why=found.why)
 
 
-def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
+def has_python(version: str, files: WorkTreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
     """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
     try:
         _choose_for_tree(files, PythonSection(version=version), sandbox, settings)
@@ -99,7 +99,7 @@ def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Setti
 
 
 def _choose_for_tree(
-    files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
+    files: WorkTreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
     storage.hold_environment(settings, storage.PARTS)
     # What the repository says of itself counts where nothing is configured.
@@ -107,7 +107,7 @@ def _choose_for_tree(
     return choose_interpreter(section.version, hints, sandbox, settings)
 
 
-def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
+def find_other_python(files: WorkTreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
     """Find another Python than `used` that CI, or else a classifier, names; empty: there is none.
 
     Where none is used yet (empty), it is another than would be chosen.

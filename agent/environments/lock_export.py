@@ -20,7 +20,7 @@ from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher
 from agent.environments.locks import Lock
 from agent.environments.requirement_files import Requirements
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.clock import read_clock
 from agent.models.record import Record
@@ -100,7 +100,7 @@ def export_requirements(
     # What tools print is relative to where the lock lies, but for addresses of files.
     text = _EGG.sub("", known.text)
     text = _LOCAL_URL.sub(lambda url: _make_relative(url[1] or "/", lock.folder), text)
-    return requirement_files.parse_text(TreeFiles(tree, lock.folder), text, lock.path)
+    return requirement_files.parse_text(WorkTreeFiles(tree, lock.folder), text, lock.path)
 
 
 def _make_relative(path: str, folder: str) -> str:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from agent.environments import parts
 from agent.environments.parts import choose_parts, normalise_names
 from agent.environments.tool_tables import list_indexes
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
 from agent.models.record import Record
@@ -68,7 +68,7 @@ class Lock(Record):
     """Where it says that its packages come from."""
 
 
-def find_locks(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Lock, ...]:
+def find_locks(files: WorkTreeFiles, pyproject: dict[str, Any]) -> tuple[Lock, ...]:
     """The lock files of a tree, with all that can be chosen; the one that counts first.
 
     Raises:
@@ -89,7 +89,7 @@ def find_locks(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Lock, ...]:
 
 
 def choose_of_lock(
-    files: TreeFiles,
+    files: WorkTreeFiles,
     lock: Lock,
     section: PythonSection,
     extras: Collection[str] = (),
@@ -119,7 +119,9 @@ def choose_of_lock(
     )
 
 
-def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[IndexRequest, ...]]:
+def read_versions(
+    files: WorkTreeFiles, lock: Lock
+) -> tuple[tuple[str, ...], tuple[IndexRequest, ...]]:
     """Read the versions of a lock that is not installed as it is, and where they are from.
 
     What is locked at several versions, or is not from an index, is left to the resolver.
@@ -145,7 +147,7 @@ def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[
 # --- the kinds ---------------------------------------------------------------------------------
 
 
-def _read_uv(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+def _read_uv(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     rows, place = _rows(files, path), posixpath.dirname(path)
     needed = {_PYPROJECT, posixpath.join(place, _PYPROJECT)}
     for source in (table(row, "source") for row in rows):
@@ -165,7 +167,7 @@ def _read_uv(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[str
     }
 
 
-def _read_poetry(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+def _read_poetry(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     rows, own = _rows(files, path), table(pyproject, "tool", "poetry", "group")
     optional = {name for name, group in own.items() if table(group).get("optional") is True}
     groups = parts.Groups(pyproject, {}).names
@@ -181,7 +183,7 @@ def _read_poetry(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict
     }
 
 
-def _read_pdm(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+def _read_pdm(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     extras = normalise_names(table(pyproject, "project", "optional-dependencies"))
     groups = parts.Groups(pyproject, {}).names
     listed = table(files.toml(path), "metadata").get("groups")
@@ -200,7 +202,7 @@ def _read_pdm(files: TreeFiles, pyproject: dict[str, Any], path: str) -> dict[st
     }
 
 
-def _read_pylock(files: TreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+def _read_pylock(files: WorkTreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     document, rows = files.toml(path), _rows(files, path)
     requires = document.get("requires-python")
     return {
@@ -214,7 +216,7 @@ def _read_pylock(files: TreeFiles, _pyproject: dict[str, Any], path: str) -> dic
     }
 
 
-def _read_pipenv(files: TreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+def _read_pipenv(files: WorkTreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
     document = _read_json(files, path)
     groups = normalise_names([name for name in document if name not in (_META, "default")])
     requires = table(document, _META, "requires")
@@ -239,7 +241,7 @@ _READERS = {
 }
 
 
-def _find_workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
+def _find_workspace(files: WorkTreeFiles, pyproject: dict[str, Any]) -> str | None:
     """Where a uv.lock lies, from the project: beside it, or at the root of its workspace."""
     if files.read(_PATHS["uv"]) is not None:
         return ""
@@ -259,7 +261,7 @@ def _find_workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
 # --- what they have in common ------------------------------------------------------------------
 
 
-def _rows(files: TreeFiles, path: str, sections: Iterable[str] = ()) -> list[dict[str, Any]]:
+def _rows(files: WorkTreeFiles, path: str, sections: Iterable[str] = ()) -> list[dict[str, Any]]:
     """The packages of a lock; of a Pipfile.lock those of some sections."""
     if path == _PATHS["pipenv"]:
         document = _read_json(files, path)
@@ -274,7 +276,7 @@ def _rows(files: TreeFiles, path: str, sections: Iterable[str] = ()) -> list[dic
     return [{**row} for row in rows]
 
 
-def _read_json(files: TreeFiles, path: str) -> dict[str, Any]:
+def _read_json(files: WorkTreeFiles, path: str) -> dict[str, Any]:
     return {**json.loads(files.text(path) or "")}
 
 
@@ -284,7 +286,7 @@ def _origins(row: dict[str, Any]) -> set[str]:
     return {str(source["type"])} if "type" in source else {*row, *source}
 
 
-def _find_index(row: dict[str, Any], files: TreeFiles, lock: Lock) -> object:
+def _find_index(row: dict[str, Any], files: WorkTreeFiles, lock: Lock) -> object:
     """Which index a package is locked from; a Pipfile.lock names its sources once."""
     source = table(row, "source")
     if lock.kind == "pipenv":

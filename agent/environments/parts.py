@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from agent.environments import tool_tables
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config import tox
 from repo_config.documents import table, texts
@@ -87,7 +87,7 @@ def normalise_names(values: Collection[object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(canonicalize_name(str(value).strip())) for value in values))
 
 
-def list_requirement_files(files: TreeFiles, *, compiled: bool = True) -> tuple[str, ...]:
+def list_requirement_files(files: WorkTreeFiles, *, compiled: bool = True) -> tuple[str, ...]:
     """Requirements files by their names: what runs first, then what tests need.
 
     Of a pair of pip-tools the compiled file counts, and what it was compiled from where that is
@@ -184,12 +184,12 @@ class RunnerDeps(NamedTuple):
     """Dependency groups of pyproject.toml, normalised."""
 
 
-def read_runner_deps(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[RunnerDeps, ...]:
+def read_runner_deps(files: WorkTreeFiles, pyproject: dict[str, Any]) -> tuple[RunnerDeps, ...]:
     """Read what each of them installs."""
     return (*_read_hatch(files, pyproject), *_read_tox(files))
 
 
-def _read_tox(files: TreeFiles) -> Iterator[RunnerDeps]:
+def _read_tox(files: WorkTreeFiles) -> Iterator[RunnerDeps]:
     """Read the environment from which tox's others inherit."""
     if (found := tox.read_tox(files.detection_files)) is None:
         return
@@ -218,7 +218,7 @@ def _find_in_each(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name, number in names.items() if number > 1)
 
 
-def _read_hatch(files: TreeFiles, pyproject: dict[str, Any]) -> Iterator[RunnerDeps]:
+def _read_hatch(files: WorkTreeFiles, pyproject: dict[str, Any]) -> Iterator[RunnerDeps]:
     """Read Hatch's environments for tests by their names; the default one where there is none."""
     path, envs = "pyproject.toml", table(pyproject, "tool", "hatch", "envs")
     if own := table(files.toml("hatch.toml"), "envs"):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
 from agent.models.record import Record
@@ -114,7 +114,7 @@ class Requirements(Record):
         )
 
 
-def read_file(files: TreeFiles, path: str) -> Requirements:
+def read_file(files: WorkTreeFiles, path: str) -> Requirements:
     """Read one requirements file with all that it includes; lines that are refused are left out.
 
     Raises:
@@ -123,12 +123,12 @@ def read_file(files: TreeFiles, path: str) -> Requirements:
     return _Reader(files, is_tolerant=True).read(path)
 
 
-def parse_text(files: TreeFiles, text: str, origin: str) -> Requirements:
+def parse_text(files: WorkTreeFiles, text: str, origin: str) -> Requirements:
     """Read the text of a requirements file as if it lay at the root of the project."""
     return _Reader(files, is_tolerant=True).parse((origin, line) for _, line in _split_lines(text))
 
 
-def parse_line(files: TreeFiles, text: str, origin: str) -> Requirements:
+def parse_line(files: WorkTreeFiles, text: str, origin: str) -> Requirements:
     """Read a single requirement, as it stands in a table or in the configuration.
 
     Raises:
@@ -140,7 +140,7 @@ def parse_line(files: TreeFiles, text: str, origin: str) -> Requirements:
 class _Reader(NamedTuple):
     """How lines are taken."""
 
-    files: TreeFiles
+    files: WorkTreeFiles
     is_tolerant: bool = False
     is_constraint: bool = False
     seen: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.environments import generated, storage
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.git import one_commit
 from agent.models.environment import Environment
 from agent.models.sandbox import (
@@ -111,7 +111,7 @@ def _list_generated_files(environment: Environment, tree: Path) -> tuple[Sandbox
     place = Path(environment.path).parent / "generated"
     if not place.is_dir():
         return ()
-    files = TreeFiles(tree)
+    files = WorkTreeFiles(tree)
     return tuple(
         SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=file.read_bytes())
         for file in sorted(place.rglob("*"))

@@ -29,7 +29,7 @@ from agent.environments import (
     upstreams,
 )
 from agent.environments.build_context import BuildContext
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.git import one_commit
 from agent.models.environment import Environment, Layer
@@ -112,7 +112,7 @@ class _Report(BaseModel):
 
 
 def provide_layers(
-    asked: SetUp, files: TreeFiles, environment: Environment, build_context: BuildContext
+    asked: SetUp, files: WorkTreeFiles, environment: Environment, build_context: BuildContext
 ) -> Environment:
     """Give the environment with the layers of all set-up commands.
 
@@ -179,7 +179,7 @@ class _Run:
     def __init__(
         self,
         asked: SetUp,
-        files: TreeFiles,
+        files: WorkTreeFiles,
         commands: Commands,
         environment: Environment,
         build_context: BuildContext,

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from agent.environments.requirement_files import Line
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import SourceArchive
 from agent.models.record import Record
@@ -121,7 +121,7 @@ def make_version_files(
     return {"PKG-INFO": text.encode()}
 
 
-def read_version(tag: str | None, files: TreeFiles) -> str:
+def read_version(tag: str | None, files: WorkTreeFiles) -> str:
     """The version that a tag names, as in `v1.2.3` or `project-1.2.3`.
 
     Without a tag that of PKG-INFO, where the tree is a released archive; 0.0.0 without either.

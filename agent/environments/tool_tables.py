@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import requirement_files
 from agent.environments.requirement_files import LeftOut, Requirements
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
 from repo_config.documents import table, texts
@@ -151,7 +151,7 @@ def _iterate_sources(sources: dict[str, Any]) -> Iterator[tuple[str, dict[str, A
             yield str(canonicalize_name(name)), table(source)
 
 
-def find_projects(files: TreeFiles) -> dict[str, Requirements]:
+def find_projects(files: WorkTreeFiles) -> dict[str, Requirements]:
     """Return by project what [tool.uv.sources] takes in its place, or that it is left out."""
     uv = table(files.toml("pyproject.toml"), "tool", "uv")
     listed = uv.get("index")
@@ -163,7 +163,7 @@ def find_projects(files: TreeFiles) -> dict[str, Requirements]:
     }
 
 
-def _read_source(files: TreeFiles, project: str, source: dict[str, Any]) -> Requirements:
+def _read_source(files: WorkTreeFiles, project: str, source: dict[str, Any]) -> Requirements:
     path = str(source.get("path", ""))
     if source.get("workspace") is True:
         path = _find_member(files, project)
@@ -178,7 +178,7 @@ def _read_source(files: TreeFiles, project: str, source: dict[str, Any]) -> Requ
     return Requirements(left_out=(left,))
 
 
-def _find_member(files: TreeFiles, project: str) -> str:
+def _find_member(files: WorkTreeFiles, project: str) -> str:
     """Find the folder of a project in the same repository; empty if there is none."""
     whole = files.from_root_folder()
     for path in whole.detection_files.find_named("pyproject.toml"):

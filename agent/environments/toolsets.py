@@ -14,9 +14,9 @@ from packaging.requirements import Requirement
 
 from agent.environments import distributions, fetch, requirement_files, storage
 from agent.environments.build_context import BuildContext
-from agent.environments.fetch import Fetcher, Supply, Wanted
+from agent.environments.fetch import Fetcher, ResolutionRequest, Supply
 from agent.environments.requirement_files import Line
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
@@ -131,8 +131,10 @@ def _provide(
     with storage.lock_name(build_context.settings, f"gate-{place.name}"):
         if not place.is_dir():
             build_context.say(f"fetching {title}")
-            lines = requirement_files.parse_text(TreeFiles(Path("/nonexistent")), text, title).lines
-            wanted = Wanted(lines=lines, exact=exact)
+            lines = requirement_files.parse_text(
+                WorkTreeFiles(Path("/nonexistent")), text, title
+            ).lines
+            wanted = ResolutionRequest(lines=lines, exact=exact)
             _store(build_context, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
     return place / "venv"
 
@@ -153,7 +155,7 @@ def provide_builder(
     name = f"tools-{place.name}"
     if place.is_dir():
         return place / "venv"
-    venv = fetcher.install(name, Wanted(lines=lines), supply)
+    venv = fetcher.install(name, ResolutionRequest(lines=lines), supply)
     # Wheels from the index are the same for everybody; those that were built here need not be.
     if supplied := fetcher.list_wheel_digests(name):
         key = hashlib.sha256("\0".join([key, *supplied]).encode()).hexdigest()

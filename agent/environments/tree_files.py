@@ -20,7 +20,7 @@ _LARGEST = 8 * 1024**2
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class TreeFiles:
+class WorkTreeFiles:
     """The files of one tree; nothing outside it is ever read, whatever links say."""
 
     def __init__(self, root: Path, base: str = "") -> None:
@@ -28,9 +28,9 @@ class TreeFiles:
         self.root = Path(os.path.realpath(root))
         self.base = base
 
-    def from_root_folder(self) -> TreeFiles:
+    def from_root_folder(self) -> WorkTreeFiles:
         """The same with paths relative to the root."""
-        return TreeFiles(self.root)
+        return WorkTreeFiles(self.root)
 
     @cached_property
     def detection_files(self) -> Files:
@@ -158,7 +158,7 @@ def _digest_entry(place: Path) -> bytes:
 class _Listed:
     """Regular files, never by a link; implements `repo_config.tree.Tree`."""
 
-    def __init__(self, files: TreeFiles) -> None:
+    def __init__(self, files: WorkTreeFiles) -> None:
         self._files = files
         self._root = files.root / files.base
 

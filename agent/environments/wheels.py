@@ -25,7 +25,7 @@ from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher
 from agent.environments.requirement_files import Line
 from agent.environments.sources import BuildSystem, Metadata
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import SourceArchive
 from agent.models.record import Record
@@ -189,7 +189,7 @@ class WheelBuilder:
         Raises:
             EnvironmentFailed: Its backend fails; with its own words.
         """
-        files = TreeFiles(tree)
+        files = WorkTreeFiles(tree)
         where = posixpath.join(folder, "pyproject.toml")
         system = sources.read_build_system(files.toml(where).get("build-system"), where)
         label = f"the repository ({folder})" if folder else "the repository"
@@ -288,7 +288,7 @@ class WheelBuilder:
                 raise EnvironmentFailed(
                     f"What {label} needs to be built exists only as source, {_DEEPEST} levels deep."
                 )
-            nowhere, origin = TreeFiles(Path("/nonexistent")), f"build requirement of {label}"
+            nowhere, origin = WorkTreeFiles(Path("/nonexistent")), f"build requirement of {label}"
             several = [requirement_files.parse_line(nowhere, text, origin) for text in key]
             lines = tuple(line for one in several for line in one.lines)
             # The builder is shared, so which versions it gets must not depend on what this

@@ -33,7 +33,7 @@ class Start(NamedTuple):
     branch: str | None
 
 
-class Limits(NamedTuple):
+class RepositoryLimits(NamedTuple):
     """How large one commit may be, and how much may be fetched with its history."""
 
     files: int = 100_000
@@ -41,12 +41,12 @@ class Limits(NamedTuple):
     fetched: int = 4096 * 1024**2
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Limits:
+    def from_settings(cls, settings: Settings) -> RepositoryLimits:
         tree, repository = settings.max_tree_mb, settings.max_repository_mb
         return cls(settings.max_files_in_tree, tree * 1024**2, repository * 1024**2)
 
 
-USUAL = Limits()
+USUAL = RepositoryLimits()
 
 
 # --- which commit ----------------------------------------------------------------------------
@@ -128,14 +128,14 @@ def _shorten_ref(ref: str) -> str:
 # --- is it fit to be worked on ---------------------------------------------------------------
 
 
-def require_bearable(view: Place, limits: Limits) -> None:
+def require_bearable(view: Place, limits: RepositoryLimits) -> None:
     """Hold what is checked out against the limits alone, before git compares with it."""
     if commit := peel_object(view, "HEAD"):
         for _ in _list_files(view, commit, limits):
             pass
 
 
-def require_fit(view: Place, commit: str, limits: Limits) -> None:
+def require_fit(view: Place, commit: str, limits: RepositoryLimits) -> None:
     paths: list[str] = []
     links: dict[str, str] = {}
     for mode, object_id, size, path in _list_files(view, commit, limits):
@@ -168,7 +168,9 @@ def require_fit(view: Place, commit: str, limits: Limits) -> None:
     )
 
 
-def _list_files(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, str, int, str]]:
+def _list_files(
+    view: Place, commit: str, limits: RepositoryLimits
+) -> Iterator[tuple[bytes, str, int, str]]:
     """Yield mode, object id, size and path of every file, as long as the limits hold."""
     files = folders = total = 0
     # Folders are listed too: a tree may be endless without a single file in it.

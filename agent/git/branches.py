@@ -47,7 +47,7 @@ def require_name(branch: str) -> None:
         raise RepositoryUnfit(f"{problem}: {refusal.message}. {fix}") from refusal
 
 
-def list_names(branch: str) -> list[str]:
+def list_candidate_names(branch: str) -> list[str]:
     """List the name that is wanted, and those that are tried where it is taken."""
     return [branch, *(f"{branch}-{number}" for number in range(2, MOST_NAMES + 1))]
 
@@ -144,7 +144,7 @@ def send_objects(here: Place, view: Place, start: str, commit: str) -> None:
 
 def create_branch(view: Place, user: Source, commit: str, branch: str) -> str:
     """Make the branch, or one with the next free name, where the user has it; return its name."""
-    for name in list_names(branch):
+    for name in list_candidate_names(branch):
         refs = base.list_refs(view, "refs/heads")
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed, RepositoryUnfit
 from agent.git import base, branches, mirror, objects, process, remote, worktree
-from agent.git.base import Limits, Start
+from agent.git.base import RepositoryLimits, Start
 from agent.git.mirror import Hold
 from agent.git.process import Place
 from agent.models.change import Change, ChangedFile
@@ -40,7 +40,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     *,
     author: str = worktree.AUTHOR,
     email: str = worktree.AUTHOR_EMAIL,
-    limits: Limits = base.USUAL,
+    limits: RepositoryLimits = base.USUAL,
     stopped: Flag | None = None,
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
@@ -67,7 +67,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 
 
 def _read_state(
-    hold: Hold, url: str, start: Start, head: str, ours: tuple[str, str], limits: Limits
+    hold: Hold, url: str, start: Start, head: str, ours: tuple[str, str], limits: RepositoryLimits
 ) -> BranchState:
     tip = start.commit
     with objects.open_index(hold, keep=False) as place:

@@ -20,7 +20,7 @@ from pathlib import Path
 from agent.errors import RepositoryUnfit
 from agent.git import base as base_commit
 from agent.git import branches, folders, mirror, objects, one_commit, process, remote, source
-from agent.git.base import Limits, Start
+from agent.git.base import RepositoryLimits, Start
 from agent.git.process import GitFailed, Place
 from agent.git.tree import WorkTree
 from agent.models.change import Change
@@ -41,7 +41,7 @@ _DIFF_TREE = (
 
 
 def prepare_checkout(
-    repository: str, base: str | None, mirrors: Path, limits: Limits = base_commit.USUAL
+    repository: str, base: str | None, mirrors: Path, limits: RepositoryLimits = base_commit.USUAL
 ) -> Checkout:
     """Fix the base commit (None: what is checked out) and update our mirror of the repository."""
     user = source.find_source(repository)
@@ -69,7 +69,7 @@ def prepare_remote(
     branch: str,
     mirrors: Path,
     *,
-    limits: Limits = base_commit.USUAL,
+    limits: RepositoryLimits = base_commit.USUAL,
     stopped: Flag | None = None,
 ) -> Checkout:
     """Fix the base commit of a repository behind an address, and bring our mirror up to date.
@@ -298,7 +298,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
 def find_holding_branch(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
     with _open_user_repository(checkout, branch) as (hold, _, view):
         refs = base_commit.list_refs(view, "refs/heads")
-        for name in branches.list_names(branch):
+        for name in branches.list_candidate_names(branch):
             found = refs.get(f"refs/heads/{name}")
             if found is None:
                 return None
@@ -315,7 +315,7 @@ def push_commit(
     token: str,
     *,
     taken: Callable[[str], None] = lambda name: None,
-    limits: Limits = base_commit.USUAL,
+    limits: RepositoryLimits = base_commit.USUAL,
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
 
@@ -327,7 +327,7 @@ def push_commit(
     """
     branches.require_name(branch)
     with mirror.hold_mirror_of(checkout) as hold:
-        for name in branches.list_names(branch):
+        for name in branches.list_candidate_names(branch):
             at = remote.find_head(hold, url, token, name)
             if at == commit:
                 return name

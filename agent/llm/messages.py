@@ -64,7 +64,7 @@ def _restore_reply(reply: Reply) -> theirs.ModelResponse:
         return theirs.ModelResponse(parts=[*([theirs.TextPart(text)] if text else []), *calls])
 
 
-def tidy_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
+def normalise_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
     """Make a reply one that can be kept, answered and sent back.
 
     Each call gets an id of its own; made-up names of tools and halves of surrogate pairs are

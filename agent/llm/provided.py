@@ -243,7 +243,7 @@ class ProvidedModels:
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise Failure("its answer is empty", paid=True)
-        made = messages.tidy_reply(response, asking.request)
+        made = messages.normalise_reply(response, asking.request)
         _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
 

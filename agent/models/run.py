@@ -233,13 +233,13 @@ class Run(Record):
 T = TypeVar("T")
 
 
-class Step(Protocol):
+class StepRunner(Protocol):
     """Do a piece of work once and remember its result under a stable, unique name."""
 
     def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T: ...
 
     @property
-    def seconds_left(self) -> float:
+    def run_seconds_left(self) -> float:
         """What the steps so far have left of the run's minutes; never below zero."""
         ...
 

@@ -188,7 +188,7 @@ def list_branch_commands(branch: str, git: str = "git", remote: str = "") -> tup
     )
 
 
-def render_sentence(outcome: Outcome) -> str:
+def render_outcome_text(outcome: Outcome) -> str:
     """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
     lines = outcome.sentence.strip().split("\n")
     if outcome.reason in _PRINTED and len(lines) > 1:

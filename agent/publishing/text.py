@@ -184,7 +184,7 @@ def render_stopped(
                 ticket=ticket,
                 on_forge=on_forge,
                 headline=messages.get_headline(outcome),
-                told=messages.render_sentence(outcome),
+                told=messages.render_outcome_text(outcome),
                 next_step=next_step,
                 certain=_has_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.errors import ConfigInvalid
 from agent.git import worktree
-from agent.git.base import Limits
+from agent.git.base import RepositoryLimits
 from agent.models.environment import Checkout, Contract
 from agent.models.run import Run
 from agent.services import Services
@@ -16,7 +16,7 @@ from repo_config.schema import RepoConfig
 def prepare_checkout(run: Run, svc: Services) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
     settings = svc.settings
-    mirrors, limits = settings.home / "mirrors", Limits.from_settings(settings)
+    mirrors, limits = settings.home / "mirrors", RepositoryLimits.from_settings(settings)
     remote = svc.code_host.find_remote(run)
     if remote is None:
         base = worktree.prepare_checkout(run.repository, run.base, mirrors, limits)

@@ -20,12 +20,12 @@ from agent.environments import build as environments
 from agent.environments import candidates, distributions, interpreters, obstacles
 from agent.environments.candidates import Candidate, Known
 from agent.environments.obstacles import Obstacle
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.git import worktree
 from agent.models.checks import CheckReport
 from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
-from agent.models.run import Run, Step
+from agent.models.run import Run, StepRunner
 from agent.onboarding import facts, proposed_lines, written
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
@@ -49,7 +49,7 @@ _MOST_LINES = 200
 
 
 def prepare_environment(
-    base: Opened, step: Step, svc: Services, measures: Measures, scout: Scout | None = None
+    base: Opened, step: StepRunner, svc: Services, measures: Measures, scout: Scout | None = None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 
@@ -110,7 +110,7 @@ class _Attempts:
     """Builds and measures the base with several configurations, nothing twice."""
 
     base: Opened
-    step: Step
+    step: StepRunner
     svc: Services
     measures: Measures
     tried: list[Tried] = field(default_factory=list)
@@ -259,7 +259,7 @@ def propose_candidates(
     lacking: tuple[str, ...] = ()
     tree = worktree.open_tree(base.checkout, svc.base_folder(run))
     if first and report:
-        files = TreeFiles(svc.base_folder(run), config.folder)
+        files = WorkTreeFiles(svc.base_folder(run), config.folder)
         lacking = distributions.find_missing_packages(report.tests, first, files)
         if not candidates.is_poor(report.tests, config.limits):
             return candidates.complete_packages(config, lacking, tree)
@@ -276,7 +276,10 @@ def find_other_python(base: Opened, first: Environment | None, svc: Services) ->
     config = base.contract.config
     if not candidates.may_vary(config.python):
         return ""
-    files, used = TreeFiles(svc.base_folder(base.run), config.folder), first.python if first else ""
+    files, used = (
+        WorkTreeFiles(svc.base_folder(base.run), config.folder),
+        first.python if first else "",
+    )
     return interpreters.find_other_python(files, used, svc.sandbox, svc.settings)
 
 

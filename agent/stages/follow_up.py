@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from agent.conversation.commands import ROUNDS_OVER, is_command, is_courtesy, is_mentioned
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.git import pull_branch
-from agent.git.base import Limits
+from agent.git.base import RepositoryLimits
 from agent.models.change import Change, Plan
 from agent.models.code_host import Pulls
 from agent.models.outcome import StoredRun, ThreadOutcome
@@ -172,7 +172,7 @@ def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> Bran
         settings.home / "mirrors",
         author=remote.author,
         email=remote.email,
-        limits=Limits.from_settings(settings),
+        limits=RepositoryLimits.from_settings(settings),
         stopped=svc.stopped,
     )
     if branch_state.unfit_reason:

@@ -10,7 +10,7 @@ commit that is not older than the answer.
 from __future__ import annotations
 
 from agent.environments import interpreters
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import OwnerAwaited, RepositoryUnfit
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
@@ -87,7 +87,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
     place = svc.base_folder(run)
     tree = worktree.lay_out(base, place, svc.stopped)
     folder = facts.only_folder(tree) or ""
-    files = TreeFiles(place, folder)
+    files = WorkTreeFiles(place, folder)
     proposed = written.propose(
         tree,
         has_python=lambda version: interpreters.has_python(

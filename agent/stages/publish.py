@@ -14,7 +14,7 @@ from agent import steps
 from agent.checks import reports
 from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, worktree
-from agent.git.base import Limits
+from agent.git.base import RepositoryLimits
 from agent.git.branches import LeftBranch
 from agent.models.code_host import Remote
 from agent.models.environment import Prepared
@@ -246,7 +246,7 @@ def _make_branch(
         remote.url,
         token,
         taken=lambda name: _require_unproposed(run, name, svc),
-        limits=Limits.from_settings(svc.settings),
+        limits=RepositoryLimits.from_settings(svc.settings),
     )
     return Placed(branch=name, commit=commit)
 

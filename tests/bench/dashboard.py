@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from agent.dashboard import links
+from agent.dashboard import sign_in_links
 from agent.demo import play
 from agent.demo.play import Stage
 from agent.demo.scenarios import SCENARIOS
@@ -63,7 +63,7 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
         say("dashboard: first run, which makes the environment")
         label.carry_issue(first)
         cookies = [_sign_in(stage, first.repository, f"reader{number}") for number in range(PEOPLE)]
-        code = links.make_link(home, stage.dashboard).rpartition("=")[2]
+        code = sign_in_links.create_sign_in_link(home, stage.dashboard).rpartition("=")[2]
         with httpx.Client(base_url=stage.dashboard, timeout=60) as operator:
             operator.post("/sign-in/once", data={"code": code})
             for path in _PATHS:  # what is read once, and drawn once

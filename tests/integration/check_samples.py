@@ -23,7 +23,7 @@ from agent.environments import build
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.git import worktree
-from agent.git.base import Limits
+from agent.git.base import RepositoryLimits
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import TESTS, CheckReport, CheckResult, Comparison
@@ -302,7 +302,7 @@ def make_stage(
     home = Path(tempfile.mkdtemp(dir=workshop.home))
     home.chmod(0o711)
     checkout = worktree.prepare_checkout(
-        str(repository), None, home / "mirrors", Limits(1000, 10**7)
+        str(repository), None, home / "mirrors", RepositoryLimits(1000, 10**7)
     )
     run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
     contract = Contract(

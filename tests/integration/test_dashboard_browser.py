@@ -21,7 +21,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from agent.dashboard import links
+from agent.dashboard import sign_in_links
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
 from agent.models.outcome import Outcome
@@ -142,7 +142,7 @@ def page_of(browser: Browser, **more) -> Iterator[Page]:
 
 
 def sign_in_operator(page: Page, there) -> None:
-    page.goto(links.make_link(there.home, there.url))
+    page.goto(sign_in_links.create_sign_in_link(there.home, there.url))
     page.get_by_role("button", name="Sign in").click()
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from agent.errors import RepositoryUnfit
 from agent.git import worktree
-from agent.git.base import Limits
+from agent.git.base import RepositoryLimits
 from agent.models.environment import Checkout
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
@@ -451,7 +451,7 @@ def test_GR7_odd_files_in_the_work_tree_do_not_hang(repository, mirrors, tmp_pat
 
 
 def refused_soon(
-    repository: Path, mirrors: Path, words: str, base: str | None = None, **more: Limits
+    repository: Path, mirrors: Path, words: str, base: str | None = None, **more: RepositoryLimits
 ) -> None:
     """Without these bounds a bomb would take hours."""
     start = time.monotonic()
@@ -480,7 +480,10 @@ def test_GR8_a_huge_file_is_refused_before_it_is_copied(repository, mirrors):
     samples.put(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
     samples.commit_all(repository, "Huge")
     refused_soon(
-        repository, mirrors, "larger than 5 MB.*MAX_TREE_MB", limits=Limits(bytes=5 * 1024**2)
+        repository,
+        mirrors,
+        "larger than 5 MB.*MAX_TREE_MB",
+        limits=RepositoryLimits(bytes=5 * 1024**2),
     )
     assert worktree.prepare_checkout(str(repository), None, mirrors).base_branch == "main"
 

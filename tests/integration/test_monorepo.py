@@ -9,7 +9,7 @@ import uv
 
 from agent.environments import build, declare
 from agent.environments.build import EnvironmentRequest
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from repo_config import detect, load
 from repo_config.schema import PythonSection
@@ -109,7 +109,7 @@ source = { editable = "services/api" }
 def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, changed, taken):
     lay(tmp_path / "repo", {"uv.lock": LOCK_ABOVE, **WORKSPACE, **member(ROOT, ""), **changed})
     lay(tmp_path, {"uv.lock": LOCK_ABOVE, **WORKSPACE})
-    found = declare.read_declaration(TreeFiles(tmp_path / "repo", ROOT), PythonSection())
+    found = declare.read_declaration(WorkTreeFiles(tmp_path / "repo", ROOT), PythonSection())
     assert (found.lock.path if found.lock else "") == taken
 
 
@@ -117,7 +117,7 @@ def test_what_leads_out_of_the_repository_is_refused(tmp_path):
     lay(tmp_path / "repo", {f"{ROOT}/requirements.txt": "-e ../../../elsewhere\n"})
     lay(tmp_path / "elsewhere", {"setup.py": ""})
     found = declare.read_declaration(
-        TreeFiles(tmp_path / "repo", ROOT), PythonSection()
+        WorkTreeFiles(tmp_path / "repo", ROOT), PythonSection()
     ).requirements
     assert not found.projects
     assert ["outside the repository" in one.why for one in found.left_out] == [True]

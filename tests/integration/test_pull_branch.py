@@ -11,7 +11,7 @@ import pytest
 
 from agent.errors import AccessLost, BranchMoved, RepositoryUnfit
 from agent.git import pull_branch, remote, worktree
-from agent.git.base import Limits
+from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import BranchState
 from tests.integration import git_samples
@@ -286,7 +286,10 @@ def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
     assert "larger than 1 MB" in pull.branch_state().unfit_reason
-    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.branch_state(limits=Limits(5)).unfit_reason
+    assert (
+        "MERGEWRIGHT_MAX_FILES_IN_TREE"
+        in pull.branch_state(limits=RepositoryLimits(5)).unfit_reason
+    )
 
 
 def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 
 from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import worktree
-from agent.git.base import Limits
+from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
@@ -81,7 +81,7 @@ def prepared_within(github, home, max_bytes):
     remote = github.code_host.find_remote(github.run)
     token = github.code_host.create_credential(github.run, write=False)
     return worktree.prepare_remote(
-        remote.url, token, "main", home / "mirrors", limits=Limits(fetched=max_bytes)
+        remote.url, token, "main", home / "mirrors", limits=RepositoryLimits(fetched=max_bytes)
     )
 
 

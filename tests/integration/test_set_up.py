@@ -13,7 +13,7 @@ from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.package_index import SimpleIndex
 from agent.environments.setup_commands import SetUp
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment, Layer
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
@@ -68,7 +68,7 @@ class Yard:
         build_context = self.context()
         asked = SetUp(commands=commands, environ={"GREETING": "hello"}, base=base)
         plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
-        return setup_commands.provide_layers(asked, TreeFiles(self.tree), plain, build_context)
+        return setup_commands.provide_layers(asked, WorkTreeFiles(self.tree), plain, build_context)
 
     def run(self, environment: Environment, script: str) -> SandboxResult:
         limits = SandboxLimits(seconds=60)

@@ -57,7 +57,7 @@ class Wrote:
         job = SimpleNamespace(
             models=FakeModel(lambda _: answer),
             svc=svc,
-            step=SimpleNamespace(seconds_left=60.0),
+            step=SimpleNamespace(run_seconds_left=60.0),
             reserved_seconds=0.0,
             usage=BudgetUsage(),
             limits=Limits(),

@@ -174,7 +174,7 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
     lines = [{**one, "seconds": 20.0} if one["event"] == "failed" else one for one in events]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     again = steps(tmp_path)
-    assert again.seconds_left == 60 * 60 - 20.0, "the code host's are not"
+    assert again.run_seconds_left == 60 * 60 - 20.0, "the code host's are not"
     again.seconds["baseline"] = 60 * 60 - 19.0
     with pytest.raises(TimeSpent, match="used its 60 minutes"):
         again("away", away)

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes import modules, writing
+from agent.recipes import code_style, modules
 from agent.recipes.add_field import new_test
 from agent.recipes.add_field.file_names import FileNames
 from agent.recipes.add_field.models_index import is_field_call
@@ -44,7 +44,7 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
         made[test.path] = new_test.render_test(parameters, test, model.source)
         notes.append(f"Added a test in `{test.path}`.")
     for path, file in files.items():
-        writing.add_imports(file.source, file.needed, parameters.width)
+        code_style.add_imports(file.source, file.needed, parameters.width)
         result = file.source.result()
         if result != tree.read(path):
             made[path] = result
@@ -95,7 +95,7 @@ def _add_field(file: FileNames, parameters: Parameters) -> None:
             "Put it on lines of its own, then ask again."
         )
     field = parameters.field
-    lines = writing.wrap_call(
+    lines = code_style.wrap_call(
         f"{field.name} = {file.refer_to_type(field)}",
         [file.write_option(one) for one in field.options],
         source.indent_at(source.span(node.body[0])[0]),
@@ -118,7 +118,7 @@ def _is_field(node: ast.stmt) -> bool:
 
 
 def _put_first(source: SourceFile, body: list[ast.stmt], lines: list[str]) -> None:
-    has_docstring = writing.is_docstring(body[0])
+    has_docstring = code_style.is_docstring(body[0])
     rest = body[1:] if has_docstring else body
     if len(rest) == 1 and _is_filler(rest[0]):
         start, end = source.span(rest[0])
@@ -159,6 +159,6 @@ def _list_field(
     values = modules.find_values(node, listing.attribute)
     if not values or not isinstance(values[0], ast.List | ast.Tuple):
         raise EditFailed(f"{place.format()}: {listing.attribute} is no literal any more.")
-    item = writing.quote_text(name, source)
-    writing.append_item(source, values[0], item, parameters.width)
+    item = code_style.quote_text(name, source)
+    code_style.append_item(source, values[0], item, parameters.width)
     return f"Added `{name}` to `{listing.attribute}` of `{place.class_name}` in `{place.path}`."

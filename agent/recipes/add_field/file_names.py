@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.errors import RequestRefused
-from agent.recipes import modules, writing
+from agent.recipes import code_style, modules
 from agent.recipes.add_field.parameters import Field, Option, Value
 from agent.recipes.modules import Binding
 from agent.recipes.source import SourceFile
@@ -95,7 +95,7 @@ class FileNames:
     def _write_value(self, value: Value) -> str:
         if value.kind == "local":
             return value.text
-        text = writing.adopt_quotes(value.text, self.source)
+        text = code_style.adopt_quotes(value.text, self.source)
         if value.kind == "literal":
             return text
         code = self.refer(value.module, value.name)

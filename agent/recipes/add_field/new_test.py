@@ -7,7 +7,7 @@ import os
 import re
 from collections import Counter
 
-from agent.recipes import writing
+from agent.recipes import code_style
 from agent.recipes.add_field.file_names import FileNames
 from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import Field, NewTest, Parameters
@@ -110,7 +110,7 @@ def render_test(parameters: Parameters, test: NewTest, like: SourceFile) -> byte
 
 
 def _write_checks(field: Field, test: NewTest, writer: _Writer) -> list[str]:
-    text = writing.quote_text(field.name, writer.names.source)
+    text = code_style.quote_text(field.name, writer.names.source)
     checks = [*writer.call(f"field = {test.model}._meta.get_field", [text]), ""]
     if field.own_type:
         models = writer.names.refer("django.db", "models")
@@ -145,10 +145,10 @@ class _Writer:
     def call(self, head: str, arguments: list[str]) -> list[str]:
         """Write a call, broken where the width asks for it; lines are indented later."""
         one_per_line = self._parameters.one_per_line
-        return writing.wrap_call(head, arguments, "", self._space, one_per_line=one_per_line)
+        return code_style.wrap_call(head, arguments, "", self._space, one_per_line=one_per_line)
 
     def equal(self, what: str, literal: str) -> list[str]:
-        wanted = writing.adopt_quotes(literal, self.names.source)
+        wanted = code_style.adopt_quotes(literal, self.names.source)
         is_single = literal in ("None", "True", "False") or what.endswith(".on_delete")
         if self._test.is_method:
             return self.call(f"self.assert{'Is' if is_single else 'Equal'}", [what, wanted])

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes import writing
+from agent.recipes import code_style
 from agent.recipes.modules import Module, Modules
 from agent.recipes.print_to_logging import calls, loggers, message, programs
 from agent.recipes.print_to_logging.calls import Call, Function
@@ -222,9 +222,9 @@ class _File:
         is_new, bound = not self._logger.line, self._module.bindings.get(library)
         if is_new and not bound:
             source = SourceFile(path, made)
-            writing.add_imports(source, [(library, None)], self._wish.width)
+            code_style.add_imports(source, [(library, None)], self._wish.width)
             made = source.result()
-        made = writing.drop_imports(path, self._module.node, made)
+        made = code_style.drop_imports(path, self._module.node, made)
         if is_new:
             made = self._add_logger(SourceFile(path, made), ast.parse(made))
         try:

@@ -13,7 +13,7 @@ import tokenize
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.recipes import writing
+from agent.recipes import code_style
 from agent.recipes.modules import read_dotted_name
 from agent.recipes.print_to_logging.parameters import Library
 from agent.recipes.source import SourceFile
@@ -107,7 +107,7 @@ class Reader:
         """Return a value's code on one line, fit to be an argument among others."""
         code = self._source.text[slice(*self._source.span(node))]
         if "\n" in code or "\r" in code or isinstance(node, ast.Yield | ast.YieldFrom):
-            return writing.adopt_quotes(ast.unparse(node), self._source)
+            return code_style.adopt_quotes(ast.unparse(node), self._source)
         return code
 
     # --- arguments ----------------------------------------------------------------------------
@@ -115,7 +115,7 @@ class Reader:
     def _read_starred(self, node: ast.Starred, separator: str) -> list[Piece]:
         if self._bound & {"map", "str"}:
             raise UnfitError("its arguments are not to be seen (*)")
-        joined = writing.quote_text(separator, self._source)
+        joined = code_style.quote_text(separator, self._source)
         return [Value(f"{joined}.join(map(str, {self.code(node.value)}))")]
 
     def _take(self, node: ast.expr) -> list[Piece]:
@@ -142,7 +142,7 @@ class Reader:
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 # Inside the f-string they had to be other quotes than those of the file.
-                code = writing.adopt_quotes(ast.unparse(part.value), self._source)
+                code = code_style.adopt_quotes(ast.unparse(part.value), self._source)
                 if not part.format_spec:
                     found.append(Value(code, _CONVERSIONS[part.conversion][1]))
                 elif shown := self._write_spec(code, part.conversion, part.format_spec):
@@ -164,7 +164,7 @@ class Reader:
         ):
             return ""
         value = f"{name}({code})" if name else code
-        return f"format({value}, {writing.quote_text(str(parts[0].value), self._source)})"
+        return f"format({value}, {code_style.quote_text(str(parts[0].value), self._source)})"
 
     def _take_percent(self, node: ast.BinOp) -> list[Piece]:
         left, right = node.left, node.right
@@ -269,14 +269,16 @@ def write_call(
     """Write the call of a logger, over as many lines as the width asks for."""
     values = [one for one in pieces if isinstance(one, Value)]
     message = "".join(_write_placeholder(one, library, has_values=bool(values)) for one in pieces)
-    literal = writing.quote_text(message, source)
+    literal = code_style.quote_text(message, source)
     arguments = [_write_argument(one, library, source) for one in values]
-    lines = writing.wrap_call(head, [literal, *arguments], indent, width, one_per_line=one_per_line)
+    lines = code_style.wrap_call(
+        head, [literal, *arguments], indent, width, one_per_line=one_per_line
+    )
     for place, line in enumerate(lines):
         margin = line[: len(line) - len(line.lstrip())]
         if len(line) > width and line.strip() == f"{literal},":
             space = width - len(margin.expandtabs(4)) - 3
-            parts = [writing.quote_text(one, source) for one in _split_text(message, space)]
+            parts = [code_style.quote_text(one, source) for one in _split_text(message, space)]
             lines[place : place + 1] = [f"{margin}{one}" for one in (*parts[:-1], f"{parts[-1]},")]
             break
     return "\n".join(lines).removeprefix(indent)
@@ -294,7 +296,7 @@ def _write_placeholder(piece: Piece, library: Library, *, has_values: bool) -> s
 
 def _write_argument(value: Value, library: Library, source: SourceFile) -> str:
     if library == "loguru" and value.conversion not in ("s", "r", "a"):
-        return f"{writing.quote_text('%' + value.conversion, source)} % ({value.code},)"
+        return f"{code_style.quote_text('%' + value.conversion, source)} % ({value.code},)"
     return value.code
 
 

@@ -51,7 +51,7 @@ def main(argv):
     request = json.loads(argv[1])
     report = {"problem": None, "unasked": [], "left": [], "switched_off": []}
     try:
-        start(request, report)
+        make_project_migrations(request, report)
     except Problem as problem:
         report["problem"] = str(problem)
     except SystemExit as stopped:
@@ -66,7 +66,7 @@ def main(argv):
         print(report["problem"], file=sys.stderr)
 
 
-def start(request, report):
+def make_project_migrations(request, report):
     """Start Django by the project's own manage.py where there is one, then make the migrations."""
     root = os.getcwd()
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]

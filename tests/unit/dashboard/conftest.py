@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from agent import settings
-from agent.dashboard import links
+from agent.dashboard import sign_in_links
 from agent.dashboard.app import create_app
 from agent.dashboard.github_people import Person
 from agent.errors import AccessLost
@@ -79,7 +79,7 @@ class Browser:
         return html.unescape(found[1])
 
     def sign_in_operator(self) -> Browser:
-        code = links.make_link(self._home, ADDRESS).rpartition("=")[2]
+        code = sign_in_links.create_sign_in_link(self._home, ADDRESS).rpartition("=")[2]
         assert self.post("/sign-in/once", code=code).status_code == 303
         return self
 

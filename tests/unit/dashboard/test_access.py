@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.responses import Response
 
-from agent.dashboard import access, links, run_record, runs_pages
+from agent.dashboard import access, run_record, runs_pages, sign_in_links
 from agent.dashboard.github_people import find_website
 from agent.dashboard.runs_pages import _LogStream
 from agent.errors import CodeHostUnavailable
@@ -39,7 +39,7 @@ def test_a_stranger_sees_the_sign_in_and_nothing_else(store, stranger):
 
 
 def test_a_one_time_link_signs_in_once(store, stranger, tmp_path):
-    code = links.make_link(tmp_path, "http://x").rpartition("=")[2]
+    code = sign_in_links.create_sign_in_link(tmp_path, "http://x").rpartition("=")[2]
     # What only looks at the link does not use it up.
     assert stranger.get(f"/sign-in/once?code={code}").status_code == 200
     answer = stranger.post("/sign-in/once", code=code)
@@ -52,9 +52,9 @@ def test_a_one_time_link_signs_in_once(store, stranger, tmp_path):
 
 
 def test_a_link_that_is_too_old_does_not(stranger, tmp_path):
-    code = links.make_link(tmp_path, "http://x").rpartition("=")[2]
+    code = sign_in_links.create_sign_in_link(tmp_path, "http://x").rpartition("=")[2]
     (made,) = (tmp_path / "dashboard" / "links").iterdir()
-    old = time.time() - links.LINK_SECONDS - 1
+    old = time.time() - sign_in_links.LINK_SECONDS - 1
     os.utime(made, (old, old))
     assert stranger.post("/sign-in/once", code=code).status_code == 403
     assert stranger.post("/sign-in/once", code="../../etc/passwd").status_code == 403

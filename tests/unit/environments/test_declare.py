@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from agent.environments import declare
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
@@ -19,7 +19,7 @@ def read(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return declare.read_declaration(TreeFiles(tmp_path), PythonSection(**section))
+        return declare.read_declaration(WorkTreeFiles(tmp_path), PythonSection(**section))
 
     return write_and_read
 
@@ -244,7 +244,7 @@ def test_of_a_project_that_cannot_be_built_what_is_written_is_taken(tmp_path):
     setup = "[options]\ninstall_requires =\n    six>=1\n[options.extras_require]\ntest = attrs\n"
     (tmp_path / "setup.cfg").write_text(setup + "docs = x\n")
     (tmp_path / "setup.py").write_text("setup(name='mine', install_requires=['idna'])\n")
-    found = declare.read_declaration(TreeFiles(tmp_path), PythonSection(), is_built=False)
+    found = declare.read_declaration(WorkTreeFiles(tmp_path), PythonSection(), is_built=False)
     assert sorted(texts(found)) == ["attrs", "idna", "six>=1"]
     assert not found.requirements.projects
 
@@ -295,7 +295,7 @@ def test_what_cannot_be_read_or_is_not_there_is_named(read, text, section, words
 def test_what_refuses_every_environment_is_found_with_its_entry(tmp_path):
     def find(text: str, **section: object) -> list[tuple[object, str]]:
         (tmp_path / "pyproject.toml").write_text(text)
-        return [*declare.find_refusals(TreeFiles(tmp_path), PythonSection(**section))]
+        return [*declare.find_refusals(WorkTreeFiles(tmp_path), PythonSection(**section))]
 
     assert find(APP + 'dependencies = ["x @ git+https://example.org/x", "six"]\n') == []
     [(path, why)] = find(APP + EXTRAS, extras=("test", "tset"))

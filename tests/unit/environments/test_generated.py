@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.environments import generated
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 
 SHARED_OBJECT = ".cpython-311-x86_64-linux-gnu.so"
@@ -21,7 +21,7 @@ def files(tmp_path):
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text("")
     (tree / "linked").symlink_to("src/mine")
-    return TreeFiles(tree)
+    return WorkTreeFiles(tree)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from agent.environments import declare
 from agent.environments.declare import Declaration
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
@@ -34,7 +34,7 @@ directory = {path = "."}
 
 
 def declared(folder: Path, refused: str = "", **section: Any) -> Declaration:
-    return declare.read_declaration(TreeFiles(folder), PythonSection(**section), refused)
+    return declare.read_declaration(WorkTreeFiles(folder), PythonSection(**section), refused)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.environments.distributions import find_missing_packages as find
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.environment import Environment
 
@@ -62,7 +62,7 @@ def test_what_an_error_names_is_found_with_its_bounds(environment, tmp_path, tex
     printed = CheckResult(name="tests", status=Status.FAILED, output=text)
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=text)
     for tests in (printed, printed.model_copy(update={"output": "", "items": (item,)})):
-        assert find(tests, environment, TreeFiles(tmp_path)) == found
+        assert find(tests, environment, WorkTreeFiles(tmp_path)) == found
 
 
 PROJECT = """\
@@ -98,4 +98,4 @@ def test_what_an_extra_of_the_project_names_is_found(environment, tmp_path, proj
     (tmp_path / "pyproject.toml").write_text(project)
     output = f"ModuleNotFoundError: No module named '{name}'"
     tests = CheckResult(name="tests", status=Status.FAILED, output=output)
-    assert find(tests, environment, TreeFiles(tmp_path)) == found
+    assert find(tests, environment, WorkTreeFiles(tmp_path)) == found

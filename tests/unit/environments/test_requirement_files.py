@@ -5,7 +5,7 @@ import re
 import pytest
 
 from agent.environments import requirement_files
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
 
@@ -19,7 +19,7 @@ def tree(tmp_path):
             )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return TreeFiles(tmp_path)
+        return WorkTreeFiles(tmp_path)
 
     return write
 
@@ -98,7 +98,7 @@ def test_a_link_out_of_the_tree_is_not_followed(tmp_path):
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "requirements.txt").symlink_to(outside)
     with pytest.raises(EnvironmentFailed, match="points outside the repository"):
-        requirement_files.read_file(TreeFiles(tmp_path / "tree"), "requirements.txt")
+        requirement_files.read_file(WorkTreeFiles(tmp_path / "tree"), "requirements.txt")
 
 
 def test_files_that_include_each_other_are_read_once(tree):

@@ -4,7 +4,7 @@ import pytest
 
 from agent.environments import sources
 from agent.environments.requirement_files import Line
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 from agent.models.package_index import SourceArchive
 
 
@@ -12,7 +12,7 @@ from agent.models.package_index import SourceArchive
     ("tag", "version"), [("v1.2.3", "1.2.3"), ("my-lib-2-v3.1rc1", "3.1rc1"), ("nightly", "0.0.0")]
 )
 def test_a_tag_gives_the_version(tag, version, tmp_path):
-    assert sources.read_version(tag, TreeFiles(tmp_path)) == version
+    assert sources.read_version(tag, WorkTreeFiles(tmp_path)) == version
 
 
 def test_a_backend_that_reads_no_variable_has_the_version_from_a_file():

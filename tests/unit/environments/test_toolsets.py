@@ -8,13 +8,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from agent.environments import requirement_files
-from agent.environments.tree_files import TreeFiles
+from agent.environments.tree_files import WorkTreeFiles
 
 
 @pytest.mark.parametrize("python", ["3.9.18", "3.14.0"])
 def test_every_python_has_one_type_checker_and_its_node(tmp_path, python):
     text = (resources.files("agent.environments") / "types.txt").read_text()
-    lines = requirement_files.parse_text(TreeFiles(tmp_path), text, "types.txt").lines
+    lines = requirement_files.parse_text(WorkTreeFiles(tmp_path), text, "types.txt").lines
     fits = [
         Requirement(line.text)
         for line in lines

@@ -19,7 +19,7 @@ LINK_SECONDS = 600.0
 _CODE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def make_link(home: Path, address: str) -> str:
+def create_sign_in_link(home: Path, address: str) -> str:
     """Make a link that signs in once, within ten minutes.
 
     Args:
