@@ -1,8 +1,8 @@
 """The listener's routes: verify, parse, commit, answer.
 
-`POST /webhooks/github` answers 202 only for what is on disk. Everything that can be refused by
-the headers is refused before the body is read, and everything else but the signature only after
-the signature was found right.
+`POST /webhooks/github` answers 202 only for what is on disk. Requests that their headers rule out
+are refused before the body is read. Everything else is judged only after the signature was found
+right.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ class ListenerMetrics:
     """The figures of one listener."""
 
     def __init__(self, home: Path, inbox: Inbox, committer: Committer) -> None:
-        """Begin at nought.
+        """Start all counters at zero.
 
         Args:
             home: Where the worker leaves its figures.
@@ -235,6 +235,6 @@ def _of_worker(path: Path) -> tuple[bytes, float | None]:
     except OSError:
         return b"", None
     except ValueError as problem:
-        _log.warning("the worker's figures cannot be read", problem=str(problem)[:200])
+        _log.warning("the worker's metrics cannot be read", problem=str(problem)[:200])
         return b"", None
     return raw, facts.st_mtime

@@ -38,7 +38,7 @@ _ASK_SECONDS, _SILENT_SECONDS, _KEEP_SECONDS = 60.0, 30.0, 900.0
 #: Of one person the oldest session ends for a new one; nobody's ends for somebody else's.
 _MOST_OF_ONE, _MOST_SESSIONS = 5, 10_000
 _OPERATOR = "the operator"
-_SILENT = "GitHub does not say now what you may do. Try it again in a minute."
+_SILENT = "GitHub could not confirm your permissions. Try again in a minute."
 _FORM_BYTES = 64 * 1024
 
 
@@ -111,7 +111,7 @@ class Sessions:
 
         Raises:
             SignInNeeded: Nobody who is signed in.
-            ActionRefused: GitHub does not say now what they may do.
+            ActionRefused: GitHub could not confirm their permissions.
         """
         session_id = request.cookies.get(self._cookie, "")
         session = self._sessions.get(session_id)

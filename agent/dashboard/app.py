@@ -114,7 +114,7 @@ async def _explain(request: Request, problem: Exception) -> Response:
 
 
 class _Headed:
-    """Puts the headers that guard a page on every answer; a plain class, so that streams flow."""
+    """Add security headers to every response; plain ASGI, so that streaming works."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

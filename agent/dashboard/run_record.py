@@ -93,7 +93,7 @@ class Stage:
 
     @property
     def detail(self) -> str:
-        """Say how often it was done, and how often a model replied in it."""
+        """Describe the number of rounds and model replies."""
         found = (_ROUND.match(step.name) for step in self.steps)
         rounds = max((int(one[1]) for one in found if one), default=1)
         replies = sum(bool(_REPLY.search(step.name)) for step in self.steps)
@@ -213,7 +213,7 @@ def read_tail(folder: Path | None, name: str, limit: int) -> tuple[bytes, int]:
 
 
 def make_inert(raw: bytes) -> str:
-    """Take what a terminal would obey out of a text, line by line."""
+    """Remove terminal control codes, line by line."""
     # An escape that never ends must not swallow what other steps have written.
     lines = raw.decode("utf-8", "replace").split("\n")
     return "\n".join(sanitise.strip_terminal_codes(line) for line in lines)

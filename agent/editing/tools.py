@@ -34,7 +34,7 @@ _LONGEST_LINE = 160
 _MOST_SHOWN_LINES = 12
 #: Environments built in one run; each may take minutes, and stays in the store.
 _MOST_REBUILDS = 5
-LOST = "This is a new sandbox: of the last one, only your change was kept."
+LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
 _CALLS_LOST = (
     "The sandbox was lost during these calls: what they had changed by then is gone. What was"

@@ -1,9 +1,9 @@
 """In which ways a repository is set up where it configures none.
 
-The first is what it declares. Where modules of base's tests cannot be imported, it is followed by
-what installed packages say these lack. Only where base's tests hardly pass, the others follow: what
-CI does before its tests, another Python if next to none passes, the versions that these are said to
-be run with, then what there was on the day of the commit.
+The first is what it declares. If modules of base's tests cannot be imported, the second adds what
+installed packages say these lack. The others follow only if base's tests hardly pass: what CI does
+before its tests; another Python if almost no test passes; the versions that the tests are said to
+run with; the versions of the day of the commit.
 """
 
 from __future__ import annotations
@@ -300,7 +300,7 @@ def rate_tests(tests: CheckResult) -> float:
 
 
 def count_tests(tests: CheckResult) -> int:
-    """Count the tests that were collected; a module that could not be is none."""
+    """Count collected tests; a module that failed to collect does not count."""
     return sum(not item.item_id.endswith(COLLECTION) for item in tests.items)
 
 

@@ -298,10 +298,10 @@ def _is_page(response: http.client.HTTPResponse) -> bool:
 
 
 def _read_page(response: http.client.HTTPResponse, gateway: Gateway | None) -> bytes | None:
-    """Read a page whole: one that breaks off must not look like a shorter list. None: a file.
+    """Read a whole page; None if it is a file.
 
     Raises:
-        http.client.HTTPException: It breaks off, or is far too large.
+        http.client.HTTPException: The page is cut off, or far too large.
     """
     if not _is_page(response):
         return None

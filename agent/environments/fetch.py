@@ -1,9 +1,9 @@
 """Phase A: let uv resolve and install, wheels only, in a sandbox whose only way out is our proxy.
 
-Runs no code of the repository and none of a package: `--no-build` throughout, and a virtual
-environment is filled by one single installation while it is still empty, so that not even a
-`.pth` file of a package is executed next to the network or to uv's shared cache. What exists only
-as source is named to the caller, who supplies a wheel (`wheels`), and the resolution is repeated.
+Runs no code of the repository and none of a package: `--no-build` throughout, and one single
+installation fills an empty virtual environment. So not even a `.pth` file of a package is executed
+next to the network or to uv's shared cache. What exists only as source is named to the caller, who
+supplies a wheel (`wheels`); then the resolution is repeated.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def normalise_names(values: Collection[object]) -> tuple[str, ...]:
 def list_requirement_files(files: WorkTreeFiles, *, compiled: bool = True) -> tuple[str, ...]:
     """Requirements files by their names: what runs first, then what tests need.
 
-    Of a pair of pip-tools the compiled file counts, and what it was compiled from where that is
-    all there is, or compiled ones are not asked for.
+    Of a pip-tools pair the compiled file counts. Its source counts if there is no compiled file, or
+    `compiled` is false.
     """
     paths = files.detection_files.paths
     found: dict[str | None, list[str]] = {"run": [], "test": [], None: []}

@@ -252,7 +252,7 @@ class _Run:
         else:
             result = context.sandbox.run(sandbox_services.add_services(order, self._services))
         if refused:
-            context.say(f"set-up was refused the way to {', '.join(refused)}")
+            context.say(f"set-up was denied access to {', '.join(refused)}")
         report = _Report.read(result)
         if result.exit_code != 0:
             raise self._make_failure(result, report, refused)

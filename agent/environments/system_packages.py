@@ -1,8 +1,9 @@
 """Debian packages that a repository needs: fetched by apt, and laid over /usr in its sandboxes.
 
 apt runs in a sandbox of the root file system that the packages are for, with its sources, keys and
-list of what is installed, and reaches the hosts of these sources alone. No script of a package is
-run, and nothing is installed on this machine. What cannot be had is left out and named.
+list of installed packages. It reaches only the hosts of these sources. No script of a package is
+run, and nothing is installed on this machine. Packages that cannot be fetched are left out and
+named.
 """
 
 from __future__ import annotations
@@ -236,9 +237,9 @@ def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) 
         )
         result = build_context.sandbox.run(order)
     for attempt in proxy.refused_attempts:
-        build_context.say(f"apt was refused the way to {attempt}")
+        build_context.say(f"apt was denied access to {attempt}")
     if result.limit is not None:
-        raise _NotMadeError(f"fetching it reached the limit on {result.limit}")
+        raise _NotMadeError(f"the download exceeded the {result.limit} limit")
     if result.exit_code != 0:
         words = sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:]
         raise _NotMadeError(words or "apt failed")

@@ -197,9 +197,9 @@ def push_branch(
                 raise LeaseLost(f"{branch} has moved since it was looked at") from problem
             if _REFUSED.search(words):
                 raise AccessLost(
-                    f"The code host refused the push of {branch}: {words}\nWhere a branch rule"
-                    " stands in the way, exempt our App there, or set pull_request.branch_prefix"
-                    " in the repository's configuration to a name that is free."
+                    f"The code host refused the push of {branch}: {words}\nIf a branch rule is the"
+                    " cause, exempt our App there. Or set pull_request.branch_prefix in the"
+                    " repository's configuration to a free name."
                 ) from problem
             raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
 

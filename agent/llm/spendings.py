@@ -27,10 +27,10 @@ def require_left(spent: float, usd: float, of_run: float, *, bound_by: str, then
 
 
 class CountedModels:
-    """The models of one run: what a request can cost at worst is set aside before it is sent.
+    """The models of one run: the highest possible cost of a request is reserved before it is sent.
 
-    So runs of a repository that go on at a time cannot spend the same dollars, and what a provider
-    may charge for without a reply counts, as does a request in which the worker was killed.
+    So concurrent runs of a repository cannot spend the same dollars. A request counts even if no
+    reply came, or if the worker was killed during it.
     """
 
     def __init__(self, models: ChatModel, store: Spendings, limits: SpendingLimits) -> None:

@@ -121,11 +121,10 @@ class EndedPullRequest(Record):
 class HumanEdits(Record):
     """What people made of our change before they merged it.
 
-    Lines are compared, as `git diff --minimal` does: the edit distance with the removal and the
-    addition of a line as its steps (the longest common subsequence of Myers, 1986), so a line that
-    was changed counts twice. One side is the tree that our last commit leads to on the base that
-    was merged into, where what both sides touched is as ours has it; the other is the end of the
-    pull request's branch. What changed in the base meanwhile stands on both and counts nowhere.
+    Lines are compared as `git diff --minimal` does. The distance counts removed and added lines
+    (longest common subsequence, Myers 1986), so a changed line counts twice. One side is our last
+    commit merged into the final base; conflicts are resolved as ours has it. The other is the end
+    of the pull request's branch. Changes in the base are on both sides and do not count.
     """
 
     head: str

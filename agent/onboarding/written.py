@@ -24,9 +24,9 @@ from repo_config.tree import Tree
 _WIDTH = 96
 _VERSION = ("version",)
 _OPENING = (
-    "Proposed by `mergewright config detect`. Each value stands here because of what is said above"
-    " it; what is left out is detected or has its default. `mergewright config check` names"
-    " mistakes, `config explain` what holds."
+    "Proposed by `mergewright config detect`. The comment above each value gives its source."
+    " Missing keys are detected or have defaults. `mergewright config check` names mistakes;"
+    " `config explain` shows the values in use."
 )
 _OPEN = "Not decided, for a person. Take the # away to follow one, or delete the lines."
 

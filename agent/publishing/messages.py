@@ -64,7 +64,7 @@ _NEXT = {
     Reason.REFUSED: "Change the {ticket}, {again}.",
     Reason.TOO_LARGE: "Ask for the first step alone in the {ticket}, {again}.",
     Reason.FOR_PEOPLE: (
-        "A person takes it on. Or say in the {ticket} what is to be done and what stays, {again}."
+        "Assign a person, or state in the {ticket} what to change and what to keep, {again}."
     ),
     Reason.POLICY: (
         "See `mergewright rules ID`. Change the {ticket}, or its level in {file}, {commit}."

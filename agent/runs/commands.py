@@ -1,7 +1,7 @@
 """Runs that a command carries: of an issue, beside the service, or of a ticket file.
 
-A run of a ticket file that was interrupted, or ended with something that somebody has mended since,
-goes on with the first step that has no record.
+A run of a ticket file resumes at the first step that has no record: after an interruption, or after
+somebody fixed what ended it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Carry a run out again from its ledger: the same words of models, everything else for real.
+"""Replay a run from its ledger: recorded model replies, everything else for real.
 
-Each request to a model is answered from the ledger, tools and checks run anew, and what comes out
-has to be the same change after each turn, the same patch and the same text, but for durations and
-addresses in memory. No key is needed and nobody is asked; a run of an issue meets a simulated
-GitHub. Nothing is written but below `replays` in the data folder, and its caches.
+The ledger answers each request to a model; tools and checks run again. The change after each turn,
+the patch and the text must be the same, except for durations and addresses in memory. No key is
+needed. A run of an issue uses a simulated GitHub. Files are written only below `replays` in the
+data folder and in its caches.
 """
 
 from __future__ import annotations
@@ -264,8 +264,8 @@ def _require_replayable(recording: Recording) -> Checkout:
         raise LedgerUnusable(f"{run.run_id} ended before it had code; there is nothing to replay.")
     if run.snapshot is not None and recording.redacted:
         raise LedgerUnusable(
-            "A secret was taken out of the issue's text when the run was recorded, and is kept"
-            " nowhere, so the run cannot be replayed."
+            "The run cannot be replayed: a secret was removed from the issue's text before it was"
+            " recorded."
         )
     return Checkout.model_validate(recording.results["checkout"])
 

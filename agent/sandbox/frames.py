@@ -99,10 +99,9 @@ class Frames:
         elif kind == Kind.ENDED and self.started and self._ended is None:
             ended = _Ended.model_validate_json(body)
             few = len(ended.sizes) <= self._limits.returned_files
-            if not few or min(ended.sizes, default=0) < 0:
-                raise SandboxLost("The sandbox hands back more than it may.")
-            if sum(ended.sizes) > self._limits.returned_bytes:
-                raise SandboxLost("The sandbox hands back more than it may.")
+            small = sum(ended.sizes) <= self._limits.returned_bytes
+            if not few or not small or min(ended.sizes, default=0) < 0:
+                raise SandboxLost("The sandbox returned more files or bytes than allowed.")
             self._ended = ended
         elif kind == Kind.CONTENT and self._ended is not None:
             if len(body) != self._ended.sizes[len(self.contents)]:

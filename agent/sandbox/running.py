@@ -232,7 +232,7 @@ class RunningSandbox:
         except ValidationError as problem:
             raise SandboxLost(f"The sandbox's answer cannot be read: {problem}") from problem
         if len(set(ended.files)) != len(self.frames.contents):
-            raise SandboxLost("The sandbox hands back other files than it names.")
+            raise SandboxLost("The sandbox returned files that do not match its list.")
         return ended
 
     def _explain_failure(self) -> SandboxLost | SandboxMissing:

@@ -234,7 +234,7 @@ class CommentHandler:
         speaker, store = _make_speaker(comment), self._store
         match command:
             case Command(name="help"):
-                words = f"What can be written here, by people who may write:\n\n{_LIST}"
+                words = f"Commands for people with write permission:\n\n{_LIST}"
                 self._answer(comment, words)
             case Command(name="explain"):
                 self._answer(comment, run_commands.explain_state(run))

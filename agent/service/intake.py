@@ -156,7 +156,7 @@ def reconsider_run(
         return Ignored(reason=f"run {run_id} of this issue is being stopped", routine=True)
     happened = _explain_withdrawal(snapshot, intake_api)
     if happened is None:
-        return Ignored(reason=f"the issue stands as run {run_id} has it", routine=True)
+        return Ignored(reason=f"the issue has not changed since run {run_id} read it", routine=True)
     words = f"{happened}, so the run was stopped."
     store.request_stop(run_id, words, Reason.SUPERSEDED)
     return StoppedRun(run_id=run_id, reason=words)
@@ -196,10 +196,8 @@ def _refuse_edited(request: Request, last: StoredRun | None, intake_api: IntakeA
         return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
     intake_api.explain_refusal(
         asked.issue,
-        "The text of this issue was edited after the label"
-        f" {sanitise.format_code(request.label)} was set,"
-        " so nobody with write permission has approved it as it is now, and no run was started."
-        " Read it, then take the label off and set it again.",
+        f"The issue was edited after label {sanitise.format_code(request.label)} was set."
+        " Set the label again to approve the new text.",
         key=f"edited-{asked.approved_at}",
     )
     return Ignored(reason="the text was edited after the label was set")

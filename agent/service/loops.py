@@ -41,8 +41,8 @@ def take_turns(
 ) -> None:
     """Take turns until told to stop; a turn that fails is logged, and the next one taken.
 
-    Where there is nothing to do, the next turn is taken when somebody rings or writes, and soon in
-    any case, for what is due by the clock.
+    With nothing to do, the next turn waits for a wake-up or a write. It comes soon in any case, for
+    work that is due by the clock.
 
     Args:
         wake_up: Set by whoever knows that there is something to do.

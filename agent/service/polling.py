@@ -229,7 +229,7 @@ class Polling:
             fresh.replace(self._path)
         except OSError as problem:
             # After a restart, more is looked through than needs be.
-            _log.warning("not written how far was listened", problem=problem.strerror)
+            _log.warning("cannot save the polling position", problem=problem.strerror)
 
 
 def _read_marks(path: Path) -> dict[str, Mark]:
@@ -238,7 +238,7 @@ def _read_marks(path: Path) -> dict[str, Mark]:
     except FileNotFoundError:
         return {}
     except (OSError, ValidationError) as problem:
-        _log.warning("not read how far was listened", problem=type(problem).__name__)
+        _log.warning("cannot read the polling position", problem=type(problem).__name__)
         return {}
 
 

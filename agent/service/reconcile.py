@@ -1,8 +1,8 @@
-"""Reconciliation: what the code host could not tell us is found out, so that nothing is lost.
+"""Find deliveries that did not reach us, so that none is lost.
 
-As an App we read the code host's log of deliveries, and ask again for those that are not in our
-inbox, whether they failed or were answered by somebody else. They come as webhooks, and go through
-inbox and intake as any other. With a personal token there is no such log: see `polling`.
+As an App we read the code host's log of deliveries and request again those that are not in our
+inbox. They may have failed, or somebody else answered them. They arrive as webhooks, and go through
+inbox and intake like any other. With a personal token there is no such log: see `polling`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Follow-ups, the runs that go on with a pull request; all here is part of others' transactions.
 
-An issue has one active run, so what is wished for while one is at work is kept at the run that
-opened the pull request, and becomes a run of its own when that is over.
+An issue has one active run. A follow-up requested meanwhile is stored with the run that opened the
+pull request. It becomes a run of its own when the active run is over.
 """
 
 from __future__ import annotations

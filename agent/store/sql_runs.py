@@ -76,7 +76,7 @@ class RunReader:
                     yield make_stored_run(row)
 
     def load(self, run_ids: Sequence[str]) -> Iterator[StoredRun]:
-        """Go through the runs of these ids; a row that makes no sense is left out."""
+        """Yield the runs with these ids; skip unreadable rows."""
         for start in range(0, len(run_ids), _AT_ONCE):
             wanted = select(RunRow).where(col(RunRow.run_id).in_(run_ids[start:][:_AT_ONCE]))
             with self._database.read() as session:

@@ -79,9 +79,9 @@ def _require_left_today(
     left = most - sum(row.usd for row in rows)
     if usd > left:
         words = (
-            f"Models have cost this repository ${most - left:.2f} of the ${most:.2f} that"
-            " they may within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next"
-            f" request could cost ${usd:.4f}."
+            f"Models have cost this repository ${most - left:.2f} of ${most:.2f} in 24 hours"
+            " (MERGEWRIGHT_MODEL_USD_PER_DAY)."
+            f" The next request could cost ${usd:.4f}."
         )
         raise ModelUnavailable(words, _enough_at(rows, usd - left))
 

@@ -2,9 +2,9 @@
 
 One JSON object on each line, appended and on disk before the run goes on: how the run began,
 what each step returned, what requests to models cost, how it ended. A command
-has the file for itself as long as it carries the run. What is in it is not redacted, since a run
-has to go on with the very words; so nobody else may read it, and it is gone once the run is done,
-or has ended with what only another ticket or repository can change.
+has the file for itself as long as it carries the run. The file is not redacted, since a run has to
+go on with the exact words, so nobody else may read it. It is deleted once the run is done, or if
+only another ticket or repository can change how it ended.
 """
 
 from __future__ import annotations

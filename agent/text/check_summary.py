@@ -116,7 +116,7 @@ def _make_sentences(check: Comparison) -> Iterable[str]:
         yield f"{name} cannot be measured: {check.reason.rstrip('.')}."
         return
     if Status.UNVERIFIED in (check.verdict, check.base, check.head):
-        why = check.reason or "its result could not be proved"
+        why = check.reason or "its result could not be verified"
         yield f"{name} is unverified: {why.rstrip('.')}."
         return
     if check.counts_tests:

@@ -103,7 +103,7 @@ def unpack(archive: str, target: str) -> tuple[str, bool]:
 
 
 def show_alternatives(target: str) -> None:
-    """Have ldconfig look where scripts would link libraries from, as those of BLAS."""
+    """Add library alternatives such as BLAS to ldconfig's search path."""
     found = glob.glob(target + "/usr/lib/*/*/lib*.so.[0-9]*")
     folders = sorted({os.path.dirname(path)[len(target) :] for path in found})
     os.makedirs(target + "/etc/ld.so.conf.d", exist_ok=True)

@@ -187,7 +187,7 @@ def _explain_unasked(unasked: list[str], parameters: Parameters) -> UnaskedOpera
     return UnaskedOperations(
         f"Making the migration for {parameters.field.name} gives more than was asked for:\n"
         f"{listed}\n"
-        "The base branch has model changes without a migration, or the settings differ from those "
-        f"the migrations were made with. Run `python manage.py makemigrations {labels}` on the "
+        "The base branch has model changes without a migration, or was migrated with other "
+        f"settings. Run `python manage.py makemigrations {labels}` on the "
         "base branch, commit the result, then ask again."
     )

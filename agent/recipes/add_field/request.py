@@ -117,7 +117,9 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
             if fact == "field" and _NAME.fullmatch(text):
                 request.name = text
             else:
-                request.problems.append(f"`{tickets.shorten_line(text, 80)}` is no field of Django")
+                request.problems.append(
+                    f"`{tickets.shorten_line(text, 80)}` is not a Django field type"
+                )
     if text := bare.get("options"):
         joined = ",".join(line.strip(" -*`,") for line in text.split("\n"))
         if joined.startswith("(") and joined.endswith(")"):

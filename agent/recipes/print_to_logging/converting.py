@@ -120,7 +120,7 @@ class _File:
         removed = [call for call in blank if call.context.functions[-1:] in around]
         for call in blank:
             if call not in removed:
-                self._leave(call, "it sets output apart that stays")
+                self._leave(call, "this blank line separates prints that are kept")
         for call in removed:
             self._remove(call, removed)
         self._left.sort(key=lambda one: one.line)

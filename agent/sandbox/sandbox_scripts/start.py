@@ -1,4 +1,4 @@
-"""The way into `runner.py`: modules come from bytecode where it is there."""
+"""Start `runner.py`, from bytecode where it exists."""
 
 import os
 import sys

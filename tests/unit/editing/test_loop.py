@@ -7,6 +7,7 @@ import json
 import pytest
 
 from agent.editing import run_context as running
+from agent.editing import tools
 from agent.editing.run_context import Limits
 from agent.errors import BudgetSpent, ModelRefused
 from agent.models.chat import Answered, Asked, Returned, Worst
@@ -257,5 +258,5 @@ def test_kill_each_turn_and_go_on(prepared, home):
         assert len(model.requests) - before == 4 - len(recorded)
         assert run_context.usage.tokens == 40
         said_so = [one for one in model.requests[-1].messages if isinstance(one, Returned)]
-        lost = [one for one in said_so if "only your change was kept" in one.text]
+        lost = [one for one in said_so if tools.LOST in one.text]
         assert len(lost) == (2 <= at <= 5)

@@ -136,7 +136,7 @@ def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
     done = opened.call(bash("ls run.log shop"), turn=TURN.model_copy(update={"number": 2}))
     assert "new.py" in done.results[0].content
     assert "cannot access 'run.log'" in done.results[0].content
-    assert "only your change was kept" in done.text
+    assert tools.LOST in done.text
 
 
 def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
