@@ -357,7 +357,7 @@ CASES = """
 
     class Named(TestCase):
         @classmethod
-        def setUpTestData(cls): cls.id = 7
+        def setUpTestData(cls): cls.id, cls.test_case = 7, "of the project"
         def test_id(self): self.assertEqual(self.id, 7)
 """
 CASE_OUTCOMES = {

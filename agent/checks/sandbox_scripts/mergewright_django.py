@@ -70,7 +70,8 @@ class Recorder:
 
     def note(self, test, outcome, raised=None, said=""):
         # A skip within a subtest names the subtest.
-        test = getattr(test, "test_case", test)
+        if isinstance(test, unittest.case._SubTest):
+            test = test.test_case
         facts = self.running.get(get_id(test))
         # The set-up or tear-down of a class or a module has not begun as a test; nor has, with
         # Python 3.12.1 alone, a test that is skipped.
