@@ -24,6 +24,10 @@ _ENGINE = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 os.environ.setdefault("ENGINE_OF_TESTS", _ENGINE)
 os.environ["DOCKER_HOST"] = "unix:///no/engine/for/tests"
 
+# A git hook or bisect would have the git of tests act on the repository it runs for.
+for _name in [one for one in os.environ if one.startswith("GIT_")]:
+    del os.environ[_name]
+
 
 @pytest.fixture(autouse=True)
 def _logs_of_its_own() -> Iterator[None]:

@@ -47,13 +47,6 @@ _COURTESY = re.compile(
     r"(?![\w])){0,60}",
     re.IGNORECASE,
 )
-#: Words that people approve with.
-_APPROVING = re.compile(
-    r"\b(?:lgtm|(?:looks?|sounds) (?:good|great|fine)|go ahead|approved?|ship it|do it|proceed"
-    r"|agreed|yes|ok|okay)\b|\N{THUMBS UP SIGN}|(?<!\S)\+1\b",
-    re.IGNORECASE,
-)
-_LONGEST_APPROVAL = 200
 #: How the last answer of ours in a thread begins; whatever is said there then is for people.
 ROUNDS_OVER = "This pull request has had its"
 
@@ -129,11 +122,6 @@ def is_courtesy(words: str) -> bool:
     """Whether words are thanks, or lead over to remarks elsewhere, and ask for nothing."""
     # A block or a quotation is more than that.
     return "```" not in words and "?" not in words and _COURTESY.fullmatch(words) is not None
-
-
-def is_like_approval(words: str) -> bool:
-    """Whether words of a person may be meant as an approval, which only a command gives."""
-    return len(words) <= _LONGEST_APPROVAL and _APPROVING.search(words) is not None
 
 
 def is_command(words: str) -> bool:

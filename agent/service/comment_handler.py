@@ -91,10 +91,6 @@ class CommentHandler:
             return Ignored(reason=f"said by {comment.author}, a bot", routine=True)
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
-        if command is None and not comment.on_pull and run_commands.is_awaiting_approval(run):
-            # Without the plan's number it approves nothing, and is told so.
-            like = commands.is_like_approval(comment.body)
-            command = Command(name="approve") if like else None
         request = (
             None if command else follow_ups.read_comment_request(comment, own_logins, self._quiet)
         )
@@ -109,6 +105,8 @@ class CommentHandler:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
+        if command is None and run is not None and run_commands.is_awaiting_approval(run):
+            return self._name_approval(comment, run)
         if comment.edited:
             return self._refuse(comment, _EDITED, "edited before it was heard")
         if command is None:
@@ -149,7 +147,7 @@ class CommentHandler:
         return None
 
     def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
-        """Whether a comment without a command answers the questions that a run has ended with."""
+        """Whether a comment without a command is about the questions or the plan of a run."""
         if comment.on_pull or run is None or not run_commands.is_public(run.run):
             return False
         named = _MENTION.match(comment.body)
@@ -157,6 +155,8 @@ class CommentHandler:
             self._intake_api.own_logins()
         ):
             return False
+        if run_commands.is_awaiting_approval(run):
+            return True
         if run.active:
             # Another one may have let it go on a moment ago; the store knows.
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
@@ -182,6 +182,16 @@ class CommentHandler:
         return f"said by {comment.author}, whose permission is {found.level}; write is needed"
 
     # --- what words do -------------------------------------------------------------------------
+
+    def _name_approval(self, comment: Comment, run: StoredRun) -> Ignored:
+        """Say once for each plan that only a command approves it: words may mean anything."""
+        plan = run.plan_asked
+        words = (
+            f"The plan `{plan}` waits. Write `/mergewright approve {plan}` to begin it, or"
+            " `change the plan: …` with what is to be different. Other words change nothing."
+        )
+        self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
+        return Ignored(reason=f"no command, and the plan {plan} waits for one")
 
     def _take_answer(
         self, comment: Comment, run: StoredRun | None, now: float

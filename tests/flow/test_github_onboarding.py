@@ -50,8 +50,10 @@ def waits(told: Story) -> Issue:
     """Wait until the issue says that it waits; return what for."""
 
     def waiting() -> Issue | None:
+        # The comment before is deleted after the new one was made.
         words = "Mergewright waits for an answer in #"
-        return (asked(told) or [None])[0] if any(words in c.body for c in told.comments()) else None
+        said = told.comments()
+        return (asked(told) or [None])[0] if len(said) == 1 and words in said[0].body else None
 
     return await_(waiting, "the words that it waits")
 

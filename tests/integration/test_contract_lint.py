@@ -44,6 +44,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
     )  # fmt: skip
     remarks = changed_files.read_remarks(done.stdout)
     assert remarks is not None, done.stderr
+    assert b"preview" not in done.stderr, done.stderr
     made = [
         linters.Remark(
             Path(one.path).relative_to(folder).as_posix(), one.code, one.message, one.line
