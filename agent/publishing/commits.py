@@ -111,16 +111,16 @@ def write_message(
 def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
     """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
 
-    Of a title that is too long its first clause is taken, or as many whole words as fit.
+    A title that is too long gives way to its first clause, or else is left out: no name ends in
+    the middle of a phrase.
 
     Args:
         run_id: Where several runs may share a repository, a part of it ends the name, so that
             a run finds its own branch again.
     """
     clause = re.split(r"[,;:(]|\s-+\s", title, maxsplit=1)[0]
-    named = make_slug(title) if len(make_slug(title)) <= _SLUG_LIMIT else make_slug(clause)
-    if len(named) > _SLUG_LIMIT:
-        named = named[: _SLUG_LIMIT + 1].rpartition("-")[0]
+    slugs = (make_slug(title), make_slug(clause))
+    named = next((one for one in slugs if len(one) <= _SLUG_LIMIT), "")
     end = f"-{get_branch_mark(run_id)}" if run_id else ""
     return f"{prefix}{make_slug(f'{ticket_id} {named}')[: 2 * _SLUG_LIMIT] or 'ticket'}{end}"
 

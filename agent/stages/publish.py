@@ -185,6 +185,8 @@ def _tell_of_branch(
         problem = steps.make_agent_error(error)
         if placed:
             problem.name_branch(placed.branch, placed.commit, but)
+        if problem is error:
+            raise
         raise problem from error
 
 

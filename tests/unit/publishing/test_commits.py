@@ -55,10 +55,10 @@ def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
         (
             "1",
             f"Log and do not {'print ' * 20}",
-            "mergewright/1-log-and-do-not-print-print-print-print-print-print",
+            "mergewright/1",
         ),
         ("", "", "mergewright/ticket"),
     ],
 )
-def test_branch_names_are_plain_and_end_with_a_whole_word(ticket_id, title, branch):
+def test_branch_names_are_plain_and_end_with_no_half_phrase(ticket_id, title, branch):
     assert commits.name_branch("mergewright/", ticket_id, title) == branch
