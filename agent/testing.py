@@ -126,7 +126,7 @@ class FakeCodeHost(CodeHost):
             return None
         return self.onboarded
 
-    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         pull = self.publish_pull_request(run, proposal)
         self.calls[-1] = "onboard"
         self.onboarded = Onboarding(

@@ -134,7 +134,7 @@ def _by_recipe(run_context: RunContext) -> Round:
     """Plan, edit, judge: a recipe makes the same change each time, so it has one try."""
     step, svc = run_context.step, run_context.svc
     agreed = step("plan", plan.draft_plan, run_context.decision, run_context.facts)
-    step("approval", plan.approve_plan, agreed, run_context.base, svc)
+    step("approval", plan.require_plan_approval, agreed, run_context.base, svc)
     run_context.prepare_environment()
     change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)
     return validate.judge_change(Draft(plan=agreed, change=change), run_context)
@@ -143,7 +143,9 @@ def _by_recipe(run_context: RunContext) -> Round:
 def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
     attempt = plan.agree_plan(run_context)
-    run_context.step("approval", plan.approve_plan, attempt.plan, run_context.base, run_context.svc)
+    run_context.step(
+        "approval", plan.require_plan_approval, attempt.plan, run_context.base, run_context.svc
+    )
     run_context.prepare_environment()
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:

@@ -16,7 +16,7 @@ from repo_config import pyright_settings, tool_options, tool_pins
 from repo_config.commands import read_commands, unwrap_command
 from repo_config.documents import table
 from repo_config.located import escape_text
-from repo_config.project_files import CONFIGURED, Detected, Files, split_words
+from repo_config.project_files import CONFIGURED, Detected, ProjectFiles, split_words
 from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolCommand, ToolOptions, find_tool
 
@@ -60,7 +60,7 @@ class _ToolUses(NamedTuple):
     """Why a check that is named cannot be followed, where no other use of it can."""
 
 
-def find_tools(files: Files, config: RepoConfig) -> tuple[Tools, dict[str, str]]:
+def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str, str]]:
     """Find the tools that are run, and where each kind of them is from."""
     commands = find_commands(files)
     uses = _read_uses(commands, files)
@@ -107,7 +107,7 @@ def find_tools(files: Files, config: RepoConfig) -> tuple[Tools, dict[str, str]]
     return tools, origins
 
 
-def find_commands(files: Files) -> tuple[ToolCommand, ...]:
+def find_commands(files: ProjectFiles) -> tuple[ToolCommand, ...]:
     """List where tools are run: by hooks first, then tox and CI, then what these call."""
     commands = list(_read_hooks(files))
     for command in read_commands(files):
@@ -117,7 +117,7 @@ def find_commands(files: Files) -> tuple[ToolCommand, ...]:
     return tuple(commands[:_MOST])
 
 
-def _read_hooks(files: Files) -> Iterator[ToolCommand]:
+def _read_hooks(files: ProjectFiles) -> Iterator[ToolCommand]:
     for hook in tool_pins.read_hooks(files):
         check, words = find_tool(unwrap_command(split_words(hook.entry)))
         if not hook.entry:
@@ -129,7 +129,7 @@ def _read_hooks(files: Files) -> Iterator[ToolCommand]:
             yield ToolCommand(check, (*words, *args), origin, is_hook=True, why=why)
 
 
-def _read_uses(commands: Iterable[ToolCommand], files: Files) -> _ToolUses:
+def _read_uses(commands: Iterable[ToolCommand], files: ProjectFiles) -> _ToolUses:
     uses = _ToolUses({}, {}, {}, {})
 
     def exists(name: str) -> bool:
@@ -150,7 +150,7 @@ def _read_uses(commands: Iterable[ToolCommand], files: Files) -> _ToolUses:
     return uses
 
 
-def _find_own_settings(files: Files, named: set[str]) -> dict[str, str]:
+def _find_own_settings(files: ProjectFiles, named: set[str]) -> dict[str, str]:
     """Return by check where files of its tool configure it.
 
     Args:
@@ -178,7 +178,7 @@ def _find_own_settings(files: Files, named: set[str]) -> dict[str, str]:
 
 
 def _find_section(
-    files: Files,
+    files: ProjectFiles,
     section: str,
     own: tuple[str, ...] = (),
     shared: tuple[str, ...] = (),
@@ -236,7 +236,7 @@ def _list_configured(tools: Iterable[str], key: str) -> tuple[Detected, ...]:
 
 
 def _read_pyright(
-    files: Files, config: RepoConfig, tools: tuple[str, ...], options: dict[str, ToolOptions]
+    files: ProjectFiles, config: RepoConfig, tools: tuple[str, ...], options: dict[str, ToolOptions]
 ) -> pyright_settings.Settings | None:
     tool = next((one for one in _PYRIGHTS if one in tools), None)
     if tool is None:
@@ -263,7 +263,7 @@ def list_type_args(
     return options[tool].words if tool in options else ()
 
 
-def _has_own_excludes(files: Files, tool: str, options: Mapping[str, ToolOptions]) -> bool:
+def _has_own_excludes(files: ProjectFiles, tool: str, options: Mapping[str, ToolOptions]) -> bool:
     """Whether the project lists all that a tool leaves out, in place of the tool's own list."""
     key = "skip" if tool == "isort" else "exclude"
     checks = _CHECKS.get(tool, (tool,))
@@ -275,7 +275,7 @@ def _has_own_excludes(files: Files, tool: str, options: Mapping[str, ToolOptions
     return key in keys or any(word.startswith(f"--{key}") for word in words)
 
 
-def _list_tables(files: Files, tool: str) -> list[dict[str, object]]:
+def _list_tables(files: ProjectFiles, tool: str) -> list[dict[str, object]]:
     """List the tables of TOML files that a tool is configured by."""
     own = _RUFF_FILES if tool == "ruff" else ()
     return [table(files.pyproject, "tool", tool), *(files.toml(path) for path in own)]

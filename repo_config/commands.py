@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from repo_config import tox, workflows
 from repo_config.documents import as_list, as_map, table
-from repo_config.project_files import Files, split_words
+from repo_config.project_files import ProjectFiles, split_words
 from repo_config.workflows import Job
 
 UNBOUND = "its result does not count"
@@ -85,13 +85,13 @@ class Command(NamedTuple):
     """The first word, of a wrapper where there is one."""
 
 
-def read_commands(files: Files, more: Iterable[Script] = ()) -> Iterator[Command]:
+def read_commands(files: ProjectFiles, more: Iterable[Script] = ()) -> Iterator[Command]:
     """Yield each command of tox, of CI, of more scripts, and then of what these call."""
     jobs = (one for job in workflows.read_jobs(files) for one in list_scripts(job, files.folder))
     return follow_scripts([*_read_tox(files), *jobs, *more], files)
 
 
-def follow_scripts(scripts: Iterable[Script], files: Files) -> Iterator[Command]:
+def follow_scripts(scripts: Iterable[Script], files: ProjectFiles) -> Iterator[Command]:
     """Yield each command of scripts, and then of what these call."""
     named = NamedScripts(files)
     waiting = list(scripts)
@@ -106,7 +106,7 @@ def follow_scripts(scripts: Iterable[Script], files: Files) -> Iterator[Command]
                     waiting += [Script(line, origin, command.why) for line in lines]
 
 
-def _read_tox(files: Files) -> Iterator[Script]:
+def _read_tox(files: ProjectFiles) -> Iterator[Script]:
     for env in tox.read_all(files):
         ignored = env.text("ignore_outcome").lower() in ("true", "1", "yes")
         place = posixpath.normpath(env.text("changedir", "change_dir"))
@@ -202,7 +202,7 @@ def _skip_options(words: Sequence[str], at: int, values: Collection[str]) -> int
 class NamedScripts:
     """Targets, sessions, tasks and script files: what a command may call, as lines of shell."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: ProjectFiles) -> None:
         self._files = files
         self._tasks: dict[str, list[str]] = {}
         for name, lines in _read_tasks(files):
@@ -309,7 +309,7 @@ def _read_argument(arg: ast.expr) -> str:
     return "" if written.endswith("posargs") else f"${written}"
 
 
-def _read_tasks(files: Files) -> Iterator[tuple[str, list[str]]]:
+def _read_tasks(files: ProjectFiles) -> Iterator[tuple[str, list[str]]]:
     tools = table(files.pyproject, "tool")
     tables = [table(tools, *keys) for keys in (("poe", "tasks"), ("pdm", "scripts"))]
     tables += [table(tools, "taskipy", "tasks")]

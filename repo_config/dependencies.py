@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from repo_config import tox
 from repo_config.documents import table, texts
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 _ASIDE = frozenset(
@@ -34,7 +34,7 @@ class Dependency(NamedTuple):
     """Whether the project itself needs it, not only its development."""
 
 
-def list_declared(files: Files) -> tuple[Dependency, ...]:
+def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:
     """All declared packages, in the order in which they were found."""
     found: list[Dependency] = []
     for lines, origin, runtime in list_requirements(files):
@@ -45,7 +45,7 @@ def list_declared(files: Files) -> tuple[Dependency, ...]:
     return tuple(found)
 
 
-def list_requirements(files: Files) -> Iterator[tuple[list[str], str, bool]]:
+def list_requirements(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
     """Yield each list of requirements as it is written, its origin, and whether it runs with them.
 
     Of tables, as poetry and Pipenv have them, there are the names alone.
@@ -77,7 +77,7 @@ def list_requirements(files: Files) -> Iterator[tuple[list[str], str, bool]]:
         )
 
 
-def tables(files: Files) -> Iterator[tuple[dict[str, object], str, bool]]:
+def tables(files: ProjectFiles) -> Iterator[tuple[dict[str, object], str, bool]]:
     """Yield each table of packages that poetry or Pipenv reads, its origin, and as `written`."""
     poetry = table(files.pyproject, "tool", "poetry")
     start = "pyproject.toml: tool.poetry"
@@ -90,7 +90,7 @@ def tables(files: Files) -> Iterator[tuple[dict[str, object], str, bool]]:
     yield table(pipfile, "dev-packages"), "Pipfile: dev-packages", False
 
 
-def _pyproject(files: Files) -> Iterator[tuple[list[str], str, bool]]:
+def _pyproject(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
     data, name = files.pyproject, "pyproject.toml"
     yield texts(table(data, "project").get("dependencies")), f"{name}: project.dependencies", True
     for place in (("project", "optional-dependencies"), ("dependency-groups",)):
@@ -110,7 +110,7 @@ def _pyproject(files: Files) -> Iterator[tuple[list[str], str, bool]]:
             yield texts(table(hatch, environment).get(key)), origin, False
 
 
-def _requirement_files(files: Files) -> list[str]:
+def _requirement_files(files: ProjectFiles) -> list[str]:
     """Requirements files at the root or one folder below, the shortest paths first."""
     found = []
     for path in files.paths:

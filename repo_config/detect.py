@@ -22,7 +22,7 @@ from repo_config import (
 )
 from repo_config.documents import table, texts
 from repo_config.located import escape_text
-from repo_config.project_files import CONFIGURED, Detected, Files
+from repo_config.project_files import CONFIGURED, Detected, ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolOptions
 from repo_config.tree import Tree
@@ -125,12 +125,12 @@ class Project(BaseModel):
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
-    files = Files(tree, config.folder)
+    files = ProjectFiles(tree, config.folder)
     found = _detect(files, config)
     return _move_up(found, files, config.folder) if config.folder else found
 
 
-def _move_up(found: Project, files: Files, folder: str) -> Project:
+def _move_up(found: Project, files: ProjectFiles, folder: str) -> Project:
     """Give paths of the repository in place of those relative to its folder."""
 
     def above(path: str) -> str:
@@ -160,7 +160,7 @@ def _move_up(found: Project, files: Files, folder: str) -> Project:
     )
 
 
-def _detect(files: Files, config: RepoConfig) -> Project:
+def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
     origins: dict[str, str] = {}
     declared = dependencies.list_declared(files)
 
@@ -212,7 +212,9 @@ def _detect(files: Files, config: RepoConfig) -> Project:
     )
 
 
-def _detect_django(files: Files, config: RepoConfig, origins: dict[str, str]) -> DjangoProject:
+def _detect_django(
+    files: ProjectFiles, config: RepoConfig, origins: dict[str, str]
+) -> DjangoProject:
     scripts = django_projects.find_manage_scripts(files)
     # Whether a command runs tests with each.
     ran: dict[str, bool] = {}
@@ -257,7 +259,7 @@ def _detect_django(files: Files, config: RepoConfig, origins: dict[str, str]) ->
 # --- plugins ------------------------------------------------------------------------------------
 
 
-def _find_plugins(files: Files, arguments: Iterable[str]) -> tuple[str, ...]:
+def _find_plugins(files: ProjectFiles, arguments: Iterable[str]) -> tuple[str, ...]:
     """Return the files of the tree that mypy and pytest load as plugins, sorted.
 
     They run in the tool's own process and can change what it says, as a configuration can.
@@ -270,7 +272,7 @@ def _find_plugins(files: Files, arguments: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({path for name in named for path in _locate_plugin(files, name.strip())}))
 
 
-def _list_mypy_plugins(files: Files) -> Iterator[str]:
+def _list_mypy_plugins(files: ProjectFiles) -> Iterator[str]:
     """Yield what `plugins` names: a file, or a module, with a function behind a colon or not."""
     values = [table(files.pyproject, "tool", "mypy").get("plugins")]
     for path in ("mypy.ini", ".mypy.ini", "setup.cfg"):
@@ -279,7 +281,7 @@ def _list_mypy_plugins(files: Files) -> Iterator[str]:
         yield from (part.strip().partition(":")[0] for part in text.replace("\n", ",").split(","))
 
 
-def _list_pytest_plugins(files: Files, words: tuple[str, ...]) -> Iterator[str]:
+def _list_pytest_plugins(files: ProjectFiles, words: tuple[str, ...]) -> Iterator[str]:
     """Yield what `-p` and `pytest_plugins` name."""
     for word, after in pairwise((*words, "")):
         if word.startswith("-p") and not word.startswith("-p="):
@@ -295,7 +297,7 @@ def _list_pytest_plugins(files: Files, words: tuple[str, ...]) -> Iterator[str]:
                         yield inner.value
 
 
-def _locate_plugin(files: Files, name: str) -> Iterator[str]:
+def _locate_plugin(files: ProjectFiles, name: str) -> Iterator[str]:
     """Yield the files that a plugin's name may stand for, from the root or from a source folder."""
     inner = name.replace(".", "/")
     stems = [f"{inner}.py", f"{inner}/__init__.py"]

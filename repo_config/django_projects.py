@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from repo_config import suites, tox
 from repo_config.documents import table, texts
 from repo_config.located import escape_text
-from repo_config.project_files import Detected, Files, PytestSettings
+from repo_config.project_files import Detected, ProjectFiles, PytestSettings
 from repo_config.suites import ASIDE
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
@@ -45,7 +45,7 @@ def is_aside(path: str) -> bool:
     return bool(ASIDE & set(path.lower().split("/")[:-1]))
 
 
-def find_manage_scripts(files: Files) -> list[str]:
+def find_manage_scripts(files: ProjectFiles) -> list[str]:
     """List Django's manage.py files, nearest to the root first, those of examples last."""
     paths = files.find_named("manage.py")[:_MOST_GUESSES]
     # A template has a placeholder where a project has its settings module.
@@ -57,7 +57,7 @@ def find_manage_scripts(files: Files) -> list[str]:
     return sorted(starting, key=is_aside)
 
 
-def _find_conftests(files: Files) -> list[str]:
+def _find_conftests(files: ProjectFiles) -> list[str]:
     paths = files.find_named("conftest.py")[:_MOST_GUESSES]
     return [path for path in paths if not is_aside(path)]
 
@@ -65,12 +65,12 @@ def _find_conftests(files: Files) -> list[str]:
 # --- the settings module ------------------------------------------------------------------------
 
 
-def find_settings(files: Files, manage: str | None) -> Detected | None:
+def find_settings(files: ProjectFiles, manage: str | None) -> Detected | None:
     """Find the settings module that the project's own checks run with, where it can be known."""
     return next(filter(None, _list_settings(files, manage)), None)
 
 
-def _list_settings(files: Files, manage: str | None) -> Iterator[Detected | None]:
+def _list_settings(files: ProjectFiles, manage: str | None) -> Iterator[Detected | None]:
     yield _find_in_pytest(files.pytest)
     yield _find_in_tox(files)
     yield _find_in_script(files, manage)
@@ -81,23 +81,23 @@ def _list_settings(files: Files, manage: str | None) -> Iterator[Detected | None
     yield _find_by_file_name(files)
 
 
-def find_test_settings(files: Files) -> Detected | None:
+def find_test_settings(files: ProjectFiles) -> Detected | None:
     """Find the settings module in the places that are there for the tests alone."""
     script = suites.find_test_script(files)
     return _find_in_pytest(files.pytest) or _find_in_script(files, script)
 
 
-def is_tested_without_script(files: Files) -> bool:
+def is_tested_without_script(files: ProjectFiles) -> bool:
     """Whether a command of the project starts its tests by Django itself, with given settings."""
     return _find_in_commands(files, _TEST_COMMAND) is not None
 
 
-def is_configuring(files: Files, path: str | None) -> bool:
+def is_configuring(files: ProjectFiles, path: str | None) -> bool:
     """Whether a script gives Django its settings itself, without any module."""
     return path is not None and "settings.configure(" in files.text(path)
 
 
-def is_known_to_runner(files: Files, runner: str | None, script: str | None) -> bool:
+def is_known_to_runner(files: ProjectFiles, runner: str | None, script: str | None) -> bool:
     """Whether what runs the tests learns by itself which settings there are."""
     if runner == "pytest":
         paths = _find_conftests(files)
@@ -106,7 +106,7 @@ def is_known_to_runner(files: Files, runner: str | None, script: str | None) -> 
     return not script or not script.endswith("manage.py") or _knows(files, script)
 
 
-def _knows(files: Files, path: str) -> bool:
+def _knows(files: ProjectFiles, path: str) -> bool:
     return is_configuring(files, path) or VARIABLE in files.text(path)
 
 
@@ -125,7 +125,7 @@ def _find_in_pytest(pytest: PytestSettings) -> Detected | None:
     return None
 
 
-def _find_in_tox(files: Files) -> Detected | None:
+def _find_in_tox(files: ProjectFiles) -> Detected | None:
     found = tox.read_tox(files)
     for line in found.lines("setenv", "set_env") if found else ():
         name, module = (part.strip() for part in f"{line}=".split("=")[:2])
@@ -134,7 +134,7 @@ def _find_in_tox(files: Files) -> Detected | None:
     return None
 
 
-def _find_in_script(files: Files, path: str | None) -> Detected | None:
+def _find_in_script(files: ProjectFiles, path: str | None) -> Detected | None:
     """Find the settings module that a Python file sets; one for tests where it names several."""
     if path is None or VARIABLE not in files.text(path):
         return None
@@ -161,7 +161,7 @@ def _find_assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, value
 
 
-def _find_in_commands(files: Files, command: re.Pattern[str]) -> Detected | None:
+def _find_in_commands(files: ProjectFiles, command: re.Pattern[str]) -> Detected | None:
     scripts = sorted(path for path in files.paths if _COMMAND_SCRIPT.fullmatch(path))
     for path in (*_COMMAND_FILES, *scripts[:_MOST_GUESSES]):
         modules = [name.rstrip(".") for name in command.findall(files.text(path))]
@@ -172,7 +172,7 @@ def _find_in_commands(files: Files, command: re.Pattern[str]) -> Detected | None
     return None
 
 
-def _find_by_file_name(files: Files) -> Detected | None:
+def _find_by_file_name(files: ProjectFiles) -> Detected | None:
     """Find a settings file for tests, or the only settings file there is.
 
     Not where a script or conftest.py configures the settings itself.
@@ -186,7 +186,7 @@ def _find_by_file_name(files: Files) -> Detected | None:
     return Detected(_name_module(files, chosen), chosen) if chosen else None
 
 
-def _find_settings_files(files: Files) -> list[str]:
+def _find_settings_files(files: ProjectFiles) -> list[str]:
     """List files that look like Django settings, by name and by content."""
     in_folder = [
         path for path in files.find_named("test.py", "tests.py") if "/settings/" in f"/{path}"
@@ -197,12 +197,12 @@ def _find_settings_files(files: Files) -> list[str]:
     ]
 
 
-def explain_unsettled(files: Files) -> str:
+def explain_unsettled(files: ProjectFiles) -> str:
     """Say what there is in place of a settings module."""
     scripts = [path for path in suites.SCRIPTS if files.has_file(path)]
     for path in (*scripts, *_find_conftests(files)):
         if is_configuring(files, path):
-            return f"{escape_text(path)} configures the settings itself, for its own run alone"
+            return f"{escape_text(path)} configures Django settings itself, only for its own run"
     if modules := [_name_module(files, path) for path in _find_settings_files(files)]:
         named = ", ".join(escape_text(module) for module in modules[:4])
         return f"nothing says which settings module is the one for tests, of {named}"
@@ -212,12 +212,14 @@ def explain_unsettled(files: Files) -> str:
 # --- modules and folders ------------------------------------------------------------------------
 
 
-def has_module(files: Files, module: str) -> bool:
+def has_module(files: ProjectFiles, module: str) -> bool:
     """Whether a module is anywhere in the repository."""
     return _find_home(files, module, ()) is not None
 
 
-def find_python_path(files: Files, manage: str | None, module: str | None) -> tuple[str, ...]:
+def find_python_path(
+    files: ProjectFiles, manage: str | None, module: str | None
+) -> tuple[str, ...]:
     """Return folders for sys.path in order, the root always among them.
 
     The folder that the settings module is imported from comes first, so that no other hides it.
@@ -232,7 +234,7 @@ def find_python_path(files: Files, manage: str | None, module: str | None) -> tu
     return tuple(dict.fromkeys(known if home is None else (home, *known)))
 
 
-def _list_source_folders(files: Files) -> Iterator[str]:
+def _list_source_folders(files: ProjectFiles) -> Iterator[str]:
     """Yield folders that hold the packages when the root does not, as in the `src` layout."""
     find = table(files.pyproject, "tool", "setuptools", "packages", "find")
     for where in texts(find.get("where")):
@@ -244,7 +246,7 @@ def _list_source_folders(files: Files) -> Iterator[str]:
         yield "src"
 
 
-def _find_home(files: Files, module: str, entries: Iterable[str]) -> str | None:
+def _find_home(files: ProjectFiles, module: str, entries: Iterable[str]) -> str | None:
     """Find the folder that a module is imported from; one that is known already comes first."""
     inner = module.replace(".", "/")
     endings = (f"{inner}.py", f"{inner}/__init__.py")
@@ -260,7 +262,7 @@ def _find_home(files: Files, module: str, entries: Iterable[str]) -> str | None:
     return min(homes, key=lambda home: (is_aside(f"{home}/"), home.count("/"), home), default=None)
 
 
-def _name_module(files: Files, path: str) -> str:
+def _name_module(files: ProjectFiles, path: str) -> str:
     """Return the name by which a file is imported from the nearest folder that is no package."""
     parts = path.removesuffix(".py").split("/")
     start = len(parts) - 1

@@ -19,7 +19,7 @@ _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
 
 
 class BeyondBounds(SyntaxError):
-    """Python that would be accepted elsewhere, and that is not read here."""
+    """Source that exceeds our parser's size or depth limits."""
 
 
 def parse_module(source: str | bytes, filename: str = "<source>") -> ast.Module:

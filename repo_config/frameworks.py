@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from repo_config import django_projects, versions
 from repo_config.dependencies import Dependency
-from repo_config.project_files import Detected, Files
+from repo_config.project_files import Detected, ProjectFiles
 from repo_config.suites import ASIDE
 
 #: Packages that are of no use without Django, besides those named `django-…`.
@@ -16,7 +16,7 @@ _FASTAPI_CLASSES = frozenset({"FastAPI", "fastapi.FastAPI"})
 _NOT_SERVED = ASIDE | {"test", "tests", "testing", "docs_src", "benchmarks", "scripts"}
 
 
-def detect_framework(files: Files, declared: tuple[Dependency, ...]) -> Detected | None:
+def detect_framework(files: ProjectFiles, declared: tuple[Dependency, ...]) -> Detected | None:
     """Return the framework; None for a plain project.
 
     Asked in order of how sure an answer is: what the project starts, what it needs, what it says of
@@ -25,7 +25,7 @@ def detect_framework(files: Files, declared: tuple[Dependency, ...]) -> Detected
     return next(_list_answers(files, declared), None)
 
 
-def _list_answers(files: Files, declared: tuple[Dependency, ...]) -> Iterator[Detected]:
+def _list_answers(files: ProjectFiles, declared: tuple[Dependency, ...]) -> Iterator[Detected]:
     for path in django_projects.find_manage_scripts(files):
         if not django_projects.is_aside(path):
             yield Detected("django", path)
@@ -50,7 +50,7 @@ def _is_on_django(dependency: Dependency) -> bool:
     return dependency.name in _ON_DJANGO or dependency.name.startswith("django-")
 
 
-def find_fastapi_apps(files: Files) -> tuple[Detected, ...]:
+def find_fastapi_apps(files: ProjectFiles) -> tuple[Detected, ...]:
     """Find the applications that modules make, as in `app.main:app`, but for those of tests."""
     return tuple(
         Detected(f"{_name_module(path)}:{name}", f"{path}: {name}")
@@ -76,7 +76,7 @@ def _name_module(path: str) -> str:
     return stem.replace("/", ".")
 
 
-def find_only_fastapi_app(files: Files) -> Detected | None:
+def find_only_fastapi_app(files: ProjectFiles) -> Detected | None:
     """Find the application where there is exactly one that can be imported."""
     found = find_fastapi_apps(files)
     if len(found) == 1 and all(map(str.isidentifier, found[0].value.partition(":")[0].split("."))):
@@ -84,7 +84,7 @@ def find_only_fastapi_app(files: Files) -> Detected | None:
     return None
 
 
-def find_app_folder(files: Files, application: str) -> str:
+def find_app_folder(files: ProjectFiles, application: str) -> str:
     """Return the folder in which the application's module begins: src, or the root as ""."""
     stem = application.partition(":")[0].replace(".", "/")
     in_root = files.has_file(f"{stem}.py") or files.has_file(f"{stem}/__init__.py")

@@ -57,7 +57,7 @@ class PytestSettings(NamedTuple):
         return value.splitlines() if isinstance(value, str) else documents.texts(value)
 
 
-class Files:
+class ProjectFiles:
     """The files of a project, and the parsed forms of those that were asked for.
 
     Attributes:
@@ -67,7 +67,7 @@ class Files:
 
     def __init__(self, tree: Tree, folder: str = "") -> None:
         self.folder = folder
-        self.whole = Files(tree) if folder else self
+        self.whole = ProjectFiles(tree) if folder else self
         self._tree = Below(tree, folder) if folder else tree
         tree = self._tree
         # Names that hold control characters or are not UTF-8 name no part of a project that

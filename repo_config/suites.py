@@ -13,7 +13,7 @@ from typing import NamedTuple
 from repo_config import tox
 from repo_config.commands import Command, Script, read_commands, unwrap_command
 from repo_config.dependencies import Dependency
-from repo_config.project_files import CONFIGURED, Detected, Files, split_words
+from repo_config.project_files import CONFIGURED, Detected, ProjectFiles, split_words
 from repo_config.schema import RepoConfig
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
@@ -69,7 +69,7 @@ class SuiteCommand(NamedTuple):
 
 
 def choose_suite_start(
-    files: Files,
+    files: ProjectFiles,
     config: RepoConfig,
     declared: tuple[Dependency, ...],
     manage: str | None,
@@ -98,7 +98,7 @@ def choose_suite_start(
 
 
 def _find_runner(
-    files: Files, declared: tuple[Dependency, ...], manage: str | None, *, is_django: bool
+    files: ProjectFiles, declared: tuple[Dependency, ...], manage: str | None, *, is_django: bool
 ) -> Detected | None:
     """Say which runner the tests are meant for; None without tests."""
     if _DOCTESTS not in files.pytest.words("addopts") and not any(_find_tests(files)):
@@ -120,7 +120,7 @@ def _find_runner(
     return Detected("pytest", "pytest also runs the tests of unittest")
 
 
-def _are_found(files: Files, runner: Detected | None) -> bool:
+def _are_found(files: ProjectFiles, runner: Detected | None) -> bool:
     """Whether the runner finds any tests without further arguments."""
     if runner is None or runner.value == "django":
         return runner is not None
@@ -130,7 +130,7 @@ def _are_found(files: Files, runner: Detected | None) -> bool:
     return any(name.startswith("test_") or name.endswith("_test.py") for name in names)
 
 
-def _find_tests(files: Files) -> Iterator[str]:
+def _find_tests(files: ProjectFiles) -> Iterator[str]:
     patterns = files.pytest.words("python_files")
     own = {name for pattern in patterns for name in fnmatch.filter(files.names, pattern)}
     names = own | {name for name in files.names if name.startswith("test") or "_test" in name}
@@ -147,7 +147,7 @@ def _find_tests(files: Files) -> Iterator[str]:
                 yield path
 
 
-def find_test_script(files: Files) -> str | None:
+def find_test_script(files: ProjectFiles) -> str | None:
     """Find a script that starts Django's runner and is made for tests."""
     env = tox.read_tox(files)
     commands = (unwrap_command(split_words(line)) for line in (env.commands() if env else ()))
@@ -159,12 +159,12 @@ def find_test_script(files: Files) -> str | None:
 # --- what commands run --------------------------------------------------------------------------
 
 
-def find_suite_commands(files: Files) -> Iterator[SuiteCommand]:
+def find_suite_commands(files: ProjectFiles) -> Iterator[SuiteCommand]:
     """Yield the commands that say more than "all tests", those of CI and tox first."""
     return filter(None, (_read_command(one, files) for one in _list_commands(files)))
 
 
-def find_manage_scripts(files: Files) -> dict[str, bool]:
+def find_manage_scripts(files: ProjectFiles) -> dict[str, bool]:
     """Find each manage.py that a command starts, and whether to run tests."""
     found: dict[str, bool] = {}
     for command in _list_commands(files):
@@ -174,7 +174,7 @@ def find_manage_scripts(files: Files) -> dict[str, bool]:
     return found
 
 
-def run_in_parallel(files: Files) -> bool:
+def run_in_parallel(files: ProjectFiles) -> bool:
     """Whether tox or CI has pytest-xdist share the tests among processes."""
     return any(
         command.words[:1] == ["pytest"] and any(map(_WORKERS.fullmatch, command.words))
@@ -182,14 +182,14 @@ def run_in_parallel(files: Files) -> bool:
     )
 
 
-def _list_commands(files: Files) -> Iterator[Command]:
+def _list_commands(files: ProjectFiles) -> Iterator[Command]:
     readmes = [path for path in files.paths if _README.fullmatch(path)][:_MOST_READMES]
     scripts = [Script(_PROMPT.sub("", files.text(path)), path) for path in readmes]
     every = read_commands(files, (Script("make test", "make"), *scripts))
     return islice((one for one in every if one.words), _MOST_COMMANDS)
 
 
-def _read_command(command: Command, files: Files) -> SuiteCommand | None:
+def _read_command(command: Command, files: ProjectFiles) -> SuiteCommand | None:
     program, *rest = command.words
     path = _find_script(command.words, files, command.folder)
     if path and not _holds_tests(files, path):
@@ -205,7 +205,7 @@ def _read_command(command: Command, files: Files) -> SuiteCommand | None:
     return SuiteCommand(command.origin, args=args) if args else None
 
 
-def _find_script(words: Sequence[str], files: Files, folder: str = ".") -> str:
+def _find_script(words: Sequence[str], files: ProjectFiles, folder: str = ".") -> str:
     """Find the Python file that a command starts; "" for any other command."""
     program, *rest = words
     named = rest if _PYTHON.fullmatch(program) else [program]
@@ -214,7 +214,7 @@ def _find_script(words: Sequence[str], files: Files, folder: str = ".") -> str:
     return path if files.has_file(path) else ""
 
 
-def _holds_tests(files: Files, path: str) -> bool:
+def _holds_tests(files: ProjectFiles, path: str) -> bool:
     """Whether a script has cases of unittest in it, which pytest collects where it is named."""
     return any(
         isinstance(node, ast.ClassDef)
@@ -223,7 +223,7 @@ def _holds_tests(files: Files, path: str) -> bool:
     )
 
 
-def _runs_tests(path: str, words: Sequence[str], files: Files) -> bool:
+def _runs_tests(path: str, words: Sequence[str], files: ProjectFiles) -> bool:
     """Whether a script, by its name, runs tests of unittest in its own process."""
     folder, name = posixpath.split(path)
     if name == _MANAGE:
@@ -232,7 +232,7 @@ def _runs_tests(path: str, words: Sequence[str], files: Files) -> bool:
     return is_named and not _USES_PYTEST.search(files.text(path))
 
 
-def _read_pytest(words: Sequence[str], folder: str, files: Files) -> tuple[str, ...]:
+def _read_pytest(words: Sequence[str], folder: str, files: ProjectFiles) -> tuple[str, ...]:
     doctests = (_DOCTESTS,) if _DOCTESTS in words else ()
     names, _ = _sort_words(words, _PYTEST_VALUES)
     named = (_find_place(name.partition("::")[0], folder, files) for name in names)
@@ -247,7 +247,7 @@ def _read_pytest(words: Sequence[str], folder: str, files: Files) -> tuple[str, 
     return (*doctests, *places)
 
 
-def _read_unittest(words: Sequence[str], folder: str, files: Files) -> tuple[str, ...]:
+def _read_unittest(words: Sequence[str], folder: str, files: ProjectFiles) -> tuple[str, ...]:
     names, options = _sort_words(words, _UNITTEST_VALUES)
     first, start, pattern, *_ = (*(names or ["discover"]), "", "")
     if first != "discover":
@@ -271,7 +271,7 @@ def _sort_words(words: Sequence[str], valued: Sequence[str]) -> tuple[list[str],
     return names, options
 
 
-def _name_module(name: str, folder: str, files: Files) -> tuple[str, ...]:
+def _name_module(name: str, folder: str, files: ProjectFiles) -> tuple[str, ...]:
     """Name a module for pytest, or all those of a package, which finds them itself."""
     place = _find_place(name, folder, files)
     if place.endswith(".py"):
@@ -279,7 +279,7 @@ def _name_module(name: str, folder: str, files: Files) -> tuple[str, ...]:
     return _name_files(place, "*.py", files) if place else ()
 
 
-def _name_files(folder: str, pattern: str, files: Files) -> tuple[str, ...]:
+def _name_files(folder: str, pattern: str, files: ProjectFiles) -> tuple[str, ...]:
     start = "" if folder == "." else f"{folder}/"
     inside = files.paths if not start or folder in files.folders else ()
     names = (path.rpartition("/")[2] for path in inside if path.startswith(start))
@@ -288,7 +288,7 @@ def _name_files(folder: str, pattern: str, files: Files) -> tuple[str, ...]:
     return ("-o", f"python_files={pattern}", *([folder] if start else ()))
 
 
-def _find_place(word: str, folder: str, files: Files) -> str:
+def _find_place(word: str, folder: str, files: ProjectFiles) -> str:
     """Find a Python file or a folder by its path or its dotted name; "" where there is none."""
     for name in (word, f"{word.replace('.', '/')}.py", word.replace(".", "/")):
         path = posixpath.normpath(posixpath.join(folder, name))

@@ -18,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 from repo_config import ci_packages, dependencies, tox, workflows
 from repo_config.commands import follow_scripts, list_scripts
 from repo_config.documents import as_list, as_map, texts
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.tool_options import ToolCommand
 
 HOOKS_FILE = ".pre-commit-config.yaml"
@@ -61,7 +61,7 @@ class Hook(NamedTuple):
     """What is installed beside its tool, as requirements."""
 
 
-def read_hooks(files: Files) -> Iterator[Hook]:
+def read_hooks(files: ProjectFiles) -> Iterator[Hook]:
     """Yield the hooks of pre-commit in their order; none where the file cannot be read."""
     frozen = dict(_FROZEN.findall(files.text(HOOKS_FILE)))
     whole = files.yaml(HOOKS_FILE)
@@ -88,7 +88,7 @@ def _limits(key: str, value: Any) -> bool:
 
 
 def find_pins(
-    files: Files, tools: Iterable[str], commands: Iterable[ToolCommand]
+    files: ProjectFiles, tools: Iterable[str], commands: Iterable[ToolCommand]
 ) -> dict[str, tuple[str, ...]]:
     """Return by tool the requirements of its version and its plugins.
 
@@ -109,7 +109,7 @@ def find_pins(
     return found
 
 
-def _pin_by_hooks(files: Files, tool: str) -> tuple[str, ...]:
+def _pin_by_hooks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
     for hook in read_hooks(files):
         version = _parse_version(hook.revision)
         if version and HOOK_CHECKS.get(hook.name, "").split(" ")[0] == tool:
@@ -119,7 +119,7 @@ def _pin_by_hooks(files: Files, tool: str) -> tuple[str, ...]:
     return ()
 
 
-def _pin_by_locks(files: Files, tool: str) -> tuple[str, ...]:
+def _pin_by_locks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
     for path in _LOCKS:
         found = re.search(_LOCKED.format(tool), files.text(path, _MOST_BYTES), re.MULTILINE)
         if found and (version := _parse_version(found[1])):
@@ -127,7 +127,7 @@ def _pin_by_locks(files: Files, tool: str) -> tuple[str, ...]:
     return ()
 
 
-def _pin_by_requirements(files: Files, tool: str) -> tuple[str, ...]:
+def _pin_by_requirements(files: ProjectFiles, tool: str) -> tuple[str, ...]:
     for lines, _, _ in dependencies.list_requirements(files):
         for requirement in _parse_all(line.partition(" #")[0].strip() for line in lines):
             operators = [one.operator for one in requirement.specifier]
@@ -155,7 +155,9 @@ def _parse_all(lines: Iterable[str]) -> Iterator[Requirement]:
             yield requirement
 
 
-def _find_beside(commands: Iterable[ToolCommand], files: Files) -> dict[str, tuple[str, ...]]:
+def _find_beside(
+    commands: Iterable[ToolCommand], files: ProjectFiles
+) -> dict[str, tuple[str, ...]]:
     """Return what is installed beside each tool, by the first place that has some."""
     places: list[tuple[str, list[str]]] = []
     for job in workflows.read_jobs(files):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from repo_config.documents import parse_ini, table
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}|\[\]")
 _ROOT = re.compile(r"\{(?:toxinidir|tox_root)\}")
@@ -66,7 +66,7 @@ class Tox(NamedTuple):
             yield split_factors(line)[1].lstrip("- ")
 
 
-def read_all(files: Files) -> Iterator[Tox]:
+def read_all(files: ProjectFiles) -> Iterator[Tox]:
     """Yield every environment, those of the first file first, in tox's own order."""
     tool = table(files.pyproject, "tool", "tox")
     legacy: dict[str, dict[str, str]] = {}
@@ -89,7 +89,7 @@ def _read_tables(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {"env_run_base": table(data, "env_run_base"), **named}
 
 
-def read_tox(files: Files) -> Tox | None:
+def read_tox(files: ProjectFiles) -> Tox | None:
     """Read the environment from which all others inherit."""
     return next((one for one in read_all(files) if one.is_base), None)
 

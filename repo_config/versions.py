@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config import tox, workflows
 from repo_config.documents import table, texts
-from repo_config.project_files import Detected, Files
+from repo_config.project_files import Detected, ProjectFiles
 
 _PYTHON_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
 _FRAMEWORK_CLASSIFIER = re.compile(r"Framework :: ([^:]+?) :: (\d+(?:\.\d+)*)")
@@ -27,13 +27,13 @@ _STARTS = frozenset({"==", "~=", ">="})
 # --- Python -------------------------------------------------------------------------------------
 
 
-def find_lowest_python(files: Files) -> Detected | None:
+def find_lowest_python(files: ProjectFiles) -> Detected | None:
     """Return the lowest declared version, from the first of the places that names one."""
     for text, origin in list_python_ranges(files):
         if found := _list_minors(text):
             return Detected(f"3.{found[0]}", origin)
         path = origin.partition(":")[0]
-        files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
+        files.unreadable.setdefault(path, f"names no supported Python 3 version: {text!r}")
     if named := read_version_file(files):
         return named
     if versions := read_python_classifiers(files):
@@ -41,7 +41,7 @@ def find_lowest_python(files: Files) -> Detected | None:
     return None
 
 
-def read_python_classifiers(files: Files) -> dict[str, str]:
+def read_python_classifiers(files: ProjectFiles) -> dict[str, str]:
     """Return the minor versions that classifiers name, each with the origin."""
     return {
         match[1]: origin
@@ -51,7 +51,7 @@ def read_python_classifiers(files: Files) -> dict[str, str]:
     }
 
 
-def read_version_file(files: Files) -> Detected | None:
+def read_version_file(files: ProjectFiles) -> Detected | None:
     """Return the version that a file made for that alone names; the lowest of several."""
     for path in (".python-version", "runtime.txt"):
         lines = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]
@@ -60,7 +60,7 @@ def read_version_file(files: Files) -> Detected | None:
     return None
 
 
-def has_one_python(files: Files) -> bool:
+def has_one_python(files: ProjectFiles) -> bool:
     """Whether the declared range holds one minor version alone."""
     text = next((text for text, _ in list_python_ranges(files)), "")
     return len(_list_minors(text)) == 1
@@ -106,7 +106,7 @@ def _standardize(text: str) -> str:
     return ",".join(parts)
 
 
-def list_python_ranges(files: Files) -> Iterator[tuple[str, str]]:
+def list_python_ranges(files: ProjectFiles) -> Iterator[tuple[str, str]]:
     """Yield what each place asks for, as it is written there, with its origin."""
     data, setup = files.pyproject, files.ini("setup.cfg").get("options", {})
     poetry = table(data, "tool", "poetry", "dependencies").get("python")
@@ -122,7 +122,7 @@ def list_python_ranges(files: Files) -> Iterator[tuple[str, str]]:
             yield value, origin
 
 
-def list_classifiers(files: Files) -> Iterator[tuple[list[str], str]]:
+def list_classifiers(files: ProjectFiles) -> Iterator[tuple[list[str], str]]:
     """Yield what each place lists as classifiers, with its origin."""
     data = files.pyproject
     yield texts(table(data, "project").get("classifiers")), "pyproject.toml: project.classifiers"
@@ -148,7 +148,7 @@ class TestedVersions(BaseModel):
     """Of what is installed for another reason."""
 
 
-def find_tested_versions(files: Files) -> TestedVersions:
+def find_tested_versions(files: ProjectFiles) -> TestedVersions:
     """Find what classifiers, single factors of tox and the matrices of CI name."""
     in_tox = list(_read_factors(files))
     found: dict[str, list[SpecifierSet]] = {}
@@ -191,13 +191,13 @@ def _find_end(one: Specifier) -> str:
     return f"<{'.'.join(map(str, (*release[:-1], release[-1] + 1)))}"
 
 
-def _read_frameworks(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
+def _read_frameworks(files: ProjectFiles) -> Iterator[tuple[str, SpecifierSet]]:
     for lines, _ in list_classifiers(files):
         for match in filter(None, (_FRAMEWORK_CLASSIFIER.fullmatch(one.strip()) for one in lines)):
             yield canonicalize_name(match[1].replace(" ", "-")), SpecifierSet(f"=={match[2]}.*")
 
 
-def _read_factors(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
+def _read_factors(files: ProjectFiles) -> Iterator[tuple[str, SpecifierSet]]:
     found = tox.read_tox(files)
     for line in found.lines("deps") if found else ():
         factors, plain = tox.split_factors(line)
@@ -209,7 +209,7 @@ def _read_factors(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
             yield canonicalize_name(requirement.name), requirement.specifier
 
 
-def _read_matrices(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
+def _read_matrices(files: ProjectFiles) -> Iterator[tuple[str, SpecifierSet]]:
     for job in workflows.read_jobs(files):
         for key, values in job.matrix.items():
             match = _VERSION_KEY.fullmatch(key.replace("_", "-"))

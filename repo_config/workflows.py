@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from repo_config.documents import as_list, as_map
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _MINOR = re.compile(r"3\.\d{1,2}")
@@ -22,7 +22,7 @@ class Job:
     """One job, with the defaults of its workflow."""
 
     def __init__(
-        self, origin: str, job: Mapping[str, Any], whole: Mapping[str, Any], files: Files
+        self, origin: str, job: Mapping[str, Any], whole: Mapping[str, Any], files: ProjectFiles
     ) -> None:
         self.origin = origin
         """The workflow and the job, for people."""
@@ -96,7 +96,7 @@ def _read_image(service: object) -> str:
     return str(as_map(service).get("image", service)).rsplit("/", 1)[-1]
 
 
-def _expand_step(step: dict[str, Any], files: Files) -> Iterator[dict[str, Any]]:
+def _expand_step(step: dict[str, Any], files: ProjectFiles) -> Iterator[dict[str, Any]]:
     """Yield what an action of the repository does, or the step itself."""
     uses = str(step.get("uses", ""))
     folder = posixpath.normpath(uses)
@@ -115,7 +115,7 @@ def allows_failure(part: Mapping[str, Any]) -> bool:
     return str(part.get("continue-on-error", "")).lower() == "true"
 
 
-def read_jobs(files: Files) -> list[Job]:
+def read_jobs(files: ProjectFiles) -> list[Job]:
     """Read the jobs of the whole repository."""
     found = []
     for path in filter(_WORKFLOW.fullmatch, files.whole.paths):

@@ -258,8 +258,8 @@ def list_checks(
 def check_names(lines: Mapping[str, frozenset[int]]) -> LintCheck:
     """Look up the names that new lines take from modules, without the repository's type checker.
 
-    A script of ours does it: basedpyright, which finds the same, is 75 MB to fetch and takes 240 MB
-    of memory and 1.6 s of a processor for a file, where the script takes 0.4 s.
+    A script of ours does it in 0.4 s a file. basedpyright finds the same, but is a download of
+    75 MB, and takes 240 MB of memory and 1.6 s of processor time a file.
 
     Args:
         lines: By paths relative to the project's folder.
@@ -294,7 +294,7 @@ class PublicApi(LintCheck):
     def command(self, site: Site) -> tuple[str, ...]:
         packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
         words = ("griffe", "check", "--against", self.base_commit)
-        return (*site.folder_prefix, *words, *sorted(packages))
+        return (*site.command_prefix, *words, *sorted(packages))
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         order = super().make_request(site, secret)

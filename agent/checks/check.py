@@ -71,7 +71,7 @@ class Site:
     """Whether the first test that fails ends its run."""
 
     @property
-    def folder_prefix(self) -> tuple[str, ...]:
+    def command_prefix(self) -> tuple[str, ...]:
         """What a person writes before a command that starts in the project's folder."""
         return ("env", "-C", self.project.root) if self.project.root else ()
 

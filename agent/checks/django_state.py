@@ -1,7 +1,7 @@
 """Django's own questions about a project: missing migrations, conflicts, system check.
 
-The answers are believed only when Django, asked in the same process, also found models and fields
-that have no migration and an error that must be found.
+The answers count only if Django, in the same process, also found planted faults: models and fields
+without a migration, and an error.
 """
 
 from __future__ import annotations

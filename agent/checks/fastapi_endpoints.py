@@ -52,7 +52,7 @@ class FastapiEndpoints:
         module, _, name = (site.project.fastapi_app or "").partition(":")
         program = f"import {module} as m; print(*m.{name}.routes, sep='\\n')"
         below = site.project.fastapi_path
-        start = site.folder_prefix or (("env",) if below else ())
+        start = site.command_prefix or (("env",) if below else ())
         return (*start, *((f"PYTHONPATH={below}",) if below else ()), "python", "-c", program)
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:

@@ -105,7 +105,7 @@ class LintCheck:
             return ()
         options = self._read_options(site)
         words = (*self.command_words, *options.args, *self.arguments)
-        return (*site.folder_prefix, *words, *(options.paths or (".",)))
+        return (*site.command_prefix, *words, *(options.paths or (".",)))
 
     def _read_options(self, site: Site) -> ToolOptions:
         known = {} if self.ours else site.project.tool_options
@@ -182,7 +182,7 @@ class LintCheck:
             return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
         problem = ""
         if remarks is None:
-            problem = f"{self.name} left no report that can be read: {words}"
+            problem = f"{self.name} wrote no readable report: {words}"
         elif not is_seen:
             problem = f"{self.name} reports nothing about a file that it must object to"
         elif result.exit_code == 0 and not self.rewrites:

@@ -69,7 +69,7 @@ class MypyTypes:
         return check.explain_no_type_tool(site, self.name)
 
     def command(self, site: Site) -> tuple[str, ...]:
-        return (*site.folder_prefix, "mypy", *site.type_args(self.name))
+        return (*site.command_prefix, "mypy", *site.type_args(self.name))
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         is_pinned = "mypy" in dict(site.environment.tools)

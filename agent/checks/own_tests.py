@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from agent.checks import reruns
 from agent.checks.check import Part, Selection
-from agent.checks.reruns import Reruns
+from agent.checks.reruns import SuiteRerunner
 from agent.checks.test_files import UNREADABLE, Imports, Places
 from agent.models.change import Change
 from agent.models.checks import (
@@ -116,9 +116,9 @@ def choose_scope(
     return Scope(whole=False, ids=left, files=files_to_run, deleted=deleted & known)
 
 
-def run_own(wanted: Scope, sites: Reruns) -> CheckResult:
+def run_own(wanted: Scope, sites: SuiteRerunner) -> CheckResult:
     only = Selection(ids=wanted.ids, files=wanted.files)
-    found = sites.run(sites.head, Part(None if wanted.whole else only))
+    found = sites.run_part(sites.head, Part(None if wanted.whole else only))
     if found.reason and not found.items and found.suite is not None and not found.limit:
         # It came to its end, and what was asked for is not there any more.
         return found.model_copy(update={"status": Status.PASSED, "reason": ""})

@@ -78,7 +78,7 @@ def _versions(environment: Environment) -> dict[str, str]:
 def _not_installed(
     declared: tuple[DeclaredPackage, ...], installed: Mapping[str, str]
 ) -> list[Package]:
-    """Return what is declared for what the checks do not install: documentation, other systems."""
+    """Return declared packages that the checks do not install (documentation, other systems)."""
     return [
         Package(**one.model_dump())
         for one in declared

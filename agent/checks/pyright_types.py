@@ -1,14 +1,14 @@
 """The type checks by pyright and basedpyright: what the repository's settings name.
 
-What is called pyright on the package index fetches the tool itself from elsewhere when it starts,
-which no sandbox can do. basedpyright has the same engine and comes whole, so it stands in, and what
-it does otherwise without settings is set back to what pyright does.
+The package index's pyright fetches the tool itself from elsewhere when it starts, which no sandbox
+can do. basedpyright has the same engine and comes whole, so it is used instead. Its own defaults
+are set back to pyright's.
 
-Nothing of the repository runs here. These tools have no plugins, but they would start the
+Nothing of the repository runs here. These tools have no plugins. But they would start the
 interpreter that they find (`.venv/bin/python`), and read packages from a folder that settings name
-(`venvPath`): so the settings of the tree are read beneath ones of ours, which say where the
-packages of the environment are and which Python it has, and there is no interpreter to be found. A
-file of errors to overlook (basedpyright's baseline) is not heeded: base has those errors as well.
+(`venvPath`). So our settings take precedence over those of the tree: they name the environment's
+packages and Python, and no interpreter can be found. basedpyright's baseline of known errors is
+ignored: base has those errors as well.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class PyrightTypes:
         return check.explain_no_type_tool(site, self.name)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
-        return (*site.folder_prefix, self.name, *site.type_args(self.name))
+        return (*site.command_prefix, self.name, *site.type_args(self.name))
 
     def make_request(self, site: check.Site, secret: Secret) -> SandboxRequest:
         options, settings = self._read_options(site)
@@ -241,7 +241,7 @@ def _find_problem(
     if result.exit_code not in {0, 1}:
         return f"{name} could not run (exit code {result.exit_code}): {words}"
     if report is None:
-        return f"{name} left no report that can be read: {words}"
+        return f"{name} wrote no readable report: {words}"
     if len(remarks) > _MOST_REMARKS:
         return f"{name} reports {len(remarks)} errors and warnings, more than are read"
     if not any(linters.is_probe(one, secret) and one.severity == "error" for one in remarks):

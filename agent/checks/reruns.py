@@ -98,7 +98,7 @@ def _kind(text: str) -> str:
 
 
 @dataclass
-class Reruns:
+class SuiteRerunner:
     """Both sides of a run, ready to run tests of it again."""
 
     base: Site
@@ -107,7 +107,7 @@ class Reruns:
     sandbox: Sandbox
     say: Say
 
-    def run(self, site: Site, part: Part, shown_as: str = TESTS) -> CheckResult:
+    def run_part(self, site: Site, part: Part, shown_as: str = TESTS) -> CheckResult:
         """Run a part of the tests of one side in a sandbox of its own.
 
         Args:
@@ -117,7 +117,7 @@ class Reruns:
         return running.run_check(self.suite.select(part, name), site, self.sandbox, self.say)
 
     def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> CheckResult:
-        return self.run(site, Part(only), shown_as)
+        return self.run_part(site, Part(only), shown_as)
 
     def repeat(
         self, failures: tuple[CheckItem, ...], rounds: int, new: Container[str] = ()

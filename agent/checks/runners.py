@@ -92,7 +92,7 @@ class PytestSuite:
 
 
 def _list_parallel_options(site: Site) -> tuple[str, ...]:
-    """Have the tests shared among processes where the repository does so itself."""
+    """Return `-n auto` if the project runs tests in parallel and has pytest-xdist."""
     is_own = site.config.checks.tests.args or not site.project.tests_in_parallel
     return () if is_own or not site.has_package("pytest-xdist") else ("-n", "auto")
 

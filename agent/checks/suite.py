@@ -1,8 +1,8 @@
 """Judge a run of a test suite, whatever ran it.
 
-Owns the agreement of exit code, report and ids: a run counts only when it came to its end, every
-collected test has an outcome, the test that must pass passed, the one that must fail failed, and
-what the runner counted and returned fits all that.
+Exit code, report and ids must agree. A run counts only when it came to its end and every collected
+test has an outcome. The test that must pass passed, and the one that must fail failed. The runner's
+counts and exit code fit.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from agent.checks.reruns import (
     MOST_TESTS,
     PASSING,
     Proof,
-    Reruns,
+    SuiteRerunner,
     is_proved,
     judge_failure,
     list_failing,
@@ -51,7 +51,7 @@ class TwoRuns:
 
     change: Change
     base: CheckResult
-    sites: Reruns
+    sites: SuiteRerunner
     """Base beside the whole change."""
     tree: Tree
     """Of base."""
@@ -89,7 +89,7 @@ class TwoRuns:
             shared = list_some(sorted(self._shared_files))
             self.sites.say(f"tests: once more with {shared} as on base")
             part = rule_changes.drop_files(self.product, self._shared_files)
-            strict = self.sites.run(self.lay_out(part, "base-shared"), self._part)
+            strict = self.sites.run_part(self.lay_out(part, "base-shared"), self._part)
             if strict.status is Status.UNVERIFIED:
                 return strict
             if strict.limit:
@@ -222,7 +222,7 @@ class TwoRuns:
         """
         if not held.touched:
             return frozenset()
-        base = self.sites.run(self.sites.base, self._part)
+        base = self.sites.run_part(self.sites.base, self._part)
         return frozenset(held.touched) - frozenset(base.touched)
 
     def _explain_unknown_helpers(self) -> str:
@@ -231,8 +231,8 @@ class TwoRuns:
         if self._sources is not None or not changed:
             return ""
         return (
-            f"There is too much Python here to know who imports whom: {list_some(changed)} may be"
-            " there for tests alone, and was taken for the product's"
+            f"The project is too large to trace imports; {list_some(changed)} are treated as"
+            " product code, though they may be test helpers"
         )
 
     def _explain_shadowed(self) -> str:

@@ -235,8 +235,8 @@ def _write_files(
             _write_private(path, text)
     except OSError as problem:
         raise PermanentError(
-            f"{path} cannot be written ({problem.strerror}), so the App's key is lost. Make space,"
-            " then make a new private key and webhook secret on the App's page and write the files"
+            f"{path} cannot be written ({problem.strerror}), so the App's key is lost. Free space."
+            " Create a new private key and webhook secret on the App's page. Then write the files"
             " by hand (deploy/README.md)."
         ) from problem
 

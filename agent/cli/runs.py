@@ -26,7 +26,7 @@ from agent.store import step_file
 from agent.text import sanitise
 
 if TYPE_CHECKING:
-    from agent.store.sql_store import SqlStore
+    from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
     help="Runs: list, show, log; of issues: cancel, retry; pause and resume all.",
@@ -46,20 +46,20 @@ _SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
 
 
 @contextmanager
-def open_store(loaded: Settings) -> Iterator[SqlStore | None]:
+def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
     """Open the runs while the block lasts; None: there are none, and to look makes none."""
     # The database is loaded only by the commands that need it.
-    from agent.store import sql_store
+    from agent.store import sql_run_store
 
-    if not (loaded.home / sql_store.FILE_NAME).exists():
+    if not (loaded.home / sql_run_store.FILE_NAME).exists():
         yield None
         return
-    with closing(sql_store.SqlStore(loaded.home)) as store:
+    with closing(sql_run_store.SqlRunStore(loaded.home)) as store:
         yield store
 
 
 @contextmanager
-def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlStore, StoredRun]]:
+def _find_run(loaded: Settings, run_id: str) -> Iterator[tuple[SqlRunStore, StoredRun]]:
     """Open the runs for the one whose id begins so; anything else is a wrong argument."""
     with open_store(loaded) as store:
         several = store.find_by_prefix(run_id, _CANDIDATES + 1) if store else ()

@@ -59,11 +59,11 @@ _SECRETS_OF_OTHERS = frozenset(
 def serve() -> None:
     """Listen for webhooks and carry out what comes in, until stopped.
 
-    Three processes are started and, when one of them ends, started again: the listener, which holds
-    the webhook secret alone, the dashboard, which holds the client secret alone, and the worker.
+    Three processes are started, and started again when they end: listener, dashboard and worker.
+    The listener holds only the webhook secret, the dashboard only the client secret.
     Events go to stderr, one JSON object a line.
-    When it is to stop, the steps under way are brought to their end, for a minute at most; a second
-    signal, as a second Ctrl-C, ends them at once. Either way the runs go on at the next start.
+    On a signal, the steps under way may finish, for a minute at most. A second signal
+    (Ctrl-C again) ends them at once. Either way the runs go on at the next start.
     Exit code 0: stopped by a signal; 2: settings or a machine without sandboxes, with the fix in
     words.
     """

@@ -29,7 +29,7 @@ from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.service.pause import Switch
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 #: Permissions are asked for again after the first, while GitHub is silent after the second, and
@@ -246,7 +246,7 @@ class Dashboard:
     """All that pages read, and where actions are inserted."""
 
     home: Path
-    store: SqlStore
+    store: SqlRunStore
     index: RunIndex
     sessions: Sessions
     switch: Switch

@@ -12,7 +12,7 @@ from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.service import run_commands
 from agent.service.run_commands import CannotNow, Speaker
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 #: Whose end no further try could change.
 _SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
@@ -35,7 +35,7 @@ def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
     return ("approve", "stop") if waits else ("stop",)
 
 
-def act(action: str, run: StoredRun, store: SqlStore, visitor: Visitor, plan: str = "") -> None:
+def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan: str = "") -> None:
     """Do what a visitor asks of a run.
 
     Args:

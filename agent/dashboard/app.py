@@ -21,7 +21,7 @@ from agent.dashboard.index import RunIndex
 from agent.errors import AgentError
 from agent.service.pause import Switch
 from agent.settings import Settings
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8",
            "icon.svg": "image/svg+xml"}  # fmt: skip
@@ -29,7 +29,7 @@ _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; 
 _log = structlog.get_logger()
 
 
-def create_app(loaded: Settings, store: SqlStore, address: str) -> FastAPI:
+def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     """Make the application.
 
     Args:

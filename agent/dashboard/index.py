@@ -14,7 +14,7 @@ from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.pulls import EndedPullRequest, PullOutcome
 from agent.models.run import RunState
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
 from agent.telemetry.statistics import RunSummary
 
@@ -64,7 +64,7 @@ class RunEntry:
 class RunIndex:
     """The entries of one store; safe to use from several threads."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: SqlRunStore) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._read_at = self._read_whole_at = float("-inf")

@@ -1,7 +1,7 @@
 """Play a scenario: a simulated GitHub with a repository and an issue, and the service beside it.
 
-Both are the real things but for GitHub: the service is started as an operator starts it, is told
-of the label by a signed webhook, and opens its pull request over HTTP and git.
+Only GitHub is simulated. The service starts as an operator starts it. A signed webhook reports the
+label, and the service opens its pull request over HTTP and git.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from agent.github import app_registration
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 OWNER = "corner-shop"
 REPOSITORY = f"{OWNER}/shop"
@@ -151,7 +151,7 @@ class Stage:
     service: Service
     home: Path
     """The service's data folder."""
-    store: SqlStore
+    store: SqlRunStore
     inbox: Inbox
     dashboard: str = ""
     """Address of the service's dashboard; empty: there is none."""
@@ -262,7 +262,7 @@ def staging(home: Path, folder: Path, **more: str) -> Iterator[Stage]:
         try:
             service.start()
             world.install(app, OWNER)
-            with closing(SqlStore(home)) as store, closing(Inbox(home)) as inbox:
+            with closing(SqlRunStore(home)) as store, closing(Inbox(home)) as inbox:
                 yield Stage(world, address, app, service, home, store, inbox, dashboard)
         finally:
             service.stop()

@@ -31,7 +31,7 @@ from agent.policy.layout import is_test
 from agent.text import sanitise
 from agent.text.sanitise import list_some
 from repo_config import dependencies
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.tree import Below
 
 #: Characters of each part.
@@ -279,7 +279,7 @@ def describe_base(run_context: RunContext) -> OpeningMessage:
 
 
 def _list_versions(run_context: RunContext) -> list[str]:
-    files = Files(Below(_open_base(run_context), run_context.base.contract.config.folder))
+    files = ProjectFiles(Below(_open_base(run_context), run_context.base.contract.config.folder))
     declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
     installed = {
         str(canonicalize_name(package.partition("==")[0])): package

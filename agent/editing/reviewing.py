@@ -16,7 +16,7 @@ from agent.models.change import Change, Finding, Severity
 from agent.models.chat import OpeningMessage
 from agent.models.record import Record
 from agent.models.review import Remark, ReviewNotes
-from agent.text.check_summary import count_things, summarize_check
+from agent.text.check_summary import format_count, summarize_check
 
 _MOST_TURNS = 15
 _LONGEST_REMARK = 1_000
@@ -171,7 +171,7 @@ def _make_notes(found: SubmittedReview, run_context: RunContext) -> ReviewNotes:
     )
     blocking = sum(one.blocking for one in remarks)
     approves = found.approve and not blocking
-    said = [f"{reviewer} reviewed the change: {count_things(len(remarks), 'remark')}."]
+    said = [f"{reviewer} reviewed the change: {format_count(len(remarks), 'remark')}."]
     if blocking:
         said.append(f"{blocking} of them it calls blocking.")
     said.append(f"It {'approves' if approves else 'does not approve'} the change.")

@@ -13,7 +13,7 @@ from agent.models.checks import CheckItem, CheckReport, Comparison
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark
 from agent.onboarding.proposed_lines import SET_UP
-from agent.text.check_summary import count_things
+from agent.text.check_summary import format_count
 
 RED_BASE = "tests of base"
 """Stands for a rule in the finding that most tests of base fail."""
@@ -103,8 +103,8 @@ class Round:
             return "passed"
         count = len(self.failures)
         if self.verdict is None:
-            return f"refused by rules before any check: {count_things(count, 'finding')}"
-        return f"{count_things(count, 'problem')} ({self.verdict.reason.value})"
+            return f"refused by rules before any check: {format_count(count, 'finding')}"
+        return f"{format_count(count, 'problem')} ({self.verdict.reason.value})"
 
 
 def choose_best(rounds: Sequence[Round]) -> Round:

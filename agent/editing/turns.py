@@ -14,7 +14,7 @@ from agent.errors import ModelRefused
 from agent.models.chat import ChatRequest, Message, Reply, Returned, ToolCall, ToolResult
 from agent.models.record import Record
 from agent.text import sanitise
-from agent.text.check_summary import count_things
+from agent.text.check_summary import format_count
 
 #: The one reply that nothing is prepared for: from ticket and outline, to plan or to decline.
 TRIAGE = ("plan", 1)
@@ -96,7 +96,7 @@ def _record_request(request: ChatRequest, turn: Turn, run_context: RunContext) -
 def _summarize_reply(turn: Turn, reply: Reply) -> str:
     """Describe a reply in one line, without the model's words."""
     refused = reply.finish == "refused"
-    calls = "it refused to answer" if refused else count_things(len(reply.calls), "call")
+    calls = "it refused to answer" if refused else format_count(len(reply.calls), "call")
     price = "" if reply.cost_usd is None else f", ${reply.cost_usd:.4f}"
     line = (
         f"{turn.conversation}, turn {turn.number}: {calls}, {reply.usage.tokens:,} tokens{price},"

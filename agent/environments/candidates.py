@@ -24,7 +24,7 @@ from repo_config import ci_packages, ci_setup, detect, django_projects, suites, 
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.documents import table
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import (
     ChecksSection,
     DjangoSection,
@@ -92,7 +92,7 @@ def propose_candidates(
         known: What came of the first.
         tree: Of the commit.
     """
-    files = Files(tree, config.folder)
+    files = ProjectFiles(tree, config.folder)
     ci = _read_ci(config, files)
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
@@ -108,7 +108,7 @@ def propose_candidates(
     return (*add_missing_packages(config, known.lacking), *as_ci, *starts, *others)[:_MOST]
 
 
-def _read_ci(config: RepoConfig, files: Files) -> CiSetup:
+def _read_ci(config: RepoConfig, files: ProjectFiles) -> CiSetup:
     # Of a sub-folder, CI's steps begin elsewhere.
     return CiSetup() if config.folder else ci_setup.read_ci_setup(files)
 
@@ -117,7 +117,7 @@ def complete_packages(
     config: RepoConfig, lacking: tuple[str, ...], tree: Tree
 ) -> tuple[Candidate, ...]:
     """Install what modules of tests lack, first with the extras and groups that CI installs."""
-    files = Files(tree, config.folder)
+    files = ProjectFiles(tree, config.folder)
     ci = _read_ci(config, files)
     chosen = _choose_parts(config.python, files, ci.parts)
     plain = add_missing_packages(config, lacking)
@@ -172,7 +172,7 @@ def _as_ci(
 
 
 def _other_starts(
-    config: RepoConfig, project: Project, files: Files, tree: Tree
+    config: RepoConfig, project: Project, files: ProjectFiles, tree: Tree
 ) -> Iterator[Candidate]:
     """Yield the script that a command runs the tests with, then the next manage.py, if any."""
     tests, above = config.checks.tests, f"{config.folder}/"
@@ -196,7 +196,7 @@ def _other_starts(
 
 
 def _choose_parts(
-    section: PythonSection, files: Files, named: Collection[str]
+    section: PythonSection, files: ProjectFiles, named: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
     """Choose the extras and groups that CI installs, beside those that are for tests by name."""
     found: dict[str, tuple[str, ...]] = {}
@@ -231,7 +231,7 @@ def _other_packages(
     given: PythonSection,
     base: Checkout,
     known: Known,
-    files: Files,
+    files: ProjectFiles,
     tested: TestedVersions,
 ) -> Iterator[Candidate]:
     """Yield another Python, then other versions, or of what a lock fixes all extras."""
@@ -267,7 +267,7 @@ def _other_packages(
         )
 
 
-def _name_extras(files: Files) -> tuple[str, ...]:
+def _name_extras(files: ProjectFiles) -> tuple[str, ...]:
     extras = table(files.pyproject, "project", "optional-dependencies")
     return tuple(extras or table(files.pyproject, "tool", "poetry", "extras"))
 

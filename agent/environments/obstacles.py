@@ -19,7 +19,7 @@ from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
 from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.tree import Tree
 
 _FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line>\d+)')
@@ -64,7 +64,7 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
         folder: Of the project.
     """
     # Of a sub-folder, CI's steps begin elsewhere.
-    ci = CiSetup() if folder else ci_setup.read_ci_setup(Files(tree))
+    ci = CiSetup() if folder else ci_setup.read_ci_setup(ProjectFiles(tree))
     told = "; ".join(quote_as_code(line, _MOST_OF_LINE) for line in [*ci.describe()][:_MOST_CI])
     does = f"CI ({ci.origin}) does before its tests: {told}." if told else ""
     if tests is None:
@@ -155,7 +155,7 @@ def _find_holders(name: str, paths: Collection[str]) -> Iterator[str]:
 
 def _list_packages(tree: Tree, folder: str, ci: CiSetup) -> set[str]:
     """List the packages that the project or its CI says it needs, by their normalised names."""
-    files = Files(tree, folder)
+    files = ProjectFiles(tree, folder)
     asked = (Requirement(line).name for line in ci.install)
     return {one.name for one in dependencies.list_declared(files)} | {
         *map(canonicalize_name, asked)

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.errors import EnvironmentFailed
 from repo_config import documents
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 
 #: No declaration is larger; a bigger file is not one.
 _LARGEST = 8 * 1024**2
@@ -33,9 +33,9 @@ class WorkTreeFiles:
         return WorkTreeFiles(self.root)
 
     @cached_property
-    def detection_files(self) -> Files:
+    def detection_files(self) -> ProjectFiles:
         """The regular files below the base, as detection reads them."""
-        return Files(_Listed(self))
+        return ProjectFiles(_Listed(self))
 
     def from_root(self, path: str) -> str | None:
         """A path as it is from the root, "" for the root itself; None where it leads outside."""

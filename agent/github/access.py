@@ -103,7 +103,7 @@ class Access:
     stopping: Event | None
     known: AccessCache
     _lock: RLock = field(default_factory=RLock, init=False)
-    _sessions: OrderedDict[str, Session] = field(default_factory=OrderedDict, init=False)
+    _sessions: OrderedDict[str, RepositorySession] = field(default_factory=OrderedDict, init=False)
 
     def recording(self, record: Record) -> Access:
         """Give the same way to GitHub, whose writes are recorded elsewhere."""
@@ -129,7 +129,7 @@ class Access:
     def is_own(self, login: str) -> bool:
         return login.lower() == self.login().lower()
 
-    def address(self, session: Session) -> str:
+    def address(self, session: RepositorySession) -> str:
         """The mail address by which GitHub knows our commits; its number is asked for once."""
         login, us = self.login(), session.requester()
         path = f"/users/{quote(login, safe='')}"
@@ -147,7 +147,7 @@ class Access:
         known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
         return f"{number}{login}@users.noreply.{known}"
 
-    def open_session(self, issue: IssueRef, purpose: str) -> Session:
+    def open_session(self, issue: IssueRef, purpose: str) -> RepositorySession:
         """Hand out what one run, or the intake of one repository, works with.
 
         Args:
@@ -155,18 +155,20 @@ class Access:
         """
         with self._lock:
             if purpose not in self._sessions:
-                self._sessions[purpose] = Session(self, issue, purpose)
+                self._sessions[purpose] = RepositorySession(self, issue, purpose)
             self._sessions.move_to_end(purpose)
             while len(self._sessions) > _SESSIONS:
                 self._sessions.popitem(last=False)
             return self._sessions[purpose]
 
-    def open_run_session(self, run: Run) -> Session:
+    def open_run_session(self, run: Run) -> RepositorySession:
         if run.snapshot is None:
             raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
         return self.open_session(run.snapshot.issue, run.run_id)
 
-    def open_named_session(self, repository: str, purpose: str, number: int = 0) -> Session:
+    def open_named_session(
+        self, repository: str, purpose: str, number: int = 0
+    ) -> RepositorySession:
         """Hand out what is needed where nothing but a repository's name is known yet."""
         unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
         return self.open_session(unknown, f"{purpose} {repository}#{number}")
@@ -185,7 +187,7 @@ class Access:
         return Asking(self.pacing if patient else IMPATIENT, self.stopping)
 
 
-class Session:
+class RepositorySession:
     """What one run has on GitHub: its repository, its tokens, its counters."""
 
     def __init__(self, access: Access, issue: IssueRef, purpose: str) -> None:
@@ -320,7 +322,7 @@ class Session:
         return ""
 
     def retry_niceties(self) -> frozenset[str]:
-        """Try once more what could not be done; return the notes of what is there by now."""
+        """Retry optional requests that failed; return the notes of those that now succeed."""
         tried, self._niceties = self._niceties, {}
         return frozenset(note for note, one in tried.items() if not self.try_nicety(*one))
 

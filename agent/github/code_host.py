@@ -143,7 +143,7 @@ class GithubCodeHost:
         default = repositories.read_remote(session).default_branch
         return pull_requests.find_onboarding(session, branch, default)
 
-    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session = self._access.open_run_session(run)
         pull, _ = pull_requests.open_or_update(session, proposal, self._page(run))
         return pull

@@ -16,7 +16,7 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent.github.access import Session
+from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 
 #: So many comments are looked through from each end.
@@ -35,7 +35,7 @@ def make_marker(kind: str, key: str) -> str:
     return f"<!-- mergewright:{kind} {key} -->"
 
 
-def react(session: Session) -> None:
+def react(session: RepositorySession) -> None:
     """Show on the issue with a pair of eyes that the label was seen; once per account."""
     number = session.issue.number
     session.try_nicety(
@@ -49,7 +49,7 @@ def react(session: Session) -> None:
 
 
 def list_comments(
-    session: Session, mark: str, *, on: int | None = None, since: str | None = None
+    session: RepositorySession, mark: str, *, on: int | None = None, since: str | None = None
 ) -> list[Comment]:
     """List the comments of ours that begin with a mark, the oldest first.
 
@@ -75,7 +75,7 @@ def list_comments(
     return session.ask(work, doing=f"read the comments of #{number}")
 
 
-def delete_comment(session: Session, comment: int) -> None:
+def delete_comment(session: RepositorySession, comment: int) -> None:
     """Delete a comment of ours; one that is gone, or may not be deleted, ends no run."""
     number = session.issue.number
 
@@ -90,7 +90,12 @@ def delete_comment(session: Session, comment: int) -> None:
 
 
 def leave_comment(
-    session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
+    session: RepositorySession,
+    mark: str,
+    text: str,
+    *,
+    on: int | None = None,
+    since: str | None = None,
 ) -> Comment:
     """Make a comment unless it is there; a lost reply makes no second one.
 
@@ -102,7 +107,12 @@ def leave_comment(
 
 
 def create_comment(
-    session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
+    session: RepositorySession,
+    mark: str,
+    text: str,
+    *,
+    on: int | None = None,
+    since: str | None = None,
 ) -> Comment:
     number, body = on or session.issue.number, session.hide(f"{mark}\n{text}")
     return session.ask(

@@ -6,7 +6,7 @@ import re
 import time
 
 from agent.github import comments, issues, repositories, status_comment, status_text
-from agent.github.access import Access, Raw, Session
+from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
 from agent.github.status_comment import StatusComment
@@ -145,7 +145,7 @@ class GithubIntakeApi:
         ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
         return found.model_copy(update={"issue": found.issue.model_copy(update=ids)})
 
-    def _session(self, issue: IssueRef) -> Session:
+    def _session(self, issue: IssueRef) -> RepositorySession:
         return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")
 
     def _read_recent_config(self, issue: IssueRef) -> RepoConfig | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from github.Repository import Repository
 
 from agent.github import api_errors
-from agent.github.access import NO_GRAPHQL, Raw, Session
+from agent.github.access import NO_GRAPHQL, Raw, RepositorySession
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.github.repositories import GONE
 from agent.models.intake import LiveIssue
@@ -25,13 +25,13 @@ _PER_PAGE, _EVENT_PAGES = 100, 5
 _MOST_PAGES = 20
 
 
-def read_issue(session: Session) -> LiveIssue | None:
+def read_issue(session: RepositorySession) -> LiveIssue | None:
     """Read the issue; None: it was deleted, transferred, or another one has its number."""
     raw = _read_raw(session, session.issue.number)
     return None if raw is None else _make_live_issue(session.issue, raw)
 
 
-def _read_raw(session: Session, number: int) -> Raw | None:
+def _read_raw(session: RepositorySession, number: int) -> Raw | None:
     with ignore_statuses(*GONE):
         return session.call(
             "GET", f"issues/{number}", _validate_issue, doing=f"read issue #{number}"
@@ -68,11 +68,11 @@ def name_author(raw: Raw) -> str:
     return str(raw["user"]["login"]) if raw["user"] else "ghost"
 
 
-def read_text(session: Session, number: int) -> Raw | None:
+def read_text(session: RepositorySession, number: int) -> Raw | None:
     """Read `title`, `body` and when the body was last edited (`lastEditedAt`), all at once.
 
-    A server without GraphQL does not tell that. There anything that happened to the issue counts as
-    an edit, moved back a little, so that the label or comment that asks for a run does not. None:
+    A server without GraphQL does not report edits. There every update of the issue counts as an
+    edit, moved back a little so that the label or comment that requests a run does not count. None:
     the issue is gone.
     """
     owner, _, name = session.name.partition("/")
@@ -94,7 +94,7 @@ def read_text(session: Session, number: int) -> Raw | None:
     return {"title": raw["title"], "body": raw["body"] or "", "lastEditedAt": told}
 
 
-def newest_events(session: Session, number: int) -> Iterator[Raw]:
+def newest_events(session: RepositorySession, number: int) -> Iterator[Raw]:
     """Go through the events of an issue, the newest first; very old ones are left out."""
 
     def ask(page: int) -> tuple[int, list[Raw]]:
@@ -116,20 +116,20 @@ def newest_events(session: Session, number: int) -> Iterator[Raw]:
 # --- what people write -------------------------------------------------------------------------
 
 
-def list_comments(session: Session, number: int, since: str = "") -> Iterator[Raw]:
+def list_comments(session: RepositorySession, number: int, since: str = "") -> Iterator[Raw]:
     """List the comments of a conversation that were written or edited at a time or later."""
     wanted = {"since": since} if since else {}
     return _list_pages(session, f"issues/{number}/comments", wanted)
 
 
-def list_reviews(session: Session, number: int) -> Iterator[Raw]:
+def list_reviews(session: RepositorySession, number: int) -> Iterator[Raw]:
     listed = _list_pages(session, f"pulls/{number}/reviews", {})
     return (raw for raw in listed if raw.get("submitted_at") is not None)
 
 
-def list_remarks(session: Session, number: int) -> Iterator[Raw]:
+def list_remarks(session: RepositorySession, number: int) -> Iterator[Raw]:
     return _list_pages(session, f"pulls/{number}/comments", {})
 
 
-def _list_pages(session: Session, path: str, wanted: Raw) -> Iterator[Raw]:
+def _list_pages(session: RepositorySession, path: str, wanted: Raw) -> Iterator[Raw]:
     return session.pages(path, wanted, most=_MOST_PAGES, doing="read comments")

@@ -17,7 +17,7 @@ import structlog
 
 from agent.errors import AgentError, CodeHostLimited, CodeHostUnavailable
 from agent.github import api_errors, issues, repositories
-from agent.github.access import Access, Raw, Session
+from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
@@ -116,7 +116,7 @@ class GithubLabelledIssues:
 
 
 def _read_labelled(
-    session: Session, ref: IssueRef, facts: Raw, raw: Raw, label: str, seen: _Seen
+    session: RepositorySession, ref: IssueRef, facts: Raw, raw: Raw, label: str, seen: _Seen
 ) -> Labelled | None:
     """Read who set the label, and the text; None: that was reported, or the label is off again."""
     number = int(raw["number"])
@@ -130,7 +130,7 @@ def _read_labelled(
     return _make_labelled(ref, facts, raw, event, text, renamed=renamed)
 
 
-def _find_label_event(session: Session, number: int, label: str) -> tuple[Raw, bool]:
+def _find_label_event(session: RepositorySession, number: int, label: str) -> tuple[Raw, bool]:
     """Find the event that has set the label, and say whether the title was changed afterwards.
 
     The event is empty where the label was taken off meanwhile, or set by nobody.
@@ -235,7 +235,7 @@ class GithubConversations:
             now=told,
         )
 
-    def list_written(self, subject: Subject, since: str) -> tuple[Written, ...]:
+    def list_comments(self, subject: Subject, since: str) -> tuple[Written, ...]:
         session = self._access.open_session(subject.ref, f"listen in {subject.ref.repository}")
         number = subject.ref.number
         found = [

@@ -18,7 +18,7 @@ import httpx
 import structlog
 from github.Repository import Repository
 
-from agent.github.access import Raw, Session
+from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.models.change import Finding, Severity
 from agent.models.clock import read_clock
@@ -64,7 +64,7 @@ _STATES = get_args(State)
 
 
 def report_check(
-    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+    session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> None:
     """Report once what our checks said, also when it is asked for again.
 
@@ -79,7 +79,7 @@ def report_check(
 
 
 def _set_check_run(
-    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+    session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> None:
     run_id = session.notes.run_id
     annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
@@ -137,7 +137,7 @@ def _make_annotation(finding: Finding) -> dict[str, str | int]:
 
 
 def _set_status(
-    session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
+    session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> None:
     # By its run it is found again, so that is never cut.
     run = f" (run {session.notes.run_id})"
@@ -172,7 +172,7 @@ def _set_status(
 # --- the project's -----------------------------------------------------------------------------
 
 
-def list_checks(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
+def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, ...]:
     """List the project's checks of a commit by name, of each the newest run alone.
 
     A job has its workflow's name before its own, as on GitHub's pages. Where several checks have
@@ -189,7 +189,7 @@ def list_checks(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _list_check_runs(session: Session, commit: str) -> Iterator[ProjectCheck]:
+def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[ProjectCheck]:
     app_id, newest = session.access.app_id, dict[tuple[object, ...], Raw]()
     workflows, foreign = _read_workflows(session, commit)
     for run in sorted(_list_runs(session, commit, workflows), key=lambda run: int(run["id"])):
@@ -223,7 +223,7 @@ def _list_check_runs(session: Session, commit: str) -> Iterator[ProjectCheck]:
             yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)
 
 
-def _list_runs(session: Session, commit: str, workflows: Mapping[int, Raw]) -> list[Raw]:
+def _list_runs(session: RepositorySession, commit: str, workflows: Mapping[int, Raw]) -> list[Raw]:
     """List check runs; with a token that may not read them, the jobs of workflows."""
     latest, path = {"filter": "latest"}, f"commits/{commit}/check-runs"
     # Fine-grained personal tokens cannot be given the permission.
@@ -236,7 +236,9 @@ def _list_runs(session: Session, commit: str, workflows: Mapping[int, Raw]) -> l
     ]
 
 
-def _read_workflows(session: Session, commit: str) -> tuple[dict[int, Raw], frozenset[int]]:
+def _read_workflows(
+    session: RepositorySession, commit: str
+) -> tuple[dict[int, Raw], frozenset[int]]:
     """By check suite: the newest run of each workflow on a commit; and the suites of forks.
 
     Whoever pushes our commit to a fork and opens a pull request of it has workflows run on it as
@@ -287,7 +289,7 @@ def _summarize(*said: str | None) -> str:
     return "\n".join(kept)[:_SUMMARY_CHARACTERS]
 
 
-def _list_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
+def _list_statuses(session: RepositorySession, commit: str) -> Iterable[ProjectCheck]:
     in_token_mode, path = session.access.app_id is None, f"commits/{commit}/status"
     for one in _list_if_allowed(session, path, "statuses", {}):
         if in_token_mode and one["context"] == NAME:
@@ -302,12 +304,12 @@ def _list_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
         )
 
 
-def _list_items(session: Session, path: str, key: str, wanted: Raw) -> list[Raw]:
+def _list_items(session: RepositorySession, path: str, key: str, wanted: Raw) -> list[Raw]:
     how = {"doing": "read the project's checks"}
     return list(session.pages(path, wanted, most=_MOST_PAGES, key=key, **how))
 
 
-def _list_if_allowed(session: Session, path: str, key: str, wanted: Raw) -> list[Raw]:
+def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Raw) -> list[Raw]:
     """Read a list; empty where we are not let in."""
     with ignore_statuses(403, 404):
         return _list_items(session, path, key, wanted)
@@ -318,7 +320,7 @@ def _list_if_allowed(session: Session, path: str, key: str, wanted: Raw) -> list
 # --- logs --------------------------------------------------------------------------------------
 
 
-def read_log(session: Session, job: int) -> str:
+def read_log(session: RepositorySession, job: int) -> str:
     """Read the end of a job's log as people see it; empty: it has none that we may read.
 
     Raises:

@@ -11,7 +11,7 @@ from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.github import repositories
-from agent.github.access import Session
+from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, RefusedRequest
 from agent.models.code_host import NewPullRequest, Onboarding, OwnPullRequest
 from agent.models.outcome import PullRequest
@@ -21,7 +21,7 @@ _SEARCHED = 100
 
 
 def open_or_update(
-    session: Session, proposal: NewPullRequest, page: str | None = None
+    session: RepositorySession, proposal: NewPullRequest, page: str | None = None
 ) -> tuple[PullRequest, bool]:
     """Open the pull request of a branch, or bring ours up to date; say whether it is new.
 
@@ -59,7 +59,7 @@ def open_or_update(
     return _make_pull_request(pull, notes), new
 
 
-def list_own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
+def list_own_open(session: RepositorySession, besides: str) -> tuple[OwnPullRequest, ...]:
     """List our open pull requests but that of one branch, among the newest that are open."""
     is_own = session.access.is_own
 
@@ -81,7 +81,7 @@ def list_own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
     return session.ask(work, doing="look for pull requests of ours")
 
 
-def find_onboarding(session: Session, branch: str, default: str) -> Onboarding | None:
+def find_onboarding(session: RepositorySession, branch: str, default: str) -> Onboarding | None:
     """Say how our pull request of a branch stands: the open one, else the newest.
 
     Args:
@@ -103,7 +103,7 @@ def _make_pull_request(pull: GithubPull, notes: list[str]) -> PullRequest:
     return PullRequest(number=pull.number, url=pull.html_url, draft=draft, notes=tuple(notes))
 
 
-def _find_pull(session: Session, branch: str) -> GithubPull | None:
+def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
     """Look for the pull request of a branch of ours: the open one, else the newest.
 
     Raises:
@@ -128,12 +128,12 @@ def _login(pull: GithubPull) -> str:
     return pull.user.login if pull.user else ""
 
 
-def has_pull_request(session: Session, branch: str) -> bool:
+def has_pull_request(session: RepositorySession, branch: str) -> bool:
     """Say whether there is or was a pull request of a branch, whoever opened it."""
     return bool(_list_of_branch(session, branch))
 
 
-def _list_of_branch(session: Session, branch: str) -> list[GithubPull]:
+def _list_of_branch(session: RepositorySession, branch: str) -> list[GithubPull]:
     def work(repository: Repository) -> list[GithubPull]:
         head = f"{session.name.partition('/')[0]}:{branch}"
         pulls = islice(repository.get_pulls(state="all", head=head), _SEARCHED)
@@ -144,7 +144,7 @@ def _list_of_branch(session: Session, branch: str) -> list[GithubPull]:
 
 
 def _create_pull(
-    session: Session, proposal: NewPullRequest, title: str, body: str, notes: list[str]
+    session: RepositorySession, proposal: NewPullRequest, title: str, body: str, notes: list[str]
 ) -> GithubPull:
     def work(repository: Repository) -> GithubPull:
         base, head, draft = proposal.base_branch, proposal.branch, proposal.draft
@@ -196,7 +196,7 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     return [f"{told}: update the branch and let the checks run again before it is merged"]
 
 
-def _edit_pull(session: Session, number: int, title: str, body: str) -> GithubPull:
+def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -> GithubPull:
     def work(repository: Repository) -> GithubPull:
         pull = repository.get_pull(number)
         pull.edit(title=title, body=body)
@@ -208,7 +208,9 @@ def _edit_pull(session: Session, number: int, title: str, body: str) -> GithubPu
 # --- reviewers and labels ----------------------------------------------------------------------
 
 
-def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
+def _request_reviews(
+    session: RepositorySession, pull: GithubPull, wanted: tuple[str, ...]
+) -> list[str]:
     """Ask for reviews; return who could not be asked, in words."""
     is_own = session.access.is_own
     owner = session.name.partition("/")[0].lower()
@@ -238,7 +240,7 @@ def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]
     return notes + _as_far_as_possible(request, missing, "was not asked to review")
 
 
-def _set_labels(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
+def _set_labels(session: RepositorySession, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
     """Label the pull request; return which labels could not be set, in words."""
     there = {label.name.lower() for label in pull.labels or ()}
     missing = [name for name in dict.fromkeys(wanted) if name.lower() not in there]

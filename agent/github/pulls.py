@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import structlog
 
 from agent.github import comments, issues, project_checks, repositories
-from agent.github.access import NO_GRAPHQL, Access, Raw, Session
+from agent.github.access import NO_GRAPHQL, Access, Raw, RepositorySession
 from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.connection import translating_errors
 from agent.github.tokens import Scope
@@ -154,7 +154,7 @@ class GithubPulls:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def _list_threads(session: Session, number: int) -> Iterator[Thread]:
+def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
     """List what people say: in the conversation, in reviews, and on lines."""
     for raw in issues.list_comments(session, number):
         said = _make_comment(session, raw, raw["created_at"])
@@ -194,7 +194,7 @@ def _list_threads(session: Session, number: int) -> Iterator[Thread]:
         )
 
 
-def _read_resolved(session: Session, number: int) -> dict[int, tuple[str, bool]]:
+def _read_resolved(session: RepositorySession, number: int) -> dict[int, tuple[str, bool]]:
     """By number of a thread's first comment: its id, and whether it is resolved.
 
     Empty on a server without GraphQL: there every thread counts as open.
@@ -223,7 +223,7 @@ def _read_resolved(session: Session, number: int) -> dict[int, tuple[str, bool]]
     return found
 
 
-def _make_comment(session: Session, raw: Raw, at: str) -> ThreadComment:
+def _make_comment(session: RepositorySession, raw: Raw, at: str) -> ThreadComment:
     author, login = raw["user"] or {}, issues.name_author(raw)
     return ThreadComment(
         comment_id=raw["id"],
@@ -244,7 +244,9 @@ def _make_mark(kind: str, key: str) -> str:
     return comments.make_marker(kind, f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
 
 
-def _reply_on_lines(session: Session, number: int, thread: Thread, mark: str, words: str) -> str:
+def _reply_on_lines(
+    session: RepositorySession, number: int, thread: Thread, mark: str, words: str
+) -> str:
     # The thread is as it was read just now; what an earlier attempt has said is in it.
     said = (one.url for one in thread.comments if one.is_ours and one.body.startswith(mark))
 

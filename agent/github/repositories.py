@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from github.ContentFile import ContentFile
 
 from agent.errors import AccessLost
-from agent.github.access import Raw, Session
+from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 from agent.models.code_host import BranchRules, Remote
 from agent.models.intake import Permission
@@ -24,7 +24,7 @@ _LEVELS = get_args(Permission.model_fields["level"].annotation)
 _BUILT_ON = {"maintain": "write", "triage": "read"}
 
 
-def read_facts(session: Session) -> Raw:
+def read_facts(session: RepositorySession) -> Raw:
     """Read the repository.
 
     Raises:
@@ -51,7 +51,7 @@ def _validate_facts(raw: Raw) -> Raw:
     return raw
 
 
-def read_remote(session: Session) -> Remote:
+def read_remote(session: RepositorySession) -> Remote:
     """Say where git finds the repository.
 
     Raises:
@@ -75,7 +75,7 @@ def read_remote(session: Session) -> Remote:
     )
 
 
-def _require_same_server(session: Session, named: str) -> str:
+def _require_same_server(session: RepositorySession, named: str) -> str:
     """Take the address for git only where it is on the server that we talk to."""
     api, git = urlsplit(session.access.base_url.lower()), urlsplit(named)
     if (git.scheme, git.netloc.lower()) != (api.scheme, api.netloc.removeprefix("api.")):
@@ -89,7 +89,7 @@ def _require_same_server(session: Session, named: str) -> str:
     return named
 
 
-def read_head(session: Session, branch: str) -> str | None:
+def read_head(session: RepositorySession, branch: str) -> str | None:
     """Commit at which a branch is now; None: there is no such branch."""
     with ignore_statuses(404):
         return session.ask(
@@ -99,7 +99,7 @@ def read_head(session: Session, branch: str) -> str | None:
     return None
 
 
-def read_rules(session: Session, branch: str) -> BranchRules:
+def read_rules(session: RepositorySession, branch: str) -> BranchRules:
     """Ask whether a ruleset forbids us to push by force to a branch of that name.
 
     What else stands in the way of such a branch, GitHub says itself when it refuses the push.
@@ -116,7 +116,7 @@ def read_rules(session: Session, branch: str) -> BranchRules:
     return BranchRules(forward_only=any(not _is_bypassed(session, rule) for rule in rules))
 
 
-def _is_bypassed(session: Session, rule: Raw) -> bool:
+def _is_bypassed(session: RepositorySession, rule: Raw) -> bool:
     with ignore_statuses(401, 403, 404, 410, 422):
         return session.call(
             "GET",
@@ -127,7 +127,7 @@ def _is_bypassed(session: Session, rule: Raw) -> bool:
     return False
 
 
-def read_permission(session: Session, login: str) -> Permission:
+def read_permission(session: RepositorySession, login: str) -> Permission:
     """Look up what the account that has the login may do now; what GitHub does not tell is none."""
 
     def read(found: Raw) -> Permission:
@@ -150,7 +150,7 @@ def read_permission(session: Session, login: str) -> Permission:
     return Permission(level="none")
 
 
-def read_config(session: Session) -> RepoConfig | None:
+def read_config(session: RepositorySession) -> RepoConfig | None:
     """Read the configuration on the default branch, if there is one and it is sound."""
     # Most repositories have none of the files; one look tells.
     listed = _read_contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
@@ -165,7 +165,7 @@ def read_config(session: Session) -> RepoConfig | None:
     return None
 
 
-def _read_contents(session: Session, path: str) -> list[ContentFile] | ContentFile | None:
+def _read_contents(session: RepositorySession, path: str) -> list[ContentFile] | ContentFile | None:
     """Read something of the default branch; None: there is no such path."""
     with ignore_statuses(404):
         return session.ask(lambda repository: repository.get_contents(path), doing=f"read {path}")

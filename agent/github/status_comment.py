@@ -11,7 +11,7 @@ import structlog
 
 from agent.errors import AgentError
 from agent.github import comments, status_text
-from agent.github.access import Session
+from agent.github.access import RepositorySession
 from agent.github.api_errors import RefusedRequest
 from agent.models.intake import EarlierRun
 from agent.models.run import Run
@@ -31,7 +31,7 @@ _HEAD = re.compile(
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 
-def find_earlier_run(session: Session, snapshot: Snapshot) -> EarlierRun | None:
+def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
     found = comments.list_comments(session, _STATUS)
     body = found[-1].body if found else ""
@@ -51,7 +51,7 @@ class StatusComment:
     line names run and occasion, so that the comment of a killed attempt is found again.
     """
 
-    def __init__(self, session: Session, run: Run) -> None:
+    def __init__(self, session: RepositorySession, run: Run) -> None:
         self._session = session
         self._issue = f"{session.name}#{session.issue.number}"
         # A follow-up goes on for the run that opened the pull request, which is over: the same

@@ -106,7 +106,7 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
         text = _cut(outcome.pull_request_text or sanitise.format_words(outcome.sentence), page)
         seen, fold, rest = text.partition(_FOLD)
         if (about := run.follow_up) is not None:
-            what = f"#{about.pull} is open as it was; {_round(about)} came to nothing."
+            what = f"#{about.pull} is unchanged; {_round(about)} produced no change."
             seen = f"**{what}**\n\n{seen}"
         last = f"{used} Reason: `{outcome.reason.value}`."
         return f"{seen.rstrip()} {last}" + (f"\n{fold}{rest}" if fold else "")

@@ -163,7 +163,7 @@ class CodeHost(Protocol):
         """Look for the pull request of ours by which the repository's owner is asked first."""
         return None
 
-    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it; no check is reported on it."""
         raise AssertionError(_FOLDER)
 

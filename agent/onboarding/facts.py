@@ -32,7 +32,7 @@ from repo_config import (
 )
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 from repo_config.workflows import Job
@@ -92,8 +92,8 @@ class Evidence:
         return detect.detect_project(self.tree, self.config)
 
     @cached_property
-    def files(self) -> Files:
-        return Files(self.tree, self.folder)
+    def files(self) -> ProjectFiles:
+        return ProjectFiles(self.tree, self.folder)
 
     @cached_property
     def declared(self) -> tuple[Dependency, ...]:

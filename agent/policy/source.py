@@ -1,7 +1,7 @@
 """Python source as the rules read it: which changed files count, parsed, and what was before.
 
-Leaves the judgement to the rules. Nothing is executed, and nothing in a file (a comment that
-switches a tool off, an odd encoding, a nesting meant to exhaust the parser) changes what is read.
+Leaves the judgement to the rules. Nothing is executed. No file can change what is read: not by a
+comment that switches a tool off, an odd encoding, or a nesting meant to exhaust the parser.
 """
 
 from __future__ import annotations

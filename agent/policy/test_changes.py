@@ -66,14 +66,14 @@ _MOST = 20
 _READ = "Read both versions: one of them is wrong about what the code is to do."
 _MISSED = "Look whether what it held is still wanted."
 _COLLECTED = (
-    "Look at what the runner collects (testpaths, python_files, python_classes, labels in "
-    "checks.tests.args), or whether the folder is a package with an __init__.py."
+    "Check what the runner collects (testpaths, python_files, python_classes, checks.tests.args). "
+    "Or the folder lacks an __init__.py."
 )
 _OTHER = "See that the tests still show what they showed."
 
 
 def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> Iterator[Finding]:
-    """Yield what the tests of a change do other than those of base."""
+    """Yield a finding for each test that behaves differently from base."""
     alike: dict[tuple[str, str], list[str]] = {}
     for one in found.rewritten:
         said = one.text.strip().partition("\n")[0] or one.outcome
@@ -104,8 +104,7 @@ def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> It
     for path in head.disguised:
         yield IN_USE.make_finding(
             path,
-            "is named like a test and used by the application, so rules that leave out tests do"
-            " not look at it",
+            "is named like a test but used by the application, so some rules do not read it",
             "Move what the application needs to a module of another name.",
         )
     for doubt in head.doubts:

@@ -24,8 +24,7 @@ UNREAD_FILE = Rule(
 
 OTHER_SETTINGS = Rule(
     id="other-settings",
-    demands="What a check finds by the settings of base is looked at first, where it finds nothing "
-    "by those of the change.",
+    demands="Findings that a check makes only with the settings of base need review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     bad="line-length is raised from 88 to 120, and lines are longer",
@@ -34,7 +33,7 @@ OTHER_SETTINGS = Rule(
 
 UNFORMATTED = Rule(
     id="unformatted",
-    demands="What a formatter would rewrite is told, where base itself does not pass it.",
+    demands="Report unformatted code even if base is not formatted.",
     severity=Severity.INFO,
     bad="a new file that isort would sort, where isort would sort 70 files of base as well",
     good="a new file that isort leaves as it is",

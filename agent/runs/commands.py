@@ -28,7 +28,7 @@ from agent.store import step_file
 from agent.store.step_file import Begun, StepFile
 
 if TYPE_CHECKING:
-    from agent.store.sql_store import SqlStore
+    from agent.store.sql_run_store import SqlRunStore
 
 #: So often a command asks whether its run is to be stopped.
 _LOOK_SECONDS = 0.5
@@ -99,11 +99,11 @@ def carry_issue(
         SettingsInvalid: The operator's settings are wrong.
     """
     # A run of a ticket file needs no database.
-    from agent.store.sql_store import SqlStore
+    from agent.store.sql_run_store import SqlRunStore
     from agent.store.sql_tables import COMMAND
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with closing(SqlStore(settings.home)) as store:
+    with closing(SqlRunStore(settings.home)) as store:
         run = store.add_run(run, read_clock(), worker=f"{COMMAND}{os.getpid()}")
         sentence = "The command ended before the run did."
         outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
@@ -124,7 +124,7 @@ def carry_issue(
 
 
 @contextmanager
-def _watch_for_stop(store: SqlStore, run_id: str) -> Iterator[Cancellation]:
+def _watch_for_stop(store: SqlRunStore, run_id: str) -> Iterator[Cancellation]:
     """Stop the run that the block carries when somebody asks the store for it."""
     cancellation, over = Cancellation(), threading.Event()
 

@@ -24,13 +24,13 @@ from agent.environments import storage
 from agent.errors import SettingsInvalid, StoreUnavailable
 from agent.models.clock import read_clock
 from agent.store import engine as durable
-from agent.store import sql_inbox, sql_store, sql_tables
+from agent.store import sql_inbox, sql_run_store, sql_tables
 
 _MANIFEST = "manifest.json"
 #: In the order in which they are read, each with the version of its tables.
 _DATABASES = {
     sql_inbox.FILE_NAME: sql_inbox.VERSION,
-    sql_store.FILE_NAME: sql_tables.VERSION,
+    sql_run_store.FILE_NAME: sql_tables.VERSION,
     durable.FILE_NAME: durable.VERSION,
 }
 _OF_RUN = re.compile(r"runs/[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*){1,3}")
@@ -45,7 +45,7 @@ def make(home: Path, file: Path) -> dict[str, Any]:
         `runs`, the number of them; `made_at`; and the version of the `tables` by file.
     """
     runs = [path for path in (home / "runs").glob("*") if path.is_dir()]
-    if not runs and not (home / sql_store.FILE_NAME).is_file():
+    if not runs and not (home / sql_run_store.FILE_NAME).is_file():
         raise SettingsInvalid(f"MERGEWRIGHT_HOME: {home} is no data folder of a service.")
     if os.path.lexists(file) or not os.access(file.parent, os.W_OK):
         raise SettingsInvalid(f"{file} is there already, or cannot be made. Name another file.")

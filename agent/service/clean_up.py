@@ -24,7 +24,7 @@ from agent.sandbox import sandboxes
 from agent.service import loops
 from agent.settings import Settings
 from agent.store.engine import Engine
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 _log = structlog.get_logger()
 
@@ -50,7 +50,11 @@ _TOLD_SECONDS, _FRESH_SECONDS, _BRANCH_SECONDS = 14 * _DAY, _HOUR, 30 * _DAY
 
 class Cleaner:
     def __init__(
-        self, settings: Settings, store: SqlStore, engine: Engine, code_host: Callable[[], CodeHost]
+        self,
+        settings: Settings,
+        store: SqlRunStore,
+        engine: Engine,
+        code_host: Callable[[], CodeHost],
     ) -> None:
         """Take what it works with.
 

@@ -23,7 +23,7 @@ from agent.service.intake import Accepted, Ignored, PutOff, Request
 from agent.service.run_commands import CannotNow, Speaker
 from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_guidance import QUIET_SECONDS
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
 
 _DONE: Reaction = "+1"
@@ -63,7 +63,7 @@ class CommentHandler:
     def __init__(
         self,
         intake_api: IntakeApi,
-        store: SqlStore,
+        store: SqlRunStore,
         bot_ids: frozenset[int] = frozenset(),
         *,
         quiet: float = 60.0,

@@ -26,7 +26,7 @@ from agent.service.dispatch import Bounds
 from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
 from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
 
 _log = structlog.get_logger()
@@ -63,7 +63,7 @@ class Intake:
     def __init__(
         self,
         inbox: Inbox,
-        store: SqlStore,
+        store: SqlRunStore,
         intake_api: IntakeApi,
         bot_ids: frozenset[int] = frozenset(),
         accepted: Callable[[], None] = lambda: None,

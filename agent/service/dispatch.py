@@ -24,7 +24,7 @@ from agent.runs.waiting import RunPostponed
 from agent.service.pause import Switch
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
 
 _log = structlog.get_logger()
@@ -88,7 +88,7 @@ Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
 
 
 class Carrier:
-    def __init__(self, store: SqlStore, carry: Carry, switch: Switch) -> None:
+    def __init__(self, store: SqlRunStore, carry: Carry, switch: Switch) -> None:
         self._store = store
         self._carry = carry
         self._switch = switch
@@ -152,7 +152,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: SqlStore,
+        store: SqlRunStore,
         engine: Engine,
         carrier: Carrier,
         *,

@@ -13,13 +13,13 @@ from agent.models.pulls import EndedPullRequest
 from agent.models.run import Reason, RunState
 from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored, PutOff
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
 
 
 def handle_event(
-    event: Event, intake_api: IntakeApi, store: SqlStore, *, now: float, quiet: float
+    event: Event, intake_api: IntakeApi, store: SqlRunStore, *, now: float, quiet: float
 ) -> Handled | Ignored | PutOff:
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 
@@ -49,7 +49,7 @@ def handle_event(
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 
-def _note_end(first: str, event: Event, pull: LivePull, store: SqlStore, now: float) -> None:
+def _note_end(first: str, event: Event, pull: LivePull, store: SqlRunStore, now: float) -> None:
     """Note how it ended, or that it did not; first of all, so that a kill here loses nothing."""
     if pull.state == "open" or event.number is None:
         store.ends.forget(first)
@@ -68,7 +68,7 @@ def _note_end(first: str, event: Event, pull: LivePull, store: SqlStore, now: fl
     store.ends.note(ended, now)
 
 
-def _stop_follow_up(found: StoredRun, became: str, store: SqlStore) -> None:
+def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
     about = found.run.follow_up
     if about is not None and found.active:
         words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
@@ -76,7 +76,7 @@ def _stop_follow_up(found: StoredRun, became: str, store: SqlStore) -> None:
 
 
 def _handle_checks(
-    event: Event, store: SqlStore, now: float, quiet: float
+    event: Event, store: SqlRunStore, now: float, quiet: float
 ) -> Handled | Ignored | PutOff:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = follow_ups.read_checks_request(event, quiet)

@@ -33,7 +33,7 @@ from agent.models.ticket import Delivery, IssueRef
 from agent.service import intake
 from agent.service.intake import Request, StoppedRun, Withdrawal
 from agent.store.sql_inbox import Inbox, ReceiptKind
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 _log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ class Polling:
         conversations: GithubConversations,
         intake_api: IntakeApi,
         inbox: Inbox,
-        store: SqlStore,
+        store: SqlRunStore,
         repositories: tuple[str, ...],
         *,
         seconds: float,
@@ -191,7 +191,7 @@ class Polling:
             if run is None:
                 return
             self._tell_end(subject, run)
-        for written in self._conversations.list_written(subject, since):
+        for written in self._conversations.list_comments(subject, since):
             if written.place == "review" and not written.body.strip():
                 continue  # what it says stands in remarks on lines
             name = f"{written.place}-comment-{subject.ref.repository_id}-{written.comment_id}"

@@ -39,7 +39,7 @@ from agent.settings import Settings, variable
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.store.worker_lock import WorkerLock
 from agent.telemetry import metrics
 
@@ -72,7 +72,7 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
         SettingsInvalid: GitHub is not where the settings say, or does not know us.
         PermanentError: One of the loops has ended.
     """
-    inbox, store = Inbox(settings.home), SqlStore(settings.home)
+    inbox, store = Inbox(settings.home), SqlRunStore(settings.home)
     way = wiring.way_to_github(settings, stop)
     intake_api = wiring.make_intake_api(settings, way)
     compose = wiring.on_github(settings, way)
@@ -165,7 +165,7 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
 
 
 def _reconciler(
-    settings: Settings, way: Access, inbox: Inbox, store: SqlStore, found: Callable[[], None]
+    settings: Settings, way: Access, inbox: Inbox, store: SqlRunStore, found: Callable[[], None]
 ) -> Callable[[], float] | None:
     """Make what finds out what GitHub could not tell us; None: there is nowhere to look.
 
@@ -188,7 +188,7 @@ def _thread(name: str, target: Callable[..., object], *args: object) -> threadin
     return threading.Thread(target=target, args=args, name=name, daemon=True)
 
 
-def _note_queue(store: SqlStore) -> None:
+def _note_queue(store: SqlRunStore) -> None:
     there = store.count_backlog(read_clock())
     metrics.note_queue(
         waiting=there.waiting, oldest=there.oldest, held_up=there.held_up, states=there.states

@@ -21,7 +21,7 @@ from agent.models.model_use import ModelTotal
 from agent.models.outcome import StoredRun
 from agent.models.pulls import EndedPullRequest, HumanEdits, PullOutcome
 from agent.settings import Settings
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
 
 _log = structlog.get_logger()
@@ -36,7 +36,7 @@ class PullOutcomeRecorder:
     def __init__(
         self,
         settings: Settings,
-        store: SqlStore,
+        store: SqlRunStore,
         code_host: Callable[[], CodeHost],
         stop: threading.Event,
     ) -> None:

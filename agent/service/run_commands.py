@@ -11,7 +11,7 @@ from agent.models.ticket import Guidance
 from agent.store.sql_follow_ups import MOST_ROUNDS, Following, FollowUpRequest
 from agent.store.sql_guidance import MOST_ROUNDS as MOST_ANSWERED
 from agent.store.sql_guidance import MOST_WORDS, QUIET_SECONDS
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
 
 ANSWERS_EXHAUSTED = (
@@ -47,7 +47,7 @@ class Speaker(NamedTuple):
         return Guidance.model_validate({"kind": kind, "words": words, **said})
 
 
-def stop_run(speaker: Speaker, run: StoredRun | None, store: SqlStore) -> None:
+def stop_run(speaker: Speaker, run: StoredRun | None, store: SqlRunStore) -> None:
     words, note = f"{speaker.name} has stopped this run.", speaker.make_guidance("command", "stop")
     if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
         raise CannotNow(
@@ -56,7 +56,7 @@ def stop_run(speaker: Speaker, run: StoredRun | None, store: SqlStore) -> None:
 
 
 def approve_plan(
-    speaker: Speaker, run: StoredRun | None, words: str, store: SqlStore, now: float
+    speaker: Speaker, run: StoredRun | None, words: str, store: SqlRunStore, now: float
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
@@ -71,7 +71,12 @@ def approve_plan(
 
 
 def change_plan(
-    speaker: Speaker, run: StoredRun | None, words: str, store: SqlStore, now: float, quiet: float
+    speaker: Speaker,
+    run: StoredRun | None,
+    words: str,
+    store: SqlRunStore,
+    now: float,
+    quiet: float,
 ) -> None:
     """Have the plan that waits made anew with these words."""
     if run is None or not has_plan(run):
@@ -88,7 +93,7 @@ def change_plan(
 
 
 def _add_guidance(
-    run: StoredRun, words: Guidance, store: SqlStore, now: float, quiet: float
+    run: StoredRun, words: Guidance, store: SqlRunStore, now: float, quiet: float
 ) -> None:
     match store.add_guidance(run.run.run_id, words, now, quiet):
         case "full":
@@ -101,7 +106,7 @@ def _add_guidance(
 
 
 def follow_up(
-    speaker: Speaker, run: StoredRun | None, kind: Kind, store: SqlStore, now: float
+    speaker: Speaker, run: StoredRun | None, kind: Kind, store: SqlRunStore, now: float
 ) -> None:
     """Begin a follow-up of the pull request that a run has opened."""
     if run is None:
@@ -119,7 +124,7 @@ def may_retry(run: StoredRun) -> bool:
     return may_go_on(run) or find_ended_kind(run) is not None
 
 
-def retry_run(speaker: Speaker, run: StoredRun, store: SqlStore, now: float) -> None:
+def retry_run(speaker: Speaker, run: StoredRun, store: SqlRunStore, now: float) -> None:
     """Let a run go on that a cap has ended, or have its follow-up done again."""
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)

@@ -208,7 +208,7 @@ def _prepare_two_runs(
     suite, base, svc = measuring.suite_of(site), before.result(TESTS), trees.svc
     if suite is None or base is None or base.suite is None or not reruns.is_proved(base):
         return None
-    sites = reruns.Reruns(trees.make_base(), site, suite, svc.sandbox, svc.say)
+    sites = reruns.SuiteRerunner(trees.make_base(), site, suite, svc.sandbox, svc.say)
     return TwoRuns(change, base, sites, trees.base, trees.lay_out, site.project)
 
 

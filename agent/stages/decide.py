@@ -19,7 +19,7 @@ from agent.models.outcome import Verdict
 from agent.models.review import Proof, ReviewNotes
 from agent.models.run import Reason
 from agent.policy.layout import is_migration
-from agent.text.check_summary import count_things, name_check, summarize_check
+from agent.text.check_summary import format_count, name_check, summarize_check
 from agent.text.sanitise import list_some
 
 PROOF = "proof"
@@ -79,9 +79,8 @@ TABLE: tuple[Row, ...] = (
         lambda facts: facts.tell_no_tests(),
     ),
     Row(
-        "a rule asks for a person's look, no test shows the change, none of base's passes, the"
-        " ticket says more than is done, a second review does not end in approval, or no person has"
-        " confirmed the set-up",
+        "a person must review it: a rule asks, tests do not show the change, or base's do not pass;"
+        " the ticket is not fully done, a second review did not approve, or set-up is unconfirmed",
         Reason.READY,
         lambda facts: facts.tell_to_review(),
         draft=True,
@@ -176,11 +175,11 @@ class Facts:
         paths, found = self.cleared.change.paths, []
         for path in paths if "makemigrations" in names else ():
             if is_migration(path) or "models" in path.removesuffix(".py").split("/"):
-                message = "Base does not let it be measured whether models and migrations agree."
+                message = "Whether models and migrations agree cannot be measured on base."
                 fix = "Run `makemigrations --check` where it works, and compare by hand."
                 found.append(_make_remark("makemigrations", message, fix, path))
         if fastapi_endpoints.NAME in names and any(path.endswith(".py") for path in paths):
-            message = "Base does not let it be measured which dependencies endpoints have."
+            message = "Endpoint dependencies cannot be measured on base."
             fix = "Check by hand that every new endpoint has what fastapi.auth demands."
             found.append(_make_remark(fastapi_endpoints.NAME, message, fix))
         return tuple(found)
@@ -214,7 +213,7 @@ class Facts:
             if not (one.mistake and is_shown)
         ]
         if (untried := hunks.untried) and not is_shown:
-            parts = count_things(len(untried), "part")
+            parts = format_count(len(untried), "part")
             message = f"Whether tests notice {parts} of the code, from here on, was not tried."
             found.append((untried[0].path, untried[0].line, message))
         if self.proof.missing and not (hunks.noticed or found):
@@ -243,10 +242,10 @@ class Facts:
             return ""
         first = failing[0]
         count = len(first.new_failures)
-        said = count_things(count, "new finding")
+        said = format_count(count, "new finding")
         if first.counts_tests:
             verb = "fails" if count == 1 else "fail"
-            said = f"{count_things(count, 'test')} {verb} with the change and not so without it"
+            said = f"{format_count(count, 'test')} {verb} with the change and not so without it"
         shown = list_some([_format_item(item) for item in first.new_failures])
         others = ", ".join(check.name for check in failing[1:])
         also = f" Also red: {others}." if others else ""
@@ -309,12 +308,12 @@ class Facts:
     def tell_ready(self) -> str:
         measured = [check for check in self.compared if check.verdict is Status.PASSED]
         flaky = sum(len(check.flaky) for check in measured)
-        but = f" but {count_things(flaky, 'flaky test')}" if flaky else ""
+        but = f" but {format_count(flaky, 'flaky test')}" if flaky else ""
         said = [
             "No check could be measured." if self.compared else "No check runs in this repository."
         ]
         if measured:
-            said = [f"Nothing new fails{but} in {count_things(len(measured), 'check')}."]
+            said = [f"Nothing new fails{but} in {format_count(len(measured), 'check')}."]
         if self._are_tests_off:
             said.append("Tests are switched off in the configuration.")
         told = [summarize_check(check).sentence for check in self.compared]

@@ -98,7 +98,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
     commit = _push_file(run, base, file, svc)
-    return svc.code_host.open_onboarding(
+    return svc.code_host.open_or_update_onboarding(
         run,
         NewPullRequest(
             branch=BRANCH,

@@ -97,7 +97,7 @@ def agree_plan(run_context: RunContext) -> Attempt:
     return attempts.begin_attempt(run_context)
 
 
-def approve_plan(plan: Plan, base: Opened, svc: Services) -> str:
+def require_plan_approval(plan: Plan, base: Opened, svc: Services) -> str:
     """Go on where nobody is to be asked, or somebody has agreed; say which. May run twice.
 
     Raises:

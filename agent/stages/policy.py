@@ -114,11 +114,10 @@ def _find_edited_paths(human_changes: Change, change: Change) -> frozenset[str]:
 def _soften_findings(
     findings: tuple[Finding, ...], before: tuple[Finding, ...], edited: frozenset[str]
 ) -> tuple[Finding, ...]:
-    """Let what was there before remark, no more; people answer for their own commits.
+    """Lower blocking findings that the branch already had to review.
 
-    In a file that we have edited since, a finding on what the change is (its paths, its tests, the
-    settings of tools) may well be about our edit; and what only people may write, only they take
-    back.
+    This excludes files that we have edited since: a finding on paths, tests or tool settings may be
+    about our edit there. Only people may take back what only people may write.
     """
     ours = {(one.rule, one.path) for one in findings}
     taken_back = [

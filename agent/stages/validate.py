@@ -12,7 +12,7 @@ from agent.stages import checks, decide, edit, policy
 
 
 def judge_change(draft: Draft, run_context: RunContext) -> Round:
-    """Judge a change; where that cannot be ended, one that has passed is not given up for it."""
+    """Judge a change; if judging stops early, keep the earlier change that passed."""
     number = run_context.round_number
     try:
         return run_context.record_round(_run_gates(draft, run_context))
@@ -26,7 +26,7 @@ def judge_change(draft: Draft, run_context: RunContext) -> Round:
 
 
 def _run_gates(draft: Draft, run_context: RunContext) -> Round:
-    """Hold a change against the rules and, if they let it pass, against the project's checks."""
+    """Check a change against the rules, then run the project's checks."""
     step, svc, prepared, number = (
         run_context.step,
         run_context.svc,

@@ -46,7 +46,7 @@ def summarize_check(check: Comparison) -> CheckSummary:
 def tell_result(check: Comparison) -> str:
     """Say what the comparison has shown, for a table cell."""
     if check.verdict is Status.FAILED and check.new_failures:
-        return f"{count_things(len(check.new_failures), 'new failure')}"
+        return f"{format_count(len(check.new_failures), 'new failure')}"
     return _NOT_COUNTED.get(check.verdict, check.verdict.value)
 
 
@@ -56,17 +56,17 @@ def summarize_all(checks: Iterable[Comparison]) -> str:
     measured = [check for check in ran if check.verdict is Status.PASSED]
     if not measured:
         return "No check ran" if not ran else f"No check could be measured: {_format_list(ran)}"
-    parts = [f"Nothing new fails in {count_things(len(measured), 'check')}"]
+    parts = [f"Nothing new fails in {format_count(len(measured), 'check')}"]
     if known := sum(check.known for check in measured):
-        parts.append(f"{count_things(known, 'failure')} as on base")
+        parts.append(f"{format_count(known, 'failure')} as on base")
     if flaky := sum(len(check.flaky) for check in measured):
-        parts.append(count_things(flaky, "flaky test"))
+        parts.append(format_count(flaky, "flaky test"))
     if others := [check for check in ran if check not in measured]:
         parts.append(f"not measured: {_format_list(others)}")
     return "; ".join(parts)
 
 
-def count_things(number: int, word: str) -> str:
+def format_count(number: int, word: str) -> str:
     """Write a number with its word."""
     return f"{number:,} {word}{'s' * (number != 1)}"
 
@@ -91,7 +91,7 @@ def _describe_side(
         # It ended before it could say anything item by item.
         return "failed as a whole"
     if not check.counts_tests:
-        return count_things(count, "finding") if count else "clean"
+        return format_count(count, "finding") if count else "clean"
     failed = failures - uncollected
     parts = (
         (count - failed - skipped - xfailed, "passed"),
@@ -123,12 +123,12 @@ def _make_sentences(check: Comparison) -> Iterable[str]:
         new = f", {len(check.added):,} new" if check.added else ""
         yield f"{name}: {check.base_count:,} on base, {check.head_count:,} with the change{new}."
         if (more := check.head_skipped - check.base_skipped) > 0:
-            yield f"{count_things(more, 'more test')} skipped."
+            yield f"{format_count(more, 'more test')} skipped."
     if known := check.known:
         word = "failure" if check.counts_tests else "finding"
-        yield f"{name}: {count_things(known, word)} as on base."
+        yield f"{name}: {format_count(known, word)} as on base."
     if not check.counts_tests and (count := _count_new(check)):
-        yield f"{name}: {count_things(count, 'new finding')}."
+        yield f"{name}: {format_count(count, 'new finding')}."
     if check.flaky:
         told = [f"{one.item_id} {one.summary}" for one in check.flaky]
         yield f"{name}: {list_some(told)}."

@@ -25,7 +25,7 @@ from agent.demo.play import Stage
 from agent.demo.scenarios import SCENARIOS
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.bench import label, timing
 from tests.unit.dashboard import made_runs
 
@@ -50,7 +50,7 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
     home.mkdir(mode=0o711, parents=True)
     place.chmod(0o711)  # sandboxes run as another user, who must be able to pass
     say(f"dashboard: a store of {RUNS:,} runs")
-    with closing(SqlStore(home)) as store:
+    with closing(SqlRunStore(home)) as store:
         made_runs.fill(store, RUNS)
         for run_id in store.list_active_ids():  # the worker would carry them
             end = Outcome.for_stopped_run(run_id, Reason.CANCELLED, "It was stopped.")

@@ -25,7 +25,7 @@ from agent.demo.play import MAINTAINER, OWNER, REPORTER
 from agent.demo.simulator import serving
 from agent.demo.simulator.records import App
 from agent.demo.simulator.world import World
-from agent.store import sql_inbox, sql_store
+from agent.store import sql_inbox, sql_run_store
 from tests.chaos.points import Point
 
 ROOT = Path(__file__).parents[2]
@@ -144,7 +144,7 @@ class Ground:
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Ask the store of runs, which the worker may be writing to."""
-        return ask(self.home / sql_store.FILE_NAME, query, *values)
+        return ask(self.home / sql_run_store.FILE_NAME, query, *values)
 
     def unread(self) -> int:
         inbox = self.home / sql_inbox.FILE_NAME

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.sandbox import cgroup, slots
-from agent.store import engine, sql_inbox, sql_store
+from agent.store import engine, sql_inbox, sql_run_store
 from tests.chaos import effects
 from tests.chaos.effects import Effects
 from tests.chaos.ground import Ground, ask
@@ -110,7 +110,7 @@ def _count(verdict: Verdict, what: str, wanted: Counter[str], made: Counter[str]
 def _stored(ground: Ground) -> list[str]:
     """What is wrong with our own files."""
     found = []
-    for name in (sql_inbox.FILE_NAME, sql_store.FILE_NAME, engine.FILE_NAME):
+    for name in (sql_inbox.FILE_NAME, sql_run_store.FILE_NAME, engine.FILE_NAME):
         for (told,) in ask(ground.home / name, "PRAGMA integrity_check"):
             if told != "ok":
                 found.append(f"{name}: {told}")

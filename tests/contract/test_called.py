@@ -177,7 +177,7 @@ def reconcile(scene: Scene) -> None:
     heard = GithubConversations(scene.access)
     changed = heard.list_changed(scene.name, "2026-01-01T00:00:00Z")
     assert {one.on_pull for one in changed.subjects} == {False, True}
-    words = [heard.list_written(one, "2026-01-01T00:00:00Z") for one in changed.subjects]
+    words = [heard.list_comments(one, "2026-01-01T00:00:00Z") for one in changed.subjects]
     assert "ann" in {one.author for some in words for one in some}
     if scene.app is not None:
         log = AppDeliveries(scene.access)

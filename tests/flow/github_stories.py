@@ -26,7 +26,7 @@ from agent.demo.simulator.request_log import Asked
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import RunState
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.flow import stories
 
 T = TypeVar("T")
@@ -206,7 +206,7 @@ class Story:
         rows = self._rows()
         if not rows:
             return []
-        with closing(SqlStore(self.stage.home)) as store:
+        with closing(SqlRunStore(self.stage.home)) as store:
             return [store.get_run(run_id) for run_id, _ in rows]
 
     def _rows(self) -> list[tuple[str, bool]]:

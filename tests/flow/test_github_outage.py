@@ -34,7 +34,7 @@ from agent.settings import Settings
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.deep import deep
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
@@ -149,7 +149,7 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         quick = Pacing(first_wait=0.01, seconds_between_writes=0.0, mark_seconds=0.0)
         way = access.connect_to_github(settings, pacing=quick)
         make = wiring.on_github(settings, way)
-        inbox, runs = Inbox(data), SqlStore(data)
+        inbox, runs = Inbox(data), SqlRunStore(data)
 
         def deliver(run: Run, outcome: Outcome) -> Outcome:
             return make(Execution(say=lambda line: None)).code_host.report_outcome(run, outcome)

@@ -12,7 +12,7 @@ import pytest
 from agent.demo.play import MAINTAINER, REPORTER
 from agent.demo.simulator import actions
 from agent.models.run import Reason, RunState
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.flow.github_stories import FILES, SLOW, Story, await_, told_by
 from tests.flow.test_issues import move_base
 from tests.integration import github_samples as samples
@@ -162,7 +162,7 @@ def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
     other.label()
     other.assert_ready()
     asked = len(limited.requests())
-    with closing(SqlStore(stage.home)) as store:
+    with closing(SqlRunStore(stage.home)) as store:
         store._update(waiting.run.run_id, not_before=time.time())
     limited.assert_ready()
     assert len(limited.requests()) - asked < 40

@@ -14,7 +14,7 @@ from agent.demo import play
 from agent.demo.play import MAINTAINER
 from agent.models.outcome import StoredRun
 from agent.service import backup
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_
 from tests.folders import data_folder
@@ -45,7 +45,7 @@ def happen(told: Story, since: str) -> None:
 
 
 def newest(home: Path, told: Story) -> StoredRun:
-    with closing(SqlStore(home)) as store:
+    with closing(SqlRunStore(home)) as store:
         return store.list_latest(1, told.name)[0]
 
 

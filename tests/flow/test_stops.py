@@ -14,7 +14,7 @@ import pytest
 
 from agent.demo.play import Service, Stage
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.chaos import holds
 from tests.chaos.ground import Workers, laid_out
 from tests.deep import deep
@@ -33,7 +33,7 @@ def held(store: Path) -> Iterator[Stage]:
             service = Service(ground.environ, "", folder / "held.log")
             with (
                 closing(workers),
-                closing(SqlStore(ground.home)) as runs,
+                closing(SqlRunStore(ground.home)) as runs,
                 closing(Inbox(ground.home)) as inbox,
             ):
                 workers.start()
@@ -70,7 +70,7 @@ def assert_gone(told: Story, reason: str) -> None:
     assert (outcome.branch, outcome.commit, outcome.pull_request) == (None, None, None)
     told.assert_nothing_pushed()
     assert len(told.comments()) == 1
-    with closing(SqlStore(told.stage.home)) as store:
+    with closing(SqlRunStore(told.stage.home)) as store:
         assert store.list_active_ids() == frozenset()
 
 

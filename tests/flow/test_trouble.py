@@ -24,10 +24,10 @@ from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.service import loops, pause
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.settings import Settings
-from agent.store import sql_store
+from agent.store import sql_run_store
 from agent.store.engine import FILE_NAME as ENGINE
 from agent.store.engine import Engine
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
 
@@ -44,7 +44,7 @@ class Works:
 
     def __init__(self, home: Path, carry: Callable[..., Outcome]) -> None:
         self.home = home
-        self.store = SqlStore(home)
+        self.store = SqlRunStore(home)
         switch = pause.Switch(home)
         self.carrier = Carrier(self.store, carry, switch)
         self.engine = Engine(home, self.carrier)
@@ -152,7 +152,7 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("name", [sql_store.FILE_NAME, ENGINE])
+@pytest.mark.parametrize("name", [sql_run_store.FILE_NAME, ENGINE])
 def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home, name):
     asked, inside, go = [], threading.Event(), threading.Event()
 
@@ -241,7 +241,7 @@ def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeyp
 
 
 def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(home):
-    with closing(SqlStore(home)) as store:
+    with closing(SqlRunStore(home)) as store:
         store.add_run(run(1), 1000.0)
         store.claim_run(1000.0, most=1)
         store.postpone_run("r1", 1060.0, "x", "waits")
@@ -276,8 +276,8 @@ def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkey
 
 
 def test_PF8_a_database_of_another_version_is_refused_with_exit_code_2(home):
-    SqlStore(home).close()
-    with closing(sqlite3.connect(home / sql_store.FILE_NAME)) as connection, connection:
+    SqlRunStore(home).close()
+    with closing(sqlite3.connect(home / sql_run_store.FILE_NAME)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
     assert "made by another version of Mergewright" in refused(home)
 

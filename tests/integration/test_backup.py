@@ -24,7 +24,7 @@ from agent.store import sql_inbox
 from agent.store.engine import FILE_NAME as ENGINE
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import ledger
 from agent.telemetry.ledger import Ledger
 from tests.integration.run_samples import run
@@ -43,7 +43,7 @@ def delivery(number: int) -> Delivery:
 
 def work(home: Path, number: int) -> None:
     """Do with one delivery what listener, intake and dispatch do, in their order."""
-    with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
+    with closing(Inbox(home)) as inbox, closing(SqlRunStore(home)) as store:
         inbox.append([delivery(number)])
         store.add_run(run(number), float(number), delivery_id=f"d{number}")
         inbox.settle(f"d{number}", "accepted", f"r{number}")
@@ -112,7 +112,7 @@ def test_everything_that_cannot_be_made_again_comes_back_and_nothing_else(filled
     assert sorted(one.name for one in back.iterdir()) == [
         "inbox.sqlite", "mergewright.sqlite", "runs",
     ]  # fmt: skip
-    with closing(SqlStore(back)) as store, closing(Inbox(back)) as inbox:
+    with closing(SqlRunStore(back)) as store, closing(Inbox(back)) as inbox:
         assert {one.run.run_id for one in store.list_latest(9)} == {"r1", "r2", "r3"}
         assert inbox.find("d2").outcome == "accepted"
     assert (back / "runs" / "r3" / "run.log").read_text() == "a line\n"
@@ -151,7 +151,7 @@ def test_a_copy_made_while_the_service_writes_is_consistent(home):
     for number, file in enumerate(files):
         back = home / f"back-{number}"
         backup.restore(back, file)
-        with closing(SqlStore(back)) as store, closing(Inbox(back)) as inbox:
+        with closing(SqlRunStore(back)) as store, closing(Inbox(back)) as inbox:
             there = {one.run.run_id: one for one in store.list_latest(10_000)}
             for unread in inbox.list_unread():
                 inbox.settle(unread.delivery_id, "seen", "")
@@ -176,7 +176,7 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
         told = remember("first", lambda: asked.append("first") or "1")
         return told + remember("second", lambda: asked.append("second") or str(hold.wait(20)))
 
-    SqlStore(data).close()
+    SqlRunStore(data).close()
     one = Segment(run_id="r1")
     engine = Engine(data, carry)
     engine.launch()

@@ -22,7 +22,7 @@ from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
 from agent.store.engine import Engine
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.testing import FakeCodeHost
 from tests.integration import github_samples as samples
 
@@ -63,7 +63,7 @@ class Place:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.settings = Settings(home=home)
-        self.store = SqlStore(home)
+        self.store = SqlRunStore(home)
         self.engine = Engine(home, lambda run_id, remember: remember("a", lambda: '"a"'))
         self.engine.launch()
         self.code_host = FakeCodeHost(None)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from agent.models.ticket import Guidance
 from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.intake import Accepted, Ignored, PutOff
 from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import Scene
 
@@ -45,15 +45,15 @@ def scene(world, tmp_path) -> Scene:
 
 
 @pytest.fixture
-def store(tmp_path) -> Iterator[SqlStore]:
-    with closing(SqlStore(tmp_path)) as made:
+def store(tmp_path) -> Iterator[SqlRunStore]:
+    with closing(SqlRunStore(tmp_path)) as made:
         yield made
 
 
 class Talk:
     """People who write comments, and the handler that reads them."""
 
-    def __init__(self, scene: Scene, store: SqlStore) -> None:
+    def __init__(self, scene: Scene, store: SqlRunStore) -> None:
         self.scene, self.store = scene, store
         self.comment_handler = CommentHandler(scene.intake_api, store)
 

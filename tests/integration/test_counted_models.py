@@ -26,7 +26,7 @@ from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.settings import Settings
 from agent.steps import DirectStep
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
@@ -36,7 +36,7 @@ DAY = 86_400.0
 
 @pytest.fixture
 def store(tmp_path):
-    with closing(SqlStore(tmp_path)) as opened:
+    with closing(SqlRunStore(tmp_path)) as opened:
         yield opened
 
 

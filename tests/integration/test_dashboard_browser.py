@@ -26,7 +26,7 @@ from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.browsers import launched
 from tests.unit.dashboard import made_runs
 
@@ -64,7 +64,7 @@ def there(tmp_path_factory) -> Iterator[SimpleNamespace]:
     """A dashboard over a store with runs, whose people are in a simulated GitHub."""
     home = tmp_path_factory.mktemp("home")
     world = World(tmp_path_factory.mktemp("github"))
-    with serving.running(world) as address, closing(SqlStore(home)) as store:
+    with serving.running(world) as address, closing(SqlRunStore(home)) as store:
         for login in ("maria", "mallory"):
             world.add_user(login)
         world.number_next(100)

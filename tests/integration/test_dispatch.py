@@ -15,7 +15,7 @@ from agent.service import dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.pause import Switch
 from agent.store.engine import Engine
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.integration.run_samples import run
 
 
@@ -29,7 +29,7 @@ class Service:
     """Store, engine and dispatcher on one folder, as a worker has them."""
 
     def __init__(self, home, carry=done, most=2, per_day=None):
-        self.store = SqlStore(home)
+        self.store = SqlRunStore(home)
         self.told = []
         self.switch = Switch(home)
         self.carrier = Carrier(self.store, carry, self.switch)

@@ -12,7 +12,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from agent.models.intake import LiveIssue, Permission
 from agent.service.deliveries import Intake
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.unit.delivery_samples import delivery
 
 COUNT = 2
@@ -53,7 +53,7 @@ def work(home: Path, kill_at: int | None = None) -> None:
         kill_at: The process ends at this commit of it, before it is on disk; before the next one
             is the same as after this one.
     """
-    with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
+    with closing(Inbox(home)) as inbox, closing(SqlRunStore(home)) as store:
         commit, number = DefaultDialect.do_commit, 0
 
         def counted(dialect, connection):
@@ -99,7 +99,7 @@ def test_PF1_an_intake_killed_at_any_write_leaves_one_run_for_each_delivery(tmp_
         home = filled(tmp_path / f"killed-{number}")
         assert in_a_process(home, number) == -signal.SIGKILL
         assert in_a_process(home) == 0
-        with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
+        with closing(Inbox(home)) as inbox, closing(SqlRunStore(home)) as store:
             assert inbox.list_unread() == ()
             runs = store.list_latest(100)
             assert sorted(one.run.snapshot.issue.number for one in runs) == [1, 2]

@@ -25,7 +25,7 @@ from agent.models.ticket import Delivery
 from agent.service.deliveries import Intake
 from agent.service.polling import Polling
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
 
@@ -57,7 +57,7 @@ class Ahead(GithubConversations):
 class Heard:
     """A repository whose conversations are listened to, without any webhook."""
 
-    def __init__(self, scene: Scene, inbox: Inbox, store: SqlStore) -> None:
+    def __init__(self, scene: Scene, inbox: Inbox, store: SqlRunStore) -> None:
         self.scene, self.inbox, self.store = scene, inbox, store
         self.listener = self.another()
         self.intake = Intake(inbox, store, scene.intake_api)
@@ -94,7 +94,7 @@ class Heard:
 @pytest.fixture
 def heard(world, tmp_path) -> Iterator[Heard]:
     scene = samples.scene(world, tmp_path, app=False)
-    with closing(Inbox(tmp_path)) as inbox, closing(SqlStore(tmp_path)) as store:
+    with closing(Inbox(tmp_path)) as inbox, closing(SqlRunStore(tmp_path)) as store:
         made = Heard(scene, inbox, store)
         made.write("said before anybody listened")
         made.later()
@@ -203,7 +203,7 @@ def test_a_pull_request_of_ours_is_listened_to_and_another_is_not(heard, tmp_pat
     assert heard.words() == [("ann", "/mergewright explain")]
     heard.write("/mergewright stop", on=ours)
     (tmp_path / "another").mkdir()
-    with closing(SqlStore(tmp_path / "another")) as nothing:
+    with closing(SqlRunStore(tmp_path / "another")) as nothing:
         heard.store = nothing
         heard.listener = heard.another()
         assert heard.words() == []

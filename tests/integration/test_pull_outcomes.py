@@ -21,7 +21,7 @@ from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored
 from agent.service.pull_outcomes import PullOutcomeRecorder
 from agent.store.sql_follow_ups import FollowUpRequest
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.git_samples import git
 from tests.integration.github_samples import BRANCH, Scene
@@ -39,7 +39,7 @@ USES = tuple(
 class Opened:
     """A run that has opened a pull request, and what people do with it."""
 
-    def __init__(self, scene: Scene, store: SqlStore, folder) -> None:
+    def __init__(self, scene: Scene, store: SqlRunStore, folder) -> None:
         self.scene, self.store, self.folder = scene, store, folder
         self.token = scene.world.token_for("ann")
         self.commit = samples.push_branch(scene.repository, text="x = 1\ny = 2\n")
@@ -119,7 +119,7 @@ class Opened:
 
 @pytest.fixture
 def opened(world, tmp_path):
-    with closing(SqlStore(tmp_path)) as store:
+    with closing(SqlRunStore(tmp_path)) as store:
         yield Opened(samples.scene(world, tmp_path), store, tmp_path)
 
 

@@ -18,8 +18,8 @@ from agent.errors import ActiveRun, StoreUnusable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import IssueRef, Snapshot
-from agent.store import sql_store, sql_tables
-from agent.store.sql_store import SqlStore
+from agent.store import sql_run_store, sql_tables
+from agent.store.sql_run_store import SqlRunStore
 
 
 def run(name="a", number=1, repository_id=7, **facts):
@@ -43,16 +43,16 @@ def outcome(name="a"):
 
 @pytest.fixture
 def store(tmp_path):
-    opened = SqlStore(tmp_path)
+    opened = SqlRunStore(tmp_path)
     yield opened
     opened.close()
 
 
 def test_a_run_is_found_again_after_a_restart(tmp_path):
-    first = SqlStore(tmp_path)
+    first = SqlRunStore(tmp_path)
     first.add_run(run(), 10.0)
     first.close()
-    again = SqlStore(tmp_path)
+    again = SqlRunStore(tmp_path)
     stored = again.find_run("20261120-100000-a")
     assert stored.run == run()
     assert (stored.state, stored.active, stored.queued_at) == (RunState.RECEIVED, True, 10.0)
@@ -87,7 +87,7 @@ def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
 def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
     with subprocess.Popen(["true"]) as gone:
         gone.wait(10)
-    store.add_run(run("a"), 1.0, worker=f"{sql_store.COMMAND}{gone.pid}")
+    store.add_run(run("a"), 1.0, worker=f"{sql_run_store.COMMAND}{gone.pid}")
     assert store.find_run("20261120-100000-a").state is RunState.TRIAGING
     store.add_run(run("b"), 2.0)
     ended = store.find_run("20261120-100000-a")
@@ -97,22 +97,22 @@ def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
 
 
 def test_a_database_of_another_revision_is_refused_with_the_way_out(tmp_path):
-    SqlStore(tmp_path).close()
-    with sqlite3.connect(tmp_path / sql_store.FILE_NAME) as other:
+    SqlRunStore(tmp_path).close()
+    with sqlite3.connect(tmp_path / sql_run_store.FILE_NAME) as other:
         other.execute("UPDATE alembic_version SET version_num = 'r0010'")
     other.close()
     with pytest.raises(StoreUnusable, match=r"another version .*r0010.* empty MERGEWRIGHT_HOME"):
-        SqlStore(tmp_path)
+        SqlRunStore(tmp_path)
 
 
 def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
-    store = SqlStore(tmp_path)
+    store = SqlRunStore(tmp_path)
     for number in range(40):
         store.add_run(run(f"{number:02}", number, repository_id=number), float(number))
     claimed: list[str] = []
 
     def work():
-        own = SqlStore(tmp_path)
+        own = SqlRunStore(tmp_path)
         while (taken := own.claim_run(1000.0, most=40)) is not None:
             claimed.append(taken.run.run_id)
         own.close()
@@ -135,8 +135,8 @@ def test_who_was_queued_before_is_ahead(store):
 
 
 def test_the_revision_makes_the_tables_of_the_models(tmp_path):
-    SqlStore(tmp_path).close()
-    engine = create_engine(f"sqlite:///{tmp_path / sql_store.FILE_NAME}")
+    SqlRunStore(tmp_path).close()
+    engine = create_engine(f"sqlite:///{tmp_path / sql_run_store.FILE_NAME}")
     with engine.connect() as connection:
         found = compare_metadata(
             MigrationContext.configure(
@@ -182,7 +182,7 @@ def test_who_reads_waits_for_nobody_who_writes(store):
 
 
 def test_the_file_is_nobody_elses_business(tmp_path):
-    store = SqlStore(tmp_path)
+    store = SqlRunStore(tmp_path)
     store.add_run(run(), 1.0)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("mergewright.sqlite*")} == {0o600}
     store.close()

@@ -25,7 +25,7 @@ from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
 from agent.store import worker_lock
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"
@@ -301,7 +301,7 @@ def test_what_a_killed_worker_had_started_does_not_outlive_it(world, environ, ho
             assert gone(programs)
         service.wait(lambda: service.pid(WORKER) != first)
         service.wait(lambda: service.said().count('"event": "working"') == 2)
-        with closing(SqlStore(home)) as store:
+        with closing(SqlRunStore(home)) as store:
             service.wait(lambda: any(one.active for one in store.list_latest(1)))
 
 

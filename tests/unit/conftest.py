@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.folders import data_folder
 
 
@@ -20,8 +20,8 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    with closing(SqlStore(tmp_path)) as made:
+def store(tmp_path: Path) -> Iterator[SqlRunStore]:
+    with closing(SqlRunStore(tmp_path)) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from agent.errors import RequestRefused
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service.pause import Switch
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.unit.stages import code_host_runs
 
 RUN, OTHER = "20261120-120000-a1b2c3d4e5f60718", "20261120-130000-a1b2c3d4e5f60718"
@@ -28,7 +28,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def store(home):
-    made = SqlStore(home)
+    made = SqlRunStore(home)
     made.add_run(code_host_runs.run().model_copy(update={"run_id": RUN}), 100.0)
     yield made
     made.close()
@@ -45,7 +45,7 @@ def over(store, reason=Reason.ENVIRONMENT, at="environment", run_id=RUN):
 
 def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home):
     def end():
-        other = SqlStore(home)
+        other = SqlRunStore(home)
         until = time.monotonic() + 10
         while not other.get_run(RUN).stop_request and time.monotonic() < until:
             time.sleep(0.02)

@@ -23,7 +23,7 @@ from agent.service.intake import Accepted, Ignored, Request
 from agent.service.polling import Polling
 from agent.service.reconcile import Redeliveries
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.unit import delivery_samples
 from webhooks import events
 
@@ -255,7 +255,7 @@ class Silence:
 
 
 @pytest.fixture
-def poll(inbox: Inbox, store: SqlStore):
+def poll(inbox: Inbox, store: SqlRunStore):
     def turn(issues: Issues, *repositories: str, gate: Gate | None = None) -> list[int]:
         rung: list[int] = []
         made = Polling(
@@ -336,7 +336,7 @@ LABELLED_AT = datetime.fromisoformat("2026-11-20T10:00:00Z").timestamp()
 LOST = "20261120-100003-0123456789abcdef"
 
 
-def accept(gate: Remembering, store: SqlStore, after: float):
+def accept(gate: Remembering, store: SqlRunStore, after: float):
     request = Request(
         snapshot=labelled().snapshot, label="mergewright", clone_url="https://h/o/r.git"
     )

@@ -11,7 +11,7 @@ from agent.cli import runs
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.store import step_file
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.unit.stages import code_host_runs
 
 TITLE = "Customers that buy often need a nickname they can be greeted by, long as that may be"
@@ -26,7 +26,7 @@ OLD, NEW, OTHER = (
 def kept(tmp_path, monkeypatch):
     """Three runs, kept in no order; one is over."""
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
-    store = SqlStore(tmp_path)
+    store = SqlRunStore(tmp_path)
     for number, (run_id, queued) in enumerate({NEW: 200.0, OTHER: 300.0, OLD: 100.0}.items()):
         snapshot = code_host_runs.SNAPSHOT.model_copy(
             update={

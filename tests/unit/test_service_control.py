@@ -16,7 +16,7 @@ from agent.service.dispatch import Bounds
 from agent.service.intake import Request, Withdrawal
 from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import COMMAND
 from tests.unit.delivery_samples import Open, snapshot
 
@@ -44,7 +44,7 @@ class Gate(Open):
 
 class World:
     def __init__(self, home, **bounds):
-        self.inbox, self.store, self.gate = Inbox(home), SqlStore(home), Gate()
+        self.inbox, self.store, self.gate = Inbox(home), SqlRunStore(home), Gate()
         self.switch = Switch(home)
         self.bounds = Bounds(self.switch, **bounds)
         self.restart()
@@ -122,7 +122,7 @@ def test_what_is_over_the_quota_says_so_at_once(world):
 
 def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "_LOOK_SECONDS", 0.02)
-    store = SqlStore(tmp_path)
+    store = SqlRunStore(tmp_path)
     run = Run(
         run_id="r1", repository="https://h/o/r", ticket="#1", snapshot=snapshot(), started=0
     )  # fmt: skip

@@ -16,7 +16,7 @@ from agent.models.outcome import FirstRound, Outcome, PullRequest
 from agent.models.pulls import EndedPullRequest, HumanEdits
 from agent.models.run import Reason, RunState
 from agent.service.pull_outcomes import build_pull_outcome
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Figure, Statistics
 from tests.unit.stages import code_host_runs
@@ -72,7 +72,7 @@ def ends(store, run_id, *, edits=None, unknown="", known=True):
 
 @pytest.fixture
 def kept(home):
-    with closing(SqlStore(home)) as store:
+    with closing(SqlRunStore(home)) as store:
         changed = HumanEdits(head="h", merged_lines=40, distance=6, as_it_was=False)
         same = HumanEdits(head="h", merged_lines=10, distance=0, as_it_was=True)
         ends(store, add(store, 1), edits=changed)

@@ -1,12 +1,12 @@
-"""How every script here begins: the order is taken while no foreign code can have run.
+"""Start of every script here: read the order before any foreign code can have run.
 
-The scripts are started with `-S`, so that no `.pth` file and no `sitecustomize` runs before the
-order is read and deleted, and without the repository's own variables, by which an interpreter or
-its loader could be given other code. Both are made up for afterwards: what the repository's code
-then sees is an interpreter that was started as usual, and so do the processes that it starts.
+The scripts are started with `-S`, so no `.pth` file and no `sitecustomize` runs before the order is
+read and deleted. The repository's own variables are left out too: they could give other code to the
+interpreter or its loader. Both are restored afterwards. The repository's code, and the processes
+that it starts, then see an interpreter that was started as usual.
 
-Runs on any Python from 3.9. Imports nothing but the standard library, from the interpreter's own
-place: neither the working directory nor the environment is on the path yet.
+Runs on any Python from 3.9. Imports only the standard library, from the interpreter's own place:
+neither the working directory nor the environment is on the path yet.
 """
 
 from __future__ import annotations

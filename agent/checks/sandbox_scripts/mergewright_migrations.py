@@ -1,10 +1,9 @@
 """Ask Django itself for missing migrations, conflicts and system check messages.
 
-The project is entered by its own manage.py, where there is one, so that whatever that does to
-`sys.path` and the environment is done; what is then asked is Django's own autodetector, no command
-of the project. That the answer can be trusted is tried each time: a model, a field and an altered
-field that are put into the state must be found, and what of Django's own functions was replaced is
-reported.
+The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
+environment. Then Django's own autodetector is asked, no command of the project. Each answer is
+verified: a model, a field and an altered field that we add to the state must be found. Functions of
+Django that were replaced are reported.
 
 Arguments: `makemigrations` or `check`.
 """

@@ -1,8 +1,8 @@
 """List imports that lead nowhere, and names that modules do not have.
 
 Libraries are imported, since only they know what they have; modules of the tree are read alone.
-What the code provides for (a handler, a condition on versions or platforms) may be missing, and a
-module that cannot be imported, or that makes up its names, has them all.
+A name may be missing where the code is prepared for that: a handler, or a condition on versions or
+platforms. A module that cannot be imported, or that creates its names on request, has them all.
 
 Arguments: the report, the tree, the files. A line of the report is `path line rule text`, by tabs.
 """

@@ -134,8 +134,8 @@ class _OwnModule(pytest.Module):
 def _own_items(session, items):
     """Make the two tests; the one that must fail once for each conftest.py that has a say.
 
-    They are free of fixtures, so that a broken one does not hide the proof, and belong to files
-    that exist, since pytest asks the conftest.py files around a test's file.
+    They use no fixtures, so that a broken one does not hide the proof. They belong to files that
+    exist, since pytest asks the conftest.py files around a test's file.
     """
     places = {}
     for item in items:

@@ -1,10 +1,9 @@
-"""What every script here shares: the order it is given, and the sealed report it leaves.
+"""Shared by every script here: the order that it reads, and the sealed report that it writes.
 
-Runs inside a sandbox, on any Python from 3.9, with the standard library alone. The order lies in a
+Runs inside a sandbox, on any Python from 3.9, with the standard library alone. The order is in a
 file that is read and deleted before any code of the repository is imported. Each line of the
-report carries a keyed digest over itself and all lines before it, so that a line that was
-written, changed or removed from outside this module breaks the report. The host believes a
-report only as a whole.
+report carries a keyed digest over itself and all lines before it. So a line that other code wrote,
+changed or removed breaks the report. The host accepts a report only as a whole.
 """
 
 from __future__ import annotations

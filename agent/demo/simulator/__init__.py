@@ -5,9 +5,15 @@ Base address `http://127.0.0.1:PORT`: REST below `/api/v3`, GraphQL at `/api/gra
 the product, so a mistake in the client cannot be repeated here. It knows the operations that the
 product calls, and has no password: it belongs on loopback.
 
-Where to look: `world` (state, and its set-up in Python), `records` (what the state is made of),
-`serving` (`running(world)`), `calls` (who may do what), `issues`, `pulls`, `checks`, `apps`,
-`repositories` and `graphql` (the operations), `shapes` (records as GitHub's JSON), `actions`,
-`pull_actions` (what people do), `git_store` and `git_http` (repositories),
-`hooks` (deliveries, and what goes wrong with them), `faults` (what goes wrong with requests).
+Modules:
+
+    world, records          the state, and the records it consists of
+    serving                 `running(world)`
+    calls                   permissions of callers
+    issues, pulls, checks, apps, repositories, graphql    the operations
+    shapes                  records as GitHub's JSON
+    actions, pull_actions   actions of people
+    git_store, git_http     repositories
+    hooks                   deliveries, and their faults
+    faults                  faults of requests
 """

@@ -17,7 +17,7 @@ from repo_config.detect import Project
 
 GATE_FILES = Rule(
     id="gate-files",
-    demands="What decides about the checks is left as it is, or looked at first.",
+    demands="A change to files that configure the checks needs review.",
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
     bad="conftest.py is edited",

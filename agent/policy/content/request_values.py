@@ -20,8 +20,8 @@ from agent.policy.view import FunctionNode, View, Visit
 
 REQUEST_VALUE = Rule(
     id="request-value",
-    demands="What a request brings is never a part of SQL, a line for the shell, a path, code or a "
-    "pickle unless it was converted or checked.",
+    demands="Convert or check request values before they become part of SQL, a shell command, a "
+    "path, code or a pickle.",
     severity=Severity.BLOCK,
     floor=Severity.REVIEW,
     bad="cursor.execute(f\"SELECT * FROM t WHERE name = '{request.GET['name']}'\")",

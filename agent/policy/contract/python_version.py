@@ -1,7 +1,7 @@
 """Hold changed code to the oldest Python that the project supports.
 
-A file that nothing here can read and some Python may run would hide what is in it from every rule,
-so that no repository can let it pass.
+A file that we cannot parse but some Python may run would hide its content from every rule. So no
+repository can allow it.
 """
 
 from __future__ import annotations

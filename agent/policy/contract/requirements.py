@@ -18,7 +18,7 @@ from agent.models.checks import DeclaredPackage
 from agent.policy.change_context import ChangeContext
 from repo_config import dependencies
 from repo_config.documents import table
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.tree import Below, Tree
 
 _COMMENT = re.compile(r"\s+#.*|\s+--hash=.*|\s*\\$")
@@ -81,11 +81,11 @@ class _Changed:
         return self._tree.read(path) if content is None else content
 
 
-def read_sides(change_context: ChangeContext) -> tuple[Files, Files]:
+def read_sides(change_context: ChangeContext) -> tuple[ProjectFiles, ProjectFiles]:
     root = change_context.project.root
     before: Tree = change_context.tree
     after: Tree = _Changed(change_context)
-    return Files(Below(before, root)), Files(Below(after, root))
+    return ProjectFiles(Below(before, root)), ProjectFiles(Below(after, root))
 
 
 def may_declare(change_context: ChangeContext) -> bool:
@@ -103,7 +103,7 @@ def has_changed(change_context: ChangeContext) -> bool:
     return set(list_declared(before)) != set(list_declared(after))
 
 
-def list_declared(files: Files) -> tuple[Declared, ...]:
+def list_declared(files: ProjectFiles) -> tuple[Declared, ...]:
     found = []
     for lines, origin, _ in dependencies.list_requirements(files):
         path = origin.partition(":")[0]
@@ -163,7 +163,7 @@ def _read_locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
     return {(str(canonicalize_name(name)), version) for name, version in pairs.findall(text)}
 
 
-def read_own_name(files: Files) -> str:
+def read_own_name(files: ProjectFiles) -> str:
     """Return the normalised name of the project itself; "" where none is declared."""
     named = table(files.pyproject, "project").get("name")
     return canonicalize_name(named) if isinstance(named, str) else ""
@@ -189,7 +189,7 @@ def _format_requirement(one: Declared) -> str:
     return f"{one.name}{marker}"
 
 
-def find_line(files: Files, path: str, name: str) -> int | None:
+def find_line(files: ProjectFiles, path: str, name: str) -> int | None:
     """Return the line of a file that names a package, however it is written, 1-based."""
     written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
     word = re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)

@@ -18,7 +18,7 @@ from repo_config import rule_files
 
 SETTINGS = Rule(
     id="django-settings",
-    demands="Every setting of Django that a change edits is named.",
+    demands="Report every Django setting that a change edits.",
     severity=Severity.REVIEW,
     bad='INSTALLED_APPS = [..., "debug_toolbar"]',
     good="the settings are left as they are",

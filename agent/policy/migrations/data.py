@@ -1,7 +1,7 @@
 """Hold code of a migration to the models as they were then: those that `apps.get_model` gives.
 
-A model that is imported is the one of today, and the migration breaks on a new database as soon as
-a later migration adds a column. Enumerations and plain functions may be imported.
+An imported model is the current one. The migration then breaks on a new database as soon as a later
+migration adds a column. Enumerations and plain functions may be imported.
 """
 
 from __future__ import annotations

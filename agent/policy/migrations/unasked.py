@@ -25,7 +25,7 @@ UNASKED = Rule(
 )
 UNEXPLAINED = Rule(
     id="migration-unexplained",
-    demands="An operation that neither ticket nor change explain for certain is looked at.",
+    demands="An operation that ticket and change do not clearly explain needs review.",
     severity=Severity.REVIEW,
     bad='# the ticket: add the missing migrations\nmigrations.AddField("customer", "phone", …)',
     good="# the ticket: add the missing migration for Customer.phone",

@@ -12,7 +12,7 @@ from agent.recipes.modules import Modules, read_dotted_name, resolve_from_import
 from agent.recipes.print_to_logging import calls
 from agent.recipes.print_to_logging.calls import Call, Context, Function
 from repo_config.documents import table
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.tree import Tree
 
 _APART = re.compile(
@@ -33,7 +33,7 @@ _Entries = frozenset[tuple[str, str]]
 
 def find_entry_points(tree: Tree) -> _Entries:
     """Find module and function of every console script that the project declares."""
-    files = Files(tree)
+    files = ProjectFiles(tree)
     project = table(files.pyproject, "project")
     tables = [table(project, name) for name in ("scripts", "gui-scripts")]
     tables.append(table(files.pyproject, "tool", "poetry", "scripts"))

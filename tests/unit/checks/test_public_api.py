@@ -74,6 +74,6 @@ def test_what_callers_can_do_still_is_left_alone(tmp_path, monkeypatch, after):
 
 
 def test_a_person_compares_with_the_base_commit():
-    site: Any = SimpleNamespace(folder_prefix=())
+    site: Any = SimpleNamespace(command_prefix=())
     check = changed_files.check_public_api({"src/shop/old.py": b""}, "abc123")
     assert check.command(site) == ("griffe", "check", "--against", "abc123", "shop")

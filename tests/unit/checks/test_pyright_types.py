@@ -180,9 +180,9 @@ def test_warnings_fail_where_they_fail_the_tool(
 @pytest.mark.parametrize(
     ("content", "exit_code", "more", "says"),
     [
-        (None, 1, {"output": "boom"}, "pyright left no report that can be read: boom"),
+        (None, 1, {"output": "boom"}, "pyright wrote no readable report: boom"),
         (None, 1, {"refused": ("/out/x: too large",)}, "the report was not accepted: /out/x"),
-        ("{" * 100_000, 1, {}, "pyright left no report that can be read"),
+        ("{" * 100_000, 1, {}, "pyright wrote no readable report"),
         (report(), 0, {}, "pyright reports nothing about a file with errors in it"),
         (report(remark("/work/a.py", "x")), 1, {}, "pyright reports nothing about a file with"),
         (report(PROBED), 0, {}, "pyright reported errors and still ended with 0"),

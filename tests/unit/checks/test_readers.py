@@ -80,8 +80,8 @@ def test_a_limit_fails(site: Site) -> None:
     ("report", "exit_code", "status", "word"),
     [
         ("[]", 0, Status.UNVERIFIED, "must object"),
-        ("not json", 1, Status.UNVERIFIED, "no report that can be read"),
-        ("[" * 100_000, 1, Status.UNVERIFIED, "no report that can be read"),
+        ("not json", 1, Status.UNVERIFIED, "no readable report"),
+        ("[" * 100_000, 1, Status.UNVERIFIED, "no readable report"),
         (None, 2, Status.FAILED, "could not run (exit code 2)"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from agent.checks import test_files
 from agent.checks.check import Selection, Site
 from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
-from agent.checks.reruns import Reruns
+from agent.checks.reruns import SuiteRerunner
 from agent.checks.two_runs import TwoRuns
 from agent.models.change import Severity
 from agent.models.checks import BlockedTest, CheckItem, CheckResult, Comparison, Status, SuiteFacts
@@ -41,7 +41,7 @@ ENDED = ran(limit="time", status=Status.FAILED, reason="ended", exit_code=None)
 LATE = ran(IDS[0], unrun=IDS[1:])
 
 
-class Sides(Reruns):
+class Sides(SuiteRerunner):
     """Runs nothing: an answer for the tests that are asked for."""
 
     answer: Some

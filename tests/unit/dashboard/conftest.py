@@ -18,7 +18,7 @@ from agent.dashboard import sign_in_links
 from agent.dashboard.app import create_app
 from agent.dashboard.github_people import Person
 from agent.errors import AccessLost
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 
 ADDRESS = "http://dashboard"
 
@@ -98,7 +98,7 @@ def people() -> KnownPeople:
 
 
 @pytest.fixture
-def app(tmp_path: Path, store: SqlStore, people: KnownPeople) -> Iterator[FastAPI]:
+def app(tmp_path: Path, store: SqlRunStore, people: KnownPeople) -> Iterator[FastAPI]:
     loaded = settings.load_settings({"MERGEWRIGHT_HOME": str(tmp_path)})
     made = create_app(loaded, store, ADDRESS)
     made.state.dashboard.sessions.github = people

@@ -15,7 +15,7 @@ from agent.models.pulls import HumanEdits, PullOutcome
 from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.models.ticket import IssueRef, Snapshot
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import PullOutcomeRow, RunRow
 from agent.telemetry.ledger import Ledger
 
@@ -102,7 +102,7 @@ def make_checks(failing: bool = False) -> tuple[Comparison, ...]:
     return (*others, tests)
 
 
-def fill(store: SqlStore, count: int, *, days: float = 200, seed: int = 1) -> None:
+def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) -> None:
     """Put so many runs into a store at once, most of them over."""
     luck, now = random.Random(seed), time.time()
     with store._database.write() as session:

@@ -15,14 +15,14 @@ from agent.dashboard.github_people import find_website
 from agent.dashboard.runs_pages import _LogStream
 from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 from tests.unit.dashboard.conftest import Browser
 
 PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics", "/statistics/acceptance.csv")
 
 
-def add_run(store: SqlStore, repository: str = made_runs.REPOSITORIES[0], number: int = 1):
+def add_run(store: SqlRunStore, repository: str = made_runs.REPOSITORIES[0], number: int = 1):
     return store.add_run(made_runs.make_run(number, time.time(), repository), time.time())
 
 
@@ -82,7 +82,7 @@ def test_whoever_can_only_read_cannot_act(store, stranger):
     assert store.get_run(run.run_id).stop_request is None
 
 
-def end_run(store: SqlStore, run_id: str, reason: Reason) -> None:
+def end_run(store: SqlRunStore, run_id: str, reason: Reason) -> None:
     outcome = made_runs.Outcome.for_stopped_run(run_id, reason, "It was stopped.")
     store.finish_run(run_id, outcome, time.time())
 

@@ -12,7 +12,7 @@ import pytest
 from agent.dashboard import pages
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\x1b]8;;http://x\x07\u202e\"'"
@@ -52,7 +52,7 @@ def assert_inert(page: str) -> None:
     assert "\u202e" not in page
 
 
-def add_whole_run(store: SqlStore, home, *, title: str = "Add a field", evil: str = "", **more):
+def add_whole_run(store: SqlRunStore, home, *, title: str = "Add a field", evil: str = "", **more):
     run = made_runs.make_run(1, time.time(), title=title, **more)
     run = store.add_run(run, time.time())
     outcome = made_runs.make_outcome(run, Reason.READY, random.Random(1))

@@ -15,13 +15,13 @@ from agent.cli import main
 from agent.dashboard import plots
 from agent.dashboard.index import RunIndex, summarize_runs
 from agent.models.run import RunState
-from agent.store.sql_store import SqlStore
+from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    with closing(SqlStore(tmp_path_factory.mktemp("statistics"))) as store:
+    with closing(SqlRunStore(tmp_path_factory.mktemp("statistics"))) as store:
         made_runs.fill(store, 150, days=60)
         return summarize_runs(RunIndex(store).entries())
 
@@ -56,7 +56,7 @@ def test_no_cell_of_csv_is_a_formula():
 
 
 def test_the_index_sees_what_changes(tmp_path):
-    with closing(SqlStore(tmp_path)) as store:
+    with closing(SqlRunStore(tmp_path)) as store:
         index = RunIndex(store)
         assert index.entries() == ()
         run = store.add_run(made_runs.make_run(1, time.time()), time.time())
@@ -68,7 +68,7 @@ def test_the_index_sees_what_changes(tmp_path):
 
 
 def test_one_file_holds_all_and_fetches_nothing(tmp_path, monkeypatch):
-    with closing(SqlStore(tmp_path)) as store:
+    with closing(SqlRunStore(tmp_path)) as store:
         made_runs.fill(store, 40, days=60)
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
     file = tmp_path / "page.html"

@@ -132,5 +132,5 @@ def test_a_round_that_is_stopped_leaves_the_result_in_the_first_line():
 def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
     ended = outcome(Reason.TIME_SPENT, "**The run has used up its time.**\n\nMore.")
     text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
-    assert "#9 is open as it was" in text.partition("\n")[0]
+    assert "#9 is unchanged" in text.partition("\n")[0]
     assert "\n\n**The run has used up its time.**\n\nMore. It took" in text

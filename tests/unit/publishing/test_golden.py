@@ -176,7 +176,7 @@ def draft_not_measurable() -> str:
     )  # fmt: skip
     found = finding(
         Severity.REVIEW, "makemigrations", "shop/models.py", None,
-        "Base does not let it be measured whether models and migrations agree.",
+        "Whether models and migrations agree cannot be measured on base.",
     )  # fmt: skip
     return text.render_pull_request(
         evidence_of_issue(

@@ -6,13 +6,13 @@ import pytest
 
 from repo_config import ci_setup
 from repo_config.ci_setup import CiSetup
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from tests.unit.trees import DictTree
 
 
 def read(workflow: str = "", /, **files: str) -> CiSetup:
     texts = {".github/workflows/ci.yml": workflow, **files}
-    return ci_setup.read_ci_setup(Files(DictTree(texts)))
+    return ci_setup.read_ci_setup(ProjectFiles(DictTree(texts)))
 
 
 WORKFLOW = """\

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from repo_config import checking_tools, detect, load
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.tool_options import ToolOptions
 
 HOOKS = ".pre-commit-config.yaml"
@@ -149,7 +149,7 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
     started = time.process_time()
     for text in ("${{", "black --check (", "'", "a=1 ", "env ", "flake8 -- ", "python -m "):
         many = text * (100_000 // len(text))
-        files = Files(tree({CI: job(many), "tox.ini": tox(many)}))
+        files = ProjectFiles(tree({CI: job(many), "tox.ini": tox(many)}))
         assert len(checking_tools.find_commands(files)) <= 200
     assert time.process_time() - started < 20
 

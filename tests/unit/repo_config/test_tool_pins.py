@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from repo_config import detect, tool_pins
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -51,7 +51,7 @@ repos:
 def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
-    known = Files(DictTree(files))
+    known = ProjectFiles(DictTree(files))
     assert tool_pins.find_pins(known, ("black", "flake8", "isort", "mypy", "ruff"), ()) == pins
 
 

@@ -6,7 +6,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from repo_config import versions
-from repo_config.project_files import Files
+from repo_config.project_files import ProjectFiles
 from tests.unit.trees import DictTree
 
 WORKFLOW = """
@@ -46,7 +46,7 @@ classifiers = ["Framework :: Django", "Framework :: Django :: 3.2", "Framework :
 def test_versions_are_named_from_the_oldest_to_the_end_of_the_newest(
     path, text, install, constraints
 ):
-    files = Files(DictTree({path: text}))
+    files = ProjectFiles(DictTree({path: text}))
     found = versions.find_tested_versions(files)
     assert (found.install, found.constraints) == (install, constraints)
 

@@ -41,7 +41,7 @@ def asked(tmp_path):
                 "contract": made.contract.model_copy(update={"config": read}),
             }
         )
-        return plan.approve_plan(
+        return plan.require_plan_approval(
             agreed,
             prepared,
             code_host_runs.with_execution(

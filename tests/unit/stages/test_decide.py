@@ -17,7 +17,7 @@ from agent.models.outcome import Verdict
 from agent.models.review import Proof, SourcePart, TakenBack
 from agent.models.run import Reason
 from agent.stages import decide
-from agent.text.check_summary import count_things, summarize_check
+from agent.text.check_summary import format_count, summarize_check
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.policy.cases import change, project
@@ -231,7 +231,7 @@ def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
     verdict = weigh(one, other, runner="off")
     if verdict.publish:
         measured = sum(check.verdict is PASSED for check in (one, other))
-        start = f"in {count_things(measured, 'check')}" if measured else "No check could be"
+        start = f"in {format_count(measured, 'check')}" if measured else "No check could be"
         assert start in verdict.sentence
         assert all(summarize_check(check).sentence in verdict.sentence for check in (one, other))
     elif verdict.reason is Reason.NEW_FAILURES:

@@ -37,7 +37,7 @@ _ERRORS = Errors(
 )
 
 
-class SqlStore(RunQueue, RunReader):
+class SqlRunStore(RunQueue, RunReader):
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
     def __init__(self, home: Path) -> None:
