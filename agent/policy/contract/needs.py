@@ -23,8 +23,7 @@ _NAME_ERRORS = frozenset({"AttributeError", "NameError"})
 _FLAG = re.compile(r"_?(?:HAS_|IS_|GTE_)?(?:PY|PYTHON)_?3_?(\d+)(?:_PLUS|_OR_\w+)?")
 _CONDITIONS = frozenset({"version_info", "hexversion", "hasattr"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
-#: An expression is a call as `sys.exit()` or `pytest.skip()`.
-_LEAVING = (ast.Return, ast.Raise, ast.Expr)
+_LEAVING = frozenset({"exit", "_exit", "abort", "skip", "skipTest"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 #: vermin takes a tuple for two items, and guesses the type of `(2 * x).is_integer()`.
 _MISTAKEN = ("multiple context expressions in a `with` statement with", "'int.is_integer'")
@@ -118,7 +117,7 @@ def _find_guarded_lines(nodes: list[ast.AST]) -> set[int]:
     return {
         line
         for node in nodes
-        for part in _find_guarded_parts(node, flags)
+        for part in (*_find_guarded_parts(node, flags), *_find_unreached(node, flags))
         for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)
     }
 
@@ -137,11 +136,25 @@ def _find_guarded_parts(node: ast.AST, flags: Collection[str]) -> Iterator[ast.s
             if any(source.is_caught(one, _IMPORT_ERRORS) for one in handlers):
                 yield from (one for one in ast.walk(node) if isinstance(one, _IMPORTS))
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            # Such as `skipif(sys.version_info < (3, 11))`, or what leaves the function for that.
-            ifs = (one for one in node.body if isinstance(one, ast.If))
-            asked = [one.test for one in ifs if isinstance(one.body[-1], _LEAVING)]
-            if any(_asks_for_version(one, flags) for one in (*node.decorator_list, *asked)):
+            # Such as `skipif(sys.version_info < (3, 11))`.
+            if any(_asks_for_version(one, flags) for one in node.decorator_list):
                 yield node
+
+
+def _find_unreached(node: ast.AST, flags: Collection[str]) -> Iterator[ast.stmt]:
+    """Yield what stands behind `if sys.version_info < (3, 11): return`."""
+    for _, block in ast.iter_fields(node):
+        for place, one in enumerate(block if isinstance(block, list) else ()):
+            if isinstance(one, ast.If) and _asks_for_version(one.test, flags):
+                if any(half and _ends(half[-1]) for half in (one.body, one.orelse)):
+                    yield from block[place + 1 :]
+
+
+def _ends(statement: ast.stmt) -> bool:
+    """Whether nothing behind a statement is reached."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        return source.get_last_name(statement.value.func) in _LEAVING
+    return isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break)
 
 
 def _asks_for_version(test: ast.expr, flags: Collection[str]) -> bool:
