@@ -145,7 +145,8 @@ class Polling:
 
     def _lay_in(self, name: str, event: str, action: str, about: Request | Comment | Event) -> None:
         delivery = Delivery(
-            delivery_id=name,
+            # The listener takes no id with a colon, so no request can use one of these up.
+            delivery_id=f"poll:{name}",
             event=event,
             action=action,
             content_key=about.content_key,
@@ -154,7 +155,7 @@ class Polling:
         )
         (receipt,) = self._inbox.append([delivery])
         if receipt.kept is ReceiptKind.ACCEPTED:
-            _log.info("found by polling", delivery=name, what=event)
+            _log.info("found by polling", delivery=delivery.delivery_id, what=event)
             self._found()
 
     # --- what people say -----------------------------------------------------------------------

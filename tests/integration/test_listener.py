@@ -196,7 +196,7 @@ def test_a_delivery_is_in_the_inbox_when_it_is_acknowledged(listener):
 def test_the_delivery_id_of_another_server_is_taken_as_it_comes(listener):
     answer = listener.post(raw(labeled()), X_GitHub_Delivery="1795544579658")
     assert (answer.status_code, answer.json()["delivery"]) == (202, "1795544579658")
-    for odd in ("", "a b", "x" * 65):
+    for odd in ("", "a b", "x" * 65, "poll:label-event-7"):
         assert listener.post(raw(labeled()), X_GitHub_Delivery=odd).status_code == 400
 
 

@@ -25,7 +25,7 @@ from agent.service.reconcile import Redeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit import delivery_samples
-from webhooks import events
+from webhooks import app, events
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0
@@ -275,6 +275,12 @@ def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
     assert request.snapshot == labelled().snapshot
     assert (kept.event, kept.action) == ("issues", "labeled")
     assert kept.content_key == request.content_key
+
+
+def test_WH2_no_request_can_use_up_the_id_of_a_label_that_is_found_later(inbox, poll):
+    poll(Issues(o_r=[labelled()]), "o/r")
+    (kept,) = inbox.list_unread()
+    assert not app._DELIVERY_ID.fullmatch(kept.delivery_id)
 
 
 def test_WH3_a_label_that_is_found_again_and_again_is_one_delivery(inbox, poll):
