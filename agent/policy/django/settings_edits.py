@@ -56,8 +56,17 @@ _PROTECTS = re.compile(
     r"((?:Security|CsrfView|XFrameOptions|Authentication|Session|ContentSecurityPolicy"
     r"|LoginRequired)Middleware|\w+Validator)'"
 )
-#: What settings usually hold.
-_USUAL = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "DATABASES", "DEBUG", "SECRET_KEY", "LOGGING"})
+#: What settings usually hold; of split ones a part may hold nothing but protections.
+_USUAL = re.compile(
+    "|".join(
+        [
+            "INSTALLED_APPS|DATABASES|SECRET_KEY|LOGGING|ROOT_URLCONF|TEMPLATES|CACHES",
+            "STATIC_URL|USE_TZ",
+            *_LISTS,
+            *(names for names, _ in _LOOSE),
+        ]
+    )
+)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -81,7 +90,7 @@ def _is_settings(file: PythonFile, change_context: ChangeContext) -> bool:
         return False
     # A module of views on settings has the same name.
     sides = [view for view in (file.before, file.after) if view]
-    return any(_USUAL & _read_values(view).keys() or view.scope.stars for view in sides)
+    return any(any(map(_USUAL.fullmatch, _read_values(view))) or view.scope.stars for view in sides)
 
 
 def _find_edits(

@@ -55,6 +55,12 @@ CASES = {
     "django-settings-loosened": Cases(
         fails={
             "the CSRF middleware": _edit(*_CSRF, 3),
+            "a module that holds nothing but protections": Snippet(
+                {"config/settings/security.py": "ALLOWED_HOSTS = ['*']\n"},
+                base={"config/settings/security.py": "ALLOWED_HOSTS = ['a']\n"},
+                line=1,
+                project={"django": _DJANGO},
+            ),
         },
         passes={
             "one more host": _edit('"shop.example"', '"shop.example", "www.shop.example"'),
