@@ -95,6 +95,8 @@ _VIEWS = re.compile(
 _ROUTES = re.compile(r"get|post|put|patch|delete|head|options|route|api_route|websocket")
 #: Converters of routes, as in `/orders/<int:number>`.
 _CONVERTED = re.compile(r"<(?:int|float|uuid|any)(?:\([^)]*\))?:(\w+)>")
+#: As in `/orders/<path:name>` and `/orders/{name:path}`.
+_IN_ROUTE = re.compile(r"(?:<(?:[^<>]*:)?|\{)(\w+)")
 _TEXTS = re.compile(
     r"builtins\.(?:str|bytes|list|dict)|typing\.(?:Any|List|Dict)|pydantic\..*|sqlmodel\..*"
     r"|(?:fastapi|starlette\.datastructures)\.UploadFile"
@@ -279,8 +281,11 @@ def _find_sent_arguments(view: View, node: FunctionNode, scope: Scope) -> Iterat
     for argument, default in pairs:
         if argument.annotation is not None:
             is_sent = _is_text(argument.annotation, default, view, scope)
+        elif route is not None:
+            # Any other is from a decorator, as the user that is signed in.
+            is_sent = argument.arg in _IN_ROUTE.findall(route)
         else:
-            is_sent = default is None and not (route is None and _KEY.fullmatch(argument.arg))
+            is_sent = default is None and not _KEY.fullmatch(argument.arg)
         if is_sent and argument.arg not in known:
             yield argument.arg
 

@@ -53,6 +53,9 @@ CASES = {
                 4,
                 head="from pathlib import Path\n",
             ),
+            "a converted part of a route": Snippet(
+                f"{_FASTAPI}@app.get('/{{name:path}}')\ndef view(name):\n    open(name)\n", line=5
+            ),
             "a format for a shell": _flask(
                 "    line = 'dig {}'.format(name.lower())\n    os.system(line)\n",
                 3,
@@ -68,6 +71,10 @@ CASES = {
             ),
             "the last part of a path alone": _flask(
                 "    return open('/srv/' + os.path.basename(name)).read()\n", head="import os\n"
+            ),
+            "an argument of a decorator": Snippet(
+                f"{_FLASK}@app.route('/<path:at>')\n@token_required\ndef view(user, at):\n"
+                "    open('/data/' + user.name)\n"
             ),
             "a list for a program": _flask(
                 "    subprocess.run(['ls', '--', name])\n", head="import subprocess\n"
