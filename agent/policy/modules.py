@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent.models.change import Change
 from agent.policy import source
-from agent.policy.names import DefinitionNode, Ref, Scope, bind_target
+from agent.policy.names import DefinitionNode, Ref, Scope, bind_item, bind_target
 from repo_config.detect import Project, Tree
 
 #: How much is parsed in following names, over a whole change: about a second.
@@ -249,8 +249,8 @@ class Modules:
                 | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
             ):
                 bind_target(target, value, scope)
-            case ast.For(target=target) | ast.AsyncFor(target=target):
-                bind_target(target, None, scope)
+            case ast.For(target=target, iter=items) | ast.AsyncFor(target=target, iter=items):
+                bind_item(target, items, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 scope.defined[node.name] = node
                 # Of the module itself it can be imported by this name, and asked for elsewhere.

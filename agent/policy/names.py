@@ -67,6 +67,13 @@ def bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
                 scope.bind(name.id, [])
 
 
+def bind_item(target: ast.expr, items: ast.expr, scope: Scope) -> None:
+    """Bind what takes one item after the other: any of those that are written out."""
+    written = items.elts if isinstance(items, ast.Tuple | ast.List | ast.Set) else [None]
+    for item in written[:_MOST_MEANINGS]:
+        bind_target(target, item, scope)
+
+
 def find_meaning(node: ast.expr | None, scope: Scope) -> list[Ref]:
     """Say what an expression stands for; several where it may be one or the other."""
     found: list[Ref] = []

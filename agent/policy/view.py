@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from agent.policy import source
 from agent.policy.modules import Definition, Modules
-from agent.policy.names import Scope, bind_target, find_meaning
+from agent.policy.names import Scope, bind_item, find_meaning
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Node_co = TypeVar("Node_co", bound=ast.AST, covariant=True)
@@ -204,7 +204,7 @@ class View:
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 inner = Scope(parent=scope)
                 for generator in node.generators:
-                    bind_target(generator.target, None, inner)
+                    bind_item(generator.target, generator.iter, inner)
                 self._walk_children(node, inner, visit)
             case ast.If() if source.is_type_checking(node.test):
                 for statement in node.orelse:
