@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.policy import tool_rules
 from agent.policy.content import (
     gate_files,
+    generated,
     hidden_text,
     paths,
     request_values,
@@ -24,7 +25,7 @@ from agent.policy.integrity import hollow_tests, suppressions
 from agent.policy.migrations import data, history, operations, unasked
 from agent.policy.rule import Rule, RuleModule
 
-_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
+_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files, generated)
 _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
 
 MODULES: tuple[RuleModule, ...] = (
