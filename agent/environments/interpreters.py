@@ -174,7 +174,7 @@ def rank_interpreters(
         fitting = [one for one in usable if _minor(one.version) == asked]
         return [(one, f"python.version asks for {asked}") for one in _best_first(fitting)]
     allowed = _read_specifiers(hints)
-    fitting = [one for one in usable if allowed.contains(one.version, prereleases=True)]
+    fitting = [one for one in usable if _may_be(one.version, allowed)]
     because = f"{hints.requires_origin}: {hints.requires}" if hints.requires else "nothing is asked"
     match = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
     named = [one for one in usable if match and _minor(one.version) == match[1]]
@@ -211,6 +211,12 @@ def _minor(text: str) -> str:
     return f"{version.major}.{version.minor}"
 
 
+def _may_be(version: str, allowed: SpecifierSet) -> bool:
+    """Whether a version is allowed; of a minor version alone, whether any of its releases is."""
+    releases = (f"{version}.{n}" for n in range(40)) if version.count(".") == 1 else (version,)
+    return any(allowed.contains(one, prereleases=True) for one in releases)
+
+
 def _read_specifiers(hints: PythonHints) -> SpecifierSet:
     try:
         return SpecifierSet(hints.requires or "")
@@ -231,7 +237,7 @@ def _explain_none(
     usable = [one for one in _best_first(found) if Version(one.version) >= OLDEST]
     there = ", ".join(f"{one.version} ({one.path})" for one in usable) or "none"
     allowed = _read_specifiers(hints)
-    fitting = (one for one in _MINORS if any(allowed.contains(f"{one}.{n}") for n in range(40)))
+    fitting = (one for one in _MINORS if _may_be(one, allowed))
     example = asked or next(fitting, None)
     wanted = f"a Python for {hints.requires or 'it'} ({hints.requires_origin or 'any version'})"
     wanted = f"Python {asked} (python.version)" if asked else wanted
@@ -267,17 +273,24 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:
     for root in roots:
         for own in root.pythons:
             yield FoundPython(**own.model_dump(), system=True, root=root.name)
-        # Of a folder only a sandbox can run them, so the patch release is not known before.
         for prefix in ("/usr", "/usr/local") if root.folder not in (None, "/") else ():
             for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
                 if minor := re.fullmatch(r"python(3\.\d+)", program.name):
                     yield FoundPython(
-                        version=f"{minor[1]}.0",
+                        version=_read_version(root.folder, prefix, minor[1]),
                         prefix=prefix,
                         path=f"{prefix}/bin/{program.name}",
                         system=True,
                         root=root.name,
                     )
+
+
+def _read_version(folder: str | None, prefix: str, minor: str) -> str:
+    """Read the version of an interpreter that only a sandbox can run; without headers the minor."""
+    header = Path(f"{folder}{prefix}/include/python{minor}/patchlevel.h")
+    text = header.read_text() if header.is_file() else ""
+    match = re.search(r'#define PY_VERSION\s+"([^"+]+)', text)
+    return match[1] if match else minor
 
 
 def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:

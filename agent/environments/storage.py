@@ -17,6 +17,7 @@ import secrets
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -43,8 +44,7 @@ CACHE = "cache"
 """Folder of uv's cache in the shared folder."""
 _BUILDING = "building"
 _MOST_CACHED_FILES = 40_000
-#: No build takes longer; what is older was left, whoever has its process's number now.
-_LONGEST_BUILD = 86_400
+_CLOCK_SECONDS = 5.0
 _SCRIPT_PACKAGES = ("checks", "recipes", "environments")
 #: Programs in whose place a script of ours is on PATH, behind what is installed.
 _MANAGERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
@@ -170,12 +170,11 @@ def hold_if_unused(settings: Settings, key: str) -> Iterator[bool]:
 
 def remove_leftovers(settings: Settings) -> int:
     """Remove what processes that no longer live have left unfinished; return how much."""
-    gone, before = 0, read_clock() - _LONGEST_BUILD
+    gone = 0
     for parent in (folder(settings) / _BUILDING, folder(settings) / "fetch"):
         for place in parent.glob("*-*"):
             owner = place.name.partition("-")[0]
-            lives = Path("/proc", owner).exists() and place.stat().st_mtime > before
-            if owner.isdigit() and not lives:
+            if owner.isdigit() and not _is_of_living(place, owner):
                 remove_folder(place)
                 gone += 1
     return gone
@@ -322,6 +321,18 @@ def _script_contents() -> dict[str, bytes]:
             if entry.is_file() and entry.name != "__init__.py":
                 found[f"{package}/{entry.name}"] = entry.read_bytes()
     return found
+
+
+def _is_of_living(place: Path, process: str) -> bool:
+    """Whether the process that made a place is there; in containers the next has its number."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        made = place.stat().st_mtime
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    booted = read_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    # A process cannot have made what was last touched before it began.
+    return booted + int(fields[19]) / os.sysconf("SC_CLK_TCK") <= made + _CLOCK_SECONDS
 
 
 def _open_lock(settings: Settings, name: str) -> int:

@@ -6,7 +6,7 @@ is left out becomes a finding. A tree that lies can only fool itself: the gate j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -32,6 +32,9 @@ _PORTION = 200
 """Files that are asked for at a time."""
 #: As git decides: a zero byte among the first ones.
 _LOOKED_AT = 8000
+#: https://bford.info/cachedir/: whoever writes it says that nothing beside it needs to be kept.
+_TAG, _SIGNATURE = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55"
+_MOST_TAG_BYTES = 1024
 #: What tools leave behind: no part of a change, whether the base ignores it or not.
 _CACHES = frozenset(
     {"__pycache__", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -251,7 +254,17 @@ def collect_change(
     new = (path for path, *_ in changed if not (ground.base.has_path(path) or path in ground.given))
     included = {path.rstrip("/") for path in include}
     asked = [path for path in new if included.isdisjoint((path, *_parents(path)))]
-    cached = {path for path in asked if not ground.folders.issuperset(_caches(path))}
+    tags = [
+        entry
+        for entry in changed
+        if entry.path.endswith(f"/{_TAG}") and entry.path in asked and entry.size <= _MOST_TAG_BYTES
+    ]
+    tagged = {
+        tag.path.removesuffix(f"/{_TAG}")
+        for tag, content in _read_portions(tags[:MOST_FILES], fetch)
+        if content is not None and content.startswith(_SIGNATURE)
+    }
+    cached = {path for path in asked if not ground.folders.issuperset(_caches(path, tagged))}
     ignored = worktree.find_ignored(ground.checkout, ground.base.folder, asked) - cached
     wanted = [entry for entry in changed if entry.path not in ignored | cached]
     read = _limit_entries(wanted)
@@ -267,8 +280,12 @@ def collect_change(
     )
 
 
-def _caches(path: str) -> list[str]:
-    return [parent for parent in _parents(path) if parent.rpartition("/")[2] in _CACHES]
+def _caches(path: str, tagged: Collection[str]) -> list[str]:
+    return [
+        parent
+        for parent in _parents(path)
+        if parent in tagged or parent.rpartition("/")[2] in _CACHES
+    ]
 
 
 def _summarize_folders(

@@ -93,6 +93,13 @@ def test_servers_are_started_for_each_command(backend, home):
         session.close()
 
 
+def test_a_command_may_hold_a_large_file(session):
+    text = "é$x 'two  words'\n" * 12_000
+    ran = session.run(f"cat >large.txt <<'END'\n{text}END\necho $# {{1,2}}", seconds=20)
+    assert ran.output == "0 1 2\n"
+    assert session.read("large.txt") == text.encode()
+
+
 def test_git_works_on_one_commit_of_the_base(session):
     session.run("echo '    size = 1' >>app/models.py; echo new >app/new.py", seconds=20)
     assert session.run("git log --format=%s; git status --porcelain", seconds=20).output == (
@@ -162,6 +169,8 @@ def test_ignored_is_what_the_base_ignores(session):
         "echo '*' >.gitignore; echo a >a.log; mkdir -p build/x; echo b >build/x/b; echo c >c.txt;"
         "echo more >>tracked.log; mkdir .cache; echo d >.cache/d;"
         "echo 'Signature: 8a477f597d28d172789f06886806bc55' >.cache/CACHEDIR.TAG;"
+        "mkdir .venv; cp .cache/CACHEDIR.TAG .venv; echo f >.venv/f.py;"
+        "mkdir vault; echo no >vault/CACHEDIR.TAG;"
         "mkdir -p app/sub; echo '*' >app/sub/.gitignore; echo e >app/sub/e.py",
         seconds=20,
     )
@@ -172,6 +181,7 @@ def test_ignored_is_what_the_base_ignores(session):
         "app/sub/.gitignore": "added",
         "app/sub/e.py": "added",
         "c.txt": "added",
+        "vault/CACHEDIR.TAG": "added",
         "tracked.log": "changed",
     }
     more = session.take(("a.log", "build"))

@@ -147,7 +147,10 @@ def _locate(test):
         if get_id(test).startswith(prefix):
             end = get_id(test)[len(prefix) :].replace(".", os.sep) + ".py"
             paths = [os.path.abspath(os.path.join(folder, end)) for folder in sys.path]
-            return next((path for path in paths if os.path.isfile(path)), None)
+            paths = [path for path in paths if os.path.isfile(path)]
+            # Of a module below a folder without `__init__.py` the name may be only the last one.
+            paths += sorted(path for path in _LOADED if path.endswith(os.sep + end))
+            return next(iter(paths), None)
     return getattr(sys.modules.get(type(test).__module__), "__file__", None)
 
 

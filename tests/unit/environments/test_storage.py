@@ -10,6 +10,7 @@ import pytest
 
 from agent.environments import storage
 from agent.errors import StorageFull
+from agent.models.clock import read_clock
 from agent.settings import Settings
 
 
@@ -30,6 +31,7 @@ def test_what_is_built_appears_only_when_complete(settings):
 
 
 def test_what_a_killed_process_left_is_swept_and_what_lives_stays(settings):
+    before = read_clock() - 43_200
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     folder = storage.folder(settings) / "building"
@@ -37,7 +39,7 @@ def test_what_a_killed_process_left_is_swept_and_what_lives_stays(settings):
     left, living, older = (folder / name for name in names)
     for place in (left, living, older):
         place.mkdir(parents=True)
-    os.utime(older, (0, 0))
+    os.utime(older, (before, before))
     storage.remove_leftovers(settings)
     assert [place.exists() for place in (left, living, older)] == [False, True, False]
 
