@@ -67,7 +67,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         made_from = next((one for lock, one in _LOCKS if re.fullmatch(lock, name)), None)
         if made_from is not None:
             below = [path for path in others if path.startswith(f"{folder}/" if folder else "")]
-            has_source = any(re.fullmatch(made_from, posixpath.basename(one)) for one in below)
+            has_source = any(re.fullmatch(f"(?:.*/)?(?:{made_from})", one) for one in below)
             says = "is a lock file, and none of what it is made from changes"
             fix = "Change what it is made from and have the tool write it; edit no line by hand."
         else:

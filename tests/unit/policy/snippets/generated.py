@@ -44,6 +44,9 @@ CASES = {
             ),
             "a lock with its source": _edit("uv.lock", "a\n", pyproject_dot_toml="b\n"),
             "a lock of a workspace": _edit("uv.lock", "a\n", lib__pyproject_dot_toml="b\n"),
+            "a lock with requirements that pyproject.toml names": _edit(
+                "uv.lock", "a\n", requirements__base_dot_txt="b\n"
+            ),
             "a generator": _edit("make.py", f"HEAD = {_CODE!r}\n"),
         },
     ),
