@@ -64,8 +64,8 @@ def resolve_ticket(run: Run, step: StepRunner, svc: Services) -> Outcome:
 def answer_review(run: Run, step: StepRunner, svc: Services) -> Outcome:
     """Go on with a pull request of ours: what people ask, red checks, a base that has moved.
 
-    All of the branch is held against its base as the first change was; what passes goes on top of
-    it, and every thread ends as a commit, an answer, or the word that a person has to go on.
+    The whole branch is compared with its base, as the first change was. A change that passes is
+    committed on top. Every thread ends as a commit, an answer, or a request that a person goes on.
 
     Raises:
         RunStopped: The follow-up ends without a result; the pull request stays as it is.

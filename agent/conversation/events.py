@@ -1,7 +1,7 @@
 """What deliveries tell of a conversation: a person's words, or that something happened.
 
-Both are only an occasion to look: deliveries may be late, doubled, out of order or lost, so what
-counts is what the code host says when it is acted on.
+Deliveries may be late, doubled, out of order or lost. So both only cause a look: the state of the
+code host at that time counts.
 """
 
 from __future__ import annotations

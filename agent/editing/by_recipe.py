@@ -1,7 +1,7 @@
 """Carry out a recipe, for a plan or for a model that calls it by its name.
 
-A recipe's producing command runs in a sandbox on the edited tree, and may hand back new files under
-its own patterns, nothing else.
+A recipe's producing command runs in a sandbox on the edited tree. It may only hand back new files
+that match its own patterns.
 """
 
 from __future__ import annotations

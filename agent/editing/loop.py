@@ -1,7 +1,7 @@
 """The loop: ask, carry out what is called, ask again, until a form is handed in.
 
-Each reply is a durable step, each batch of calls another; all messages are made of their results,
-so a run that goes on after a kill sends the same and asks for nothing twice.
+Each reply is a durable step, each batch of calls another. All messages are made of their results.
+So a run that resumes after a kill sends the same messages and repeats no request.
 """
 
 from __future__ import annotations

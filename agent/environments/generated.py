@@ -1,9 +1,12 @@
 """Which files a build may add to the repository's tree, and where they are kept.
 
-A build runs code of the repository, so what it hands over is held against a short list: inside
-a package that the tree has, extension modules, and modules or stubs whose name is private
-(`_build.py`), speaks of a version, or is protobuf's (`x_pb2.py`); and messages compiled from a file
-of the tree. Whatever could decide what a check sees, or stand in for code of the tree, stays out.
+A build runs code of the repository, so only a short list of files is accepted:
+
+- inside a package of the tree: extension modules, and modules or stubs whose name is private
+  (`_build.py`), names a version, or is protobuf's (`x_pb2.py`);
+- messages compiled from a file of the tree.
+
+Files that could decide what a check sees, or replace code of the tree, are refused.
 """
 
 from __future__ import annotations

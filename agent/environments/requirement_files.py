@@ -1,6 +1,6 @@
 """Read requirements files as pip writes them: nested, with options, hashes and local paths.
 
-Pure: works on text handed in by a `TreeFiles`. Decides nothing about which files are taken
+Pure: works on text handed in by a `WorkTreeFiles`. Decides nothing about which files are taken
 (`declare`) and resolves nothing. What cannot be had without trusting somebody (a version control
 address, a direct URL) is refused here, with the line that asks for it.
 """

@@ -1,8 +1,8 @@
 """Servers that a repository's checks need, PostgreSQL and Redis, in every sandbox that runs them.
 
-They run inside the sandbox, from programs of its root file system, as the sandbox's own user, on
-the sandbox's own loopback, and end with it. Nothing is installed here: what is not there is named,
-with what would provide it.
+They run inside the sandbox, from programs of its root file system, as its own user, on its own
+loopback. They end with it. Nothing is installed here: a missing server is named, with the package
+that provides it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What people made of our change before they merged it, counted in lines by git.
 
-Nothing of the base branch counts: neither what came to it beside the pull request, nor how it was
-merged (by a merge commit, squashed, rebased, or pushed by hand).
+Nothing of the base branch counts: no commits beside the pull request. Nor does the kind of merge
+count (merge commit, squash, rebase, or a push by hand).
 """
 
 from __future__ import annotations

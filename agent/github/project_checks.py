@@ -241,8 +241,8 @@ def _read_workflows(
 ) -> tuple[dict[int, Raw], frozenset[int]]:
     """By check suite: the newest run of each workflow on a commit; and the suites of forks.
 
-    Whoever pushes our commit to a fork and opens a pull request of it has workflows run on it as
-    well, with words of theirs: those runs are not the project's word on our branch.
+    Anybody may push our commit to a fork and open a pull request of it. Its workflows then run as
+    the fork defines them. Those runs are not the project's checks of our branch.
     """
     path, wanted = "actions/runs", {"head_sha": commit}
     listed = _list_if_allowed(session, path, "workflow_runs", wanted)

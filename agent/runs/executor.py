@@ -1,8 +1,7 @@
 """Carry a run to its end: of an issue or of a ticket file, in the service or by a command.
 
-Owns what surrounds the steps of a run: its ledger, log and page, the one place where an error
-becomes an Outcome, and the one exit by which people are told of every end. Which run is carried,
-and when, is the caller's.
+Owns what surrounds the steps of a run: its ledger, log and page. Here alone an error becomes an
+Outcome, and people are told of every end. The caller decides which run is carried, and when.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a container shows and lacks, as the engine takes it. Starts nothing.
 
-A container can be handed nothing but what has a path: so the runner, certificates and `/etc` are
-laid out in files, which are the same for all sandboxes, hold no secret, and are made once.
+A container can only be given what has a path, so the runner, certificates and `/etc` are laid out
+in files. These are the same for all sandboxes, hold no secret, and are made once.
 """
 
 from __future__ import annotations

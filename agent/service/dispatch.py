@@ -1,8 +1,8 @@
-"""Dispatch: which run goes on when, and what becomes of it when the engine is done with it.
+"""Dispatch: which run starts when, and what follows when the engine is done with it.
 
-Owns the hand-over between our queue and the engine, both ways. Everything it does may be done
-twice: what counts is what the store and the engine say, not what this process remembers, so that
-it makes no difference where the process was killed.
+Owns the hand-over between our queue and the engine, both ways. Every action may be repeated. Only
+the records of store and engine count, not this process's memory. So it makes no difference where
+the process was killed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Intake: whether a labelled issue becomes a run, of which text, and when that is taken back.
+"""Intake: whether a labelled issue becomes a run, of which text, and when that is revoked.
 
-Owns the decision and its reason. The label may be set by people who may not start us, the event
-may be late, doubled or out of order: so everything but the approved text is looked up anew.
+Owns the decision and its reason. People without permission may set the label. The event may be
+late, doubled or out of order. So everything but the approved text is read again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Polling: labels and words are looked for where no webhook tells of them, with a personal token.
+"""Polling: look for labels and comments where no webhook reports them, with a personal token.
 
-What is found is laid into the inbox as the listener does, so that it goes through the intake as
-any delivery: all but the approved text is looked up anew. Where a webhook tells of it as well, it
-has the same content key, and counts once.
+Findings go into the inbox, as the listener's do, and through the intake like any delivery. All but
+the approved text is read again. If a webhook reports the same, the content key is equal, and it
+counts once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks: run everything the repository has on the change, and hold it against base.
 
-The files that are checked are laid out anew from the base commit and the Change, so that what
-is judged is what will be committed. What a check writes is thrown away with its sandbox.
+The checked files are laid out again from the base commit and the Change: the commit will hold
+exactly these. What a check writes is deleted with its sandbox.
 """
 
 from __future__ import annotations

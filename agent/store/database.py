@@ -1,8 +1,8 @@
 """One database of ours: opened, its tables made, its errors named. SQLite by default.
 
-What is committed outlives a power failure. On SQLite a transaction that writes begins by taking the
-write lock, so that to look and then to write is one act, also between processes; one that only
-reads does not, and never waits.
+Commits survive a power failure. On SQLite a transaction that writes takes the write lock first. So
+reading and then writing is atomic, also between processes. A transaction that only reads takes no
+lock, and never waits.
 """
 
 from __future__ import annotations

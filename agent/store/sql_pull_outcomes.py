@@ -1,7 +1,7 @@
 """How pull requests of runs ended, in the store's table.
 
-An end is noted at once, with what the code host tells of it. Its figures are put together later,
-once nothing is at work any more that goes on with the pull request, and git has been asked.
+An end is stored at once, with what the code host reports. Its statistics follow later, from git,
+once no run works on the pull request any more.
 """
 
 from __future__ import annotations

@@ -295,9 +295,9 @@ def test_answers_that_no_runner_of_ours_sends_are_refused():
         ([started, (nonce, 9, b"x")], "out of order"),
         ([started, (nonce, 2, b"[")], "cannot be read"),
         ([started, (nonce, 2, b'{"sizes": []}')], "cannot be read"),
-        ([started, (nonce, 2, ended % b"101")], "more than it may"),
-        ([started, (nonce, 2, ended % b"-1")], "more than it may"),
-        ([started, (nonce, 2, ended % b"1, 1, 1")], "more than it may"),
+        ([started, (nonce, 2, ended % b"101")], "more files or bytes than allowed"),
+        ([started, (nonce, 2, ended % b"-1")], "more files or bytes than allowed"),
+        ([started, (nonce, 2, ended % b"1, 1, 1")], "more files or bytes than allowed"),
         ([started, (nonce, 2, ended % b"1"), (nonce, 3, b"")], "size"),
     ):
         with pytest.raises(SandboxLost, match=why):

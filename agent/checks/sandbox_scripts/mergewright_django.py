@@ -2,8 +2,8 @@
 
 For Django's `manage.py test`, scripts like `runtests.py`, and anything else that hands a suite to
 a unittest runner in its own process. The outermost suite is watched where it meets the result
-object, so that it does not matter which runner and which result class the script brings. One test
-that must pass and one that must fail are run on the same result.
+object. So any runner and any result class of the script will do. One test that must pass and one
+that must fail are run on the same result.
 
 Arguments: the script and its arguments.
 """
