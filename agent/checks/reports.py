@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from agent.checks import check, measuring
-from agent.errors import StorageFull
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Prepared
 from agent.settings import Settings
+from agent.telemetry.private_files import write_private_file
 
 #: What the key of an environment does not cover: services, and tools of our own.
 _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
@@ -29,28 +27,6 @@ def store_report(folder: Path, report: CheckReport) -> Path:
     # In ASCII: somebody may show the file, and what was printed holds anything.
     write_private_file(place, report.model_dump_json(indent=1, ensure_ascii=True))
     return place
-
-
-def write_private_file(place: Path, text: str) -> None:
-    """Write a file that nobody else can read, whole or not at all, and its folder if need be.
-
-    Raises:
-        StorageFull: It could not be written.
-    """
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=place.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(place)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as problem:
-        raise StorageFull(f"{place.parent} cannot be written: {problem.strerror}") from problem
 
 
 # --- base commits ---------------------------------------------------------------------------------

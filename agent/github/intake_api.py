@@ -99,6 +99,16 @@ class GithubIntakeApi:
             )
         return None
 
+    def has_comment(self, subject: IssueRef, comment: int) -> bool:
+        with ignore_statuses(*repositories.GONE):
+            self._session(subject).call(
+                "GET",
+                f"issues/comments/{comment}",
+                doing=f"read a comment on #{subject.number} again",
+            )
+            return True
+        return False
+
     def set_label(self, issue: IssueRef, label: str) -> bool:
         session = self._session(issue)
         return not session.try_nicety(

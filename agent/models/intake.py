@@ -135,6 +135,10 @@ class IntakeApi(Protocol):
         """
         ...
 
+    def has_comment(self, subject: IssueRef, comment: int) -> bool:
+        """Whether a comment of a conversation was not deleted meanwhile."""
+        ...
+
     def set_label(self, issue: IssueRef, label: str) -> bool:
         """Set a label on an issue; return False where the code host refuses it."""
         ...

@@ -14,7 +14,6 @@ from importlib import metadata
 import structlog
 
 from agent import steps, workflow
-from agent.checks import reports
 from agent.errors import (
     AgentError,
     Duplicate,
@@ -40,7 +39,7 @@ from agent.services import Compose, Execution, ForgetfulMemory, Memory, Services
 from agent.settings import Settings
 from agent.stages import answer
 from agent.steps import Cancellation, Steps, Watcher
-from agent.telemetry import run_log
+from agent.telemetry import private_files, run_log
 from agent.telemetry.ledger import Ledger, LedgerClosed
 from agent.telemetry.run_log import RunLog
 from agent.text.whole_lines import WholeLines
@@ -323,7 +322,7 @@ def _store_patch(change: Change | None, run: Run, step: Steps, svc: Services) ->
         return None
     place = svc.run_folder(run) / "change.patch"
     try:
-        reports.write_private_file(place, worktree.make_diff(step.checkout, change))
+        private_files.write_private_file(place, worktree.make_diff(step.checkout, change))
     except AgentError as problem:
         _log.warning("what was done is not kept", error=problem.message)
         return None

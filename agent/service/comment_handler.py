@@ -40,6 +40,8 @@ _EDITED = (
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "rebase"}
 _MENTION = re.compile(r"\s*@([\w-]+)(?:\[bot\])?")
+#: Whoever may not write is not looked up again so long: comments of strangers cost next to nothing.
+_REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 #: Comments of one place that are answered in words within an hour; others get a reaction alone.
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
 #: Runs of one issue that comments begin; whoever wants more sets the label.
@@ -78,6 +80,7 @@ class CommentHandler:
         self._intake_api = intake_api
         self._store = store
         self._bot_ids = bot_ids
+        self._refused_until: dict[tuple[int, int], float] = {}
         self._answered: dict[tuple[int, int], list[float]] = {}
 
     def handle(self, comment: Comment, *, now: float, delivery_id: str) -> Decision:
@@ -99,7 +102,7 @@ class CommentHandler:
             return nothing
         if run is not None and self._was_heard(comment, run):
             return Handled(reason="heard before")
-        if refusal := self._explain_refusal(comment):
+        if refusal := self._explain_refusal(comment, now):
             return Ignored(reason=refusal)
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
@@ -107,8 +110,8 @@ class CommentHandler:
             return Ignored(reason=f"written before run {run.run.run_id}, which it is not about")
         if command is None and run is not None and run_commands.is_awaiting_approval(run):
             return self._name_approval(comment, run)
-        if comment.edited:
-            return self._refuse(comment, _EDITED, "edited before it was heard")
+        if (taken_back := self._find_taken_back(comment)) is not None:
+            return taken_back
         if command is None:
             return self._take_answer(comment, run, now)
         if isinstance(command, Unknown):
@@ -169,8 +172,11 @@ class CommentHandler:
             self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
         )
 
-    def _explain_refusal(self, comment: Comment) -> str | None:
+    def _explain_refusal(self, comment: Comment, now: float) -> str | None:
         """Say why a person is not heard; None: they may write."""
+        key = (comment.subject.repository_id, comment.author_id)
+        if self._refused_until.get(key, 0.0) > now:
+            return f"said by {comment.author}, who could not write a moment ago; write is needed"
         found = self._intake_api.read_permission(comment.subject, comment.author)
         if found.level != "none" and found.account_id != comment.author_id:
             return (
@@ -179,7 +185,20 @@ class CommentHandler:
             )
         if found.level in intake.MAY_START:
             return None
+        if len(self._refused_until) > _MOST_REFUSED:
+            self._refused_until.clear()
+        self._refused_until[key] = now + _REFUSED_SECONDS
         return f"said by {comment.author}, whose permission is {found.level}; write is needed"
+
+    def _find_taken_back(self, comment: Comment) -> Handled | Ignored | None:
+        """Turn away what was deleted or edited meanwhile; remarks on a pull request stand."""
+        if comment.place == "issue" and not self._intake_api.has_comment(
+            comment.subject, comment.comment_id
+        ):
+            return Ignored(reason="deleted before it was heard")
+        if comment.edited:
+            return self._refuse(comment, _EDITED, "edited before it was heard")
+        return None
 
     # --- what words do -------------------------------------------------------------------------
 

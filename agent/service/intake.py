@@ -137,7 +137,7 @@ def accept_request(
     try:
         return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
-        return _decide_beside(other, request, store)
+        return _decide_beside(other, request, intake_api, store)
 
 
 def reconsider_run(
@@ -203,13 +203,17 @@ def _refuse_edited(request: Request, last: StoredRun | None, intake_api: IntakeA
     return Ignored(reason="the text was edited after the label was set")
 
 
-def _decide_beside(other: ActiveRun, request: Request, store: RunStore) -> Ignored | PutOff:
+def _decide_beside(
+    other: ActiveRun, request: Request, intake_api: IntakeApi, store: RunStore
+) -> Ignored | PutOff:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
     newer = theirs is not None and _get_approval_time(asked) > _get_approval_time(theirs)
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
+        if active.dry_run or not same:
+            _explain_active(active, request, intake_api)
         return Ignored(reason=other.message)
     words = (
         f"The label was set anew by {asked.actor} for another text, so this run was stopped;"
@@ -217,6 +221,22 @@ def _decide_beside(other: ActiveRun, request: Request, store: RunStore) -> Ignor
     )
     store.request_stop(active.run_id, words, Reason.SUPERSEDED)
     return PutOff(reason=f"run {active.run_id} of the text before is being stopped")
+
+
+def _explain_active(active: Run, request: Request, intake_api: IntakeApi) -> None:
+    """Say once that a label starts nothing beside the run under way, and how it does later."""
+    if active.dry_run:
+        why = f"An operator is trying this issue out (run {active.run_id}), which publishes nothing"
+    else:
+        why = (
+            f"Run {active.run_id} of this issue is not over, and goes on with the text that it"
+            " began with"
+        )
+    words = (
+        f"The label did not start a run. {why}. Once that is over, take the label"
+        f" {sanitise.format_code(request.label)} off and set it again."
+    )
+    intake_api.explain_refusal(request.snapshot.issue, words, key=f"active-{active.run_id}")
 
 
 def parse_moment(at: str) -> float:

@@ -13,6 +13,8 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -232,9 +234,16 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
         SettingsInvalid: What answers is not the code host, or does not know us.
     """
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
-        inbox.beat()
+        # Aside, since a code host that hangs holds up neither signs of life nor the end.
+        answer: Future[str] = Future()
+        _thread("login", _settle, answer, way.login).start()
+        while not answer.done() and not stop.is_set():
+            inbox.beat()
+            futures.wait([answer], _BEAT_SECONDS)
+        if not answer.done():
+            break
         try:
-            _log.info("known to the code host", login=way.login())
+            _log.info("known to the code host", login=answer.result())
         except SettingsInvalid:
             raise
         except AgentError as problem:
@@ -250,3 +259,10 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
         if stop.is_set():
             break
     return False
+
+
+def _settle(answer: Future[str], ask: Callable[[], str]) -> None:
+    try:
+        answer.set_result(ask())
+    except Exception as problem:  # noqa: BLE001  whoever waits for the answer meets it
+        answer.set_exception(problem)

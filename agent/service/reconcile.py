@@ -59,30 +59,37 @@ class Redeliveries:
         self._log, self._inbox, self._seconds = log, inbox, seconds
         self._read_from = -math.inf
         """What is older was read, and is not missing."""
+        self._asked: dict[str, float] = {}
+        """When deliveries were asked for of late, which the log need not show yet."""
         self._lost: set[str] = set()
         """What is not asked for any more, though the log tells of it."""
 
     def turn(self) -> float:
         """Read the log and ask again for what is due; return the seconds to wait."""
-        sent, now = self._read()
+        sent, now, whole = self._read()
         missing = {
             delivery_id: attempts
             for delivery_id, attempts in sent.items()
             if delivery_id not in self._lost and self._inbox.find(delivery_id) is None
         }
         pause = self._seconds
-        self._read_from = now - _OVERLAP_SECONDS
+        if whole:
+            self._read_from = now - _OVERLAP_SECONDS
+        self._asked = {name: at for name, at in self._asked.items() if at > now - _GAPS[0]}
         asked = 0
         for delivery_id, attempts in sorted(missing.items(), key=lambda one: min(one[1])):
             self._read_from = min(self._read_from, min(attempts)[0])
             last, number = max(attempts)
             tries = len(attempts) - 1
             due = last + (_GAPS[tries - 1] if 0 < tries <= len(_GAPS) else 0.0) - now
+            if delivery_id in self._asked:
+                due = max(due, self._asked[delivery_id] + _GAPS[0] - now)
             if due > 0 or asked == _ASKED_AT_ONCE:
                 pause = min(pause, max(due, 0.0))
                 continue
             asked += 1
             if tries < len(_GAPS) and self._log.redeliver(number):
+                self._asked[delivery_id] = now
                 _log.info("delivery asked for again", delivery=delivery_id, tries=tries + 1)
                 pause = min(pause, _GAPS[tries])
             else:
@@ -90,12 +97,12 @@ class Redeliveries:
                 _log.error("delivery lost", delivery=delivery_id)
         return pause
 
-    def _read(self) -> tuple[dict[str, set[tuple[float, int]]], float]:
+    def _read(self) -> tuple[dict[str, set[tuple[float, int]]], float, bool]:
         """Read the log as far back as something may be missing, three days at most.
 
         Returns:
-            When each delivery on which we act was sent, with the number of the attempt; and the
-            code host's clock.
+            When each delivery on which we act was sent, with the number of the attempt; the code
+            host's clock; and whether nothing was left unread.
         """
         sent: dict[str, set[tuple[float, int]]] = defaultdict(set)
         page = self._log.read_page(None)
@@ -106,7 +113,7 @@ class Redeliveries:
                     sent[one.delivery_id].add((one.at, one.number))
             oldest = page.deliveries[-1].at if page.deliveries else -math.inf
             if oldest < down_to or page.after is None:
-                return sent, now
+                return sent, now, True
             page = self._log.read_page(page.after)
         _log.error("the log of deliveries goes on; older ones were not read", pages=_MOST_PAGES)
-        return sent, now
+        return sent, now, False

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from agent import steps
-from agent.checks import reports
 from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, worktree
 from agent.git.base import RepositoryLimits
@@ -24,6 +23,7 @@ from agent.models.ticket import Ticket
 from agent.publishing import commits, other_pulls, pull_request_content, threads
 from agent.publishing.pull_request_content import Decided, Placed
 from agent.services import Services
+from agent.telemetry import private_files
 from agent.text.redaction import Redactor
 
 
@@ -42,7 +42,7 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     remote = placed = pull_request = patch = None
     if verdict.publish and run.dry_run:
         place = svc.run_folder(run) / pull_request_content.PATCH
-        reports.write_private_file(place, worktree.make_diff(prepared.checkout, change))
+        private_files.write_private_file(place, worktree.make_diff(prepared.checkout, change))
         patch = str(place)
     elif verdict.publish:
         pull_request_content.refuse_secrets(change, svc.redactor)

@@ -17,13 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from agent.errors import SettingsInvalid, TransientError, VersionUnknown
+from agent.errors import SettingsInvalid, StorageFull, TransientError, VersionUnknown
 from agent.llm.spendings import require_left
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
 from agent.models.run import CAPS_REACHED, Reason, Run, RunState
+from agent.telemetry.private_files import write_private_file
 
 FILE_NAME = "steps.jsonl"
 _NOTE = "run.json"
@@ -254,8 +255,8 @@ def note_run(home: Path, run: Run, begun: float, outcome: Outcome | None = None)
         ended_at=read_clock() if outcome else None,
         outcome=outcome.model_copy(update={"pull_request_text": None}) if outcome else None,
     )
-    with suppress(OSError):
-        (home / "runs" / run.run_id / _NOTE).write_text(stored.model_dump_json())
+    with suppress(StorageFull):
+        write_private_file(home / "runs" / run.run_id / _NOTE, stored.model_dump_json())
 
 
 def list_runs(home: Path) -> tuple[StoredRun, ...]:

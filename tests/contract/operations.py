@@ -62,7 +62,6 @@ OPERATIONS = (
 NOT_CALLED: dict[str, str] = {
     "POST /repos/{owner}/{repo}/issues": "people open issues",
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": "people close issues",
-    "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": "people look at one comment",
     "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}": "people take labels off",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": "people review",
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": "people merge what we open",

@@ -61,6 +61,7 @@ def intake(scene: Scene) -> None:
         said = actions.comment(scene.issue, ann, "/mergewright help")
     scene.intake_api.add_reaction(issue, said.id, "+1", inline=False)
     assert [one.content for one in said.reactions] == ["+1"]
+    assert scene.intake_api.has_comment(issue, said.id)
     assert scene.intake_api.read_text(issue).title == scene.issue.title
 
 

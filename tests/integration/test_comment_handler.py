@@ -160,6 +160,28 @@ def test_TC4_words_that_were_found_edited_are_asked_for_anew(talk):
     assert talk.store.list_guidance(run.run_id) == ()
 
 
+def test_TC4_a_command_that_was_deleted_before_it_is_heard_is_not_obeyed(talk):
+    run = talk.planned()
+    said = talk.write(f"/mergewright approve {PLAN}")
+    with talk.scene.world.lock:
+        talk.scene.issue.comments.pop()
+    assert talk.hear(said) == Ignored(reason="deleted before it was heard")
+    assert talk.stands(run) is RunState.AWAITING_APPROVAL
+    assert talk.scene.own_comments() == []
+
+
+def test_TC8_a_stranger_who_goes_on_writing_is_looked_up_once(talk, monkeypatch):
+    talk.planned()
+    api, asked = talk.scene.intake_api, []
+    read = api.read_permission
+    monkeypatch.setattr(
+        api, "read_permission", lambda issue, login: asked.append(login) or read(issue, login)
+    )
+    for words in ("Me too!", "/mergewright stop", "When will this be done?"):
+        assert isinstance(talk.say(words, "stranger"), Ignored)
+    assert asked == ["stranger"]
+
+
 def test_TC3_bots_and_our_own_words_are_not_heard(talk):
     talk.planned()
     assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), Ignored)

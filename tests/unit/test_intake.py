@@ -226,6 +226,26 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
     assert runs.stopped == []
 
 
+@pytest.mark.parametrize(
+    ("under_way", "words"),
+    [
+        (active(dry_run=True), "trying this issue out"),
+        (
+            active(snapshot=SNAPSHOT.model_copy(update={"by_label": False})),
+            "the text that it began with",
+        ),
+    ],
+    ids=["dry run", "begun by a command"],
+)
+def test_a_label_beside_a_run_that_goes_on_is_answered(under_way, words):
+    runs, gate = Runs(under_way), Gate()
+    settled = intake.accept_request(request(LATER), gate, runs, now=1.0)
+    assert isinstance(settled, Ignored)
+    ((told, key),) = gate.explained
+    assert words in told
+    assert (key, runs.stopped) == ("active-other", [])
+
+
 def test_a_label_waits_for_a_run_that_is_being_stopped_and_nobody_is_asked():
     gate, runs = (
         Gate(),

@@ -196,6 +196,36 @@ def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
     assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]
 
 
+def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
+    code_host = CodeHost(inbox, per_page=2)
+    code_host.listening = False
+    for number in range(7):
+        code_host.clock += MINUTE
+        code_host.deliver(f"d{number}")
+    code_host.clock += HOUR
+    code_host.listening = True
+    made = reconciler(code_host)
+    with monkeypatch.context() as few:
+        few.setattr(reconcile, "_MOST_PAGES", 2)
+        made.turn()
+    assert len(code_host.asked) == 4
+    go_on(made, code_host, 10 * MINUTE)
+    assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]
+
+
+def test_what_was_asked_for_is_left_alone_though_the_log_does_not_show_it_yet(
+    code_host, monkeypatch
+):
+    asked: list[int] = []
+    monkeypatch.setattr(code_host, "redeliver", lambda number: asked.append(number) or True)
+    monkeypatch.setattr(reconcile, "_ASKED_AT_ONCE", 2)
+    code_host.listening = False
+    for number in range(5):
+        code_host.deliver(f"d{number}")
+    go_on(reconciler(code_host), code_host, MINUTE / 2)
+    assert asked == [1, 2, 3, 4, 5]
+
+
 def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
     code_host.ahead = 5 * DAY
     code_host.listening = False

@@ -71,6 +71,7 @@ def test_runs_of_ticket_files_are_among_them(kept):
     assert called("list").stdout.splitlines()[1].split()[:3] == [run.run_id, "note.md", "received"]
     ended = Outcome.for_stopped_run(run.run_id, Reason.NO_RECIPE, "No recipe fits.")
     step_file.note_run(kept, run, 900.0, ended)
+    assert (kept / "runs" / run.run_id / "run.json").stat().st_mode & 0o077 == 0
     assert json.loads(called("show", "20261122", "--json").stdout)["reason"] == "no_recipe"
 
 

@@ -76,3 +76,19 @@ def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbo
     way = Way(*[CodeHostUnavailable("away")] * 9)
     assert not process.wait_until_known(way, inbox, stop)
     assert len(beats) > 5
+
+
+def test_PF5_a_forge_that_hangs_at_the_start_holds_up_neither_signs_of_life_nor_the_end(
+    inbox, monkeypatch
+):
+    monkeypatch.setattr(process, "_BEAT_SECONDS", 0.02)
+    stop, hung, beats = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(inbox, "beat", lambda: beats.append(1))
+    way = Way()
+    monkeypatch.setattr(way, "login", lambda: hung.wait(30) and "late")
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+    assert not process.wait_until_known(way, inbox, stop)
+    hung.set()
+    assert time.monotonic() - began < 10
+    assert len(beats) > 5

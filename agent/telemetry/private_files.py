@@ -1,0 +1,31 @@
+"""Write files that nobody else can read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from agent.errors import StorageFull
+
+
+def write_private_file(place: Path, text: str) -> None:
+    """Write a file that nobody else can read, whole or not at all, and its folder if need be.
+
+    Raises:
+        StorageFull: It could not be written.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=place.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(place)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise StorageFull(f"{place.parent} cannot be written: {problem.strerror}") from problem
