@@ -41,6 +41,10 @@ def run_check(
         found = make_unverified(check, site, result, f"the check was not begun: {words}")
     else:
         found = check.judge(site, secret, result)
+        if result.gone:
+            limit = f"{found.reason}; " if result.limit else ""
+            words = f"{limit}{' and '.join(result.gone)} ended during the check"
+            found = make_unverified(check, site, result, words)
     return found.model_copy(update={"limit": result.limit or ""})
 
 

@@ -302,6 +302,7 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
             "argv": ("/bin/sh", "-c", script, "sh", *order.argv),
             "mounts": (*order.mounts, *mounts),
             "collect": (*order.collect, failure),
+            "company": {one.title: f"{_FOLDER}/{one.name}/number" for one in services},
             "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),
         }
     )

@@ -120,6 +120,8 @@ class SandboxRequest(Record):
     back. Below SANDBOX_TREE only files that are new or differ from the tree that was handed in."""
     watched: tuple[str, ...] = ()
     """Files that the command is to read and not to touch, nor what Python reads in their place."""
+    company: dict[str, str] = {}
+    """Processes that the command relies on: by name, the file in the sandbox with the number."""
     limits: SandboxLimits = SandboxLimits()
 
 
@@ -138,6 +140,9 @@ class SandboxResult(Record):
     """Matches that were not handed back, with the reason: links, devices, too large, too many."""
     touched: tuple[str, ...] = ()
     """The first of the watched files that were touched, whatever they hold now."""
+    gone: tuple[str, ...] = ()
+    """Who of the company had ended before the command. Code in the sandbox can bring that about,
+    and hide it: a reason to doubt, never one to believe."""
 
 
 class Flag(Protocol):

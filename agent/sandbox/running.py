@@ -37,6 +37,7 @@ class _CommandEnded(BaseModel):
     exit_code: int | None
     limit: str | None
     touched: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     files: tuple[str, ...]
     refused: tuple[str, ...]
 
@@ -177,6 +178,7 @@ class RunningSandbox:
             arguments=(),
             seconds=limits.seconds,
             watched=order.watched,
+            company=order.company,
             collect=order.collect,
             returned_bytes=limits.returned_bytes,
             returned_files=limits.returned_files,

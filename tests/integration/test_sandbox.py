@@ -420,3 +420,25 @@ def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_sandbox
     assert (store / "out" / "mine").stat().st_uid == 0
     assert run("echo more >> /store/cache/new && rm -r /store/out", keeping).exit_code == 0
     assert (store / "cache" / "new").read_text() == "new\nmore\n"
+
+
+def test_who_is_gone_when_the_command_is_over_is_named(sandbox):
+    names = ("lives", "ended", "liar", "missing", "pipe")
+    order = code(
+        """
+        import os, signal, time
+        for name in ("lives", "ended"):
+            child = os.fork()
+            if not child:
+                time.sleep(60)
+            open("/tmp/" + name, "w").write(str(child))
+        open("/tmp/liar", "w").write("no number")
+        os.mkfifo("/tmp/pipe")
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        """,
+        company={name: f"/tmp/{name}" for name in names},
+    )
+    result = sandbox.run(order)
+    assert (result.exit_code, result.output) == (0, "")
+    assert result.gone == names[1:]

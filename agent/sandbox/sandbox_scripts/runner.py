@@ -223,6 +223,8 @@ class Server:
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, self.environ)
         code, limit = attendance.attend(pid, reading, self.requests)
+        company = request.get("company", {}).items()
+        gone = [name for name, place in company if not commands.lives(place)]
         commands.end_everything()
         limit = limit or commands.find_counted_limit(order)
         commands.remove_shared()
@@ -234,6 +236,7 @@ class Server:
         facts = {
             "exit_code": code,
             "limit": limit or ("returned" if found.over else None),
+            "gone": gone,
             "touched": list(attendance.watch.touched)[:MOST_TOUCHED],
             "files": list(found.files),
             "refused": found.refused,
