@@ -24,9 +24,14 @@ from agent.errors import EnvironmentFailed
 from repo_config import tox
 from repo_config.documents import table, texts
 
-#: What extras, groups and files for checks are called, what files are called that are taken in any
-#: case, and what says no more than that it is a file of requirements.
+#: What extras, groups and files for checks are called, what groups are called that no test needs,
+#: what files are called that are taken in any case, and what says no more than that it is a file of
+#: requirements.
 _TEST = re.compile(r"tests?|testing|dev|devel|develop|development")
+_OTHER = re.compile(
+    r"docs?|documentation|lint(?:ing|ers)?|style|format(?:ting)?|release|publish|deploy|build"
+    r"|bench(?:marks?)?|notebook"
+)
 _RUN = re.compile(r"base|common|main|default|core|runtime")
 _REQUIREMENTS = re.compile(r"requirements?|reqs?|deps|dependencies")
 #: Of a Pipfile, beside its groups.
@@ -61,14 +66,15 @@ def choose_parts(
         origin: Where they are written.
         kind: What they are.
         more: Taken as well where nobody said.
-        usual: Taken where none is made for tests.
+        usual: Taken where none is made for tests, but for what is for something else by its name.
 
     Raises:
         EnvironmentFailed: One that is asked for is not there; the message names the nearest.
     """
     known = normalise_names(available)
     if wanted is None:
-        taken = {*filter(is_for_tests, known)} or {*usual}
+        taken = {*filter(is_for_tests, known)}
+        taken = taken or {name for name in usual if not _is_for_others(name)}
         return tuple(name for name in known if name in taken or name in more)
     chosen = normalise_names(wanted)
     for name in chosen:
@@ -105,10 +111,18 @@ def list_requirement_files(files: WorkTreeFiles, *, compiled: bool = True) -> tu
 
 def is_for_tests(name: str) -> bool:
     """Whether an extra or a group is for checks, by its name: `tests`, `requirements-test`."""
-    words = [
-        word for word in re.split(r"[-_.]+", name.lower()) if not _REQUIREMENTS.fullmatch(word)
-    ]
+    words = _split_words(name)
     return bool(words) and all(map(_TEST.fullmatch, words))
+
+
+def _is_for_others(name: str) -> bool:
+    words = [word for word in _split_words(name) if not _TEST.fullmatch(word)]
+    return bool(words) and all(map(_OTHER.fullmatch, words))
+
+
+def _split_words(name: str) -> list[str]:
+    words = re.split(r"[-_.]+", name.lower())
+    return [word for word in words if not _REQUIREMENTS.fullmatch(word)]
 
 
 def find_role(path: str) -> str | None:
