@@ -9,28 +9,21 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from repo_config import pyright_settings, tool_options, tool_pins
 from repo_config.commands import read_commands, unwrap_command
-from repo_config.documents import table
+from repo_config.documents import as_map, table
+from repo_config.known_tools import HOOKS, LINTERS, TOOLS, KnownTool
 from repo_config.located import escape_text
 from repo_config.project_files import CONFIGURED, Detected, ProjectFiles, split_words
 from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolCommand, ToolOptions, find_tool
 
-_LINTERS = ("ruff", "flake8", "black", "isort")
 _RUFF, _RUFF_FORMAT = "ruff check", "ruff format"
-#: The checks that a tool is run for, where they are not called as it is.
-_CHECKS = {"ruff": (_RUFF, _RUFF_FORMAT)}
 _PYRIGHTS: tuple[pyright_settings.Tool, ...] = ("basedpyright", "pyright")
-_RUFF_FILES = ("ruff.toml", ".ruff.toml")
 #: Settings of ruff by which it checks rules.
 _RULE_KEYS = frozenset({"lint", "select", "ignore", "extend-select", "per-file-ignores"})
-_SHARED_INI = ("setup.cfg", "tox.ini")
-#: Default arguments of hooks, as their authors set them.
-_HOOK_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
 _MOST = 200
 
 
@@ -65,14 +58,17 @@ def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str
     commands = find_commands(files)
     uses = _read_uses(commands, files)
     own = _find_own_settings(files, {*uses.options, *uses.refused})
-    lint, types = _choose_linters(config, uses, own), _choose_type_checkers(config, uses, own)
-    running = {found.value for found in (*types, *lint)}
+    found = _find_origins(uses, own)
+    # Of the two pyrights one is enough.
+    typed = ("mypy", *[tool for tool in found if tool in _PYRIGHTS][:1])
+    lint = _choose_tools(config.checks.lint, "checks.lint", LINTERS, found)
+    types = _choose_tools(config.checks.types.tool, "checks.types.tool", typed, found)
+    running = {one.value for one in (*types, *lint)}
     options = {
         # Beside settings of its own, a hook says less of a tool than tox and CI.
-        check: uses.outside_hooks.get(check, found) if check in own else found
-        for tool in running
-        for check in _CHECKS.get(tool, (tool,))
-        if (found := uses.options.get(check))
+        check: uses.outside_hooks.get(check, told) if check in own else told
+        for check, told in uses.options.items()
+        if TOOLS[check].program in running
     }
     not_run = {check: why for check, why in uses.refused.items() if check not in {*running, *own}}
     if "ruff" in running and config.checks.lint != "auto":
@@ -81,11 +77,11 @@ def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str
         origin = uses.origins.get(_RUFF_FORMAT)
         why = f"{origin} runs `ruff format` alone" if origin else "its settings name no rules"
         not_run.setdefault(_RUFF, why)
-    type_tools = tuple(found.value for found in types)
+    type_tools = tuple(one.value for one in types)
     pyright = _read_pyright(files, config, type_tools, options)
     tools = Tools(
         type_tools=type_tools,
-        lint_tools=tuple(found.value for found in lint),
+        lint_tools=tuple(one.value for one in lint),
         ruff_formats=_RUFF_FORMAT in {*own, *options},
         own_excludes=tuple(
             one.value for one in lint if _has_own_excludes(files, one.value, options)
@@ -98,7 +94,7 @@ def find_tools(files: ProjectFiles, config: RepoConfig) -> tuple[Tools, dict[str
     )
     named = {"type_tools": types, "lint_tools": lint}
     origins = {
-        key: ", ".join(f"{found.value}: {found.origin}" for found in several)
+        key: ", ".join(f"{one.value}: {one.origin}" for one in several)
         for key, several in named.items()
         if several
     }
@@ -120,10 +116,12 @@ def find_commands(files: ProjectFiles) -> tuple[ToolCommand, ...]:
 def _read_hooks(files: ProjectFiles) -> Iterator[ToolCommand]:
     for hook in tool_pins.read_hooks(files):
         check, words = find_tool(unwrap_command(split_words(hook.entry)))
-        if not hook.entry:
-            check, words = tool_pins.HOOK_CHECKS.get(hook.name, ""), ()
+        known = HOOKS.get(hook.name)
+        if known and not hook.entry:
+            check = known.check
         if check:
-            args = hook.arguments if hook.arguments is not None else _HOOK_ARGS.get(hook.name, ())
+            defaults = known.hook_args if known else ()
+            args = defaults if hook.arguments is None else hook.arguments
             why = "it looks at some files only" if hook.limited else ""
             origin = f"{tool_pins.HOOKS_FILE}: {hook.name}"
             yield ToolCommand(check, (*words, *args), origin, is_hook=True, why=why)
@@ -156,83 +154,62 @@ def _find_own_settings(files: ProjectFiles, named: set[str]) -> dict[str, str]:
     Args:
         named: The checks that hooks, tox and CI name.
     """
-    ruff_tables = _list_tables(files, "ruff")
-    hooks = (tool_pins.HOOK_CHECKS.get(hook.name) for hook in tool_pins.read_hooks(files))
-    has_format = any("format" in one for one in ruff_tables)
-    has_rules = any(_RULE_KEYS & one.keys() for one in ruff_tables)
-    ruff = _find_section(files, "ruff", _RUFF_FILES)
-    isort = _find_section(files, "isort", (".isort.cfg",), _SHARED_INI)
-    pyright = _find_section(files, "pyright", (pyright_settings.FILE,))
-    based = _find_section(files, "basedpyright") or (pyright if "basedpyright" in named else None)
-    found = {
-        "mypy": _find_section(files, "mypy", ("mypy.ini", ".mypy.ini"), ("setup.cfg",)),
-        _RUFF: ruff if has_rules or not has_format else None,
-        _RUFF_FORMAT: "ruff's settings" if has_format or _RUFF_FORMAT in hooks else None,
-        "flake8": _find_section(files, "flake8", (".flake8",), _SHARED_INI, in_pyproject=False),
-        "black": _find_section(files, "black"),
-        "isort": isort or _find_section(files, "tool:isort", (), _SHARED_INI, in_pyproject=False),
-        "basedpyright": based,
-        "pyright": None if based else pyright,
-    }
+    settings = {check: _read_settings(files, tool) for check, tool in TOOLS.items()}
+    found = {check: next(iter(places), None) for check, places in settings.items()}
+    hooks = {HOOKS.get(hook.name) for hook in tool_pins.read_hooks(files)}
+    has_format = any("format" in one for one in settings[_RUFF].values())
+    if has_format and not any(_RULE_KEYS & one.keys() for one in settings[_RUFF].values()):
+        found[_RUFF] = None
+    is_formatter = has_format or TOOLS[_RUFF_FORMAT] in hooks
+    found[_RUFF_FORMAT] = "ruff's settings" if is_formatter else None
+    if "basedpyright" in named:
+        found["basedpyright"] = found["basedpyright"] or found["pyright"]
+    if found["basedpyright"]:
+        found["pyright"] = None
     return {check: origin for check, origin in found.items() if origin}
 
 
-def _find_section(
-    files: ProjectFiles,
-    section: str,
-    own: tuple[str, ...] = (),
-    shared: tuple[str, ...] = (),
-    *,
-    in_pyproject: bool = True,
-) -> str | None:
-    """Say where a tool has a file of its own, or a section in a file that is shared."""
-    for path in own:
-        if files.has_file(path):
-            return path
-    if in_pyproject and section in table(files.pyproject, "tool"):
-        return f"pyproject.toml: tool.{section}"
-    for path in shared:
-        if section in files.ini(path):
-            return f"{path}: [{section}]"
-    return None
+def _read_settings(files: ProjectFiles, tool: KnownTool) -> dict[str, dict[str, Any]]:
+    """Return by place what configures a tool; nothing is read of type checkers' own files."""
+    found: dict[str, dict[str, Any]] = {}
+    for place in tool.settings:
+        path, _, section = place.partition(": ")
+        if not section:
+            if files.has_file(path):
+                found[place] = {} if tool.checks_types else _read_own(files, path)
+            continue
+        *outer, name = section.strip("[]").split(".")
+        sections = table(files.pyproject if outer else files.ini(path), *outer)
+        if name in sections:
+            found[place] = as_map(sections[name])
+    return found
 
 
-def _choose_type_checkers(
-    config: RepoConfig, uses: _ToolUses, own: Mapping[str, str]
+def _read_own(files: ProjectFiles, path: str) -> dict[str, Any]:
+    if path.endswith(".toml"):
+        return files.toml(path)
+    return {key: value for one in files.ini(path).values() for key, value in one.items()}
+
+
+def _find_origins(uses: _ToolUses, own: Mapping[str, str]) -> dict[str, Detected]:
+    """Return the tools by program: those that have settings, then those that are run."""
+    found: dict[str, Detected] = {}
+    for where in (own, uses.origins):
+        for check, tool in TOOLS.items():
+            if check in where:
+                found.setdefault(tool.program, Detected(tool.program, where[check]))
+    return found
+
+
+def _choose_tools(
+    asked: str | tuple[str, ...], key: str, known: Iterable[str], found: Mapping[str, Detected]
 ) -> tuple[Detected, ...]:
-    asked = config.checks.types.tool
     if asked == "off":
         return ()
-    if asked != "auto":
-        several = (asked,) if isinstance(asked, str) else asked
-        return _list_configured(several, "checks.types.tool")
-    # Of the two pyrights one is enough: the one that has settings, else the one that is run.
-    known = (*filter(own.__contains__, _PYRIGHTS), *filter(uses.options.__contains__, _PYRIGHTS))
-    return tuple(
-        Detected(tool, own.get(tool) or uses.origins[tool])
-        for tool in ("mypy", *known[:1])
-        if tool in own or tool in uses.options
-    )
-
-
-def _choose_linters(
-    config: RepoConfig, uses: _ToolUses, own: Mapping[str, str]
-) -> tuple[Detected, ...]:
-    asked = config.checks.lint
-    if asked == "off":
-        return ()
-    if asked != "auto":
-        return _list_configured(asked, "checks.lint")
-    found = []
-    for tool in _LINTERS:
-        pairs = product((own, uses.origins), _CHECKS.get(tool, (tool,)))
-        if origin := next((where[check] for where, check in pairs if check in where), None):
-            found.append(Detected(tool, origin))
-    return tuple(found)
-
-
-def _list_configured(tools: Iterable[str], key: str) -> tuple[Detected, ...]:
-    return tuple(Detected(tool, f"{CONFIGURED}: {key}") for tool in dict.fromkeys(tools))
+    if asked == "auto":
+        return tuple(found[tool] for tool in known if tool in found)
+    several = (asked,) if isinstance(asked, str) else dict.fromkeys(asked)
+    return tuple(Detected(tool, f"{CONFIGURED}: {key}") for tool in several)
 
 
 def _read_pyright(
@@ -263,19 +240,14 @@ def list_type_args(
     return options[tool].words if tool in options else ()
 
 
-def _has_own_excludes(files: ProjectFiles, tool: str, options: Mapping[str, ToolOptions]) -> bool:
+def _has_own_excludes(
+    files: ProjectFiles, program: str, options: Mapping[str, ToolOptions]
+) -> bool:
     """Whether the project lists all that a tool leaves out, in place of the tool's own list."""
-    key = "skip" if tool == "isort" else "exclude"
-    checks = _CHECKS.get(tool, (tool,))
-    words = [word for check in checks if check in options for word in options[check].args]
-    keys = {key for one in _list_tables(files, tool) for key in one}
-    sections = product((".flake8", *_SHARED_INI), (tool, f"tool:{tool}"))
-    for path, section in ((".isort.cfg", "settings"), *sections):
-        keys |= files.ini(path).get(section, {}).keys()
-    return key in keys or any(word.startswith(f"--{key}") for word in words)
-
-
-def _list_tables(files: ProjectFiles, tool: str) -> list[dict[str, object]]:
-    """List the tables of TOML files that a tool is configured by."""
-    own = _RUFF_FILES if tool == "ruff" else ()
-    return [table(files.pyproject, "tool", tool), *(files.toml(path) for path in own)]
+    tools = [tool for tool in TOOLS.values() if tool.program == program]
+    words = [word for one in tools if one.check in options for word in options[one.check].args]
+    # flake8 reads pyproject.toml by a plugin.
+    settings = [table(files.pyproject, "tool", program)]
+    settings += [one for tool in tools for one in _read_settings(files, tool).values()]
+    key = tools[0].excluding
+    return any(key in one for one in settings) or any(one.startswith(f"--{key}") for one in words)

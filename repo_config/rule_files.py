@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from repo_config import documents
 from repo_config.detect import Project
+from repo_config.known_tools import OWN_FILES, PINNED
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
@@ -27,15 +28,12 @@ _BY_NAME = {
 } | dict.fromkeys(
     (
         "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "tox.toml",
-        "mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", ".coveragerc",
-        "pyrightconfig.json", ".editorconfig",
+        ".coveragerc", ".editorconfig", *OWN_FILES,
     ),
     _CONFIGURES,
 )  # fmt: skip
 #: A module of one of these names at the root could be taken for the tool.
-_TOOLS = frozenset(
-    {"pytest", "_pytest", "mypy", "flake8", "black", "isort", "ruff", "unittest", "django"}
-)
+_TOOLS = PINNED | {"pytest", "_pytest", "unittest", "django"}
 #: Where basedpyright keeps the errors that it knows of, unless its settings say otherwise.
 _OVERLOOKED = ".basedpyright/baseline.json"
 #: By these pyright knows environments.

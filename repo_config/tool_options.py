@@ -13,10 +13,16 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from repo_config.known_tools import TOOLS, KnownTool
 from repo_config.located import escape_text
 
-#: By the name of a program: the check.
-_PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
+#: Of options, those that take what may be a file or folder of the project, or a name like one.
+_TAKE_NAMES = """\
+    --config --append-config --config-file --settings-path --settings-file --sp --src --src-path
+    --exclude --extend-exclude --force-exclude --skip --extend-skip --filename --include
+    --application-import-names --known-first-party --project -p -o --thirdparty --package -m
+    --module --custom-typeshed-dir -t --typeshedpath --typeshed-path --untyped-calls-exclude
+"""
 
 
 class ToolCommand(NamedTuple):
@@ -49,65 +55,6 @@ class ToolOptions(BaseModel):
         return (*self.args, *self.paths)
 
 
-class _Options(NamedTuple):
-    left_out: str = ""
-    """Options for output and fixes, which a check sets itself."""
-    left_out_with_value: str = ""
-    demanded: str = ""
-    """One of these has to be there; otherwise it fixes files and checks nothing."""
-    never: str = ""
-    """With one of these it is no check."""
-
-
-#: Of options, those that take what may be a file or folder of the project, or a name like one.
-_TAKE_NAMES = """\
-    --config --append-config --config-file --settings-path --settings-file --sp --src --src-path
-    --exclude --extend-exclude --force-exclude --skip --extend-skip --filename --include
-    --application-import-names --known-first-party --project -p -o --thirdparty --package -m
-    --module --custom-typeshed-dir -t --typeshedpath --typeshed-path --untyped-calls-exclude
-"""
-_FORMATTED = "--check --diff"
-_PYRIGHT = _Options(
-    left_out="--outputjson --stats --verbose --dependencies -w --watch --lib",
-    left_out_with_value=(
-        "--threads --pythonpath -v --venvpath --venv-path --gitlabcodequality --baselinefile"
-        " --baselinemode"
-    ),
-    never="--verifytypes --createstub --writebaseline --version --help -h -",
-)
-_OPTIONS: dict[str, _Options] = {
-    "flake8": _Options("-q --quiet -qq", never="--exit-zero --version --help --bug-report"),
-    "black": _Options(_FORMATTED, demanded=_FORMATTED, never="--version --help -h -c --code"),
-    "isort": _Options(
-        left_out="--check --check-only -c --diff --df --recursive -rc --atomic -y",
-        demanded="--check --check-only -c --diff --df",
-        never="--version --help --show-config --show-files --interactive",
-    ),
-    # ruff takes no option twice.
-    "ruff check": _Options(
-        left_out=(
-            "--fix --no-fix --fix-only --unsafe-fixes --show-fixes --exit-non-zero-on-fix --diff"
-            " --statistics -s --silent -n --no-cache"
-        ),
-        left_out_with_value="--output-format --format -o --output-file",
-        never="--exit-zero -e --add-noqa --watch -w --show-files --show-settings --help",
-    ),
-    "ruff format": _Options(
-        "--check --diff -s --silent -n --no-cache", demanded=_FORMATTED, never="--help"
-    ),
-    "mypy": _Options(
-        left_out="--install-types --non-interactive -v --verbose --stats --inferstats",
-        left_out_with_value=(
-            "--python-executable --junit-xml --html-report --txt-report --xml-report"
-            " --cobertura-xml-report --linecount-report --linecoverage-report --any-exprs-report"
-        ),
-        never="--version -V --help -h -c --command",
-    ),
-    "pyright": _PYRIGHT,
-    "basedpyright": _PYRIGHT,
-}
-
-
 def find_tool(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """Return the check that a command is, and the words behind its name; "" for any other."""
     if not words:
@@ -117,9 +64,9 @@ def find_tool(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     if redirected := next((at for at, word in enumerate(rest) if word[:1] in ("<", ">")), 0):
         # The number of what is redirected stands before it.
         rest = rest[: redirected - rest[redirected - 1].isdigit()]
-    if program == "ruff" and rest[:1] in (("check",), ("format",)):
-        return f"ruff {rest[0]}", rest[1:]
-    return _PROGRAMS.get(program, ""), rest
+    if rest and f"{program} {rest[0]}" in TOOLS:
+        return f"{program} {rest[0]}", rest[1:]
+    return program if program in TOOLS else "", rest
 
 
 def parse_options(command: ToolCommand, exists: Callable[[str], bool]) -> ToolOptions | str:
@@ -128,7 +75,7 @@ def parse_options(command: ToolCommand, exists: Callable[[str], bool]) -> ToolOp
     Args:
         exists: Whether the project has a file or folder of that name.
     """
-    known, words = _OPTIONS[command.check], command.words
+    known, words = TOOLS[command.check], command.words
     if command.why:
         return command.why
     if odd := next((word for word in words if re.search(r"[$`{}]", word)), None):
@@ -156,7 +103,7 @@ def _refuse_open(word: str) -> str:
 
 
 def _sort_words(
-    words: tuple[str, ...], known: _Options, exists: Callable[[str], bool]
+    words: tuple[str, ...], known: KnownTool, exists: Callable[[str], bool]
 ) -> Iterator[tuple[bool, list[str]]]:
     """Yield each path, and each option that counts with its value; True for a path."""
     silent = known.left_out_with_value.split()

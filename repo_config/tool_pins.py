@@ -18,31 +18,21 @@ from packaging.version import InvalidVersion, Version
 from repo_config import ci_packages, dependencies, tox, workflows
 from repo_config.commands import follow_scripts, list_scripts
 from repo_config.documents import as_list, as_map, texts
+from repo_config.known_tools import HOOKS, PINNED, TOOLS
 from repo_config.project_files import ProjectFiles
 from repo_config.tool_options import ToolCommand
 
 HOOKS_FILE = ".pre-commit-config.yaml"
-#: By the name of a hook: the check that its tool is run for.
-HOOK_CHECKS = {
-    **{name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")},
-    "black-jupyter": "black",
-    "ruff": "ruff check",
-    "ruff-check": "ruff check",
-    "ruff-format": "ruff format",
-}
 #: A tag, beside the commit that it stood for when somebody froze it.
 _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
 #: By these a hook looks at some files only, which a check of the whole tree could not follow.
 _LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
 #: Types of files that every hook for Python names.
 _PYTHON_TYPES = frozenset({"python", "pyi", "jupyter", "file", "text"})
-_TOOLS = frozenset({"ruff", "flake8", "black", "isort", "mypy"})
 #: All three write a package's name and version in lines of their own, one after the other.
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _LOCKED = r'^name = "{}"\r?\nversion = "([^"\n]+)"'
 _MOST_BYTES = 8 * 1024**2
-#: Tools that do more with other packages beside them.
-_EXTENSIBLE = frozenset({"flake8", "mypy"})
 
 
 class Hook(NamedTuple):
@@ -98,7 +88,7 @@ def find_pins(
     """
     beside = _find_beside(commands, files)
     found = {}
-    for tool in sorted(_TOOLS & set(tools)):
+    for tool in sorted(PINNED & set(tools)):
         readers = (_pin_by_hooks, _pin_by_locks, _pin_by_requirements)
         pins = next((pins for read in readers if (pins := read(files, tool))), ())
         # Where nothing pins it with plugins of its own; its name alone stands for any version.
@@ -112,7 +102,7 @@ def find_pins(
 def _pin_by_hooks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
     for hook in read_hooks(files):
         version = _parse_version(hook.revision)
-        if version and HOOK_CHECKS.get(hook.name, "").split(" ")[0] == tool:
+        if version and hook.name in HOOKS and HOOKS[hook.name].program == tool:
             # What mypy is to know of packages, it finds where these are installed.
             plugins = () if tool == "mypy" else hook.additional
             return (f"{tool}=={version}", *map(str, _parse_all(plugins)))
@@ -167,10 +157,11 @@ def _find_beside(
     for env in (one for one in tox.read_all(files) if not one.is_base):
         places.append((env.origin, [tox.split_factors(line)[1] for line in env.lines("deps")]))
     found: dict[str, tuple[str, ...]] = {}
-    running = [(one.origin, one.check) for one in commands]
+    running = [(one.origin, TOOLS[one.check]) for one in commands]
     for origin, lines in places:
-        ran = {check for place, check in running if f"{place},".startswith(f"{origin},")}
-        plugins = [one for one in _parse_all(lines) if canonicalize_name(one.name) not in _TOOLS]
-        for tool in ran & _EXTENSIBLE if plugins else ():
-            found.setdefault(tool, tuple(dict.fromkeys(map(str, plugins))))
+        ran = {tool for place, tool in running if f"{place},".startswith(f"{origin},")}
+        plugins = [one for one in _parse_all(lines) if canonicalize_name(one.name) not in PINNED]
+        for tool in ran if plugins else ():
+            if tool.has_plugins:
+                found.setdefault(tool.program, tuple(dict.fromkeys(map(str, plugins))))
     return found

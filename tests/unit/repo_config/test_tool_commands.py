@@ -6,8 +6,11 @@ import time
 
 import pytest
 
+from agent.checks.linters import ALL
 from repo_config import checking_tools, detect, load
+from repo_config.known_tools import LINTERS, TOOLS
 from repo_config.project_files import ProjectFiles
+from repo_config.schema import ChecksSection
 from repo_config.tool_options import ToolOptions
 
 HOOKS = ".pre-commit-config.yaml"
@@ -164,3 +167,12 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
 def test_tests_are_shared_among_processes_where_ci_does_so(tree, line, shares):
     files = {**SOURCES, CI: job(line), "Makefile": "test:\n\tpytest -nauto\n", "test_a.py": ""}
     assert detected(tree(files)).tests_in_parallel is shares
+
+
+def test_schema_and_checks_have_the_tools_of_the_table():
+    schema = ChecksSection.model_json_schema()
+    types = schema["$defs"]["TypeCheckSection"]["properties"]["tool"]["anyOf"]
+    assert schema["properties"]["lint"]["anyOf"][1]["items"]["enum"] == [*LINTERS]
+    typed = {check for check, tool in TOOLS.items() if tool.checks_types}
+    assert {*types[0]["enum"]} - {"auto", "off"} == {*types[1]["items"]["enum"]} == typed
+    assert [one.name for one in ALL] == [check for check in TOOLS if check not in typed]
