@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -346,11 +346,6 @@ class Story:
         there = f"the step {step} in {self.name}"
         await_(lambda: step in self.started(0, attempt) or None, there, 90)
 
-    def in_a_sandbox(self) -> None:
-        """Wait until the slow test runs in its sandbox."""
-        self.begun("baseline")
-        await_(lambda: sleeping() or None, "the sandbox", 60)
-
     def requests(self, method: str = "*", path: str = "*") -> list[Asked]:
         """What was asked of GitHub since the story began."""
         # A request is noted when it is over, which may be after its answer has arrived.
@@ -445,25 +440,3 @@ def told_by(stage: Stage, *words: str, code: int = 0) -> dict[str, Any]:
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout)
-
-
-def sleeping() -> list[int]:
-    """Processes at the slow test, in sandboxes that were opened below this process."""
-    found, parents = [], {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes()
-            status = (folder / "status").read_text()
-        except OSError:
-            continue
-        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-        parents[int(folder.name)] = int(fields["PPid"])
-        if b"pytest" in words and len(fields["NSpid"].split()) > 1:  # it has another number inside
-            found.append(int(folder.name))
-    return [one for one in found if os.getpid() in _ancestors(one, parents)]
-
-
-def _ancestors(process: int, parents: dict[int, int]) -> Iterator[int]:
-    """The processes above, the nearest first; sandboxes of tests that run beside have others."""
-    while process := parents.get(process, 0):
-        yield process

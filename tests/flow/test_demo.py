@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,7 +18,6 @@ from agent.demo.play import OWNER, Stage
 from agent.demo.scenarios import SCENARIOS
 from agent.demo.simulator import git_store
 from agent.models.run import Reason
-from agent.settings import HEARTBEAT
 from tests.folders import data_folder
 
 _CONFIG = ".github/mergewright.yml"
@@ -70,30 +65,3 @@ def of_home(home: Path) -> list[int]:
             if str(home).encode() in (folder / "environ").read_bytes() and state != "Z":
                 found.append(int(folder.name))
     return found
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_demo_that_is_ended_takes_its_service_with_it(built_home, tmp_path, number):
-    with (tmp_path / "said").open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agent", "demo"],
-            env={**os.environ, "MERGEWRIGHT_HOME": str(built_home)},
-            cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-        )  # fmt: skip
-    try:
-        end = time.monotonic() + 60
-        while not (built_home / "demo" / HEARTBEAT).exists():
-            assert process.poll() is None, (tmp_path / "said").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        process.send_signal(number)
-        code = process.wait(40)
-    finally:
-        process.kill()
-        process.wait()
-    assert code == (-number if number is signal.SIGKILL else 128 + number)
-    end = time.monotonic() + 20
-    while of_home(built_home):
-        assert time.monotonic() < end, "something outlives it"
-        time.sleep(0.05)

@@ -79,13 +79,6 @@ def test_no_forgery_is_published_as_ready(grounds: Grounds, carry: Carry, name: 
         assert (outcome.branch, outcome.pull_request) == (None, None)
 
 
-@pytest.mark.deep
-def test_without_a_forgery_the_same_change_is_withheld_for_its_failing_test(grounds, carry):
-    outcome = carry(grounds(PROJECT), "Mend the sums", RED)
-    assert outcome.reason.value == "new_failures"
-    assert "test_wrong" in outcome.sentence
-
-
 def test_an_honest_change_of_the_same_tests_is_published(grounds: Grounds, carry: Carry) -> None:
     more = GREEN["test_sums.py"] + "\n\ndef test_difference():\n    assert 3 - 1 == 2\n"
     outcome = carry(grounds(PROJECT), "Test a difference", {"test_sums.py": more})

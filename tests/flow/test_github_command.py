@@ -70,18 +70,6 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     assert token not in log + done.stdout + done.stderr
 
 
-@pytest.mark.deep
-def test_a_github_that_is_away_for_long_ends_the_run_of_a_command(story, command):
-    told = story()
-    told.fault("limit", "POST", "pulls", seconds=3_000, hourly=True)
-    done = command("run", "--repo", told.name, "--issue", "1", "--json")
-    facts = json.loads(done.stdout)
-    assert (done.returncode, facts["outcome"], facts["reason"]) == (1, "failed", "unavailable")
-    assert [branch in facts["sentence"] for branch in told.branches()] == [True]
-    assert told.pulls() == []
-    assert not told.runs()[0].active
-
-
 @pytest.mark.parametrize(
     ("args", "settings", "code", "said"),
     [

@@ -6,19 +6,17 @@ import json
 import time
 from contextlib import closing
 
-import httpx
 import pytest
 
 from agent.demo.play import MAINTAINER, REPORTER
 from agent.demo.simulator import actions
 from agent.models.run import Reason, RunState
 from agent.store.sql_run_store import SqlRunStore
-from tests.flow.github_stories import FILES, SLOW, Story, await_, told_by
+from tests.flow.github_stories import Story, await_
 from tests.flow.test_issues import move_base
 from tests.integration import github_samples as samples
 
 pytestmark = pytest.mark.deep
-A_WHILE = {**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "2")}
 
 
 def label_again(told: Story) -> None:
@@ -168,49 +166,4 @@ def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
     assert len(limited.requests()) - asked < 40
 
 
-def test_what_waits_for_its_turn_or_is_paused_shows_it_at_once(story, stage):
-    paused = told_by(stage, "pause", "--reason", "a new disk")
-    try:
-        assert (paused["paused"], paused["changed"]) == (True, True)
-        held = story()
-        held.label()
-        await_(lambda: held.comments() or None, "the sign")
-        assert "paused" in held.comments()[0].body
-        assert "a new disk" not in held.comments()[0].body, "it is the operator's own affair"
-        time.sleep(2.2)
-        ready = httpx.get(f"{stage.service.address}/readyz", timeout=5).json()
-        assert (ready["ready"], "disk" in json.dumps(ready)) == (True, False)
-        assert held.runs()[0].started_at is None
-    finally:
-        assert told_by(stage, "resume")["changed"] is True
-    held.assert_ready()
-    first, other = (story(fresh=True, files=A_WHILE) for _ in range(2))
-    second = story()
-    for one in (first, other):
-        one.label()
-        one.begun("baseline")
-    second.label()
-    (waiting,) = await_(lambda: second.comments() or None, "the sign of a run that waits")
-    assert "2 other runs" in waiting.body
-    assert [one.content for one in second.issue.reactions] == ["eyes"]
-    assert not second.runs()[0].started_at
-    assert first.runs()[0].active, "the first ones are still at work"
-    for one in (first, other, second):
-        one.assert_ready()
-    assert second.comments() == [waiting]
-
-
 # --- out of order, and anew -----------------------------------------------------------------------
-
-
-def test_PF6_an_issue_that_is_closed_and_opened_again_ends_with_its_pull_request(story, stage):
-    told, world = story(fresh=True, files=A_WHILE), stage.world
-    told.label()
-    told.begun("baseline")
-    for state in ("closed", "open", "closed", "open"):
-        with world.lock:
-            actions.set_state(told.issue, state, world.user(MAINTAINER))
-    await_(lambda: told.pulls() or None, "the pull request", 120)
-    world.hooks.drain()
-    await_(lambda: all(not one.active for one in told.runs()) or None, "the end of all", 60)
-    assert len(told.pulls()) == 1

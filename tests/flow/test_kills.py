@@ -196,27 +196,6 @@ def test_labels_and_comments_are_found_without_any_webhook_and_count_once(polled
     assert "Traceback" not in service.log.read_text()
 
 
-@pytest.mark.deep
-def test_TC1_TC4_an_edited_text_and_a_label_without_the_right_start_nothing(polled):
-    told = polled
-    told.label()
-    told.edit(body="It is very slow.\n")
-    told.stage.service.start()
-    await_(lambda: ours(told) or None, "the explanation")
-    told.stage.world.grant(told.repository, MAINTAINER, "triage")
-    told.unlabel()
-    time.sleep(1.1)  # GitHub's times have seconds
-    told.label()
-    await_(lambda: any("triage" in one for one in ours(told)) or None, "the explanation")
-    assert told.runs() == []
-    told.stage.world.grant(told.repository, MAINTAINER, "write")
-    told.unlabel()
-    time.sleep(1.1)
-    told.label()
-    told.ended()
-    assert told.runs()[0].run.snapshot.body == "It is very slow.\n"
-
-
 # --- kill -9 at each step -------------------------------------------------------------------------
 
 

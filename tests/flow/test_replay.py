@@ -20,7 +20,6 @@ from tests.flow.model_scripts import (
     edit,
     read,
     submit,
-    write,
 )
 from tests.scripted import serving
 
@@ -131,26 +130,6 @@ def test_what_a_scout_has_found_is_found_again_and_kept_once(store, tmp_path):
     _, told = Recorded(store, shop, result).replay(Path(result["log"]).parent.name)
     assert told["same"], told
     assert {path: path.stat().st_mtime_ns for path in (store / "set-up").iterdir()} == kept
-
-
-def test_the_attempt_that_a_reviewer_chose_is_chosen_again(store, tmp_path):
-    def attempt(path, begin=()):
-        wrong = calls(write(path, "x = 1\n"), edit("shop/prices.py", "= 0", "= 7"))
-        return [*begin, wrong, *[calls(submit())] * 4]
-
-    shop = model.repository(tmp_path / "app")
-    ticket = tmp_path / "ticket.md"
-    ticket.write_text(model.TICKET)
-    scripts = Scripts(
-        agent=[attempt("shop/one.py", [PLANNED]), attempt("shop/two.py")],
-        choose=[[calls(("choose", {"number": 2}))]],
-    )
-    with serving(scripts) as server:
-        words = ("run", "--repo", str(shop.path), "--ticket", str(ticket), "--json")
-        result = json.loads(command(store, *words, **server.environ()).stdout)
-    assert result["reason"] == "new_failures", result["sentence"]
-    _, told = Recorded(store, shop, result).replay(Path(result["log"]).parent.name)
-    assert told["same"], told
 
 
 def test_a_run_of_an_issue_meets_a_simulated_github(story):

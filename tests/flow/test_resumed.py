@@ -162,39 +162,6 @@ def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket
         assert command.whole("--resume")[0] == 2
 
 
-@pytest.mark.deep
-def test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not(store, shop, ticket, tmp_path):
-    at_first = Held(Said(text="I have no idea."))
-
-    def silent(seen) -> Said:
-        return at_first(seen) if seen.turn == 1 else Said(text="I have no idea.")
-
-    other = tmp_path / "other.md"
-    other.write_text(model.TICKET)
-    with serving(Scripts(agent=[silent])) as server:
-        command = Command(store, server, shop.path)
-        # What is refused before its first step leaves nothing.
-        before, tokens = set(store.glob("runs/*")), command._environ.pop("MERGEWRIGHT_MODEL_TOKENS")
-        code, _, err = command.whole("--ticket", ticket, "--model", MODEL)
-        assert (code, set(store.glob("runs/*"))) == (2, before), err
-        command._environ["MERGEWRIGHT_MODEL_TOKENS"] = tokens
-
-        process = command.begin("--ticket", ticket, "--model", MODEL)
-        assert process.stderr is not None
-        run_id = process.stderr.readline().removeprefix("run ").strip()
-        assert at_first.asked.wait(_SECONDS)
-        code, _, err = command.whole("--resume", run_id)
-        assert (code, "in another process" in err) == (1, True)
-        code, out, err = at_first.stop(process, signal.SIGTERM)
-        assert (code, f"mergewright run --resume {run_id}`" in out) == (130, True)
-        assert command.whole("--resume", "--ticket", str(other))[0] == 2
-        code, out, _ = command.whole("--resume", "--ticket", ticket, "--json")
-        ended = json.loads(out)
-        assert (code, ended["run_id"], ended["reason"]) == (1, run_id, "edit_failed")
-        assert command.whole("--resume", run_id)[0] == 2
-        assert command.whole("--resume")[0] == 2
-
-
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from agent.demo import play
 from agent.demo.play import REPORTER, Stage
-from agent.demo.simulator import actions
-from agent.demo.simulator.records import User
 from agent.demo.simulator.world import APP_EVENTS
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import RunState
 from tests.flow import github_stories
-from tests.flow.github_stories import FILES, WRONG, Story, await_
+from tests.flow.github_stories import FILES, Story, await_
 from tests.flow.model_scripts import bash, calls, edit, write
 from tests.folders import data_folder
 from tests.scripted import Said, Seen, serving
@@ -253,27 +250,6 @@ def test_red_checks_of_the_project_are_mended_from_their_log_until_people_close_
 
 
 @pytest.mark.deep
-def test_an_edit_that_does_not_pass_is_not_published(opened, voice):
-    before = head(opened)
-    opened.review((PATH, line_of(opened, "def total"), "Return twice as much."))
-
-    def script(seen: Seen) -> Said:
-        if seen.turn == 1:
-            return calls(
-                edit(PATH, "return found", "return found * 2"), answers((1, "done", "Doubled."))
-            )
-        return calls(("submit", {"summary": "It is right so."}))
-
-    voice.script = script
-    outcome = follow_up(opened)
-    assert outcome.reason.value == "new_failures", outcome.sentence
-    assert [one.kind for one in outcome.threads] == ["human"]
-    assert head(opened) == before
-    assert threads(opened)[0][1] is None
-    assert opened.runs()[0].state is RunState.OPEN
-
-
-@pytest.mark.deep
 def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to_it(opened, voice):
     at = line_of(opened, "info")
     opened.push(".github/mergewright.yml", "limitz: {}\n", "Bound it", branch="main")
@@ -364,43 +340,6 @@ def test_TC7_GH4_a_suggestion_and_a_model_that_obeys_change_nothing_that_is_prot
     assert resolved is None
 
 
-@contextmanager
-def answering(told: Story, who: User, words: str) -> Iterator[None]:
-    """Have a program answer each comment of ours, wherever it stands, ten times at most."""
-    world, over = told.stage.world, threading.Event()
-
-    def answer(seen: set[int]) -> None:
-        # Whoever is quicker than the end of the run has answered nothing.
-        late = world.now() - 2.0
-        for subject in (told.issue, *told.pulls()):
-            for one in list(subject.comments):
-                if one.author is told.us and one.created < late and one.id not in seen:
-                    seen.add(one.id)
-                    with world.lock:
-                        actions.comment(subject, who, words)
-        for pull in told.pulls():
-            for thread in pull.pull.threads:
-                newest = thread.comments[-1]
-                if newest.author is told.us and newest.id not in seen:
-                    seen.add(newest.id)
-                    where = f"/pulls/{pull.number}/comments/{thread.comments[0].id}/replies"
-                    with told.person(who.login) as client:
-                        client.post(where, json={"body": words}).raise_for_status()
-
-    def answer_all() -> None:
-        seen: set[int] = set()
-        while not over.wait(0.1) and len(seen) < 10:
-            answer(seen)
-
-    program = threading.Thread(target=answer_all, daemon=True)
-    program.start()
-    try:
-        yield
-    finally:
-        over.set()
-        program.join(20)
-
-
 def quiet(told: Story) -> None:
     """Wait until nobody has said anything for a while, and nothing is under way."""
 
@@ -410,43 +349,3 @@ def quiet(told: Story) -> None:
         return (not any(one.active for one in before) and told.runs() == before) or None
 
     await_(stands, "quiet", 150)
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("kind", ["Bot", "User"])
-def test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end(
-    stage, voice, tmp_path, kind
-):
-    world = stage.world
-
-    def script(seen: Seen) -> Said:
-        asks = ("ask", {"questions": [{"question": "Which of them?", "suggestion": "All."}]})
-        return calls(asks if "ask" in seen.tools else answers((1, "answered", "It is right so.")))
-
-    voice.script = script
-    unclear = github_stories.tell(stage, tmp_path, body=WRONG)
-    files = {**FILES, ".github/mergewright.yml": "limits: {review_rounds: 1}\n"}
-    told = github_stories.tell(stage, tmp_path, files=files)
-    told.label()
-    told.assert_ready()
-    before = head(told)
-    who = world.add_user(f"echo-{told.issue.id}" + ("[bot]" if kind == "Bot" else ""), kind)
-    for one in (unclear, told):
-        world.grant(one.repository, who.login, "write")
-    with answering(unclear, who, "Thank you! Is there anything else?"):
-        unclear.label()
-        assert unclear.ended().reason.value == "unclear"
-        quiet(unclear)
-    # Who writes on without an end is told once that this is the most.
-    assert len(unclear.comments()) <= (1 if kind == "Bot" else 2)
-    (run,) = unclear.runs()
-    # How many of the program's answers fall into one round is a matter of time.
-    assert run.retries == 0 if kind == "Bot" else 1 <= run.retries <= 5
-    with answering(told, who, "Why is that so?"):
-        told.review((PATH, line_of(told, "def total"), "Why sum and not a loop?"))
-        follow_up(told)
-        quiet(told)
-    ((words, _),) = threads(told)
-    assert [author for author, _ in words].count(told.us.login) == (1 if kind == "Bot" else 2)
-    assert len(rounds(told)) <= 3
-    assert head(told) == before

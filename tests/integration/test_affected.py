@@ -105,17 +105,3 @@ def test_a_failure_that_the_imports_do_not_show_is_still_found(stage: Callable[.
     judged = Judged(stage(files, test_runner="pytest"), sums_DOT_py=SUB)
     assert [item.item_id for item in judged.tests.new_failures] == ["test_z.py::test_z"]
     assert judged.tests.head_count == 11
-
-
-@pytest.mark.deep
-def test_tests_that_need_others_before_them_are_not_called_red_for_it(
-    stage: Callable[..., Stage],
-) -> None:
-    files = {
-        **PYTEST,
-        "test_a_first.py": "import os\n\ndef test_first():\n    os.environ['FIRST'] = '1'\n",
-        "test_add.py": "import os, sums\n\ndef test_add():\n    assert os.environ['FIRST']\n",
-    }
-    judged = Judged(stage(files, test_runner="pytest"), sums_DOT_py=SUB)
-    assert judged.verdict.reason is Reason.READY
-    assert judged.tests.head_count == 11

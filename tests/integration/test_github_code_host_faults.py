@@ -90,10 +90,6 @@ def _change_proposal(scene: Scene) -> None:
     )
 
 
-def _explain(scene: Scene) -> None:
-    scene.intake_api.explain_refusal(scene.run.snapshot.issue, "You may not.", key="delivery-1")
-
-
 WRITES = {
     "reaction": Write(
         "POST", "issues/1/reactions", _begin,

@@ -38,21 +38,6 @@ def conclude_workflow(
     return made
 
 
-def begin_workflow(
-    repository: Repository,
-    sha: str,
-    name: str,
-    actor: User,
-    *,
-    status: str = "in_progress",
-    event: str = "pull_request",
-) -> WorkflowRun:
-    """Let a workflow have begun on a commit, or wait for its turn or for approval."""
-    made = _make_run(repository, sha, name)
-    made.status, made.event = status, event
-    return made
-
-
 def _make_run(repository: Repository, sha: str, name: str) -> WorkflowRun:
     next_id = repository.world.next_id
     made = WorkflowRun(next_id(), next_id(), name, sha)

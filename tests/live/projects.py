@@ -138,21 +138,6 @@ PROJECTS = (
         "38f9541534dc67b96a631b34bda5dc4328f64270f642f238a694dee046323424",
         "v4.0.1", "uv.lock", ("uv.lock",), version_from_tag=True,
     ),
-    _project(
-        "openedx-calc", "5.1.0",
-        "461e166d94cedb117d4347c0f109d86f046d7dd5170907b85b7654a0c0b902cd",
-        "v5.1.0", "uv.lock", ("uv.lock",), version_from_tag=True,
-    ),
-    _project(
-        "fastapi-filters", "0.5.0",
-        "7ffea1b317502184eb0b00933b6e4cfc7299c491be4cae234455df3983e355ca",
-        "0.5.0", "uv.lock", ("uv.lock",),
-    ),
-    _project(
-        "tinycss2", "1.5.1",
-        "d339d2b616ba90ccce58da8495a78f46e55d4d25f9fd71dfd526f07e7d53f957",
-        "v1.5.1", "PEP 621 extras", ("pyproject.toml",),
-    ),
     # manage.py in a folder of a test project, which has the settings for PostgreSQL.
     _project(
         "django-tenants", "4.0.1",

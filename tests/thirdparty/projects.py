@@ -63,30 +63,6 @@ AXES = KnownDjango(
     settings="tests.settings",
 )
 
-_TIMED = tuple(
-    f"--deselect=project/tests/test_silky_profiler.py::{name}::test_time_taken"
-    for name in ("TestProfilerDecorator", "TestProfilertContextManager")
-)
-# setup.py and pyproject, a version from tags, tests in a project folder, flake8, one red test.
-SILK = KnownDjango(
-    source=Source(
-        "django-silk", "5.6.0", "bb741fb8af45eba663e8ed832207d16ecd731496313311f6dfae5fe776bed38e"
-    ),
-    # env: the settings are for PostgreSQL unless these say otherwise, as tox.ini does.
-    # project: pytest-django looks for manage.py there. --no-cov: as above. The tests that are left
-    # out hold how long something sleeps against a bound that a busy machine misses.
-    config=(
-        'env: {DB_ENGINE: sqlite3, DB_NAME: ":memory:"}\n'
-        f"checks: {{tests: {{args: {['--no-cov', *_TIMED, 'project']}}}}}\n"
-    ),
-    suite=("-m", "pytest", "--no-cov", *_TIMED, "project"),
-    environ={"DB_ENGINE": "sqlite3", "DB_NAME": ":memory:"},
-    packages=("silk",),
-    models=4,
-    settings="project.settings",
-    python_path=("project", ""),
-)
-
 # setup.py alone, with pytest configured in setup.cfg.
 THUMBNAILS = KnownDjango(
     source=Source(
@@ -125,7 +101,7 @@ CONSTANCE = KnownDjango(
 )
 
 #: The one that takes longest comes first.
-DJANGO = (AXES, SILK, THUMBNAILS, CONSTANCE)
+DJANGO = (AXES, THUMBNAILS, CONSTANCE)
 
 # No Django, no framework; pytest and mypy.
 SLUGIFY = Known(
@@ -135,20 +111,6 @@ SLUGIFY = Known(
         "90e997f2e0987239ce95e12f700086eb18e1d1d3ee22624fbbdbd095afca42b6",
     ),
     suite=("-m", "pytest"),
-)
-
-# Prints under `if debug:`, in one long method each; unittest classes run by pytest, flake8 red.
-PYBARS = KnownPrinting(
-    source=Source(
-        "pybars3", "0.9.7", "6ac847e905e53b9c5b936af112c910475e27bf767f79f4528c16f9af1ec0e252"
-    ),
-    # install: the tests are unittest's, which pytest runs; the bare run has to have it as well.
-    config="python: {install: [pytest]}\n",
-    suite=("-m", "pytest"),
-    touched=("pybars/_compiler.py",),
-    # The file compiles templates to code and runs it by exec().
-    stays={},
-    told=("pybars/_compiler.py: 4 messages (4 debug)", "3 prints of a blank or separating line"),
 )
 
 # A print to stderr under `if self.verbose`, among output that is meant; flake8, a command line.
@@ -172,4 +134,4 @@ LESSCPY = KnownPrinting(
     ),
 )
 
-PRINTING = (PYBARS, LESSCPY)
+PRINTING = (LESSCPY,)

@@ -20,13 +20,13 @@ from tests.folders import data_folder
 from tests.scripted import Server, serving
 from tests.scripted.server import NAMES
 from tests.thirdparty import sources
-from tests.thirdparty.model_stories import api_key, fastapi_docs, flaskr, slugify
+from tests.thirdparty.model_stories import fastapi_docs, flaskr, slugify
 from tests.thirdparty.model_stories.story import Script, Story, has_parallel_calls
 
 pytestmark = pytest.mark.thirdparty
 
 STORIES: tuple[Story, ...] = tuple(
-    story for one in (fastapi_docs, slugify, api_key, flaskr) for story in one.STORIES
+    story for one in (fastapi_docs, slugify, flaskr) for story in one.STORIES
 )
 EDITOR, REVIEWER = "scripted-editor", "scripted-reviewer"
 #: With these a check is silenced; no story asks for that.

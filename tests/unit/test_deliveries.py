@@ -7,12 +7,12 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent.conversation.events import Comment, Event
+from agent.conversation.events import Event
 from agent.errors import CodeHostUnavailable, SettingsInvalid
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service import deliveries
-from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
+from tests.unit.delivery_samples import Gate, Open, delivery, run
 
 
 def outcomes(inbox, count):
@@ -120,14 +120,6 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
 
 
 # --- what is told of a conversation --------------------------------------------------------------
-
-
-def spoken():
-    return Comment(
-        subject=snapshot(1).issue, on_pull=False, place="issue", comment_id=1, author="maria",
-        author_id=5, body="/mergewright plan", at="2026-11-20T10:00:00Z",
-        clone_url="https://h/o/r.git",
-    )  # fmt: skip
 
 
 def closed():

@@ -18,7 +18,6 @@ _BASE = {**SHOP, "shop/models.py": _MODELS}
 _TICKET = "Add a text `note` to Order."
 _NOTE = "migrations.AddField('order', 'note', models.TextField(default=''))"
 _PHONE = "migrations.RemoveField('customer', 'phone')"
-_STATE = "migrations.AlterField('order', 'state', models.CharField(choices=[]))"
 
 
 def _asked(
