@@ -23,7 +23,7 @@ _OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__futu
 _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_PROSE = (".md", ".rst", ".txt")
+PROSE = (".md", ".rst", ".txt")
 #: Of all files together; where there is more, everything counts as used.
 _MOST_BYTES = 200_000_000
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -283,7 +283,7 @@ class Removals:
         pattern = re.compile(rb"\b(?:%s)\b" % b"|".join(name.encode() for name in names))
         left = _MOST_BYTES
         for path in {*self._base.paths(), *self._files}:
-            if path.endswith(_PROSE):
+            if path.endswith(PROSE):
                 continue
             try:
                 file = self._files.get(path)

@@ -104,7 +104,7 @@ class Round:
         count = len(self.failures)
         if self.verdict is None:
             return f"refused by rules before any check: {format_count(count, 'finding')}"
-        return f"{format_count(count, 'problem')} ({self.verdict.reason.value})"
+        return f"{format_count(count, 'problem')}. {self.verdict.sentence}"
 
 
 def choose_best(rounds: Sequence[Round]) -> Round:

@@ -6,8 +6,10 @@ nothing. What stands in a text is left to `publishing`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from agent.checks.hunks import PROSE
 from agent.editing.rounds import Round
 from agent.editing.run_context import RunContext
 from agent.errors import PolicyRefused
@@ -21,8 +23,10 @@ from agent.models.outcome import Verdict
 from agent.models.record import Record
 from agent.models.review import Proof, ReviewNotes
 from agent.models.ticket import Ticket
+from agent.policy.content import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
+from agent.publishing.evidence import Evidence
 from agent.publishing.other_pulls import RelatedPulls
 from agent.services import Services
 from agent.text import sanitise
@@ -187,7 +191,7 @@ def render_text(
     Args:
         left: How much of what was asked in its review is left to people.
     """
-    evidence = text.Evidence(
+    evidence = Evidence(
         prepared=prepared,
         ticket=decided.ticket,
         title=decided.plan.title,
@@ -200,6 +204,13 @@ def render_text(
         verdict=decided.verdict,
         proof=decided.proof,
         work=decided.work,
+        recipe=decided.plan.recipe,
+        sensitive=tuple(list_sensitive(decided.cleared.change, decided.after, prepared)),
+        unproved=tuple(
+            path
+            for path in decided.cleared.change.paths
+            if not (path.endswith((".py", *PROSE)) or is_test(path))
+        ),
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),
@@ -222,6 +233,22 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
         kinds.setdefault(_find_kind(path), []).append(f"`{path}`")
     listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
     return (*listed, *change.notes)
+
+
+def list_sensitive(
+    change: Change, after: CheckReport, prepared: Prepared
+) -> Iterator[tuple[str, str]]:
+    """List the files and packages that ask for care, each with the reason."""
+    for file in change.files:
+        reasons = gate_files.list_reasons(file, prepared.contract.project)
+        if is_migration(file.path):
+            reasons.append("it changes the database")
+        if reasons:
+            yield file.path, "; ".join(reasons)
+    for result in after.results:
+        for one in result.added_packages.packages if result.added_packages else ():
+            why = "a new package" if one.is_new else f"a package, {one.before or 'another'} before"
+            yield f"{one.name} {one.version}".rstrip(), why
 
 
 def _find_kind(path: str) -> str:

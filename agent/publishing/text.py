@@ -19,15 +19,14 @@ import jinja2
 from jinja2.runtime import Context
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import CheckReport, Comparison
-from agent.models.environment import Prepared
-from agent.models.model_use import ModelTotal, ModelWork
+from agent.models.checks import Comparison
+from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
-from agent.models.record import Record
-from agent.models.review import Proof, Remark, ReviewNotes
+from agent.models.review import Remark
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
-from agent.publishing import messages, other_pulls
+from agent.publishing import messages, other_pulls, risks
+from agent.publishing.evidence import Evidence
 from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
 from agent.text.redaction import REMOVED, Redactor
@@ -45,7 +44,7 @@ _FOLD = "<details>"
 
 #: With their headings; what is folded stands last.
 _PARTS = (
-    *("why", "did", "next", "Checks: tested", "Proof: proof", "Findings: findings", "Cost: cost"),
+    *("why", "did", "next", "Checks: tested", "Proof: proof", "Risk: risk", "Cost: cost"),
     *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
     *("diff", "log"),
 )
@@ -84,36 +83,6 @@ _MAY_HAVE_PUSHED = frozenset(
 
 #: Where something was taken out, as the page shows it and as Markdown has it.
 _REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
-
-
-class Evidence(Record):
-    """What a decided run can show; every field comes from a step's result."""
-
-    prepared: Prepared
-    ticket: Ticket
-    title: str
-    done: tuple[str, ...]
-    """What was done, a sentence each."""
-    diff: str
-    comparisons: tuple[Comparison, ...]
-    findings: tuple[Finding, ...]
-    after: CheckReport
-    review: ReviewNotes
-    verdict: Verdict
-    proof: Proof = Proof()
-    work: ModelWork = ModelWork()
-    branch: str | None
-    commit: str | None
-    log_path: str
-    """Where people find the log: an address, or a file."""
-    patch: str = "change.patch"
-    """Where they find the change of a dry run, as a patch."""
-    digest: str = ""
-    """Of the change; empty where no other run will look for it."""
-    replaced: tuple[int, ...] = ()
-    """Open pull requests of ours for the same issue, which hold another change."""
-    left: int = 0
-    """How much of what was asked in its review is left to people."""
 
 
 def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -262,6 +231,8 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "title": check_summary.summarize_all(evidence.comparisons),
         "rows": list(_make_rows(evidence.comparisons)),
         "found": list(_group_findings(evidence.findings)),
+        "risks": risks.list_risks(evidence, space.rows),
+        "other_tests": risks.list_other_tests(evidence, space.rows),
         "both_versions": [
             one for check in evidence.comparisons for one in check.rewritten if not one.cause
         ],

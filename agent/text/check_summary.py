@@ -37,7 +37,7 @@ def summarize_check(check: Comparison) -> CheckSummary:
     if check.counts and check.head in (Status.PASSED, Status.FAILED):
         head = check.counts
     elif count := _count_new(check):
-        head += f", {count:,} new"
+        head += f"; {count:,} {'is' if count == 1 else 'are'} new"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
     new = f"{len(check.new_failures):,}" if is_told_apart else "not known"
     return CheckSummary(base, head, new, " ".join(_make_sentences(check)))
@@ -64,6 +64,11 @@ def summarize_all(checks: Iterable[Comparison]) -> str:
     if others := [check for check in ran if check not in measured]:
         parts.append(f"not measured: {_format_list(others)}")
     return "; ".join(parts)
+
+
+def list_added(checks: Iterable[Comparison]) -> list[str]:
+    """List the ids of tests that only head has."""
+    return [name for check in checks if check.counts_tests for name in check.added]
 
 
 def format_count(number: int, word: str) -> str:

@@ -50,19 +50,21 @@ _CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    project = change_context.project
     for file in change_context.change.files:
-        if rule_files.has_tables(file.path):
-            reasons = list(_name_tables(file))
-        else:
-            reason = _find_reason(file.path, project)
-            reasons = [reason] if reason else []
-        for reason in reasons:
+        for reason in list_reasons(file, change_context.project):
             yield GATE_FILES.make_finding(
                 file.path,
                 f"is touched, and {reason}",
                 "Read this part first: it bears on what the checks prove.",
             )
+
+
+def list_reasons(file: ChangedFile, project: Project) -> list[str]:
+    """Say why a changed file decides about the checks; nothing where it does not."""
+    if rule_files.has_tables(file.path):
+        return list(_name_tables(file))
+    reason = _find_reason(file.path, project)
+    return [reason] if reason else []
 
 
 def _find_reason(path: str, project: Project) -> str | None:

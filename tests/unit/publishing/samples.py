@@ -12,7 +12,7 @@ from agent.models.outcome import Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
-from agent.publishing import text
+from agent.publishing.evidence import Evidence
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.stages import code_host_runs
@@ -23,7 +23,7 @@ EVIL = (
 )
 
 
-def evidence(**changes) -> text.Evidence:
+def evidence(**changes) -> Evidence:
     facts = {
         "prepared": Prepared(
             run=Run(run_id="r1", repository="/r", ticket="/t.md", started=0),
@@ -57,10 +57,10 @@ def evidence(**changes) -> text.Evidence:
         "commit": "b" * 40,
         "log_path": "/runs/r1/run.log",
     }  # fmt: skip
-    return text.Evidence(**{**facts, **changes})
+    return Evidence(**{**facts, **changes})
 
 
-def evidence_of_issue(**changes) -> text.Evidence:
+def evidence_of_issue(**changes) -> Evidence:
     made = evidence(log_path="https://m.example/runs/r1/log")
     prepared = made.prepared.model_copy(update={"run": code_host_runs.run()})
     return made.model_copy(update={"prepared": prepared, **changes})

@@ -42,16 +42,25 @@ def clean(name: str) -> Comparison:
     return Comparison(name=name, base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED)
 
 
+ADDED = ("tests/test_total.py::test_first_price", "tests/test_total.py::test_no_price")
 TESTS = Comparison(
     name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED, counts_tests=True,
-    base_count=214, head_count=216, base_skipped=3, head_skipped=3, added=("t::a", "t::b"),
+    base_count=214, head_count=216, base_skipped=3, head_skipped=3,
+    added=ADDED,
 )  # fmt: skip
 CLEAN = tuple(map(clean, ("ruff check", "django check", "makemigrations", "mypy")))
 REPORT = CheckReport(
     side="head", commit="b" * 40, change_digest=None,
-    results=(
-        CheckResult(name="mypy", status=Status.PASSED, command=("mypy",)),
-        CheckResult(name="tests", status=Status.PASSED, command=("python", "-m", "pytest")),
+    results=tuple(
+        CheckResult(
+            name=name, status=Status.PASSED, command=tuple(command.split()),
+            items=tuple(CheckItem(item_id=one, outcome="passed") for one in ADDED),
+        )
+        for name, command in {
+            "ruff check": "ruff check .", "django check": "python manage.py check",
+            "makemigrations": "python manage.py makemigrations --check", "mypy": "mypy",
+            "tests": "python -m pytest",
+        }.items()
     ),
 )  # fmt: skip
 READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing new fails in 5 checks.")
@@ -68,7 +77,10 @@ USES = (
 WORK = ModelWork(
     uses=USES,
     claims="`total` skipped the first price, since the slice began at 1. It now sums all of them.",
-    rounds=("2 problems (new_failures)", "passed"),
+    rounds=(
+        "1 problem. Tests: 1 test fails with the change and not so without it: t::a.",
+        "passed",
+    ),
 )
 PROOF = Proof(
     rows=(
@@ -76,6 +88,7 @@ PROOF = Proof(
             name="tests/test_total.py::test_first_price", without="failed",
             error="assert 5 == 7", with_change="passed",
         ),
+        ProofRow(name=ADDED[1], without="passed", with_change="passed"),
     ),
     hunks=TakenBack(noticed=(SourcePart(path="shop/prices.py", line=3),)),
 )  # fmt: skip
@@ -119,6 +132,8 @@ def recipe() -> str:
             comparisons=(*CLEAN, TESTS),
             after=REPORT,
             verdict=READY,
+            recipe="add-django-field",
+            sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
             digest="e" * 64,
             replaced=(13, 15),
         )
@@ -182,6 +197,7 @@ def draft_not_measurable() -> str:
         evidence_of_issue(
             title="Add a stock field",
             done=("Added `stock` to shop.Product in shop/models.py.",),
+            recipe="add-django-field",
             comparisons=(clean("mypy"), broken, flaky),
             findings=(found,),
             after=REPORT,
