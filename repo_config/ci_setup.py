@@ -39,9 +39,18 @@ _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 #: Of a variable. Which of its environments tox runs is CI's own choice.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
-_MOST_STEPS, _MOST_TEXT, _MOST_LINES = 20, 4000, 100
-#: A line that fails does not end its step, and what cannot be parsed ends its own shell alone.
-_BEFORE, _AFTER = "set +e\nbash <<'STEP'\n", "\nSTEP\ntrue"
+_SHELLS = ("bash", "sh")
+_MOST_COMMANDS, _MOST_TEXT, _MOST_LINES = 40, 4000, 100
+#: What a line begins with that holds for the lines behind it, and what spans several lines.
+_KEEPS_STATE = re.compile(
+    r"(?:cd|pushd|popd|export|set|unset|source|\.|alias|eval|shopt|umask|exec)(?!\S)|[A-Za-z_]\w*\+?="
+)
+#: A comment, or the end of a command.
+_HAS_ENDS = re.compile(r"[#;]|(?<!&)&(?!&)")
+_SPANS_LINES = re.compile(
+    r"(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|select|function|[{}()!])(?:\s|;|\Z)"
+    r"|.*(?:<<|[({|&]\s*\Z|\w\(\))"
+)
 
 
 class CiSetup(BaseModel):
@@ -78,8 +87,7 @@ class CiSetup(BaseModel):
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
         yield from (command.run for command in self.fetched)
-        for command in self.commands:
-            yield "; ".join(read_step(command).splitlines())
+        yield from ("; ".join(command.splitlines()) for command in self.commands)
         yield from (f"{name}={value}" for name, value in self.env.items())
         for title, entries in (
             ("service", self.services),
@@ -172,11 +180,11 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
         if not _drop_needless(kept, scripts):
             continue
         kept = [one for one in kept if not ci_packages.FETCHES.search(one)]
-        command = _write_step(kept, step, job)
-        if command is None or len(command) > _MOST_TEXT or len(done) >= _MOST_STEPS:
+        written = _write_step(kept, step, job, scripts, is_whole=kept == _list_lines(step))
+        if not written or len(done) + len(written) > _MOST_COMMANDS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
-            done.append(command)
+            done += written
     before = "\n".join(_list_lines(job.steps[tests.step])).partition(tests.line)[0]
     given = [env for *_, env in job.services]
     given += [job.env, as_map(job.steps[tests.step].get("env"))]
@@ -224,20 +232,30 @@ def _runs_image(line: str) -> bool:
 
 def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: ProjectFiles) -> CiSetup:
     """Read lines of a shell: those before the tests are carried out."""
-    before = list(takewhile(lambda one: not _RUNS_TESTS.search(one), lines))
-    needed = _drop_needless(before, scripts)
+    before = [one.strip() for one in takewhile(lambda one: not _RUNS_TESTS.search(one), lines)]
     tests = "".join(lines[len(before) :][:1])
-    done = (_write_lines(needed),) if needed else ()
+    done = _write_commands(before, scripts, is_whole=not tests)
     return CiSetup(commands=done, test_args=_read_places(tests, files))
 
 
-def _write_lines(lines: Sequence[str]) -> str:
-    return _BEFORE + "\n".join(lines) + _AFTER
+def _write_commands(
+    lines: Sequence[str], scripts: NamedScripts, *, is_whole: bool
+) -> tuple[str, ...]:
+    """Write lines as commands that may fail: each by itself, or together where they need it.
 
-
-def read_step(command: str) -> str:
-    """Return the lines of a command as CI has them."""
-    return command.removeprefix(_BEFORE).removesuffix(_AFTER)
+    Args:
+        lines: Of a shell; those that manage packages are left out, but for those of a block.
+        scripts: Of the repository.
+        is_whole: Whether none is missing; a block that lacks lines cannot be carried out.
+    """
+    spans = any(_SPANS_LINES.match(one) or not split_words(one) for one in lines)
+    if spans and not is_whole:
+        return ()
+    needed = list(lines) if spans else _drop_needless(lines, scripts)
+    # Behind some `|| true` would be of no use.
+    if spans or any(_KEEPS_STATE.match(one) or _HAS_ENDS.search(one) for one in needed):
+        return ("\n".join(("set +e", *needed, "true")),)
+    return tuple(f"{one} || true" for one in needed)
 
 
 def _read_places(line: str, files: ProjectFiles) -> tuple[str, ...]:
@@ -273,16 +291,29 @@ def _is_needless(line: str) -> bool:
     return not words or words[0] == "set" or bool(check or manages)
 
 
-def _write_step(lines: Sequence[str], step: Mapping[str, Any], job: Job) -> str | None:
-    """Write a step as one command; None where only GitHub knows a value in it."""
+def _write_step(
+    lines: Sequence[str],
+    step: Mapping[str, Any],
+    job: Job,
+    scripts: NamedScripts,
+    *,
+    is_whole: bool,
+) -> tuple[str, ...]:
+    """Write a step as commands; none where only GitHub knows a value in it."""
     text = job.fill("\n".join(lines))
-    if text is None or "if" in step:
-        return None
+    if (
+        text is None
+        or len(text) > _MOST_TEXT
+        or "if" in step
+        or str(step.get("shell", "bash")).split()[0] not in _SHELLS
+    ):
+        return ()
     env = _fill_variables(as_map(step.get("env")), job)
     start = [f"export {name}={shlex.quote(value)}" for name, value in env]
     if (folder := str(step.get("working-directory", job.folder))) != ".":
         start.append(f"cd {shlex.quote(folder)}")
-    return _write_lines((*start, text.strip()))
+    given = (*start, *map(str.strip, text.splitlines()))
+    return _write_commands(given, scripts, is_whole=is_whole)
 
 
 def _fill_variables(env: Mapping[str, Any], job: Job) -> Iterator[tuple[str, str]]:

@@ -46,7 +46,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.text import sanitise
-from repo_config import ci_setup, rule_files
+from repo_config import rule_files
 from repo_config.detect import Project
 from repo_config.schema import PackagesCommand
 
@@ -234,7 +234,7 @@ class _Run:
             EnvironmentFailed: One fails, or reaches a limit.
         """
         began, context = time.monotonic(), self.build_context
-        context.say(f"set-up: {'; '.join(map(ci_setup.read_step, self._texts))}")
+        context.say(f"set-up: {'; '.join(self._texts)}")
         for name in ("tree", "home", "services"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
