@@ -120,6 +120,25 @@ def find_other_python(files: WorkTreeFiles, used: str, sandbox: Sandbox, setting
         return ""
 
 
+def explain_untested(
+    files: WorkTreeFiles, used: str, sandbox: Sandbox, settings: Settings
+) -> str:
+    """Say which Pythons CI tests where none of them is here; empty: one is, or CI names none."""
+    try:
+        hints = declare.read_declaration(files, PythonSection()).python
+    except EnvironmentFailed:
+        return ""
+    roots = sandbox.roots()
+    minors = {_minor(one.version) for one in find_pythons(settings, roots)}
+    if not hints.ci or minors & {*hints.ci}:
+        return ""
+    newest = max(hints.ci, key=Version)
+    return (
+        f"CI tests with Python {', '.join(hints.ci)}, these tests ran with {used}. "
+        f"To provide Python {newest}: {_explain_way(newest, settings, roots)}."
+    )
+
+
 def choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
     """Choose another minor version than the one that is used. Pure.
 
@@ -246,14 +265,20 @@ def _explain_none(
             f"The repository asks for {wanted}. Supported are {_MINORS[-1]} to {_MINORS[0]}. "
             f"There is: {there}; set python.version to one of them."
         )
-    way = f"`uv python install {example} --install-dir {settings.home / FOLDER}`"
-    if not any(root.folder for root in roots):
-        way += f" or an image for sandboxes (`mergewright images build {example}`)"
+    way = _explain_way(example, settings, roots)
     whole = f" Not whole in a sandbox: {'; '.join(broken)}." if broken else ""
     return (
         f"The repository asks for {wanted}, which is not to be had here. There is: {there}.{whole} "
         f"To provide one: {way}; or set python.version to one that is there."
     )
+
+
+def _explain_way(minor: str, settings: Settings, roots: Sequence[Root]) -> str:
+    """Name the commands that provide a Python."""
+    way = f"`uv python install {minor} --install-dir {settings.home / FOLDER}`"
+    if not any(root.folder for root in roots):
+        way += f" or an image for sandboxes (`mergewright images build {minor}`)"
+    return way
 
 
 # --- what there is -----------------------------------------------------------------------------

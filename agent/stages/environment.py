@@ -160,7 +160,7 @@ class _Attempts:
         base, step, svc = self.base, self.step, self.svc
         # The last has what those before it lacked, so its tests got furthest.
         last = self.tried[-1] if self.tried else None
-        said = problem.message if problem else _name_left_out(last)
+        said = problem.message if problem else _explain_lack(base, last, svc)
         obstacle = step("obstacle", find_obstacle, base, last and last[2], said, svc)
         known = step("known set-up", read_known, base.run, svc)
         result = self.try_lines(known, "known") if known else ""
@@ -197,9 +197,15 @@ def find_obstacle(
     return found
 
 
-def _name_left_out(tried: Tried | None) -> str:
-    left = tried[1].environment.left_out if tried else ()
-    return "\n".join(f"Left out: {one}" for one in left[:_MOST_LEFT_OUT])
+def _explain_lack(base: Opened, tried: Tried | None, svc: Services) -> str:
+    """Say what an environment is without: packages, or a Python that CI has."""
+    if tried is None:
+        return ""
+    built = tried[1].environment
+    files = WorkTreeFiles(svc.base_folder(base.run), base.contract.config.folder)
+    python = interpreters.explain_untested(files, built.python, svc.sandbox, svc.settings)
+    left = [f"Left out: {one}" for one in built.left_out[:_MOST_LEFT_OUT]]
+    return "\n".join([*left, *filter(None, [python])])
 
 
 def read_known(run: Run, svc: Services) -> str:

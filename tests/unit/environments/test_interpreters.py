@@ -13,6 +13,7 @@ import pytest
 from agent.environments import interpreters
 from agent.environments.declare import PythonHints
 from agent.environments.interpreters import FoundPython
+from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
@@ -151,3 +152,18 @@ def test_a_root_tells_the_patch_release_by_its_headers_else_none_is_refused(tmp_
     assert fitting(">=3.11.1,<3.12") == ["3.11.2"]
     assert fitting(">=3.11.3,<3.12") == []
     assert fitting(">=3.12.1") == ["3.12"]
+
+
+def test_where_ci_tests_with_pythons_that_are_not_here_that_is_said(alone, tmp_path, monkeypatch):
+    monkeypatch.setattr(interpreters, "find_pythons", lambda *_: HERE)
+    workflow = "jobs: {{t: {{strategy: {{matrix: {{python: ['{}']}}}}, steps: [{{run: pytest}}]}}}}"
+    place = tmp_path / ".github/workflows/ci.yml"
+    place.parent.mkdir(parents=True)
+
+    def explain(minor: str) -> str:
+        place.write_text(workflow.format(minor))
+        files = WorkTreeFiles(tmp_path)
+        return interpreters.explain_untested(files, "3.13.0", FakeSandbox(lambda order: order), alone)
+
+    assert "uv python install 3.14" in explain("3.14")
+    assert explain("3.13") == ""
