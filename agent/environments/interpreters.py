@@ -120,9 +120,7 @@ def find_other_python(files: WorkTreeFiles, used: str, sandbox: Sandbox, setting
         return ""
 
 
-def explain_untested(
-    files: WorkTreeFiles, used: str, sandbox: Sandbox, settings: Settings
-) -> str:
+def explain_untested(files: WorkTreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
     """Say which Pythons CI tests where none of them is here; empty: one is, or CI names none."""
     try:
         hints = declare.read_declaration(files, PythonSection()).python

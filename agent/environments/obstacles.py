@@ -51,8 +51,8 @@ def is_measured(tests: CheckResult) -> bool:
 
 
 def has_ended(tests: CheckResult) -> bool:
-    """Whether at least one test came to an end of its own."""
-    return any(item.outcome != "error" for item in tests.items)
+    """Whether at least one test came to an end of its own, and the whole run did."""
+    return not tests.limit and any(item.outcome != "error" for item in tests.items)
 
 
 def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Obstacle:
@@ -74,6 +74,8 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
     error = error or tests.reason or "nothing was printed"
     where = f" ({place})" if place else ""
     cause = f"Tests cannot start on the base commit: {quote_as_code(error)}{where}."
+    if tests.limit:
+        cause = f"Tests did not end on the base commit: {tests.reason.rstrip('.')}."
     lines = tuple(_propose_lines(error, tree, folder, ci))
     start = "Add" if lines else "If they need a command or a variable first, add"
     told = ", ".join(map(quote_as_code, lines or _ANY_LINES))

@@ -174,6 +174,8 @@ class _Attempts:
         if not isinstance(result, str):
             return _FOUND, *result
         words = "\n\n".join(filter(None, (obstacle.words, result)))
+        if last and last[2].tests.limit:
+            raise CheckUnfinished(words)
         raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
 
     def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
@@ -272,9 +274,13 @@ def propose_candidates(
     is_close = report is not None and not candidates.is_hopeless(report.tests)
     python = "" if is_close else find_other_python(base, first, svc)
     known = Known(built=first, lacking=lacking, python=python)
-    return candidates.propose_candidates(
+    found = candidates.propose_candidates(
         run, config, base.contract.project, base.checkout, known, tree
     )
+    if report is None or not report.tests.limit:
+        return found
+    # Tests that outran their minutes may lack a server, and no version is one.
+    return tuple(one for one in found if one.services or one.setup or one.env)
 
 
 def find_other_python(base: Opened, first: Environment | None, svc: Services) -> str:

@@ -88,6 +88,11 @@ def test_a_limit_that_ends_a_check_of_base_twice_ends_the_run(linted: Site) -> N
     assert confirm(linted, late, ended(2)).status is Status.FAILED
 
 
+def test_tests_that_outran_their_minutes_do_not_run_once_more(linted: Site) -> None:
+    late = BROKEN.model_copy(update={"name": "tests", "exit_code": None, "limit": "time"})
+    assert confirm(linted, late, ended(0)) == late
+
+
 def test_findings_are_not_measured_again(linted: Site) -> None:
     red = CheckResult(name="flake8", status=Status.FAILED, exit_code=1)
     assert confirm(linted, red, ended(None, "time")) == red

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.errors import EnvironmentFailed, RepositoryUnfit
+from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, SuiteFacts
 from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
 from agent.onboarding import facts
 from agent.services import Execution
 from agent.stages import environment
+from agent.testing import FakeSandbox
 from repo_config import detect
 from repo_config.schema import PythonSection, RepoConfig
 from tests.unit.trees import DictTree
@@ -24,14 +25,15 @@ jobs: {lint: {strategy: {matrix: {django: ["4.2", "5.2"], flask: ["2"]}}, steps:
 ON_THE_DAY = "2024-10-17"
 
 
-def report(passed, red, seconds=0.0, kind="failed", *names):
+def report(passed, red, seconds=0.0, kind="failed", *names, limit=""):
     outcomes = ["passed"] * passed + [kind] * red
     ids = [f"test_0.py::{n}" for n in range(passed + red - len(names))] + [*names]
     items = tuple(CheckItem(item_id=n, outcome=one) for n, one in zip(ids, outcomes, strict=True))
     suite = None if outcomes else SuiteFacts()
     tests = CheckResult(
-        name="tests", status=Status.FAILED, items=items, suite=suite, seconds=seconds
-    )
+        name="tests", status=Status.FAILED, items=items, suite=suite, seconds=seconds,
+        limit=limit,
+    )  # fmt: skip
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
 
 
@@ -68,7 +70,8 @@ def prepare(tmp_path, monkeypatch):
             )  # fmt: skip
 
         def measure(prepared, svc):
-            return report(*left.pop(0))
+            end = left.pop(0)
+            return end if isinstance(end, CheckReport) else report(*end)
 
         measures = environment.Measures(measure, measure, lambda prepared, tests, svc: tests)
 
@@ -78,6 +81,7 @@ def prepare(tmp_path, monkeypatch):
 
         monkeypatch.setattr(environment, "build_environment", build)
         monkeypatch.setattr(environment, "find_other_python", lambda *_: other)
+        monkeypatch.setattr(environment.interpreters, "find_pythons", lambda *_: ())
         files = {".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci}
         tree = DictTree(files | {"pyproject.toml": pyproject} | (more or {}))
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
@@ -91,7 +95,7 @@ def prepare(tmp_path, monkeypatch):
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
-            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
+            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), sandbox=FakeSandbox(str), execution=Execution(say=print),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
         values = {one.key: one.value for one in facts.load_facts(tmp_path, "x")}
@@ -163,6 +167,19 @@ def test_another_python_comes_next_where_hardly_any_test_passes(prepare):
         report(9, 0),
     )
     assert prepare((3, 9), (9, 0), other="3.9").sections[1].version is None
+
+
+def test_tests_that_outrun_their_minutes_are_tried_with_the_servers_of_ci_and_no_other_versions(
+    prepare,
+):
+    late = report(60, 3, 600.0, limit="time")
+    ci = "jobs: {t: {services: {db: {image: 'postgres:15'}}, steps: [{run: pytest}]}}"
+    run_context = prepare(late, (90, 0), ci=ci)
+    assert run_context.configs[1].services == ("postgres",)
+    assert run_context.baseline == report(90, 0)
+    for tried, ends in ((2, (late, late)), (1, (late,))):
+        with pytest.raises(CheckUnfinished):
+            prepare(*ends, ci=ci if tried == 2 else "")
 
 
 RED = (0, 9, 0.0, "error")
