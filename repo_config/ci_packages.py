@@ -60,7 +60,8 @@ def read_npm(called: Iterable[Command], files: ProjectFiles) -> Iterator[Package
         there = [path for path in files.find_named(*_NPM_FILES) if path.startswith(above)]
         if f"{above}package.json" in there:
             word = "ci" if f"{above}package-lock.json" in there else "install"
-            run = f"cd {shlex.quote(folder)}; timeout 300 npm {word} || true"
+            there_first = "" if folder == "." else f"cd {shlex.quote(folder)} && "
+            run = f"{there_first}timeout 300 npm {word} || true"
             named = tuple(sorted(there)[:_MOST_FILES_OF_NPM])
             yield PackagesCommand(run=run, network="packages", files=named)
 

@@ -163,7 +163,9 @@ def test_where_ci_tests_with_pythons_that_are_not_here_that_is_said(alone, tmp_p
     def explain(minor: str) -> str:
         place.write_text(workflow.format(minor))
         files = WorkTreeFiles(tmp_path)
-        return interpreters.explain_untested(files, "3.13.0", FakeSandbox(lambda order: order), alone)
+        return interpreters.explain_untested(
+            files, "3.13.0", FakeSandbox(lambda order: order), alone
+        )
 
     assert "uv python install 3.14" in explain("3.14")
     assert explain("3.13") == ""
