@@ -20,12 +20,13 @@ from agent.errors import ActiveRun, RequestRefused
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason
-from agent.service.pause import Switch
+from agent.service.pause import Pause, Switch
 from agent.settings import Settings
 from agent.store import step_file
 from agent.text import sanitise
 
 if TYPE_CHECKING:
+    from agent.store.sql_pauses import RepositoryPause
     from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
@@ -282,44 +283,82 @@ def _cut(reason: str) -> str:
     return terminal.make_line(reason.strip())[:_MOST_WORDS]
 
 
+Repository = Annotated[
+    str, typer.Argument(metavar="[OWNER/NAME]", help="This repository alone; default: everything.")
+]
+
+
 @app.command()
 def pause(
+    repository: Repository = "",
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever runs are listed.")
     ] = "",
     as_json: terminal.Json = False,
 ) -> None:
-    """Pause everything: no run begins, and runs under way stop before their next step.
+    """Pause everything, or one repository: no run of it begins or goes on with its next step.
 
     Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`.
     """
-    switch = Switch(settings.load_settings().home)
-    changed = switch.pause(_cut(reason), read_clock())
-    words = "Paused." if changed else "It was paused before."
-    _report_switch(switch, words, changed=changed, as_json=as_json)
+    loaded, words, now = settings.load_settings(), _cut(reason), read_clock()
+    if repository:
+        from agent.store.sql_pauses import OPERATOR, RepositoryPause
+
+        with _find_repository(loaded, repository) as (store, repository_id):
+            changed = store.pauses.put(
+                RepositoryPause(
+                    repository_id=repository_id, repository=repository, since=now,
+                    by=OPERATOR, words=words,
+                )
+            )  # fmt: skip
+    else:
+        changed = Switch(loaded.home).pause(words, now)
+    said = "Paused." if changed else "It was paused before."
+    _report_pause(loaded, repository, said, changed=changed, as_json=as_json)
 
 
 @app.command()
-def resume(as_json: terminal.Json = False) -> None:
-    """Let everything go on that `mergewright runs pause` has stopped."""
-    switch = Switch(settings.load_settings().home)
-    changed = switch.resume()
-    words = "Everything goes on." if changed else "It was not paused."
-    _report_switch(switch, words, changed=changed, as_json=as_json)
+def resume(repository: Repository = "", as_json: terminal.Json = False) -> None:
+    """Let go on what `mergewright runs pause`, or somebody on the dashboard, has paused."""
+    loaded = settings.load_settings()
+    if repository:
+        with _find_repository(loaded, repository) as (store, repository_id):
+            changed = store.pauses.remove(repository_id)
+    else:
+        changed = Switch(loaded.home).resume()
+    said = f"{repository or 'Everything'} goes on." if changed else "It was not paused."
+    _report_pause(loaded, repository, said, changed=changed, as_json=as_json)
 
 
-def _report_switch(switch: Switch, words: str, *, changed: bool, as_json: bool) -> None:
-    if not as_json:
-        print(" ".join(filter(None, (words, _describe_pause(switch)))))
-        return
-    paused = switch.get_pause()
-    facts = {
-        "paused": paused is not None,
-        "since": format_time(paused.since) if paused else None,
-        "reason": (paused.words or None) if paused else None,
-        "changed": changed,
-    }
-    terminal.print_json(facts)
+@contextmanager
+def _find_repository(loaded: Settings, name: str) -> Iterator[tuple[SqlRunStore, int]]:
+    """Open the runs, and give the number of a repository by that of its latest run."""
+    with open_store(loaded) as store:
+        latest = store.list_latest(1, name) if store else ()
+        if store is None or not latest or latest[0].run.snapshot is None:
+            problem = f"no run there is of {name}; `mergewright runs list` shows them"
+            raise typer.BadParameter(problem, param_hint="OWNER/NAME")
+        yield store, latest[0].run.snapshot.issue.repository_id
+
+
+def _report_pause(
+    loaded: Settings, repository: str, words: str, *, changed: bool, as_json: bool
+) -> None:
+    switch = Switch(loaded.home)
+    paused: Pause | RepositoryPause | None = switch.get_pause()
+    if repository:
+        with _find_repository(loaded, repository) as (store, repository_id):
+            paused = store.pauses.find(repository_id)
+    if as_json:
+        facts = {
+            "paused": paused is not None,
+            "since": format_time(paused.since) if paused else None,
+            "reason": (paused.words or None) if paused else None,
+            "changed": changed,
+        }
+        terminal.print_json(facts | ({"repository": repository} if repository else {}))
+    else:
+        print(" ".join(filter(None, (words, "" if repository else _describe_pause(switch)))))
 
 
 def _describe_pause(switch: Switch) -> str:
@@ -332,5 +371,8 @@ def _describe_pause(switch: Switch) -> str:
 
 
 def _show_pause(loaded: Settings) -> None:
-    if words := _describe_pause(Switch(loaded.home)):
-        terminal.print_aside(words, style="yellow")
+    with open_store(loaded) as store:
+        paused = store.pauses.list() if store else []
+    for words in (_describe_pause(Switch(loaded.home)), *(f"{one.sentence}." for one in paused)):
+        if words:
+            terminal.print_aside(words, style="yellow")

@@ -29,6 +29,7 @@ from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.service.pause import Switch
+from agent.store.sql_pauses import OPERATOR
 from agent.store.sql_run_store import SqlRunStore
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
@@ -37,7 +38,6 @@ _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 _ASK_SECONDS, _SILENT_SECONDS, _KEEP_SECONDS = 60.0, 30.0, 900.0
 #: Of one person the oldest session ends for a new one; nobody's ends for somebody else's.
 _MOST_OF_ONE, _MOST_SESSIONS = 5, 10_000
-_OPERATOR = "the operator"
 _SILENT = "GitHub could not confirm your permissions. Try again in a minute."
 _FORM_BYTES = 64 * 1024
 
@@ -118,7 +118,7 @@ class Sessions:
         if session is None or session.ends_at < time.monotonic():
             raise SignInNeeded
         if session.person is None:
-            return Visitor(_OPERATOR, is_operator=True, form_proof=session.form_proof)
+            return Visitor(OPERATOR, is_operator=True, form_proof=session.form_proof)
         if is_action or time.monotonic() > session.ask_at:
             try:
                 self._ask_again(session, is_action=is_action)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -27,10 +28,12 @@ from agent.dashboard.plots import Plot
 from agent.models.checks import Status
 from agent.models.clock import read_clock
 from agent.settings import HEARTBEAT
+from agent.store.sql_pauses import OPERATOR, RepositoryPause
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Statistics as Numbers
 
 router = APIRouter()
+_log = structlog.get_logger()
 
 _DAY = 86_400.0
 #: Runs of a repository that are looked through for one that knows its configuration.
@@ -67,9 +70,7 @@ def list_repositories(here: Here, who: Who) -> Response:
 def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
     """Show what is known of a repository: its configuration, set-up, and what its runs came to."""
     repository = f"{owner}/{name}"
-    runs = [one for one in here.list_runs(who) if one.repository == repository]
-    if not runs:
-        raise NotThere
+    runs = _find_runs(here, who, repository)
     contract = environment = known_by = None
     unmeasured: list[tuple[str, str]] | None = None
     for entry in runs[:_MOST_LOOKS]:
@@ -91,6 +92,8 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         repository=repository,
         numbers=statistics.compute_statistics(repository, summarize_runs(runs)),
         runs=runs[:_RECENT],
+        pause=here.store.pauses.find(runs[0].repository_id),
+        may_write=who.may_write(runs[0].repository_id),
         contract=contract,
         changed=_list_changed(contract.config.model_dump(exclude_defaults=True))
         if contract
@@ -99,6 +102,43 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         unmeasured=unmeasured,
         known_by=known_by,
     )
+
+
+def _find_runs(here: Dashboard, who: Visitor, repository: str) -> list[RunEntry]:
+    runs = [one for one in here.list_runs(who) if one.repository == repository]
+    if not runs:
+        raise NotThere
+    return runs
+
+
+@router.post("/repositories/{owner}/{name}/{action}")
+def act_on_repository(
+    here: Here, who: Actor, form: Form, owner: str, name: str, action: str
+) -> Response:
+    """Pause a repository, or let its runs go on: whoever may write there, and only their own."""
+    repository = f"{owner}/{name}"
+    repository_id = _find_runs(here, who, repository)[0].repository_id
+    pauses, found = here.store.pauses, here.store.pauses.find(repository_id)
+    if action not in ("pause", "resume") or not who.may_write(repository_id):
+        raise ActionRefused("Only people with write permission can do this.")
+    if action == "pause":
+        words = _read_reason(form)
+        pauses.put(
+            RepositoryPause(
+                repository_id=repository_id, repository=repository, since=read_clock(),
+                by=who.login, words=words,
+            )
+        )  # fmt: skip
+    elif found and found.by == OPERATOR and not who.is_operator:
+        raise ActionRefused("The operator has paused this repository, and resumes it.")
+    else:
+        pauses.remove(repository_id)
+    _log.info(f"repository {action}d", repository=repository, by=who.login)
+    return RedirectResponse(f"/repositories/{repository}", 303)
+
+
+def _read_reason(form: dict[str, str]) -> str:
+    return " ".join(form.get("reason", "").split())[:500]
 
 
 def _list_changed(config: dict[str, object], above: str = "") -> list[tuple[str, str]]:
@@ -141,6 +181,7 @@ def show_queue(here: Here, who: Who) -> Response:
         who,
         groups=groups,
         stored=stored,
+        paused_repositories={one.repository: one for one in here.store.pauses.list()},
         beat=beat,
         is_alive=beat is not None and now - beat < _ALIVE_SECONDS,
     )
@@ -151,7 +192,7 @@ def act(here: Here, who: Actor, form: Form, action: str) -> Response:
     if action not in ("pause", "resume") or not who.is_operator:
         raise ActionRefused("Only the operator can do this.")
     if action == "pause":
-        why = " ".join(form.get("reason", "").split())[:500]
+        why = _read_reason(form)
         here.switch.pause(f"{who.login}: {why}" if why else f"by {who.login}", read_clock())
     else:
         here.switch.resume()

@@ -208,8 +208,13 @@ class Intake:
             quota = self._store.find_quota(run.run_id, now, per_day) if per_day else None
             ahead = self._store.count_ahead(run.run_id, now, most=self._bounds.most)
             because = ""
+            pause = (
+                self._store.pauses.find(run.snapshot.issue.repository_id) if run.snapshot else None
+            )
             if self._bounds.switch.get_pause() is not None:
                 because = _PAUSED
+            elif pause is not None:
+                because = f"{pause.sentence}; this run goes on by itself afterwards."
             elif quota is not None:
                 because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")
             if ahead or because:

@@ -48,26 +48,11 @@ class SegmentEnd(Record):
     plan_asked: str | None = None
     """Number of the plan whose approval it waits for."""
     is_paused: bool = False
-    """Whether it stopped because everything is paused: it goes on with the step it had come to."""
+    """Whether a pause stopped it, which `waits_for` names: it goes on with its next step."""
 
 
 class RunsPaused(BaseException):
-    """Everything is paused: the run stops before its next step, and no stage may catch that."""
-
-
-class _PausableSteps:
-    """Keeps the records of a run's steps, and begins none while everything is paused."""
-
-    def __init__(self, remember: Remember, switch: Switch, cancellation: Cancellation) -> None:
-        self._remember = remember
-        self._switch = switch
-        self._cancellation = cancellation
-
-    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
-        # What was stopped only has to say so; that waits for nothing.
-        if not self._cancellation.is_set() and self._switch.get_pause() is not None:
-            raise RunsPaused
-        return self._remember(name, attempt)
+    """A pause, in words: the run stops before its next step, and no stage may catch that."""
 
 
 class Bounds(NamedTuple):
@@ -104,17 +89,23 @@ class Carrier:
 
     def _carry_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
-        holding = _PausableSteps(remember, self._switch, cancellation)
         stumbles = 0
         try:
             stored = self._store.get_run(run_id)
             stumbles = stored.wait_count if stored.begin_with is None else 0
             if stored.stop_request:
                 cancellation.set(stored.stop_request, stored.stop_reason)
-            outcome = self._carry(stored, holding, cancellation)
-        except RunsPaused:
-            _log.info("held")
-            return SegmentEnd(is_paused=True)
+
+            def begin_step(name: str, attempt: Callable[[], str]) -> str:
+                # What was stopped only has to say so; that waits for nothing.
+                if not cancellation.is_set():
+                    self._require_unpaused(stored.run)
+                return remember(name, attempt)
+
+            outcome = self._carry(stored, begin_step, cancellation)
+        except RunsPaused as pause:
+            _log.info("held", why=str(pause))
+            return SegmentEnd(is_paused=True, waits_for=str(pause))
         except RunPostponed as wait:
             metrics.run_waits(wait.__cause__)
             _log.warning(
@@ -137,6 +128,12 @@ class Carrier:
             until = read_clock() + _TROUBLE_SECONDS
             return SegmentEnd(until=until, begin_with=None, waits_for=known.message)
         return SegmentEnd(outcome=outcome)
+
+    def _require_unpaused(self, run: Run) -> None:
+        if self._switch.get_pause() is not None:
+            raise RunsPaused("everything is paused")
+        if run.snapshot and (found := self._store.pauses.find(run.snapshot.issue.repository_id)):
+            raise RunsPaused(found.sentence)
 
     def cancellation(self, run_id: str) -> Cancellation:
         with self._lock:
@@ -224,7 +221,7 @@ class Dispatcher:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
         if end.is_paused:
-            self._store.put_run_back(run_id, "everything is paused")
+            self._store.put_run_back(run_id, end.waits_for)
         elif end.outcome is None:
             self._store.postpone_run(
                 *(run_id, end.until or 0.0, end.begin_with, end.waits_for),

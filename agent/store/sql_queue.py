@@ -21,7 +21,7 @@ from agent.models.record import Record
 from agent.models.run import RunState
 from agent.store import sql_guidance
 from agent.store.database import Database
-from agent.store.sql_tables import NEWEST, RunRow, iterate_sound, make_stored_run
+from agent.store.sql_tables import NEWEST, PauseRow, RunRow, iterate_sound, make_stored_run
 
 ENGINE = "engine"
 """Name of the worker for runs that the engine carries."""
@@ -194,7 +194,8 @@ def _select_waiting(
     # What has begun before goes on.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
-    may = col(RunRow.stop_request).is_not(None) | and_(place, today)
+    unpaused = col(RunRow.repository_id).not_in(select(PauseRow.repository_id))
+    may = col(RunRow.stop_request).is_not(None) | and_(place, today, unpaused)
     turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
         select(RunRow)

@@ -20,6 +20,7 @@ from agent.store import sql_follow_ups, sql_guidance, sql_spendings
 from agent.store.database import Database, Errors
 from agent.store.sql_follow_ups import Following, FollowUpRequest
 from agent.store.sql_guidance import Hearing
+from agent.store.sql_pauses import SqlPauses
 from agent.store.sql_pull_outcomes import SqlPullOutcomes
 from agent.store.sql_queue import RunQueue
 from agent.store.sql_runs import RunReader, is_of_issue
@@ -46,6 +47,7 @@ class SqlRunStore(RunQueue, RunReader):
         self._database = Database(self.path, TABLES, _ERRORS, busy_seconds=_BUSY_SECONDS)
         self.ends = SqlPullOutcomes(self._database)
         self.spendings = SqlSpendings(self._database)
+        self.pauses = SqlPauses(self._database)
 
     def add_run(
         self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None

@@ -121,8 +121,21 @@ class PullOutcomeRow(SQLModel, table=True):
     __table_args__ = (Index("ends_due", "not_before"),)
 
 
+class PauseRow(SQLModel, table=True):
+    """A repository whose runs do not go on."""
+
+    __tablename__ = "pauses"
+
+    repository_id: int = Field(primary_key=True)
+    repository: str
+    since: float
+    by: str
+    words: str
+
+
 METADATA = RunRow.metadata
-TABLES = [METADATA.tables[name] for name in ("runs", "spendings", "guidance", "pull_outcomes")]
+_NAMES = ("runs", "spendings", "guidance", "pull_outcomes", "pauses")
+TABLES = [METADATA.tables[name] for name in _NAMES]
 VERSION = compute_version(TABLES)
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "

@@ -15,6 +15,7 @@ from agent.service import dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.pause import Switch
 from agent.store.engine import Engine
+from agent.store.sql_pauses import RepositoryPause
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration.run_samples import run
 
@@ -236,6 +237,22 @@ def test_while_everything_is_paused_no_run_begins_also_after_a_restart(service):
     assert one.switch.resume()
     one.until(lambda: one.over("r1"))
     assert asked == ["first", "second", "third"]
+
+
+def test_a_paused_repository_is_held_and_the_others_go_on(service):
+    asked, inside, go = [], threading.Event(), threading.Event()
+    one = service(stepping(asked, inside, go))
+    one.store.add_run(run(1, 7), 1.0)
+    one.until(inside.is_set)
+    one.store.pauses.put(RepositoryPause(repository_id=7, repository="o/n", since=5.0, by="ann"))
+    go.set()
+    one.until(lambda: one.store.get_run("r1").segment == 2)
+    one.store.add_run(run(2, 8), 2.0)
+    one.until(lambda: one.over("r2"))
+    assert "nn has paused o/n" in one.store.get_run("r1").waits_for
+    one.store.pauses.remove(7)
+    one.until(lambda: one.over("r1"))
+    assert asked.count("first") == 2, "nothing is done again"
 
 
 def test_a_run_under_way_is_held_before_its_next_step_and_does_nothing_again(service):

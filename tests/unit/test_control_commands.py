@@ -103,6 +103,15 @@ def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
     assert OTHER in str(done.exception)
 
 
+def test_a_repository_is_paused_alone_and_by_name(store, home):
+    name = code_host_runs.run().snapshot.issue.repository
+    assert "Paused." in called("pause", name, "--reason", "freeze").stdout
+    assert f"The operator has paused {name} (freeze)." in called("list").stderr
+    assert Switch(home).get_pause() is None
+    assert called("pause", "no/where").exit_code == 2
+    assert json.loads(called("resume", name, "--json").stdout)["paused"] is False
+
+
 def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
     assert "Paused." in called("pause", "--reason", "new disk").stdout
     again = json.loads(called("pause", "--reason", "other", "--json").stdout)

@@ -166,6 +166,26 @@ def test_the_operator_alone_pauses_and_resumes_everything(store, operator, stran
     assert "paused" not in operator.get("/").text
 
 
+def test_whoever_may_write_in_a_repository_pauses_it_and_no_other(store, operator, stranger):
+    add_run(store), add_run(store, made_runs.REPOSITORIES[1], 2)
+    page, other = (f"/repositories/{name}" for name in made_runs.REPOSITORIES[:2])
+    stranger.sign_in("ann", {100: True, 101: False})
+    answer = stranger.post(f"{page}/pause", proof=stranger.proof(), reason="<b>freeze</b>")
+    assert answer.status_code == 303
+    assert [(one.repository_id, one.by) for one in store.pauses.list()] == [(100, "ann")]
+    for path in (page, "/queue"):
+        assert "ann has paused" in stranger.get(path).text.replace("Ann", "ann")
+        assert "&lt;b&gt;freeze" in stranger.get(path).text
+    assert "/pause" not in stranger.get(other).text
+    assert stranger.post(f"{other}/pause", proof=stranger.proof()).status_code == 409
+    stranger.post(f"{page}/resume", proof=stranger.proof())
+    assert store.pauses.list() == []
+    operator.post(f"{page}/pause", proof=operator.proof())
+    assert stranger.post(f"{page}/resume", proof=stranger.proof()).status_code == 409
+    assert operator.post(f"{page}/resume", proof=operator.proof()).status_code == 303
+    assert store.pauses.list() == []
+
+
 def test_a_sign_in_that_failed_cannot_be_gone_on_with(stranger, people):
     people.repositories["ann"] = {100: True}
     state = stranger.get("/sign-in/github").headers["location"].rpartition("=")[2]

@@ -1,0 +1,59 @@
+"""The repositories that somebody has paused, in the store's table: none of their runs goes on."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from agent.models.record import Record
+from agent.store.database import Database
+from agent.store.sql_tables import PauseRow
+
+OPERATOR = "the operator"
+"""Stands for the name of whoever runs the service; no login has a blank."""
+
+
+class RepositoryPause(Record):
+    repository_id: int
+    repository: str
+    since: float
+    """Seconds since the epoch."""
+    by: str
+    """Login, or who the operator is called."""
+    words: str = ""
+    """Why, where somebody said so."""
+
+    @property
+    def sentence(self) -> str:
+        who, why = self.by[:1].upper() + self.by[1:], f" ({self.words})" if self.words else ""
+        return f"{who} has paused {self.repository}{why}"
+
+
+class SqlPauses:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, repository_id: int) -> RepositoryPause | None:
+        with self._database.read() as session:
+            row = session.get(PauseRow, repository_id)
+            return RepositoryPause(**row.model_dump()) if row else None
+
+    def list(self) -> list[RepositoryPause]:
+        """List all, by the names of repositories."""
+        with self._database.read() as session:
+            rows = session.exec(select(PauseRow).order_by(col(PauseRow.repository))).all()
+            return [RepositoryPause(**row.model_dump()) for row in rows]
+
+    def put(self, pause: RepositoryPause) -> bool:
+        """Pause a repository; return False if it was paused before, which stays as it is."""
+        with self._database.write() as session:
+            if session.get(PauseRow, pause.repository_id) is not None:
+                return False
+            session.add(PauseRow(**pause.model_dump()))
+            return True
+
+    def remove(self, repository_id: int) -> bool:
+        """Let a repository's runs go on; return False if it was not paused."""
+        with self._database.write() as session:
+            if (row := session.get(PauseRow, repository_id)) is not None:
+                session.delete(row)
+            return row is not None
