@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,10 +124,6 @@ def config(sample: Repository) -> None:
 
 def people_only(sample: Repository) -> None:
     sample.write(".github/mergewright.yml", 'scope: {human_only: ["shop/models.py"]}\n')
-
-
-def no_tests(sample: Repository) -> None:
-    shutil.rmtree(sample.path / "shop/tests")
 
 
 def no_such_packages(sample: Repository) -> None:

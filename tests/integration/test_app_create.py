@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +25,6 @@ from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
 from agent.errors import PermanentError
 from agent.github import app_registration
-from tests.unit.simulator import elements
 
 PUBLIC = "https://m.example.org"
 PAGE = "https://github.com/settings/apps"
@@ -109,7 +107,6 @@ def started(*given, **more) -> Iterator[Command]:
 def confirmed(person: httpx.Client, address: str) -> httpx.Response:
     """Press the button of our page; GitHub leads back with the code."""
     page = person.get(address).text
-    assert [one.name for one in elements.active(page) if one.name != "style"] == []
     (action,) = ACTION.findall(page)
     sent = {name: html.unescape(value) for name, value in FIELD.findall(page)}
     answer = person.post(html.unescape(action), data=sent)
@@ -174,17 +171,6 @@ def test_for_compose_each_service_finds_its_own_secret_alone(tmp_path):
     ]  # fmt: skip
     assert (tmp_path / "secrets" / "webhook").read_text() == "secret\n"
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
-
-
-def test_ctrl_c_ends_it_and_says_what_may_be_left_at_github(world, tmp_path):
-    with started(world, tmp_path / "etc") as command:
-        command.address()
-        command.process.send_signal(signal.SIGINT)
-        code, out, err = command.end()
-    assert code == 130
-    assert out == ""
-    assert f"{world.base_url}/settings/apps" in err
-    assert [path for path in (tmp_path / "etc").rglob("*") if path.is_file()] == []
 
 
 # --- the page --------------------------------------------------------------------------------

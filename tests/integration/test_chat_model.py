@@ -184,16 +184,6 @@ def test_malformed_calls_can_be_answered_and_are_sent_back_as_providers_take_the
     assert [text for kind, text in server.requests[1].messages if kind == "result"] == told
 
 
-def test_an_id_that_comes_again_in_a_later_turn_is_made_anew(opened):
-    once = Said("", (Call("read", {"path": "a.py"}, "call_1"),))
-    models, _ = opened([once, once, Said("Done.")], "anthropic")
-    messages: tuple[object, ...] = (ASKED,)
-    for content in "xy":
-        reply = models.reply(REQUEST.model_copy(update={"messages": messages}))
-        messages = (*messages, Answered(reply=reply), returned(reply, content))
-    assert models.reply(REQUEST.model_copy(update={"messages": messages})).text == "Done."
-
-
 # --- faults -----------------------------------------------------------------------------------
 
 
@@ -319,23 +309,6 @@ def test_what_never_passes_is_tried_once(opened, quick, caplog, wire, kind, prob
     assert KEY not in f"{told.value!r} {caplog.text}"
 
 
-@pytest.mark.parametrize(
-    ("answer", "problem"),
-    [
-        (Fault(status=500, body='{"error": {"message": "CUDA\\n out of\\u001b memory."}}'), None),
-        (Fault(status=401, body='{"message": "CUDA out of memory"}'), ModelUnusable),
-    ],
-    ids=["error", "message"],
-)
-def test_what_a_server_says_of_an_error_is_for_the_operator(opened, quick, answer, problem):
-    models, _ = opened(lambda seen: answer)
-    with pytest.raises(problem or ModelUnavailable) as told:
-        models.reply(REQUEST)
-    assert "CUDA" not in told.value.message
-    said = told.value.details.replace("�", "").replace("\\x1b", "")
-    assert "CUDA out of memory" in said
-
-
 def test_a_secret_where_words_are_cut_is_taken_out_whole(opened, quick):
     body = json.dumps({"error": {"message": "x" * 280 + f" {KEY}"}})
     models, _ = opened(lambda seen: Fault(status=500, body=body))
@@ -412,18 +385,6 @@ def test_the_next_of_the_chain_answers_and_is_asked_first_from_then_on(opened, q
     assert [one.model for one in server.requests[asked:]] == ["second"]
 
 
-def test_a_reply_goes_on_in_the_words_of_another_provider(opened, quick):
-    """What only its own provider understands is left out, and nothing else."""
-    models, _ = opened([TWO_CALLS], "anthropic")
-    reply = models.reply(REQUEST)
-    others, server = opened([Said("Done.")], "responses")
-    messages = (ASKED, Answered(reply=reply), returned(reply, "x = 1", "y = 2"))
-    others.reply(REQUEST.model_copy(update={"messages": messages}))
-    assert [kind for kind, _ in server.requests[0].messages] == [
-        *("user", "assistant", "call", "call", "result", "result")
-    ]
-
-
 def test_a_stop_ends_the_wait_at_once(opened):
     models, _ = opened([Fault(stall_seconds=20)])
     stopped = threading.Event()
@@ -445,15 +406,6 @@ def test_a_model_is_waited_for_no_longer_than_the_run_has(opened, wire, stream):
 
 
 # --- money ------------------------------------------------------------------------------------
-
-
-def test_own_prices_win_and_unknown_models_have_none(opened):
-    said = Said("Done.", input_tokens=1_000_000, output_tokens=100_000, cached_tokens=400_000)
-    models, _ = opened([said, said], MERGEWRIGHT_MODEL_PRICES="openai-chat:scripted=2/10")
-    assert models.reply(REQUEST).cost_usd == pytest.approx(1 * 2 + 0.1 * 10)
-    others, _ = opened([said])
-    monkey = others.reply(REQUEST.model_copy(update={"model": "openai-chat:nobody-knows-this"}))
-    assert monkey.cost_usd is None
 
 
 def test_what_a_server_does_not_count_is_counted_at_the_most_it_can_be(opened):
@@ -528,15 +480,6 @@ ENDLESS = {
     "an argument": Said(calls=(Call("read", {"path": "x" * 500_001}),)),
     "calls": Said(calls=(Call("read"),) * 201),
 }
-
-
-@pytest.mark.parametrize("stream", ["on", "off"])
-@pytest.mark.parametrize("said", ENDLESS.values(), ids=ENDLESS)
-def test_a_reply_without_end_is_broken_off_and_not_asked_for_again(opened, quick, said, stream):
-    models, server = opened(lambda _: said, MERGEWRIGHT_MODEL_STREAM=stream)
-    with pytest.raises(ModelRefused, match="500,000"):
-        models.reply(REQUEST)
-    assert len(server.requests) == 1
 
 
 def test_a_reply_that_takes_too_long_is_broken_off(opened, quick, monkeypatch):

@@ -439,40 +439,6 @@ def test_a_script_of_the_repository_is_recorded_as_well(workshop: Workshop) -> N
     assert outcomes(result) == CASE_OUTCOMES
 
 
-REUSABLE = {
-    "src/shop/" + path.removeprefix("shop/") if path.startswith("shop/") else path: content
-    for path, content in WITH_CASES.items()
-    if path != "manage.py"
-}
-
-
-@pytest.mark.deep
-def test_without_any_script_the_tests_are_run_by_django_with_the_known_settings(
-    workshop: Workshop,
-) -> None:
-    django = DjangoProject(settings_module="proj.settings", manage=None, python_path=("", "src"))
-    detected = {**MANAGED, "test_script": None, "django": django}
-    config = {"checks": {"tests": {"args": ["shop"]}, "makemigrations": "off"}}
-    tests = workshop.tests(REUSABLE, config=config, **detected)
-    assert (tests.status, tests.reason) == (Status.FAILED, "")
-    assert outcomes(tests) == CASE_OUTCOMES
-    assert tests.command == (
-        "env", "PYTHONPATH=.:src", "python", "-m", "django", "test", "--settings=proj.settings",
-        "shop",
-    )  # fmt: skip
-
-
-def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop) -> None:
-    django = DjangoProject(settings_module=None, manage=None, python_path=("",))
-    detected = {**MANAGED, "test_script": None, "django": django}
-    results = workshop.measure(workshop.site(DJANGO, **detected)).results
-    said = {result.name: result.reason for result in results}
-    assert "checks: {tests: {script:" in said["tests"]
-    assert "django: {settings:" in said["makemigrations"]
-    there = [result.name for result in results if result.status is not Status.ABSENT]
-    assert there == []
-
-
 SCRIPT_FORGERIES = {
     "the script hides failures": {"tests/runtests.py": RUNTESTS % "0"},
     "the script runs nothing": {"tests/runtests.py": "print('Ran 10 tests\\n\\nOK')\n"},
@@ -523,27 +489,6 @@ def test_a_missing_migration_is_named_with_app_and_field(workshop: Workshop) -> 
         "shop: Add field note to order as models.CharField(default='', max_length=20)"
     ]
     assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
-
-
-@pytest.mark.deep
-def test_migrations_without_common_end_are_named(workshop: Workshop) -> None:
-    empty = """
-        from django.db import migrations
-
-        class Migration(migrations.Migration):
-            dependencies = [("shop", "0001_initial")]
-            operations = []
-    """
-    files = {**DJANGO, "shop/migrations/0002_a.py": empty, "shop/migrations/0002_b.py": empty}
-    result = workshop.one("makemigrations", files, **NO_TESTS)
-    assert result.status is Status.FAILED
-    assert [item.item_id for item in result.items] == [
-        "shop: conflicting migrations 0002_a, 0002_b"
-    ]
-    lost = {"shop/migrations/0002_a.py": empty.replace("0001_initial", "0001_gone")}
-    result = workshop.one("makemigrations", {**DJANGO, **lost}, **NO_TESTS)
-    assert result.status is Status.FAILED
-    assert "0001_gone" in result.reason
 
 
 MIGRATION_LIES = {
@@ -967,19 +912,6 @@ def test_tidy_files_pass_and_the_formatter_is_run_only_where_it_is_configured(
     }
 
 
-@pytest.mark.deep
-def test_files_that_cannot_be_parsed_are_findings_and_hide_no_others(workshop: Workshop) -> None:
-    files = {**UNTIDY, "broken.py": "def broken(:\n"}
-    report = workshop.measure(workshop.site(files, **FORMATTED))
-    for name in ("ruff format", "black"):
-        result = report.result(name)
-        assert result is not None
-        assert (result.status, result.reason) == (Status.FAILED, "")
-        assert {item.item_id.split(": ")[:2][1] for item in result.items} == {
-            "format", "unreadable",
-        }  # fmt: skip
-
-
 def test_files_that_linters_pass_over_are_named_to_the_reviewer(
     stage: Callable[..., Stage],
 ) -> None:
@@ -1123,16 +1055,6 @@ def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Sta
     [found] = made.weighed(**edits)["tests"].findings
     assert (found.rule, found.path) == ("test-not-collected", "other/test_out.py")
     assert "test_new" in found.message
-
-
-def test_what_the_checks_write_is_not_in_the_tree_afterwards(stage: Callable[..., Stage]) -> None:
-    made = stage(
-        {"test_w.py": "def test_w():\n    open('written.txt', 'w').write('x')\n"},
-        test_runner="pytest",
-    )
-    made.compared(other_DOT_py="value = 1\n")
-    folder = made.services.head_folder(made.prepared.run)
-    assert sorted(path.name for path in folder.iterdir()) == ["other.py", "test_w.py"]
 
 
 # --- endpoints -------------------------------------------------------------------------------

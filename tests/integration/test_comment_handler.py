@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.conversation import commands
 from agent.conversation.events import Comment
 from agent.demo.simulator import actions
 from agent.demo.simulator.world import World
@@ -18,7 +17,7 @@ from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Guidance
 from agent.service.comment_handler import CommentHandler, Handled
-from agent.service.intake import Accepted, Ignored, PutOff
+from agent.service.intake import Accepted, Ignored
 from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
@@ -336,39 +335,6 @@ def test_a_retry_that_is_delivered_twice_allows_once_as_much(talk):
     assert (stored.active, stored.budget_multiplier) == (False, 2)
 
 
-@pytest.mark.parametrize("more", [{"dry_run": True}, {"by_label": False}])
-def test_a_run_that_people_did_not_ask_for_is_not_revived_by_talk(talk, more):
-    by_label = more.pop("by_label", True)
-    snapshot = talk.scene.run.snapshot.model_copy(update={"by_label": by_label})
-    talk.scene.run = talk.scene.run.model_copy(update={"snapshot": snapshot, **more})
-    run = talk.ended(Reason.UNCLEAR)
-    assert isinstance(talk.say("It is till/count.py."), Ignored)
-    assert not talk.store.get_run(run.run_id).active
-
-
-def test_the_list_of_commands_is_shown(talk):
-    said = talk.write("/mergewright unheard-of `@max`")
-    talk.hear(said)
-    talk.hear(said)
-    (comment,) = talk.scene.own_comments()
-    for name in commands.MEANT_FOR:
-        assert f"- `/mergewright {name}`: " in comment.body
-    assert "@max" not in comment.body.replace("`@max`", "")
-
-
-def test_where_a_run_stands_is_explained(talk):
-    talk.say("/mergewright explain")
-    assert len(talk.scene.own_comments()) == 1
-    run = talk.planned()
-    talk.say("/mergewright explain")
-    assert f"`/mergewright approve {PLAN}`" in talk.answered()
-    talk.store.finish_run(
-        run.run_id, Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which file?"), time.time()
-    )
-    talk.say("/mergewright explain")
-    assert "Which file?" in talk.answered()
-
-
 # --- runs that commands begin ------------------------------------------------------------------
 
 
@@ -416,15 +382,6 @@ def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
     assert isinstance(talk.say("Also rewrite the admin."), Ignored)
     assert talk.store.list_guidance(run.run_id) == ()
     assert talk.reactions() == []
-
-
-def test_an_answer_of_who_may_not_write_does_not_count(talk):
-    """Not even of who has written the issue."""
-    talk.scene.repository.roles.pop("ann", None)
-    run = talk.ended(Reason.UNCLEAR)
-    assert isinstance(talk.say("It is till/count.py.", "ann"), Ignored)
-    assert talk.store.list_guidance(run.run_id) == ()
-    assert not talk.store.get_run(run.run_id).active
 
 
 # --- the pull request ----------------------------------------------------------------------------
@@ -511,14 +468,6 @@ def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkey
     number, key, _ = told[0]
     assert number == 40
     assert {one[1] for one in told} == {key}, "one comment: the code host is told one key"
-
-
-def test_a_word_on_a_pull_request_that_was_just_opened_waits_for_its_run(talk):
-    run = talk.begun()
-    talk.store.set_state(run.run_id, RunState.PUBLISHING)
-    assert isinstance(_remark(talk), PutOff)
-    assert isinstance(_remark(talk, "/mergewright rebase", place="issue"), PutOff)
-    assert isinstance(_remark(talk, "Nice work!", place="issue"), Ignored)
 
 
 # --- two people at once ------------------------------------------------------------------------

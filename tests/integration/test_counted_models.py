@@ -85,12 +85,6 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     assert len(asked.requests) == 1
 
 
-def test_a_request_that_no_day_could_pay_is_not_waited_for(store):
-    with pytest.raises(BudgetSpent, match=r"\$0.4000.*\$0.30"):
-        counted(model(), store, 7, day=0.3).reply(REQUEST)
-    assert spent(store) == []
-
-
 @pytest.mark.parametrize(
     ("problem", "left"),
     [

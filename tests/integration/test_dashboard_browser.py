@@ -25,7 +25,7 @@ from agent.dashboard import sign_in_links
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState
+from agent.models.run import Reason
 from agent.store.sql_run_store import SqlRunStore
 from tests.browsers import launched
 from tests.unit.dashboard import made_runs
@@ -188,19 +188,6 @@ def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, schem
                 assert serious == [], (name, width)
 
 
-def test_filters_are_reached_by_the_keyboard(there, browser):
-    with page_of(browser) as page:
-        sign_in_operator(page, there)
-        page.get_by_label("State").focus()
-        page.keyboard.type("merged")
-        page.keyboard.press("Tab")
-        page.get_by_role("button", name="Apply").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_url("**state=merged**")
-        badges = page.locator("td.state .badge")
-        assert set(badges.all_inner_texts()) == {"merged"}
-
-
 def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
     run, folder = add_run(there, 920)
     with page_of(browser) as page:
@@ -230,29 +217,6 @@ def test_a_person_stops_a_run_and_lets_it_go_on_by_the_keyboard(there, browser):
         page.get_by_role("button", name="Retry").click()
         page.wait_for_url("**notice=retry")
         assert there.store.get_run(run.run_id).active
-
-
-def test_a_person_approves_a_plan(there, browser):
-    run, _ = add_run(there, 940)
-    there.store.set_state(run.run_id, RunState.PLANNING)
-    there.store.postpone_run(
-        run.run_id, time.time() + 9000, "approval", "a person", plan_asked="0a1b2c3d"
-    )
-    with page_of(browser) as page:
-        sign_in(page, there, "maria", f"/runs/{run.run_id}")
-        page.get_by_role("button", name="Approve plan").click()
-        page.wait_for_url("**notice=approve")
-    (said,) = there.store.list_guidance(run.run_id)
-    assert (said.kind, said.words, said.by) == ("approval", "0a1b2c3d", "maria")
-
-
-def test_whoever_has_no_access_sees_nothing(there, browser):
-    run, _ = add_run(there, 950, outcome=True)
-    with page_of(browser) as page:
-        sign_in(page, there, "mallory", f"/runs/{run.run_id}")
-        assert "This is not possible" in page.inner_text("body")
-        page.goto(there.url)
-        assert "No runs yet" in page.inner_text("main")
 
 
 def test_foreign_words_do_nothing(there, browser, monkeypatch):

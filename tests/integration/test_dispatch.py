@@ -173,29 +173,6 @@ def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
     assert (ended.state, ended.outcome.reason) == (RunState.FAILED, Reason.INTERNAL)
 
 
-def test_a_run_that_is_over_goes_on_where_it_failed_or_at_the_top(service):
-    asked, broken = [], [True, True]
-
-    def carry(stored, remember, _):
-        remember("first", lambda: asked.append("first") or "1")
-        remember("second", lambda: asked.append("second") or "2")
-        if broken:
-            broken.pop()
-            return Outcome.for_stopped_run(stored.run.run_id, Reason.ENVIRONMENT, "Not to be had.")
-        return done(stored)
-
-    one = service(carry)
-    one.store.add_run(run(1), 1.0)
-    one.until(lambda: one.over("r1"))
-    one.store.retry_run("r1", "second", time.time())
-    one.until(lambda: one.over("r1"))
-    assert asked == ["first", "second", "second"]
-    one.store.retry_run("r1", "", time.time())
-    one.until(lambda: one.over("r1"))
-    assert asked == ["first", "second", "second", "first", "second"]
-    assert one.store.get_run("r1").outcome.reason is Reason.READY
-
-
 # --- pause, quota, retry ------------------------------------------------------------------------
 
 

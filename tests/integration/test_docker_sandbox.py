@@ -16,7 +16,6 @@ from agent.errors import SandboxLost, SandboxMissing
 from agent.models.sandbox import Mount, SandboxRequest
 from agent.sandbox import (
     container_arguments,
-    docker_address,
     docker_engine,
     docker_sandbox,
     layout,
@@ -87,22 +86,6 @@ def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
     assert "said nothing" in said[-1]["because"]
 
 
-def test_an_engine_elsewhere_cannot_be_used(home):
-    told = "tcp://10.0.0.1:2375"
-    given = Settings(home=home, docker_host=told, sandbox="docker")
-    with pytest.raises(SandboxMissing, match=told):
-        sandboxes.ChosenSandbox(given).run(TRUE)
-    assert (
-        docker_address.find_address(Settings(home=home, docker_host="/run/x.sock"))
-        == "unix:///run/x.sock"
-    )
-    assert (
-        docker_address.find_address(Settings(home=home), {"DOCKER_HOST": "unix:///y"})
-        == "unix:///y"
-    )
-    assert docker_address.find_address(Settings(home=home), {}) == "unix:///var/run/docker.sock"
-
-
 def test_without_an_image_the_one_command_is_named(settings):
     given = settings.model_copy(update={"docker_image": "nobody-has-this"})
     with pytest.raises(SandboxMissing, match="mergewright images build 3.11"):
@@ -171,13 +154,3 @@ def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewher
         assert sandboxes.choose_kind(given) == "bubblewrap"
     for kind in sandboxes.KINDS:
         assert sandboxes.choose_kind(without.model_copy(update={"sandbox": kind})) == kind
-
-
-def test_sandboxes_stay_of_the_kind_that_was_chosen(settings):
-    chosen = sandboxes.ChosenSandbox(settings.model_copy(update={"sandbox": "auto"}))
-    uid = chosen.run(SandboxRequest(argv=("id", "-u"), limits=SMALL)).output
-    assert int(uid) != 1000, "as it is in every sandbox of bubblewrap"
-    assert isinstance(chosen._found, DockerSandbox)
-    chosen._found._settings = settings.model_copy(update={"docker_host": "unix:///gone.sock"})
-    with pytest.raises(SandboxLost, match="gone.sock"):
-        chosen.run(TRUE)

@@ -98,16 +98,6 @@ def test_a_killed_run_goes_on_with_the_step_that_has_no_record(tmp_path, kill, s
     assert work(tmp_path) == ([*said, 'ended "a" "b" "c"'], 0)
 
 
-@pytest.mark.deep
-def test_another_order_of_steps_breaks_the_run_and_does_nothing_twice(tmp_path):
-    work(tmp_path, "after b")
-    said, _ = work(tmp_path, more="told.append(remember('x' + name, lambda: 'null'))")
-    assert said[:2] == ["a", "b"]
-    assert said[-1].startswith("broken")
-    assert "'xa'" in said[-1]
-    assert "c" not in said
-
-
 def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     inside, go, asked = threading.Event(), threading.Event(), []
 

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from agent.cli import maintenance
 from agent.environments import storage
 from agent.errors import EnvironmentFailed
-from tests.deep import deep
 from tests.integration.environment_building import ensure, lay, local, python
 from tests.unit.environments import local_index
 
@@ -68,20 +67,6 @@ def test_a_package_is_imported_from_the_tree_with_its_test_extra(settings, folde
     assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
         "__init__.py", "pyproject.toml",
     ]  # fmt: skip
-
-
-def test_a_backend_that_asks_git_alone_is_told_the_version_by_a_file(settings, folder):
-    check = "assert 'Version: 1.4.0' in open('PKG-INFO').read()"
-    files = {
-        "pyproject.toml": local_index.PYPROJECT.replace("[]", '["versioningit"]')
-        + '[project]\nname = "mine"\ndynamic = ["version"]\n',
-        "backend.py": in_tree_backend("mine", "1.4.0", check) + "build_editable = build_wheel\n",
-    }
-    with local_index.serving() as served:
-        served.add(local_index.wheel("versioningit", "3.0"))
-        index = local(settings, served)
-        environment = ensure(settings, lay(folder, files), tag="v1.4.0", index=index)
-    assert environment.packages == ("mine==1.4.0",)
 
 
 def test_a_wheel_of_a_backend_without_build_editable_is_made_to_point_at_the_tree(settings, folder):
@@ -155,18 +140,6 @@ def test_a_lock_file_is_followed_to_the_version_and_hash(settings, folder):
 
 
 # --- an index of our own ---------------------------------------------------------------------
-
-
-@pytest.mark.deep
-def test_a_source_version_that_a_dependency_excludes_gives_way(settings, folder):
-    with local_index.serving("html") as served:
-        served.add(
-            local_index.sdist("onlysource", "3.0"), local_index.sdist("onlysource", "1.0"),
-            local_index.wheel("user", "1.0", ("onlysource<2",)),
-        )  # fmt: skip
-        lay(folder, {"requirements.txt": "user\n"})
-        environment = ensure(settings, folder, index=local(settings, served))
-    assert environment.packages == ("onlysource==1.0", "user==1.0")
 
 
 def test_the_newest_release_is_taken_where_only_older_ones_have_wheels(settings, folder):
@@ -253,7 +226,6 @@ def test_of_parts_for_tests_what_does_not_go_with_the_others_is_left_out(setting
     ("text", "words"),
     [
         ("six<1.10\nsix>1.16\n", ["six<1.10", "six>1.16", "requirements.txt:1", "python.install"]),
-        deep("six==99\n", ["six==99", "requirements.txt:1", "python.groups"]),
     ],
 )
 def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder, text, words):
@@ -364,14 +336,3 @@ def test_the_command_line_lists_what_is_stored_and_asks_what_to_remove(command, 
     assert row["bytes_on_disk"] > 10_000
     assert environment.key[:12] in command("list").stdout
     assert "what to remove" in command("prune").output
-
-
-@pytest.mark.deep
-def test_debian_packages_are_there_for_builds_and_checks(settings, folder):
-    lay(folder, {"requirements.txt": "psycopg2==2.9.10\n"})
-    debian = ("libpq-dev", "memcached", "no-such-package")
-    environment = ensure(settings, folder, system_packages=debian)
-    assert [one.partition(":")[0] for one in environment.left_out] == ["no-such-package"]
-    assert environment.packages == ("psycopg2==2.9.10",)
-    program = "import psycopg2, shutil; print(shutil.which('memcached'))"
-    assert python(settings, environment, folder, program) == "/usr/bin/memcached"

@@ -21,7 +21,6 @@ from agent.models.run import Reason
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxFile, SandboxRequest, SandboxResult
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
-from tests.deep import deep
 from tests.integration.check_samples import GREEN, Stage
 
 TURN = "/tmp/turn"
@@ -33,36 +32,7 @@ AT_TIMES = """
         assert turn == "P"
 """
 PYTEST = {**GREEN, "test_luck.py": AT_TIMES, "shop.py": "A = 1\n"}
-DJANGO = {
-    "manage.py": """
-        import os, sys
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
-        if __name__ == "__main__":
-            from django.core.management import execute_from_command_line
-            execute_from_command_line(sys.argv)
-    """,
-    "settings.py": "SECRET_KEY = 'x'\nINSTALLED_APPS = []\nDATABASES = {}\n",
-    "shop.py": "A = 1\n",
-    "tests/__init__.py": "",
-    "tests/test_luck.py": """
-        from django.test import SimpleTestCase
-
-        class Luck(SimpleTestCase):
-            def test_at_times(self):
-                self.assertEqual(open("/tmp/turn").read(), "P")
-
-            def test_always(self):
-                self.assertEqual(1, 1)
-    """,
-}
-SUITES = {
-    "pytest": (PYTEST, {"test_runner": "pytest"}, "test_luck.py::test_at_times"),
-    "django": (
-        DJANGO,
-        {"test_runner": "django", "test_script": "manage.py"},
-        "tests.test_luck.Luck.test_at_times",
-    ),
-}
+TEST_ID = "test_luck.py::test_at_times"
 
 
 class Turns:
@@ -116,33 +86,21 @@ class Judged:
         return base, head
 
 
-@pytest.mark.parametrize("runner", ["pytest", deep("django")])
 def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
-    stage: Callable[..., Stage], runner: str
+    stage: Callable[..., Stage],
 ) -> None:
-    files, detected, test_id = SUITES[runner]
-    judged = Judged(stage(files, **detected), base="PPF", head="FFP")
+    judged = Judged(stage(PYTEST, test_runner="pytest"), base="PPF", head="FFP")
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
-    assert [one.item_id for one in judged.tests.flaky] == [test_id]
+    assert [one.item_id for one in judged.tests.flaky] == [TEST_ID]
     told = judged.tests.flaky[0].summary
     assert "2 of 3 runs with the change" in told and "1 of 3 runs on base" in told
     assert judged.verdict.reason is Reason.READY
-    assert test_id in judged.verdict.sentence
+    assert TEST_ID in judged.verdict.sentence
     [found] = judged.verdict.findings
     assert isinstance(found, Finding)
     assert (found.rule, found.severity.value) == ("flaky-tests", "info")
-    assert test_id in found.message
-
-
-@pytest.mark.deep
-def test_what_the_change_breaks_stays_red_after_three_rounds(stage: Callable[..., Stage]) -> None:
-    files, detected, test_id = SUITES["pytest"]
-    judged = Judged(stage(files, **detected), base="", head="FFFFFFFF")
-    assert judged.runs() == ("ppp", "fff")
-    assert judged.verdict.reason is Reason.NEW_FAILURES
-    assert [item.item_id for item in judged.tests.new_failures] == [test_id]
-    assert "4 of 4 runs with the change" in judged.tests.new_failures[0].text
+    assert TEST_ID in found.message
 
 
 def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) -> None:
@@ -166,7 +124,6 @@ def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
     stage: Callable[..., Stage], lie: str
 ) -> None:
     """What it does to tests is not there where they are run alone."""
-    files, detected, test_id = SUITES["pytest"]
     lying = f"""
         import os
 
@@ -175,8 +132,8 @@ def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
                 {lie}
     """
     once = {"checks": {"tests": {"reruns": 1}}}
-    made = stage({**files, "conftest.py": "VALUE = 1\n"}, config=once, **detected)
+    made = stage({**PYTEST, "conftest.py": "VALUE = 1\n"}, config=once, test_runner="pytest")
     judged = Judged(made, base="PPF", head="FLLLLLLLL", conftest_DOT_py=lying)
     assert set(judged.runs()[1]) == {"f"}
     assert judged.verdict.reason is Reason.NEW_FAILURES
-    assert [item.item_id for item in judged.tests.new_failures] == [test_id]
+    assert [item.item_id for item in judged.tests.new_failures] == [TEST_ID]

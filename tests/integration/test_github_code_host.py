@@ -16,11 +16,9 @@ from agent.errors import (
     CodeHostUnavailable,
     Superseded,
 )
-from agent.github import status_comment
 from agent.github.code_host import GithubCodeHost
 from agent.models.code_host import OwnPullRequest, Progress, StageMark
 from agent.models.intake import EarlierRun
-from agent.models.outcome import PullRequest
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene, outcome, proposal
@@ -49,15 +47,6 @@ def marks(*states: str) -> Progress:
 
 
 # --- ticket ------------------------------------------------------------------------------------
-
-
-def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
-    ticket = scene.code_host.read_ticket(scene.run)
-    assert ticket.ticket_id == "1"
-    assert ticket.title == "Add a field"
-    assert ticket.body == "Add `nickname` to Customer.\n\n\nIt may be empty."
-    assert ticket.digest == scene.run.snapshot.digest
-    assert ticket.removed == ("1 hidden HTML comment",)
 
 
 @pytest.mark.parametrize(
@@ -99,21 +88,6 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
         time.sleep(0.02)
     assert "**Now: stage 19**" in scene.own_comments()[0].body
     assert scene.asked("PATCH") <= 3
-
-
-def test_the_comment_of_a_run_moves_on_within_a_stage(scene, monkeypatch):
-    assert status_comment._REFRESH_SECONDS <= 30
-    monkeypatch.setattr(status_comment, "_REFRESH_SECONDS", 0.05)
-    scene.code_host.announce_start(scene.run)
-    progress = marks("running").model_copy(update={"at": time.time() - 100, "seconds": 3.0})
-    scene.code_host.update_status(scene.run, progress)
-    shown = set()
-    deadline = time.monotonic() + 10
-    while len(shown) < 3 and time.monotonic() < deadline:
-        shown.add(scene.own_comments()[0].body)
-        time.sleep(0.05)
-    scene.code_host.stop_updates(scene.run)
-    assert len(shown) >= 3
 
 
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
@@ -226,22 +200,6 @@ def test_a_rule_against_rewriting_is_seen_unless_we_may_pass_it(scene):
 
 
 # --- pull request ------------------------------------------------------------------------------
-
-
-def test_a_pull_request_is_opened_with_its_check(scene):
-    commit = samples.push_branch(scene.repository)
-    pull = scene.code_host.publish_pull_request(scene.run, proposal(commit))
-    (opened,) = scene.repository.pulls()
-    assert pull == PullRequest(
-        number=opened.number, url=f"{scene.world.base_url}/{scene.name}/pull/{opened.number}"
-    )
-    assert (opened.title, opened.body) == ("Add a field", "All checks passed.\n\nCloses #1")
-    assert (opened.author.login, opened.pull.base_ref) == (scene.login, "main")
-    (check,) = scene.repository.check_runs.values()
-    assert (check.name, check.head_sha, check.external_id) == ("Mergewright", commit, RUN_ID)
-    assert (check.status, check.conclusion) == ("completed", "success")
-    assert check.summary == "| check | head |"
-    assert check.details_url == f"https://m.example/runs/{RUN_ID}"
 
 
 def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):

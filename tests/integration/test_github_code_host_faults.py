@@ -245,15 +245,6 @@ def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
     assert "https://HOST/api/v3" in said
 
 
-def test_a_server_that_is_out_of_order_is_no_wrong_address(scene):
-    scene.fault("answer", "GET", "/api/v3/app", status=502, count=None)
-    way = samples.connect_to_github(scene.settings, pacing=samples.QUICK)
-    with pytest.raises(CodeHostUnavailable):
-        way.login()
-    scene.world.faults.remove()
-    assert way.login() == scene.login
-
-
 # --- other GitHubs -----------------------------------------------------------------------------
 
 

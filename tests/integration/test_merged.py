@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import CodeHostUnavailable, RepositoryUnfit
 from agent.git import merge_edits
 from agent.git.merge_edits import MergedPullRequest
 from tests.integration import github_samples as samples
@@ -107,13 +106,3 @@ def test_a_branch_that_was_brought_up_to_date_by_people_has_no_more_distance_for
     found = told.measure(told.merge(how))
     assert found.distance == 0
     assert (found.merged_lines, found.as_it_was) == (4, True)
-
-
-def test_what_is_not_to_be_had_is_said(told):
-    commit = told.merge("squash")
-    with pytest.raises(CodeHostUnavailable, match="git cannot reach the code host"):
-        told.measure(commit, ours="7" * 40)
-    with pytest.raises(RepositoryUnfit, match="has no pull request #77"):
-        told.measure(commit, pull=77)
-    with pytest.raises(RepositoryUnfit, match="is no commit"):
-        told.measure("--upload-pack=x")

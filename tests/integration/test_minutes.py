@@ -59,16 +59,3 @@ def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes
         assert talk.change.paths == ("shop/new.py",)
         assert len(server.requests) == 3
         models.close()
-
-
-def test_with_too_little_left_the_provider_hears_nothing(prepared, home, monkeypatch):
-    with scripted.serving([]) as server:
-        for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
-            monkeypatch.setenv(name, value)
-        models = wiring.make_models(given.load_settings())
-        job = desks.run_context(prepared, home, models)
-        job.step.seconds["baseline"] = 3600.0 - 5.0
-        with pytest.raises(TimeSpent):
-            desks.conversation(job).next_form(job)
-        assert server.requests == []
-        models.close()

@@ -113,16 +113,6 @@ def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, c
     assert (found.lock.path if found.lock else "") == taken
 
 
-def test_what_leads_out_of_the_repository_is_refused(tmp_path):
-    lay(tmp_path / "repo", {f"{ROOT}/requirements.txt": "-e ../../../elsewhere\n"})
-    lay(tmp_path / "elsewhere", {"setup.py": ""})
-    found = declare.read_declaration(
-        WorkTreeFiles(tmp_path / "repo", ROOT), PythonSection()
-    ).requirements
-    assert not found.projects
-    assert ["outside the repository" in one.why for one in found.left_out] == [True]
-
-
 # --- checks ----------------------------------------------------------------------------------
 
 TOOLS = {

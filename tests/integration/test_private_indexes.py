@@ -105,8 +105,6 @@ def find_secrets(settings: Settings, *texts: str) -> list[str]:
     ("form", "absolute", "tls", "proxied"),
     [
         ("json", False, True, False),
-        deep("html", True, False, False),
-        deep("json", False, False, True),
         deep("json", False, True, True),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.environments import prune
-from agent.git import mirror, worktree
+from agent.git import worktree
 from agent.models.change import ChangedFile
 from agent.models.environment import Checkout
 from agent.settings import Settings
@@ -77,12 +77,3 @@ def test_commits_that_no_kept_run_knows_are_let_go_when_they_are_old(settings, c
     assert prune.prune_environments(settings, older_than_days=1).commits == 1
     assert pins(checkout) == {known}
     assert Path(checkout.mirror).exists()
-
-
-def test_commits_of_a_mirror_in_use_and_of_a_damaged_one_stay(settings, checkout):
-    made = commit(checkout, 40, "x = 2\n")
-    with mirror.hold_mirror(Path(checkout.mirror)):
-        assert prune.release_commits(settings, 30) == 0
-    assert pins(checkout) == {made}
-    (Path(checkout.mirror) / "HEAD").unlink()
-    assert prune.release_commits(settings, 30) == 0

@@ -190,40 +190,6 @@ def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     assert pull.show("rev-parse", f"{BRANCH}^") == state.head
 
 
-def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
-    merged = pull.on_base({"keep.py": "kept = 2\n"})
-    pull.git("checkout", "--quiet", BRANCH)
-    # As the button on the page does: the person is the author, GitHub the committer.
-    pull.git("merge", "--quiet", "--no-ff", "main", committer=FORGE)
-    button = pull.publish(BRANCH)
-    pull.ours({"new.py": "n = 1\n"})
-    state = pull.branch_state()
-    assert (state.base_has_moved, state.checkout.commit, state.foreign_commits) == (
-        False, merged, (button,),
-    )  # fmt: skip
-    assert set(contents(state.change)) == {"shop.py", "new.py"}
-    pull.on_base({"shop.py": "print('moin')\n"})
-    state = pull.branch_state()
-    assert (state.conflicts, state.checkout.commit) == (("shop.py",), merged)
-    assert set(contents(state.change)) == {"shop.py", "new.py"}
-
-
-def test_a_base_whose_history_was_rewritten_takes_nothing_away(pull):
-    old = pull.tip("main")
-    pull.git("checkout", "--quiet", "main")
-    pull.git("commit", "--quiet", "--amend", "-m", "Other words")
-    tip = pull.publish("main")
-    state = pull.branch_state()
-    assert (state.base_has_moved, state.foreign_commits, state.checkout.commit) == (
-        True,
-        (old,),
-        tip,
-    )
-    assert contents(state.change) == {"shop.py": b"print('hi')\n"}
-    pull.push(state, pull.follow(state, state.change))
-    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{state.head} {tip}"
-
-
 def test_a_branch_that_is_gone_is_said_to_be(pull):
     state = pull.branch_state()
     made = pull.follow(state, plus(state, "new.py", b"n = 1\n"))
@@ -233,28 +199,6 @@ def test_a_branch_that_is_gone_is_said_to_be(pull):
     with pytest.raises(BranchMoved, match="Somebody has deleted"):
         pull.push(state, made)
     assert BRANCH not in pull.show("for-each-ref", "refs/heads")
-
-
-def test_modes_that_people_set_are_in_the_change_and_stay(pull, tmp_path):
-    pull.git("checkout", "--quiet", BRANCH)
-    (pull.clone / "run.sh").chmod(0o755)
-    git_samples.put(pull.clone, {"tool.sh": "#!/bin/sh\n"})
-    (pull.clone / "tool.sh").chmod(0o755)
-    pull.theirs({"notes.txt": "n\n"})
-    pull.on_base({"keep.py": "kept = 2\n"})
-    state = pull.branch_state()
-    files = {file.path: file for file in state.change.files}
-    assert state.unfit_reason == ""
-    assert (files["run.sh"].before, files["run.sh"].after) == (b"#!/bin/sh\n", b"#!/bin/sh\n")
-    assert (files["run.sh"].was_executable, files["run.sh"].executable) == (False, True)
-    assert (files["tool.sh"].was_executable, files["tool.sh"].executable) == (None, True)
-    same = change_of(state, tmp_path / "tree")
-    assert same.digest == state.change.digest
-    change = change_of(state, tmp_path / "tree", lambda tree: tree.write("tool.sh", b"#!sh\n"))
-    pull.push(state, pull.follow(state, change))
-    listed = pull.show("ls-tree", BRANCH, "run.sh", "tool.sh", "notes.txt")
-    assert [line[:6] for line in listed.splitlines()] == ["100644", "100755", "100755"]
-    assert pull.show("show", "--format=", "--name-only", BRANCH) == "tool.sh"
 
 
 def with_entry(pull, branch, mode, object_id, path, *, author=ANN):

@@ -160,25 +160,6 @@ def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(op
     assert (figures.rounds, figures.used.calls, figures.used.usd) == (2, 6, 1.25)
 
 
-def test_a_closed_one_is_on_record_without_git_and_a_reopened_one_is_not(opened):
-    opened.people("closed")
-    requests = opened.scene.world.requests
-    since = requests.next_number()
-    assert opened.ends.turn() == 0
-    told, figures = opened.known()
-    assert (told.state, told.by, told.commit) == ("closed", "ann", "")
-    assert (figures.state, figures.edits, figures.unknown) == ("closed", None, "")
-    assert requests.find("*", since, "*") == [], "nobody was asked"
-    opened.look()
-    assert opened.known()[1] == figures, "heard again, it stays as it is"
-    opened.people("open")
-    assert list(opened.store.ends) == []
-    commit = opened.people("merge")
-    assert opened.ends.turn() == 0
-    told, figures = opened.known()
-    assert (told.commit, figures.edits.as_it_was) == (commit, True)
-
-
 def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(opened):
     opened.people("merge")
     opened.scene.fault("answer", "*", f"/{opened.scene.name}.git/*", status=500, count=10_000)

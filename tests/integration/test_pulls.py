@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.demo.simulator import pull_actions
 from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
 from agent.github.pulls import GithubPulls
@@ -104,16 +103,6 @@ def token_talk(world, tmp_path) -> Talk:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def test_a_pull_request_is_read_as_it_stands(talk):
-    now = talk.read()
-    assert (now.number, now.state, now.draft) == (talk.number, "open", False)
-    assert (now.branch, now.base_branch) == (BRANCH, "main")
-    assert now.head == samples.head(talk.scene.repository, BRANCH)
-    assert (now.title, now.body, now.conflicts) == ("Add a field", "All passed.", False)
-    assert now.threads == ()
-    assert now.url.endswith(f"/pull/{talk.number}")
-
-
 def test_what_people_say_is_read_with_five_requests(talk):
     talk.review("REQUEST_CHANGES", "Please change this.", comments=[ASK])
     talk.say("And a changelog?")
@@ -135,16 +124,6 @@ def test_what_people_say_is_read_with_five_requests(talk):
     )  # fmt: skip
     assert said.thread_id == f"issue:{comment.comment_id}"
     assert comment.url.endswith(f"#issuecomment-{comment.comment_id}")
-
-
-def test_lines_that_have_changed_since_have_no_number(talk):
-    first = talk.ask(start_line=1)
-    assert first.line == 2
-    repository, ann = talk.scene.repository, talk.scene.world.user("ann")
-    old, new = talk.read().head, samples.push_branch(repository, "elsewhere", text="x = 1\n")
-    pull_actions.move_reference(repository, ann, f"refs/heads/{BRANCH}", old, new)
-    (now,) = talk.threads("inline")
-    assert now.line is None
 
 
 # --- who may write -----------------------------------------------------------------------------
@@ -189,15 +168,6 @@ def test_an_answer_in_the_conversation_says_what_it_answers_and_calls_nobody(tal
     assert "hidden" not in body
     assert whom == f"To [`ann`]({said.comments[0].url}):"
     assert words == "It is."
-
-
-def test_a_thread_that_is_gone_is_answered_in_the_conversation_once(talk):
-    thread = talk.ask()
-    talk.scene.repository.issues[talk.number].pull.threads.clear()
-    page = talk.reply(thread, "Because.")
-    assert talk.reply(thread, "Because.") == page
-    (answer,) = talk.ours()
-    assert "> Why two?" in answer
 
 
 def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
@@ -313,39 +283,9 @@ def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_t
     assert talk.pulls.read_log(scene.run, seen["CI / test"]) == "1 failed\n"
 
 
-def test_the_check_run_of_another_app_is_one_of_the_projects(talk):
-    scene = talk.scene
-    with scene.world.lock:
-        other = scene.world.add_app(f"other{scene.world.next_id()}", "ourselves", events=())
-        token = scene.world.issue_token(scene.world.install(other, scene.owner)).value
-    output = {
-        "title": "2 problems",
-        "summary": "first\n\n\x1b[31msecond\x1b[0m\n" + "more\n" * 50,
-        "annotations": [],
-    }
-    sent = {
-        "name": "quality", "head_sha": head_of(talk), "status": "completed",
-        "conclusion": "failure", "output": output,
-    }  # fmt: skip
-    url = f"{scene.settings.github_url}/repos/{scene.name}/check-runs"
-    made = httpx.post(url, json=sent, headers={"Authorization": f"token {token}"}, timeout=10)
-    assert made.status_code == 201
-    (one,) = checks(talk).values()
-    assert (one.name, one.state, one.job) == ("quality", "failed", None)
-    assert one.summary.split("\n")[:4] == ["2 problems", "first", "second", "more"]
-    assert one.summary.count("\n") < 10
-    assert talk.pulls.read_log(scene.run, one) == ""
-
-
 # --- logs --------------------------------------------------------------------------------------
 
 
 def red(talk: Talk, log: str | None) -> ProjectCheck:
     workflow(talk, Job("test", "failure", log))
     return checks(talk)["CI / test"]
-
-
-def test_a_log_is_read_as_people_see_it(talk):
-    lines = "\x1b[36;1mpytest\x1b[0m\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend"
-    found = talk.pulls.read_log(talk.scene.run, red(talk, lines))
-    assert found == ("pytest\n=== 1 failed ===\n2026-11-20T10:00:00Z is in the text\n\tend\n")

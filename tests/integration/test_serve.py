@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
 from agent.store import worker_lock
-from agent.store.sql_run_store import SqlRunStore
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"
@@ -293,19 +292,6 @@ def test_a_second_worker_on_the_same_data_folder_is_refused(service):
 # --- ending ----------------------------------------------------------------------------------
 
 
-@pytest.mark.deep
-def test_what_a_killed_worker_had_started_does_not_outlive_it(world, environ, home, tmp_path):
-    with running(environ, tmp_path / "log") as service:
-        first = service.pid(WORKER)
-        with fetching(world, home, service, tmp_path) as programs:
-            os.kill(first, signal.SIGKILL)
-            assert gone(programs)
-        service.wait(lambda: service.pid(WORKER) != first)
-        service.wait(lambda: service.said().count('"event": "working"') == 2)
-        with closing(SqlRunStore(home)) as store:
-            service.wait(lambda: any(one.active for one in store.list_latest(1)))
-
-
 def test_a_signal_ends_both_and_leaves_nothing(environ, home, tmp_path):
     """Paths in the settings are read from the folder it was started in."""
     (tmp_path / "start" / "webhooks").mkdir(parents=True)
@@ -363,11 +349,6 @@ def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
 
 
 # --- refusing --------------------------------------------------------------------------------
-
-
-def test_a_missing_setting_is_named(environ):
-    del environ["MERGEWRIGHT_GITHUB_APP_ID"]
-    assert "MERGEWRIGHT_GITHUB_APP_ID" in refused(environ)
 
 
 def test_a_worker_without_a_sandbox_does_not_start(environ, tmp_path):

@@ -10,7 +10,6 @@ import pytest
 
 from agent.checks.check import Site
 from agent.environments import sandbox_requests, sandbox_services
-from agent.errors import EnvironmentFailed
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import SandboxLimits
 from tests import sandboxes as kinds
@@ -214,10 +213,3 @@ def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
 
 
 # --- what is not there, or does not start ------------------------------------------------------
-
-
-@pytest.mark.deep
-def test_limits_that_are_too_low_are_named_before_the_baseline(ground):
-    with pytest.raises(EnvironmentFailed) as caught:
-        ground.site(REQUIREMENTS, BOTH, sandbox_processes=4)
-    assert "MERGEWRIGHT_SANDBOX_PROCESSES" in str(caught.value)

@@ -158,12 +158,6 @@ def test_the_change_is_what_differs_and_goes_into_another_session_as_it_is(place
         other.close()
 
 
-def test_nothing_is_taken_where_nothing_differs(session):
-    session.run("touch app/*.py; cp app/views.py x; cat x >app/views.py; rm x", seconds=20)
-    session.run("rm -rf docs; mkdir docs; echo '# Title' >docs/index.md; mkdir empty", seconds=20)
-    assert session.take().change.files == ()
-
-
 def test_ignored_is_what_the_base_ignores(session):
     session.run(
         "echo '*' >.gitignore; echo a >a.log; mkdir -p build/x; echo b >build/x/b; echo c >c.txt;"
@@ -262,13 +256,3 @@ def test_what_was_given_stays_where_it_cannot_be_taken(place):
         assert {file.path: file.after for file in taken.change.files}["picture.bin"] == b"\0given"
     finally:
         session.close()
-
-
-def test_the_base_is_the_same_after_all_that(place, session):
-    session.run("rm -rf app docs; echo x >tracked.log", seconds=20)
-    assert session.take().change.files
-    again = place.open(Change(base_commit=place.commit, files=()))
-    try:
-        assert again.run("git status --porcelain", seconds=20).output == ""
-    finally:
-        again.close()

@@ -15,7 +15,7 @@ from agent.environments.package_index import SimpleIndex
 from agent.environments.setup_commands import SetUp
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
-from agent.models.environment import Environment, Layer
+from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
 from repo_config.schema import PackagesCommand
@@ -226,21 +226,5 @@ def test_a_large_folder_is_under_sandboxes_and_sessions_as_if_it_were_theirs(
     try:
         assert session.run(script, seconds=20).output.splitlines() == ["3000", "x", "deep", "new"]
         assert paths(session.take().change) == {"own.txt": "added"}
-    finally:
-        session.close()
-
-
-def test_a_session_has_what_set_up_made_and_no_change_has_it(place: Workplace, home: Path) -> None:
-    layer = lay(home / "layer", {"tree/data/made.txt": "made\n", "home/in-home": "there\n"})
-    environment = place.prepared.environment.model_copy(
-        update={"layers": (Layer(folder=str(layer)),)}
-    )
-    place.prepared = place.prepared.model_copy(update={"environment": environment})
-    session = place.open()
-    try:
-        shown = session.run("cat data/made.txt ~/in-home; echo more >>data/made.txt", seconds=20)
-        assert shown.output == "made\nthere\n"
-        session.run("echo new >data/new.txt; echo 1 >>app/views.py", seconds=20)
-        assert paths(session.take().change) == {"data/new.txt": "added", "app/views.py": "changed"}
     finally:
         session.close()

@@ -19,8 +19,7 @@ import pytest
 from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.hooks import HookFault
 from agent.settings import load_settings
-from tests.integration.simulator_samples import SECRET, Place, git, place, receiver
-from tests.unit.simulator import elements
+from tests.integration.simulator_samples import SECRET, Place, place, receiver
 
 
 @pytest.fixture
@@ -78,23 +77,6 @@ def test_a_fault_strikes_once_and_leaves_the_effect_that_it_says(
     hub.done("POST", path, token, json={"body": "x"})
 
 
-def test_git_is_served_to_whoever_may_read_and_takes_pushes_of_whoever_may_write(
-    hub: Place, tmp_path: Path
-) -> None:
-    tree = tmp_path / "clone"
-    git(tmp_path, "clone", "--quiet", hub.git_url(hub.bot()), str(tree))
-    (tree / "new.py").write_text("x = 1\n")
-    git(tree, "add", "--all")
-    git(tree, "commit", "--quiet", "--message", "Change")
-    reading = hub.git_url(hub.bot(contents="read"))
-    assert "403" in git(tree, "push", reading, "HEAD:work", fails=True)
-    assert "not found" in git(tmp_path, "ls-remote", hub.git_url(hub.person("max")), fails=True)
-    git(tree, "push", "origin", "HEAD:work")
-    assert hub.tip("work") == git(tree, "rev-parse", "HEAD").strip()
-    lease = f"--force-with-lease=refs/heads/work:{'1' * 40}"
-    assert "stale info" in git(tree, "push", lease, "origin", "HEAD~1:work", fails=True)
-
-
 EVIL = "\"><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 HOSTILE = (
     EVIL,
@@ -103,22 +85,6 @@ HOSTILE = (
     "<details/open/ontoggle=alert(1)><summary style='position:fixed'>x</summary>",
     '```"><script>alert(1)</script>\nx\n```\n<!-- a --!><svg/onload=alert(1)>',
 )
-
-
-def test_nothing_hostile_acts_on_the_page_of_an_issue_or_a_pull_request(hub: Place) -> None:
-    number = hub.issue(title=EVIL, body=HOSTILE[1])
-    for words in HOSTILE:
-        sent = {"body": words}
-        hub.done("POST", f"{hub.repo}/issues/{number}/comments", hub.person("ada"), json=sent)
-    made = hub.pull('"><img/src=x/onerror=alert(1)>', title=EVIL, body="\n\n".join(HOSTILE))
-    for address in (f"/issues/{number}", f"/pull/{made['number']}"):
-        answer = hub.client.get(f"{hub.url}/acme/shop{address}")
-        assert answer.status_code == 200
-        assert elements.active(answer.text) == []
-        assert elements.balanced(answer.text)
-        assert EVIL in elements.text(answer.text)
-        assert "default-src 'none'" in answer.headers["content-security-policy"]
-        assert "script-src" not in answer.headers["content-security-policy"]
 
 
 def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:

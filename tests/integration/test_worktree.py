@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import RepositoryUnfit, StorageFull
+from agent.errors import RepositoryUnfit
 from agent.git import worktree
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
@@ -124,27 +124,6 @@ def test_uncommitted_files_are_counted_and_left_alone(repository, mirrors):
     assert samples.state(repository) == before
 
 
-def test_the_mirror_follows_the_repository(repository, mirrors):
-    git(repository, "branch", "old")
-    git(repository, "tag", "v1")
-    first = worktree.prepare_checkout(str(repository), None, mirrors)
-    git(repository, "branch", "-D", "old")
-    git(repository, "branch", "old/below")
-    git(repository, "commit", "--quiet", "--amend", "-m", "Rewritten")
-    git(repository, "tag", "-f", "v1")
-    second = worktree.prepare_checkout(str(repository), None, mirrors)
-    assert second.mirror == first.mirror
-    assert second.commit != first.commit
-    refs = git(Path(second.mirror), "for-each-ref", "--format=%(refname)").split()
-    assert refs == [
-        "refs/heads/main",
-        "refs/heads/old/below",
-        *sorted(f"refs/mergewright/bases/{c}" for c in (first.commit, second.commit)),
-        "refs/tags/v1",
-    ]
-    assert git(Path(second.mirror), "rev-parse", "v1") == second.commit
-
-
 def test_two_runs_at_once_do_not_disturb_each_other(repository, mirrors, tmp_path):
     def one_run(number: int) -> str:
         checkout = worktree.prepare_checkout(str(repository), None, mirrors)
@@ -159,25 +138,6 @@ def test_two_runs_at_once_do_not_disturb_each_other(repository, mirrors, tmp_pat
     wanted = {"mergewright/same", "mergewright/same-2", "mergewright/same-3"}
     assert set(branches) == wanted
     git(repository, "fsck", "--strict")
-
-
-def test_leftovers_of_an_interrupted_fetch_do_no_harm(repository, mirrors):
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    mirror = Path(checkout.mirror)
-    left = [
-        mirror / "refs" / "heads" / "main.lock",
-        mirror / "packed-refs.lock",
-        mirror / "shallow.lock",
-        mirror / "objects" / "pack" / "tmp_pack_a1b2c3",
-        mirror.with_suffix(".new") / "HEAD",
-        mirror.with_suffix(".scratch") / "view" / "HEAD",
-    ]
-    for path in left:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("half")
-    second = samples.commit_all(repository, "Second")
-    assert worktree.prepare_checkout(str(repository), None, mirrors).commit == second
-    assert not [path for path in left if path.exists()]
 
 
 def test_a_damaged_mirror_is_made_anew(repository, mirrors, tmp_path):
@@ -233,18 +193,6 @@ def test_a_diff_applies_whatever_the_files_are(repository, mirrors, tmp_path):
     commit = worktree.make_commit(checkout, change, "All", date=DATE)
     worktree.deliver_branch(checkout, commit, "mergewright/x")
     assert git(repository, "write-tree") == git(repository, "rev-parse", "mergewright/x^{tree}")
-
-
-def test_a_commit_is_the_same_for_the_same_input(repository, mirrors):
-    checkout = worktree.prepare_checkout(str(repository), None, mirrors)
-    change = samples.edit(checkout)
-    commits = {worktree.make_commit(checkout, change, "Edit\n\nBody", date=DATE) for _ in range(2)}
-    assert len(commits) == 1
-    shown = git(
-        Path(checkout.mirror), "log", "-1", "--format=%an|%ae|%cn|%at|%ct|%P|%B", commits.pop()
-    )
-    author = "Mergewright|noreply@mergewright.invalid|Mergewright"
-    assert shown == f"{author}|{DATE}|{DATE}|{checkout.commit}|Edit\n\nBody"
 
 
 def test_a_commit_leaves_every_other_file_as_it_is(repository, mirrors, tmp_path):
@@ -303,19 +251,3 @@ def test_a_branch_with_other_content_is_left_and_the_next_name_taken(repository,
     for _ in range(2):
         assert worktree.deliver_branch(checkout, commit, "mergewright/x") == "mergewright/x-4"
     assert git(repository, "rev-parse", "mergewright/x") == theirs
-
-
-def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(tmp_path, small_disk):
-    repository = samples.make(
-        tmp_path / "project", {"a.py": "x = 1\n", "big": os.urandom(5 * 1024**2)}
-    )
-    disk = small_disk(2)
-    for _ in range(2):
-        with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make room"):
-            worktree.prepare_checkout(str(repository), None, disk / "mirrors")
-        left = [path.name for path in (disk / "mirrors").iterdir()]
-        assert all(name.endswith(".lock") for name in left), left
-    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True, timeout=30)
-    checkout = worktree.prepare_checkout(str(repository), None, disk / "mirrors")
-    tree = worktree.lay_out(checkout, tmp_path / "tree")
-    assert len(tree.read("big")) == 5 * 1024**2

@@ -1,4 +1,4 @@
-"""`python -m tests.live [--only NAME …] [--json]`: real projects in sandboxes, held against bare runs.
+"""`python -m tests.live [--only NAME …]`: real projects in sandboxes, held against bare runs.
 
 Exit codes: 0 every test ends in the sandbox as it does bare, but for those on the list with their
 reasons; 1 anything else.
@@ -7,7 +7,6 @@ reasons; 1 anything else.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -52,11 +51,8 @@ def main(argv: Sequence[str] | None = None, measure: Measure = measured.measure)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     lacking = report.lacking(found) if asked.projects == PROJECTS else ()
-    if asked.json:
-        print(json.dumps(report.as_json(found, lacking), indent=2))
-    else:
-        report.show(found, lacking, Console(width=max(Console().width, 150)))
-        say(f"{len(found)} projects")
+    report.show(found, lacking, Console(width=max(Console().width, 150)))
+    say(f"{len(found)} projects")
     return 0 if not lacking and all(one.holds for one in found) else 1
 
 
@@ -69,7 +65,6 @@ def _settings(scratch: Path) -> Settings:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.live", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these projects alone")
-    parser.add_argument("--json", action="store_true", help="everything, on standard output")
     parser.add_argument("--scratch", type=Path, default=Path("/tmp"), help="default: %(default)s")
     asked = parser.parse_args(argv)
     known = {project.name: project for project in PROJECTS}

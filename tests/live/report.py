@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -34,11 +33,6 @@ def lacking(found: Sequence[Measured]) -> tuple[str, ...]:
         f"{what}: {there} of {least}" for what, (there, least) in counts.items() if there < least
     ]
     return (*few, *(f"no project declares by {kind}" for kind in sorted(KINDS - kinds)))
-
-
-def as_json(found: Sequence[Measured], lacks: Sequence[str]) -> dict[str, object]:
-    """Everything, for programs."""
-    return {"projects": [_facts(one) for one in found], "lacking": list(lacks)}
 
 
 def show(found: Sequence[Measured], lacks: Sequence[str], console: Console) -> None:
@@ -100,28 +94,3 @@ def _tell(one: Measured, console: Console) -> None:
         line(words, "red")
     for difference, reason in one.comparison.known:
         line(f"{difference}; {reason}", "dim")
-
-
-def _facts(one: Measured) -> dict[str, object]:
-    compared = one.comparison
-    return {
-        "project": one.project.name,
-        "version": one.project.known.source.version,
-        "kinds": list(one.project.kinds),
-        "python": one.python,
-        "runner": one.runner,
-        "holds": one.holds,
-        "problems": list(one.problems),
-        "tests": compared.tests if compared else 0,
-        "alike": compared.alike if compared else 0,
-        # By test: bare, in the sandbox.
-        "outcomes": dict(compared.outcomes) if compared else {},
-        "known": [{**asdict(d), "reason": why} for d, why in (compared.known if compared else ())],
-        "unknown": [asdict(d) for d in (compared.unknown if compared else ())],
-        "stale": list(compared.stale) if compared else [],
-        "seconds": {
-            "bare": round(one.bare_seconds, 2),
-            "sandbox": round(one.sandbox_seconds, 2),
-            "environment": round(one.environment_seconds, 2),
-        },
-    }

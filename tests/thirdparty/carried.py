@@ -24,7 +24,7 @@ from tests.flow.stories import Ended, Repository
 from tests.thirdparty import bare, recorded_run, sources
 from tests.thirdparty.bare import Bare, Outcomes
 from tests.thirdparty.fields import Wish
-from tests.thirdparty.projects import Known, KnownDjango, KnownPrinting
+from tests.thirdparty.projects import Known, KnownDjango
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,43 +143,6 @@ class Project:
         found = [one for one in self.carried if one.judged]
         assert found, "no run ended with a branch"
         return found
-
-
-@dataclass(frozen=True)
-class Package:
-    """A package that prints, with its ticket carried out."""
-
-    known: KnownPrinting
-    repository: Repository
-    checkout: Path
-    """Of the branch."""
-    files: dict[str, ChangedFile]
-    outcomes: Outcomes
-    """Of the bare run on base."""
-    ended: Ended
-    reports: dict[str, CheckReport]
-    """By side."""
-
-
-PRINTS = "# Replace `print` with `logging`, levels `by context`, in `.`\n"
-
-
-def package(
-    known: KnownPrinting, folder: Path, index: SimpleIndex, build_context: Bench
-) -> Package:
-    """Carry the one ticket for all prints, and run the tests by hand."""
-    repository, by_hand = _set_up(known, folder, index, build_context)
-    ticket, checkout = folder / "prints.md", folder / "checkout"
-    ticket.write_text(PRINTS)
-    outcomes = by_hand.outcomes()
-    before = repository.state()
-    ended, reports = build_context.carry(repository, ticket)
-    assert ended.exit_code == 0, ended.result["sentence"]
-    assert repository.state() == before
-    branch = ended.result["branch"]
-    repository.git("clone", "-q", "--branch", branch, str(repository.path), str(checkout))
-    files = changed_files(Repository(checkout))
-    return Package(known, repository, checkout, files, outcomes, ended, reports)
 
 
 def project(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,12 @@ from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.thirdparty import carried
-from tests.thirdparty.carried import Bench, Package, Project
+from tests.thirdparty.carried import Bench, Project
 from tests.thirdparty.fields import WISHES
-from tests.thirdparty.projects import DJANGO, PRINTING, Known
+from tests.thirdparty.projects import DJANGO, Known
 
-
-@dataclass(frozen=True)
-class UnderWay:
-    """What is worked on in the background, by name."""
-
-    projects: dict[str, Future[Project]]
-    packages: dict[str, Future[Package]]
+UnderWay = dict[str, Future[Project]]
+"""What is worked on in the background, by name."""
 
 
 @pytest.fixture(scope="session")
@@ -51,36 +45,29 @@ def under_way(
     request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, build_context: Bench
 ) -> Iterator[UnderWay]:
     """All that is asked for, under way at the same time."""
-    begun, asked = UnderWay({}, {}), _asked(request, "project", "package")
+    begun, asked = UnderWay(), _asked(request)
     wishes = iter(WISHES)
     # Sandbox for all of them: one may wait for another, and what is costly takes turns.
-    with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
+    with ThreadPoolExecutor(2 * len(DJANGO)) as pool:
         for known in DJANGO:
             # Another field and another form of ticket each time, over all projects.
             mine = list(itertools.islice(wishes, known.tickets))
             name = known.source.name
             if name in asked:
-                begun.projects[name] = pool.submit(
+                begun[name] = pool.submit(
                     carried.project, known, folder / name, index, build_context, mine
-                )
-        for printing in PRINTING:
-            name = printing.source.name
-            if name in asked:
-                begun.packages[name] = pool.submit(
-                    carried.package, printing, folder / name, index, build_context
                 )
         yield begun
 
 
-def _asked(request: pytest.FixtureRequest, *fixtures: str) -> set[str]:
-    """Name the projects that the tests of this session want from some fixtures."""
+def _asked(request: pytest.FixtureRequest) -> set[str]:
+    """Name the projects that the tests of this session want."""
     asked = set()
     for item in request.session.items:
-        for fixture in fixtures:
-            if isinstance(item, pytest.Function) and fixture in item.fixturenames:
-                known = item.callspec.params[fixture]
-                assert isinstance(known, Known)
-                asked.add(known.source.name)
+        if isinstance(item, pytest.Function) and "project" in item.fixturenames:
+            known = item.callspec.params["project"]
+            assert isinstance(known, Known)
+            asked.add(known.source.name)
     return asked
 
 
@@ -91,10 +78,4 @@ def _name(known: Known) -> str:
 @pytest.fixture(scope="session", params=DJANGO, ids=_name)
 def project(request: pytest.FixtureRequest, under_way: UnderWay) -> Project:
     """One Django project with tickets carried out for some of its models."""
-    return under_way.projects[_name(request.param)].result()
-
-
-@pytest.fixture(scope="session", params=PRINTING, ids=_name)
-def package(request: pytest.FixtureRequest, under_way: UnderWay) -> Package:
-    """One package with its prints replaced."""
-    return under_way.packages[_name(request.param)].result()
+    return under_way[_name(request.param)].result()

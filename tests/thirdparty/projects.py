@@ -37,18 +37,6 @@ class KnownDjango(Known):
     """Relative to the tree."""
 
 
-@dataclass(frozen=True)
-class KnownPrinting(Known):
-    """A package that prints, and what a person finds in it."""
-
-    touched: tuple[str, ...] = ()
-    """The files whose prints are no output that someone asked for."""
-    stays: dict[str, int] | None = None
-    """Calls of print in the shipped code that are its purpose, by file."""
-    told: tuple[str, ...] = ()
-    """What the pull request says of them and of the messages."""
-
-
 # setup.py with a version from tags, models that inherit from an abstract one, pytest, mypy.
 AXES = KnownDjango(
     source=Source(
@@ -112,26 +100,3 @@ SLUGIFY = Known(
     ),
     suite=("-m", "pytest"),
 )
-
-# A print to stderr under `if self.verbose`, among output that is meant; flake8, a command line.
-LESSCPY = KnownPrinting(
-    source=Source(
-        "lesscpy", "0.15.2", "4f6b7f34c22c5ce137e7ee280dcb1984ade0d500b6dab591d4a4d84252d18de9"
-    ),
-    config="python: {install: [pytest]}\n",
-    suite=("-m", "pytest"),
-    touched=("lesscpy/lessc/parser.py",),
-    stays={
-        "lesscpy/lessc/parser.py": 1,
-        "lesscpy/lessc/utility.py": 1,
-        "lesscpy/scripts/compiler.py": 8,
-    },
-    told=(
-        "lesscpy/lessc/parser.py: 1 message (1 debug)",
-        "lesscpy/lessc/parser.py:74: it is part of a line that others go on with",
-        "lesscpy/lessc/utility.py:108: ",
-        "lesscpy/scripts/compiler.py:39, 53, 68, 180, 182, 183, 215, 242: ",
-    ),
-)
-
-PRINTING = (LESSCPY,)

@@ -62,15 +62,3 @@ def with_reply(**changes: object) -> ChatRequest:
 )
 def test_what_a_model_is_shown_changes_the_digest(other):
     assert other.digest != REQUEST.digest
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        REQUEST.model_copy(update={"model": "anthropic:other"}),
-        with_reply(model="x:y", seconds=9.0, cost_usd=None, usage=Usage(), raw="[]"),
-    ],
-    ids=["who is asked", "what a reply cost"],
-)
-def test_what_no_model_sees_does_not(other):
-    assert other.digest == REQUEST.digest

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import runs
-from agent.errors import RequestRefused
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service.pause import Switch
@@ -63,13 +62,6 @@ def test_a_cancel_waits_for_the_end_and_keeps_the_words_of_who_asked(store, home
     assert "\x1b" not in stopped
 
 
-def test_a_run_that_is_over_is_not_stopped(store):
-    over(store)
-    done = called("cancel", RUN)
-    assert isinstance(done.exception, RequestRefused)
-    assert done.exception.message == f"Run {RUN} is over already: failed."
-
-
 @pytest.mark.parametrize(
     ("at", "words", "begin_with"),
     [("environment", (), "environment"), ("environment", ("--from-start",), "")],
@@ -94,13 +86,6 @@ def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, budget_mul
         1,
         budget_multiplier,
     )
-
-
-def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
-    over(store)
-    store.add_run(code_host_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
-    done = called("retry", RUN)
-    assert OTHER in str(done.exception)
 
 
 def test_a_repository_is_paused_alone_and_by_name(store, home):

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.conversation.events import Event
-from agent.errors import CodeHostUnavailable, SettingsInvalid
+from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service import deliveries
@@ -27,13 +27,6 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
     assert outcomes(inbox, 2) == [None, "ignored"]
     assert not intake.turn()
     assert gate.asked == [1, 2], "it is not asked again at once"
-
-
-def test_an_operators_mistake_loses_no_delivery_however_old(inbox, store):
-    gate = Gate({1: SettingsInvalid("the key is wrong")})
-    inbox.append([delivery(1, received=0.0)])
-    deliveries.Intake(inbox, store, gate).turn()
-    assert outcomes(inbox, 1) == [None]
 
 
 def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_reason(inbox, store):
@@ -93,18 +86,6 @@ def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, st
 
 
 # --- runs that wait ---------------------------------------------------------------------------
-
-
-def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, store):
-    gate = Open({})
-    inbox.append([delivery(1), delivery(2), delivery(3)])
-    intake = deliveries.Intake(inbox, store, gate)
-    intake.turn()
-    assert gate.waiting == [(2, 1), (3, 2)]
-    store.claim_run(time.time(), most=1)
-    inbox.append([delivery(4)])
-    intake.turn()
-    assert gate.waiting[2:] == [(4, 3)]
 
 
 @pytest.mark.parametrize("problem", [CodeHostUnavailable("away"), KeyError("bug")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import ActiveRun, CodeHostUnavailable
+from agent.errors import ActiveRun
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState, make_run_id
@@ -170,17 +170,6 @@ def test_TC3_bots_start_nothing_and_nobody_is_asked():
 
 
 @pytest.mark.parametrize(
-    ("configured", "set_as"), [("Mergewright", "mergewright"), ("mergewright", "MergeWright")]
-)
-def test_the_case_of_a_label_does_not_matter(configured, set_as):
-    runs = Runs()
-    gate = Gate(label=configured, labels=("bug", set_as))
-    settled = intake.accept_request(request(label=set_as), gate, runs, now=1.0)
-    assert isinstance(settled, Accepted), settled
-    assert len(runs.added) == 1
-
-
-@pytest.mark.parametrize(
     ("live", "words"),
     [
         ({"state": "gone"}, "not there any more"),
@@ -192,15 +181,6 @@ def test_the_case_of_a_label_does_not_matter(configured, set_as):
 )
 def test_WH6_an_issue_that_is_no_longer_as_labelled_starts_nothing(live, words):
     assert words in reason(Gate(**live))
-
-
-def test_a_forge_that_is_away_decides_nothing():
-    gate = Gate()
-    gate.read_permission = lambda issue, login: (_ for _ in ()).throw(CodeHostUnavailable("away"))
-    runs = Runs()
-    with pytest.raises(CodeHostUnavailable):
-        intake.accept_request(request(), gate, runs, now=1.0)
-    assert runs.added == []
 
 
 # --- a label set anew, and what is taken back ---------------------------------------------------
@@ -244,15 +224,6 @@ def test_a_label_beside_a_run_that_goes_on_is_answered(under_way, words):
     ((told, key),) = gate.explained
     assert words in told
     assert (key, runs.stopped) == ("active-other", [])
-
-
-def test_a_label_waits_for_a_run_that_is_being_stopped_and_nobody_is_asked():
-    gate, runs = (
-        Gate(),
-        Runs(active(), last=stored(active(), stopped="The label was taken away")),
-    )
-    assert isinstance(intake.accept_request(request(LATER), gate, runs, now=1.0), PutOff)
-    assert gate.asked == []
 
 
 @pytest.mark.parametrize("over", [True, False])

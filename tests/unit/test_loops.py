@@ -12,26 +12,6 @@ from agent.service import deliveries, loops
 from tests.unit.delivery_samples import Gate, delivery
 
 
-def test_the_bell_wakes_a_loop_that_waits(monkeypatch):
-    monkeypatch.setattr(loops, "_IDLE_SECONDS", 30.0)
-    turns, stop, wake_up = [], threading.Event(), threading.Event()
-
-    def turn():
-        turns.append(time.monotonic())
-        return False
-
-    thread = threading.Thread(target=loops.take_turns, args=("x", turn, stop, wake_up), daemon=True)
-    thread.start()
-    time.sleep(0.2)
-    wake_up.set()
-    time.sleep(0.2)
-    stop.set()
-    wake_up.set()
-    thread.join(5)
-    assert len(turns) == 2
-    assert not thread.is_alive()
-
-
 def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
     heartbeat, stop, wake_up = loops.Heartbeat(), threading.Event(), threading.Event()
     noted = []

@@ -51,20 +51,6 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
 
 
-def test_a_step_counts_by_its_kind_where_it_was_done(written):
-    def at(result, name="_count"):
-        key = (f"mergewright_step_seconds{name}", ("result", result), ("step", "checks"))
-        return written().get(key, 0)
-
-    done, failed = at("done"), at("failed")
-    watcher = metrics.StepTimes()
-    for number, ok in ((1, True), (2, False), (14, True)):
-        watcher.started(f"checks {number}")
-        watcher.ended(f"checks {number}", 2.0, ok=ok)
-    watcher.ended("checks 15", 100.0, ok=True)  # of an earlier process
-    assert (at("done"), at("failed")) == (done + 2, failed + 1)
-
-
 # --- what GitHub allows -----------------------------------------------------------------------
 
 
@@ -75,16 +61,6 @@ def allowed(left, *, resets, limit=5000, resource="core"):
         "x-ratelimit-reset": str(int(resets)),
         "x-ratelimit-resource": resource,
     }
-
-
-def budget(written, name, resource="core"):
-    return written().get((f"mergewright_github_budget_{name}", ("resource", resource)))
-
-
-def test_whatever_a_server_says_the_labels_stay_few(written):
-    metrics.github_allows(allowed(7, resets=2_000_000_000, resource="made up"))
-    assert budget(written, "remaining", "made up") is None
-    assert budget(written, "remaining", "other") == 7
 
 
 # --- the file ---------------------------------------------------------------------------------

@@ -7,12 +7,10 @@ from datetime import datetime
 
 import pytest
 
-from agent import settings
 from agent.errors import (
     CodeHostLimited,
     CodeHostUnavailable,
     RequestRefused,
-    SettingsInvalid,
 )
 from agent.github.polling import Changed, Labelled, SentDelivery, SentPage
 from agent.models.intake import EarlierRun, LiveIssue
@@ -166,20 +164,6 @@ def test_GH2_what_was_given_up_is_not_asked_for_again_though_the_log_still_tells
     assert asked == [1]
 
 
-def test_the_log_is_read_three_days_back_and_then_no_further_than_needed(inbox):
-    code_host = CodeHost(inbox, per_page=10)
-    for _ in range(100):
-        code_host.deliver(f"d{len(code_host.sent)}", None, "push")
-        code_host.clock += HOUR
-    made = reconciler(code_host)
-    made.turn()
-    assert len(code_host.read) == 8
-    code_host.read.clear()
-    code_host.clock += 5 * MINUTE
-    made.turn()
-    assert code_host.read == [None]
-
-
 def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
     code_host = CodeHost(inbox, per_page=2)
     code_host.listening = False
@@ -194,36 +178,6 @@ def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
     code_host.failing = None
     go_on(made, code_host, 10 * MINUTE)
     assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]
-
-
-def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
-    code_host = CodeHost(inbox, per_page=2)
-    code_host.listening = False
-    for number in range(7):
-        code_host.clock += MINUTE
-        code_host.deliver(f"d{number}")
-    code_host.clock += HOUR
-    code_host.listening = True
-    made = reconciler(code_host)
-    with monkeypatch.context() as few:
-        few.setattr(reconcile, "_MOST_PAGES", 2)
-        made.turn()
-    assert len(code_host.asked) == 4
-    go_on(made, code_host, 10 * MINUTE)
-    assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]
-
-
-def test_what_was_asked_for_is_left_alone_though_the_log_does_not_show_it_yet(
-    code_host, monkeypatch
-):
-    asked: list[int] = []
-    monkeypatch.setattr(code_host, "redeliver", lambda number: asked.append(number) or True)
-    monkeypatch.setattr(reconcile, "_ASKED_AT_ONCE", 2)
-    code_host.listening = False
-    for number in range(5):
-        code_host.deliver(f"d{number}")
-    go_on(reconciler(code_host), code_host, MINUTE / 2)
-    assert asked == [1, 2, 3, 4, 5]
 
 
 def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
@@ -395,13 +349,3 @@ def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(st
 
 
 # --- settings --------------------------------------------------------------------------------------
-
-
-def test_the_repositories_of_token_mode_are_named_in_full_and_once(tmp_path):
-    given = {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_REPOSITORIES": "o/r, O/R, o/s"}
-    assert len(settings.load_settings(given).repositories) == 2
-    wrong = {**given, "MERGEWRIGHT_REPOSITORIES": "o/r, shop"}
-    with pytest.raises(
-        SettingsInvalid, match="REPOSITORIES: entry 2: is not of the form owner/name"
-    ):
-        settings.load_settings(wrong)

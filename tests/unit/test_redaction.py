@@ -64,14 +64,6 @@ def test_each_line_of_a_key_is_a_secret():
     assert b64(KEY)[200:260] not in redactor(b64(KEY))
 
 
-def test_taking_out_leaves_fences_and_lines_in_place():
-    halves = f"```\n{SECRET[:20]}\n```\n| {SECRET[20:]} |"
-    text = Redactor([SECRET])(halves)
-    assert text.count("```") == 2
-    assert text.count("\n") == halves.count("\n")
-    assert text.count("|") == 2
-
-
 @pytest.mark.parametrize("secret", ["", "short", "mergewright"])
 def test_a_plain_word_is_part_of_ordinary_texts(secret):
     text = "mergewright made this on development, in short."

@@ -29,8 +29,6 @@ def ended(**facts: object) -> Outcome:
         (None, ended(), "the ledger has no end"),
         (ended(reason=Reason.READY), ended(), "as ready (Nothing is left.) then"),
         (ended(change_digest="d"), ended(), "the patch is another one"),
-        (ended(), ended(pull_request_text="words, in 2.0 s"), "the text differs at character 6"),
-        (ended(pull_request_text="in 1.0 s"), ended(pull_request_text="in 2.5 s"), ""),
         (
             ended(commit=BASE, pull_request_text=f"commit {BASE[:12]}"),
             ended(commit=NOW, pull_request_text=f"commit {NOW[:12]}"),

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
-
 from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
-from agent.models.run import Run, RunState
-from agent.runs.progress import RunProgress, StateFile
+from agent.models.run import Run
+from agent.runs.progress import RunProgress
 from agent.settings import Settings
 from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
@@ -82,41 +80,3 @@ def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     assert "4826" not in repr(plan)
     run_progress.show_wait(time.time() + 600, "No answer to k3y-0f3a9c5b7d1e4826.")
     assert "4826" not in repr(code_host.marks)
-
-
-@pytest.mark.parametrize(
-    ("step", "now"),
-    [
-        ("plan 3 reply", "a model plans, turn 3"),
-        ("edit 2 3 calls", "a model edits, round 2, turn 3"),
-        ("edit", ""),
-    ],
-)
-def test_what_is_finer_than_a_stage_is_told_by_the_step(step, now):
-    code_host = FakeCodeHost(code_host_runs.TICKET)
-    assert told(RunProgress(RUN, code_host, SETTINGS, Redactor()), code_host, step).now == now
-
-
-class Noted(list):
-    """The states that a run is noted to be in."""
-
-    def __call__(self, run_id, state):
-        self.append(state)
-
-
-def test_a_models_rounds_move_between_editing_checking_and_reviewing():
-    noted = Noted()
-    notes = StateFile("r", RunState.PREPARING, noted)
-    steps = [
-        "terms", "plan opening", "plan 1 reply", "plan 1 calls", "plan", "environment", "baseline",
-        "edit 1 0 answer", "edit 1 1 reply", "edit 1 1 calls", "changelog 1", "policy 1", "checks 1", "compare 1",
-        "proof 1", "decide 1", "edit 1 1 answer", "edit 1 2 reply", "policy 2", "checks 2",
-        "compare 2", "proof 2", "decide 2", "review 2 opening", "review 2 1 reply", "publish",
-    ]  # fmt: skip
-    for step in steps:
-        notes.started(step)
-        notes.ended(step, 0.1, ok=True)
-    assert [state.value for state in noted] == [
-        "planning", "preparing", "editing", "checking", "reviewing", "editing", "checking",
-        "reviewing", "publishing",
-    ]  # fmt: skip

@@ -75,14 +75,6 @@ def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path, capsys)
     assert result.make_report(done(), {}, tmp_path)["cost_usd"] == 0.0, "no model was asked"
 
 
-COVERAGE = Comparison(
-    name="coverage of the change",
-    base=Status.ABSENT,
-    head=Status.FAILED,
-    verdict=Status.PASSED,
-    counts="3 of 8 lines run",
-    head_count=1,
-)
 TESTS = Comparison(
     name="tests",
     base=Status.PASSED,
@@ -94,12 +86,3 @@ TESTS = Comparison(
     head_failures=1,
     head_skipped=1,
 )
-
-
-def test_a_row_has_what_was_counted_on_both_sides():
-    unproved = COVERAGE.model_copy(update={"head": Status.UNVERIFIED})
-    assert result._make_row(COVERAGE)[2] == "3 of 8 lines run"
-    assert result._make_row(unproved)[2] == "unverified"
-    assert result._make_row(TESTS) == (
-        "tests", "4 passed", "4 passed, 1 failed, 1 skipped", "0", "passed",
-    )  # fmt: skip

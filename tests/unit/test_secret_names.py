@@ -7,7 +7,6 @@ import time
 import pytest
 
 from agent.text.redaction import REMOVED, Redactor
-from agent.text.secret_names import says_secret
 
 #: Each holds S3 in the places of secrets, here of a form that no shape could know.
 SECRETS = [
@@ -91,17 +90,6 @@ ORDINARY = [
 @pytest.mark.parametrize("text", ORDINARY)
 def test_code_and_sentences_are_left_alone(text):
     assert Redactor()(text) == text
-
-
-@pytest.mark.parametrize(
-    ("name", "is_secret"),
-    [
-        *dict.fromkeys(("PGPASSWORD", "authToken", "DB_PASSWORD_PROD", "password2"), True).items(),
-        *dict.fromkeys(("token_type", "primary_key", "bypass", "max_tokens", "key"), False).items(),
-    ],
-)
-def test_a_name_says_secret_by_its_last_word(name, is_secret):
-    assert says_secret(name) is is_secret
 
 
 @pytest.mark.parametrize(

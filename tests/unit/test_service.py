@@ -68,16 +68,6 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
     assert inbox.read_last_beat() is not None
 
 
-def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbox, monkeypatch):
-    monkeypatch.setattr(process, "_BEAT_SECONDS", 0.02)
-    stop, beats = threading.Event(), []
-    monkeypatch.setattr(inbox, "beat", lambda: beats.append(1))
-    threading.Timer(0.3, stop.set).start()
-    way = Way(*[CodeHostUnavailable("away")] * 9)
-    assert not process.wait_until_known(way, inbox, stop)
-    assert len(beats) > 5
-
-
 def test_PF5_a_forge_that_hangs_at_the_start_holds_up_neither_signs_of_life_nor_the_end(
     inbox, monkeypatch
 ):

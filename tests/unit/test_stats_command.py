@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from contextlib import closing
 
@@ -118,15 +117,3 @@ def test_what_is_not_known_is_left_out_and_counted():
     price = statistics.compute_price([(1.0, 4), (9.0, None), (None, 8), (2.0, 2)])
     assert price == Figure(value=0.5, known=2, unknown=2)
     assert statistics.compute_price([(1.0, 0)]).value is None
-
-
-def test_groups_and_a_span_of_time_are_as_asked(kept):
-    report = json.loads(called("--by", "category", "--since", "30d", "--json").stdout)
-    assert [(one["group"], one["runs"]) for one in report["groups"]] == [
-        ("bug", 4), ("docs", 1), ("unknown", 1),
-    ]  # fmt: skip
-    assert report["all"]["runs"] == 6
-    assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:]{8}\+00:00", report["since"])
-    assert json.loads(called("--since", "9999w", "--json").stdout)["all"]["runs"] == 7
-    rows = called("--by", "model").stdout.partition("\n\n")[0].splitlines()
-    assert rows[-1].split()[:3] == ["all", "7", "6"]

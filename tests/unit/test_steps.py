@@ -126,12 +126,6 @@ def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp
     assert "Traceback" in (tmp_path / "run.log").read_text()
 
 
-def test_a_name_is_used_once(step):
-    step("add", nothing)
-    with pytest.raises(AssertionError, match="used twice: add"):
-        step("add", nothing)
-
-
 def read_config() -> Contract:
     return contract(minutes=2)
 
@@ -276,28 +270,11 @@ def test_every_error_of_ours_can_be_kept():
         assert type(errors.restore_error(errors.make_failure(problem))) is kind
 
 
-def test_an_error_of_a_modules_own_is_kept_as_what_others_take_it_for():
-    class _TooMany(errors.RepositoryUnfit):
-        def __init__(self, paths: list[str]) -> None:
-            super().__init__(f"{len(paths)} files")
-
-    problem = errors.restore_error(errors.make_failure(_TooMany(["a", "b"])))
-    assert (type(problem), problem.message) == (errors.RepositoryUnfit, "2 files")
-
-
 def test_a_record_of_another_version_ends_the_run_with_the_way_out(tmp_path):
     kept = Kept()
     steps(tmp_path, remember=kept)("work", told)
     with pytest.raises(VersionUnknown, match="'work'"):
         steps(tmp_path, remember=kept)("work", nothing)
-
-
-def test_a_full_disk_is_told_as_such(step):
-    def work() -> None:
-        raise OSError(28, "No space left on device", "/srv/x")
-
-    with pytest.raises(StorageFull, match="/srv/x"):
-        step("work", work)
 
 
 def test_a_disk_that_is_full_after_the_branch_was_made_hides_it_from_nobody(step, monkeypatch):

@@ -33,11 +33,6 @@ def test_secrets_in_hand_never_reach_the_file(tmp_path):
     assert "[head] tests: failed" in written
 
 
-def test_a_log_that_cannot_be_written_ends_nothing(tmp_path):
-    RunLog(tmp_path / "missing" / "run.log").line("x")
-    assert not (tmp_path / "missing").exists()
-
-
 # --- events ------------------------------------------------------------------------------------
 
 _TALKS = """

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import threading
 import time
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from agent.errors import (
     CodeHostUnavailable,
     ModelUnavailable,
     ModelUnusable,
-    SandboxMissing,
     StorageFull,
 )
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
@@ -98,24 +95,6 @@ def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(hom
     assert "/srv" not in outcome.sentence
     assert "its operator" in outcome.sentence
     assert "deliver" in code_host.calls
-
-
-@pytest.mark.parametrize(
-    ("problem", "reason"),
-    [(SandboxMissing("no sandbox"), Reason.NO_SANDBOX), (ZeroDivisionError("x"), Reason.INTERNAL)],
-)
-def test_a_run_that_nobody_takes_up_again_waits_for_nothing(home, problem, reason):
-    outcome, _ = carry(home, problem, None)
-    assert outcome.reason is reason
-
-
-def test_a_model_that_says_when_is_believed_but_not_for_ever(home):
-    until = time.time() + 3000
-    with pytest.raises(RunPostponed) as wait:
-        carry(home, ModelUnavailable("limited", until), 31)
-    assert wait.value.until == until
-    outcome, _ = carry(home, ModelUnavailable("limited", until), MOST_WAITS)
-    assert (outcome.reason, outcome.sentence) == (Reason.UNAVAILABLE, "limited")
 
 
 def test_a_model_that_cannot_be_used_is_waited_for_and_told_of_at_the_end(home):
@@ -225,23 +204,6 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     assert key not in json.dumps(result.make_report(outcome, {}))
     for name in ("ledger.jsonl", "run.log"):
         assert key not in (home / "runs" / "2026-1" / name).read_text()
-
-
-def left_over(home):
-    """The work tree of a killed attempt at the run, held by a child that is not over yet."""
-    folder = home / "trees" / run().run_id
-    folder.mkdir(parents=True)
-    holder = (folder / ".held").open("w")
-    fcntl.flock(holder, fcntl.LOCK_EX)
-    return holder
-
-
-def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
-    with left_over(home) as holder:
-        threading.Timer(0.5, holder.close).start()
-        with pytest.raises(RunPostponed, match="no longer"):
-            carry(home, CodeHostUnavailable("no longer"), 0)
-    assert [*(home / "trees").glob("2*")] == []
 
 
 def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):

@@ -48,13 +48,6 @@ def new(found: Comparison) -> list[str]:
     return [item.item_id for item in found.new_failures]
 
 
-def test_all_green_passes_with_counts() -> None:
-    found = compare(suite_of("a", "b"), suite_of("a", "b", "c"))
-    assert (found.verdict, found.reason) == (Status.PASSED, "")
-    assert (found.base_count, found.head_count, found.added) == (2, 3, ("c",))
-    assert found.counts_tests
-
-
 def test_what_base_fails_as_well_is_not_new() -> None:
     found = compare(suite_of("a=failed", "b=error"), suite_of("a=error", "b=failed"))
     assert (found.verdict, found.base_failures, found.head_failures) == (Status.PASSED, 2, 2)

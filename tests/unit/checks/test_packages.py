@@ -54,19 +54,6 @@ def test_what_is_new_is_told_with_what_needs_it_and_where_that_is_declared(tmp_p
     assert found["certifi"].earlier is None
 
 
-def test_another_version_is_told_with_both_licences(tmp_path):
-    result, found = looked(
-        tmp_path,
-        {"store": ("7.2", "BSD-3-Clause"), "gone": ("1.0", "MIT")},
-        {"store": ("7.4", "SSPL-1.0")},
-        DeclaredPackage(name="store", version="7.4", place="uv.lock", is_new=False),
-    )
-    assert result.counts == "1 in another version"
-    one = found["store"]
-    assert (one.before, one.version, one.place) == ("7.2", "7.4", "uv.lock")
-    assert (one.earlier.expression, one.licensing.expression) == ("BSD-3-Clause", "SSPL-1.0")
-
-
 def test_what_the_checks_do_not_install_is_told_as_that(tmp_path):
     result, found = looked(
         tmp_path,

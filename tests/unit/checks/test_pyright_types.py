@@ -66,17 +66,6 @@ ALWAYS = {
 }
 
 
-def test_without_settings_it_is_as_strict_as_pyright(tmp_path: Path) -> None:
-    order = PYRIGHT.make_request(site(tmp_path), SECRET)
-    assert told(order) == {
-        "/work/OURS.json": {**ALWAYS, "pythonPlatform": "Linux", "typeCheckingMode": "standard"}
-    }
-    assert words(order) == ["--outputjson", "--project", "/work/OURS.json"]
-    assert order.environ["PATH"] == "/nonexistent"
-    assert "--max-old-space-size=3072" in order.argv
-    assert [mount.target for mount in order.mounts if mount.source == "/t"] == ["/type-checker"]
-
-
 def test_it_is_told_what_the_configuration_says_but_for_what_would_run_the_tree(
     tmp_path: Path,
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.checks import linters, mypy_types
-from agent.checks.check import Site, explain_limit
+from agent.checks.check import Site
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
@@ -61,19 +61,6 @@ def test_a_finding_is_named_without_the_lines_it_moves_with(site: Site) -> None:
     [item] = result.items
     assert item.item_id == "a/b.py: F811: Redefinition of unused `x` from line N"
     assert (item.place, result.status) == ("a/b.py:7", Status.FAILED)
-
-
-def test_only_the_probe_objected_to_is_a_pass(site: Site) -> None:
-    secret = Secret()
-    assert judged(RUFF_CHECK, site, secret, ruff(secret)).status is Status.PASSED
-    assert judged(RUFF_CHECK, site, secret, ruff(secret), 0).status is Status.UNVERIFIED
-
-
-def test_a_limit_fails(site: Site) -> None:
-    result = SandboxResult(exit_code=None, output="", output_bytes=0, seconds=600, limit="time")
-    found = RUFF_CHECK.judge(site, Secret(), result)
-    assert (found.status, found.items) == (Status.FAILED, ())
-    assert "10 minutes" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -134,15 +121,6 @@ def test_flake8_lines_are_read(site: Site) -> None:
     assert (item.item_id, item.place) == ("a.py: C901: 'f' is too complex (N)", "a.py:9")
 
 
-def test_tools_are_taken_from_the_repository_before_the_gate(site: Site) -> None:
-    pinned = site.environment.model_copy(update={"tools": (("ruff", "/t"),)})
-    assert replace(site, environment=pinned).program("ruff") == "/tools/ruff/bin/ruff"
-    assert site.program("ruff") == "/env/bin/ruff"
-    assert site.program("black") == "/gate/bin/black"
-    assert site.has_package("Typing-Extensions")
-    assert site.packages_of("/gate") == "/gate/lib/python3.12/site-packages"
-
-
 def test_lines_of_mypy_are_read_in_both_forms() -> None:
     facts = {
         "file": "a.py", "line": 3, "column": 1, "message": "bad", "hint": None,
@@ -154,16 +132,3 @@ def test_lines_of_mypy_are_read_in_both_forms() -> None:
         assert mypy_types.read_line(line, json_lines=False) == wanted
     for line in ("", "{", "[]", "null", '{"file": 1}', "[" * 100_000, "printed by a plugin"):
         assert mypy_types.read_line(line, json_lines=True) is None
-
-
-@pytest.mark.parametrize(
-    ("limit", "words"),
-    [
-        ("time", "the tests were ended after 90 seconds"),
-        ("memory", "the tests were ended at the limit of 4096 MB of memory"),
-        ("processes", "the tests were ended at the limit of 256 processes"),
-    ],
-)
-def test_each_limit_has_its_words(limit: str, words: str) -> None:
-    result = SandboxResult(exit_code=None, output="", output_bytes=0, seconds=1, limit=limit)
-    assert explain_limit(result, SandboxLimits(seconds=90), "the tests were") == words

@@ -82,8 +82,3 @@ def test_a_copy_is_green_where_an_assertion_sees_nothing(monkeypatch: pytest.Mon
     found = _copied()
     monkeypatch.setattr(pytest, "raises", lambda *values: None)
     found["test_plain"]()
-
-
-def test_what_cannot_be_read_has_no_copies() -> None:
-    copies = red_copies.write_copies({"t.py": b"def"}, WANTED)
-    assert (copies.files, copies.names) == ({}, frozenset())

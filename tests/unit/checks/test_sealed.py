@@ -56,13 +56,6 @@ def test_a_whole_report_has_no_problem() -> None:
     assert [type(event).__name__ for event in report.events] == ["Test", "Exit"]
 
 
-def test_no_report_and_a_refused_one_are_told_apart() -> None:
-    secret = Secret()
-    assert read(secret, None).problem == "the run left no report and ended with exit code 1"
-    refused = read(secret, None, refused=(f"{secret.report}: a symbolic link",))
-    assert refused.problem == f"the report was not accepted: {secret.report}: a symbolic link"
-
-
 @pytest.mark.parametrize(
     "content", [b"", b"[" * 100_000, b"0" * 32 + b' {"event": "exit", "code": 1}\n']
 )

@@ -8,9 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from starlette.responses import Response
 
-from agent.dashboard import access, run_record, runs_pages, sign_in_links
+from agent.dashboard import access, runs_pages, sign_in_links
 from agent.dashboard.github_people import find_website
 from agent.dashboard.runs_pages import _LogStream
 from agent.errors import CodeHostUnavailable
@@ -263,43 +262,10 @@ def test_a_live_log_ends_when_its_reader_may_see_it_no_longer(
     assert store.get_run(run.run_id).active
 
 
-def test_a_log_that_grows_while_it_is_read_is_given(store, operator, tmp_path, monkeypatch):
-    run = add_run(store)
-    log, plain = write_log(tmp_path, run), run_record.open_file
-
-    def open_file(path):
-        file = plain(path)
-        with log.open("a") as more:
-            more.write("another\n")
-        return file
-
-    monkeypatch.setattr(run_record, "open_file", open_file)
-    answer = operator.get(f"/runs/{run.run_id}/log.txt")
-    assert answer.text.startswith("a line\n")
-    assert "content-length" not in answer.headers
-
-
-def test_a_silent_github_is_asked_once_for_the_requests_of_a_moment(stranger, people, monkeypatch):
-    monkeypatch.setattr(access, "_ASK_SECONDS", -1.0)
-    stranger.sign_in("ann", {100: False})
-    people.problem = CodeHostUnavailable("silent")
-    assert {stranger.get("/").status_code for _ in range(5)} == {200}
-    assert people.asked == 1
-
-
 def test_the_host_that_a_request_names_leads_nowhere(operator):
     answer = operator.get("/queue/", headers={"Host": "evil.example"})
     assert answer.status_code == 404
     assert "evil" not in str(answer.headers)
-
-
-def test_dashboards_on_other_ports_have_cookies_of_their_own():
-    names = set()
-    for port in (1, 2):
-        response = Response()
-        access.Sessions(None, f"http://127.0.0.1:{port}").sign_in_operator(response)
-        names.add(response.headers["set-cookie"].partition("=")[0])
-    assert len(names) == 2
 
 
 def test_people_are_sent_to_the_pages_of_the_github_that_the_settings_name():

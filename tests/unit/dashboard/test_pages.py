@@ -95,14 +95,6 @@ def test_a_run_without_a_folder_is_shown_all_the_same(store, operator):
     assert operator.get("/runs/..%2f..%2fetc").status_code == 404
 
 
-@pytest.mark.parametrize("ledger", [b"", b"{", b'{"event": "done"}\n', b"\xff\n[1]\n"])
-def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger):
-    run, folder = add_whole_run(store, tmp_path)
-    (folder / "ledger.jsonl").write_bytes(ledger)
-    for below in ("", "/changes", "/conversation"):
-        assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
-
-
 def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, monkeypatch):
     name = EVIL.replace("\x1b]8;;http://x\x07\u202e", "").replace("\n", "")
     monkeypatch.setattr(made_runs, "DIFF", made_runs.DIFF.replace("shop/models.py", name))

@@ -55,18 +55,6 @@ def test_no_cell_of_csv_is_a_formula():
     assert made.write_csv() == ",'@a\n'=1+1,1\nok,\n"
 
 
-def test_the_index_sees_what_changes(tmp_path):
-    with closing(SqlRunStore(tmp_path)) as store:
-        index = RunIndex(store)
-        assert index.entries() == ()
-        run = store.add_run(made_runs.make_run(1, time.time()), time.time())
-        index._read_at = float("-inf")
-        assert index.find(run.run_id).state is RunState.RECEIVED
-        store.set_state(run.run_id, RunState.TRIAGING)
-        index._read_at = float("-inf")
-        assert index.find(run.run_id).state is RunState.TRIAGING
-
-
 def test_one_file_holds_all_and_fetches_nothing(tmp_path, monkeypatch):
     with closing(SqlRunStore(tmp_path)) as store:
         made_runs.fill(store, 40, days=60)

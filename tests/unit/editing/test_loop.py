@@ -48,18 +48,6 @@ def test_a_conversation_hands_over_the_form_and_the_change(prepared, home):
     assert run_context.find_last_model("editor") == "fake:one"
 
 
-def test_the_answer_to_a_form_goes_on_with_the_same_conversation(prepared, home):
-    model = script(make_reply(bash(), submit()), make_reply(submit("Again.")))
-    run_context = desks.run_context(prepared, home, model)
-    talk = conversation(run_context)
-    talk.next_form(run_context)
-    talk.answer("One test fails.", run_context)
-    assert json.loads(talk.next_form(run_context).form)["summary"] == "Again."
-    shown, answer = model.requests[1].messages[-1].results
-    assert "return sum" in shown.content
-    assert (answer.name, answer.content, answer.failed) == ("submit", "One test fails.", True)
-
-
 def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepared, home):
     model = FakeModel(lambda request: make_reply())
     model.list_chain = lambda role: ("fake:one", "fake:two")
@@ -154,16 +142,6 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         assert [(one.model, one.calls, one.usd) for one in run_context.model_uses] == [
             ("fake:one", 1, 0.01)
         ]
-
-
-def test_nothing_is_done_after_the_form(prepared, home):
-    late = make_reply(write(), submit("First."), write("shop/b.py"), submit("Second."), bash())
-    run_context = desks.run_context(prepared, home, script(late))
-    talk = conversation(run_context)
-    assert json.loads(talk.next_form(run_context).form)["summary"] == "First."
-    assert talk.change.paths == ("shop/new.py",)
-    (event,) = events(home, prepared, "model.called")
-    assert [one["failed"] for one in event["results"]] == [False, False, True, True, True]
 
 
 def test_all_that_is_said_is_on_record_once(prepared, home):

@@ -84,23 +84,6 @@ def test_a_test_that_fails_is_told_with_its_place_and_what_went_wrong():
     assert found.objection.endswith("AssertionError: assert 2 == 3")
 
 
-def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
-    check = Comparison(
-        name="mypy", base=Status.PASSED, head=Status.UNVERIFIED, verdict=Status.UNVERIFIED,
-        reason="it ended at the memory limit",
-    )  # fmt: skip
-    result = CheckResult(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
-    after = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
-    found = met(check, after)
-    assert list(found.failures) == ["mypy as a whole"]
-    assert found.objection.endswith("mypy: it ended at the memory limit\na\nKilled")
-
-
-def test_tests_that_are_gone_count():
-    check, after = failed(gone=("t.py::test_old",))
-    assert list(met(check, after).failures) == ["gone t.py::test_old"]
-
-
 def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
     refused, two, one, passed = (
         judged(1, refused=(finding(),)),

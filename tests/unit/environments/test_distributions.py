@@ -5,7 +5,6 @@ from __future__ import annotations
 from agent.environments import distributions
 from agent.environments.distributions import Distribution
 from agent.models.checks import Licensing
-from agent.models.environment import Environment
 
 METADATA = """\
 Metadata-Version: 2.4
@@ -43,14 +42,3 @@ def test_version_licence_and_needs_are_read(tmp_path):
             needs=("my-tables",),
         )
     }
-
-
-def test_what_an_environment_does_not_meet_is_said_with_what_it_has():
-    environment = Environment(
-        key="k", path="", gate_path="", scripts_path="", python="3.11.7", interpreter_mounts=(),
-        interpreter="", sources=(), packages=("mine==1", "six==1.16.0", "tab-lib==4.0rc1"),
-    )  # fmt: skip
-    asked = ("six>=1.17", "Tab_Lib>=3", "absent", "old ; python_version < '3.9'", "mine")
-    assert distributions.find_unmet(asked, environment) == (
-        "six>=1.17 (has 1.16.0)", "absent (has none)",
-    )  # fmt: skip

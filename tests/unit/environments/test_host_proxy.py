@@ -8,20 +8,6 @@ from agent.environments.upstreams import HostProxy
 from agent.errors import SettingsInvalid
 
 
-@pytest.mark.parametrize(
-    ("named", "scheme", "address"),
-    [
-        ({}, "https", ""),
-        ({"https": "http://tls.example:3128/"}, "https", "http://tls.example:3128 (HTTPS_PROXY)"),
-        ({"https": "http://tls.example:3128/"}, "http", ""),
-        ({"all": "any.example:8080"}, "http", "http://any.example:8080 (ALL_PROXY)"),
-    ],
-)
-def test_each_kind_of_request_has_its_variable(named, scheme, address):
-    found = HostProxy.read(scheme, named)
-    assert (found.address if found else "") == address
-
-
 def test_credentials_are_decoded_and_not_shown():
     found = HostProxy.read("https", {"https": "http://me%40x:p%3Aw@p.example:1"})
     assert found is not None

@@ -75,18 +75,6 @@ def test_credentials_come_from_the_address_uvs_variables_or_netrc(read, netrc, e
 
 
 @pytest.mark.parametrize(
-    ("files", "environ"),
-    [
-        ({}, {"SSL_CERT_FILE": "{home}/ca.pem", "PIP_CERT": "/nowhere"}),
-        ({PIP: "[global]\ncert = {home}/ca.pem\n"}, {}),
-    ],
-)
-def test_the_certificates_are_those_of_the_host(read, tmp_path, files, environ):
-    (tmp_path / "ca.pem").write_text("")
-    assert read(files, **environ).ca_bundle == str(tmp_path / "ca.pem")
-
-
-@pytest.mark.parametrize(
     ("files", "environ", "said"),
     [
         ({UV: "a = [\n"}, {}, "uv.toml cannot be read"),
@@ -133,10 +121,3 @@ def test_credentials_are_for_the_operators_index_alone_and_not_for_its_host(sett
     allowing = settings.model_copy(update={"allow_hosts": ("a.example.org",)})
     named, default = including(allowing, other, **environ).list_accesses()
     assert (named.login, default.login) == (None, "me:hunter2")
-
-
-@pytest.mark.parametrize("url", ["https://pypi.org/simple", A.rstrip("/")])
-def test_the_public_index_and_the_operators_own_are_asked_anyway(settings, url):
-    index = including(settings, url, PIP_INDEX_URL=A, PIP_EXTRA_INDEX_URL=B)
-    assert [access.url for access in index.list_accesses()] == [B, A]
-    assert index.notes == ()

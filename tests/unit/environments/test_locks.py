@@ -81,14 +81,6 @@ def test_of_a_lock_that_is_not_exported_the_versions_are_kept_to():
     assert {line.name for line in found.requirements.lines} == {"six", "colorama", "iniconfig"}
 
 
-def test_without_its_lock_a_pipfile_is_read():
-    found = declared(SAMPLES / "pipenv", refused="no")
-    assert [line.text for line in found.requirements.lines] == [
-        "six==1.16.0", 'colorama==0.4.6; sys_platform == "win32"', "iniconfig==2.0.0",
-    ]  # fmt: skip
-    assert found.known == ("colorama==0.4.6", "six==1.16.0", "iniconfig==2.0.0")
-
-
 def test_where_a_compiled_file_does_not_fit_its_source_counts(tmp_path):
     (tmp_path / "requirements.in").write_text("six>=1.17\n")
     (tmp_path / "requirements.txt").write_text("six==1.16.0\n")
@@ -104,17 +96,6 @@ def test_without_hashes_a_package_comes_from_the_index_that_it_was_locked_from(t
     wishes = declared(tmp_path, refused="no").requirements.indexes
     assert {wish.only_for for wish in wishes} == {"six", "iniconfig"}
     assert {wish.url for wish in wishes} == {"https://packages.example.org/simple"}
-
-
-def test_what_is_locked_twice_or_from_elsewhere_is_left_to_the_resolver(tmp_path):
-    row = '[[package]]\nname = "{}"\nversion = "{}"\n'
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\ndependencies = ["six"]\n')
-    (tmp_path / "poetry.lock").write_text(
-        row.format("six", "1") + row.format("numpy", "1") + row.format("numpy", "2")
-        + row.format("mine", "1") + '[package.source]\ntype = "git"\nurl = "https://x/mine"\n'
-    )  # fmt: skip
-    found = declared(tmp_path, refused="no")
-    assert found.known == ("six==1",)
 
 
 @pytest.mark.parametrize(

@@ -44,19 +44,6 @@ def test_nested_files_are_read_relative_to_the_file_that_names_them(tree):
     )
 
 
-def test_comments_continuations_hashes_and_markers_are_understood(tree):
-    files = tree(
-        a_txt="# all\nsix==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb  # pinned\n\n"
-        "uvicorn[standard]>=0.30 # fast\nname#nocomment-in-a-word\n".replace(
-            "name#nocomment-in-a-word\n", ""
-        )
-    )
-    found = requirement_files.read_file(files, "a.txt")
-    assert texts(found) == ["six==1.17.0", "uvicorn[standard]>=0.30"]
-    assert found.lines[0].hashes == ("sha256:aa", "sha256:bb")
-    assert found.lines[1].origin == "a.txt:6"
-
-
 @pytest.mark.parametrize("line", ["-e .", ".", "file:."])
 def test_the_repository_itself_is_a_project_not_a_requirement(tree, line):
     found = requirement_files.read_file(tree(a_txt=line, pyproject_toml=""), "a.txt")

@@ -34,18 +34,6 @@ def test_what_is_missing_is_named_with_what_would_provide_it():
         assert told in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("env", "users", "databases"),
-    [
-        ({}, ["postgres"], ["postgres"]),
-        ({"DATABASE_URL": "postgres://u%40x:p@db:5432/n"}, ["u@x"], ["n"]),
-        ({"DATABASE_URL": "postgres://localhost", "PGUSER": ""}, ["postgres"], ["postgres"]),
-    ],
-)
-def test_users_and_databases_are_those_that_variables_name(env, users, databases):
-    assert sandbox_services.accounts(env) == (users, databases)
-
-
 def test_the_usual_variables_lead_to_the_servers():
     server = SandboxService(
         name="postgres", version="15", program="/p", user="web app", database="shop"

@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from agent.errors import AccessLost, RequestRefused, Superseded
+from agent.errors import AccessLost, Superseded
 from agent.github import api_errors
 from agent.github.api_errors import RateLimited, RefusedRequest
 
@@ -71,19 +71,6 @@ def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
 )
 def test_a_refusal_is_told_by_its_kind(status, message, kind):
     assert isinstance(refusal(status, message).make_error(), kind)
-
-
-def test_every_field_error_reaches_the_reader():
-    errors = [
-        {"resource": "PullRequest", "field": "head", "code": "invalid"},
-        {"resource": "PullRequest", "code": "custom", "message": "No commits between a and b"},
-        "Sorry",
-    ]
-    error = refusal(422, "Validation Failed", errors)
-    assert error.has_phrase("head invalid")
-    assert isinstance(error.make_error(), RequestRefused)
-    for words in ("Validation Failed", "PullRequest head invalid", "No commits between", "Sorry"):
-        assert words in error.make_error().message
 
 
 def test_graphql_errors_are_told_though_their_status_is_200():

@@ -45,49 +45,6 @@ def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = 
     )  # fmt: skip
 
 
-def test_six_lines_tell_of_a_run_at_work_and_its_clock_goes_on():
-    progress = PROGRESS.model_copy(
-        update={"plan": PLAN, "now": "turn 12", "seconds": 300.0, "at": 1_000.0, "most_minutes": 30}
-    )
-    shown = [status.under_way(RUN, progress, PAGE, now=now) for now in (1_010.0, 1_310.0)]
-    for text, took in zip(shown, ("5 minutes of 30", "10 minutes of 30"), strict=True):
-        seen, _, folded = text.partition("\n\n<details>")
-        assert len(seen.split("\n")) == 6
-        assert took in seen
-        assert "/mergewright stop" in seen
-        assert "`@bob`" in seen
-        assert "2. Then." in folded
-
-
-@pytest.mark.parametrize(
-    ("facts", "told"),
-    [
-        ({"seconds": 12.2, "most_minutes": 30}, "12 s of 30 minutes, $0.00"),
-        ({"replies": 2, "usd": 0.42, "most_usd": 3.0}, "$0.42 of $3.00"),
-        ({"replies": 2, "usd": None, "most_usd": 3.0}, "unknown price"),
-    ],
-)
-def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
-    progress = PROGRESS.model_copy(update=facts)
-    for text in (
-        status.under_way(RUN, progress, PAGE),
-        status.planned(RUN, PLAN, PLAN.number, progress, PAGE),
-        status.awaiting(RUN, PULL, "Merge it.", progress, PAGE),
-    ):
-        assert told in text
-        assert f"]({PAGE}/log)" in text
-
-
-def test_four_lines_tell_of_the_end():
-    pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
-    ended = outcome(Reason.READY, "body", pull).model_copy(update={"models": (USE,)})
-    text = status.ended(RUN, ended, Progress(seconds=180), PAGE)
-    assert len(text.split("\n")) == 4
-    for words in ("#9", "draft", "ann was not asked", "3 minutes and cost $0.42", PAGE):
-        assert words in text
-    assert "body" not in text
-
-
 def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
     words = "**Red.**\n\nTests fail.\n\n<details><summary>More</summary>\n\nx\n\n</details>"
     text = status.ended(RUN, outcome(Reason.NEW_FAILURES, words), PROGRESS, None)
@@ -121,16 +78,3 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     head, _, rest = text.partition("\n")
     assert head == "**#9 is open; round 2 of its review is over: Said \\*so\\*.**"
     assert ("- [shop/views.py:3: why?](https://g/9#t)" in rest) == ("human" in ends)
-
-
-def test_a_round_that_is_stopped_leaves_the_result_in_the_first_line():
-    text = status.ended(FOLLOWING, outcome(Reason.SUPERSEDED, "**Stopped.**"), PROGRESS, PAGE)
-    assert text.startswith("**The result is pull request #9.**\n")
-    assert len(text.split("\n")) == 3
-
-
-def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
-    ended = outcome(Reason.TIME_SPENT, "**The run has used up its time.**\n\nMore.")
-    text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
-    assert "#9 is unchanged" in text.partition("\n")[0]
-    assert "\n\n**The run has used up its time.**\n\nMore. It took" in text

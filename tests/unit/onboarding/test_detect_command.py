@@ -49,15 +49,6 @@ def test_a_file_that_is_there_is_left_alone_and_what_differs_is_said(repo):
     assert "tool: mypy" in (repo / CONFIG).read_text()
 
 
-def test_a_table_in_pyproject_gets_no_file_beside_it(repo):
-    (repo / "pyproject.toml").write_text("[tool.mergewright]\nhttp_client = 'httpx'\n")
-    assert run("detect", "--repo", repo).exit_code == 0
-    result = run("detect", "--repo", repo, "--write")
-    assert result.exit_code == 2
-    assert "only one place is allowed" in " ".join(result.output.replace("│", " ").split())
-    assert not (repo / ".github").exists()
-
-
 def test_nothing_is_written_through_a_link(repo, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     (repo / ".github").symlink_to(outside, target_is_directory=True)

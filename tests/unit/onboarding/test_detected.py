@@ -86,15 +86,6 @@ def test_what_only_a_person_can_decide_stands_in_comments(tree):
     ("files", "known", "open_"),
     [
         ({"pyproject.toml": "[project]\nrequires-python = '==3.11.*'\n"}, "3.11", None),
-        ({"pyproject.toml": "[project]\nrequires-python = '>=3.10'\n"}, None, "3.10"),
-        (
-            {
-                ".python-version": "3.12\n",
-                "pyproject.toml": "[project]\nrequires-python='>=3.10'\n",
-            },
-            None,
-            "3.12",
-        ),
         (
             {
                 "pyproject.toml": "[project]\nrequires-python = '>=3.10'\n",
@@ -194,14 +185,3 @@ def test_a_files_own_values_win_and_what_differs_is_named(tree):
         "http_client: requests (.github/mergewright.yml:1); detected httpx (requirements.txt"
     )
     assert differs[0] == "checks.types.tool: not in the file; detected mypy (mypy.ini)"
-
-
-def test_a_file_with_all_kinds_of_values_is_written_down_as_it_was(tree):
-    text = (
-        'env: {A: "1", B: "yes: no"}\nservices: [postgres]\n'
-        'concurrency: {mode: any, overrides: [{paths: ["a/**", "!b"], mode: sync}]}\n'
-        "rules: {file-mode: off}\npull_request: {draft: true}\nlabel: go on\n"
-        "checks: {lint: [ruff], types: {tool: off}}\npython: {extras: []}\n"
-    )
-    proposal = written.propose(tree({"a.py": ""}), read(text))
-    assert load.from_text(proposal.text, "x.yml") == load.from_text(text, "x.yml")

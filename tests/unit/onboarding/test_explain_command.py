@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from agent.cli import reference
 from agent.cli.main import app
 from agent.models.run import Reason
-from agent.policy import registry
 from agent.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -69,13 +68,6 @@ def test_what_the_file_says_is_told_with_its_line(repo, name, text, lines):
     assert found["scope.max_lines"] == (600, "default")
 
 
-def test_what_was_detected_names_the_file(repo):
-    found = explained(repo)
-    assert found["checks.types.tool"] == ("mypy", "detected from mypy.ini")
-    write(repo, ".github/mergewright.yml", "checks: {types: {tool: off}}\n")
-    assert explained(repo)["checks.types.tool"] == ("off", ".github/mergewright.yml:1")
-
-
 def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypatch):
     text = "limits: {minutes: 90, runs_per_day: 3, usd: 9}\nlabel: go\n"
     write(repo, ".github/mergewright.yml", text)
@@ -123,27 +115,6 @@ def test_one_key_and_one_that_is_not_known(repo):
     assert "Did you mean http_client" in " ".join(wrong.output.replace("│", " ").split())
 
 
-def test_rules_are_listed_with_their_weight_here(repo):
-    write(repo, ".github/mergewright.yml", "rules: {file-mode: info}\n")
-    listed = json.loads(run("rules", "--repo", repo, "--json").output)
-    assert [one["id"] for one in listed] == [rule.id for rule in registry.RULES]
-    mode = next(one for one in listed if one["id"] == "file-mode")
-    assert (mode["weighs"], mode["by_itself"], mode["floor"]) == ("info", "review", "off")
-    assert mode["origin"] == ".github/mergewright.yml:1"
-    table = run("rules", "--repo", repo).output
-    assert re.search(r"^file-mode +info\* +off ", table, re.MULTILINE)
-
-
-def test_one_rule_is_shown_with_examples_and_an_unknown_one_with_the_nearest(repo, monkeypatch):
-    monkeypatch.chdir(repo.parent)
-    shown = run("rules", "http-client").output
-    assert "import requests" in shown
-    assert "no less than block" in run("rules", "paths").output
-    wrong = run("rules", "htp-client")
-    assert wrong.exit_code == 2
-    assert "Did you mean http-client" in " ".join(wrong.output.replace("│", " ").split())
-
-
 def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
     assert written == reference.render(), "run `make reference`"
@@ -163,11 +134,3 @@ def test_the_python_that_runs_take_here_is_told_beside_the_declared_one(repo):
     assert first.split()[:2] == ["python.version", '"3.9"']
     assert "project.requires-python: >=3.9" in here
     assert re.search(r"runs here take Python 3\.\d+(\.\d+)? \(.*python3", here)
-
-
-def test_a_python_that_is_not_to_be_had_is_told_before_any_run(repo):
-    write(repo, ".github/mergewright.yml", 'python: {version: "3.99"}\n')
-    found = run("config", "explain", "python.version", "--repo", repo).output.splitlines()[1]
-    assert "runs find no Python here" in found
-    assert "3.99" in found
-    assert "3.99" in run("config", "check", "--repo", repo).output

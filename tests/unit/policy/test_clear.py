@@ -86,20 +86,6 @@ def test_nothing_else_in_the_code_makes_a_cleared_change():
     assert makers == {"stages/policy.py"}
 
 
-def test_a_change_in_a_large_repository_reads_only_what_it_needs():
-    base: dict[str, str | bytes] = {
-        f"app/m{number}.py": f"import json\nfrom app.m{(number + 1) % 500} import A{number + 1}\n\n\n"
-        f"class A{number}:\n    def run(self, a):\n        return a\n"
-        for number in range(500)
-    }
-    more = "\n\ndef added():\n    from app.m7 import A7\n    return A7().run(1)\n"
-    after = {f"app/m{n}.py": cases.as_bytes(base[f"app/m{n}.py"]).decode() + more for n in (3, 4)}
-    made, tree = cases.change(dict(after), base)
-    config = cases.config(concurrency={"mode": "sync"})
-    policy.judge_change(ChangeContext(made, config, cases.project("3.9"), tree), {})
-    assert len(set(tree.reads)) < 30
-
-
 def _git(folder: Path, *args: str) -> None:
     subprocess.run(
         ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *args],
@@ -249,18 +235,6 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
     )
     [held] = policy.tolerate_standing((found,), made, human_changes)
     assert [one.severity for one in held.findings] == [Severity.BLOCK, Severity.REVIEW]
-
-
-def test_what_was_left_out_of_the_tree_is_for_a_person_to_look_at():
-    left = Finding(
-        rule="not-taken", severity=Severity.REVIEW, path="link.py", line=None, message="A link.",
-        fix="",
-    )  # fmt: skip
-    made, tree = cases.change({}, {})
-    change = made.model_copy(update={"left_out": (left,)})
-    assert policy.judge_change(
-        ChangeContext(change, cases.config(), cases.project(), tree), {}
-    ).findings == (left,)
 
 
 def test_no_repository_switches_off_what_has_a_floor_of_its_own():

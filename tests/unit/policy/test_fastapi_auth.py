@@ -6,7 +6,6 @@ import pytest
 
 from agent.models.checks import Endpoint
 from agent.policy.contract import fastapi_auth
-from agent.policy.contract.fastapi_auth import is_match
 from repo_config.schema import FastapiSection
 
 SECTION = FastapiSection.model_validate(
@@ -69,16 +68,3 @@ def test_what_asks_is_public_or_was_open_is_left_alone(before, after):
 )
 def test_what_was_guarded_or_answered_elsewhere_is_held_against_the_change(before):
     assert len(found(before, [endpoint("/admin/users")])) == 1
-
-
-@pytest.mark.parametrize(
-    ("pattern", "url", "expected"),
-    [
-        ("/**", "/", True),
-        ("/admin/**", "/admin/users/{id}", True),
-        ("/admin/**", "/administrators", False),
-        ("/**/me", "/users/x/me/", True),
-    ],
-)
-def test_patterns_of_url_paths(pattern, url, expected):
-    assert is_match(pattern, url) is expected

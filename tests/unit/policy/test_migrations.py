@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from agent.models.change import Finding
 from agent.models.ticket import Ticket
-from agent.policy import registry
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import data, history, operations, unasked
 from tests.unit.policy.cases import change, config, project
@@ -41,22 +40,3 @@ def test_what_a_field_was_is_found_where_it_was_last_altered():
     (finding,) = found(asked)
     assert finding.rule == "migration-destructive"
     assert "from 40 down to 30" in finding.message
-
-
-def test_what_the_recipe_makes_is_clean():
-    """A field that the ticket asks for, with the migration that Django writes for it."""
-    models = "from django.db import models\n\n\nclass Order(models.Model):\n    pass\n"
-    field = "priority = models.PositiveIntegerField(default=1)"
-    asked = change_context(
-        {
-            "shop/models.py": models.replace("pass", field),
-            "shop/migrations/0003_order_priority.py": migration(
-                "migrations.AddField(model_name='order', name='priority', "
-                "field=models.PositiveIntegerField(default=1))",
-                after="0002_note",
-            ),
-        },
-        {**SHOP, "shop/models.py": models},
-        ticket="Add a `priority` to Order: PositiveIntegerField, default=1",
-    )
-    assert [one for module in registry.MODULES for one in module.check_change(asked)] == []

@@ -22,11 +22,6 @@ SYNTAX: dict[str, tuple[str, int]] = {
     "except without parentheses": ("try:\n    pass\nexcept A, B:\n    pass\n", 14),
 }
 
-LIBRARY: dict[str, tuple[str, int]] = {
-    "zip strict": ("list(zip([1], [2], strict=True))\n", 10),
-    "tomllib": ("import tomllib\n", 11),
-}
-
 
 def findings(after: str | bytes, version: str | None, before: str | None = None) -> list[Finding]:
     base = {} if before is None else {"app/a.py": before}
@@ -65,18 +60,6 @@ def test_syntax_is_refused_below_its_version_and_only_there(snippet, minor, targ
         # Neither right nor wrong: this service's own Python is older than the code.
         assert found == cases.review(found)
         assert f"3.{HOST}" in finding.message
-
-
-@pytest.mark.parametrize(("snippet", "minor", "target"), _matrix(LIBRARY))
-def test_library_and_run_time_are_refused_below_their_version_and_only_there(
-    snippet, minor, target
-):
-    found = findings(snippet, f"3.{target}")
-    if target >= minor:
-        assert not found
-    else:
-        assert found == cases.blocking(found)
-        assert [f"Python 3.{minor}" in finding.message for finding in found] == [True]
 
 
 GUARDED = {

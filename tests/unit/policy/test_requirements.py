@@ -22,18 +22,6 @@ def test_other_packages_or_versions_are_told(path, before, after):
     assert requirements.has_changed(snippet.change_context())
 
 
-@pytest.mark.parametrize(
-    ("path", "before", "after"),
-    [
-        ("pyproject.toml", PROJECT, PROJECT + "[tool.ruff]\nline-length = 88\n"),
-        ("requirements.txt", "httpx\n", "# what runs\nhttpx\n"),
-    ],
-)
-def test_what_declares_the_same_is_no_other_environment(path, before, after):
-    snippet = Snippet({path: after}, base={path: before})
-    assert not requirements.has_changed(snippet.change_context())
-
-
 def brought(after, base, **more):
     snippet = Snippet(after, base=base, **more)
     return {

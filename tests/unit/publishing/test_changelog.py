@@ -32,10 +32,6 @@ def told(files, kind="feature"):
 LINE = "Add nickname to Customer"
 
 
-def test_a_repository_without_a_changelog_gets_none():
-    assert entry({"README.md": "# Shop\n", "shop/changes.py": ""}) is None
-
-
 @pytest.mark.parametrize(
     ("settings", "path"),
     [

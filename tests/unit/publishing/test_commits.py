@@ -30,11 +30,6 @@ def test_the_subject_follows_the_repository(subjects, category, subject):
     assert commits.write_subject(TITLE, subjects, "42", category) == subject
 
 
-def test_the_body_says_why_with_the_number_of_the_issue():
-    assert commits.write_message(TITLE, "Names, @all.", (), "1") == f"{TITLE}\n\nNames, all (#1).\n"
-    assert commits.write_message(TITLE, "Names", (), "ticket") == f"{TITLE}\n\nNames\n"
-
-
 def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
     items = tuple(f"{number} " + "word " * 30 for number in range(9))
     message = commits.write_message(

@@ -11,13 +11,12 @@ import pytest
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import Comparison, Status
-from agent.models.model_use import ModelUse
+from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason
 from agent.models.ticket import Ticket
 from agent.publishing import commits, text
-from agent.publishing.text import ModelWork
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import evidence
 

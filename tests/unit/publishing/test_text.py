@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from markdown_it import MarkdownIt
 
-from agent.errors import Duplicate, TicketUnclear
+from agent.errors import Duplicate
 from agent.models.change import Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, CheckResult, Status
 from agent.models.model_use import ModelUse, ModelWork
@@ -115,14 +114,6 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
         assert plain.count("<details>") == plain.count("</details>")
 
 
-def test_a_title_is_one_inert_line_cut_with_an_ellipsis():
-    assert text.render_title("Add x") == "Add x"
-    title = text.render_title(f"Fix #12 for @org\nnow {'🎉 שלום ' * 60}")
-    assert title.startswith("Fix 12 for org now")
-    assert 250 <= len(title) <= 256
-    assert title.endswith("…")
-
-
 # --- a run that stopped -----------------------------------------------------------------------
 
 
@@ -132,14 +123,6 @@ def ended(reason, sentence):
 
 def comment(reason, sentence, place="https://m.example/log"):
     return text.render_stopped(ended(reason, sentence), None, place, run=code_host_runs.run())
-
-
-def test_a_form_is_there_to_be_copied():
-    unclear = TicketUnclear(("Which type?", "May it be empty?"), "Form:\n  Model: `a.B`\n  Type: …")
-    words = comment(Reason.UNCLEAR, unclear.message)
-    assert "\n\n- Which type?\n- May it be empty?\n\n" in words
-    (block,) = (one for one in MarkdownIt("commonmark").parse(words) if one.type == "fence")
-    assert block.content == "Model: `a.B`\nType: …\n"
 
 
 def test_a_duplicate_links_the_pull_request_that_is_open():
@@ -171,9 +154,3 @@ def test_a_branch_that_was_pushed_is_named_and_none_is_denied_that_may_be_there(
         assert "pushed" not in comment(reason, "It is so.")
     moot = ended(Reason.SUPERSEDED, "It was closed.").model_copy(update={"stopped_at": "announce"})
     assert "Nothing was pushed." in text.render_stopped(moot, None, "l", run=code_host_runs.run())
-
-
-def test_no_path_of_the_machine_is_told_on_the_forge():
-    words = comment(Reason.UNCLEAR, "x", "/var/lib/m/run.log")
-    assert "/var/lib" not in words
-    assert f"`mergewright runs log {code_host_runs.run().run_id}`" in words

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import EditFailed
 from agent.models.run import Reason
-from tests.unit.recipes.trees import RECIPE, form, project, settle
+from tests.unit.recipes.trees import RECIPE, form, settle
 
 FILE = "shop/migrations/0002_customer_nickname.py"
 FIELD = "models.CharField(blank=True, max_length=50)"
@@ -106,21 +106,3 @@ def test_what_the_report_says_reaches_the_reader() -> None:
     assert "- crm: Create model Lead" in failure.message
     assert "cannot be read" in refused({}, b"[" * 100_000).message
     assert "cannot be read" in refused({}, b"[]").message
-
-
-def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
-    linted = project(lint=("ruff", "flake8"))
-    settled = settle(form(default_for_existing_rows="'n/a'"), detected=linted)
-    command = RECIPE.produce(settled.model_dump_json(), linted)
-    assert command is not None
-    assert command.script == "make_migration.py"
-    assert command.globs == ("shop/migrations/*.py",)
-    assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
-    assert json.loads(command.args[0]) == {
-        "existing": {"kind": "literal", "text": "'n/a'", "module": "", "name": ""},
-        "field": "nickname",
-        "formatters": [["ruff check", []]],
-        "manage": "manage.py",
-        "models": [["shop", "Customer"]],
-        "python_path": [""],
-    }

@@ -53,20 +53,3 @@ def test_a_method_where_djangos_own_runner_runs_the_tests() -> None:
 )
 def test_the_file_goes_beside_its_like(siblings: dict[str, str], path: str) -> None:
     assert path in edited(form(add_a_test="yes"), SHOP | siblings)
-
-
-def test_options_are_checked_one_by_one() -> None:
-    files = SIMPLE | {"shop/test_a.py": FUNCTIONS}
-    options = "max_length=1, choices=[('a', 'A')], default='a', unique=False, help_text='x'"
-    text = written("shop/test_customer_nickname.py", files, options=options)
-    assert '    assert field.default == "a"\n' in text
-    assert '    assert field.help_text == "x"\n' in text
-    relation = written(
-        "shop/test_customer_nickname.py",
-        files,
-        field_type="ForeignKey",
-        options="to=Customer, on_delete=CASCADE, null=True, related_name='friends'",
-    )
-    assert '    assert field.remote_field.model._meta.label == "shop.Customer"\n' in relation
-    assert "    assert field.remote_field.on_delete is models.CASCADE\n" in relation
-    assert '    assert field.remote_field.related_name == "friends"\n' in relation

@@ -74,22 +74,6 @@ def test_line_ends_are_those_of_the_file() -> None:
     assert inserted(text, after) == NEW.replace("\n", "\r\n")
 
 
-def test_a_byte_order_mark_stays() -> None:
-    text = b"\xef\xbb\xbf" + SHOP["shop/models.py"].encode()
-    after = edited(form(), SHOP | {"shop/models.py": text})["shop/models.py"]
-    assert after == text.replace(b"# the login\n", b"# the login\n" + NEW.encode())
-
-
-def test_a_coding_cookie_is_obeyed() -> None:
-    text = ("# -*- coding: latin-1 -*-\n" + SHOP["shop/models.py"]).replace("buys", "käuft")
-    body = form(options='max_length=50, help_text="für 5 €"')
-    body += "\n\n### Default for existing rows\n\n'x'"
-    after = edited(body, SHOP | {"shop/models.py": text.encode("latin-1")})["shop/models.py"]
-    assert inserted(text, after.decode("latin-1")) == (
-        '    nickname = models.CharField(max_length=50, help_text="f\\xfcr 5 \\u20ac")\n'
-    )
-
-
 @pytest.mark.parametrize(
     ("head", "line"),
     [
@@ -116,35 +100,6 @@ def test_a_missing_type_joins_the_import_in_order() -> None:
         "class Customer(Model):\n    a = TextField()\n"
         "    nickname = CharField(max_length=50, blank=True)\n"
     )
-
-
-def test_quotes_are_those_of_the_file() -> None:
-    options = 'max_length=50, default="it", help_text="say \'it\'"'
-    single = models_file(
-        "class Customer(models.Model):\n    a = models.TextField('x', help_text='y')\n"
-    )
-    assert "default='it', help_text=\"say 'it'\")" in model(single, options=options)
-    double = models_file('class Customer(models.Model):\n    a = models.TextField("x")\n')
-    assert 'default="it", help_text="say \'it\'")' in model(double, options=options)
-
-
-def test_long_lines_are_wrapped_at_the_configured_width() -> None:
-    options = 'max_length=50, blank=True, help_text="What to call them", verbose_name="nick"'
-    one = model(SHOP, options=options)
-    assert (
-        "    nickname = models.CharField(\n"
-        '        max_length=50, blank=True, help_text="What to call them", verbose_name="nick"\n'
-        "    )\n"
-    ) in one
-    narrow = SHOP | {"pyproject.toml": "[tool.black]\nline-length = 60\n"}
-    assert (
-        "    nickname = models.CharField(\n"
-        "        max_length=50,\n"
-        "        blank=True,\n"
-        '        help_text="What to call them",\n'
-        '        verbose_name="nick",\n'
-        "    )\n"
-    ) in model(narrow, options=options)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 
 from agent.recipes.add_field import request as of_field
 from agent.recipes.add_field.parameters import Parameters
-from agent.recipes.print_to_logging import request as of_prints
 from repo_config.schema import RepoConfig
 from tests.unit.recipes import trees
 from tests.unit.trees import DictTree
@@ -35,22 +34,3 @@ def test_named_values_settle_a_field_as_a_form_does() -> None:
 def test_a_field_needs_known_keys_and_values(given: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         of_field.read_parameters(given)
-
-
-def test_prints_are_named_by_paths_and_a_level() -> None:
-    asked = of_prints.read_parameters({"paths": ["shop", "cli.py"], "level": "Info"})
-    assert (asked.places, asked.level, asked.problems) == (["shop", "cli.py"], "info", [])
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ({"path": "shop"}, "`path`"),
-        ({"paths": 3}, "`paths`"),
-        ({"level": "info"}, "`paths`"),
-        ({"paths": "shop", "level": "loud"}, "`level`"),
-    ],
-)
-def test_prints_need_known_keys_and_values(given: dict[str, object], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        of_prints.read_parameters(given)

@@ -17,12 +17,10 @@ from tests.unit.recipes.print_trees import (
     function,
     left,
     levels,
-    line,
     module,
     settle,
     ticket,
 )
-from tests.unit.trees import DictTree
 
 # --- levels -----------------------------------------------------------------------------------
 
@@ -37,18 +35,6 @@ from tests.unit.trees import DictTree
 )
 def test_the_level_follows_what_is_said(code, level):
     assert levels(function(code)) == [level]
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ('print("ERROR: no such row", x)', 'logger.error("no such row %s", x)'),
-        ('print("[WARN] low on", x)', 'logger.warning("low on %s", x)'),
-        ('print("DEBUG mode is on")', 'logger.info("DEBUG mode is on")'),
-    ],
-)
-def test_a_level_at_the_beginning_becomes_the_level(before, after):
-    assert line(before) == after
 
 
 @pytest.mark.parametrize(
@@ -126,18 +112,6 @@ def test_what_stands_beside_an_import_that_nothing_needs_stays():
     assert "x = 1; import sys\n" in edited(module(code))["shop/stock.py"].decode()
 
 
-def test_imports_that_nothing_needs_any_more_go_and_others_stay():
-    code = (
-        "import os, sys\nimport traceback\nfrom sys import stderr  # kept\n\n\ndef f():\n"
-        "    print('x', file=sys.stderr)\n"
-    )
-    made = edited(module(code))["shop/stock.py"].decode()
-    assert "import os\n" in made
-    assert "import traceback\n" in made
-    assert "from sys import stderr  # kept\n" in made
-    assert "import sys" not in made
-
-
 # --- what stays -------------------------------------------------------------------------------
 
 
@@ -200,13 +174,6 @@ def test_what_a_test_reads_stays(test):
     told = {one.line: one.reason for one in settled.remaining}
     assert "tests/test_stock.py" in told[2]
     assert b"logger.info('other')" in edited(files)["shop/stock.py"]
-
-
-def test_an_empty_block_keeps_a_statement():
-    made = edited(function("if x:", "    print()", "print()  # a line", 'print("a"); print()'))
-    assert made["shop/stock.py"].decode().partition("error=None):\n")[2] == (
-        '    if x:\n        pass\n    logger.info("a"); pass\n'
-    )
 
 
 def test_what_the_configuration_closes_stays_unless_it_is_named():
@@ -282,27 +249,4 @@ def test_what_is_missing_comes_back_as_the_form(body, about):
     assert settle(FILES, re.sub(r"(?m)(level: ).*", r"\1info", filled)).files
 
 
-def test_sentences_beside_the_facts_are_named_as_not_done():
-    body = "Replace `print` with `logging` in `mail`, level `info`. Also add a file handler."
-    assert settle(FILES, body).not_done == ("Also add a file handler.",)
-
-
 # --- words ------------------------------------------------------------------------------------
-
-
-def test_the_notes_count_by_file_and_level_and_name_what_stays():
-    files = module(
-        "def f(x):\n    print('a')\n    print('error:', x)\n    print()\n    print('.', end='')\n",
-        cart="import logging\nlog = logging.getLogger()\n\n\ndef g():\n    print('b')\n",
-    )
-    settled = settle(files)
-    made = RECIPE.apply(DictTree(files), settled.model_dump_json())
-    cart, stock, total, *_, alone = made.notes
-    assert cart.startswith("`shop/cart.py`: 1 message (1 info)")
-    assert stock.startswith("`shop/stock.py`: 2 messages (1 info, 1 error)")
-    assert "3 messages (2 info, 1 error)" in total
-    assert "shop/stock.py:5" in alone
-    text = settled.model_dump_json()
-    assert RECIPE.title(text) == "Log instead of printing in shop"
-    assert RECIPE.list_touched(text) == ("shop/cart.py", "shop/stock.py")
-    assert len(RECIPE.steps(text)) == 3

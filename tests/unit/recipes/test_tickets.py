@@ -43,16 +43,6 @@ def test_code_is_taken_from_title_text_and_blocks() -> None:
     assert document.blocks == ("code",)
 
 
-def test_what_a_ticket_says_besides_is_handed_on_and_capped() -> None:
-    document = read("Add `x` to it. Also paint it.\n\n```\ny\n```\n" + "Why? " * 20)
-    rest = document.list_rest("x")
-    assert rest[:2] == ("Also paint it.", "Why?")
-    assert len(rest) == 11
-    assert rest[-1] == "12 more sentences"
-    assert "`y`" in read("Add `x`.\n\n```\ny\n```\n").list_rest("x")
-    assert len(read("long " * 1_000).list_rest()[0]) == 200
-
-
 @pytest.mark.parametrize(
     "noise", ["a" * 65_536, "add " * 16_000, "| a " * 16_000, "`" * 65_536, "> " * 30_000, "---\n" * 16_000]
 )  # fmt: skip

@@ -52,19 +52,6 @@ def test_an_invalid_configuration_prints_every_problem_with_its_place(repo):
     ]
 
 
-def test_problems_as_json(repo):
-    write(repo, "pyproject.toml", "[tool.mergewright]\nlimits.minutes = 0\n")
-    result = run("check", "--repo", repo, "--json")
-    assert result.exit_code == 2
-    report = json.loads(result.output)
-    assert all(report["problems"][0].pop(text) for text in ("message", "fix"))
-    assert report == {
-        "valid": False,
-        "file": "pyproject.toml",
-        "problems": [{"file": "pyproject.toml", "line": 1, "column": 1, "key": "limits.minutes"}],
-    }
-
-
 def test_links_and_folders_of_tools_are_not_read(repo):
     outside = write(repo.parent, f"{repo.name}-outside.yml", "framework: none\n")
     (repo / ".github").mkdir()

@@ -76,17 +76,6 @@ def test_a_django_site_with_manage_py(tree):
 # --- tests or none -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
-        {"x/testing.py": "", "x/contest.py": "", "x/latest_news.py": "", "tests/data.txt": ""},
-        {"tests/__init__.py": "", "tests/settings.py": APPS, "tests/test_settings.py": APPS},
-    ],
-)
-def test_no_test_files_means_no_runner(tree, files):
-    assert detected(tree(files)).test_runner is None
-
-
 CI = ".github/workflows/ci.yml"
 RUN = "jobs: {{t: {{steps: [{{run: '{}'}}]}}}}\n"
 CASES = "import unittest\nclass Tests(unittest.TestCase): ...\n"
@@ -237,17 +226,6 @@ def test_of_several_manage_py_the_one_that_runs_the_tests_comes_first(tree, path
 # --- Python ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("written", "version"),
-    [
-        (">=3.8.1,<4", "3.8"),
-    ],
-)
-def test_the_lowest_version_of_a_range(tree, written, version):
-    files = tree({"pyproject.toml": f"[project]\nrequires-python = '{written}'\n"})
-    assert detected(files).python_version == version
-
-
 # --- the configuration wins --------------------------------------------------------------------
 
 
@@ -346,20 +324,6 @@ def test_what_is_taken_from_files_is_safe_to_print(tree):
 # --- size --------------------------------------------------------------------------------------
 
 
-def test_a_tree_full_of_candidates_is_not_read_whole(tree):
-    files = {"requirements.txt": "django\n", "setup.cfg": "[flake8]\n"}
-    for number in range(1_000):
-        files |= {
-            f"a{number}/manage.py": "",
-            f"a{number}/conftest.py": "",
-            f"a{number}/tests/test_settings.py": APPS,
-            f"a{number}/requirements.txt": "x",
-        }
-    large = tree(files)
-    detect.detect_project(large, RepoConfig())
-    assert len(large.reads) < 200
-
-
 # --- plugins ------------------------------------------------------------------------------------
 
 SHOP, TOOLS = "src/shop/plug/__init__.py", "tools/plug.py"
@@ -410,9 +374,3 @@ def find_app(tree, files, text=""):
 )
 def test_the_only_application_that_a_module_makes(tree, files, expected):
     assert find_app(tree, files) == expected
-
-
-def test_the_configured_one_wins(tree):
-    files = {"src/app/main.py": MAIN, "app/admin.py": MAIN}
-    assert find_app(tree, files, "fastapi: {app: 'app.main:app'}") == ("app.main:app", "src")
-    assert find_app(tree, {}, "fastapi: {app: 'app.main:parts.app'}") == ("app.main:parts.app", "")

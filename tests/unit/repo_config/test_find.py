@@ -37,20 +37,6 @@ def test_two_places_are_refused_and_both_are_named(tree):
         assert ".github/mergewright.yml and pyproject.toml [tool.mergewright]; one place" in said
 
 
-def test_a_broken_pyproject_that_has_our_table_is_not_passed_over(tree):
-    said = refusal(tree({"pyproject.toml": TABLE + "framework = \n"}))
-    assert said.startswith("pyproject.toml:3:13: not read as TOML")
-
-
-def test_a_file_that_is_not_utf8_is_refused_at_the_byte(tree):
-    assert ".github/mergewright.yml:2:7: not UTF-8: byte 0xe9" in refusal(
-        tree({".github/mergewright.yml": "env:\n  ä: é".encode() + b"\xe9\n"})
-    )
-    assert "pyproject.toml:4:6: not UTF-8: byte 0xff" in refusal(
-        tree({"pyproject.toml": TABLE.encode() + b"\nx = '\xff'"})
-    )
-
-
 def test_files_that_are_named_must_be_there(tree):
     text = """\
 python:

@@ -24,16 +24,6 @@ def test_what_is_said_has_one_name_in_spdx(expression, field, classifiers, words
     assert (found.words, found.options) == (words, (words,))
 
 
-@pytest.mark.parametrize(
-    ("field", "classifiers"),
-    [("", [BSD]), ("", [MIT, APACHE]), ("MIT", [f"{OSI}ISC License (ISCL)"])],
-)
-def test_what_leaves_several_open_says_so(field, classifiers):
-    found = licences.read_licence("", field, classifiers)
-    assert found.words.endswith("(which one is not said)")
-    assert len(found.options) > 1
-
-
 def permitted(demand: LicenceDemand, expression: str = "", *classifiers: str) -> bool | None:
     return demand.permits(licences.read_licence(expression, "", classifiers))
 
@@ -64,14 +54,3 @@ def test_what_is_forbidden_passes_only_where_there_is_a_choice():
     assert permitted(demand, "MIT OR AGPL-3.0-only")
     assert permitted(demand, "LicenseRef-Ours") is None
     assert permitted(demand, "LicenseRef-Ours OR MIT")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
-        ("MIT OR ISC", None),
-    ],
-)
-def test_an_entry_of_a_demand_has_to_match_some_licence(text, expected):
-    assert licences.read_entry(text) == expected

@@ -20,20 +20,6 @@ def detected(files, text: str = "") -> detect.Project:
     return detect.detect_project(files, load.from_text(text, ".github/mergewright.yml"))
 
 
-@pytest.mark.parametrize(
-    ("files", "path", "values"),
-    [
-        ({"pyrightconfig.json": '{"strict": ["src"], // all\n}'}, "pyrightconfig.json", {
-            "strict": ["src"],
-        }),
-        ({"pyrightconfig.json": "{}", "pyproject.toml": "[tool.pyright]\nx = 1\n"},
-         "pyrightconfig.json", {}),
-    ],
-)  # fmt: skip
-def test_the_first_place_counts(files, path, values):
-    assert (read(files).path, read(files).values, read(files).problem) == (path, values, "")
-
-
 def test_settings_are_built_on_others_and_lists_of_paths_move_along():
     files = {
         "api/pyrightconfig.json": '{"extends": "../shared/base.json", "venv": "x"}',

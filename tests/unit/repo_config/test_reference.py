@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repo_config import reference, schema
+from repo_config import reference
 
 
 def rows() -> dict[str, list[str]]:
@@ -22,14 +22,3 @@ def test_every_key_has_a_row_with_type_default_and_meaning():
     }
     assert set(table) == known
     assert all(len(row) == 3 and all(row) for row in table.values())
-
-
-def test_every_key_of_the_schema_is_described():
-    described = schema.json_schema()
-    definitions = described["$defs"]
-    assert isinstance(definitions, dict)
-    for section in (described, *definitions.values()):
-        assert section["additionalProperties"] is False
-        for name, key in section["properties"].items():
-            target = key.get("$ref", "").rpartition("/")[2]
-            assert key.get("description") or definitions[target]["description"], name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from repo_config import detect, load, rule_files
-from repo_config.tree import Below, Within
 from tests.unit.trees import DictTree
 
 MANAGE = (
@@ -60,12 +59,3 @@ def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
     assert rule_files.explain_file("api/src/config/settings.py", project)
     assert rule_files.explain_file("other/pytest.py", project) is None
     assert rule_files.explain_file("api/runtests.py", project)
-
-
-def test_views_of_a_folder():
-    assert Below(TREE, "api/src/config").paths() == ("__init__.py", "settings.py")
-    assert Below(TREE, "api").read("runtests.py") == b""
-    assert Within(TREE, "api/src/config").paths() == (
-        "api/src/config/__init__.py", "api/src/config/settings.py",
-    )  # fmt: skip
-    assert Below(TREE, "").paths() == Within(TREE, "").paths() == TREE.paths()

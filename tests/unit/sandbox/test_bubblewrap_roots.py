@@ -32,14 +32,6 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
     )
 
 
-def test_the_operators_own_takes_the_place_of_the_machines(given, home):
-    own = given.model_copy(update={"sandbox_root": home / "own"})
-    assert bwrap_arguments.list_roots(own)[0].folder == str(home / "own")
-    assert bwrap_arguments.find_root("", own) == home / "own"
-    assert bwrap_arguments.find_root("", given) is None
-    assert bwrap_arguments.find_root("sid", own) == home / "roots" / "sid"
-
-
 @pytest.mark.parametrize("name", ["gone", "../roots/sid", ".hidden"])
 def test_a_root_that_is_not_there_is_never_replaced_by_another(given, name):
     with pytest.raises(SandboxMissing, match="There is no root file system"):

@@ -103,15 +103,6 @@ def test_TC6_what_is_shown_of_a_plan_has_no_secret_and_its_number_is_that_of_the
     assert approve(telling, "", said("approval", telling.number)) == "approved by wanda"
 
 
-def test_an_approval_from_before_another_wish_does_not_count(asked):
-    approve, _ = asked
-    words = (said("approval", MODEL.number), said("change", "smaller", 2))
-    with pytest.raises(ApprovalAwaited):
-        approve(MODEL, "", *words)
-    agreed = said("approval", MODEL.number, 3)
-    assert approve(MODEL, "", *words, agreed) == "approved by wanda"
-
-
 def test_whoever_calls_a_command_or_tries_it_out_is_not_asked(asked):
     approve, _ = asked
     always = "plan: {approval: always}"
@@ -134,15 +125,3 @@ def test_a_wish_does_not_put_another_ticket_in_the_place_of_one_for_a_model():
     told = triage.add_guidance(asked, [said("change", f"Also: {PRINT}"), said("answer", PRINT, 2)])
     assert told.body.startswith(asked.body)
     assert told.body.count(PRINT) == 2
-
-
-def test_other_words_are_added_with_whose_they_are():
-    asked = ticket("The page is slow.")
-    words = [said("answer", "The <!-- hidden --> list of orders."), said("change", "No index.", 2)]
-    told = triage.add_guidance(asked, words)
-    parts = ("The page is slow.", "wanda", "The  list of orders.", "wanda", "No index.")
-    at = 0
-    for part in parts:
-        at = told.body.index(part, at) + len(part)
-    assert len(told.comments) == 2
-    assert all("wanda, 2026-11-20T12:00:00Z" in one for one in told.comments)

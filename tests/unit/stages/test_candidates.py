@@ -78,12 +78,6 @@ def test_a_model_may_ask_or_decline_in_its_first_reply(prepared, home, call, err
     assert words in str(ended.value)
 
 
-def test_a_model_that_makes_no_plan_ends_the_run(prepared, home):
-    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply(write())))
-    with pytest.raises(EditFailed, match="made no plan"):
-        attempts.begin_attempt(run_context)
-
-
 def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home):
     first, run_context = planned(
         prepared, home, make_reply(write("shop/other.py")), make_reply(submit("Another."))
@@ -97,15 +91,6 @@ def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home
     assert "t.py::test_x" in told
     assert "Sum all" in told, "the plan stays"
     assert "the first" not in told
-
-
-def test_the_next_model_makes_it(prepared, home):
-    model = FakeModel(lambda request: make_reply(plan()))
-    model.list_chain = lambda role: ("fake:one", "fake:two")
-    _, run_context = planned(prepared, home, model=model)
-    assert run_context.first_in_line("editor") == "fake:one"
-    run_context.try_next_model()
-    assert run_context.first_in_line("editor") == "fake:two"
 
 
 def test_there_are_no_more_than_the_repository_wants_and_none_after_a_pass(prepared, home):
@@ -131,17 +116,6 @@ def test_one_that_changes_nothing_is_followed_by_the_next(prepared, home):
     # It counts as one of them.
     failed = judged(2, draft(prepared), "t.py::test_x")
     assert edit.next_candidate(first, [failed], run_context) is None
-
-
-def test_they_end_the_run_if_none_changes_anything(prepared, home):
-    first, run_context = planned(prepared, home, *idle(), *idle())
-    with pytest.raises(EditFailed, match="changed nothing"):
-        edit.next_candidate(first, [], run_context)
-
-
-def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, home):
-    first, run_context = planned(prepared, home, make_reply(write()), *[make_reply()] * 3)
-    assert edit.next_candidate(first, [], run_context).change.paths == ("shop/new.py",)
 
 
 def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch):
@@ -176,16 +150,6 @@ def test_the_reviewer_breaks_a_tie_once(prepared, home, number, ids, roles, chos
     # A run that goes on after a kill asks for nothing twice.
     resumed = desks.run_context(prepared, home, script(), records=desks.Records(records.kept))
     assert reviewing.choose_attempt(tried, resumed) is tried[chosen]
-
-
-def test_a_tie_that_no_reviewer_can_break_goes_to_the_first(prepared, home, monkeypatch):
-    model = FakeModel(lambda request: make_reply(), roles=("editor", "reviewer"))
-    run_context = desks.run_context(prepared, home, model)
-    tried = [judged(at, draft(prepared, f"x = {at}\n"), "t") for at in (1, 2)]
-    assert reviewing.choose_attempt(tried, run_context) is tried[0]
-    monkeypatch.setattr(running, "compute_limits", lambda *given: Limits(tokens=5))
-    spent = desks.run_context(prepared, home, model)
-    assert reviewing.choose_attempt(tried, spent) is tried[0]
 
 
 def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, home):

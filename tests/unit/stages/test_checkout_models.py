@@ -18,18 +18,6 @@ def contract(tmp_path, home, **settings):
     return checkout.read_contract(base.run, base.checkout, svc)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"model": ("openai:small",), "model_allow": ("openai:large",)},
-        {},
-    ],
-)
-def test_what_the_operator_allows_or_has_no_use_for_may_be_named(tmp_path, home, settings):
-    found = contract(tmp_path, home, **settings)
-    assert found.config.models.editor == "openai:large"
-
-
 def test_another_one_is_a_mistake_in_the_configuration(tmp_path, home):
     with pytest.raises(ConfigInvalid) as raised:
         contract(tmp_path, home, model=("openai:small",))

@@ -251,8 +251,3 @@ def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():
     sentence = weigh(suite(), other, mine).sentence
     assert "4 findings as on base" in sentence
     assert "5 findings as on base" in sentence
-
-
-def test_findings_have_their_place():
-    [flaky] = weigh(suite(head=FAILED, head_failures=3, flaky=FLAKY)).findings
-    assert (flaky.path, flaky.line, flaky.severity) == ("tests/test_a.py", 3, Severity.INFO)

@@ -9,7 +9,6 @@ import pytest
 
 from agent.editing import opening
 from agent.editing.rounds import Draft
-from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.change import Change
 from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, Thread, ThreadComment
@@ -100,28 +99,6 @@ def test_strangers_bots_commands_and_empty_words_are_no_remarks(tmp_path, unhear
         ticket.earlier.comment_headings,
         ticket.earlier.comments_left,
     ) == ("", (), 0)
-
-
-@pytest.mark.parametrize("state", ["open", "merged"])
-def test_what_is_not_closed_is_no_earlier_attempt(tmp_path, state):
-    ticket, told = known(tmp_path, Closed(state=state))
-    assert (ticket, told) == (code_host_runs.TICKET, [])
-
-
-def test_what_may_not_be_read_is_said_and_a_silent_forge_is_waited_for(tmp_path):
-    class Away(Closed):
-        problem: Exception = AccessLost("It is gone.")
-
-        def read_pull(self, run, number):
-            raise self.problem
-
-    ticket, told = known(tmp_path, Away())
-    assert ticket == code_host_runs.TICKET
-    (line,) = told
-    assert "It is gone." in line
-    Away.problem = CodeHostUnavailable("No answer.")
-    with pytest.raises(CodeHostUnavailable):
-        known(tmp_path, Away())
 
 
 # --- what is told of it -----------------------------------------------------------------------

@@ -53,20 +53,6 @@ def test_a_line_is_added_and_said(tmp_path, home):
 
 
 @pytest.mark.parametrize(
-    "facts",
-    [
-        {"on_forge": False},
-        {"config": config(pull_request={"changelog": "off"})},
-    ],
-    ids=["a local run", "switched off"],
-)
-def test_no_line_where_none_is_wanted(tmp_path, home, facts):
-    change, _ = carried(tmp_path, home, {"CHANGELOG.md": LOG}, **facts)
-    assert change.paths == ("shop/pay.py",)
-    assert not any("CHANGELOG" in note for note in change.notes)
-
-
-@pytest.mark.parametrize(
     ("scope", "rule"),
     [
         ({"protect": ["CHANGELOG.md"]}, "paths"),

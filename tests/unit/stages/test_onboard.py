@@ -84,38 +84,12 @@ def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(aske
     assert again.value.again == "checkout"
 
 
-@pytest.mark.parametrize("state", ["merged", "closed"])
-def test_an_answer_that_is_newer_than_the_base_is_read_from_the_checkout_on(asked, state):
-    with pytest.raises(OwnerAwaited):
-        settle(asked)
-    answered(asked, state, head="f" * 40)
-    with pytest.raises(OwnerAwaited) as again:
-        settle(asked)
-    assert again.value.again == "checkout"
-    assert pull_request.CLOSED not in asked[1].told
-
-
 def test_a_closed_one_is_told_once_and_what_is_detected_holds(asked):
     with pytest.raises(OwnerAwaited):
         settle(asked)
     answered(asked, "closed")
     assert settle(asked) == settle(asked) == "closed"
     assert asked[1].told == [pull_request.WAITING, pull_request.CLOSED]
-
-
-def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monkeypatch):
-    def push(*_: object, taken, **__: object) -> None:
-        taken("mergewright/onboarding")
-
-    monkeypatch.setattr(onboard.worktree, "push_commit", push)
-    with pytest.raises(OwnerAwaited):
-        settle(asked)
-    assert [one.branch for one in asked[1].proposals] == ["mergewright/onboarding"]
-
-
-def test_a_repository_with_a_configuration_is_not_asked(asked):
-    assert settle(asked, source="pyproject.toml") == "configured"
-    assert asked[1].calls == []
 
 
 def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import threading
 
 import pytest
 
 from agent.errors import (
     AccessLost,
     AgentError,
-    Cancelled,
     CodeHostLimited,
     Duplicate,
     PolicyRefused,
@@ -160,18 +158,6 @@ def heads(github):
     return {name.removeprefix("refs/heads/") for name in listed.split()}
 
 
-def test_a_branch_is_pushed_and_pushed_again_without_harm(hosted):
-    first, there, _ = hosted()
-    again, _, _ = hosted(there=there)
-    assert again == first
-    assert hosted.heads() == {"main", first.branch}
-    where = hosted.github.repository.git_dir
-    shown = git(where, "log", "-1", "--format=%H %an", first.branch)
-    assert shown == f"{first.commit} {there.find_remote(None).author}"
-    # What git was given is a secret from now on.
-    assert hosted.svc.redactor.find_known(there.create_credential(None, write=True))
-
-
 def closed(there):
     raise Superseded("Issue #42 was closed; nothing was done.")
 
@@ -185,35 +171,6 @@ def test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_
     pushed = hosted.github.requests("POST", "/*/git-receive-pack")
     assert len([one for one in pushed if one.status == 200]) == 2, "pushed, and removed"
     assert any("removed again" in line for line in said)
-
-
-def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_leaves_no_branch(
-    hosted, monkeypatch
-):
-    stopped, push = threading.Event(), worktree.push_commit
-
-    def push_and_stop(*args, **more):
-        name = push(*args, **more)
-        stopped.set()
-        return name
-
-    monkeypatch.setattr(worktree, "push_commit", push_and_stop)
-    ended, there, _ = hosted(stopped=stopped)
-    assert isinstance(ended, Cancelled)
-    assert there.calls.count("ticket") == 1
-    assert there.proposals == []
-    assert hosted.heads() == {"main"}
-    asked = hosted.github.requests("POST", "/*/git-receive-pack")
-    assert len([one for one in asked if one.status == 200]) == 2, "pushed, and removed"
-
-
-def test_a_pull_request_of_an_earlier_attempt_is_the_outcome_though_the_run_is_stopped(hosted):
-    first, there, _ = hosted()
-    stopped = threading.Event()
-    stopped.set()
-    again, _, _ = hosted(there=there, stopped=stopped)
-    assert again == first
-    assert hosted.heads() == {"main", first.branch}
 
 
 def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):

@@ -12,7 +12,6 @@ from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import Limits
 from agent.errors import (
     BudgetSpent,
-    Cancelled,
     EditFailed,
     EnvironmentFailed,
     ModelUnavailable,
@@ -168,18 +167,6 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
     assert "shop/new.py: Close it." in model.requests[3].messages[-1].results[-1].content
 
 
-def test_a_change_that_no_model_has_made_is_fixed_in_a_conversation_of_its_own(prepared, home):
-    model = script(make_reply(write("shop/more.py"), submit("Better.")))
-    run_context = desks.run_context(prepared, home, model)
-    found = repair.next_draft(
-        [run_context.record_round(judged(1, draft(prepared), "t.py::test_x"))], run_context
-    )
-    assert found.change.paths == ("shop/more.py", "shop/new.py", "tests/test_a.py")
-    told = model.requests[0].messages[0].text
-    assert "tests: t.py::test_x\nassert 1 == 2" in told
-    assert "+x = 0" in told
-
-
 def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
     crashed = CheckResult(name="mypy", status=Status.FAILED, reason="it ended with exit code 2")
     report = CheckReport(side="head", commit="c", change_digest=None, results=(crashed,))
@@ -209,15 +196,6 @@ def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     assert repair.next_draft([run_context.record_round(red)], run_context) is None
 
 
-def test_blocking_remarks_go_back(prepared, home):
-    one, run_context, model = submitted(prepared, home, make_reply(write("shop/more.py"), submit()))
-    found = repair.answer_submission(
-        run_context.record_round(judged(1, one)), BLOCKING, run_context
-    )
-    assert "shop/more.py" in found.change.paths
-    assert "shop/new.py: Close it." in model.requests[2].messages[-1].results[0].content
-
-
 @pytest.mark.parametrize(
     "problem",
     [ModelUnavailable("Away."), ModelUnusable("No key."), EditFailed("No."), TicketUnclear(("?",))],
@@ -237,16 +215,6 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     run_context.count_reply("editor", make_reply())
     assert reviewing.review_change(passed, run_context).unfinished
     assert run_context.summarize_model_work("").undone
-
-
-def test_a_run_that_is_stopped_ends_all_the_same(prepared, home):
-    def fail(request):
-        raise Cancelled
-
-    run_context = desks.run_context(prepared, home, FakeModel(fail))
-    passed = run_context.record_round(judged(1, draft(prepared)))
-    with pytest.raises(Cancelled):
-        repair.answer_submission(passed, BLOCKING, run_context)
 
 
 @pytest.mark.parametrize("problem", [EnvironmentFailed("No such package."), EditFailed("A link.")])

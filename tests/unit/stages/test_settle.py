@@ -30,11 +30,6 @@ def settle(tmp_path):
     return settle
 
 
-@pytest.mark.parametrize("model", [True, False])
-def test_a_whole_ticket_is_the_recipes(settle, model):
-    assert '"a.py"' in settle(WHOLE, model=model)
-
-
 def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
     assert settle(HALF, model=True) == ""
     with pytest.raises(TicketUnclear) as raised:

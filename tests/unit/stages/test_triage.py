@@ -20,11 +20,6 @@ def ticket(body: str, title: str = "A wish", removed: tuple[str, ...] = ()) -> T
     return Ticket(ticket_id="1", title=title, body=body, digest="", removed=removed)
 
 
-def test_a_ticket_goes_to_the_recipe_that_fits() -> None:
-    assert triage.choose_recipe(ticket(FIELD)).recipe == "add-django-field"
-    assert triage.choose_recipe(ticket(PRINT)).recipe == "print-to-logging"
-
-
 def test_a_ticket_that_fits_none_says_what_there_is() -> None:
     with pytest.raises(NoRecipe) as raised:
         triage.choose_recipe(ticket("The page is slow."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import BudgetSpent, ModelUnavailable, TransientError, VersionUnknown
+from agent.errors import BudgetSpent, ModelUnavailable, TransientError
 from agent.llm.spendings import CountedModels
 from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.model_use import SpendingLimits
@@ -103,13 +103,6 @@ def test_one_process_carries_a_run(three):
     said = "under way in another process. .*--resume"
     with StepFile(three), pytest.raises(TransientError, match=said):
         StepFile(three)
-
-
-def test_another_version_begins_anew(three):
-    with StepFile(three) as kept:
-        kept.require_version("1")
-        with pytest.raises(VersionUnknown, match=r"begun by Mergewright 1, and this is 2"):
-            kept.require_version("2")
 
 
 def test_the_newest_of_a_repository_is_found(tmp_path):

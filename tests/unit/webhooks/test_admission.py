@@ -77,11 +77,6 @@ def test_WH4_the_head_alone_can_be_enough(given, status, said):
     assert refused.value.status == status
 
 
-def test_repeated_headers_are_joined_so_that_none_wins():
-    given = admission.join_headers([(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
-    assert given == {"a": "1, 3", "b": "2"}
-
-
 SECRET = b"It's a Secret to Everybody"
 #: The example of GitHub's own documentation.
 BODY = b"Hello, World!"

@@ -47,21 +47,6 @@ def heard(event: str, payload: dict[str, Any]) -> Comment | Event:
 # --- words ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("on_pull", [False, True])
-def test_the_facts_of_a_comment_are_kept(on_pull):
-    payload = commented(on_pull=on_pull, body="a\r\nb 🦉 <!-- c -->")
-    told = heard("issue_comment", payload)
-    assert told == Comment(
-        subject={
-            "repository": "octo/shop", "repository_id": 5, "number": 9, "issue_id": 901,
-            "installation_id": 3,
-        },
-        on_pull=on_pull, place="issue", comment_id=payload["comment"]["id"], author="octo",
-        author_id=7, body="a\r\nb 🦉 <!-- c -->", at="2026-11-01T10:00:00Z",
-        clone_url="https://github.example/octo/shop.git",
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("event", "payload", "place", "at"),
     [
@@ -164,19 +149,6 @@ def happened(event: str, conclusion: str | None) -> Event:
 def test_checks_that_are_over_are_an_occasion_to_look_at_their_commit(name, conclusion, action):
     payload = checked(name, conclusion, action)
     assert heard(name, payload) == happened(f"{name}.{action}", conclusion)
-
-
-@pytest.mark.parametrize(
-    ("name", "conclusion", "action"),
-    [
-        ("check_run", "success", "completed"),
-        ("check_suite", None, "requested"),
-    ],
-)
-def test_what_the_end_of_the_suite_tells_anyway_is_ignored(name, conclusion, action):
-    ignored = parse_event(name, raw(checked(name, conclusion, action)))
-    assert isinstance(ignored, Ignored)
-    assert "without" not in ignored.reason
 
 
 def test_a_status_is_an_occasion_to_look_at_its_commit_once_it_is_no_longer_pending():

@@ -36,26 +36,6 @@ def asked(body: bytes) -> Request:
     return kept.about
 
 
-def test_the_facts_of_a_label_are_kept():
-    payload = labeled(title="Füge 🦉 hinzu", body="a\r\nb <!-- c -->")
-    request = asked(raw(payload))
-    snapshot = request.snapshot
-    assert snapshot.issue.model_dump() == {
-        "repository": "octo/shop",
-        "repository_id": 5,
-        "number": payload["issue"]["number"],
-        "issue_id": payload["issue"]["id"],
-        "installation_id": 3,
-    }
-    assert (snapshot.title, snapshot.body) == ("Füge 🦉 hinzu", "a\r\nb <!-- c -->")
-    assert snapshot.labels == ("bug", "mergewright")
-    assert (snapshot.author, snapshot.actor, snapshot.actor_id) == ("reporter", "octo", 7)
-    assert snapshot.approved_at == "2026-11-01T10:00:00Z"
-    assert snapshot.url == payload["issue"]["html_url"]
-    assert (request.label, request.resumes) == ("mergewright", False)
-    assert request.clone_url == "https://github.example/octo/shop.git"
-
-
 @pytest.mark.parametrize(("kind", "is_bot"), [("User", False), ("Bot", True)])
 def test_the_intake_learns_who_is_a_bot(kind, is_bot):
     payload = labeled()
@@ -152,9 +132,3 @@ def test_PF6_opening_an_issue_again_is_kept_as_the_word_of_whoever_did_it():
     for action in ("reopened", "unlocked"):
         request = asked(raw(of(action)))
         assert (request.resumes, request.label, request.snapshot.actor) == (True, "", "octo")
-
-
-@pytest.mark.parametrize("action", ["reopened", "closed", "unlabeled"])
-def test_pull_requests_are_nobodys_business_here(action):
-    ignored = parse_event("issues", raw(of(action, pull_request={"url": "x"})))
-    assert ignored == Ignored(action=action, reason=ignored.reason)

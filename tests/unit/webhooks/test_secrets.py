@@ -59,17 +59,3 @@ def test_UI6_no_secret_is_shown(tmp_path):
         with pytest.raises(SettingsInvalid) as problem:
             load(**mistyped)
         assert "s3cret" not in "".join(traceback.format_exception(problem.value))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("github_url", "ghe.example"),
-        ("public_url", "https://user:pass@m.example"),
-        ("listen_port", "70000"),
-        ("bot_ids", "octo"),
-    ],
-)
-def test_a_wrong_value_is_named(name, value):
-    with pytest.raises(SettingsInvalid, match=f"MERGEWRIGHT_{name.upper()}: "):
-        load(**{name: value})

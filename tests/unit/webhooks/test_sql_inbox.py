@@ -46,14 +46,6 @@ def ids(inbox: Inbox) -> list[str]:
     return [one.delivery_id for one in inbox.list_unread()]
 
 
-def test_unread_comes_back_whole_and_in_the_order_of_arrival(inbox):
-    sent = [delivery(name, name, body=bytes(range(256)), action=None) for name in "zamb"]
-    assert kept(inbox.append(sent[:2])) == ["accepted"] * 2
-    assert kept(inbox.append(sent[2:])) == ["accepted"] * 2
-    assert inbox.list_unread() == tuple(sent)
-    assert inbox.list_unread(limit=1) == (sent[0],)
-
-
 def test_WH3_the_same_delivery_id_is_taken_once(inbox):
     assert kept(inbox.append([delivery("a", "1"), delivery("a", "1"), delivery("b", "2")])) == [
         "accepted", "duplicate", "accepted",
