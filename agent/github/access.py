@@ -218,7 +218,7 @@ class RepositorySession:
     def requester(self, scope: Scope = Scope.TALK) -> WatchedRequester:
         with self._lock:
             if scope not in self._requesters:
-                auth = RenewableToken(lambda: self.token(scope), lambda: self._drop(scope))
+                auth = RenewableToken(lambda: self.token(scope), lambda _: self._drop(scope))
                 self._requesters[scope] = WatchedRequester(
                     auth, self.access.base_url, self.access.pacing, self.notes
                 )

@@ -12,6 +12,7 @@ import json
 import logging
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,13 +112,21 @@ class _HttpsConnection(_Shared, HTTPSRequestsConnectionClass):
 
 
 class RenewableToken(Auth):
-    def __init__(self, token: Callable[[], str], renew: Callable[[], bool]) -> None:
+    """A token that is taken for each request; `renew` says whether there is another one.
+
+    It is told how many seconds our clock is behind GitHub's.
+    """
+
+    def __init__(
+        self, token: Callable[[], str], renew: Callable[[float], bool], kind: str = "token"
+    ) -> None:
         self._source = token
         self.renew = renew
+        self._kind = kind
 
     @property
     def token_type(self) -> str:
-        return "token"
+        return self._kind
 
     @property
     def token(self) -> str:
@@ -148,12 +157,13 @@ class WatchedRequester(Requester):
             verify=True,
             retry=0,
             pool_size=None,
-            seconds_between_writes=pacing.seconds_between_writes,
             # Objects ask for nothing by themselves.
             lazy=True,
             api_version=_API_VERSION,
         )
         self._notes = notes
+        # PyGithub's own pause between writes lasts for hours where the clock is put back.
+        self._between_writes, self._next_write = pacing.seconds_between_writes, 0.0
         # PyGithub keeps a request in its connection until it is sent; two threads could swap.
         self._one_at_a_time = RLock()
 
@@ -179,6 +189,9 @@ class WatchedRequester(Requester):
                 self._recorded(verb, url, input) as told,
                 _hide_network_errors(),
             ):
+                if verb != "GET":
+                    time.sleep(max(0.0, self._next_write - time.monotonic()))
+                    self._next_write = time.monotonic() + self._between_writes
                 status, answered, body = super(WatchedRequester, self).requestJson(
                     verb, url, parameters, dict(headers or {}), input, cnx
                 )
@@ -188,7 +201,8 @@ class WatchedRequester(Requester):
             return status, answered, body
 
         status, answered, body = send()
-        if status == 401 and isinstance(self.auth, RenewableToken) and self.auth.renew():
+        auth = self.auth
+        if status == 401 and isinstance(auth, RenewableToken) and auth.renew(self._notes.behind):
             status, answered, body = send()
         # What is refused is told to people; a server may repeat what we have sent.
         told = self._notes.hide(body) if status >= 400 else body

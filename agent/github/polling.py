@@ -306,8 +306,6 @@ class SentDelivery(Record):
     event: str
     action: str | None
     at: float
-    was_handled: bool
-    """Whether it was answered as if it had been taken."""
 
 
 class SentPage(Record):
@@ -367,12 +365,10 @@ class AppDeliveries:
 
 
 def _make_sent_delivery(raw: Raw) -> SentDelivery:
-    code = int(raw["status_code"])
     return SentDelivery(
         number=int(raw["id"]),
         delivery_id=str(raw["guid"]).lower(),
         event=str(raw["event"]),
         action=None if raw["action"] is None else str(raw["action"]),
         at=datetime.fromisoformat(str(raw["delivered_at"])).timestamp(),
-        was_handled=200 <= code < 300,
     )

@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import Enum
 
 import jwt
-from github.Auth import AppAuth, Auth
 from pydantic import SecretStr
 
 from agent import settings as operator
@@ -16,6 +15,7 @@ from agent.errors import AccessLost, AgentError, CodeHostUnavailable, SettingsIn
 from agent.github import api_errors, app_registration
 from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
 from agent.github.connection import Asking, Pacing, RenewableToken, RequestNotes, WatchedRequester
+from agent.models.clock import read_clock
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
 
@@ -23,6 +23,8 @@ from agent.settings import Settings
 _ALGORITHM = "RS256"
 #: A token is not handed out when it ends sooner than this; a clone may take a while.
 _SPARE_SECONDS = 600.0
+#: Tokens that an App signs bear a clock that is wrong by so much.
+_SKEW_SECONDS = 30.0
 _SECRETS = 500
 _HIDDEN = "(secret removed)"
 _LEVELS = ("read", "write", "admin")
@@ -45,21 +47,34 @@ _REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
 
 
 class App:
+    """Our App, whose requests carry a token that it signs itself, by GitHub's clock."""
+
     def __init__(self, app_id: int, key: str) -> None:
         self.app_id = app_id
+        self.auth = RenewableToken(self._sign, self._follow_clock, "Bearer")
+        self._behind = 0.0
         try:
             # Read once: to check the key's numbers takes fifty times as long as to sign.
-            prepared = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(key)
-            self.auth = AppAuth(
-                app_id, sign_func=lambda payload: jwt.encode(payload, prepared, _ALGORITHM)
-            )
-            self.auth.create_jwt()
+            self._key = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(key)
+            self._sign()
         except (ValueError, TypeError, jwt.PyJWTError):
             # Without its cause, which may quote the key.
             raise SettingsInvalid(
                 "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE holds no private key in PEM form; take the"
                 " file that GitHub offers when a key is made for the App."
             ) from None
+
+    def _sign(self) -> str:
+        now = int(read_clock() + self._behind)
+        # GitHub takes at most ten minutes.
+        claims = {"iat": now - 60, "exp": now + 300, "iss": str(self.app_id)}
+        return jwt.encode(claims, self._key, _ALGORITHM)
+
+    def _follow_clock(self, behind: float) -> bool:
+        """Say whether a token that was refused had the time of a clock that is wrong."""
+        moved = abs(behind - self._behind) > _SKEW_SECONDS
+        self._behind = behind
+        return moved
 
 
 def read_credentials(settings: Settings) -> App | SecretStr:
@@ -142,7 +157,7 @@ class Tokens:
         who = self.who
         if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""
-            auth: Auth = RenewableToken(who.get_secret_value, lambda: False)
+            auth = RenewableToken(who.get_secret_value, lambda _: False)
         else:
             path, name, ending, auth = "/app", "slug", "[bot]", who.auth
         us = WatchedRequester(auth, self._base_url, self._pacing, notes)
@@ -250,8 +265,7 @@ class Tokens:
             )
         return SettingsInvalid(
             f"GitHub does not accept the key of App {self.app_id} ({problem.words}). Check"
-            " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE, and that the"
-            " clock of this machine is right."
+            " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE."
         )
 
     def _make_no_api_error(self, told: str) -> SettingsInvalid:

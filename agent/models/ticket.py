@@ -74,9 +74,9 @@ class Snapshot(Record):
 class Guidance(Record):
     """What a person with write permission said to a run after its text was approved."""
 
-    kind: Literal["answer", "change", "approval", "command"]
-    """An answer to its questions, another wish for its plan, the word to carry that out; or a
-    command that has had its effect."""
+    kind: Literal["answer", "change", "approval", "command", "remark"]
+    """An answer to its questions, another wish for its plan, the word to carry that out; a command
+    that has had its effect; or other words, which had none."""
     words: str
     """As they were written; of an approval the number of the plan, of a command its name."""
     by: str

@@ -145,6 +145,10 @@ class CommentHandler:
                 return PutOff(reason="a run of the repository may just have opened it")
             if request is not None:
                 return Ignored(reason="no pull request of ours", routine=True)
+        if command is None and run is not None and run_commands.is_awaiting_approval(run):
+            # Said once for each plan; a program that answers us is not answered again.
+            if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
+                return Ignored(reason=f"no command, and the plan {run.plan_asked} waits for one")
         if isinstance(command, Change) and not run_commands.has_plan(run):
             return Ignored(reason="no plan waits, so these words change none", routine=True)
         return None
@@ -210,6 +214,8 @@ class CommentHandler:
             " `change the plan: …` with what is to be different. Other words change nothing."
         )
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
+        speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
+        self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
         return Ignored(reason=f"no command, and the plan {plan} waits for one")
 
     def _take_answer(

@@ -267,6 +267,11 @@ class SqlRunStore(RunQueue, RunReader):
                 _requeue_run(row, "", now)
             return sql_guidance.add_guidance(session, row, said, now, quiet=quiet, revived=revived)
 
+    def note_guidance(self, run_id: str, said: Guidance) -> None:
+        """Keep what was said, with no effect of its own."""
+        with self._database.write() as session:
+            sql_guidance.store_guidance(session, run_id, said)
+
     def close(self) -> None:
         self._database.close()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import textwrap
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from agent.checks import check, comparison, measuring, running
 from agent.checks.check import Part, Site
 from agent.models.change import Severity
-from agent.models.checks import CheckReport, Status, SuiteFacts
+from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
 from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -176,22 +178,29 @@ def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
 def test_tests_without_time_stay_unrun_and_the_others_are_proved(
     workshop: Workshop, runner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A machine under load takes its time before and after the tests.
-    monkeypatch.setattr(check, "_RESERVE", 0.75)
+    is_script = runner == "django"
+
+    def measure(tests: str, seconds: float) -> tuple[CheckResult, float]:
+        site = workshop.site(
+            {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"},
+            test_runner="django" if is_script else "pytest",
+            test_script="run.py" if is_script else None,
+            config={"checks": {"tests": {"args": ["-n", "2"]}}} if runner == "workers" else None,
+        )
+        site = replace(site, limits=site.limits.model_copy(update={"seconds": seconds}))
+        begun = time.monotonic()
+        [result] = measuring.run_all_checks(site, workshop.sandbox, [].append, tests=True)
+        return result, time.monotonic() - begun
+
     tests = "import time\nimport unittest\n\n\nclass Tests(unittest.TestCase):\n"
+    # A machine under load takes its time before and after the tests: as long as for a single one.
+    last_start = 2.0 + 2.0 * measure(tests + "    def test(self):\n        pass\n", 120.0)[1]
+    monkeypatch.setattr(check, "_RESERVE", 0.75)
+    monkeypatch.setattr(check, "_MOST_RESERVE", math.inf)
     tests += "    @classmethod\n    def tearDownClass(cls):\n        raise OSError\n\n"
     for number in range(100):
-        tests += f"    def test_{number}(self):\n        time.sleep(0.2)\n"
-    files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
-    is_script = runner == "django"
-    site = workshop.site(
-        files,
-        test_runner="django" if is_script else "pytest",
-        test_script="run.py" if is_script else None,
-        config={"checks": {"tests": {"args": ["-n", "2"]}}} if runner == "workers" else None,
-    )
-    site = replace(site, limits=site.limits.model_copy(update={"seconds": 28.0}))
-    [result] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
+        tests += f"    def test_{number}(self):\n        time.sleep({last_start / 40})\n"
+    result, _ = measure(tests, 4 * last_start)
     assert not result.reason
     assert result.unrun
     assert outcomes(result).keys().isdisjoint(result.unrun)

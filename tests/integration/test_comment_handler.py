@@ -213,9 +213,12 @@ def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
 
 def test_words_under_a_plan_are_answered_once_with_the_command(talk):
     run = talk.planned()
-    for words in ("@max can you have a look?", "Looks good, go ahead!", "Or so I think."):
-        talk.say(words)
-    assert talk.store.list_guidance(run.run_id) == ()
+    talk.say("@max can you have a look?")
+    talk.say("Looks good, go ahead!")
+    asked = talk.scene.asked()
+    talk.say("Or so I think.")
+    assert talk.scene.asked() == asked
+    assert [said.kind for said in talk.store.list_guidance(run.run_id)] == ["remark"]
     (answer,) = talk.scene.own_comments()
     assert f"`/mergewright approve {PLAN}`" in answer.body
 

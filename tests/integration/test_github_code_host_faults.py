@@ -7,8 +7,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from github import Requester
 from structlog.testing import capture_logs
 
 from agent.cli import doctor
@@ -22,8 +25,11 @@ from agent.errors import (
     SettingsInvalid,
 )
 from agent.github import polling
+from agent.github.connection import Pacing
 from agent.github.polling import GithubLabelledIssues
 from agent.github.pulls import GithubPulls
+from agent.github.tokens import Scope
+from agent.models import clock
 from agent.models.intake import Permission
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason
@@ -377,3 +383,23 @@ def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scen
     told = "".join(traceback.format_exception(caught.value))
     assert token not in told
     assert "(secret removed)" in caught.value.message
+
+
+def test_with_a_clock_that_is_hours_wrong_our_app_signs_by_that_of_github(scene, monkeypatch):
+    issue, notes = scene.run.snapshot.issue, scene.access.start_notes("clock")
+    for hours in (5, -7, 0):
+        wrong = SimpleNamespace(time=lambda by=hours: time.time() + by * 3600.0)
+        monkeypatch.setattr(clock, "time", wrong)
+        minted = scene.access.tokens.mint(issue, Scope.TALK, notes)
+        assert minted.is_fresh
+
+
+def test_writes_go_on_at_once_when_the_clock_is_put_back(world, tmp_path, monkeypatch):
+    scene = samples.scene(world, tmp_path, pacing=Pacing(seconds_between_writes=0.01))
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    for hours in (0, -7):
+        there = datetime.now(UTC) + timedelta(hours=hours)
+        monkeypatch.setattr(Requester, "datetime", SimpleNamespace(now=lambda _, at=there: at))
+        assert scene.intake_api.set_label(scene.run.snapshot.issue, "bug")
+    assert max(slept) <= 0.01

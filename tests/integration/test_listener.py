@@ -200,6 +200,15 @@ def test_the_delivery_id_of_another_server_is_taken_as_it_comes(listener):
         assert listener.post(raw(labeled()), X_GitHub_Delivery=odd).status_code == 400
 
 
+def test_an_old_body_sent_under_the_next_number_does_not_use_it_up(listener):
+    old, new = {"zen": "one", "hook_id": 1}, {"zen": "two", "hook_id": 1}
+    told = [
+        listener.post(raw(body), X_GitHub_Event="ping", X_GitHub_Delivery="77").json()["reason"]
+        for body in (old, new, new)
+    ]
+    assert told[0] == told[1] != told[2]
+
+
 def test_WH1_every_wrong_signature_is_refused_without_a_row(listener):
     body = raw(labeled())
     before = listener.rows()

@@ -53,7 +53,7 @@ class CodeHost:
         self.sent.append(
             SentDelivery(
                 number=len(self.sent) + 1, delivery_id=name, event=event, action=action,
-                at=self.clock + self.ahead, was_handled=self.listening,
+                at=self.clock + self.ahead,
             )
         )  # fmt: skip
 
