@@ -63,11 +63,11 @@ def create(
 ) -> None:
     """Register the GitHub App, and write its key and webhook secret to files of this user alone.
 
-    It prints the address of a page on this machine; the button there leads to GitHub, which asks
+    It prints the address of a page on this machine. The button there leads to GitHub, which asks
     for a name and registers the App. MERGEWRIGHT_GITHUB_URL says which GitHub.
 
-    Exit code 0: registered; 1: not, with the reason; 2: wrong usage or settings, or an App is
-    configured already; 130: interrupted.
+    Exit code 0: registered; 1: not, with the reason; 130: interrupted. Exit code 2: wrong usage or
+    settings, or an App is configured already.
     """
     # They bring an HTTP client, a server and GitHub's library.
     from agent.cli import app_page

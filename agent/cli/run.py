@@ -73,10 +73,10 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         str | None,
         typer.Option(
             "--model",
-            help="Whom this run asks, for every part of the work, in place of MERGEWRIGHT_MODEL"
-            " and its kin; several, with commas between them, are asked one after the other where"
-            " one fails. The key is in the provider's own variable, as OPENAI_API_KEY. With"
-            " --resume: asked from there on; default: the one that the run began with.",
+            help="Whom this run asks for all work, in place of MERGEWRIGHT_MODEL and its kin."
+            " Of several, with commas between them, the next is asked where one fails. The key is"
+            " in the provider's own variable, as OPENAI_API_KEY. With --resume: asked from there"
+            " on; default: the one that the run began with.",
             metavar="PROVIDER:NAME[,...]",
         ),
     ] = None,
@@ -153,7 +153,7 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
         names = [one.parent.name for one in begin_so]
         if not names:
             raise typer.BadParameter(
-                f"no run that begins with {run_id!r} can go on: it is done, would end so again, or"
+                f"no run that begins with {run_id!r} can go on. It is done, would end so again, or"
                 " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE",
                 param_hint="RUN",
             )
@@ -327,8 +327,8 @@ def read_repository_name(repo: str, github_url: str) -> str:
     ours = urlsplit(github_url).netloc.removeprefix("api.")
     if (found["web"] or ours) != ours or (found["ssh"] or ours) not in (ours, ours.split(":")[0]):
         raise typer.BadParameter(
-            f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url}); set"
-            " that, with credentials for it, or give a repository that is there",
+            f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url})."
+            " Set that, with credentials for it, or give a repository that is there",
             param_hint="--repo",
         )
     return found["name"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -20,6 +20,8 @@ SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 _SINCE = re.compile(r"([1-9]\d{0,4})([hdw])")
 _NOTHING = "-"
+#: Columns of a terminal, and of a pipe.
+_WIDTH = 80
 _ALL = "all"
 
 
@@ -122,10 +124,11 @@ def _summarize_runs(begun: float) -> list[RunSummary]:
 
 
 def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> None:
-    """Lay out a row for each group and one for all, or all figures one below the other."""
+    """Lay out the figures one below the other, with a column for each group and one for all."""
     if by:
         cells = [{by: one.group, **_list_cells(one)} for one in (*groups, every)]
-        terminal.show_table(tuple(cells[-1]), (tuple(one.values()) for one in cells))
+        for shown in _divide_columns(cells):
+            terminal.show_table(("", *[""] * len(shown)), zip(cells[0], *shown, strict=True))
     else:
         ended = {
             "ended as": _format_counts(every.states),
@@ -135,12 +138,26 @@ def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> N
         terminal.show_table(("", ""), cells[0].items())
     print()
     terminal.print_wrapped(
-        "Times, lines and rounds are medians; a line that was changed counts twice, as one"
-        " removed and one added. Rounds are all that followed a pull request: answers to reviews,"
-        " checks that were fixed, bases brought in."
+        "Times, lines and rounds are medians. A changed line counts twice: as removed and added."
+        " Rounds are all that followed a pull request: answers to reviews, fixed checks, merges of"
+        " the base."
     )
     if any("?)" in value for one in cells for value in one.values()):
         print("(+3?) says that 3 more are not known and left out.")
+
+
+def _divide_columns(cells: list[dict[str, str]]) -> Iterator[list[tuple[str, ...]]]:
+    """Divide the columns among tables that a terminal has space for."""
+    first = max(map(len, cells[0])) + 2
+    shown: list[tuple[str, ...]] = []
+    width = first
+    for column in (tuple(one.values()) for one in cells):
+        wide = max(map(len, column)) + 2
+        if shown and width + wide > _WIDTH:
+            yield shown
+            shown, width = [], first
+        shown, width = [*shown, column], width + wide
+    yield shown
 
 
 def _list_cells(one: Statistics) -> dict[str, str]:

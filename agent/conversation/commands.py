@@ -20,8 +20,8 @@ NAMES: tuple[Name, ...] = get_args(Name)
 
 #: What each is for, as `help` tells it.
 MEANT_FOR: dict[Name, str] = {
-    "plan": "make a plan, and wait for its approval before anything is edited;"
-    " followed by words: change the plan that waits accordingly",
+    "plan": "make a plan, and wait for its approval before anything is edited."
+    " Followed by words: change the plan that waits accordingly",
     "approve": "followed by the number of the plan that waits: carry out exactly that one",
     "retry": "begin again with the text of the issue as it is now, or go on where a limit was"
     " reached",

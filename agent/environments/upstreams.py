@@ -89,7 +89,7 @@ class HostProxy:
         if not target.host or parts.scheme.lower() != "http":
             # The value itself may hold a password, so it is not repeated.
             raise SettingsInvalid(
-                f"{key.upper()}_PROXY names no proxy that package indexes can be asked by: give one"
+                f"{key.upper()}_PROXY names no proxy that package indexes can be asked by. Give one"
                 " as http://host:port, or except the indexes from it with NO_PROXY."
             )
         headers = {}

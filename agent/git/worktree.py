@@ -290,7 +290,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
         except GitFailed as problem:
             raise RepositoryUnfit(
                 f"The branch could not be made in {user.root}: {problem.message}. "
-                f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`; where "
+                f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`. Where "
                 "another branch is in the way, rename it, or set pull_request.branch_prefix"
             ) from problem
 

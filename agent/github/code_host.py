@@ -115,7 +115,7 @@ class GithubCodeHost:
             session.token(Scope.TALK)
         if write and (needed := "pull_requests: write") in session.notes.missing:
             raise AccessLost(
-                f"Our GitHub App needs the permission {needed} in {session.name}; an owner has to"
+                f"Our GitHub App needs the permission {needed} in {session.name}. An owner has to"
                 " accept it on the page of the installation."
             )
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")

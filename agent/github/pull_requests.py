@@ -116,9 +116,8 @@ def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
         if pull.state == "open" and not is_open:
             raise AccessLost(
                 f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {sanitise.format_code(_login(pull))}, not by us; close it, then take the"
-                " label off and"
-                " set it again."
+                f" {sanitise.format_code(_login(pull))}, not by us. Close it, then take the"
+                " label off and set it again."
             )
     return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)
 

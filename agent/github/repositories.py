@@ -39,7 +39,7 @@ def read_facts(session: RepositorySession) -> Raw:
         if not number or facts["id"] == number:
             return facts
     raise AccessLost(
-        f"{session.name} is not there for us any more: it was deleted, renamed or made private, or"
+        f"{session.name} is not there for us any more. It was deleted, renamed or made private, or"
         " our App was removed from it."
     )
 
@@ -83,7 +83,7 @@ def _require_same_server(session: RepositorySession, named: str) -> str:
         place = git.netloc.rpartition("@")[2]
         raise AccessLost(
             f"GitHub names {git.scheme}://{place} as the place to clone from, which is not"
-            f" the server {api.scheme}://{api.netloc} of MERGEWRIGHT_GITHUB_URL; no token is sent"
+            f" the server {api.scheme}://{api.netloc} of MERGEWRIGHT_GITHUB_URL. No token is sent"
             " there."
         )
     return named

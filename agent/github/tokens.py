@@ -60,7 +60,7 @@ class App:
         except (ValueError, TypeError, jwt.PyJWTError):
             # Without its cause, which may quote the key.
             raise SettingsInvalid(
-                "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE holds no private key in PEM form; take the"
+                "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE holds no private key in PEM form. Take the"
                 " file that GitHub offers when a key is made for the App."
             ) from None
 
@@ -236,7 +236,7 @@ class Tokens:
         if (name := _REQUIRED[scope]) in missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {name}: {missing[name]} in"
-                f" {issue.repository}; an owner has to accept it on the page of the installation."
+                f" {issue.repository}. An owner has to accept it on the page of the installation."
             )
         notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
         granted = {name: level for name, level in wanted.items() if name not in missing}

@@ -70,7 +70,7 @@ def _classify_kind(problem: Exception, name: str, summary: str, said: str) -> Fa
             return Failure(f"its account is used up ({summary}); add credit to it", "unusable")
         case theirs.ModelContextWindowExceededError():
             words = (
-                f"the request is too long for it ({summary}); name one with a larger context in"
+                f"the request is too long for it ({summary}). Name one with a larger context in"
                 " MERGEWRIGHT_MODEL, or make the ticket smaller"
             )
             return Failure(words, "rejected")

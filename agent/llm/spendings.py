@@ -21,8 +21,8 @@ def require_left(spent: float, usd: float, of_run: float, *, bound_by: str, then
     """
     if spent + usd > of_run:
         raise BudgetSpent(
-            f"The run may have cost ${spent:.4f}, with requests that got no reply, and the next one"
-            f" could cost ${usd:.4f}; it may cost {format_usd(of_run)} ({bound_by}). {then}"
+            f"The run may have cost ${spent:.4f}, with requests that got no reply. The next one"
+            f" could cost ${usd:.4f}. It may cost {format_usd(of_run)} ({bound_by}). {then}"
         )
 
 

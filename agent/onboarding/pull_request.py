@@ -17,7 +17,7 @@ from agent.text.redaction import Redactor
 TITLE = "Configure Mergewright"
 WAITING = (
     "This repository has no configuration yet, so its owner is asked. Merge that pull request,"
-    " edited or as it is, or close it to go on with what was detected; this run then begins by"
+    " edited or as it is, or close it to go on with what was detected. This run then begins by"
     " itself."
 )
 CLOSED = (

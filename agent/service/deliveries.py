@@ -44,7 +44,7 @@ _TRIES = 3
 
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
 _QUOTA = (
-    "This repository has begun or queued its {runs} of 24 hours; this one goes on by itself when"
+    "This repository has begun or queued its {runs} of 24 hours. This one goes on by itself when"
     " the day of an earlier one is over."
 )
 

@@ -296,9 +296,8 @@ def _explain_refusal(
             intake_api.explain_refusal(
                 issue,
                 f"This issue was labelled {sanitise.format_code(wanted)} by somebody with"
-                " the triage role."
-                " A run is started by people with write permission: let one of them take the label"
-                " off and set it again.",
+                " the triage role. A run is started by people with write permission. Let one of"
+                " them take the label off and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
         return f"labelled by {actor}, whose permission is {found.level}; write is needed"

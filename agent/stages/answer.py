@@ -331,14 +331,14 @@ def _list_notes(
             notes.append("Earlier commits of ours are part of that one now.")
     if branch_state.foreign_commits and decided is None:
         notes.append(
-            f"The branch is at {branch_state.head[:12]} with commits of people; what is said of"
+            f"The branch is at {branch_state.head[:12]} with commits of people. What is said of"
             " checks above is of our commit before them."
         )
     if context.threads_left:
         notes.append(f"{context.threads_left} more threads were left to the next round.")
     if is_edited and decided is not None:
         notes.append(
-            "People have edited the text above, so it is left as it is; what the checks of"
+            "People have edited the text above, so it is left as it is. What the checks of"
             f" {commit[:12]} say is in the check on that commit."
         )
     return notes

@@ -263,8 +263,8 @@ def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
     """
     if svc.code_host.has_pull_request(run, branch):
         raise Superseded(
-            f"The branch {branch} of this run has a pull request already, and somebody has"
-            " committed to it since; it was left as it is."
+            f"The branch {branch} of this run has a pull request already. Somebody has"
+            " committed to it since, so it was left as it is."
         )
 
 

@@ -117,3 +117,9 @@ def test_what_is_not_known_is_left_out_and_counted():
     price = statistics.compute_price([(1.0, 4), (9.0, None), (None, 8), (2.0, 2)])
     assert price == Figure(value=0.5, known=2, unknown=2)
     assert statistics.compute_price([(1.0, 0)]).value is None
+
+
+def test_a_group_has_a_column_and_no_line_is_too_long(kept):
+    rows = called("--by", "model").stdout.partition("\n\n")[0].splitlines()
+    assert [row.split()[-1] for row in rows[:3]] == ["all", "7", "6"]
+    assert max(map(len, rows)) <= 80
