@@ -33,9 +33,11 @@ _JSON_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
 class DocumentError(ValueError):
     """A text is not of its format, or more than will be read."""
 
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(message, line, column)
-        self.message, self.line, self.column = message, line, column
+    def __init__(
+        self, message: str, line: int = 1, column: int = 1, fix: str = "Correct this place"
+    ) -> None:
+        super().__init__(message, line, column, fix)
+        self.message, self.line, self.column, self.fix = message, line, column, fix
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}"

@@ -14,9 +14,11 @@ from repo_config.located import (
     START,
     Document,
     Path,
+    Place,
     Position,
     Problem,
     dotted,
+    escape_text,
     format_excerpt,
     make_problem,
     read_document,
@@ -93,17 +95,20 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
         ConfigProblem: With every problem.
     """
     _require_size(len(text.encode("utf-8", "surrogatepass")), name)
-    document = read_document(text, name)
-    config: RepoConfig | None = RepoConfig()
-    if document.places:
-        config = _validate_config(document)
-        if tree is not None:
-            _find_absent_paths(document, tree)
-    elif name.endswith(".toml") and not document.problems:
-        raise _refuse(name, f"no table {_TABLE}", "Add it, or name another file")
-    if document.problems or config is None:
-        found = sorted(document.problems, key=lambda one: (one.line, one.column))
-        raise ConfigProblem(tuple(found))
+    try:
+        document = read_document(text, name)
+    except documents.DocumentError as error:
+        at, message = Position(error.line, error.column), escape_text(error.message)[:200]
+        raise _refuse(name, message, error.fix, at) from error
+    if document.value is None:
+        if name.endswith(".toml"):
+            raise _refuse(name, f"no table {_TABLE}", "Add it, or name another file")
+        return RepoConfig()
+    config, problems = _validate_config(document)
+    if tree is not None:
+        problems += _find_absent_paths(document, tree, {problem.key for problem in problems})
+    if problems or config is None:
+        raise ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
     return config
 
 
@@ -142,21 +147,20 @@ def _read_with_table(content: bytes) -> str | None:
     return _decode_config(content, PYPROJECT) if has_table else None
 
 
-def _find_absent_paths(document: Document, tree: Tree) -> None:
-    """Note paths that the configuration names but the tree does not have."""
-    paths, wrong = tree.paths(), {problem.key for problem in document.problems}
-    root = document.places.get(("root",))
+def _find_absent_paths(document: Document, tree: Tree, wrong: set[str]) -> Iterator[Problem]:
+    """Yield paths that the configuration names but the tree does not have."""
+    paths, root = tree.paths(), document.locate(("root",))
     folder = ""
-    if root and "root" not in wrong:
+    if root.path and "root" not in wrong:
         folder = str(PurePosixPath(str(root.value))).removeprefix(".")
         folder = f"{folder}/" if folder else ""
         if not any(path.startswith(folder) for path in paths):
             message = f"root: no such folder in the repository: {root.describe()}"
             fix = "Name a folder with committed files, such as services/api"
-            document.add_problem(root.at, ("root",), message, fix)
+            yield make_problem(document.file, root.at, root.path, message, fix)
             return
-    for path, place in document.places.items():
-        named = _read_named_file(path, place.value) if dotted(path) not in wrong else ""
+    for path, value in _iterate_values(document.value):
+        named = _read_named_file(path, value) if dotted(path) not in wrong else ""
         wanted = folder + str(PurePosixPath(named))
         if named and wanted not in paths:
             last = PurePosixPath(wanted).name
@@ -164,7 +168,14 @@ def _find_absent_paths(document: Document, tree: Tree) -> None:
             near = near or difflib.get_close_matches(wanted, paths, 3)
             message = f"{dotted(path)}: no such file in the repository: {format_excerpt(wanted)}"
             fix = f"Did you mean {' or '.join(near)}?" if near else "Name a file that is committed"
-            document.add_problem(place.at, path, message, fix)
+            yield make_problem(document.file, document.locate(path).at, path, message, fix)
+
+
+def _iterate_values(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
+    yield path, value
+    inner = value.items() if isinstance(value, dict) else ()
+    for step, one in enumerate(value) if isinstance(value, tuple) else inner:
+        yield from _iterate_values(one, (*path, step))
 
 
 def _read_named_file(path: Path, value: object) -> str:
@@ -183,42 +194,37 @@ def _read_named_file(path: Path, value: object) -> str:
 # --- words for what the models refuse -----------------------------------------------------------
 
 
-def _validate_config(document: Document) -> RepoConfig | None:
-    root = document.places[()]
-    if not isinstance(root.value, dict):
-        message = f"the configuration must be a mapping of keys; found {root.describe()}"
-        document.add_problem(root.at, (), message, "Begin with a key such as version: 1")
-        return None
+def _validate_config(document: Document) -> tuple[RepoConfig | None, list[Problem]]:
+    if not isinstance(document.value, dict):
+        place = document.locate(())
+        message = f"the configuration must be a mapping of keys; found {place.describe()}"
+        return None, [
+            make_problem(document.file, place.at, (), message, "Begin with a key: version: 1")
+        ]
     try:
-        return RepoConfig.model_validate(root.value)
+        return RepoConfig.model_validate(document.value), []
     except ValidationError as error:
-        # What could not be read fits nothing either, and is named already.
-        named = {(one.line, one.column) for one in document.problems}
-        found = list(_explain_errors(error, document))
-        document.problems += [one for one in found if (one.line, one.column) not in named]
-        return None
+        return None, list(_explain_errors(error, document))
 
 
 def _explain_errors(error: ValidationError, document: Document) -> Iterator[Problem]:
     """Yield one problem for each value that is wrong; alternatives of a union count as one."""
     by_path: dict[tuple[Path, bool], list[Any]] = {}
-    for detail in error.errors(include_url=False):
-        location = detail["loc"]
-        place = document.resolve(location), location[-1:] == (_KEY,)
-        by_path.setdefault(place, []).append(detail)
-    above = {path[:depth] for path, _ in by_path for depth in range(len(path))}
-    for (path, is_key), details in by_path.items():
+    found = [(document.locate(one["loc"]), one) for one in error.errors(include_url=False)]
+    above = {place.path[:depth] for place, _ in found for depth in range(len(place.path))}
+    for place, detail in found:
         # The alternative of a union that got further names the place.
-        if path not in above:
-            at, message, fix = _explain_value(path, details, document, is_key=is_key)
-            yield make_problem(document.file, at, path, message, fix[:1].upper() + fix[1:])
+        if place.path not in above:
+            is_key = detail["loc"][-1:] == (_KEY,)
+            by_path.setdefault((place.path, is_key), []).append(detail)
+    for (path, is_key), details in by_path.items():
+        at, message, fix = _explain_value(document.locate(path), details, is_key=is_key)
+        yield make_problem(document.file, at, path, message, fix[:1].upper() + fix[1:])
 
 
-def _explain_value(
-    path: Path, details: list[Any], document: Document, *, is_key: bool
-) -> tuple[Position, str, str]:
+def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[Position, str, str]:
     """Say where a value is wrong, why, and which way to write it would be right."""
-    first, place = details[0], document.places[path]
+    first, path = details[0], place.path
     if first["type"] == "extra_forbidden":
         return (place.key_at, *_explain_unknown_key(str(path[-1]), path[:-1]))
     if first["type"] == "missing":
@@ -232,7 +238,7 @@ def _explain_value(
     expected = ", or ".join(dict.fromkeys(map(_name_expected, details)))
     message = f"{dotted(path)}: it should be {expected}; found {place.describe()}"
     kinds = {one["type"] for one in details}
-    written = format_excerpt(place.value if isinstance(place.value, str) else place.written)
+    written = format_excerpt(place.written)
     fix = f"Make it {expected}"
     if place.value is None:
         fix = "Give a value, or remove the line"

@@ -147,8 +147,7 @@ def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
     problems = []
     for path, why in refusals:
         if read.source is not None and path:
-            document = read.document
-            at = document.places[document.resolve(path)].shown_at
+            at = read.document.locate(path).shown_at
             message, _, fix = why.partition(". ")
             problems.append(make_problem(read.source.name, at, path, message, fix))
     if problems:

@@ -111,8 +111,8 @@ class Places:
 
     def of(self, path: tuple[str | int, ...]) -> str | None:
         """`file:line` of a key; None where the file does not have it."""
-        place = self._document.places.get(path)
-        return f"{self._document.file}:{place.key_at.line}" if place else None
+        place = self._document.locate(path)
+        return f"{self._document.file}:{place.key_at.line}" if place.path == path else None
 
 
 def _find_detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
