@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import sys
-from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +16,6 @@ from agent.onboarding.effective import Effective
 from agent.policy import levels
 from repo_config import detect, load, schema
 from repo_config.located import escape_text, format_excerpt
-from repo_config.schema import RepoConfig
 
 app = typer.Typer(
     help="The repository's configuration: check it, say what holds and why, propose one.",
@@ -51,7 +47,6 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
         *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
-    here = None if refused else repository.find_python(place, config)
     if as_json:
         terminal.print_json(
             {
@@ -61,15 +56,12 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
                 "warnings": warnings,
                 "config": config.model_dump(mode="json"),
                 "detected": project.model_dump(mode="json"),
-                "python_here": here.model_dump(mode="json") if here else None,
             }
         )
         return
     print(f"{name}: valid" if name else "no configuration: every key has its default")
     for warning in warnings:
         print(f"warning: {escape_text(warning)}")
-    if here and not here.version:
-        print(escape_text(str(here)))
 
 
 @app.command("schema")
@@ -93,7 +85,7 @@ def explain(
 
     The operator's bounds are those of this machine's `MERGEWRIGHT_*`.
     """
-    place, tree, read = repository.open_repository(repo, as_json=as_json)
+    _, tree, read = repository.open_repository(repo, as_json=as_json)
     project = detect.detect_project(tree, read.config)
     found = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
@@ -104,15 +96,12 @@ def explain(
             fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
             words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
             raise typer.BadParameter(words, param_hint="KEY")
-    found = [_add_python_here(one, place, read.config) for one in found]
     if as_json:
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for one in found:
         value = written.flow(one.model_dump(mode="json")["value"])
         print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
-        if one.here:
-            print(f"    {escape_text(one.here)}")
         if key is not None and one.meaning:
             print(f"    {one.meaning}")
 
@@ -134,11 +123,9 @@ def detect_values(
     What it does not know it leaves out; what only a person can decide stands in comments.
     """
     place, tree, read = repository.open_repository(repo, as_json=as_json)
-    folder = read.config.folder or facts.only_folder(tree) or ""
-    has_python = functools.cache(partial(repository.has_python, place, folder))
     measured = facts.load_facts(settings.load_settings().home, str(place))
-    detected = written.propose(tree, None, has_python, measured)
-    proposal = written.propose(tree, read, has_python, measured) if read.source else detected
+    detected = written.propose(tree, None, measured)
+    proposal = written.propose(tree, read, measured) if read.source else detected
     differs = list(written.differences(detected, read)) if read.source else []
     name = read.source.name if read.source else load.OWN_FILES[0]
     if write and name == load.PYPROJECT:
@@ -159,12 +146,6 @@ def detect_values(
     if read.source:
         words = f"what differs from {name}:" if differs else f"nothing differs from {name}"
         print(words, *(f"  {escape_text(one)}" for one in differs), sep="\n", file=sys.stderr)
-
-
-def _add_python_here(one: Effective, place: Path, config: RepoConfig) -> Effective:
-    if one.key != "python.version":
-        return one
-    return one.model_copy(update={"here": str(repository.find_python(place, config))})
 
 
 def _select_keys(key: str, found: list[Effective]) -> list[Effective]:

@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from agent import settings
 from agent.cli import terminal
-from agent.errors import SettingsInvalid
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
 from repo_config import load
 from repo_config.located import START, make_problem
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
-
-if TYPE_CHECKING:
-    from agent.environments.interpreters import PythonChoice
-    from agent.services import Services
 
 INVALID = 2
 """Exit code of a configuration with a mistake."""
@@ -153,40 +147,6 @@ def list_refusals(place: Path, read: Read) -> tuple[str, ...]:
     if problems:
         raise load.ConfigProblem(tuple(sorted(problems, key=lambda one: (one.line, one.column))))
     return tuple(f"runs will be refused: {why}" for _, why in refusals)
-
-
-def find_python(place: Path, config: RepoConfig) -> PythonChoice:
-    """Say which Python runs of a repository take on this machine; nothing of it is run."""
-    # It brings all that environments are made with; other commands start without.
-    from agent.environments import interpreters
-    from agent.environments.tree_files import WorkTreeFiles
-
-    try:
-        svc = _services()
-    except SettingsInvalid as problem:
-        return interpreters.PythonChoice(why=problem.message)
-    files = WorkTreeFiles(place, config.folder)
-    return interpreters.explain_python_choice(files, config.python, svc.sandbox, svc.settings)
-
-
-def has_python(place: Path, folder: str, version: str) -> bool:
-    """Say whether runs could take a version of Python on this machine."""
-    from agent.environments import interpreters
-    from agent.environments.tree_files import WorkTreeFiles
-
-    try:
-        svc = _services()
-    except SettingsInvalid:
-        return True
-    return interpreters.has_python(version, WorkTreeFiles(place, folder), svc.sandbox, svc.settings)
-
-
-def _services() -> Services:
-    from agent import wiring
-
-    loaded = settings.load_settings()
-    settings.require_home(loaded)
-    return wiring.make_local_services(loaded, lambda line: None)
 
 
 def _refuse_links(folder: Path) -> None:

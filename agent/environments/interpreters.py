@@ -20,7 +20,7 @@ from packaging.version import Version
 from agent.environments import declare, storage, uv_program
 from agent.environments.declare import PythonHints
 from agent.environments.tree_files import WorkTreeFiles
-from agent.errors import AgentError, EnvironmentFailed
+from agent.errors import EnvironmentFailed
 from agent.models.record import Record
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
@@ -63,48 +63,6 @@ class Interpreter(Record):
 
     def sandbox_mounts(self) -> tuple[Mount, ...]:
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
-
-
-class PythonChoice(Record):
-    version: str = ""
-    """Empty: none can be taken."""
-    path: str = ""
-    why: str
-    """Why it is this one, or why it is none."""
-
-    def __str__(self) -> str:
-        if not self.version:
-            return f"runs find no Python here: {self.why}"
-        return f"runs here take Python {self.version} ({self.path}), because {self.why}"
-
-
-def explain_python_choice(
-    files: WorkTreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
-) -> PythonChoice:
-    """Say which Python runs of a repository take on this machine; where none, why not."""
-    try:
-        found = _choose_for_tree(files, section, sandbox, settings)
-    except AgentError as problem:
-        return PythonChoice(why=problem.message)
-    return PythonChoice(version=found.version, path=found.path, why=found.why)
-
-
-def has_python(version: str, files: WorkTreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
-    """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
-    try:
-        _choose_for_tree(files, PythonSection(version=version), sandbox, settings)
-    except AgentError as problem:
-        return not isinstance(problem, EnvironmentFailed)
-    return True
-
-
-def _choose_for_tree(
-    files: WorkTreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
-) -> Interpreter:
-    storage.hold_environment(settings, storage.PARTS)
-    # What the repository says of itself counts where nothing is configured.
-    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
-    return choose_interpreter(section.version, hints, sandbox, settings)
 
 
 def find_other_python(files: WorkTreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:

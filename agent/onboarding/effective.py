@@ -60,8 +60,6 @@ class Effective(Record):
     origin: str
     """`file:line`, `detected from …`, `default`, or what bounds it."""
     meaning: str = ""
-    here: str = ""
-    """What this machine makes of it, in words."""
 
 
 def list_values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:

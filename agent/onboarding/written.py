@@ -10,7 +10,7 @@ import functools
 import operator
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from agent.models.record import Record
 from agent.onboarding import effective, facts
@@ -44,7 +44,6 @@ class ProposedFile(Record):
 def propose(
     tree: Tree,
     read: Read | None = None,
-    has_python: Callable[[str], bool] | None = None,
     kept: Iterable[Fact] = (),
 ) -> ProposedFile:
     """Detect what a repository's configuration could say.
@@ -52,8 +51,6 @@ def propose(
     Args:
         tree: The repository.
         read: Its configuration, whose values win over detected ones; None: there is none.
-        has_python: Says whether runs can take a version of Python; one that they cannot is left
-            to a person.
         kept: What a run has measured; it wins over what is detected.
     """
     given = read or Read(RepoConfig(), None)
@@ -63,8 +60,6 @@ def propose(
     evidence = Evidence(tree, folder)
     found = [*facts.find_facts(evidence), *kept]
     known = [one for one in found if _is_taken(one, tree, folder)]
-    if has_python is not None:
-        known = [_doubt_python(one, has_python) for one in known]
     sure = {one.key: one for one in known if one.sure}
     before = f"as it stood in {given.source.name}" if given.source else ""
     sure |= {one.key: one.model_copy(update={"why": before}) for one in _list_given(given)}
@@ -88,14 +83,6 @@ def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
                 f"{one.key}: {flow(mine.value)} ({mine.why}); detected {flow(one.value)}"
                 f" ({one.why})"
             )
-
-
-def _doubt_python(fact: Fact, has_python: Callable[[str], bool]) -> Fact:
-    """Leave a version for which every run would be refused to a person."""
-    if fact.key != "python.version" or has_python(str(fact.value)):
-        return fact
-    why = f"{fact.why}; no Python {fact.value} is installed where runs are made"
-    return fact.model_copy(update={"why": why, "sure": False})
 
 
 def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:

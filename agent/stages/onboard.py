@@ -9,8 +9,6 @@ commit that is not older than the answer.
 
 from __future__ import annotations
 
-from agent.environments import interpreters
-from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import OwnerAwaited, RepositoryUnfit
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
@@ -86,15 +84,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
     """Open the pull request, with a commit that adds the one file."""
     place = svc.base_folder(run)
     tree = worktree.lay_out(base, place, svc.stopped)
-    folder = facts.only_folder(tree) or ""
-    files = WorkTreeFiles(place, folder)
-    proposed = written.propose(
-        tree,
-        has_python=lambda version: interpreters.has_python(
-            version, files, svc.sandbox, svc.settings
-        ),
-        kept=facts.load_facts(svc.settings.home, run.repository),
-    )
+    proposed = written.propose(tree, kept=facts.load_facts(svc.settings.home, run.repository))
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
     commit = _push_file(run, base, file, svc)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -125,12 +124,3 @@ def test_the_reference_is_what_the_code_says():
         "`no_recipe`",
     ):
         assert told in written
-
-
-def test_the_python_that_runs_take_here_is_told_beside_the_declared_one(repo):
-    write(repo, "pyproject.toml", "[project]\nname = 'shop'\nrequires-python = '>=3.9'\n")
-    result = run("config", "explain", "python.version", "--repo", repo)
-    first, here, _ = result.output.splitlines()
-    assert first.split()[:2] == ["python.version", '"3.9"']
-    assert "project.requires-python: >=3.9" in here
-    assert re.search(r"runs here take Python 3\.\d+(\.\d+)? \(.*python3", here)
