@@ -11,9 +11,8 @@ and then nothing is left half done; CacheGone, where a mirror has to be made ane
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent import futures
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -260,29 +259,20 @@ def make_commit(
 # --- delivery --------------------------------------------------------------------------------
 
 
-@contextmanager
-def _open_user_repository(
-    checkout: Checkout, branch: str, *, write: bool = False
-) -> Iterator[tuple[mirror.Hold, source.Source, Place]]:
-    branches.require_name(branch)
-    user = source.find_source(checkout.repository)
-    folder = Path(checkout.mirror)
-    with (
-        process.blame_user_repository(user.root),
-        process.explain_full_disk(folder.parent, mirror.ADVICE),
-        mirror.hold_mirror(folder) as hold,
-        source.open_view(user, hold, write=write) as view,
-    ):
-        yield hold, user, view
-
-
 def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """Make the branch in the user's repository and return its name; nothing else is touched.
 
     Objects go in first, then the branch appears in one move. A branch that is there never changes:
     at the same commit it is our own earlier delivery, else the next free name is used (`-2`, …).
     """
-    with _open_user_repository(checkout, branch, write=True) as (hold, user, view):
+    branches.require_name(branch)
+    user, folder = source.find_source(checkout.repository), Path(checkout.mirror)
+    with (
+        process.blame_user_repository(user.root),
+        process.explain_full_disk(folder.parent, mirror.ADVICE),
+        mirror.hold_mirror(folder) as hold,
+        source.open_view(user, hold, write=True) as view,
+    ):
         try:
             with process.explain_full_disk(user.common_dir, "Make room there; no branch was made"):
                 branches.send_objects(hold.place, view, checkout.commit, commit)
@@ -293,18 +283,6 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
                 f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`. Where "
                 "another branch is in the way, rename it, or set pull_request.branch_prefix"
             ) from problem
-
-
-def find_holding_branch(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
-    with _open_user_repository(checkout, branch) as (hold, _, view):
-        refs = base_commit.list_refs(view, "refs/heads")
-        for name in branches.list_candidate_names(branch):
-            found = refs.get(f"refs/heads/{name}")
-            if found is None:
-                return None
-            if branches.holds_same(hold, view, checkout.commit, commit, found):
-                return name, found
-    return None
 
 
 def push_commit(

@@ -119,21 +119,21 @@ class EndedPullRequest(Record):
 
 
 class HumanEdits(Record):
-    """What people made of our change before they merged it.
+    """What people made of our change before they merged it, in lines as git counts them.
 
-    Lines are compared as `git diff --minimal` does. The distance counts removed and added lines
-    (longest common subsequence, Myers 1986), so a changed line counts twice. One side is our last
-    commit merged into the final base; conflicts are resolved as ours has it. The other is the end
-    of the pull request's branch. Changes in the base are on both sides and do not count.
+    A changed line is one removed and one added.
     """
 
     head: str
     merged_lines: int
     """Lines that the pull request has added and removed in its base branch, whoever wrote them."""
     distance: int
-    """Lines that people have added and removed after our last commit, in any file."""
-    as_it_was: bool
-    """Whether it was merged as our last commit had it, to the byte."""
+    """Lines added and removed by commits on the branch that are not ours, merges aside."""
+
+    @property
+    def as_it_was(self) -> bool:
+        """Whether no line of our last commit was edited."""
+        return self.distance == 0
 
 
 class PullOutcome(Record):

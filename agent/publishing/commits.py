@@ -129,11 +129,6 @@ def get_branch_mark(run_id: str) -> str:
     return run_id.rsplit("-", 1)[-1][:6]
 
 
-def describe_held_branch(branch: str) -> str:
-    """Say that nothing new was made, because the branch is there with the same content."""
-    return f"The branch {branch} holds this very change already; no second one was made."
-
-
 def make_slug(text: str) -> str:
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z0-9]+", ascii_text.lower()))

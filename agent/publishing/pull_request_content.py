@@ -78,8 +78,6 @@ def gather_results(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decide
 class Placed(Record):
     branch: str
     commit: str
-    new: bool = True
-    """False where an earlier run left the same change on it."""
     digest: str = ""
     """Of the change, as the text's hidden line has it; empty where nothing goes to a code host."""
     related_pulls: RelatedPulls = RelatedPulls()

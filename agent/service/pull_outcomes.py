@@ -87,7 +87,6 @@ class PullOutcomeRecorder:
             return None, "It is on no code host."
         asked = MergedPullRequest(
             pull=ended.pull,
-            commit=ended.commit,
             base=ended.base,
             first=commits[0],
             ours=commits[-1],

@@ -197,7 +197,7 @@ def _rewrite_pull_request(
         return None, None
     pull, words = asked.context.pull, None
     digest = other_pulls.compute_digest(decided.cleared.change, pull.base_branch)
-    placed = Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
+    placed = Placed(branch=pull.branch, commit=commit, digest=digest)
     if waiting is not None:
         words = pull_request_content.render_text(prepared, decided, placed, svc, left=len(waiting))
         space = sanitise.TEXT_LIMIT - len(section) - 2

@@ -195,8 +195,6 @@ def _tell_result(verdict: Verdict, placed: Placed | None, pull_request: PullRequ
     if placed is not None and (same := placed.related_pulls.same):
         said.append(f"#{same.number} holds this very change already; no second pull request was")
         return " ".join((*said, "made."))
-    if placed is not None and not placed.new:
-        said.append(commits.describe_held_branch(placed.branch))
     if pull_request is not None and pull_request.notes:
         said.append(f"Of the pull request: {'; '.join(pull_request.notes)}.")
     return " ".join(said)
@@ -217,7 +215,7 @@ def _place_change(
         others, prepared.run.run_id, snapshot.issue.number, digest
     )
     if same := found.same:
-        placed = Placed(branch=same.branch, commit=same.commit, new=False)
+        placed = Placed(branch=same.branch, commit=same.commit)
     elif found.duplicate:
         raise Duplicate(found.duplicate.number)
     else:
@@ -236,8 +234,6 @@ def _make_branch(
     )
     commit = worktree.make_commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
-        if held := worktree.find_holding_branch(base, commit, branch):
-            return Placed(branch=held[0], commit=held[1], new=False)
         return Placed(branch=worktree.deliver_branch(base, commit, branch), commit=commit)
     token = svc.code_host.create_credential(run, write=True)
     svc.redactor.learn(token)

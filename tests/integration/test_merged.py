@@ -65,11 +65,11 @@ class Told:
         samples.git(self.github.repository, "update-ref", f"refs/pull/{PULL}/head", head)
         samples.git(self.github.repository, "update-ref", "-d", "refs/heads/kept")
 
-    def measure(self, commit, token=None, **more):
+    def measure(self, token=None, **more):
         found = self.github.code_host.find_remote(self.github.run)
         secret = token or self.github.code_host.create_credential(self.github.run, write=False)
         asked = MergedPullRequest(
-            pull=PULL, commit=commit, base=self.base, first=self.first, ours=self.ours
+            pull=PULL, base=self.base, first=self.first, ours=self.ours
         )  # fmt: skip
         asked = asked.model_copy(update=more)
         return merge_edits.measure_edits(found.url, secret, self.mirrors, asked, max_bytes=10**9)
@@ -88,7 +88,8 @@ def test_what_people_change_on_top_of_ours_counts_and_nothing_of_the_base_does(t
         told.commit("main", {"shop.py": LINES.replace("line 18\n", "line eighteen\n")})
     edited = OURS.replace("line three\n", "line 3, of ours\n").replace("line 12\n", "")
     told.commit("ours", {"shop.py": edited, "notes.txt": "one\ntwo\n"})
-    found = told.measure(told.merge(how))
+    told.merge(how)
+    found = told.measure()
     # A line of ours is another one (2), one of base is gone (1), a file came with two lines (2).
     assert (found.distance, found.as_it_was) == (5, False)
     assert found.merged_lines == 7
@@ -103,6 +104,7 @@ def test_a_branch_that_was_brought_up_to_date_by_people_has_no_more_distance_for
         # GitHub rebases no merges.
         told.at("reset", "-q", "--hard", told.ours)
         told.at("rebase", "-q", "main")
-    found = told.measure(told.merge(how))
+    told.merge(how)
+    found = told.measure()
     assert found.distance == 0
     assert (found.merged_lines, found.as_it_was) == (4, True)

@@ -72,8 +72,8 @@ def ends(store, run_id, *, edits=None, unknown="", known=True):
 @pytest.fixture
 def kept(home):
     with closing(SqlRunStore(home)) as store:
-        changed = HumanEdits(head="h", merged_lines=40, distance=6, as_it_was=False)
-        same = HumanEdits(head="h", merged_lines=10, distance=0, as_it_was=True)
+        changed = HumanEdits(head="h", merged_lines=40, distance=6)
+        same = HumanEdits(head="h", merged_lines=10, distance=0)
         ends(store, add(store, 1), edits=changed)
         ends(store, add(store, 2, category="docs", recipe="add-model-field", models=()), edits=same)
         ends(store, add(store, 3), unknown="It is gone.")

@@ -146,8 +146,8 @@ def _make_end(
         category=outcome.category, recipe=outcome.recipe, models=("openai:gpt-large",),
         used=ModelTotal.from_uses(outcome.models), rounds=luck.choice((0, 0, 0, 1, 1, 2, 3)),
         first_round=outcome.first_round,
-        edits=HumanEdits(head="a" * 40, merged_lines=luck.randint(5, 300), distance=distance,
-                    as_it_was=distance == 0) if is_merged else None,
+        edits=HumanEdits(head="a" * 40, merged_lines=luck.randint(5, 300), distance=distance)
+        if is_merged else None,
     )  # fmt: skip
     return PullOutcomeRow(
         run_id=run.run_id, pull=end.pull, state=end.state, at=end.at, by="maria", commit=end.commit,
