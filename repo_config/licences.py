@@ -19,15 +19,15 @@ _UMBRELLAS = ("License :: OSI Approved", "License :: DFSG approved")
 _LICENCE = re.compile(r"(?<![^\s()])(?!(?:AND|OR)\s)[^\s()]+(?: WITH [^\s()]+)?")
 #: Identifiers that SPDX has given up: `GPL-2.0+` is `GPL-2.0-or-later` today.
 _DEPRECATED = re.compile(r"(?<![\w-])([AL]?GPL-\d\.\d|GFDL-\d\.\d)(\+|(?![\w.+-]))")
-#: Titles of classifiers; those that name a family have several.
+#: Titles of classifiers; of a family the usual one.
 _CLASSIFIERS = {
-    "Apache Software License": ("Apache-2.0", "Apache-1.1"),
-    "BSD License": ("BSD-3-Clause", "BSD-2-Clause"),
-    "ISC License (ISCL)": ("ISC",),
-    "MIT License": ("MIT",),
-    "Mozilla Public License 2.0 (MPL 2.0)": ("MPL-2.0",),
-    "Python Software Foundation License": ("PSF-2.0",),
-    "The Unlicense (Unlicense)": ("Unlicense",),
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD-3-Clause",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
 }
 _GNU = re.compile(r"GNU (?:([AL])\w+ )?General Public License v(\d)( or later)?\b.*")
 
@@ -41,8 +41,8 @@ class Licence:
 
     words: str
     """For people; "" where none is stated."""
-    options: tuple[str, ...]
-    """SPDX expressions of which one is meant; none where the licence is not known."""
+    expression: str = ""
+    """In SPDX; "" where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,10 @@ class LicenceDemand:
 
     def permits(self, licence: Licence) -> bool | None:
         """Whether it permits a licence; None where that is open."""
-        answers = {self._judge_expression(one) for one in licence.options}
-        return answers.pop() if len(answers) == 1 else None
-
-    def _judge_expression(self, expression: str) -> bool | None:
+        if not licence.expression:
+            return None
         # Python has SPDX's grammar of `and`, `or` and brackets.
-        python = _LICENCE.sub(lambda found: repr(found[0]), expression)
+        python = _LICENCE.sub(lambda found: repr(found[0]), licence.expression)
         python = python.replace(" AND ", " and ").replace(" OR ", " or ")
         return self._judge(ast.parse(python, mode="eval").body)
 
@@ -102,37 +100,25 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
         field: `License`, likewise; it may hold a whole text.
         classifiers: Of the metadata; others than those of licences count for nothing.
     """
-    if stated := _canonicalize_expression(expression):
-        return Licence(stated, (stated,))
+    hyphenated = field.removesuffix(" License").replace(" ", "-")
+    for text in (expression, field, hyphenated):
+        if stated := _canonicalize_expression(text):
+            return Licence(stated, stated)
     titles = [
         one.rpartition(" :: ")[2]
         for one in dict.fromkeys(classifiers)
         if one.startswith("License :: ") and one not in _UMBRELLAS
     ]
-    known = [*map(_read_title, titles)]
-    if not all(known):
-        return Licence(", ".join(titles), ())
-    options = tuple(dict.fromkeys(one for several in known for one in several))
-    hyphenated = field.removesuffix(" License").replace(" ", "-")
-    if stated := _canonicalize_expression(field) or _canonicalize_expression(hyphenated):
-        # `BSD-3-Clause` beside the classifier of all BSD licences says which one, and `MIT OR
-        # Apache-2.0` beside those of both says how they relate.
-        names = set(_LICENCE.findall(stated))
-        settles = not titles or (names <= {*options} and (len(titles) == 1 or len(names) > 1))
-        options = (stated,) if settles else (stated, *options)
-    if len(options) == 1:
-        return Licence(options[0], options)
-    flat = " ".join((", ".join(titles) or field or expression).split())
-    words = flat if len(flat) <= _SHOWN else f"{flat[:_SHOWN]}…"
-    return Licence(f"{words} (which one is not said)" if options else words, options)
+    if len(titles) == 1 and (known := _read_title(titles[0])):
+        return Licence(known, known)
+    words = " ".join((", ".join(titles) or field or expression).split())
+    return Licence(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…")
 
 
-def _read_title(title: str) -> tuple[str, ...]:
+def _read_title(title: str) -> str:
     if not (found := _GNU.fullmatch(title)):
-        return _CLASSIFIERS.get(title, ())
-    name = f"{found[1] or ''}GPL-{found[2]}.0"
-    later = f"{name}-or-later"
-    return (later,) if found[3] else (f"{name}-only", later)
+        return _CLASSIFIERS.get(title, "")
+    return f"{found[1] or ''}GPL-{found[2]}.0-{'or-later' if found[3] else 'only'}"
 
 
 def _canonicalize_expression(text: str) -> str:

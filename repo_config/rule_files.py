@@ -1,8 +1,8 @@
 """Which files, and which tables of pyproject.toml and setup.cfg, decide about the checks.
 
 Files that checks are configured by, started with, or could be replaced by: checks are first run
-without changes to them, and the reviewer sees them. The two files with tables of several readers
-are looked at, and can be put back, table by table.
+without changes to them, and the reviewer sees them. Of the two files with tables of several readers
+the tables decide.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import configparser
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from repo_config import documents
 from repo_config.detect import Project
@@ -52,8 +52,6 @@ _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
     "dependency-groups": (),
     "tool.poetry": ("build", "plugins", "source"),
 }
-_TOML_HEADER = re.compile(r"\[\[?[^\[\]]+\]\]?[ \t]*(?:#.*)?")
-_INI_HEADER = re.compile(r"\[(?P<name>[^\]]+)\].*")
 
 
 def explain_file(path: str, project: Project) -> str | None:
@@ -133,23 +131,6 @@ def list_read_by_tools(
     return tuple((name, old, new) for name, (old, new) in sides.items() if old != new)
 
 
-def restore_rules(path: str, before: bytes | None, after: bytes | None) -> bytes | None:
-    """Return a file with the rules of base and all else as changed; None: it cannot be done."""
-    old, new = _read_tables(path, before), _read_tables(path, after)
-    if after is None or old is None or new is None:
-        return None
-    texts = ((before or b"").decode(), after.decode())
-    theirs, ours = (list(_split_tables(path, text)) for text in texts)
-    parts = [text for name, text in ours if not _is_rule(path, name)]
-    parts += [text for name, text in theirs if _is_rule(path, name)]
-    made = "".join(f"{part.removesuffix(chr(10))}\n" for part in parts if part).encode()
-    wanted = {name: table for name, table in new.items() if not _is_rule(path, name)}
-    wanted |= {name: table for name, table in old.items() if _is_rule(path, name)}
-    if wanted == old:
-        return before
-    return made if _read_tables(path, made) == wanted else None
-
-
 def _is_rule(path: str, name: str) -> bool:
     packaging = _PACKAGING if path.lower().endswith(".toml") else _PACKAGING_SECTION
     return packaging.fullmatch(name) is None
@@ -196,24 +177,3 @@ def _read_ini(text: str) -> Tables:
     parser = configparser.RawConfigParser()
     parser.read_string(text)
     return {name: dict(section) for name, section in parser.items() if section}
-
-
-def _split_tables(path: str, text: str) -> Iterator[tuple[str, str]]:
-    """Yield tables as they are written, by name; what a value seems to begin shows in the whole."""
-    is_toml = path.lower().endswith(".toml")
-    name = ""
-    lines: list[str] = []
-    for line in text.splitlines(keepends=True):
-        header = (_TOML_HEADER if is_toml else _INI_HEADER).fullmatch(line.rstrip())
-        if header:
-            yield name, "".join(lines)
-            name, lines = _name_toml(header[0]) if is_toml else header["name"], []
-        lines.append(line)
-    yield name, "".join(lines)
-
-
-def _name_toml(header: str) -> str:
-    try:
-        return next(iter(_read_toml(header)), "")
-    except documents.DocumentError:
-        return ""

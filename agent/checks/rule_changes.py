@@ -6,7 +6,7 @@ such files, and as a whole. Telling the reviewer about such files is left to `ag
 
 from __future__ import annotations
 
-from agent.models.change import Change, ChangedFile
+from agent.models.change import Change
 from repo_config import rule_files as known
 from repo_config.detect import Project
 
@@ -34,17 +34,3 @@ def test_rules(change: Change, project: Project) -> frozenset[str]:
 def drop_files(change: Change, paths: frozenset[str]) -> Change:
     kept = tuple(file for file in change.files if file.path not in paths)
     return change.model_copy(update={"files": kept})
-
-
-def under_rules_of_base(change: Change, rules: frozenset[str]) -> Change:
-    """Return the change without what it does to rule files, or to their tables that are rules."""
-    files = (_restore_file(file) if file.path in rules else file for file in change.files)
-    return change.model_copy(update={"files": tuple(file for file in files if file)})
-
-
-def _restore_file(file: ChangedFile) -> ChangedFile | None:
-    if not known.has_tables(file.path):
-        return None
-    restored = known.restore_rules(file.path, file.before, file.after)
-    is_same = restored in (None, file.before)
-    return None if is_same else file.model_copy(update={"after": restored})

@@ -169,8 +169,8 @@ class TwoRuns:
         """
         new = {file.path for file in self.change.files if file.before is None}
         stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
-        part = rule_changes.drop_files(self.change, self._touched_test_files - stay)
-        return rule_changes.under_rules_of_base(part, self.rules)
+        gone = (self._touched_test_files - stay) | self.rules
+        return rule_changes.drop_files(self.change, gone)
 
     @cached_property
     def _shared_files(self) -> frozenset[str]:

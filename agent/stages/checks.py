@@ -219,7 +219,7 @@ def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[CheckResult, ...]
     if not rules:
         return ()
     svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
-    site = trees.lay_out(rule_changes.under_rules_of_base(change, rules), "base-rules")
+    site = trees.lay_out(rule_changes.drop_files(change, rules), "base-rules")
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=False)
     svc.say("checks on the whole change")
     return tuple(

@@ -75,9 +75,10 @@ def _check_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterat
         licence = _read_licence(package.licensing)
         earlier = _read_licence(package.earlier)
         is_known = None not in (package.licensing, package.earlier)
-        if package.is_new or (is_known and licence.options != earlier.options):
+        if package.is_new or (is_known and licence.expression != earlier.expression):
             yield from _check_licence(package, licence, demand)
-            words = licence.words if licence.options else f"{licence.words or 'licence'} not known"
+            words = licence.words or "licence"
+            words = words if licence.expression else f"{words} not known"
             title = f"{package.name} {package.version}".strip()
             named.setdefault(package.place, []).append(f"{title} ({words})")
     for place, several in named.items():

@@ -62,7 +62,7 @@ def test_what_is_refused(expression, demand):
     "licensing",
     [
         None,
-        Licensing(classifiers=("License :: OSI Approved :: BSD License",)),
+        Licensing(classifiers=("License :: Other/Proprietary License",)),
     ],
 )
 def test_what_is_not_known_is_for_the_reviewer_once_something_is_demanded(licensing):

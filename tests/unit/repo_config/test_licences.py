@@ -21,7 +21,7 @@ MIT, BSD, APACHE = f"{OSI}MIT License", f"{OSI}BSD License", f"{OSI}Apache Softw
 )
 def test_what_is_said_has_one_name_in_spdx(expression, field, classifiers, words):
     found = licences.read_licence(expression, field, classifiers)
-    assert (found.words, found.options) == (words, (words,))
+    assert (found.words, found.expression) == (words, words)
 
 
 def permitted(demand: LicenceDemand, expression: str = "", *classifiers: str) -> bool | None:
@@ -36,7 +36,6 @@ def test_only_what_is_allowed_passes_where_something_is():
     assert permitted(demand, "MIT AND GPL-3.0-only") is False
     assert permitted(demand, "MPL-2.0") is False
     assert permitted(demand, "LicenseRef-Ours") is False
-    # Whichever of the two is meant, it is let in.
     assert permitted(demand, "", BSD)
     assert permitted(demand, "", MIT, GPL) is None
     assert permitted(demand, "", "License :: Other/Proprietary License") is None
