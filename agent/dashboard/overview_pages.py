@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 
@@ -43,8 +43,8 @@ _ALIVE_SECONDS = 30.0
 RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
 """Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
-#: So long statistics count as new, and so many of them are kept.
-_KEEP_SECONDS, _MOST_KNOWN = 60.0, 64
+#: So long statistics count as new.
+_KEEP_SECONDS = 60.0
 TimeRange = Annotated[str, Query(alias="range")]
 
 
@@ -248,25 +248,22 @@ class Statistics(NamedTuple):
 
 
 def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str) -> Statistics:
-    """Put statistics together, or take those of a moment ago, for the pictures of a page."""
-    within = given if given in RANGES else _USUAL_RANGE
+    """Put statistics together, or take those of this minute, for the pictures of a page."""
     seen = None if who.is_operator else frozenset(who.repositories)
-    key = (id(here), seen, within, repository)
-    now = time.monotonic()
-    with _lock:
-        known = _known.get(key)
-        if known is None or now - known[0] > _KEEP_SECONDS:
-            known = now, _compute(here, who, within, repository)
-            _known[key] = known
-            while len(_known) > _MOST_KNOWN:
-                del _known[next(iter(_known))]
-    return known[1]
+    minute = int(time.monotonic() // _KEEP_SECONDS)
+    return _compute(here, seen, given if given in RANGES else _USUAL_RANGE, repository, minute)
 
 
-def _compute(here: Dashboard, who: Visitor, within: str, repository: str) -> Statistics:
+@lru_cache(maxsize=64)
+def _compute(
+    here: Dashboard, seen: frozenset[int] | None, within: str, repository: str, _minute: int
+) -> Statistics:
     days = RANGES[within]
     since = read_clock() - days * _DAY if days else 0.0
-    runs = summarize_runs(here.list_runs(who), since, repository)
+    entries = here.index.entries()
+    if seen is not None:
+        entries = tuple(one for one in entries if one.repository_id in seen)
+    runs = summarize_runs(entries, since, repository)
     return Statistics(
         within,
         urlencode({"range": within, **({"repository": repository} if repository else {})}),
@@ -274,7 +271,3 @@ def _compute(here: Dashboard, who: Visitor, within: str, repository: str) -> Sta
         statistics.compute_by_group(runs, "category"),
         plots.make_plots(runs, read_clock()),
     )
-
-
-_known: dict[tuple[object, ...], tuple[float, Statistics]] = {}
-_lock = threading.Lock()

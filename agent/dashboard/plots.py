@@ -122,52 +122,29 @@ def _defuse(cell: str) -> str:
 
 #: By name: title, what is counted in a sentence, and the unit.
 _TEXTS = {
-    "acceptance": (
-        "Acceptance by category",
-        "How runs ended, by the kind of work that the ticket asks for.",
-        "runs",
-    ),
-    "time-to-pull-request": (
-        "Label to pull request",
-        "Minutes from the label to the pull request, by the week of the label.",
-        "minutes",
-    ),
-    "first-round": (
-        "Verdict on the first change",
-        "What rules and checks said of the first change of each run.",
-        "runs",
-    ),
-    "repair-rounds": (
-        "Repair rounds",
-        "Rounds of review and repair that a pull request took until people ended it.",
-        "pull requests",
-    ),
-    "edit-distance": (
-        "Lines changed by people",
+    "acceptance": ("Acceptance by category",
+        "How runs ended, by the kind of work that the ticket asks for.", "runs"),
+    "time-to-pull-request": ("Label to pull request",
+        "Minutes from the label to the pull request, by the week of the label.", "minutes"),
+    "first-round": ("Verdict on the first change",
+        "What rules and checks said of the first change of each run.", "runs"),
+    "repair-rounds": ("Repair rounds",
+        "Rounds of review and repair until people ended the pull request.", "pull requests"),
+    "edit-distance": ("Lines changed by people",
         "Lines that people added and removed after our last commit, until the merge.",
-        "pull requests",
-    ),
-    "dollars-per-line": (
-        "Dollars per merged line",
-        "All dollars for models by all lines that were merged, by the week of the label.",
-        "dollars per line",
-    ),
-    "tokens-per-line": (
-        "Tokens per merged line",
-        "All tokens of models by all lines that were merged, by the week of the label.",
-        "tokens per line",
-    ),
-    "failures": (
-        "Runs without a pull request, by reason",
-        "Why runs ended without a pull request.",
-        "runs",
-    ),
-    "contributions": (
-        "Contributions by week",
+        "pull requests"),
+    "dollars-per-line": ("Dollars per merged line",
+        "All dollars for models by all merged lines, by the week of the label.",
+        "dollars per line"),
+    "tokens-per-line": ("Tokens per merged line",
+        "All tokens of models by all merged lines, by the week of the label.",
+        "tokens per line"),
+    "failures": ("Runs without a pull request, by reason",
+        "Why runs ended without a pull request.", "runs"),
+    "contributions": ("Contributions by week",
         "Merged pull requests by the week of the label, in all and by repository.",
-        "merged pull requests",
-    ),
-}
+        "merged pull requests"),
+}  # fmt: skip
 
 
 def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:

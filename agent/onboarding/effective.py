@@ -21,8 +21,7 @@ from repo_config.detect import Project
 from repo_config.located import Document, read_document
 from repo_config.schema import RepoConfig
 
-#: Keys that something was detected for where the file leaves them open.
-_DETECTED = {
+DETECTED = {
     "python.version": "python_version",
     "framework": "framework",
     "django.manage": "django.manage",
@@ -34,6 +33,7 @@ _DETECTED = {
     "checks.tests.args": "test_args",
     "checks.lint": "lint_tools",
 }
+"""Where detection has the values of keys that the file leaves open."""
 #: Keys that the operator holds below a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
@@ -113,21 +113,26 @@ class Places:
         return f"{self._document.file}:{place.key_at.line}" if place.path == path else None
 
 
-def _find_detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
-    name = _DETECTED.get(key)
-    if name is None or value == "off":
-        return None
+def read_detected(key: str, project: Project) -> object:
+    """Return what was detected for a key, as the configuration would have it; None: nothing."""
     try:
-        found = operator.attrgetter(name)(project)
+        found: object = operator.attrgetter(DETECTED[key])(project)
     except AttributeError:  # no Django
         return None
+    if found and key in ("django.manage", "checks.tests.script"):
+        return posixpath.relpath(str(found), project.root or ".")
+    if isinstance(found, tuple):
+        return found[0] if key == "checks.types.tool" and len(found) == 1 else list(found)
+    return found
+
+
+def _find_detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
+    if key not in DETECTED or value == "off":
+        return None
+    found = read_detected(key, project)
     if not found:
         return ("none", _explain_none(key, project)) if value == "auto" else None
-    if key == "django.manage":
-        found = posixpath.relpath(str(found), project.root or ".")
-    if key == "checks.types.tool" and len(found) == 1:
-        found = found[0]
-    origin = project.origins.get(name, "")
+    origin = project.origins.get(DETECTED[key], "")
     return found, f"detected from {origin}" if origin else "detected"
 
 

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.environments import storage
 from agent.models.record import Record
+from agent.onboarding import effective
 from repo_config import (
     ci_setup,
     dependencies,
@@ -113,14 +114,7 @@ def find_facts(evidence: Evidence) -> Iterator[Fact]:
     yield from _find_root(evidence)
     yield from _find_python(evidence)
     yield from _find_services(evidence)
-    project = evidence.project
-    if project.framework != "none":
-        yield Fact(
-            key="framework", value=project.framework, why=project.origins.get("framework", "")
-        )
-    yield from _find_django(evidence)
-    yield from _find_fastapi(evidence)
-    yield from _find_checks(project)
+    yield from _find_detected(evidence)
     yield from _find_libraries(evidence)
     if notes := next(iter(find_notes(evidence.files.whole.paths)), ""):
         why = f"{notes}: where it refuses changes that machines make, nothing is done without this"
@@ -185,49 +179,32 @@ def _find_services(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(key="services", value=list(found), why=why)
 
 
-def _find_django(evidence: Evidence) -> Iterator[Fact]:
-    project, django = evidence.project, evidence.project.django
-    if django is None:
-        return
-    if django.manage:
-        manage = posixpath.relpath(django.manage, project.root or ".")
-        yield Fact(key="django.manage", value=manage, why="the script that starts Django")
-    if django.settings_module:
-        why = project.origins.get("django.settings_module", "")
-        yield Fact(key="django.settings", value=django.settings_module, why=why)
-
-
-def _find_fastapi(evidence: Evidence) -> Iterator[Fact]:
-    """The application; of several a person has to name one."""
-    key, project = "fastapi.app", evidence.project
-    if project.fastapi_app:
-        why = f"{project.origins.get('fastapi_app', '')}, the only application"
-        yield Fact(key=key, value=project.fastapi_app, why=why)
-    elif project.framework == "fastapi" and (found := frameworks.find_fastapi_apps(evidence.files)):
+def _find_detected(evidence: Evidence) -> Iterator[Fact]:
+    """What detection goes by; of several applications a person has to name one."""
+    project = evidence.project
+    started_by = project.django.manage if project.django else None
+    for key, name in effective.DETECTED.items():
+        value, why = effective.read_detected(key, project), project.origins.get(name, "")
+        if key == "django.manage":
+            why = "the script that starts Django"
+        elif key == "fastapi.app":
+            why += ", the only application"
+        is_known = key == "python.version" or value == "none"
+        if (
+            value
+            and not is_known
+            and not (name == "test_script" and project.test_script == started_by)
+        ):
+            yield Fact(key=key, value=value, why=why, sure=not why.startswith("pytest also runs"))
+    if (
+        project.framework == "fastapi"
+        and not project.fastapi_app
+        and (found := frameworks.find_fastapi_apps(evidence.files))
+    ):
         # The one nearest to the root is the one that is served, as a rule.
         nearest = min(found, key=lambda one: (one.origin.count("/"), one.value))
         why = f"one of {len(found)} applications: {list_places([one.origin for one in found])}"
-        yield Fact(key=key, value=nearest.value, why=why, sure=False)
-
-
-def _find_checks(project: Project) -> Iterator[Fact]:
-    origins, types = project.origins, project.type_tools
-    django, script = project.django, project.test_script
-    if script:
-        is_manage = django is not None and script == django.manage
-        script = None if is_manage else posixpath.relpath(script, project.root or ".")
-    found = {
-        "type_tools": ("checks.types.tool", types[0] if len(types) == 1 else list(types)),
-        "test_runner": ("checks.tests.runner", project.test_runner),
-        "test_script": ("checks.tests.script", script),
-        "test_args": ("checks.tests.args", list(project.test_args)),
-        "lint_tools": ("checks.lint", list(project.lint_tools)),
-    }
-    for name, (key, value) in found.items():
-        if value:
-            why = origins.get(name, "")
-            sure = not why.startswith("pytest also runs")
-            yield Fact(key=key, value=value, why=why, sure=sure)
+        yield Fact(key="fastapi.app", value=nearest.value, why=why, sure=False)
 
 
 def _find_libraries(evidence: Evidence) -> Iterator[Fact]:

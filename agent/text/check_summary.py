@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from agent.models.checks import Comparison, Status
 from agent.text.sanitise import list_some
@@ -26,14 +26,7 @@ class CheckSummary(NamedTuple):
 
 
 def summarize_check(check: Comparison) -> CheckSummary:
-    base = _describe_side(
-        check, check.base, check.base_count, check.base_failures, check.base_uncollected,
-        check.base_skipped, check.base_xfailed,
-    )  # fmt: skip
-    head = _describe_side(
-        check, check.head, check.head_count, check.head_failures, check.head_uncollected,
-        check.head_skipped, check.head_xfailed,
-    )  # fmt: skip
+    base, head = _describe_side(check, "base"), _describe_side(check, "head")
     if check.counts and check.head in (Status.PASSED, Status.FAILED):
         head = check.counts
     elif count := _count_new(check):
@@ -81,15 +74,12 @@ def name_check(check: Comparison) -> str:
     return check.name[:1].upper() + check.name[1:]
 
 
-def _describe_side(
-    check: Comparison,
-    status: Status,
-    count: int,
-    failures: int,
-    uncollected: int,
-    skipped: int,
-    xfailed: int,
-) -> str:
+def _describe_side(check: Comparison, side: Literal["base", "head"]) -> str:
+    status: Status = getattr(check, side)
+    count, failures, uncollected, skipped, xfailed = (
+        int(getattr(check, f"{side}_{name}"))
+        for name in ("count", "failures", "uncollected", "skipped", "xfailed")
+    )
     if status in _NOT_COUNTED:
         return _NOT_COUNTED[status]
     if status is Status.FAILED and not failures:
