@@ -198,24 +198,6 @@ def stepping(asked, inside=None, go=None):
     return carry
 
 
-def test_while_everything_is_paused_no_run_begins_also_after_a_restart(service):
-    asked = []
-    one = service(stepping(asked))
-    assert one.switch.pause("a look at the disk", 5.0)
-    one.store.add_run(run(1), 1.0)
-    for _ in range(3):
-        one.dispatcher.turn()
-    one = service(stepping(asked))
-    for _ in range(3):
-        one.dispatcher.turn()
-    time.sleep(0.2)
-    assert asked == []
-    assert one.switch.get_pause().words == "a look at the disk"
-    assert one.switch.resume()
-    one.until(lambda: one.over("r1"))
-    assert asked == ["first", "second", "third"]
-
-
 def test_a_paused_repository_is_held_and_the_others_go_on(service):
     asked, inside, go = [], threading.Event(), threading.Event()
     one = service(stepping(asked, inside, go))
@@ -266,23 +248,6 @@ def test_what_is_over_the_runs_of_a_day_waits_and_others_do_not(service):
     assert one.store.find_quota("r3", time.time(), 3) is None
     one.store._update("r1", started_at=now - 86_401)
     one.until(lambda: one.over("r3"))
-
-
-@pytest.mark.parametrize(("own", "operator", "held"), [(1, 2, ["r2", "r3"]), (None, 2, ["r3"])])
-def test_the_lower_of_a_repositorys_and_the_operators_runs_a_day_counts(
-    service, own, operator, held
-):
-    one = service(per_day=operator)
-    now = time.time()
-    for number in (1, 2, 3):
-        queued = run(number, 7).model_copy(update={"runs_per_day": own})
-        one.store.add_run(queued, now - 100 + number)
-    begun = [name for name in ("r1", "r2", "r3") if name not in held]
-    one.until(lambda: all(one.over(name) for name in begun))
-    for _ in range(3):
-        one.dispatcher.turn()
-    assert [name for name in ("r1", "r2", "r3") if not one.over(name)] == held
-    assert one.store.find_quota("r3", time.time(), operator) == min(own or operator, operator)
 
 
 def test_who_asks_first_for_a_stop_is_heard_also_for_the_reason(service):

@@ -142,7 +142,7 @@ WRITES = {
         ("comment created", {"status": 201, "body": '{"id":'}),
     ],
 )
-def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more):
+def test_GH1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more):
     write = WRITES[name]
     scene = samples.scene(world, tmp_path, app=write.app)
     write.before(scene)
@@ -155,7 +155,7 @@ def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more)
 # --- GH2: limits -------------------------------------------------------------------------------
 
 
-def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
+def test_GH2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
     scene.access.own_logins()
     fault = scene.fault(
         "limit", "POST", "issues/1*", status=403, seconds=3000, hourly=True, count=None
@@ -177,7 +177,7 @@ def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
         ("answer", {"status": 200, "body": {"id": "seven"}}),
     ],
 )
-def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
+def test_GH3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
     fault = scene.fault(kind, "GET", "issues/1", count=None, **more)
     with pytest.raises(CodeHostUnavailable) as caught:
         scene.code_host.read_ticket(scene.run)
@@ -185,7 +185,7 @@ def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
     assert 2 <= fault.hits <= 8
 
 
-def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
+def test_GH3_a_redirect_elsewhere_takes_no_token_along(scene):
     elsewhere = {"Location": f"{scene.world.base_url}/api/v3/stolen"}
     scene.fault("answer", "GET", "issues/1", count=None, status=302, headers=elsewhere)
     with pytest.raises(AccessLost, match="sent us elsewhere"):
@@ -196,14 +196,14 @@ def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
 # --- GH4: access lost --------------------------------------------------------------------------
 
 
-def test_gh4_a_token_that_ends_mid_run_is_renewed_once(scene):
+def test_GH4_a_token_that_ends_mid_run_is_renewed_once(scene):
     scene.code_host.read_ticket(scene.run)
     samples.expire_tokens(scene.world)
     scene.code_host.announce_start(scene.run)
     assert len(scene.own_comments()) == 1
 
 
-def test_gh4_an_archived_repository_is_told_before_any_work(scene):
+def test_GH4_an_archived_repository_is_told_before_any_work(scene):
     scene.repository.archived = True
     with pytest.raises(AccessLost, match="archived on GitHub"):
         scene.code_host.find_remote(scene.run)
@@ -340,7 +340,7 @@ def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_numbe
 # --- UI6: nothing shows a secret ---------------------------------------------------------------
 
 
-def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
+def test_UI6_no_token_in_log_record_address_or_text(scene, caplog):
     caplog.set_level(logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     code_host, run = scene.code_host, scene.run
@@ -374,7 +374,7 @@ def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
     assert opened.body == "The token is (secret removed)."
 
 
-def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scene):
+def test_UI6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scene):
     scene = token_scene
     token = scene.settings.github_token.get_secret_value()
     scene.fault("answer", "GET", "issues/1", status=403, body={"message": f"bad {token}"})

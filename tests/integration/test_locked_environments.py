@@ -84,39 +84,6 @@ def test_projects_of_the_tree_are_installed_and_git_sources_left_out(settings, f
     assert "six==1.16.0" in environment.packages
 
 
-@pytest.mark.index
-@pytest.mark.deep
-def test_the_standards_lock_that_uv_writes_fixes_what_is_installed(settings, folder):
-    with local_index.serving() as served:
-        served.add(
-            local_index.wheel("direct", "1.0", ("transitive",)),
-            local_index.wheel("direct", "2.0", ("transitive",)),
-            local_index.wheel("transitive", "2.0"),
-            local_index.wheel("checker", "1.0"),
-            local_index.sdist("onlysource", "1.0"),
-        )
-        project = (
-            '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\n'
-            'dependencies = ["direct<2", "onlysource"]\n'
-            '[dependency-groups]\ntest = ["checker"]\n'
-        )
-        lay(folder, {"pyproject.toml": project})
-        subprocess.run(
-            [
-                uv.find_uv_bin(), "export", "--quiet", "--no-config", "--default-index",
-                served.url, "--python", "/usr/bin/python3", "--group", "test",
-                "--no-emit-project", "-o", "pylock.toml",
-            ],
-            cwd=folder, check=True, timeout=120, capture_output=True,
-        )  # fmt: skip
-        (folder / "uv.lock").unlink()
-        environment = ensure(settings, folder, index=local(settings, served))
-    assert environment.packages == (
-        "checker==1.0", "direct==1.0", "onlysource==1.0", "transitive==2.0",
-    )  # fmt: skip
-    assert environment.sources == ("pylock.toml",)
-
-
 # --- uv.lock ---------------------------------------------------------------------------------
 
 UV = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = [{}]\n'

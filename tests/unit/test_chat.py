@@ -46,8 +46,6 @@ def with_reply(**changes: object) -> ChatRequest:
 @pytest.mark.parametrize(
     "other",
     [
-        REQUEST.model_copy(update={"system": "You edit well."}),
-        REQUEST.model_copy(update={"tools": ()}),
         REQUEST.model_copy(
             update={
                 "messages": (

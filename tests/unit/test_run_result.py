@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-
 from agent.cli import result
 from agent.models.checks import Comparison, Status
 from agent.models.model_use import ModelUse
@@ -25,33 +23,6 @@ def done() -> Outcome:
         text_path="/runs/r/pull_request.md",
         log="/runs/r/run.log",
     )
-
-
-def test_from_elsewhere_the_commands_name_the_repository(tmp_path, monkeypatch):
-    repo = tmp_path / "my shop"
-    repo.mkdir()
-    monkeypatch.chdir(tmp_path)
-    for words in (
-        ("git", "init", "-q", "-b", BRANCH),
-        (
-            "git",
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@e.org",
-            "commit",
-            "--allow-empty",
-            "-qm",
-            "x",
-        ),
-    ):
-        subprocess.run(words, cwd=repo, check=True)
-    steps = result.make_report(done(), {}, repo)["next"]
-    assert isinstance(steps, tuple)
-    assert steps[0].startswith(f"git -C '{repo}' show {BRANCH}")
-    assert len(steps) == 2, "it has no remote to push to"
-    for step in steps:
-        assert subprocess.run(["sh", "-c", step], capture_output=True, check=False).returncode == 0
 
 
 def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path, capsys):

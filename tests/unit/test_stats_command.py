@@ -16,8 +16,7 @@ from agent.models.pulls import EndedPullRequest, HumanEdits
 from agent.models.run import Reason, RunState
 from agent.service.pull_outcomes import build_pull_outcome
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import statistics
-from agent.telemetry.statistics import Figure, Statistics
+from agent.telemetry.statistics import Statistics
 from tests.unit.stages import code_host_runs
 
 NOW = float(int(time.time()))
@@ -105,18 +104,6 @@ def test_figures_are_read_from_what_the_service_keeps(kept):
     assert (every.as_it_was.value, every.as_it_was.unknown) == (0.5, 2)
     assert (every.usd.value, every.merged_lines) == (0.004, 50)
     assert every.tokens.value == 20
-
-
-def test_what_is_not_known_is_left_out_and_counted():
-    median = statistics.compute_median
-    assert median([3, None, 1, 2, None]) == Figure(value=2, known=3, unknown=2)
-    assert median([None]) == Figure(value=None, known=0, unknown=1)
-    share = statistics.compute_share([True, None, False, True, True])
-    assert share == Figure(value=0.75, known=4, unknown=1)
-    # Of the second the lines are not known, of the third what it cost: neither counts at all.
-    price = statistics.compute_price([(1.0, 4), (9.0, None), (None, 8), (2.0, 2)])
-    assert price == Figure(value=0.5, known=2, unknown=2)
-    assert statistics.compute_price([(1.0, 0)]).value is None
 
 
 def test_a_group_has_a_column_and_no_line_is_too_long(kept):

@@ -344,26 +344,6 @@ def test_what_was_begun_to_be_handed_over_is_begun_again_though_the_run_is_stopp
     assert steps(tmp_path, cancellation=cancellation)("publish", told) == "told"
 
 
-def test_what_is_handed_over_ends_as_stopped_only_if_it_says_so_itself(tmp_path):
-    cancellation = Cancellation()
-
-    def work() -> None:
-        cancellation.set("maria took the label off.")
-        raise problem
-
-    problem = Cancelled("before anything was opened")
-    problem.branch = "mergewright/1-x"
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    with pytest.raises(Cancelled, match="maria took the label off") as raised:
-        steps(tmp_path / "one", cancellation=cancellation)("publish", work)
-    assert raised.value.branch == "mergewright/1-x"
-    problem = errors.CodeHostUnavailable("no reply")
-    cancellation = Cancellation()
-    with pytest.raises(errors.CodeHostUnavailable):
-        steps(tmp_path / "two", cancellation=cancellation)("publish", work)
-
-
 def test_secrets_in_a_result_stay_out_of_the_ledger(tmp_path):
     secret = "cnry0f3a9c5b7d1e48260f3a9c5b"
     ledger = Ledger(tmp_path / "ledger.jsonl", "r")

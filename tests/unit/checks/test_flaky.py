@@ -59,12 +59,3 @@ def test_base_excuses_its_own_way_to_fail_and_no_other(
 ) -> None:
     seen = repeated("PF", "FP", on_base=on_base, with_change=with_change)
     assert reruns.judge_failure(FAILURE, seen) is proof
-
-
-def test_the_finding_is_for_whoever_looks_after_the_test() -> None:
-    found = reruns.make_finding(repeated("PF?", "FP"))
-    assert (found.path, found.line, found.severity.value) == ("tests/t.py", 7, "info")
-    assert "2 of 3 runs with the change and in 1 of 3 runs on base" in found.message
-    assert reruns.make_finding(repeated("FFFFF", "FF")).severity.value == "review"
-    new = repeated("", "PPPPP").model_copy(update={"is_new": True})
-    assert new.summary == "failed in 1 of 6 runs with the change"

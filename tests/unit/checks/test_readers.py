@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import linters, mypy_types
+from agent.checks import linters
 from agent.checks.check import Site
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
@@ -80,17 +80,6 @@ def test_anything_else_is_not(
     assert word in result.reason
 
 
-def test_a_file_that_a_formatter_writes_anew_is_a_finding(site: Site) -> None:
-    secret = Secret()
-    probe = f"{secret.module}.py"
-    result = judged(BLACK, site, secret, json.dumps(["a/b.py", probe]), 0)
-    assert [item.item_id for item in result.items] == ["a/b.py: format: would be reformatted"]
-    assert judged(BLACK, site, secret, json.dumps([probe]), 0).status is Status.PASSED
-    assert judged(BLACK, site, secret, "[]", 0).status is Status.UNVERIFIED
-    [item] = judged(BLACK, site, secret, json.dumps([probe]), 123).items
-    assert item.item_id == "some files: unreadable: cannot be parsed"
-
-
 def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None:
     env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "PYTHONUTF8": "1"}
     site = replace(site, config=RepoConfig(env=env))
@@ -98,37 +87,3 @@ def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None
         environ = tool.make_request(site, Secret()).environ
         assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()
         assert environ["PYTHONUTF8"] == "1"
-
-
-def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
-    named = replace(RUFF_CHECK, only=("a.py",)).make_request(site, Secret()).argv
-    assert named[named.index("a.py") - 3] == "--exclude"
-    project = site.project.model_copy(update={"own_excludes": ("ruff",)})
-    own = (
-        replace(RUFF_CHECK, only=("a.py",))
-        .make_request(replace(site, project=project), Secret())
-        .argv
-    )
-    assert "--exclude" not in own
-    assert "--force-exclude" in own
-    assert "a.py" not in replace(BLACK, only=("a.py",)).make_request(site, Secret()).argv
-
-
-def test_flake8_lines_are_read(site: Site) -> None:
-    secret = Secret()
-    said = f"./{secret.module}.py\t1\tE401\tx\n./a.py\t9\tC901\t'f' is too complex (12)\nnoise\n"
-    [item] = judged(FLAKE8, site, secret, said).items
-    assert (item.item_id, item.place) == ("a.py: C901: 'f' is too complex (N)", "a.py:9")
-
-
-def test_lines_of_mypy_are_read_in_both_forms() -> None:
-    facts = {
-        "file": "a.py", "line": 3, "column": 1, "message": "bad", "hint": None,
-        "code": "misc", "severity": "error",
-    }  # fmt: skip
-    wanted = linters.Remark("a.py", "misc", "bad", 3)
-    assert mypy_types.read_line(json.dumps(facts), json_lines=True) == wanted
-    for line in ("a.py:3: error: bad  [misc]", "a.py:3:1: error: bad  [misc]"):
-        assert mypy_types.read_line(line, json_lines=False) == wanted
-    for line in ("", "{", "[]", "null", '{"file": 1}', "[" * 100_000, "printed by a plugin"):
-        assert mypy_types.read_line(line, json_lines=True) is None

@@ -14,8 +14,6 @@ from agent.conversation.commands import Change, Command, Unknown, parse_comment
     ("body", "wanted"),
     [
         ("/Mergewright  STOP.", Command(name="stop")),
-        ("/mergewright", Command(name="help")),
-        ("Looks right to me.\n/mergewright approve", Command(name="approve")),
         ("/mergewright approve 1a2b3c4d\n\n-- \nWanda", Command(name="approve", words="1a2b3c4d")),
         (
             "/mergewright plan leave the admin out\nand say so",
@@ -25,7 +23,6 @@ from agent.conversation.commands import Change, Command, Unknown, parse_comment
             "Change the plan: no migration, please.\n\n- keep `a`",
             Change(words="no migration, please.\n\n- keep `a`"),
         ),
-        ("/mergewright stop\n/mergewright retry", Command(name="stop", words="/mergewright retry")),
         ("/merge\u200bwright stop", Command(name="stop")),
         ("/mergewright merge now", Unknown(name="merge")),
     ],

@@ -125,22 +125,6 @@ def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
 
 
-def test_filters_narrow_the_list(store, operator):
-    made_runs.fill(store, 120)
-    page = operator.get("/").text
-    assert "120 of 120 runs" in page
-    assert page.count('<td class="title">') == 50
-    assert "Page 1 of 3" in page
-    merged = operator.get("/?state=merged&category=bug").text
-    assert "merged" in merged
-    badges = re.findall(r'<span class="badge \w+">([\w ]+)</span>', merged)
-    assert set(badges) == {"merged"}
-    assert "120 of 120" not in merged
-    found = operator.get("/?text=%23118").text
-    assert "1 of 120 runs" in found
-    assert "No run fits" in operator.get("/?text=nothing-like-it").text
-
-
 def test_the_live_log_goes_on_where_the_page_ends(store, operator, tmp_path):
     run, folder = add_whole_run(store, tmp_path)
     path = f"/runs/{run.run_id}/log/events"

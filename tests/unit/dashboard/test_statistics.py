@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from agent.cli import main
 from agent.dashboard import plots
 from agent.dashboard.index import RunIndex, summarize_runs
-from agent.models.run import RunState
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 
@@ -24,20 +23,6 @@ def runs(tmp_path_factory):
     with closing(SqlRunStore(tmp_path_factory.mktemp("statistics"))) as store:
         made_runs.fill(store, 150, days=60)
         return summarize_runs(RunIndex(store).entries())
-
-
-def plot(runs, name: str) -> plots.Plot:
-    return next(one for one in plots.make_plots(runs, time.time()) if one.name == name)
-
-
-def test_every_run_that_is_over_counts_once_in_acceptance(runs):
-    made = plot(runs, "acceptance")
-    assert sum(sum(values) for values in made.series.values()) == sum(
-        one.reason is not None for one in runs
-    )
-    merged = sum(one.state is RunState.MERGED for one in runs)
-    assert sum(made.series["merged"]) == merged
-    assert sum(plot(runs, "contributions").series["all"]) == merged
 
 
 def test_a_plot_is_the_same_as_picture_csv_and_json(runs):

@@ -10,7 +10,7 @@ from agent.editing import run_context as running
 from agent.editing import tools
 from agent.editing.run_context import Limits
 from agent.errors import BudgetSpent, ModelRefused
-from agent.models.chat import Answered, Asked, Returned, Worst
+from agent.models.chat import Answered, Returned, Worst
 from agent.testing import FakeModel, make_reply
 from agent.text.redaction import Redactor
 from tests.unit.editing import desks
@@ -61,23 +61,6 @@ def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepa
     assert run_context.first_in_line("reviewer") == ""
     [told] = run_context.summarize_model_work("").passed_over
     assert "503, server_error: away" in told
-
-
-def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
-    model = script(make_reply(bash()), make_reply(write()), make_reply(submit()))
-    run_context = desks.run_context(prepared, home, model)
-    conversation(run_context).next_form(run_context)
-    first, second, third = model.requests
-    assert [one.kind for one in third.messages] == [
-        "asked", "answered", "returned", "answered", "returned",
-    ]  # fmt: skip
-    assert third.messages[:3] == second.messages
-    assert second.messages[:1] == first.messages == (Asked(text="Mend it."),)
-    assert {one.system for one in model.requests} == {first.system}
-    assert all(one.tools == first.tools for one in model.requests)
-    assert [one.model for one in model.requests] == ["", "fake:one", "fake:one"]
-    assert first.must_call
-    assert first.tools[-1].name == "submit"
 
 
 def test_a_reply_that_was_cut_off_is_told_so(prepared, home):

@@ -12,7 +12,7 @@ from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import ToolExecutor
 from agent.git.tree import WorkTree
 from agent.models.chat import Asked, ChatRequest
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
+from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import SandboxService
 from agent.testing import FakeModel, make_reply
 from repo_config.detect import DjangoProject
@@ -47,37 +47,6 @@ def test_the_fixed_part_is_below_4000_characters(part, tmp_path, home):
         messages=(Asked(text=""),),
     )
     assert request.characters < 4_000
-
-
-def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp_path, home):
-    prepared = desks.repository(tmp_path, home, {"requirements.txt": "pytest\nDjango>=5\n"})
-    packages = ("django==5.1", "idna==3.10", "pytest==8.3")
-    environment = prepared.environment.model_copy(update={"packages": packages})
-    prepared = prepared.model_copy(update={"environment": environment})
-    red = CheckItem(item_id="t.py::test_old", outcome="failed", text="E  x\nKeyError: 'a'\n")
-    lint = CheckItem(item_id="a.py: E265: block comment", outcome="finding", text="block comment")
-    results = (
-        CheckResult(name="tests", status=Status.FAILED, items=(red,), command=("pytest", "-q")),
-        CheckResult(name="flake8", status=Status.FAILED, items=(lint, lint)),
-        CheckResult(name="ruff", status=Status.PASSED, command=("ruff", "check", ".")),
-        CheckResult(name="mypy", status=Status.UNVERIFIED, reason="it crashed", command=("mypy",)),
-        CheckResult(name="django check", status=Status.UNMEASURABLE, reason="no such module"),
-        CheckResult(name="black", status=Status.ABSENT),
-    )
-    before = CheckReport(side="base", commit="c", change_digest=None, results=results)
-    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
-    run_context.baseline = before
-    told = opening.describe_base(run_context).text.splitlines()
-    assert told == [
-        "Versions: python==3.11.7, pytest==8.3, django==5.1",
-        "Passes: ruff",
-        "Fails already: tests: t.py::test_old: KeyError: 'a'; flake8: a.py: E265: block comment",
-        "Cannot be measured: mypy (it crashed); django check (no such module)",
-        "tests: pytest -q",
-        "ruff: ruff check .",
-        # The environment has none of its own, and ours would not see its packages.
-        "mypy: mypy --python-executable /env/bin/python",
-    ]
 
 
 @pytest.mark.parametrize(

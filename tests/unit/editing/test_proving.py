@@ -48,9 +48,3 @@ def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
     found = rows(on_base, head, added=("test_new",))
     assert {name: row.is_proof for name, row in found.items()} == {"test_new": True}
     assert found["test_new"].error == why
-
-
-def test_tests_of_other_files_prove_nothing_of_it():
-    other = CheckItem(item_id="tests/test_other.py::test_x", outcome="passed")
-    head = CheckResult(name="tests", status=Status.PASSED, items=(other,), suite=SUITE)
-    assert list(proving._make_rows((FILE,), (), head, head)) == []

@@ -9,7 +9,7 @@ import pytest
 
 from agent.editing.run_context import BudgetUsage, Limits, compute_limits, require_budget
 from agent.editing.turns import StallWatch, trim_messages
-from agent.errors import BudgetSpent, TimeSpent
+from agent.errors import BudgetSpent
 from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Worst
 from agent.settings import Settings
 from agent.testing import make_reply
@@ -52,11 +52,6 @@ def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
         require(limits, spent, worst)
     for one in words:
         assert one in raised.value.message
-
-
-def test_with_too_little_time_left_nobody_is_asked():
-    with pytest.raises(TimeSpent, match="limits.minutes"):
-        require(Limits(), BudgetUsage(), Worst(tokens=1, usd=0.0), 9.4)
 
 
 @pytest.mark.parametrize(

@@ -180,11 +180,8 @@ def test_sources_of_uv_are_taken_from_the_tree_or_left_out_by_name(read):
     ("name", "taken"),
     [
         ("requirements.txt", True),
-        ("requirements-testing.txt", True),
-        ("requirements/local.txt", True),
         ("requirements/production.txt", False),
         ("requirements/test-django42.txt", False),
-        ("tests/base.txt", False),
     ],
 )
 def test_requirements_files_are_taken_by_their_names(read, name, taken):

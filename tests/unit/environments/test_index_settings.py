@@ -57,14 +57,10 @@ def test_further_indexes_are_asked_first_in_their_order_and_once(read):
     assert [access.url for access in host.bound] == [C]
 
 
-NAMED = {"UV_DEFAULT_INDEX": f"my-own={A}", "UV_INDEX_MY_OWN_USERNAME": "me"}
-
-
 @pytest.mark.parametrize(
     ("netrc", "environ"),
     [
         ("", {"PIP_INDEX_URL": "https://me:hun%40ter2@a.example.org/simple"}),
-        ("", {**NAMED, "UV_INDEX_MY_OWN_PASSWORD": "hun@ter2"}),
         ("machine a.example.org login me password hun@ter2\n", {"PIP_INDEX_URL": A}),
     ],
 )

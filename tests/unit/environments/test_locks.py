@@ -73,14 +73,6 @@ def test_the_standards_lock_says_its_defaults_its_python_and_its_index(tmp_path)
     assert declared(SAMPLES / "pipenv").python.requires == "==3.11.*"
 
 
-def test_of_a_lock_that_is_not_exported_the_versions_are_kept_to():
-    found = declared(SAMPLES / "poetry", refused="Some words.\nIt is too old.")
-    assert found.lock is None
-    assert {"six==1.16.0", "toml==0.10.2"} <= {*found.known}
-    # What is installed is what the project asks for, from the index.
-    assert {line.name for line in found.requirements.lines} == {"six", "colorama", "iniconfig"}
-
-
 def test_where_a_compiled_file_does_not_fit_its_source_counts(tmp_path):
     (tmp_path / "requirements.in").write_text("six>=1.17\n")
     (tmp_path / "requirements.txt").write_text("six==1.16.0\n")

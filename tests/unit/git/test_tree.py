@@ -34,20 +34,6 @@ def tree(tmp_path):
     return WorkTree(folder, ["pkg/run.sh", "a.py"])
 
 
-def test_changes_are_against_the_original_and_sorted(tree):
-    tree.write("z.py", b"1")
-    tree.write("a.py", b"2")
-    tree.write("a.py", b"3")
-    tree.delete("pkg/run.sh")
-    changes = [(file.path, file.before, file.after) for file in tree.changes()]
-    assert changes == [
-        ("a.py", b"x = 1\r\n", b"3"),
-        ("pkg/run.sh", b"#!/bin/sh\n", None),
-        ("z.py", None, b"1"),
-    ]
-    assert not (tree.folder / "pkg").exists(), "git knows no empty folders"
-
-
 def test_a_change_is_replayed_on_a_fresh_tree(tree, tmp_path):
     tree.delete("a.py")
     tree.write("a.py/inner.py", b"1")

@@ -45,17 +45,6 @@ def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = 
     )  # fmt: skip
 
 
-def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
-    words = "**Red.**\n\nTests fail.\n\n<details><summary>More</summary>\n\nx\n\n</details>"
-    text = status.ended(RUN, outcome(Reason.NEW_FAILURES, words), PROGRESS, None)
-    seen, _, folded = text.partition("\n\n<details>")
-    assert seen.startswith("**Red.**\n\nTests fail. It took 0 s")
-    assert "`new_failures`" in seen
-    assert folded.endswith("</details>")
-    sentence = status.ended(RUN, outcome(Reason.UNAVAILABLE), Progress(), None)
-    assert sentence.startswith("Said \\*so\\*.")
-
-
 def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadOutcome:
     return ThreadOutcome(
         thread_id="t", place="inline", about=about, url="https://g/9#t", kind=end, text="So.",

@@ -110,12 +110,6 @@ def test_python_is_known_where_all_that_names_it_agrees(tree, files, known, open
     assert left(made).get("python.version") == open_
 
 
-def test_services_are_those_of_jobs_that_sandboxes_offer(tree):
-    made = tree({".github/workflows/ci.yml": WORKFLOW.format(pythons="[]")})
-    assert facts(made)["services"] == ["postgres", "redis"]
-    assert "job test has postgres:16" in why(made, "services")
-
-
 def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     files = {
         "services/api/pyproject.toml": "[project]\nrequires-python = '==3.11.*'\n[tool.mypy]\n",
@@ -150,18 +144,6 @@ def test_the_only_library_of_its_kind_that_is_declared_is_known(tree):
 
 
 # --- the ways of tests, databases and applications --------------------------------------------
-
-
-def test_the_only_application_is_a_fact_and_one_of_several_is_for_a_person(tree):
-    files = {"requirements.txt": "fastapi\n", "app/__init__.py": ""}
-    made = "from fastapi import FastAPI\n\napp = FastAPI()\n"
-    one = tree(files | {"app/main.py": made, "tests/test_app.py": made})
-    assert facts(one)["fastapi.app"] == "app.main:app"
-    two = tree(files | {"app/main.py": made, "app/internal/admin.py": made})
-    assert "fastapi.app" not in facts(two)
-    assert left(two)["fastapi.app"] == "app.main:app"
-    [fact] = [one for one in written.propose(two).proposals if one.key == "fastapi.app"]
-    assert "app/internal/admin.py: app, app/main.py: app" in fact.why
 
 
 # --- beside a file that is there --------------------------------------------------------------

@@ -44,29 +44,6 @@ def explained(repo: Path, *args: str) -> dict[str, tuple[object, str]]:
     return {one["key"]: (one.get("value"), one["origin"]) for one in json.loads(result.output)}
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "lines"),
-    [
-        (
-            ".github/mergewright.yml",
-            "version: 1\nhttp_client: any\nscope:\n  max_files: 3\n",
-            (2, 4),
-        ),
-        (
-            "pyproject.toml",
-            "[tool.mergewright]\nhttp_client = 'any'\n[tool.mergewright.scope]\nmax_files = 3\n",
-            (1, 1),  # of the table, in TOML
-        ),
-    ],
-)
-def test_what_the_file_says_is_told_with_its_line(repo, name, text, lines):
-    write(repo, name, text)
-    found = explained(repo)
-    assert found["http_client"] == ("any", f"{name}:{lines[0]}")
-    assert found["scope.max_files"] == (3, f"{name}:{lines[1]}")
-    assert found["scope.max_lines"] == (600, "default")
-
-
 def test_what_the_operator_bounds_is_told_with_what_was_asked_for(repo, monkeypatch):
     text = "limits: {minutes: 90, runs_per_day: 3, usd: 9}\nlabel: go\n"
     write(repo, ".github/mergewright.yml", text)

@@ -48,11 +48,6 @@ def test_new_packages_and_exact_versions_are_told_with_their_places():
             '[[package]]\nname = "httpx"\nversion = "0.27.0"\n',
             '[[package]]\nname = "HTTPX"\nversion = "0.28.0"\nsource = {}\n',
         ),
-        (
-            "Pipfile.lock",
-            '{"default": {"httpx": {"hashes": ["sha256:1"], "version": "==0.27.0"}}}',
-            '{"default": {"httpx": {"hashes": ["sha256:1"], "version": "==0.28.0"}}}',
-        ),
     ],
 )
 def test_versions_of_lock_files_are_told(path, before, after):

@@ -55,13 +55,6 @@ def test_a_folder_out_of_the_repository_is_not_written_to(folder):
             "## Unreleased\n\n### Fixed\n\n- One (#3)\n\n## 1.0\n",
             f"## Unreleased\n\n### Added\n\n- {LINE} (#42)\n\n### Fixed\n\n- One (#3)\n\n## 1.0\n",
         ),
-        (
-            "Changes\n=======\n\nUnreleased\n----------\n\n* One (#1)\n* Two (#2)\n\n1.0\n---\n\n* x\n",
-            (
-                "Changes\n=======\n\nUnreleased\n----------\n\n* One (#1)\n* Two (#2)\n"
-                f"* {LINE} (#42)\n\n1.0\n---\n\n* x\n"
-            ),
-        ),
     ],
 )
 def test_a_line_is_added_below_unreleased_in_the_style_of_the_file(before, after):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from agent.models.change import Change, ChangedFile
 from agent.models.code_host import OwnPullRequest
 from agent.publishing import other_pulls
@@ -35,20 +33,6 @@ def test_a_change_is_the_same_on_a_base_that_moved_elsewhere_and_at_another_minu
         file(), file(MIGRATION % b"2026-11-21 09:00", None, path="m/0002.py"), base="b" * 40
     )
     assert other_pulls.compute_digest(made, "main") == other_pulls.compute_digest(again, "main")
-
-
-@pytest.mark.parametrize(
-    ("other", "branch"),
-    [
-        (file(b"other\n"), "main"),
-        (file(None), "main"),
-        (file(), "next"),
-    ],
-)
-def test_any_other_content_place_or_aim_is_another_change(other, branch):
-    assert other_pulls.compute_digest(change(other), branch) != other_pulls.compute_digest(
-        change(file()), "main"
-    )
 
 
 def test_the_pull_requests_of_the_issue_are_told_apart_by_their_change():

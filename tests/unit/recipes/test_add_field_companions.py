@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.recipes.trees import SHOP, edited, form, questions, settle
+from tests.unit.recipes.trees import SHOP, edited, form, questions
 
 ADMIN = "from django.contrib import admin\n\nfrom .models import Customer, Shop\n\n\n"
 REGISTERED = ADMIN + "@admin.register(Customer)\nclass CustomerAdmin(admin.ModelAdmin):\n"
@@ -53,17 +53,6 @@ def test_the_list_keeps_its_shape(before: str, after: str) -> None:
 def test_what_the_admin_leaves_open_is_asked(text: str, about: str) -> None:
     (asked,) = questions(form(show_in_admin_list="Yes"), SHOP | {"shop/admin.py": text})
     assert about in asked
-
-
-def test_a_named_admin_settles_which() -> None:
-    text = REGISTERED + "    pass\n\n\nclass Other(admin.ModelAdmin):\n    list_display = ()\n\n\n"
-    text += "site.register(Customer, Other)\n"
-    files = SHOP | {"shop/admin.py": text}
-    listing = settle(form(show_in_admin_list="Other"), files).listings[0]
-    assert listing.place.class_name == "Other"
-    for said in ("Yes", "Third"):
-        (asked,) = questions(form(show_in_admin_list=said), files)
-        assert "CustomerAdmin (shop/admin.py:7), Other (shop/admin.py:11)" in asked
 
 
 FORM = "from django import forms\nfrom shop.models import Customer\n\n\n"

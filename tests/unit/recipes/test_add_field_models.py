@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from agent.recipes.add_field.models_index import ModelsIndex
 from tests.unit.recipes.trees import (
     DictTree,
@@ -19,22 +17,6 @@ BODY = "    a = models.TextField()\n"
 
 def labels(files: dict[str, str], *python_path: str) -> list[str]:
     return [model.label for model in ModelsIndex(DictTree(files), python_path).models]
-
-
-@pytest.mark.parametrize(
-    ("head", "base"),
-    [
-        ("from django.db import models as m\n", "m.Model"),
-        ("from .reexport import *\n", "Basis"),
-    ],
-)
-def test_bases_are_followed_through_imports(head: str, base: str) -> None:
-    files = app("shop", f"{head}\n\nclass Customer({base}):\n    class Meta:\n        pass\n") | {
-        "shop/basis.py": MODELS + "class Basis(models.Model):\n    class Meta:\n"
-        "        abstract = True\n",
-        "shop/reexport.py": "from shop.basis import Basis\n",
-    }
-    assert "shop.Customer" in labels(files)
 
 
 def test_apps_by_folder_config_and_meta() -> None:

@@ -43,15 +43,6 @@ def inserted(before: str, after: str) -> str:
             id="before Meta",
         ),
         pytest.param(
-            "class Customer(models.Model):\n    a = models.TextField(\n"
-            "        null=True,\n    )  # why\n@N    # next\n    KINDS = 1\n",
-            id="after a field of several lines",
-        ),
-        pytest.param('class Customer(models.Model):\n    """Doc."""\n\n@N', id="docstring only"),
-        pytest.param(
-            "class Customer(models.Model):\n@N\n    objects = Found()\n", id="before a blank line"
-        ),
-        pytest.param(
             "class Customer(models.Model):\n\ta = models.TextField()\n@T\n"
             "\tdef b(self):\n\t\tpass\n",
             id="tabs",
@@ -72,57 +63,6 @@ def test_line_ends_are_those_of_the_file() -> None:
     text = SHOP["shop/models.py"].replace("\n", "\r\n")
     after = edited(form(), SHOP | {"shop/models.py": text.encode()})["shop/models.py"].decode()
     assert inserted(text, after) == NEW.replace("\n", "\r\n")
-
-
-@pytest.mark.parametrize(
-    ("head", "line"),
-    [
-        ("from django.db import models as m\n", "m.CharField(max_length=50, blank=True)"),
-        (
-            "from django.db.models import CharField, Model, TextField\n",
-            "CharField(max_length=50, blank=True)",
-        ),
-    ],
-)
-def test_the_type_is_imported_as_the_file_does(head: str, line: str) -> None:
-    module = "m." if " as m" in head else ""
-    files = models_file(f"class Customer({module}Model):\n    a = {module}TextField()\n", head)
-    assert inserted(files["shop/models.py"], model(files)) == f"    nickname = {line}\n"
-
-
-def test_a_missing_type_joins_the_import_in_order() -> None:
-    files = models_file(
-        "class Customer(Model):\n    a = TextField()\n",
-        "from django.db.models import Model, TextField\n",
-    )
-    assert model(files) == (
-        "from django.db.models import CharField, Model, TextField\n"
-        "class Customer(Model):\n    a = TextField()\n"
-        "    nickname = CharField(max_length=50, blank=True)\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("head", "after"),
-    [
-        (
-            "from django.db import models\nfrom django.utils.text import slugify\n",
-            (
-                "from django.db import models\nfrom django.utils import timezone\n"
-                "from django.utils.text import slugify\n"
-            ),
-        ),
-        ("from django.db import models\nfrom django.utils import timezone as tz\n", None),
-    ],
-)
-def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | None) -> None:
-    files = models_file("\nclass Customer(models.Model):\n    a = models.TextField()\n", head)
-    text = model(files, field_type="DateTimeField", options="default=timezone.now")
-    name = "tz" if after is None else "timezone"
-    assert text == (
-        (after or head) + "\nclass Customer(models.Model):\n    a = models.TextField()\n"
-        f"    nickname = models.DateTimeField(default={name}.now)\n"
-    )
 
 
 def test_the_target_of_a_relation_is_written_as_it_is_stated() -> None:

@@ -79,37 +79,4 @@ def test_calls_in_arguments_are_evaluated_in_their_order(caplog):
 # --- other lines ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("end", "last", "indent", "encoding"),
-    [
-        ("\r\n", "\n", "\t", "utf-8-sig"),
-        ("\n", "\n", "\t", "latin-1"),
-    ],
-)
-def test_other_bytes_stay_as_they_are(end, last, indent, encoding):
-    before = [
-        "# -*- coding: latin-1 -*-" if encoding == "latin-1" else "# other",
-        '"""Ström."""',
-        "import os",
-        "",
-        "x = [ 1,2 ]   ",
-        "def f( x ):",
-        f'{indent}print("größe", x)',
-        f"{indent}return os . sep",
-    ]
-    after = [
-        *before[:2],
-        "import logging",
-        before[2],
-        "",
-        "logger = logging.getLogger(__name__)",
-        *before[3:6],
-        f'{indent}logger.info("größe %s", x)',
-        before[7],
-    ]
-    content = (end.join(before) + last.replace("\n", end)).encode(encoding)
-    made = edited(module(content))["shop/stock.py"]
-    assert made == (end.join(after) + last.replace("\n", end)).encode(encoding)
-
-
 # --- structlog and loguru ---------------------------------------------------------------------

@@ -36,13 +36,6 @@ def test_a_list_is_one_answer_and_what_follows_an_answer_is_none() -> None:
     assert document.sentences == ("We need this soon.", "Thanks!")
 
 
-def test_code_is_taken_from_title_text_and_blocks() -> None:
-    document = read("# Why\n\nmodel: customers ask for `x = 1`\n\n```\ncode\n```\n", "On `shop.A`")
-    assert document.answers == {}
-    assert document.marks == ("shop.A", "x = 1")
-    assert document.blocks == ("code",)
-
-
 @pytest.mark.parametrize(
     "noise", ["a" * 65_536, "add " * 16_000, "| a " * 16_000, "`" * 65_536, "> " * 30_000, "---\n" * 16_000]
 )  # fmt: skip

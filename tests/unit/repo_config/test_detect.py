@@ -148,47 +148,7 @@ def test_settings_are_found_where_projects_name_them(tree, files, module, origin
 
 
 TOX = "[testenv]\nsetenv =\n  DJANGO_SETTINGS_MODULE = tests.settings\n"
-RUN_BY_PYTEST = "{tests: {runner: pytest}}"
 PLAIN = {"tox.ini": TOX, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
-
-
-@pytest.mark.parametrize(
-    ("more", "text", "told"),
-    [
-        ({}, "", False),
-        ({"conftest.py": "settings.configure()\n"}, "", True),
-        ({}, "env: {DJANGO_SETTINGS_MODULE: tests.settings}\n", True),
-    ],
-)
-def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more, text, told):
-    project = detected(tree(PLAIN | more), f"framework: django\nchecks: {RUN_BY_PYTEST}\n{text}")
-    django = project.django
-    assert django is not None
-    if "conftest.py" not in more:
-        assert django.settings_module == "tests.settings"
-    assert django.tests_know_settings is told
-
-
-def test_the_order_of_settings_is_config_env_pytest_manage(tree):
-    files = {
-        "manage.py": MANAGE.format("by.manage"),
-        "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = by.pytest\n",
-    }
-    whole = "django: {settings: by.config}\nenv: {DJANGO_SETTINGS_MODULE: by.env}"
-    origins = []
-    for text in (whole, whole.partition("\n")[2], ""):
-        project = detected(tree(files), text)
-        assert project.django is not None
-        origins.append((project.django.settings_module, project.origins["django.settings_module"]))
-    del files["pytest.ini"]
-    project = detected(tree(files))
-    assert project.django is not None
-    assert [*origins, (project.django.settings_module, "")] == [
-        ("by.config", "configuration: django.settings"),
-        ("by.env", "configuration: env.DJANGO_SETTINGS_MODULE"),
-        ("by.pytest", "pytest.ini: DJANGO_SETTINGS_MODULE"),
-        ("by.manage", ""),
-    ]
 
 
 def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):

@@ -23,21 +23,6 @@ def test_a_tag_of_yaml_constructs_nothing():
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ('// head\n{\n  "a": 1, // why\n  /* all\n of it */ "b": [1, 2,], // end\n}', {
-            "a": 1, "b": [1, 2],
-        }),
-        ('{"a": "\\" // no comment, /* neither */ ,}"}', {
-            "a": '" // no comment, /* neither */ ,}'
-        }),
-    ],
-)  # fmt: skip
-def test_comments_and_trailing_commas_of_json_are_taken(text, value):
-    assert documents.parse_json(text) == value
-
-
-@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("{\n  // x\n  'a': 1\n}", "line 3: Expecting property name"),

@@ -15,21 +15,6 @@ def refusal(files) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        (".github/mergewright.yml", "framework: flask"),
-        (".github/mergewright.yaml", "framework: flask"),
-        ("pyproject.toml", TABLE),
-    ],
-)
-def test_each_place_is_found_and_read(tree, path, text):
-    files = tree({path: text, "README.md": "framework: none"})
-    source = load.find_config(files)
-    assert source == load.Source(name=path, text=text)
-    assert load.from_tree(files).framework == "flask"
-
-
 def test_two_places_are_refused_and_both_are_named(tree):
     for table in (TABLE, "tool.mergewright = {}"):
         said = refusal(tree({".github/mergewright.yml": "", "pyproject.toml": table}))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from repo_config import detect, load, pyright_settings
 from repo_config.pyright_settings import Settings
 
@@ -34,30 +32,4 @@ def test_settings_are_built_on_others_and_lists_of_paths_move_along():
     assert found.own == {"extends": "../shared/base.json", "venv": "x"}
 
 
-@pytest.mark.parametrize(
-    ("files", "problem"),
-    [
-        ({"pyrightconfig.json": "{'a': 1}"}, "pyrightconfig.json: line 1: Expecting"),
-        (
-            {"pyrightconfig.json": '{"extends": "pyrightconfig.json"}'},
-            "pyrightconfig.json: extends pyrightconfig.json, which leads in a circle",
-        ),
-    ],
-)
-def test_what_cannot_be_read_is_told(files, problem):
-    assert read(files).problem.startswith(problem)
-    assert read(files).values == {}
-
-
 # --- which of the two is run --------------------------------------------------------------------
-
-
-def test_the_files_that_decide_are_known(tree):
-    files = {
-        "api/pyrightconfig.json": '{"extends": "../base.json", "stubPath": "stubs"}',
-        "base.json": "{}",
-    }
-    project = detected(tree(files), "root: api")
-    assert project.type_settings == ("api/pyrightconfig.json", "base.json")
-    assert project.type_stubs == "api/stubs"
-    assert detected(tree({"mypy.ini": ""})).type_stubs is None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import pytest
-
 from agent.editing.rounds import Draft
 from agent.models.change import Change, ChangedFile, Plan
 from agent.recipes.print_to_logging.recipe import PrintToLogging
@@ -50,19 +48,6 @@ def test_a_line_is_added_and_said(tmp_path, home):
     assert b"- Faster start.\n- Log instead of printing in shop/pay.py" in change.files[0].after
     assert "`CHANGELOG.md`" in change.notes[-1]
     assert any("CHANGELOG.md" in line for line in said)
-
-
-@pytest.mark.parametrize(
-    ("scope", "rule"),
-    [
-        ({"protect": ["CHANGELOG.md"]}, "paths"),
-        ({"max_files": 1}, "size"),
-    ],
-)
-def test_a_rule_that_forbids_the_line_keeps_the_change_and_is_said(tmp_path, home, scope, rule):
-    change, _ = carried(tmp_path, home, {"CHANGELOG.md": LOG}, config=config(scope=scope))
-    assert change.paths == ("shop/pay.py",)
-    assert f"the rule {rule}" in change.notes[-1]
 
 
 def test_each_draft_of_a_model_has_the_line_once_and_the_note_of_it(tmp_path, home):
