@@ -56,7 +56,7 @@ def with_reply(**changes: object) -> ChatRequest:
         ),
         with_reply(calls=()),
     ],
-    ids=["system", "tools", "one byte of a result", "calls"],
+    ids=["one byte of a result", "calls"],
 )
 def test_what_a_model_is_shown_changes_the_digest(other):
     assert other.digest != REQUEST.digest
