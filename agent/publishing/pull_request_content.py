@@ -75,6 +75,15 @@ def gather_results(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decide
     )
 
 
+class BranchDraft(Record):
+    """What a branch of ours is called, and the commit on it says."""
+
+    name: str
+    message: str
+    author: str
+    email: str
+
+
 class Placed(Record):
     branch: str
     commit: str
@@ -113,6 +122,29 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
                 for path, line in found
             )
         )
+
+
+def draft_branch(
+    prepared: Prepared, decided: Decided, remote: Remote | None, redactor: Redactor
+) -> BranchDraft:
+    """Name the branch and word its commit.
+
+    Raises:
+        PolicyRefused: The change holds a secret of the service's own.
+    """
+    refuse_secrets(decided.cleared.change, redactor)
+    name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
+    prefix = prepared.contract.config.pull_request.branch_prefix
+    # One's own repository is shared with no other run.
+    run_id = prepared.run.run_id if remote else None
+    branch = commits.name_branch(
+        prefix, decided.ticket.ticket_id, redactor(decided.plan.title), run_id=run_id
+    )
+    # Without its signs a secret may show only now.
+    if redactor.redact(branch).removed:
+        branch = commits.name_branch(prefix, decided.ticket.ticket_id, "", run_id=run_id)
+    message = write_commit_message(prepared, decided, f"{name} <{email}>", redactor)
+    return BranchDraft(name=branch, message=message, author=name, email=email)
 
 
 def write_commit_message(

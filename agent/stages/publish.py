@@ -15,16 +15,16 @@ from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, worktree
 from agent.git.base import RepositoryLimits
 from agent.git.branches import LeftBranch
+from agent.models.change import Change
 from agent.models.code_host import Remote
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, Verdict
 from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import Ticket
-from agent.publishing import commits, other_pulls, pull_request_content, threads
-from agent.publishing.pull_request_content import Decided, Placed
+from agent.publishing import other_pulls, pull_request_content, threads
+from agent.publishing.pull_request_content import BranchDraft, Decided, Placed
 from agent.services import Services
 from agent.telemetry import private_files
-from agent.text.redaction import Redactor
 
 
 def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
@@ -38,50 +38,56 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         AccessLost: The code host does not let us write.
         Duplicate: A pull request for another issue holds the very change.
     """
-    run, verdict, change = prepared.run, decided.verdict, decided.cleared.change
-    remote = placed = pull_request = patch = None
-    if verdict.publish and run.dry_run:
-        place = svc.run_folder(run) / pull_request_content.PATCH
-        private_files.write_private_file(place, worktree.make_diff(prepared.checkout, change))
-        patch = str(place)
-    elif verdict.publish:
-        pull_request_content.refuse_secrets(change, svc.redactor)
+    run, publish = prepared.run, decided.verdict.publish
+    remote = placed = pull_request = None
+    patch = _write_patch(prepared, decided, svc) if publish and run.dry_run else None
+    if publish and not run.dry_run:
         remote = svc.code_host.find_remote(run)
+        draft = pull_request_content.draft_branch(prepared, decided, remote, svc.redactor)
         if remote is not None:
             # The world may have changed while the checks ran: then there is nothing to publish,
             # or something more to say about the text that was approved.
-            decided = _ask_again(prepared, decided, svc)
-        placed = _place_change(prepared, decided, remote, svc)
+            decided = _ask_again(run, decided, draft.name, svc)
+        placed = _place_change(prepared, decided.cleared.change, draft, remote, svc)
     with _tell_of_branch(placed, "its text could not be written"):
-        if placed:
-            svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
         words = pull_request_content.render_text(prepared, decided, placed, svc)
     if placed and (same := placed.related_pulls.same):
         note = "it holds this very change already, so no second one was made"
         pull_request = PullRequest(
             number=same.number, url=same.url, draft=same.draft, notes=(note,)
         )
-        svc.say(f"pull request {pull_request.url} holds this very change already")
     elif placed and remote is not None:
-        _require_wanted(prepared, placed, remote, svc)
+        _require_wanted(run, placed, remote, svc)
         with _tell_of_branch(placed):
-            pull_request = svc.code_host.publish_pull_request(
-                run,
-                pull_request_content.make_proposal(prepared, decided, placed, remote, words, svc),
+            proposal = pull_request_content.make_proposal(
+                prepared, decided, placed, remote, words, svc
             )
+            pull_request = svc.code_host.publish_pull_request(run, proposal)
+    _say_result(placed, pull_request, svc)
+    outcome = _make_outcome(prepared, decided, placed, pull_request, svc)
+    told = {
+        "pull_request_text": words,
+        "text_digest": threads.compute_digest(words) if pull_request else None,
+        "patch_path": patch,
+    }
+    return svc.redactor.redact_record(outcome.model_copy(update=told))
+
+
+def _write_patch(prepared: Prepared, decided: Decided, svc: Services) -> str:
+    """Write what a dry run would have put on a branch; return where."""
+    place = svc.run_folder(prepared.run) / pull_request_content.PATCH
+    diff = worktree.make_diff(prepared.checkout, decided.cleared.change)
+    private_files.write_private_file(place, diff)
+    return str(place)
+
+
+def _say_result(placed: Placed | None, pull_request: PullRequest | None, svc: Services) -> None:
+    if placed:
+        svc.say(f"branch {placed.branch} at {placed.commit[:12]}")
+    if pull_request:
         svc.say(f"pull request {pull_request.url}")
         for note in pull_request.notes:
             svc.say(f"pull request: {note}")
-    outcome = _make_outcome(prepared, decided, placed, pull_request, svc)
-    return svc.redactor.redact_record(
-        outcome.model_copy(
-            update={
-                "pull_request_text": words,
-                "text_digest": threads.compute_digest(words) if pull_request else None,
-                "patch_path": patch,
-            }
-        )
-    )
 
 
 def _make_outcome(
@@ -111,14 +117,13 @@ def _make_outcome(
     )
 
 
-def _ask_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided:
+def _ask_again(run: Run, decided: Decided, branch: str, svc: Services) -> Decided:
     """Read the ticket once more; what others see already is brought to its end all the same.
 
     Raises:
         Superseded: The issue is no longer what was approved.
         Cancelled: The run was stopped.
     """
-    run, branch = prepared.run, _name_branch(prepared, decided, svc.redactor, shared=True)
     try:
         now = _read_ticket_unless_stopped(run, svc)
     except (Superseded, Cancelled):
@@ -142,14 +147,14 @@ def _read_ticket_unless_stopped(run: Run, svc: Services) -> Ticket:
     return svc.code_host.read_ticket(run)
 
 
-def _require_wanted(prepared: Prepared, placed: Placed, remote: Remote, svc: Services) -> None:
+def _require_wanted(run: Run, placed: Placed, remote: Remote, svc: Services) -> None:
     """Look once more before a pull request is opened; if it is moot, take the branch away again.
 
     Raises:
         Superseded: The issue is no longer what was approved.
         Cancelled: The run was stopped.
     """
-    run, left = prepared.run, LeftBranch(placed.branch, placed.commit, mark="")
+    left = LeftBranch(placed.branch, placed.commit, mark="")
     with _tell_of_branch(placed):
         try:
             _read_ticket_unless_stopped(run, svc)
@@ -201,16 +206,15 @@ def _tell_result(verdict: Verdict, placed: Placed | None, pull_request: PullRequ
 
 
 def _place_change(
-    prepared: Prepared, decided: Decided, remote: Remote | None, svc: Services
+    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, svc: Services
 ) -> Placed:
     """Find where the change is already, or make the branch; one that is there is left alone."""
-    branch = _name_branch(prepared, decided, svc.redactor, shared=remote is not None)
     snapshot = prepared.run.snapshot
     if remote is None or snapshot is None:
-        return _make_branch(prepared, decided, branch, remote, svc)
-    others = svc.code_host.list_own_pulls(prepared.run, branch)
+        return _make_branch(prepared, change, draft, remote, svc)
     goes_to = prepared.checkout.base_branch or remote.default_branch
-    digest = other_pulls.compute_digest(decided.cleared.change, goes_to)
+    others = svc.code_host.list_own_pulls(prepared.run, draft.name)
+    digest = other_pulls.compute_digest(change, goes_to)
     found = other_pulls.find_related_pulls(
         others, prepared.run.run_id, snapshot.issue.number, digest
     )
@@ -219,28 +223,26 @@ def _place_change(
     elif found.duplicate:
         raise Duplicate(found.duplicate.number)
     else:
-        placed = _make_branch(prepared, decided, branch, remote, svc)
+        placed = _make_branch(prepared, change, draft, remote, svc)
     return placed.model_copy(update={"digest": digest, "related_pulls": found})
 
 
 def _make_branch(
-    prepared: Prepared, decided: Decided, branch: str, remote: Remote | None, svc: Services
+    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, svc: Services
 ) -> Placed:
     """Make the one commit, and the branch that ends in it."""
-    run, base, change = prepared.run, prepared.checkout, decided.cleared.change
-    name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
-    message = pull_request_content.write_commit_message(
-        prepared, decided, f"{name} <{email}>", svc.redactor
+    run, base = prepared.run, prepared.checkout
+    commit = worktree.make_commit(
+        base, change, draft.message, date=run.started, author=draft.author, email=draft.email
     )
-    commit = worktree.make_commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
-        return Placed(branch=worktree.deliver_branch(base, commit, branch), commit=commit)
+        return Placed(branch=worktree.deliver_branch(base, commit, draft.name), commit=commit)
     token = svc.code_host.create_credential(run, write=True)
     svc.redactor.learn(token)
     name = worktree.push_commit(
         base,
         commit,
-        branch,
+        draft.name,
         remote.url,
         token,
         taken=lambda name: _require_unproposed(run, name, svc),
@@ -262,17 +264,3 @@ def _require_unproposed(run: Run, branch: str, svc: Services) -> None:
             f"The branch {branch} of this run has a pull request already. Somebody has"
             " committed to it since, so it was left as it is."
         )
-
-
-def _name_branch(prepared: Prepared, decided: Decided, redactor: Redactor, *, shared: bool) -> str:
-    prefix, ticket_id = (
-        prepared.contract.config.pull_request.branch_prefix,
-        decided.ticket.ticket_id,
-    )
-    run_id = prepared.run.run_id if shared else None
-    title = redactor(decided.plan.title)
-    branch = commits.name_branch(prefix, ticket_id, title, run_id=run_id)
-    # Without its signs a secret may show only now.
-    if redactor.redact(branch).removed:
-        branch = commits.name_branch(prefix, ticket_id, "", run_id=run_id)
-    return branch
