@@ -47,7 +47,8 @@ def resolve_ticket(run: Run, step: StepRunner, svc: Services) -> Outcome:
     ticket = step("read ticket", triage.read_ticket, run, svc)
     step("announce", svc.code_host.announce_start, run)
     decision = step("triage", triage.decide_ticket, ticket, run, svc)
-    ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
+    if not decision.recipe:
+        ticket = step("earlier", triage.add_earlier_attempt, ticket, run, svc)
     base = step("checkout", checkout.prepare_checkout, run, svc)
     contract = step("read config", checkout.read_contract, run, base, svc)
     step("onboard", onboard.settle_onboarding, run, base, contract, svc)

@@ -49,7 +49,7 @@ def open_ticket(run_context: RunContext) -> OpeningMessage:
     listed, *notes = _describe_repository(run_context)
     if notes and run_context.base.contract.config.contributions == "auto":
         notes.append("Where these notes refuse changes that machines make, `decline`.")
-    return _join_parts(listed, *notes, *_describe_ticket(run_context))
+    return _join_parts(listed, *notes, _describe_ticket(run_context))
 
 
 def open_change(
@@ -71,7 +71,7 @@ def open_change(
     return _join_parts(
         _fence("The base, and its checks", base, run_context),
         *_describe_repository(run_context),
-        *_describe_ticket(run_context),
+        _describe_ticket(run_context),
         _describe_plan(plan, run_context),
         _fence("The change so far", _make_diff(change, run_context) if change else "", run_context),
         *(
@@ -91,7 +91,7 @@ def open_review(draft: Draft, checks: str, run_context: RunContext) -> OpeningMe
     base = describe_base(run_context).text
     return _join_parts(
         _fence("The base, and its checks", base, run_context),
-        *_describe_ticket(run_context),
+        _describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _make_diff(draft.change, run_context), run_context),
         _fence("Its author says", draft.words[:_MOST_CLAIMS], run_context),
@@ -108,7 +108,7 @@ def open_choice(attempts: Sequence[tuple[Draft, str]], run_context: RunContext) 
         parts.append(_fence(f"Attempt {number}", diff, run_context, most))
         title = f"What stands against attempt {number}"
         parts.append(_fence(title, objection, run_context, _MOST_FAILED))
-    return _join_parts(*_describe_ticket(run_context), *parts)
+    return _join_parts(_describe_ticket(run_context), *parts)
 
 
 def _join_parts(*parts: str) -> OpeningMessage:
@@ -140,16 +140,10 @@ def _open_base(run_context: RunContext) -> WorkTree:
     return worktree.open_tree(base.checkout, run_context.svc.base_folder(base.run))
 
 
-def _describe_ticket(run_context: RunContext) -> tuple[str, ...]:
+def _describe_ticket(run_context: RunContext) -> str:
     ticket = run_context.ticket
     words = f"{ticket.title}\n\n{ticket.body}".strip()
-    told = _fence("The ticket", words, run_context, _MOST_TICKET, "the issue")
-    if (attempt := ticket.earlier) is None:
-        return (told,)
-    began = f"An earlier attempt, pull request #{attempt.pull}, was closed"
-    if not attempt.remarks:
-        return told, f"{began}; nobody said why."
-    return told, _fence(f"{began}; people said", attempt.remarks, run_context)
+    return _fence("The ticket", words, run_context, _MOST_TICKET, "the issue")
 
 
 def _describe_plan(plan: Plan, run_context: RunContext) -> str:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from agent.conversation.commands import is_command
-from agent.errors import AccessLost, NoModel, NoRecipe, TicketUnclear
+from agent.errors import NoModel, NoRecipe, TicketUnclear
 from agent.models.chat import ChatModel
-from agent.models.code_host import Pulls
-from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
-from agent.models.ticket import Decision, EarlierAttempt, Guidance, Ticket
+from agent.models.ticket import Decision, Guidance, Ticket
 from agent.recipes import registry
 from agent.services import Services
 from agent.text import sanitise
 from agent.triage import labels as issue_labels
 
-#: The newest remarks count: what was said last is why it was closed, as a rule.
-_MOST_REMARKS = 30
-_MOST_REMARK, _MOST_IN_ALL = 2_000, 8_000
-#: People whose permission is asked for, so that strangers cost next to nothing.
-_MOST_PEOPLE = 20
+_MOST_REMARKS, _MOST_REMARK = 10, 2_000
 
 
 def read_ticket(run: Run, svc: Services) -> Ticket:
@@ -105,69 +99,28 @@ def choose_recipe(
     return Decision(recipe="", sentence=sentence, category=kind)
 
 
-# --- an earlier attempt at the same issue, which people have closed ----------------------------
-
-
 def add_earlier_attempt(ticket: Ticket, run: Run, svc: Services) -> Ticket:
-    """Add what people with write permission said in the attempt before, if they have closed it.
+    """Add what people with write permission wrote in our last pull request for it, if it is closed.
 
-    It is data for the model beside the ticket, and never in its text. Where we may not read it, it
-    is as if there was none.
+    The newest comments alone: what was said last is why it was closed, as a rule.
     """
     number = svc.execution.memory.find_earlier_pull(run)
-    if number is None or svc.pulls is None:
+    pull = svc.pulls.read_pull(run, number) if number and svc.pulls else None
+    if pull is None or svc.pulls is None or pull.state != "closed":
         return ticket
-    try:
-        pull = svc.pulls.read_pull(run, number)
-        if pull is None or pull.state != "closed":
-            return ticket
-        attempt = _make_attempt(pull, run, svc.pulls)
-    except AccessLost as problem:
-        svc.say(f"pull request #{number} of an earlier run was not read: {problem.message}")
-        return ticket
-    count = len(attempt.comment_headings)
-    remarks = f"{count} remark{'s' * (count != 1)}" if count else "no remarks"
-    svc.say(f"an earlier attempt, pull request #{number}, was closed, with {remarks}")
-    return ticket.model_copy(update={"earlier": attempt})
-
-
-def _make_attempt(pull: PullSnapshot, run: Run, pulls: Pulls) -> EarlierAttempt:
-    kept: list[tuple[str, str]] = []
-    left, space = 0, _MOST_IN_ALL
-    for thread, comment in _iterate_remarks(pull, run, pulls):
-        words = sanitise.clean_ticket(comment.body)[0].strip()
-        if not words:
-            continue
-        line = f":{thread.line}" if thread.line else ""
-        where = f", on {thread.path}{line}" if thread.path else ""
-        shown = sanitise.shorten_middle(words, _MOST_REMARK, where="the pull request")
-        remark = f"{comment.author} ({comment.at}{where}):\n{shown}"
-        if len(kept) >= _MOST_REMARKS or len(remark) > space:
-            left += 1
-            continue
-        kept.append((remark, f"{comment.author}, {comment.at}"))
-        space -= len(remark) + 2
-    kept.reverse()
-    return EarlierAttempt(
-        pull=pull.number,
-        url=pull.url,
-        remarks="\n\n".join(remark for remark, _ in kept),
-        comment_headings=tuple(by for _, by in kept),
-        comments_left=left,
+    said = sorted(
+        (one for thread in pull.threads for one in thread.comments), key=lambda one: one.at
     )
-
-
-def _iterate_remarks(
-    pull: PullSnapshot, run: Run, pulls: Pulls
-) -> Iterator[tuple[Thread, ThreadComment]]:
-    """Go through what people with write permission said, the newest first."""
-    said = [(thread, one) for thread in pull.threads for one in thread.comments]
-    asked: dict[int, bool] = {}
-    for thread, one in sorted(said, key=lambda pair: pair[1].at, reverse=True):
-        if one.is_ours or one.is_bot or not one.author_id or is_command(one.body):
-            continue
-        if one.author_id not in asked:
-            may = len(asked) < _MOST_PEOPLE and pulls.may_write(run, one.author, one.author_id)
-            asked[one.author_id] = may
-        if asked[one.author_id]:
-            yield thread, one
+    people = [one for one in said if not (one.is_ours or one.is_bot or is_command(one.body))]
+    words = [
+        f"{one.author}, {one.at}:\n{sanitise.clean_ticket(one.body)[0].strip()[:_MOST_REMARK]}"
+        for one in people[-_MOST_REMARKS:]
+        if svc.pulls.may_write(run, one.author, one.author_id)
+    ]
+    svc.say(f"an earlier pull request, #{number}, was closed; comments of people: {len(words)}")
+    began = f"Pull request #{number} for this was closed{':' if words else ' without a word.'}"
+    update = {
+        "body": "\n\n".join((ticket.body, began, *words)),
+        "comments": (*ticket.comments, f"comments in #{number}, which was closed"),
+    }
+    return ticket.model_copy(update=update)

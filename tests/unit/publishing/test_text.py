@@ -11,7 +11,7 @@ from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
-from agent.models.ticket import EarlierAttempt, Ticket
+from agent.models.ticket import Ticket
 from agent.publishing import text
 from agent.text import sanitise
 from agent.text.redaction import REMOVED, Redactor
@@ -38,10 +38,7 @@ def test_foreign_words_are_inert(render, of_issue):
         rule="size", severity=Severity.REVIEW, path=EVIL, line=1, message=EVIL, fix=EVIL
     )
     held = BlockedTest(item_id=EVIL, outcome="failed", text=EVIL, before=EVIL, after=f"x{EVIL}")
-    attempt = EarlierAttempt(
-        pull=7, url="u", remarks=EVIL, comment_headings=("maria",), comments_left=3
-    )
-    ticket = {"removed": (EVIL,), "comments": (EVIL,), "earlier": attempt}
+    ticket = {"removed": (EVIL,), "comments": (EVIL,)}
     evil = {
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", **ticket),
         "title": EVIL,
@@ -68,7 +65,7 @@ def test_foreign_words_are_inert(render, of_issue):
     }  # fmt: skip
     words = render(evidence_of_issue(**evil) if of_issue else evidence(**evil))
     # What we say ourselves.
-    for ours in ("Closes #42", "#7 also", "Replaces #8", "text of #42", "Follows #7"):
+    for ours in ("Closes #42", "#7 also", "Replaces #8", "text of #42"):
         words = words.replace(ours, "")
     assert "\x1b" not in words
     outside_fences(words)
