@@ -20,12 +20,12 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from agent.conversation.deliveries import Ignored
 from agent.models.clock import read_clock
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, ReceiptKind
 from webhooks import admission, events, health
 from webhooks.admission import Refused
-from webhooks.events import Ignored
 from webhooks.inbox import Committer
 
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")

@@ -1,47 +1,65 @@
-"""What a delivery of GitHub's means: a request, words of a person, or that something happened.
-
-Owns the table of what we act on. Whether this label starts a run, whether this person may, and how
-things stand by now, is the intake's to decide.
-"""
+"""The body of a delivery: JSON within bounds, and one of the event that it is said to be."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+import jiter
 
-from agent.conversation.events import Comment, Event, Place
-from agent.models.record import Record
-from agent.models.ticket import IssueRef, Snapshot
-from agent.service.intake import TAKES_BACK, Request, Withdrawal
-from webhooks import payloads as parts
+from agent.conversation import deliveries
+from agent.conversation.deliveries import Ignored, ParsedEvent
+from webhooks.admission import Refused
 
-#: GitHub takes no longer comments.
-MOST_CHARACTERS = 65_536
 _ACTION = re.compile(r"[a-z_]{1,64}")
-_FAILED = frozenset({"failure", "timed_out", "startup_failure"})
-#: Somebody has to allow it before it goes on.
-_WAITS = "action_required"
+#: By event that is acted on: what its body has at the top. The header that names the event is not
+#: signed, the body is: a body must look like the event that it is said to be.
+_HAS: dict[str, frozenset[str]] = {
+    event: frozenset(keys.split())
+    for event, keys in {
+        "check_run": "action check_run",
+        "check_suite": "action check_suite",
+        "issue_comment": "action issue comment",
+        "issues": "action issue repository",
+        "ping": "zen hook_id",
+        "pull_request": "action pull_request",
+        "pull_request_review": "action pull_request review",
+        "pull_request_review_comment": "action pull_request comment",
+        "push": "ref before after",
+        "status": "sha state context",
+    }.items()
+}
+#: What an event is about; it has none of these but its own.
+_SUBJECTS = frozenset({
+    "check_run", "check_suite", "comment", "discussion", "forkee", "issue", "pull_request",
+    "release", "review", "thread", "workflow_job", "workflow_run", "zen",
+})  # fmt: skip
 
 
-class Ignored(Record):
-    """A delivery on which nobody has to act."""
+def read_body(event: str, body: bytes) -> dict[str, Any]:
+    """Parse the body: at most 200 levels deep, no key twice, numbers of a sane length.
 
-    action: str | None
-    reason: str
-    """In words, with nothing of the delivery in them but checked names."""
-
-
-class ParsedEvent(Record):
-    """A delivery for the intake."""
-
-    action: str | None
-    about: Comment | Event | Request | Withdrawal
-
-
-Reading = Callable[[str | None, dict[str, Any]], ParsedEvent | Ignored]
+    Raises:
+        Refused: 400 it is not such JSON; 422 it is not a body of this event.
+    """
+    try:
+        payload = jiter.from_json(
+            body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
+        )
+    except ValueError as problem:
+        # The parser's words name the place and may repeat a key, which can hold anything.
+        words = str(problem).encode("ascii", "backslashreplace").decode()[:200]
+        raise Refused(400, f"The body is not the JSON that we read: {words}.") from None
+    if not isinstance(payload, dict):
+        raise Refused(422, "The body is no JSON object.")
+    has = _HAS.get(event)
+    if has is not None and (missing := sorted(has - payload.keys())):
+        raise Refused(422, f"The body is not one of the event {event}: no {', '.join(missing)}.")
+    if has is not None and (foreign := sorted((_SUBJECTS & payload.keys()) - has)):
+        raise Refused(
+            422, f"The body is not one of the event {event}: it has {', '.join(foreign)}."
+        )
+    return payload
 
 
 def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
@@ -53,209 +71,9 @@ def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
     Raises:
         Refused: 400 the body is not JSON that we read; 422 it does not fit the event.
     """
-    payload = parts.read_body(event, body)
+    payload = read_body(event, body)
     action = payload.get("action")
     action = action if isinstance(action, str) and _ACTION.fullmatch(action) else None
     if event == "ping":
         return Ignored(action=None, reason="ping: the webhook is set up")
-    if event not in READS:
-        return Ignored(action=action, reason=f"nothing here acts on the event {event}")
-    actions = READS[event]
-    name = event if None in actions else f"{event}.{action}"
-    if action not in actions:
-        name = name if action else f"an unnamed action on {event}"
-        return Ignored(action=action, reason=f"nothing here acts on {name}")
-    try:
-        return actions[action](action, payload)
-    except ValidationError as problem:
-        place = ".".join(str(part) for part in problem.errors(include_input=False)[0]["loc"])
-        return Ignored(action=action, reason=f"{name} without a usable {place}")
-
-
-# --- issues ------------------------------------------------------------------------------------
-
-
-def _parse_request(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    # Only `labeled` tells of a label.
-    shape = parts.Labelled if action == "labeled" else parts.OpenedAgain
-    asked = shape.model_validate(payload)
-    issue = asked.issue
-    if issue.pull_request is not None:
-        subject = "the label is on" if action == "labeled" else "it is"
-        return Ignored(action=action, reason=f"{subject} a pull request")
-    snapshot = Snapshot(
-        issue=_make_reference(asked.repository, issue, asked.installation),
-        url=issue.html_url,
-        title=issue.title,
-        body=issue.body or "",
-        labels=tuple(label.name for label in issue.labels),
-        # An account that was deleted is shown by GitHub as this one.
-        author=issue.user.login if issue.user else "ghost",
-        actor=asked.sender.login,
-        actor_id=asked.sender.id,
-        approved_at=issue.updated_at,
-    )
-    request = Request(
-        snapshot=snapshot,
-        label=asked.label.name if isinstance(asked, parts.Labelled) else "",
-        actor_is_bot=asked.sender.type == "Bot",
-        clone_url=asked.repository.clone_url,
-        resumes=action != "labeled",
-    )
-    return ParsedEvent(action=action, about=request)
-
-
-def _parse_withdrawal(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = parts.IssuePayload.model_validate(payload)
-    if parsed.issue.pull_request is not None:
-        return Ignored(action=action, reason="it is a pull request")
-    issue = _make_reference(parsed.repository, parsed.issue, parsed.installation)
-    return ParsedEvent(action=action, about=Withdrawal(issue=issue))
-
-
-def _make_reference(
-    repository: parts.Repository, subject: parts.Subject, installation: parts.Installation | None
-) -> IssueRef:
-    return IssueRef(
-        repository=repository.full_name,
-        repository_id=repository.id,
-        number=subject.number,
-        issue_id=subject.id,
-        installation_id=installation.id if installation else None,
-    )
-
-
-# --- what people write -------------------------------------------------------------------------
-
-
-def _parse_comment(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = parts.CommentOnIssue.model_validate(payload)
-    on_pull = parsed.issue.pull_request is not None
-    written, at = parsed.comment, parsed.comment.created_at
-    return _make_comment(action, parsed, parsed.issue, written, "issue", at, on_pull=on_pull)
-
-
-def _parse_remark(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = parts.CommentOnLine.model_validate(payload)
-    return _make_comment(
-        action, parsed, parsed.pull_request, parsed.comment, "inline", parsed.comment.created_at
-    )
-
-
-def _parse_review(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = parts.SubmittedReview.model_validate(payload)
-    review = parsed.review
-    if not (review.body or "").strip():
-        # What it says stands in remarks on lines, of which each comes by itself.
-        return Ignored(action=action, reason="a review without a text of its own")
-    return _make_comment(
-        action, parsed, parsed.pull_request, review, "review", review.submitted_at,
-        verdict=review.state.lower(),
-    )  # fmt: skip
-
-
-def _make_comment(
-    action: str | None,
-    parsed: parts.CommentOnIssue | parts.CommentOnLine | parts.SubmittedReview,
-    subject: parts.Subject,
-    written: parts.Written,
-    place: Place,
-    at: str,
-    *,
-    on_pull: bool = True,
-    verdict: str = "",
-) -> ParsedEvent | Ignored:
-    author = written.user
-    if author.is_bot or parsed.sender.is_bot:
-        # Nobody here acts on what a program writes, our own words least of all.
-        return Ignored(action=action, reason="a bot wrote it")
-    if author.id != parsed.sender.id:
-        return Ignored(action=action, reason="it was sent by somebody else than who wrote it")
-    comment = Comment(
-        subject=_make_reference(parsed.repository, subject, parsed.installation),
-        on_pull=on_pull,
-        place=place,
-        comment_id=written.id,
-        author=author.login,
-        author_id=author.id,
-        body=(written.body or "")[:MOST_CHARACTERS],
-        verdict=verdict,
-        at=at,
-        clone_url=parsed.repository.clone_url,
-    )
-    return ParsedEvent(action=action, about=comment)
-
-
-# --- occasions to look -------------------------------------------------------------------------
-
-
-def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
-    parsed = parts.PullRequestPayload.model_validate(payload)
-    happening = Event(
-        repository=parsed.repository.full_name,
-        repository_id=parsed.repository.id,
-        number=parsed.pull_request.number,
-        event=f"pull_request.{action}",
-        actor=parsed.sender.login,
-    )
-    return ParsedEvent(action=action, about=happening)
-
-
-def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
-    parsed = parts.CheckSuitePayload.model_validate(payload)
-    suite = parsed.check_suite
-    return _make_checked(action, f"check_suite.{action}", parsed, suite.head_sha, suite.conclusion)
-
-
-def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = parts.CheckRunPayload.model_validate(payload)
-    run = parsed.check_run
-    if run.conclusion not in _FAILED | {_WAITS}:
-        reason = "a check that did not fail: its suite tells when all are over"
-        return Ignored(action=action, reason=reason)
-    return _make_checked(action, f"check_run.{action}", parsed, run.head_sha, run.conclusion)
-
-
-def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
-    parsed = parts.StatusPayload.model_validate(payload)
-    if parsed.state == "pending":
-        return Ignored(action=action, reason="a status that is still pending")
-    return _make_checked(action, "status", parsed, parsed.sha, parsed.state)
-
-
-def _make_checked(
-    action: str | None,
-    event: str,
-    parsed: parts.CheckSuitePayload | parts.CheckRunPayload | parts.StatusPayload,
-    commit: str,
-    conclusion: str | None,
-) -> ParsedEvent:
-    happening = Event(
-        repository=parsed.repository.full_name,
-        repository_id=parsed.repository.id,
-        commit=commit,
-        event=event,
-        conclusion=conclusion or "",
-        actor=parsed.sender.login,
-    )
-    return ParsedEvent(action=action, about=happening)
-
-
-READS: Mapping[str, Mapping[str | None, Reading]] = {
-    # The last two of the first ask only for a run that was ended by their contrary.
-    "issues": {
-        **dict.fromkeys(("labeled", "reopened", "unlocked"), _parse_request),
-        **dict.fromkeys(TAKES_BACK, _parse_withdrawal),
-    },
-    # Editing or deleting one triggers nothing: who may edit a comment need not have written it.
-    "issue_comment": {"created": _parse_comment},
-    "pull_request_review": {"submitted": _parse_review},
-    "pull_request_review_comment": {"created": _parse_remark},
-    # Merged is closed as well. What else happens to one, the next follow-up reads from it.
-    "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
-    "check_run": {"completed": _parse_run},
-    "check_suite": {"completed": _parse_suite},
-    # It has no action.
-    "status": {None: _parse_status},
-}
-"""What is read, by event and action."""
+    return deliveries.parse_payload(event, action, payload)

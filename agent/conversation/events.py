@@ -1,4 +1,4 @@
-"""What deliveries tell of a conversation: a person's words, or that something happened.
+"""What deliveries tell: a label, a person's words, or that something happened.
 
 Deliveries may be late, doubled, out of order or lost. So both only cause a look: the state of the
 code host at that time counts.
@@ -13,10 +13,56 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from agent.models.record import Record
-from agent.models.ticket import IssueRef
+from agent.models.ticket import IssueRef, Snapshot
+
+#: Of the deliveries that hold a Withdrawal; the others hold a Request.
+TAKES_BACK = frozenset({"unlabeled", "closed", "deleted", "transferred", "locked"})
 
 Place = Literal["issue", "review", "inline"]
 """In a conversation (of an issue or a pull request), as the text of a review, on a line."""
+
+
+class Request(Record):
+    """Somebody set a label on an issue; from a delivery or from the command line."""
+
+    snapshot: Snapshot
+    label: str
+    actor_is_bot: bool = False
+    clone_url: str
+    """Address of the repository for git, without credentials."""
+    resumes: bool = False
+    """The issue was opened or unlocked anew: then that person's word counts as the label's, if a
+    run was ended by its being closed or locked."""
+    plan_first: bool = False
+    """Whoever asked wants to see the plan before anything is edited."""
+    edited: bool = False
+    """The text was edited after the label was set, so that nobody has approved it as it is."""
+
+    @property
+    def content_key(self) -> str:
+        """Equal for whatever tells of the same label on the same version of the issue."""
+        issue = self.snapshot.issue
+        parts = [
+            issue.repository_id,
+            issue.issue_id,
+            "labeled",
+            self.label,
+            # Who may not start us must not take the place of who may.
+            self.snapshot.actor_id,
+            self.snapshot.approved_at,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class Withdrawal(Record):
+    """Something was done to an issue that may take back what was asked for."""
+
+    issue: IssueRef
+
+    @property
+    def content_key(self) -> str:
+        """Empty: it is only an occasion to look, which may be had twice."""
+        return ""
 
 
 class Comment(Record):

@@ -8,10 +8,10 @@ body's last edit.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
@@ -23,7 +23,7 @@ from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.models.record import Record
-from agent.models.ticket import IssueRef, Snapshot
+from agent.models.ticket import IssueRef
 from agent.settings import Settings
 
 _log = structlog.get_logger()
@@ -34,22 +34,22 @@ _LABELLED_PAGES = 20
 _FIRST_WAIT, _LONGEST_WAIT = 60.0, 3_600.0
 #: Of what has changed; the rest is listed at the next look.
 _CHANGED_PAGES = 2
-#: GitHub takes no longer ones.
-_MOST_CHARACTERS = 65_536
 _DELIVERIES = "/app/hook/deliveries"
 #: GitHub does not have the delivery any more, or not for so long that it sends it again.
 _NOT_SENT = (400, 404, 410, 422)
 
 
-class Labelled(Record):
-    event_id: int
-    """Of the setting of the label; another one when it is set anew."""
-    snapshot: Snapshot
-    label: str
-    actor_is_bot: bool
-    clone_url: str
+class Found(Record):
+    """Something that a webhook would report."""
+
+    name: str
+    """The same for the same thing however often it is found."""
+    event: str
+    action: str
+    payload: dict[str, Any]
+    """As the webhook's, as far as it is read."""
     edited: bool = False
-    """Whether the text was edited after that, so that nobody has approved it."""
+    """Whether the text was edited since the label was set or the words were written."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class GithubLabelledIssues:
         self._intake_api = GithubIntakeApi(access, settings)
         self._seen: dict[str, _Seen] = {}
 
-    def find_new(self, repository: str) -> Iterator[Labelled]:
+    def find_new(self, repository: str) -> Iterator[Found]:
         """Go through the open issues that carry the label, as far as they have changed.
 
         One counts as seen when the next is asked for.
@@ -96,7 +96,7 @@ class GithubLabelledIssues:
                 continue
             try:
                 with translate_errors():
-                    found = _read_labelled(session, ref, facts, raw, label, seen)
+                    found = _read_labelled(session, facts, raw, label, seen)
             except CodeHostLimited:
                 raise
             except AgentError as problem:
@@ -107,8 +107,8 @@ class GithubLabelledIssues:
                 continue
             seen.unread.pop(number, None)
             if found is not None:
-                yield found
-                seen.labels[number] = found.event_id
+                yield found[1]
+                seen.labels[number] = found[0]
             seen.issues[number] = raw["updated_at"]
         seen.unread = {one: held for one, held in seen.unread.items() if one in listed}
         seen.issues = {one: at for one, at in seen.issues.items() if one in listed}
@@ -116,8 +116,8 @@ class GithubLabelledIssues:
 
 
 def _read_labelled(
-    session: RepositorySession, ref: IssueRef, facts: Raw, raw: Raw, label: str, seen: _Seen
-) -> Labelled | None:
+    session: RepositorySession, facts: Raw, raw: Raw, label: str, seen: _Seen
+) -> tuple[int, Found] | None:
     """Read who set the label, and the text; None: that was reported, or the label is off again."""
     number = int(raw["number"])
     event, renamed = _find_label_event(session, number, label)
@@ -127,7 +127,18 @@ def _read_labelled(
     text = issues.read_text(session, number)
     if text is None:
         raise CodeHostUnavailable("GitHub lists the issue and does not show it.")
-    return _make_labelled(ref, facts, raw, event, text, renamed=renamed)
+    at, edited = str(event["created_at"]), text["lastEditedAt"]
+    approved = {"title": text["title"], "body": text["body"], "updated_at": at}
+    told = {"issue": {**raw, **approved}, "label": event["label"], "sender": event["actor"]}
+    return event["id"], Found(
+        # Also after a restart.
+        name=f"label-event-{event['id']}",
+        event="issues",
+        action="labeled",
+        payload={**told, "action": "labeled", "repository": facts},
+        # Times have no fractions: within one second, an edit counts as the later one.
+        edited=renamed or text["title"] != raw["title"] or (edited or "") >= at,
+    )
 
 
 def _find_label_event(session: RepositorySession, number: int, label: str) -> tuple[Raw, bool]:
@@ -146,46 +157,19 @@ def _find_label_event(session: RepositorySession, number: int, label: str) -> tu
     return {}, renamed
 
 
-def _make_labelled(
-    ref: IssueRef, facts: Raw, raw: Raw, event: Raw, text: Raw, *, renamed: bool
-) -> Labelled:
-    """Make our record of an issue and of the event that has labelled it."""
-    actor, at, edited = event["actor"], str(event["created_at"]), text["lastEditedAt"]
-    renamed = renamed or text["title"] != raw["title"]
-    return Labelled(
-        event_id=int(event["id"]),
-        snapshot=Snapshot(
-            issue=ref.model_copy(update={"number": int(raw["number"]), "issue_id": int(raw["id"])}),
-            url=str(raw["html_url"]),
-            title=str(text["title"]),
-            body=str(text["body"]),
-            labels=tuple(str(one["name"]) for one in raw["labels"]),
-            author=issues.name_author(raw),
-            actor=str(actor["login"]),
-            actor_id=int(actor["id"]),
-            approved_at=at,
-        ),
-        # Times have no fractions: within one second, an edit counts as the later one.
-        edited=renamed or (edited is not None and str(edited) >= at),
-        # As it is written there, which a webhook would tell too.
-        label=str(event["label"]["name"]),
-        actor_is_bot=actor["type"] == "Bot",
-        clone_url=str(facts["clone_url"]),
-    )
-
-
 # --- comments ----------------------------------------------------------------------------------
 
 
 class Subject(Record):
     """An issue or pull request, as a list of those that have changed tells of it."""
 
+    facts: dict[str, Any]
+    """Of its repository."""
+    raw: dict[str, Any]
     ref: IssueRef
     on_pull: bool
-    is_closed: bool
     updated_at: str
     """ISO 8601, UTC, in whole seconds, as every time here."""
-    clone_url: str
 
 
 class Changed(Record):
@@ -194,20 +178,6 @@ class Changed(Record):
     """Whether these are all; else those that come after them are listed another time."""
     now: str
     """The code host's clock before it was asked."""
-
-
-class Written(Record):
-    place: Literal["issue", "review", "inline"]
-    comment_id: int
-    author: str
-    author_id: int
-    body: str
-    """Empty for a review that is a verdict alone."""
-    at: str
-    edited: bool
-    """Whether it was edited after that, by whomever."""
-    verdict: str = ""
-    """Of a review: approved, changes_requested, commented, dismissed."""
 
 
 @translating_errors
@@ -235,63 +205,53 @@ class GithubConversations:
             now=told,
         )
 
-    def list_comments(self, subject: Subject, since: str) -> tuple[Written, ...]:
+    def list_comments(self, subject: Subject, since: str) -> list[Found]:
         session = self._access.open_session(subject.ref, f"listen in {subject.ref.repository}")
         number = subject.ref.number
         found = [
-            _make_written(raw, "issue", raw["created_at"])
-            for raw in _by_people(issues.list_comments(session, number, since))
+            _make_found(subject, "issue_comment", "created", "comment", raw)
+            for raw in issues.list_comments(session, number, since)
             # GitHub lists by the last edit.
             if raw["created_at"] >= since
         ]
         if not subject.on_pull:
-            return tuple(found)
-        for raw in _by_people(issues.list_reviews(session, number)):
-            if raw["submitted_at"] >= since:
-                written = _make_written(raw, "review", raw["submitted_at"])
-                verdict = {"verdict": str(raw["state"]).lower()}
-                found.append(written.model_copy(update=verdict))
+            return found
+        reviews = [
+            raw for raw in issues.list_reviews(session, number) if raw["submitted_at"] >= since
+        ]
+        for raw in reviews:
+            found.append(_make_found(subject, "pull_request_review", "submitted", "review", raw))
         # Remarks of a new review may have been written long before it.
-        new = {one.comment_id for one in found if one.place == "review"}
-        for raw in _by_people(issues.list_remarks(session, number)):
+        new = {raw["id"] for raw in reviews}
+        for raw in issues.list_remarks(session, number):
             if raw["created_at"] >= since or raw["pull_request_review_id"] in new:
-                found.append(_make_written(raw, "inline", raw["created_at"]))
-        return tuple(found)
+                event = "pull_request_review_comment"
+                found.append(_make_found(subject, event, "created", "comment", raw))
+        return found
 
 
 def _make_subject(facts: Raw, raw: Raw) -> Subject:
+    named = {"repository": facts["full_name"], "repository_id": facts["id"]}
     return Subject(
-        ref=IssueRef(
-            repository=str(facts["full_name"]),
-            repository_id=int(facts["id"]),
-            number=int(raw["number"]),
-            issue_id=int(raw["id"]),
-        ),
+        facts=dict(facts),
+        raw=dict(raw),
+        ref=IssueRef(**named, number=raw["number"], issue_id=raw["id"]),
         on_pull=raw.get("pull_request") is not None,
-        is_closed=raw["state"] == "closed",
-        updated_at=str(raw["updated_at"]),
-        clone_url=str(facts["clone_url"]),
+        updated_at=raw["updated_at"],
     )
 
 
-def _by_people(listed: Iterable[Raw]) -> Iterator[Raw]:
-    """Go through what accounts that are there wrote, and no program."""
-    return (raw for raw in listed if raw["user"] is not None and raw["user"]["type"] != "Bot")
-
-
-def _make_written(raw: Raw, place: str, at: str) -> Written:
-    author = raw["user"]
-    given = {
-        "place": place,
-        "comment_id": raw["id"],
-        "author": author["login"],
-        "author_id": author["id"],
-        "body": (raw["body"] or "")[:_MOST_CHARACTERS],
-        "at": at,
+def _make_found(subject: Subject, event: str, action: str, part: str, raw: Raw) -> Found:
+    about = "issue" if event == "issue_comment" else "pull_request"
+    told = {about: subject.raw, part: raw, "sender": raw["user"], "repository": subject.facts}
+    return Found(
+        name=f"{event}-{subject.ref.repository_id}-{raw['id']}",
+        event=event,
+        action=action,
+        payload=told,
         # Of a review that is not told.
-        "edited": place != "review" and raw["updated_at"] != raw["created_at"],
-    }
-    return Written.model_validate(given)
+        edited=part != "review" and raw["updated_at"] != raw["created_at"],
+    )
 
 
 # --- deliveries --------------------------------------------------------------------------------

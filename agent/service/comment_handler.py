@@ -11,7 +11,7 @@ import re
 
 from agent.conversation import commands, follow_ups
 from agent.conversation.commands import Change, Command, Unknown
-from agent.conversation.events import Comment
+from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.models.intake import IntakeApi, Reaction
 from agent.models.outcome import StoredRun
@@ -19,7 +19,7 @@ from agent.models.record import Record
 from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
 from agent.service import intake, run_commands
-from agent.service.intake import Accepted, Ignored, PutOff, Request
+from agent.service.intake import Accepted, Ignored, PutOff
 from agent.service.run_commands import CannotNow, Speaker
 from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_guidance import QUIET_SECONDS

@@ -148,8 +148,8 @@ class Intake:
 
     def _decide(self, delivery: Delivery) -> _Decision:
         of_issue = delivery.event == "issues"
-        if of_issue and delivery.action in intake.TAKES_BACK:
-            withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
+        if of_issue and delivery.action in events.TAKES_BACK:
+            withdrawal = events.Withdrawal.model_validate_json(delivery.body)
             return intake.reconsider_run(withdrawal, self._intake_api, self._store)
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
@@ -165,7 +165,7 @@ class Intake:
             return self._comment_handler.handle(
                 event, now=read_clock(), delivery_id=delivery.delivery_id
             )
-        request = intake.Request.model_validate_json(delivery.body)
+        request = events.Request.model_validate_json(delivery.body)
         return intake.accept_request(
             request,
             self._intake_api,

@@ -6,67 +6,21 @@ late, doubled or out of order. So everything but the approved text is read again
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import datetime
 
+from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
 from agent.models.intake import IntakeApi, LiveIssue, RunStore
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
-from agent.models.ticket import IssueRef, Snapshot
+from agent.models.ticket import Snapshot
 from agent.text import sanitise
 
 #: What of a code host's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
 #: A label that was set longer ago may have been answered before.
 _FRESH_SECONDS = 60.0
-#: Of the deliveries that hold a Withdrawal; the others hold a Request.
-TAKES_BACK = frozenset({"unlabeled", "closed", "deleted", "transferred", "locked"})
-
-
-class Request(Record):
-    """Somebody set a label on an issue; from a delivery or from the command line."""
-
-    snapshot: Snapshot
-    label: str
-    actor_is_bot: bool = False
-    clone_url: str
-    """Address of the repository for git, without credentials."""
-    resumes: bool = False
-    """The issue was opened or unlocked anew: then that person's word counts as the label's, if a
-    run was ended by its being closed or locked."""
-    plan_first: bool = False
-    """Whoever asked wants to see the plan before anything is edited."""
-    edited: bool = False
-    """The text was edited after the label was set, so that nobody has approved it as it is."""
-
-    @property
-    def content_key(self) -> str:
-        """Equal for whatever tells of the same label on the same version of the issue."""
-        issue = self.snapshot.issue
-        parts = [
-            issue.repository_id,
-            issue.issue_id,
-            "labeled",
-            self.label,
-            # Who may not start us must not take the place of who may.
-            self.snapshot.actor_id,
-            self.snapshot.approved_at,
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-class Withdrawal(Record):
-    """Something was done to an issue that may take back what was asked for."""
-
-    issue: IssueRef
-
-    @property
-    def content_key(self) -> str:
-        """Empty: it is only an occasion to look, which may be had twice."""
-        return ""
 
 
 class StoppedRun(Record):

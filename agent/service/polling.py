@@ -14,15 +14,16 @@ from pathlib import Path
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from agent.conversation.events import Comment, Event
+from agent.conversation import deliveries
+from agent.conversation.deliveries import Ignored
+from agent.conversation.events import Comment, Event, Request, Withdrawal
 from agent.errors import AgentError, CodeHostLimited
 from agent.github.polling import (
     Changed,
+    Found,
     GithubConversations,
     GithubLabelledIssues,
-    Labelled,
     Subject,
-    Written,
 )
 from agent.models.clock import read_clock
 from agent.models.intake import IntakeApi
@@ -31,7 +32,7 @@ from agent.models.record import Record
 from agent.models.run import RunState
 from agent.models.ticket import Delivery, IssueRef
 from agent.service import intake
-from agent.service.intake import Request, StoppedRun, Withdrawal
+from agent.service.intake import StoppedRun
 from agent.store.sql_inbox import Inbox, ReceiptKind
 from agent.store.sql_run_store import SqlRunStore
 
@@ -44,11 +45,6 @@ _UNSETTLED_SECONDS = 2
 _MOST_SUBJECTS = 50
 #: Where a run stands whose pull request is there, and no more is to be done for it.
 _OF_PULLS = frozenset({RunState.OPEN, RunState.CLOSED, RunState.MERGED})
-_EVENTS = {
-    "issue": ("issue_comment", "created"),
-    "review": ("pull_request_review", "submitted"),
-    "inline": ("pull_request_review_comment", "created"),
-}
 
 
 class Mark(Record):
@@ -110,7 +106,7 @@ class Polling:
         for repository in self._repositories:
             try:
                 for one in self._issues.find_new(repository):
-                    self._lay_in_label(one)
+                    self._lay_in_found(one)
                 self.listen(repository)
             except CodeHostLimited:
                 raise
@@ -132,16 +128,13 @@ class Polling:
             if isinstance(decided, StoppedRun):
                 _log.info("stopped", run=decided.run_id, reason=decided.reason)
 
-    def _lay_in_label(self, one: Labelled) -> None:
-        request = Request(
-            snapshot=one.snapshot,
-            label=one.label,
-            actor_is_bot=one.actor_is_bot,
-            clone_url=one.clone_url,
-            edited=one.edited,
-        )
-        # The same for the same label however often it is seen, also after a restart.
-        self._lay_in(f"label-event-{one.event_id}", "issues", "labeled", request)
+    def _lay_in_found(self, one: Found) -> None:
+        parsed = deliveries.parse_payload(one.event, one.action, one.payload)
+        if isinstance(parsed, Ignored):
+            _log.debug("ignored", what=one.name, reason=parsed.reason)
+        elif isinstance(parsed.about, Request | Comment):
+            about = parsed.about.model_copy(update={"edited": one.edited})
+            self._lay_in(one.name, one.event, one.action, about)
 
     def _lay_in(self, name: str, event: str, action: str, about: Request | Comment | Event) -> None:
         delivery = Delivery(
@@ -192,18 +185,16 @@ class Polling:
             if run is None:
                 return
             self._tell_end(subject, run)
-        for written in self._conversations.list_comments(subject, since):
-            if written.place == "review" and not written.body.strip():
-                continue  # what it says stands in remarks on lines
-            name = f"{written.place}-comment-{subject.ref.repository_id}-{written.comment_id}"
-            self._lay_in(name, *_EVENTS[written.place], _make_comment(subject, written))
+        for found in self._conversations.list_comments(subject, since):
+            self._lay_in_found(found)
 
     def _tell_end(self, subject: Subject, run: StoredRun) -> None:
         """Tell that a pull request of ours was closed or opened again, if that is news."""
         state = self._store.get_run(run.run.first).state
-        if state not in _OF_PULLS or subject.is_closed == (state is not RunState.OPEN):
+        is_closed = subject.raw["state"] == "closed"
+        if state not in _OF_PULLS or is_closed == (state is not RunState.OPEN):
             return
-        action = "closed" if subject.is_closed else "reopened"
+        action = "closed" if is_closed else "reopened"
         name = f"pull-{subject.ref.repository_id}-{subject.ref.number}-{subject.updated_at}"
         happened = Event(
             repository=subject.ref.repository,
@@ -246,12 +237,3 @@ def _read_marks(path: Path) -> dict[str, Mark]:
 def _subtract_seconds(at: str, seconds: float) -> str:
     moment = datetime.fromtimestamp(intake.parse_moment(at) - seconds, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _make_comment(subject: Subject, written: Written) -> Comment:
-    return Comment(
-        subject=subject.ref,
-        on_pull=subject.on_pull,
-        clone_url=subject.clone_url,
-        **written.model_dump(),
-    )

@@ -12,24 +12,11 @@ from collections import defaultdict
 
 import structlog
 
+from agent.conversation.deliveries import READS
 from agent.github.polling import AppDeliveries
-from agent.service import intake
 from agent.store.sql_inbox import Inbox
 
 _log = structlog.get_logger()
-
-ACTED_ON: dict[str, frozenset[str | None]] = {
-    "issues": intake.TAKES_BACK | {"labeled", "reopened", "unlocked"},
-    "issue_comment": frozenset({"created"}),
-    "pull_request": frozenset({"closed", "reopened"}),
-    "pull_request_review": frozenset({"submitted"}),
-    "pull_request_review_comment": frozenset({"created"}),
-    "check_run": frozenset({"completed"}),
-    "check_suite": frozenset({"completed"}),
-    "status": frozenset({None}),
-}
-"""The deliveries that are asked for again: the actions by event on which the service acts; None:
-the event has no such word."""
 
 #: GitHub delivers again what it has tried within so long.
 _REACH_SECONDS = 3 * 86_400.0
@@ -109,7 +96,7 @@ class Redeliveries:
         now, down_to = page.now, max(page.now - _REACH_SECONDS, self._read_from)
         for _ in range(_MOST_PAGES):
             for one in page.deliveries:
-                if one.at >= down_to and one.action in ACTED_ON.get(one.event, frozenset()):
+                if one.at >= down_to and one.action in READS.get(one.event, ()):
                     sent[one.delivery_id].add((one.at, one.number))
             oldest = page.deliveries[-1].at if page.deliveries else -math.inf
             if oldest < down_to or page.after is None:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from agent.conversation.events import Comment
-from agent.service.intake import TAKES_BACK, Request, Withdrawal
+from agent.conversation import deliveries
+from agent.conversation.events import TAKES_BACK, Comment, Request, Withdrawal
 from tests.contract import operations, schemas
 from webhooks import events as github_events
 
@@ -36,7 +36,7 @@ def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
             assert isinstance(parsed.about, Withdrawal)
             assert parsed.about.issue.number == payload["issue"]["number"]
         elif isinstance(parsed, github_events.ParsedEvent):
-            assert action in github_events.READS[event]
+            assert action in deliveries.READS[event]
             told = parsed.about
             subject = told.subject if isinstance(told, Comment) else told
             assert subject.repository_id == payload["repository"]["id"]
@@ -48,7 +48,7 @@ def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
             assert parsed.action == action
             assert parsed.reason.strip()
     # The one review among them has no text.
-    read = event in github_events.READS and event != "pull_request_review"
+    read = event in deliveries.READS and event != "pull_request_review"
     assert bool(kept) == read
 
 

@@ -301,7 +301,7 @@ def test_a_label_that_is_refused_asks_nobody_to_stop(scene):
 def test_without_graphql_all_works_but_resolving_threads(scene):
     scene.fault("answer", "POST", "/api/graphql", status=404, count=None)
     (found,) = GithubLabelledIssues(scene.access, scene.settings).find_new(scene.name)
-    assert (found.snapshot.title, found.edited) == ("Add a field", False)
+    assert (found.payload["issue"]["title"], found.edited) == ("Add a field", False)
     pull = propose(scene)
     ann = scene.world.user("ann")
     opened = scene.repository.issues[pull.number].pull
@@ -324,12 +324,12 @@ def test_an_issue_that_cannot_be_read_holds_up_no_other_and_is_tried_again(scene
     looking = GithubLabelledIssues(scene.access, scene.settings)
     monkeypatch.setattr(polling, "_FIRST_WAIT", 0.3)
     with capture_logs() as logged:
-        assert [one.snapshot.issue.number for one in looking.find_new(scene.name)] == [1]
+        assert [one.payload["issue"]["number"] for one in looking.find_new(scene.name)] == [1]
         assert list(looking.find_new(scene.name)) == []
     assert [one["event"] for one in logged] == ["issue not read"]
     assert refused.hits == 1
     time.sleep(0.3)
-    assert [one.snapshot.issue.number for one in looking.find_new(scene.name)] == [2]
+    assert [one.payload["issue"]["number"] for one in looking.find_new(scene.name)] == [2]
 
 
 def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_number(scene):

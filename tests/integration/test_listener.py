@@ -24,8 +24,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent.conversation.events import Request
 from agent.service import web_server
-from agent.service.intake import Request
 from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature

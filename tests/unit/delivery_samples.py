@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
+from agent.conversation.events import Request
 from agent.models.intake import LiveIssue, Permission
 from agent.models.run import Run
 from agent.models.ticket import Delivery, IssueRef, Snapshot
-from agent.service.intake import Request
 
 
 def snapshot(number=1):

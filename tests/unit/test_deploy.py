@@ -14,12 +14,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from agent import settings
+from agent.conversation import deliveries
 from agent.environments import interpreters
 from agent.github import tokens
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
-from webhooks import events
 from webhooks.health import ListenerMetrics
 from webhooks.inbox import Committer
 
@@ -53,7 +53,7 @@ def test_the_app_asks_for_what_tokens_are_made_with():
 
 
 def test_the_app_subscribes_to_what_the_listener_reads():
-    assert set(manifest()["default_events"]) == set(events.READS)
+    assert set(manifest()["default_events"]) == set(deliveries.READS)
 
 
 # --- compose ---------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState, make_run_id
 from agent.models.ticket import IssueRef, Snapshot
 from agent.service import intake
-from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun, Withdrawal
+from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
 
 ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
 
@@ -24,7 +25,7 @@ SNAPSHOT = Snapshot(
 
 def request(snapshot=SNAPSHOT, **changes):
     facts = {"label": "mergewright", "actor_is_bot": False, "clone_url": "https://h/o/r.git"}
-    return intake.Request(snapshot=snapshot, **{**facts, **changes})
+    return Request(snapshot=snapshot, **{**facts, **changes})
 
 
 def active(**changes):

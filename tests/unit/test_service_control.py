@@ -7,13 +7,13 @@ import time
 
 import pytest
 
+from agent.conversation.events import Request, Withdrawal
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.models.ticket import Delivery
 from agent.runs import commands
 from agent.service import deliveries
 from agent.service.dispatch import Bounds
-from agent.service.intake import Request, Withdrawal
 from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore

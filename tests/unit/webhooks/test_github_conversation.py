@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.conversation import events
+from agent.conversation.deliveries import MOST_CHARACTERS, READS, Ignored, ParsedEvent
 from agent.conversation.events import Comment, Event
 from tests.unit.webhooks.deliveries import (
     HEAD,
@@ -21,7 +22,7 @@ from tests.unit.webhooks.deliveries import (
     status,
 )
 from webhooks.admission import Refused
-from webhooks.events import MOST_CHARACTERS, READS, Ignored, ParsedEvent, parse_event
+from webhooks.events import parse_event
 
 WRITTEN = {
     "issue_comment": commented,

@@ -6,12 +6,12 @@ import copy
 
 import pytest
 
-from agent.service import intake
-from agent.service.intake import Request
+from agent.conversation.deliveries import Ignored, ParsedEvent
+from agent.conversation.events import TAKES_BACK, Request, Withdrawal
 from tests.unit.webhooks.deliveries import labeled, raw
-from webhooks import payloads
+from webhooks import events
 from webhooks.admission import Refused
-from webhooks.events import Ignored, ParsedEvent, parse_event
+from webhooks.events import parse_event
 
 
 def changed(path: str, value: object) -> bytes:
@@ -77,7 +77,7 @@ def test_WH6_other_actions_are_ignored(action, kept):
 
 
 def test_WH2_a_label_under_another_event_is_refused():
-    for event in sorted(set(payloads._HAS) - {"issues"}):
+    for event in sorted(set(events._HAS) - {"issues"}):
         with pytest.raises(Refused, match=f"event {event}: ") as refused:
             parse_event(event, raw(labeled()))
         assert refused.value.status == 422
@@ -118,14 +118,14 @@ def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
     kept = parse_event("issues", raw(payload))
     assert isinstance(kept, ParsedEvent)
     told = kept.about
-    assert isinstance(told, intake.Withdrawal)
+    assert isinstance(told, Withdrawal)
     assert kept.action == action
     assert (told.issue.repository, told.issue.repository_id) == ("octo/shop", 5)
     assert told.issue.number == payload["issue"]["number"]
     assert told.issue.installation_id == 3
     assert (kept.action, told.content_key) == (action, ""), "the same may be true again later"
     # Listener and intake agree on which these are.
-    assert {"unlabeled", "closed", "deleted", "transferred", "locked"} == intake.TAKES_BACK
+    assert {"unlabeled", "closed", "deleted", "transferred", "locked"} == TAKES_BACK
 
 
 def test_PF6_opening_an_issue_again_is_kept_as_the_word_of_whoever_did_it():

@@ -1,4 +1,4 @@
-"""GitHub's payloads, read strictly: what a body must look like, and the parts that we use.
+"""GitHub's payloads, read strictly: the parts that we use.
 
 GitHub adds fields at any time; what is not named here is not looked at. A "1" is no number and 1 is
 no name, whatever sent it.
@@ -9,60 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-import jiter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-
-from webhooks.admission import Refused
-
-#: By event that is acted on: what its body has at the top. The header that names the event is not
-#: signed, the body is: a body must look like the event that it is said to be.
-_HAS: dict[str, frozenset[str]] = {
-    event: frozenset(keys.split())
-    for event, keys in {
-        "check_run": "action check_run",
-        "check_suite": "action check_suite",
-        "issue_comment": "action issue comment",
-        "issues": "action issue repository",
-        "ping": "zen hook_id",
-        "pull_request": "action pull_request",
-        "pull_request_review": "action pull_request review",
-        "pull_request_review_comment": "action pull_request comment",
-        "push": "ref before after",
-        "status": "sha state context",
-    }.items()
-}
-#: What an event is about; it has none of these but its own.
-_SUBJECTS = frozenset({
-    "check_run", "check_suite", "comment", "discussion", "forkee", "issue", "pull_request",
-    "release", "review", "thread", "workflow_job", "workflow_run", "zen",
-})  # fmt: skip
-
-
-def read_body(event: str, body: bytes) -> dict[str, Any]:
-    """Parse the body: at most 200 levels deep, no key twice, numbers of a sane length.
-
-    Raises:
-        Refused: 400 it is not such JSON; 422 it is not a body of this event.
-    """
-    try:
-        payload = jiter.from_json(
-            body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
-        )
-    except ValueError as problem:
-        # The parser's words name the place and may repeat a key, which can hold anything.
-        words = str(problem).encode("ascii", "backslashreplace").decode()[:200]
-        raise Refused(400, f"The body is not the JSON that we read: {words}.") from None
-    if not isinstance(payload, dict):
-        raise Refused(422, "The body is no JSON object.")
-    has = _HAS.get(event)
-    if has is not None and (missing := sorted(has - payload.keys())):
-        raise Refused(422, f"The body is not one of the event {event}: no {', '.join(missing)}.")
-    if has is not None and (foreign := sorted((_SUBJECTS & payload.keys()) - has)):
-        raise Refused(
-            422, f"The body is not one of the event {event}: it has {', '.join(foreign)}."
-        )
-    return payload
-
 
 # --- parts -------------------------------------------------------------------------------------
 
