@@ -15,7 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from repo_config import ci_packages, dependencies, tox, workflows
+from repo_config import ci_packages, dependencies, lock_files, tox, workflows
 from repo_config.commands import follow_scripts, list_scripts
 from repo_config.documents import as_list, as_map, texts
 from repo_config.known_tools import HOOKS, PINNED, TOOLS
@@ -29,9 +29,6 @@ _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
 _LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
 #: Types of files that every hook for Python names.
 _PYTHON_TYPES = frozenset({"python", "pyi", "jupyter", "file", "text"})
-#: All three write a package's name and version in lines of their own, one after the other.
-_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
-_LOCKED = r'^name = "{}"\r?\nversion = "([^"\n]+)"'
 _MOST_BYTES = 8 * 1024**2
 
 
@@ -110,9 +107,9 @@ def _pin_by_hooks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
 
 
 def _pin_by_locks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
-    for path in _LOCKS:
-        found = re.search(_LOCKED.format(tool), files.text(path, _MOST_BYTES), re.MULTILINE)
-        if found and (version := _parse_version(found[1])):
+    for path in lock_files.PYTHON.values():
+        locked = dict(lock_files.read_versions(path, files.text(path, _MOST_BYTES)))
+        if version := _parse_version(locked.get(tool, "")):
             return (f"{tool}=={version}",)
     return ()
 

@@ -9,7 +9,7 @@ import json
 import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from packaging.utils import canonicalize_name
 
@@ -21,17 +21,9 @@ from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
 from agent.models.record import Record
 from repo_config.documents import table
+from repo_config.lock_files import PYTHON
 from repo_config.schema import PythonSection
 
-Kind = Literal["uv", "poetry", "pdm", "pylock", "pipenv"]
-#: In the order in which they count: a tool's own lock knows more than the one made for all tools.
-_PATHS: dict[Kind, str] = {
-    "uv": "uv.lock",
-    "poetry": "poetry.lock",
-    "pdm": "pdm.lock",
-    "pylock": "pylock.toml",
-    "pipenv": "Pipfile.lock",
-}
 _PYPROJECT = "pyproject.toml"
 _META = "_meta"
 #: Keys and types of sources by which a package does not come from an index.
@@ -42,7 +34,7 @@ _ELSEWHERE = _IN_TREE | {"virtual", "git", "hg", "svn", "bzr", "url", "vcs", "ar
 class Lock(Record):
     """A lock file, what can be chosen of it, and what was."""
 
-    kind: Kind
+    kind: str
     path: str
     """From the project."""
     folder: str = ""
@@ -75,7 +67,7 @@ def find_locks(files: WorkTreeFiles, pyproject: dict[str, Any]) -> tuple[Lock, .
         EnvironmentFailed: One of them cannot be read.
     """
     found = []
-    for kind, path in _PATHS.items():
+    for kind, path in PYTHON.items():
         beside = "Pipfile" if kind == "pipenv" else _PYPROJECT
         is_whole = kind == "pylock" or (files.read(beside) is not None)
         place = _find_workspace(files, pyproject) if kind == "uv" else ""
@@ -243,14 +235,14 @@ _READERS = {
 
 def _find_workspace(files: WorkTreeFiles, pyproject: dict[str, Any]) -> str | None:
     """Where a uv.lock lies, from the project: beside it, or at the root of its workspace."""
-    if files.read(_PATHS["uv"]) is not None:
+    if files.read(PYTHON["uv"]) is not None:
         return ""
     name = normalise_names([table(pyproject, "project").get("name")])
     above = ""
     for _ in range(len(files.base.split("/")) if files.base else 0):
         above = posixpath.join(above, "..")
         root = files.toml(posixpath.join(above, _PYPROJECT))
-        lock = posixpath.join(above, _PATHS["uv"])
+        lock = posixpath.join(above, PYTHON["uv"])
         if files.read(lock) is not None and "workspace" in table(root, "tool", "uv"):
             members = table(files.toml(lock), "manifest").get("members", [])
             # Of a workspace within another's folder the nearest counts, as with uv.
@@ -263,7 +255,7 @@ def _find_workspace(files: WorkTreeFiles, pyproject: dict[str, Any]) -> str | No
 
 def _rows(files: WorkTreeFiles, path: str, sections: Iterable[str] = ()) -> list[dict[str, Any]]:
     """The packages of a lock; of a Pipfile.lock those of some sections."""
-    if path == _PATHS["pipenv"]:
+    if path == PYTHON["pipenv"]:
         document = _read_json(files, path)
         return [
             {**entry, "name": name}
@@ -272,7 +264,7 @@ def _rows(files: WorkTreeFiles, path: str, sections: Iterable[str] = ()) -> list
             for name, entry in table(document, section).items()
         ]
     document = files.toml(path)
-    rows = document.get("packages" if path == _PATHS["pylock"] else "package", [])
+    rows = document.get("packages" if path == PYTHON["pylock"] else "package", [])
     return [{**row} for row in rows]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from repo_config import rule_files
+from repo_config import lock_files, rule_files
 from repo_config.detect import Project
 
 GATE_FILES = Rule(
@@ -42,8 +42,7 @@ _BY_NAME = {
     "it configures the checks",
 )
 _DEPENDENCIES = re.compile(
-    r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|uv\.lock|poetry\.lock|pdm\.lock"
-    r"|pylock.*\.toml|pipfile(?:\.lock)?|environment\.ya?ml|\.python-version"
+    r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
 _INSTALLS = "it decides what is installed for the checks"
 _CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
@@ -70,7 +69,8 @@ def list_reasons(file: ChangedFile, project: Project) -> list[str]:
 def _find_reason(path: str, project: Project) -> str | None:
     lowered = path.lower()
     name = posixpath.basename(lowered)
-    if _DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}":
+    is_lock = bool(lock_files.find_sources(path))
+    if is_lock or _DEPENDENCIES.fullmatch(name) or "/requirements/" in f"/{lowered}":
         return _INSTALLS
     if name.endswith(".pyi"):
         return "type checkers read it in place of the code"

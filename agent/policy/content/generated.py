@@ -13,6 +13,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
+from repo_config import lock_files
 
 GENERATED_FILE = Rule(
     id="generated-file",
@@ -43,18 +44,6 @@ _SOURCES = re.compile(
     r"\.(?:proto|g4|thrift|graphql|gql|avsc|xsd|wsdl|j2|jinja2?|tmpl|tpl|mako|in|pyx|idl)$"
     r"|(?:openapi|swagger|schema|spec)[^/]*\.(?:ya?ml|json)$"
 )
-#: Lock files, and the files that they are made from, in the same folder or below.
-_LOCKS = (
-    (r"(?:uv|poetry|pdm)\.lock", r"pyproject\.toml|setup\.(?:py|cfg)|.*requirements.*\.(?:txt|in)"),
-    (r"pixi\.lock", r"p(?:ixi|yproject)\.toml"),
-    (r"Pipfile\.lock", r"Pipfile"),
-    (
-        r"(?:package-lock|npm-shrinkwrap)\.json|(?:yarn|bun)\.lock|pnpm-lock\.yaml",
-        r"package\.json|pnpm-workspace\.yaml",
-    ),
-    (r"Cargo\.lock", r"Cargo\.toml"),
-    (r"go\.sum", r"go\.(?:mod|work)"),
-)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -63,9 +52,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if before is None or file.after is None or file.after == before:
             continue
         others = [path for path in change_context.change.paths if path != file.path]
-        folder, name = posixpath.split(file.path)
-        made_from = next((one for lock, one in _LOCKS if re.fullmatch(lock, name)), None)
-        if made_from is not None:
+        folder = posixpath.dirname(file.path)
+        if made_from := lock_files.find_sources(file.path):
             below = [path for path in others if path.startswith(f"{folder}/" if folder else "")]
             has_source = any(re.fullmatch(f"(?:.*/)?(?:{made_from})", one) for one in below)
             says = "is a lock file, and none of what it is made from changes"

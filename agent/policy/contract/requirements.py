@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from agent.models.checks import DeclaredPackage
 from agent.policy.change_context import ChangeContext
-from repo_config import dependencies
+from repo_config import dependencies, lock_files
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import Below, Tree
@@ -33,9 +33,6 @@ _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
 )
 _EXACT = re.compile(r"(?:={2,3})?\s*(\d[\w.+!-]*)")
-_LOCKS = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock"})
-_TOML_PINS = re.compile(r'^name = "([\w.-]+)"\nversion = "([\w.+!-]+)"$', re.MULTILINE)
-_JSON_PINS = re.compile(r'"([\w.-]+)": \{[^{}]*"version": "==([\w.+!-]+)"')
 
 
 @dataclass(frozen=True)
@@ -146,21 +143,14 @@ def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage,
             before=fixed.get(one.name, ""),
         )
     for file in change_context.change.files:
-        for name, version in sorted(
-            _read_locked(file.path, file.after) - _read_locked(file.path, file.before)
-        ):
+        had_locked, locked = (
+            lock_files.read_versions(file.path, (one or b"").decode("utf-8", "replace"))
+            for one in (file.before, file.after)
+        )
+        for name, version in sorted(locked - had_locked):
             package = DeclaredPackage(name=name, version=version, place=file.path, is_new=False)
             found.setdefault((name, version), package)
     return tuple(found.values())
-
-
-def _read_locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
-    """Return names and versions that a lock file fixes, by a look at its text."""
-    if content is None or posixpath.basename(path) not in _LOCKS:
-        return set()
-    text = content.decode("utf-8", "replace")
-    pairs = _JSON_PINS if path.endswith("Pipfile.lock") else _TOML_PINS
-    return {(str(canonicalize_name(name)), version) for name, version in pairs.findall(text)}
 
 
 def read_own_name(files: ProjectFiles) -> str:
