@@ -140,7 +140,22 @@ def _write_section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) 
         elif (fact := sure.get(".".join(here))) is not None:
             yield from ([""] if not path else [])
             yield from _write_comment(fact.why, indent)
-            yield f"{indent}{name}: {flow(fact.value)}"
+            yield from _write_value(f"{indent}{name}:", fact.value)
+
+
+def _write_value(start: str, value: object) -> Iterator[str]:
+    """Write a value behind its key; a list that does not fit into one line entry by entry."""
+    line, indent = f"{start} {flow(value)}", start[: -len(start.lstrip())]
+    if not isinstance(value, list | tuple) or len(line) <= _WIDTH:
+        yield line
+        return
+    yield start
+    for one in value:
+        lines = one.split("\n") if isinstance(one, str) else []
+        if len(lines) > 1 and all(map(str.isprintable, lines)) and lines[0] == lines[0].lstrip():
+            yield from (f"{indent}  - |-", *(f"{indent}    {each}" for each in lines))
+        else:
+            yield f"{indent}  - {flow(one)}"
 
 
 def _write_comment(text: str, indent: str = "") -> list[str]:

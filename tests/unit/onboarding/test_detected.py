@@ -6,6 +6,7 @@ import pytest
 
 from agent.onboarding import written
 from agent.onboarding.effective import Read
+from agent.onboarding.facts import Fact
 from repo_config import load
 
 MANAGE = (
@@ -60,6 +61,15 @@ def test_each_value_has_its_reason_above_it_and_the_file_is_valid(tree):
         if ":" in line and "#" not in line and not line.endswith(":") and "version" not in line:
             assert lines[number - 1].lstrip().startswith("#"), line
     assert "  types:\n    # mypy.ini\n    tool: mypy\n" in text
+
+
+def test_a_long_set_up_is_written_line_by_line_and_read_as_it_was(tree):
+    block = "set +e\ncd site\n  npm run build: all\ntrue"
+    commands = ["cp .env.example .env || true", block, "a\tb\n", " a\nb", "x" * 90]
+    text = written.write({"setup": Fact(key="setup", value=commands, why="CI", sure=True)})
+    assert "setup:\n  - " in text
+    assert "\n  - |-\n    set +e\n    cd site\n" in text
+    assert list(load.from_text(text, ".github/mergewright.yml", tree({})).setup) == commands
 
 
 def test_what_only_a_person_can_decide_stands_in_comments(tree):
