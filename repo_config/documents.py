@@ -20,6 +20,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 MOST_CHARACTERS = 256 * 1024
 #: `tomllib` needs memory in the square of the parts of a dotted key.
 _MOST_DOTS = 250
+#: Without one of these, and without quotes before it, keys stand before the first `=` of a line.
+_MORE_KEYS = re.compile(r"[{}]|\"\"\"|'''|\A[^=]*[\"']")
 #: Values that a YAML document may have once its aliases are written out.
 _MOST_VALUES = 20_000
 _DEEPEST = 60
@@ -61,7 +63,9 @@ def parse_toml(text: str, most: int = MOST_CHARACTERS) -> dict[str, Any]:
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         if line.count(".") > _MOST_DOTS:
-            raise DocumentError(f"more than {_MOST_DOTS} dots in one line", number)
+            keys = line if _MORE_KEYS.search(line) else line.partition("=")[0]
+            if keys.count(".") > _MOST_DOTS:
+                raise DocumentError(f"more than {_MOST_DOTS} dots in one line", number)
     try:
         return tomllib.loads(text.removeprefix("\ufeff"), parse_float=WrittenFloat)
     except tomllib.TOMLDecodeError as error:

@@ -281,7 +281,9 @@ class _Reader:
 
     def _take_groups(self, locked: Collection[str]) -> None:
         groups, asked = parts.Groups(self.pyproject, self.pipfile), self.section.groups
-        more, origin = {*locked, *self.runner_groups}, "pyproject.toml"
+        # An application that is no package may have what it runs with in a group.
+        running = filter(parts.is_for_running, groups.names)
+        more, origin = {*locked, *self.runner_groups, *running}, "pyproject.toml"
         for name in parts.choose_parts(groups.names, asked, origin, kind="group", more=more):
             with self._part(f"group {name}", fails=asked is not None):
                 self._add_lines(groups.list_requirements(name), f"{origin} group {name}")

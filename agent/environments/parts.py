@@ -115,6 +115,11 @@ def is_for_tests(name: str) -> bool:
     return bool(words) and all(map(_TEST.fullmatch, words))
 
 
+def is_for_running(name: str) -> bool:
+    """Whether a group is what the project itself runs with, by its name."""
+    return _RUN.fullmatch(name) is not None
+
+
 def _is_for_others(name: str) -> bool:
     words = [word for word in _split_words(name) if not _TEST.fullmatch(word)]
     return bool(words) and all(map(_OTHER.fullmatch, words))

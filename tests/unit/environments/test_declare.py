@@ -194,6 +194,7 @@ def test_requirements_files_are_taken_by_their_names(read, name, taken):
     ("name", "taken"),
     [
         ("tests", True),
+        ("main", True),
         ("docs-test", False),
         ("tests-postgres", False),
     ],

@@ -43,6 +43,23 @@ def test_what_is_opened_again_and_again_is_read_in_time():
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "a{} = 1",
+        "[a{}]",
+        '"=".b{} = 1',
+        'x = {{a = """\n""", q = 1, b{} = """\n"""}}',
+        "x = {{a{} = 1}}",
+    ],
+)
+def test_keys_of_very_many_parts_are_refused_and_long_lists_are_not(line):
+    with pytest.raises(documents.DocumentError, match="dots"):
+        documents.parse_toml(line.format(".b" * 300))
+    several = ["boto3 (>=1.2.3)"] * 300
+    assert documents.parse_toml(f"all = {several}") == {"all": several}
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "import a" + ".b" * 40_000,
