@@ -79,7 +79,7 @@ class BubblewrapSandbox:
                 cgroup.remove_orphans(home)
                 self._swept = True
         root = bwrap_arguments.find_root(order.root, self._settings)
-        order, slot, uid = stack.enter_context(lending.prepare_request(order, root, self._settings))
+        order, slot, uid = stack.enter_context(lending.prepare_request(order, self._settings))
         base = None
         if checkout is not None and order.tree is not None and overlays.is_possible(home):
             # Its user owns what a tree is laid over, and it never changes while it is.

@@ -134,7 +134,12 @@ def read_version(path: str) -> tuple[int, ...]:
 
 
 def explain_failure(complaint: str) -> str | None:
-    """Tell the operator what forbids namespaces, if that is what bubblewrap complains about."""
+    """Tell the operator what forbids namespaces or a folder, if bubblewrap complains about that."""
+    if closed := re.search(r"bwrap: Can't find source path (.+): Permission denied", complaint):
+        return (
+            f"The sandbox's user cannot reach {closed[1]}. Let others enter the folders above it"
+            " (chmod o+x), or set MERGEWRIGHT_HOME to a folder that others may enter."
+        )
     signs = ("namespace", "uid map", "Can't mount proc", "RTM_NEWADDR", "clone")
     if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
         return None

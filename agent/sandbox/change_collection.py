@@ -6,7 +6,7 @@ is left out becomes a finding. A tree that lies can only fool itself: the gate j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -32,13 +32,13 @@ _PORTION = 200
 """Files that are asked for at a time."""
 #: As git decides: a zero byte among the first ones.
 _LOOKED_AT = 8000
-#: https://bford.info/cachedir/: whoever writes it says that nothing beside it needs to be kept.
-_TAG, _SIGNATURE = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55"
-_MOST_TAG_BYTES = 1024
 #: What tools leave behind: no part of a change, whether the base ignores it or not.
 _CACHES = frozenset(
-    {"__pycache__", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-)
+    {
+        "__pycache__", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+        ".venv",
+    }
+)  # fmt: skip
 
 
 class Kind(IntEnum):
@@ -254,17 +254,7 @@ def collect_change(
     new = (path for path, *_ in changed if not (ground.base.has_path(path) or path in ground.given))
     included = {path.rstrip("/") for path in include}
     asked = [path for path in new if included.isdisjoint((path, *_parents(path)))]
-    tags = [
-        entry
-        for entry in changed
-        if entry.path.endswith(f"/{_TAG}") and entry.path in asked and entry.size <= _MOST_TAG_BYTES
-    ]
-    tagged = {
-        tag.path.removesuffix(f"/{_TAG}")
-        for tag, content in _read_portions(tags[:MOST_FILES], fetch)
-        if content is not None and content.startswith(_SIGNATURE)
-    }
-    cached = {path for path in asked if not ground.folders.issuperset(_caches(path, tagged))}
+    cached = {path for path in asked if not ground.folders.issuperset(_list_caches(path))}
     ignored = worktree.find_ignored(ground.checkout, ground.base.folder, asked) - cached
     wanted = [entry for entry in changed if entry.path not in ignored | cached]
     read = _limit_entries(wanted)
@@ -280,12 +270,8 @@ def collect_change(
     )
 
 
-def _caches(path: str, tagged: Collection[str]) -> list[str]:
-    return [
-        parent
-        for parent in _parents(path)
-        if parent in tagged or parent.rpartition("/")[2] in _CACHES
-    ]
+def _list_caches(path: str) -> list[str]:
+    return [parent for parent in _parents(path) if parent.rpartition("/")[2] in _CACHES]
 
 
 def _summarize_folders(

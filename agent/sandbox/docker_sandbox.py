@@ -68,7 +68,7 @@ class DockerSandbox:
     ) -> Container:
         home = self._settings.home
         client = stack.enter_context(self._open_client())
-        order, slot, uid = stack.enter_context(lending.prepare_request(order, None, self._settings))
+        order, slot, uid = stack.enter_context(lending.prepare_request(order, self._settings))
         image = docker_engine.choose_image(client, self._settings, order.root)
         sandbox = stack.enter_context(Container(order, client, hear, lasting=lasting))
         shown = container_arguments.lay_out(home, uid, order.hosts)

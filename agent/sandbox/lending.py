@@ -1,4 +1,4 @@
-"""Make what an order names ready: bounded, lent, and within reach of the sandbox's user.
+"""Make what an order names ready: bounded, and lent to the sandbox's user.
 
 A lent host folder is taken back with nothing dangerous in it.
 """
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent.errors import SandboxMissing
 from agent.models.sandbox import Mount, SandboxRequest
 from agent.sandbox import layout, slots
 from agent.settings import Settings
@@ -20,7 +19,7 @@ from agent.settings import Settings
 
 @contextmanager
 def prepare_request(
-    order: SandboxRequest, root: Path | None, settings: Settings
+    order: SandboxRequest, settings: Settings
 ) -> Iterator[tuple[SandboxRequest, slots.Slot, int]]:
     """Yield the order within the limits of the settings, a slot, and the host user."""
     limits = order.limits
@@ -34,44 +33,8 @@ def prepare_request(
         # All sandboxes that keep a folder have one user.
         is_keeping = any(mount.retained_folder for mount in order.mounts)
         uid = slots.find_keeper() if is_keeping else slot.uid
-        if root is not None:
-            _require_access(root, uid, 0o4, "MERGEWRIGHT_SANDBOX_ROOT")
-        if order.system:
-            _require_access(Path(order.system), uid, 0o4)
-        for source, target, writable in layout.list_binds(order):
-            need = 0o6 if writable else 0o2 if target == layout.PROXY else 0o4
-            # What may be written to is lent to the sandbox's user where that is not ourselves.
-            lent = writable and uid != os.geteuid()
-            _require_access(Path(source), uid, 0 if lent else need)
         with hand_over(order.mounts, uid):
             yield order, slot, uid
-
-
-def _require_access(path: Path, uid: int, need: int, setting: str = "MERGEWRIGHT_HOME") -> None:
-    if not path.exists():
-        raise SandboxMissing(f"{path} is to be shown in a sandbox, but it does not exist.")
-    real = path.resolve()
-    for folder in reversed(real.parents):
-        if not _is_allowed(folder, uid, 0o1):
-            raise SandboxMissing(
-                f"The sandbox's user cannot reach {path}: {folder} is closed to other users "
-                f"(mode {stat.S_IMODE(folder.stat().st_mode):04o}). Keep Mergewright's data where "
-                f"others may enter: set {setting} to a folder outside {folder}."
-            )
-    if need and real.is_dir():
-        need |= 0o1
-    if not _is_allowed(real, uid, need):
-        word, mode = ("write to", "w") if need & 0o2 else ("read", "rX")
-        raise SandboxMissing(f"The sandbox's user cannot {word} {path}: chmod o+{mode} {path}")
-
-
-def _is_allowed(path: Path, uid: int, need: int) -> bool:
-    state = path.stat()
-    if state.st_uid == uid:
-        return (state.st_mode >> 6) & need == need
-    own_groups = {os.getegid(), *os.getgroups()} if uid == os.geteuid() else {uid}
-    shift = 3 if state.st_gid in own_groups else 0
-    return (state.st_mode >> shift) & need == need
 
 
 # --- lent folders ----------------------------------------------------------------------------

@@ -35,9 +35,6 @@ from agent.settings import Settings
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
 _FILE_SECONDS = 120.0
-_PART = 30_000
-"""Characters; each may have four bytes."""
-_JOIN = r"""IFS=; set -- "$*"; IFS=$' \t\n'; eval "shift; $1" """
 _PLAIN: dict[str, Any] = {"once": False, "collect": (), "returned_bytes": 0, "returned_files": 0}
 """A command of a session hands nothing back but what it prints."""
 
@@ -142,7 +139,7 @@ class Session:
             judge,
             "run",
             patience=late,
-            arguments=_split_argument(command),
+            arguments=(command,),
             seconds=seconds,
             **_PLAIN,
         )
@@ -231,12 +228,6 @@ def _read_entries(answer: Answer) -> tuple[list[change_collection.Entry], bool]:
         for path, kind, size, mode in json.loads(answer.contents[0])
     ]
     return entries, bool(answer.facts["is_cut"])
-
-
-def _split_argument(command: str) -> list[str]:
-    """Return what follows `bash -c`: the kernel takes no argument above 128 KiB."""
-    parts = [command[at : at + _PART] for at in range(0, len(command), _PART)]
-    return [command] if len(parts) <= 1 else [_JOIN, "bash", *parts]
 
 
 # --- opening ---------------------------------------------------------------------------------
