@@ -29,42 +29,33 @@ def adopt_quotes(code: str, source: SourceFile) -> str:
     return "".join(pieces)
 
 
-class _Shape(NamedTuple):
-    step: str
-    space: int
-    one_per_line: bool
+def wrap_call(head: str, arguments: list[str], indent: str, width: int) -> list[str]:
+    """Write a call in one line, or with an argument on each where the width asks for it.
 
-
-def wrap_call(
-    head: str, arguments: list[str], indent: str, width: int, *, one_per_line: bool = False
-) -> list[str]:
-    """Write a call in one line, or in as many as the width asks for, as black would break it."""
+    Every line ends with a comma then, so that a formatter leaves them apart.
+    """
     tabs = indent.count("\t")
     space = width - tabs * 3
     line = f"{indent}{head}({', '.join(arguments)})"
     if len(line) <= space or not arguments:
         return [line]
     step = "\t" if tabs and "    " not in indent else "    "
-    return _break_lines(f"{head}(", arguments, ")", indent, _Shape(step, space, one_per_line))
+    return _break_lines(f"{head}(", arguments, ")", indent, step, space)
 
 
-def _break_lines(head: str, parts: list[str], tail: str, indent: str, shape: _Shape) -> list[str]:
-    """Put a bracket's content on a line of its own, or each part on one."""
-    deeper = indent + shape.step
-    inner = f"{deeper}{', '.join(parts)}"
-    # black joins the arguments of a call where they fit, and never the items of a literal.
-    is_call = re.search(r"\w\($", head) is not None
-    if len(inner) <= shape.space and is_call and not shape.one_per_line:
-        return [f"{indent}{head}", inner, f"{indent}{tail}"]
+def _break_lines(
+    head: str, parts: list[str], tail: str, indent: str, step: str, space: int
+) -> list[str]:
+    """Put each part of a bracket on a line of its own."""
     lines = [f"{indent}{head}"]
     for part in parts:
-        whole = f"{deeper}{part},"
-        opened = _split_bracket(part) if len(whole) > shape.space else None
+        whole = f"{indent}{step}{part},"
+        opened = _split_bracket(part) if len(whole) > space else None
         if opened is None:
             lines.append(whole)
         else:
             start, inside, end = opened
-            lines += _break_lines(start, inside, f"{end},", deeper, shape)
+            lines += _break_lines(start, inside, f"{end},", indent + step, step, space)
     return [*lines, f"{indent}{tail}"]
 
 

@@ -24,8 +24,6 @@ class Style:
     formatters: dict[str, tuple[str, ...]]
     """Of `ruff check`, `ruff format`, `isort` and `black` those that will look at the change, with
     the options that they are told besides their settings."""
-    one_per_line: bool
-    """Whether the formatter allows longer lines than the linter, and would join broken ones."""
 
 
 def read_style(whole: Tree, project: Project) -> Style:
@@ -44,9 +42,8 @@ def read_style(whole: Tree, project: Project) -> Style:
     if not linted and "flake8" in lint_tools:
         linted = [79]
     width = max(min([*formatted, *linted], default=_DEFAULT), 40)
-    shaped = bool({"black", "ruff format"} & set(looking))
     options = {check: told.get(check, ()) for check in looking}
-    return Style(width, options, shaped and max(formatted, default=_DEFAULT) > width)
+    return Style(width, options)
 
 
 def _list_formatters(project: Project) -> tuple[str, ...]:

@@ -100,7 +100,6 @@ def _add_field(file: FileNames, parameters: Parameters) -> None:
         [file.write_option(one) for one in field.options],
         source.indent_at(source.span(node.body[0])[0]),
         parameters.width,
-        one_per_line=parameters.one_per_line,
     )
     fields = [one for one in node.body if _is_field(one)]
     if not fields:

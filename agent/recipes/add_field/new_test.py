@@ -144,8 +144,7 @@ class _Writer:
 
     def call(self, head: str, arguments: list[str]) -> list[str]:
         """Write a call, broken where the width asks for it; lines are indented later."""
-        one_per_line = self._parameters.one_per_line
-        return code_style.wrap_call(head, arguments, "", self._space, one_per_line=one_per_line)
+        return code_style.wrap_call(head, arguments, "", self._space)
 
     def equal(self, what: str, literal: str) -> list[str]:
         wanted = code_style.adopt_quotes(literal, self.names.source)

@@ -117,8 +117,6 @@ class Parameters(Record):
     formatters: dict[str, tuple[str, ...]] = {}
     """Tools that shape new files (`ruff check`, `ruff format`, `isort`, `black`) with the options
     that the repository runs them with."""
-    one_per_line: bool = False
-    """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
     remarks: tuple[str, ...] = ()
     """What a reader should know, for the pull-request text."""
     not_done: tuple[str, ...] = ()

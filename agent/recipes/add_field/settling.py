@@ -96,7 +96,6 @@ class _Settling:
             test=test,
             width=shape.width,
             formatters=shape.formatters,
-            one_per_line=shape.one_per_line,
             remarks=tuple(self._remarks),
             not_done=self._asked.not_done,
         )

@@ -198,7 +198,6 @@ class _File:
             source,
             indent=source.indent_at(start) + "    " * (not is_first),
             width=width,
-            one_per_line=wish.one_per_line,
         )
         source.replace(start, end, code)
 

@@ -264,16 +264,13 @@ def write_call(
     *,
     indent: str,
     width: int,
-    one_per_line: bool,
 ) -> str:
     """Write the call of a logger, over as many lines as the width asks for."""
     values = [one for one in pieces if isinstance(one, Value)]
     message = "".join(_write_placeholder(one, library, has_values=bool(values)) for one in pieces)
     literal = code_style.quote_text(message, source)
     arguments = [_write_argument(one, library, source) for one in values]
-    lines = code_style.wrap_call(
-        head, [literal, *arguments], indent, width, one_per_line=one_per_line
-    )
+    lines = code_style.wrap_call(head, [literal, *arguments], indent, width)
     for place, line in enumerate(lines):
         margin = line[: len(line) - len(line.lstrip())]
         if len(line) > width and line.strip() == f"{literal},":

@@ -23,8 +23,6 @@ class StyleChoice(Record):
     """Of new loggers; None: what the package uses."""
     width: int
     """Longest line the repository's style allows."""
-    one_per_line: bool = False
-    """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
     python_path: tuple[str, ...] = ()
     root: str = ""
     """Of the project in the tree."""

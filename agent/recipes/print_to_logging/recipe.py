@@ -114,7 +114,6 @@ def _settle_parameters(
         level=next((one for one in LEVELS if one == asked.level), None),
         library=next((one for one in LIBRARIES if one == library), None),
         width=shape.width,
-        one_per_line=shape.one_per_line,
         python_path=project.django.python_path if project.django else (),
         root=project.root,
     )
