@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import suppress
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -26,6 +27,8 @@ _MINOR = r"3\.([3-9]|[1-9][0-9])"
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _MODEL_NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+#: With PYTHONINSPECT no program ends with its own exit code.
+_VARIABLE_OF_RUNS = rf"(?!MERGEWRIGHT_|PYTHONINSPECT\Z){_VARIABLE}"
 _PREFIX = r"(?!.*(?:\.\.|//|/\.|\.lock(?:/|\Z)))(?:[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99})?"
 _URL_PATTERN = r"(?:/(?!/)(?:\*\*(?=/|\Z)|(?:[^/?#\s*]|\*(?!\*))*))+"
 _REVIEWER = r"@?[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[a-z0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?"
@@ -75,11 +78,9 @@ def _check_constraint(text: str) -> str:
 
 
 def _check_date(text: str) -> str:
-    try:
+    with suppress(ValueError):
         if date.fromisoformat(text).isoformat() == text:
             return text
-    except ValueError:
-        pass
     raise _make_error("not a day", 'write year, month and day in quotes, such as "2024-05-31"')
 
 
@@ -94,61 +95,27 @@ def _check_rule_id(text: str) -> str:
 def _check_licence(text: str) -> str:
     if found := licences.read_entry(text):
         return found
-    known = {one.lower(): one for one in licences.IDENTIFIERS}
-    near = [known[one] for one in difflib.get_close_matches(text.lower(), known, 2, 0.7)]
+    near = difflib.get_close_matches(text, licences.IDENTIFIERS, 2, 0.7)
     fix = f"write {' or '.join(near)}" if near else "write one such as MIT, or GPL-* for several"
     raise _make_error("not a licence of SPDX's list", fix)
 
 
-def _require_relative(text: str, what: str) -> str:
-    """Refuse what leads out of the repository or means different things to different tools."""
-    inside = f"write a {what} that stays inside the repository"
-    for is_wrong, message, fix in (
-        (not text.strip(), f"an empty {what}", "write one, or remove the line"),
-        (not text.isprintable(), f"a {what} with an invisible character", "remove that character"),
-        ("\\" in text, f"a {what} with a backslash", "write forward slashes: / between folders"),
-        (re.match(r"[/~]|[A-Za-z]:", text), f"an absolute {what}", inside),
-        (".." in PurePosixPath(text).parts, f"a {what} with ..", inside),
-    ):
-        if is_wrong:
-            raise _make_error(message, fix)
-    return text
-
-
 def _check_path(text: str) -> str:
-    _require_relative(text, "path")
-    if text.startswith("-"):
-        raise _make_error("a path that begins with a dash", f"write ./{text}")
+    """Refuse what leads out of the repository or means different things to different tools."""
+    if not text.strip() or not text.isprintable() or re.match(r"[-/~]|[A-Za-z]:|.*\\", text):
+        raise _make_error("not a path in the repository", "write it as in src/app, without signs")
+    if ".." in PurePosixPath(text).parts:
+        raise _make_error("a path with ..", "write one that stays inside the repository")
     return str(PurePosixPath(text))
 
 
 def _check_glob(text: str) -> str:
     """Take a pattern as in a .gitignore file, relative to the root."""
     mark = "!" if text.startswith("!") else ""
-    pattern = _require_relative(text.removeprefix(mark), "pattern").removeprefix("./")
-    if pattern in ("", ".") or text.startswith("#"):
+    pattern = _check_path(text.removeprefix(mark))
+    if pattern == "." or text.startswith("#"):
         raise _make_error("a pattern that matches nothing", 'write "**" for everything')
-    return mark + pattern
-
-
-def _check_module(text: str) -> str:
-    if re.fullmatch(_DOTTED, text):
-        return text
-    dotted = text.removesuffix(".py").removeprefix("./").replace("/", ".")
-    example = dotted if re.fullmatch(_DOTTED, dotted) else "config.settings.test"
-    raise _make_error("not a dotted module name", f'write one such as "{example}"')
-
-
-def _check_variable(text: str) -> str:
-    if text.startswith("MERGEWRIGHT_"):
-        raise _make_error("a variable of Mergewright itself", "choose another name")
-    if text == "PYTHONINSPECT":
-        message = "with this variable no program ends with its own exit code"
-        raise _make_error(message, "take it out of `env`")
-    if re.fullmatch(_VARIABLE, text):
-        return text
-    fix = "write letters, digits and underscores, not beginning with a digit"
-    raise _make_error("not a name for an environment variable", fix)
+    return mark + pattern + "/" * text.endswith("/")
 
 
 def _check_services(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -165,8 +132,10 @@ Date = Annotated[str, AfterValidator(_check_date)]
 RelativePath = Annotated[str, AfterValidator(_check_path)]
 LicenceName = Annotated[str, AfterValidator(_check_licence)]
 Glob = Annotated[str, AfterValidator(_check_glob)]
-ModuleName = Annotated[str, AfterValidator(_check_module)]
-VariableName = Annotated[str, AfterValidator(_check_variable)]
+ModuleName = Annotated[str, _match(_DOTTED, "write a dotted name, as in config.settings.test")]
+VariableName = Annotated[
+    str, _match(_VARIABLE_OF_RUNS, "write another name of letters, digits and underscores")
+]
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 ProjectName = Annotated[str, _match(_NAME, "write letters, digits, dots, dashes and underscores")]
 ApplicationName = Annotated[

@@ -108,7 +108,7 @@ def test_a_wrong_value_is_answered_at_its_place_with_the_way_out(text, at, fix):
     [
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
         ("env: {MERGEWRIGHT_HOME: x}", "1:7 env.MERGEWRIGHT_HOME", "another name"),
-        ('scope: {allow: ["a\\u200bb"]}', "1:17 scope.allow[0]", "Remove"),
+        ('scope: {allow: ["a\\u200bb"]}', "1:17 scope.allow[0]", "signs"),
     ],
 )
 def test_a_text_of_the_wrong_form_is_refused_at_its_place(text, at, fix):
