@@ -105,7 +105,7 @@ def _play(played: Play, out: Console) -> bool:
     out.print(Rule("run"))
     begun = time.monotonic()
     played.label()
-    run, refusal = _follow(played, out, begun)
+    run = _follow(played, out, begun)
     seconds = time.monotonic() - begun
     for comment in played.issue.comments:
         edited = ", edited" if comment.updated > comment.created else ""
@@ -115,39 +115,29 @@ def _play(played: Play, out: Console) -> bool:
         _show_pull(played, pull, out)
     out.print(Rule("result"))
     outcome = run.outcome if run else None
-    if refusal:
-        _print_plain(out, f"no run: {refusal}")
-    elif outcome is None:
+    if outcome is None:
         out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
     else:
         _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     calls = outcome.code_host_calls if outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
-    return _ended_as_told(played, run, refusal)
+    return outcome is not None and outcome.reason is played.scenario.ends
 
 
-def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> bool:
-    if run is None or run.outcome is None:
-        return run is None and refusal is not None and played.scenario.ends is None
-    return run.outcome.reason is played.scenario.ends
-
-
-def _follow(played: Play, out: Console, begun: float) -> tuple[StoredRun | None, str | None]:
-    """Show the steps as they end; return the ended run, or why there is none."""
+def _follow(played: Play, out: Console, begun: float) -> StoredRun | None:
+    """Show the steps as they end; return the run."""
     shown: set[str] = set()
     while time.monotonic() - begun < _LONGEST_SECONDS:
         run = played.run()
-        if run is None and (refusal := played.refusal()):
-            return None, refusal
         for name, seconds in (played.seconds(run) if run else {}).items():
             if name not in shown and seconds >= terminal.QUIET_SECONDS:
                 out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
             shown.add(name)
         if run and not run.active:
-            return run, None
+            return run
         time.sleep(0.05)
-    return played.run(), None
+    return played.run()
 
 
 def _show_pull(played: Play, pull: Issue, out: Console) -> None:
@@ -175,8 +165,8 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
 def _explain(played: Play, out: Console) -> None:
     """Say what should have come, and what the service printed last."""
     scenario = played.scenario
-    expected = f"end as {scenario.ends.value}" if scenario.ends else "start no run"
-    out.print(f"\nThis is not as it should be: {scenario.name} should {expected}.", style="red")
+    expected = f"{scenario.name} should end as {scenario.ends.value}"
+    out.print(f"\nThis is not as it should be: {expected}.", style="red")
     lines = played.stage.service.log.read_text(errors="replace").splitlines()
     _print_plain(out, "\n".join(("The last lines of the service:", *lines[-_LAST_LINES:])))
 

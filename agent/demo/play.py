@@ -27,13 +27,12 @@ import httpx
 from agent.dashboard import run_record
 from agent.demo.scenarios import Scenario
 from agent.demo.simulator import actions, serving
-from agent.demo.simulator.records import App, Issue, Repository, Role
+from agent.demo.simulator.records import App, Issue, Repository
 from agent.demo.simulator.world import World
 from agent.errors import PermanentError
 from agent.github import app_registration
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
-from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 
 OWNER = "corner-shop"
@@ -152,7 +151,6 @@ class Stage:
     home: Path
     """The service's data folder."""
     store: SqlRunStore
-    inbox: Inbox
     dashboard: str = ""
     """Address of the service's dashboard; empty: there is none."""
 
@@ -189,17 +187,6 @@ class Play:
             snapshot = stored.run.snapshot
             if snapshot and snapshot.issue.number == self.issue.number:
                 return stored
-        return None
-
-    def refusal(self) -> str | None:
-        """Why the label started nothing, once that is decided."""
-        for delivery in list(self.stage.world.hooks.log):
-            of_ours = delivery.repository_id == self.repository.id
-            if not of_ours or delivery.action != "labeled":
-                continue
-            settled = self.stage.inbox.find(delivery.guid)
-            if settled is not None and settled.outcome == "ignored":
-                return settled.reason
         return None
 
     def run_page(self, run: StoredRun) -> str:
@@ -262,8 +249,8 @@ def staging(home: Path, folder: Path, **more: str) -> Iterator[Stage]:
         try:
             service.start()
             world.install(app, OWNER)
-            with closing(SqlRunStore(home)) as store, closing(Inbox(home)) as inbox:
-                yield Stage(world, address, app, service, home, store, inbox, dashboard)
+            with closing(SqlRunStore(home)) as store:
+                yield Stage(world, address, app, service, home, store, dashboard)
         finally:
             service.stop()
 
@@ -276,7 +263,7 @@ def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITOR
         name: `owner/name` of the repository.
     """
     world = stage.world
-    repository = sample_repository(world, source, name, scenario.role, scenario.files)
+    repository = sample_repository(world, source, name, scenario.files)
     issue = actions.open_issue(repository, world.user(REPORTER), scenario.title, scenario.body, [])
     return Play(scenario, stage, repository, issue)
 
@@ -318,14 +305,12 @@ def sample_repository(
     world: World,
     source: Path,
     name: str = REPOSITORY,
-    role: Role = "write",
     files: Mapping[str, str] = MappingProxyType({}),
 ) -> Repository:
     """Make a repository of the sample project, with the label that starts a run.
 
     Args:
         source: Where its files are laid out; must not exist.
-        role: Of the maintainer.
         files: What it has besides.
     """
     with resources.as_file(resources.files("agent.demo")) as ours:
@@ -336,7 +321,7 @@ def sample_repository(
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text(text)
     repository = world.add_repository(name, source)
-    world.grant(repository, MAINTAINER, role)
+    world.grant(repository, MAINTAINER, "write")
     world.add_label(repository, LABEL, "1f6feb", "Let Mergewright carry this out")
     return repository
 

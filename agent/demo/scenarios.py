@@ -1,4 +1,4 @@
-"""The scenarios of the demo: an issue, who labels it, in which repository, and how it ends."""
+"""The scenarios of the demo: an issue, in which repository, and how its run ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from importlib import resources
 from types import MappingProxyType
 
-from agent.demo.simulator.records import Role
 from agent.models.run import Reason
 
 
@@ -17,10 +16,8 @@ class Scenario:
     """What it shows, in one line."""
     title: str
     body: str
-    ends: Reason | None
-    """How the run ends; None: there is none."""
-    role: Role = "write"
-    """Of the person who sets the label."""
+    ends: Reason
+    """How the run ends."""
     files: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What the repository has besides the sample project."""
 
@@ -78,21 +75,6 @@ def _all() -> tuple[Scenario, ...]:
             body,
             Reason.CONFIG_INVALID,
             files=MappingProxyType({".github/mergewright.yml": "version: 1\nhttp_clent: httpx\n"}),
-        ),
-        Scenario(
-            "unauthorised",
-            "somebody with the triage role sets the label: nothing starts",
-            title,
-            body,
-            None,
-            role="triage",
-        ),
-        Scenario(
-            "no-recipe",
-            "nothing here can do it without a model: it goes back to a person",
-            "The front page is slow",
-            "It takes four seconds on my machine. Make it faster.\n",
-            Reason.NO_RECIPE,
         ),
     )
 
