@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from agent.demo.play import Service, Stage
-from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from tests.chaos import holds
 from tests.chaos.ground import Workers, laid_out
@@ -34,12 +33,9 @@ def held(store: Path) -> Iterator[Stage]:
             with (
                 closing(workers),
                 closing(SqlRunStore(ground.home)) as runs,
-                closing(Inbox(ground.home)) as inbox,
             ):
                 workers.start()
-                yield Stage(
-                    ground.world, ground.address, ground.app, service, ground.home, runs, inbox
-                )
+                yield Stage(ground.world, ground.address, ground.app, service, ground.home, runs)
                 workers.stop()
 
 
