@@ -34,8 +34,6 @@ class RecipeFacts(Record):
     field: str = ""
     default_for_existing_rows: str = ""
     show_in_admin_list: bool = False
-    add_to_form: bool = False
-    add_to_serializer: bool = False
     add_a_test: bool = False
     paths: tuple[str, ...] | str = ()
     leave_alone: tuple[str, ...] | str = ()

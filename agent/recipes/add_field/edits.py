@@ -13,7 +13,7 @@ from agent.recipes import code_style, modules
 from agent.recipes.add_field import new_test
 from agent.recipes.add_field.file_names import FileNames
 from agent.recipes.add_field.models_index import is_field_call
-from agent.recipes.add_field.parameters import Listing, Parameters, Place
+from agent.recipes.add_field.parameters import LISTED_IN, Listing, Parameters, Place
 from agent.recipes.recipe import Edits
 from agent.recipes.source import SourceFile
 from repo_config.detect import Tree
@@ -38,7 +38,8 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     _add_field(model, parameters)
     label = f"{parameters.app_label}.{parameters.model}"
     notes = [f"Added `{format_field(parameters)}` to `{label}` in `{place.path}`."]
-    notes += [_list_field(listing, parameters, opened) for listing in parameters.listings]
+    if parameters.listing:
+        notes.append(_list_field(parameters.listing, parameters, opened))
     made: dict[str, bytes] = {}
     if test := parameters.test:
         made[test.path] = new_test.render_test(parameters, test, model.source)
@@ -139,25 +140,19 @@ def _is_filler(node: ast.stmt) -> bool:
     return isinstance(node, ast.Pass) or (is_ellipsis and node.value.value is Ellipsis)  # type: ignore[attr-defined]
 
 
-# --- lists of fields --------------------------------------------------------------------------
+# --- the admin list ---------------------------------------------------------------------------
 
 
 def _list_field(
     listing: Listing, parameters: Parameters, opened: Callable[[str], FileNames]
 ) -> str:
     name, place = parameters.field.name, listing.place
-    if listing.action == "nothing":
-        return f"{place.class_name} ({place.path}) needs no change: {listing.why}."
+    if listing.has_field:
+        return f"{place.class_name} ({place.path}) needs no change: it lists {name} already."
     source = opened(place.path).source
-    node = _find_class(source, place)
-    if listing.kind in ("form", "serializer"):
-        inner = [one for one in node.body if isinstance(one, ast.ClassDef) and one.name == "Meta"]
-        if not inner:
-            raise EditFailed(f"{place.format()} has no Meta any more.")
-        node = inner[0]
-    values = modules.find_values(node, listing.attribute)
+    values = modules.find_values(_find_class(source, place), LISTED_IN)
     if not values or not isinstance(values[0], ast.List | ast.Tuple):
-        raise EditFailed(f"{place.format()}: {listing.attribute} is no literal any more.")
+        raise EditFailed(f"{place.format()}: {LISTED_IN} is no literal any more.")
     item = code_style.quote_text(name, source)
     code_style.append_item(source, values[0], item, parameters.width)
-    return f"Added `{name}` to `{listing.attribute}` of `{place.class_name}` in `{place.path}`."
+    return f"Added `{name}` to `{LISTED_IN}` of `{place.class_name}` in `{place.path}`."

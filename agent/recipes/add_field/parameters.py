@@ -63,19 +63,16 @@ class Place(Record):
         return f"{self.class_name} ({self.path}:{self.line})"
 
 
+LISTED_IN = "list_display"
+"""The attribute of an admin class that lists fields."""
+
+
 class Listing(Record):
-    """A tuple or list of field names that the new one joins, or a word on why it need not."""
+    """The list of an admin class that the new field joins."""
 
-    kind: Literal["admin", "form", "serializer"]
     place: Place
-    action: Literal["insert", "nothing"]
-    """insert: into the literal that is there; nothing: it is there by itself."""
-    why: str = ""
-    """For `nothing`: the reason."""
-
-    @property
-    def attribute(self) -> str:
-        return "list_display" if self.kind == "admin" else "fields"
+    has_field: bool
+    """Whether it is there already."""
 
 
 class Carrier(Record):
@@ -110,7 +107,7 @@ class Parameters(Record):
     existing: Value | None
     """Value for rows that are already there, used once and not kept as the field's default."""
     carriers: tuple[Carrier, ...]
-    listings: tuple[Listing, ...]
+    listing: Listing | None
     test: NewTest | None
     width: int
     """Longest line the repository's style allows."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from agent.models.ticket import Category, Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, request, settling
-from agent.recipes.add_field.parameters import Parameters
+from agent.recipes.add_field.parameters import LISTED_IN, Parameters
 from agent.recipes.add_field.request import FieldRequest
 from agent.recipes.recipe import Edits, ProducingCommand
 from repo_config.detect import Project, Tree
@@ -40,13 +40,9 @@ class AddDjangoField:
     def steps(self, parameters: str) -> tuple[str, ...]:
         settled = Parameters.model_validate_json(parameters)
         words = [f"Add `{edits.format_field(settled)}` to {settled.model} in {settled.place.path}."]
-        for listing in settled.listings:
-            place = listing.place.format()
-            words.append(
-                f"{place}: nothing to do, {listing.why}."
-                if listing.action == "nothing"
-                else f"Add {settled.field.name} to {listing.attribute} of {place}."
-            )
+        if settled.listing and not settled.listing.has_field:
+            place = settled.listing.place.format()
+            words.append(f"Add {settled.field.name} to {LISTED_IN} of {place}.")
         if settled.test:
             words.append(f"Write a test in {settled.test.path}.")
         if settled.carriers:
@@ -59,7 +55,8 @@ class AddDjangoField:
     def list_touched(self, parameters: str) -> tuple[str, ...]:
         settled = Parameters.model_validate_json(parameters)
         paths = {settled.place.path}
-        paths |= {one.place.path for one in settled.listings if one.action != "nothing"}
+        if settled.listing and not settled.listing.has_field:
+            paths.add(settled.listing.place.path)
         return tuple(sorted(paths))
 
     def apply(self, tree: Tree, parameters: str) -> Edits:

@@ -24,11 +24,9 @@ _KEYS = {
     "options": "options",
     "default for existing rows": "existing",
     "show in admin list": "admin",
-    "add to form": "form",
-    "add to serializer": "serializer",
     "add a test": "test",
 }
-WISHES = ("admin", "form", "serializer", "test")
+WISHES = ("admin", "test")
 _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
 _MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-z_]\w*)")

@@ -11,7 +11,7 @@ import keyword
 
 from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes import style
-from agent.recipes.add_field import companions, new_test, values
+from agent.recipes.add_field import admin_list, new_test, values
 from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import (
     Carrier,
@@ -80,7 +80,7 @@ class _Settling:
         if model is None or self.problems:
             return None
         carriers = self._find_carriers(model)
-        listings, test = self._find_listings(model), self._place_test(model, field)
+        listing, test = self._find_listing(model), self._place_test(model, field)
         if self.problems:
             return None
         shape = style.read_style(tree, self._project)
@@ -92,7 +92,7 @@ class _Settling:
             field=field,
             existing=existing,
             carriers=carriers,
-            listings=listings,
+            listing=listing,
             test=test,
             width=shape.width,
             formatters=shape.formatters,
@@ -256,23 +256,19 @@ class _Settling:
 
     # --- everything else ----------------------------------------------------------------------
 
-    def _find_listings(self, model: Model) -> tuple[Listing, ...]:
-        found: list[Listing] = []
+    def _find_listing(self, model: Model) -> Listing | None:
+        wanted = self._asked.wishes.get("admin")
+        if not wanted:
+            return None
         models: tuple[Model, ...] = (model,)
         if model.abstract:
             models = tuple(one for one in self._index.find_children(model) if not one.abstract)
-        kinds: tuple[companions.Kind, ...] = ("admin", "form", "serializer")
-        for kind in kinds:
-            wanted = self._asked.wishes.get(kind)
-            if wanted:
-                only = None if wanted == "yes" else wanted
-                try:
-                    found.append(
-                        companions.find_companion(kind, models, only, self._asked.name, self._index)
-                    )
-                except companions.UnsettledError as problem:
-                    self.problems.append(str(problem))
-        return tuple(found)
+        only = None if wanted == "yes" else wanted
+        try:
+            return admin_list.find_admin_list(models, only, self._asked.name, self._index)
+        except admin_list.UnsettledError as problem:
+            self.problems.append(str(problem))
+            return None
 
     def _place_test(self, model: Model, field: Field) -> NewTest | None:
         if "test" not in self._asked.wishes:

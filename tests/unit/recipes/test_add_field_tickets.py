@@ -28,7 +28,7 @@ def told(body: str, title: str = "A field") -> str:
     said = f"{settled.app_label}.{settled.model}.{settled.field.name} {settled.field.type_name}"
     said += f" {options}" if options else ""
     said += f"; existing {settled.existing.format()}" if settled.existing else ""
-    said += "".join(f"; {one.kind}" for one in settled.listings)
+    said += "; admin" if settled.listing else ""
     return said + ("; test" if settled.test else "")
 
 
@@ -49,7 +49,7 @@ SHAPES = {
         f"{NICK}; test",
     ),
     "a form with each fact": (
-        form(field_name="nick", show_in_admin_list="Yes", add_to_form="_No response_"),
+        form(field_name="nick", show_in_admin_list="Yes"),
         f"{NICK}; admin",
     ),
     "code marks": (
