@@ -19,6 +19,7 @@ from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
 from agent.models.run import Run, StepRunner
 from agent.publishing import pull_request_content
+from agent.publishing.evidence import Decided
 from agent.services import Services
 from agent.stages import (
     answer,
@@ -162,7 +163,7 @@ def _until_green(draft: Draft, run_context: RunContext) -> Round:
     return choose_best(tried)
 
 
-def _review_change(chosen: Round, run_context: RunContext) -> pull_request_content.Decided:
+def _review_change(chosen: Round, run_context: RunContext) -> Decided:
     """Have a second model look at what a model has edited; what it demands is seen to once."""
     notes = reviewing.review_change(chosen, run_context)
     if (draft := repair.answer_submission(chosen, notes, run_context)) is not None:

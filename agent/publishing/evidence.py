@@ -1,8 +1,8 @@
-"""What a decided run can show to people. Only records."""
+"""What a run has decided, and what it can show of it to people. Only records."""
 
 from __future__ import annotations
 
-from agent.models.change import Finding
+from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelWork
@@ -12,28 +12,33 @@ from agent.models.review import Proof, ReviewNotes
 from agent.models.ticket import Ticket
 
 
-class Evidence(Record):
-    """What a decided run can show; every field comes from a step's result."""
-
-    prepared: Prepared
+class Decided(Record):
     ticket: Ticket
-    title: str
-    done: tuple[str, ...]
-    """What was done, a sentence each."""
-    diff: str
-    comparisons: tuple[Comparison, ...]
-    findings: tuple[Finding, ...]
+    plan: Plan
+    cleared: ClearedChange
     after: CheckReport
-    review: ReviewNotes
+    compared: tuple[Comparison, ...]
+    notes: ReviewNotes
     verdict: Verdict
     proof: Proof = Proof()
     work: ModelWork = ModelWork()
-    recipe: str = ""
-    """Name of the one that made the change; empty: a model did."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What rules, checks and the verdict remark, in this order."""
+        found = (one for check in self.compared for one in check.findings)
+        return (*self.cleared.findings, *found, *self.verdict.findings)
+
+
+class Evidence(Decided):
+    """What a decided run can show; every field comes from a step's result."""
+
+    prepared: Prepared
+    done: tuple[str, ...]
+    """What was done, a sentence each."""
     sensitive: tuple[tuple[str, str], ...] = ()
-    """Files of the change that ask for care: path, and why."""
-    unproved: tuple[str, ...] = ()
-    """Files of the change that no test was tried for, since they are no Python."""
+    """Files and packages of the change that ask for care, each with the reason."""
+    diff: str
     branch: str | None
     commit: str | None
     log_path: str

@@ -9,24 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.checks.hunks import PROSE
 from agent.editing.rounds import Round
 from agent.editing.run_context import RunContext
 from agent.errors import PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.change import Change, Finding, Severity
+from agent.models.checks import CheckReport, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
-from agent.models.model_use import ModelWork
-from agent.models.outcome import Verdict
 from agent.models.record import Record
-from agent.models.review import Proof, ReviewNotes
-from agent.models.ticket import Ticket
+from agent.models.review import ReviewNotes
 from agent.policy.content import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
-from agent.publishing.evidence import Evidence
+from agent.publishing.evidence import Decided, Evidence
 from agent.publishing.other_pulls import RelatedPulls
 from agent.services import Services
 from agent.text import sanitise
@@ -35,19 +31,6 @@ from agent.text.redaction import Redactor
 _KINDS = ("Code", "Tests", "Migrations", "Other files")
 PATCH = "change.patch"
 """In a run's folder: what a dry run would have put on a branch."""
-
-
-class Decided(Record):
-    ticket: Ticket
-    plan: Plan
-    cleared: ClearedChange
-    after: CheckReport
-    compared: tuple[Comparison, ...]
-    notes: ReviewNotes
-    verdict: Verdict
-    proof: Proof = Proof()
-    work: ModelWork = ModelWork()
-    """Other runs of ours whose tickets are much alike."""
 
 
 def gather_results(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
@@ -199,18 +182,12 @@ def make_proposal(
         # Whoever set the label is told by it that there is something to review.
         reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot else ()),
         labels=wanted.labels,
-        findings=svc.redactor.redact_record(list_findings(decided)),
+        findings=svc.redactor.redact_record(decided.findings),
         summary=text.render_checks_summary(decided.compared, decided.verdict, svc.redactor),
         check_title=text.render_checks_title(decided.compared, svc.redactor),
         checked=any({one.base, one.head} != {Status.ABSENT} for one in decided.compared),
         begun=prepared.run.started,
     )
-
-
-def list_findings(decided: Decided) -> tuple[Finding, ...]:
-    """List what rules, checks and the verdict remark, in this order."""
-    found = (one for check in decided.compared for one in check.findings)
-    return (*decided.cleared.findings, *found, *decided.verdict.findings)
 
 
 def render_text(
@@ -221,26 +198,13 @@ def render_text(
     Args:
         left: How much of what was asked in its review is left to people.
     """
+    change = decided.cleared.change
     evidence = Evidence(
+        **dict(decided),
         prepared=prepared,
-        ticket=decided.ticket,
-        title=decided.plan.title,
-        done=list_deeds(decided.cleared.change, by_model=not decided.plan.recipe),
-        diff=worktree.make_diff(prepared.checkout, decided.cleared.change),
-        comparisons=decided.compared,
-        findings=list_findings(decided),
-        after=decided.after,
-        review=decided.notes,
-        verdict=decided.verdict,
-        proof=decided.proof,
-        work=decided.work,
-        recipe=decided.plan.recipe,
-        sensitive=tuple(list_sensitive(decided.cleared.change, decided.after, prepared)),
-        unproved=tuple(
-            path
-            for path in decided.cleared.change.paths
-            if not (path.endswith((".py", *PROSE)) or is_test(path))
-        ),
+        done=list_deeds(change, by_model=not decided.plan.recipe),
+        sensitive=tuple(list_sensitive(change, decided.after, prepared)),
+        diff=worktree.make_diff(prepared.checkout, change),
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from agent.checks.hunks import PROSE
 from agent.models.checks import Comparison, Status
+from agent.policy.layout import is_test
 from agent.publishing.evidence import Evidence
 from agent.text import sanitise
 from agent.text.check_summary import format_count, list_added
@@ -24,7 +26,7 @@ def list_risks(evidence: Evidence, most: int) -> tuple[tuple[str, str], ...]:
         ("Files to read first", _tell_sensitive(evidence, most)),
         ("Not noticed by tests", proof),
         ("Not measured", measured or "Nothing. Each check gave a result before and after."),
-        ("Second opinion", sanitise.format_sentence(evidence.review.sentence)),
+        ("Second opinion", sanitise.format_sentence(evidence.notes.sentence)),
     )
 
 
@@ -33,7 +35,7 @@ def list_other_tests(evidence: Evidence, most: int) -> tuple[str, ...]:
     without = {row.name: row.without for row in evidence.proof.rows}
     outcomes = {one.item_id: one.outcome for each in evidence.after.results for one in each.items}
     told: dict[str, list[str]] = {}
-    for name in list_added(evidence.comparisons):
+    for name in list_added(evidence.compared):
         if name not in without:
             passed = outcomes.get(name) == "passed"
             what = "pass with the change, and were not run without it" if passed else "did not pass"
@@ -57,7 +59,7 @@ def _tell_sensitive(evidence: Evidence, most: int) -> str:
 
 def _tell_unproved(evidence: Evidence, most: int) -> Iterator[str]:
     proof, hunks = evidence.proof, evidence.proof.hunks
-    if evidence.recipe:
+    if evidence.plan.recipe:
         yield "Not tried. A fixed program made the edits."
         return
     if proof.unneeded:
@@ -72,13 +74,14 @@ def _tell_unproved(evidence: Evidence, most: int) -> Iterator[str]:
         yield "No part was tried alone."
     if hunks.untried:
         yield f"No time was left for {_list_codes((part.name for part in hunks.untried), most)}."
-    if evidence.unproved:
-        yield f"Not tried, since it is no Python: {_list_codes(evidence.unproved, most)}."
+    changed = (one for one in evidence.cleared.change.paths if not is_test(one))
+    if others := [path for path in changed if not path.endswith((".py", *PROSE))]:
+        yield f"Not tried, since it is no Python: {_list_codes(others, most)}."
 
 
 def _tell_unmeasured(evidence: Evidence, most: int) -> Iterator[str]:
     doubtful = [
-        check.name for check in evidence.comparisons if not {check.base, check.head} <= {*_MEASURED}
+        check.name for check in evidence.compared if not {check.base, check.head} <= {*_MEASURED}
     ]
     if doubtful:
         yield f"{sanitise.format_words(', '.join(doubtful))} (the reason stands under Checks)."
@@ -86,7 +89,7 @@ def _tell_unmeasured(evidence: Evidence, most: int) -> Iterator[str]:
         yield f"{sanitise.format_words(check)}: {sanitise.format_words(why.rstrip('.'))}."
     if evidence.prepared.contract.config.checks.tests.runner == "off":
         yield "Tests: they are switched off in the configuration."
-    for words, count in _count_tests(evidence.comparisons):
+    for words, count in _count_tests(evidence.compared):
         if count > 0:
             yield f"{format_count(count, 'test')} {words}."
 

@@ -88,7 +88,7 @@ _REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     run = evidence.prepared.run
     evidence = _remove_secrets(evidence, redactor)
-    head = f"# {sanitise.format_words(evidence.title)}\n\n"
+    head = f"# {sanitise.format_words(evidence.plan.title)}\n\n"
     if run.snapshot is not None:
         marks = (
             f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->",
@@ -187,7 +187,7 @@ def render_checks_summary(
 
     def whole(space: _Space) -> str:
         found = _get_environment().get_template("check_summary.md.j2")
-        evidence = SimpleNamespace(comparisons=comparisons, verdict=verdict)
+        evidence = SimpleNamespace(compared=comparisons, verdict=verdict)
         facts = {"evidence": evidence, "rows": list(_make_rows(comparisons)), "space": space}
         return _tidy(found.render(facts, tests_are_off=False))
 
@@ -228,13 +228,13 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "space": space,
         "issue": prepared.run.snapshot,
         "deeds": evidence.done,
-        "title": check_summary.summarize_all(evidence.comparisons),
-        "rows": list(_make_rows(evidence.comparisons)),
+        "title": check_summary.summarize_all(evidence.compared),
+        "rows": list(_make_rows(evidence.compared)),
         "found": list(_group_findings(evidence.findings)),
         "risks": risks.list_risks(evidence, space.rows),
         "other_tests": risks.list_other_tests(evidence, space.rows),
         "both_versions": [
-            one for check in evidence.comparisons for one in check.rewritten if not one.cause
+            one for check in evidence.compared for one in check.rewritten if not one.cause
         ],
         "tests_are_off": config.checks.tests.runner == "off",
         "source": contract.source,

@@ -17,7 +17,8 @@ from agent.models.pulls import PullSnapshot, Thread
 from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.publishing import other_pulls, pull_request_content, threads
-from agent.publishing.pull_request_content import Decided, Placed
+from agent.publishing.evidence import Decided
+from agent.publishing.pull_request_content import Placed
 from agent.services import Services, pulls_of
 from agent.text import sanitise
 
@@ -396,7 +397,7 @@ def _list_facts(decided: Decided | None, tried: Round | None) -> dict[str, objec
         return {
             "change_digest": decided.cleared.change.digest,
             "checks": decided.compared,
-            "findings": pull_request_content.list_findings(decided),
+            "findings": decided.findings,
             "models": decided.work.uses,
             "review": decided.notes if decided.work.uses else None,
             "plan": decided.plan,

@@ -22,7 +22,8 @@ from agent.models.outcome import Outcome, PullRequest, Verdict
 from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import Ticket
 from agent.publishing import other_pulls, pull_request_content, threads
-from agent.publishing.pull_request_content import BranchDraft, Decided, Placed
+from agent.publishing.evidence import Decided
+from agent.publishing.pull_request_content import BranchDraft, Placed
 from agent.services import Services
 from agent.telemetry import private_files
 
@@ -110,7 +111,7 @@ def _make_outcome(
         change_digest=decided.cleared.change.digest,
         log=str(svc.run_folder(run) / "run.log"),
         checks=decided.compared,
-        findings=pull_request_content.list_findings(decided),
+        findings=decided.findings,
         models=decided.work.uses,
         review=decided.notes if decided.work.uses else None,
         plan=decided.plan if placed else None,

@@ -15,7 +15,7 @@ from agent.editing.run_context import RunContext
 from agent.models.change import Plan
 from agent.models.environment import Prepared
 from agent.models.review_items import FollowUpTask, ItemAnswer, ReviewItem
-from agent.publishing.pull_request_content import Decided
+from agent.publishing.evidence import Decided
 
 _NO_MODEL = "No model is set up here, so a person has to do this."
 

@@ -6,6 +6,7 @@ import re
 
 from markdown_it import MarkdownIt
 
+from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.checks import CheckItem, CheckReport, Comparison, Status
 from agent.models.environment import Checkout, Contract, Environment, Prepared
 from agent.models.outcome import Verdict
@@ -21,6 +22,14 @@ EVIL = (
     "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
     " https://e.example www.e.example \x1b[31m\u202e"
 )
+
+
+def plan(title: str, recipe: str = "") -> Plan:
+    return Plan(recipe=recipe, title=title, parameters="", steps=())
+
+
+def cleared(*findings: Finding, path: str = "shop/models.py") -> ClearedChange:
+    return ClearedChange(change=code_host_runs.change_of(path), findings=findings)
 
 
 def evidence(**changes) -> Evidence:
@@ -45,13 +54,13 @@ def evidence(**changes) -> Evidence:
             ),
         ),
         "ticket": Ticket(ticket_id="42", title="Customers need a nickname", body="", digest="d"),
-        "title": "Add nickname to Customer",
+        "plan": plan("Add nickname to Customer"),
+        "cleared": cleared(),
         "done": ("Added nickname.",),
         "diff": "+ nickname",
-        "comparisons": (code_host_runs.TESTS,),
-        "findings": (),
+        "compared": (code_host_runs.TESTS,),
         "after": CheckReport(side="head", commit="a" * 40, change_digest=None, results=()),
-        "review": ReviewNotes(ran=False, sentence="Not run: no model is configured."),
+        "notes": ReviewNotes(ran=False, sentence="Not run: no model is configured."),
         "verdict": Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails."),
         "branch": "mergewright/42-add",
         "commit": "b" * 40,

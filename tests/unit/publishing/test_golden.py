@@ -30,7 +30,7 @@ from agent.onboarding.facts import Fact
 from agent.onboarding.written import ProposedFile
 from agent.publishing import pull_request_content, text, threads
 from agent.text.redaction import Redactor
-from tests.unit.publishing.samples import evidence_of_issue
+from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
 from tests.unit.stages import code_host_runs
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -104,16 +104,16 @@ TICKET = Ticket(
 )
 MADE_BY_MODEL = {
     "ticket": TICKET,
-    "title": "Sum all prices",
+    "plan": plan("Sum all prices"),
     "done": pull_request_content.list_deeds(
         code_host_runs.change_of("shop/prices.py", "tests/test_total.py"), by_model=True
     ),
-    "comparisons": (*CLEAN, TESTS),
+    "compared": (*CLEAN, TESTS),
     "after": REPORT,
     "verdict": READY,
     "work": WORK,
     "proof": PROOF,
-    "review": REVIEW,
+    "notes": REVIEW,
     "digest": "e" * 64,
 }
 
@@ -121,7 +121,7 @@ MADE_BY_MODEL = {
 def recipe() -> str:
     return text.render_pull_request(
         evidence_of_issue(
-            title="Add nickname to Customer",
+            plan=plan("Add nickname to Customer", "add-django-field"),
             done=(
                 "Added `nickname = CharField(max_length=50, blank=True)` to `shop.Customer` in `shop/models.py`.",
                 "Added `nickname` to `list_display` of `CustomerAdmin` in `shop/admin.py`.",
@@ -129,10 +129,9 @@ def recipe() -> str:
                 "Django made `shop/migrations/0002_customer_nickname.py`.",
                 "Added a line to CHANGELOG.md.",
             ),
-            comparisons=(*CLEAN, TESTS),
+            compared=(*CLEAN, TESTS),
             after=REPORT,
             verdict=READY,
-            recipe="add-django-field",
             sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
             digest="e" * 64,
             replaced=(13, 15),
@@ -156,7 +155,7 @@ def draft_with_findings() -> str:
         evidence_of_issue(
             **MADE_BY_MODEL
             | {
-                "findings": (
+                "cleared": cleared(
                     finding(info, "size", "shop/prices.py", None, "The file has 700 lines."),
                     finding(review, "http-timeout", "shop/prices.py", 9, "No `timeout` is given."),
                     finding(review, "proof", "shop/prices.py", 21, "No test notices this part."),
@@ -195,11 +194,10 @@ def draft_not_measurable() -> str:
     )  # fmt: skip
     return text.render_pull_request(
         evidence_of_issue(
-            title="Add a stock field",
+            plan=plan("Add a stock field", "add-django-field"),
             done=("Added `stock` to shop.Product in shop/models.py.",),
-            recipe="add-django-field",
-            comparisons=(clean("mypy"), broken, flaky),
-            findings=(found,),
+            compared=(clean("mypy"), broken, flaky),
+            cleared=cleared(found),
             after=REPORT,
             verdict=READY.model_copy(update={"review": ("shop/models.py",)}),
             digest="e" * 64,
@@ -230,10 +228,10 @@ def withheld() -> str:
     )
     reason = Reason.NEW_FAILURES
     made = evidence_of_issue(
-        title="Add nickname to Customer",
+        plan=plan("Add nickname to Customer"),
         done=("Added `nickname` to shop.Customer in shop/models.py.",),
         diff="--- a/shop/models.py\n+++ b/shop/models.py\n+    nickname = models.CharField()\n",
-        comparisons=(*CLEAN, RED),
+        compared=(*CLEAN, RED),
         after=REPORT,
         verdict=Verdict(publish=False, reason=reason, sentence=sentence),
         branch=None,

@@ -18,9 +18,11 @@ from agent.text.redaction import REMOVED, Redactor
 from tests.unit.publishing.samples import (
     EVIL,
     acting,
+    cleared,
     evidence,
     evidence_of_issue,
     outside_fences,
+    plan,
     red,
 )
 from tests.unit.stages import code_host_runs
@@ -41,19 +43,19 @@ def test_foreign_words_are_inert(render, of_issue):
     ticket = {"removed": (EVIL,), "comments": (EVIL,)}
     evil = {
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", **ticket),
-        "title": EVIL,
+        "plan": plan(EVIL),
         "done": (EVIL,) * 6,
         "digest": "e" * 64,
         "replaced": (8,),
         "diff": EVIL,
-        "comparisons": (
+        "compared": (
             red().model_copy(update={"name": EVIL, "reason": EVIL, "rewritten": (held,)}),
         ),
-        "findings": (finding,),
+        "cleared": cleared(finding),
         "verdict": Verdict(publish=True, reason=Reason.READY, sentence=EVIL),
         "work": ModelWork(uses=(USE,), claims=EVIL, rounds=(EVIL,), passed_over=(EVIL,)),
         "proof": Proof(rows=(ProofRow(name=EVIL, without="failed", error=EVIL, with_change="passed"),)),
-        "review": ReviewNotes(
+        "notes": ReviewNotes(
             ran=True, sentence=EVIL, remarks=(Remark(text=EVIL, path=EVIL, line=3),)
         ),
         "after": CheckReport(
@@ -98,9 +100,9 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
     row = ProofRow(name="n" * 200, without="failed", error="e" * 300, with_change="passed")
     made = evidence_of_issue(
         diff="+x\n" * 100_000,
-        comparisons=tuple(long.model_copy(update={"name": f"c{n}"}) for n in range(12)),
+        compared=tuple(long.model_copy(update={"name": f"c{n}"}) for n in range(12)),
         done=("n" * 300,) * 300,
-        findings=tuple(finding.model_copy(update={"line": line}) for line in range(200)),
+        cleared=cleared(*(finding.model_copy(update={"line": at}) for at in range(200))),
         work=ModelWork(uses=(USE,), claims="w " * 9_000),
         proof=Proof(rows=(row,) * 30),
     )
