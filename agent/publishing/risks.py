@@ -22,11 +22,14 @@ def list_risks(evidence: Evidence, most: int) -> tuple[tuple[str, str], ...]:
     """
     proof = " ".join(_tell_unproved(evidence, most))
     measured = " ".join(_tell_unmeasured(evidence, most))
+    review = sanitise.format_sentence(evidence.notes.sentence)
+    if evidence.notes.remarks:
+        review += " What it remarks stands below, or under Models."
     return (
         ("Files to read first", _tell_sensitive(evidence, most)),
         ("Not noticed by tests", proof),
         ("Not measured", measured or "Nothing. Each check gave a result before and after."),
-        ("Second opinion", sanitise.format_sentence(evidence.notes.sentence)),
+        ("Second opinion", review),
     )
 
 
