@@ -14,9 +14,9 @@ from agent.models.outcome import Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot, Ticket
+from agent.publishing.evidence import Decided
 from agent.services import Execution, ForgetfulMemory, Services
 from agent.settings import Settings
-from agent.stages.publish import Decided
 from agent.testing import FakeCodeHost
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
