@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
 from agent.llm.spendings import CountedModels
 from agent.models.chat import ChatModel
+from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost, Pulls
 from agent.models.environment import Environment, Prepared
 from agent.models.outcome import StoredRun
@@ -25,6 +27,8 @@ from agent.models.run import Run
 from agent.models.sandbox import Flag, Sandbox, Sessions
 from agent.models.ticket import Guidance
 from agent.settings import Settings
+from agent.telemetry.ledger import STORED, Seal
+from agent.telemetry.private_files import write_private_file
 from agent.text.redaction import Redactor
 
 #: Why a run on this machine does not get there.
@@ -90,6 +94,10 @@ class Execution:
     """Writes what models and their tools did into the run's ledger."""
     record_write: Record = lambda kind, facts: None
     """Writes what went out to the code host into the run's ledger."""
+    record_file: Record = lambda kind, facts: None
+    """Writes digests of the run's files into the run's ledger."""
+    seal: Callable[..., Seal] = lambda **facts: Seal()
+    """Signs the ledger so far, with facts of what is published."""
     hear: Callable[[str], None] | None = None
     """Takes what a model writes and calls, as it comes: foreign words, any thread."""
     counted: Callable[[ChatModel], ChatModel] = lambda models: models
@@ -216,6 +224,21 @@ class Services:
         """Folder that keeps the run's text, log and ledger."""
         return (self.execution.places.runs or self.settings.home / "runs") / run.run_id
 
+    def store_file(self, run: Run, name: str, text: str) -> Path:
+        """Write a file into the run's folder, and its digest into the ledger (StorageFull)."""
+        place = self.run_folder(run) / name
+        write_private_file(place, text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self.execution.record_file(STORED, {"name": name, "sha256": digest})
+        return place
+
+    def store_report(self, run: Run, report: CheckReport) -> Path:
+        """Write `checks-base.json` or `checks-head.json`, without secrets; may run twice."""
+        kept = self.redactor.redact_record(report)
+        # In ASCII: somebody may show the file, and what was printed holds anything.
+        text = kept.model_dump_json(indent=1, ensure_ascii=True)
+        return self.store_file(run, f"checks-{report.side}.json", text)
+
     def log_place(self, run: Run) -> str:
         """Where people find the full log: an address if there is one, else the file."""
         if self.execution.places.log:
@@ -240,7 +263,7 @@ Compose = Callable[[Execution], Services]
 def make_redactor(settings: Settings) -> Redactor:
     """Make what knows the secrets of the operator, and keeps them out of every text."""
     found = Redactor()
-    for name in ("github_token", "github_private_key", "webhook_secret"):
+    for name in ("github_token", "github_private_key", "webhook_secret", "signing_key"):
         # A file that cannot be read is told by whoever needs it.
         with suppress(SettingsInvalid):
             if (secret := given.read_secret(settings, name)) is not None:

@@ -46,7 +46,7 @@ _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
 _Repository = Annotated[str, _of_form(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", "owner/name")]
 #: Given by value or by file, never both.
-_BY_FILE = ("github_token", "github_client_secret", "webhook_secret")
+_BY_FILE = ("github_token", "github_client_secret", "webhook_secret", "signing_key")
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
@@ -184,6 +184,10 @@ class Settings(Record):
     model_silence_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
     """Seconds without a word after which a model counts as away."""
 
+    signing_key: SecretStr | None = None
+    """Ed25519 key (PEM) that signs the logs of runs; None: made at first use, below `home`."""
+    signing_key_file: Path | None = None
+    """File with that key, in place of its value."""
     keep_days: int = Field(default=90, ge=1)
     """Days that the log, the text and the records of a run are kept after its end."""
     reconcile_minutes: float = Field(default=5.0, ge=0.01, le=1440, allow_inf_nan=False)

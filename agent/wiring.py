@@ -22,6 +22,7 @@ from agent.sandbox.sandboxes import ChosenSandbox, Stoppable
 from agent.sandbox.session import SessionFactory
 from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
+from agent.telemetry import signing
 from agent.text.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ def on_github(settings: Settings, way: Access) -> Compose:
     from agent.github.pulls import GithubPulls
 
     make_home(settings)
+    # A key that cannot sign is told before a run begins.
+    signing.load_signer(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
     asked, sessions = make_models(settings), SessionFactory(settings)

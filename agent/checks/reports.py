@@ -17,18 +17,6 @@ from agent.telemetry.private_files import write_private_file
 _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 
 
-def store_report(folder: Path, report: CheckReport) -> Path:
-    """Write `checks-base.json` or `checks-head.json`, whole or not at all; may run twice.
-
-    Raises:
-        StorageFull: It could not be written.
-    """
-    place = folder / f"checks-{report.side}.json"
-    # In ASCII: somebody may show the file, and what was printed holds anything.
-    write_private_file(place, report.model_dump_json(indent=1, ensure_ascii=True))
-    return place
-
-
 # --- base commits ---------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import app as github_app
-from agent.cli import config, demo, doctor, maintenance, rules, run, runs, serve, stats
+from agent.cli import config, demo, doctor, maintenance, rules, run, runs, serve, stats, verify
 from agent.errors import (
     AgentError,
     ConfigInvalid,
@@ -51,6 +51,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(run.replay)
+app.command()(verify.verify)
 app.command()(serve.serve)
 app.command()(serve.dashboard)
 app.command(hidden=True)(serve.work)

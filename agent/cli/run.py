@@ -377,7 +377,7 @@ def replay(
     from agent.telemetry import run_recording
 
     loaded = settings.load_settings()
-    recording = run_recording.read_recording(_find_ledger(run_id, loaded.home / "runs"))
+    recording = run_recording.read_recording(runs.find_folder(loaded.home, run_id) / "ledger.jsonl")
     wiring.make_home(loaded)
     with Progress(Console(stderr=True, quiet=as_json)) as progress:
         try:
@@ -396,9 +396,3 @@ def replay(
             print(f"ledger  {found}: do not rely on it")
         print(f"left    {report.folder}")
     raise typer.Exit(0 if report.same else 1)
-
-
-def _find_ledger(run_id: str, folder: Path) -> Path:
-    found = sorted(folder.glob(f"{glob.escape(run_id)}*/ledger.jsonl"))
-    runs.require_one(run_id, [one.parent.name for one in found], f"`ls {folder}`")
-    return found[0]

@@ -5,6 +5,7 @@ What is asked for is stored in the data folder, where the service finds it: it n
 
 from __future__ import annotations
 
+import glob
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,6 +24,7 @@ from agent.models.run import Reason
 from agent.service.pause import Pause, Switch
 from agent.settings import Settings
 from agent.store import step_file
+from agent.telemetry import signed_log
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -90,6 +92,13 @@ def require_one(prefix: str, run_ids: Sequence[str], listing: str) -> None:
     raise typer.BadParameter(problem, param_hint="RUN")
 
 
+def find_folder(home: Path, run_id: str) -> Path:
+    """Find the folder of the run whose id begins so, by its ledger."""
+    found = sorted((home / "runs").glob(f"{glob.escape(run_id)}*/ledger.jsonl"))
+    require_one(run_id, [one.parent.name for one in found], f"`ls {home / 'runs'}`")
+    return found[0].parent
+
+
 def format_time(seconds: float | None) -> str | None:
     """Write a time, in UTC, as people and programs read it."""
     if seconds is None:
@@ -154,11 +163,21 @@ def show(run_id: RunId, as_json: terminal.Json = False) -> None:
 
 
 @app.command()
-def log(run_id: RunId) -> None:
+def log(
+    run_id: RunId,
+    signed: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the signed log to a zip, for `verify`, instead."),
+    ] = None,
+) -> None:
     """Print the log of a run as far as it is written; `show` names the file, for `tail -f`."""
     loaded = settings.load_settings()
     one = _find_shown(loaded, run_id)
     path = loaded.home / "runs" / one.run.run_id / "run.log"
+    if signed is not None:
+        with signed.open("xb") as out:
+            signed_log.write_export(path.parent, out)
+        return
     if not path.exists():
         print(f"mergewright: run {one.run.run_id} has written no log yet")
         raise typer.Exit(1)

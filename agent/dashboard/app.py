@@ -22,6 +22,7 @@ from agent.errors import AgentError
 from agent.service.pause import Switch
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry.signing import PUBLIC_FILE
 
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8",
            "icon.svg": "image/svg+xml"}  # fmt: skip
@@ -68,6 +69,13 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     @app.get("/healthz")
     def give_health() -> Response:
         return PlainTextResponse("alive\n")
+
+    @app.get("/.well-known/mergewright.pub")
+    def give_public_key() -> Response:
+        try:
+            return PlainTextResponse((loaded.home / PUBLIC_FILE).read_text())
+        except OSError:
+            raise NotThere from None
 
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
     for problem in (NotThere, ActionRefused, AgentError, HTTPException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,6 +34,7 @@ from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import render_markdown
 from agent.models.change import Finding
 from agent.models.outcome import StoredRun
+from agent.telemetry import signed_log
 from agent.text import check_summary
 
 router = APIRouter()
@@ -208,6 +210,20 @@ def give_log(here: Here, who: Who, run_id: str) -> Response:
     parts = iter(lambda: file.read(_CHUNK_BYTES), b"")
     done = BackgroundTask(file.close)
     return StreamingResponse(parts, media_type="text/plain; charset=utf-8", background=done)
+
+
+@router.get("/runs/{run_id}/log.zip")
+def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
+    """Give the signed log with its files, as `mergewright verify` reads it."""
+    here.find_entry(run_id, who)
+    folder, file = run_record.find_folder(here.home, run_id), tempfile.TemporaryFile()  # noqa: SIM115
+    if folder is None or not (folder / "ledger.jsonl").is_file():
+        raise NotThere
+    signed_log.write_export(folder, file)
+    file.seek(0)
+    headers = {"Content-Disposition": f'attachment; filename="mergewright-{run_id}.zip"'}
+    parts, done = iter(lambda: file.read(_CHUNK_BYTES), b""), BackgroundTask(file.close)
+    return StreamingResponse(parts, headers=headers, media_type="application/zip", background=done)
 
 
 class _LogStream(StreamingResponse):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent import futures
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -254,6 +255,15 @@ def make_commit(
         made = objects.write_commit(hold.place, tree, (checkout.commit,), message, by)
         mirror.pin_commit(hold, made, "commits")
         return made
+
+
+def read_commit(checkout: Checkout, commit: str) -> str | None:
+    """Read a commit as git has the object; None: our mirror has none, or it is no text."""
+    if not has_commit(checkout.mirror, commit):
+        return None
+    with mirror.hold_mirror_of(checkout) as hold, suppress(UnicodeDecodeError):
+        return next(objects.read_contents(hold.place, [commit])).decode()
+    return None
 
 
 # --- delivery --------------------------------------------------------------------------------

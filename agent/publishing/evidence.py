@@ -10,6 +10,7 @@ from agent.models.outcome import Verdict
 from agent.models.record import Record
 from agent.models.review import Proof, ReviewNotes
 from agent.models.ticket import Ticket
+from agent.telemetry.ledger import Seal
 
 
 class Decided(Record):
@@ -43,6 +44,8 @@ class Evidence(Decided):
     commit: str | None
     log_path: str
     """Where people find the log: an address, or a file."""
+    seal: Seal = Seal()
+    """Of the log, as of this text."""
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""
     digest: str = ""

@@ -25,12 +25,13 @@ from agent.publishing import commits, text
 from agent.publishing.evidence import Decided, Evidence
 from agent.publishing.other_pulls import RelatedPulls
 from agent.services import Services
+from agent.telemetry.signed_log import COMMIT
 from agent.text import sanitise
 from agent.text.redaction import Redactor
 
 _KINDS = ("Code", "Tests", "Migrations", "Other files")
 PATCH = "change.patch"
-"""In a run's folder: what a dry run would have put on a branch."""
+"""In a run's folder: what was put on a branch, or would have been."""
 
 
 def gather_results(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
@@ -193,21 +194,32 @@ def make_proposal(
 def render_text(
     prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services, *, left: int = 0
 ) -> str:
-    """Write the text of a pull request, or why there is none.
+    """Write the text of a pull request, or why there is none, and sign the log so far.
 
     Args:
         left: How much of what was asked in its review is left to people.
     """
     change = decided.cleared.change
+    diff = worktree.make_diff(prepared.checkout, change)
+    shown = diff if decided.verdict.publish else svc.redactor(diff)
+    svc.store_file(prepared.run, PATCH, shown)
+    if placed and (commit := worktree.read_commit(prepared.checkout, placed.commit)):
+        svc.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
+    seal = svc.execution.seal(
+        base=prepared.checkout.commit,
+        commit=placed.commit if placed else None,
+        change_digest=change.digest,
+    )
     evidence = Evidence(
         **dict(decided),
         prepared=prepared,
         done=list_deeds(change, by_model=not decided.plan.recipe),
         sensitive=tuple(list_sensitive(change, decided.after, prepared)),
-        diff=worktree.make_diff(prepared.checkout, change),
+        diff=diff,
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),
+        seal=seal,
         patch=_locate_patch(prepared, svc),
         digest=placed.digest if placed else "",
         replaced=placed.related_pulls.replaced if placed else (),

@@ -21,6 +21,7 @@ from agent.errors import (
     ModelUnusable,
     PolicyRefused,
     SettingsInvalid,
+    StorageFull,
     Superseded,
     VersionUnknown,
 )
@@ -32,6 +33,7 @@ from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
 from agent.publishing import text
+from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, waiting
 from agent.runs.progress import RunProgress
 from agent.runs.waiting import DELIVER, PastWait, RunPostponed
@@ -39,7 +41,7 @@ from agent.services import Compose, Execution, ForgetfulMemory, Memory, Services
 from agent.settings import Settings
 from agent.stages import answer
 from agent.steps import Cancellation, Steps, Watcher
-from agent.telemetry import private_files, run_log
+from agent.telemetry import run_log, signing
 from agent.telemetry.ledger import Ledger, LedgerClosed
 from agent.telemetry.run_log import RunLog
 from agent.text.whole_lines import WholeLines
@@ -108,7 +110,7 @@ def carry_run(
         AgentError: A durable run did not come to its first step.
     """
     folder = folders.make_run_folder(settings.home, run)
-    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    ledger = Ledger(folder / "ledger.jsonl", run.run_id, signing.load_signer(settings))
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
     heard = WholeLines(lambda line: hear(redactor(line)) if hear else None)
@@ -138,6 +140,8 @@ def carry_run(
         stopped=keeping.cancellation,
         record=ledger.make_appender("model", within=True),
         record_write=record_write,
+        record_file=ledger.make_appender("files"),
+        seal=ledger.seal,
         hear=heard if hear else None,
         counted=count,
         budget_multiplier=keeping.budget_multiplier,
@@ -320,13 +324,11 @@ def _store_patch(change: Change | None, run: Run, step: Steps, svc: Services) ->
     """Leave what a model has done until then as a patch in the run's folder; return its path."""
     if change is None or not change.files or step.checkout is None:
         return None
-    place = svc.run_folder(run) / "change.patch"
     try:
-        private_files.write_private_file(place, worktree.make_diff(step.checkout, change))
+        return str(svc.store_file(run, PATCH, worktree.make_diff(step.checkout, change)))
     except AgentError as problem:
         _log.warning("what was done is not kept", error=problem.message)
         return None
-    return str(place)
 
 
 def _deliver_outcome(
@@ -368,9 +370,8 @@ def _tell_on_pull(run: Run, outcome: Outcome, svc: Services) -> Outcome:
 def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     if not outcome.pull_request_text:
         return outcome
-    place = svc.run_folder(run) / "pull_request.md"
-    with suppress(OSError):  # the caller has the words
-        place.write_text(outcome.pull_request_text, encoding="utf-8")
+    with suppress(OSError, StorageFull):  # the caller has the words
+        place = svc.store_file(run, "pull_request.md", outcome.pull_request_text)
         return outcome.model_copy(update={"text_path": str(place)})
     return outcome
 

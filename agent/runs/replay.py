@@ -220,6 +220,7 @@ def run_again(
             say=say,
             redactor=redactor,
             record=ledger.make_appender("model", within=True),
+            seal=lambda **facts: recording.seal,
             budget_multiplier=_UNBOUNDED,
             places=Places(runs=folder.parent, set_ups=folder, log=recording.log),
         )

@@ -26,7 +26,7 @@ def measure_base(prepared: Prepared, svc: Services) -> CheckReport:
     else:
         report = _run_checks(prepared, svc)
         reports.store_baseline(stored, report)
-    reports.store_report(svc.run_folder(prepared.run), report)
+    svc.store_report(prepared.run, report)
     return report
 
 

@@ -14,7 +14,6 @@ from agent.checks import (
     early_tests,
     measuring,
     packages,
-    reports,
     reruns,
     rule_changes,
     weighing,
@@ -72,7 +71,7 @@ def run_checks(
         change_digest=change.digest,
         results=(*results, *measured, *(one for one in (unseen, linted) if one)),
     )
-    reports.store_report(svc.run_folder(prepared.run), report)
+    svc.store_report(prepared.run, report)
     return report
 
 

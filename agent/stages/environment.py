@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import Any, NamedTuple
 
-from agent.checks import reports
 from agent.editing import scouting
 from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
@@ -299,7 +298,7 @@ def choose_environment(
     run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services
 ) -> str:
     """Keep the report of what is taken, and what to configure for it; say why it is taken."""
-    reports.store_report(svc.run_folder(run), report)
+    svc.store_report(run, report)
     facts.store_facts(svc.execution.places.set_ups or svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why

@@ -25,7 +25,6 @@ from agent.publishing import other_pulls, pull_request_content, threads
 from agent.publishing.evidence import Decided
 from agent.publishing.pull_request_content import BranchDraft, Placed
 from agent.services import Services
-from agent.telemetry import private_files
 
 
 def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
@@ -41,7 +40,6 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
     """
     run, publish = prepared.run, decided.verdict.publish
     remote = placed = pull_request = None
-    patch = _write_patch(prepared, decided, svc) if publish and run.dry_run else None
     if publish and not run.dry_run:
         remote = svc.code_host.find_remote(run)
         draft = pull_request_content.draft_branch(prepared, decided, remote, svc.redactor)
@@ -66,20 +64,13 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
             pull_request = svc.code_host.publish_pull_request(run, proposal)
     _say_result(placed, pull_request, svc)
     outcome = _make_outcome(prepared, decided, placed, pull_request, svc)
+    patch = svc.run_folder(run) / pull_request_content.PATCH
     told = {
         "pull_request_text": words,
         "text_digest": threads.compute_digest(words) if pull_request else None,
-        "patch_path": patch,
+        "patch_path": str(patch) if publish and run.dry_run else None,
     }
     return svc.redactor.redact_record(outcome.model_copy(update=told))
-
-
-def _write_patch(prepared: Prepared, decided: Decided, svc: Services) -> str:
-    """Write what a dry run would have put on a branch; return where."""
-    place = svc.run_folder(prepared.run) / pull_request_content.PATCH
-    diff = worktree.make_diff(prepared.checkout, decided.cleared.change)
-    private_files.write_private_file(place, diff)
-    return str(place)
 
 
 def _say_result(placed: Placed | None, pull_request: PullRequest | None, svc: Services) -> None:

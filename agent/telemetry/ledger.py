@@ -1,8 +1,9 @@
 """The ledger: the append-only events of a run, one JSON object per line.
 
 Unique by (run, step, attempt, number); an attempt is one process that carried the run. Each line
-carries the sha256 of the one before, so that a changed or missing line shows; the closing line does
-so for the end of the run. The hashes are not signed: who may write the file can make them anew.
+carries the sha256 of the one before, so that a changed or missing line shows. What is published is
+sealed by a line with a signature, and each closing line has one. What a signature covers is ours in
+its names alone: what models, tools and people said stands in values.
 """
 
 from __future__ import annotations
@@ -17,8 +18,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agent.models.record import Record
+from agent.telemetry.signing import Signer, is_signed_by
+
 _OUTCOMES = ("done", "failed")
-_BEGUN, _ENDED, _CLOSED = "begun", "ended", "closed"
+_BEGUN, _CLOSED = "begun", "closed"
+ENDED, SEALED, STORED = "ended", "sealed", "stored"
+"""Events: the run ended; something is published; a file beside the ledger was written."""
+_SIGNED = (SEALED, _CLOSED)
+FILE_NAME = "ledger.jsonl"
+END_MISSING = "The end is missing: the run was killed or is under way, or lines were cut off."
+
+
+class Seal(Record):
+    """The signed ledger as of one line."""
+
+    digest: str = ""
+    """sha256 of that line, in hexadecimal digits; so is the public key."""
+    key: str = ""
 
 
 class LedgerClosed(Exception):
@@ -28,9 +45,11 @@ class LedgerClosed(Exception):
 class Ledger:
     """Events of one run, in a file; a run that begins anew goes on in the same one."""
 
-    def __init__(self, path: Path, run_id: str) -> None:
+    def __init__(self, path: Path, run_id: str, signer: Signer | None = None) -> None:
         self._path = path
         self._run_id = run_id
+        self._signer = signer
+        self._seals = itertools.count(1)
         self._lock = threading.Lock()
         self._previous = hashlib.sha256(run_id.encode()).hexdigest()
         self._attempt = 1
@@ -90,25 +109,34 @@ class Ledger:
     def begin(self, **facts: object) -> None:
         self.append("run", 0, _BEGUN, **facts)
 
+    def seal(self, **facts: object) -> Seal:
+        """Sign what is published, and with it the ledger so far."""
+        digest = self._append([("seal", next(self._seals), SEALED, facts)], sync=True)
+        return Seal(digest=digest, key=self._signer.public) if self._signer else Seal()
+
     def end(self, **facts: object) -> None:
-        """Write how the run ended, and the closing line that has the hash of that."""
-        self._append([("run", 1, _ENDED, facts), ("run", 2, _CLOSED, {})], sync=True)
+        """Write how the run ended, and the signed closing line that has the hash of that."""
+        self._append([("run", 1, ENDED, facts), ("run", 2, _CLOSED, {})], sync=True)
 
     def _append(
         self, events: Sequence[tuple[str, int, str, Mapping[str, object]]], *, sync: bool
-    ) -> None:
+    ) -> str:
         with self._lock:
             previous, lines = self._previous, ""
             for step, number, event, facts in events:
                 if self._closed:
                     raise LedgerClosed(f"{event} of {step} came after the end of the attempt")
                 place = {"run": self._run_id, "step": step, "attempt": self._attempt}
-                more = {"number": number, "event": event, **facts, "previous": previous}
-                written = _format_event(place | more)
+                made = {**facts, **place, "number": number, "event": event, "previous": previous}
+                if self._signer and event in _SIGNED:
+                    made["key"] = self._signer.public
+                    made["signature"] = self._signer.sign(_format_event(made).encode())
+                written = _format_event(made)
                 previous = hashlib.sha256(written.encode()).hexdigest()
                 lines += f"{written}\n"
             self._write(lines.encode("ascii"), sync=sync)
             self._previous = previous
+            return previous
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         with self._path.open("ab", buffering=0) as file:
@@ -149,37 +177,52 @@ def _format_event(event: Mapping[str, object]) -> str:
     return json.dumps(event, sort_keys=True, ensure_ascii=True)
 
 
-def verify_ledger(path: Path, run_id: str) -> Iterator[str]:
-    """Yield what is wrong with a ledger: lines changed, missing, repeated, or cut off its end."""
-    previous = hashlib.sha256(run_id.encode()).hexdigest()
+def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[str]:
+    """Yield in a sentence each what is wrong with a ledger.
+
+    Args:
+        key: Public key that has to have signed it; None: its signatures are not looked at.
+    """
+    *lines, rest = raw.split(b"\n")
+    hashes = {hashlib.sha256(line).hexdigest(): number for number, line in enumerate(lines, 1)}
+    previous, before = hashlib.sha256(run_id.encode()).hexdigest(), "The beginning"
     seen: set[tuple[str, int, int]] = set()
-    before: dict[str, Any] = {}
-    event: dict[str, Any] = {}
-    line = ""
-    for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
+    last = ""
+    for number, line in enumerate(lines, start=1):
         try:
-            before, event = event, json.loads(line)
-            key = (event["step"], event["attempt"], event["number"])
-            follows = event["previous"] == previous
-        except ValueError:
-            yield f"line {number} is not JSON"
-            return
-        except (KeyError, TypeError):
-            yield f"line {number} is no event"
-            return
-        if not follows:
-            yield f"line {number} does not follow from line {number - 1}"
-        if key in seen:
-            yield f"line {number} repeats {key}"
-        seen.add(key)
-        previous = hashlib.sha256(line.encode()).hexdigest()
-    if event.get("event") == _CLOSED:
-        # No line follows that would have its hash, so nothing in it may be otherwise.
-        made = {name: before.get(name) for name in ("run", "step", "attempt")}
-        facts = {**made, "number": 2, "event": _CLOSED, "previous": event["previous"]}
-        if before.get("event") != _ENDED or line != _format_event(facts):
-            yield "the closing line is not as it was written"
-    elif event.get("event") != _ENDED:
-        yield "the end of the run is missing"
-    else:
-        yield "the closing line is missing: the ledger was cut short, or its end is another one"
+            event = json.loads(line)
+            place = (event["step"], event["attempt"], event["number"])
+            last, link = event["event"], event["previous"]
+            name = f"Line {number} ({last} of {place[0]!r})"
+            repeated = place in seen
+        except (ValueError, RecursionError, KeyError, TypeError):
+            yield f"Line {number} is no event: it was changed."
+            previous, before, last = hashlib.sha256(line).hexdigest(), f"Line {number}", ""
+            continue
+        if event.get("run") != run_id:
+            yield f"{name} is of another run, {event.get('run')!r}."
+        if link != previous and link in hashes:
+            after = hashes[link]
+            yield f"{name} was moved, or lines before it were added: it belongs to line {after}."
+        elif link != previous:
+            yield f"{before} was changed, or lines after it are missing: line {number} shows it."
+        if repeated:
+            yield f"{name} repeats another line."
+        seen.add(place)
+        if key and last in _SIGNED:
+            yield from _verify_signature(name, line, event, key)
+        previous, before = hashlib.sha256(line).hexdigest(), name
+    if last != _CLOSED or rest:
+        yield END_MISSING
+
+
+def _verify_signature(name: str, line: bytes, event: dict[str, Any], key: str) -> Iterator[str]:
+    signature = event.pop("signature", None)
+    if signature is None:
+        yield f"{name} is not signed."
+    elif event.get("key") != key:
+        yield f"{name} was signed by another key, {event.get('key')!r}."
+    elif not is_signed_by(key, _format_event(event).encode(), signature) or line != (
+        _format_event({**event, "signature": signature}).encode()
+    ):
+        yield f"{name} or its signature was changed."

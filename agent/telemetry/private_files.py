@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import StorageFull
 
 
-def write_private_file(place: Path, text: str) -> None:
+def write_private_file(place: Path, text: str, *, replace: bool = True) -> None:
     """Write a file that nobody else can read, whole or not at all, and its folder if need be.
+
+    Args:
+        replace: False: a file that is there stays, whoever made it meanwhile.
 
     Raises:
         StorageFull: It could not be written.
@@ -23,9 +27,12 @@ def write_private_file(place: Path, text: str) -> None:
                 file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(place)
-        except BaseException:
+            if replace:
+                Path(name).replace(place)
+            else:
+                with suppress(FileExistsError):
+                    os.link(name, place)
+        finally:
             Path(name).unlink(missing_ok=True)
-            raise
     except OSError as problem:
         raise StorageFull(f"{place.parent} cannot be written: {problem.strerror}") from problem

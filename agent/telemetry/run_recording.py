@@ -6,6 +6,7 @@ has them: secrets are taken out, and nobody can put them in again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from agent.models.chat import Reply
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Run
-from agent.telemetry.ledger import verify_ledger
+from agent.telemetry.ledger import Seal, verify_ledger
 
 
 class Turn(Record):
@@ -49,6 +50,8 @@ class Recording(Record):
     """How it ended; None: the ledger has no end."""
     text: str | None = None
     """What was handed over with it."""
+    seal: Seal = Seal()
+    """What that text says of the ledger."""
     problems: tuple[str, ...] = ()
     """Where the ledger is not as it was written."""
 
@@ -68,7 +71,9 @@ def read_recording(path: Path) -> Recording:
     try:
         for event in _events(path):
             _take_event(event, facts)
-        recording = Recording(problems=tuple(verify_ledger(path, path.parent.name)), **facts)
+        recording = Recording(
+            problems=tuple(verify_ledger(path.read_bytes(), path.parent.name)), **facts
+        )
     except (OSError, ValidationError, ValueError, KeyError, TypeError) as problem:
         raise LedgerUnusable(
             f"{path} is no ledger of a run that this version can follow: {problem}"
@@ -83,7 +88,8 @@ def _events(path: Path) -> list[dict[str, Any]]:
     events = []
     for line in path.read_text(encoding="ascii").splitlines():
         try:
-            events.append(json.loads(line))
+            digest = hashlib.sha256(line.encode()).hexdigest()
+            events.append({**json.loads(line), "digest": digest})
         except ValueError:
             break
     return events
@@ -106,6 +112,8 @@ def _take_event(event: dict[str, Any], facts: dict[str, Any]) -> None:
             facts["failures"][step] = event["failure"]
         case "ended":
             facts |= {"outcome": event["outcome"], "text": event["text"]}
+        case "sealed" if "key" in event:
+            facts["seal"] = Seal(digest=event["digest"], key=event["key"])
         case "model.asked":
             # It is asked anew, so what came of it before no longer counts.
             turns.pop(turn, None)

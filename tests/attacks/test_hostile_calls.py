@@ -20,7 +20,7 @@ from agent.editing.loop import SubmittedForm
 from agent.editing.run_context import RunContext
 from agent.errors import AgentError, BudgetSpent
 from agent.llm import provided
-from agent.telemetry.ledger import verify_ledger
+from agent.telemetry.ledger import END_MISSING, verify_ledger
 from tests import scripted
 from tests.attacks import hostile_models, planted
 from tests.attacks.hostile_models import BROKEN, ELSEWHERE, ON_EVERY_WIRE
@@ -73,9 +73,7 @@ class Talk:
     def assert_contained(self) -> None:
         """Hold it against what is to be true whatever a model says."""
         runs = self.folder / "home" / "runs" / self.job.prepared.run.run_id
-        assert list(verify_ledger(runs / "ledger.jsonl", runs.name)) == [
-            "the end of the run is missing"
-        ]
+        assert list(verify_ledger((runs / "ledger.jsonl").read_bytes(), runs.name)) == [END_MISSING]
         kept = [path.read_bytes() for path in runs.rglob("*") if path.is_file()]
         assert sum(map(len, kept)) < 3_000_000
         sent = [json.dumps(seen.body).encode() for seen in self.server.requests]

@@ -109,7 +109,7 @@ class Theatre:
         assert outcome.reason.value not in ("internal", "interrupted"), outcome.sentence
         assert outcome.sentence
         folder = self.stage.home / "runs" / outcome.run_id
-        assert list(verify_ledger(folder / "ledger.jsonl", folder.name)) == []
+        assert list(verify_ledger((folder / "ledger.jsonl").read_bytes(), folder.name)) == []
         secrets = (KEY, *self.ground.operator.secrets.values())
         for what, text in self.outbound(story):
             assert planted.leaked(secrets, text) == set(), what

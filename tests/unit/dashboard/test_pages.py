@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
 import time
+import zipfile
 from html.parser import HTMLParser
 
 import pytest
@@ -12,7 +14,9 @@ import pytest
 from agent.dashboard import pages
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
+from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry import signing
 from tests.unit.dashboard import made_runs
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\x1b]8;;http://x\x07\u202e\"'"
@@ -116,6 +120,19 @@ def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, mon
     raw = operator.get(f"/runs/{run.run_id}/log.txt")
     assert raw.headers["content-type"] == "text/plain; charset=utf-8"
     assert raw.headers["x-content-type-options"] == "nosniff"
+
+
+def test_who_may_see_a_run_gets_its_signed_log_and_everybody_the_key(
+    store, operator, stranger, tmp_path
+):
+    run, folder = add_whole_run(store, tmp_path)
+    assert stranger.get("/.well-known/mergewright.pub").status_code == 404
+    key = signing.load_signer(Settings(home=tmp_path)).public
+    (tmp_path / "pub").write_text(stranger.get("/.well-known/mergewright.pub").text)
+    assert signing.read_public_key(tmp_path / "pub") == key
+    assert stranger.get(f"/runs/{run.run_id}/log.zip").status_code == 303
+    given = zipfile.ZipFile(io.BytesIO(operator.get(f"/runs/{run.run_id}/log.zip").content))
+    assert given.read("ledger.jsonl") == (folder / "ledger.jsonl").read_bytes()
 
 
 def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):

@@ -29,6 +29,7 @@ from agent.onboarding import pull_request as onboarding
 from agent.onboarding.facts import Fact
 from agent.onboarding.written import ProposedFile
 from agent.publishing import pull_request_content, text, threads
+from agent.telemetry.ledger import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
 from tests.unit.stages import code_host_runs
@@ -133,6 +134,7 @@ def recipe() -> str:
             after=REPORT,
             verdict=READY,
             sensitive=(("shop/migrations/0002_customer_nickname.py", "it changes the database"),),
+            seal=Seal(digest="d" * 64, key="c" * 64),
             digest="e" * 64,
             replaced=(13, 15),
         )

@@ -94,7 +94,7 @@ def prepare(tmp_path, monkeypatch):
         contract = Contract(config=config, project=detect.detect_project(tree, config), source=None)
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
-            say=lambda line: None, run_folder=lambda run: tmp_path,
+            say=lambda line: None, store_report=lambda run, report: None,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), sandbox=FakeSandbox(str), execution=Execution(say=print),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
