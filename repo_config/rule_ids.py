@@ -12,17 +12,17 @@ test-asserts-nothing suppression
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler test-factories test-required
 new-dependency forbidden-dependency dependency-source nested-scan
-django-signals django-views django-likely-views django-manager
-django-settings django-settings-loosened django-database django-query-in-loop
-migration-merged migration-squash migration-unasked migration-unexplained
+django-signals django-views django-manager
+django-settings django-query-in-loop
+migration-merged migration-unasked
 migration-destructive migration-locks migration-irreversible
 migration-model-import
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
-forbidden-import
+django-database forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity
 django-null-text unused-import dead-code possible-secret test-tool-in-source checker-in-code
 security-lint
-unread-file missing-name unknown-module public-api coverage-of-change other-settings
+missing-name unknown-module public-api coverage-of-change other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
 test-module-in-use
 fastapi-auth lock-behind forbidden-licence unknown-licence package-licence

@@ -157,26 +157,19 @@ class Part:
     only: Selection | None = None
     base: SuiteFacts | None = None
     """Of base: tests are looked for in no other file, and no other plugin is there."""
-    covered: Mapping[str, tuple[int, ...]] | None = None
-    """Lines, by whole path in the sandbox, of which is said whether they run."""
-    collects: bool = False
-    """Whether no test runs."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
-        base, own = self.base, site.has_package("coverage")
+        base = self.base
         # Files without a test are among them: tests may rely on their having been imported.
         within = (*base.files, *base.product, *base.empty) if base else ()
-        coverage = {"files": self.covered, "gate": "" if own else site.packages_of(SANDBOX_GATE)}
         seconds = site.test_limits().seconds
         reserve = min(_MOST_RESERVE, seconds * _RESERVE)
         only = self.only and {"ids": self.only.bare_ids, "files": _whole_paths(self.only.files)}
         return {
-            "collect": self.collects,
             "only": only,
             "within": _whole_paths(within) if base else None,
-            "coverage": coverage if self.covered else None,
-            "last_start": None if self.only or self.collects else seconds - reserve,
+            "last_start": None if self.only else seconds - reserve,
             "fails_fast": site.fails_fast,
         }
 

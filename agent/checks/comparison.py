@@ -96,14 +96,14 @@ def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Compar
         return _not_told_apart(found, Status.FAILED, f"not proved with the change: {after.reason}")
     if _as_a_whole(after):
         # Tests that were not reached are not gone.
-        found = found.model_copy(update={"gone": (), "unmatched": ()})
+        found = found.model_copy(update={"gone": ()})
     verdict, reason = _verdict(found, before, after)
     return found.model_copy(update={"verdict": verdict, "reason": reason})
 
 
 def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparison:
     """Take out what is new and what is gone, which a side that says nothing cannot tell."""
-    lists = ("new_failures", "flaky", "unsure", "gone", "unmatched", "added")
+    lists = ("new_failures", "flaky", "unsure", "gone", "added")
     facts = {"verdict": verdict, "reason": reason, "known": 0, **dict.fromkeys(lists, ())}
     return found.model_copy(update=facts)
 
@@ -155,8 +155,6 @@ def _as_a_whole(result: CheckResult) -> bool:
 def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     old = {item.item_id: item for item in before.items}
     new = {item.item_id: item for item in after.items}
-    unstable = set(before.unstable)
-    families = {_family(item_id) for item_id in unstable}
     unknown = frozenset(before.unrun)
     unrun = unknown | {*after.unrun}
     missing = [
@@ -164,7 +162,6 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         for item_id in old
         if item_id not in new and item_id not in unrun and _is_test(item_id)
     ]
-    unmatched = tuple(item_id for item_id in missing if item_id in unstable)
     # What cannot be imported on base counts as failing there.
     modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
@@ -178,7 +175,6 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         and (item.item_id in old or not item.item_id.startswith(unread))
         and (item.item_id not in unknown or item.item_id in passed_alone)
     ]
-    failures = list(_without_renamed(failures, old, new, families))
     repeated = {one.item_id: one for one in after.repeated}
     proved: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
     for item in failures:
@@ -208,21 +204,17 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         new_failures=tuple(_add_reruns(item, repeated) for item in proved[Proof.STEADY]),
         flaky=tuple(repeated[item.item_id] for item in proved[Proof.FLAKY]),
         unsure=tuple(repeated[item.item_id] for item in proved[Proof.UNSURE]),
-        gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
+        gone=(*missing, *stopped),
         rewritten=tuple(
             one
             for one in after.blocked_tests
             if one.item_id in new and new[one.item_id].outcome == "passed"
         ),
-        unmatched=unmatched,
         unrun=tuple(sorted(unrun)),
         added=tuple(
             item_id
             for item_id in new
-            if item_id not in old
-            and item_id not in unknown
-            and _is_test(item_id)
-            and _family(item_id) not in families
+            if item_id not in old and item_id not in unknown and _is_test(item_id)
         ),
         seconds=after.seconds,
     )
@@ -245,31 +237,6 @@ def _count_tests(result: CheckResult) -> int:
 
 def _is_worse(old: CheckItem | None, new: CheckItem) -> bool:
     return new.outcome in FAILING and (old is None or old.outcome not in FAILING)
-
-
-def _family(item_id: str) -> str:
-    """An id without its parameters, which are what is not stable."""
-    return item_id.partition("[")[0]
-
-
-def _without_renamed(
-    failures: Iterable[CheckItem],
-    old: dict[str, CheckItem],
-    new: dict[str, CheckItem],
-    families: set[str],
-) -> Iterator[CheckItem]:
-    """Leave out failures that base had as well, under an id that is not stable."""
-    allowance = Counter(
-        _family(item.item_id)
-        for item in old.values()
-        if item.outcome in FAILING and item.item_id not in new
-    )
-    for item in failures:
-        family = _family(item.item_id)
-        if item.item_id not in old and family in families and allowance[family] > 0:
-            allowance[family] -= 1
-        else:
-            yield item
 
 
 # --- findings --------------------------------------------------------------------------------

@@ -1,40 +1,32 @@
 """Say how much of what a change adds or edits is run by tests, where the repository asks for it.
 
-The suite runs once more on head, in a sandbox of its own, so that the run whose verdict counts is
-never measured. The figure comes from the process that the tests run in and proves nothing; one that
-is too low is for the reviewer.
+The suite runs once more on head, under coverage.py, so that the run whose verdict counts is never
+measured. The figure proves nothing; one that is too low is for the reviewer.
 """
 
 from __future__ import annotations
 
-import posixpath
+import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
 
 from agent.checks import check, sealed, suite
-from agent.checks.check import Part, Site, Suite
-from agent.checks.sealed import Event, Id, Secret, Text
+from agent.checks.check import Site, Suite
+from agent.checks.sealed import Secret
+from agent.environments import sandbox_requests, sandbox_services
 from agent.models.checks import CheckItem, CheckResult, Status
-from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
+from agent.models.sandbox import SANDBOX_GATE, SandboxRequest, SandboxResult
 from agent.text.sanitise import list_some
 
 RULE = "coverage-of-change"
 _SHOWN = 8
-
-
-class Covered(Event):
-    event: Literal["covered"]
-    path: Id
-    lines: list[int]
-    """Of the change, those that hold statements."""
-    missed: list[int]
-
-
-class Unmeasured(Event):
-    event: Literal["unmeasured"]
-    text: Text
+_DATA = "/tmp/mergewright-coverage"  # noqa: S108 - in the sandbox, whose /tmp is its own
+#: Ours where the repository has none, behind all that its environment has.
+_FROM_GATE = (
+    "import sys; sys.path.append({!r}); from coverage.cmdline import main; sys.exit(main())"
+)
 
 
 @dataclass(frozen=True)
@@ -53,35 +45,56 @@ class CoverageOfChange:
         return f"the rule {RULE} is off" if is_off else self.suite.explain_absence(site)
 
     def command(self, site: Site) -> tuple[str, ...]:
+        return self._wrap_command(site, ("-m", "coverage"))
+
+    def _wrap_command(self, site: Site, tool: tuple[str, ...], *options: str) -> tuple[str, ...]:
         words = self.suite.command(site)
-        at = len(words) - words[::-1].index("python") if "python" in words else 0
-        return (*words[:at], "-m", "coverage", "run", *words[at:]) if at else words
+        at = words.index("python") + 1
+        return (*words[:at], *tool, "run", *options, *words[at:])
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        files = {posixpath.join(SANDBOX_TREE, path): lines for path, lines in self.lines.items()}
-        return self.suite.select(Part(covered=files)).make_request(site, secret)
+        tool = ("-m", "coverage")
+        if not site.has_package("coverage"):
+            tool = ("-c", _FROM_GATE.format(site.packages_of(SANDBOX_GATE)))
+        files = ",".join(f"*/{path}" for path in self.lines)
+        # The repository's own settings may leave out whatever they like.
+        run = self._wrap_command(site, tool, "--rcfile=/dev/null", f"--include={files}")
+        if "pytest" in run:
+            # In one process, and measured by nobody else.
+            run += ("-n", "0") if site.has_package("pytest-xdist") else ()
+            run += ("--no-cov",) if site.has_package("pytest-cov") else ()
+        report = (*site.command_prefix, "python", *tool, "json", "--rcfile=/dev/null", "-o")
+        services = site.environment.services
+        order = sandbox_requests.make_request(
+            site.environment,
+            site.tree,
+            ("/bin/sh", "-c", f"{shlex.join(run)}; {shlex.join((*report, secret.report))}"),
+            environ={
+                **sandbox_services.variables(services), **site.config.env, "COVERAGE_FILE": _DATA,
+            },
+            limits=site.test_limits(),
+            collect=(secret.report,),
+        )  # fmt: skip
+        return sandbox_services.add_services(order, services)
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
-        report = sealed.read_report(result, secret, (*suite.KINDS, Covered, Unmeasured))
-        files = tuple(report.iterate_events(Covered))
-        unmeasured = report.first(Unmeasured)
+        missed, every = self._read_report(site, result.files.get(secret.report, b""))
         reason = check.explain_limit(result, site.test_limits(), "the tests were")
-        reason = reason or (unmeasured.text if unmeasured else "")
-        if {one.path for one in files} != set(self.lines):
-            reason = reason or report.problem or "the tests ended before it was known"
-        every = sum(len(one.lines) for one in files)
-        run = every - sum(len(one.missed) for one in files)
+        if not reason and missed is None:
+            reason = suite.get_last_lines(result)
         items: tuple[CheckItem, ...] = ()
-        if reason:
+        run = every - sum(map(len, (missed or {}).values()))
+        if reason or missed is None:
             items = (_make_item(f"it is not known which lines the tests run: {reason}"),)
         elif run * 100 < self.wanted * every:
             share = (
                 f"the tests run {run * 100 // every} % of the change, and"
                 f" tests.coverage_of_change is {self.wanted}"
             )
-            missed = (one for one in files if one.missed)
             items = tuple(
-                _make_item(f"no test runs {_format_lines(one)}; {share}", one) for one in missed
+                _make_item(f"no test runs {_format_lines(lines)}; {share}", f"{path}:{lines[0]}")
+                for path, lines in missed.items()
+                if lines
             )
         figures = "not known" if reason else f"{run} of {every} lines run"
         status = Status.FAILED if items else Status.PASSED
@@ -89,18 +102,34 @@ class CoverageOfChange:
         found = check.make_result(self, site, result, status, items=items, output=output)
         return found.model_copy(update={"counts": figures})
 
+    def _read_report(self, site: Site, content: bytes) -> tuple[dict[str, list[int]] | None, int]:
+        """Return the lines of the change that no test runs, by path, and how many may run."""
+        missed, every = {}, 0
+        try:
+            facts = {site.path_of(path): one for path, one in json.loads(content)["files"].items()}
+            for path, lines in self.lines.items():
+                # What is not even imported is missed as a whole.
+                run, not_run = (
+                    {*map(int, facts[path][key])} if path in facts else {*lines}
+                    for key in ("executed_lines", "missing_lines")
+                )
+                every += len((run | not_run).intersection(lines))
+                missed[path] = sorted(not_run.intersection(lines))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None, 0
+        return missed, every
 
-def _make_item(message: str, file: Covered | None = None) -> CheckItem:
+
+def _make_item(message: str, place: str = "") -> CheckItem:
     text = sealed.clean_text(message)
-    path = f"{file.path}: " if file else ""
-    place = f"{file.path}:{file.missed[0]}" if file else ""
-    item_id = sealed.clean_id(f"{path}{RULE}: {text}")
+    start = f"{place.rpartition(':')[0]}: " if place else ""
+    item_id = sealed.clean_id(f"{start}{RULE}: {text}")
     return CheckItem(item_id=item_id, outcome="finding", text=text, place=sealed.clean_text(place))
 
 
-def _format_lines(file: Covered) -> str:
+def _format_lines(lines: list[int]) -> str:
     """Write lines as `lines 3-5, 9`."""
-    groups = groupby(enumerate(file.missed), lambda pair: pair[1] - pair[0])
+    groups = groupby(enumerate(lines), lambda pair: pair[1] - pair[0])
     runs = [[line for _, line in some] for _, some in groups]
     parts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
-    return f"line{'s' * (len(file.missed) > 1)} {list_some(parts, _SHOWN)}"
+    return f"line{'s' * (len(lines) > 1)} {list_some(parts, _SHOWN)}"

@@ -9,8 +9,8 @@ from importlib import resources
 from pathlib import Path
 from threading import Event
 
-from agent.checks import running, suite
-from agent.checks.check import Check, Part, Site, Suite, count_sandboxes
+from agent.checks import running
+from agent.checks.check import Check, Site, Suite, count_sandboxes
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.linters import ALL
@@ -18,9 +18,8 @@ from agent.checks.mypy_types import MypyTypes
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.runners import DjangoSuite, PytestSuite
 from agent.checks.running import Say
-from agent.checks.sealed import Secret
 from agent.errors import CheckUnfinished
-from agent.models.checks import COLLECTION, TESTS, CheckResult, Status
+from agent.models.checks import TESTS, CheckResult, Status
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 
@@ -125,27 +124,6 @@ def _failed_itself(result: CheckResult) -> bool:
 
 def _was_ended(result: CheckResult) -> bool:
     return result.exit_code is None and result.status is not Status.ABSENT
-
-
-def find_unstable_ids(
-    site: Site, tests: CheckResult, sandbox: Sandbox, say: Say
-) -> tuple[str, ...]:
-    """Collect the tests a second time; return the ids that did not come up again."""
-    tests_check = suite_of(site)
-    ids = {item.item_id for item in tests.items if not item.item_id.endswith(COLLECTION)}
-    if tests_check is None or not ids:
-        return ()
-    secret = Secret()
-    collecting = tests_check.select(Part(collects=True))
-    result = sandbox.run(collecting.make_request(site, secret))
-    again = suite.find_collected_ids(result, secret)
-    if again is None or result.gone:
-        say("tests: a second collection did not come to its end; all ids are taken as stable")
-        return ()
-    gone = tuple(sorted(ids - again))
-    if gone:
-        say(f"tests: {len(gone)} ids change from one collection to the next")
-    return gone
 
 
 def suite_of(site: Site) -> Suite | None:

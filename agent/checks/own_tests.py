@@ -43,11 +43,11 @@ def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
     now = {item.item_id: item for item in held.items}
     before = base.suite.doctests if base.suite else {}
     after = held.suite.doctests if held.suite else {}
-    no_matter = {*base.unstable, *held.unrun}
+    unrun = {*held.unrun}
     lost = {one.item_id: one.text for one in held.items if one.item_id.endswith(COLLECTION)}
     found = []
     for item in base.items:
-        if item.outcome != "passed" or item.item_id in no_matter:
+        if item.outcome != "passed" or item.item_id in unrun:
             continue
         one = now.get(item.item_id) or _make_gone_item(item.item_id, lost, held.reason)
         text = before.get(item.item_id)

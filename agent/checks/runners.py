@@ -63,13 +63,7 @@ class PytestSuite:
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         part, options = self.part, _PAST_FAILURES
         # A part is done before so many processes have begun.
-        options += () if part.only or part.collects else _list_parallel_options(site)
-        if part.covered:
-            # In one process, and measured by nobody else.
-            options += ("-n", "0") if site.has_package("pytest-xdist") else ()
-            options += ("--no-cov",) if site.has_package("pytest-cov") else ()
-        if part.collects:
-            options += ("--collect-only", "-q")
+        options += () if part.only else _list_parallel_options(site)
         # What the configuration says wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
         order = check.request_script(

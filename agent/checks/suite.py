@@ -135,14 +135,6 @@ def judge_suite(
     return found.model_copy(update=facts)
 
 
-def find_collected_ids(result: SandboxResult, secret: Secret) -> frozenset[str] | None:
-    """Return the ids that a collecting run found, or None if it did not come to its end."""
-    runs = _split_runs(sealed.read_report(result, secret, KINDS), secret)
-    if not any(run.collected for run in runs):
-        return None
-    return frozenset(name for names in _number_ids(runs) for name in names.values())
-
-
 def shorten_output(text: str) -> str:
     """Return head and tail of a text, as it is kept in a result."""
     return sanitise.shorten_middle(text, _OUTPUT_LIMIT, where="not kept")

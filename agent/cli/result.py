@@ -92,7 +92,6 @@ def make_report(
                 "new_failures": [item.item_id for item in check.new_failures],
                 "gone": list(check.gone),
                 "flaky": [one.item_id for one in (*check.flaky, *check.unsure)],
-                "unmatched": list(check.unmatched),
                 "added": list(check.added),
                 "seconds": round(check.seconds, 3),
             }

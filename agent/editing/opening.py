@@ -8,7 +8,6 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Sequence
 from itertools import accumulate
 from operator import itemgetter
 
@@ -38,7 +37,6 @@ from repo_config.tree import Below
 _MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 20_000, 30_000, 24_000
 _MOST_FAILED, _MOST_OUTLINE, _MOST_CLAIMS, _MOST_NOTES = 8_000, 3_000, 3_000, 2_000
 _MOST_NOTE_FILES, _MOST_NAMED, _MOST_VERSIONS = 2, 8, 20
-_MOST_OTHERS, _MOST_OF_A_KIND = 1_000, 3
 _MOST_REASON, _MOST_WHY, _MOST_OF_A_FILE = 300, 120, 300
 _WORD = re.compile(r"[a-z_][\w./-]*\w|[a-z_]")
 _DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
@@ -99,18 +97,6 @@ def open_review(draft: Draft, checks: str, run_context: RunContext) -> OpeningMe
     )
 
 
-def open_choice(attempts: Sequence[tuple[Draft, str]], run_context: RunContext) -> OpeningMessage:
-    """Show attempts that are equal by the gate's table, each with what stands against it."""
-    most = _MOST_DIFF // len(attempts)
-    parts = []
-    for number, (draft, objection) in enumerate(attempts, 1):
-        diff = _make_diff(draft.change, run_context)
-        parts.append(_fence(f"Attempt {number}", diff, run_context, most))
-        title = f"What stands against attempt {number}"
-        parts.append(_fence(title, objection, run_context, _MOST_FAILED))
-    return _join_parts(_describe_ticket(run_context), *parts)
-
-
 def _join_parts(*parts: str) -> OpeningMessage:
     return OpeningMessage(text="\n\n".join(filter(None, parts)))
 
@@ -160,8 +146,7 @@ def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
     tree, ticket = _open_base(run_context), run_context.ticket
     folder = run_context.base.contract.config.folder
     words = f"{ticket.title}\n{ticket.body}"
-    listed = outline_files(tree, words, folder, _MOST_OUTLINE), list_others(tree, words, folder)
-    outline = "\n".join(filter(None, listed))
+    outline = outline_files(tree, words, folder, _MOST_OUTLINE)
     names = facts.find_notes(tree.paths())[:_MOST_NOTE_FILES]
     texts = [sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
     return _fence("Outline of the repository", outline, run_context), *(
@@ -198,32 +183,6 @@ def outline_files(tree: WorkTree, ticket: str, folder: str, limit: int) -> str:
 
 def _find_words(ticket: str) -> frozenset[str]:
     return frozenset(word.strip("./-") for word in _WORD.findall(ticket.lower()))
-
-
-def list_others(tree: WorkTree, ticket: str, folder: str) -> str:
-    """List what is no Python, by folder and kind: first what a ticket names, then the top."""
-    asked, start = _find_words(ticket), f"{folder}/" if folder else ""
-    kinds: dict[str, list[str]] = {}
-    for path in tree.paths():
-        if path.startswith(start) and not path.endswith(".py"):
-            place, name = posixpath.split(path)
-            kinds.setdefault(posixpath.join(place, f"*{posixpath.splitext(name)[1]}"), []).append(
-                path
-            )
-
-    def rank(kind: str) -> tuple[int, int, str]:
-        words = {word for path in kinds[kind] for word in (path, *path.split("/"))}
-        return -len(asked & set(map(str.lower, words))), kind.count("/"), kind
-
-    listed: list[str] = []
-    left = _MOST_OTHERS
-    for kind in sorted(kinds, key=rank):
-        paths = kinds[kind]
-        line = ", ".join(paths) if len(paths) <= _MOST_OF_A_KIND else f"{kind} ({len(paths):,})"
-        if (left := left - len(line) - 2) < 0:
-            return ", ".join((*listed, "…"))
-        listed.append(line)
-    return ", ".join(listed)
 
 
 def _rank_file(path: str, names: list[str], asked: frozenset[str]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from agent.checks import hunks, measuring, reruns, running, test_files
 from agent.checks.check import Part, Selection, Site, get_granted_limits
-from agent.checks.hunks import Hunk, Removals
+from agent.checks.hunks import Hunk
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, Places
 from agent.editing import rebuilding
@@ -63,8 +63,7 @@ def prove_change(
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
     if (wanted := prepared.contract.config.tests.proof) == "off":
         return Proof(unneeded="tests.proof is off")
-    executed = [file for file in change.files if hunks.changes_what_runs(file)]
-    if not executed:
+    if not any(map(hunks.changes_what_runs, change.files)):
         counts = (
             f"; {check.name} says {said.base} on base and {said.head} with the change"
             for check in compared
@@ -72,11 +71,6 @@ def prove_change(
             for said in (summarize_check(check),)
         )
         return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    gone = hunks.Removals(change, base)
-    sources = [file for file in executed if not is_test(file.path)]
-    if sources and all(gone.is_unused(one.path, one.before, one.after) for one in sources):
-        return Proof(unneeded="nothing refers to what is removed")
     added = {name for check in compared if check.counts_tests for name in check.added}
     proof = prove_tests(change, added, after, prepared, svc)
     taken_back = take_back(change, added, after, prepared, svc)
@@ -135,8 +129,6 @@ def take_back(
         for hunk in hunks.split_hunks(file)
     ]
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    gone = Removals(change, base)
-    found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
     is_slow = head.seconds > _SLOW_SECONDS
     sources = _read_sources(change, base) if is_slow or not found else {}
     imports = Imports(test_files.read_imports(sources))

@@ -24,9 +24,8 @@ def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> 
     if not requirements.has_changed(change_context):
         return ""
     _, after = requirements.read_sides(change_context)
-    said = repr(
-        (requirements.list_declared(after), requirements.find_added_packages(change_context))
-    )
+    locks = [(one.path, one.after) for one in requirements.list_changed_locks(change_context)]
+    said = repr((requirements.list_declared(after), locks))
     return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Read what installed distributions say of themselves: version, licence, what they need.
+"""Read what installed distributions say of themselves: version, licence, extras.
 
 From the files of an environment in the store, as data: they were written by whoever made the
 packages, so nothing in them is believed to have the right form.
@@ -40,8 +40,6 @@ class Distribution(Record):
     """Normalised."""
     version: str
     licensing: Licensing = Licensing()
-    needs: tuple[str, ...] = ()
-    """Names of what it requires, normalised, without what only an extra of it does."""
     is_local: bool = False
     """Whether it was built from the repository itself."""
 
@@ -153,7 +151,6 @@ def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distributio
 
 def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:
     classifiers = (one.metadata.get_all("Classifier") or [])[:_MOST_ENTRIES]
-    needs = {need for line in (one.requires or [])[:_MOST_ENTRIES] if (need := _name(line))}
     return Distribution(
         name=name,
         version=_field(one, "Version"),
@@ -162,7 +159,6 @@ def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:
             field=_field(one, "License"),
             classifiers=tuple(text for text in classifiers if text.startswith("License ::")),
         ),
-        needs=tuple(sorted(needs)),
         is_local="file://" in (one.read_text("direct_url.json") or ""),
     )
 
@@ -176,11 +172,3 @@ def _facts(environment: Environment) -> dict[str, str]:
         "python_version": ".".join(environment.python.split(".")[:2]),
         "python_full_version": environment.python,
     }
-
-
-def _name(requirement: str) -> str:
-    with suppress(ValueError):
-        required = Requirement(requirement)
-        if "extra" not in str(required.marker or ""):
-            return str(canonicalize_name(required.name))
-    return ""

@@ -137,19 +137,6 @@ class SuiteFacts(Record):
     """Those of Django's that decide how tests run."""
 
 
-class DeclaredPackage(Record):
-    """A package that a change declares, or fixes another version of."""
-
-    name: str
-    version: str = ""
-    """Where it is an exact one."""
-    place: str = ""
-    """`path:line` where it is declared, or the path of a lock file."""
-    is_new: bool = True
-    before: str = ""
-    """The exact version that was fixed before, where one was."""
-
-
 class Licensing(Record):
     """What a distribution says of its licence, as it stands in its metadata."""
 
@@ -163,16 +150,12 @@ class Package(Record):
     """A package that comes with a change, or comes in another version."""
 
     name: str
-    version: str = ""
-    """Exact; "" where it is declared without one for what the checks do not install."""
+    version: str
     is_new: bool = True
     before: str = ""
-    """The version that base has, where that is known."""
-    place: str = ""
-    """`path:line` where it is declared, or what needs it; "" where that is not known."""
-    needed_by: tuple[str, ...] = ()
+    """The version that base has."""
     licensing: Licensing | None = None
-    """None: it is not installed for the checks."""
+    """None: its metadata cannot be read."""
     earlier: Licensing | None = None
 
 
@@ -189,8 +172,6 @@ class CheckResult(Record):
     status: Status
     items: tuple[CheckItem, ...] = ()
     """All tests by id, or all findings; equal ids may occur more than once for findings."""
-    unstable: tuple[str, ...] = ()
-    """On base: ids that did not come up again when it was collected a second time."""
     repeated: tuple[RepeatedTest, ...] = ()
     """On head: tests that were run again, on both sides."""
     suite: SuiteFacts | None = None
@@ -283,8 +264,6 @@ class Comparison(Record):
     findings: tuple[Finding, ...] = ()
     """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
     failure, and the rule's weight decides."""
-    unmatched: tuple[str, ...] = ()
-    """Ids that are not stable from one collection to the next: never called gone."""
     added: tuple[str, ...] = ()
     """Ids that only head has."""
     seconds: float = 0.0

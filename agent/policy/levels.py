@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
+from agent.policy.content import size
 from agent.policy.rule import Rule
 from repo_config.schema import RepoConfig
 
@@ -55,10 +56,10 @@ def apply_levels(
             yield finding.model_copy(update={"severity": Severity(level)})
 
 
-def soften_in_human_lines(
+def soften_human_findings(
     findings: tuple[Finding, ...], change: Change, human_changes: Change | None
 ) -> tuple[Finding, ...]:
-    """Let what rules find in lines that people have committed remark, no more.
+    """Let what rules find in files and lines as people have committed them remark, no more.
 
     Args:
         findings: Of the change.
@@ -67,17 +68,24 @@ def soften_in_human_lines(
     """
     if human_changes is None:
         return findings
-    theirs = {one.path: frozenset(_lines(one)) for one in human_changes.files}
-    ours = {one.path: _lines(one) for one in change.files}
+    theirs, ours = ({one.path: one for one in made.files} for made in (human_changes, change))
 
-    def weigh(one: Finding) -> Finding:
-        if one.severity is not Severity.BLOCK or not one.line or one.path not in ours:
-            return one
-        line = ours[one.path][one.line - 1 : one.line]
-        is_theirs = theirs.get(one.path, frozenset()).issuperset(line)
-        return one.model_copy(update={"severity": Severity.REVIEW}) if is_theirs else one
+    def is_theirs(one: Finding) -> bool:
+        old, new = theirs.get(one.path), ours.get(one.path)
+        if old is None or new is None:
+            # How much of a whole change is theirs, no rule can say.
+            return one.rule == size.SIZE.id and not one.path
+        if (old.after, old.executable) == (new.after, new.executable):
+            return True
+        line = _lines(new)[one.line - 1 : one.line] if one.line else []
+        return bool(line) and line[0] in _lines(old)
 
-    return tuple(map(weigh, findings))
+    return tuple(
+        one.model_copy(update={"severity": Severity.REVIEW})
+        if one.severity is Severity.BLOCK and is_theirs(one)
+        else one
+        for one in findings
+    )
 
 
 def _lines(file: ChangedFile) -> list[bytes]:

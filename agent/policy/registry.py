@@ -20,7 +20,7 @@ from agent.policy.contract import (
     python_version,
     required_tests,
 )
-from agent.policy.django import database, loops, managers, settings_edits, signals, views
+from agent.policy.django import loops, managers, settings_edits, signals, views
 from agent.policy.integrity import hollow_tests, suppressions
 from agent.policy.migrations import data, history, operations, unasked
 from agent.policy.rule import Rule, RuleModule
@@ -33,14 +33,9 @@ MODULES: tuple[RuleModule, ...] = (
     request_values,
     *_INTEGRITY,
     *(python_version, concurrency, factories, required_tests, new_dependencies, nested_scans),
-    *(signals, views, managers, settings_edits, database, loops),
+    *(signals, views, managers, settings_edits, loops),
     *(history, unasked, operations, data),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Those that look at the change alone, before anything runs."""
-OF_WHOLE_FILES: frozenset[str] = frozenset(
-    rule.id for module in (*_CONTENT, *_INTEGRITY) for rule in module.RULES
-)
-"""Those on what a change makes of a file, whatever its code says: their findings do not tell an
-edit from another one of the same file."""
 RULES: tuple[Rule, ...] = (*OF_CHANGES, *tool_rules.RULES)

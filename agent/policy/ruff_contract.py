@@ -87,6 +87,16 @@ _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
         "django_apscheduler", "flask_apscheduler",
     ),
 }  # fmt: skip
+#: What of Django works with one database alone, by the name that `django.database` gives it.
+_DATABASES: dict[str, tuple[str, ...]] = {
+    "postgres": (
+        "django.contrib.postgres.aggregates", "django.contrib.postgres.constraints",
+        "django.contrib.postgres.fields", "django.contrib.postgres.functions",
+        "django.contrib.postgres.indexes", "django.contrib.postgres.lookups",
+        "django.contrib.postgres.search", "psqlextra",
+    ),
+    "mysql": ("django_mysql",),
+}  # fmt: skip
 #: Of these a file has either some or none: one more in a file that had one is no news.
 ONCE = (BAN, "T201", "T203")
 
@@ -133,6 +143,7 @@ def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
         (config.http.name, _CLIENTS, "http-client"),
         (config.http.retries, _RETRIES, "http-retries"),
         (config.background_tasks, _TASK_SYSTEMS, "background-tasks"),
+        (config.django.database, _DATABASES, "django-database"),
     ):
         if allowed != "any":
             others = (names for name, names in known.items() if name != allowed)

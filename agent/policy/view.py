@@ -118,25 +118,13 @@ class View:
         """Return the full dotted names that an expression may stand for.
 
         The names are those by which it could be imported: `requests.get`, for what is in the
-        repository `app.auth.admin`, and of what is imported again elsewhere all of them. What a
-        call returns has `.()` after the name of what is called, an item `.[]`.
+        repository `app.auth.admin`, and of what is imported again elsewhere all of them.
         """
         key = (node, id(scope))
         if key not in self._named:
-            refs = find_meaning(node, scope)
-            self._named[key] = frozenset(
-                name for ref in refs for name in self.places.list_names(ref)
-            )
+            found = map(self.places.list_names, find_meaning(node, scope))
+            self._named[key] = frozenset[str]().union(*found)
         return self._named[key]
-
-    def list_imported(self, visit: Visit[ast.Import] | Visit[ast.ImportFrom]) -> frozenset[str]:
-        """Return the full dotted names that an import brings in."""
-        node = visit.node
-        if isinstance(node, ast.Import):
-            refs = [self.places.resolve_absolute(alias.name, self.path) for alias in node.names]
-        else:
-            refs = [ref for _, ref in self.places.find_imported(node, self.path)]
-        return frozenset(name for ref in refs for name in self.places.list_names(ref))
 
     def find_lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
         """Return the names of all classes that a class inherits from, however far away.
@@ -155,23 +143,17 @@ class View:
             seen.add(at)
             for base in at.bases:
                 named = base.value if isinstance(base, ast.Subscript) else base
-                for ref in find_meaning(named, where):
-                    found.update(self.places.list_names(ref))
-                    waiting += [(one.node, one.scope) for one in self.places.find_definitions(ref)]
+                names = self.find_names(named, where)
+                found |= names
+                waiting += [(one.node, one.scope) for one in self._find_definitions(names)]
         return frozenset(found)
-
-    def find_owners(self, node: ast.expr | None, scope: Scope) -> Iterator[tuple[Definition, str]]:
-        """Yield the classes and functions of the tree that an expression begins with.
-
-        With each comes the rest of the name: of `Order().save` the class `Order`, and `().save`.
-        """
-        for ref in find_meaning(node, scope):
-            yield from self.places.find_owners(ref)
 
     def find_definitions(self, node: ast.expr | None, scope: Scope) -> list[Definition]:
         """Return the classes and functions of the tree that an expression names."""
-        refs = find_meaning(node, scope)
-        return [one for ref in refs for one in self.places.find_definitions(ref)]
+        return self._find_definitions(self.find_names(node, scope))
+
+    def _find_definitions(self, names: frozenset[str]) -> list[Definition]:
+        return [one for one in map(self.places.find_definition, sorted(names)) if one]
 
     # --- the walk -----------------------------------------------------------------------------
 
@@ -230,8 +212,8 @@ class View:
         inner = Scope(parent=scope)
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             # An argument that names its class is an instance of it.
-            refs = find_meaning(argument.annotation, scope)
-            inner.bind(argument.arg, [ref.get_attribute("()") for ref in refs])
+            meanings = find_meaning(argument.annotation, scope)
+            inner.bind(argument.arg, [f"{one}.()" for one in meanings])
         for several in (arguments.vararg, arguments.kwarg):
             if several is not None:
                 inner.bind(several.arg, [])

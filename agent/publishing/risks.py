@@ -99,7 +99,6 @@ def _tell_unmeasured(evidence: Evidence, most: int) -> Iterator[str]:
 
 def _count_tests(checks: Iterable[Comparison]) -> Iterator[tuple[str, int]]:
     for check in checks:
-        yield "without a stable name", len(check.unmatched)
         yield "for which no time was left", len(check.unrun)
         yield "skipped more than before", check.head_skipped - check.base_skipped
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from agent.checks import check, measuring, reports
 from agent.checks.check import Site
 from agent.git import worktree
-from agent.models.checks import TESTS, CheckReport
+from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.services import Services
 
@@ -67,12 +67,5 @@ def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None)
         side="base",
         commit=prepared.checkout.commit,
         change_digest=None,
-        results=tuple(
-            result.model_copy(
-                update={"unstable": measuring.find_unstable_ids(site, result, svc.sandbox, svc.say)}
-            )
-            if result.name == TESTS
-            else result
-            for result in results
-        ),
+        results=results,
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from agent.checks import (
     changed_files,
     comparison,
-    early_tests,
     measuring,
     packages,
     reruns,
@@ -64,12 +63,11 @@ def run_checks(
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
     measured = _measure_change(sides, runs, trees)
-    unseen = changed_files.check_skipped_files(sides, measured)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured, *(one for one in (unseen, linted) if one)),
+        results=(*results, *measured, *((linted,) if linted else ())),
     )
     svc.store_report(prepared.run, report)
     return report
@@ -142,8 +140,7 @@ def _prepare_environment(
     except EnvironmentFailed as problem:
         said = f"What the change declares cannot be installed.\n{problem.message}"
         raise EnvironmentFailed(said) from problem
-    declared = requirements.find_added_packages(change_context)
-    found = packages.check_packages(declared, svc.environment(prepared), built)
+    found = packages.check_packages(svc.environment(prepared), built)
     svc.say(f"{found.name}: {found.counts}")
     return built, (found,)
 
@@ -191,7 +188,7 @@ def _refuse_forbidden(
     config, svc = trees.prepared.contract.config, trees.svc
     told = ruff_contract.find_problems(linted.items, config)
     weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, svc.settings.floors))
-    found = levels.soften_in_human_lines(weighed, change, human_changes)
+    found = levels.soften_human_findings(weighed, change, human_changes)
     if blocking := [one for one in found if one.severity is Severity.BLOCK]:
         svc.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
         raise PolicyRefused(found)
@@ -236,9 +233,6 @@ def _measure_change(sides: Sides, runs: TwoRuns | None, trees: _Trees) -> tuple[
     also = changed_files.list_checks(sides, lines, measuring.suite_of(site))
     if runs is None:
         return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also)
-    if (red := early_tests.find_red(runs, rounds)) is not None:
-        others = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, tests=False)
-        return (*others, red)
     first = runs.prepare_first()
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, in_place=first)
     disguised = tuple(sorted(runs.disguised_files))

@@ -6,8 +6,7 @@ are in `agent.policy`; what tools find in a sandbox is left to `checks`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from agent.errors import PolicyRefused
@@ -79,61 +78,34 @@ def judge_change(
     Raises:
         PolicyRefused: With all findings of all rules, not only the first.
     """
-    findings = _find_problems(change_context, floors)
-    if human_changes is not None:
-        before = _find_problems(replace(change_context, change=human_changes), floors)
-        findings = _soften_findings(
-            findings, before, _find_edited_paths(human_changes, change_context.change)
-        )
-    if any(finding.severity is Severity.BLOCK for finding in findings):
-        raise PolicyRefused(findings)
-    # What of the tree is not in the change is for a person to look at, whatever rules say.
     change = change_context.change
-    return ClearedChange(change=change, findings=(*change.left_out, *findings))
-
-
-def _find_problems(
-    change_context: ChangeContext, floors: Mapping[str, Level]
-) -> tuple[Finding, ...]:
     found = (
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
-    return tuple(levels.apply_levels(found, registry.RULES, change_context.config, floors))
+    weighed = levels.apply_levels(found, registry.RULES, change_context.config, floors)
+    findings = levels.soften_human_findings(tuple(weighed), change, human_changes)
+    if human_changes is not None:
+        findings = (*_find_taken_back(change_context, human_changes, findings), *findings)
+    if any(finding.severity is Severity.BLOCK for finding in findings):
+        raise PolicyRefused(findings)
+    # What of the tree is not in the change is for a person to look at, whatever rules say.
+    return ClearedChange(change=change, findings=(*change.left_out, *findings))
 
 
-def _find_edited_paths(human_changes: Change, change: Change) -> frozenset[str]:
-    """Return the paths of files that are not as they stood, or are as they were before that."""
-    # Who has made a record knows more or less of what was before.
-    was, now = (
-        {one.path: (one.after, one.executable) for one in files.files}
-        for files in (human_changes, change)
-    )
-    return frozenset(path for path in {*was, *now} if was.get(path) != now.get(path))
+def _find_taken_back(
+    change_context: ChangeContext, human_changes: Change, findings: tuple[Finding, ...]
+) -> Iterator[Finding]:
+    """Yield findings on files that only people may write, and that are no longer as they left them.
 
-
-def _soften_findings(
-    findings: tuple[Finding, ...], before: tuple[Finding, ...], edited: frozenset[str]
-) -> tuple[Finding, ...]:
-    """Lower blocking findings that the branch already had to review.
-
-    This excludes files that we have edited since: a finding on paths, tests or tool settings may be
-    about our edit there. Only people may take back what only people may write.
+    Of a file that is as it was before, no rule speaks.
     """
-    ours = {(one.rule, one.path) for one in findings}
-    taken_back = [
-        one
-        for one in before
-        if one.rule == paths.PATHS.id and one.path in edited and (one.rule, one.path) not in ours
-    ]
-    left = Counter(_known_by(one, edited) for one in before if one.severity is Severity.BLOCK)
-    told = []
-    for one in findings:
-        key = _known_by(one, edited)
-        strict = one.path in edited and one.rule in registry.OF_WHOLE_FILES
-        known = one.severity is Severity.BLOCK and not strict and left[key] > 0
-        left[key] -= known
-        told.append(one.model_copy(update={"severity": Severity.REVIEW}) if known else one)
-    return (*taken_back, *told)
+    named = {one.path for one in findings if one.rule == paths.PATHS.id}
+    now = {one.path: (one.after, one.executable) for one in change_context.change.files}
+    was = {one.path: (one.after, one.executable) for one in human_changes.files}
+    for one in paths.check_change(replace(change_context, change=human_changes)):
+        is_edited = one.path in was and now.get(one.path) != was[one.path]
+        if one.rule == paths.PATHS.id and is_edited and one.path not in named:
+            yield one
 
 
 def tolerate_standing(
@@ -142,12 +114,7 @@ def tolerate_standing(
     """Let what rules find in lines that people have committed remark, no more."""
     return tuple(
         check.model_copy(
-            update={"findings": levels.soften_in_human_lines(check.findings, change, human_changes)}
+            update={"findings": levels.soften_human_findings(check.findings, change, human_changes)}
         )
         for check in compared
     )
-
-
-def _known_by(finding: Finding, edited: frozenset[str]) -> tuple[str, str, str]:
-    """Return by what a finding is known again; its line may be another one by now."""
-    return finding.rule, finding.path, finding.message if finding.path in edited else ""

@@ -17,7 +17,6 @@ import time
 import unittest
 import unittest.suite
 
-import mergewright_coverage
 import mergewright_entry
 import mergewright_report
 
@@ -272,8 +271,6 @@ def install(order, report):
         report.add("session", tool="unittest", collect_only=False, setup_only=False)
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
         report.add("suite", **_look_around(self, order["tree"]))
-        if order["collect"]:
-            return result
         recorder = Recorder(order, report)
         recorder.watch(result)
         for watched in (self, chosen, result):
@@ -302,17 +299,6 @@ def install(order, report):
     unittest.suite.BaseTestSuite.__call__ = call
 
 
-def _leave_out_databases():
-    """Collecting needs no database, and setting one up takes long."""
-    try:
-        from django.test.runner import DiscoverRunner
-    except ImportError:
-        return
-    DiscoverRunner.setup_databases = lambda self, **kwargs: []
-    DiscoverRunner.teardown_databases = lambda self, old_config, **kwargs: None
-    DiscoverRunner.run_checks = lambda self, *args, **kwargs: None
-
-
 def main():
     order, report = mergewright_entry.begin()
     whole_path = list(sys.path)
@@ -325,24 +311,19 @@ def main():
 
     install(order, report)
     _collect_within(order["within"])
-    if order["collect"]:
-        _leave_out_databases()
     script = os.path.abspath(sys.argv[1])
     sys.argv[:] = sys.argv[1:]
     sys.path[:] = [os.path.dirname(script), *whole_path]
-    finish = mergewright_coverage.begin(order)
     code = 0
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        finish(report)
         report.add("exit", code=code & 0xFF)
         raise
     except Exception:
         report.add("exit", code=1)
         raise
-    finish(report)
     report.add("exit", code=code)
 
 

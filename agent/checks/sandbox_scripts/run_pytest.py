@@ -13,7 +13,6 @@ import importlib.util
 import os
 import sys
 
-import mergewright_coverage
 import mergewright_entry
 import mergewright_report
 
@@ -66,11 +65,9 @@ def main():
         if seen.get(name) != installed[name]:
             report.add("refused", text="the plugin %s is taken from the tree" % name)
             return 70
-    finish = mergewright_coverage.begin(order)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*order["options"], *_without_others(order["plugins"])]
     code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *options]))
-    finish(report)
     report.add("exit", code=code)
     return code
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import AddedPackages, Licensing, Package
-from agent.policy.rule import Rule, split_place
+from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
 from repo_config import licences
 from repo_config.licences import Licence, LicenceDemand
@@ -70,44 +70,33 @@ def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[
 
 def _check_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:
     demand = LicenceDemand(config.scope.licences.allow, config.scope.licences.forbid)
-    named: dict[str, list[str]] = {}
+    named = []
     for package in packages:
         licence = _read_licence(package.licensing)
         earlier = _read_licence(package.earlier)
         is_known = None not in (package.licensing, package.earlier)
         if package.is_new or (is_known and licence.expression != earlier.expression):
-            yield from _check_licence(package, licence, demand)
+            title = f"{package.name} {package.version}"
+            if demand.allow or demand.forbid:
+                yield from _check_licence(title, licence, demand)
             words = licence.words or "licence"
             words = words if licence.expression else f"{words} not known"
-            title = f"{package.name} {package.version}".strip()
-            named.setdefault(package.place, []).append(f"{title} ({words})")
-    for place, several in named.items():
-        yield _make_finding(LICENCE, place, list_some(several, _SHOWN), _NAMED)
+            named.append(f"{title} ({words})")
+    if named:
+        yield LICENCE.make_finding("", f"The change brings {list_some(named, _SHOWN)}", _NAMED)
 
 
-def _check_licence(package: Package, licence: Licence, demand: LicenceDemand) -> Iterator[Finding]:
-    if not (demand.allow or demand.forbid):
-        return
-    what = f"{package.name} {package.version}".strip()
-    if package.needed_by:
-        what += f", which {' and '.join(package.needed_by[:2])} needs,"
+def _check_licence(what: str, licence: Licence, demand: LicenceDemand) -> Iterator[Finding]:
     permitted = demand.permits(licence)
     if permitted is False:
-        what += f" under {licence.words}, which scope.licences does not let in"
-        yield _make_finding(FORBIDDEN_LICENCE, package.place, what, _REFUSED)
+        says = f"{what} under {licence.words}, which scope.licences does not let in"
+        yield FORBIDDEN_LICENCE.make_finding("", f"The change brings {says}", _REFUSED)
     elif permitted is None:
-        if package.licensing is None:
-            reason = "is not installed for the checks, so that its licence is not known"
-        elif licence.words:
+        reason = "does not say what its licence is"
+        if licence.words:
             reason = f"says of its licence no more than: {licence.words}"
-        else:
-            reason = "does not say what its licence is"
-        yield _make_finding(UNKNOWN_LICENCE, package.place, f"{what}, which {reason}", _LOOK)
-
-
-def _make_finding(rule: Rule, place: str, what: str, fix: str) -> Finding:
-    path, line = split_place(place)
-    return rule.make_finding(path, f"{'' if path else 'The change '}brings {what}", fix, line)
+        says = f"The change brings {what}, which {reason}"
+        yield UNKNOWN_LICENCE.make_finding("", says, _LOOK)
 
 
 def _read_licence(licensing: Licensing | None) -> Licence:

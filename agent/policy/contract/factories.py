@@ -1,6 +1,6 @@
 """Show the reviewer test data that is made by hand where `tests.factories` names a library.
 
-Models are those of Django, SQLAlchemy and SQLModel; what is only built in memory is left alone.
+What is only built in memory is left alone.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import layout
+from agent.policy import layout, source
 from agent.policy.change_context import ChangeContext, Hit
-from agent.policy.modules import Definition
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -26,23 +25,8 @@ TEST_FACTORIES = Rule(
 )
 RULES = (TEST_FACTORIES,)
 
-_VERBS = frozenset(
-    {"create", "get_or_create", "update_or_create", "bulk_create", "create_user"}
-    | {"create_superuser"}
-)
-_CREATES = _VERBS | {f"a{verb}" for verb in _VERBS}
-_SAVES = frozenset({"save", "asave"})
-_ADDS = frozenset({"add", "add_all"})
-_DJANGO = frozenset({"django.db.models.Model", "django.db.models.base.Model"})
-_TABLES = re.compile(
-    r"sqlmodel(?:\.main)?\.SQLModel|sqlalchemy\.orm\.(?:DeclarativeBase|declarative_base\.\(\))"
-    r"|sqlalchemy\.ext\.declarative\.(?:\w+\.)*declarative_base\.\(\)"
-    r"|flask_sqlalchemy\.(?:\w+\.)*SQLAlchemy\.\(\)\.Model"
-)
-#: Models that a library brings.
-_OF_LIBRARIES = re.compile(
-    r"django\.contrib\.\w+\.(?:models\.)?[A-Z]\w*|django\.contrib\.auth\.get_user_model\.\(\)"
-)
+_VERBS = ("create", "get_or_create", "update_or_create", "bulk_create", "create_user")
+_CREATES = frozenset((*_VERBS, *(f"a{verb}" for verb in _VERBS)))
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -61,51 +45,19 @@ def _is_of_tests(path: str) -> bool:
 
 
 def _find_made_rows(view: View) -> Iterator[Hit]:
+    """Yield rows that are made as Django or SQLAlchemy do it, of what is named as classes are."""
     for visit in view.list_visits(ast.Call):
-        function = visit.node.func
-        if not isinstance(function, ast.Attribute):
-            continue
-        models: list[str] = []
-        if function.attr in _CREATES and isinstance(function.value, ast.Attribute):
-            models = [_find_model_name(view, visit, function.value.value, made=False)]
-        elif function.attr in _SAVES:
-            models = [_find_model_name(view, visit, function.value, made=True)]
-        elif function.attr in _ADDS:
-            models = [
-                _find_model_name(view, visit, one, made=True) for one in _list_rows(visit.node)
-            ]
-        for model in models:
-            if model and not _is_in_factory(visit):
-                yield Hit(model, visit.node.lineno)
-
-
-def _list_rows(call: ast.Call) -> list[ast.expr]:
-    rows: list[ast.expr] = []
-    for one in call.args:
-        rows += one.elts if isinstance(one, (ast.List, ast.Tuple)) else [one]
-    return rows
-
-
-def _find_model_name(view: View, visit: Visit[ast.Call], node: ast.expr, *, made: bool) -> str:
-    """Return the name of the model that an expression means, or is a row of.
-
-    Args:
-        made: Whether it is to be a row: what calling the class gives.
-    """
-    end = "()" if made else ""
-    for place, rest in view.find_owners(node, visit.scope):
-        if rest == end and isinstance(place.node, ast.ClassDef) and _is_model(view, place):
-            return place.node.name
-    for name in sorted(view.find_names(node, visit.scope)):
-        known = name.removesuffix(".()") if made else name
-        if (known != name or not made) and _OF_LIBRARIES.fullmatch(known):
-            return "the user model" if known.endswith("()") else known.rpartition(".")[2]
-    return ""
-
-
-def _is_model(view: View, place: Definition) -> bool:
-    lineage = view.find_lineage(place.node, place.scope)
-    return not _DJANGO.isdisjoint(lineage) or any(map(_TABLES.fullmatch, lineage))
+        model: ast.expr = visit.node
+        match visit.node:
+            case ast.Call(func=ast.Attribute(ast.Attribute(owner, "objects"), verb)):
+                model = owner if verb in _CREATES else visit.node
+            case ast.Call(func=ast.Attribute(value=ast.Call(func=made), attr="save" | "asave")):
+                model = made
+            case ast.Call(func=ast.Attribute(attr="add"), args=[ast.Call(func=made)]):
+                model = made
+        name = source.get_last_name(model)
+        if name[:1].isupper() and not _is_in_factory(visit):
+            yield Hit(name, visit.node.lineno)
 
 
 def _is_in_factory(visit: Visit[ast.Call]) -> bool:

@@ -51,8 +51,6 @@ class Handler:
     """`view`, `endpoint`, `consumer`, or `websocket`, which is always async."""
     family: str
     """`django`, `rest_framework`, `routed` (by a decorator) or `class` (of another framework)."""
-    is_certain: bool = True
-    """Whether it cannot be a mere part of a view."""
 
     @property
     def is_async(self) -> bool:
@@ -76,10 +74,10 @@ def find_handlers(view: View, *, is_django: bool) -> Iterator[Handler]:
             yield found
         elif visit.up is None and is_django and _takes_request(view, visit):
             decorators = (view.find_names(one, visit.scope) for one in visit.node.decorator_list)
-            if any(_ABOVE_VIEWS.fullmatch(name) for names in decorators for name in names):
+            is_decorated = any(_ABOVE_VIEWS.fullmatch(one) for names in decorators for one in names)
+            is_answering = visit.node in answering and not visit.node.name.startswith("_")
+            if is_decorated or is_answering:
                 yield Handler(visit, "view", "django")
-            elif visit.node in answering and not visit.node.name.startswith("_"):
-                yield Handler(visit, "view", "django", is_certain=False)
         elif visit.up and isinstance(visit.up.node, ast.ClassDef):
             if method := _find_method(visit, view.find_lineage(visit.up.node, visit.up.scope)):
                 yield method

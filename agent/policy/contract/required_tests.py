@@ -1,21 +1,17 @@
 """Hold a change of what the code does to bringing a test, where the repository demands one.
 
-Code is compared line by line over the whole change, without docstrings, imports and annotations.
+Docstrings, imports and annotations do not count, nor does what only moved to another file.
 """
 
 from __future__ import annotations
 
-import ast
 import posixpath
-import re
-from collections import Counter
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import layout, source
+from agent.policy import layout, meaning, source
 from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.rule import Rule
-from agent.policy.view import View
 
 TEST_REQUIRED = Rule(
     id="test-required",
@@ -32,7 +28,6 @@ _DATA = frozenset(
     {"data", "cases", "testdata", "test_data", "snapshots", "__snapshots__", "golden", "expected"}
     | {"samples", "inputs", "outputs"}
 )
-_SAYS_NOTHING = re.compile(r"__(?:all|version|author)__")
 _FIX = "Add a test that fails without the change, or edit the one that is about it."
 
 
@@ -44,23 +39,20 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         file.after is not None and file.after != file.before and _is_case(file.path)
         for file in change_context.change.files
     )
-    if has_case or any(map(_holds_tests, _find_new(tests))):
+    if has_case or any(_holds_tests(file) and _is_new(file, change_context) for file in tests):
         return
-    code = [file for file in change_context.python if not layout.is_apart(file.path)]
-    for file in [*_find_new(code)][:1]:
+    code = (file for file in change_context.python if not layout.is_apart(file.path))
+    if file := next((one for one in code if _is_new(one, change_context)), None):
         message = "changes what the code does, and no test comes with it; tests.require is true"
         line = min(file.new_lines, default=None)
         yield TEST_REQUIRED.make_finding(file.path, message, _FIX, line)
 
 
-def _find_new(files: list[PythonFile]) -> Iterator[PythonFile]:
-    """Yield the files that do something which none of them did before."""
-    had = Counter(line for file in files for line in _read_lines(file.before))
-    for file in files:
-        does = Counter(_read_lines(file.after))
-        if does - had:
-            yield file
-        had -= does
+def _is_new(file: PythonFile, change_context: ChangeContext) -> bool:
+    """Whether a file does something else than before."""
+    before = source.get_earlier_content(change_context.change, file.file)
+    after = file.file.after
+    return after is not None and not meaning.is_same(before, after, strict=False)
 
 
 def _holds_tests(file: PythonFile) -> bool:
@@ -72,36 +64,3 @@ def _is_case(path: str) -> bool:
     folders = posixpath.dirname(path).split("/")
     below = next((n for n, name in enumerate(folders) if layout.is_test(f"{name}/x")), None)
     return below is not None and not _DATA.isdisjoint(folders[below:])
-
-
-def _read_lines(view: View | None) -> list[str]:
-    """Return the lines of code of a file; all lines where Python cannot write them again."""
-    if view is None:
-        return []
-    try:
-        module = source.parse_module(view.content)
-        _Plain().visit(module)
-        text = ast.unparse(module)
-    except (RecursionError, ValueError):
-        text = source.decode_text(view.content)
-    return [line.strip() for line in text.splitlines()]
-
-
-class _Plain(ast.NodeTransformer):
-    """Leaves out what only readers and type checkers see."""
-
-    def visit(self, node: ast.AST) -> ast.AST | None:
-        match node:
-            case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
-                return None
-            case ast.Assign(targets=[ast.Name(id=name)]) if _SAYS_NOTHING.fullmatch(name):
-                return None
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                node.returns = None
-                # What is decorated may read its annotations, as FastAPI does.
-                if not node.decorator_list:
-                    for inner in ast.walk(node.args):
-                        if isinstance(inner, ast.arg):
-                            inner.annotation = None
-        self.generic_visit(node)
-        return node

@@ -1,4 +1,4 @@
-"""Read which packages a project declares, before a change and after it, and what locks hold.
+"""Read which packages a project declares, before a change and after it.
 
 Pure and from the files alone; nothing is resolved. What it means that a package is new is left to
 `new_dependencies`.
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.models.checks import DeclaredPackage
+from agent.models.change import ChangedFile
 from agent.policy.change_context import ChangeContext
-from repo_config import dependencies, lock_files
+from repo_config import dependencies
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import Below, Tree
@@ -32,7 +32,6 @@ _FILES = re.compile(
 _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
 )
-_EXACT = re.compile(r"(?:={2,3})?\s*(\d[\w.+!-]*)")
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,6 @@ class Declared:
     """Address, where it does not come from the index."""
     marker: str = ""
     """Where it holds."""
-
-    @property
-    def exact_version(self) -> str:
-        """The version that is fixed, "" where bounds leave a choice."""
-        found = _EXACT.fullmatch(self.version)
-        return found[1] if found else ""
 
 
 class _Changed:
@@ -90,9 +83,14 @@ def may_declare(change_context: ChangeContext) -> bool:
     return any(_FILES.search(file.path) for file in change_context.change.files)
 
 
+def list_changed_locks(change_context: ChangeContext) -> list[ChangedFile]:
+    """Return the files of versions alone that the change edits."""
+    return [file for file in change_context.change.files if _VERSIONS.search(file.path)]
+
+
 def has_changed(change_context: ChangeContext) -> bool:
     """Whether the change declares other packages, or other versions of them, than the base."""
-    if any(_VERSIONS.search(file.path) for file in change_context.change.files):
+    if list_changed_locks(change_context):
         return True
     if not may_declare(change_context):
         return False
@@ -114,43 +112,6 @@ def list_declared(files: ProjectFiles) -> tuple[Declared, ...]:
             if name.lower() != "python"
         ]
     return tuple(found)
-
-
-def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
-    """Return the packages that the change declares anew or fixes another version of, each once.
-
-    Declarations come before what only a lock file holds.
-    """
-    before, after = read_sides(change_context)
-    had = list_declared(before)
-    names = {one.name for one in had} | {read_own_name(after)}
-    pins = {(one.name, one.exact_version) for one in had}
-    fixed = dict(pin for pin in sorted(pins) if pin[1])
-    root = f"{change_context.project.root}/" if change_context.project.root else ""
-    found: dict[tuple[str, str], DeclaredPackage] = {}
-    for one in list_declared(after):
-        version = one.exact_version
-        is_new = one.name not in names
-        if one.version == "local" or not (is_new or (version and (one.name, version) not in pins)):
-            continue
-        line = find_line(after, one.path, one.name)
-        place = f"{root}{one.path}:{line}" if line else f"{root}{one.path}"
-        found[one.name, version] = found.get((one.name, version)) or DeclaredPackage(
-            name=one.name,
-            version=version,
-            place=place,
-            is_new=is_new,
-            before=fixed.get(one.name, ""),
-        )
-    for file in change_context.change.files:
-        had_locked, locked = (
-            lock_files.read_versions(file.path, (one or b"").decode("utf-8", "replace"))
-            for one in (file.before, file.after)
-        )
-        for name, version in sorted(locked - had_locked):
-            package = DeclaredPackage(name=name, version=version, place=file.path, is_new=False)
-            found.setdefault((name, version), package)
-    return tuple(found.values())
 
 
 def read_own_name(files: ProjectFiles) -> str:

@@ -1,6 +1,6 @@
 """Hold new views to the style that `django.views` names: classes, or functions.
 
-A function that only looks like a view may be a part of one, and is for the reviewer.
+A function that looks like a view may be a part of one: so each is for the reviewer.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import partial
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout
-from agent.policy.change_context import ChangeContext, Find, Hit
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.contract import handlers
 from agent.policy.rule import Rule
 from agent.policy.view import View
@@ -20,18 +19,11 @@ from agent.policy.view import View
 VIEWS = Rule(
     id="django-views",
     demands="New views are written as `django.views` says, as classes or as functions.",
-    severity=Severity.BLOCK,
+    severity=Severity.REVIEW,
     bad="@login_required\ndef orders(request): ...  # and views is class",
     good="class Orders(LoginRequiredMixin, ListView): ...",
 )
-LIKELY_VIEWS = Rule(
-    id="django-likely-views",
-    demands="A new function that looks like a view is looked at where views are classes.",
-    severity=Severity.REVIEW,
-    bad='def orders(request):\n    return render(request, "orders.html")  # and views is class',
-    good="class Orders(ListView): ...",
-)
-RULES = (VIEWS, LIKELY_VIEWS)
+RULES = (VIEWS,)
 
 _CLASSES = re.compile(
     r"django\.views\.(?:View|generic\.\w+(?:\.\w+)*)|django\.contrib\.auth\.views\.\w+View"
@@ -42,18 +34,12 @@ _MIXIN = re.compile(r"django\.views\.generic\.(?:\w+\.)*\w+Mixin|rest_framework\
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     style = change_context.config.django.views
-    looked_for: tuple[tuple[Rule, Find], ...] = ()
-    if style == "function":
-        looked_for = ((VIEWS, _find_classes),)
-    elif style == "class":
-        looked_for = (
-            (VIEWS, partial(_find_functions, certain=True)),
-            (LIKELY_VIEWS, partial(_find_functions, certain=False)),
-        )
+    if style == "any":
+        return
+    find = _find_classes if style == "function" else _find_functions
     fix = f"Write it as a {style}, or change django.views first."
     more = f"; views are {'classes' if style == 'class' else 'functions'} here"
-    for rule, find in looked_for:
-        yield from rule.report_hits(change_context, find, fix, layout.is_application, more)
+    yield from VIEWS.report_hits(change_context, find, fix, layout.is_application, more)
 
 
 def _find_classes(view: View) -> Iterator[Hit]:
@@ -64,10 +50,10 @@ def _find_classes(view: View) -> Iterator[Hit]:
             yield Hit("a view as a class", made.node.lineno, says)
 
 
-def _find_functions(view: View, *, certain: bool) -> Iterator[Hit]:
+def _find_functions(view: View) -> Iterator[Hit]:
     for handler in handlers.find_handlers(view, is_django=True):
         node = handler.visit.node
         arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
         is_view = handler.family == "django" and handler.visit.up is None
-        if is_view and "exception" not in arguments and handler.is_certain is certain:
+        if is_view and "exception" not in arguments:
             yield Hit("a view", node.lineno, f"has the view {node.name} as a function")

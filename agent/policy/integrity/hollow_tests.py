@@ -48,8 +48,8 @@ def _list_helpers(view: View) -> frozenset[str]:
     """Return the names that a file takes from other files of tests."""
     found = set()
     for visit in view.list_visits(ast.ImportFrom):
-        origin = view.places.find(visit.node.module or "", view.path)
-        if visit.node.level or (origin and is_test(origin.module or "")):
+        origin = view.places.find_path(visit.node.module or "")
+        if visit.node.level or is_test(origin):
             found |= {alias.asname or alias.name for alias in visit.node.names}
     return frozenset(found)
 

@@ -17,7 +17,7 @@ from agent.models.checks import (
 )
 
 
-def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> CheckResult:
+def suite_of(*ids: str, **more: object) -> CheckResult:
     """A test run from words like `a=failed`; a bare id passed."""
     items = []
     for text in ids:
@@ -25,7 +25,7 @@ def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> Check
         items.append(CheckItem(item_id=name, outcome=outcome or "passed"))
     failed = any(item.outcome in {"failed", "error"} for item in items)
     status = Status.FAILED if failed else Status.PASSED
-    facts = {"name": "tests", "status": status, "items": tuple(items), "unstable": unstable}
+    facts = {"name": "tests", "status": status, "items": tuple(items)}
     return CheckResult.model_validate(facts | more)
 
 
@@ -83,21 +83,6 @@ def test_a_module_that_cannot_be_imported_on_base_has_failed_there() -> None:
     before = suite_of("t.py (collection)=error", "a.tests (collection)=error")
     found = compare(before, suite_of("t.py::a=failed", "a.tests.Case.b=error", "u.py::c=failed"))
     assert new(found) == ["u.py::c"]
-
-
-def test_unstable_ids_are_unmatched_and_not_added() -> None:
-    found = compare(suite_of("a[1]", "b", unstable=("a[1]",)), suite_of("a[2]", "b"))
-    assert found.verdict is Status.PASSED
-    assert (found.gone, found.unmatched, found.added) == ((), ("a[1]",), ())
-
-
-def test_a_failure_under_an_unstable_id_is_new_only_beyond_those_of_base() -> None:
-    before = suite_of("a[1]=failed", "a[2]", unstable=("a[1]", "a[2]"))
-    assert compare(before, suite_of("a[3]=failed", "a[4]")).verdict is Status.PASSED
-    worse = compare(before, suite_of("a[3]=failed", "a[4]=failed"))
-    assert (worse.verdict, len(worse.new_failures)) == (Status.FAILED, 1)
-    other = compare(before, suite_of("a[3]=failed", "b=failed"))
-    assert new(other) == ["b"]
 
 
 def test_findings_are_counted_not_only_named() -> None:

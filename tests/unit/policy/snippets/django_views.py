@@ -35,6 +35,8 @@ def _functions(
 CASES = {
     "django-views": Cases(
         fails={
+            "it renders": _classes(_RENDERED, 3),
+            "a decorator says so": _classes(_DECORATED, 4),
             "a class through a base of the repository": _functions(
                 "from app.base import Base\n\nclass Orders(Base):\n    pass\n",
                 3,
@@ -48,14 +50,6 @@ CASES = {
         passes={
             "any": Snippet(_DECORATED),
             "no more than a request": _classes(_VIEW),
-        },
-    ),
-    "django-likely-views": Cases(
-        fails={
-            "it renders": _classes(_RENDERED, 3),
-        },
-        passes={
-            "a decorator says so": _classes(_DECORATED),
         },
     ),
 }

@@ -1,0 +1,104 @@
+"""What a module does, without what only readers and type checkers see."""
+
+from __future__ import annotations
+
+import ast
+from typing import TypeVar
+
+from repo_config import foreign_python
+
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+_OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
+_Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def strip(content: bytes, *, strict: bool = True) -> ast.Module:
+    """Parse a module and take out docstrings, annotations, and imports for type checkers alone.
+
+    Args:
+        strict: Leave other imports, and annotations in a class where dataclasses and their kind
+            could read them: it has a decorator, a base or a metaclass.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
+    """
+    module: ast.Module = _Bare(strict=strict).visit(foreign_python.parse_module(content))
+    return module
+
+
+def is_same(before: bytes | None, after: bytes | None, *, strict: bool = True) -> bool:
+    """Whether two versions of a module do the same; what cannot be read does not."""
+    try:
+        one, other = (ast.dump(strip(content or b"", strict=strict)) for content in (before, after))
+    except UNREADABLE:
+        return False
+    return one == other
+
+
+class _Bare(ast.NodeTransformer):
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._fields: set[ast.AnnAssign] = set()
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        return self._drop_docstring(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        if self._strict and (node.decorator_list or node.bases or node.keywords):
+            self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
+        return self._drop_docstring(node)
+
+    def visit_FunctionDef(self, node: _Function) -> _Function | None:
+        names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
+        if "overload" in names:  # for type checkers: the function after it replaces it
+            return None
+        _take_annotations(node)
+        return self._drop_docstring(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast calls it
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
+        if node in self._fields:
+            return node
+        return None if node.value is None else ast.Assign([node.target], node.value)
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
+
+    def visit_Import(self, node: ast.Import) -> ast.Import | None:
+        is_kept = self._strict and not {one.name for one in node.names} <= _OF_TYPES
+        return node if is_kept else None
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
+        return node if self._strict and node.module not in _OF_TYPES else None
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
+        # It tells readers and type checkers what is public.
+        return None if [ast.unparse(one) for one in node.targets] == ["__all__"] else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        is_for_types = ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+        return node.orelse if is_for_types else node
+
+    def _drop_docstring(self, node: _Block) -> _Block:
+        self.generic_visit(node)
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            node.body = node.body[1:]
+        return node
+
+
+def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Take out the annotations that nothing reads: decorators may, and calls are there for that."""
+    if node.decorator_list:
+        return
+    node.returns = None if not _has_call(node.returns) else node.returns
+    for argument in ast.walk(node.args):
+        if isinstance(argument, ast.arg) and not _has_call(argument.annotation):
+            argument.annotation = None
+
+
+def _has_call(node: ast.expr | None) -> bool:
+    return node is not None and any(isinstance(one, ast.Call) for one in ast.walk(node))
