@@ -18,7 +18,6 @@ from agent.git import names
 from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
 from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
 from agent.models.code_host import (
-    BranchRules,
     CodeHost,
     NewPullRequest,
     Onboarding,
@@ -44,13 +43,11 @@ class FakeCodeHost(CodeHost):
         ticket: Ticket,
         *,
         remote: Remote | None = None,
-        rules: BranchRules | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
         """Take what is answered; `notes` are what could not be had of a pull request."""
         self._ticket = ticket
         self._remote = remote
-        self._rules = rules or BranchRules()
         self._notes = notes
         self.calls: list[str] = []
         self.marks: list[Progress] = []
@@ -83,10 +80,6 @@ class FakeCodeHost(CodeHost):
     def create_credential(self, run: Run, *, write: bool) -> str:
         self.calls.append("credential")
         return "ghs_" + ("w" if write else "r") * 36
-
-    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
-        self.calls.append("rules")
-        return self._rules
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
         self.calls.append("proposed")

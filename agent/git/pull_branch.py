@@ -188,14 +188,12 @@ def make_follow_up_commit(
     merge_message: str,
     author: str = worktree.AUTHOR,
     email: str = worktree.AUTHOR_EMAIL,
-    rewriting: bool = True,
 ) -> str:
     """Make in our mirror what goes on the branch next; equal arguments give the same commit.
 
-    Where the base was merged in, our own commits become one on its end, with the message of the
-    first; if other people have committed to the branch, or the code host lets nobody rewrite it
-    (`rewriting`), it is a merge instead. On top comes what the Change, all of it against the
-    checkout, has beyond that. Returns the branch's head where nothing is to be done.
+    Where the base was brought in, that is a merge: nobody's commit is rewritten. On top comes what
+    the Change, all of it against the checkout, has beyond that. Returns the branch's head where
+    nothing is to be done, or nothing of the branch is left.
     """
     if branch_state.unfit_reason:
         raise RepositoryUnfit(branch_state.unfit_reason)
@@ -208,29 +206,15 @@ def make_follow_up_commit(
             wanted = objects.write_tree(place, hold.scratch, against, change)
         if was != branch_state.tree:
             raise EditFailed(f"The branch is not at {branch_state.tree[:12]} as its change has it")
-        if branch_state.brought_up and rewriting and not branch_state.foreign_commits:
-            made = _make_rebased_commit(hold.place, branch_state, by)
-        elif branch_state.brought_up:
+        if was == wanted == objects.find_tree(place, branch_state.tip):
+            return branch_state.head
+        if branch_state.brought_up:
             parents = branch_state.head, branch_state.tip
             made = objects.write_commit(hold.place, was, parents, merge_message, by)
         if wanted != was:
             made = objects.write_commit(hold.place, wanted, (made,), message, by)
-        if made in (branch_state.head, branch_state.tip):
-            # A branch that holds nothing of its own would close its pull request.
-            return branch_state.head
         mirror.pin_commit(hold, made, "commits")
     return made
-
-
-def _make_rebased_commit(place: Place, branch_state: BranchState, by: objects.Identity) -> str:
-    """What is on the branch as one commit on the end of its base, with the words of its first."""
-    tip, head, tree = branch_state.tip, branch_state.head, branch_state.tree
-    if tree == objects.find_tree(place, tip):
-        return tip
-    first = process.run_git(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
-    form = ("log", "-1", "--no-show-signature", "--format=%B", first.split()[0].decode(), "--")
-    message = process.run_git(place, *form).decode(errors="replace")
-    return objects.write_commit(place, tree, (tip,), message, by)
 
 
 # --- delivery ----------------------------------------------------------------------------------
@@ -242,17 +226,11 @@ def push_follow(
     """Move the branch of a pull request to the commit, unless somebody moved it. May run twice.
 
     BranchMoved: somebody has pushed to the branch, or deleted it; the step `look_again` is done
-    again. EditFailed: the commit would take commits of other people off the branch.
+    again.
     """
     branches.require_name(branch)
     with mirror.hold_mirror_of(branch_state.checkout) as hold:
         _require_there(hold.place, branch_state, commit)
-        if branch_state.foreign_commits and not objects.is_ancestor(
-            hold.place, commit, branch_state.head
-        ):
-            raise EditFailed(
-                "Other people have committed to the branch, and their commits would go"
-            )
         at = remote.find_head(hold, url, token, branch)
         if at == branch_state.head != commit:
             try:

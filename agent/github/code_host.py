@@ -19,7 +19,6 @@ from agent.github.status_comment import StatusComment
 from agent.github.tokens import Scope
 from agent.models.change import Plan
 from agent.models.code_host import (
-    BranchRules,
     NewPullRequest,
     Onboarding,
     OwnPullRequest,
@@ -119,9 +118,6 @@ class GithubCodeHost:
                 " accept it on the page of the installation."
             )
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
-
-    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
-        return repositories.read_rules(self._access.open_run_session(run), branch)
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
         return pull_requests.has_pull_request(self._access.open_run_session(run), branch)

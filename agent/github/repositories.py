@@ -11,7 +11,7 @@ from github.ContentFile import ContentFile
 from agent.errors import AccessLost
 from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
-from agent.models.code_host import BranchRules, Remote
+from agent.models.code_host import Remote
 from agent.models.intake import Permission
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
@@ -19,7 +19,6 @@ from repo_config.schema import RepoConfig
 
 #: Elsewhere, in words of PyGithub's and of HTTP's, or deleted.
 GONE = (301, 308, 404, 410)
-_BYPASSED = frozenset({"always", "exempt"})
 _LEVELS = get_args(Permission.model_fields["level"].annotation)
 _BUILT_ON = {"maintain": "write", "triage": "read"}
 
@@ -97,34 +96,6 @@ def read_head(session: RepositorySession, branch: str) -> str | None:
             doing=f"read the branch {branch}",
         )
     return None
-
-
-def read_rules(session: RepositorySession, branch: str) -> BranchRules:
-    """Ask whether a ruleset forbids us to push by force to a branch of that name.
-
-    What else stands in the way of such a branch, GitHub says itself when it refuses the push.
-    """
-    rules: list[Raw] = []
-    # Not there: an older Enterprise server, or a plan without rulesets.
-    with ignore_statuses(404):
-        rules = session.call(
-            "GET",
-            f"rules/branches/{quote(branch, safe='')}",
-            lambda found: [rule for rule in found if str(rule["type"]) == "non_fast_forward"],
-            doing="read the branch rules",
-        )
-    return BranchRules(forward_only=any(not _is_bypassed(session, rule) for rule in rules))
-
-
-def _is_bypassed(session: RepositorySession, rule: Raw) -> bool:
-    with ignore_statuses(401, 403, 404, 410, 422):
-        return session.call(
-            "GET",
-            f"rulesets/{rule['ruleset_id']}",
-            lambda found: found.get("current_user_can_bypass") in _BYPASSED,
-            doing="read a ruleset",
-        )
-    return False
 
 
 def read_permission(session: RepositorySession, login: str) -> Permission:

@@ -22,13 +22,6 @@ class Remote(Record):
     email: str
 
 
-class BranchRules(Record):
-    """What a code host demands of a branch that is to be made."""
-
-    forward_only: bool = False
-    """Whether nothing that was pushed may be taken away again."""
-
-
 class NewPullRequest(Record):
     branch: str
     commit: str
@@ -137,14 +130,6 @@ class CodeHost(Protocol):
 
     def create_credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
-        raise AssertionError(_FOLDER)
-
-    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
-        """Ask what is demanded of a branch of that name.
-
-        Raises:
-            AccessLost: It is known by now that no pull request of it could be opened.
-        """
         raise AssertionError(_FOLDER)
 
     def has_pull_request(self, run: Run, branch: str) -> bool:

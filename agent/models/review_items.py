@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.models.change import Plan
-from agent.models.code_host import BranchRules, Remote
+from agent.models.code_host import Remote
 from agent.models.outcome import ThreadOutcome, ThreadResult
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.record import Record
@@ -38,8 +38,6 @@ class ItemAnswer(Record):
 class FollowUpContext(Record):
     pull: PullSnapshot
     remote: Remote
-    rules: BranchRules
-    """Of the pull request's branch."""
     threads: tuple[Thread, ...] = ()
     """The threads that wait for an answer of ours, by age, as many as one round takes."""
     threads_left: int = 0

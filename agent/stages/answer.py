@@ -162,7 +162,6 @@ def _push_change(
         merge_message=f"Merge {pull.base_branch} into {pull.branch}",
         author=remote.author,
         email=remote.email,
-        rewriting=not asked.context.rules.forward_only,
     )
     token = svc.code_host.create_credential(run, write=True)
     svc.redactor.learn(token)

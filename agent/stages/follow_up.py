@@ -67,7 +67,6 @@ def read_context(run: Run, svc: Services) -> FollowUpContext:
         asked = tuple(people.hide_others(one) for one in threads if one.thread_id in wanted_ids)
     return FollowUpContext(
         remote=remote,
-        rules=svc.code_host.read_branch_rules(run, pull.branch),
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
         checks=tuple(

@@ -49,8 +49,6 @@ OPERATIONS = (
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews",
-    "GET /repos/{owner}/{repo}/rules/branches/{branch}",
-    "GET /repos/{owner}/{repo}/rulesets/{ruleset_id}",
     "POST /repos/{owner}/{repo}/statuses/{sha}",
     "GET /user",
     "GET /user/installations",

@@ -274,12 +274,12 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
 @pytest.mark.deep
 def test_a_base_that_moved_is_merged_in_and_the_checks_run_on_that(opened, voice):
     opened.push("till/other.py", '"""Other."""\n', "Add another module", branch="main")
-    tip = opened.git("rev-parse", "main").strip()
+    tip, before = opened.git("rev-parse", "main").strip(), head(opened)
     opened.say("/mergewright rebase")
     outcome = follow_up(opened)
     assert outcome.reason.value == "ready", outcome.sentence
     assert opened.git("merge-base", "main", head(opened)).strip() == tip
-    assert opened.git("rev-list", "--count", f"main..{head(opened)}").strip() == "1"
+    assert before in opened.git("rev-list", "--parents", "-1", head(opened)).split()
     assert voice.seen == []
     (check,) = [one for one in opened.checks() if one.head_sha == head(opened)]
     assert check.conclusion == "success"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault, Kind
-from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository, Rule
+from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository
 from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
 from agent.github.access import Access, connect_to_github
@@ -189,14 +189,6 @@ def outcome(
         run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="That is how it ended.",
         pull_request_text=text, pull_request=pull,
     )  # fmt: skip
-
-
-def add_rule(repository: Repository, pattern: str, *kinds: str, exempt: Iterable[str] = ()) -> Rule:
-    """Add a ruleset; accounts that are exempt may bypass it."""
-    spared = frozenset(login.lower() for login in exempt)
-    made = Rule(repository.world.next_id(), pattern, kinds, spared)
-    repository.rules.append(made)
-    return made
 
 
 def expire_tokens(world: World) -> None:

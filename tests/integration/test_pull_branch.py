@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import AccessLost, BranchMoved, RepositoryUnfit
+from agent.errors import BranchMoved, RepositoryUnfit
 from agent.git import pull_branch, remote, worktree
 from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
@@ -316,27 +316,6 @@ def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
     assert pull.branch_state().foreign_commits == (person,)
 
 
-def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp_path):
-    pull.ours({"new.py": "n = 1\n"}, "Second round")
-    tip = pull.on_base({"keep.py": "kept = 2\n"})
-    state = pull.branch_state()
-    change = change_of(state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 2\n"))
-    made = pull.follow(state, change)
-    pull.push(state, made)
-    assert pull.show("log", "--format=%s", f"{tip}..{BRANCH}") == "Answer the review\nSay hi"
-    assert pull.show("rev-parse", f"{BRANCH}~2") == tip
-    assert pull.show("show", f"{BRANCH}:keep.py") == "kept = 2"
-    assert pull.show("show", f"{BRANCH}:new.py") == "n = 2"
-    assert pull.show("show", f"{BRANCH}~1:new.py") == "n = 1"
-    pull.push(state, made)
-    after = pull.branch_state()
-    assert (after.base_has_moved, after.foreign_commits, after.change.digest) == (
-        False,
-        (),
-        change.digest,
-    )
-
-
 def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pull):
     person = pull.theirs({"notes.txt": "n\n"})
     tip = pull.on_base({"keep.py": "kept = 2\n"})
@@ -382,15 +361,3 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
     with pytest.raises(BranchMoved):
         pull.push(state, made)
     assert [pull.tip()] == late
-
-
-def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
-    tip = pull.on_base({"keep.py": "kept = 2\n"})
-    samples.git(pull.github.repository, "config", "receive.denyNonFastForwards", "true")
-    state = pull.branch_state()
-    with pytest.raises(AccessLost, match="non-fast-forward"):
-        pull.push(state, pull.follow(state, state.change))
-    assert pull.tip() == state.head
-    pull.push(state, pull.follow(state, state.change, rewriting=False))
-    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{state.head} {tip}"
-    assert pull.branch_state().foreign_commits == ()

@@ -11,7 +11,6 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,21 +200,6 @@ class WorkflowRun:
 
 
 @dataclass(eq=False)
-class Rule:
-    """A ruleset: what it forbids on branches that match a pattern, to all but the exempted."""
-
-    id: int
-    pattern: str
-    kinds: tuple[str, ...]
-    """GitHub's words, such as `creation`; they are told, and nothing is refused for them."""
-    exempt: frozenset[str] = frozenset()
-    """Logins in lower case."""
-
-    def covers(self, branch: str) -> bool:
-        return self.pattern == "~ALL" or fnmatchcase(branch, self.pattern)
-
-
-@dataclass(eq=False)
 class Repository:
     """A repository: its settings, people, issues, and the bare git repository on disk."""
 
@@ -236,7 +220,6 @@ class Repository:
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
     workflow_runs: list[WorkflowRun] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:

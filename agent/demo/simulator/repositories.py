@@ -13,29 +13,6 @@ def _get_repository(call: Call) -> object:
     return shapes.shape_repository(call.require_reading("metadata"))
 
 
-@operation("GET", f"{_REPOSITORY}/rules/branches/{{branch}}")
-def _list_branch_rules(call: Call) -> object:
-    """List what rulesets forbid on a branch, which need not exist yet."""
-    repository = call.require_reading("metadata")
-    return [
-        {"type": kind, "ruleset_source": repository.full_name, "ruleset_id": rule.id}
-        for rule in repository.rules
-        if rule.covers(call.params["branch"])
-        for kind in rule.kinds
-    ]
-
-
-@operation("GET", f"{_REPOSITORY}/rulesets/{{ruleset_id}}")
-def _get_ruleset(call: Call) -> object:
-    """Answer with one ruleset, and whether it lets the caller through."""
-    repository, number = call.require_reading("metadata"), call.read_number("ruleset_id")
-    for rule in repository.rules:
-        if rule.id == number:
-            passes = call.caller.user.login.lower() in rule.exempt
-            return {"id": number, "current_user_can_bypass": "always" if passes else "never"}
-    raise NotFound
-
-
 @operation("GET", f"{_REPOSITORY}/collaborators/{{username}}/permission")
 def _get_permission(call: Call) -> object:
     """Answer with what an account may do; bots are no users to GitHub."""

@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import Cancelled
 from agent.models.change import Change, Plan
-from agent.models.code_host import BranchRules, Remote
+from agent.models.code_host import Remote
 from agent.models.environment import Checkout
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
@@ -58,7 +58,7 @@ def published(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    context = FollowUpContext(remote=remote, rules=BranchRules(), pull=PULL, plan=plan)
+    context = FollowUpContext(remote=remote, pull=PULL, plan=plan)
     checkout = Checkout(
         repository="o/r", mirror="/m", commit=commit, base_branch="main", nearest_tag=None
     )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.conversation.commands import ROUNDS_OVER
-from agent.models.code_host import BranchRules, Remote
+from agent.models.code_host import Remote
 from agent.models.outcome import ThreadOutcome
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
 from agent.models.run import FollowUp
@@ -58,9 +58,7 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
-    code_host = SimpleNamespace(
-        find_remote=lambda run: remote, read_branch_rules=lambda run, branch: BranchRules()
-    )
+    code_host = SimpleNamespace(find_remote=lambda run: remote)
     svc = SimpleNamespace(
         pulls=pulls,
         code_host=code_host,
