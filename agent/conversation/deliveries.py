@@ -18,9 +18,8 @@ from agent.models.ticket import IssueRef, Snapshot
 
 #: GitHub takes no longer comments.
 MOST_CHARACTERS = 65_536
-_FAILED = frozenset({"failure", "timed_out", "startup_failure"})
-#: Somebody has to allow it before it goes on.
-_WAITS = "action_required"
+#: Of checks; the last: somebody has to allow it before it goes on.
+_RED = frozenset({"failure", "error", "timed_out", "startup_failure", "action_required"})
 
 
 class Ignored(Record):
@@ -188,7 +187,7 @@ def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
     return ParsedEvent(action=action, about=happening)
 
 
-def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
+def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     parsed = payloads.CheckSuitePayload.model_validate(payload)
     suite = parsed.check_suite
     return _make_checked(action, f"check_suite.{action}", parsed, suite.head_sha, suite.conclusion)
@@ -197,16 +196,11 @@ def _parse_suite(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
 def _parse_run(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     parsed = payloads.CheckRunPayload.model_validate(payload)
     run = parsed.check_run
-    if run.conclusion not in _FAILED | {_WAITS}:
-        reason = "a check that did not fail: its suite tells when all are over"
-        return Ignored(action=action, reason=reason)
     return _make_checked(action, f"check_run.{action}", parsed, run.head_sha, run.conclusion)
 
 
 def _parse_status(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ignored:
     parsed = payloads.StatusPayload.model_validate(payload)
-    if parsed.state == "pending":
-        return Ignored(action=action, reason="a status that is still pending")
     return _make_checked(action, "status", parsed, parsed.sha, parsed.state)
 
 
@@ -216,13 +210,14 @@ def _make_checked(
     parsed: payloads.CheckSuitePayload | payloads.CheckRunPayload | payloads.StatusPayload,
     commit: str,
     conclusion: str | None,
-) -> ParsedEvent:
+) -> ParsedEvent | Ignored:
+    if conclusion not in _RED:
+        return Ignored(action=action, reason="checks that neither failed nor wait for somebody")
     happening = Event(
         repository=parsed.repository.full_name,
         repository_id=parsed.repository.id,
         commit=commit,
         event=event,
-        conclusion=conclusion or "",
         actor=parsed.sender.login,
     )
     return ParsedEvent(action=action, about=happening)

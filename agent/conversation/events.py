@@ -103,11 +103,9 @@ class Event(Record):
     number: int | None = None
     """Of the pull request; None: only the commit is told."""
     commit: str = ""
-    """That checks are of; empty: it is about the pull request."""
+    """That red checks are of, or such as wait for somebody; empty: it is about the pull request."""
     event: str
     """GitHub's words, as `pull_request.closed`."""
-    conclusion: str = ""
-    """Of the checks, in GitHub's words; empty: it is about the pull request."""
     actor: str
     """Login of who did it."""
 

@@ -6,21 +6,19 @@ marker is never taken for ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
 from github.GithubObject import NotSet
 from github.IssueComment import IssueComment
-from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 
-#: So many comments are looked through from each end.
-_SEARCHED = 1_000
+#: So many comments are looked through, the oldest first.
+_SEARCHED = 2_000
 #: The clocks of GitHub's own machines differ a little.
 _SLACK = timedelta(minutes=2)
 
@@ -65,7 +63,7 @@ def list_comments(
             since=after - _SLACK if after else NotSet
         )
         found = {}
-        for one in _both_ends(listed):
+        for one in islice(listed, _SEARCHED):
             # An account that was deleted is no account of ours.
             is_own = one.user and session.access.is_own(one.user.login)
             if is_own and (one.body or "").startswith(mark):
@@ -128,15 +126,6 @@ def parse_moment(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text or "").astimezone(UTC)
     except ValueError:
         return None
-
-
-def _both_ends(comments: PaginatedList[IssueComment]) -> Iterator[IssueComment]:
-    """Go through the oldest and then, where there are more, the newest; some may come twice."""
-    number = 0
-    for number, comment in enumerate(islice(comments, _SEARCHED), start=1):  # noqa: B007
-        yield comment
-    if number == _SEARCHED:
-        yield from islice(comments.reversed, _SEARCHED)
 
 
 def _comment(found: IssueComment) -> Comment:

@@ -10,7 +10,7 @@ from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
 from agent.github.status_comment import StatusComment
-from agent.models.intake import EarlierRun, IssueText, LiveIssue, LivePull, Permission, Reaction
+from agent.models.intake import EarlierRun, LiveIssue, LivePull, Permission, Reaction
 from agent.models.run import Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
@@ -59,7 +59,7 @@ class GithubIntakeApi:
         text = sanitise.shorten_middle(words, sanitise.TEXT_LIMIT - 500, where="the service's log")
         comments.leave_comment(self._session(issue), mark, text)
 
-    def read_text(self, issue: IssueRef) -> IssueText | None:
+    def read_text(self, issue: IssueRef) -> LiveIssue | None:
         session = self._session(issue)
         live = issues.read_issue(session)
         read = issues.read_text(session, issue.number) if live else None
@@ -69,16 +69,8 @@ class GithubIntakeApi:
         events = issues.newest_events(session, issue.number)
         renamed = next((one["created_at"] for one in events if one["event"] == "renamed"), None)
         moments = [str(one) for one in (renamed, read["lastEditedAt"]) if one is not None]
-        return IssueText(
-            issue_id=live.issue.issue_id,
-            title=str(read["title"]),
-            body=str(read["body"]),
-            labels=live.labels,
-            author=live.author,
-            url=live.url,
-            closed=live.state == "closed" or live.locked or live.is_pull_request,
-            changed_at=max(moments, default=None),
-        )
+        now = {"title": read["title"], "body": read["body"]}
+        return live.model_copy(update={**now, "changed_at": max(moments, default=None)})
 
     def read_pull(self, pull: IssueRef) -> LivePull | None:
         def read(raw: Raw) -> LivePull:

@@ -46,6 +46,8 @@ class LiveIssue(Record):
     updated_at: str
     url: str
     is_pull_request: bool = False
+    changed_at: str | None = None
+    """ISO 8601, UTC: when title or text were last edited; None: never, or that was not asked."""
 
 
 class Permission(Record):
@@ -54,19 +56,6 @@ class Permission(Record):
     level: Literal["admin", "maintain", "write", "triage", "read", "none"]
     account_id: int | None = None
     """Numeric id of that account, since a login can change hands; None: nobody has the login."""
-
-
-class IssueText(Record):
-    issue_id: int
-    title: str
-    body: str
-    labels: tuple[str, ...]
-    author: str
-    url: str
-    closed: bool
-    """Or locked: nothing begins on it."""
-    changed_at: str | None
-    """ISO 8601, UTC: when title or text were last edited; None: never."""
 
 
 class EarlierRun(Record):
@@ -123,7 +112,7 @@ class IntakeApi(Protocol):
         """Leave one comment for a refused start; the same key never makes a second one."""
         ...
 
-    def read_text(self, issue: IssueRef) -> IssueText | None:
+    def read_text(self, issue: IssueRef) -> LiveIssue | None:
         """Read the text of an issue; None: it is not there any more, or in another repository."""
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from agent.conversation import commands, follow_ups
+from agent.conversation import commands
 from agent.conversation.commands import Change, Command, Unknown
 from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
@@ -94,9 +94,7 @@ class CommentHandler:
             return Ignored(reason=f"said by {comment.author}, a bot", routine=True)
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
-        request = (
-            None if command else follow_ups.read_comment_request(comment, own_logins, self._quiet)
-        )
+        request = None if command else self._read_request(comment)
         # What asks for nothing costs no question about its writer.
         if (nothing := self._asks_nothing(comment, run, command, request)) is not None:
             return nothing
@@ -169,6 +167,16 @@ class CommentHandler:
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
         asked = run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
         return asked and intake.parse_moment(comment.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
+
+    def _read_request(self, comment: Comment) -> FollowUpRequest | None:
+        """Say what words without a command ask for; None: nothing of us."""
+        if comment.on_pull and (
+            comment.place == "inline"
+            or comment.verdict == "changes_requested"
+            or commands.is_mentioned(comment.body, self._intake_api.own_logins())
+        ):
+            return FollowUpRequest(kind="review", quiet=self._quiet)
+        return None
 
     def _was_heard(self, comment: Comment, run: StoredRun) -> bool:
         name = _make_speaker(comment).comment
@@ -326,7 +334,7 @@ class CommentHandler:
         text = self._intake_api.read_text(comment.subject)
         if text is None:
             return Ignored(reason="the issue is not there any more")
-        if text.closed:
+        if text.state == "closed" or text.locked or text.is_pull_request:
             raise CannotNow("The issue is closed or locked, so no run begins on it.")
         if text.changed_at is not None and text.changed_at >= comment.at:
             raise CannotNow(
@@ -340,7 +348,7 @@ class CommentHandler:
             is_labelled = self._intake_api.set_label(comment.subject, label)
             labels = (*labels, label) if is_labelled else labels
         snapshot = Snapshot(
-            issue=comment.subject.model_copy(update={"issue_id": text.issue_id}),
+            issue=text.issue,
             url=text.url,
             title=text.title,
             body=text.body,

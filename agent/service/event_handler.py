@@ -5,7 +5,6 @@ What a delivery says is only the occasion: how the pull request stands is asked.
 
 from __future__ import annotations
 
-from agent.conversation import follow_ups
 from agent.conversation.events import Event
 from agent.models.intake import IntakeApi, LivePull
 from agent.models.outcome import StoredRun
@@ -13,6 +12,7 @@ from agent.models.pulls import EndedPullRequest
 from agent.models.run import Reason, RunState
 from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored, PutOff
+from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 
 _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
@@ -79,9 +79,7 @@ def _handle_checks(
     event: Event, store: SqlRunStore, now: float, quiet: float
 ) -> Handled | Ignored | PutOff:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
-    wish = follow_ups.read_checks_request(event, quiet)
-    if wish is None:
-        return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
+    wish = FollowUpRequest(kind="ci", quiet=quiet)
     found = store.find_run_of_head(event.repository_id, event.commit)
     if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
         return PutOff(reason="a run of this repository is about to tell of its commit")
