@@ -8,12 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.pulls import EndedPullRequest, PullOutcome
-from agent.models.run import RunState
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
 from agent.telemetry.statistics import RunSummary
@@ -23,35 +22,26 @@ _FRESH_SECONDS, _WHOLE_SECONDS = 1.0, 30.0
 _RECENT_SECONDS = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class RunEntry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEntry(RunSummary):
     """One run, as a line of a list and as a part of statistics."""
 
     run_id: str
-    repository: str
     repository_id: int
     number: int
     title: str
     person: str
     """Login of who set the label."""
-    state: RunState
-    reason: str
-    """Empty while the run is not over."""
     sentence: str
-    category: str
     active: bool
-    queued_at: float
     started_at: float | None
     ended_at: float | None
     usd: float
-    pull: int | None
     kind: str
     """Of a follow-up: what it is about; empty: the run of a ticket."""
     follows: str
     """The run that opened the pull request, for a follow-up; else empty."""
     is_dry_run: bool
-    summary: RunSummary
-    """For statistics."""
 
     @property
     def seconds(self) -> float | None:
@@ -125,29 +115,22 @@ def make_entry(
         end: How its pull request ended; None: it has not, or has none.
     """
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
-    pull = outcome.pull_request if outcome else None
     summary = statistics.summarize_run(stored, end)
     return RunEntry(
+        **{one.name: getattr(summary, one.name) for one in fields(summary)},
         run_id=run.run_id,
-        repository=summary.repository,
         repository_id=snapshot.issue.repository_id if snapshot else 0,
         number=snapshot.issue.number if snapshot else 0,
         title=snapshot.title if snapshot else run.ticket,
         person=snapshot.actor if snapshot else "",
-        state=stored.state,
-        reason=outcome.reason.value if outcome else "",
         sentence=outcome.sentence if outcome else "",
-        category=(outcome.category if outcome else None) or "",
         active=stored.active,
-        queued_at=stored.queued_at,
         started_at=stored.started_at,
         ended_at=stored.ended_at,
         usd=outcome.cost_usd if outcome else 0.0,
-        pull=pull.number if pull else None,
         kind=run.follow_up.kind if run.follow_up else "",
         follows=run.follow_up.of if run.follow_up else "",
         is_dry_run=run.dry_run,
-        summary=summary,
     )
 
 
@@ -161,7 +144,7 @@ def summarize_runs(
         repository: `owner/name`; empty: all.
     """
     return [
-        entry.summary
+        entry
         for entry in entries
         if entry.queued_at >= since
         and repository in ("", entry.repository)

@@ -108,8 +108,7 @@ def _fits(entry: RunEntry, wanted: dict[str, str], text: str) -> bool:
 
 
 def _list_values(entries: Sequence[RunEntry], name: str) -> list[str]:
-    counts = Counter(str(getattr(one, name)) for one in entries)
-    return sorted(value for value in counts if value)[:500]
+    return sorted({str(value) for one in entries if (value := getattr(one, name))})[:500]
 
 
 # --- one run -------------------------------------------------------------------------------------
