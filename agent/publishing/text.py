@@ -231,8 +231,9 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "title": check_summary.summarize_all(evidence.compared),
         "rows": list(_make_rows(evidence.compared)),
         "found": list(_group_findings(evidence.findings)),
-        "risks": risks.list_risks(evidence, space.rows),
-        "other_tests": risks.list_other_tests(evidence, space.rows),
+        "other_tests": risks.group_other_tests(evidence),
+        "untried_files": risks.list_untried_files(evidence),
+        "unmeasured": list(risks.list_unmeasured(evidence)),
         "both_versions": [
             one for check in evidence.compared for one in check.rewritten if not one.cause
         ],
