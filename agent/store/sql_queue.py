@@ -77,6 +77,7 @@ class RunQueue:
             waiting = _select_waiting(now, busy, spent, full=len(busy) >= most)
             for row, stored in iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
                 row.worker, row.started_at = ENGINE, row.started_at or now
+                row.waits_for = None
                 if row.begin_with == "":
                     # It begins at its top, where it reads what was said to it.
                     sql_guidance.take_in(session, row)

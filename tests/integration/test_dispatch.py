@@ -211,6 +211,7 @@ def test_a_paused_repository_is_held_and_the_others_go_on(service):
     assert "nn has paused o/n" in one.store.get_run("r1").waits_for
     one.store.pauses.remove(7)
     one.until(lambda: one.over("r1"))
+    assert one.store.get_run("r1").waits_for is None
     assert asked.count("first") == 2, "nothing is done again"
 
 
