@@ -14,8 +14,20 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import (
+    action,
+    config,
+    demo,
+    doctor,
+    maintenance,
+    rules,
+    run,
+    runs,
+    serve,
+    stats,
+    verify,
+)
 from agent.cli import app as github_app
-from agent.cli import config, demo, doctor, maintenance, rules, run, runs, serve, stats, verify
 from agent.errors import (
     AgentError,
     ConfigInvalid,
@@ -55,6 +67,7 @@ app.command()(verify.verify)
 app.command()(serve.serve)
 app.command()(serve.dashboard)
 app.command(hidden=True)(serve.work)
+app.command(hidden=True)(action.action)
 app.command()(maintenance.backup)
 app.command()(maintenance.restore)
 app.command()(demo.demo)

@@ -25,6 +25,7 @@ from agent.models.ticket import Snapshot
 from agent.text import sanitise
 
 if TYPE_CHECKING:
+    from agent.github.access import Access
     from agent.store.step_file import StepFile
 
 _MODEL = "MERGEWRIGHT_MODEL"
@@ -276,11 +277,18 @@ def carry_issue(
     Nobody takes such a run up again, so it also ends where GitHub makes it wait for long.
     """
     from agent import wiring
-    from agent.runs import commands
 
     name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
     live = _look_up(wiring.make_intake_api(loaded, way), name, number)
-    request = _make_issue_run(live, base=base, dry_run=dry_run)
+    return carry_issue_run(_make_issue_run(live, base=base, dry_run=dry_run), console, loaded, way)
+
+
+def carry_issue_run(
+    request: Run, console: Console, loaded: settings.Settings, way: Access
+) -> tuple[Outcome, dict[str, float]]:
+    from agent import wiring
+    from agent.runs import commands
+
     console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
     make = wiring.on_github(loaded, way)
     with Progress(console) as progress:

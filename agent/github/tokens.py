@@ -27,6 +27,7 @@ _SPARE_SECONDS = 600.0
 _SKEW_SECONDS = 30.0
 _SECRETS = 500
 _HIDDEN = "(secret removed)"
+_JOB = "github-actions[bot]"
 _LEVELS = ("read", "write", "admin")
 
 
@@ -175,6 +176,9 @@ class Tokens:
                 raise self._make_no_api_error(f"{path}: {problem.__cause__}") from problem
             raise
         except RefusedRequest as problem:
+            if problem.status == 403 and "by integration" in problem.words:
+                # A token of no account and not of our App: that of a job of GitHub Actions.
+                return _JOB
             # GitHub says why, in words.
             if problem.status in (401, 403) and problem.words:
                 raise self._explain_unknown(problem) from problem

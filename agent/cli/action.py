@@ -1,0 +1,120 @@
+"""`mergewright action`: one labelled issue to its pull request, in a job of GitHub Actions.
+
+`deploy/action/action.yml` calls it. The issue, its text and who labelled it are read from the job's
+event; nothing of it stands in a line of a shell.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from agent import settings
+from agent.cli import result, run
+from agent.conversation import deliveries
+from agent.conversation.events import Request
+from agent.errors import AgentError, SettingsInvalid
+from agent.models.clock import read_clock
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import Reason, Run
+from agent.service import intake
+from agent.settings import Settings
+from agent.text import sanitise
+
+#: GitHub takes a megabyte.
+_SUMMARY_LIMIT = 200_000
+
+
+def action(
+    event: Annotated[Path, typer.Option(envvar="GITHUB_EVENT_PATH")],
+    summary: Annotated[Path, typer.Option(envvar="GITHUB_STEP_SUMMARY")],
+    output: Annotated[Path, typer.Option(envvar="GITHUB_OUTPUT")],
+) -> None:
+    """Carry out the issue that this job of GitHub Actions was started for by its label.
+
+    Who labelled it needs write permission. Exit code 0: the pull request is there, or the label
+    starts nothing; 1: not done, with the reason; 2: wrong settings, or no sandbox here.
+    """
+    loaded = settings.load_settings()
+    try:
+        with _stop_workflow_commands():
+            outcome = _carry(_read_event(event), loaded)
+    except AgentError as problem:
+        _append(summary, f"**Not done.** {sanitise.format_words(problem.message)}\n")
+        raise
+    if isinstance(outcome, str):
+        _append(summary, f"**Nothing to do:** {sanitise.format_words(outcome)}.\n")
+        return
+    sentence = sanitise.format_words(outcome.sentence)
+    pull, folder = outcome.pull_request, loaded.home / "runs" / outcome.run_id
+    head = f"**{outcome.state.value}** ({outcome.reason.value}): {sentence}\n\n"
+    link = f"Pull request: {pull.url}\n\n" if pull else ""
+    _append(summary, head + link + (outcome.pull_request_text or "")[:_SUMMARY_LIMIT])
+    facts = {"run": outcome.run_id, "log": folder, "pull-request": pull.url if pull else ""}
+    _append(output, "".join(f"{name}={value}\n" for name, value in facts.items()))
+    raise typer.Exit(result.choose_exit_code(outcome))
+
+
+def _carry(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
+    """Decide as the service decides, and carry the run; or say why there is none."""
+    from agent import wiring
+
+    parsed = deliveries.parse_payload("issues", payload.get("action"), payload)
+    if isinstance(parsed, deliveries.Ignored):
+        return parsed.reason
+    if not isinstance(parsed.about, Request) or parsed.about.resumes:
+        return "only a label that is set on an issue starts a run"
+    way = wiring.way_to_github(loaded)
+    intake_api = wiring.make_intake_api(loaded, way)
+    bots, now = frozenset(loaded.bot_ids), read_clock()
+    decided = intake.accept_request(parsed.about, intake_api, _NoRuns(), now=now, bot_ids=bots)
+    if not isinstance(decided, intake.Accepted):
+        return decided.reason
+    return run.carry_issue_run(decided.run, Console(stderr=True), loaded, way)[0]
+
+
+class _NoRuns:
+    """A job remembers no run of another: what those have left is found on GitHub."""
+
+    def add_run(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
+        return run
+
+    def find_run(self, run_id: str) -> StoredRun | None:
+        return None
+
+    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
+        return None
+
+    def request_stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
+        return False
+
+
+def _read_event(path: Path) -> dict[str, Any]:
+    try:
+        payload = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as problem:
+        raise SettingsInvalid(f"GITHUB_EVENT_PATH: {path} holds no event.") from problem
+    return payload if isinstance(payload, dict) else {}
+
+
+@contextmanager
+def _stop_workflow_commands() -> Iterator[None]:
+    """Let nothing that tests, models or tickets print be a command to the runner."""
+    token = secrets.token_hex(16)
+    print(f"::stop-commands::{token}", flush=True)
+    try:
+        yield
+    finally:
+        print(f"\n::{token}::", flush=True)
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)

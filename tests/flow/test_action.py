@@ -1,0 +1,149 @@
+"""The steps of deploy/action/action.yml, carried out in their order as a runner does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ruamel.yaml import YAML
+
+from agent.demo.play import LABEL, MAINTAINER, REPORTER
+from agent.demo.simulator import actions
+from agent.telemetry import signed_log, signing
+
+ACTION = Path(__file__).parents[2] / "deploy" / "action"
+DEFINED = YAML(typ="safe").load(ACTION / "action.yml")
+WORKFLOW = YAML(typ="safe").load(ACTION / "workflow.yml")
+STEPS = DEFINED["runs"]["steps"]
+_EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+
+
+@pytest.fixture
+def job(stage, story, tmp_path, temp):
+    """Label an issue of an account of its own, and carry out the job that this starts."""
+
+    def begin(by: str = MAINTAINER, owner: str = "solo", **facts: str) -> SimpleNamespace:
+        world = stage.world
+        app = world.actions_app()
+        app.hook.events, app.hook.url = ("issues",), "http://127.0.0.1:9/"
+        if owner not in world.users:
+            world.add_user(owner)
+        told = story(owner=owner, **facts)
+        world.grant(told.repository, REPORTER, "triage")
+        allowed = {name.replace("-", "_"): level for name, level in WORKFLOW["permissions"].items()}
+        installed = world.install(app, owner, [told.repository], {"metadata": "read", **allowed})
+        token = world.issue_token(installed).value
+        with world.lock:
+            label = told.repository.labels[LABEL]
+            actions.add_labels(told.issue, [label], world.user(by))
+        assert world.hooks.drain(30)
+        (sent,) = [one for one in world.hooks.log if one.hook is app.hook and
+                   one.repository_id == told.repository.id and one.action == "labeled"]  # fmt: skip
+        payload = json.loads(sent.body)
+        del payload["installation"]
+        return carry_out(payload, token, stage, told, tmp_path, temp)
+
+    return begin
+
+
+@pytest.fixture
+def temp(stage) -> Iterator[Path]:
+    """The folder of a runner's job, through which sandboxes can pass; what is costly is there."""
+    with tempfile.TemporaryDirectory(prefix="mergewright-job-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "mergewright" / "bin").mkdir(parents=True)
+        program = Path(sys.executable).with_name("mergewright")
+        (folder / "mergewright" / "bin" / "mergewright").symlink_to(program)
+        (folder / "mergewright-home").symlink_to(stage.home)
+        yield folder
+
+
+def carry_out(payload, token, stage, told, folder, temp) -> SimpleNamespace:
+    output, summary = folder / "output", folder / "summary"
+    (folder / "event.json").write_text(json.dumps(payload))
+    (folder / "workspace").mkdir()
+    output.touch()
+    context = {
+        "github.token": token, "github.api_url": f"{stage.address}/api/v3",
+        "runner.temp": str(temp), "inputs.label": DEFINED["inputs"]["label"]["default"],
+    }  # fmt: skip
+    context["inputs.token"] = fill(DEFINED["inputs"]["token"]["default"], context)
+    given = {name: value for name, value in os.environ.items() if "MERGEWRIGHT" not in name} | {
+        "GITHUB_ACTIONS": "true", "GITHUB_ACTION_PATH": str(ACTION), "RUNNER_TEMP": str(temp),
+        "GITHUB_EVENT_PATH": str(folder / "event.json"), "GITHUB_EVENT_NAME": "issues",
+        "GITHUB_REPOSITORY": told.name, "GITHUB_API_URL": context["github.api_url"],
+        "GITHUB_SERVER_URL": stage.address, "GITHUB_OUTPUT": str(output),
+        "GITHUB_STEP_SUMMARY": str(summary),
+    }  # fmt: skip
+    printed, code = "", 0
+    for step in STEPS:
+        if "run" not in step or code:
+            continue
+        more = {name: fill(value, context) for name, value in step.get("env", {}).items()}
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
+            env={**given, **more}, cwd=folder / "workspace", timeout=300, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        printed, code = printed + done.stdout, done.returncode
+    outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
+    words = summary.read_text() if summary.exists() else ""
+    return SimpleNamespace(
+        told=told, code=code, printed=printed, outputs=outputs, summary=words, token=token
+    )
+
+
+def fill(value: str, context: dict[str, str]) -> str:
+    return _EXPRESSION.sub(lambda found: context[found[1]], value)
+
+
+def test_no_expression_stands_in_a_line_of_a_shell():
+    for step in STEPS:
+        assert "${{" not in step.get("run", "")
+    (job,) = WORKFLOW["jobs"].values()
+    assert all("run" not in step for step in job["steps"])
+
+
+@pytest.mark.deep
+def test_a_label_becomes_a_pull_request_of_the_job_with_its_log_and_summary(job, stage):
+    done = job(
+        title="`$(touch pwned)`; touch pwned\n::set-output name=log::/etc ${{ github.token }}"
+    )
+    assert done.code == 0, done.printed
+    (pull,) = done.told.pulls()
+    assert pull.author.login == "github-actions[bot]"
+    assert done.outputs["pull-request"].endswith(f"/{done.told.name}/pull/{pull.number}")
+    assert done.outputs["pull-request"] in done.summary
+    key = signing.read_public_key(stage.home / signing.PUBLIC_FILE)
+    assert key in pull.body
+    log = signed_log.verify_log(Path(done.outputs["log"]), key)
+    assert (log.problems, log.commit) == ((), pull.pull.head_sha)
+    assert done.token not in done.printed + done.summary
+    assert_no_command(done.printed)
+    assert not list(Path(done.outputs["log"]).parents[1].rglob("pwned"))
+
+
+def test_who_may_not_write_starts_nothing(job):
+    done = job(by=REPORTER, title="x; touch pwned", body="::error::$(touch pwned) `touch pwned`\n")
+    assert (done.code, done.outputs) == (0, {})
+    assert "Nothing to do" in done.summary
+    assert done.told.branches() == []
+    assert_no_command(done.printed)
+
+
+def assert_no_command(printed: str) -> None:
+    """Whatever the runner would take for a command stands where it was told to take none."""
+    begin, *lines = [one for one in printed.splitlines() if "::" in one or "##[" in one]
+    token = begin.removeprefix("::stop-commands::")
+    assert len(token) == 32
+    assert lines[-1] == f"::{token}::"
+    assert token not in "".join(lines[:-1])
