@@ -115,7 +115,9 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
     linux = (job for job in workflows.read_jobs(files) if job.is_on_linux)
     scripts = NamedScripts(files)
     if jobs := [(job, tests) for job in linux if (tests := _find_test_line(job))]:
-        job, tests = min(jobs, key=lambda found: _rank_job(found[0], found[1], scripts))
+        job, tests = min(
+            jobs, key=lambda found: _rank_job(found[0], found[1], scripts, files.folder)
+        )
         return _read_job(job, tests, scripts, files)
     found = _read_tox(files, scripts)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
@@ -127,10 +129,11 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
     return found.model_copy(update={"system_packages": ci_packages.find_debian_packages(files, "")})
 
 
-def _rank_job(job: Job, tests: _TestLine, scripts: NamedScripts) -> tuple[object, ...]:
+def _rank_job(job: Job, tests: _TestLine, scripts: NamedScripts, folder: str) -> tuple[object, ...]:
     return (
         # The tests of a front end are run beside those of Python.
         not any(map(job.mentions, ("python", ".py", "pytest"))),
+        not job.mentions(folder),
         # A script with "test" in its name may run those of something else.
         not any(map(_RUNS_PYTHON.search, (tests.line, *scripts.expand_line(tests.line)))),
         # What runs in an image needs little of the machine.
@@ -168,7 +171,7 @@ def _list_lines(step: Mapping[str, Any]) -> list[str]:
 
 
 def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectFiles) -> CiSetup:
-    called = list(commands.follow_scripts(commands.list_scripts(job, ""), files))
+    called = list(commands.follow_scripts(commands.list_scripts(job, files.folder), files))
     done: list[str] = []
     not_done: list[str] = []
     for at in range(max(0, tests.step - _MOST_LINES), tests.step + 1):
@@ -177,10 +180,14 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
         lines = lines[: lines.index(tests.line)] if at == tests.step else lines
         # Tests in an earlier step are no preparation of these.
         kept = [one for one in lines if not _RUNS_PYTHON.search(one)]
-        if not _drop_needless(kept, scripts):
+        # What a step only says to its own lines is of no use without them.
+        if not _drop_needless((one for one in kept if not _KEEPS_STATE.match(one)), scripts):
             continue
         kept = [one for one in kept if not ci_packages.FETCHES.search(one)]
-        written = _write_step(kept, step, job, scripts, is_whole=kept == _list_lines(step))
+        place = str(step.get("working-directory", job.folder))
+        folder = posixpath.relpath(place, files.folder or ".")
+        is_whole = kept == _list_lines(step)
+        written = _write_step(kept, step, job, scripts, folder, is_whole=is_whole)
         if not written or len(done) + len(written) > _MOST_COMMANDS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
@@ -296,10 +303,14 @@ def _write_step(
     step: Mapping[str, Any],
     job: Job,
     scripts: NamedScripts,
+    folder: str,
     *,
     is_whole: bool,
 ) -> tuple[str, ...]:
-    """Write a step as commands; none where only GitHub knows a value in it."""
+    """Write a step as commands; none where only GitHub knows a value in it.
+
+    `folder` is where it runs, from the project's own.
+    """
     text = job.fill("\n".join(lines))
     if (
         text is None
@@ -310,7 +321,7 @@ def _write_step(
         return ()
     env = _fill_variables(as_map(step.get("env")), job)
     start = [f"export {name}={shlex.quote(value)}" for name, value in env]
-    if (folder := str(step.get("working-directory", job.folder))) != ".":
+    if folder != ".":
         start.append(f"cd {shlex.quote(folder)}")
     given = (*start, *map(str.strip, text.splitlines()))
     return _write_commands(given, scripts, is_whole=is_whole)
@@ -364,6 +375,8 @@ def _read_tox(files: ProjectFiles, scripts: NamedScripts) -> CiSetup:
 
 def _read_compose(files: ProjectFiles) -> CiSetup:
     """Read which servers stand beside what is built of the repository, and its variables."""
+    if not any(map(_COMPOSE.fullmatch, files.paths)):
+        files = files.whole
     path = next(filter(_COMPOSE.fullmatch, files.paths), "")
     parts = {key: as_map(one) for key, one in as_map(files.yaml(path).get("services")).items()}
     names = [str(one.get("image", key)).rsplit("/", 1)[-1] for key, one in parts.items()]

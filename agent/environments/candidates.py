@@ -93,7 +93,7 @@ def propose_candidates(
         tree: Of the commit.
     """
     files = ProjectFiles(tree, config.folder)
-    ci = _read_ci(config, files)
+    ci = ci_setup.read_ci_setup(files)
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
@@ -108,17 +108,12 @@ def propose_candidates(
     return (*add_missing_packages(config, known.lacking), *as_ci, *starts, *others)[:_MOST]
 
 
-def _read_ci(config: RepoConfig, files: ProjectFiles) -> CiSetup:
-    # Of a sub-folder, CI's steps begin elsewhere.
-    return CiSetup() if config.folder else ci_setup.read_ci_setup(files)
-
-
 def complete_packages(
     config: RepoConfig, lacking: tuple[str, ...], tree: Tree
 ) -> tuple[Candidate, ...]:
     """Install what modules of tests lack, first with the extras and groups that CI installs."""
     files = ProjectFiles(tree, config.folder)
-    ci = _read_ci(config, files)
+    ci = ci_setup.read_ci_setup(files)
     chosen = _choose_parts(config.python, files, ci.parts)
     plain = add_missing_packages(config, lacking)
     if not chosen or not may_vary(config.python):

@@ -63,8 +63,7 @@ def find_obstacle(tests: CheckResult | None, problem: str, tree: Tree, folder: s
         problem: Why none could be built, or what it is without.
         folder: Of the project.
     """
-    # Of a sub-folder, CI's steps begin elsewhere.
-    ci = CiSetup() if folder else ci_setup.read_ci_setup(ProjectFiles(tree))
+    ci = ci_setup.read_ci_setup(ProjectFiles(tree, folder))
     told = "; ".join(quote_as_code(line, _MOST_OF_LINE) for line in [*ci.describe()][:_MOST_CI])
     does = f"CI ({ci.origin}) does before its tests: {told}." if told else ""
     if tests is None:

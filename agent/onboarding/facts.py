@@ -28,6 +28,8 @@ from repo_config import (
     detect,
     frameworks,
     reference,
+    suites,
+    test_files,
     versions,
     workflows,
 )
@@ -128,7 +130,10 @@ def find_notes(paths: Iterable[str]) -> list[str]:
 
 
 def only_folder(tree: Tree) -> str | None:
-    """The one folder that holds the project, where the root itself does not."""
+    """The one folder that holds the project, where the root itself does not.
+
+    A folder of documents or examples holds none, nor one that all tests lie outside of.
+    """
     paths = tree.paths()
     if any(name in paths for name in _PROJECT_FILES):
         return None
@@ -138,7 +143,13 @@ def only_folder(tree: Tree) -> str | None:
         if name in _PROJECT_FILES and folder and folder.count("/") < 2
     }
     top = {one for one in folders if not any(one.startswith(f"{other}/") for other in folders)}
-    return top.pop() if len(top) == 1 else None
+    top = {one for one in top if not suites.ASIDE & {*one.split("/")}}
+    if len(top) != 1:
+        return None
+    folder = top.pop()
+    tests = [path for path in paths if path.endswith(".py") and test_files.is_test(path)]
+    is_inside = any(path.startswith(f"{folder}/") for path in tests)
+    return folder if is_inside or not tests else None
 
 
 def _find_root(evidence: Evidence) -> Iterator[Fact]:

@@ -7,10 +7,14 @@ from agent.git import worktree
 from agent.git.base import RepositoryLimits
 from agent.models.environment import Checkout, Contract
 from agent.models.run import Run
+from agent.onboarding import facts
 from agent.services import Services
 from agent.settings import Settings
 from repo_config import detect, load
 from repo_config.schema import RepoConfig
+
+#: Keys of paths from the project's folder, and that folder itself.
+_OF_ROOT = frozenset({"root", "python", "django", "checks", "setup"})
 
 
 def prepare_checkout(run: Run, svc: Services) -> Checkout:
@@ -62,6 +66,9 @@ def read_contract(run: Run, base: Checkout, svc: Services) -> Contract:
     except load.ConfigProblem as problem:
         raise ConfigInvalid(str(problem)) from problem
     _require_allowed(config, svc.settings, source)
+    if not config.model_fields_set & _OF_ROOT and (folder := facts.only_folder(tree)):
+        svc.say(f"the project is in {folder}, since nothing at the root declares one")
+        config = config.model_copy(update={"root": folder})
     return Contract(config=config, project=detect.detect_project(tree, config), source=source)
 
 

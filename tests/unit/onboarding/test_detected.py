@@ -132,6 +132,8 @@ def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     assert found["python.version"] == "3.11"
     assert "root" not in facts(tree(files | {"services/web/pyproject.toml": ""}))
     assert "root" not in facts(tree(files | {"pyproject.toml": ""}))
+    assert "root" not in facts(tree({"docs/requirements.txt": ""}))
+    assert "root" not in facts(tree({"docker/requirements.txt": "", "tests/test_a.py": ""}))
 
 
 def test_notes_for_contributors_have_a_person_say_whether_machines_may_contribute(tree):

@@ -70,6 +70,19 @@ def test_requirements_files_of_the_job_are_installed_whatever_they_are_called():
     assert found.requirement_files == ("requirements/devel.txt", "for/ci.txt")
 
 
+def test_of_a_project_in_a_folder_steps_run_from_there_and_its_job_is_taken():
+    there = "working-directory: api"
+    steps = f"{{run: cp a b, {there}}}, {{run: make x}}, {{run: pytest, {there}}}"
+    workflow = (
+        "jobs: {w: {steps: [{run: pytest web}]}, "
+        f"t: {{services: {{db: {{image: 'postgres:15'}}}}, steps: [{steps}]}}}}"
+    )
+    tree = DictTree({".github/workflows/ci.yml": workflow, "api/pyproject.toml": ""})
+    found = ci_setup.read_ci_setup(ProjectFiles(tree, "api"))
+    assert found.commands == ("cp a b || true", "set +e\ncd ..\nmake x\ntrue")
+    assert found.services == ("postgres",)
+
+
 def test_tests_in_an_earlier_step_are_no_preparation():
     steps = "{run: mkdir a}, {run: uv run py.test -v}, {run: pytest --cov}"
     found = read(f"jobs: {{t: {{steps: [{steps}]}}}}")

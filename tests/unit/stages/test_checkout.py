@@ -1,4 +1,4 @@
-"""A repository names the models it wants, of those that the operator allows."""
+"""What a run takes from the configuration at the base commit, and where it says nothing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from tests.unit.stages import code_host_runs as runs
 CONFIG = "version: 1\nmodels: {editor: openai:large}\n"
 
 
-def contract(tmp_path, home, **settings):
-    base = runs.prepared(tmp_path / "app", home, {".github/mergewright.yml": CONFIG})
+def contract(tmp_path, home, files=None, **settings):
+    files = files or {".github/mergewright.yml": CONFIG}
+    base = runs.prepared(tmp_path / "app", home, files)
     svc, _ = runs.services(home, FakeCodeHost(runs.TICKET), **settings)
     return checkout.read_contract(base.run, base.checkout, svc)
 
@@ -23,3 +24,12 @@ def test_another_one_is_a_mistake_in_the_configuration(tmp_path, home):
         contract(tmp_path, home, model=("openai:small",))
     for named in ("mergewright.yml", "models.editor", "openai:large", "MERGEWRIGHT_MODEL_ALLOW"):
         assert named in raised.value.message
+
+
+def test_the_one_folder_that_declares_a_project_is_its_root_unless_paths_are_configured(
+    tmp_path, home
+):
+    files = {"api/pyproject.toml": "", "api/tests/test_a.py": ""}
+    assert contract(tmp_path / "a", home, files).project.root == "api"
+    files[".github/mergewright.yml"] = "setup: [mkdir data]\n"
+    assert contract(tmp_path / "b", home, files).project.root == ""
