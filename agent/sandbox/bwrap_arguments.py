@@ -148,19 +148,14 @@ def explain_failure(complaint: str) -> str | None:
 
 def list_roots(settings: Settings) -> tuple[Root, ...]:
     own, home = settings.sandbox_root, settings.home
-    named = [
-        place
-        for place in sorted((home / ROOTS).glob("*"))
-        if _ROOT_NAME.fullmatch(place.name) and place.is_dir()
-    ]
     # A tree is never changed, only made anew.
     made = "sandbox_images/make_root.sh SUITE"
-    more = f"{made} {own}" if own else "apt-get install"
+    more, can_lay = f"{made} {own}" if own else "apt-get install", overlays.is_possible(home)
     usual = Root(folder=str(own or "/"), more=more, can_lay=overlays.is_possible(home, own))
-    can_lay = overlays.is_possible(home)
     return usual, *(
         Root(name=place.name, folder=str(place), more=f"{made} {place}", can_lay=can_lay)
-        for place in named
+        for place in sorted((home / ROOTS).glob("*"))
+        if _ROOT_NAME.fullmatch(place.name) and place.is_dir()
     )
 
 
