@@ -79,7 +79,6 @@ def work(scene: Scene) -> None:
 
 def publish(scene: Scene) -> None:
     code_host, run = scene.code_host, scene.run
-    samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
     code_host.create_credential(run, write=True)
     commit = samples.push_branch(scene.repository)
     code_host.list_own_pulls(run, BRANCH)

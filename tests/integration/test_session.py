@@ -93,13 +93,6 @@ def test_servers_are_started_for_each_command(backend, home):
         session.close()
 
 
-def test_a_command_may_hold_a_large_file(session):
-    text = "é$x 'two  words'\n" * 12_000
-    ran = session.run(f"cat >large.txt <<'END'\n{text}END\necho $# {{1,2}}", seconds=20)
-    assert ran.output == "0 1 2\n"
-    assert session.read("large.txt") == text.encode()
-
-
 def test_git_works_on_one_commit_of_the_base(session):
     session.run("echo '    size = 1' >>app/models.py; echo new >app/new.py", seconds=20)
     assert session.run("git log --format=%s; git status --porcelain", seconds=20).output == (

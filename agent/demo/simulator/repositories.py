@@ -1,4 +1,4 @@
-"""Operations on repositories: rules, people, files, references, commits; and on accounts."""
+"""Operations on repositories: people, files, references, commits; and on accounts."""
 
 from __future__ import annotations
 
