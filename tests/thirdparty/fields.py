@@ -38,8 +38,7 @@ def _form(
 
     def words(label: str) -> str:
         return (
-            f"### Model\n\n{label}\n\n### Field name\n\n{name}\n\n"
-            f"### Field type\n\n{type_name}\n\n### Options\n\n{options}\n\n"
+            f"### Model\n\n{label}\n\n### Field\n\n{name} = models.{type_name}({options})\n\n"
             f"### Default for existing rows\n\n{existing}\n"
         )
 
@@ -75,7 +74,7 @@ WISHES = (
         "TextField",
         {"null": "False", "blank": "False"},
         "not told",
-        _form("handling_story", "TextField", "_No response_", '"not told"'),
+        _form("handling_story", "TextField", "", '"not told"'),
     ),
     Wish(
         "handling_tries",
@@ -120,7 +119,7 @@ WISHES = (
         "DateTimeField",
         {"null": "True", "db_index": "True"},
         "None",
-        _form("handled_at", "DateTimeField", "- null=True\n- blank=True\n- db_index=True"),
+        _form("handled_at", "DateTimeField", "null=True, blank=True, db_index=True"),
         admin=True,
         test=True,
     ),

@@ -19,9 +19,6 @@ from agent.recipes.modules import read_dotted_name
 _KEYS = {
     "model": "model",
     "field": "field",
-    "field name": "name",
-    "field type": "type",
-    "options": "options",
     "default for existing rows": "existing",
     "show in admin list": "admin",
     "add a test": "test",
@@ -73,7 +70,7 @@ def read_request(ticket: Ticket) -> FieldRequest:
     request, marks = FieldRequest(), _Marks(document)
     _take_answers(request, answers)
     used = marks.complete(request)
-    if not ({"model", "name", "type", "field"} & set(answers)) and marks.has_other_code:
+    if not ({"model", "field"} & set(answers)) and marks.has_other_code:
         request.problems.append("the ticket has code that is no definition of a field")
     request.not_done = document.list_rest(*used)
     return request
@@ -108,27 +105,13 @@ def read_parameters(given: Mapping[str, object]) -> FieldRequest:
 
 def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
     bare = {fact: value.strip("` \n") for fact, value in answers.items()}
-    request.model, request.name = bare.get("model", ""), bare.get("name", "")
-    request.existing = bare.get("existing", "")
-    for fact in ("type", "field"):
-        if (text := bare.get(fact)) and not _take_definition(request, text):
-            if fact == "field" and _NAME.fullmatch(text):
-                request.name = text
-            else:
-                request.problems.append(
-                    f"`{tickets.shorten_line(text, 80)}` is not a Django field type"
-                )
-    if text := bare.get("options"):
-        joined = ",".join(line.strip(" -*`,") for line in text.split("\n"))
-        if joined.startswith("(") and joined.endswith(")"):
-            joined = joined[1:-1]
-        call = _parse_call(f"f({joined})")
-        if call is None or call.args:
-            request.problems.append(
-                f"`{tickets.shorten_line(text, 80)}` is no list of options as in `max_length=50`"
-            )
+    request.model, request.existing = bare.get("model", ""), bare.get("existing", "")
+    if (text := bare.get("field")) and not _take_definition(request, text):
+        if _NAME.fullmatch(text):
+            request.name = text
         else:
-            _take_keywords(request, call.keywords)
+            words = f"`{tickets.shorten_line(text, 80)}` is no field of Django's as in Python"
+            request.problems.append(words)
     for fact in WISHES:
         said = bare.get(fact, "")
         if said.lower() in _YES:
@@ -219,7 +202,6 @@ def _take_keywords(request: FieldRequest, keywords: list[ast.keyword]) -> None:
 class _Marks:
     def __init__(self, document: tickets.Document) -> None:
         self._definitions: dict[str, _Definition] = {}
-        self._keywords: dict[str, list[ast.keyword]] = {}
         self._models: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self.has_other_code = False
@@ -240,8 +222,6 @@ class _Marks:
             self._models[mark] = mark
         elif _NAME.fullmatch(mark):
             self._names[mark] = mark
-        elif (call := _parse_call(f"f({mark})")) and call.keywords and not call.args:
-            self._keywords[mark] = call.keywords
 
     def _sort_definitions(self, code: str) -> bool:
         found = [*_find_definitions(code)]
@@ -260,9 +240,6 @@ class _Marks:
                 request.problems.append("the ticket defines several fields; one ticket adds one")
             _take_found(request, next(iter(chosen.values())))
             used += self._definitions
-            for mark, keywords in self._keywords.items():
-                _take_keywords(request, keywords)
-                used.append(mark)
         if not request.name and self._names:
             request.name = next(iter(self._names.values()))
             if len(set(self._names.values())) > 1:
@@ -298,12 +275,6 @@ def _parse_statements(source: str) -> list[ast.stmt]:
         return ast.parse("\n".join(line[margin:] for line in lines)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-
-
-def _parse_call(source: str) -> ast.Call | None:
-    body = _parse_statements(source)
-    only = body[0] if len(body) == 1 else None
-    return only.value if isinstance(only, ast.Expr) and isinstance(only.value, ast.Call) else None
 
 
 def _format_node(node: ast.expr) -> str:

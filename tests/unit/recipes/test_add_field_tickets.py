@@ -43,21 +43,12 @@ SHAPES = {
         "---\nmodel: shop.Customer\nfield: nick = models.CharField(max_length=50, blank=True)\n---\n",
         NICK,
     ),
-    "a form with the definition": (
-        ("### Model\n\nshop.Customer\n\n### Field\n\n```python\nnick = models.CharField("
-        "max_length=50, blank=True)\n```\n\n### Add a test\n\nYes\n"),
-        f"{NICK}; test",
-    ),
-    "a form with each fact": (
+    "a form": (
         form(field_name="nick", show_in_admin_list="Yes"),
         f"{NICK}; admin",
     ),
     "code marks": (
         "Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.",
-        NICK,
-    ),
-    "code marks for options": (
-        "Please add a `CharField` `nick` to `Customer` with `max_length=50` and `blank=True`.",
         NICK,
     ),
     "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
@@ -125,7 +116,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
         ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),
         (form(show_in_admin_list="perhaps not"), "neither yes nor no", set()),
-        (form(options="fifty characters"), "no list of options", set()),
+        (form(options="fifty characters"), "no field of Django", set()),
     ],
 )  # fmt: skip
 def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(

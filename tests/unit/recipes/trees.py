@@ -76,13 +76,15 @@ def ticket(body: str, title: str = "A field") -> Ticket:
 
 
 def form(**facts: str) -> str:
-    """An issue form; `field_type="CharField"` becomes its heading and answer."""
-    stated = {
-        "model": "shop.Customer",
+    """An issue form; `add_a_test="Yes"` becomes its heading and answer."""
+    parts = {
         "field_name": "nickname",
         "field_type": "CharField",
         "options": "max_length=50, blank=True",
-    } | facts
+    }
+    name, kind, options = (facts.pop(part, usual) for part, usual in parts.items())
+    field = f"```python\n{name} = models.{kind}({options})\n```"
+    stated = {"model": "shop.Customer", "field": field} | facts
     return "\n\n".join(
         f"### {key.replace('_', ' ').capitalize()}\n\n{value}" for key, value in stated.items()
     )
