@@ -154,42 +154,6 @@ def test_TC2_TC4_TC5_TC8_nothing_that_strangers_write_on_an_issue_changes_what_i
         assert plain.count("<details>") == plain.count("</details>")
 
 
-def test_TC1_TC3_a_label_of_whoever_may_not_write_starts_nothing(story, stage):
-    world = stage.world
-    triage, ours, app, posing, revoked = story(role="triage"), *(story() for _ in range(4))
-    if "other-helper[bot]" not in world.users:
-        world.add_app("other-helper", app.repository.owner.login)
-        world.add_user("mergewright-bot")
-    world.grant(app.repository, "other-helper[bot]", "admin")
-    triage.label()
-    ours.label(by=stage.app.bot.login)
-    app.label(by="other-helper[bot]")
-    posing.label(by="mergewright-bot")
-    assert world.hooks.drain()
-    world.hooks.faults.append(HookFault("reorder", "issues.labeled"))
-    revoked.label()
-    world.grant(revoked.repository, MAINTAINER, "read")
-    for told in (triage, ours, app, posing, revoked):
-        ((outcome, reason),) = told.decided()
-        assert outcome == "ignored"
-        assert ("a bot" in reason) is (told in (ours, app)), reason
-        assert told.runs() == []
-        told.assert_nothing_pushed()
-    assert len(triage.comments()) == 1
-    assert triage.labels() == {LABEL}
-
-
-def test_a_mistake_in_the_configuration_is_named_by_line_and_column(story):
-    told = story(files={**FILES, ".github/mergewright.yml": "version: 1\nhttp_clent: httpx\n"})
-    told.label()
-    assert told.ended().reason is Reason.CONFIG_INVALID
-    told.assert_nothing_pushed()
-    (comment,) = told.comments()
-    said = comment.body.replace("\\_", "_")
-    assert re.search(r"mergewright\.yml.{0,5}:2:1", said), said
-    assert "http_client" in said
-
-
 def test_what_no_recipe_fits_goes_to_a_person_and_is_tried_again_with_other_words(story, stage):
     told = story(title="The front page is slow", body="Make it faster.\n")
     told.label()

@@ -14,7 +14,6 @@ from agent.models.run import Reason, RunState
 from agent.store.sql_run_store import SqlRunStore
 from tests.flow.github_stories import Story, await_
 from tests.flow.test_issues import move_base
-from tests.integration import github_samples as samples
 
 pytestmark = pytest.mark.deep
 
@@ -83,26 +82,6 @@ def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushe
     assert (outcome.reason, outcome.branch) == (Reason.ACCESS_LOST, None)
     assert "pull_requests: write" in outcome.sentence
     told.assert_nothing_pushed()
-
-
-@pytest.mark.parametrize("how", ["removed", "archived"])
-def test_GH4_a_repository_that_is_out_of_reach_stops_its_run_cleanly(story, stage, how):
-    owner = f"{how}-shop"
-    stage.world.add_user(owner, "Organization")
-    installation = stage.world.install(stage.app, owner)
-    told = story(fresh=True, owner=owner)
-    told.label()
-    told.begun("baseline")
-    if how == "removed":
-        samples.uninstall(stage.world, installation)
-    else:
-        told.repository.archived = True
-    assert told.ended().reason is Reason.ACCESS_LOST
-    told.assert_nothing_pushed()
-    time.sleep(1.0)
-    before = len(told.requests())
-    time.sleep(2.0)
-    assert len(told.requests()) == before, "nobody goes on asking"
 
 
 # --- the base -------------------------------------------------------------------------------------

@@ -9,87 +9,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavailable
-from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState
+from agent.models.run import RunState
 from agent.models.sandbox import SandboxRequest
 from agent.runs.waiting import RunPostponed
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.service import loops, pause
-from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service import loops
 from agent.settings import Settings
 from agent.store import sql_run_store
 from agent.store.engine import FILE_NAME as ENGINE
-from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
+from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
 
-__all__ = ["small_disk"]
+__all__ = ["services", "small_disk"]
 ROOT = Path(__file__).parents[2]
-
-
-def done(run_id: str) -> Outcome:
-    return Outcome(run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done.")
-
-
-class Works:
-    """Store, engine and dispatcher on one folder, as a worker has them."""
-
-    def __init__(self, home: Path, carry: Callable[..., Outcome]) -> None:
-        self.home = home
-        self.store = SqlRunStore(home)
-        switch = pause.Switch(home)
-        self.carrier = Carrier(self.store, carry, switch)
-        self.engine = Engine(home, self.carrier)
-        self.dispatcher = Dispatcher(
-            self.store,
-            self.engine,
-            self.carrier,
-            bounds=Bounds(switch, most=2),
-            deliver=lambda run, outcome: outcome,
-        )
-        self.engine.launch()
-
-    def until(self, wanted: Callable[[], bool], seconds: float = 60.0) -> None:
-        """Take turns as the service's loop does: one that fails is followed by the next."""
-        end = time.monotonic() + seconds
-        while True:
-            with suppress(StoreUnavailable, StorageFull):
-                if wanted():
-                    return
-                self.dispatcher.turn()
-            assert time.monotonic() < end, "it did not come to that"
-            time.sleep(0.05)
-
-    def over(self, run_id: str = "r1") -> bool:
-        return not self.store.get_run(run_id).active
-
-    def close(self) -> None:
-        self.engine.drain(5)
-        self.engine.close()
-        self.store.close()
-
-
-@pytest.fixture
-def works() -> Iterator[Callable[..., Works]]:
-    made: list[Works] = []
-
-    def make(home: Path, carry: Callable[..., Outcome]) -> Works:
-        for one in made:
-            one.close()
-        made[:] = [Works(home, carry)]
-        return made[0]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 def whole(path: Path) -> bool:
@@ -109,7 +50,7 @@ def write_locked(path: Path) -> Iterator[None]:
 
 
 def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_it_is_free(
-    works, small_disk
+    services, small_disk
 ):
     disk = small_disk(8)
     asked, inside, go = [], threading.Event(), threading.Event()
@@ -126,9 +67,9 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
         except StorageFull as problem:
             raise RunPostponed(problem.message, time.time(), "long") from problem
         remember("next", lambda: asked.append("next") or "2")
-        return done(stored.run.run_id)
+        return done(stored)
 
-    one = works(disk, carry)
+    one = services(disk, carry)
     one.store.add_run(run(1), 1.0)
     one.until(inside.is_set)
     filling = fill(disk)
@@ -153,7 +94,7 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
 
 @pytest.mark.deep
 @pytest.mark.parametrize("name", [sql_run_store.FILE_NAME, ENGINE])
-def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home, name):
+def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(services, home, name):
     asked, inside, go = [], threading.Event(), threading.Event()
 
     def carry(stored, remember, _):
@@ -164,9 +105,9 @@ def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home,
 
         remember("first", first)
         remember("second", lambda: asked.append("second") or "2")
-        return done(stored.run.run_id)
+        return done(stored)
 
-    one = works(home, carry)
+    one = services(home, carry)
     one.store.add_run(run(1), 1.0)
     one.until(inside.is_set)
     released = threading.Event()
@@ -186,8 +127,8 @@ def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(works, home,
     assert asked.count("second") == 1
 
 
-def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(works, home):
-    one = works(home, lambda stored, remember, _: done(stored.run.run_id))
+def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(services, home):
+    one = services(home, done)
     for number in (1, 2):
         one.store.add_run(run(number, number), float(number))
     with closing(sqlite3.connect(one.store.path)) as connection, connection:

@@ -199,13 +199,6 @@ def expire_tokens(world: World) -> None:
                 token.expires = world.now() - 1
 
 
-def uninstall(world: World, installation: Installation) -> None:
-    """Remove an installation, as its owner would."""
-    with world.lock:
-        del world.installations[installation.id]
-        expire_tokens(world)
-
-
 def push_branch(repository: Repository, branch: str = BRANCH, text: str = "x = 1\n") -> str:
     """Put a branch with one commit into the repository, as a push would; return the commit."""
     return _commit(repository, branch, "new.py", text)
@@ -250,8 +243,4 @@ def git(repository: Repository, *arguments: str) -> str:
 
 def head(repository: Repository, branch: str) -> str:
     """The commit at which a branch is."""
-    done = subprocess.run(
-        ["git", "--git-dir", str(repository.git_dir), "rev-parse", f"refs/heads/{branch}"],
-        capture_output=True, text=True, check=True, timeout=30,
-    )  # fmt: skip
-    return done.stdout.strip()
+    return git(repository, "rev-parse", f"refs/heads/{branch}")

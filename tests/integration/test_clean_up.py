@@ -16,7 +16,6 @@ from agent.models.change import Change, ChangedFile
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
-from agent.models.ticket import IssueRef, Snapshot
 from agent.publishing import commits
 from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
@@ -25,21 +24,15 @@ from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 from agent.testing import FakeCodeHost
 from tests.integration import github_samples as samples
+from tests.integration import run_samples
 
 HOUR, DAY = 3600.0, 86_400.0
 OLD = time.time() - 2 * HOUR
 
 
 def run(number, started=1_700_000_000):
-    issue = IssueRef(repository="o/r", repository_id=7, number=number, issue_id=number)
-    snapshot = Snapshot(
-        issue=issue, url="u", title="Add a field", body="b", labels=("mergewright",),
-        author="carl", actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
-    return Run(
-        run_id=f"20261120-101010-{number:016x}", repository="https://h/o/r.git",
-        ticket=f"#{number}", snapshot=snapshot, started=started,
-    )  # fmt: skip
+    about = {"run_id": f"20261120-101010-{number:016x}", "started": started}
+    return run_samples.run(number).model_copy(update=about)
 
 
 def aged(place: Path, at: float = OLD) -> Path:

@@ -4,80 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
-from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch
-from agent.service.dispatch import Bounds, Carrier, Dispatcher
-from agent.service.pause import Switch
-from agent.store.engine import Engine
 from agent.store.sql_pauses import RepositoryPause
-from agent.store.sql_run_store import SqlRunStore
+from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 
-
-def done(stored, *_):
-    return Outcome(
-        run_id=stored.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done."
-    )
-
-
-class Service:
-    """Store, engine and dispatcher on one folder, as a worker has them."""
-
-    def __init__(self, home, carry=done, most=2, per_day=None):
-        self.store = SqlRunStore(home)
-        self.told = []
-        self.switch = Switch(home)
-        self.carrier = Carrier(self.store, carry, self.switch)
-        self.engine = Engine(home, self.carrier)
-        self.dispatcher = Dispatcher(
-            self.store,
-            self.engine,
-            self.carrier,
-            bounds=Bounds(self.switch, most, per_day),
-            deliver=self._deliver,
-        )
-        self.engine.launch()
-
-    def _deliver(self, run, outcome):
-        self.told.append((run.run_id, outcome.reason))
-        raise CodeHostUnavailable("away as well")
-
-    def until(self, wanted, seconds=20.0):
-        end = time.monotonic() + seconds
-        while not wanted():
-            assert time.monotonic() < end, "it did not come to that"
-            self.dispatcher.turn()
-            time.sleep(0.02)
-
-    def over(self, run_id):
-        return not self.store.get_run(run_id).active
-
-    def close(self):
-        self.engine.drain(5)
-        self.engine.close()
-        self.store.close()
+__all__ = ["services"]
 
 
 @pytest.fixture
-def service(tmp_path):
-    """Make services on one folder, one after the other."""
-    made = []
-
-    def make(carry=done, most=2, per_day=None):
-        for one in made:
-            one.close()
-        made[:] = [Service(tmp_path, carry, most, per_day)]
-        return made[0]
-
-    yield make
-    for one in made:
-        one.close()
+def service(services, tmp_path):
+    return partial(services, tmp_path)
 
 
 def test_a_repository_has_one_run_under_way_and_the_machine_as_many_as_it_may(service):

@@ -16,22 +16,15 @@ from sqlalchemy import create_engine
 
 from agent.errors import ActiveRun, StoreUnusable
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run, RunState
-from agent.models.ticket import IssueRef, Snapshot
+from agent.models.run import Reason, RunState
 from agent.store import sql_run_store, sql_tables
 from agent.store.sql_run_store import SqlRunStore
+from tests.integration import run_samples
 
 
 def run(name="a", number=1, repository_id=7, **facts):
-    issue = IssueRef(repository="o/r", repository_id=repository_id, number=number, issue_id=number)
-    snapshot = Snapshot(
-        issue=issue, url="u", title="T", body="", labels=(), author="x", actor="y", actor_id=1,
-        approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
-    return Run(
-        run_id=f"20261120-100000-{name}", repository="https://h/o/r.git", ticket=f"#{number}",
-        snapshot=snapshot, started=1, **facts,
-    )  # fmt: skip
+    facts = {"run_id": f"20261120-100000-{name}", "started": 1, **facts}
+    return run_samples.run(number, repository_id).model_copy(update=facts)
 
 
 def outcome(name="a"):

@@ -21,10 +21,11 @@ import httpx
 import pytest
 
 from agent.cli import serve
-from agent.demo.simulator import actions, serving
+from agent.demo.simulator import actions
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
 from agent.store import worker_lock
+from tests.integration import github_samples as samples
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"
@@ -80,12 +81,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp("github"))
-    with serving.running(made):
-        for login in ("ann", "robot"):
-            made.add_user(login)
-        made.add_user("ourselves", "Organization")
-        made.add_app("mergewright-test", "ourselves")
+    with samples.serving_world(tmp_path_factory.mktemp("github")) as made:
         yield made
 
 

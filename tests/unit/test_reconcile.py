@@ -129,20 +129,6 @@ def test_what_nobody_acts_on_is_left_alone(code_host):
     assert code_host.asked == ["d", "e"]
 
 
-def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_asking(code_host):
-    made = reconciler(code_host)
-    made.turn()
-    code_host.listening = False
-    names = [f"d{number}" for number in range(6)]
-    for name in names:
-        code_host.deliver(name)
-        go_on(made, code_host, 10 * MINUTE)
-    code_host.listening = True
-    go_on(made, code_host, 50 * MINUTE)
-    assert {one.delivery_id for one in code_host.inbox.list_unread()} == set(names)
-    assert max(code_host.asked.count(name) for name in names) < 10
-
-
 def test_what_never_comes_is_asked_for_ever_less_often_also_after_restarts(code_host):
     code_host.listening = False
     code_host.deliver("a")

@@ -111,14 +111,6 @@ def told() -> str:
     return "told"
 
 
-def test_a_step_gives_back_what_the_work_returns_and_is_recorded(step, tmp_path):
-    assert step("add", add, 1, 2) == 3
-    assert list(step.seconds) == ["add"]
-    ledger = (tmp_path / "ledger.jsonl").read_text()
-    assert '"result": 3' in ledger
-    assert list(verify_ledger((tmp_path / "ledger.jsonl").read_bytes(), "r")) == [END_MISSING]
-
-
 def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
     with pytest.raises(Unforeseen, match="itself failed: ValueError: no"):
         step("add", fail)

@@ -41,7 +41,6 @@ def site(minutes: int, **settings: int) -> Site:
     [
         ({}, (), ()),
         ({"tests_in_parallel": True}, (), ("-n", "auto")),
-        ({"tests_in_parallel": True}, ("-x",), ("-x",)),
         ({"test_args": ("--doctest-modules",)}, (), ("--doctest-modules",)),
         ({"test_args": ("--doctest-modules",)}, ("-x",), ("-x",)),
     ],

@@ -33,21 +33,6 @@ def events(home, prepared, kind):
     return [event for event in map(json.loads, lines) if event["event"] == kind]
 
 
-def test_a_conversation_hands_over_the_form_and_the_change(prepared, home):
-    model = script(make_reply(bash()), make_reply(write()), make_reply(submit("It is new.")))
-    run_context = desks.run_context(prepared, home, model)
-    talk = conversation(run_context)
-    handed = talk.next_form(run_context)
-    assert (handed.name, json.loads(handed.form)["summary"]) == ("submit", "It is new.")
-    assert [(one.path, one.after) for one in talk.change.files] == [("shop/new.py", b"x = 1\n")]
-    assert run_context.step._watcher.names == [
-        "edit 1 1 reply", "edit 1 1 calls", "edit 1 2 reply", "edit 1 2 calls",
-        "edit 1 3 reply", "edit 1 3 calls",
-    ]  # fmt: skip
-    assert run_context.usage.tokens == 30
-    assert run_context.find_last_model("editor") == "fake:one"
-
-
 def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepared, home):
     model = FakeModel(lambda request: make_reply())
     model.list_chain = lambda role: ("fake:one", "fake:two")

@@ -25,11 +25,6 @@ def require(limits, spent, worst, seconds=60.0):
     require_budget(spent, worst, limits, seconds, purpose="turn 4 of edit 1")
 
 
-def test_what_fits_the_budget_is_asked():
-    require(Limits(usd=1.0), BudgetUsage(usd=0.75), Worst(tokens=10, usd=0.25), 10.0)
-    require(Limits(tokens=30), BudgetUsage(tokens=20), Worst(tokens=10, usd=9.0))
-
-
 @pytest.mark.parametrize(
     ("limits", "spent", "worst", "words"),
     [

@@ -14,7 +14,6 @@ from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
 from agent.publishing import text
 from agent.text import sanitise
-from agent.text.redaction import REMOVED, Redactor
 from tests.unit.publishing.samples import (
     EVIL,
     acting,
@@ -73,20 +72,6 @@ def test_foreign_words_are_inert(render, of_issue):
     outside_fences(words)
     assert acting(words) == []
     assert "\u202e" not in words
-
-
-def test_secrets_are_taken_out_and_the_text_says_so():
-    secret = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
-    result = CheckResult(name="tests", status=Status.PASSED, output=f"env: {secret}")
-    made = evidence(
-        done=(f"Said {secret[::-1]}.",),
-        after=CheckReport(side="head", commit="a", change_digest=None, results=(result,)),
-    )
-    words = text.render_pull_request(made, Redactor([secret]))
-    assert secret not in words
-    assert secret[::-1] not in words
-    assert words.replace("\\", "").count(REMOVED) == 2
-    assert "2 values that look like a secret" in words[-80:]
 
 
 def test_UI4_whatever_is_too_long_is_cut_said_and_closed():

@@ -35,10 +35,6 @@ def refused(files: dict[str, bytes], report: bytes = OK, **facts: str) -> EditFa
     return raised.value
 
 
-def test_the_asked_column_is_accepted() -> None:
-    assert accept({FILE: migration(ADD.format(FIELD))}) == (f"Django made `{FILE}`.",)
-
-
 def test_a_default_and_another_value_for_existing_rows_take_two_operations() -> None:
     facts = {"options": "max_length=50, default='new'", "default_for_existing_rows": "'old'"}
     first = ADD.format("models.CharField(default='old', max_length=50)")

@@ -39,19 +39,6 @@ def run(*args: object):
     return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
-def test_an_invalid_configuration_prints_every_problem_with_its_place(repo):
-    write(repo, ".github/mergewright.yml", "verison: 1\ndjango: {manage: mange.py}\n")
-    result = run("check", "--repo", repo)
-    assert result.exit_code == 2
-    assert result.output.splitlines() == [
-        '.github/mergewright.yml:1:1: unknown key "verison". Did you mean version?',
-        (
-            '.github/mergewright.yml:2:18: django.manage: no such file in the repository: "mange.py". '
-            "Did you mean manage.py?"
-        ),
-    ]
-
-
 def test_links_and_folders_of_tools_are_not_read(repo):
     outside = write(repo.parent, f"{repo.name}-outside.yml", "framework: none\n")
     (repo / ".github").mkdir()

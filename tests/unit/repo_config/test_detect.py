@@ -115,15 +115,10 @@ def test_a_script_that_runs_the_tests_is_started_without_django_as_well(tree, na
 # --- runner ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        (".github/workflows/ci.yml", "run: django-admin test -v 2 --settings tests.settings\n"),
-    ],
-)
-def test_a_command_that_starts_djangos_runner_counts_before_a_manage_py(tree, path, text):
+def test_a_command_that_starts_djangos_runner_counts_before_a_manage_py(tree):
     files = {"shop/manage.py": MANAGE.format("shop.settings"), "tests/tests.py": TESTS}
-    project = detected(tree({**files, "tests/settings.py": "INSTALLED_APPS = []\n", path: text}))
+    files[CI] = "run: django-admin test -v 2 --settings tests.settings\n"
+    project = detected(tree({**files, "tests/settings.py": "INSTALLED_APPS = []\n"}))
     assert (project.test_runner, project.test_script) == ("django", None)
     assert project.django is not None
     assert (project.django.settings_module, project.django.manage) == ("tests.settings", None)

@@ -8,10 +8,22 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
+from agent.checks import comparison
 from agent.editing import proving
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import CheckItem, Comparison, RepeatedTest, Rerun, Status
+from agent.models.checks import (
+    COLLECTION,
+    TESTS,
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    RepeatedTest,
+    Rerun,
+    Status,
+)
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, SourcePart, TakenBack
@@ -21,9 +33,50 @@ from agent.text.check_summary import format_count, summarize_check
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.policy.cases import change, project
-from tests.unit.test_check_summary import compared_checks
 
 PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
+
+
+FAILING = ("failed", "error")
+IDS = st.sampled_from([f"t.py::test_{n}" for n in range(6)] + [f"t{COLLECTION}"])
+OUTCOMES = st.sampled_from(["passed", "failed", "error", "skipped", "xfailed", "xpassed"])
+
+
+@st.composite
+def results(draw, name):
+    reason = draw(st.sampled_from(["", "", "", "it broke"]))
+    if name == TESTS:
+        found = draw(st.dictionaries(IDS, OUTCOMES, min_size=1))
+        items = [
+            CheckItem(item_id=one, outcome="error" if one.endswith(COLLECTION) else outcome)
+            for one, outcome in found.items()
+        ]
+    else:
+        ids = draw(st.lists(st.sampled_from("abc"), max_size=4))
+        items = [CheckItem(item_id=one, outcome="finding") for one in ids]
+    if reason:
+        status = draw(st.sampled_from([Status.FAILED, Status.UNVERIFIED, Status.UNMEASURABLE]))
+        items = [] if status is not Status.UNVERIFIED else items
+    else:
+        red = any(one.outcome in ("finding", *FAILING) for one in items)
+        status = Status.FAILED if red else Status.PASSED
+    return CheckResult(name=name, status=status, items=tuple(items), reason=reason)
+
+
+def sides():
+    names = st.sampled_from([TESTS, "mypy"])
+    return names.flatmap(lambda name: st.tuples(results(name), results(name)))
+
+
+def report(side, *found):
+    return CheckReport(side=side, commit="0", change_digest=None, results=found)
+
+
+def compared_checks():
+    def compare(pair):
+        return comparison.compare_reports(report("base", pair[0]), report("head", pair[1]))[0]
+
+    return sides().map(compare)
 
 
 def suite(**facts: object) -> Comparison:

@@ -41,15 +41,6 @@ def config(**sections):
     return RepoConfig.model_validate(sections, strict=False)
 
 
-def test_a_line_is_added_and_said(tmp_path, home):
-    change, said = carried(tmp_path, home, {"CHANGELOG.md": LOG})
-    assert change.paths == ("CHANGELOG.md", "shop/pay.py")
-    assert change.files[0].before == LOG.encode()
-    assert b"- Faster start.\n- Log instead of printing in shop/pay.py" in change.files[0].after
-    assert "`CHANGELOG.md`" in change.notes[-1]
-    assert any("CHANGELOG.md" in line for line in said)
-
-
 def test_each_draft_of_a_model_has_the_line_once_and_the_note_of_it(tmp_path, home):
     base = runs.prepared(tmp_path / "app", home, {"CHANGELOG.md": LOG})
     run_context = desks.run_context(base, home, FakeModel(lambda request: make_reply()))

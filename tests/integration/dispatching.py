@@ -1,0 +1,88 @@
+"""Store, engine and dispatcher on one folder, as a worker has them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from agent.errors import CodeHostUnavailable, StorageFull, StoreUnavailable
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import Reason, Run, RunState
+from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.pause import Switch
+from agent.store.engine import Engine
+from agent.store.sql_run_store import SqlRunStore
+
+
+def done(stored: StoredRun, *_: object) -> Outcome:
+    return Outcome(
+        run_id=stored.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done."
+    )
+
+
+class Service:
+    """What was told of ends is kept; the code host is away by then."""
+
+    def __init__(
+        self,
+        home: Path,
+        carry: Callable[..., Outcome] = done,
+        most: int = 2,
+        per_day: int | None = None,
+    ) -> None:
+        self.store = SqlRunStore(home)
+        self.told: list[tuple[str, Reason]] = []
+        self.switch = Switch(home)
+        self.carrier = Carrier(self.store, carry, self.switch)
+        self.engine = Engine(home, self.carrier)
+        self.dispatcher = Dispatcher(
+            self.store,
+            self.engine,
+            self.carrier,
+            bounds=Bounds(self.switch, most, per_day),
+            deliver=self._deliver,
+        )
+        self.engine.launch()
+
+    def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
+        self.told.append((run.run_id, outcome.reason))
+        raise CodeHostUnavailable("away as well")
+
+    def until(self, wanted: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Take turns as the service's loop does: one that fails is followed by the next."""
+        end = time.monotonic() + seconds
+        while True:
+            with suppress(StoreUnavailable, StorageFull):
+                if wanted():
+                    return
+                self.dispatcher.turn()
+            assert time.monotonic() < end, "it did not come to that"
+            time.sleep(0.02)
+
+    def over(self, run_id: str = "r1") -> bool:
+        return not self.store.get_run(run_id).active
+
+    def close(self) -> None:
+        self.engine.drain(5)
+        self.engine.close()
+        self.store.close()
+
+
+@pytest.fixture
+def services() -> Iterator[Callable[..., Service]]:
+    """Make services, one after the other."""
+    made: list[Service] = []
+
+    def make(home: Path, *given: object, **named: object) -> Service:
+        for one in made:
+            one.close()
+        made[:] = [Service(home, *given, **named)]  # type: ignore[arg-type]
+        return made[0]
+
+    yield make
+    for one in made:
+        one.close()
