@@ -7,31 +7,23 @@ body's last edit.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-
-from agent.errors import AgentError, CodeHostLimited, CodeHostUnavailable
+from agent.errors import CodeHostUnavailable
 from agent.github import api_errors, issues, repositories
 from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
-from agent.github.connection import translate_errors, translating_errors
+from agent.github.connection import translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
 
-_log = structlog.get_logger()
-
 _PER_PAGE = 100
 _LABELLED_PAGES = 20
-#: Before an issue that could not be read is tried again; doubled each time.
-_FIRST_WAIT, _LONGEST_WAIT = 60.0, 3_600.0
 #: Of what has changed; the rest is listed at the next look.
 _CHANGED_PAGES = 2
 _DELIVERIES = "/app/hook/deliveries"
@@ -50,114 +42,6 @@ class Found(Record):
     """As the webhook's, as far as it is read."""
     edited: bool = False
     """Whether the text was edited since the label was set or the words were written."""
-
-
-@dataclass
-class _Seen:
-    issues: dict[int, str] = field(default_factory=dict)
-    """`updated_at` by number."""
-    labels: dict[int, int] = field(default_factory=dict)
-    """Number of the event that set the label which was reported, by number of the issue."""
-    unread: dict[int, tuple[int, float]] = field(default_factory=dict)
-    """How often an issue could not be read, and when it is tried again; by number."""
-
-
-class GithubLabelledIssues:
-    """Looks for the label in the repositories that the operator names."""
-
-    def __init__(self, access: Access, settings: Settings) -> None:
-        self._access = access
-        self._intake_api = GithubIntakeApi(access, settings)
-        self._seen: dict[str, _Seen] = {}
-
-    def find_new(self, repository: str) -> Iterator[Found]:
-        """Go through the open issues that carry the label, as far as they have changed.
-
-        One counts as seen when the next is asked for.
-        """
-        seen = self._seen.setdefault(repository, _Seen())
-        session = self._access.open_named_session(repository, "look through")
-        with translate_errors():
-            facts = repositories.read_facts(session)
-            named = {"repository": facts["full_name"], "repository_id": facts["id"]}
-            ref = session.issue.model_copy(update=named)
-            label = self._intake_api.read_start_label(ref)
-            # The latest change first.
-            wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
-            how = {"doing": "look for labelled issues"}
-            listed = {
-                int(raw["number"]): raw
-                for raw in session.pages("issues", wanted, most=_LABELLED_PAGES, **how)
-                if raw.get("pull_request") is None
-            }
-        for number, raw in listed.items():
-            tries, until = seen.unread.get(number, (0, 0.0))
-            if seen.issues.get(number) == raw["updated_at"] or time.monotonic() < until:
-                continue
-            try:
-                with translate_errors():
-                    found = _read_labelled(session, facts, raw, label, seen)
-            except CodeHostLimited:
-                raise
-            except AgentError as problem:
-                wait = min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT)
-                seen.unread[number] = tries + 1, time.monotonic() + wait
-                told = {"issue": f"{repository}#{number}", "again_in_seconds": wait}
-                _log.error("issue not read", **told, problem=problem.message)
-                continue
-            seen.unread.pop(number, None)
-            if found is not None:
-                yield found[1]
-                seen.labels[number] = found[0]
-            seen.issues[number] = raw["updated_at"]
-        seen.unread = {one: held for one, held in seen.unread.items() if one in listed}
-        seen.issues = {one: at for one, at in seen.issues.items() if one in listed}
-        seen.labels = {one: event for one, event in seen.labels.items() if one in listed}
-
-
-def _read_labelled(
-    session: RepositorySession, facts: Raw, raw: Raw, label: str, seen: _Seen
-) -> tuple[int, Found] | None:
-    """Read who set the label, and the text; None: that was reported, or the label is off again."""
-    number = int(raw["number"])
-    event, renamed = _find_label_event(session, number, label)
-    if not event or seen.labels.get(number) == event["id"]:
-        return None
-    # After the events: what is edited in between counts as edited.
-    text = issues.read_text(session, number)
-    if text is None:
-        raise CodeHostUnavailable("GitHub lists the issue and does not show it.")
-    at, edited = str(event["created_at"]), text["lastEditedAt"]
-    approved = {"title": text["title"], "body": text["body"], "updated_at": at}
-    told = {"issue": {**raw, **approved}, "label": event["label"], "sender": event["actor"]}
-    return event["id"], Found(
-        # Also after a restart.
-        name=f"label-event-{event['id']}",
-        event="issues",
-        action="labeled",
-        payload={**told, "action": "labeled", "repository": facts},
-        # Times have no fractions: within one second, an edit counts as the later one.
-        edited=renamed or text["title"] != raw["title"] or (edited or "") >= at,
-    )
-
-
-def _find_label_event(session: RepositorySession, number: int, label: str) -> tuple[Raw, bool]:
-    """Find the event that has set the label, and say whether the title was changed afterwards.
-
-    The event is empty where the label was taken off meanwhile, or set by nobody.
-    """
-    renamed = False
-    for event in issues.newest_events(session, number):
-        renamed = renamed or event["event"] == "renamed"
-        named = str((event.get("label") or {}).get("name") or "")
-        if named.lower() == label.lower():
-            # An account that was deleted has no permission any more.
-            there = event["event"] == "labeled" and event["actor"] is not None
-            return (event if there else {}), renamed
-    return {}, renamed
-
-
-# --- comments ----------------------------------------------------------------------------------
 
 
 class Subject(Record):
@@ -181,53 +65,112 @@ class Changed(Record):
 
 
 @translating_errors
-class GithubConversations:
-    """Looks for comments in the repositories that the operator names."""
+class GithubChanges:
+    """Looks for labels and comments in the repositories that the operator names."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, settings: Settings) -> None:
         self._access = access
+        self._intake_api = GithubIntakeApi(access, settings)
 
     def list_changed(self, repository: str, since: str | None) -> Changed:
-        session = self._access.open_named_session(repository, "listen in")
+        """List what has changed, the oldest change first; None: the issues that have the label."""
+        session = self._access.open_named_session(repository, "look through")
         facts = repositories.read_facts(session)
         now = datetime.fromtimestamp(read_clock() + session.notes.behind, UTC)
-        told = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        wanted: dict[str, object] = {"sort": "updated", "direction": "asc"}
         if since is None:
-            return Changed(subjects=(), whole=True, now=told)
-        wanted = {"state": "all", "sort": "updated", "direction": "asc", "since": since}
-        how = {"doing": "look for comments"}
-        listed = list(session.pages("issues", wanted, most=_CHANGED_PAGES, **how))
+            named = {"repository": facts["full_name"], "repository_id": facts["id"]}
+            label = self._intake_api.read_start_label(session.issue.model_copy(update=named))
+            wanted |= {"state": "open", "labels": label}
+        else:
+            wanted |= {"state": "all", "since": since}
+        most = _CHANGED_PAGES if since else _LABELLED_PAGES
+        how = {"doing": "look for labels and comments"}
+        listed = list(session.pages("issues", wanted, most=most, **how))
         found = [_make_subject(facts, raw) for raw in listed]
         return Changed(
             # The same one may have come to the next page while they were read.
             subjects=tuple({one.ref.number: one for one in found}.values()),
-            whole=len(listed) < _CHANGED_PAGES * _PER_PAGE,
-            now=told,
+            whole=len(listed) < most * _PER_PAGE,
+            now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
 
-    def list_comments(self, subject: Subject, since: str) -> list[Found]:
-        session = self._access.open_session(subject.ref, f"listen in {subject.ref.repository}")
-        number = subject.ref.number
-        found = [
-            _make_found(subject, "issue_comment", "created", "comment", raw)
-            for raw in issues.list_comments(session, number, since)
-            # GitHub lists by the last edit.
-            if raw["created_at"] >= since
-        ]
-        if not subject.on_pull:
-            return found
-        reviews = [
-            raw for raw in issues.list_reviews(session, number) if raw["submitted_at"] >= since
-        ]
-        for raw in reviews:
-            found.append(_make_found(subject, "pull_request_review", "submitted", "review", raw))
+    def read_again(self, repository: str, number: int) -> Subject | None:
+        session = self._access.open_named_session(repository, "look through")
+        facts = repositories.read_facts(session)
+        with ignore_statuses(*repositories.GONE):
+            doing = f"read issue #{number}"
+            return _make_subject(facts, session.call("GET", f"issues/{number}", doing=doing))
+        return None
+
+    def find(self, subject: Subject, since: str) -> list[Found]:
+        """Find the label, and what was written since then."""
+        session = self._access.open_session(subject.ref, f"look at {subject.ref.repository}")
+        label = self._intake_api.read_start_label(subject.ref).lower()
+        is_labelled = label in {str(one["name"]).lower() for one in subject.raw["labels"]}
+        found: list[Found] = []
+        if is_labelled and subject.raw["state"] == "open" and not subject.on_pull:
+            found += _find_label(session, subject, label)
+        return [*found, *_find_comments(session, subject, since)]
+
+
+def _find_label(session: RepositorySession, subject: Subject, label: str) -> Iterator[Found]:
+    """Find who set the label, and the text; nothing where the label is off again."""
+    raw, number = subject.raw, subject.ref.number
+    event, renamed = _find_label_event(session, number, label)
+    if not event:
+        return
+    # After the events: what is edited in between counts as edited.
+    text = issues.read_text(session, number)
+    if text is None:
+        raise CodeHostUnavailable("GitHub lists the issue and does not show it.")
+    at, edited = str(event["created_at"]), text["lastEditedAt"]
+    approved = {"title": text["title"], "body": text["body"], "updated_at": at}
+    told = {"issue": {**raw, **approved}, "label": event["label"], "sender": event["actor"]}
+    yield Found(
+        name=f"label-event-{event['id']}",
+        event="issues",
+        action="labeled",
+        payload={**told, "action": "labeled", "repository": subject.facts},
+        # Times have no fractions: within one second, an edit counts as the later one.
+        edited=renamed or text["title"] != raw["title"] or (edited or "") >= at,
+    )
+
+
+def _find_label_event(session: RepositorySession, number: int, label: str) -> tuple[Raw, bool]:
+    """Find the event that has set the label, and say whether the title was changed afterwards.
+
+    The event is empty where the label was taken off meanwhile, or set by nobody.
+    """
+    renamed = False
+    for event in issues.newest_events(session, number):
+        renamed = renamed or event["event"] == "renamed"
+        named = str((event.get("label") or {}).get("name") or "")
+        if named.lower() == label:
+            # An account that was deleted has no permission any more.
+            there = event["event"] == "labeled" and event["actor"] is not None
+            return (event if there else {}), renamed
+    return {}, renamed
+
+
+def _find_comments(session: RepositorySession, subject: Subject, since: str) -> Iterator[Found]:
+    number = subject.ref.number
+    for raw in issues.list_comments(session, number, since):
+        # GitHub lists by the last edit.
+        if raw["created_at"] >= since:
+            yield _make_found(subject, "issue_comment", "created", "comment", raw)
+    if not subject.on_pull:
+        return
+    new = set()
+    for raw in issues.list_reviews(session, number):
+        if raw["submitted_at"] >= since:
+            new.add(raw["id"])
+            yield _make_found(subject, "pull_request_review", "submitted", "review", raw)
+    for raw in issues.list_remarks(session, number):
         # Remarks of a new review may have been written long before it.
-        new = {raw["id"] for raw in reviews}
-        for raw in issues.list_remarks(session, number):
-            if raw["created_at"] >= since or raw["pull_request_review_id"] in new:
-                event = "pull_request_review_comment"
-                found.append(_make_found(subject, event, "created", "comment", raw))
-        return found
+        if raw["created_at"] >= since or raw["pull_request_review_id"] in new:
+            event = "pull_request_review_comment"
+            yield _make_found(subject, event, "created", "comment", raw)
 
 
 def _make_subject(facts: Raw, raw: Raw) -> Subject:

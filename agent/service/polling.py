@@ -7,6 +7,7 @@ counts once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +19,7 @@ from agent.conversation import deliveries
 from agent.conversation.deliveries import Ignored
 from agent.conversation.events import Comment, Event, Request, Withdrawal
 from agent.errors import AgentError, CodeHostLimited
-from agent.github.polling import (
-    Changed,
-    Found,
-    GithubConversations,
-    GithubLabelledIssues,
-    Subject,
-)
+from agent.github.polling import Changed, Found, GithubChanges, Subject
 from agent.models.clock import read_clock
 from agent.models.intake import IntakeApi
 from agent.models.outcome import StoredRun
@@ -43,6 +38,8 @@ FILE_NAME = "listening.json"
 _UNSETTLED_SECONDS = 2
 #: What has changed is looked at so far in one look; the rest is in the next.
 _MOST_SUBJECTS = 50
+#: Before what could not be read is tried again; doubled each time.
+_FIRST_WAIT, _LONGEST_WAIT = 60.0, 3_600.0
 #: Where a run stands whose pull request is there, and no more is to be done for it.
 _OF_PULLS = frozenset({RunState.OPEN, RunState.CLOSED, RunState.MERGED})
 
@@ -54,6 +51,8 @@ class Mark(Record):
     """What has not changed since then is not asked for."""
     said: str
     """What was written before is not heard."""
+    unread: dict[int, str] = {}
+    """What could not be read, by number, with its own `said`."""
 
 
 _MARKS = TypeAdapter(dict[str, Mark])
@@ -69,8 +68,7 @@ class Polling:
 
     def __init__(
         self,
-        issues: GithubLabelledIssues,
-        conversations: GithubConversations,
+        changes: GithubChanges,
         intake_api: IntakeApi,
         inbox: Inbox,
         store: SqlRunStore,
@@ -86,8 +84,7 @@ class Polling:
             seconds: From one look to the next.
             found: Called when there is something new in the inbox.
         """
-        self._issues, self._conversations = issues, conversations
-        self._intake_api = intake_api
+        self._changes, self._intake_api = changes, intake_api
         self._inbox, self._store = inbox, store
         self._repositories = repositories
         self._seconds = seconds
@@ -96,6 +93,8 @@ class Polling:
         self._marks = _read_marks(self._path)
         self._seen: dict[tuple[str, int], str] = {}
         """When what was looked at had changed last."""
+        self._tries: dict[tuple[str, int], tuple[int, float]] = {}
+        """How often what is unread was tried, and when it is tried again."""
 
     def turn(self) -> float:
         """Look through all repositories; one that cannot be looked through holds up no other."""
@@ -105,8 +104,6 @@ class Polling:
                 self._look_after(snapshot.issue)
         for repository in self._repositories:
             try:
-                for one in self._issues.find_new(repository):
-                    self._lay_in_found(one)
                 self.listen(repository)
             except CodeHostLimited:
                 raise
@@ -151,41 +148,67 @@ class Polling:
             _log.info("found by polling", delivery=delivery.delivery_id, what=event)
             self._found()
 
-    # --- what people say -----------------------------------------------------------------------
+    # --- one repository ------------------------------------------------------------------------
 
     def listen(self, repository: str) -> None:
-        """Look for what was said in one repository; what fails is looked for again."""
-        mark = self._marks.get(repository)
-        changed = self._conversations.list_changed(repository, mark.changed if mark else None)
-        if mark is None:
-            self._note(repository, Mark(changed=changed.now, said=changed.now))
-            return
+        """Look for what is new in one repository; what cannot be read is looked at again."""
+        known = self._marks.get(repository)
+        changed = self._changes.list_changed(repository, known.changed if known else None)
+        mark = known or Mark(changed=changed.now, said=changed.now)
         settled = _subtract_seconds(changed.now, _UNSETTLED_SECONDS)
         asked = 0
         for subject in changed.subjects:
-            key = (repository, subject.ref.number)
-            if self._seen.get(key) != subject.updated_at:
-                if asked == _MOST_SUBJECTS:
+            number = subject.ref.number
+            if self._seen.get((repository, number)) != subject.updated_at:
+                if asked == _MOST_SUBJECTS and known:
                     changed = changed.model_copy(update={"whole": False})
                     break
                 asked += 1
-                self._hear(subject, mark.said)
+                mark = self._try_to_hear(repository, number, subject, mark)
             if subject.updated_at < settled:
-                self._seen[key] = subject.updated_at
-            mark = mark.model_copy(update={"changed": min(subject.updated_at, settled)})
-            self._note(repository, mark)
+                self._seen[repository, number] = subject.updated_at
+            if known:
+                mark = mark.model_copy(update={"changed": min(subject.updated_at, settled)})
+                self._note(repository, mark)
+        for number in mark.unread:
+            if time.monotonic() >= self._tries.get((repository, number), (0, 0.0))[1]:
+                mark = self._try_to_hear(repository, number, None, mark)
         if changed.whole:
-            self._note(repository, mark.model_copy(update={"said": mark.changed}))
+            mark = mark.model_copy(update={"said": mark.changed})
             self._forget(repository, changed)
+        self._note(repository, mark)
+
+    def _try_to_hear(
+        self, repository: str, number: int, subject: Subject | None, mark: Mark
+    ) -> Mark:
+        """Hear one issue or pull request; one that cannot be read holds up no other.
+
+        Args:
+            subject: None: it could not be read before.
+        """
+        unread, key = dict(mark.unread), (repository, number)
+        since = unread.pop(number, mark.said)
+        try:
+            if subject := subject or self._changes.read_again(repository, number):
+                self._hear(subject, since)
+            self._tries.pop(key, None)
+        except CodeHostLimited:
+            raise
+        except AgentError as problem:
+            tries = self._tries.get(key, (0, 0.0))[0]
+            wait = min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT)
+            self._tries[key], unread[number] = (tries + 1, time.monotonic() + wait), since
+            told = {"issue": f"{repository}#{number}", "again_in_seconds": wait}
+            _log.error("issue not read", **told, problem=problem.message)
+        return mark.model_copy(update={"unread": unread})
 
     def _hear(self, subject: Subject, since: str) -> None:
-        run = None
         if subject.on_pull:
             run = self._store.find_run_of_pull(subject.ref.repository_id, subject.ref.number)
             if run is None:
                 return
             self._tell_end(subject, run)
-        for found in self._conversations.list_comments(subject, since):
+        for found in self._changes.find(subject, since):
             self._lay_in_found(found)
 
     def _tell_end(self, subject: Subject, run: StoredRun) -> None:

@@ -22,7 +22,7 @@ import structlog
 
 from agent import wiring
 from agent.errors import AgentError, PermanentError, SettingsInvalid
-from agent.github.polling import AppDeliveries, GithubConversations, GithubLabelledIssues
+from agent.github.polling import AppDeliveries, GithubChanges
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
@@ -180,9 +180,9 @@ def _reconciler(
     if not settings.repositories:
         _log.warning("no repository is looked through", setting=variable("repositories"))
         return None
-    issues, words = GithubLabelledIssues(way, settings), GithubConversations(way)
+    changes = GithubChanges(way, settings)
     gate, where = wiring.make_intake_api(settings, way), settings.repositories
-    return Polling(issues, words, gate, inbox, store, where, seconds=seconds, found=found).turn
+    return Polling(changes, gate, inbox, store, where, seconds=seconds, found=found).turn
 
 
 def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:

@@ -21,7 +21,7 @@ from agent.demo.simulator.hooks import Delivery
 from agent.demo.simulator.world import World
 from agent.errors import AccessLost
 from agent.github import app_registration
-from agent.github.polling import AppDeliveries, GithubConversations, GithubLabelledIssues
+from agent.github.polling import AppDeliveries, GithubChanges
 from agent.github.pulls import GithubPulls
 from agent.github.tokens import Scope
 from agent.models.change import Finding, Severity
@@ -172,13 +172,13 @@ def sign_in(scene: Scene) -> None:
 
 def reconcile(scene: Scene) -> None:
     assert scene.intake_api.find_earlier_run(scene.run.snapshot) is None
-    (found,) = GithubLabelledIssues(scene.access, scene.settings).find_new(scene.name)
-    assert found.payload["sender"]["login"] == "ann"
-    heard = GithubConversations(scene.access)
-    changed = heard.list_changed(scene.name, "2026-01-01T00:00:00Z")
+    changes = GithubChanges(scene.access, scene.settings)
+    (subject,) = changes.list_changed(scene.name, None).subjects
+    changed = changes.list_changed(scene.name, "2026-01-01T00:00:00Z")
     assert {one.on_pull for one in changed.subjects} == {False, True}
-    words = [heard.list_comments(one, "2026-01-01T00:00:00Z") for one in changed.subjects]
-    assert "ann" in {one.payload["sender"]["login"] for some in words for one in some}
+    assert changes.read_again(scene.name, subject.ref.number) == subject
+    found = [one for some in changed.subjects for one in changes.find(some, "2026-01-01T00:00:00Z")]
+    assert {"issues", "issue_comment"} <= {one.event for one in found}
     if scene.app is not None:
         log = AppDeliveries(scene.access)
         scene.world.hooks.drain()

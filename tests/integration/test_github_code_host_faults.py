@@ -15,7 +15,7 @@ from github import Requester
 from structlog.testing import capture_logs
 
 from agent.cli import doctor
-from agent.demo.simulator import actions, pull_actions
+from agent.demo.simulator import pull_actions
 from agent.demo.simulator.records import ReviewComment, Thread
 from agent.demo.simulator.world import APP_PERMISSIONS, World
 from agent.errors import (
@@ -24,9 +24,8 @@ from agent.errors import (
     CodeHostUnavailable,
     SettingsInvalid,
 )
-from agent.github import polling
 from agent.github.connection import Pacing
-from agent.github.polling import GithubLabelledIssues
+from agent.github.polling import GithubChanges
 from agent.github.pulls import GithubPulls
 from agent.github.tokens import Scope
 from agent.models import clock
@@ -300,7 +299,9 @@ def test_a_label_that_is_refused_asks_nobody_to_stop(scene):
 
 def test_without_graphql_all_works_but_resolving_threads(scene):
     scene.fault("answer", "POST", "/api/graphql", status=404, count=None)
-    (found,) = GithubLabelledIssues(scene.access, scene.settings).find_new(scene.name)
+    changes = GithubChanges(scene.access, scene.settings)
+    (subject,) = changes.list_changed(scene.name, None).subjects
+    (found,) = changes.find(subject, "2100-01-01T00:00:00Z")
     assert (found.payload["issue"]["title"], found.edited) == ("Add a field", False)
     pull = propose(scene)
     ann = scene.world.user("ann")
@@ -315,21 +316,6 @@ def test_without_graphql_all_works_but_resolving_threads(scene):
     assert (thread.comments[0].body, thread.resolved) == ("Why?", False)
     assert pulls.reply_in_thread(scene.run, pull.number, thread, "Because.", key="1")
     assert not pulls.resolve_thread(scene.run, thread)
-
-
-def test_an_issue_that_cannot_be_read_holds_up_no_other_and_is_tried_again(scene, monkeypatch):
-    ann, label = scene.world.user("ann"), scene.repository.labels["mergewright"]
-    actions.open_issue(scene.repository, ann, "Another", "Text", [label])
-    refused = scene.fault("answer", "GET", "issues/2/events", status=403)
-    looking = GithubLabelledIssues(scene.access, scene.settings)
-    monkeypatch.setattr(polling, "_FIRST_WAIT", 0.3)
-    with capture_logs() as logged:
-        assert [one.payload["issue"]["number"] for one in looking.find_new(scene.name)] == [1]
-        assert list(looking.find_new(scene.name)) == []
-    assert [one["event"] for one in logged] == ["issue not read"]
-    assert refused.hits == 1
-    time.sleep(0.3)
-    assert [one.payload["issue"]["number"] for one in looking.find_new(scene.name)] == [2]
 
 
 def test_a_server_that_does_not_know_bots_by_name_gives_an_address_without_number(scene):

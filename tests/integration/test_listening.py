@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from agent.conversation import events
 from agent.conversation.events import Comment, Event
@@ -16,12 +17,12 @@ from agent.demo.simulator import actions
 from agent.demo.simulator.records import Comment as StoredComment
 from agent.demo.simulator.records import Issue
 from agent.demo.simulator.world import World
-from agent.errors import AgentError
-from agent.github.polling import Changed, GithubConversations
+from agent.github.polling import Changed, GithubChanges
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery
+from agent.service import polling
 from agent.service.deliveries import Intake
 from agent.service.polling import Polling
 from agent.store.sql_inbox import Inbox
@@ -41,11 +42,11 @@ def world(tmp_path_factory) -> Iterator[World]:
         yield made
 
 
-class Ahead(GithubConversations):
+class Ahead(GithubChanges):
     """Has the clock of the simulated world, whose answers carry that of this machine."""
 
     def __init__(self, scene: Scene) -> None:
-        super().__init__(scene.access)
+        super().__init__(scene.access, scene.settings)
         self.world = scene.world
 
     def list_changed(self, repository: str, since: str | None) -> Changed:
@@ -64,8 +65,8 @@ class Heard:
 
     def another(self) -> Polling:
         """One that begins with what is remembered, as after a restart."""
-        conversations, gate = Ahead(self.scene), self.scene.intake_api
-        return Polling(None, conversations, gate, self.inbox, self.store, (), seconds=1)
+        gate = self.scene.intake_api
+        return Polling(Ahead(self.scene), gate, self.inbox, self.store, (), seconds=1)
 
     def look(self) -> list[Delivery]:
         """Look once; give what lies in the inbox."""
@@ -98,7 +99,9 @@ def heard(world, tmp_path) -> Iterator[Heard]:
         made = Heard(scene, inbox, store)
         made.write("said before anybody listened")
         made.later()
-        assert made.look() == []
+        (label,) = made.look()
+        assert label.event == "issues"
+        inbox.settle(label.delivery_id, "ignored", "looked at by a test")
         made.later()
         yield made
 
@@ -166,12 +169,24 @@ def test_TC8_a_flood_of_words_is_heard_to_its_end(heard):
     assert found[-1] == ("ann", "/mergewright stop")
 
 
-def test_what_fails_is_looked_for_again(heard):
+def test_what_cannot_be_read_holds_up_no_other_and_is_read_again(heard, monkeypatch):
+    monkeypatch.setattr(polling, "_FIRST_WAIT", 0.3)
+    scene = heard.scene
+    other = actions.open_issue(scene.repository, scene.world.user("ann"), "Another", "Text", [])
     heard.write("/mergewright help")
-    heard.scene.fault("answer", "GET", "issues/*/comments", status=403, count=1)
-    with pytest.raises(AgentError):
-        heard.look()
+    heard.later()
+    heard.write("/mergewright plan", on=other)
+    refused = scene.fault("answer", "GET", "issues/1/comments", status=403, count=2)
+    with capture_logs() as logged:
+        assert heard.words() == [("ann", "/mergewright plan")]
+        assert heard.words() == []
+    assert [one["event"] for one in logged if one["log_level"] == "error"] == ["issue not read"]
+    assert refused.hits == 1
+    # Also after a restart.
+    heard.listener = heard.another()
     heard.later(600)
+    assert heard.words() == []
+    time.sleep(0.3)
     assert heard.words() == [("ann", "/mergewright help")]
 
 

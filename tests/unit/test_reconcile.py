@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -13,7 +12,7 @@ from agent.errors import (
     CodeHostUnavailable,
     RequestRefused,
 )
-from agent.github.polling import Changed, Found, SentDelivery, SentPage
+from agent.github.polling import Changed, Found, SentDelivery, SentPage, Subject
 from agent.models.intake import EarlierRun, LiveIssue
 from agent.models.run import Run
 from agent.models.ticket import Delivery, IssueRef, Snapshot
@@ -28,6 +27,7 @@ from webhooks import app
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0
+NOW = "2026-11-20T10:00:00Z"
 
 
 class CodeHost:
@@ -197,15 +197,25 @@ def labelled(number: int = 1, event_id: int = 5) -> Found:
     return Found(name=f"label-event-{event_id}", event="issues", action="labeled", payload=payload)
 
 
-class Issues:
+class Changes:
+    """A list of what has changed, by repository; an error is raised."""
+
     def __init__(self, **found: list[Found] | Exception) -> None:
         self.found = found
 
-    def find_new(self, repository: str) -> Iterator[Found]:
+    def list_changed(self, repository: str, since: str | None) -> Changed:
         found = self.found[repository.replace("/", "_")]
         if isinstance(found, Exception):
             raise found
-        yield from found
+        subjects = tuple(
+            Subject(facts={}, raw={"found": one}, ref=delivery_samples.snapshot(number).issue,
+                    on_pull=False, updated_at=NOW)
+            for number, one in enumerate(found, 1)
+        )  # fmt: skip
+        return Changed(subjects=subjects, whole=True, now=NOW)
+
+    def find(self, subject: Subject, since: str) -> list[Found]:
+        return [subject.raw["found"]]
 
 
 class Gate(delivery_samples.Open):
@@ -223,19 +233,12 @@ class Gate(delivery_samples.Open):
         return super().read_issue(issue).model_copy(update=self.changes)
 
 
-class Silence:
-    """Nobody has written anything."""
-
-    def list_changed(self, repository, since):
-        return Changed(subjects=(), whole=True, now="2026-11-20T10:00:00Z")
-
-
 @pytest.fixture
 def poll(inbox: Inbox, store: SqlRunStore):
-    def turn(issues: Issues, *repositories: str, gate: Gate | None = None) -> list[int]:
+    def turn(changes: Changes, *repositories: str, gate: Gate | None = None) -> list[int]:
         rung: list[int] = []
         made = Polling(
-            issues, Silence(), gate or Gate(), inbox, store, repositories, seconds=300,
+            changes, gate or Gate(), inbox, store, repositories, seconds=300,
             found=lambda: rung.append(1),
         )  # fmt: skip
         assert made.turn() == 300
@@ -245,7 +248,7 @@ def poll(inbox: Inbox, store: SqlRunStore):
 
 
 def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
-    assert poll(Issues(o_r=[labelled()]), "o/r") == [1]
+    assert poll(Changes(o_r=[labelled()]), "o/r") == [1]
     (kept,) = inbox.list_unread()
     request = Request.model_validate_json(kept.body)
     assert request.snapshot == delivery_samples.snapshot(1)
@@ -254,27 +257,27 @@ def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
 
 
 def test_WH2_no_request_can_use_up_the_id_of_a_label_that_is_found_later(inbox, poll):
-    poll(Issues(o_r=[labelled()]), "o/r")
+    poll(Changes(o_r=[labelled()]), "o/r")
     (kept,) = inbox.list_unread()
     assert not app._DELIVERY_ID.fullmatch(kept.delivery_id)
 
 
 def test_WH3_a_label_that_is_found_again_and_again_is_one_delivery(inbox, poll):
     for _ in range(3):
-        poll(Issues(o_r=[labelled(), labelled()]), "o/r")
+        poll(Changes(o_r=[labelled(), labelled()]), "o/r")
     assert len(inbox.list_unread()) == 1
-    assert poll(Issues(o_r=[labelled(event_id=6, number=2)]), "o/r") == [1]
+    assert poll(Changes(o_r=[labelled(event_id=6, number=2)]), "o/r") == [1]
 
 
 @pytest.mark.parametrize("where", ["list", "issue"])
 def test_GH2_a_forge_that_limits_us_ends_the_turn(inbox, poll, store, where):
     limited, gate = CodeHostLimited("wait", until=1.0), Gate()
-    issues = Issues(o_a=limited if where == "list" else [], o_r=[labelled()])
+    changes = Changes(o_a=limited if where == "list" else [], o_r=[labelled()])
     if where == "issue":
         gate.failing = limited
         store.add_run(run(), START)
     with pytest.raises(CodeHostLimited):
-        poll(issues, "o/a", "o/r", gate=gate)
+        poll(changes, "o/a", "o/r", gate=gate)
     assert inbox.list_unread() == ()
 
 
@@ -289,12 +292,12 @@ def run(number: int = 1) -> Run:
 def test_GH7_a_run_whose_issue_is_taken_back_is_stopped_without_a_webhook(poll, store, change):
     store.add_run(run(), START)
     gate = Gate()
-    poll(Issues(), gate=gate)
+    poll(Changes(), gate=gate)
     assert store.get_run(run().run_id).stop_request is None
     gate.changes = change
-    poll(Issues(), gate=gate)
+    poll(Changes(), gate=gate)
     assert "so the run was stopped" in (store.get_run(run().run_id).stop_request or "")
-    poll(Issues(), gate=gate)
+    poll(Changes(), gate=gate)
     assert gate.asked == [1, 1]
 
 
