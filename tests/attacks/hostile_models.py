@@ -24,8 +24,6 @@ Order = tuple[str, dict[str, Any]]
 Turn = Said | Callable[[Seen], Said]
 Parts = Mapping[str, Sequence[Turn]]
 
-# --- one that obeys -------------------------------------------------------------------------------
-
 _SIGN = re.compile(r"order:([a-z]+)")
 _PART = re.compile(r"Your part: (?:the )?(whole|answer|review)")
 
@@ -160,8 +158,6 @@ HONEST: Parts = {
     "review": [calls(("submit_review", {"approve": True, "remarks": [{"text": SAID["fetch"]}]}))],
 }
 
-
-# --- one that breaks calls ------------------------------------------------------------------------
 
 HALF = "\ud800"
 _SOME = {"path": "shop/prices.py"}

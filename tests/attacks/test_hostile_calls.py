@@ -134,9 +134,6 @@ def assert_named(had: Talk, wire: str) -> None:
     assert any(had.why.startswith(end.format(model=model)) for end in ENDS), had.why
 
 
-# --- MO1: broken calls ----------------------------------------------------------------------------
-
-
 #: Most different from each other.
 PLAINLY = (
     "no JSON", "wrong types", "unknown tool", "a cut stream", "thousands of calls",
@@ -181,9 +178,6 @@ def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker, stream: str
     had.assert_contained()
 
 
-# --- MO2: paths ---------------------------------------------------------------------------------
-
-
 def test_MO2_no_edit_leads_out_of_the_tree(talk: Talker) -> None:
     wanted = hostile_models.everywhere(ELSEWHERE)
     replies = [calls(*wanted[at : at + 40]) for at in range(0, len(wanted), 40)]
@@ -194,9 +188,6 @@ def test_MO2_no_edit_leads_out_of_the_tree(talk: Talker) -> None:
     assert inside == set()
     assert all(len(text) < 700 for text in had.told)
     had.assert_contained()
-
-
-# --- MO4: endless work ----------------------------------------------------------------------------
 
 
 def _new_each_time(seen: scripted.Seen) -> Said:

@@ -190,9 +190,6 @@ def _environ(home: Path, ground: Ground, server: Server) -> dict[str, str]:
     }
 
 
-# --- the obedient one -----------------------------------------------------------------------------
-
-
 def test_TC5_TC7_MO2_a_model_that_obeys_every_text_changes_nothing_but_what_was_asked(
     theatre: Theatre,
 ) -> None:
@@ -242,9 +239,6 @@ def test_TC5_no_place_where_text_can_hide_has_an_effect(theatre: Theatre) -> Non
     assert story.git(
         "ls-tree", "-r", "--name-only", str(story.ended().branch), ".github"
     ).split() == [".github/CODEOWNERS", ".github/workflows/ci.yml"]
-
-
-# --- one that cheats -----------------------------------------------------------------------------
 
 
 def test_MO6_a_change_that_cheats_is_refused_by_name(theatre: Theatre) -> None:

@@ -36,9 +36,6 @@ def end(told: Story, number: int, how: str) -> None:
     assert done.status_code == 200, done.text
 
 
-# --- pull requests that are there already ---------------------------------------------------------
-
-
 def test_the_label_set_again_makes_no_second_one_until_people_have_closed_the_first(story):
     told = story()
     told.label()
@@ -67,9 +64,6 @@ def test_the_label_set_again_makes_no_second_one_until_people_have_closed_the_fi
     assert "I want it too!" not in ledger
 
 
-# --- what we may do there -------------------------------------------------------------------------
-
-
 def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushed(story, stage):
     stage.world.add_user("careful-shop", "Organization")
     granted = {
@@ -82,9 +76,6 @@ def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushe
     assert (outcome.reason, outcome.branch) == (Reason.ACCESS_LOST, None)
     assert "pull_requests: write" in outcome.sentence
     told.assert_nothing_pushed()
-
-
-# --- the base -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["rewritten", "deleted", "another default"])
@@ -120,9 +111,6 @@ def test_WH6_a_repository_renamed_between_label_and_run_ends_without_a_pull_requ
     assert told.pulls() == []
 
 
-# --- limits and waits -----------------------------------------------------------------------------
-
-
 def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
     limited, other = story(), story()
     limited.fault("limit", "POST", "pulls", seconds=3_000, hourly=True)
@@ -143,6 +131,3 @@ def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
         store._update(waiting.run.run_id, not_before=time.time())
     limited.assert_ready()
     assert len(limited.requests()) - asked < 40
-
-
-# --- out of order, and anew -----------------------------------------------------------------------

@@ -35,9 +35,6 @@ SHIM = (
 )
 
 
-# --- the whole service ----------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Listener and worker as processes, which look every three seconds for what they have missed."""
@@ -136,9 +133,6 @@ def test_PF7_a_run_waits_for_sandboxes_and_goes_on_when_they_are_there(story, st
     assert not mark.exists(), "nothing of it ran outside of a sandbox"
 
 
-# --- a service with a token, which nobody tells of anything ---------------------------------------
-
-
 @pytest.fixture
 def polled(stage: Stage, story, built_home: Path, tmp_path: Path) -> Iterator[Story]:
     """An issue in a repository of somebody who has no App; the service for it is not started."""
@@ -194,9 +188,6 @@ def test_labels_and_comments_are_found_without_any_webhook_and_count_once(polled
     snapshot = told.runs()[1].run.snapshot
     assert (snapshot.actor, snapshot.body) == (MAINTAINER, "It is slower still.\n")
     assert "Traceback" not in service.log.read_text()
-
-
-# --- kill -9 at each step -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -119,9 +119,6 @@ def test_what_ci_does_before_the_tests_and_where_it_has_them_is_done_alone(tmp_p
     assert "mkdir data" in ended.text
 
 
-# --- what comes to nothing ------------------------------------------------------------------------
-
-
 def config(sample: Repository) -> None:
     sample.write(".github/mergewright.yml", "version: 1\nscope:\n  max_files: many\n")
 
@@ -158,9 +155,6 @@ def test_what_cannot_be_done_ends_with_its_reason_and_place_and_no_branch(
     assert ended.result["branch"] is None
     assert Path(ended.result["log"]).is_file()
     assert sample.branches() == ["main"]
-
-
-# --- tests that misbehave, and the machine --------------------------------------------------------
 
 
 @pytest.mark.parametrize(("missing", "package"), [("bwrap", "bubblewrap"), ("git", "git")])

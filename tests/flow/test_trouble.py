@@ -46,9 +46,6 @@ def write_locked(path: Path) -> Iterator[None]:
         holder.execute("ROLLBACK")
 
 
-# --- PF3: the disk is full -------------------------------------------------------------------
-
-
 def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_it_is_free(
     services, small_disk
 ):
@@ -87,9 +84,6 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
     assert one.store.get_run("r1").state is RunState.OPEN
     assert whole(disk / ENGINE)
     assert whole(one.store.path)
-
-
-# --- PF4: trouble of the database ------------------------------------------------------------
 
 
 @pytest.mark.deep
@@ -138,8 +132,6 @@ def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(services, home):
     assert "r1" not in one.store.list_active_ids()
 
 
-# --- PF7: no sandboxes ---------------------------------------------------------------------------
-
 FAKES = {
     "hangs": "#!/bin/sh\ncase $1 in --version) echo bubblewrap 0.8.0;; *) exec sleep 300;; esac\n",
     "dies": "#!/bin/sh\ncase $1 in --version) echo bubblewrap 0.8.0;; *) exit 0;; esac\n",
@@ -176,9 +168,6 @@ def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeyp
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises((SandboxMissing, SandboxLost)):
         BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("/bin/true",)))
-
-
-# --- PF8: time -------------------------------------------------------------------------------
 
 
 def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(home):
@@ -221,9 +210,6 @@ def test_PF8_a_database_of_another_version_is_refused_with_exit_code_2(home):
     with closing(sqlite3.connect(home / sql_run_store.FILE_NAME)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
     assert "made by another version of Mergewright" in refused(home)
-
-
-# --- settings --------------------------------------------------------------------------------
 
 
 def refused(home: Path, *words: str, **environ: str) -> str:

@@ -121,9 +121,6 @@ def loaded(places: app_create.Places) -> settings.Settings:
     return settings.load_settings(dict(word.split("=", 1) for word in words))
 
 
-# --- the whole way ---------------------------------------------------------------------------
-
-
 def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_path, person):
     folder = tmp_path / "etc"
     words = ("--json", "--organization", "acme")
@@ -173,9 +170,6 @@ def test_for_compose_each_service_finds_its_own_secret_alone(tmp_path):
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
 
 
-# --- the page --------------------------------------------------------------------------------
-
-
 @contextmanager
 def page_of(world: World) -> Iterator[app_page.Page]:
     def form(back: str):
@@ -200,9 +194,6 @@ def test_only_an_answer_to_this_registration_counts_and_only_the_first(world, pe
             page.wait(0.01)
         assert person.get(back).status_code == 200
         assert page.wait(5) == code
-
-
-# --- the trade -------------------------------------------------------------------------------
 
 
 def code_of(world: World, person: httpx.Client) -> str:

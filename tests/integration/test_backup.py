@@ -90,9 +90,6 @@ def repacked(file: Path, change, out: Path) -> Path:
     return out
 
 
-# --- there and back --------------------------------------------------------------------------
-
-
 def test_everything_that_cannot_be_made_again_comes_back_and_nothing_else(filled, home):
     file, back = home / "b.tar.gz", home / "back"
     made = command(filled, "backup", str(file), "--json")
@@ -200,18 +197,12 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
     assert asked == ["first", "second", "second"]
 
 
-# --- refusing to back up ---------------------------------------------------------------------
-
-
 def test_PF3_a_full_disk_leaves_no_half_archive(filled, home, small_disk):
     (filled / "runs" / "r1" / "run.log").write_bytes(os.urandom(2 * 1024**2))
     disk = small_disk(1)
     with pytest.raises(StorageFull, match="full|space"):
         backup.make(filled, disk / "b.tar.gz")
     assert list(disk.iterdir()) == []
-
-
-# --- refusing to restore ---------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -117,9 +117,6 @@ def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
     assert (ended.state, ended.outcome.reason) == (RunState.FAILED, Reason.INTERNAL)
 
 
-# --- pause, quota, retry ------------------------------------------------------------------------
-
-
 def stepping(asked, inside=None, go=None):
     """Carry three steps; the second tells that it is under way, and waits to be let go on."""
 

@@ -163,8 +163,6 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
         assert not any("hunter2" in note for note in made.refused_attempts)
 
 
-# --- by the proxy of this host ---------------------------------------------------------------
-
 SECRET = "hunter2-of-the-proxy"
 CODED = base64.b64encode(f"clerk:{SECRET}".encode()).decode()
 

@@ -46,9 +46,6 @@ def marks(*states: str) -> Progress:
     )
 
 
-# --- ticket ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("taken_back", "told"),
     [
@@ -62,9 +59,6 @@ def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
     taken_back(scene.issue, scene.world.user("ann"))
     with pytest.raises(Superseded, match=told):
         scene.code_host.read_ticket(scene.run)
-
-
-# --- begin, mark, deliver ----------------------------------------------------------------------
 
 
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
@@ -121,9 +115,6 @@ def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
     assert "red" in scene.own_comments()[0].body
 
 
-# --- one comment for all attempts, among many --------------------------------------------------
-
-
 def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
     scene.code_host.announce_start(scene.run)
     scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
@@ -176,9 +167,6 @@ def test_a_stop_that_needs_a_person_is_a_new_comment_in_place_of_the_earlier_one
     assert [one.id for one in scene.own_comments()] == [again.id]
 
 
-# --- repository, git, rules --------------------------------------------------------------------
-
-
 def test_a_token_reaches_no_other_repository(scene):
     other = scene.world.add_repository(f"{scene.owner}/secret", private=True)
     scene.installation.repository_ids = {scene.repository.id, other.id}
@@ -189,9 +177,6 @@ def test_a_token_reaches_no_other_repository(scene):
     reading = scene.world.tokens[scene.code_host.create_credential(scene.run, write=False)]
     assert reading.repository_ids == {scene.repository.id}
     assert reading.permissions["contents"] == "read"
-
-
-# --- pull request ------------------------------------------------------------------------------
 
 
 def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):

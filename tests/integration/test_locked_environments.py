@@ -31,9 +31,6 @@ def lay_sample(folder: Path, kind: str) -> Path:
     return folder / LOCKS[kind]
 
 
-# --- what locks install ------------------------------------------------------------------------
-
-
 @pytest.mark.index
 @pytest.mark.deep
 @pytest.mark.parametrize("kind", LOCKS)
@@ -84,8 +81,6 @@ def test_projects_of_the_tree_are_installed_and_git_sources_left_out(settings, f
     assert "six==1.16.0" in environment.packages
 
 
-# --- uv.lock ---------------------------------------------------------------------------------
-
 UV = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = [{}]\n'
 
 
@@ -125,8 +120,6 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
         with pytest.raises(EnvironmentFailed):
             update()
 
-
-# --- hostile project files ---------------------------------------------------------------------
 
 #: What code sees that an exporter is led to run, by whichever trick.
 _LOOK = """

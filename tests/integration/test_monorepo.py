@@ -20,9 +20,6 @@ from tests.unit.environments import local_index
 ROOT = "services/api"
 
 
-# --- the environment -------------------------------------------------------------------------
-
-
 def package(name: str, *requires: str) -> dict[str, str]:
     """A project with a backend of its own."""
     lines = "".join(f"Requires-Dist: {one}\\n" for one in requires)
@@ -112,8 +109,6 @@ def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, c
     found = declare.read_declaration(WorkTreeFiles(tmp_path / "repo", ROOT), PythonSection())
     assert (found.lock.path if found.lock else "") == taken
 
-
-# --- checks ----------------------------------------------------------------------------------
 
 TOOLS = {
     "pyproject.toml": """

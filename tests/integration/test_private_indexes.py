@@ -144,9 +144,6 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
     assert find_secrets(settings, *orders, *said, made.model_dump_json()) == []
 
 
-# --- several indexes -------------------------------------------------------------------------
-
-
 @pytest.mark.deep
 def test_a_further_index_of_the_host_is_asked_first(settings, folder):
     with local_index.serving() as default, local_index.serving() as private:

@@ -179,9 +179,6 @@ def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(o
     assert opened.ends.turn() > 0
 
 
-# --- what its run comes to -----------------------------------------------------------------------
-
-
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(opened):
     opened.people("closed")
     assert opened.state is RunState.CLOSED

@@ -100,9 +100,6 @@ def token_talk(world, tmp_path) -> Talk:
     return talking(samples.scene(world, tmp_path, app=False))
 
 
-# --- reading -----------------------------------------------------------------------------------
-
-
 def test_what_people_say_is_read_with_five_requests(talk):
     talk.review("REQUEST_CHANGES", "Please change this.", comments=[ASK])
     talk.say("And a changelog?")
@@ -126,9 +123,6 @@ def test_what_people_say_is_read_with_five_requests(talk):
     assert comment.url.endswith(f"#issuecomment-{comment.comment_id}")
 
 
-# --- who may write -----------------------------------------------------------------------------
-
-
 def test_who_may_write_is_asked_once_for_each_person(talk):
     run, ann = talk.scene.run, talk.scene.world.user("ann")
     before = talk.scene.asked("GET", "*/permission")
@@ -139,9 +133,6 @@ def test_who_may_write_is_asked_once_for_each_person(talk):
     assert not talk.pulls.may_write(run, "eve", talk.scene.world.user("eve").id)
     assert not talk.pulls.may_write(run, "nobody", 4711)
     assert not talk.pulls.may_write(run, "ghost", 0)
-
-
-# --- answering ---------------------------------------------------------------------------------
 
 
 def test_the_same_key_never_makes_a_second_answer(talk):
@@ -179,12 +170,6 @@ def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
     assert "(secret removed)" in body
     assert len(body) <= 65_536
     assert "https://m.example/runs/" in body
-
-
-# --- resolving ---------------------------------------------------------------------------------
-
-
-# --- the project's own checks ------------------------------------------------------------------
 
 
 def head_of(talk: Talk) -> str:
@@ -281,9 +266,6 @@ def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_t
     ]
     assert states(talk) == {"CI / lint": "passed", "CI / test": "failed", "Waits": "waiting"}
     assert talk.pulls.read_log(scene.run, seen["CI / test"]) == "1 failed\n"
-
-
-# --- logs --------------------------------------------------------------------------------------
 
 
 def red(talk: Talk, log: str | None) -> ProjectCheck:

@@ -52,8 +52,6 @@ def _with_checker(site: Site, workshop: Workshop) -> Site:
     )
 
 
-# --- what a tree may try ------------------------------------------------------------------------
-
 #: Leaves a mark when it is run, and says what would hide every error.
 HOSTILE = """\
 import pathlib
@@ -89,9 +87,6 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
         assert "shop.py: reportAttributeAccessIssue" in " ".join(
             item.item_id for item in judged.items
         ), (judged.reason, judged.output)
-
-
-# --- where it comes from ------------------------------------------------------------------------
 
 
 @pytest.mark.index

@@ -144,9 +144,6 @@ SHOP = {
 }  # fmt: skip
 
 
-# --- whole checks ------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("runner", ["pytest", deep("django")])
 def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
     found = ground.measured(ground.site(SHOP, {**BOTH, "checks": {"tests": {"runner": runner}}}))
@@ -193,9 +190,6 @@ def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
     assert " ended during the check" in found.reason
 
 
-# --- how a project finds them ------------------------------------------------------------------
-
-
 @pytest.mark.deep
 def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
     env = {"DATABASE_URL": "postgres://web%20app:secret@localhost:5432/shop", "PGUSER": "alice"}
@@ -210,6 +204,3 @@ def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
         """,
     )  # fmt: skip
     assert said.splitlines() == ["web app shop", "alice shop", "alice shop", "True"]
-
-
-# --- what is not there, or does not start ------------------------------------------------------

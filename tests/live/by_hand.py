@@ -132,9 +132,6 @@ def _missing_pytest(environment: Environment) -> tuple[str, ...]:
     )
 
 
-# --- services ----------------------------------------------------------------------------------
-
-
 @contextmanager
 def _services(project: Project, folder: Path) -> Iterator[dict[str, str]]:
     """Start what the suite wants; give the variables that tell it where that is."""

@@ -42,9 +42,6 @@ def done(one):
     return Outcome(run_id=one.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.")
 
 
-# --- one delivery, one run --------------------------------------------------------------------
-
-
 def accepted_once(inbox, store):
     """Add the run of a delivery, and be killed before the delivery is settled."""
     store.add_run(run(1), 1.0, delivery_id="d1")
@@ -65,9 +62,6 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     assert gate.asked == [], "what was decided is not decided anew"
 
 
-# --- faults that must reach somebody ----------------------------------------------------------
-
-
 def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, store, monkeypatch):
     monkeypatch.setattr(deliveries, "_RETRY_SECONDS", (0.0,))
     gate = Gate({1: CodeHostUnavailable("away")})
@@ -85,9 +79,6 @@ def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, st
     assert outcomes(inbox, 2)[1] == "ignored", "the one behind it did not wait"
 
 
-# --- runs that wait ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("problem", [CodeHostUnavailable("away"), KeyError("bug")])
 def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store, problem):
     gate, heard = Open({2: problem}), []
@@ -98,9 +89,6 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
     assert len(heard) == len(store.list_latest(9)) == 3
     assert [one[0] for one in gate.waiting] == [2, 3]
     assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
-
-
-# --- what is told of a conversation --------------------------------------------------------------
 
 
 def closed():

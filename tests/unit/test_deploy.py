@@ -41,9 +41,6 @@ def services() -> dict[str, dict[str, Any]]:
     return YAML(typ="safe").load(read("compose.yml"))["services"]
 
 
-# --- the App ---------------------------------------------------------------------------------
-
-
 def test_the_app_asks_for_what_tokens_are_made_with():
     minted: dict[str, str] = {}
     for permissions in tokens.PERMISSIONS.values():
@@ -54,9 +51,6 @@ def test_the_app_asks_for_what_tokens_are_made_with():
 
 def test_the_app_subscribes_to_what_the_listener_reads():
     assert set(manifest()["default_events"]) == set(deliveries.READS)
-
-
-# --- compose ---------------------------------------------------------------------------------
 
 
 def test_each_service_has_its_own_secret_alone():

@@ -55,8 +55,6 @@ def test_errors_survive_pickling():
         assert (type(again), again.message) == (error, problem.message)
 
 
-# --- what was approved ------------------------------------------------------------------------
-
 SNAPSHOT = Snapshot(
     issue=IssueRef(repository="o/r", repository_id=7, number=1, issue_id=9), url="u",
     title="Add a field", body="nickname", labels=("bug", "mergewright"), author="carl",

@@ -43,9 +43,6 @@ def with_forge(home, code_host, keep=lambda record: None):
     return settings, compose
 
 
-# --- where a run stands -----------------------------------------------------------------------
-
-
 def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
     store.add_run(run(), 1.0)
     store.claim_run(2.0, most=1)
@@ -65,9 +62,6 @@ def test_the_state_of_a_run_follows_its_steps_into_the_store(store):
         "triaging", "preparing", "planning", "preparing", "editing", "checking", "editing", "checking",
         "reviewing", "publishing",
     ]  # fmt: skip
-
-
-# --- what a check prints meanwhile -------------------------------------------------------------
 
 
 def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch):
@@ -105,9 +99,6 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
     assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
 
 
-# --- a run that waits --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("problem", "told"),
     [
@@ -128,9 +119,6 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
         executor.carry_run(run(), settings, compose, RunSupport(DirectStep(), waited=PastWait()))
     assert len(code_host.marks) == (2 if told else 1)
     assert code_host.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
-
-
-# --- an attempt that is over ------------------------------------------------------------------
 
 
 def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):

@@ -29,9 +29,6 @@ def filled(path):
     return path
 
 
-# --- unique by (run, step, attempt, number) ---------------------------------------------------
-
-
 def keys(path):
     events = [json.loads(line) for line in path.read_text().splitlines()]
     return [(one["run"], one["step"], one["attempt"], one["number"]) for one in events]

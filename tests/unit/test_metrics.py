@@ -51,9 +51,6 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
 
 
-# --- what GitHub allows -----------------------------------------------------------------------
-
-
 def allowed(left, *, resets, limit=5000, resource="core"):
     return {
         "x-ratelimit-limit": str(limit),
@@ -61,9 +58,6 @@ def allowed(left, *, resets, limit=5000, resource="core"):
         "x-ratelimit-reset": str(int(resets)),
         "x-ratelimit-resource": resource,
     }
-
-
-# --- the file ---------------------------------------------------------------------------------
 
 
 def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written):

@@ -50,9 +50,6 @@ def test_hostile_text_takes_time_in_proportion(unit):
         assert time.process_time() - begun < 5, clean
 
 
-# --- cuts -----------------------------------------------------------------------------------------
-
-
 def test_a_cut_in_markdown_closes_what_is_open_and_is_said():
     text = "# A\n\n<details><summary>Log</summary>\n\n````\n" + "x\n" * 900 + "````\n\n</details>\n"
     shown = sanitise.cut_markdown(text, 900, where="<https://m.example/log>")

@@ -12,8 +12,6 @@ from agent.errors import AccessLost, CodeHostUnavailable, PermanentError
 from agent.service import process
 from agent.service.loops import Heartbeat
 
-# --- signs of life ----------------------------------------------------------------------------
-
 
 @pytest.fixture
 def watched(inbox, monkeypatch):
@@ -41,9 +39,6 @@ def test_there_is_no_sign_of_life_of_an_intake_that_stands_still(watched, monkey
 def test_a_loop_that_has_ended_ends_the_worker(watched):
     with pytest.raises(PermanentError, match="has ended"):
         watched(Heartbeat(), lambda: time.sleep(1), lambda: None)
-
-
-# --- the first question -----------------------------------------------------------------------
 
 
 class Way:

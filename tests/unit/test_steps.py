@@ -91,10 +91,6 @@ def contract(minutes):
     return Contract(config=config, project=project, source=None)
 
 
-def add(first: int, second: int) -> int:
-    return first + second
-
-
 def nothing() -> None:
     pass
 

@@ -33,8 +33,6 @@ def test_secrets_in_hand_never_reach_the_file(tmp_path):
     assert "[head] tests: failed" in written
 
 
-# --- events ------------------------------------------------------------------------------------
-
 _TALKS = """
 import logging, threading, warnings
 from concurrent.futures import ThreadPoolExecutor

@@ -124,9 +124,6 @@ def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
     assert here.sentence == f"{problem.message} {problem.details}"
 
 
-# --- what a run that stops late has proved ------------------------------------------------------
-
-
 CHECK = Comparison(name="tests", base="passed", head="passed", verdict="passed", head_count=6)
 FINDING = Finding(
     rule="scope", severity=Severity.REVIEW, path="a.py", line=1, message="Look.", fix="Look."
@@ -213,9 +210,6 @@ def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
     with pytest.raises(RunPostponed, match="no longer"):
         carry(home, CodeHostUnavailable("no longer"), 0)
     assert not left.parent.exists()
-
-
-# --- what models have done until then -----------------------------------------------------------
 
 
 def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_path, monkeypatch):

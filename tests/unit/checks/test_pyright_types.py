@@ -38,9 +38,6 @@ def site(
     )
 
 
-# --- what it is told ----------------------------------------------------------------------------
-
-
 def told(order: SandboxRequest) -> dict[str, Any]:
     """The settings of ours, by file name without the random part."""
     return {
@@ -81,9 +78,6 @@ def test_it_is_told_what_the_configuration_says_but_for_what_would_run_the_tree(
     ]  # fmt: skip
     assert told(order)["/work/ci/OURS.json"]["extends"] == "strict.json"
     assert "include" not in told(order)["/work/ci/OURS.json"]
-
-
-# --- its report ---------------------------------------------------------------------------------
 
 
 def remark(file: str, message: str, line: int = 1, **more: Any) -> dict[str, Any]:

@@ -155,8 +155,6 @@ def _make_end(
     )  # fmt: skip
 
 
-# --- one run with everything ---------------------------------------------------------------------
-
 DIFF = """\
 diff --git a/shop/models.py b/shop/models.py
 index 59e7fb0..0d69397 100644

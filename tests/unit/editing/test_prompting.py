@@ -95,9 +95,6 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(tmp_path, h
     assert ("`decline`" in told) == (allowed == "auto")
 
 
-# --- the outline ------------------------------------------------------------------------------
-
-
 def lay(folder: Path, files: dict[str, str]) -> WorkTree:
     for path, content in files.items():
         place = folder / path

@@ -18,9 +18,6 @@ from repo_config.schema import RepoConfig
 LONG = "first line\n" + "x" * 2_000
 
 
-# --- the budget -------------------------------------------------------------------------------
-
-
 def require(limits, spent, worst, seconds=60.0):
     require_budget(spent, worst, limits, seconds, purpose="turn 4 of edit 1")
 
@@ -64,9 +61,6 @@ def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wan
     assert compute_limits(config, settings, 2) == doubled
 
 
-# --- old results ------------------------------------------------------------------------------
-
-
 def conversation(turns, content=LONG):
     messages = [Asked(text="Go.")]
     for number in range(1, turns + 1):
@@ -90,9 +84,6 @@ def test_old_results_are_cut_in_batches_so_that_the_prefix_stays_the_same():
         before = trim_messages(conversation(turn - 2), turn - 1)
         assert trim_messages(conversation(turn - 1), turn)[: len(before)] == before
     assert trim_messages(conversation(12, "done"), 13) == conversation(12, "done")
-
-
-# --- models that stall ------------------------------------------------------------------------
 
 
 def add(watch, name, argument, answer="", digest="s", *, failed=False):

@@ -85,9 +85,6 @@ def test_what_cannot_be_used_is_said_without_its_content(read, files, environ, s
     assert "hunter2" not in str(caught.value)
 
 
-# --- indexes that a repository names ---------------------------------------------------------
-
-
 def including(settings, *wishes: str, only_for: str = "", **environ: str) -> SimpleIndex:
     asked = tuple(IndexRequest(url=url, origin="r.txt:1", only_for=only_for) for url in wishes)
     return SimpleIndex(settings, {"HOME": "/nonexistent", **environ}).with_requested(asked)

@@ -41,9 +41,6 @@ def why(made, key: str) -> str:
     return next(one.why for one in written.propose(made).facts if one.key == key)
 
 
-# --- the text ---------------------------------------------------------------------------------
-
-
 def test_each_value_has_its_reason_above_it_and_the_file_is_valid(tree):
     made = tree(
         {
@@ -87,9 +84,6 @@ def test_what_only_a_person_can_decide_stands_in_comments(tree):
         text = text.replace(f"# {line}", line)
     config = load.from_text(text, "x.yml", made)
     assert (config.python.version, config.tests.factories) == ("3.10", "factory_boy")
-
-
-# --- what is declared -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -143,9 +137,6 @@ def test_notes_for_contributors_have_a_person_say_whether_machines_may_contribut
     assert left(tree({"README.md": ""})) == {}
 
 
-# --- libraries --------------------------------------------------------------------------
-
-
 def test_the_only_library_of_its_kind_that_is_declared_is_known(tree):
     files = {"pyproject.toml": "[project]\ndependencies = ['httpx>=0.27', 'structlog']\n"}
     made = tree(files)
@@ -153,12 +144,6 @@ def test_the_only_library_of_its_kind_that_is_declared_is_known(tree):
     assert "httpx" in why(made, "http_client")
     both = {"pyproject.toml": "[project]\ndependencies = ['httpx', 'requests']\n"}
     assert facts(tree(both)) == {}
-
-
-# --- the ways of tests, databases and applications --------------------------------------------
-
-
-# --- beside a file that is there --------------------------------------------------------------
 
 
 def read(text: str) -> Read:

@@ -173,9 +173,6 @@ def test_a_repository_says_what_a_rule_weighs_and_the_operator_how_little_it_may
         judged("off", {"concurrency": "block"})
 
 
-# --- on top of commits of people ----------------------------------------------------------------
-
-
 _BRANCH_BASE: dict[str, str | bytes] = {
     ".github/workflows/ci.yml": "on: push\n",
     "app/models.py": MODELS,

@@ -30,9 +30,6 @@ def findings(after: dict[str, str | bytes | None], **scope: object) -> list[Find
     )
 
 
-# --- scope ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("pattern", "path", "matches"),
     [
@@ -62,8 +59,6 @@ def test_protected_and_human_files_are_neither_changed_nor_deleted(content):
 def test_look_alikes_of_protected_paths_are_refused(path):
     assert any("protect" in found.message for found in findings({path: "x\n"}, protect=["docs/**"]))
 
-
-# --- never, whatever the configuration --------------------------------------------------------
 
 ANYTHING = {"allow": ["**"], "protect": [], "human_only": []}
 
@@ -101,9 +96,6 @@ def test_mergewright_s_table_in_pyproject_is_never_changed(after):
     assert finding.line == (4 if after and "version" in after else None)
 
 
-# --- against the base -------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "path",
     ["app/README.md", "App/views.py"],
@@ -135,6 +127,3 @@ def _one(file: ChangedFile) -> list[Finding]:
 )
 def test_a_change_that_lies_about_the_base_is_refused(file):
     assert [one.path for one in cases.blocking(_one(file))] == [file.path]
-
-
-# --- gate files -------------------------------------------------------------------------------

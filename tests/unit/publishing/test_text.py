@@ -98,9 +98,6 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
         assert plain.count("<details>") == plain.count("</details>")
 
 
-# --- a run that stopped -----------------------------------------------------------------------
-
-
 def ended(reason, sentence):
     return Outcome(run_id="r", state=RunState.NEEDS_HUMAN, reason=reason, sentence=sentence)
 

@@ -71,12 +71,3 @@ def test_calls_in_arguments_are_evaluated_in_their_order(caplog):
     finally:
         logging.getLogger("shop.stock").setLevel(logging.NOTSET)
     assert seen == [1, 2, 3, 4, 5, 6]
-
-
-# --- layout -----------------------------------------------------------------------------------
-
-
-# --- other lines ------------------------------------------------------------------------------
-
-
-# --- structlog and loguru ---------------------------------------------------------------------

@@ -22,8 +22,6 @@ from tests.unit.recipes.print_trees import (
     ticket,
 )
 
-# --- levels -----------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize(
     ("code", "level"),
@@ -55,8 +53,6 @@ def test_the_traceback_is_logged_where_it_would_be_lost(said, then, logged):
     assert f"        logger.{logged}\n" in made
     ast.parse(made)
 
-
-# --- the logger -------------------------------------------------------------------------------
 
 USE = "\n\ndef f(x):\n    print('hi', x)\n"
 
@@ -92,9 +88,6 @@ def test_the_logger_that_is_there_is_used_else_the_kind_the_package_has(head, ot
 def test_what_stands_beside_an_import_that_nothing_needs_stays():
     code = "x = 1; import sys\n\n\ndef f():\n    print('x', file=sys.stderr)\n"
     assert "x = 1; import sys\n" in edited(module(code))["shop/stock.py"].decode()
-
-
-# --- what stays -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -169,8 +162,6 @@ def test_what_the_configuration_closes_stays_unless_it_is_named():
     assert [work.path for work in named.files] == ["shop/pay.py"]
 
 
-# --- tickets ----------------------------------------------------------------------------------
-
 FILES = {
     "shop/__init__.py": "",
     "shop/stock.py": "def f():\n    print('x')\n",
@@ -224,6 +215,3 @@ def test_what_is_missing_comes_back_as_the_form(body, about):
     form = "\n".join(raised.value.answer.split("\n  ")[1:])
     filled = re.sub(r"(?m)(log messages: ).*", r"\1mail", form)
     assert settle(FILES, re.sub(r"(?m)(level: ).*", r"\1info", filled)).files
-
-
-# --- words ------------------------------------------------------------------------------------

@@ -32,8 +32,6 @@ def only(text: str, name: str = YML) -> Problem:
     return problem
 
 
-# --- what is accepted --------------------------------------------------------------------------
-
 WHOLE = """\
 version: 1
 python: {version: "3.10", install: ["pytest-xdist>=3", "-r reqs/test.txt"], extras: [dev], groups: [], system_packages: [libpq-dev, g++]}
@@ -65,16 +63,10 @@ public = ["/health"]
 """
 
 
-# --- unknown keys ------------------------------------------------------------------------------
-
-
 def test_an_unknown_key_is_answered_with_the_nearest_one_of_its_level():
     assert str(only("version: 1\npython:\n  verison: '3.11'\n")) == (
         f'{YML}:3:3: unknown key "verison" in python. Did you mean version?'
     )
-
-
-# --- wrong types and choices -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,9 +109,6 @@ def test_a_text_of_the_wrong_form_is_refused_at_its_place(text, at, fix):
     assert fix in problem.fix
 
 
-# --- all at once -------------------------------------------------------------------------------
-
-
 def test_all_mistakes_are_named_at_once_in_the_order_of_the_file():
     text = """\
 verison: 1
@@ -136,9 +125,6 @@ scope:
     assert [(one.line, one.column) for one in problems(text)] == [
         (1, 1), (3, 12), (5, 6), (6, 3), (6, 7), (8, 10), (9, 14), (10, 1),
     ]  # fmt: skip
-
-
-# --- YAML itself -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -182,9 +168,6 @@ def test_a_document_made_to_blow_up_is_refused_soon(text):
     assert time.monotonic() - begun < 60
 
 
-# --- TOML itself -------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("text", "at"),
     [
@@ -212,9 +195,6 @@ def test_a_pyproject_made_to_blow_up_is_refused_soon(text, tree):
     with suppress(load.ConfigProblem):
         load.find_config(tree({"pyproject.toml": text}))
     assert time.monotonic() - begun < 60
-
-
-# --- whatever comes in -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("text", "name"), [(WHOLE, YML), (FASTAPI_TOML, "pyproject.toml")])

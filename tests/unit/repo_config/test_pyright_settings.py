@@ -30,6 +30,3 @@ def test_settings_are_built_on_others_and_lists_of_paths_move_along():
         **STRICT, "venv": "x", "include": ["../shared/lib"], "exclude": ["../old/**"],
     }  # fmt: skip
     assert found.own == {"extends": "../shared/base.json", "venv": "x"}
-
-
-# --- which of the two is run --------------------------------------------------------------------

@@ -35,9 +35,6 @@ def tox(command: str, more: str = "") -> str:
     return f"[tox]\nenvlist = py311,lint\n[testenv:lint]\n{more}commands = {command}\n"
 
 
-# --- what is followed ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("files", "check", "told", "origin"),
     [
@@ -114,9 +111,6 @@ def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
 )  # fmt: skip
 def test_what_ci_calls_is_followed(tree, files, told):
     assert detected(tree({**SOURCES, **files})).tool_options == told
-
-
-# --- what is named only -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

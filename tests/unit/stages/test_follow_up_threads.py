@@ -148,9 +148,6 @@ def test_GH8_a_thread_whose_rounds_are_over_is_answered_no_more():
     assert len(read(Pulls(said), other).threads) == 1
 
 
-# --- what comes in between ---------------------------------------------------------------------
-
-
 def ended(upto: int, words: str = "Renamed.") -> ThreadOutcome:
     return ThreadOutcome(
         thread_id="T",

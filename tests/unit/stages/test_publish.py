@@ -258,9 +258,6 @@ def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
     assert outcome.pull_request.draft
 
 
-# --- secrets ----------------------------------------------------------------------------------
-
-
 def dressed():
     return {
         "plain": SECRET,

@@ -45,9 +45,6 @@ def heard(event: str, payload: dict[str, Any]) -> Comment | Event:
     return kept.about
 
 
-# --- words ---------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("event", "payload", "place", "at"),
     [
@@ -117,9 +114,6 @@ def test_TC4_editing_a_comment_never_triggers(event):
         assert ignored == Ignored(action=action, reason=ignored.reason)
 
 
-# --- pull requests ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("action", ["closed", "reopened"])
 def test_the_end_of_a_pull_request_is_an_occasion_to_look(action):
     kept = heard("pull_request", of_pull(action))
@@ -128,9 +122,6 @@ def test_the_end_of_a_pull_request_is_an_occasion_to_look(action):
         repository="octo/shop", repository_id=5, number=40, event=f"pull_request.{action}",
         actor="octo",
     )  # fmt: skip
-
-
-# --- checks --------------------------------------------------------------------------------------
 
 
 def happened(event: str) -> Event:
@@ -153,8 +144,6 @@ def test_a_status_is_an_occasion_to_look_at_its_commit_once_it_is_no_longer_pend
     payload = {**status("failure"), "action": "created"}
     assert isinstance(parse_event("status", raw(payload)), Ignored)
 
-
-# --- whatever comes ------------------------------------------------------------------------------
 
 SAMPLES = [
     *((event, make()) for event, make in WRITTEN.items()),
