@@ -127,7 +127,8 @@ def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> N
     """Lay out the figures one below the other, with a column for each group and one for all."""
     if by:
         cells = [{by: one.group, **_list_cells(one)} for one in (*groups, every)]
-        for shown in _divide_columns(cells):
+        for number, shown in enumerate(_divide_columns(cells)):
+            print("\n" * bool(number), end="")
             terminal.show_table(("", *[""] * len(shown)), zip(cells[0], *shown, strict=True))
     else:
         ended = {
