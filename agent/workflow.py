@@ -152,7 +152,7 @@ def _by_model(run_context: RunContext) -> Round:
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:
         candidates.append(_until_green(draft, run_context))
-    return choose_best(candidates)
+    return reviewing.choose_attempt(candidates, run_context)
 
 
 def _until_green(draft: Draft, run_context: RunContext) -> Round:

@@ -80,6 +80,13 @@ class LintCheck:
     """Path of the program in the sandbox, where it is none of those that `command_words` name."""
     rule: str = ""
     """Id of the rule that weighs what it finds; it is not run where that is off."""
+    named: tuple[str, ...] = ()
+    """By these it leaves out what settings say also of files that are named; `{pattern}` becomes
+    an expression for these files."""
+    built_in: tuple[str, ...] = ()
+    """By these it leaves out no others of its own accord."""
+    takes_paths: bool = True
+    """Whether files are named by their paths."""
     only: tuple[str, ...] = ()
     """The files that it looks at, relative to the project's folder; empty: those of its command."""
 
@@ -117,8 +124,7 @@ class LintCheck:
             *subcommand,
             *options.args,
             *(part.format(report=secret.report) for part in self.machine_arguments),
-            *(self.only or options.paths or (".",)),
-            *probes,
+            *self._choose_files(site, (*(self.only or options.paths or (".",)), *probes)),
         )
         return sandbox_requests.make_request(
             site.environment,
@@ -134,6 +140,15 @@ class LintCheck:
             collect=(secret.report,),
             folder=site.project.root,
         )
+
+    def _choose_files(self, site: Site, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Name what it is to look at, and what of that it may leave out."""
+        if not self.only:
+            return paths
+        pattern = "|".join(f"/{re.escape(path)}$" for path in paths)
+        leaves_out = () if self.command_words[0] in site.project.own_excludes else self.built_in
+        named = tuple(part.format(pattern=pattern) for part in self.named)
+        return (*leaves_out, *named, *(paths if self.takes_paths else ()))
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         content = result.files.get(secret.report)
@@ -265,6 +280,8 @@ class  c:
 """  # noqa: W291
 #: More branches than any limit that is in use.
 _TOO_COMPLEX = "\ndef g(x):\n" + "    if x:\n        x = 1\n" * 200
+#: Stands in the place of the files that a tool leaves out of its own accord.
+_NONE = "mergewright-leaves-nothing-out"
 
 
 def _is_linter(site: Site) -> bool:
@@ -286,6 +303,8 @@ RUFF_CHECK = LintCheck(
     probe=_BROKEN,
     read=read_ruff,
     configured=_is_linter,
+    named=("--force-exclude",),
+    built_in=("--exclude", _NONE),
 )  # fmt: skip
 
 RUFF_FORMAT = LintCheck(
@@ -298,6 +317,8 @@ RUFF_FORMAT = LintCheck(
     configured=_is_formatter,
     rewrites=True,
     unreadable_code=2,
+    named=("--force-exclude",),
+    built_in=("--exclude", _NONE),
 )
 
 FLAKE8 = LintCheck(
@@ -309,6 +330,7 @@ FLAKE8 = LintCheck(
     probe=_UNTIDY + _TOO_COMPLEX,
     unreadable_probe=_BROKEN,
     read=read_flake8,
+    built_in=("--exclude", _NONE),
 )  # fmt: skip
 
 BLACK = LintCheck(
@@ -320,6 +342,10 @@ BLACK = LintCheck(
     read=read_rewritten,
     rewrites=True,
     unreadable_code=123,
+    # It leaves out nothing that is named, but much of what it is to find by a pattern.
+    named=("--include", "{pattern}", "."),
+    built_in=("--exclude", _NONE),
+    takes_paths=False,
 )
 
 ISORT = LintCheck(
@@ -330,6 +356,8 @@ ISORT = LintCheck(
     probe=_UNSORTED,
     read=read_rewritten,
     rewrites=True,
+    named=("--filter-files",),
+    built_in=("--skip", _NONE),
 )
 
 ALL = (RUFF_CHECK, RUFF_FORMAT, FLAKE8, BLACK, ISORT)

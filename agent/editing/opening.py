@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
+from collections.abc import Sequence
 from itertools import accumulate
 from operator import itemgetter
 
@@ -95,6 +96,18 @@ def open_review(draft: Draft, checks: str, run_context: RunContext) -> OpeningMe
         _fence("Its author says", draft.words[:_MOST_CLAIMS], run_context),
         checks,
     )
+
+
+def open_choice(attempts: Sequence[tuple[Draft, str]], run_context: RunContext) -> OpeningMessage:
+    """Show attempts that are equal by the gate's table, each with what stands against it."""
+    most = _MOST_DIFF // len(attempts)
+    parts = []
+    for number, (draft, objection) in enumerate(attempts, 1):
+        diff = _make_diff(draft.change, run_context)
+        parts.append(_fence(f"Attempt {number}", diff, run_context, most))
+        title = f"What stands against attempt {number}"
+        parts.append(_fence(title, objection, run_context, _MOST_FAILED))
+    return _join_parts(_describe_ticket(run_context), *parts)
 
 
 def _join_parts(*parts: str) -> OpeningMessage:

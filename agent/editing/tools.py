@@ -74,14 +74,17 @@ _Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any],
 
 
 class ToolExecutor:
-    def __init__(self, run_context: RunContext, given: Forms, *, edits: bool = True) -> None:
+    def __init__(
+        self, run_context: RunContext, given: Forms, *, edits: bool = True, shell: bool = True
+    ) -> None:
         """Take the forms that can be handed in, by name.
 
         Args:
             edits: Whether what happens in the sandbox becomes part of the change.
+            shell: Whether there is a sandbox at all.
         """
         self._run_context, self._given, self._edits = run_context, given, edits
-        names = _TOOLS.keys() if edits else {"bash"}
+        names = _TOOLS.keys() if edits else {"bash"} if shell else set()
         if run_context.base.contract.project.django is None:
             # Without Django a model does as well what recipes do.
             names -= {"recipe"}

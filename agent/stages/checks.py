@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from agent.checks import (
     changed_files,
     comparison,
+    early_tests,
     measuring,
     packages,
     reruns,
@@ -63,11 +64,12 @@ def run_checks(
     _refuse_forbidden(linted, change, human_changes, trees)
     results = (*added, *_run_by_base_rules(change, trees))
     measured = _measure_change(sides, runs, trees)
+    unread = changed_files.check_skipped_files(sides, measured)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured, *((linted,) if linted else ())),
+        results=(*results, *measured, *(one for one in (unread, linted) if one)),
     )
     svc.store_report(prepared.run, report)
     return report
@@ -233,6 +235,9 @@ def _measure_change(sides: Sides, runs: TwoRuns | None, trees: _Trees) -> tuple[
     also = changed_files.list_checks(sides, lines, measuring.suite_of(site))
     if runs is None:
         return measuring.run_all_checks(site, svc.sandbox, svc.say, also=also)
+    if (red := early_tests.find_red(runs, rounds)) is not None:
+        others = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, tests=False)
+        return (*others, red)
     first = runs.prepare_first()
     results = measuring.run_all_checks(site, svc.sandbox, svc.say, also=also, in_place=first)
     disguised = tuple(sorted(runs.disguised_files))

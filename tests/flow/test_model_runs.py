@@ -159,3 +159,22 @@ def test_an_attempt_that_does_not_pass_is_followed_by_one_from_the_base(shop, ca
         "tests/test_total.py",
     ]
     assert "test_nothing_costs_nothing" in model.openings(requests, "agent")[1]
+
+
+def test_of_attempts_that_are_equal_by_the_table_the_reviewer_picks_one(carried):
+    def attempt(path, begin=()):
+        wrong = calls(write(path, "x = 1\n"), edit("shop/prices.py", "= 0", "= 7"))
+        return [*begin, wrong, *[calls(submit())] * 4]
+
+    script = Scripts(
+        agent=[attempt("shop/one.py", [PLANNED]), attempt("shop/two.py")],
+        choose=[[calls(("choose", {"number": 2}))]],
+    )
+    ended, requests = carried(script, MERGEWRIGHT_MODEL="openai-chat:scripted")
+    assert ended.result["reason"] == "new_failures"
+    asked = [seen for seen in requests if "attempts at the ticket" in seen.system]
+    assert [seen.tools for seen in asked] == [("choose",)]
+    assert asked[0].text.index("shop/one.py") < asked[0].text.index("shop/two.py")
+    drafted = [one for one in ledger(ended) if one["event"] == "change.drafted"]
+    (second,) = {one["change_digest"] for one in drafted if "shop/two.py" in one["diff"]}
+    assert ledger(ended)[-2]["outcome"]["change_digest"] == second

@@ -20,6 +20,7 @@ from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
 
 FORMS = {
+    "choose": reviewing._CHOICE,
     "agent": attempts._EDITING,
     "answer": {"submit": ("Submit.", SubmittedAnswers)},
     "review": reviewing.FORMS,

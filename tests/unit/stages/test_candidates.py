@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent import workflow
-from agent.editing import attempts, rounds
+from agent.editing import attempts, reviewing, rounds
 from agent.editing import run_context as running
 from agent.editing.run_context import AttemptLimits, Limits
 from agent.errors import (
@@ -23,7 +23,7 @@ from agent.errors import (
 from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Environment
 from agent.stages import baseline, edit, environment, repair, validate
-from agent.testing import make_reply
+from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import plan, submit, write
 from tests.unit.stages.test_repair import begun, draft, judged, script
@@ -126,6 +126,30 @@ def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch
     assert any("limits.candidates" in one for one in run_context.summarize_model_work("").undone)
     with pytest.raises(BudgetSpent):
         edit.next_candidate(other, [], beside)
+
+
+@pytest.mark.parametrize(
+    ("number", "ids", "roles", "chosen", "requests"),
+    [
+        (2, ("t", "t"), ("editor", "reviewer"), 1, 1),
+        (7, ("t", "t"), ("editor", "reviewer"), 0, 1),
+        (2, ("t", "t"), ("editor",), 0, 0),
+        (2, ("t", "t,u"), ("editor", "reviewer"), 0, 0),
+    ],
+)
+def test_the_reviewer_breaks_a_tie_once(prepared, home, number, ids, roles, chosen, requests):
+    model = FakeModel(lambda request: make_reply(("choose", {"number": number})), roles=roles)
+    records = desks.Records()
+    run_context = desks.run_context(prepared, home, model, records=records)
+    tried = [
+        judged(at, draft(prepared, f"x = {at}\n"), *failing.split(","))
+        for at, failing in enumerate(ids, 1)
+    ]
+    assert reviewing.choose_attempt(tried, run_context) is tried[chosen]
+    assert len(model.requests) == requests
+    # A run that goes on after a kill asks for nothing twice.
+    resumed = desks.run_context(prepared, home, script(), records=desks.Records(records.kept))
+    assert reviewing.choose_attempt(tried, resumed) is tried[chosen]
 
 
 def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, home):
