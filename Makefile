@@ -58,6 +58,9 @@ false-positives: $(READY)
 
 # Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
 # BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.
+# DATABASE=postgresql WORKERS=3: several at a time; BREAK=fence lets them write without a lease.
+DATABASE ?= sqlite
+WORKERS ?= 3
 BREAK   ?=
 KILLS   ?= $(if $(BREAK),71,500)
 TICKETS ?= $(if $(BREAK),8,50)
@@ -65,7 +68,7 @@ SEED    ?= 1
 
 chaos: $(READY) sandbox
 	$(BIN)/python -m tests.chaos --kills $(KILLS) --tickets $(TICKETS) --seed $(SEED) \
-	  --break "$(BREAK)" $(ARGS)
+	  --break "$(BREAK)" --database $(DATABASE) --workers $(WORKERS) $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -46,7 +46,10 @@ _Model = Annotated[str, _of_form(_NAME, "provider:name")]
 _Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
 _Repository = Annotated[str, _of_form(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", "owner/name")]
 #: Given by value or by file, never both.
-_BY_FILE = ("github_token", "github_client_secret", "webhook_secret", "signing_key")
+_BY_FILE = (
+    *("github_token", "github_client_secret", "webhook_secret", "signing_key"),
+    "database_url",
+)
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
@@ -63,6 +66,14 @@ class Settings(Record):
     home: Path
     """Data folder: mirrors, environments, runs. Default: /var/lib/mergewright for root, else
     $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
+    database_url: SecretStr | None = None
+    """PostgreSQL for inbox, runs and engine, as `postgresql+psycopg://USER:PASSWORD@HOST/NAME`;
+    several workers can share it. None: SQLite in `home`, with one worker."""
+    database_url_file: Path | None = None
+    """File with that address, in place of its value."""
+    lease_seconds: float = Field(default=30.0, ge=1, le=600, allow_inf_nan=False)
+    """PostgreSQL: after so many seconds without a sign of life of a worker, others take its runs
+    over. All workers have the same value."""
     sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
     """What makes sandboxes; auto: docker where an engine has an image for them, else bubblewrap."""
     docker_host: str | None = None
@@ -101,7 +112,16 @@ class Settings(Record):
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
-    """Runs at a time; each takes as much memory and disk as `checks_at_once` sandboxes."""
+    """Runs of one worker at a time; each takes as much memory and disk as `checks_at_once`
+    sandboxes."""
+    max_runs_in_all: int | None = Field(default=None, ge=1)
+    """Runs of all workers at a time; None: what each worker may carry."""
+    max_runs_per_owner: int | None = Field(default=None, ge=1)
+    """Runs of one organisation or user at a time, of all workers; None: max_runs_in_all."""
+    max_runs_per_repository: int = Field(default=1, ge=1)
+    """Runs of one repository at a time, of all workers."""
+    priority_label: str = Field(default="priority", min_length=1, max_length=50)
+    """Issues with this label come before the others."""
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository within 24 hours; further ones wait, and say so."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
@@ -256,11 +276,12 @@ def variable(field: str) -> str:
 #: All that the listener, which strangers talk to, has a use for.
 _OF_LISTENER = (
     *("home", "listen_host", "listen_port", "webhook_secret", "webhook_secret_file"),
-    *("repositories", "github_app_id"),
+    *("repositories", "github_app_id", "database_url", "database_url_file"),
 )
 _OF_DASHBOARD = (
     *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
     *("github_client_id", "github_client_secret", "github_client_secret_file"),
+    *("database_url", "database_url_file"),
 )
 _OF_SYSTEM = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
@@ -482,6 +503,23 @@ def read_secret(settings: Settings, field: str) -> SecretStr | None:
         text = _read_secret_file(file, variable(f"{field}_file"))
     # Editors and `echo` end a file with a newline that is no part of the secret.
     return SecretStr(text.strip()) if text.strip() else None
+
+
+def find_database(settings: Settings) -> str | None:
+    """Read the address of PostgreSQL; None: SQLite in the data folder.
+
+    Raises:
+        SettingsInvalid: It is none of PostgreSQL, or its file cannot be read.
+    """
+    secret = read_secret(settings, "database_url")
+    if secret is None:
+        return None
+    if not secret.get_secret_value().startswith("postgresql+psycopg://"):
+        raise SettingsInvalid(
+            f"{variable('database_url')}: give postgresql+psycopg://USER:PASSWORD@HOST/NAME, or"
+            " leave it unset for SQLite."
+        )
+    return secret.get_secret_value()
 
 
 def _read_secret_file(path: Path, variable: str) -> str:

@@ -13,7 +13,10 @@ import pytest
 import structlog
 
 from tests import folders
+from tests import postgresql as postgresql_server
+from tests.deep import deep
 from tests.folders import data_folder
+from tests.postgresql import Server
 
 # A test run in the background of a shell ignores Ctrl-C, and so would every program that the
 # tests start and interrupt.
@@ -54,6 +57,21 @@ def built_home() -> Iterator[Path]:
     """Give one that has what other tests, and earlier runs of them, have built."""
     with data_folder(built=True) as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    with postgresql_server.serving() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", deep("postgresql")])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Give the address of an empty database; None: SQLite in the data folder."""
+    if request.param == "sqlite":
+        return None
+    server: Server = request.getfixturevalue("postgresql")
+    return server.create_database()
 
 
 #: Of several processes the first begins with what takes longest.

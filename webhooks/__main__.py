@@ -15,7 +15,7 @@ import structlog
 from agent import settings
 from agent.errors import AgentError, SettingsInvalid
 from agent.service import web_server
-from agent.store.sql_inbox import Inbox
+from agent.store.sql_inbox import open_inbox
 from agent.telemetry import run_log
 from webhooks.app import create_app
 
@@ -32,7 +32,7 @@ def main() -> None:
     try:
         loaded = settings.load_settings()
         secret = settings.signing_secret(loaded)
-        inbox = Inbox(loaded.home)
+        inbox = open_inbox(loaded)
         names = "MERGEWRIGHT_LISTEN_HOST, MERGEWRIGHT_LISTEN_PORT"
         door = web_server.open_door(loaded.listen_host, loaded.listen_port, names)
     except AgentError as problem:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 
@@ -131,7 +132,8 @@ def _stands_still(seconds: float | None) -> str | None:
 
 def _prove(inbox: Inbox) -> tuple[Counts, float | None, Pause | None]:
     inbox.prove_writable()
-    return inbox.counts(), inbox.read_last_beat(), Switch(inbox.path.parent).get_pause()
+    switch = Switch(inbox.path.parent, inbox.notes)
+    return inbox.counts(), inbox.read_last_beat(), switch.get_pause()
 
 
 # --- metrics ------------------------------------------------------------------------------------
@@ -210,7 +212,9 @@ class ListenerMetrics:
             oldest = there.oldest_unread
             self._oldest.set(0.0 if oldest is None else max(0.0, now - oldest))
         self._waiting.set(self._committer.waiting)
-        self._paused.set(Switch(self._home).get_pause() is not None)
+        with suppress(AgentError):  # `inbox_readable` tells
+            switch = Switch(self._home, self._inbox.notes)
+            self._paused.set(switch.get_pause() is not None)
         beat = self._inbox.read_last_beat()
         self._alive.set(float("nan") if beat is None else now - beat)
         of_worker, written = _of_worker(self._home / metrics.FILE_NAME)

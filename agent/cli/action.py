@@ -24,6 +24,7 @@ from agent.errors import AgentError, SettingsInvalid
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run
+from agent.models.ticket import Snapshot
 from agent.service import intake
 from agent.settings import Settings
 from agent.text import sanitise
@@ -82,6 +83,9 @@ def _carry(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
 
 class _NoRuns:
     """A job remembers no run of another: what those have left is found on GitHub."""
+
+    def note_labels(self, snapshot: Snapshot) -> None:
+        """Nothing waits."""
 
     def add_run(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
         return run

@@ -10,7 +10,9 @@ import typer
 
 from agent import settings
 from agent.cli import terminal
+from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
+from agent.settings import Settings
 
 env_app = typer.Typer(
     name="env",
@@ -35,7 +37,7 @@ def backup(file: _File, as_json: terminal.Json = False) -> None:
     # The databases are loaded only by the commands that need them.
     from agent.service import backup as archive
 
-    facts = archive.make(settings.load_settings().home, file.absolute())
+    facts = archive.make(_find_files().home, file.absolute())
     _show_archive("make", file, facts, as_json=as_json)
 
 
@@ -43,8 +45,19 @@ def restore(file: _File, as_json: terminal.Json = False) -> None:
     """Lay a backup out in an empty MERGEWRIGHT_HOME; open runs go on when the service starts."""
     from agent.service import backup as archive
 
-    facts = archive.restore(settings.load_settings().home, file.absolute())
+    facts = archive.restore(_find_files().home, file.absolute())
     _show_archive("restore", file, facts, as_json=as_json)
+
+
+def _find_files() -> Settings:
+    """Load the settings; SettingsInvalid where a server has what a backup would be of."""
+    loaded = settings.load_settings()
+    if settings.find_database(loaded) is not None:
+        raise SettingsInvalid(
+            "The runs are in PostgreSQL. Use pg_dump and pg_restore; deploy/README.md has the"
+            " commands."
+        )
+    return loaded
 
 
 def _show_archive(verb: str, file: Path, facts: dict[str, int], *, as_json: bool) -> None:

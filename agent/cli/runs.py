@@ -6,6 +6,7 @@ What is asked for is stored in the data folder, where the service finds it: it n
 from __future__ import annotations
 
 import glob
+import io
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,7 +22,7 @@ from agent.errors import ActiveRun, RequestRefused
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason
-from agent.service.pause import Pause, Switch
+from agent.service.pause import Pause, Switch, open_switch
 from agent.settings import Settings
 from agent.store import step_file
 from agent.telemetry import signed_log
@@ -54,10 +55,11 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
     # The database is loaded only by the commands that need it.
     from agent.store import sql_run_store
 
-    if not (loaded.home / sql_run_store.FILE_NAME).exists():
+    is_file = settings.find_database(loaded) is None
+    if is_file and not (loaded.home / sql_run_store.FILE_NAME).exists():
         yield None
         return
-    with closing(sql_run_store.SqlRunStore(loaded.home)) as store:
+    with closing(sql_run_store.open_store(loaded)) as store:
         yield store
 
 
@@ -178,12 +180,16 @@ def log(
         with signed.open("xb") as out:
             signed_log.write_export(path.parent, out)
         return
-    if not path.exists():
+    with open_store(loaded) as store:
+        # The worker of a fleet may be on another machine.
+        stored = store.files.read(one.run.run_id, path.name) if store and store.files else None
+    if stored is None and not path.exists():
         print(f"mergewright: run {one.run.run_id} has written no log yet")
         raise typer.Exit(1)
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open("rb") if stored is None else io.BytesIO(stored) as file:
         for line in file:
-            print(sanitise.strip_terminal_codes(line.rstrip("\n")))
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            print(sanitise.strip_terminal_codes(text))
 
 
 def _list_facts(one: StoredRun) -> dict[str, object]:
@@ -285,7 +291,7 @@ def retry(
                 " stop it with `mergewright runs cancel`",
             ) from other
         where = f"with the step {begin_with!r}" if begin_with else "from its start"
-        paused = " once the service is resumed" if Switch(loaded.home).get_pause() else ""
+        paused = " once the service is resumed" if open_switch(loaded).get_pause() else ""
         words = f"Run {one.run.run_id} goes on {where}{paused}."
         _report(store.get_run(one.run.run_id), words, as_json=as_json)
 
@@ -331,7 +337,7 @@ def pause(
                 )
             )  # fmt: skip
     else:
-        changed = Switch(loaded.home).pause(words, now)
+        changed = open_switch(loaded).pause(words, now)
     said = "Paused." if changed else "It was paused before."
     _report_pause(loaded, repository, said, changed=changed, as_json=as_json)
 
@@ -344,7 +350,7 @@ def resume(repository: Repository = "", as_json: terminal.Json = False) -> None:
         with _find_repository(loaded, repository) as (store, repository_id):
             changed = store.pauses.remove(repository_id)
     else:
-        changed = Switch(loaded.home).resume()
+        changed = open_switch(loaded).resume()
     said = f"{repository or 'Everything'} goes on." if changed else "It was not paused."
     _report_pause(loaded, repository, said, changed=changed, as_json=as_json)
 
@@ -363,7 +369,7 @@ def _find_repository(loaded: Settings, name: str) -> Iterator[tuple[SqlRunStore,
 def _report_pause(
     loaded: Settings, repository: str, words: str, *, changed: bool, as_json: bool
 ) -> None:
-    switch = Switch(loaded.home)
+    switch = open_switch(loaded)
     paused: Pause | RepositoryPause | None = switch.get_pause()
     if repository:
         with _find_repository(loaded, repository) as (store, repository_id):
@@ -392,6 +398,6 @@ def _describe_pause(switch: Switch) -> str:
 def _show_pause(loaded: Settings) -> None:
     with open_store(loaded) as store:
         paused = store.pauses.list() if store else []
-    for words in (_describe_pause(Switch(loaded.home)), *(f"{one.sentence}." for one in paused)):
+    for words in (_describe_pause(open_switch(loaded)), *(f"{one.sentence}." for one in paused)):
         if words:
             terminal.print_aside(words, style="yellow")

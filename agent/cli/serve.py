@@ -1,4 +1,4 @@
-"""`mergewright serve`: listener, dashboard and worker as processes, watched over.
+"""`mergewright serve`: listener, dashboard and worker as processes, or one of them; watched over.
 
 Owns what each of them is given and how they are started, started again and ended. What they do is
 `webhooks`, `agent.dashboard` and `agent.service.process`.
@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import structlog
 import typer
@@ -56,11 +58,22 @@ _SECRETS_OF_OTHERS = frozenset(
 )
 
 
-def serve() -> None:
+class Role(StrEnum):
+    ALL = "all"
+    LISTENER = "listener"
+    WORKER = "worker"
+    DASHBOARD = "dashboard"
+
+
+def serve(
+    role: Annotated[Role, typer.Option(help="What is started here; all: one of each.")] = Role.ALL,
+) -> None:
     """Listen for webhooks and carry out what comes in, until stopped.
 
     Three processes are started, and started again when they end: listener, dashboard and worker.
     The listener holds only the webhook secret, the dashboard only the client secret.
+    With `--role` one of them is started, on as many machines as you like; that needs PostgreSQL
+    (MERGEWRIGHT_DATABASE_URL), where they meet.
     Events go to stderr, one JSON object a line.
     On a signal, the steps under way may finish, for a minute at most. A second signal
     (Ctrl-C again) ends them at once. Either way the runs go on at the next start.
@@ -69,26 +82,36 @@ def serve() -> None:
     """
     run_log.configure_logging(verbose=True, debug=False)
     loaded = settings.load_settings()
+    checks: dict[Role, Callable[[], object]] = {
+        Role.WORKER: lambda: _require_access(loaded),
+        Role.LISTENER: lambda: settings.signing_secret(loaded),
+    }
+    wanted = [check for of, check in checks.items() if role in (Role.ALL, of)]
     settings.hold_all(
-        lambda: settings.require_home(loaded),
-        lambda: _require_access(loaded),
-        lambda: settings.signing_secret(loaded),
+        lambda: settings.require_home(loaded), lambda: settings.find_database(loaded), *wanted
     )
-    if sys.stderr.isatty():
+    if role is Role.ALL and sys.stderr.isatty():
         terminal.print_aside("Starting listener, dashboard and worker. Ctrl-C ends them.")
         threading.Thread(target=_announce_when_ready, args=(loaded,), daemon=True).start()
-    worker = _Child(
-        "worker",
-        ("-m", "agent", "work"),
-        _keep_for_worker(os.environ),
-        heartbeat=loaded.home / settings.HEARTBEAT,
-    )
-    listener = _Child("listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ))
-    shown = (
-        _Child("dashboard", ("-m", "agent.dashboard"), settings.keep_for_dashboard(os.environ)),
-    )
-    pages = shown if loaded.dashboard == "on" else ()
-    raise typer.Exit(_supervise((listener, worker, *pages)))
+    children = {
+        Role.LISTENER: _Child(
+            "listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ)
+        ),
+        Role.WORKER: _Child(
+            "worker",
+            ("-m", "agent", "work"),
+            _keep_for_worker(os.environ),
+            heartbeat=loaded.home / settings.HEARTBEAT,
+        ),
+        Role.DASHBOARD: _Child(
+            "dashboard", ("-m", "agent.dashboard"), settings.keep_for_dashboard(os.environ)
+        ),
+    }
+    if role is not Role.ALL:
+        children = {role: children[role]}
+    elif loaded.dashboard == "off":
+        del children[Role.DASHBOARD]
+    raise typer.Exit(_supervise(tuple(children.values())))
 
 
 def dashboard() -> None:
@@ -144,10 +167,10 @@ def work() -> None:
     stop = _stop_on_signals()
     loaded = settings.load_settings()
     _require_access(loaded)
-    with closing(WorkerLock(loaded.home)) as lock:
+    with closing(WorkerLock(loaded.home)):
         settings.require_home(loaded)
         _require_sandbox(loaded)
-        process.run_worker(loaded, lock, stop)
+        process.run_worker(loaded, stop)
     # A step that has outlasted our patience does not hold the end up: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)

@@ -19,7 +19,7 @@ from agent import settings
 from agent.dashboard.app import create_app
 from agent.errors import AgentError, SettingsInvalid
 from agent.service import web_server
-from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_run_store import open_store
 from agent.telemetry import run_log
 
 _STOP_SECONDS = 3
@@ -38,7 +38,7 @@ def main() -> None:
         door = web_server.open_door(loaded.dashboard_host, loaded.dashboard_port, names)
         host, port = door.getsockname()[:2]
         address = loaded.dashboard_url or settings.write_address(host, port)
-        app = create_app(loaded, SqlRunStore(loaded.home), address)
+        app = create_app(loaded, open_store(loaded), address)
     except AgentError as problem:
         print(f"mergewright dashboard: {problem.message}", file=sys.stderr)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None

@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,13 +23,14 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from agent.dashboard import pages
+from agent.dashboard import pages, run_record
 from agent.dashboard.github_people import MOST_SECONDS, GithubPeople, Person
 from agent.dashboard.index import RunEntry, RunIndex
 from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.service.pause import Switch
+from agent.settings import HEARTBEAT
 from agent.store.sql_pauses import OPERATOR
 from agent.store.sql_run_store import SqlRunStore
 
@@ -265,6 +267,22 @@ class Dashboard:
         if entry is None or not visitor.may_read(entry.repository_id):
             raise NotThere
         return entry
+
+    def find_folder(self, run_id: str) -> Path | None:
+        """Name the folder of a run; None: it has none. A fleet's comes from the database."""
+        if self.store.files is None:
+            return run_record.find_folder(self.home, run_id)
+        copies = self.home / "dashboard"
+        self.store.files.show(run_id, copies / "runs" / run_id)
+        return run_record.find_folder(copies, run_id)
+
+    def read_last_beat(self) -> float | None:
+        """When a worker was last seen, in seconds since the epoch; None: none was."""
+        if self.store.files is not None:
+            return self.store.read_last_beat()
+        with suppress(OSError):
+            return (self.home / HEARTBEAT).stat().st_mtime
+        return None
 
     def find_run(self, run_id: str, visitor: Visitor) -> StoredRun:
         """Give a run as the store has it now; NotThere as for `find_entry`."""

@@ -27,7 +27,6 @@ from agent.dashboard.index import RunEntry, summarize_runs
 from agent.dashboard.plots import Plot
 from agent.models.checks import Status
 from agent.models.clock import read_clock
-from agent.settings import HEARTBEAT
 from agent.store.sql_pauses import OPERATOR, RepositoryPause
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Statistics as Numbers
@@ -74,7 +73,7 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
     contract = environment = known_by = None
     unmeasured: list[tuple[str, str]] | None = None
     for entry in runs[:_MOST_LOOKS]:
-        folder = run_record.find_folder(here.home, entry.run_id)
+        folder = here.find_folder(entry.run_id)
         record = run_record.read_record(folder)
         if record.contract is not None and contract is None:
             contract, known_by = record.contract, entry
@@ -172,10 +171,7 @@ def show_queue(here: Here, who: Who) -> Response:
         if one.started_at is not None and one.not_before <= now and not one.waits_for:
             name = "Under way"
         groups[name].append(entry)
-    try:
-        beat = (here.home / HEARTBEAT).stat().st_mtime
-    except OSError:
-        beat = None
+    beat = here.read_last_beat()
     return here.render(
         "queue.html.j2",
         who,

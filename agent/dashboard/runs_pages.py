@@ -118,7 +118,7 @@ def _list_values(entries: Sequence[RunEntry], name: str) -> list[str]:
 def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     """Show how a run stands, and what it came to."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
-    folder = run_record.find_folder(here.home, run_id)
+    folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     outcome = stored.outcome
     checks = (outcome.checks if outcome else ()) or record.comparisons
@@ -149,7 +149,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
 @router.get("/runs/{run_id}/changes")
 def show_changes(here: Here, who: Who, run_id: str) -> Response:
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
-    folder = run_record.find_folder(here.home, run_id)
+    folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     diff = record.diff or run_record.read_text(folder, "change.patch")
     findings = _list_findings(stored, record)
@@ -168,7 +168,7 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
 @router.get("/runs/{run_id}/conversation")
 def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Response:
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
-    folder = run_record.find_folder(here.home, run_id)
+    folder = here.find_folder(run_id)
     turns, pages = transcript.read_turns(folder, max(1, page))
     return here.render(
         "conversation.html.j2",
@@ -184,7 +184,7 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
 def show_log(here: Here, who: Who, run_id: str) -> Response:
     """Show the log, live as long as the run is under way."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
-    tail, end = _read_tail(run_record.find_folder(here.home, run_id))
+    tail, end = _read_tail(here.find_folder(run_id))
     return here.render(
         "log.html.j2",
         who,
@@ -199,7 +199,7 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 def give_log(here: Here, who: Who, run_id: str) -> Response:
     """Give the log as it is now; no length is told, since it may grow meanwhile."""
     here.find_entry(run_id, who)
-    folder = run_record.find_folder(here.home, run_id)
+    folder = here.find_folder(run_id)
     if folder is None or not (folder / "run.log").is_file():
         raise NotThere
     try:
@@ -254,7 +254,7 @@ class _LogStream(StreamingResponse):
 def stream_log(request: Request, here: Here, who: Who, run_id: str, at: int = 0) -> Response:
     """Send what is added to the log, until the run is over."""
     here.find_entry(run_id, who)
-    folder = run_record.find_folder(here.home, run_id)
+    folder = here.find_folder(run_id)
     if folder is None:
         raise NotThere
 

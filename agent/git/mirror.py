@@ -25,6 +25,8 @@ FETCH_SECONDS = 3600.0
 _LOOK_SECONDS = 0.25
 #: Where `worktree.make_commit` pins what it makes.
 PINS = "refs/mergewright/commits/"
+#: Where the bases of runs are pinned.
+BASES = "refs/mergewright/bases/"
 #: As `locate_mirror` names them.
 _OF_MIRROR = re.compile(r"[a-z0-9-]+-[0-9a-f]{12}")
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")

@@ -19,6 +19,7 @@ from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, Reposi
 from agent.git import mirror, objects, process
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
+from agent.models import fence
 from agent.models.sandbox import Flag
 
 _PUSH_SECONDS = 600.0
@@ -171,6 +172,16 @@ def bring_pull(
     return objects.require_object(hold.place, f"{LOOKED_AT}-head")
 
 
+def fetch_commits(
+    hold: Hold, url: str, token: str, commits: Sequence[str], *, max_bytes: int
+) -> None:
+    """Fetch commits by their ids, and pin them."""
+    wanted = [f"+{commit}:{mirror.BASES}{commit}" for commit in commits]
+    if wanted:
+        with _read_remote(hold, url, token) as (address, reaching):
+            mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
+
+
 # --- pushing -----------------------------------------------------------------------------------
 
 
@@ -189,6 +200,7 @@ def push_branch(
         # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
         # Whoever pushes holds the mirror without one.
         place, wanted = reaching(hold.place), f"{commit}:{reference}"
+        fence.require_lease()
         try:
             process.run_git(place, *args, address, wanted, seconds=_PUSH_SECONDS)
         except GitFailed as problem:

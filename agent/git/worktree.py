@@ -11,7 +11,7 @@ and then nothing is left half done; CacheGone, where a mirror has to be made ane
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from contextlib import suppress
 from functools import lru_cache
@@ -84,6 +84,22 @@ def prepare_remote(
         base_commit.require_fit(hold.place, commit, limits)
         mirror.pin_commit(hold, commit)
         return base_commit.describe_commit(hold.place, url, Start(commit, branch))
+
+
+def restore_commits(
+    url: str,
+    token: str,
+    branch: str,
+    commits: Sequence[str],
+    mirrors: Path,
+    *,
+    limits: RepositoryLimits = base_commit.USUAL,
+) -> None:
+    """Bring commits into our mirror that another machine's has; they may be in no branch by now."""
+    branches.require_name(branch)
+    with remote.hold_mirror(url, mirrors) as hold:
+        remote.fetch_base(hold, url, token, branch, max_bytes=limits.fetched)
+        remote.fetch_commits(hold, url, token, commits, max_bytes=limits.fetched)
 
 
 def has_commit(mirrored: str, commit: str) -> bool:

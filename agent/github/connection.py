@@ -35,6 +35,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from agent.errors import CodeHostUnavailable
 from agent.github import api_errors
 from agent.github.api_errors import LostReply, RateLimited, RefusedRequest, UnexpectedAnswer
+from agent.models import fence
 from agent.models.clock import read_clock
 from agent.telemetry import metrics
 
@@ -183,6 +184,8 @@ class WatchedRequester(Requester):
             if isinstance(self.auth, RenewableToken):
                 # Minted before the request counts as sent.
                 _ = self.auth.token
+            if _changes_something(verb, input):
+                fence.require_lease()
             self._notes.calls += 1
             with (
                 self._one_at_a_time,
@@ -228,17 +231,27 @@ class WatchedRequester(Requester):
         finally:
             status = told["status"]
             metrics.github_asked(verb, url, status if isinstance(status, int) else None)
-            asked = body.get("query") if isinstance(body, dict) else None
-            named = _MUTATION.search(str(asked))
-            # What GraphQL is only asked is a POST as well.
-            if verb != "GET" and (asked is None or named):
+            if _changes_something(verb, body):
                 path = urlsplit(url).path
-                if named:
-                    path = f"{path}#{named[1]}"
+                if named := _find_mutation(body):
+                    path = f"{path}#{named}"
                 raw = json.dumps(body, sort_keys=True).encode()
                 told |= {"run": self._notes.run_id, "method": verb, "path": path}
                 told["sha256"] = hashlib.sha256(raw).hexdigest()
                 self._notes.record("github write", told)
+
+
+def _find_mutation(body: object) -> str:
+    """Name what a GraphQL request changes; empty: nothing, or it is none."""
+    asked = body.get("query") if isinstance(body, dict) else None
+    named = _MUTATION.search(str(asked))
+    return named[1] if named else ""
+
+
+def _changes_something(verb: str, body: object) -> bool:
+    # What GraphQL is only asked is a POST as well.
+    is_query = isinstance(body, dict) and body.get("query") is not None
+    return verb != "GET" and (not is_query or bool(_find_mutation(body)))
 
 
 WatchedRequester.injectConnectionClasses(_HttpConnection, _HttpsConnection)

@@ -99,11 +99,11 @@ def carry_issue(
         SettingsInvalid: The operator's settings are wrong.
     """
     # A run of a ticket file needs no database.
-    from agent.store.sql_run_store import SqlRunStore
+    from agent.store.sql_run_store import open_store
     from agent.store.sql_tables import COMMAND
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with closing(SqlRunStore(settings.home)) as store:
+    with closing(open_store(settings)) as store:
         run = store.add_run(run, read_clock(), worker=f"{COMMAND}{os.getpid()}")
         sentence = "The command ended before the run did."
         outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)

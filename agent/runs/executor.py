@@ -32,6 +32,7 @@ from agent.models.chat import ChatModel
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
+from agent.models.run_files import RunFiles
 from agent.publishing import text
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, waiting
@@ -39,9 +40,10 @@ from agent.runs.progress import RunProgress
 from agent.runs.waiting import DELIVER, PastWait, RunPostponed
 from agent.services import Compose, Execution, ForgetfulMemory, Memory, Services, make_redactor
 from agent.settings import Settings
-from agent.stages import answer
+from agent.stages import answer, checkout
 from agent.steps import Cancellation, Steps, Watcher
 from agent.telemetry import run_log, signing
+from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.telemetry.ledger import Ledger, LedgerClosed
 from agent.telemetry.run_log import RunLog
 from agent.text.whole_lines import WholeLines
@@ -67,6 +69,8 @@ class RunSupport:
     spendings: Spendings | None = None
     """Counts what models cost; None: nobody counts requests without a reply."""
     memory: Memory = field(default_factory=ForgetfulMemory)
+    files: RunFiles | None = None
+    """Keeps its folder where other machines find it; None: there is no other."""
     go_on: str = "runs retry"
     """The command that lets the run go on, for texts."""
 
@@ -110,7 +114,13 @@ def carry_run(
         AgentError: A durable run did not come to its first step.
     """
     folder = folders.make_run_folder(settings.home, run)
-    ledger = Ledger(folder / "ledger.jsonl", run.run_id, signing.load_signer(settings))
+    copy = keeping.files.open(run.run_id, folder) if keeping.files else None
+    ledger = Ledger(
+        folder / LEDGER,
+        run.run_id,
+        signing.load_signer(settings),
+        copy=copy.append_to_ledger if copy else None,
+    )
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
     heard = WholeLines(lambda line: hear(redactor(line)) if hear else None)
@@ -159,14 +169,19 @@ def carry_run(
     step = Steps(
         ledger,
         log,
-        Watchers([run_progress, *further]),
+        Watchers([run_progress, *further, *([copy] if copy else [])]),
         max_minutes=settings.max_minutes,
         budget_multiplier=keeping.budget_multiplier,
         remember=keeping.remember,
         cancellation=keeping.cancellation,
         go_on=keeping.go_on,
     )
-    step.learned = run_progress.note_result
+
+    def learn(name: str, result: object) -> None:
+        run_progress.note_result(name, result)
+        checkout.restore_checkout(run, result, svc)
+
+    step.learned = learn
     if keeping.retries:
         _show_again(run, svc, keeping.cancellation)
     try:
@@ -179,6 +194,8 @@ def carry_run(
         # more.
         svc.code_host.stop_updates(run)
         ledger.close()
+        if copy is not None:
+            copy.store()
     return outcome, step.seconds
 
 

@@ -82,6 +82,9 @@ class Cleaner:
             "environments": lambda: storage.remove_leftovers(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
             "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),
+            "stored files": lambda: (
+                self._store.files.forget_before(before) if self._store.files else 0
+            ),
             "folders": lambda: self._remove_folders(before),
             "branches": self._remove_branches,
         }

@@ -7,6 +7,7 @@ waits. What a delivery becomes is decided by `agent.service.intake`; when its ru
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
@@ -70,15 +71,18 @@ class Intake:
         alive: Callable[[], None] = lambda: None,
         *,
         bounds: Bounds | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         """Take what it works with.
 
         Args:
             bounds: What holds runs back; None: one at a time.
+            stop: Once set, no further delivery is decided.
             accepted: Called when there is a new run.
             alive: Called before each delivery.
         """
         self._alive = alive
+        self._stop = stop or threading.Event()
         self._bounds = bounds or Bounds(Switch(inbox.path.parent))
         self._bot_ids = bot_ids
         self._inbox = inbox
@@ -107,6 +111,8 @@ class Intake:
             one for one, until in self._put_off.items() if 0 < until - now < _LONGEST_PUT_OFF
         ]
         for delivery in self._inbox.list_unread(without=waiting):
+            if self._stop.is_set():
+                break
             self._alive()
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 decided = self._try_to_decide(delivery)

@@ -24,6 +24,8 @@ from agent.runs.waiting import RunPostponed
 from agent.service.pause import Switch
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
+from agent.store.sql_leases import ONLY_LEASE, Lease
+from agent.store.sql_queue import Shares
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
 
@@ -61,11 +63,13 @@ class Bounds(NamedTuple):
     switch: Switch
     """Pauses everything."""
     most: int = 1
-    """So many runs are under way at a time."""
+    """So many runs of this worker are under way at a time."""
     per_day: int | None = None
     """So many runs of a repository are begun within 24 hours."""
     quiet: float = 60.0
     """Seconds in which nobody may say more before a pull request is gone on with."""
+    shares: Shares = Shares()
+    """So many runs of all workers are under way at a time."""
 
 
 Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
@@ -155,12 +159,18 @@ class Dispatcher:
         *,
         bounds: Bounds,
         deliver: Callable[[Run, Outcome], object],
+        lease: Lease = ONLY_LEASE,
+        stop: threading.Event | None = None,
     ) -> None:
         """Take what it works with.
 
         Args:
             deliver: Tells whoever waits of the end of a run that could not tell it itself.
+            lease: Of this worker.
+            stop: Once set, no run is begun any more.
         """
+        self._lease = lease
+        self._stop = stop or threading.Event()
         self._store = store
         self._engine = engine
         self._carrier = carrier
@@ -171,15 +181,23 @@ class Dispatcher:
     def turn(self) -> bool:
         """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
         moved = False
-        for stored in self._store.under_way():
+        if dead := self._lease.take_over():
+            _log.warning("the runs of dead workers are taken over", workers=dead)
+        for stored in self._store.under_way(self._lease.number):
             with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
                 try:
                     moved = self._look_after(stored) or moved
                 except AgentError as problem:  # the others go on
                     _log.error("cannot be looked after", problem=problem.message)
         most = 0 if self._is_paused() else self._bounds.most
-        while claimed := self._store.claim_run(
-            read_clock(), most=most, per_day=self._bounds.per_day
+        while not self._stop.is_set() and (
+            claimed := self._store.claim_run(
+                read_clock(),
+                most=most,
+                per_day=self._bounds.per_day,
+                shares=self._bounds.shares,
+                worker=self._lease.number,
+            )
         ):
             with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
                 self._begin(claimed)

@@ -123,6 +123,19 @@ class FileWatch:
         return None
 
 
+class Interval:
+    """Says that it is time to look, where nobody tells whether there is anything to see."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._last = seconds, time.monotonic()
+
+    def __call__(self) -> bool:
+        is_due = time.monotonic() - self._last >= self._seconds
+        if is_due:
+            self._last = time.monotonic()
+        return is_due
+
+
 class Heartbeat:
     def __init__(self) -> None:
         self._last = time.monotonic()

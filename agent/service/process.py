@@ -1,10 +1,13 @@
-"""The service's worker: one process that takes deliveries in and has the runs of them carried.
+"""The service's worker: a process that takes deliveries in and has the runs of them carried.
 
 Owns which loops there are, what they share, and their beginning and end. The intake
 (`deliveries`) decides what a delivery becomes; the dispatch (`dispatch`) hands runs over to the
 engine, whose threads carry them (`agent.runs.executor`), and notes their end. Each has a loop of
 its own, so that a labelled issue is answered while runs are at work. A run that was under
 way when the process ended goes on with the step it was at.
+
+On PostgreSQL there may be several. Each carries runs; the oldest one takes deliveries in and asks
+the code host what it could not tell.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ import structlog
 from agent import wiring
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.polling import AppDeliveries, GithubChanges
+from agent.models import fence
 from agent.models.clock import read_clock
+from agent.models.code_host import CodeHost
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
@@ -33,16 +38,16 @@ from agent.runs.waiting import PastWait
 from agent.service import clean_up, loops, pull_outcomes, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
-from agent.service.loops import FileWatch, Heartbeat, take_turns
+from agent.service.loops import FileWatch, Heartbeat, Interval, take_turns
 from agent.service.pause import Switch
 from agent.service.polling import Polling
-from agent.services import Execution, Services, make_redactor
-from agent.settings import Settings, variable
+from agent.services import Execution, make_redactor
+from agent.settings import Settings, find_database, variable
 from agent.steps import Cancellation
 from agent.store.engine import Engine
-from agent.store.sql_inbox import Inbox
-from agent.store.sql_run_store import SqlRunStore
-from agent.store.worker_lock import WorkerLock
+from agent.store.sql_inbox import Inbox, open_inbox
+from agent.store.sql_queue import Shares
+from agent.store.sql_run_store import SqlRunStore, open_store
 from agent.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -59,31 +64,86 @@ _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 _STILL_SECONDS = 120.0
 #: A service manager kills what takes longer than 90 s to stop.
 _DRAIN_SECONDS = 60.0
+#: As long as one delivery takes, as a rule.
+_LEAVE_SECONDS = 5.0
+#: So often a worker among others looks for work, and for whether it leads by now.
+_LOOK_SECONDS, _FOLLOW_SECONDS = 0.5, 5.0
 
 
-def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
+def run_worker(settings: Settings, stop: threading.Event) -> None:
     """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
 
-    When it is told to stop, the steps under way are brought to their end, within bounds; the runs
-    go on with the next worker.
-
-    Args:
-        lock: Of the data folder, on which one worker at a time may work.
+    The caller holds the lock of the data folder. When it is told to stop, the steps under way are
+    brought to their end, within bounds; the runs go on with another worker, or the next one.
 
     Raises:
         SettingsInvalid: GitHub is not where the settings say, or does not know us.
         PermanentError: One of the loops has ended.
     """
-    inbox, store = Inbox(settings.home), SqlRunStore(settings.home)
-    way = wiring.way_to_github(settings, stop)
-    intake_api = wiring.make_intake_api(settings, way)
-    compose = wiring.on_github(settings, way)
-    bounds = Bounds(
-        Switch(settings.home), settings.max_runs, settings.runs_per_day, settings.quiet_seconds
-    )
-    wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
+    worker = _Worker(settings, stop)
+    if wait_until_known(worker.way, worker.inbox, stop):
+        worker.work()
 
-    def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
+
+class _Worker:
+    """What the loops of one worker share."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        self._settings, self._stop = settings, stop
+        self.inbox, self._store = open_inbox(settings), open_store(settings)
+        self._lease = self._store.take_lease(settings.lease_seconds)
+        self._lease.keep()
+        fence.raise_fence(self._lease.require)
+        self.way = wiring.way_to_github(settings, stop)
+        self._compose = wiring.on_github(settings, self.way)
+        self._bounds = Bounds(
+            Switch(settings.home, self.inbox.notes),
+            settings.max_runs,
+            settings.runs_per_day,
+            settings.quiet_seconds,
+            Shares(
+                settings.max_runs_in_all,
+                settings.max_runs_per_owner,
+                settings.max_runs_per_repository,
+            ),
+        )
+        self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
+        carrier = Carrier(self._store, self._carry, self._bounds.switch)
+        self._engine = Engine(
+            settings.home, carrier, url=find_database(settings), worker=self._lease.number
+        )
+        self._dispatcher = Dispatcher(
+            self._store,
+            self._engine,
+            carrier,
+            bounds=self._bounds,
+            deliver=self._deliver,
+            lease=self._lease,
+            stop=stop,
+        )
+
+    def work(self) -> None:
+        """Have all loops go round until told to stop; then hand over what is under way."""
+        heartbeat = Heartbeat()
+        watched, unwatched = self._make_watched_loops(heartbeat), self._make_other_loops()
+        self._engine.launch()
+        try:
+            for thread in (*watched, *unwatched):
+                thread.start()
+            number = self._lease.number
+            _log.info("working", home=str(self._settings.home), worker=number)
+            watch_heartbeat(self.inbox, heartbeat, watched, self._stop, self._lease.leads)
+        finally:
+            intake = watched[0]
+            intake.join(_LEAVE_SECONDS)
+            if not intake.is_alive():
+                self._lease.leave()
+            if not self._engine.drain(_DRAIN_SECONDS):
+                _log.warning("a step was broken off; it is done again by another worker")
+            self._lease.give_back()
+            self._engine.close()
+
+    def _carry(self, stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
         run = stored.run
         keeping = RunSupport(
             remember=remember,
@@ -91,79 +151,97 @@ def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> N
             waited=PastWait(stored.begin_with, stored.wait_count),
             retries=stored.retries,
             budget_multiplier=stored.budget_multiplier,
-            spendings=store.spendings,
-            memory=store,
+            spendings=self._store.spendings,
+            memory=self._store,
+            files=self._store.files,
         )
-        notes = StateFile(run.run_id, stored.state, store.set_state)
+        notes = StateFile(run.run_id, stored.state, self._store.set_state)
         try:
             watchers = notes, metrics.StepTimes()
-            return executor.carry_run(run, settings, compose, keeping, *watchers)[0]
+            return executor.carry_run(run, self._settings, self._compose, keeping, *watchers)[0]
         finally:
-            wake_ups["dispatch"].set()
+            self._wake_ups["dispatch"].set()
 
-    def beside_runs() -> Services:
-        """Compose them for what is done about runs that are not at work: nobody follows it."""
-        return compose(Execution(say=lambda line: None, redactor=make_redactor(settings)))
+    def _reach_code_host(self) -> CodeHost:
+        """Compose it for what is done about runs that are not at work: nobody follows it."""
+        redactor = make_redactor(self._settings)
+        return self._compose(Execution(say=lambda line: None, redactor=redactor)).code_host
 
-    def deliver(run: Run, outcome: Outcome) -> Outcome:
-        return beside_runs().code_host.report_outcome(run, outcome)
+    def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
+        return self._reach_code_host().report_outcome(run, outcome)
 
-    if not wait_until_known(way, inbox, stop):
-        return
-    carrier = Carrier(store, carried, bounds.switch)
-    engine = Engine(settings.home, carrier)
-    dispatcher = Dispatcher(store, engine, carrier, bounds=bounds, deliver=deliver)
-    heartbeats = {name: Heartbeat() for name in wake_ups}
-    intake = Intake(
-        inbox,
-        store,
-        intake_api,
-        frozenset(settings.bot_ids),
-        wake_ups["dispatch"].set,
-        heartbeats["intake"].beat,
-        bounds=bounds,
-    )
-    turns = {"intake": intake.turn, "dispatch": dispatcher.turn}
-    written = {"intake": FileWatch(inbox.path), "dispatch": FileWatch(store.path, engine.path)}
-    threads = [
-        _thread(
-            name, take_turns, name, turn, stop, wake_ups[name], heartbeats[name].beat, written[name]
+    def _make_watched_loops(self, heartbeat: Heartbeat) -> list[threading.Thread]:
+        """Make the loops without which nothing is done, the intake first.
+
+        Args:
+            heartbeat: Takes the beats of the intake.
+        """
+        settings, lease, wake_ups = self._settings, self._lease, self._wake_ups
+        intake = Intake(
+            self.inbox,
+            self._store,
+            wiring.make_intake_api(settings, self.way),
+            frozenset(settings.bot_ids),
+            wake_ups["dispatch"].set,
+            heartbeat.beat,
+            bounds=self._bounds,
+            stop=self._stop,
         )
-        for name, turn in turns.items()
-    ]
-    look = _reconciler(settings, way, inbox, store, wake_ups["intake"].set)
-    if look is not None:
-        threads.append(_thread("reconcile", loops.repeat, "reconcile", look, stop))
-    cleaner = clean_up.Cleaner(settings, store, engine, lambda: beside_runs().code_host)
-    ended = pull_outcomes.PullOutcomeRecorder(
-        settings, store, lambda: beside_runs().code_host, stop
-    )
+        turns = {
+            "intake": lambda: lease.leads() and intake.turn(),
+            "dispatch": self._dispatcher.turn,
+        }
+        written: dict[str, Callable[[], bool]] = {
+            "intake": FileWatch(self.inbox.path),
+            "dispatch": FileWatch(self._store.path, self._engine.path),
+        }
+        if self.inbox.notes is not None:
+            written = {name: Interval(_LOOK_SECONDS) for name in turns}
+        beats = {"intake": heartbeat.beat, "dispatch": lambda: None}
+        threads = [
+            _thread(
+                name, take_turns, name, turn, self._stop, wake_ups[name], beats[name], written[name]
+            )
+            for name, turn in turns.items()
+        ]
+        found = wake_ups["intake"].set
+        if look := _reconciler(settings, self.way, self.inbox, self._store, found):
+            threads.append(self._repeat("reconcile", self._while_leading(look)))
+        return threads
 
-    def tell_metrics() -> float:
-        _note_queue(store)
-        metrics.write_metrics(settings.home)
-        return metrics.SECONDS
+    def _make_other_loops(self) -> list[threading.Thread]:
+        settings, store = self._settings, self._store
+        cleaner = clean_up.Cleaner(settings, store, self._engine, self._reach_code_host)
+        ended = pull_outcomes.PullOutcomeRecorder(
+            settings, store, self._reach_code_host, self._stop
+        )
 
-    def clean() -> float:
-        cleaner.turn()
-        return clean_up.EVERY_SECONDS
+        def tell_metrics() -> float:
+            _note_queue(store)
+            metrics.write_metrics(settings.home)
+            return metrics.SECONDS
 
-    unwatched = [
-        _thread("metrics", loops.repeat, "metrics", tell_metrics, stop, metrics.SECONDS),
-        _thread("clean-up", loops.repeat, "clean-up", clean, stop),
-        _thread("ends", loops.repeat, "ends", ended.turn, stop),
-        _thread("clock", loops.watch_clock, store.clock_moved, stop),
-    ]
-    engine.launch(lock)
-    try:
-        for thread in (*threads, *unwatched):
-            thread.start()
-        _log.info("working", home=str(settings.home))
-        watch_heartbeat(inbox, heartbeats["intake"], threads, stop)
-    finally:
-        if not engine.drain(_DRAIN_SECONDS):
-            _log.warning("a step was broken off; it is done again by the next worker")
-        engine.close()
+        def clean() -> float:
+            cleaner.turn()
+            return clean_up.EVERY_SECONDS
+
+        threads = [
+            self._repeat("metrics", tell_metrics, metrics.SECONDS),
+            self._repeat("clean-up", clean),
+            self._repeat("ends", self._while_leading(ended.turn)),
+        ]
+        if self.inbox.notes is None:
+            # The waits of a fleet are no matter of one machine's clock.
+            threads.append(_thread("clock", loops.watch_clock, store.clock_moved, self._stop))
+        return threads
+
+    def _repeat(
+        self, name: str, turn: Callable[[], float], *after_failure: float
+    ) -> threading.Thread:
+        return _thread(name, loops.repeat, name, turn, self._stop, *after_failure)
+
+    def _while_leading(self, turn: Callable[[], float]) -> Callable[[], float]:
+        return lambda: turn() if self._lease.leads() else _FOLLOW_SECONDS
 
 
 def _reconciler(
@@ -198,7 +276,11 @@ def _note_queue(store: SqlRunStore) -> None:
 
 
 def watch_heartbeat(
-    inbox: Inbox, heartbeat: Heartbeat, threads: Sequence[threading.Thread], stop: threading.Event
+    inbox: Inbox,
+    heartbeat: Heartbeat,
+    threads: Sequence[threading.Thread],
+    stop: threading.Event,
+    leads: Callable[[], bool],
 ) -> None:
     """Leave a sign of life every second as long as there is life, until told to stop.
 
@@ -206,6 +288,7 @@ def watch_heartbeat(
 
     Args:
         heartbeat: Of the intake.
+        leads: Whether it is this worker's intake that decides.
 
     Raises:
         PermanentError: A thread has ended that should not; the process has to start anew.
@@ -216,7 +299,8 @@ def watch_heartbeat(
             if not thread.is_alive() and not stop.is_set():
                 raise PermanentError(f"The loop {thread.name} has ended, so nothing is done.")
         if heartbeat.seconds_since_beat() < _STILL_SECONDS:
-            inbox.beat()
+            with suppress(AgentError):  # of a database that is away the next beat knows
+                inbox.beat(leads=leads())
         else:
             _log.error("the intake stands still", seconds=round(heartbeat.seconds_since_beat()))
         if read_clock() - pruned > _DAY:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from agent.errors import ConfigInvalid
+from agent.errors import ConfigInvalid, StoreUnavailable, TransientError
 from agent.git import worktree
 from agent.git.base import RepositoryLimits
 from agent.models.environment import Checkout, Contract
+from agent.models.pulls import BranchState
 from agent.models.run import Run
 from agent.onboarding import facts
 from agent.services import Services
@@ -43,6 +44,36 @@ def prepare_checkout(run: Run, svc: Services) -> Checkout:
             " take no part; commit them first if the ticket needs them"
         )
     return base
+
+
+def restore_checkout(run: Run, found: object, svc: Services) -> None:
+    """Fetch what the run's checkout has fetched on another machine, if this one lacks it.
+
+    Raises:
+        StoreUnavailable: It cannot be had just now; no record of the run is given up for that.
+    """
+    match found:
+        case Checkout():
+            base, commits = found, {found.commit}
+        case BranchState():
+            base, commits = found.checkout, {found.checkout.commit, found.head, found.tip}
+        case _:
+            return
+    missing = [one for one in sorted(commits) if not worktree.has_commit(base.mirror, one)]
+    remote = svc.code_host.find_remote(run) if missing else None
+    if remote is None:
+        return
+    try:
+        token = svc.code_host.create_credential(run, write=False)
+        svc.redactor.learn(token)
+        mirrors, limits = (
+            svc.settings.home / "mirrors",
+            RepositoryLimits.from_settings(svc.settings),
+        )
+        branch = base.base_branch or remote.default_branch
+        worktree.restore_commits(remote.url, token, branch, missing, mirrors, limits=limits)
+    except TransientError as problem:
+        raise StoreUnavailable(problem.message) from problem
 
 
 def read_contract(run: Run, base: Checkout, svc: Services) -> Contract:

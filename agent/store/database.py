@@ -1,8 +1,8 @@
-"""One database of ours: opened, its tables made, its errors named. SQLite by default.
+"""One database of ours: opened, its tables made, its errors named. SQLite, or PostgreSQL by URL.
 
-Commits survive a power failure. On SQLite a transaction that writes takes the write lock first. So
-reading and then writing is atomic, also between processes. A transaction that only reads takes no
-lock, and never waits.
+Commits survive a power failure. A transaction that writes takes a lock first: SQLite's own, or on
+PostgreSQL an advisory one. So reading and then writing is atomic, also between processes. A
+transaction that only reads takes no lock, and never waits.
 """
 
 from __future__ import annotations
@@ -12,14 +12,27 @@ import hashlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    String,
+    Table,
+    column,
+    create_engine,
+    event,
+    inspect,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session
 
 from agent.errors import PermanentError, SettingsInvalid, StorageFull, TransientError
@@ -35,7 +48,7 @@ class Errors(NamedTuple):
 
 
 class Database:
-    """Tables in one file; safe to use from several threads and processes."""
+    """Tables in one file or on a server; safe to use from several threads and processes."""
 
     def __init__(
         self,
@@ -43,12 +56,14 @@ class Database:
         tables: Sequence[Table],
         errors: Errors,
         *,
+        url: str | None = None,
         busy_seconds: float,
         page_bytes: int = 4096,
     ) -> None:
         """Open the database, and make file and tables where there are none.
 
         Args:
+            url: Of PostgreSQL; None: the file is used.
             busy_seconds: How long to wait for a lock.
             page_bytes: For a file that is still empty; larger ones suit larger rows.
 
@@ -58,12 +73,23 @@ class Database:
             TransientError: Somebody else holds its lock.
         """
         self.path, self._errors = path, errors
-        create_file(path)
-        self.engine = create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": busy_seconds, "check_same_thread": False}
-        )
-        _listen(self.engine, page_bytes)
-        self._readers = self.engine.execution_options(reads_only=True)
+        self.is_server = url is not None
+        self.name = "PostgreSQL" if url else str(path)
+        self.guard: Callable[[Connection], None] = lambda connection: None
+        """Called in each transaction that writes, once nobody else writes."""
+        self._version = table(f"{tables[0].name}_version", column("version_num", String))
+        if url is None:
+            create_file(path)
+            self.engine = _open_file(path, busy_seconds, page_bytes)
+            self._readers = self.engine.execution_options(reads_only=True)
+        else:
+            self.engine = _connect_to_server(url, busy_seconds)
+            self._readers = self.engine.execution_options(
+                reads_only=True, isolation_level="REPEATABLE READ"
+            )
+            self.beside = self.engine.execution_options(reads_only=True)
+            """For a write that takes no lock, since it may never wait; a server's only."""
+            _lock_writers(self.engine, tables[0].name, self._ask_guard)
         try:
             with self.connect() as connection:
                 self._create_tables(connection, tables)
@@ -90,16 +116,19 @@ class Database:
             yield connection
 
     def require_sound(self) -> None:
-        """Look through the file; PermanentError where it is damaged."""
+        """Look through the file; PermanentError where it is damaged. A server looks itself."""
+        if self.is_server:
+            return
         with self.connect() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if found != "ok":
-            raise _make_damaged(self.path, str(found), self._errors)
+            raise _make_damaged(self.name, str(found), self._errors)
 
     def prove_writable(self) -> None:
         """Write to the disk now; raises what `write` does."""
         with self.connect() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+            same = {"version_num": self._version.c.version_num}
+            connection.execute(update(self._version).values(same))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -107,19 +136,23 @@ class Database:
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
         """Make the driver's errors ours; see the function of this name."""
-        with translate_errors(self.path, self._errors):
+        with translate_errors(self.name, self._errors):
             yield
 
+    def _ask_guard(self, connection: Connection) -> None:
+        self.guard(connection)
+
     def _create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
-        version = compute_version(tables)
-        if inspect(connection).has_table("alembic_version"):
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
+        version, name = compute_version(tables), self._version.name
+        if inspect(connection).has_table(name):
+            found = connection.execute(select(self._version.c.version_num)).scalars()
             if (there := found.all()) == [version]:
                 return
+            empty = "an empty database" if self.is_server else "an empty MERGEWRIGHT_HOME"
             raise self._errors.unusable(
-                f"{self.path} was made by another version of Mergewright (its tables are of"
-                f" revision {', '.join(there)}, not {version}). Start with an empty"
-                " MERGEWRIGHT_HOME, or go on with that version; it also restores its own backups."
+                f"{self.name} was made by another version of Mergewright (its tables are of"
+                f" revision {', '.join(there)}, not {version}). Start with {empty}, or go on with"
+                " that version; it also restores its own backups."
             )
         # Loaded only where tables are made.
         from alembic import command
@@ -128,9 +161,9 @@ class Database:
         config = Config()
         scripts = resources.files("agent.store").joinpath("migrations")
         config.set_main_option("script_location", str(scripts))
-        config.attributes |= {"connection": connection, "tables": tables, "version": version}
+        config.attributes |= {"connection": connection, "tables": tables, "version_table": name}
         command.upgrade(config, "head")
-        connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": version})
+        connection.execute(update(self._version).values(version_num=version))
 
 
 def compute_version(tables: Sequence[Table]) -> str:
@@ -139,7 +172,41 @@ def compute_version(tables: Sequence[Table]) -> str:
     return hashlib.sha256("".join(columns).encode()).hexdigest()[:12]
 
 
-def _listen(engine: Engine, page_bytes: int) -> None:
+def _make_connect_arguments(busy_seconds: float) -> dict[str, object]:
+    """Ask for connections that hold nobody up for long when their client is cut off or stopped."""
+    milliseconds = round(busy_seconds * 1000)
+    return {
+        "connect_timeout": 5,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": milliseconds,
+        "options": f"-c idle_in_transaction_session_timeout={milliseconds}"
+        f" -c lock_timeout={milliseconds}",
+    }
+
+
+def _connect_to_server(url: str, busy_seconds: float) -> Engine:
+    return create_engine(
+        url, pool_pre_ping=True, connect_args=_make_connect_arguments(busy_seconds)
+    )
+
+
+def _lock_writers(engine: Engine, name: str, guard: Callable[[Connection], None]) -> None:
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reads_only", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
+            guard(connection)
+
+
+def _open_file(path: Path, busy_seconds: float, page_bytes: int) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": busy_seconds, "check_same_thread": False}
+    )
+
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _: object) -> None:
         # Transactions are begun below, by name, not by the driver's guess.
@@ -152,6 +219,8 @@ def _listen(engine: Engine, page_bytes: int) -> None:
     def _begun(connection: Connection) -> None:
         only_reads = connection.get_execution_options().get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+    return engine
 
 
 def create_file(path: Path) -> None:
@@ -198,8 +267,11 @@ def _make_unwritable(path: Path, problem: OSError) -> SettingsInvalid:
 
 
 @contextmanager
-def translate_errors(path: Path, errors: Errors) -> Iterator[None]:
+def translate_errors(name: str, errors: Errors) -> Iterator[None]:
     """Make the driver's errors ours.
+
+    Args:
+        name: Of the file, or of the server.
 
     Raises:
         StorageFull: The disk is full.
@@ -208,18 +280,19 @@ def translate_errors(path: Path, errors: Errors) -> Iterator[None]:
     """
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as problem:
+    except (DBAPIError, NoConnectionFree, sqlite3.Error) as problem:
         cause = problem.orig if isinstance(problem, DBAPIError) else problem
-        name = getattr(cause, "sqlite_errorname", "")
-        if name.startswith("SQLITE_FULL"):
-            raise StorageFull(f"The disk of {path} is full. Free space there.") from problem
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise _make_damaged(path, str(cause), errors) from problem
-        raise errors.unavailable(f"{path} cannot be used just now: {cause}.") from problem
+        code = getattr(cause, "sqlite_errorname", "") or getattr(cause, "sqlstate", "") or ""
+        if code.startswith(("SQLITE_FULL", "53100")):
+            raise StorageFull(f"The disk of {name} is full. Free space there.") from problem
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")):
+            raise _make_damaged(name, str(cause), errors) from problem
+        raise errors.unavailable(f"{name} cannot be used just now: {cause}.") from problem
 
 
-def _make_damaged(path: Path, found: str, errors: Errors) -> PermanentError:
-    return errors.unusable(
-        f"{path} is damaged ({found}). Stop the service, restore it from a backup, or move it away"
-        f" with {path.name}-wal and {path.name}-shm{errors.consequence}"
-    )
+def _make_damaged(name: str, found: str, errors: Errors) -> PermanentError:
+    way_out = "restore it from a backup"
+    if Path(name).is_absolute():
+        short = Path(name).name
+        way_out += f", or move it away with {short}-wal and {short}-shm{errors.consequence}"
+    return errors.unusable(f"{name} is damaged ({found}). Stop the service, {way_out}")

@@ -4,9 +4,10 @@ The only module that knows DBOS. A run is carried in segments: the first begins 
 further one takes over the records of the one before up to a step. No segment is alive while a run
 waits; the wait is a row in our own store, as are order and limits.
 
-One process at a time works with a SQLite file: DBOS counts outside of its write lock there, and a
-second process with the same name would carry the same runs. The lock of the data folder
-(`agent.store.worker_lock`) holds that.
+One process at a time works with a SQLite file: a second one of the same name would carry the same
+runs. The lock of the data folder (`agent.store.worker_lock`) holds that. On PostgreSQL each worker
+has a number, and a queue of its own. Who takes a run over calls `begin` with its segment: that
+moves the records to it, and from then on the engine takes none of who had it before.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from pathlib import Path
 
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
+from dbos._utils import INTERNAL_QUEUE_NAME
 
 from agent.errors import StoreUnavailable, StoreUnusable, VersionUnknown
 from agent.models.record import Record
 from agent.models.run import Remember
 from agent.store import database
-from agent.store.worker_lock import WorkerLock
+from agent.store.sql_queue import ONLY
 
 FILE_NAME = "engine.sqlite"
 _POLL_SECONDS = 0.25
@@ -38,6 +40,8 @@ _NAME = "mergewright"
 #: More than the end of a segment takes.
 _TRIAL_BYTES = 256 * 1024
 _AGAIN_SECONDS = 2.0
+_IDLE_SECONDS = 10.0
+_CONNECTIONS = 10
 _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 _OVER = ("SUCCESS", *_BROKEN)
@@ -73,59 +77,73 @@ class EngineStatus(StrEnum):
 class Engine:
     """Carries segments, each in a thread of its own."""
 
-    def __init__(self, home: Path, carry: Callable[[str, Remember], str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        carry: Callable[[str, Remember], str],
+        *,
+        url: str | None = None,
+        worker: int = ONLY,
+    ) -> None:
         """Take the folder of its file, and what it carries.
 
         Args:
             carry: Takes the id of a run and what keeps the records of its steps; returns how the
                 segment ended. It may be called again for the same run after a kill.
+            url: Of PostgreSQL; None: a file in the data folder.
+            worker: Number of this process.
         """
         self.path = home / FILE_NAME
+        self._url = url
+        self._name = "PostgreSQL" if url else str(self.path)
+        self._executor = f"worker-{worker}"
+        # What begins so is made in memory, and looked into by this process alone.
+        self._queue = f"_dbos_{self._executor}"
         self._draining = threading.Event()
         self._alive = 0
         self._moved = threading.Condition()
-        self._lock: WorkerLock | None = None
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
+            if self._draining.is_set():
+                raise EngineDrained
             with self._count_alive():
                 try:
-                    return carry(run_id, _Kept(self.path, self._draining))
+                    return carry(run_id, _Kept(self._name, self._draining))
                 finally:
-                    self._await_writable()
+                    if url is None:  # A server is waited for by the engine itself.
+                        self._await_writable()
 
         self._carried = carried
 
-    def launch(self, lock: WorkerLock | None = None) -> None:
-        """Open the file and go on with every segment that was alive when a process ended.
+    def launch(self) -> None:
+        """Open the database and go on with every segment that a process of this number had.
 
-        Raises EngineLocked, StoreUnusable, StoreUnavailable or SettingsInvalid.
-
-        Args:
-            lock: The data folder's, where this process has it; None: taken here, until `close`.
+        Raises StoreUnusable, StoreUnavailable or SettingsInvalid.
         """
-        if lock is None:
-            self._lock = WorkerLock(self.path.parent)
         try:
-            database.create_file(self.path)
-            with database.translate_errors(self.path, _ERRORS):
-                _write_ahead(self.path)
+            if self._url is None:
+                database.create_file(self.path)
+            with database.translate_errors(self._name, _ERRORS):
+                if self._url is None:
+                    _write_ahead(self.path)
                 # Its own words are for those who run DBOS; what matters of them is raised.
                 logging.getLogger("dbos").setLevel(logging.ERROR)
                 # It then sets up no output of its own.
                 logging.getLogger("dbos").addHandler(logging.NullHandler())
-                made = DBOS(config=_config(self.path))
-                # There is no public setting for the queue through which runs are carried on after
-                # a kill, and its second would be most of the time until they are.
-                queue = made._registry.get_internal_queue()  # noqa: SLF001
-                queue._polling_interval_sec = _POLL_SECONDS  # noqa: SLF001
+                made = DBOS(config=self._config())
+                # There is no public way to a queue that is in memory alone, nor to its pauses,
+                # which would be most of the time until a run goes on.
+                for name in (INTERNAL_QUEUE_NAME, self._queue):
+                    queue = made._registry._register_internal_queue(name)  # noqa: SLF001
+                    queue._polling_interval_sec = _POLL_SECONDS  # noqa: SLF001
                 DBOS.launch()
         except BaseException:
             self.close()
             raise
 
     def begin(self, segment: Segment, begin_with: str | None = None) -> None:
-        """Begin a segment; one that was begun already is left alone.
+        """Begin a segment; one that this worker has begun already is left alone.
 
         Args:
             begin_with: For a further segment: the step of the one before that it begins with. The
@@ -133,7 +151,10 @@ class Engine:
                 begins at the top. Empty: at the top as well. None: the records of every step.
         """
         with self._translate_errors():
-            if DBOS.get_workflow_status(segment.name) is not None:
+            if (there := DBOS.get_workflow_status(segment.name)) is not None:
+                is_ours = self._executor == there.executor_id or self._queue == there.queue_name
+                if there.status not in _OVER and not is_ours:
+                    DBOS.resume_workflow(segment.name, queue_name=self._queue)
                 return
             before = segment.model_copy(update={"number": segment.number - 1}).name
             anew = begin_with == "" or DBOS.get_workflow_status(before) is None
@@ -146,7 +167,10 @@ class Engine:
             last = max(numbers.values(), default=0) + 1
             with SetWorkflowID(segment.name):
                 DBOS.fork_workflow(
-                    before, numbers.get(begin_with or "", last), application_version=VERSION
+                    before,
+                    numbers.get(begin_with or "", last),
+                    application_version=VERSION,
+                    queue_name=self._queue,
                 )
 
     def read_status(self, segment: Segment) -> tuple[EngineStatus, str]:
@@ -210,9 +234,22 @@ class Engine:
         """Let go of the file; what is alive goes on with the next process."""
         self._draining.set()
         DBOS.destroy(workflow_completion_timeout_sec=0)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+
+    def _config(self) -> DBOSConfig:
+        return DBOSConfig(
+            name=_NAME,
+            system_database_url=self._url or f"sqlite:///{self.path}",
+            application_version=VERSION,
+            executor_id=self._executor,
+            # Records are text already; nothing in the database is ever executed.
+            serializer=DBOSPortableJSONSerializer(),
+            log_level="ERROR",
+            enable_otlp=False,
+            notification_listener_polling_interval_sec=1.0,
+            # Nobody waits for a worker that stands still within a transaction.
+            sys_db_idle_transaction_timeout_sec=_IDLE_SECONDS,
+            sys_db_pool_size=_CONNECTIONS,
+        )
 
     def _await_writable(self) -> None:
         """Wait until the end of a segment can be noted; until then it would be alive for ever."""
@@ -224,24 +261,24 @@ class Engine:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        with database.translate_errors(self.path, _ERRORS):
+        with database.translate_errors(self._name, _ERRORS):
             try:
                 yield
             except error.DBOSException as problem:
-                raise StoreUnusable(f"{self.path} does not answer: {problem}") from problem
+                raise StoreUnusable(f"{self._name} does not answer: {problem}") from problem
 
 
 class _Kept:
-    """Keeps the records of one run's steps in the engine's file."""
+    """Keeps the records of one run's steps in the engine's database."""
 
-    def __init__(self, path: Path, draining: threading.Event) -> None:
-        self._path = path
+    def __init__(self, database_name: str, draining: threading.Event) -> None:
+        self._database_name = database_name
         self._draining = draining
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         if self._draining.is_set():
             raise EngineDrained
-        with database.translate_errors(self._path, _ERRORS):
+        with database.translate_errors(self._database_name, _ERRORS):
             try:
                 return DBOS.run_step({"name": name}, attempt)
             except error.DBOSUnexpectedStepError as problem:
@@ -249,21 +286,6 @@ class _Kept:
                     f"Another version of Mergewright recorded another step where {name!r} comes"
                     " now. Take the label off the issue and set it again to start anew."
                 ) from problem
-
-
-def _config(path: Path) -> DBOSConfig:
-    return DBOSConfig(
-        name=_NAME,
-        system_database_url=f"sqlite:///{path}",
-        application_version=VERSION,
-        # Of a fixed name, so that the next process takes over what this one leaves.
-        executor_id="local",
-        # Records are text already; nothing in the file is ever executed.
-        serializer=DBOSPortableJSONSerializer(),
-        log_level="ERROR",
-        enable_otlp=False,
-        notification_listener_polling_interval_sec=1.0,
-    )
 
 
 def _write_ahead(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The inbox: deliveries on their way from the listener to the intake, in a database of its own.
+"""The inbox: deliveries on their way from the listener to the intake; a SQLite file of its own.
 
 Owns its one table and what counts as the same delivery. An append is on disk when it returns.
 Signatures and HTTP are the listener's; what a delivery means is the intake's.
@@ -13,14 +13,16 @@ from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Index, Table, func, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Index, Integer, Table, func, text
 from sqlmodel import Field, SQLModel, col, select
 
+from agent import settings
 from agent.errors import InboxUnavailable, InboxUnusable
 from agent.models.record import Record
 from agent.models.ticket import Delivery
-from agent.settings import HEARTBEAT
+from agent.settings import HEARTBEAT, Settings
 from agent.store.database import Database, Errors, compute_version
+from agent.store.sql_notes import SqlNotes
 
 FILE_NAME = "inbox.sqlite"
 _BUSY_SECONDS = 4.0
@@ -34,6 +36,7 @@ _LEFT_OUT = 900
 #: Deliveries that are added by one statement.
 _ROWS_AT_ONCE = 1_000
 _DAY = 86_400.0
+_BEAT = "intake"
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -41,7 +44,12 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "deliveries"
 
-    number: int | None = Field(default=None, primary_key=True)
+    # A known delivery uses up a number too.
+    number: int | None = Field(
+        default=None,
+        primary_key=True,
+        sa_type=BigInteger().with_variant(Integer, "sqlite"),
+    )
     delivery_id: str = Field(unique=True)
     event: str
     action: str | None
@@ -102,16 +110,27 @@ class Settled(Record):
     reason: str
 
 
-class Inbox:
-    """Deliveries in `inbox.sqlite`; safe to use from several threads and two processes."""
+def open_inbox(loaded: Settings) -> Inbox:
+    """Open the inbox where the settings say; raises what `Inbox` does."""
+    return Inbox(loaded.home, settings.find_database(loaded))
 
-    def __init__(self, home: Path) -> None:
-        """Open the inbox; SettingsInvalid, InboxUnusable or InboxUnavailable where that fails."""
+
+class Inbox:
+    """Deliveries; safe to use from several threads and processes."""
+
+    def __init__(self, home: Path, url: str | None = None) -> None:
+        """Open the inbox; SettingsInvalid, InboxUnusable or InboxUnavailable where that fails.
+
+        Args:
+            url: Of PostgreSQL; None: a file in the data folder.
+        """
         self.path = home / FILE_NAME
         self._heartbeat = home / HEARTBEAT
+        self.notes = SqlNotes(home, url) if url else None
+        """What the processes of a fleet tell each other; None: files do."""
         self._one = threading.Lock()
         self._database = Database(
-            self.path, [_ROWS], _ERRORS, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
+            self.path, [_ROWS], _ERRORS, url=url, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
         )
         self._database.require_sound()
         self._identity = _identity(self.path)
@@ -194,13 +213,23 @@ class Inbox:
         self._database.prove_writable()
         self._require_same_file()
 
-    def beat(self) -> None:
-        """Leave a sign of life of whoever reads the inbox."""
+    def beat(self, *, leads: bool = True) -> None:
+        """Leave a sign of life of whoever reads the inbox.
+
+        Args:
+            leads: Whether this process is the one that does; others only tell that they live.
+        """
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
+        if leads and self.notes is not None:
+            with suppress(InboxUnavailable):
+                self.notes.put(_BEAT)
 
     def read_last_beat(self) -> float | None:
         """When the reader last left a sign of life, in seconds since the epoch; None: never."""
+        if self.notes is not None:
+            with suppress(InboxUnavailable):
+                return beat.at if (beat := self.notes.find(_BEAT)) else None
         with suppress(OSError):
             return self._heartbeat.stat().st_mtime
         return None
@@ -225,11 +254,13 @@ class Inbox:
 
     def close(self) -> None:
         self._database.close()
+        if self.notes is not None:
+            self.notes.close()
 
     def _require_same_file(self) -> None:
         # Whoever puts another file in its place must not have deliveries acknowledged that are
         # in a file without a name.
-        if _identity(self.path) != self._identity:
+        if not self._database.is_server and _identity(self.path) != self._identity:
             raise InboxUnusable(
                 f"{self.path} was removed or replaced while it was in use. Restart the service."
             )

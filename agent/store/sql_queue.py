@@ -1,7 +1,8 @@
 """The queue: which run begins or goes on next, and what waits. A part of the store.
 
-An issue has one run that is not over, a repository one under way. The longest wait comes first;
-earlier runs of the hour count as less of it, so that nobody waits for ever.
+An issue has one run that is not over; a repository and its owner have so many under way, on all
+workers together. Priority comes first, then the longest wait; earlier runs of the hour count as
+less of it, so that nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import and_, false, func, or_, text, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, text, tuple_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -23,9 +25,11 @@ from agent.store import sql_guidance
 from agent.store.database import Database
 from agent.store.sql_tables import NEWEST, PauseRow, RunRow, iterate_sound, make_stored_run
 
-ENGINE = "engine"
-"""Name of the worker for runs that the engine carries."""
-_UNDER_WAY = (col(RunRow.active), col(RunRow.worker) == ENGINE)
+WORKER = "worker "
+"""What the name of a worker of the service begins with; its number follows."""
+ONLY = 1
+"""Number of the worker where there is no other."""
+_UNDER_WAY = (col(RunRow.active), col(RunRow.worker).startswith(WORKER))
 _UNBEGUN = (
     col(RunRow.active),
     col(RunRow.worker).is_(None),
@@ -51,20 +55,37 @@ class Backlog(Record):
     states: dict[str, int]
 
 
+class Shares(NamedTuple):
+    """Maximum numbers of runs under way at a time, on all workers together; None: no bound."""
+
+    in_all: int | None = None
+    per_owner: int | None = None
+    per_repository: int = 1
+
+
 class RunQueue:
     """The runs of one database that wait or are under way."""
 
     _database: Database
 
-    def claim_run(self, now: float, *, most: int, per_day: int | None = None) -> StoredRun | None:
+    def claim_run(
+        self,
+        now: float,
+        *,
+        most: int,
+        per_day: int | None = None,
+        shares: Shares = Shares(),  # noqa: B008 - it cannot be changed
+        worker: int = ONLY,
+    ) -> StoredRun | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
 
         What was stopped only has to say so, and waits for nothing. A row that makes no sense is
         ended, so that it holds nobody up.
 
         Args:
-            most: Maximum number of runs under way; 0: only what was stopped is taken.
+            most: Maximum number of this worker's runs; 0: only what was stopped is taken.
             per_day: Maximum number of runs that a repository begins within 24 hours.
+            worker: Number of who takes it.
         """
         anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
         with self._database.read() as session:
@@ -72,11 +93,16 @@ class RunQueue:
             if session.exec(anybody.limit(1)).first() is None:
                 return None
         with self._database.write() as session:
-            busy = session.exec(select(RunRow.repository_id).where(*_UNDER_WAY)).all()
+            name = f"{WORKER}{worker}"
+            columns = select(RunRow.worker, RunRow.repository_id, RunRow.repository)
+            busy = session.exec(columns.where(*_UNDER_WAY)).all()
+            own = sum(one[0] == name for one in busy)
+            full = own >= most or (shares.in_all is not None and len(busy) >= shares.in_all)
             spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
-            waiting = _select_waiting(now, busy, spent, full=len(busy) >= most)
+            room = false() if full else _has_room([one[1:] for one in busy], shares)
+            waiting = _select_waiting(now, room, spent)
             for row, stored in iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
-                row.worker, row.started_at = ENGINE, row.started_at or now
+                row.worker, row.started_at = name, row.started_at or now
                 row.waits_for = None
                 if row.begin_with == "":
                     # It begins at its top, where it reads what was said to it.
@@ -87,9 +113,10 @@ class RunQueue:
                 return stored
         return None
 
-    def under_way(self) -> tuple[StoredRun, ...]:
-        """List the runs that are with the engine."""
-        wanted = select(RunRow).where(*_UNDER_WAY)
+    def under_way(self, worker: int = ONLY) -> tuple[StoredRun, ...]:
+        """List the runs that a worker has."""
+        mine = col(RunRow.worker) == f"{WORKER}{worker}"
+        wanted = select(RunRow).where(col(RunRow.active), mine)
         with suppress(ValidationError), self._database.read() as session:
             return tuple(make_stored_run(row) for row in session.exec(wanted))
         with self._database.write() as session:
@@ -115,7 +142,7 @@ class RunQueue:
             )
             before = session.exec(
                 select(RunRow.repository_id).where(
-                    col(RunRow.active), or_(col(RunRow.worker) == ENGINE, waits)
+                    col(RunRow.active), or_(col(RunRow.worker).startswith(WORKER), waits)
                 )
             ).all()
             free = len(before) < most and row.repository_id not in before
@@ -176,13 +203,30 @@ def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int
     return min(per_day, own or per_day)
 
 
+def _has_room(busy: Sequence[tuple[int, str]], shares: Shares) -> ColumnElement[bool]:
+    """Leave out the repositories and owners that have as many runs under way as they may.
+
+    Args:
+        busy: Id and name of the repository of each run under way.
+    """
+    repositories = Counter(number for number, _ in busy)
+    full = [number for number, count in repositories.items() if count >= shares.per_repository]
+    room: ColumnElement[bool] = col(RunRow.repository_id).not_in(full)
+    if shares.per_owner is not None:
+        owners = Counter(name.partition("/")[0] for _, name in busy)
+        for owner, count in owners.items():
+            if count >= shares.per_owner:
+                room &= not_(col(RunRow.repository).startswith(f"{owner}/", autoescape=True))
+    return room
+
+
 def _select_waiting(
-    now: float, busy: Sequence[int], spent: Sequence[int], *, full: bool
+    now: float, room: ColumnElement[bool], spent: Sequence[int]
 ) -> SelectOfScalar[RunRow]:
     """Order the runs whose time has come.
 
     Args:
-        busy: Repositories that have a run under way.
+        room: Whether a run finds a place.
         spent: Repositories in which no further run is begun today.
     """
     begun = (
@@ -191,17 +235,21 @@ def _select_waiting(
         .group_by(col(RunRow.repository_id))
         .subquery()
     )
-    place = false() if full else col(RunRow.repository_id).not_in(busy)
     # What has begun before goes on.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
     unpaused = col(RunRow.repository_id).not_in(select(PauseRow.repository_id))
-    may = col(RunRow.stop_request).is_not(None) | and_(place, today, unpaused)
+    may = col(RunRow.stop_request).is_not(None) | and_(room, today, unpaused)
     turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
         select(RunRow)
         .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
         .where(col(RunRow.active), col(RunRow.worker).is_(None))
         .where(may, col(RunRow.not_before) <= now)
-        .order_by(col(RunRow.stop_request).is_(None), turn, col(RunRow.run_id))
+        .order_by(
+            col(RunRow.stop_request).is_(None),
+            col(RunRow.has_priority).desc(),
+            turn,
+            col(RunRow.run_id),
+        )
     )

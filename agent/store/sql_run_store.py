@@ -12,20 +12,24 @@ import structlog
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select, update
 
+from agent import settings
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 from agent.models.outcome import Outcome
 from agent.models.run import CAPS_REACHED, Reason, Run, RunState
-from agent.models.ticket import Guidance
+from agent.models.ticket import Guidance, Snapshot
+from agent.settings import Settings
 from agent.store import sql_follow_ups, sql_guidance, sql_spendings
 from agent.store.database import Database, Errors
 from agent.store.sql_follow_ups import Following, FollowUpRequest
 from agent.store.sql_guidance import Hearing
+from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
 from agent.store.sql_pauses import SqlPauses
 from agent.store.sql_pull_outcomes import SqlPullOutcomes
 from agent.store.sql_queue import RunQueue
+from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_runs import RunReader, is_of_issue
 from agent.store.sql_spendings import SqlSpendings
-from agent.store.sql_tables import COMMAND, TABLES, RunRow
+from agent.store.sql_tables import COMMAND, TABLES, LeaseRow, RunRow
 
 _log = structlog.get_logger()
 
@@ -38,16 +42,32 @@ _ERRORS = Errors(
 )
 
 
+def open_store(loaded: Settings) -> SqlRunStore:
+    """Open the runs where the settings say; raises what `SqlRunStore` does."""
+    url = settings.find_database(loaded)
+    return SqlRunStore(loaded.home, url, priority_label=loaded.priority_label)
+
+
 class SqlRunStore(RunQueue, RunReader):
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
-    def __init__(self, home: Path) -> None:
-        """Open the store; SettingsInvalid, StoreUnusable or StoreUnavailable where that fails."""
+    def __init__(
+        self, home: Path, url: str | None = None, *, priority_label: str = "priority"
+    ) -> None:
+        """Open the store; SettingsInvalid, StoreUnusable or StoreUnavailable where that fails.
+
+        Args:
+            url: Of PostgreSQL; None: a file in the data folder.
+            priority_label: Label of issues that come before others.
+        """
         self.path = home / FILE_NAME
-        self._database = Database(self.path, TABLES, _ERRORS, busy_seconds=_BUSY_SECONDS)
+        self._priority_label = priority_label.lower()
+        self._database = Database(self.path, TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
         self.ends = SqlPullOutcomes(self._database)
         self.spendings = SqlSpendings(self._database)
         self.pauses = SqlPauses(self._database)
+        self.files = SqlRunFiles(self._database) if url else None
+        """The folders of runs; None: they are in the data folder alone."""
 
     def add_run(
         self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None
@@ -83,6 +103,7 @@ class SqlRunStore(RunQueue, RunReader):
                     active=True,
                     not_before=now,
                     queued_at=now,
+                    has_priority=self._has_priority(snapshot),
                     started_at=now if worker else None,
                     worker=worker,
                     delivery_id=delivery_id,
@@ -90,6 +111,19 @@ class SqlRunStore(RunQueue, RunReader):
                 )
             )
         return run
+
+    def note_labels(self, snapshot: Snapshot) -> None:
+        """Let the labels that an issue has by now decide whether its run has priority."""
+        of_issue = is_of_issue(snapshot.issue.repository_id, snapshot.issue.number)
+        with self._database.write() as session:
+            session.execute(
+                update(RunRow)
+                .where(of_issue, col(RunRow.active))
+                .values(has_priority=self._has_priority(snapshot))
+            )
+
+    def _has_priority(self, snapshot: Snapshot) -> bool:
+        return self._priority_label in {label.lower() for label in snapshot.labels}
 
     def set_state(self, run_id: str, state: RunState) -> None:
         self._update(run_id, state=state.value)
@@ -271,6 +305,21 @@ class SqlRunStore(RunQueue, RunReader):
         """Keep what was said, with no effect of its own."""
         with self._database.write() as session:
             sql_guidance.store_guidance(session, run_id, said)
+
+    def take_lease(self, seconds: float) -> Lease:
+        """Become a worker: on PostgreSQL one of several, else the only one of the data folder.
+
+        Args:
+            seconds: After so long without a sign of life others take over.
+        """
+        if not self._database.is_server:
+            return ONLY_LEASE
+        return SharedLease(self._database, self.path.parent, seconds)
+
+    def read_last_beat(self) -> float | None:
+        """When one of several workers was last seen, in seconds since the epoch; None: none is."""
+        with self._database.read() as session:
+            return session.exec(select(func.max(LeaseRow.last_seen))).one()
 
     def close(self) -> None:
         self._database.close()

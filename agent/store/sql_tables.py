@@ -29,6 +29,7 @@ class RunRow(SQLModel, table=True):
     active: bool
     not_before: float
     queued_at: float
+    has_priority: bool = False
     started_at: float | None = None
     ended_at: float | None = None
     worker: str | None = None
@@ -133,8 +134,37 @@ class PauseRow(SQLModel, table=True):
     words: str
 
 
+class LeaseRow(SQLModel, table=True):
+    """A worker of a fleet that is alive, by its own signs; a number is never given twice."""
+
+    __tablename__ = "worker_lease"
+
+    number: int | None = Field(default=None, primary_key=True)
+    process: str
+    """Machine and process, for people."""
+    home: str
+    """Its data folder; records name places below it, so that all workers have the same."""
+    last_seen: float
+    """Seconds since the epoch, by the database's clock."""
+    is_leaving: bool = False
+    """Whether it begins nothing any more."""
+
+
+class RunFileRow(SQLModel, table=True):
+    """A piece of a file in the folder of a run, so that another machine can go on with it."""
+
+    __tablename__ = "run_files"
+
+    number: int | None = Field(default=None, primary_key=True)
+    run_id: str
+    name: str
+    content: bytes
+
+    __table_args__ = (Index("run_files_of_run", "run_id", "name", "number"),)
+
+
 METADATA = RunRow.metadata
-_NAMES = ("runs", "spendings", "guidance", "pull_outcomes", "pauses")
+_NAMES = ("runs", "spendings", "guidance", "pull_outcomes", "pauses", "worker_lease", "run_files")
 TABLES = [METADATA.tables[name] for name in _NAMES]
 VERSION = compute_version(TABLES)
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())

@@ -15,9 +15,11 @@ import os
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from agent.errors import AgentError
 from agent.models.record import Record
 from agent.telemetry.signing import Signer, is_signed_by
 
@@ -45,8 +47,22 @@ class LedgerClosed(Exception):
 class Ledger:
     """Events of one run, in a file; a run that begins anew goes on in the same one."""
 
-    def __init__(self, path: Path, run_id: str, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        run_id: str,
+        signer: Signer | None = None,
+        *,
+        copy: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Begin a ledger, or go on with one.
+
+        Args:
+            copy: Stores further lines where other machines find them; raises AgentError.
+        """
         self._path = path
+        self._copy = copy
+        self._uncopied = b""
         self._run_id = run_id
         self._signer = signer
         self._seals = itertools.count(1)
@@ -105,6 +121,9 @@ class Ledger:
                 machine that loses its power before the step ends.
         """
         self._append([(step, 1, "started", {"at": round(at, 3)})], sync=wait)
+        if wait:
+            with self._lock:
+                self._send_copy()
 
     def begin(self, **facts: object) -> None:
         self.append("run", 0, _BEGUN, **facts)
@@ -136,7 +155,15 @@ class Ledger:
                 lines += f"{written}\n"
             self._write(lines.encode("ascii"), sync=sync)
             self._previous = previous
+            self._uncopied += lines.encode("ascii")
+            with suppress(AgentError):  # it is copied with the next
+                self._send_copy()
             return previous
+
+    def _send_copy(self) -> None:
+        if self._copy and self._uncopied:
+            self._copy(self._uncopied)
+        self._uncopied = b""
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         with self._path.open("ab", buffering=0) as file:

@@ -13,18 +13,21 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from tests.chaos import judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
-from tests.chaos.ground import Ground, Stuck, Workers, laid_out
+from tests.chaos.fleet import LEASE_SECONDS, FleetCampaign
+from tests.chaos.ground import Ground, Stuck, Workers, crew_of, laid_out
 from tests.chaos.judge import Verdict
 from tests.chaos.tickets import KINDS, Tickets
+from tests.postgresql import Server, serving
 
 _SHOWN = 40
+_LOOKS = 3
 
 
 def main() -> int:
@@ -39,9 +42,9 @@ def main() -> int:
 
     kept = asked.keep
     try:
-        with laid_out(folder) as ground:
+        with _served(asked.database) as server, _lay_out(folder, server, asked.workers) as ground:
             tickets = Tickets(ground, folder / "repositories")
-            campaign = Campaign(ground, tickets, asked.seed, say)
+            campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
             campaign.undisturbed(tuple(KINDS))
             with _at_fault(ground, asked.broken) as faulty:
                 campaign.ground = faulty
@@ -68,8 +71,35 @@ def _at_fault(ground: Ground, name: str) -> Iterator[Ground]:
     if not name:
         yield ground
         return
-    with closing(Workers(ground.environ, ground.workers.log, name)) as workers:
-        yield replace(ground, workers=workers)
+    environ, log = ground.environ, ground.workers.log
+    with (
+        crew_of(environ, log, name, len(ground.crew)) as crew,
+        closing(crew[0] if crew else Workers(environ, log, name)) as workers,
+    ):
+        yield replace(ground, workers=workers, crew=crew, is_faulty=True)
+
+
+@contextmanager
+def _served(database: str) -> Iterator[Server | None]:
+    with serving() if database == "postgresql" else nullcontext() as server:
+        yield server
+
+
+@contextmanager
+def _lay_out(folder: Path, server: Server | None, workers: int) -> Iterator[Ground]:
+    if server is None:
+        with laid_out(folder) as ground:
+            yield ground
+        return
+    with laid_out(
+        folder,
+        server=server,
+        workers=workers,
+        MERGEWRIGHT_LEASE_SECONDS=str(LEASE_SECONDS),
+        # What PostgreSQL was not there for is asked for again.
+        MERGEWRIGHT_RECONCILE_MINUTES="0.05",
+    ) as ground:
+        yield ground
 
 
 def _at_points(asked: argparse.Namespace) -> tuple[str, ...]:
@@ -85,10 +115,13 @@ def _kill(campaign: Campaign, kills: int, wanted: int, at_points: tuple[str, ...
         kills: In all; those at points come first, and are all made.
         wanted: So many tickets in all, those of the undisturbed runs not counted.
     """
-    for kind in at_points:
-        campaign.at_every_step(kind)
-    for kind in at_points:
-        campaign.at_every_write(kind)
+    if isinstance(campaign, FleetCampaign):
+        campaign.at_every_look(at_points[-1], _LOOKS)
+    else:
+        for kind in at_points:
+            campaign.at_every_step(kind)
+        for kind in at_points:
+            campaign.at_every_write(kind)
     opened = len(campaign.tickets.all) - len(KINDS)
     campaign.at_random(max(0, kills - campaign.kills.total()), max(0, wanted - opened))
 
@@ -119,6 +152,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tickets", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--break", dest="broken", default="", choices=["", *BREAKS])
+    parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
+    parser.add_argument("--workers", type=int, default=3, help="of a fleet, with postgresql")
     parser.add_argument("--short", action="store_true", help="the points of one ticket only")
     parser.add_argument("--keep", action="store_true", help="leave everything for a look")
     return parser.parse_args()

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.github import comments, project_checks, pull_requests
 from agent.publishing import commits
+from agent.store import sql_leases
 from tests.chaos import holds
 
 
@@ -30,5 +31,15 @@ def report() -> None:
     project_checks.report_check = lambda *args, **more: None
 
 
-BREAKS: dict[str, Callable[[], None]] = {one.__name__: one for one in (publish, comment, report)}
+def fence() -> None:
+    """Neither ask for the lease before a write, nor end when it is over."""
+    sql_leases.SharedLease.require = lambda self: None  # type: ignore[method-assign]
+    sql_leases.SharedLease._watch = lambda self: None  # type: ignore[method-assign]
+    sql_leases.SharedLease._require_row = lambda self, connection: None  # type: ignore[method-assign]
+    # The engine refuses what a worker records that has lost the run; this one tells nobody.
+
+
+BREAKS: dict[str, Callable[[], None]] = {
+    one.__name__: one for one in (publish, comment, report, fence)
+}
 BREAKS["hold"] = holds.arm

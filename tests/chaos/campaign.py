@@ -24,7 +24,7 @@ _END_SECONDS = 240.0
 _LOOK_SECONDS = 0.02
 _LONGEST_SECONDS = 6.0
 #: So many are waiting or under way at a time while kills are at random.
-_ALIVE = 5
+ALIVE = 5
 #: A run refuses to begin a step that has taken ten workers with it, which is not what is tried.
 _MOST_LOST = 7
 _WRITE = re.compile(r"/api/v3/repos/[^/]+/[^/]+/(.+)|/[^/]+/[^/]+/(git-receive-pack)")
@@ -203,14 +203,14 @@ class Campaign:
         ground, mix = self.ground, self.tickets.mixed(self.expected)
         done = opened = 0
         while True:
-            while self._alive() < _ALIVE and (opened < tickets or done < kills):
+            while self._alive() < ALIVE and (opened < tickets or done < kills):
                 self.tickets.label(next(mix))
                 opened += 1
             if done == kills and opened >= tickets:
                 break
             ground.workers.start()
             if done == kills:
-                self._until(lambda: self._alive() < _ALIVE)
+                self._until(lambda: self._alive() < ALIVE)
                 self._stop()
                 continue
             # While a worker starts, soon after, and later, by what a start takes on this machine.
@@ -253,7 +253,7 @@ class Campaign:
         )
 
     def _events(self, run_id: object) -> list[dict[str, str]]:
-        path = self.ground.home / "runs" / str(run_id) / "ledger.jsonl"
+        path = self.ground.find_ledger(str(run_id))
         found = []
         for line in path.read_bytes().splitlines() if path.exists() else ():
             with suppress(ValueError):  # the last one may be half written

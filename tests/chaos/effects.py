@@ -5,6 +5,7 @@ Every value is a list: what is there once is one entry, what was done twice is t
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 
@@ -51,12 +52,16 @@ class _Told:
         self._issue = ticket.issue
         self._us = ground.app.bot
         self._git_dir = ticket.repository.git_dir
-        self._runs = ground.rows(
-            "SELECT run_id, state, outcome ->> 'reason', active FROM runs"
+        found = ground.rows(
+            "SELECT run_id, state, coalesce(outcome, '{}'), active FROM runs"
             " WHERE repository_id = ? AND number = ?",
             ticket.repository.id,
             ticket.issue.number,
         )
+        self._runs = [
+            (run_id, state, json.loads(str(outcome)).get("reason"), int(bool(active)))
+            for run_id, state, outcome, active in found
+        ]
         ours = re.compile(rf"mergewright/{ticket.issue.number}-")
         self._branches = {
             name.removeprefix("refs/heads/"): commit
@@ -97,12 +102,10 @@ class _Told:
         }
 
     def _ledger(self, run_id: str) -> list[str]:
-        path = self._ground.home / "runs" / run_id / "ledger.jsonl"
-        return (
-            list(verify_ledger(path.read_bytes(), run_id))
-            if path.exists()
-            else ["the ledger is missing"]
-        )
+        path = self._ground.find_ledger(run_id)
+        if not path.exists():
+            return ["the ledger is missing"]
+        return list(verify_ledger(path.read_bytes(), run_id))
 
     def _branch(self, name: str, commit: str) -> str:
         read = git_store.read_commit(self._git_dir, commit)

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import httpx
 
@@ -25,8 +26,10 @@ from agent.demo.play import MAINTAINER, OWNER, REPORTER
 from agent.demo.simulator import serving
 from agent.demo.simulator.records import App
 from agent.demo.simulator.world import World
-from agent.store import sql_inbox, sql_run_store
+from agent.store import engine, sql_inbox, sql_run_store
+from tests.chaos import nursery_disk
 from tests.chaos.points import Point
+from tests.postgresql import Server
 
 ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 60.0
@@ -40,18 +43,25 @@ class Stuck(Exception):
 class Workers:
     """One worker after the other, never two at a time."""
 
-    def __init__(self, environ: Mapping[str, str], log: Path, broken: str = "") -> None:
+    def __init__(
+        self, environ: Mapping[str, str], log: Path, broken: str = "", disk: Path | None = None
+    ) -> None:
         """Load everything once.
 
         Args:
             environ: Of each worker, as `serve` would give it.
             log: Takes what they print.
             broken: A fault on purpose, by name.
+            disk: What these see in place of the data folder, as on a machine of their own.
         """
         self.log = log
+        self.disk = disk
         log.touch(mode=0o600)
+        if disk is not None:
+            environ = {**environ, nursery_disk.DISK: str(disk)}
+        own = (*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ()))
         self._nursery = subprocess.Popen(
-            [*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ())],
+            own if disk is None else nursery_disk.see(disk, Path(environ["MERGEWRIGHT_HOME"]), own),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(environ),
@@ -90,7 +100,11 @@ class Workers:
 
     def close(self) -> None:
         assert self._nursery.stdin is not None
+        if self._nursery.stdin.closed:
+            return
         if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGCONT)
             with suppress(Stuck):
                 self.kill()
         self._nursery.stdin.close()
@@ -141,15 +155,54 @@ class Ground:
     environ: dict[str, str]
     """Of a worker."""
     workers: Workers
+    crew: tuple[Workers, ...] = ()
+    """All workers of a fleet; empty: there is one at a time."""
+    server: Server | None = None
+    """That the fleet shares; None: SQLite."""
+    is_faulty: bool = False
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """The data folders of all workers, where they really are."""
+        return tuple(one.disk for one in self.crew if one.disk is not None) or (self.home,)
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Ask the store of runs, which the worker may be writing to."""
-        return ask(self.home / sql_run_store.FILE_NAME, query, *values)
+        return self._ask(sql_run_store.FILE_NAME, query, *values)
 
     def unread(self) -> int:
-        inbox = self.home / sql_inbox.FILE_NAME
-        ((count,),) = ask(inbox, "SELECT count(*) FROM deliveries WHERE outcome IS NULL")
+        query = "SELECT count(*) FROM deliveries WHERE outcome IS NULL"
+        ((count,),) = self._ask(sql_inbox.FILE_NAME, query)
         return int(str(count))
+
+    def find_unfinished(self) -> list[tuple[object, ...]]:
+        """Ask the engine for what it has not brought to its end: name, status and error."""
+        schema = "dbos." if self.server else ""
+        return self._ask(
+            engine.FILE_NAME,
+            "SELECT workflow_uuid, status, coalesce(told.error, '')"
+            f" FROM {schema}workflow_status LEFT JOIN {schema}workflow_output AS told"
+            " USING (workflow_uuid) WHERE status != 'SUCCESS'",
+        )
+
+    def find_ledger(self, run_id: str) -> Path:
+        if self.server is None:
+            return self.home / "runs" / run_id / "ledger.jsonl"
+        place = self.home.parent / "ledgers" / f"{run_id}.jsonl"
+        place.parent.mkdir(exist_ok=True)
+        lines = self.rows(
+            "SELECT content FROM run_files WHERE run_id = ? AND name = ? ORDER BY number",
+            run_id,
+            "ledger.jsonl",
+        )
+        place.write_bytes(b"".join(cast("bytes", line) for (line,) in lines))
+        return place
+
+    def _ask(self, file: str, query: str, *values: object) -> list[tuple[object, ...]]:
+        if self.server is None:
+            return ask(self.home / file, query, *values)
+        database = self.environ["MERGEWRIGHT_DATABASE_URL"].rpartition("/")[2]
+        return self.server.execute(query.replace("?", "%s"), database, values)
 
 
 def ask(file: Path, query: str, *values: object) -> list[tuple[object, ...]]:
@@ -166,11 +219,20 @@ def ask(file: Path, query: str, *values: object) -> list[tuple[object, ...]]:
 
 
 @contextmanager
-def laid_out(folder: Path, environments: Path | None = None, **more: str) -> Iterator[Ground]:
+def laid_out(
+    folder: Path,
+    environments: Path | None = None,
+    *,
+    server: Server | None = None,
+    workers: int = 1,
+    **more: str,
+) -> Iterator[Ground]:
     """Set everything up below a folder that sandboxes can reach; no worker is started yet.
 
     Args:
         environments: Where environments are already, which are shared then.
+        server: What a fleet shares; None: SQLite and one worker.
+        workers: How many the fleet has.
         more: Further variables of a worker.
     """
     home, scratch = folder / "home", folder / "scratch"
@@ -190,13 +252,37 @@ def laid_out(folder: Path, environments: Path | None = None, **more: str) -> Ite
         )
         world.install(app, OWNER)
         whole = _environ(folder, home, scratch, app, address, port, secret)
+        if server is not None:
+            whole["MERGEWRIGHT_DATABASE_URL"] = server.create_database()
         environ = {**serve._keep_for_worker(whole), **more}
-        workers = Workers(environ, folder / "worker.log")
-        try:
-            with _listening(settings.keep_for_listener(whole), public, folder / "listener.log"):
-                yield Ground(world, address, app, home, scratch, environ, workers)
-        finally:
-            workers.close()
+        log = folder / "worker.log"
+        with (
+            crew_of(environ, log, "", workers if server else 0) as crew,
+            closing(crew[0] if crew else Workers(environ, log)) as first,
+            _listening(settings.keep_for_listener(whole), public, folder / "listener.log"),
+        ):
+            yield Ground(world, address, app, home, scratch, environ, first, crew, server)
+
+
+@contextmanager
+def crew_of(
+    environ: Mapping[str, str], log: Path, broken: str, number: int
+) -> Iterator[tuple[Workers, ...]]:
+    """Make the workers of a fleet, each with a data folder of its own; none is started yet.
+
+    What takes minutes to make, and is never changed, they share.
+    """
+    shared = log.parent / "environments"
+    shared.mkdir(mode=0o711, exist_ok=True)
+    with ExitStack() as stack:
+        made = []
+        for place in range(number):
+            disk = log.parent / f"disk-{place}"
+            if not disk.exists():
+                disk.mkdir(mode=0o711)
+                (disk / shared.name).symlink_to(shared)
+            made.append(stack.enter_context(closing(Workers(environ, log, broken, disk))))
+        yield tuple(made)
 
 
 def _environ(

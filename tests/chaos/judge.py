@@ -110,7 +110,8 @@ def _count(verdict: Verdict, what: str, wanted: Counter[str], made: Counter[str]
 def _stored(ground: Ground) -> list[str]:
     """What is wrong with our own files."""
     found = []
-    for name in (sql_inbox.FILE_NAME, sql_run_store.FILE_NAME, engine.FILE_NAME):
+    files = (sql_inbox.FILE_NAME, sql_run_store.FILE_NAME, engine.FILE_NAME)
+    for name in () if ground.server else files:
         for (told,) in ask(ground.home / name, "PRAGMA integrity_check"):
             if told != "ok":
                 found.append(f"{name}: {told}")
@@ -118,11 +119,7 @@ def _stored(ground: Ground) -> list[str]:
     found += [f"the run {run} is still {state} with {worker}" for run, state, worker in active]
     if unread := ground.unread():
         found.append(f"{unread} deliveries were never decided on")
-    alive = ask(
-        ground.home / engine.FILE_NAME,
-        "SELECT workflow_uuid, status, coalesce(told.error, '') FROM workflow_status"
-        " LEFT JOIN workflow_output AS told USING (workflow_uuid) WHERE status != 'SUCCESS'",
-    )
+    alive = ground.find_unfinished()
     found += [f"the engine has {name} as {status}: {problem}" for name, status, problem in alive]
     return found
 
@@ -135,7 +132,13 @@ def _unforeseen(log: Path) -> list[str]:
 
 def _left(ground: Ground) -> list[str]:
     """What killed workers have left that is not ours any more."""
-    home = ground.home
+    found = [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
+    for home in ground.homes:
+        found += _left_below(home)
+    return found + [f"a process: {one}" for one in _processes(ground.home)]
+
+
+def _left_below(home: Path) -> list[str]:
     found = [f"a work tree: {one}" for one in home.glob("trees/*") if one.is_dir()]
     for pattern in ("mirrors/*.scratch", "mirrors/*.new", "mirrors/*.git/**/*.lock"):
         found += [f"of a clone: {one}" for one in home.glob(pattern)]
@@ -144,8 +147,7 @@ def _left(ground: Ground) -> list[str]:
             if not free:
                 found.append(f"an open sandbox: {one}")
     found += [f"a sandbox's group: {name}" for name in cgroup.list_names(slots.make_prefix(home))]
-    found += [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
-    return found + [f"a process: {one}" for one in _processes(home)]
+    return found
 
 
 def _processes(home: Path) -> list[str]:

@@ -24,7 +24,7 @@ from agent.cli import main as command_line
 from agent.cli import serve
 from agent.github import code_host
 from agent.service import process
-from tests.chaos import broken, points
+from tests.chaos import broken, nursery_disk, points
 
 _DEATH_SIGNAL, _SUBREAPER = 1, 36
 #: What the first run would load; a worker that is forked has it.
@@ -37,6 +37,7 @@ if chosen := os.environ.get("MERGEWRIGHT_MODEL"):
 def main() -> None:
     """Start workers until stdin ends."""
     log = Path(sys.argv[1])
+    nursery_disk.take_own_slots()
     for name in sys.argv[2:]:
         broken.BREAKS[name]()
     prctl = ctypes.CDLL(None).prctl

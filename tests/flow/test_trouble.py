@@ -208,7 +208,7 @@ def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkey
 def test_PF8_a_database_of_another_version_is_refused_with_exit_code_2(home):
     SqlRunStore(home).close()
     with closing(sqlite3.connect(home / sql_run_store.FILE_NAME)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
+        connection.execute("UPDATE runs_version SET version_num = 'r9999'")
     assert "made by another version of Mergewright" in refused(home)
 
 

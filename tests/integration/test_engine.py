@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import EngineLocked, StoreUnusable
+from agent.errors import StoreUnusable
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from tests.deep import deep
 
@@ -121,13 +121,6 @@ def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     made = engine(carry)
     assert ended(made) == (EngineStatus.ENDED, "12")
     assert asked == ["slow", "next"]
-
-
-def test_a_second_process_is_refused_with_the_name_of_the_first(engine, tmp_path):
-    engine(lambda run_id, remember: "")
-    other = Engine(tmp_path, lambda run_id, remember: "")
-    with pytest.raises(EngineLocked, match=r"worked on by process \d+ since .*MERGEWRIGHT_HOME"):
-        other.launch()
 
 
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):

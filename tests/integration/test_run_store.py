@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import closing
 
 import pytest
@@ -18,13 +19,20 @@ from agent.errors import ActiveRun, StoreUnusable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.store import sql_run_store, sql_tables
+from agent.store.sql_queue import Shares
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
 
 
-def run(name="a", number=1, repository_id=7, **facts):
-    facts = {"run_id": f"20261120-100000-{name}", "started": 1, **facts}
-    return run_samples.run(number, repository_id).model_copy(update=facts)
+def run(name="a", number=1, repository_id=7, *, name_of="", labels=(), **facts):
+    made = run_samples.run(number, repository_id)
+    issue = made.snapshot.issue
+    issue = issue.model_copy(update={"repository": name_of or issue.repository})
+    snapshot = made.snapshot.model_copy(update={"issue": issue, "labels": labels})
+    facts = {
+        "run_id": f"20261120-100000-{name}", "started": 1, "snapshot": snapshot, **facts
+    }  # fmt: skip
+    return made.model_copy(update=facts)
 
 
 def outcome(name="a"):
@@ -35,8 +43,8 @@ def outcome(name="a"):
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = SqlRunStore(tmp_path)
+def store(tmp_path, database_url):
+    opened = SqlRunStore(tmp_path, database_url)
     yield opened
     opened.close()
 
@@ -92,20 +100,19 @@ def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
 def test_a_database_of_another_revision_is_refused_with_the_way_out(tmp_path):
     SqlRunStore(tmp_path).close()
     with sqlite3.connect(tmp_path / sql_run_store.FILE_NAME) as other:
-        other.execute("UPDATE alembic_version SET version_num = 'r0010'")
+        other.execute("UPDATE runs_version SET version_num = 'r0010'")
     other.close()
     with pytest.raises(StoreUnusable, match=r"another version .*r0010.* empty MERGEWRIGHT_HOME"):
         SqlRunStore(tmp_path)
 
 
-def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
-    store = SqlRunStore(tmp_path)
+def test_PF5_each_waiting_run_is_claimed_once(store, tmp_path, database_url):
     for number in range(40):
         store.add_run(run(f"{number:02}", number, repository_id=number), float(number))
     claimed: list[str] = []
 
     def work():
-        own = SqlRunStore(tmp_path)
+        own = SqlRunStore(tmp_path, database_url)
         while (taken := own.claim_run(1000.0, most=40)) is not None:
             claimed.append(taken.run.run_id)
         own.close()
@@ -117,7 +124,40 @@ def test_PF5_each_waiting_run_is_claimed_once(tmp_path):
         thread.join()
     assert sorted(claimed) == sorted(set(claimed))
     assert len(claimed) == 40
-    store.close()
+
+
+def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url):
+    for number in range(24):
+        owner, repository = f"o{number % 3}", number % 6
+        queued = run(f"{number:02}", number, repository, name_of=f"{owner}/r{repository}")
+        store.add_run(queued, float(number))
+    shares = Shares(in_all=5, per_owner=2, per_repository=1)
+
+    def work(worker):
+        own = SqlRunStore(tmp_path, database_url)
+        while own.claim_run(1000.0, most=4, shares=shares, worker=worker) is not None:
+            pass
+        own.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = [one.run.snapshot.issue for worker in (1, 2, 3) for one in store.under_way(worker)]
+    assert len(taken) == 5
+    assert max(Counter(one.repository for one in taken).values()) == 1
+    assert max(Counter(one.repository.partition("/")[0] for one in taken).values()) == 2
+    assert all(len(store.under_way(worker)) <= 4 for worker in (1, 2, 3))
+
+
+def test_the_priority_label_comes_first_also_where_it_was_set_later(store):
+    for number, labels in ((1, ()), (2, ()), (3, ("Priority",))):
+        store.add_run(run(f"{number}", number, number, labels=labels), float(number))
+    late = run("2", 2, 2, labels=("mergewright", "priority")).snapshot
+    store.note_labels(late)
+    order = [store.claim_run(9.0, most=3).run.run_id[-1] for _ in range(3)]
+    assert order == ["2", "3", "1"]
 
 
 def test_who_was_queued_before_is_ahead(store):
@@ -134,7 +174,12 @@ def test_the_revision_makes_the_tables_of_the_models(tmp_path):
         found = compare_metadata(
             MigrationContext.configure(
                 connection,
-                opts={"include_object": lambda thing, name, kind, *_: name != "deliveries"},
+                opts={
+                    "version_table": "runs_version",
+                    "include_object": lambda thing, name, kind, *_: (
+                        name not in ("deliveries", "notes")
+                    ),
+                },
             ),
             sql_tables.METADATA,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
+_given = context.config.attributes
+context.configure(connection=_given["connection"], version_table=_given["version_table"])
 with context.begin_transaction():
     context.run_migrations()

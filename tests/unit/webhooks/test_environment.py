@@ -15,6 +15,8 @@ def test_a_new_setting_does_not_stay_by_itself():
     }  # fmt: skip
     assert not [name for name in settings.keep_for_dashboard(every) if "KEY" in name]
     assert set(settings.keep_for_listener(every)) == {
+        "MERGEWRIGHT_DATABASE_URL",
+        "MERGEWRIGHT_DATABASE_URL_FILE",
         "MERGEWRIGHT_GITHUB_APP_ID",
         "MERGEWRIGHT_HOME",
         "MERGEWRIGHT_LISTEN_HOST",

@@ -32,7 +32,14 @@ def delivery(name: str, key: str = "", **changed) -> Delivery:
 
 
 @pytest.fixture
-def inbox(tmp_path):
+def inbox(tmp_path, database_url):
+    opened = Inbox(tmp_path, database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def in_file(tmp_path):
     opened = Inbox(tmp_path)
     yield opened
     opened.close()
@@ -89,23 +96,23 @@ def test_pruning_empties_then_removes_what_is_settled_and_old(inbox):
     assert inbox.list_unread()[0].body == b"unread"
 
 
-def test_PF4_a_row_that_makes_no_sense_holds_nobody_up(inbox):
-    inbox.append([delivery("a", "1"), delivery("bad", "2"), delivery("c", "3")])
-    other = sqlite3.connect(inbox.path, isolation_level=None)
+def test_PF4_a_row_that_makes_no_sense_holds_nobody_up(in_file):
+    in_file.append([delivery("a", "1"), delivery("bad", "2"), delivery("c", "3")])
+    other = sqlite3.connect(in_file.path, isolation_level=None)
     other.execute("UPDATE deliveries SET received_at = 'soon' WHERE delivery_id = 'bad'")
     other.close()
-    assert ids(inbox) == ["a", "c"]
-    assert inbox.counts().unread == 2
-    assert inbox.list_unread(limit=1)[0].delivery_id == "a"
+    assert ids(in_file) == ["a", "c"]
+    assert in_file.counts().unread == 2
+    assert in_file.list_unread(limit=1)[0].delivery_id == "a"
 
 
-def test_a_file_that_was_taken_away_gives_no_false_receipt(inbox):
-    inbox.append([delivery("a", "1")])
-    inbox.path.rename(inbox.path.with_name("elsewhere"))
+def test_a_file_that_was_taken_away_gives_no_false_receipt(in_file):
+    in_file.append([delivery("a", "1")])
+    in_file.path.rename(in_file.path.with_name("elsewhere"))
     with pytest.raises(InboxUnusable, match="removed or replaced"):
-        inbox.append([delivery("b", "2")])
+        in_file.append([delivery("b", "2")])
     with pytest.raises(InboxUnusable, match="removed or replaced"):
-        inbox.prove_writable()
+        in_file.prove_writable()
 
 
 def test_a_damaged_file_is_refused(tmp_path):
@@ -120,14 +127,14 @@ def test_a_damaged_file_is_refused(tmp_path):
         Inbox(tmp_path)
 
 
-def test_nobody_else_may_read_it(inbox):
-    inbox.append([delivery("a", "1")])
-    for path in inbox.path.parent.glob("inbox.sqlite*"):
+def test_nobody_else_may_read_it(in_file):
+    in_file.append([delivery("a", "1")])
+    for path in in_file.path.parent.glob("inbox.sqlite*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
-def test_every_append_is_synced(inbox):
-    with inbox._database.engine.connect() as connection:
+def test_every_append_is_synced(in_file):
+    with in_file._database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
 

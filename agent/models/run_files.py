@@ -1,0 +1,26 @@
+"""What keeps the folder of a run where another machine can go on with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+
+class StoredFolder(Protocol):
+    def append_to_ledger(self, lines: bytes) -> None:
+        """Store lines at once. Raises StoreUnavailable."""
+        ...
+
+    def started(self, step: str) -> None: ...
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None: ...
+
+    def store(self) -> None:
+        """Store what has changed since, as far as that is possible now."""
+        ...
+
+
+class RunFiles(Protocol):
+    def open(self, run_id: str, folder: Path) -> StoredFolder:
+        """Lay the folder of a run out as it was left, and keep what is written there from now."""
+        ...

@@ -1,0 +1,180 @@
+"""Leases: which workers of a fleet are alive, and the runs of those that are not.
+
+A worker tells by its row that it lives. Who has not told so for a whole lease is dead: its row is
+deleted, and its runs wait for their turn again, in one transaction that nobody else writes beside.
+From then on no transaction of the dead worker is let in, nor any write to the code host. A worker
+that cannot tell ends itself well before the others declare it dead. All times are the database's.
+
+On SQLite there is one worker, which holds the lock of the data folder instead.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+from sqlalchemy import Connection, delete, func, text, update
+from sqlmodel import Session, col, select
+
+from agent.errors import AgentError, SettingsInvalid
+from agent.store.database import Database
+from agent.store.sql_queue import ONLY, WORKER
+from agent.store.sql_tables import LeaseRow, RunRow
+
+#: Parts of a lease: between two signs of life; and until a worker without one ends itself.
+_BEAT, _FENCE = 1 / 6, 0.6
+_LOOK_SECONDS = 0.1
+#: A supervisor starts the worker again, with another number.
+EXIT_FENCED = 70
+_NOW = func.extract("epoch", func.clock_timestamp())
+#: A sign of life that a crash of the server forgets only makes the worker look older.
+_BRIEF = text("SET LOCAL synchronous_commit = off")
+
+_log = structlog.get_logger()
+
+
+class Lease:
+    """The right of a process to carry runs; this one is the only worker's, which needs no sign."""
+
+    number = ONLY
+
+    def keep(self) -> None:
+        """Give signs of life from now on, and end the process where they do not arrive."""
+
+    def require(self) -> None:
+        """Renew the lease; the process ends where others have taken its runs over."""
+
+    def leads(self) -> bool:
+        """Whether this worker is the one that decides on deliveries: the oldest that stays."""
+        return True
+
+    def take_over(self) -> int:
+        """Have the runs of dead workers wait for their turn again; return of how many workers."""
+        return 0
+
+    def leave(self) -> None:
+        """Let another worker lead from now on."""
+
+    def give_back(self) -> None:
+        """Hand what this worker has to the others; it writes nothing any more."""
+
+
+ONLY_LEASE = Lease()
+
+
+class SharedLease(Lease):
+    """That of one worker of several, from when it is made."""
+
+    def __init__(self, database: Database, home: Path, seconds: float) -> None:
+        """Take a new number; the lease lasts only after `keep`.
+
+        Args:
+            home: Data folder of this worker.
+            seconds: After so long without a sign of life the others take over.
+
+        Raises:
+            SettingsInvalid: Another worker has another data folder.
+        """
+        self._database = database
+        self._seconds = seconds
+        self._over = threading.Event()
+        self._seen = _read_clock()
+        process = f"{socket.gethostname()} {os.getpid()}"
+        row = LeaseRow(process=process, home=str(home), last_seen=0.0)
+        with database.write() as session:
+            alive = col(LeaseRow.last_seen) >= _NOW - seconds
+            elsewhere = select(LeaseRow).where(LeaseRow.home != row.home, alive)
+            if other := session.exec(elsewhere).first():
+                raise SettingsInvalid(
+                    f"MERGEWRIGHT_HOME is {row.home} here and {other.home} with the worker of"
+                    f" {other.process}. Give all workers the same path, each on a disk of its own."
+                )
+            session.add(row)
+            session.flush()
+            self.number = row.number or 0
+            self._renew(session.connection())
+
+    def keep(self) -> None:
+        self._database.guard = self._require_row
+        for work in (self._beat, self._watch):
+            threading.Thread(target=work, name="lease", daemon=True).start()
+
+    def require(self) -> None:
+        begun = _read_clock()
+        with self._database.translate_errors(), self._database.beside.begin() as connection:
+            connection.execute(_BRIEF)
+            renewed = self._renew(connection)
+        if not renewed:
+            _leave("others have taken over")
+        self._seen = begun
+
+    def leads(self) -> bool:
+        first = select(func.min(LeaseRow.number)).where(~col(LeaseRow.is_leaving))
+        with self._database.read() as session:
+            return session.exec(first).one() == self.number
+
+    def take_over(self) -> int:
+        silent = col(LeaseRow.last_seen) < _NOW - self._seconds
+        with self._database.read() as session:
+            # Most looks find nobody, and take no lock for that.
+            if session.exec(select(LeaseRow.number).where(silent).limit(1)).first() is None:
+                return 0
+        with self._database.write() as session:
+            dead = session.execute(delete(LeaseRow).where(silent)).rowcount  # type: ignore[attr-defined]
+            _free_runs(session)
+        return int(dead)
+
+    def leave(self) -> None:
+        with self._database.write() as session:
+            mine = col(LeaseRow.number) == self.number
+            session.execute(update(LeaseRow).where(mine).values(is_leaving=True))
+
+    def give_back(self) -> None:
+        self._over.set()
+        with self._database.write() as session:
+            session.execute(delete(LeaseRow).where(col(LeaseRow.number) == self.number))
+            _free_runs(session)
+
+    def _beat(self) -> None:
+        while not self._over.wait(self._seconds * _BEAT):
+            with suppress(AgentError):  # the watch decides how long that is borne
+                self.require()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_LOOK_SECONDS):
+            if _read_clock() - self._seen > self._seconds * _FENCE:
+                _leave("no sign of life has arrived in the database")
+
+    def _renew(self, connection: Connection) -> bool:
+        mine = col(LeaseRow.number) == self.number
+        renewed = connection.execute(update(LeaseRow).where(mine).values(last_seen=_NOW))
+        return renewed.rowcount == 1
+
+    def _require_row(self, connection: Connection) -> None:
+        mine = select(LeaseRow.number).where(col(LeaseRow.number) == self.number)
+        if connection.execute(mine).first() is None:
+            _leave("others have taken over")
+
+
+def _free_runs(session: Session) -> None:
+    """Let every run wait for its turn whose worker has no lease."""
+    names = select(func.concat(WORKER, LeaseRow.number))
+    theirs = col(RunRow.active), col(RunRow.worker).startswith(WORKER)
+    gone = col(RunRow.worker).not_in(names)
+    session.execute(update(RunRow).where(*theirs, gone).values(worker=None))
+
+
+def _leave(why: str) -> NoReturn:
+    _log.error("the worker ends at once; its runs go on with others", problem=why)
+    os._exit(EXIT_FENCED)
+
+
+def _read_clock() -> float:
+    """Seconds that go on while the machine sleeps, and do not jump."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

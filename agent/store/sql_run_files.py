@@ -1,0 +1,125 @@
+"""The folders of runs in the database of a fleet: what one machine has written, another one reads.
+
+The ledger is stored line by line as it is written; the other files after each step. Who goes on
+with a run, or shows it, lays its folder out anew from here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from pathlib import Path
+
+import structlog
+from sqlalchemy import ColumnElement, delete, func
+from sqlmodel import col, select
+
+from agent.errors import AgentError
+from agent.store.database import Database
+from agent.store.sql_tables import RunFileRow, RunRow
+from agent.telemetry.ledger import FILE_NAME as LEDGER
+
+#: They only grow.
+_GROWING = (LEDGER, "run.log")
+_log = structlog.get_logger()
+
+
+class SqlRunFiles:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._shown: dict[Path, int] = {}
+        """Number of the last piece in the folders that were laid out to be looked at."""
+        self._lock = threading.Lock()
+
+    def open(self, run_id: str, folder: Path) -> FolderCopy:
+        """Lay the folder of a run out as it was left; what is written there from now on is kept."""
+        self._lay_out(run_id, folder)
+        return FolderCopy(self._database, run_id, folder)
+
+    def show(self, run_id: str, folder: Path) -> None:
+        """Have a folder hold what is stored of a run by now."""
+        newest = select(func.max(RunFileRow.number)).where(col(RunFileRow.run_id) == run_id)
+        with self._lock:
+            with self._database.read() as session:
+                number = session.exec(newest).one() or 0
+            if self._shown.get(folder) != number:
+                self._lay_out(run_id, folder)
+                self._shown[folder] = number
+
+    def read(self, run_id: str, name: str) -> bytes | None:
+        """Read one file of a run; None: it is not stored."""
+        return self._read(run_id, col(RunFileRow.name) == name).get(name)
+
+    def _read(self, run_id: str, *which: ColumnElement[bool]) -> dict[str, bytes]:
+        wanted = select(RunFileRow.name, RunFileRow.content).where(
+            col(RunFileRow.run_id) == run_id, *which
+        )
+        pieces: dict[str, list[bytes]] = defaultdict(list)
+        with self._database.read() as session:
+            for name, content in session.exec(wanted.order_by(col(RunFileRow.number))):
+                pieces[name].append(content)
+        return {name: b"".join(several) for name, several in pieces.items()}
+
+    def _lay_out(self, run_id: str, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name, content in self._read(run_id).items():
+            fresh = folder / f".{name}.new"
+            fresh.touch(mode=0o600)
+            fresh.write_bytes(content)
+            fresh.replace(folder / name)
+
+    def forget_before(self, moment: float) -> int:
+        """Delete the files of runs that were over before a moment; return how many pieces."""
+        over = ~col(RunRow.active), col(RunRow.ended_at) < moment
+        old = col(RunFileRow.run_id).in_(select(RunRow.run_id).where(*over))
+        with self._database.connect() as connection:
+            return connection.execute(delete(RunFileRow).where(old)).rowcount
+
+
+class FolderCopy:
+    """Stores what is written into the folder of one run; a watcher of its steps."""
+
+    def __init__(self, database: Database, run_id: str, folder: Path) -> None:
+        self._database, self._run_id, self._folder = database, run_id, folder
+        self._lock = threading.Lock()
+        self._stored = {path.name: path.stat() for path in folder.iterdir()}
+
+    def append_to_ledger(self, lines: bytes) -> None:
+        self._add(LEDGER, lines)
+
+    def started(self, step: str) -> None:
+        """What it writes is stored at its end."""
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Store what the step has written, or with the next one what cannot be stored now."""
+        self.store()
+
+    def store(self) -> None:
+        """Store every file that has changed, but the ledger."""
+        with self._lock:
+            for path in self._folder.iterdir():
+                try:
+                    if path.name != LEDGER and path.is_file():
+                        self._store_file(path)
+                except (OSError, AgentError) as problem:
+                    _log.warning("a file is not stored", file=path.name, problem=str(problem))
+
+    def _store_file(self, path: Path) -> None:
+        facts, before = path.stat(), self._stored.get(path.name)
+        if before and (before.st_mtime_ns, before.st_size) == (facts.st_mtime_ns, facts.st_size):
+            return
+        with path.open("rb") as file:
+            if path.name in _GROWING and before:
+                file.seek(before.st_size)
+                content = file.read(facts.st_size - before.st_size)
+            else:
+                content = file.read()
+        self._add(path.name, content, anew=path.name not in _GROWING)
+        self._stored[path.name] = facts
+
+    def _add(self, name: str, content: bytes, *, anew: bool = False) -> None:
+        with self._database.write() as session:
+            if anew:
+                here = col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == name
+                session.execute(delete(RunFileRow).where(*here))
+            session.add(RunFileRow(run_id=self._run_id, name=name, content=content))

@@ -1,0 +1,170 @@
+"""Several workers on one PostgreSQL: killed, stopped beyond their lease, and cut off, as it too.
+
+All run on this machine, each with a data folder of its own under the name that all have.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from agent.demo.simulator.request_log import Asked
+from agent.store.sql_leases import EXIT_FENCED
+from tests.chaos.campaign import ALIVE, Campaign, Say
+from tests.chaos.ground import Ground, Stuck, Workers
+from tests.chaos.tickets import Ticket, Tickets
+from tests.postgresql import Server
+
+#: A fifth of what is usual.
+LEASE_SECONDS = 6.0
+#: What a worker ends with that has lost its lease, or finds no database when it starts.
+_ENDS = (EXIT_FENCED, 1)
+_BEYOND = 1.5
+_END_SECONDS = 30.0
+
+
+class FleetCampaign(Campaign):
+    def __init__(self, ground: Ground, tickets: Tickets, seed: int, say: Say) -> None:
+        super().__init__(ground, tickets, seed, say)
+        assert ground.server is not None
+        self._server: Server = ground.server
+        self._strikes: tuple[tuple[int, str, Callable[[], None]], ...] = (
+            (60, "a worker is killed", self._kill),
+            (15, "a worker stands still for longer than its lease", self._stop_for_long),
+            (12, "PostgreSQL is killed", self._kill_server),
+            (13, "connections are cut", self._server.cut_connections),
+        )
+
+    def at_random(self, kills: int, tickets: int) -> None:
+        """Strike at random times while tickets come in; see the base class."""
+        mix = self.tickets.mixed(self.expected)
+        opened = done = 0
+        while done < kills or opened < tickets:
+            self._start_all()
+            while self._alive() < ALIVE:
+                self.tickets.label(next(mix))
+                opened += 1
+            time.sleep(self._chance.uniform(0.0, 2.0) * self._start_seconds)
+            if done < kills:
+                weights = [weight for weight, _, _ in self._strikes]
+                ((_, name, strike),) = self._chance.choices(self._strikes, weights)
+                strike()
+                done += 1
+                self.kills[name] += 1
+                if done % 20 == 0:
+                    self._say(f"{done} of {kills} strikes at random, {opened} tickets")
+        self._wait_until(lambda: self._alive() == 0, "the end of the runs")
+        self._stop_all()
+
+    def at_every_look(self, kind: str, rounds: int) -> None:
+        """Stop a worker between its look for a comment and its write; let it go on when too late.
+
+        Another worker has written by then, so that a write of the first would be the second.
+        """
+        for _ in range(rounds):
+            self._start_all()
+            ticket = self.tickets.label(kind)
+            stopped = self._stop_at_look(ticket)
+            self._wait_until(lambda: self._ended(ticket), ticket.name)  # noqa: B023 called at once
+            for workers in stopped:
+                self._let_go_on(workers)
+            self.kills["a worker stands still before it writes"] += len(stopped)
+            if not stopped:
+                self.missed.append(f"{kind}: a look before a comment")
+        self._stop_all()
+
+    def _stop_at_look(self, ticket: Ticket) -> list[Workers]:
+        log, stopped = self.ground.world.requests, list[Workers]()
+        plain, wanted = log.add, f"/issues/{ticket.issue.number}/comments"
+
+        def add(asked: Asked) -> None:
+            plain(asked)
+            looks = asked.method == "GET" and asked.path.endswith(wanted)
+            ours = f"/{ticket.repository.full_name}/" in asked.path
+            if looks and ours and not stopped and (workers := self._find_carrier(ticket)):
+                stopped.append(workers)
+                _signal(workers, signal.SIGSTOP)
+
+        log.add = add  # type: ignore[method-assign]
+        try:
+            self._wait_until(lambda: bool(stopped) or self._ended(ticket), ticket.name)
+        finally:
+            del log.add
+        return stopped
+
+    def _find_carrier(self, ticket: Ticket) -> Workers | None:
+        """Find the worker that has the run of a ticket."""
+        found = self.ground.rows(
+            "SELECT process FROM worker_lease JOIN runs ON worker = 'worker ' || worker_lease.number"
+            " WHERE active AND repository_id = ? AND runs.number = ?",
+            ticket.repository.id,
+            ticket.issue.number,
+        )
+        pids = {int(str(process).split()[1]) for (process,) in found}
+        return next((one for one in self.ground.crew if one.pid in pids), None)
+
+    # --- strikes ---------------------------------------------------------------------------------
+
+    def _kill(self) -> None:
+        workers = self._chance.choice(self.ground.crew)
+        if workers.pid is not None:
+            workers.kill()
+
+    def _stop_for_long(self) -> None:
+        workers = self._chance.choice(self.ground.crew)
+        _signal(workers, signal.SIGSTOP)
+        self._wait(LEASE_SECONDS * _BEYOND, besides=workers)
+        self._let_go_on(workers)
+
+    def _let_go_on(self, workers: Workers) -> None:
+        _signal(workers, signal.SIGCONT)
+        if workers.pid is not None and (code := workers.over(_END_SECONDS)) not in _ENDS:
+            if code is None and self.ground.is_faulty:
+                return  # it does not know that it has lost its runs
+            raise Stuck(f"a worker that has lost its lease ended with {code}; see {workers.log}")
+
+    def _kill_server(self) -> None:
+        self._server.stop("immediate")
+        # Sometimes for longer than workers bear it.
+        time.sleep(self._chance.choice((0.2, 1.0, LEASE_SECONDS)))
+        self._server.start()
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    def _start_all(self) -> None:
+        """Start those that are not there, as a supervisor does."""
+        for workers in self.ground.crew:
+            if workers.pid is not None and (code := workers.over(0.0)) not in (None, *_ENDS):
+                raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
+            if workers.pid is None:
+                workers.start()
+
+    def _wait(self, seconds: float, besides: Workers | None = None) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for workers in self.ground.crew:
+                if workers is not besides and workers.pid is not None:
+                    workers.over(0.05)
+
+    def _wait_until(self, true: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + 300.0
+        while not true():
+            self._start_all()
+            time.sleep(0.1)
+            if time.monotonic() > end:
+                raise Stuck(f"{what} does not come")
+
+    def _stop_all(self) -> None:
+        for workers in self.ground.crew:
+            if workers.pid is not None and (code := workers.stop()) not in (0, -signal.SIGTERM):
+                if not self.ground.is_faulty:
+                    raise Stuck(f"a worker that was asked to end did so with {code}")
+
+
+def _signal(workers: Workers, number: signal.Signals) -> None:
+    if workers.pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(workers.pid, number)

@@ -1,0 +1,223 @@
+"""Several workers on one PostgreSQL: who dies or stands still loses its runs once, to one other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.store.sql_leases import EXIT_FENCED
+from agent.store.sql_run_store import SqlRunStore
+from tests.integration.run_samples import run
+
+pytestmark = pytest.mark.deep
+ROOT = Path(__file__).parents[2]
+#: A fifth of what is usual.
+LEASE = 6.0
+#: Each step says that it begins, asks the fence as a write does, and says that it has written.
+_WORKER = """
+import sys, threading, time
+from pathlib import Path
+from agent.models import fence
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.pause import Switch
+from agent.store.engine import Engine
+from agent.store.sql_run_store import SqlRunStore
+
+url, folder, name, seconds, fault = sys.argv[1:]
+home = Path(folder) / name
+home.mkdir(exist_ok=True)
+if fault:
+    from tests.chaos import broken
+    broken.BREAKS[fault]()
+# All have the same folder by name, as on machines of their own.
+store = SqlRunStore(Path("/home-of-workers"), url)
+lease = store.take_lease(float(seconds))
+lease.keep()
+fence.raise_fence(lease.require)
+stop = threading.Event()
+
+def say(word):
+    with (Path(folder) / "said").open("a") as file:
+        file.write(f"{time.time()} {name} {word}\\n")
+
+def carry(stored, remember, cancellation):
+    for number in (1, 2, 3):
+        step = f"{stored.run.run_id} {number}"
+        def attempt():
+            say(f"began {step}")
+            time.sleep(1.0)
+            fence.require_lease()
+            say(f"wrote {step}")
+            return "null"
+        remember(step, attempt)
+    return Outcome(run_id=stored.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="S")
+
+carrier = Carrier(store, carry, Switch(home))
+engine = Engine(home, carrier, url=url, worker=lease.number)
+dispatcher = Dispatcher(
+    store, engine, carrier, bounds=Bounds(Switch(home), 2), deliver=lambda *_: None,
+    lease=lease, stop=stop,
+)
+import signal
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+engine.launch()
+say("works")
+while not stop.is_set():
+    try:
+        dispatcher.turn()
+    except Exception as problem:
+        say(f"failed {problem!r}")
+    time.sleep(0.1)
+engine.drain(20)
+lease.give_back()
+say("left")
+import os
+os._exit(0)
+"""
+
+
+class Fleet:
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.store = SqlRunStore(folder, url)
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, fault: str = "") -> subprocess.Popen[bytes]:
+        arguments = [self.url, str(self.folder), name, str(LEASE), fault]
+        self.workers[name] = subprocess.Popen(
+            [sys.executable, "-c", _WORKER, *arguments], cwd=ROOT, stderr=subprocess.DEVNULL
+        )
+        self.wait(lambda: f"{name} works" in self.words())
+        return self.workers[name]
+
+    def words(self) -> list[str]:
+        said = self.folder / "said"
+        return (
+            [line.partition(" ")[2] for line in said.read_text().splitlines()]
+            if (said.exists())
+            else []
+        )
+
+    def time_of(self, words: str) -> float:
+        lines = (self.folder / "said").read_text().splitlines()
+        return next(float(line.partition(" ")[0]) for line in lines if line.endswith(f" {words}"))
+
+    def wait(self, true, seconds: float = 60.0) -> None:
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, self.words()
+            time.sleep(0.02)
+
+    def over(self) -> bool:
+        return not self.store.list_active_ids()
+
+    def wrote(self) -> Counter[str]:
+        """How often each step has written, whoever did."""
+        words = (line.split(maxsplit=1)[1] for line in self.words())
+        return Counter(word for word in words if word.startswith("wrote"))
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGCONT)
+                worker.kill()
+                worker.wait()
+        self.store.close()
+
+
+@pytest.fixture
+def fleet(tmp_path, postgresql):
+    with closing(Fleet(tmp_path, postgresql.create_database())) as made:
+        yield made
+
+
+def test_what_a_killed_worker_held_is_taken_over_once_and_goes_on_with_its_step(fleet):
+    for name in "abc":
+        fleet.start(name)
+    fleet.store.add_run(run(1, 7), 1.0)
+    fleet.wait(lambda: any(line.endswith("began r1 2") for line in fleet.words()))
+    first = fleet.words()[-1][0]
+    killed = time.time()
+    fleet.workers[first].kill()
+    fleet.wait(fleet.over)
+    begun = [line for line in fleet.words() if " began " in line]
+    other = begun[2][0]
+    assert begun == [
+        f"{first} began r1 1", f"{first} began r1 2", f"{other} began r1 2", f"{other} began r1 3",
+    ]  # fmt: skip
+    assert fleet.time_of(f"{other} began r1 2") - killed < LEASE + 1.0
+
+
+@pytest.mark.parametrize(("fault", "times"), [("", 1), ("fence", 2)])
+def test_who_stood_still_for_longer_than_its_lease_writes_nothing_any_more(fleet, fault, times):
+    stopped = fleet.start("a", fault)
+    fleet.store.add_run(run(1, 7), 1.0)
+    fleet.wait(lambda: "a began r1 1" in fleet.words())
+    stopped.send_signal(signal.SIGSTOP)
+    fleet.start("b")
+    fleet.wait(lambda: "b wrote r1 1" in fleet.words())
+    stopped.send_signal(signal.SIGCONT)
+    fleet.wait(fleet.over)
+    if not fault:
+        assert stopped.wait(10) == EXIT_FENCED
+    else:
+        fleet.wait(lambda: "a wrote r1 1" in fleet.words())
+    assert fleet.wrote()["wrote r1 1"] == times, "a broken fence is noticed"
+
+
+def test_a_worker_that_is_cut_off_ends_before_its_lease_does(fleet, postgresql):
+    worker = fleet.start("a")
+    begun = time.monotonic()
+    postgresql.stop()
+    try:
+        assert worker.wait(LEASE) == EXIT_FENCED
+        assert time.monotonic() - begun < LEASE
+    finally:
+        postgresql.start()
+
+
+def test_who_is_asked_to_end_hands_its_runs_over_at_once(fleet):
+    leaving = fleet.start("a")
+    fleet.start("b")
+    for number in (1, 2, 3, 4):
+        fleet.store.add_run(run(number, number), float(number))
+    fleet.wait(lambda: sum(" began " in line for line in fleet.words()) == 4)
+    leaving.send_signal(signal.SIGTERM)
+    assert leaving.wait(20) == os.EX_OK
+    asked = fleet.time_of("left")
+    fleet.wait(fleet.over, LEASE + 10)
+    assert set(fleet.wrote().values()) == {1}
+    last = max(float(line.split()[0]) for line in (fleet.folder / "said").read_text().splitlines())
+    assert last - asked < LEASE, "nobody waited for the lease to end"
+
+
+def test_a_dump_of_the_server_brings_everything_back_and_the_runs_go_on(fleet, postgresql):
+    fleet.start("a")
+    fleet.store.add_run(run(1, 7), 1.0)
+    fleet.wait(lambda: "a began r1 2" in fleet.words())
+    fleet.workers["a"].kill()
+    dump, first, fleet.url = fleet.folder / "dump", fleet.url, postgresql.create_database()
+    fleet.folder.chmod(0o777)
+    with dump.open("wb") as out:
+        postgresql.run_program("pg_dump", "--format=custom", first.rpartition("/")[2], output=out)
+    name = fleet.url.rpartition("/")[2]
+    with dump.open("rb") as given:
+        postgresql.run_program(
+            "pg_restore", "--clean", "--if-exists", "--exit-on-error", "-d", name, given=given
+        )
+    fleet.store.close()
+    fleet.store = SqlRunStore(fleet.folder, fleet.url)
+    fleet.start("b")
+    fleet.wait(fleet.over)
+    begun = [line for line in fleet.words() if " began " in line]
+    assert begun == ["a began r1 1", "a began r1 2", "b began r1 2", "b began r1 3"]
