@@ -197,7 +197,7 @@ def act_as_people(scene: Scene) -> None:
             ("GET", f"issues/comments/{scene.issue.comments[0].id}", None),
             ("DELETE", "issues/1/labels/mergewright", None),
             ("GET", "contents/shop.py", None),
-            ("POST", "statuses/main", {"state": "success", "context": "ci"}),
+            ("POST", "statuses/main", {"state": "failure", "context": "ci"}),
             ("PUT", f"pulls/{issue.number}/merge", {}),
             ("GET", "issues/999", None),
             ("POST", "issues/1/comments", {"body": " "}),
