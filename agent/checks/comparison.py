@@ -22,7 +22,6 @@ from agent.models.checks import (
     RepeatedTest,
     Status,
 )
-from agent.text import measured
 
 #: Ends the names of checks that were run on the change under the base commit's own rules.
 BASE_RULES = ", base rules"
@@ -36,24 +35,6 @@ REPLACED = "replaced"
 def compare_reports(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
     """Compare check by check; a check that neither side has is left out."""
     return tuple(_compare_check(*one) for one in _pair_results(base, head))
-
-
-def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
-    """Name the checks whose verdict no further edit of head would change.
-
-    What base does not prove is proved by no change. What fails as a whole on both sides, for the
-    same reason, is not of the change's making.
-    """
-    return tuple(
-        name
-        for name, before, after in _pair_results(base, head)
-        if before.status is Status.UNVERIFIED
-        or (
-            _as_a_whole(before)
-            and _as_a_whole(after)
-            and measured.mask_measured(before.reason) == measured.mask_measured(after.reason)
-        )
-    )
 
 
 def _pair_results(

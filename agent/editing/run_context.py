@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import get_args
 
-from agent.checks import comparison
 from agent.editing import rounds
 from agent.editing.rounds import Round
 from agent.errors import (
@@ -181,17 +180,6 @@ class RunContext:
     def record_loss(self, sentence: str) -> None:
         """Note for the pull request what could not be done."""
         self._losses.append(sentence)
-
-    def is_beyond_edits(self, judged: Round) -> bool:
-        """Whether checks that are as red on base withhold a change; no edit would help then."""
-        names = comparison.beyond_edits(self.baseline, judged.after) if judged.after else ()
-        if names:
-            prove = "proves" if len(names) == 1 else "prove"
-            self.record_loss(
-                f"No model was asked to mend it or to begin anew: {', '.join(names)} {prove}"
-                " nothing on the base commit already, so no edit would help."
-            )
-        return bool(names)
 
     def count_reply(self, role: Role, reply: Reply) -> None:
         self._replies.append((role, reply))

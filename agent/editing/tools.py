@@ -40,8 +40,6 @@ _CALLS_LOST = (
     "The sandbox was lost during these calls: what they had changed by then is gone. What was"
     " changed before them is kept."
 )
-#: Files that appear while tests run are by-products of them.
-_RUNS_TESTS = re.compile(r"\b(?:py\.?test|unittest|tox|nox|coverage|runtests|test)\b")
 _AS_BASE = "The environment is that of the base again."
 _NO_MORE = "No further environment is built in this run: you work in that of the base."
 
@@ -202,8 +200,6 @@ class ToolExecutor:
             update = {"notes": before.notes, "left_out": taken.findings}
             change = taken.change.model_copy(update=update)
             left = [f"{one.path}: {one.message}" for one in taken.findings]
-            made = batch.list_by_products(taken.ignored)
-            self._reported.update(f"{path}: {_IGNORED}" for path in made)
             left += [f"{path}: {_IGNORED}" for path in taken.ignored]
             listed = [line for line in left if line not in self._reported][:_MOST_LISTED]
             batch.notes += listed
@@ -346,13 +342,6 @@ class _Batch:
         self.left -= len(said)
         result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
-
-    def list_by_products(self, ignored: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the ignored files that tests have made, and that no call names."""
-        said = "\n".join(call.arguments for call in self.calls)
-        if not _RUNS_TESTS.search(said):
-            return ()
-        return tuple(path for path in ignored if path not in said)
 
     def take_submit_back(self) -> None:
         """Accept no submit of a tree in which the work of some calls is lost."""

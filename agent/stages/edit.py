@@ -58,7 +58,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
         tried: The best round of each attempt so far.
 
     Returns:
-        None: A change passes, no edit would help, or there were enough attempts.
+        None: A change passes, or there were enough attempts.
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing was made.
@@ -66,7 +66,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunConte
         ModelRefused: The model will not go on, and nothing was made.
         EditFailed: Nothing was changed by any of them.
     """
-    if run_context.has_passed or any(run_context.is_beyond_edits(one) for one in tried):
+    if run_context.has_passed:
         return None
     attempt: Author = (tried[-1].draft.by if tried else None) or first
     while (

@@ -31,7 +31,6 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
         run_context.svc.models is None
         or not words
         or len(tried) > run_context.attempt_limits.repair_rounds
-        or run_context.is_beyond_edits(last)
     ):
         return None
     try:

@@ -148,25 +148,3 @@ def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
         ("mypy, base rules", Status.FAILED),
         ("mypy", Status.PASSED),
     ]
-
-
-def test_what_base_fails_in_the_same_way_is_beyond_any_edit() -> None:
-    def beyond(before: CheckResult, after: CheckResult) -> tuple[str, ...]:
-        return comparison.beyond_edits(report("base", before), report("head", after))
-
-    whole = suite_of(status=Status.FAILED, reason="the tests were ended after 601.2 s")
-    again = suite_of(status=Status.FAILED, reason="the tests were ended after 602.9 s")
-    other = suite_of(status=Status.FAILED, reason="no tests were collected")
-    nothing = suite_of(status=Status.UNVERIFIED, reason="no report")
-    assert beyond(whole, again) == ("tests",)
-    assert beyond(nothing, suite_of("a")) == ("tests",)
-    assert beyond(nothing, whole) == ("tests",)
-    for before, after in (
-        (whole, other),
-        (whole, suite_of("a=failed")),
-        (suite_of("a"), whole),
-        (suite_of("a"), nothing),
-        (suite_of("a=failed"), suite_of("a=failed")),
-        (suite_of("a"), suite_of("a=failed")),
-    ):
-        assert beyond(before, after) == ()

@@ -19,12 +19,11 @@ from agent.errors import (
     TicketUnclear,
 )
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Status
+from agent.models.checks import CheckItem, CheckReport, Comparison, Status
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.run import Reason
-from agent.publishing import pull_request_content
-from agent.stages import checks, edit, repair, validate
+from agent.stages import checks, repair, validate
 from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import submit, write
@@ -165,22 +164,6 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
         "shop/more.py": b"x = 1\n", "shop/new.py": b"x = 1\n",
     }  # fmt: skip
     assert "shop/new.py: Close it." in model.requests[3].messages[-1].results[-1].content
-
-
-def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
-    crashed = CheckResult(name="mypy", status=Status.FAILED, reason="it ended with exit code 2")
-    report = CheckReport(side="head", commit="c", change_digest=None, results=(crashed,))
-    run_context = desks.run_context(prepared, home, script())
-    run_context.baseline = report.model_copy(update={"side": "base"})
-    red = judged(1, draft(prepared), "t.py::test_x", reason=Reason.UNVERIFIED)
-    red = run_context.record_round(replace(red, after=report))
-    assert repair.next_draft([red], run_context) is None
-    assert edit.next_candidate(None, [red], run_context) is None
-    assert begun(run_context) == []
-    decided = pull_request_content.gather_results(
-        red, ReviewNotes(ran=False, sentence="x"), run_context
-    )
-    assert "mypy" in decided.verdict.sentence
 
 
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
