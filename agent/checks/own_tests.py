@@ -15,7 +15,7 @@ from functools import lru_cache
 from agent.checks import reruns
 from agent.checks.check import Part, Selection
 from agent.checks.reruns import SuiteRerunner
-from agent.checks.test_files import UNREADABLE, Imports, Places
+from agent.checks.test_files import Imports, Places
 from agent.models.change import Change
 from agent.models.checks import (
     COLLECTION,
@@ -26,6 +26,7 @@ from agent.models.checks import (
     Status,
     SuiteFacts,
 )
+from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
 from repo_config import foreign_python
 from repo_config.test_files import is_test

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -72,7 +73,7 @@ def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]
     for path, content in sources.items():
         try:
             module = foreign_python.parse_module(content)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except UNREADABLE:
             continue
         own = {name for file, name in names if file == path}
         words = {"mute": mute, "pytest": _name_of_pytest(module)}

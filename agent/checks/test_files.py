@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from agent.errors import EditFailed
 from agent.models.change import Change
 from agent.models.checks import SuiteFacts
+from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 from repo_config.test_files import find_folder, has_test_name
 from repo_config.tree import Tree
@@ -27,7 +28,6 @@ _CONFTEST = "conftest.py"
 _TOOLS = ("pytest.", "unittest.", "django.test.")
 #: Of all Python files together: read in about half a minute.
 _MOST_BYTES = 100_000_000
-UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 class Imports:

@@ -128,11 +128,6 @@ def is_type_checking(test: ast.expr) -> bool:
     return get_last_name(test) == "TYPE_CHECKING"
 
 
-def is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a docstring, or another constant alone."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
 def format_node(node: ast.AST) -> str:
     """Return an expression or statement as text, the same for the same one.
 
