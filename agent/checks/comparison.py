@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.checks import reruns
-from agent.checks.reruns import FAILING, PASSING, Proof
+from agent.checks.reruns import FAILING, PASSING
 from agent.models.checks import (
     COLLECTION,
     TESTS,
@@ -84,7 +84,7 @@ def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Compar
 
 def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparison:
     """Take out what is new and what is gone, which a side that says nothing cannot tell."""
-    lists = ("new_failures", "flaky", "unsure", "gone", "added")
+    lists = ("new_failures", "flaky", "gone", "added")
     facts = {"verdict": verdict, "reason": reason, "known": 0, **dict.fromkeys(lists, ())}
     return found.model_copy(update=facts)
 
@@ -117,11 +117,6 @@ def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tupl
         return Status.FAILED, after.reason
     if found.new_failures:
         return Status.FAILED, ""
-    if found.unsure:
-        first, *others = found.unsure
-        more = f", and {len(others)} more like it" if others else ""
-        said = f"{first.item_id} {first.summary}, so neither is proved{more}"
-        return Status.UNVERIFIED, said
     return Status.PASSED, f"on base: {before.reason}" if _as_a_whole(before) else ""
 
 
@@ -157,9 +152,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         and (item.item_id not in unknown or item.item_id in passed_alone)
     ]
     repeated = {one.item_id: one for one in after.repeated}
-    proved: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
-    for item in failures:
-        proved[reruns.judge_failure(item, repeated.get(item.item_id))].append(item)
+    flaky = [one for one in failures if reruns.is_flaky(one, repeated.get(one.item_id))]
     stopped = [
         item_id
         for item_id, item in old.items()
@@ -182,9 +175,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         base_uncollected=len(before.items) - _count_tests(before),
         head_uncollected=len(after.items) - _count_tests(after),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
-        new_failures=tuple(_add_reruns(item, repeated) for item in proved[Proof.STEADY]),
-        flaky=tuple(repeated[item.item_id] for item in proved[Proof.FLAKY]),
-        unsure=tuple(repeated[item.item_id] for item in proved[Proof.UNSURE]),
+        new_failures=tuple(_add_reruns(one, repeated) for one in failures if one not in flaky),
+        flaky=tuple(repeated[one.item_id] for one in flaky),
         gone=(*missing, *stopped),
         rewritten=tuple(
             one
@@ -205,7 +197,9 @@ def _add_reruns(item: CheckItem, repeated: Mapping[str, RepeatedTest]) -> CheckI
     one = repeated.get(item.item_id)
     if one is None:
         return item
-    return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.summary})".strip()})
+    said = "It fails at times." if any(run.outcome in PASSING for run in one.head) else ""
+    words = (item.text, said, f"(run again: it {one.summary})")
+    return item.model_copy(update={"text": "\n".join(filter(None, words))})
 
 
 def _is_test(item_id: str) -> bool:

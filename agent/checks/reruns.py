@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from agent.checks import running
 from agent.checks.check import Part, Selection, Site, Suite
@@ -33,27 +32,14 @@ _LEAST_SECONDS = 5.0
 _TEXT = 200
 
 
-class Proof(Enum):
-    """What the runs of a test show of its failure."""
-
-    STEADY = auto()
-    """It fails whenever it is run with the change, and does not fail so on base."""
-    UNSURE = auto()
-    """It fails at times, and was not seen to do so on base."""
-    FLAKY = auto()
-    """It fails at times, on base as well."""
-
-
-def judge_failure(failure: CheckItem, repeated: RepeatedTest | None) -> Proof:
-    """Say what the runs of a test that failed with the change alone have shown."""
+def is_flaky(failure: CheckItem, repeated: RepeatedTest | None) -> bool:
+    """Whether a test that failed with the change alone was seen to fail so on base as well."""
     if repeated is None:
-        return Proof.STEADY
+        return False
     is_alike = {_kind(failure.text)} | _kinds(repeated.head) <= _kinds(repeated.base)
     # One that never passes alone needs other tests before it: that is no matter of chance.
     flipped = _has_both_outcomes((*repeated.base, *repeated.head))
-    if is_alike and flipped and _has_outcome(repeated.head, (*PASSING, *FAILING)):
-        return Proof.FLAKY
-    return Proof.UNSURE if _has_outcome(repeated.head, PASSING) else Proof.STEADY
+    return is_alike and flipped and _has_outcome(repeated.head, (*PASSING, *FAILING))
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
@@ -166,7 +152,7 @@ class SuiteRerunner:
 
 def _is_open(failure: CheckItem, one: RepeatedTest, rounds: int) -> bool:
     """Whether another run could still change what is known of a test."""
-    if judge_failure(failure, one) is Proof.FLAKY:
+    if is_flaky(failure, one):
         return False
     surprised = _has_both_outcomes(one.base) or _has_outcome(one.head, PASSING)
     return rounds < _ENOUGH or surprised or _has_outcome(one.base, FAILING)

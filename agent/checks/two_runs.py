@@ -26,10 +26,9 @@ from agent.checks.own_tests import (
 from agent.checks.reruns import (
     MOST_TESTS,
     PASSING,
-    Proof,
     SuiteRerunner,
+    is_flaky,
     is_proved,
-    judge_failure,
     list_failing,
 )
 from agent.checks.test_files import BaseTestFiles, Imports, Places
@@ -309,8 +308,7 @@ class TwoRuns:
         return tuple(
             item
             for item in list_failing(result.items)
-            if item.item_id not in no_matter
-            and judge_failure(item, repeated.get(item.item_id)) is not Proof.FLAKY
+            if item.item_id not in no_matter and not is_flaky(item, repeated.get(item.item_id))
         )
 
     # --- copies that must fail --------------------------------------------------------------------

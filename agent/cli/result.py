@@ -91,7 +91,7 @@ def make_report(
                 "reason": check.reason,
                 "new_failures": [item.item_id for item in check.new_failures],
                 "gone": list(check.gone),
-                "flaky": [one.item_id for one in (*check.flaky, *check.unsure)],
+                "flaky": [one.item_id for one in check.flaky],
                 "added": list(check.added),
                 "seconds": round(check.seconds, 3),
             }

@@ -155,8 +155,6 @@ def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
         yield f"{check.name} {item.item_id}", _format_failure(check, item, number)
     for name in check.gone:
         yield f"gone {name}", f"{name} ran on the base commit and does not any more."
-    for one in check.unsure:
-        yield f"unsure {one.item_id}", f"{one.item_id} {one.summary}."
     yield from _find_blocking(check.findings)
     if check.is_in_the_way and not (check.new_failures or check.gone):
         said = check.reason or f"{check.name} ended {check.head.value}"

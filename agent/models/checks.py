@@ -244,8 +244,6 @@ class Comparison(Record):
     new_failures: tuple[CheckItem, ...] = ()
     flaky: tuple[RepeatedTest, ...] = ()
     """Tests that failed with the change, and on base in the same way at times: no new failures."""
-    unsure: tuple[RepeatedTest, ...] = ()
-    """Tests that fail at times with the change and were never seen to do so on base."""
     gone: tuple[str, ...] = ()
     """Tests of base that the change removes, or keeps from running."""
     rewritten: tuple[BlockedTest, ...] = ()

@@ -54,11 +54,6 @@ TABLE: tuple[Row, ...] = (
         lambda facts: facts.tell_failed(),
     ),
     Row(
-        "a test fails at times with the change, and was not seen to do so on base",
-        Reason.UNVERIFIED,
-        lambda facts: facts.tell_unsure(),
-    ),
-    Row(
         "a check does not prove its result, on either side",
         Reason.UNVERIFIED,
         lambda facts: facts.tell_unverified(),
@@ -164,7 +159,7 @@ class Facts:
 
     @property
     def _flaky_tests(self) -> tuple[Finding, ...]:
-        seen = dict.fromkeys(one for each in self.compared for one in (*each.flaky, *each.unsure))
+        seen = dict.fromkeys(one for each in self.compared for one in each.flaky)
         return tuple(map(reruns.make_finding, seen))
 
     @property
@@ -256,14 +251,6 @@ class Facts:
             if check.verdict is Status.FAILED:
                 why = check.reason or "it fails with the change and did not before"
                 return f"{name_check(check)}: {why.rstrip('.')}."
-        return ""
-
-    def tell_unsure(self) -> str:
-        for check in self.compared:
-            if check.unsure:
-                shown = list_some([f"{one.item_id} {one.summary}" for one in check.unsure])
-                said = "run again, do not agree, so nothing is proved"
-                return f"{name_check(check)}, {said}: {shown}."
         return ""
 
     def tell_unverified(self) -> str:

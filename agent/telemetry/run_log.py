@@ -176,7 +176,7 @@ def _tell_check(side: str, check: CheckResult) -> str:
 def tell_comparison(comparison: Comparison) -> str:
     said = check_summary.summarize_check(comparison)
     text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
-    if flaky := [one.item_id for one in (*comparison.flaky, *comparison.unsure)]:
+    if flaky := [one.item_id for one in comparison.flaky]:
         text += f", flaky: {', '.join(flaky)}"
     return f"{text} ({comparison.reason})" if comparison.reason else text
 

@@ -103,8 +103,10 @@ def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) 
     made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
     judged = Judged(made, base="", head="FPPPPP", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
     assert judged.runs() == ("", "ppppp")
-    assert judged.verdict.reason is Reason.UNVERIFIED
-    assert "failed in 1 of 6 runs with the change" in judged.verdict.sentence
+    assert judged.verdict.reason is Reason.NEW_FAILURES
+    [failure] = judged.tests.new_failures
+    assert "It fails at times." in failure.text
+    assert "failed in 1 of 6 runs with the change" in failure.text
 
 
 @pytest.mark.deep

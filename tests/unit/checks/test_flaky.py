@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from agent.checks import reruns
-from agent.checks.reruns import Proof
 from agent.models.checks import CheckItem, RepeatedTest, Rerun
 
 _OUTCOMES = {"P": "passed", "X": "xpassed", "F": "failed", "E": "error", "S": "skipped"}
@@ -28,34 +27,34 @@ def repeated(
 
 
 @pytest.mark.parametrize(
-    ("base", "head", "proof"),
+    ("base", "head", "flaky"),
     [
-        ("PF", "FP", Proof.FLAKY),
-        ("PPPPP", "FP", Proof.UNSURE),
-        ("FFFFF", "FP", Proof.FLAKY),
-        ("", "P", Proof.UNSURE),
-        ("PF", "FFFFF", Proof.FLAKY),
-        ("PPPPP", "FFFFF", Proof.STEADY),
-        ("PF", "??", Proof.STEADY),
+        ("PF", "FP", True),
+        ("PPPPP", "FP", False),
+        ("FFFFF", "FP", True),
+        ("", "P", False),
+        ("PF", "FFFFF", True),
+        ("PPPPP", "FFFFF", False),
+        ("PF", "??", False),
     ],
 )
-def test_only_what_both_sides_show_excuses(base: str, head: str, proof: Proof) -> None:
-    assert reruns.judge_failure(FAILURE, repeated(base, head)) is proof
+def test_only_what_both_sides_show_excuses(base: str, head: str, flaky: bool) -> None:
+    assert reruns.is_flaky(FAILURE, repeated(base, head)) is flaky
 
 
 def test_without_further_runs_nothing_is_excused() -> None:
-    assert reruns.judge_failure(FAILURE, None) is Proof.STEADY
+    assert reruns.is_flaky(FAILURE, None) is False
 
 
 @pytest.mark.parametrize(
-    ("on_base", "with_change", "proof"),
+    ("on_base", "with_change", "flaky"),
     [
-        ("AssertionError: no", "assert 1", Proof.FLAKY),
-        ("assert 1", "shop.errors.Late: no", Proof.UNSURE),
+        ("AssertionError: no", "assert 1", True),
+        ("assert 1", "shop.errors.Late: no", False),
     ],
 )
 def test_base_excuses_its_own_way_to_fail_and_no_other(
-    on_base: str, with_change: str, proof: Proof
+    on_base: str, with_change: str, flaky: bool
 ) -> None:
     seen = repeated("PF", "FP", on_base=on_base, with_change=with_change)
-    assert reruns.judge_failure(FAILURE, seen) is proof
+    assert reruns.is_flaky(FAILURE, seen) is flaky

@@ -164,10 +164,6 @@ DECISIONS = {
     "a flaky test": (
         [suite(head=FAILED, head_failures=3, flaky=FLAKY)], {}, "open", "READY", "t::a",
     ),
-    "flaky with the change alone": (
-        [suite(verdict=UNVERIFIED, unsure=(flips("t::a", "ppp", "pfp"),), flaky=FLAKY)],
-        {}, "withhold", "UNVERIFIED", "2 of 4 runs with the change and in 0 of 4 runs on base",
-    ),
     "flaky tests beside one that fails each time": (
         [suite(verdict=FAILED, new_failures=failing("t::new"), flaky=FLAKY)],
         {}, "withhold", "NEW_FAILURES", "t::new",
