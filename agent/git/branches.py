@@ -18,7 +18,6 @@ MOST_NAMES = 99
 # No look-alikes: what a person reads is what git compares.
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,199}")
 _MARKED = re.compile(r"-(?P<mark>[0-9a-f]{6})(?:-[2-9]|-[1-9][0-9])?\Z")
-_LOG = ("log", "-1", "--no-show-signature")
 
 
 class LeftBranch(NamedTuple):
@@ -54,27 +53,6 @@ def list_candidate_names(branch: str) -> list[str]:
 # --- whose it is -----------------------------------------------------------------------------
 
 
-def is_our_commit(
-    hold: Hold, url: str, token: str, name: str, at: str, commit: str, *, max_bytes: int
-) -> bool:
-    """Say whether a branch's commit is what an earlier attempt at the same commit had made."""
-    try:
-        remote.fetch_branch(hold, url, token, name, max_bytes=max_bytes)
-    except RepositoryUnfit:
-        return False  # too large, or refused by git: nothing that we have made
-    # A person who amends our commit becomes its committer, at another time.
-    made = "--format=%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
-    theirs, own = (
-        process.run_git(hold.place, *_LOG, made, "--end-of-options", which)
-        for which in (at, commit)
-    )
-    return theirs == own and len(_list_parents(hold.place, at)) == 1
-
-
-def _list_parents(place: Place, commit: str) -> list[str]:
-    return process.run_git(place, *_LOG, "--format=%P", "--end-of-options", commit).decode().split()
-
-
 def find_left_branches(
     url: str, token: str, mirrors: Path, marks: Mapping[str, tuple[int, str | None]]
 ) -> tuple[LeftBranch, ...]:
@@ -100,7 +78,7 @@ def find_left_branches(
 def _find_date(hold: Hold, commit: str) -> int | None:
     """Say when a commit of ours was made, in seconds since the epoch; None: it is not ours."""
     pinned = f"{mirror.PINS}{commit}"
-    form = (*_LOG, "--format=%ct", "--end-of-options", pinned)
+    form = ("log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", pinned)
     try:
         return int(process.run_git(hold.place, *form))
     except GitFailed:

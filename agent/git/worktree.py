@@ -319,15 +319,13 @@ def push_commit(
     token: str,
     *,
     taken: Callable[[str], None] = lambda name: None,
-    limits: RepositoryLimits = base_commit.USUAL,
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
 
-    A branch with a commit of somebody else is never moved: the next free name is used (`-2`, …). At
-    another commit of ours with the same message, of a run that began anew, it is moved.
+    A branch that is there is never moved: at another commit the next free name is used (`-2`, …).
 
     Args:
-        taken: Called with the name of a branch that somebody else has, before the next is tried.
+        taken: Called with the name of a branch that is there, before the next is tried.
     """
     branches.require_name(branch)
     with mirror.hold_mirror_of(checkout) as hold:
@@ -335,11 +333,9 @@ def push_commit(
             at = remote.find_head(hold, url, token, name)
             if at == commit:
                 return name
-            if at is not None and not branches.is_our_commit(
-                hold, url, token, name, at, commit, max_bytes=limits.fetched
-            ):
+            if at is not None:
                 taken(name)
                 continue
-            if remote.push_or_look(hold, url, token, commit, name, expected=at) == commit:
+            if remote.push_or_look(hold, url, token, commit, name, expected=None) == commit:
                 return name
     raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from agent import steps
 from agent.errors import AccessLost, Cancelled, Duplicate, Superseded
 from agent.git import branches, worktree
-from agent.git.base import RepositoryLimits
 from agent.git.branches import LeftBranch
 from agent.models.change import Change
 from agent.models.code_host import Remote
@@ -238,7 +237,6 @@ def _make_branch(
         remote.url,
         token,
         taken=lambda name: _require_unproposed(run, name, svc),
-        limits=RepositoryLimits.from_settings(svc.settings),
     )
     return Placed(branch=name, commit=commit)
 

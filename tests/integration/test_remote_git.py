@@ -121,40 +121,6 @@ def test_GH5_a_strangers_branch_is_left_alone(github, home):
     assert branches(github)["mergewright/x-2"] == ours
 
 
-def test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch(github, home):
-    remote, base = prepared(github, home)
-    token = github.code_host.create_credential(github.run, write=True)
-    first, second = changed(base, b"earlier\n"), changed(base, b"later\n")
-    assert worktree.push_commit(base, first, "mergewright/x", remote.url, token) == "mergewright/x"
-    assert worktree.push_commit(base, second, "mergewright/x", remote.url, token) == "mergewright/x"
-    assert branches(github)["mergewright/x"] == second
-
-
-def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
-    remote, base = prepared(github, home)
-    token = github.code_host.create_credential(github.run, write=True)
-    first = changed(base, b"earlier\n")
-    worktree.push_commit(base, first, "mergewright/x", remote.url, token)
-    git = ["git", "--git-dir", str(github.repository.git_dir)]
-    tree = subprocess.run([*git, "rev-parse", f"{base.commit}^{{tree}}"], capture_output=True,
-                          text=True, check=True).stdout.strip()  # fmt: skip
-    author = {
-        "GIT_AUTHOR_NAME": "Mergewright", "GIT_AUTHOR_EMAIL": worktree.AUTHOR_EMAIL,
-        "GIT_AUTHOR_DATE": "@1700000000 +0000", "GIT_COMMITTER_NAME": "Ann",
-        "GIT_COMMITTER_EMAIL": "ann@example.org", "PATH": os.environ["PATH"],
-    }  # fmt: skip
-    amended = subprocess.run(
-        [*git, "commit-tree", tree, "-p", base.commit, "-m", "Say hi"],
-        env=author, capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
-    subprocess.run([*git, "update-ref", "refs/heads/mergewright/x", amended], check=True)
-    later = changed(base, b"later\n")
-    assert (
-        worktree.push_commit(base, later, "mergewright/x", remote.url, token) == "mergewright/x-2"
-    )
-    assert branches(github)["mergewright/x"] == amended
-
-
 def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):
     remote, base = prepared(github, home)
     commit, token = changed(base), github.code_host.create_credential(github.run, write=True)
