@@ -196,8 +196,7 @@ def repository(migrated: Repository, tmp_path: Path) -> Repository:
 def form(model: str, name: str, type_name: str, options: str, existing: str = "") -> str:
     stated = f"### Default for existing rows\n\n{existing}\n" if existing else ""
     return (
-        f"### Model\n\n{model}\n\n### Field name\n\n{name}\n\n### Field type\n\n{type_name}\n\n"
-        f"### Options\n\n{options}\n\n{stated}"
+        f"### Model\n\n{model}\n\n### Field\n\n{name} = models.{type_name}({options})\n\n{stated}"
     )
 
 

@@ -107,8 +107,8 @@ def test_a_column_that_the_code_cannot_fill_is_withheld(
 ) -> None:
     ticket = tmp_path / "fee.md"
     ticket.write_text(
-        "### Model\n\nconstance.Constance\n\n### Field name\n\nfee\n\n### Field type\n\n"
-        "DecimalField\n\n### Options\n\nmax_digits=8, decimal_places=2\n\n"
+        "### Model\n\nconstance.Constance\n\n### Field\n\n"
+        "fee = models.DecimalField(max_digits=8, decimal_places=2)\n\n"
         "### Default for existing rows\n\n0\n"
     )
     branches = project.repository.branches()

@@ -83,7 +83,7 @@ def accept_migration(
                 unasked.append(f"{label}: {operation.shown} ({path})")
             elif operation.model.startswith("historical"):
                 notes.append(f"The history table of {served.model} follows: {operation.shown}.")
-            elif operation.kind == "AddField":
+            else:
                 covered.add((served.app_label, served.model))
         notes.append(f"Django made `{path}`.")
     if unasked:
@@ -157,10 +157,7 @@ def _find_carrier(
     operation: _Operation, parameters: Parameters, carriers: list[Carrier]
 ) -> Carrier | None:
     """Find the model whose table an operation gives the column; None: nobody asked for it."""
-    # A default for new rows that differs from the one for existing rows takes a second operation.
-    second = parameters.existing is not None and parameters.field.option("default") is not None
-    kinds = ("AddField", "AlterField") if second else ("AddField",)
-    if operation.kind not in kinds or operation.name != parameters.field.name:
+    if operation.kind != "AddField" or operation.name != parameters.field.name:
         return None
     model = operation.model.removeprefix("historical")
     by_name = {one.model.lower(): one for one in carriers}

@@ -232,17 +232,24 @@ class _Settling:
         except values.UnreadableError as problem:
             self.problems.append(f"the default for existing rows {problem}")
         default = field.option("default")
-        if existing == values.NONE and not (default and field.is_on("null")):
+        if existing == values.NONE and default is None:
             existing = None
-        stated_options = {one.name for one in field.options}
-        by_django = (
-            field.type_name == "ManyToManyField"
-            or field.is_on("null")
+        by_itself = default
+        if default is None and field.is_on("null"):
+            by_itself = values.NONE
+        elif default is None and field.type_name in values.TEXTS and field.is_on("blank"):
+            by_itself = values.make_literal("")
+        is_given = (
+            by_itself is not None
+            or field.type_name == "ManyToManyField"
             or field.is_on("auto_now")
-            or stated_options & {"default", "db_default"}
-            or (field.type_name in values.TEXTS and field.is_on("blank"))
+            or field.option("db_default") is not None
         )
-        if not by_django and existing is None and field.own_type and field.type_name:
+        if is_given and existing not in (None, by_itself):
+            self.problems.append(
+                "existing rows get a value by Django; leave the default for existing rows out"
+            )
+        elif not is_given and existing is None and field.own_type and field.type_name:
             self.asks_existing = True
             self.problems.append(
                 "existing rows need a value: a default, null=True, or one for them"
@@ -252,7 +259,7 @@ class _Settling:
             self.problems.append(
                 "a unique field needs null=True, and one value is not for all rows"
             )
-        return None if existing == default else existing
+        return None if is_given else existing
 
     # --- everything else ----------------------------------------------------------------------
 

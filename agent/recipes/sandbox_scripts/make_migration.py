@@ -393,44 +393,9 @@ def detector_class(base, request, carriers, labels, report):
                         for migration in found.pop(label)
                         for operation in migration.operations
                     ]
-            for label, migrations in found.items():
-                for migration in migrations:
-                    migration.operations = [
-                        step
-                        for operation in migration.operations
-                        for step in fill_existing(request, asked, label, operation)
-                    ]
             return found
 
     return Detector
-
-
-def fill_existing(request, asked, label, operation):
-    """Give existing rows the stated value where Django would have filled them otherwise.
-
-    A default for new rows that differs from it is set in a second operation.
-    """
-    from django.db.migrations.operations import AlterField
-    from django.db.models import NOT_PROVIDED
-
-    if request["existing"] is None or type(operation).__name__ != "AddField":
-        return [operation]
-    model = operation.model_name.lower()
-    plain = model.removeprefix("historical")
-    named = (label, model) in asked or (label, plain) in asked
-    if not named or operation.name != request["field"] or not operation.preserve_default:
-        return [operation]
-    value = stated_value(request["existing"])
-    final = operation.field
-    by_itself = final.default if final.default is not NOT_PROVIDED else final.get_default()
-    if type(by_itself) is type(value) and by_itself == value:
-        return [operation]
-    operation.field = final.clone()
-    operation.field.default = value
-    operation.preserve_default = False
-    if final.default is NOT_PROVIDED:
-        return [operation]
-    return [operation, AlterField(operation.model_name, operation.name, final)]
 
 
 # --- files -----------------------------------------------------------------------------------

@@ -35,19 +35,6 @@ def refused(files: dict[str, bytes], report: bytes = OK, **facts: str) -> EditFa
     return raised.value
 
 
-def test_a_default_and_another_value_for_existing_rows_take_two_operations() -> None:
-    facts = {"options": "max_length=50, default='new'", "default_for_existing_rows": "'old'"}
-    first = ADD.format("models.CharField(default='old', max_length=50)")
-    first = first.replace("),", ", preserve_default=False),")
-    second = ADD.replace("AddField", "AlterField").format(
-        "models.CharField(default='new', max_length=50)"
-    )
-    accept({FILE: migration(first, second)}, **facts)
-    assert refused({FILE: migration(first, second)}, default_for_existing_rows="'old'").reason is (
-        Reason.UNASKED_OPERATIONS
-    )
-
-
 def test_a_history_table_that_follows_is_said() -> None:
     history = ADD.replace("'customer'", "'historicalcustomer'").format(FIELD)
     (note, made) = accept({FILE: migration(ADD.format(FIELD), history)})

@@ -22,6 +22,10 @@ MODELS = "from django.db import models\n\n\n"
             {"options": "max_length=5, unique=True", "default_for_existing_rows": "'x'"},
             "unique",
         ),
+        (
+            {"options": "max_length=5, default='a'", "default_for_existing_rows": "'x'"},
+            "leave the default for existing rows out",
+        ),
     ],
 )
 def test_type_options_and_defaults(facts: dict[str, str], about: str) -> None:
