@@ -28,6 +28,7 @@ from agent.services import Services
 from agent.telemetry.signed_log import COMMIT
 from agent.text import sanitise
 from agent.text.redaction import Redactor
+from repo_config import rule_files
 
 _KINDS = ("Code", "Tests", "Migrations", "Other files")
 PATCH = "change.patch"
@@ -249,6 +250,8 @@ def list_sensitive(
         reasons = gate_files.list_reasons(file, prepared.contract.project)
         if is_migration(file.path):
             reasons.append("it changes the database")
+        if rule_files.has_tables(file.path):
+            reasons = reasons or ["it declares the project and its packages"]
         if reasons:
             yield file.path, "; ".join(reasons)
     for result in after.results:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import Duplicate
-from agent.models.change import Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, CheckResult, Status
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
-from agent.publishing import text
+from agent.publishing import pull_request_content, text
 from agent.text import sanitise
 from tests.unit.publishing.samples import (
     EVIL,
@@ -72,6 +72,17 @@ def test_foreign_words_are_inert(render, of_issue):
     outside_fences(words)
     assert acting(words) == []
     assert "\u202e" not in words
+
+
+def test_files_that_ask_for_care_are_named_and_others_are_not():
+    made = evidence()
+    paths = ("shop/migrations/0002_x.py", ".github/workflows/ci.yml", "requirements/base.txt")
+    change = code_host_runs.change_of("shop/views.py", *paths)
+    before, after = (f"[project]\nname = 'a'\ndependencies = [{one}]\n" for one in ("'x'", ""))
+    fewer = ChangedFile(path="pyproject.toml", before=before.encode(), after=after.encode())
+    change = change.model_copy(update={"files": (*change.files, fewer)})
+    found = dict(pull_request_content.list_sensitive(change, made.after, made.prepared))
+    assert set(found) == {*paths, "pyproject.toml"}
 
 
 def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
