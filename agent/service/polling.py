@@ -163,7 +163,8 @@ class Polling:
                 if asked == _MOST_SUBJECTS and known:
                     changed = changed.model_copy(update={"whole": False})
                     break
-                asked += 1
+                # Pull requests of others cost no request.
+                asked += not subject.on_pull
                 mark = self._try_to_hear(repository, number, subject, mark)
             if subject.updated_at < settled:
                 self._seen[repository, number] = subject.updated_at
