@@ -24,8 +24,8 @@ class RepositoryPause(Record):
 
     @property
     def sentence(self) -> str:
-        who, why = self.by[:1].upper() + self.by[1:], f" ({self.words})" if self.words else ""
-        return f"{who} has paused {self.repository}{why}"
+        why = f" ({self.words})" if self.words else ""
+        return f"{self.repository} is paused by {self.by}{why}"
 
 
 class SqlPauses:

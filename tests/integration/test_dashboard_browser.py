@@ -225,7 +225,7 @@ def test_a_person_pauses_a_repository_by_the_keyboard(there, browser):
         sign_in(page, there, "maria", path)
         page.get_by_label("Reason").fill(EVIL)
         page.keyboard.press("Enter")
-        page.get_by_text("Maria has paused corner-shop/shop").wait_for()
+        page.get_by_text("corner-shop/shop is paused by maria").wait_for()
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -149,7 +149,7 @@ def test_a_paused_repository_is_held_and_the_others_go_on(service):
     one.until(lambda: one.store.get_run("r1").segment == 2)
     one.store.add_run(run(2, 8), 2.0)
     one.until(lambda: one.over("r2"))
-    assert "nn has paused o/n" in one.store.get_run("r1").waits_for
+    assert "o/n is paused by ann" in one.store.get_run("r1").waits_for
     one.store.pauses.remove(7)
     one.until(lambda: one.over("r1"))
     assert one.store.get_run("r1").waits_for is None

@@ -91,7 +91,7 @@ def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, budget_mul
 def test_a_repository_is_paused_alone_and_by_name(store, home):
     name = code_host_runs.run().snapshot.issue.repository
     assert "Paused." in called("pause", name, "--reason", "freeze").stdout
-    assert f"The operator has paused {name} (freeze)." in called("list").stderr
+    assert f"{name} is paused by the operator (freeze)." in called("list").stderr
     assert Switch(home).get_pause() is None
     assert called("pause", "no/where").exit_code == 2
     assert json.loads(called("resume", name, "--json").stdout)["paused"] is False
