@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from starlette.requests import ClientDisconnect
@@ -41,6 +41,10 @@ class Refused(AgentError):
         self.status = status
 
 
+Hold = Callable[[int], None]
+"""Has space for a body of so many bytes in all; raises Refused, 503, where there is none."""
+
+
 class Space:
     """Memory for large bodies; a request that finds none is told to come again."""
 
@@ -48,38 +52,25 @@ class Space:
         self._left = total
 
     @contextmanager
-    def share(self) -> Iterator[Share]:
+    def share(self) -> Iterator[Hold]:
         """Open a share of the space for one request, given back at the end."""
-        share = Share(self)
+        taken = 0
+
+        def hold(size: int) -> None:
+            nonlocal taken
+            # Twice: the parts, and the whole that they are joined to.
+            more = 2 * size - taken if size > SMALL_BYTES else 0
+            if more > self._left:
+                raise Refused(
+                    503, "Too many large deliveries are under way. Deliver this one again."
+                )
+            if more > 0:
+                self._left, taken = self._left - more, taken + more
+
         try:
-            yield share
+            yield hold
         finally:
-            self.take(-share.taken)
-
-    def take(self, count: int) -> None:
-        """Take bytes; a negative count gives them back.
-
-        Raises:
-            Refused: 503, there are not so many left.
-        """
-        if count > self._left:
-            raise Refused(503, "Too many large deliveries are under way. Deliver this one again.")
-        self._left -= count
-
-
-class Share:
-    """What one request has taken of the space."""
-
-    def __init__(self, space: Space) -> None:
-        self._space = space
-        self.taken = 0
-
-    def hold(self, size: int) -> None:
-        """Have space for a body of that size in all."""
-        # Twice: the parts, and the whole that they are joined to.
-        if size > SMALL_BYTES and 2 * size > self.taken:
-            self._space.take(2 * size - self.taken)
-            self.taken = 2 * size
+            self._left += taken
 
 
 def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -118,7 +109,7 @@ def check_head(given: Mapping[str, str]) -> None:
         raise Refused(415, "Content-Type must be application/json.")
 
 
-async def read_body(parts: AsyncIterator[bytes], share: Share) -> bytes:
+async def read_body(parts: AsyncIterator[bytes], hold: Hold) -> bytes:
     """Read the body, whatever length was declared.
 
     Raises:
@@ -132,7 +123,7 @@ async def read_body(parts: AsyncIterator[bytes], share: Share) -> bytes:
                 size += len(part)
                 if size > BODY_BYTES:
                     raise _too_large()
-                share.hold(size)
+                hold(size)
                 if part:
                     kept.append(part)
     except TimeoutError:

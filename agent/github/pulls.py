@@ -49,7 +49,6 @@ class GithubPulls:
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access = access
         self._dashboard_url = settings.dashboard_url
-        self._writers: dict[tuple[str, str, int], bool] = {}
 
     def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
         """Read the pull request with all its threads; None: it is not there any more.
@@ -85,11 +84,10 @@ class GithubPulls:
         )
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
-        known = (run.run_id, login.lower(), account_id)
-        if account_id and known not in self._writers:
-            found = repositories.read_permission(self._access.open_run_session(run), login)
-            self._writers[known] = found.account_id == account_id and found.level in _MAY_WRITE
-        return self._writers.get(known, False)
+        if not account_id:
+            return False
+        found = repositories.read_permission(self._access.open_run_session(run), login)
+        return found.account_id == account_id and found.level in _MAY_WRITE
 
     def reply_in_thread(
         self, run: Run, number: int, thread: Thread, words: str, *, key: str

@@ -49,7 +49,7 @@ def test_WH4_large_bodies_share_a_space_and_give_it_back():
     space = admission.Space(total=3_000_000)
     big = b"x" * 1_000_000
     with space.share() as share:
-        share.hold(1_000_000)
+        share(1_000_000)
         with pytest.raises(Refused) as refused:
             read(big, space=space)
         assert refused.value.status == 503
