@@ -137,9 +137,10 @@ def render_stopped(
     on_forge = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
+    find = messages.get_next_step_of_follow_up if run and run.follow_up else messages.get_next_step
     next_step = (
-        _get_next_step(outcome.reason, run)
-        if run and on_forge
+        find(outcome.reason)
+        if on_forge
         else messages.get_next_step_here(
             outcome.reason, outcome.run_id, config_name=outcome.config_name
         )
@@ -162,15 +163,6 @@ def render_stopped(
         )
 
     return _fit(whole, log_path, run, redactor, limit=_COMMENT_LIMIT)
-
-
-def _get_next_step(reason: Reason, run: Run) -> str:
-    """What people can do; of a follow-up the issue's label begins nothing anew."""
-    return (
-        messages.get_next_step_of_follow_up(reason)
-        if run.follow_up
-        else messages.get_next_step(reason)
-    )
 
 
 def _has_pushed_nothing(outcome: Outcome) -> bool:
@@ -276,16 +268,15 @@ class _Row(NamedTuple):
 
 def _make_rows(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
     """Make a row for each check; those that say the same share one."""
-    listed = [_Row(check.name, *_make_cells(check)) for check in comparisons]
+    said = [(check, check_summary.summarize_check(check)) for check in comparisons]
+    listed = [
+        _Row(check.name, one.base, one.head, check_summary.tell_result(check))
+        for check, one in said
+    ]
     # What differs from the others stands first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
         yield _Row(", ".join(row.names for row in several), *same)
-
-
-def _make_cells(check: Comparison) -> tuple[str, str, str]:
-    said = check_summary.summarize_check(check)
-    return said.base, said.head, check_summary.tell_result(check)
 
 
 class _Group(NamedTuple):
