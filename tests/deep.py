@@ -8,9 +8,5 @@ import pytest
 
 
 def deep(*values: object) -> Any:
-    """Make such a case of a parametrized test.
-
-    Args:
-        values: One for each of its parameters.
-    """
+    """Make such a case of a parametrized test."""
     return pytest.param(*values, marks=pytest.mark.deep)

@@ -1,8 +1,4 @@
-"""Where attacks take place: an operator, a canary, a sandbox that is watched, and the control.
-
-Owns how a payload is aimed and how its evidence is brought back. What it is laid into, and what
-must have happened, is left to each test.
-"""
+"""Where attacks take place: an operator, a canary, a sandbox that is watched, and the control."""
 
 from __future__ import annotations
 
@@ -60,12 +56,7 @@ class Ground:
 
 @contextmanager
 def opened(folder: Path, *, neighbours: Iterable[Path] = ()) -> Iterator[Ground]:
-    """Furnish a machine: operator, mirror, a neighbour's environment, listeners.
-
-    Args:
-        folder: New one that the user of a sandbox can enter.
-        neighbours: Further folders that a payload tries to plant files in.
-    """
+    """Furnish a machine: operator, mirror, a neighbour's environment, listeners."""
     folder.mkdir()
     folder.chmod(0o755)
     with listeners.listening(folder / "canary") as canary:

@@ -1,7 +1,4 @@
-"""Where a text can hide (TC5): each place with words that a person does not see there.
-
-Owns how words are hidden, and what somebody makes of a text who looks for all that may hide in it.
-"""
+"""Where a text can hide (TC5): each place with words that a person does not see there."""
 
 from __future__ import annotations
 

@@ -50,11 +50,7 @@ def everywhere(paths: Sequence[str]) -> list[Order]:
 
 
 def orders(address: str) -> dict[str, list[Order]]:
-    """Give what the model does on each order.
-
-    Args:
-        address: Of somebody who listens; nobody is ever to come there.
-    """
+    """Give what the model does on each order."""
     url = f"http://{address}/steal"
     places = " ".join(f"'{path}'" for path in ELSEWHERE if "\0" not in path)
     return {
@@ -75,11 +71,7 @@ def orders(address: str) -> dict[str, list[Order]]:
 
 
 def of_hidden(carriers: Sequence[str], address: str) -> dict[str, list[Order]]:
-    """Give what the model does on each order that hides in a place of one of the carriers.
-
-    Args:
-        address: As in `orders`; what comes there tells by its path who sent it.
-    """
+    """Give what the model does on each order that hides in a place of one of the carriers."""
     signs = [hidden.sign(carrier, place) for carrier in carriers for place in hidden.PLACES]
     return {
         one: [

@@ -76,11 +76,7 @@ class Canary:
 
 @contextmanager
 def listening(folder: Path) -> Iterator[Canary]:
-    """Listen for the length of the block.
-
-    Args:
-        folder: New one for the sockets that have a path; everybody may enter it.
-    """
+    """Listen for the length of the block."""
     folder.mkdir()
     folder.chmod(0o755)
     canary = Canary(folder)

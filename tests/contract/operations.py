@@ -1,8 +1,4 @@
-"""Which part of GitHub's description is vendored: what we call, and the hooks we get.
-
-The simulator must have a route for each of these operations and for no other; the slice is made
-from this list. Left to others: making the slice (`make_slice.py`), judging by it (`schemas.py`).
-"""
+"""Which part of GitHub's description is vendored: what we call, and the hooks we get."""
 
 from __future__ import annotations
 

@@ -84,11 +84,7 @@ def operations() -> tuple[Operation, ...]:
 
 
 def described(name: str) -> Operation:
-    """Give the operation of a name such as `GET /user`.
-
-    Raises:
-        KeyError: It is not in the slice.
-    """
+    """Give the operation of a name such as `GET /user`."""
     found = next((each for each in operations() if str(each) == name), None)
     if found is None:
         raise KeyError(name)
@@ -155,14 +151,7 @@ def faults_of(
     *,
     partial: bool = False,
 ) -> tuple[str, ...]:
-    """Validate one value; each fault names the place and what is wrong there.
-
-    Args:
-        value: What was sent, read from JSON.
-        schema: Of OpenAPI.
-        subject: What the value is, for the words of a fault.
-        partial: Fields that are missing are none.
-    """
+    """Validate one value; each fault names the place and what is wrong there."""
     validator = _validator(json.dumps(schema, sort_keys=True), partial=partial)
     faults = [
         f"{subject}: at {'/'.join(map(str, error.instance_path)) or 'the top'}: {_words(error)}"
@@ -217,12 +206,7 @@ def _validator(schema: str, *, partial: bool) -> jsonschema_rs.Draft202012Valida
 
 
 def _without_required(node: Any, *, names: bool = False) -> Any:
-    """Give a JSON Schema that lets fields be missing; one that did could then fit two of `oneOf`.
-
-    Args:
-        node: A part of it.
-        names: The node maps names to schemas.
-    """
+    """Give a JSON Schema that lets fields be missing; one that did could then fit two of `oneOf`."""
     if isinstance(node, list):
         return [_without_required(each) for each in node]
     if not isinstance(node, dict):

@@ -115,11 +115,7 @@ class Story:
         event: str = "REQUEST_CHANGES",
         by: str = MAINTAINER,
     ) -> int:
-        """Review the one pull request; return the number of the review.
-
-        Args:
-            remarks: Path, line and words of each remark on a line.
-        """
+        """Review the one pull request; return the number of the review."""
         (pull,) = self.pulls()
         made = {
             "event": event,
@@ -236,11 +232,7 @@ class Story:
         return await_(over, f"the end of run {attempt} of {self.name}", seconds)
 
     def decided(self, count: int = 1, *labels: str) -> list[tuple[str, str]]:
-        """Wait until so many deliveries of a label are decided: outcome and reason of each.
-
-        Args:
-            labels: Of these labels; default: the one that starts runs.
-        """
+        """Wait until so many deliveries of a label are decided: outcome and reason of each."""
 
         def settled() -> list[tuple[str, str]] | None:
             found = []

@@ -105,11 +105,7 @@ def serving_world(folder: Path) -> Iterator[World]:
 
 
 def scene(world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUICK) -> Scene:
-    """Make an account of its own with a repository, an issue and us.
-
-    Args:
-        app: As an App; else with a personal token.
-    """
+    """Make an account of its own with a repository, an issue and us."""
     world.faults.remove()
     source = folder / "source"
     source.mkdir()

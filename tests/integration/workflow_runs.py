@@ -27,12 +27,7 @@ def conclude_workflow(
     actor: User,
     jobs: Iterable[Job] = (),
 ) -> WorkflowRun:
-    """Let a workflow have run on a commit.
-
-    Args:
-        conclusion: GitHub's word; with `action_required` it has not run, it waits for approval.
-        actor: Whose push began it.
-    """
+    """Let a workflow have run on a commit."""
     made = _make_run(repository, sha, name)
     run_again(repository, made, conclusion, actor, jobs)
     return made

@@ -1,8 +1,4 @@
-"""The same suites by hand: a virtual environment, and the command that a developer types.
-
-Owns how the outcome of every test of such a run is learned, and the PostgreSQL that some suites
-want. Making the virtual environment is left to `tests.thirdparty.bare`.
-"""
+"""The same suites by hand: a virtual environment, and the command that a developer types."""
 
 from __future__ import annotations
 

@@ -83,11 +83,7 @@ def differences(bare: Outcomes, sandbox: Outcomes) -> tuple[Difference, ...]:
 
 
 def compare(bare: Outcomes, sandbox: Outcomes, listed: Iterable[Known]) -> Comparison:
-    """Tell known differences from unknown ones, and find what the list has too much.
-
-    Args:
-        listed: What is known of this project.
-    """
+    """Tell known differences from unknown ones, and find what the list has too much."""
     entries = tuple(listed)
     found = differences(bare, sandbox)
     reasons = {one: entry.reason for one in found for entry in entries if entry.explains(one)}

@@ -64,12 +64,7 @@ _GEMINI: dict[Kind, tuple[int, str, str, list[dict[str, Any]]]] = {
 
 
 def fault(wire: str, kind: Kind, *, after: int | None = None, late: bool = False) -> Fault:
-    """Make what the provider behind a wire answers.
-
-    Args:
-        after: So many seconds it wants to be left alone.
-        late: It comes in the midst of a stream.
-    """
+    """Make what the provider behind a wire answers."""
     status, body = _told(wire, kind)
     headers = {}
     if after is not None and wire == "gemini":

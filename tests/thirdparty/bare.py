@@ -102,11 +102,7 @@ def build(
     access: IndexAccess,
     more: tuple[str, ...] = (),
 ) -> Bare:
-    """Make a virtual environment beside the tree, with the packages of a built one.
-
-    Args:
-        more: What is installed besides.
-    """
+    """Make a virtual environment beside the tree, with the packages of a built one."""
     bare = Bare(known, tree, tree.parent / "venv")
     own = canonicalize_name(known.source.name)
     packages = [one for one in environment.packages if one.partition("==")[0] != own]

@@ -152,11 +152,7 @@ def project(
     build_context: Bench,
     wishes: Sequence[Wish],
 ) -> Project:
-    """Carry a ticket for each wish, and do by hand what there is to compare with.
-
-    Args:
-        wishes: One for each model, from the first on.
-    """
+    """Carry a ticket for each wish, and do by hand what there is to compare with."""
     repository, by_hand = _set_up(known, folder, index, build_context)
     models = by_hand.ask_django("models", packages=known.packages)
 

@@ -1,7 +1,4 @@
-"""What one story is: the ticket, what the model says, and what the pull request has to be.
-
-Owns the script that answers for all stories.
-"""
+"""What one story is: the ticket, what the model says, and what the pull request has to be."""
 
 from __future__ import annotations
 
