@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import linters
+from agent.checks import linters, mypy_types
 from agent.checks.check import Site
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
@@ -87,3 +87,30 @@ def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None
         environ = tool.make_request(site, Secret()).environ
         assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()
         assert environ["PYTHONUTF8"] == "1"
+
+
+def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
+    named = replace(RUFF_CHECK, only=("a.py",)).make_request(site, Secret()).argv
+    assert named[named.index("a.py") - 3] == "--exclude"
+    project = site.project.model_copy(update={"own_excludes": ("ruff",)})
+    own = (
+        replace(RUFF_CHECK, only=("a.py",))
+        .make_request(replace(site, project=project), Secret())
+        .argv
+    )
+    assert "--exclude" not in own
+    assert "--force-exclude" in own
+    assert "a.py" not in replace(BLACK, only=("a.py",)).make_request(site, Secret()).argv
+
+
+def test_lines_of_mypy_are_read_in_both_forms() -> None:
+    facts = {
+        "file": "a.py", "line": 3, "column": 1, "message": "bad", "hint": None,
+        "code": "misc", "severity": "error",
+    }  # fmt: skip
+    wanted = linters.Remark("a.py", "misc", "bad", 3)
+    assert mypy_types.read_line(json.dumps(facts), json_lines=True) == wanted
+    for line in ("a.py:3: error: bad  [misc]", "a.py:3:1: error: bad  [misc]"):
+        assert mypy_types.read_line(line, json_lines=False) == wanted
+    for line in ("", "{", "[]", "null", '{"file": 1}', "[" * 100_000, "printed by a plugin"):
+        assert mypy_types.read_line(line, json_lines=True) is None

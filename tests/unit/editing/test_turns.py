@@ -9,7 +9,7 @@ import pytest
 
 from agent.editing.run_context import BudgetUsage, Limits, compute_limits, require_budget
 from agent.editing.turns import StallWatch, trim_messages
-from agent.errors import BudgetSpent
+from agent.errors import BudgetSpent, TimeSpent
 from agent.models.chat import Answered, Asked, Returned, ToolCall, ToolResult, Worst
 from agent.settings import Settings
 from agent.testing import make_reply
@@ -113,3 +113,8 @@ def test_a_model_that_gets_nowhere_is_stopped_and_warned_before(each, turns):
         warned = warned or bool(watch.warning)
     assert (number if watch.stall else None) == turns
     assert warned == (turns is not None)
+
+
+def test_with_too_little_time_left_nobody_is_asked():
+    with pytest.raises(TimeSpent, match="limits.minutes"):
+        require(Limits(), BudgetUsage(), Worst(tokens=1, usd=0.0), 9.4)

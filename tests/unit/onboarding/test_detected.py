@@ -164,3 +164,15 @@ def test_a_files_own_values_win_and_what_differs_is_named(tree):
         "http_client: requests (.github/mergewright.yml:1); detected httpx (requirements.txt"
     )
     assert differs[0] == "checks.types.tool: not in the file; detected mypy (mypy.ini)"
+
+
+def test_the_only_application_is_a_fact_and_one_of_several_is_for_a_person(tree):
+    files = {"requirements.txt": "fastapi\n", "app/__init__.py": ""}
+    made = "from fastapi import FastAPI\n\napp = FastAPI()\n"
+    one = tree(files | {"app/main.py": made, "tests/test_app.py": made})
+    assert facts(one)["fastapi.app"] == "app.main:app"
+    two = tree(files | {"app/main.py": made, "app/internal/admin.py": made})
+    assert "fastapi.app" not in facts(two)
+    assert left(two)["fastapi.app"] == "app.main:app"
+    [fact] = [one for one in written.propose(two).proposals if one.key == "fastapi.app"]
+    assert "app/internal/admin.py: app, app/main.py: app" in fact.why

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.recipes.add_field.models_index import ModelsIndex
 from tests.unit.recipes.trees import (
     DictTree,
@@ -52,3 +54,19 @@ def test_packages_of_models_and_sub_folders() -> None:
     assert settled.carriers[0].migrations == "src/shop/migrations"
     assert settled.test is not None
     assert settled.test.model_module == "shop.models"
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        ("from django.db import models as m\n", "m.Model"),
+        ("from .reexport import *\n", "Basis"),
+    ],
+)
+def test_bases_are_followed_through_imports(head: str, base: str) -> None:
+    files = app("shop", f"{head}\n\nclass Customer({base}):\n    class Meta:\n        pass\n") | {
+        "shop/basis.py": MODELS + "class Basis(models.Model):\n    class Meta:\n"
+        "        abstract = True\n",
+        "shop/reexport.py": "from shop.basis import Basis\n",
+    }
+    assert "shop.Customer" in labels(files)

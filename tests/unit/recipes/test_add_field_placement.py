@@ -85,3 +85,38 @@ def test_the_target_of_a_relation_is_written_as_it_is_stated() -> None:
     )
     options = "to=Shop, on_delete=models.PROTECT, null=True"
     assert wanted.format('"Shop"') in model(later, field_type="ForeignKey", options=options)
+
+
+def test_a_missing_type_joins_the_import_in_order() -> None:
+    files = models_file(
+        "class Customer(Model):\n    a = TextField()\n",
+        "from django.db.models import Model, TextField\n",
+    )
+    assert model(files) == (
+        "from django.db.models import CharField, Model, TextField\n"
+        "class Customer(Model):\n    a = TextField()\n"
+        "    nickname = CharField(max_length=50, blank=True)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "after"),
+    [
+        (
+            "from django.db import models\nfrom django.utils.text import slugify\n",
+            (
+                "from django.db import models\nfrom django.utils import timezone\n"
+                "from django.utils.text import slugify\n"
+            ),
+        ),
+        ("from django.db import models\nfrom django.utils import timezone as tz\n", None),
+    ],
+)
+def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | None) -> None:
+    files = models_file("\nclass Customer(models.Model):\n    a = models.TextField()\n", head)
+    text = model(files, field_type="DateTimeField", options="default=timezone.now")
+    name = "tz" if after is None else "timezone"
+    assert text == (
+        (after or head) + "\nclass Customer(models.Model):\n    a = models.TextField()\n"
+        f"    nickname = models.DateTimeField(default={name}.now)\n"
+    )

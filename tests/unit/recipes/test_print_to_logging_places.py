@@ -215,3 +215,21 @@ def test_what_is_missing_comes_back_as_the_form(body, about):
     form = "\n".join(raised.value.answer.split("\n  ")[1:])
     filled = re.sub(r"(?m)(log messages: ).*", r"\1mail", form)
     assert settle(FILES, re.sub(r"(?m)(level: ).*", r"\1info", filled)).files
+
+
+@pytest.mark.parametrize(
+    ("head", "after"),
+    [
+        (
+            "from __future__ import annotations\n\nimport sys\nfrom os import path\n\n\n",
+            (
+                "from __future__ import annotations\n\nimport logging\nimport sys\nfrom os import path\n\n"
+                "logger = logging.getLogger(__name__)\n\n\n"
+            ),
+        ),
+    ],
+)
+def test_a_new_logger_stands_after_the_imports(head, after):
+    code = "def f():\n    print('x')\n"
+    made = edited(module(head + code))["shop/stock.py"].decode()
+    assert made == after + "def f():\n    logger.info('x')\n"

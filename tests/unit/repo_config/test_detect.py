@@ -8,6 +8,9 @@ from repo_config import detect, load, rule_files
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
 
+RUN_BY_PYTEST = "{tests: {runner: pytest}}"
+
+
 MANAGE = """\
 #!/usr/bin/env python
 import os
@@ -329,3 +332,42 @@ def find_app(tree, files, text=""):
 )
 def test_the_only_application_that_a_module_makes(tree, files, expected):
     assert find_app(tree, files) == expected
+
+
+def test_the_order_of_settings_is_config_env_pytest_manage(tree):
+    files = {
+        "manage.py": MANAGE.format("by.manage"),
+        "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = by.pytest\n",
+    }
+    whole = "django: {settings: by.config}\nenv: {DJANGO_SETTINGS_MODULE: by.env}"
+    origins = []
+    for text in (whole, whole.partition("\n")[2], ""):
+        project = detected(tree(files), text)
+        assert project.django is not None
+        origins.append((project.django.settings_module, project.origins["django.settings_module"]))
+    del files["pytest.ini"]
+    project = detected(tree(files))
+    assert project.django is not None
+    assert [*origins, (project.django.settings_module, "")] == [
+        ("by.config", "configuration: django.settings"),
+        ("by.env", "configuration: env.DJANGO_SETTINGS_MODULE"),
+        ("by.pytest", "pytest.ini: DJANGO_SETTINGS_MODULE"),
+        ("by.manage", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "text", "told"),
+    [
+        ({}, "", False),
+        ({"conftest.py": "settings.configure()\n"}, "", True),
+        ({}, "env: {DJANGO_SETTINGS_MODULE: tests.settings}\n", True),
+    ],
+)
+def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more, text, told):
+    project = detected(tree(PLAIN | more), f"framework: django\nchecks: {RUN_BY_PYTEST}\n{text}")
+    django = project.django
+    assert django is not None
+    if "conftest.py" not in more:
+        assert django.settings_module == "tests.settings"
+    assert django.tests_know_settings is told

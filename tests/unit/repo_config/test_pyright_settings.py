@@ -30,3 +30,14 @@ def test_settings_are_built_on_others_and_lists_of_paths_move_along():
         **STRICT, "venv": "x", "include": ["../shared/lib"], "exclude": ["../old/**"],
     }  # fmt: skip
     assert found.own == {"extends": "../shared/base.json", "venv": "x"}
+
+
+def test_the_files_that_decide_are_known(tree):
+    files = {
+        "api/pyrightconfig.json": '{"extends": "../base.json", "stubPath": "stubs"}',
+        "base.json": "{}",
+    }
+    project = detected(tree(files), "root: api")
+    assert project.type_settings == ("api/pyrightconfig.json", "base.json")
+    assert project.type_stubs == "api/stubs"
+    assert detected(tree({"mypy.ini": ""})).type_stubs is None

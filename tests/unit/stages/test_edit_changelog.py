@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from agent.editing.rounds import Draft
 from agent.models.change import Change, ChangedFile, Plan
 from agent.recipes.print_to_logging.recipe import PrintToLogging
@@ -98,3 +100,16 @@ def test_the_diff_of_each_draft_is_on_record_however_long_the_files_are(tmp_path
     assert "-x_7 = 7\n+x_7 = 8\n" in event["diff"]
     assert event["redacted"]
     assert secret not in written
+
+
+@pytest.mark.parametrize(
+    ("scope", "rule"),
+    [
+        ({"protect": ["CHANGELOG.md"]}, "paths"),
+        ({"max_files": 1}, "size"),
+    ],
+)
+def test_a_rule_that_forbids_the_line_keeps_the_change_and_is_said(tmp_path, home, scope, rule):
+    change, _ = carried(tmp_path, home, {"CHANGELOG.md": LOG}, config=config(scope=scope))
+    assert change.paths == ("shop/pay.py",)
+    assert f"the rule {rule}" in change.notes[-1]

@@ -10,7 +10,7 @@ from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
-from agent.store.step_file import FILE_NAME, Begun, StepFile
+from agent.store.step_file import FILE_NAME, Begun, StepFile, find_latest
 from agent.testing import FakeModel, make_reply
 
 
@@ -103,3 +103,21 @@ def test_one_process_carries_a_run(three):
     said = "under way in another process. .*--resume"
     with StepFile(three), pytest.raises(TransientError, match=said):
         StepFile(three)
+
+
+def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_path):
+    folder = tmp_path / "20260101-1"
+    folder.mkdir()
+    with StepFile(folder / FILE_NAME, begun()) as kept:
+        assert kept.bare
+    with StepFile(folder / FILE_NAME) as kept:
+        assert kept.bare
+        assert find_latest(tmp_path) is None
+        kept("triage", lambda: "of triage")
+        assert not kept.bare
+        assert find_latest(tmp_path) == folder / FILE_NAME
+    other = tmp_path / "20260101-2"
+    other.mkdir()
+    with StepFile(other / FILE_NAME, begun()) as kept:
+        kept.break_off(KeyboardInterrupt())
+    assert not other.exists()
