@@ -111,3 +111,10 @@ def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
     assert "Everything goes on." in called("resume").stdout
     assert json.loads(called("resume", "--json").stdout)["changed"] is False
     assert "Paused" not in called("list").stderr
+
+
+def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
+    over(store)
+    store.add_run(code_host_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
+    done = called("retry", RUN)
+    assert OTHER in str(done.exception)

@@ -61,3 +61,23 @@ def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():
     turns = Turns(CodeHostLimited("wait", until=time.time() + 0.3), 0.0)
     loops.repeat("x", turns.turn, turns.stop, 0.01)
     assert turns.at[1] - turns.at[0] > 0.25
+
+
+def test_the_bell_wakes_a_loop_that_waits(monkeypatch):
+    monkeypatch.setattr(loops, "_IDLE_SECONDS", 30.0)
+    turns, stop, wake_up = [], threading.Event(), threading.Event()
+
+    def turn():
+        turns.append(time.monotonic())
+        return False
+
+    thread = threading.Thread(target=loops.take_turns, args=("x", turn, stop, wake_up), daemon=True)
+    thread.start()
+    time.sleep(0.2)
+    wake_up.set()
+    time.sleep(0.2)
+    stop.set()
+    wake_up.set()
+    thread.join(5)
+    assert len(turns) == 2
+    assert not thread.is_alive()

@@ -68,3 +68,17 @@ def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written
     with pytest.raises(OSError, match="symbolic"):
         metrics.write_metrics(tmp_path)
     assert (tmp_path / "elsewhere").read_text() == "mine"
+
+
+def test_a_step_counts_by_its_kind_where_it_was_done(written):
+    def at(result, name="_count"):
+        key = (f"mergewright_step_seconds{name}", ("result", result), ("step", "checks"))
+        return written().get(key, 0)
+
+    done, failed = at("done"), at("failed")
+    watcher = metrics.StepTimes()
+    for number, ok in ((1, True), (2, False), (14, True)):
+        watcher.started(f"checks {number}")
+        watcher.ended(f"checks {number}", 2.0, ok=ok)
+    watcher.ended("checks 15", 100.0, ok=True)  # of an earlier process
+    assert (at("done"), at("failed")) == (done + 2, failed + 1)

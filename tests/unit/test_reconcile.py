@@ -16,7 +16,7 @@ from agent.github.polling import Changed, Found, SentDelivery, SentPage, Subject
 from agent.models.intake import EarlierRun, LiveIssue
 from agent.models.run import Run
 from agent.models.ticket import Delivery, IssueRef, Snapshot
-from agent.service import intake
+from agent.service import intake, reconcile
 from agent.service.intake import Accepted, Ignored
 from agent.service.polling import Polling
 from agent.service.reconcile import Redeliveries
@@ -344,3 +344,20 @@ def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(st
 
 
 # --- settings --------------------------------------------------------------------------------------
+
+
+def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
+    code_host = CodeHost(inbox, per_page=2)
+    code_host.listening = False
+    for number in range(7):
+        code_host.clock += MINUTE
+        code_host.deliver(f"d{number}")
+    code_host.clock += HOUR
+    code_host.listening = True
+    made = reconciler(code_host)
+    with monkeypatch.context() as few:
+        few.setattr(reconcile, "_MOST_PAGES", 2)
+        made.turn()
+    assert len(code_host.asked) == 4
+    go_on(made, code_host, 10 * MINUTE)
+    assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]

@@ -6,6 +6,7 @@ import pytest
 
 from agent import settings
 from agent.errors import SettingsInvalid
+from agent.settings import Settings
 
 
 def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
@@ -35,3 +36,20 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     ]
     assert "Did you mean MERGEWRIGHT_HOME?" in lines[-1]
     assert "canary" not in refused.value.message
+
+
+def test_checks_are_all_made_and_told_together(tmp_path):
+    (tmp_path / "file").touch()
+    loaded = Settings(home=tmp_path / "file", webhook_secret="short")
+    with pytest.raises(SettingsInvalid) as refused:
+        settings.hold_all(
+            lambda: settings.require_home(loaded),
+            lambda: settings.signing_secret(loaded),
+            lambda: settings.signing_secret(loaded),
+        )
+    _, *lines = refused.value.message.split("\n")
+    assert len(lines) == 2, "each is told once"
+    assert "MERGEWRIGHT_HOME" in lines[0]
+    assert "5 bytes" in lines[1]
+    settings.hold_all(lambda: settings.require_home(Settings(home=tmp_path / "new" / "home")))
+    assert (tmp_path / "new" / "home").is_dir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import closing
 
@@ -110,3 +111,13 @@ def test_a_group_has_a_column_and_no_line_is_too_long(kept):
     rows = called("--by", "model").stdout.partition("\n\n")[0].splitlines()
     assert [row.split()[-1] for row in rows[:3]] == ["all", "7", "6"]
     assert max(map(len, rows)) <= 80
+
+
+def test_groups_and_a_span_of_time_are_as_asked(kept):
+    report = json.loads(called("--by", "category", "--since", "30d", "--json").stdout)
+    assert [(one["group"], one["runs"]) for one in report["groups"]] == [
+        ("bug", 4), ("docs", 1), ("unknown", 1),
+    ]  # fmt: skip
+    assert report["all"]["runs"] == 6
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:]{8}\+00:00", report["since"])
+    assert json.loads(called("--since", "9999w", "--json").stdout)["all"]["runs"] == 7

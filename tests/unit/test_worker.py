@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -37,6 +39,15 @@ from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run
 from tests.unit.stages import code_host_runs
+
+
+def left_over(home):
+    """The work tree of a killed attempt at the run, held by a child that is not over yet."""
+    folder = home / "trees" / run().run_id
+    folder.mkdir(parents=True)
+    holder = (folder / ".held").open("w")
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    return holder
 
 
 class Watcher:
@@ -245,3 +256,11 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     patch = Path(outcome.patch_path)
     assert patch.parent == home / "runs" / "2026-1"
     assert "-x = 1\n+x = 2\n" in patch.read_text()
+
+
+def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
+    with left_over(home) as holder:
+        threading.Timer(0.5, holder.close).start()
+        with pytest.raises(RunPostponed, match="no longer"):
+            carry(home, CodeHostUnavailable("no longer"), 0)
+    assert [*(home / "trees").glob("2*")] == []

@@ -126,3 +126,10 @@ def test_nothing_is_read_as_xml() -> None:
     )
     for path in Path(str(resources.files("agent"))).rglob("*.py"):
         assert not reader.search(path.read_text()), path
+
+
+def test_no_report_and_a_refused_one_are_told_apart() -> None:
+    secret = Secret()
+    assert read(secret, None).problem == "the run left no report and ended with exit code 1"
+    refused = read(secret, None, refused=(f"{secret.report}: a symbolic link",))
+    assert refused.problem == f"the report was not accepted: {secret.report}: a symbolic link"

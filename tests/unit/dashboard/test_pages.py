@@ -184,3 +184,11 @@ def test_a_run_that_has_only_just_begun_has_its_page_with_what_it_has_cost(store
     page = operator.get(f"/runs/{run.run_id}").text
     assert ">Stop</button>" in page
     assert "Models have cost $1.25" in page
+
+
+@pytest.mark.parametrize("ledger", [b"", b"{", b'{"event": "done"}\n', b"\xff\n[1]\n"])
+def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger):
+    run, folder = add_whole_run(store, tmp_path)
+    (folder / "ledger.jsonl").write_bytes(ledger)
+    for below in ("", "/changes", "/conversation"):
+        assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200

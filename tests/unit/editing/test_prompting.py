@@ -124,3 +124,27 @@ def test_the_outline_keeps_within_its_space_and_counts_the_rest(tmp_path: Path) 
     assert len(shown) <= 3_000
     assert shown.endswith(f"\n{600 - shown.count('module_')} more .py")
     assert "app_0" not in opening.outline_files(tree, "", "app_1", 3_000)
+
+
+def test_the_contract_stands_first(tmp_path, home):
+    config = {
+        "http_client": {"name": "httpx", "timeout": "required"},
+        "background_tasks": "celery",
+        "logging": "structlog",
+        "concurrency": {"mode": "async"},
+        "imports": {"forbid": ["pickle"]},
+        "scope": {"human_only": ["pay/**"], "max_files": 7},
+        "django": {"signals": "forbid", "views": "class"},
+    }
+    prepared = desks.repository(
+        tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
+    )
+    prompt = prompting.make_prompt("agent", prepared.contract)
+    stack, purpose, expected, constraints = prompt.split("\n")[1:5]
+    for fact in ("code written for 3.11 and later", "httpx", "celery", "structlog", "pytest"):
+        assert fact in stack
+    assert purpose.startswith("Purpose: ")
+    assert expected.startswith("Expected: ")
+    for fact in ("7 files", "600 lines", ".github/**, pay/**", "async", "timeout", "pickle"):
+        assert fact in constraints
+    assert prompt.index("Constraints: ") < prompt.index("Your part: the whole ticket")

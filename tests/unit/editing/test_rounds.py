@@ -104,3 +104,15 @@ def test_what_is_wrong_with_the_base_alone_is_not_told_to_a_model():
     about_base = [finding(rule) for rule in (SET_UP, rounds.RED_BASE)]
     assert rounds.format_draft_reasons(tuple(about_base)) == ""
     assert "(proof)" in rounds.format_draft_reasons((*about_base, finding("proof")))
+
+
+def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
+    check = Comparison(
+        name="mypy", base=Status.PASSED, head=Status.UNVERIFIED, verdict=Status.UNVERIFIED,
+        reason="it ended at the memory limit",
+    )  # fmt: skip
+    result = CheckResult(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
+    after = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
+    found = met(check, after)
+    assert list(found.failures) == ["mypy as a whole"]
+    assert found.objection.endswith("mypy: it ended at the memory limit\na\nKilled")

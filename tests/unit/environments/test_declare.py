@@ -285,3 +285,15 @@ def test_what_cannot_be_read_or_is_not_there_is_named(read, text, section, words
     with pytest.raises(EnvironmentFailed) as caught:
         read({"pyproject.toml": text}, **section)
     assert words in caught.value.message
+
+
+def test_what_refuses_every_environment_is_found_with_its_entry(tmp_path):
+    def find(text: str, **section: object) -> list[tuple[object, str]]:
+        (tmp_path / "pyproject.toml").write_text(text)
+        return [*declare.find_refusals(WorkTreeFiles(tmp_path), PythonSection(**section))]
+
+    assert find(APP + 'dependencies = ["x @ git+https://example.org/x", "six"]\n') == []
+    [(path, why)] = find(APP + EXTRAS, extras=("test", "tset"))
+    assert (path, "Did you mean `test`" in why) == (("python", "extras", 1), True)
+    [(path, why)] = find("[project\n", extras=("test",))
+    assert (path, "pyproject.toml:1:9" in why) == ((), True)

@@ -58,3 +58,15 @@ def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
     assert sandbox_services.not_started(order, said) == "Redis 7 ended at once: no"
     forged = result.model_copy(update={"files": {"/out/services-0": b"Redis did not start"}})
     assert sandbox_services.not_started(order, forged) == ""
+
+
+@pytest.mark.parametrize(
+    ("env", "users", "databases"),
+    [
+        ({}, ["postgres"], ["postgres"]),
+        ({"DATABASE_URL": "postgres://u%40x:p@db:5432/n"}, ["u@x"], ["n"]),
+        ({"DATABASE_URL": "postgres://localhost", "PGUSER": ""}, ["postgres"], ["postgres"]),
+    ],
+)
+def test_users_and_databases_are_those_that_variables_name(env, users, databases):
+    assert sandbox_services.accounts(env) == (users, databases)

@@ -67,3 +67,22 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     head, _, rest = text.partition("\n")
     assert head == "**#9 is open; round 2 of its review is over: Said \\*so\\*.**"
     assert ("- [shop/views.py:3: why?](https://g/9#t)" in rest) == ("human" in ends)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"seconds": 12.2, "most_minutes": 30}, "12 s of 30 minutes, $0.00"),
+        ({"replies": 2, "usd": 0.42, "most_usd": 3.0}, "$0.42 of $3.00"),
+        ({"replies": 2, "usd": None, "most_usd": 3.0}, "unknown price"),
+    ],
+)
+def test_what_was_used_is_told_as_far_as_it_is_known(facts, told):
+    progress = PROGRESS.model_copy(update=facts)
+    for text in (
+        status.under_way(RUN, progress, PAGE),
+        status.planned(RUN, PLAN, PLAN.number, progress, PAGE),
+        status.awaiting(RUN, PULL, "Merge it.", progress, PAGE),
+    ):
+        assert told in text
+        assert f"]({PAGE}/log)" in text

@@ -6,9 +6,21 @@ import pytest
 
 from agent.models.change import Change, ChangedFile, Finding
 from agent.policy.change_context import ChangeContext
-from agent.policy.content import paths
+from agent.policy.content import gate_files, paths
 from tests.unit.policy import cases
 from tests.unit.trees import DictTree
+
+
+def gate_findings(
+    after: dict[str, str | bytes | None], settings: str | None = "config.settings.test"
+) -> list[Finding]:
+    made, tree = cases.change(after, BASE)
+    return list(
+        gate_files.check_change(
+            ChangeContext(made, cases.config(), cases.project(settings=settings), tree)
+        )
+    )
+
 
 BASE: dict[str, str | bytes] = {
     "app/models.py": "x = 1\n",
@@ -127,3 +139,26 @@ def _one(file: ChangedFile) -> list[Finding]:
 )
 def test_a_change_that_lies_about_the_base_is_refused(file):
     assert [one.path for one in cases.blocking(_one(file))] == [file.path]
+
+
+@pytest.mark.parametrize("key", ["allow", "protect", "human_only"])
+def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(key):
+    config = cases.config()
+    scope = config.scope.model_copy(update={key: ("a/[z-a]",)})
+    made, tree = cases.change({"app/models.py": "y\n"}, BASE)
+    config = config.model_copy(update={"scope": scope})
+    found = list(paths.check_change(ChangeContext(made, config, cases.project(), tree)))
+    assert f"scope.{key} of the configuration" in cases.blocking(found)[0].message
+
+
+def test_changed_tables_of_pyproject_are_named_one_by_one():
+    after = (
+        '[project]\nname = "a"\ndependencies = ["x"]\n[tool.mergewright]\nversion = 1\n'
+        "[tool.mypy]\nstrict = false\n[tool.pytest.ini_options]\naddopts = ''\n"
+    )
+    said = [finding.message for finding in gate_findings({"pyproject.toml": after})]
+    assert len(said) == 2
+    assert not any("[project]" in text for text in said)
+    assert any("[tool.mypy]" in text for text in said)
+    assert any("[tool.pytest]" in text for text in said)
+    assert len(gate_findings({"pyproject.toml": "["})) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import EditFailed
 from agent.models.run import Reason
-from tests.unit.recipes.trees import RECIPE, form, settle
+from tests.unit.recipes.trees import RECIPE, form, project, settle
 
 FILE = "shop/migrations/0002_customer_nickname.py"
 FIELD = "models.CharField(blank=True, max_length=50)"
@@ -89,3 +89,13 @@ def test_what_the_report_says_reaches_the_reader() -> None:
     assert "- crm: Create model Lead" in failure.message
     assert "cannot be read" in refused({}, b"[" * 100_000).message
     assert "cannot be read" in refused({}, b"[]").message
+
+
+def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
+    linted = project(lint=("ruff", "flake8"))
+    command = RECIPE.produce(settle(form(), detected=linted).model_dump_json(), linted)
+    assert command is not None
+    assert (command.script, command.globs) == ("make_migration.py", ("shop/migrations/*.py",))
+    assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    told = json.loads(command.args[0])
+    assert (told["formatters"], told["models"]) == ([["ruff check", []]], [["shop", "Customer"]])

@@ -8,7 +8,9 @@ from agent.recipes.add_field.models_index import ModelsIndex
 from tests.unit.recipes.trees import (
     DictTree,
     app,
+    edited,
     form,
+    models_file,
     project,
     settle,
 )
@@ -70,3 +72,20 @@ def test_bases_are_followed_through_imports(head: str, base: str) -> None:
         "shop/reexport.py": "from shop.basis import Basis\n",
     }
     assert "shop.Customer" in labels(files)
+
+
+def test_an_abstract_model_of_two_apps_has_its_children_as_carriers() -> None:
+    files = models_file(
+        "class Base(models.Model):\n    class Meta:\n        abstract = True\n\n\n"
+        "class Middle(Base):\n    class Meta:\n        abstract = True\n\n\n"
+        "class Customer(Middle):\n" + BODY + "\n\nclass Gold(Customer):\n    pass\n"
+    ) | app("crm", "from shop.models import Base\n\n\nclass Lead(Base):\n    pass\n")
+    settled = settle(form(model="shop.Base"), files)
+    assert settled.abstract
+    assert [(one.app_label, one.model) for one in settled.carriers] == [
+        ("crm", "Lead"),
+        ("shop", "Customer"),
+    ]
+    assert "crm.Lead, shop.Customer" in settled.remarks[-1]
+    after = edited(form(model="shop.Base"), files)["shop/models.py"].decode()
+    assert "class Base(models.Model):\n    nickname = models.CharField" in after

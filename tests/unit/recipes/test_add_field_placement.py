@@ -120,3 +120,16 @@ def test_imports_of_a_default_go_where_isort_puts_them(head: str, after: str | N
         (after or head) + "\nclass Customer(models.Model):\n    a = models.TextField()\n"
         f"    nickname = models.DateTimeField(default={name}.now)\n"
     )
+
+
+def test_long_lines_are_wrapped_at_the_configured_width() -> None:
+    options = 'max_length=50, blank=True, help_text="What to call them", verbose_name="nick"'
+    narrow = SHOP | {"pyproject.toml": "[tool.black]\nline-length = 60\n"}
+    assert (
+        "    nickname = models.CharField(\n"
+        "        max_length=50,\n"
+        "        blank=True,\n"
+        '        help_text="What to call them",\n'
+        '        verbose_name="nick",\n'
+        "    )\n"
+    ) in model(narrow, options=options)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import RequestRefused
 from repo_config.detect import Project
-from tests.unit.recipes.trees import SHOP, app, form, models_file, questions, settle
+from tests.unit.recipes.trees import SHOP, app, form, models_file, project, questions, settle
 
 MODELS = "from django.db import models\n\n\n"
 
@@ -126,3 +126,9 @@ def test_an_app_without_migrations_is_refused_with_the_fix() -> None:
         message = refusal("Customer", files | more)
         assert missing in message
         assert "`python manage.py makemigrations shop`" in message
+
+
+def test_a_repository_in_which_django_cannot_start_is_refused() -> None:
+    assert "No settings module was found" in refusal("Customer", SHOP, project(settings=None))
+    plain = project().model_copy(update={"django": None, "framework": "none"})
+    assert "not a Django project" in refusal("Customer", SHOP, plain)

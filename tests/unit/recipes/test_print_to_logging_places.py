@@ -21,6 +21,7 @@ from tests.unit.recipes.print_trees import (
     settle,
     ticket,
 )
+from tests.unit.trees import DictTree
 
 
 @pytest.mark.parametrize(
@@ -233,3 +234,28 @@ def test_a_new_logger_stands_after_the_imports(head, after):
     code = "def f():\n    print('x')\n"
     made = edited(module(head + code))["shop/stock.py"].decode()
     assert made == after + "def f():\n    logger.info('x')\n"
+
+
+def test_the_notes_count_by_file_and_level_and_name_what_stays():
+    files = module(
+        "def f(x):\n    print('a')\n    print('error:', x)\n    print()\n    print('.', end='')\n",
+        cart="import logging\nlog = logging.getLogger()\n\n\ndef g():\n    print('b')\n",
+    )
+    settled = settle(files)
+    made = RECIPE.apply(DictTree(files), settled.model_dump_json())
+    cart, stock, total, *_, alone = made.notes
+    assert cart.startswith("`shop/cart.py`: 1 message (1 info)")
+    assert stock.startswith("`shop/stock.py`: 2 messages (1 info, 1 error)")
+    assert "3 messages (2 info, 1 error)" in total
+    assert "shop/stock.py:5" in alone
+    text = settled.model_dump_json()
+    assert RECIPE.title(text) == "Log instead of printing in shop"
+    assert RECIPE.list_touched(text) == ("shop/cart.py", "shop/stock.py")
+    assert len(RECIPE.steps(text)) == 3
+
+
+def test_an_empty_block_keeps_a_statement():
+    made = edited(function("if x:", "    print()", "print()  # a line", 'print("a"); print()'))
+    assert made["shop/stock.py"].decode().partition("error=None):\n")[2] == (
+        '    if x:\n        pass\n    logger.info("a"); pass\n'
+    )

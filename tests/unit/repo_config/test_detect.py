@@ -371,3 +371,17 @@ def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more,
     if "conftest.py" not in more:
         assert django.settings_module == "tests.settings"
     assert django.tests_know_settings is told
+
+
+def test_a_tree_full_of_candidates_is_not_read_whole(tree):
+    files = {"requirements.txt": "django\n", "setup.cfg": "[flake8]\n"}
+    for number in range(1_000):
+        files |= {
+            f"a{number}/manage.py": "",
+            f"a{number}/conftest.py": "",
+            f"a{number}/tests/test_settings.py": APPS,
+            f"a{number}/requirements.txt": "x",
+        }
+    large = tree(files)
+    detect.detect_project(large, RepoConfig())
+    assert len(large.reads) < 200

@@ -45,3 +45,12 @@ checks:
         [".github/mergewright.yml:4:11", "django.manage", "manage.py?"],
         [".github/mergewright.yml:6:19", "checks.tests.script", "backend/runtests.py?"],
     ]
+
+
+def test_a_file_that_is_not_utf8_is_refused_at_the_byte(tree):
+    assert ".github/mergewright.yml:2:7: not UTF-8: byte 0xe9" in refusal(
+        tree({".github/mergewright.yml": "env:\n  ä: é".encode() + b"\xe9\n"})
+    )
+    assert "pyproject.toml:4:6: not UTF-8: byte 0xff" in refusal(
+        tree({"pyproject.toml": TABLE.encode() + b"\nx = '\xff'"})
+    )

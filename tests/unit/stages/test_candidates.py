@@ -246,3 +246,14 @@ def test_a_sandbox_that_cannot_be_closed_leaves_none_open_and_hides_nothing(prep
     with pytest.raises(EditFailed), run_context.attach_best_change():
         raise EditFailed("the cause")
     assert sorted(closed) == [1, 2]
+
+
+def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, home):
+    first, run_context = planned(prepared, home, make_reply(write()), *[make_reply()] * 3)
+    assert edit.next_candidate(first, [], run_context).change.paths == ("shop/new.py",)
+
+
+def test_a_model_that_makes_no_plan_ends_the_run(prepared, home):
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply(write())))
+    with pytest.raises(EditFailed, match="made no plan"):
+        attempts.begin_attempt(run_context)

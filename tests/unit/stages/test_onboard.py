@@ -104,3 +104,13 @@ def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):
     off, _ = code_host_runs.services(services.settings.home, code_host, onboarding="off")
     assert onboard.settle_onboarding(made.run, made.checkout, made.contract, off) == "not asked"
     assert (code_host.calls, said) == ([], [])
+
+
+def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monkeypatch):
+    def push(*_: object, taken, **__: object) -> None:
+        taken("mergewright/onboarding")
+
+    monkeypatch.setattr(onboard.worktree, "push_commit", push)
+    with pytest.raises(OwnerAwaited):
+        settle(asked)
+    assert [one.branch for one in asked[1].proposals] == ["mergewright/onboarding"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 
 import pytest
 
@@ -293,3 +294,12 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     assert REMOVED in proposal.title
     assert REMOVED in message
     assert "removed from this text" in proposal.body
+
+
+def test_a_pull_request_of_an_earlier_attempt_is_the_outcome_though_the_run_is_stopped(hosted):
+    first, there, _ = hosted()
+    stopped = threading.Event()
+    stopped.set()
+    again, _, _ = hosted(there=there, stopped=stopped)
+    assert again == first
+    assert hosted.heads() == {"main", first.branch}

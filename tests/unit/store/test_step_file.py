@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import BudgetSpent, ModelUnavailable, TransientError
+from agent.errors import BudgetSpent, ModelUnavailable, TransientError, VersionUnknown
 from agent.llm.spendings import CountedModels
 from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.model_use import SpendingLimits
@@ -121,3 +121,10 @@ def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_pat
     with StepFile(other / FILE_NAME, begun()) as kept:
         kept.break_off(KeyboardInterrupt())
     assert not other.exists()
+
+
+def test_another_version_begins_anew(three):
+    with StepFile(three) as kept:
+        kept.require_version("1")
+        with pytest.raises(VersionUnknown, match=r"begun by Mergewright 1, and this is 2"):
+            kept.require_version("2")
