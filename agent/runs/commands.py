@@ -100,11 +100,11 @@ def carry_issue(
     """
     # A run of a ticket file needs no database.
     from agent.store.sql_run_store import open_store
-    from agent.store.sql_tables import COMMAND
+    from agent.store.sql_tables import name_command
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     with closing(open_store(settings)) as store:
-        run = store.add_run(run, read_clock(), worker=f"{COMMAND}{os.getpid()}")
+        run = store.add_run(run, read_clock(), worker=name_command(os.getpid()))
         sentence = "The command ended before the run did."
         outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
         try:

@@ -29,12 +29,14 @@ from agent.store.sql_queue import RunQueue
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_runs import RunReader, is_of_issue
 from agent.store.sql_spendings import SqlSpendings
-from agent.store.sql_tables import COMMAND, TABLES, LeaseRow, RunRow
+from agent.store.sql_tables import COMMAND, TABLES, LeaseRow, RunRow, is_dead_command
 
 _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
 _BUSY_SECONDS = 10.0
+#: A command of another machine that was begun before that was killed there.
+_LONGEST_COMMAND = 86_400.0
 _ERRORS = Errors(
     StoreUnavailable,
     StoreUnusable,
@@ -342,9 +344,10 @@ def _end_dead_commands(session: Session, now: float) -> None:
     """End the runs of commands that were killed, so that they do not hold their issues up."""
     wanted = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
     for row in session.exec(wanted):
-        number = (row.worker or "").removeprefix(COMMAND)
-        if not Path("/proc", number).exists():
-            sentence = f"The command (process {number}) was killed before the run ended."
+        worker = row.worker or ""
+        if is_dead_command(worker) or (row.started_at or now) < now - _LONGEST_COMMAND:
+            process = worker.split()[1]
+            sentence = f"The command (process {process}) was killed before the run ended."
             ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
             row.active, row.state, row.ended_at = False, ended.state.value, now
             row.outcome = _dump_outcome(ended)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
@@ -169,7 +171,7 @@ TABLES = [METADATA.tables[name] for name in _NAMES]
 VERSION = compute_version(TABLES)
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "
-"""What the name of a worker begins with that is one command; its process id follows."""
+"""What the name of a worker begins with that is one command; its process and machine follow."""
 
 
 def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
@@ -190,6 +192,24 @@ def make_stored_run(row: RunRow) -> StoredRun:
     return StoredRun(**kept, command=_find_command(row))
 
 
+def name_command(process: int) -> str:
+    """Name a command of this machine as the worker of a run."""
+    return f"{COMMAND}{process} {_name_machine()}"
+
+
+def is_dead_command(worker: str) -> bool:
+    """Whether a command of this machine has ended; of another machine's nobody can tell here."""
+    _, process, machine = worker.split(" ", 2)
+    return machine == _name_machine() and not Path("/proc", process).exists()
+
+
+@cache
+def _name_machine() -> str:
+    # Containers of one machine each see processes of their own.
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
 def _find_command(row: RunRow) -> int | None:
-    number = (row.worker or "").partition(COMMAND)[2]
+    number = (row.worker or "").partition(COMMAND)[2].partition(" ")[0]
     return int(number) if row.active and number.isdecimal() else None

@@ -24,6 +24,7 @@ from tests.bench import (
     checkout,
     contained,
     dashboard,
+    fleet,
     label,
     model,
     resume,
@@ -33,7 +34,7 @@ from tests.bench import (
 
 _SECTIONS = {
     one.__name__.rpartition(".")[2]: one.measure
-    for one in (label, contained, checkout, acknowledge, resume, model, session, dashboard)
+    for one in (label, contained, checkout, acknowledge, resume, model, session, dashboard, fleet)
 }
 
 

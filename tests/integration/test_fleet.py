@@ -21,69 +21,6 @@ pytestmark = pytest.mark.deep
 ROOT = Path(__file__).parents[2]
 #: A fifth of what is usual.
 LEASE = 6.0
-#: Each step says that it begins, asks the fence as a write does, and says that it has written.
-_WORKER = """
-import sys, threading, time
-from pathlib import Path
-from agent.models import fence
-from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState
-from agent.service.dispatch import Bounds, Carrier, Dispatcher
-from agent.service.pause import Switch
-from agent.store.engine import Engine
-from agent.store.sql_run_store import SqlRunStore
-
-url, folder, name, seconds, fault = sys.argv[1:]
-home = Path(folder) / name
-home.mkdir(exist_ok=True)
-if fault:
-    from tests.chaos import broken
-    broken.BREAKS[fault]()
-# All have the same folder by name, as on machines of their own.
-store = SqlRunStore(Path("/home-of-workers"), url)
-lease = store.take_lease(float(seconds))
-lease.keep()
-fence.raise_fence(lease.require)
-stop = threading.Event()
-
-def say(word):
-    with (Path(folder) / "said").open("a") as file:
-        file.write(f"{time.time()} {name} {word}\\n")
-
-def carry(stored, remember, cancellation):
-    for number in (1, 2, 3):
-        step = f"{stored.run.run_id} {number}"
-        def attempt():
-            say(f"began {step}")
-            time.sleep(1.0)
-            fence.require_lease()
-            say(f"wrote {step}")
-            return "null"
-        remember(step, attempt)
-    return Outcome(run_id=stored.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="S")
-
-carrier = Carrier(store, carry, Switch(home))
-engine = Engine(home, carrier, url=url, worker=lease.number)
-dispatcher = Dispatcher(
-    store, engine, carrier, bounds=Bounds(Switch(home), 2), deliver=lambda *_: None,
-    lease=lease, stop=stop,
-)
-import signal
-signal.signal(signal.SIGTERM, lambda *_: stop.set())
-engine.launch()
-say("works")
-while not stop.is_set():
-    try:
-        dispatcher.turn()
-    except Exception as problem:
-        say(f"failed {problem!r}")
-    time.sleep(0.1)
-engine.drain(20)
-lease.give_back()
-say("left")
-import os
-os._exit(0)
-"""
 
 
 class Fleet:
@@ -93,9 +30,11 @@ class Fleet:
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, fault: str = "") -> subprocess.Popen[bytes]:
-        arguments = [self.url, str(self.folder), name, str(LEASE), fault]
+        arguments = [self.url, str(self.folder), name, str(LEASE), "1.0", "2", fault]
         self.workers[name] = subprocess.Popen(
-            [sys.executable, "-c", _WORKER, *arguments], cwd=ROOT, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "tests.integration.fleet_worker", *arguments],
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
         )
         self.wait(lambda: f"{name} works" in self.words())
         return self.workers[name]

@@ -88,7 +88,7 @@ def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
 def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
     with subprocess.Popen(["true"]) as gone:
         gone.wait(10)
-    store.add_run(run("a"), 1.0, worker=f"{sql_run_store.COMMAND}{gone.pid}")
+    store.add_run(run("a"), 1.0, worker=sql_tables.name_command(gone.pid))
     assert store.find_run("20261120-100000-a").state is RunState.TRIAGING
     store.add_run(run("b"), 2.0)
     ended = store.find_run("20261120-100000-a")

@@ -17,7 +17,7 @@ from agent.service.dispatch import Bounds
 from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
-from agent.store.sql_tables import COMMAND
+from agent.store.sql_tables import name_command
 from tests.unit.delivery_samples import Open, snapshot
 
 DAY = 86_400.0
@@ -126,7 +126,7 @@ def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(tmp_path, monkeyp
     run = Run(
         run_id="r1", repository="https://h/o/r", ticket="#1", snapshot=snapshot(), started=0
     )  # fmt: skip
-    store.add_run(run, 1.0, worker=f"{COMMAND}{os.getpid()}")
+    store.add_run(run, 1.0, worker=name_command(os.getpid()))
     with commands._watch_for_stop(store, "r1") as cancellation:
         time.sleep(0.1)
         assert not cancellation.is_set()
