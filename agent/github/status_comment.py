@@ -90,12 +90,18 @@ class StatusComment:
             self._put(text, occasion=occasion)
 
     def update(self, render: Callable[[], str], *, soon: bool = True) -> None:
-        """Show newer texts from now on: the first one soon or with the next refresh."""
-        with self._lock:
-            self._render = render
-            if not self._is_closed:
-                pause = self._pause if soon else max(self._pause, _REFRESH_SECONDS)
-                self._schedule(self._edited + pause)
+        """Show newer texts from now on: the first one soon or with the next refresh.
+
+        The run does not wait for GitHub: an edit that is under way is followed by another one.
+        """
+        self._render = render
+        if self._lock.acquire(blocking=False):
+            try:
+                if not self._is_closed:
+                    pause = self._pause if soon else max(self._pause, _REFRESH_SECONDS)
+                    self._schedule(self._edited + pause)
+            finally:
+                self._lock.release()
 
     def finish(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         """Show the last text.
@@ -165,12 +171,13 @@ class StatusComment:
             if self._timer is None or self._is_closed:
                 return
             self._timer = None
-            self._pause = min(_SLOWEST, self._pause * _SLOWER)
+            self._pause, render = min(_SLOWEST, self._pause * _SLOWER), self._render
             try:
-                self._edit(self._render(), patient=False)
+                self._edit(render(), patient=False)
             except (AgentError, RefusedRequest) as problem:
                 _log.warning("status comment not updated", reason=str(problem))
-            self._schedule(time.monotonic() + _REFRESH_SECONDS)
+            pause = _REFRESH_SECONDS if self._render is render else self._pause
+            self._schedule(time.monotonic() + pause)
 
     def _edit(self, text: str, *, patient: bool = True) -> bool:
         """Have the comment say this, where it says something else; return whether there is one."""
