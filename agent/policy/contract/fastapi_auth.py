@@ -78,20 +78,13 @@ def _find_entry(section: FastapiSection, path: str) -> FastapiAuth | None:
 
 def is_match(pattern: str, path: str) -> bool:
     """Whether a pattern of `fastapi` matches a URL path; slashes at the end do not count."""
-    return _match_parts(_split_path(pattern), _split_path(path))
+    parts = (
+        "(?:/[^/]+)*" if part == "**" else "/" + re.escape(part).replace(r"\*", "[^/]*")
+        for part in _split_path(pattern)
+    )
+    whole = "".join(f"/{part}" for part in _split_path(path))
+    return re.fullmatch("".join(parts), whole) is not None
 
 
 def _split_path(path: str) -> list[str]:
     return [part for part in path.split("/") if part]
-
-
-def _match_parts(pattern: list[str], path: list[str]) -> bool:
-    if not pattern:
-        return not path
-    head, *rest = pattern
-    if head == "**":
-        return any(_match_parts(rest, path[start:]) for start in range(len(path) + 1))
-    if not path:
-        return False
-    fits = re.fullmatch(re.escape(head).replace(r"\*", "[^/]*"), path[0]) is not None
-    return fits and _match_parts(rest, path[1:])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import vermin  # type: ignore[import-untyped]
@@ -68,7 +68,7 @@ def find_needs(content: bytes, target: Version) -> list[Need]:
             continue
         what = _format_name(named) if named else need.what
         newer.setdefault(what, Need(need.minor, need.line, what))
-    return [need for need in newer.values() if not _has_named_parent(need, newer)]
+    return list(newer.values())
 
 
 def _ask_vermin(module: ast.Module, text: str) -> Iterator[Need]:
@@ -90,14 +90,6 @@ def _format_name(named: re.Match[str]) -> str:
     return f"`{name}({argument}=…)`" if argument else f"`{name}`"
 
 
-def _has_named_parent(need: Need, found: dict[str, Need]) -> bool:
-    """Whether the package of this module, or the module of this member, is named already."""
-    name = need.what.strip("`")
-    parents = (name[:at] for at, letter in enumerate(name) if letter == ".")
-    others = (found.get(f"`{parent}`") for parent in parents)
-    return any(other is not None and other.minor >= need.minor for other in others)
-
-
 def _list_imported(imports: Iterable[ast.Import | ast.ImportFrom]) -> set[str]:
     names = (alias.asname or alias.name for node in imports for alias in node.names)
     return {name.partition(".")[0] for name in names}
@@ -107,28 +99,21 @@ def _list_imported(imports: Iterable[ast.Import | ast.ImportFrom]) -> set[str]:
 
 
 def _find_guarded_lines(nodes: list[ast.AST]) -> set[int]:
-    flags = {
-        node.targets[0].id
-        for node in nodes
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and _asks_for_version(node.value, frozenset())
-    }
     return {
         line
         for node in nodes
-        for part in (*_find_guarded_parts(node, flags), *_find_unreached(node, flags))
+        for part in (*_find_guarded_parts(node), *_find_unreached(node))
         for line in range(part.lineno, (part.end_lineno or part.lineno) + 1)
     }
 
 
-def _find_guarded_parts(node: ast.AST, flags: Collection[str]) -> Iterator[ast.stmt | ast.expr]:
+def _find_guarded_parts(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
     match node:
         case ast.If(test=test, body=body) if source.is_type_checking(test):
             yield from body
-        case ast.If(test=test) | ast.IfExp(test=test) if _asks_for_version(test, flags):
+        case ast.If(test=test) | ast.IfExp(test=test) if _asks_for_version(test):
             yield node
-        case ast.BoolOp() if _asks_for_version(node, flags):
+        case ast.BoolOp() if _asks_for_version(node):
             yield node
         case ast.Try(body=body, handlers=handlers):
             if any(source.is_caught(one, _NAME_ERRORS) for one in handlers):
@@ -137,15 +122,15 @@ def _find_guarded_parts(node: ast.AST, flags: Collection[str]) -> Iterator[ast.s
                 yield from (one for one in ast.walk(node) if isinstance(one, _IMPORTS))
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             # Such as `skipif(sys.version_info < (3, 11))`.
-            if any(_asks_for_version(one, flags) for one in node.decorator_list):
+            if any(_asks_for_version(one) for one in node.decorator_list):
                 yield node
 
 
-def _find_unreached(node: ast.AST, flags: Collection[str]) -> Iterator[ast.stmt]:
+def _find_unreached(node: ast.AST) -> Iterator[ast.stmt]:
     """Yield what stands behind `if sys.version_info < (3, 11): return`."""
     for _, block in ast.iter_fields(node):
         for place, one in enumerate(block if isinstance(block, list) else ()):
-            if isinstance(one, ast.If) and _asks_for_version(one.test, flags):
+            if isinstance(one, ast.If) and _asks_for_version(one.test):
                 if any(half and _ends(half[-1]) for half in (one.body, one.orelse)):
                     yield from block[place + 1 :]
 
@@ -157,7 +142,7 @@ def _ends(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break)
 
 
-def _asks_for_version(test: ast.expr, flags: Collection[str]) -> bool:
+def _asks_for_version(test: ast.expr) -> bool:
     parts = (one for one in ast.walk(test) if isinstance(one, ast.Name | ast.Attribute))
     names = {source.get_last_name(one) for one in parts}
-    return any(name in _CONDITIONS or name in flags or _FLAG.fullmatch(name) for name in names)
+    return any(name in _CONDITIONS or _FLAG.fullmatch(name) for name in names)
