@@ -50,8 +50,8 @@ def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -
     finding = Finding(rule="x", severity=Severity.REVIEW, path="a.py", line=1, message=ALL, fix="")
     notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text=ALL),))
     made = evidence(
-        title=ALL, ticket=TICKET, done=(ALL,), findings=(finding,), comparisons=(COMPARED,),
-        verdict=VERDICT, review=notes,
+        title=ALL, ticket=TICKET, done=(ALL,), findings=(finding,), compared=(COMPARED,),
+        verdict=VERDICT, notes=notes,
         work=ModelWork(uses=(USED,), claims=ALL, rounds=(ALL,), undone=(ALL,)),
     )  # fmt: skip
     words = render(made, Redactor())
