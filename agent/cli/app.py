@@ -16,8 +16,9 @@ import typer
 
 from agent import settings
 from agent.cli import terminal
-from agent.errors import PermanentError, SettingsInvalid
+from agent.errors import PermanentError, SettingsInvalid, StorageFull
 from agent.settings import Settings, variable
+from agent.telemetry.private_files import write_private_file
 
 app = typer.Typer(help="The GitHub App: register it.", no_args_is_help=True)
 
@@ -232,10 +233,10 @@ def _write_files(
     texts[places.environment] = _add_lines(places.environment, values)
     try:
         for path, text in texts.items():
-            _write_private(path, text)
-    except OSError as problem:
+            write_private_file(path, text)
+    except StorageFull as problem:
         raise PermanentError(
-            f"{path} cannot be written ({problem.strerror}), so the App's key is lost. Free space."
+            f"{problem.message}, so the App's key is lost. Free space."
             " Create a new private key and webhook secret on the App's page. Then write the files"
             " by hand (deploy/README.md)."
         ) from problem
@@ -245,18 +246,6 @@ def _add_lines(path: Path, values: Mapping[str, str]) -> str:
     """Give the text of a file of settings with these; the last line about one counts."""
     lines = [f"{variable(field)}={shlex.quote(value)}" for field, value in values.items()]
     return "\n".join([*_read(path).splitlines(), *lines, ""])
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Make a file that only its owner can read, whole or not at all."""
-    passing = path.with_name(f"{path.name}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    try:
-        with os.fdopen(os.open(passing, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        passing.replace(path)
-    finally:
-        passing.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> str:

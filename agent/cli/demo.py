@@ -225,7 +225,6 @@ def simulator(
             metavar="URL",
         ),
     ] = "http://127.0.0.1:8080",
-    as_json: terminal.Json = False,
 ) -> None:
     """Serve a simulated GitHub until Ctrl-C.
 
@@ -236,8 +235,7 @@ def simulator(
     from agent.demo.simulator import serving
     from agent.demo.simulator.world import World
 
-    if not as_json:
-        terminal.print_aside("Starting the simulator…", style="dim")
+    terminal.print_aside("Starting the simulator…", style="dim")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
@@ -246,7 +244,7 @@ def simulator(
         try:
             with serving.running(world, port) as address:
                 given = _furnish(world, listener.rstrip("/"), Path(scratch))
-                _show_simulator(address, given, as_json=as_json)
+                _show_simulator(address, given)
                 ended.wait()
         except OSError as problem:
             raise typer.BadParameter(
@@ -278,13 +276,10 @@ def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
     }
 
 
-def _show_simulator(address: str, given: dict[str, str], *, as_json: bool) -> None:
+def _show_simulator(address: str, given: dict[str, str]) -> None:
     from agent.demo import play
 
     issue = f"{address}/{play.REPOSITORY}/issues/1"
-    if as_json:
-        terminal.print_json({"issue": issue, "settings": given})
-        return
     exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in given.items())
     print(
         f"""The issue: {issue}

@@ -11,18 +11,17 @@ import typer
 from agent import settings
 from agent.cli import terminal
 from agent.errors import SettingsInvalid
-from agent.models.clock import read_clock
 from agent.settings import Settings
 
 env_app = typer.Typer(
     name="env",
-    help="Stored environments of repositories: list, prune.",
+    help="Stored environments of repositories: prune.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 images_app = typer.Typer(
     name="images",
-    help="Images that docker sandboxes are opened from: build, show.",
+    help="Images that docker sandboxes are opened from: build.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -66,34 +65,6 @@ def _show_archive(verb: str, file: Path, facts: dict[str, int], *, as_json: bool
     else:
         when = time.strftime("%F %T", time.localtime(facts["made_at"]))
         print(f"{verb}: {file} has {facts['runs']} runs, as of {when}")
-
-
-@env_app.command("list")
-def list_environments(as_json: terminal.Json = False) -> None:
-    """List the stored environments."""
-    from agent.environments import prune as pruning
-
-    loaded = settings.load_settings()
-    rows = pruning.list_environments(loaded)
-    if as_json:
-        terminal.print_json({"environments": [row.model_dump(mode="json") for row in rows]})
-    elif rows:
-        titles, now = ("key", "python", "packages", "size", "age", "used", "from"), read_clock()
-        cells = (
-            (
-                row.key[:12],
-                row.python,
-                str(row.packages),
-                terminal.format_megabytes(row.bytes_on_disk),
-                terminal.format_span(now - row.created),
-                terminal.format_span(now - row.used),
-                ", ".join(row.sources) or "nothing declared",
-            )
-            for row in rows
-        )
-        terminal.show_table(titles, cells)
-    else:
-        print(f"no environments below {loaded.home}")
 
 
 @env_app.command()
@@ -150,23 +121,3 @@ def build(
 
     built = docker_engine.build_image(version, packages or [], settings.load_settings())
     print(f"built {built.reference} {built.digest}")
-
-
-@images_app.command()
-def show(as_json: terminal.Json = False) -> None:
-    """List the images that sandboxes can be opened from here."""
-    from agent.sandbox import docker_engine
-
-    loaded = settings.load_settings()
-    with docker_engine.open_client(loaded) as client:
-        found = docker_engine.list_images(client, loaded).values()
-    if as_json:
-        terminal.print_json({"images": [image.model_dump() for image in found]})
-    elif not found:
-        print("no images. Build one: mergewright images build 3.11")
-    else:
-        rows = (
-            (image.reference, image.labels.get(docker_engine.PYTHON_LABEL, "?"), image.digest[7:19])
-            for image in found
-        )
-        terminal.show_table(("image", "python", "digest"), rows)

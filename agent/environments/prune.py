@@ -1,4 +1,4 @@
-"""List what the store of environments holds, and remove what is not needed any more.
+"""Remove what is not needed any more from the store of environments.
 
 Environments, and measured base commits. What a run leaves for people (its text, log and ledger) is
 never touched.
@@ -28,19 +28,6 @@ COMMIT_DAYS = 14.0
 _COMMIT = re.compile(rb"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 
 
-class StoredEnvironment(Record):
-    key: str
-    python: str
-    sources: tuple[str, ...]
-    packages: int
-    bytes_on_disk: int
-    created: float
-    """Seconds since the epoch, as is `used`."""
-    used: float
-    seconds: float
-    """How long it took to build."""
-
-
 class Pruned(Record):
     """What was removed."""
 
@@ -52,27 +39,6 @@ class Pruned(Record):
     """Bytes by what they were: environments, tools, baselines."""
     commits: int = 0
     """Commits of ours that mirrors no longer keep."""
-
-
-def list_environments(settings: Settings) -> tuple[StoredEnvironment, ...]:
-    """List the stored environments, the most recently used first."""
-    found = []
-    for place in storage.locate_environment(settings, "").glob(f"*/{RECORD}"):
-        with suppress(ValueError):  # of another version of ours: it is only waiting to be pruned
-            one = Stored.model_validate_json(place.read_bytes())
-            found.append(
-                StoredEnvironment(
-                    key=one.environment.key,
-                    python=one.environment.python,
-                    sources=one.environment.sources,
-                    packages=len(one.environment.packages),
-                    bytes_on_disk=storage.size(place.parent),
-                    created=one.created,
-                    used=place.parent.stat().st_mtime,
-                    seconds=one.seconds,
-                )
-            )
-    return tuple(sorted(found, key=lambda one: one.used, reverse=True))
 
 
 def prune_environments(
@@ -95,14 +61,13 @@ def prune_environments(
     removed, in_use, freed, taken = [], [], 0, 0
     oldest = None if older_than_days is None else read_clock() - older_than_days * _DAY
     oldest = read_clock() if everything else oldest
-    known = {one.key: one.bytes_on_disk for one in list_environments(settings)}
     places = filter(Path.is_dir, storage.locate_environment(settings, "").glob("*"))
     for place in sorted(places, key=lambda place: place.stat().st_mtime, reverse=True):
-        size = known.get(place.name) or storage.size(place)
+        size = storage.size(place)
         is_old = oldest is not None and place.stat().st_mtime <= oldest
         is_too_much = keep_bytes is not None and taken + size > keep_bytes
         # What cannot be read is of another version of ours: nothing will ever ask for it.
-        is_unread = place.name not in known and not place.name.startswith(storage.LAYERS)
+        is_unread = not (place.name.startswith(storage.LAYERS) or _is_readable(place / RECORD))
         if is_old or is_too_much or is_unread:
             with storage.hold_if_unused(settings, place.name) as is_free:
                 if is_free:
@@ -128,6 +93,13 @@ def prune_environments(
         freed=amounts,
         commits=release_commits(settings, days),
     )
+
+
+def _is_readable(record: Path) -> bool:
+    try:
+        return bool(Stored.model_validate_json(record.read_bytes()))
+    except (OSError, ValueError):
+        return False
 
 
 def _is_older(place: Path, moment: float) -> bool:

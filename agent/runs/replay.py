@@ -37,8 +37,6 @@ T = TypeVar("T")
 Say = Callable[[str], None]
 
 _UNBOUNDED = 10**9
-#: Characters that are shown where two texts part.
-_AROUND = 60
 #: What people, GitHub and the settings of then have said.
 _GIVEN = frozenset({
     "read ticket", "triage", "earlier", "onboard", "propose configuration", "known set-up",
@@ -168,15 +166,6 @@ class _ReplayedSteps(Steps):
             raise Differs(f"the record ends before the calls of {self._models.at}")
         if turn.change != digest:
             raise Differs(f"the calls of {self._models.at} make another change")
-
-
-def show_difference(then: str, now: str) -> str:
-    """Show where two texts part, but for what is measured; both are foreign words."""
-    then, now = measured.mask_measured(then), measured.mask_measured(now)
-    pairs = enumerate(zip(then, now, strict=False))
-    at = next((place for place, (one, two) in pairs if one != two), min(len(then), len(now)))
-    before, after = (text[max(0, at - 20) : at + _AROUND] for text in (then, now))
-    return f" at character {at + 1}: {before!r} then, {after!r} now"
 
 
 def run_again(
@@ -325,5 +314,5 @@ def _find_difference(recording: Recording, now: Outcome) -> str:
         for length in _LENGTHS:
             text = text.replace(now.commit[:length], then.commit[:length])
     if measured.mask_measured(text) != measured.mask_measured(before):
-        return f"the text differs{show_difference(before, text)}"
+        return "the text differs"
     return ""

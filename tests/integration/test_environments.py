@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 import uv
-from typer.testing import CliRunner
 
-from agent.cli import maintenance
 from agent.environments import storage
 from agent.errors import EnvironmentFailed
 from tests.integration.environment_building import ensure, lay, local, python
@@ -307,26 +304,3 @@ def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settin
         environment = ensure(settings, folder, index=local(settings, served))
     assert (next(Path(environment.path).glob("lib/*/site-packages")) / "trap.pth").exists()
     assert not (storage.locate_shared_folder(settings) / "caught").exists()
-
-
-# --- pruning and the command line ------------------------------------------------------------
-
-
-@pytest.fixture
-def command(settings, monkeypatch):
-    monkeypatch.setenv("MERGEWRIGHT_HOME", str(settings.home))
-
-    def run(*words: str):
-        return CliRunner().invoke(maintenance.env_app, list(words))
-
-    return run
-
-
-def test_the_command_line_lists_what_is_stored_and_asks_what_to_remove(command, settings, folder):
-    lay(folder, {"requirements.txt": "six==1.17.0\n"})
-    environment = ensure(settings, folder)
-    rows = json.loads(command("list", "--json").stdout)["environments"]
-    row = next(row for row in rows if row["key"] == environment.key)
-    assert row["bytes_on_disk"] > 10_000
-    assert environment.key[:12] in command("list").stdout
-    assert "what to remove" in command("prune").output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 
 import pytest
@@ -36,20 +35,14 @@ def settings(home, monkeypatch):
             client.remove_image(image.digest, force=True)
 
 
-def show(*options: str) -> str:
-    return CliRunner().invoke(maintenance.images_app, ["show", *options]).stdout
-
-
 def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(settings):
-    assert "mergewright images build 3.11" in show()
     done = CliRunner().invoke(maintenance.images_app, ["build", "3.11", "git"])
     assert done.exit_code == 0, done.output
     assert f"built {settings.docker_image}:3.11" in done.stdout
-    (row,) = json.loads(show("--json"))["images"]
-    assert row["digest"][7:19] in show()
     (root,) = DockerSandbox(settings).roots()
     (python,) = root.pythons
-    assert (root.name, root.mark) == ("3.11", row["digest"])
+    assert root.name == "3.11"
+    assert root.mark in done.stdout
     told = "import platform; print(platform.python_version())"
     order = SandboxRequest(argv=(python.path, "-c", told), limits=SMALL)
     assert DockerSandbox(settings).run(order).output.strip() == python.version
@@ -68,4 +61,3 @@ def test_a_base_that_will_not_do_is_named(settings, monkeypatch, version, base, 
     result = CliRunner().invoke(maintenance.images_app, ["build", version])
     assert isinstance(result.exception, SandboxMissing)
     assert words in result.exception.message
-    assert "no images" in show()
