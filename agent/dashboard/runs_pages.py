@@ -215,7 +215,7 @@ def give_log(here: Here, who: Who, run_id: str) -> Response:
 def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
     """Give the signed log with its files, as `mergewright verify` reads it."""
     here.find_entry(run_id, who)
-    folder, file = run_record.find_folder(here.home, run_id), tempfile.TemporaryFile()  # noqa: SIM115
+    folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115
     if folder is None or not (folder / "ledger.jsonl").is_file():
         raise NotThere
     signed_log.write_export(folder, file)

@@ -11,6 +11,7 @@ from collections import Counter
 
 from agent.demo.simulator import git_store
 from agent.demo.simulator.records import CheckRun, Comment, Issue
+from agent.telemetry import signing
 from agent.telemetry.ledger import verify_ledger
 from tests.chaos.ground import Ground
 from tests.chaos.tickets import Ticket
@@ -105,7 +106,10 @@ class _Told:
         path = self._ground.find_ledger(run_id)
         if not path.exists():
             return ["the ledger is missing"]
-        return list(verify_ledger(path.read_bytes(), run_id))
+        # Workers with folders of their own have keys of their own.
+        one = None if self._ground.server else self._ground.home / signing.PUBLIC_FILE
+        key = signing.read_public_key(one) if one else None
+        return list(verify_ledger(path.read_bytes(), run_id, key))
 
     def _branch(self, name: str, commit: str) -> str:
         read = git_store.read_commit(self._git_dir, commit)

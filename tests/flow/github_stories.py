@@ -27,6 +27,7 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import RunState
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry import signed_log, signing
 from tests.flow import stories
 
 T = TypeVar("T")
@@ -352,6 +353,9 @@ class Story:
         """Hold a finished story against what a run without any trouble leaves, exactly once."""
         outcome = self.ended()
         assert outcome.reason.value == "ready", outcome.sentence
+        key = signing.read_public_key(self.stage.home / signing.PUBLIC_FILE)
+        log = signed_log.verify_log(self.stage.home / "runs" / outcome.run_id, key)
+        assert (log.problems, log.commit) == ((), outcome.commit)
         (pull,) = self.pulls()
         (comment,) = self.comments()
         (check,) = self.checks()

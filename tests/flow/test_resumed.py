@@ -134,6 +134,7 @@ def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
             "A\ttests/test_total.py",
         ]
         # Two processes wrote its ledger, and it is one run all the same.
+        assert "All is as it was signed" in command.another("verify", run_id)
         again = json.loads(command.another("replay", run_id, "--json"))
         assert (again["same"], again["turns"]) == (True, 5)
         assert not (store / "runs" / run_id / "steps.jsonl").exists()
