@@ -118,7 +118,7 @@ def _answer_others(world: World, request: _Request) -> Answer:
     if path == "/_pages/style.css":
         return 200, {"Content-Type": "text/css"}, pages.STYLE
     if method == "POST":
-        return pages.act(world, path, request.headers, request.form())
+        return pages.act(world, path, request.form())
     return pages.show(world, path, dict(parse_qsl(request.query)).get("as", ""))
 
 
