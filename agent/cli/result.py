@@ -8,8 +8,6 @@ from itertools import zip_longest
 from pathlib import Path
 
 from agent.cli import terminal
-from agent.errors import AgentError
-from agent.git import source
 from agent.models.checks import Comparison, Status
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
@@ -43,20 +41,11 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return messages.list_branch_commands(outcome.branch, git, _remote(repo))
+        return messages.list_branch_commands(outcome.branch, git)
     words = messages.get_next_step_here(
         outcome.reason, outcome.run_id, config_name=outcome.config_name
     )
     return (words,) if words else ()
-
-
-def _remote(repo: Path) -> str:
-    """Name where a repository pushes to: `origin`, else its first remote; empty: it has none."""
-    try:
-        names = source.list_remotes(str(repo))
-    except AgentError:
-        return ""
-    return "origin" if "origin" in names else next(iter(names), "")
 
 
 def make_report(

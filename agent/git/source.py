@@ -183,16 +183,6 @@ def head_branches(source: Source) -> frozenset[str]:
     return frozenset(head.removeprefix(prefix) for head in heads if head.startswith(prefix))
 
 
-def list_remotes(repository: str) -> tuple[str, ...]:
-    """Name the remotes of the repository at exactly this folder; its configuration is only read."""
-    try:
-        config = _read_config(find_source(repository))
-    except OSError as problem:
-        raise RepositoryUnfit(f"{_format_path(repository)}: {problem.strerror}") from problem
-    found = (re.fullmatch(r"remote\.(.+)\.url", key) for key in config)
-    return tuple(one[1] for one in found if one)
-
-
 # --- the view -----------------------------------------------------------------------------------
 
 

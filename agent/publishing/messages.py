@@ -173,18 +173,13 @@ def get_next_step_here(reason: Reason, run_id: str, *, config_name: str | None =
     return words.format(**known, file=file, run=run_id)
 
 
-def list_branch_commands(branch: str, git: str = "git", remote: str = "") -> tuple[str, ...]:
-    """What can be done with a branch that a run has made here: commands, each with its purpose.
-
-    Args:
-        remote: Where the repository can push to; empty: nowhere.
-    """
+def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
+    """What can be done with a branch that a run has made here: commands, each with its purpose."""
     name = shlex.quote(branch)
-    push = f"{git} push {shlex.quote(remote)} {name}"
     return (
         f"{git} show {name}  # see the change, in one commit",
         f"{git} merge {name}  # take it into the branch that is checked out",
-        *([f"{push}  # or publish it, for a pull request with this text"] if remote else []),
+        f"{git} push origin {name}  # or publish it, for a pull request with this text",
     )
 
 
