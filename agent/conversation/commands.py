@@ -27,7 +27,7 @@ MEANT_FOR: dict[Name, str] = {
     " reached",
     "stop": "stop the run of this issue; nothing is published",
     "fix-ci": "mend what the project's own checks find on our pull request",
-    "rebase": "bring our pull request up to date with its base branch, and run the checks again",
+    "rebase": "merge the base branch into our pull request, and run the checks again",
     "explain": "say where the run stands and what comes next",
     "help": "show this list",
 }
