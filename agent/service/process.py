@@ -127,6 +127,7 @@ class _Worker:
         heartbeat = Heartbeat()
         watched, unwatched = self._make_watched_loops(heartbeat), self._make_other_loops()
         self._engine.launch()
+        self._lease.set_ready(ready=True)
         try:
             for thread in (*watched, *unwatched):
                 thread.start()
@@ -137,7 +138,7 @@ class _Worker:
             intake = watched[0]
             intake.join(_LEAVE_SECONDS)
             if not intake.is_alive():
-                self._lease.leave()
+                self._lease.set_ready(ready=False)
             if not self._engine.drain(_DRAIN_SECONDS):
                 _log.warning("a step was broken off; it is done again by another worker")
             self._lease.give_back()

@@ -50,16 +50,16 @@ class Lease:
     def require(self) -> None:
         """Renew the lease; the process ends where others have taken its runs over."""
 
+    def set_ready(self, *, ready: bool) -> None:
+        """Say whether this worker is at work, and may lead."""
+
     def leads(self) -> bool:
-        """Whether this worker is the one that decides on deliveries: the oldest that stays."""
+        """Whether this worker is the one that decides on deliveries: the oldest at work."""
         return True
 
     def take_over(self) -> int:
         """Have the runs of dead workers wait for their turn again; return of how many workers."""
         return 0
-
-    def leave(self) -> None:
-        """Let another worker lead from now on."""
 
     def give_back(self) -> None:
         """Hand what this worker has to the others; it writes nothing any more."""
@@ -114,8 +114,13 @@ class SharedLease(Lease):
             _leave("others have taken over")
         self._seen = begun
 
+    def set_ready(self, *, ready: bool) -> None:
+        with self._database.write() as session:
+            mine = col(LeaseRow.number) == self.number
+            session.execute(update(LeaseRow).where(mine).values(may_lead=ready))
+
     def leads(self) -> bool:
-        first = select(func.min(LeaseRow.number)).where(~col(LeaseRow.is_leaving))
+        first = select(func.min(LeaseRow.number)).where(col(LeaseRow.may_lead))
         with self._database.read() as session:
             return session.exec(first).one() == self.number
 
@@ -129,11 +134,6 @@ class SharedLease(Lease):
             dead = session.execute(delete(LeaseRow).where(silent)).rowcount  # type: ignore[attr-defined]
             _free_runs(session)
         return int(dead)
-
-    def leave(self) -> None:
-        with self._database.write() as session:
-            mine = col(LeaseRow.number) == self.number
-            session.execute(update(LeaseRow).where(mine).values(is_leaving=True))
 
     def give_back(self) -> None:
         self._over.set()

@@ -23,7 +23,14 @@ from agent.models.record import Record
 from agent.models.run import RunState
 from agent.store import sql_guidance
 from agent.store.database import Database
-from agent.store.sql_tables import NEWEST, PauseRow, RunRow, iterate_sound, make_stored_run
+from agent.store.sql_tables import (
+    NEWEST,
+    LeaseRow,
+    PauseRow,
+    RunRow,
+    iterate_sound,
+    make_stored_run,
+)
 
 WORKER = "worker "
 """What the name of a worker of the service begins with; its number follows."""
@@ -128,9 +135,10 @@ class RunQueue:
         What a command carries holds up nobody but its own issue.
 
         Args:
-            most: Maximum number of runs under way.
+            most: Maximum number of runs of each worker.
         """
         with self._database.read() as session:
+            workers = session.exec(select(func.count()).select_from(LeaseRow)).one() or 1
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
                 return 0
@@ -145,7 +153,7 @@ class RunQueue:
                     col(RunRow.active), or_(col(RunRow.worker).startswith(WORKER), waits)
                 )
             ).all()
-            free = len(before) < most and row.repository_id not in before
+            free = len(before) < most * workers and row.repository_id not in before
             return 0 if free else len(before)
 
     def find_quota(self, run_id: str, now: float, per_day: int) -> int | None:

@@ -148,8 +148,8 @@ class LeaseRow(SQLModel, table=True):
     """Its data folder; records name places below it, so that all workers have the same."""
     last_seen: float
     """Seconds since the epoch, by the database's clock."""
-    is_leaving: bool = False
-    """Whether it begins nothing any more."""
+    may_lead: bool = False
+    """Whether it is at work: neither about to begin nor about to end."""
 
 
 class RunFileRow(SQLModel, table=True):
