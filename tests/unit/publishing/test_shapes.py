@@ -18,7 +18,7 @@ from agent.models.run import Reason
 from agent.models.ticket import Ticket
 from agent.publishing import commits, text
 from agent.text.redaction import Redactor
-from tests.unit.publishing.samples import evidence
+from tests.unit.publishing.samples import cleared, evidence, plan
 
 TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
 PAT = "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4y"
@@ -50,7 +50,7 @@ def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -
     finding = Finding(rule="x", severity=Severity.REVIEW, path="a.py", line=1, message=ALL, fix="")
     notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text=ALL),))
     made = evidence(
-        title=ALL, ticket=TICKET, done=(ALL,), findings=(finding,), compared=(COMPARED,),
+        plan=plan(ALL), ticket=TICKET, done=(ALL,), cleared=cleared(finding), compared=(COMPARED,),
         verdict=VERDICT, notes=notes,
         work=ModelWork(uses=(USED,), claims=ALL, rounds=(ALL,), undone=(ALL,)),
     )  # fmt: skip
