@@ -133,9 +133,9 @@ def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(services, home):
 
 
 FAKES = {
-    "hangs": "#!/bin/sh\ncase $1 in --version) echo bubblewrap 0.8.0;; *) exec sleep 300;; esac\n",
-    "dies": "#!/bin/sh\ncase $1 in --version) echo bubblewrap 0.8.0;; *) exit 0;; esac\n",
-    "is too old": "#!/bin/sh\necho bubblewrap 0.4.0\n",
+    "hangs": "#!/bin/sh\nexec sleep 300\n",
+    "dies": "#!/bin/sh\nexit 0\n",
+    "is too old": "#!/bin/sh\necho bwrap: Unknown option --disable-userns >&2\nexit 1\n",
 }
 
 
