@@ -156,7 +156,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=3, help="of a fleet, with postgresql")
     parser.add_argument("--short", action="store_true", help="the points of one ticket only")
     parser.add_argument("--keep", action="store_true", help="leave everything for a look")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.broken == "fence" and asked.database == "sqlite":
+        parser.error("one worker has no fence: give --database postgresql")
+    return asked
 
 
 if __name__ == "__main__":
