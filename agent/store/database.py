@@ -14,7 +14,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,9 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session
 
 from agent.errors import PermanentError, SettingsInvalid, StorageFull, TransientError
+
+#: Who stands still within a transaction holds the others up for so long.
+_IDLE_SECONDS = 10.0
 
 
 class Errors(NamedTuple):
@@ -91,6 +94,11 @@ class Database:
             """For a write that takes no lock, since it may never wait; a server's only."""
             _lock_writers(self.engine, tables[0].name, self._ask_guard)
         try:
+            with self.translate_errors():
+                is_new = not inspect(self.engine).has_table(self._version.name)
+            if is_new:
+                # Loaded only where tables are made, and while nobody waits for that.
+                import_module("alembic.command")
             with self.connect() as connection:
                 self._create_tables(connection, tables)
         except BaseException:
@@ -154,7 +162,6 @@ class Database:
                 f" revision {', '.join(there)}, not {version}). Start with {empty}, or go on with"
                 " that version; it also restores its own backups."
             )
-        # Loaded only where tables are made.
         from alembic import command
         from alembic.config import Config
 
@@ -174,15 +181,14 @@ def compute_version(tables: Sequence[Table]) -> str:
 
 def _make_connect_arguments(busy_seconds: float) -> dict[str, object]:
     """Ask for connections that hold nobody up for long when their client is cut off or stopped."""
-    milliseconds = round(busy_seconds * 1000)
+    milliseconds, idle = round(busy_seconds * 1000), round(_IDLE_SECONDS * 1000)
     return {
         "connect_timeout": 5,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": milliseconds,
-        "options": f"-c idle_in_transaction_session_timeout={milliseconds}"
-        f" -c lock_timeout={milliseconds}",
+        "options": f"-c idle_in_transaction_session_timeout={idle} -c lock_timeout={milliseconds}",
     }
 
 
