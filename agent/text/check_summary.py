@@ -30,7 +30,7 @@ def summarize_check(check: Comparison) -> CheckSummary:
     if check.counts and check.head in (Status.PASSED, Status.FAILED):
         head = check.counts
     elif count := _count_new(check):
-        head += f"; {count:,} {'is' if count == 1 else 'are'} new"
+        head += f"; {format_count(count, 'new test' if check.counts_tests else 'new finding')}"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
     new = f"{len(check.new_failures):,}" if is_told_apart else "not known"
     return CheckSummary(base, head, new, " ".join(_make_sentences(check)))
