@@ -6,11 +6,9 @@ marker is never taken for ours.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
-from github.GithubObject import NotSet
 from github.IssueComment import IssueComment
 from github.Repository import Repository
 
@@ -19,8 +17,6 @@ from agent.github.api_errors import LostReply, ignore_statuses
 
 #: So many comments are looked through, the oldest first.
 _SEARCHED = 2_000
-#: The clocks of GitHub's own machines differ a little.
-_SLACK = timedelta(minutes=2)
 
 
 class Comment(NamedTuple):
@@ -46,29 +42,22 @@ def react(session: RepositorySession) -> None:
     )
 
 
-def list_comments(
-    session: RepositorySession, mark: str, *, on: int | None = None, since: str | None = None
-) -> list[Comment]:
+def list_comments(session: RepositorySession, mark: str, *, on: int | None = None) -> list[Comment]:
     """List the comments of ours that begin with a mark, the oldest first.
 
     Args:
         on: Number of the issue or pull request; None: the session's.
-        since: ISO 8601, by GitHub's clock: they were not made before.
     """
-    after = parse_moment(since)
     number = on or session.issue.number
 
     def work(repository: Repository) -> list[Comment]:
-        listed = repository.get_issue(number).get_comments(
-            since=after - _SLACK if after else NotSet
-        )
-        found = {}
-        for one in islice(listed, _SEARCHED):
+        return sorted(
+            _comment(one)
+            for one in islice(repository.get_issue(number).get_comments(), _SEARCHED)
             # An account that was deleted is no account of ours.
-            is_own = one.user and session.access.is_own(one.user.login)
-            if is_own and (one.body or "").startswith(mark):
-                found[one.id] = _comment(one)
-        return [found[number] for number in sorted(found)]
+            if (one.body or "").startswith(mark) and one.user
+            if session.access.is_own(one.user.login)
+        )
 
     return session.ask(work, doing=f"read the comments of #{number}")
 
@@ -93,15 +82,14 @@ def leave_comment(
     text: str,
     *,
     on: int | None = None,
-    since: str | None = None,
 ) -> Comment:
     """Make a comment unless it is there; a lost reply makes no second one.
 
     Args:
-        on: As for `list_comments`, like `since`.
+        on: As for `list_comments`.
     """
-    found = list_comments(session, mark, on=on, since=since)
-    return found[0] if found else create_comment(session, mark, text, on=on, since=since)
+    found = list_comments(session, mark, on=on)
+    return found[0] if found else create_comment(session, mark, text, on=on)
 
 
 def create_comment(
@@ -110,22 +98,13 @@ def create_comment(
     text: str,
     *,
     on: int | None = None,
-    since: str | None = None,
 ) -> Comment:
     number, body = on or session.issue.number, session.hide(f"{mark}\n{text}")
     return session.ask(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),
-        found=lambda: next(iter(list_comments(session, mark, on=on, since=since)), None),
+        found=lambda: next(iter(list_comments(session, mark, on=on)), None),
         doing=f"comment on #{number}",
     )
-
-
-def parse_moment(text: str | None) -> datetime | None:
-    """Read a time of GitHub's; None: it is none."""
-    try:
-        return datetime.fromisoformat(text or "").astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def _comment(found: IssueComment) -> Comment:

@@ -107,14 +107,13 @@ class GithubPulls:
             with ignore_statuses(404):
                 return _reply_on_lines(session, number, thread, mark, words)
             _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
-        text, asked = f"{_quote_thread(thread)}\n\n{words}", thread.comments[0].at
-        return comments.leave_comment(session, mark, text, on=number, since=asked).url
+        text = f"{_quote_thread(thread)}\n\n{words}"
+        return comments.leave_comment(session, mark, text, on=number).url
 
     def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
-        since = run.snapshot.approved_at if run.snapshot else None
         mark, words = _make_mark("said", key), self._shorten_text(run, words)
         session = self._access.open_run_session(run)
-        comments.leave_comment(session, mark, words, on=number, since=since)
+        comments.leave_comment(session, mark, words, on=number)
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
         session, doing = self._access.open_run_session(run), f"bring #{number} up to date"

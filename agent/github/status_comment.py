@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 
@@ -40,8 +41,13 @@ def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierR
         return None
     if approval[1] == snapshot.approval_key:
         return EarlierRun(run_id=run[1], over=approval[3] == "over")
-    shown, asked = comments.parse_moment(approval[2]), comments.parse_moment(snapshot.approved_at)
-    return EarlierRun(run_id=run[1], over=True) if shown and asked and shown > asked else None
+    try:
+        shown, asked = map(datetime.fromisoformat, (approval[2], snapshot.approved_at))
+        is_later = shown > asked
+    except (TypeError, ValueError):
+        # Whoever may write can edit our comments, too.
+        is_later = False
+    return EarlierRun(run_id=run[1], over=True) if is_later else None
 
 
 class StatusComment:
