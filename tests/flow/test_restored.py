@@ -106,7 +106,7 @@ def test_PF8_a_restored_backup_makes_no_second_pull_request(restored, since):
     assert run.outcome is not None
     if since == "worked on":
         assert told.git("log", "-1", "--format=%s", pull.pull.head_ref).strip() == "My own words"
-        assert "somebody has committed to it" in run.outcome.sentence
+        assert run.outcome.reason.value == "superseded"
     if since == "nothing":
         assert run.outcome.reason.value == "ready"
         assert run.outcome.pull_request.number == pull.number
