@@ -27,7 +27,7 @@ from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 
-RUN_ID = "20261120-100000-abc"
+RUN_ID = "20261120-100000-00000000000000ab"
 BRANCH = "mergewright/1-add-a-field"
 QUICK = Pacing(
     first_wait=0.01,
