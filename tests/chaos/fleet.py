@@ -68,9 +68,11 @@ class FleetCampaign(Campaign):
             self._start_all()
             ticket = self.tickets.label(kind)
             stopped = self._stop_at_look(ticket)
-            self._wait_until(lambda: self._ended(ticket), ticket.name)  # noqa: B023 called at once
+            # Soon, since a request that has waited for 20 s is sent again, and looks again.
+            self._wait_until(lambda: bool(ticket.issue.comments), ticket.name)  # noqa: B023
             for workers in stopped:
                 self._let_go_on(workers)
+            self._wait_until(lambda: self._ended(ticket), ticket.name)  # noqa: B023 called at once
             self.kills["a worker stands still before it writes"] += len(stopped)
             if not stopped:
                 self.missed.append(f"{kind}: a look before a comment")
