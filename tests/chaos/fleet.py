@@ -84,7 +84,9 @@ class FleetCampaign(Campaign):
 
         def add(asked: Asked) -> None:
             plain(asked)
-            looks = asked.method == "GET" and asked.path.endswith(wanted)
+            # After the reaction it looks for its comment, to make it where there is none.
+            is_next = bool(ticket.issue.reactions) and not ticket.issue.comments
+            looks = is_next and asked.method == "GET" and asked.path.endswith(wanted)
             ours = f"/{ticket.repository.full_name}/" in asked.path
             if looks and ours and not stopped and (workers := self._find_carrier(ticket)):
                 stopped.append(workers)
