@@ -61,6 +61,38 @@ CASES = {
                 3,
                 head="import os\n",
             ),
+            "built for a session": _flask(
+                "    db.session.execute(f'SELECT * FROM t WHERE a = {request.args}')\n", 2
+            ),
+            "built for what a cursor is called": _django(
+                "    with connection.cursor() as c:\n"
+                "        c.execute('SELECT * FROM t WHERE a = ' + name)\n",
+                3,
+            ),
+            "a path that is opened": _flask(
+                "    return (Path('/srv') / request.args['path']).open()\n",
+                2,
+                head="from pathlib import Path\n",
+            ),
+            "an upload under its own name": _flask(
+                "    file = request.files['file']\n"
+                "    file.save(os.path.join('/srv', file.filename))\n",
+                3,
+                head="import os\n",
+            ),
+            "a file of FastAPI": _fastapi(
+                "file: UploadFile", "    open('/srv/' + file.filename)\n", 2
+            ),
+            "a model at a route without path": Snippet(
+                f"from pydantic import BaseModel\n{_FASTAPI}class A(BaseModel):\n    b: str\n\n\n"
+                "@app.post('')\ndef view(a: A):\n    open(a.b)\n",
+                line=10,
+            ),
+            "a table": _fastapi("a: dict", "    open(a['b'])\n", 2),
+            "anything": _fastapi("a: Any", "    open(a)\n", 2, head="from typing import Any\n"),
+            "on the line of its assignment": _flask(
+                "    return (at := request.args['path']) and open(at).read()\n", 2
+            ),
         },
         passes={
             "parameters": _django(
