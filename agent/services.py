@@ -14,6 +14,7 @@ from agent import settings as given
 from agent.environments import build as environments
 from agent.environments import distributions, storage
 from agent.environments.assembly import PROJECT
+from agent.environments.request import EnvironmentRequest
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
 from agent.llm.spendings import CountedModels
@@ -207,17 +208,15 @@ class Services:
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_lock(request, self.sandbox, self.index, self.settings, self.say)
 
-    def _request_of_change(self, prepared: Prepared) -> environments.EnvironmentRequest:
+    def _request_of_change(self, prepared: Prepared) -> EnvironmentRequest:
         request = self._request(prepared, self.head_folder(prepared.run))
         base = self.environment(prepared)
         setup = request.setup.model_copy(update={"base": base})
         needs = not any(one.startswith(f"{PROJECT}: ") for one in base.left_out)
         return request.model_copy(update={"setup": setup, "needs_project": needs})
 
-    def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
-        request = environments.EnvironmentRequest.from_tree(
-            prepared.contract, prepared.checkout, tree
-        )
+    def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
+        request = EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)
         return request.model_copy(update={"python": prepared.environment.section})
 
     def run_folder(self, run: Run) -> Path:

@@ -10,7 +10,6 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
@@ -28,6 +27,7 @@ from agent.environments import (
 from agent.environments.build_context import BuildContext
 from agent.environments.declare import Declaration, Part
 from agent.environments.fetch import Fetcher, ResolutionRequest, Unresolvable
+from agent.environments.request import EnvironmentRequest
 from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.tree_files import WorkTreeFiles
 from agent.environments.wheels import BuiltProject, WheelBuilder
@@ -36,9 +36,6 @@ from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
-
-if TYPE_CHECKING:
-    from agent.environments.build import EnvironmentRequest
 
 PROJECT = "the project itself"
 #: Beside the virtual environment in the store.

@@ -42,66 +42,13 @@ from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.declare import Declaration
 from agent.environments.lock_export import LockRefused
-from agent.environments.setup_commands import SetUp
+from agent.environments.request import EnvironmentRequest
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
-from agent.models.environment import Checkout, Contract, Environment
+from agent.models.environment import Environment
 from agent.models.package_index import PackageIndex
-from agent.models.record import Record
 from agent.models.sandbox import Sandbox
 from agent.settings import Settings
-from repo_config.schema import PythonSection, RepoConfig
-
-
-class EnvironmentRequest(Record):
-    """What an environment is made from."""
-
-    tree: str
-    """Work tree of the base commit, on the host."""
-    root: str = ""
-    """Folder of the project in it."""
-    nearest_tag: str | None = None
-    """For builds that read their version from version control, which no sandbox has."""
-    python: PythonSection = PythonSection()
-    """The section of the repository's configuration."""
-    services: tuple[str, ...] = ()
-    """Servers that the checks need, as in the configuration."""
-    env: dict[str, str] = {}
-    """The configuration's variables; they name users and databases of the servers."""
-    pyright: bool = False
-    """Whether pyright or basedpyright is among the checks."""
-    tools: dict[str, tuple[str, ...]] = {}
-    """By tool: the requirements of its version that the repository pins, and of its plugins."""
-    setup: SetUp = SetUp()
-    """What is run once the environment is there."""
-    known: tuple[str, ...] = ()
-    """As `name==version`: versions that are kept where the declaration lets them be."""
-    needs_project: bool = False
-    """Whether the project itself has to be built, since that of base was."""
-    behind: str = ""
-    """What the locks of a change lack, so that they are not installed as they are."""
-
-    @classmethod
-    def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
-        """Compose the request for a commit, or for a change of it that is laid out in a folder."""
-        config, project = contract.config, contract.project
-        return cls(
-            tree=str(tree),
-            nearest_tag=checkout.nearest_tag,
-            root=config.folder,
-            python=config.python,
-            services=config.services,
-            env=config.env,
-            setup=SetUp(commands=config.setup, environ=_variables(config), project=project),
-            pyright=project.uses_pyright,
-            tools=project.tool_pins,
-        )
-
-
-def _variables(config: RepoConfig) -> dict[str, str]:
-    module = config.django.settings
-    return {**config.env, **({"DJANGO_SETTINGS_MODULE": module} if module else {})}
-
 
 Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
 """Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 import structlog
 from github.Repository import Repository
 
-from agent.errors import AgentError, RequestRefused
+from agent.errors import AgentError, RequestRefused, StoreUnavailable
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import (
     IMPATIENT,
@@ -312,6 +312,8 @@ class RepositorySession:
         try:
             with translate_errors():
                 work()
+        except StoreUnavailable:
+            raise  # whether this worker may still write is not known
         except AgentError as problem:
             note = f"{what} is missing: {problem.message}"
             if note not in self._noted:

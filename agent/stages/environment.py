@@ -19,6 +19,7 @@ from agent.environments import build as environments
 from agent.environments import candidates, distributions, interpreters, obstacles
 from agent.environments.candidates import Candidate, Known
 from agent.environments.obstacles import Obstacle
+from agent.environments.request import EnvironmentRequest
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.git import worktree
@@ -223,7 +224,7 @@ def build_bare(base: Opened, svc: Services) -> Prepared:
     """
     empty = svc.base_folder(base.run).with_name("nothing")
     empty.mkdir(parents=True, exist_ok=True)
-    request = environments.EnvironmentRequest(tree=str(empty))
+    request = EnvironmentRequest(tree=str(empty))
     built = environments.ensure_environment(request, svc.sandbox, svc.index, svc.settings, svc.say)
     return Prepared(**dict(base), environment=built)
 
@@ -323,5 +324,5 @@ def build_environment(run: Run, base: Checkout, contract: Contract, svc: Service
     tree = svc.base_folder(run)
     # A run that goes on after a kill has its records, but no files.
     worktree.open_tree(base, tree)
-    request = environments.EnvironmentRequest.from_tree(contract, base, tree)
+    request = EnvironmentRequest.from_tree(contract, base, tree)
     return environments.ensure_environment(request, svc.sandbox, svc.index, svc.settings, svc.say)

@@ -18,6 +18,7 @@ from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
 from agent.environments import build
 from agent.environments.package_index import SimpleIndex
+from agent.environments.request import EnvironmentRequest
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
 from agent.models.checks import CheckResult, Status
@@ -109,7 +110,7 @@ def _make_site(scratch: Path, kind: str, sandbox: Sandbox, settings: Settings, s
         sample_suites.make(folder, TESTS)
     say(f"contained, {kind}: the environment of the project")
     environment = build.ensure_environment(
-        build.EnvironmentRequest(tree=str(folder)),
+        EnvironmentRequest(tree=str(folder)),
         sandbox,
         SimpleIndex(settings),
         settings,

@@ -20,8 +20,8 @@ import uv
 from agent.checks import check, comparison, measuring
 from agent.checks.check import Site
 from agent.environments import build
-from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
+from agent.environments.request import EnvironmentRequest
 from agent.git import worktree
 from agent.git.base import RepositoryLimits
 from agent.git.tree import WorkTree

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.environments import build, sandbox_requests
-from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
+from agent.environments.request import EnvironmentRequest
 from agent.models.environment import Environment
 from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap import BubblewrapSandbox

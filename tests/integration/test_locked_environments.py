@@ -14,8 +14,8 @@ import uv
 
 from agent.environments import build, toolsets
 from agent.environments import lock_export as export
-from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
+from agent.environments.request import EnvironmentRequest
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import SANDBOX_GATE, Mount
 from agent.sandbox.bubblewrap import BubblewrapSandbox
@@ -104,7 +104,7 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
     subprocess.run(locking, cwd=folder, check=True)
 
     def update():
-        request = build.EnvironmentRequest(tree=str(folder), nearest_tag=None)
+        request = EnvironmentRequest(tree=str(folder), nearest_tag=None)
         given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
         return build.update_lock(request, *given)
 

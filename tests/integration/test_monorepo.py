@@ -8,7 +8,7 @@ import pytest
 import uv
 
 from agent.environments import build, declare
-from agent.environments.build import EnvironmentRequest
+from agent.environments.request import EnvironmentRequest
 from agent.environments.tree_files import WorkTreeFiles
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from repo_config import detect, load

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.environments import build
-from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
+from agent.environments.request import EnvironmentRequest
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from agent.errors import SettingsInvalid
+from agent.errors import RequestRefused, SettingsInvalid, StoreUnavailable
 from agent.github import access
 from agent.settings import Settings
 
@@ -69,3 +69,17 @@ def test_a_refusal_survives_pickling_in_our_words():
     error = RateLimited("slow", 30).make_error("comment")
     again = pickle.loads(pickle.dumps(error))
     assert (again.message, again.until) == (error.message, error.until)
+
+
+def test_a_worker_that_does_not_know_its_lease_leaves_nothing_out(tmp_path):
+    made = access.connect_to_github(Settings(home=tmp_path, github_token=SecretStr(TOKEN)))
+    session = made.open_named_session("corner-shop/shop", "run")
+
+    def ask(problem):
+        raise problem
+
+    assert "the check is missing" in session.try_nicety(
+        "the check", lambda: ask(RequestRefused("no"))
+    )
+    with pytest.raises(StoreUnavailable):
+        session.try_nicety("the check", lambda: ask(StoreUnavailable("away")))
