@@ -6,10 +6,10 @@ it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
-from agent.policy.content import size
 from agent.policy.rule import Rule
 from repo_config.schema import RepoConfig
 
@@ -70,15 +70,20 @@ def soften_human_findings(
         return findings
     theirs, ours = ({one.path: one for one in made.files} for made in (human_changes, change))
 
+    copies: defaultdict[tuple[str, str, bytes], set[int]] = defaultdict(set)
+
     def is_theirs(one: Finding) -> bool:
         old, new = theirs.get(one.path), ours.get(one.path)
         if old is None or new is None:
-            # How much of a whole change is theirs, no rule can say.
-            return one.rule == size.SIZE.id and not one.path
+            return False
         if (old.after, old.executable) == (new.after, new.executable):
             return True
-        line = _lines(new)[one.line - 1 : one.line] if one.line else []
-        return bool(line) and line[0] in _lines(old)
+        for line in _lines(new)[one.line - 1 : one.line] if one.line else []:
+            # A rule may speak more than once of a line, but of no more copies than people wrote.
+            found = copies[one.rule, one.path, line]
+            found.add(one.line or 0)
+            return len(found) <= _lines(old).count(line)
+        return False
 
     return tuple(
         one.model_copy(update={"severity": Severity.REVIEW})

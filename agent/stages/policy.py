@@ -17,7 +17,7 @@ from agent.models.environment import Prepared
 from agent.models.ticket import Ticket
 from agent.policy import levels, registry
 from agent.policy.change_context import ChangeContext
-from agent.policy.content import paths
+from agent.policy.content import paths, size
 from agent.services import Services
 
 
@@ -85,11 +85,27 @@ def judge_change(
     weighed = levels.apply_levels(found, registry.RULES, change_context.config, floors)
     findings = levels.soften_human_findings(tuple(weighed), change, human_changes)
     if human_changes is not None:
-        findings = (*_find_taken_back(change_context, human_changes, findings), *findings)
+        findings = (
+            *_find_taken_back(change_context, human_changes, findings),
+            *_soften_size(change_context, human_changes, findings),
+        )
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
     # What of the tree is not in the change is for a person to look at, whatever rules say.
     return ClearedChange(change=change, findings=(*change.left_out, *findings))
+
+
+def _soften_size(
+    change_context: ChangeContext, human_changes: Change, findings: tuple[Finding, ...]
+) -> Iterator[Finding]:
+    """Let a bound on the whole change only remark where what people committed is beyond it too."""
+    stood = size.check_change(replace(change_context, change=human_changes))
+    # The way out names the bound; the message tells numbers.
+    beyond = {one.fix for one in stood if not one.path}
+    for one in findings:
+        is_theirs = one.rule == size.SIZE.id and not one.path and one.fix in beyond
+        is_softened = is_theirs and one.severity is Severity.BLOCK
+        yield one.model_copy(update={"severity": Severity.REVIEW}) if is_softened else one
 
 
 def _find_taken_back(

@@ -210,10 +210,19 @@ def test_what_people_have_committed_opens_no_file_to_more_of_the_same(path, thei
     assert path in {one.path for one in refused.value.findings}
 
 
+def test_people_who_have_edited_anything_do_not_lift_the_bound_of_size():
+    page, large = {"README.md": "A page.\n"}, {"notes.txt": "a\n" * 5_002}
+    with pytest.raises(PolicyRefused, match="size"):
+        on_top(page, {**page, **large})
+    cleared = on_top(large, {**large, **page})
+    assert {(one.rule, one.severity) for one in cleared.findings} == {("size", Severity.REVIEW)}
+
+
 def test_what_tools_find_in_lines_of_people_only_remarks():
     theirs = {"app/a.py": "import requests\n"}
     human_changes, _ = cases.change(dict(theirs), _BRANCH_BASE)
-    made, _ = cases.change({"app/a.py": "import aiohttp\nimport requests\n"}, _BRANCH_BASE)
+    after = "import aiohttp\nimport requests\nimport requests\n"
+    made, _ = cases.change({"app/a.py": after}, _BRANCH_BASE)
     rule = ruff_rules.RULES[0]
     found = Comparison(
         name=ruff_contract.CHECK,
@@ -221,11 +230,15 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
         head=Status.FAILED,
         verdict=Status.PASSED,
         findings=tuple(
-            rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2)
+            rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2, 3)
         ),
     )
     [held] = policy.tolerate_standing((found,), made, human_changes)
-    assert [one.severity for one in held.findings] == [Severity.BLOCK, Severity.REVIEW]
+    assert [one.severity for one in held.findings] == [
+        Severity.BLOCK,
+        Severity.REVIEW,
+        Severity.BLOCK,  # a second copy is ours
+    ]
 
 
 def test_no_repository_switches_off_what_has_a_floor_of_its_own():
