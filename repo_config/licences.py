@@ -30,6 +30,8 @@ _CLASSIFIERS = {
     "The Unlicense (Unlicense)": "Unlicense",
 }
 _GNU = re.compile(r"GNU (?:([AL])\w+ )?General Public License v(\d)( or later)?\b.*")
+#: A field says which BSD licence it is, and whether later versions of GNU's count.
+_VARIANT = re.compile(r"(?<=^BSD)-.*|-(?:only|or-later)$")
 
 IDENTIFIERS = tuple(one["id"] for one in LICENSES.values())
 """All that SPDX has."""
@@ -97,22 +99,33 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
 
     Args:
         expression: `License-Expression` of its metadata, "" where it has none.
-        field: `License`, likewise; it may hold a whole text.
+        field: `License`, likewise; it may hold a whole text. It counts where classifiers agree.
         classifiers: Of the metadata; others than those of licences count for nothing.
     """
-    hyphenated = field.removesuffix(" License").replace(" ", "-")
-    for text in (expression, field, hyphenated):
-        if stated := _canonicalize_expression(text):
-            return Licence(stated, stated)
+    if stated := _canonicalize_expression(expression):
+        return Licence(stated, stated)
     titles = [
         one.rpartition(" :: ")[2]
         for one in dict.fromkeys(classifiers)
         if one.startswith("License :: ") and one not in _UMBRELLAS
     ]
-    if len(titles) == 1 and (known := _read_title(titles[0])):
-        return Licence(known, known)
-    words = " ".join((", ".join(titles) or field or expression).split())
+    titled = [*map(_read_title, titles)]
+    hyphenated = field.removesuffix(" License").replace(" ", "-")
+    stated = _canonicalize_expression(field) or _canonicalize_expression(hyphenated)
+    if stated and (
+        not titles or _list_families(_LICENCE.findall(stated)) == _list_families(titled)
+    ):
+        return Licence(stated, stated)
+    if not stated and len(titles) == 1 and titled[0]:
+        return Licence(titled[0], titled[0])
+    both = [stated, *titles] if stated else titles
+    words = " ".join((", ".join(both) or field or expression).split())
     return Licence(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…")
+
+
+def _list_families(names: Iterable[str]) -> set[str]:
+    """Return licences without what classifiers leave open."""
+    return {_VARIANT.sub("", name.partition(" WITH ")[0]) for name in names}
 
 
 def _read_title(title: str) -> str:

@@ -17,11 +17,19 @@ MIT, BSD, APACHE = f"{OSI}MIT License", f"{OSI}BSD License", f"{OSI}Apache Softw
     [
         ("mit", "GPL", [BSD], "MIT"),
         ("", "MIT OR Apache-2.0", [MIT, APACHE], "MIT OR Apache-2.0"),
+        ("", "BSD-2-Clause", [BSD], "BSD-2-Clause"),
+        ("", "GPL-3.0-or-later", [GPL], "GPL-3.0-or-later"),
     ],
 )
 def test_what_is_said_has_one_name_in_spdx(expression, field, classifiers, words):
     found = licences.read_licence(expression, field, classifiers)
     assert (found.words, found.expression) == (words, words)
+
+
+@pytest.mark.parametrize("classifiers", [[GPL], [MIT, GPL]])
+def test_a_field_beside_classifiers_of_other_licences_settles_nothing(classifiers):
+    found = licences.read_licence("", "MIT", classifiers)
+    assert LicenceDemand(forbid=("GPL-3.0",)).permits(found) is None
 
 
 def permitted(demand: LicenceDemand, expression: str = "", *classifiers: str) -> bool | None:
