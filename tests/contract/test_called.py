@@ -171,7 +171,8 @@ def sign_in(scene: Scene) -> None:
 
 
 def reconcile(scene: Scene) -> None:
-    assert scene.intake_api.find_earlier_run(scene.run.snapshot) is None
+    earlier = scene.intake_api.find_earlier_run(scene.run.snapshot)
+    assert earlier and earlier.run_id == scene.run.run_id
     changes = GithubChanges(scene.access, scene.settings)
     (subject,) = changes.list_changed(scene.name, None).subjects
     changed = changes.list_changed(scene.name, "2026-01-01T00:00:00Z")

@@ -384,7 +384,7 @@ def test_the_listener_loads_nothing_that_works_on_repositories():
         check=True,
     )
     loaded = set(done.stdout.split())
-    assert "agent.service.intake" in loaded
+    assert "webhooks.app" in loaded
     assert not loaded & {"agent.git", "agent.checks", "agent.stages", "agent.recipes"}
     foreign = {name.split(".")[0] for name in loaded}
     assert not foreign & {"git", "github", "docker", "typer", "httpx", "requests", "dbos"}

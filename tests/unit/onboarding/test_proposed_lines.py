@@ -39,7 +39,7 @@ def make_tests(suite=None, *, passed: int) -> CheckResult:
         ("python: {install: ['x @ https://evil.example/x.whl']}", "evil.example"),
         ("env: {A: 'http://ada:b@evil.example/'}", "evil.example"),
         ("setup: ['git clone ssh://evil.example/x']", "evil.example"),
-        ("django: {manage: /etc/manage.py}", "absolute"),
+        ("django: {manage: /etc/manage.py}", "not a path in the repository"),
         ("python: {install: ['-r missing.txt']}", "no such file"),
         ("checks: {tests: {command: 'echo 5 passed'}}", "command"),
         ("checks: {tests: {runner: 'off'}}", "no test"),
