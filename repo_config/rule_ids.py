@@ -13,8 +13,8 @@ python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler test-factories test-required
 new-dependency forbidden-dependency dependency-source nested-scan
 django-signals django-views django-manager
-django-settings django-query-in-loop
-migration-merged migration-unasked
+django-settings django-settings-loosened django-query-in-loop
+migration-merged migration-squash migration-unasked migration-unexplained
 migration-destructive migration-locks migration-irreversible
 migration-model-import
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks

@@ -72,6 +72,11 @@ class Modules:
         stem = path.removeprefix(start).removesuffix(".py")
         return stem.removesuffix("/__init__").replace("/", ".")
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every module, by path."""
+        return tuple(sorted(self._paths.values()))
+
     def find_path(self, dotted: str) -> str:
         """Return the path of the module that a dotted name begins with; "" outside of the tree."""
         parts = dotted.split(".")
@@ -108,20 +113,21 @@ class Modules:
         head, dot, rest = dotted.removeprefix(self.name_module(path)).lstrip(".").partition(".")
         if not path or not head:
             return []
-        text = self._read(path)
+        text = self.read_text(path)
         if head.encode("utf-8", "replace") not in text and b"*" not in text:
             return []
         scope = self._get_scope(path) or Scope()
         found = scope.names.get(head, [f"{star}.{head}" for star in scope.stars])
         return [f"{one}{dot}{rest}" for one in found]
 
-    def _read(self, path: str) -> bytes:
+    def read_text(self, path: str) -> bytes:
+        """Return the content of a module after the change."""
         changed = self._changed.get(path)
         return self._tree.read(path) if changed is None else changed
 
     def _get_scope(self, path: str) -> Scope | None:
         if path not in self._scopes:
-            text = self._read(path)
+            text = self.read_text(path)
             self._read_bytes += len(text)
             if len(self._scopes) >= _MOST_MODULES or self._read_bytes > _MOST_BYTES:
                 return None

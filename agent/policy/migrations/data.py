@@ -14,10 +14,9 @@ from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
-from agent.policy.modules import Definition
 from agent.policy.names import Scope
 from agent.policy.rule import Rule
-from agent.policy.view import View
+from agent.policy.view import View, Visit
 
 MODEL_IMPORT = Rule(
     id="migration-model-import",
@@ -39,10 +38,11 @@ _LIBRARY_MODEL = re.compile(
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for view in dict.fromkeys(one.view for one, _ in reading.find_new(change_context)):
-        for line, model in sorted(set(_find_imported_models(view))):
+    for one in reading.find_touched(change_context):
+        found = _find_imported_models(one.after.view) if one.is_new and one.after else ()
+        for line, model in sorted(set(found)):
             yield MODEL_IMPORT.make_finding(
-                view.path,
+                one.path,
                 f"uses {model} as it is today, and not as it was at this migration",
                 'Take it from the registry: apps.get_model("app", "Model").',
                 line,
@@ -54,16 +54,18 @@ def _find_imported_models(view: View) -> Iterator[tuple[int, str]]:
         if visit.node.attr in _MANAGERS:
             names = view.find_names(visit.node.value, visit.scope)
             is_library = any(map(_LIBRARY_MODEL.fullmatch, names))
-            if is_library or any(_find_classes(visit.node.value, visit.scope, view)):
+            if is_library or any(_find_classes(visit.node.value, visit, view)):
                 yield visit.node.lineno, source.format_node(visit.node.value)
     for call in view.list_visits(ast.Call):
-        for made in _find_classes(call.node.func, call.scope, view):
-            if view.find_lineage(made.node, made.scope) & _MODEL_BASES:
-                yield call.node.lineno, source.format_node(call.node.func)
+        lineages = (view.find_lineage(*one) for one in _find_classes(call.node.func, call, view))
+        if any(lineage & _MODEL_BASES for lineage in lineages):
+            yield call.node.lineno, source.format_node(call.node.func)
 
 
-def _find_classes(node: ast.expr, scope: Scope, view: View) -> Iterator[Definition]:
+def _find_classes(
+    node: ast.expr, visit: Visit[ast.Attribute] | Visit[ast.Call], view: View
+) -> Iterator[tuple[ast.ClassDef, Scope]]:
     """Yield the classes of other files of the repository that an expression names."""
-    for one in view.find_definitions(node, scope):
+    for one in view.find_definitions(node, visit.scope):
         if one.path != view.path and isinstance(one.node, ast.ClassDef):
-            yield one
+            yield one.node, one.scope

@@ -1,41 +1,95 @@
 """Keep migrations that everybody has run as they are.
 
 Where one is edited or deleted, existing databases differ from new ones, and Django does not notice.
+Squashed ones may go, and a person looks at it.
 """
 
 from __future__ import annotations
 
+import ast
+import copy
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import layout, meaning
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
+from agent.policy.migrations.reading import Migration, Touched
 from agent.policy.rule import Rule
 
 MERGED = Rule(
     id="migration-merged",
-    demands="A migration that is on the base branch does what it did, and stays.",
+    demands="A migration that is on the base branch keeps its operations, and stays.",
     severity=Severity.BLOCK,
     bad="0002_total.py is edited so that it makes another column",
     good="0003_alter_order_total.py is added",
 )
-RULES = (MERGED,)
+SQUASH = Rule(
+    id="migration-squash",
+    demands="Migrations that replace others, or go because they were replaced, are looked at.",
+    severity=Severity.REVIEW,
+    bad='replaces = [("shop", "0001_initial"), ("shop", "0002_total")]',
+    good='dependencies = [("shop", "0002_total")]',
+)
+RULES = (MERGED, SQUASH)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for one in change_context.python:
-        before, after = one.file.before, one.file.after
-        if layout.is_test(one.path) or not reading.is_migration(one.path, before):
-            continue
-        done = "is deleted; databases that have run it know its name"
-        if after is not None:
-            if meaning.is_same(before, after, strict=False):
-                continue
-            done = "is edited; databases that have run it stay as they are"
-        yield MERGED.make_finding(
-            one.path,
-            f"is on the base branch already, and {done}",
-            "Leave it as it is and add a new migration.",
-            min(one.new_lines, default=None),
-        )
+    fix = "See that every database has run what is replaced, and what replaces it."
+    for one in reading.find_touched(change_context):
+        if squash := _describe_squash(one, change_context):
+            line = one.after.node.lineno if one.is_new and one.after else None
+            yield SQUASH.make_finding(one.path, squash, fix, line)
+        elif one.before and not layout.is_test(one.path) and _is_other(one.before, one.after):
+            is_gone = one.file.file.after is None
+            done = "is deleted; databases that have run it know its name"
+            if not is_gone:
+                done = "is edited; databases that have run it stay as they are"
+            yield MERGED.make_finding(
+                one.path,
+                f"is on the base branch already, and {done}",
+                "Leave it as it is and add a new migration.",
+                None if is_gone else min(one.file.new_lines, default=None),
+            )
+
+
+def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
+    before, after = one.before, one.after
+    if before is None:
+        return "replaces other migrations" if after and after.replaces else ""
+    if one.file.file.after is None:
+        others = reading.read_others(one, change_context, one.name)
+        replaced = {name for _, other in others if other for name in other.replaces}
+        return "is deleted; another one replaces it" if one.name in replaced else ""
+    if before.replaces and after and not after.replaces:
+        if _dump_operations(before) == _dump_operations(after):
+            return "no longer says which migrations it replaces"
+    return ""
+
+
+def _is_other(before: Migration, after: Migration | None) -> bool:
+    if after is None or _dump_operations(before) != _dump_operations(after):
+        return True
+    names = ("replaces", "dependencies")
+    return any(before.list_texts(name) != after.list_texts(name) for name in names)
+
+
+def _dump_operations(migration: Migration) -> list[str]:
+    """Write what is done, and the code that it calls, without types and docstrings."""
+    kept: list[ast.AST] = [operation.node for operation in migration.operations]
+    for statement in migration.view.module.body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Assign)):
+            if statement is not migration.node:
+                kept.append(copy.deepcopy(statement))
+    for node in (inner for one in kept for inner in ast.walk(one)):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            node.body = [one for one in node.body if not _is_text(one)]
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    return [ast.dump(one) for one in kept]
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether a statement is a docstring, or another constant alone."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

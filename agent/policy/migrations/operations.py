@@ -14,7 +14,7 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
-from agent.policy.migrations.reading import Operation
+from agent.policy.migrations.reading import Operation, Touched
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
@@ -79,17 +79,19 @@ _Problem = tuple[Rule, str, str]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    new = [one for one in reading.find_new(change_context) if not layout.is_test(one[0].path)]
+    new = [
+        (one, operation)
+        for one, operation in reading.find_new_operations(change_context)
+        if not layout.is_test(one.path)
+    ]
     made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
     is_postgres = bool(new) and _uses_postgres(change_context)
     for one, operation in new:
         found = [*_find_irreversible(operation)]
         if operation.in_database and (one.folder, operation.model.lower()) not in made:
-            found += _find_losses(operation)
+            found += _find_losses(operation, one, change_context)
             if is_postgres:
-                found += _find_locks(operation)
-            if operation.kind == "AlterField":
-                found += _compare_columns(operation, change_context, is_postgres=is_postgres)
+                found += _find_locks(operation, one, change_context)
         for rule, says, fix in found:
             yield rule.make_finding(one.path, says, fix, operation.line)
 
@@ -105,30 +107,21 @@ def _find_irreversible(operation: Operation) -> Iterator[_Problem]:
         yield IRREVERSIBLE, says, noop
 
 
-def _find_losses(operation: Operation) -> Iterator[_Problem]:
+def _find_losses(
+    operation: Operation, one: Touched, change_context: ChangeContext
+) -> Iterator[_Problem]:
     if says := _LOSES.get(operation.kind):
         says = says.format(field=operation.field, model=operation.model)
         yield DESTRUCTIVE, says, _LOSES_FIX
-    elif operation.kind == "RunSQL" and (
-        found := _find_destructive_sql(operation.words.get("sql"))
-    ):
-        yield DESTRUCTIVE, f"runs {found} by hand", _LOSES_FIX
-
-
-def _compare_columns(
-    operation: Operation, change_context: ChangeContext, *, is_postgres: bool
-) -> Iterator[_Problem]:
-    """Compare the column of a migration with that of the model as it was before the change."""
-    before = reading.read_earlier_column(operation, change_context)
-    after = reading.read_column(operation.words.get("field"))
-    if before is None or after is None:
-        return
-    where = f"{operation.field} on {operation.model}"
-    for loss in reading.find_narrowed(before, after):
-        fix = "See that every row fits, and that the table may be written anew under a lock."
-        yield DESTRUCTIVE, f"alters {where}: {loss}", fix
-    if is_postgres and after.has_index and not before.has_index:
-        yield LOCKS, f"gives {where} an index, which is built under a lock", _SMALL
+    elif operation.kind == "RunSQL":
+        if found := _find_destructive_sql(operation.words.get("sql")):
+            yield DESTRUCTIVE, f"runs {found} by hand", _LOSES_FIX
+    elif operation.kind == "AlterField":
+        before = reading.read_previous_column(operation, one, change_context)
+        after = reading.read_column(operation.words.get("field"))
+        fix = "See that every row fits, or bring them in line by a migration before this."
+        for loss in reading.find_narrowed(before, after) if before and after else ():
+            yield DESTRUCTIVE, f"alters {operation.field} on {operation.model}: {loss}", fix
 
 
 def _find_destructive_sql(node: ast.expr | None) -> str:
@@ -141,10 +134,25 @@ def _find_destructive_sql(node: ast.expr | None) -> str:
     return ""
 
 
-def _find_locks(operation: Operation) -> Iterator[_Problem]:
-    if operation.kind in _LOCKING and not _is_empty(operation):
-        says, fix = _LOCKING[operation.kind]
+def _find_locks(
+    operation: Operation, one: Touched, change_context: ChangeContext
+) -> Iterator[_Problem]:
+    kind = operation.kind
+    if kind in _LOCKING and not _is_empty(operation):
+        says, fix = _LOCKING[kind]
         yield LOCKS, says.format(model=operation.model), fix
+    after = reading.read_column(operation.words.get("field"))
+    if after is None:
+        return
+    where = f"{operation.field} on {operation.model}"
+    before = None
+    if kind == "AlterField":
+        before = reading.read_previous_column(operation, one, change_context)
+    if before and after.kind != before.kind and not reading.is_same_in_postgres(before, after):
+        says = f"makes {where} a {after.kind}, for which the table is written anew under a lock"
+        yield LOCKS, says, _SMALL
+    elif before and after.has_index and not before.has_index:
+        yield LOCKS, f"gives {where} an index, which is built under a lock", _SMALL
 
 
 def _is_empty(operation: Operation) -> bool:

@@ -1,4 +1,4 @@
-"""Read the new migrations of a change: their operations by name, and the columns that they alter.
+"""Read the migrations of a change: their operations by name, and what columns were before.
 
 What stands in a constant elsewhere counts as not known. How migrations follow one another is
 Django's own question, which the checks ask.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.policy import source
-from agent.policy.change_context import ChangeContext
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.view import View, Visit
 
 _CLASS = re.compile(rb"^class Migration\b", re.MULTILINE)
@@ -80,47 +80,102 @@ class Migration:
     node: ast.ClassDef
     operations: tuple[Operation, ...]
 
+    def list_texts(self, name: str) -> tuple[str, ...]:
+        """List the labels and names in `dependencies` or `replaces`."""
+        parts = ast.walk(_find_value(self.node, name) or ast.Tuple([]))
+        values = (one.value for one in parts if isinstance(one, ast.Constant))
+        return tuple(value for value in values if isinstance(value, str))
+
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        """Labels and names of the migrations that it replaces."""
+        return self.list_texts("replaces")
+
+
+@dataclass(frozen=True)
+class Touched:
+    file: PythonFile
+    before: Migration | None
+    after: Migration | None
+
     @property
     def path(self) -> str:
-        return self.view.path
+        return self.file.path
+
+    @property
+    def name(self) -> str:
+        """As other migrations call it."""
+        return posixpath.basename(self.path).removesuffix(".py")
 
     @property
     def folder(self) -> str:
         return posixpath.dirname(self.path)
 
     @property
-    def is_squashed(self) -> bool:
-        """Whether it replaces others."""
-        return _find_value(self.node, "replaces") is not None
+    def is_new(self) -> bool:
+        """Whether base has no migration at this place."""
+        return self.before is None and self.after is not None
 
 
-def is_migration(path: str, content: bytes | None) -> bool:
-    """Whether Django would load a file as a migration, wherever its folder is."""
-    name = posixpath.basename(path)
-    is_loaded = name.endswith(".py") and name[:1] not in {"_", "~"}
-    return is_loaded and _CLASS.search(content or b"") is not None
+def find_touched(change_context: ChangeContext) -> list[Touched]:
+    return change_context.compute_once(_find_touched)
 
 
-def find_new(change_context: ChangeContext) -> list[tuple[Migration, Operation]]:
-    """Return the operations of all migrations that the change adds."""
-    migrations = change_context.compute_once(_find_new_migrations)
-    return [(one, operation) for one in migrations for operation in one.operations]
-
-
-def _find_new_migrations(change_context: ChangeContext) -> list[Migration]:
+def find_new_operations(change_context: ChangeContext) -> list[tuple[Touched, Operation]]:
     return [
-        migration
-        for file in change_context.python
-        if file.file.before is None and file.after and is_migration(file.path, file.file.after)
-        for migration in _read_migrations(file.after)
+        (one, operation)
+        for one in find_touched(change_context)
+        if one.is_new and one.after
+        for operation in one.after.operations
     ]
 
 
-def _read_migrations(view: View) -> Iterator[Migration]:
+def _find_touched(change_context: ChangeContext) -> list[Touched]:
+    found = []
+    for file in change_context.python:
+        content = (file.file.before or b"") + (file.file.after or b"")
+        if _is_loaded(file.path) and _CLASS.search(content):
+            after = _read_migration(file.after) if file.after else None
+            # What was moved here is new at this place.
+            was_here = file.file.before is not None and file.before is not None
+            before = _read_migration(file.before) if was_here and file.before else None
+            if before or after:
+                found.append(Touched(file, before, after))
+    return found
+
+
+def _is_loaded(path: str) -> bool:
+    name = posixpath.basename(path)
+    return name.endswith(".py") and name[:1] not in {"_", "~"}
+
+
+def read_others(
+    one: Touched, change_context: ChangeContext, word: str
+) -> Iterator[tuple[str, Migration | None]]:
+    """Yield the other migrations of the app that have a word in them, the newest name first.
+
+    Read with the change applied; None where one cannot be.
+    """
+    places = change_context.places
+    for path in reversed(places.paths):
+        if posixpath.dirname(path) != one.folder or not _is_loaded(path) or path == one.path:
+            continue
+        name = posixpath.basename(path).removesuffix(".py")
+        if _CLASS.search(text := places.read_text(path)) and word.encode() in text:
+            try:
+                yield name, _read_migration(View(path, text, places))
+            except source.UnreadableError:
+                yield name, None
+
+
+def _read_migration(view: View) -> Migration | None:
+    """Read a file; None where it is no migration."""
     for made in view.list_visits(ast.ClassDef):
-        is_named = made.up is None and made.node.name == "Migration"
-        if is_named and view.find_lineage(made.node, made.scope) & _CLASSES:
-            yield Migration(view, made.node, tuple(_read_operations(made.node, view)))
+        node = made.node
+        is_named = made.up is None and node.name == "Migration"
+        if is_named and view.find_lineage(node, made.scope) & _CLASSES:
+            return Migration(view, node, tuple(_read_operations(node, view)))
+    return None
 
 
 def _find_value(node: ast.ClassDef, name: str) -> ast.expr | None:
@@ -172,11 +227,25 @@ def _read_operation(visit: Visit[ast.Call], view: View, *, in_database: bool) ->
 # --- columns ----------------------------------------------------------------------------------
 
 _BOUNDS = ("max_length", "max_digits", "decimal_places")
+#: From the narrower to the wider: such a change loses nothing.
+_WIDER = (
+    ("SmallIntegerField", "IntegerField", "BigIntegerField"),
+    ("PositiveSmallIntegerField", "PositiveIntegerField", "PositiveBigIntegerField"),
+    ("PositiveSmallIntegerField", "SmallIntegerField"),
+    ("PositiveIntegerField", "IntegerField"),
+    ("PositiveBigIntegerField", "BigIntegerField"),
+    ("SmallAutoField", "AutoField", "BigAutoField"),
+    ("GenericIPAddressField", "CharField"),
+)
+#: Texts of the same kind in the database; `max_length` says the rest.
+_TEXTS = frozenset({"CharField", "SlugField", "EmailField", "URLField", "FilePathField"})
+_FILES = frozenset({"FileField", "ImageField"})
+_KEYS = frozenset({"ForeignKey", "OneToOneField"})
 
 
 @dataclass(frozen=True)
 class Column:
-    """A field as a model or a migration writes it."""
+    """A field as a migration writes it."""
 
     kind: str
     """The last part of its class."""
@@ -194,7 +263,9 @@ class Column:
 
     @property
     def has_index(self) -> bool:
-        return self.is_set("unique") or self.is_set("db_index")
+        if self.is_set("unique") or self.is_set("db_index"):
+            return True
+        return self.kind in _KEYS | {"SlugField"} and "db_index" not in self.words
 
 
 def read_column(node: ast.expr | None) -> Column | None:
@@ -205,20 +276,44 @@ def read_column(node: ast.expr | None) -> Column | None:
     return Column(source.get_last_name(node.func), words)
 
 
-def read_earlier_column(operation: Operation, change_context: ChangeContext) -> Column | None:
-    """Return a field as its model had it before the change; None where the change has no such."""
-    views = (file.before for file in change_context.python if file.before)
-    for made in (visit.node for view in views for visit in view.list_visits(ast.ClassDef)):
-        if made.name.lower() == operation.model.lower():
-            if found := read_column(_find_value(made, operation.field)):
-                return found
+def read_previous_column(
+    operation: Operation, one: Touched, change_context: ChangeContext
+) -> Column | None:
+    """Return what the migrations before this one say of the field; None where that is not known."""
+    if not operation.field:
+        return None
+    for name, migration in read_others(one, change_context, operation.field):
+        if name > one.name:
+            continue
+        if migration is None:
+            return None
+        if found := _find_last_column(migration, operation.model.lower(), operation.field):
+            return found[0]
     return None
 
 
+def _find_last_column(migration: Migration, model: str, field: str) -> list[Column | None]:
+    """Return the last thing that a migration says of a field, in a list; empty if nothing."""
+    for operation in reversed(migration.operations):
+        if operation.model.lower() != model:
+            continue
+        if operation.kind in {"AddField", "AlterField"} and operation.field == field:
+            return [read_column(operation.words.get("field"))]
+        if operation.kind == "RenameField" and operation.text("new_name") == field:
+            return [None]
+        if operation.kind == "CreateModel":
+            for item in _list_items(operation.words.get("fields")):
+                match item:
+                    case ast.Tuple(elts=[ast.Constant(value=name), node]) if name == field:
+                        return [read_column(node)]
+    return []
+
+
 def find_narrowed(old: Column, new: Column) -> Iterator[str]:
-    """Yield, in words, what may no longer fit."""
-    if old.kind != new.kind:
+    """Yield, in words, what no longer fits."""
+    if old.kind != new.kind and not _is_wider(old.kind, new.kind):
         yield f"{old.kind} becomes {new.kind}"
+        return
     for name in _BOUNDS:
         had, has = old.number(name), new.number(name)
         if had is not None and has is not None and has < had:
@@ -226,3 +321,16 @@ def find_narrowed(old: Column, new: Column) -> Iterator[str]:
     may_fill = "default" in new.words or "db_default" in new.words
     if old.is_set("null") and "null" not in new.words and not may_fill:
         yield "it can no longer be null, and there is no default for rows where it is"
+
+
+def is_same_in_postgres(old: Column, new: Column) -> bool:
+    """Whether two fields of different classes are one type of column there."""
+    both = {old.kind, new.kind}
+    return both <= _TEXTS | _FILES | {"TextField"} or both <= _KEYS
+
+
+def _is_wider(old: str, new: str) -> bool:
+    both = {old, new}
+    if (new == "TextField" and old in _TEXTS) or both <= _TEXTS or both <= _FILES or both <= _KEYS:
+        return True
+    return any(old in row and new in row and row.index(old) < row.index(new) for row in _WIDER)

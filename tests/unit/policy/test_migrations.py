@@ -30,16 +30,12 @@ def named(findings: list[Finding]) -> list[tuple[str, str, int | None]]:
     return [(finding.rule, finding.path, finding.line) for finding in findings]
 
 
-def test_what_a_field_was_is_read_from_its_model_before_the_change():
-    models = "from django.db import models\n\n\nclass Order(models.Model):\n"
-    longer = f"{models}    code = models.CharField(max_length=40)\n"
-    shorter = "migrations.AlterField('order', 'code', models.CharField(max_length=30))"
+def test_what_a_field_was_is_found_where_it_was_last_altered():
+    longer = "migrations.AlterField('order', 'code', models.CharField(max_length=40, null=True))"
+    base = {**SHOP, "shop/migrations/0003_code.py": migration(longer, after="0002_note")}
+    shorter = longer.replace("40", "30")
     asked = change_context(
-        {
-            "shop/models.py": longer.replace("40", "30"),
-            "shop/migrations/0003_code.py": migration(shorter, after="0002_note"),
-        },
-        {**SHOP, "shop/models.py": longer},
+        {"shop/migrations/0004_code.py": migration(shorter, after="0003_code")}, base
     )
     (finding,) = found(asked)
     assert finding.rule == "migration-destructive"

@@ -24,7 +24,7 @@ PAGE_SIZE = 20
 """
 
 
-def _edit(old: str, new: str, line: int | None = None) -> Snippet:
+def _edit(old: str, new: str, line: int | None = None, ticket: str = "") -> Snippet:
     path = "config/settings.py"
     assert old in _OLD
     return Snippet(
@@ -32,22 +32,17 @@ def _edit(old: str, new: str, line: int | None = None) -> Snippet:
         base={path: _OLD},
         line=line,
         project={"django": _DJANGO},
+        ticket=ticket or None,
     )
 
+
+_DEBUG = ('env("DEBUG")', "True")
+_CSRF = ('    "django.middleware.csrf.CsrfViewMiddleware",\n', "")
 
 CASES = {
     "django-settings": Cases(
         fails={
             "one is taken away": _edit("PAGE_SIZE = 20\n", ""),
-            "the CSRF middleware": _edit(
-                '    "django.middleware.csrf.CsrfViewMiddleware",\n', "", 3
-            ),
-            "a module that holds nothing but protections": Snippet(
-                {"config/settings/security.py": "ALLOWED_HOSTS = ['*']\n"},
-                base={"config/settings/security.py": "ALLOWED_HOSTS = ['a']\n"},
-                line=1,
-                project={"django": _DJANGO},
-            ),
             "a new module": Snippet({"config/settings/prod.py": _OLD}, project={"django": _DJANGO}),
         },
         passes={
@@ -55,6 +50,21 @@ CASES = {
                 {"shop/pages.py": "DEBUG = True\n"}, project={"django": _DJANGO}
             ),
             "in a function": _edit("PAGE_SIZE = 20\n", "PAGE_SIZE = 20\ndef f():\n    SIZE = 3\n"),
+        },
+    ),
+    "django-settings-loosened": Cases(
+        fails={
+            "the CSRF middleware": _edit(*_CSRF, 3),
+            "a module that holds nothing but protections": Snippet(
+                {"config/settings/security.py": "ALLOWED_HOSTS = ['*']\n"},
+                base={"config/settings/security.py": "ALLOWED_HOSTS = ['a']\n"},
+                line=1,
+                project={"django": _DJANGO},
+            ),
+        },
+        passes={
+            "one more host": _edit('"shop.example"', '"shop.example", "www.shop.example"'),
+            "the ticket names it": _edit(*_DEBUG, ticket="Set DEBUG to True in the demo."),
         },
     ),
 }

@@ -43,10 +43,17 @@ CASES = {
             "a new table": _asked("migrations.CreateModel('Basket', [])", _NOTE, line=FIRST),
         },
         passes={
-            "what the ticket names": _asked(_NOTE, ticket="Add the migration for `note`."),
-            "what the change takes out": _asked(
-                _PHONE, models=_MODELS.replace("    phone = models.TextField()\n", "    pass\n")
+            "what the ticket names": _asked(_NOTE),
+        },
+    ),
+    "migration-unexplained": Cases(
+        fails={
+            "a ticket on migrations": _asked(
+                _PHONE, line=FIRST, ticket="Add the missing migrations.", models=_MODELS
             ),
+        },
+        passes={
+            "what the ticket names": _asked(_NOTE, ticket="Add the migration for `note`."),
         },
     ),
 }
