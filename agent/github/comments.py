@@ -15,8 +15,8 @@ from github.Repository import Repository
 from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 
-#: So many comments are looked through, the oldest first.
-_SEARCHED = 2_000
+#: So many comments are looked through from each end.
+_SEARCHED = 1_000
 
 
 class Comment(NamedTuple):
@@ -51,9 +51,15 @@ def list_comments(session: RepositorySession, mark: str, *, on: int | None = Non
     number = on or session.issue.number
 
     def work(repository: Repository) -> list[Comment]:
+        comments = repository.get_issue(number).get_comments()
+        seen = list(islice(comments, _SEARCHED))
+        if len(seen) == _SEARCHED:
+            known = {one.id for one in seen}
+            newest = islice(comments.reversed, _SEARCHED)
+            seen += [one for one in newest if one.id not in known]
         return sorted(
             _comment(one)
-            for one in islice(repository.get_issue(number).get_comments(), _SEARCHED)
+            for one in seen
             # An account that was deleted is no account of ours.
             if (one.body or "").startswith(mark) and one.user
             if session.access.is_own(one.user.login)

@@ -184,8 +184,6 @@ class WatchedRequester(Requester):
             if isinstance(self.auth, RenewableToken):
                 # Minted before the request counts as sent.
                 _ = self.auth.token
-            if _changes_something(verb, input):
-                fence.require_lease()
             self._notes.calls += 1
             with (
                 self._one_at_a_time,
@@ -195,6 +193,9 @@ class WatchedRequester(Requester):
                 if verb != "GET":
                     time.sleep(max(0.0, self._next_write - time.monotonic()))
                     self._next_write = time.monotonic() + self._between_writes
+                if _changes_something(verb, input):
+                    # After every wait: a process may have stood still in one.
+                    fence.require_lease()
                 status, answered, body = super(WatchedRequester, self).requestJson(
                     verb, url, parameters, dict(headers or {}), input, cnx
                 )

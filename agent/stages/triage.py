@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from agent.conversation.commands import is_command
-from agent.errors import NoModel, NoRecipe, TicketUnclear
+from agent.errors import AccessLost, NoModel, NoRecipe, TicketUnclear
 from agent.models.chat import ChatModel
+from agent.models.code_host import Pulls
+from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.run import Run
 from agent.models.ticket import Decision, Guidance, Ticket
 from agent.recipes import registry
@@ -16,6 +19,8 @@ from agent.text import sanitise
 from agent.triage import labels as issue_labels
 
 _MOST_REMARKS, _MOST_REMARK = 10, 2_000
+_MOST_ASKED = 20
+"""Of so many people is asked whether they may write."""
 
 
 def read_ticket(run: Run, svc: Services) -> Ticket:
@@ -105,17 +110,17 @@ def add_earlier_attempt(ticket: Ticket, run: Run, svc: Services) -> Ticket:
     The newest comments alone: what was said last is why it was closed, as a rule.
     """
     number = svc.execution.memory.find_earlier_pull(run)
-    pull = svc.pulls.read_pull(run, number) if number and svc.pulls else None
-    if pull is None or svc.pulls is None or pull.state != "closed":
+    try:
+        pull = svc.pulls.read_pull(run, number) if number and svc.pulls else None
+        if pull is None or svc.pulls is None or pull.state != "closed":
+            return ticket
+        remarks = list(islice(_list_remarks(pull, run, svc.pulls), _MOST_REMARKS))[::-1]
+    except AccessLost as problem:
+        svc.say(f"an earlier pull request, #{number}, could not be read: {problem.message}")
         return ticket
-    said = sorted(
-        (one for thread in pull.threads for one in thread.comments), key=lambda one: one.at
-    )
-    people = [one for one in said if not (one.is_ours or one.is_bot or is_command(one.body))]
     words = [
         f"{one.author}, {one.at}:\n{sanitise.clean_ticket(one.body)[0].strip()[:_MOST_REMARK]}"
-        for one in people[-_MOST_REMARKS:]
-        if svc.pulls.may_write(run, one.author, one.author_id)
+        for one in remarks
     ]
     svc.say(f"an earlier pull request, #{number}, was closed; comments of people: {len(words)}")
     began = f"Pull request #{number} for this was closed{':' if words else ' without a word.'}"
@@ -124,3 +129,17 @@ def add_earlier_attempt(ticket: Ticket, run: Run, svc: Services) -> Ticket:
         "comments": (*ticket.comments, f"comments in #{number}, which was closed"),
     }
     return ticket.model_copy(update=update)
+
+
+def _list_remarks(pull: PullSnapshot, run: Run, pulls: Pulls) -> Iterator[ThreadComment]:
+    """Yield what people with write permission wrote in a pull request, the newest first."""
+    said = [one for thread in pull.threads for one in thread.comments]
+    may_write: dict[tuple[str, int], bool] = {}
+    for one in sorted(said, key=lambda one: one.at, reverse=True):
+        if one.is_ours or one.is_bot or is_command(one.body):
+            continue
+        who = one.author, one.author_id
+        if who not in may_write and len(may_write) < _MOST_ASKED:
+            may_write[who] = pulls.may_write(run, *who)
+        if may_write.get(who):
+            yield one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
+from agent.errors import AccessLost
 from agent.models.code_host import Pulls
 from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 from agent.models.run import Run
@@ -71,3 +72,22 @@ def test_the_ticket_of_the_next_run_has_what_people_with_write_permission_said(t
     ]
     assert ticket.digest == code_host_runs.TICKET.digest
     assert known(tmp_path, Closed(state="open"))[0] == code_host_runs.TICKET
+
+
+def test_strangers_who_write_after_it_push_no_words_out(tmp_path):
+    crowd = (
+        comment("me too", by=(f"stranger{one}", 100 + one), at=f"2026-11-22T10:{one:02}:00Z")
+        for one in range(15)
+    )
+    ticket, _ = known(tmp_path, Closed(thread(comment("Not here."), *crowd)))
+    assert ticket.body.endswith("Not here.")
+
+
+def test_a_closed_pull_request_that_cannot_be_read_ends_no_run(tmp_path):
+    class Refused(Closed):
+        def read_pull(self, run, number):
+            raise AccessLost("no")
+
+    ticket, told = known(tmp_path, Refused())
+    assert ticket == code_host_runs.TICKET
+    assert any("#7" in line for line in told)
