@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 from agent import settings as given
 from agent.environments import build as environments
@@ -269,6 +270,9 @@ def make_redactor(settings: Settings) -> Redactor:
                 found.learn(secret.get_secret_value())
     for key in given.model_keys().values():
         found.learn(key)
+    with suppress(SettingsInvalid):
+        if (address := given.find_database(settings)) and (password := urlsplit(address).password):
+            found.learn(unquote(password))
     return found
 
 

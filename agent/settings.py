@@ -514,12 +514,17 @@ def find_database(settings: Settings) -> str | None:
     secret = read_secret(settings, "database_url")
     if secret is None:
         return None
-    if not secret.get_secret_value().startswith("postgresql+psycopg://"):
+    address = secret.get_secret_value()
+    try:
+        is_known = address.startswith("postgresql+psycopg://") and urlsplit(address).port != 0
+    except ValueError:  # the port is no number
+        is_known = False
+    if not is_known:
         raise SettingsInvalid(
             f"{variable('database_url')}: give postgresql+psycopg://USER:PASSWORD@HOST/NAME, or"
             " leave it unset for SQLite."
         )
-    return secret.get_secret_value()
+    return address
 
 
 def _read_secret_file(path: Path, variable: str) -> str:

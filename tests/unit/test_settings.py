@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
 from agent import settings
 from agent.errors import SettingsInvalid
+from agent.services import make_redactor
 from agent.settings import Settings
 
 
@@ -53,3 +55,18 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     assert "5 bytes" in lines[1]
     settings.hold_all(lambda: settings.require_home(Settings(home=tmp_path / "new" / "home")))
     assert (tmp_path / "new" / "home").is_dir()
+
+
+@pytest.mark.parametrize("address", ["mysql://u:p@h/x", "postgresql+psycopg://u:p@h:port/x"])
+def test_an_address_of_a_database_that_cannot_be_one_is_refused_without_its_password(
+    tmp_path, address
+):
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_DATABASE_URL") as caught:
+        settings.find_database(Settings(home=tmp_path, database_url=SecretStr(address)))
+    assert "u:p" not in caught.value.message
+
+
+def test_the_password_of_the_database_leaves_in_no_text(tmp_path):
+    address = SecretStr("postgresql+psycopg://u:s3cr3t%40word9@h/x")
+    redactor = make_redactor(Settings(home=tmp_path, database_url=address))
+    assert "s3cr3t@word9" not in redactor("it is s3cr3t@word9")
