@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from agent.checks import red_copies, rule_changes, test_files
@@ -24,6 +24,7 @@ from agent.checks.own_tests import (
     run_own,
 )
 from agent.checks.reruns import (
+    FAILING,
     MOST_TESTS,
     PASSING,
     SuiteRerunner,
@@ -57,6 +58,8 @@ class TwoRuns:
     lay_out: Callable[[Change, str], Site]
     """Lays a part of the change out, under a name."""
     project: Project
+    _unstable_ids: set[str] = field(default_factory=set, init=False)
+    """Of base; no run finds them again."""
 
     def prepare_first(self) -> tuple[Suite, Site]:
         """Return what runs the tests as base has them, and where."""
@@ -72,6 +75,7 @@ class TwoRuns:
         held = self._add_reached(held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
+        held = self._match_unstable_ids(held)
         if touched := self._find_touched(held):
             named = ", ".join(sorted(touched))
             return _refuse(held, f"while the tests ran, {named} was written to or hidden")
@@ -95,7 +99,7 @@ class TwoRuns:
                 doubts.append(f"the tests with {shared} as on base did not end")
             else:
                 seen = by_chance | {item.item_id for item in left}
-                more = not_passed(self.base, strict)
+                more = not_passed(self.base, self._match_unstable_ids(strict))
                 left += tuple(one for one in more if one.item_id not in seen)
         with ThreadPoolExecutor(min(2, count_sandboxes(self.sites.head))) as pool:
             own = pool.submit(carried_along(self._run_own), held, left)
@@ -214,6 +218,40 @@ class TwoRuns:
         }
         return held.model_copy(update=facts)
 
+    def _match_unstable_ids(self, held: CheckResult) -> CheckResult:
+        """Give tests the ids that they had on base, where base itself finds others each time.
+
+        Values of chance make such ids. Base is asked only where ids of a family, the test before
+        `[`, are missing and others are new; as many are matched as ended alike.
+        """
+        ids, known = ({item.item_id for item in one.items} for one in (held, self.base))
+        fresh: dict[tuple[str, str], list[str]] = {}
+        for item in held.items:
+            if item.item_id not in known and "[" in item.item_id:
+                fresh.setdefault(_describe_family(item), []).append(item.item_id)
+        lost = [
+            item
+            for item in self.base.items
+            if item.item_id not in {*ids, *held.unrun} and _describe_family(item) in fresh
+        ]
+        files = sorted({self.places.locate_test(item.item_id)[0] for item in lost} - {""})
+        if not files or not is_proved(held):
+            return held
+        self.sites.say(f"tests: ids of {list_some(files)} are others than on base, which is asked")
+        again = self.sites.run_some(self.sites.base, Selection(files=tuple(files)))
+        # What base finds again is stable, and gone with the change.
+        stable = {item.item_id for item in again.items}
+        names: dict[str, str] = {}
+        for item in lost if is_proved(again) else ():
+            if item.item_id not in stable and (some := fresh[_describe_family(item)]):
+                names[some.pop()] = item.item_id
+        self._unstable_ids |= {*names.values()}
+        items = tuple(
+            item.model_copy(update={"item_id": names.get(item.item_id, item.item_id)})
+            for item in held.items
+        )
+        return held.model_copy(update={"items": items})
+
     def _find_touched(self, held: CheckResult) -> frozenset[str]:
         """Return the files of tests that are touched as they run with the change, and not on base.
 
@@ -315,7 +353,8 @@ class TwoRuns:
 
     def _try_copies(self, held: CheckResult) -> tuple[str, str]:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
-        left_out = {item.item_id for item in not_passed(self.base, held)} | {*held.unrun}
+        left_out = {item.item_id for item in not_passed(self.base, held)}
+        left_out |= {*held.unrun} | self._unstable_ids
         passed = {
             item.item_id: self.places.locate_test(item.item_id)
             for item in list_passed(self.base)
@@ -387,6 +426,12 @@ class TwoRuns:
 
 def list_passed(result: CheckResult) -> Iterable[CheckItem]:
     return (item for item in result.items if item.outcome == "passed")
+
+
+def _describe_family(item: CheckItem) -> tuple[str, str]:
+    """Return what a test is called for all sets of parameters, and how it ended."""
+    outcome = "failed" if item.outcome in FAILING else item.outcome
+    return item.item_id.partition("[")[0], outcome
 
 
 def _refuse(result: CheckResult, reason: str) -> CheckResult:

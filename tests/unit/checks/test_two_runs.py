@@ -8,13 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import test_files
-from agent.checks.check import Selection, Site
+from agent.checks import comparison, test_files
+from agent.checks.check import Part, Selection, Site
 from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
 from agent.checks.reruns import SuiteRerunner
 from agent.checks.two_runs import TwoRuns
 from agent.models.change import Severity
-from agent.models.checks import BlockedTest, CheckItem, CheckResult, Comparison, Status, SuiteFacts
+from agent.models.checks import (
+    BlockedTest,
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    Status,
+    SuiteFacts,
+)
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
 from tests.unit.policy.cases import change
@@ -49,15 +57,22 @@ class Sides(SuiteRerunner):
     def run_some(self, site: Site, only: Selection, shown_as: str = "") -> CheckResult:
         return type(self).answer(only.ids)
 
+    def run_part(self, site: Site, part: Part, shown_as: str = "") -> CheckResult:
+        return ran()  # what is asked for by its id is not there any more
+
 
 def finished(
-    held: CheckResult, answer: Some, tmp_path: Path, files: dict[str, str | None] | None = None
+    held: CheckResult,
+    answer: Some,
+    tmp_path: Path,
+    files: dict[str, str | None] | None = None,
+    base: CheckResult = ran(*IDS),
 ) -> CheckResult:
     kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
     here = replace(site(10), tree=tmp_path, project=PROJECT)
     sides = kind(here, here, None, None, lambda _: None)
     made, tree = change({"shop.py": "a = 1\n", **(files or {})}, dict(FILES))
-    runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
+    runs = TwoRuns(made, base, sides, tree, lambda *_: here, PROJECT)
     return runs.finish(held, 0)
 
 
@@ -116,6 +131,38 @@ def test_copies_that_do_not_end_leave_a_doubt(head: CheckResult, tmp_path: Path)
     found = finished(ran(*IDS), answer, tmp_path)
     assert found.status is Status.PASSED
     assert len(found.doubts) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "again", "gone", "new"),
+    [
+        ("passed", "passed", "c", 0, 0),
+        ("failed", "failed", "c", 0, 0),
+        ("passed", "failed", "c", 1, 1),
+        # Base finds it again: it is stable, and gone with the change.
+        ("passed", "passed", "a", 1, 0),
+    ],
+)
+def test_ids_that_base_does_not_find_again_are_matched_by_how_they_end(
+    before: str, after: str, again: str, gone: int, new: int, tmp_path: Path
+) -> None:
+    def answer(ids: tuple[str, ...]) -> CheckResult:
+        return ran(*(ids or [f"{IDS[0]}[{again}]"]), outcome="failed" if ids else "passed")
+
+    base = ran(f"{IDS[0]}[a]", outcome=before)
+    held = ran(f"{IDS[0]}[b]", outcome=after)
+    sides = (
+        CheckReport(side="base", commit="", change_digest=None, results=(base,)),
+        CheckReport(
+            side="head",
+            commit="",
+            change_digest=None,
+            results=(finished(held, answer, tmp_path, base=base),),
+        ),
+    )
+    [found] = comparison.compare_reports(*sides)
+    assert (len(found.gone), len(found.new_failures)) == (gone, new)
+    assert len(found.added) == gone
 
 
 def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
