@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from agent import settings as given
 from agent.environments import build as environments
@@ -271,8 +271,9 @@ def make_redactor(settings: Settings) -> Redactor:
     for key in given.model_keys().values():
         found.learn(key)
     with suppress(SettingsInvalid):
-        if (address := given.find_database(settings)) and (password := urlsplit(address).password):
-            found.learn(unquote(password))
+        parts = given.DATABASE_URL.fullmatch(given.find_database(settings) or "")
+        if parts and parts["password"]:
+            found.learn(unquote(parts["password"]))
     return found
 
 

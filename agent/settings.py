@@ -22,6 +22,12 @@ from agent.models.change import Level
 from agent.models.record import Record
 from repo_config.rule_ids import RULE_IDS
 
+#: As SQLAlchemy reads an address: in a password every sign but @ may stand as it is.
+DATABASE_URL = re.compile(
+    r"postgresql\+psycopg://(?:[^:/@]*(?::(?P<password>[^@]*))?@)?"
+    r"(?:\[[^\]]*\]|[^/:?]*)(?::\d+)?(?:[/?].*)?"
+)
+
 _PREFIX = "MERGEWRIGHT_"
 HEARTBEAT = "worker.heartbeat"
 """File below `home` that the worker touches as long as it is at work."""
@@ -515,11 +521,7 @@ def find_database(settings: Settings) -> str | None:
     if secret is None:
         return None
     address = secret.get_secret_value()
-    try:
-        is_known = address.startswith("postgresql+psycopg://") and urlsplit(address).port != 0
-    except ValueError:  # the port is no number
-        is_known = False
-    if not is_known:
+    if not DATABASE_URL.fullmatch(address):
         raise SettingsInvalid(
             f"{variable('database_url')}: give postgresql+psycopg://USER:PASSWORD@HOST/NAME, or"
             " leave it unset for SQLite."

@@ -49,7 +49,8 @@ class CoverageOfChange:
 
     def _wrap_command(self, site: Site, tool: tuple[str, ...], *options: str) -> tuple[str, ...]:
         words = self.suite.command(site)
-        at = words.index("python") + 1
+        # The folder that is gone to first may bear the name too.
+        at = words.index("python", len(site.command_prefix)) + 1
         return (*words[:at], *tool, "run", *options, *words[at:])
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:

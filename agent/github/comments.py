@@ -15,8 +15,8 @@ from github.Repository import Repository
 from agent.github.access import RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 
-#: So many comments are looked through from each end.
-_SEARCHED = 1_000
+#: So many of the oldest comments are looked through, and half as many of the newest.
+_SEARCHED = 2_000
 
 
 class Comment(NamedTuple):
@@ -55,7 +55,7 @@ def list_comments(session: RepositorySession, mark: str, *, on: int | None = Non
         seen = list(islice(comments, _SEARCHED))
         if len(seen) == _SEARCHED:
             known = {one.id for one in seen}
-            newest = islice(comments.reversed, _SEARCHED)
+            newest = islice(comments.reversed, _SEARCHED // 2)
             seen += [one for one in newest if one.id not in known]
         return sorted(
             _comment(one)

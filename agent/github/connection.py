@@ -185,21 +185,18 @@ class WatchedRequester(Requester):
                 # Minted before the request counts as sent.
                 _ = self.auth.token
             self._notes.calls += 1
-            with (
-                self._one_at_a_time,
-                self._recorded(verb, url, input) as told,
-                _hide_network_errors(),
-            ):
+            with self._one_at_a_time:
                 if verb != "GET":
                     time.sleep(max(0.0, self._next_write - time.monotonic()))
                     self._next_write = time.monotonic() + self._between_writes
                 if _changes_something(verb, input):
                     # After every wait: a process may have stood still in one.
                     fence.require_lease()
-                status, answered, body = super(WatchedRequester, self).requestJson(
-                    verb, url, parameters, dict(headers or {}), input, cnx
-                )
-                told["status"] = status
+                with self._recorded(verb, url, input) as told, _hide_network_errors():
+                    status, answered, body = super(WatchedRequester, self).requestJson(
+                        verb, url, parameters, dict(headers or {}), input, cnx
+                    )
+                    told["status"] = status
             metrics.github_allows(answered)
             self._notes.behind = api_errors.server_time(answered) - read_clock()
             return status, answered, body

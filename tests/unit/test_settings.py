@@ -67,6 +67,10 @@ def test_an_address_of_a_database_that_cannot_be_one_is_refused_without_its_pass
 
 
 def test_the_password_of_the_database_leaves_in_no_text(tmp_path):
-    address = SecretStr("postgresql+psycopg://u:s3cr3t%40word9@h/x")
-    redactor = make_redactor(Settings(home=tmp_path, database_url=address))
-    assert "s3cr3t@word9" not in redactor("it is s3cr3t@word9")
+    for written, password in (
+        ("s3cr3t%40word9", "s3cr3t@word9"),
+        ("s3c#r/3t?words9", "s3c#r/3t?words9"),
+    ):
+        address = SecretStr(f"postgresql+psycopg://u:{written}@[::1]:5432/x?sslmode=require")
+        redactor = make_redactor(Settings(home=tmp_path, database_url=address))
+        assert password not in redactor(f"it is {password}")
