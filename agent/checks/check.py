@@ -20,6 +20,7 @@ from agent.models.checks import (
     CheckResult,
     Status,
     SuiteFacts,
+    strip_run_number,
 )
 from agent.models.environment import Environment
 from agent.models.sandbox import (
@@ -144,6 +145,10 @@ class Selection:
     files: tuple[str, ...] = ()
     """Relative to the tree."""
 
+    @property
+    def bare_ids(self) -> list[str]:
+        return list(dict.fromkeys(map(strip_run_number, self.ids)))
+
 
 @dataclass(frozen=True)
 class Part:
@@ -160,7 +165,7 @@ class Part:
         within = (*base.files, *base.product, *base.empty) if base else ()
         seconds = site.test_limits().seconds
         reserve = min(_MOST_RESERVE, seconds * _RESERVE)
-        only = self.only and {"ids": self.only.ids, "files": _whole_paths(self.only.files)}
+        only = self.only and {"ids": self.only.bare_ids, "files": _whole_paths(self.only.files)}
         return {
             "only": only,
             "within": _whole_paths(within) if base else None,

@@ -25,6 +25,7 @@ from agent.models.checks import (
     CheckResult,
     Status,
     SuiteFacts,
+    strip_run_number,
 )
 from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
@@ -139,11 +140,13 @@ def merge_results(
 ) -> CheckResult:
     """Put what ran as the change has it in the place of what ran as base has it."""
     replaced = {*wanted.files, *wanted.deleted}
-    ids = frozenset(wanted.ids)
+    # A test that runs runs in all suites of a script.
+    ids = frozenset(map(strip_run_number, wanted.ids))
     kept = tuple(
         item
         for item in (() if wanted.whole else held.items)
-        if item.item_id not in ids and places.locate_test(item.item_id)[0] not in replaced
+        if strip_run_number(item.item_id) not in ids
+        and places.locate_test(item.item_id)[0] not in replaced
     )
     items = (*kept, *own.items)
     facts = held.suite

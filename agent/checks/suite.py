@@ -7,7 +7,7 @@ counts and exit code fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -108,7 +108,12 @@ def judge_suite(
     """
     report = sealed.read_report(result, secret, KINDS)
     runs = _split_runs(report, secret)
-    items = _keep_worst(item for run in runs for item in run.find_items())
+    numbered = list(zip(runs, _number_ids(runs), strict=True))
+    items = tuple(
+        item.model_copy(update={"item_id": names[test_id]})
+        for run, names in numbered
+        for test_id, item in run.items.items()
+    )
     status, reason = _judge_runs(report, runs, items, result, codes)
     found = check.make_result(
         suite,
@@ -124,7 +129,7 @@ def judge_suite(
         "touched": tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
         "suite": _join_facts(report),
         "unrun": tuple(
-            dict.fromkeys(one for run in runs if run.finish for one in run.list_pending())
+            names[one] for run, names in numbered if run.finish for one in run.list_pending()
         ),
     }
     return found.model_copy(update=facts)
@@ -152,6 +157,8 @@ class _Run:
     fixtures: list[Fixture] = field(default_factory=list)
     uncollected: list[Uncollected] = field(default_factory=list)
     finish: SuiteEnd | None = None
+    items: dict[str, CheckItem] = field(default_factory=dict)
+    """Each test once, with its worst outcome."""
 
     def is_ours(self, test_id: str) -> bool:
         return test_id.startswith(self.secret.module)
@@ -172,17 +179,26 @@ class _Run:
             return left
         return [one for one in left if not any(_covers(each, one) for each in self.fixtures)]
 
-    def find_items(self) -> Iterator[CheckItem]:
+    def find_items(self) -> dict[str, CheckItem]:
+        found: dict[str, CheckItem] = {}
+
+        def keep_worst(item: CheckItem) -> None:
+            present = found.get(item.item_id)
+            if present is None or _RANK.index(item.outcome) > _RANK.index(present.outcome):
+                found[item.item_id] = item
+
         for test in self.tests:
             if not self.is_ours(test.id) and test.outcome != "unrun":
-                yield _make_item(test.id, test)
+                keep_worst(_make_item(test.id, test))
         pending = self.list_pending(covered=True) if self.fixtures else []
         for fixture in self.fixtures:
             covered = [name for name in pending if _covers(fixture, name)]
             for test_id in covered or [fixture.id]:
-                yield _make_item(test_id, fixture)
+                keep_worst(_make_item(test_id, fixture))
         for one in self.uncollected:
-            yield CheckItem(item_id=one.id + COLLECTION, outcome="error", text=one.text)
+            item_id = one.id + COLLECTION
+            keep_worst(CheckItem(item_id=item_id, outcome="error", text=one.text))
+        return found
 
 
 def _split_runs(report: sealed.Report, secret: Secret) -> list[_Run]:
@@ -204,17 +220,21 @@ def _split_runs(report: sealed.Report, secret: Secret) -> list[_Run]:
                 run.uncollected.append(event)
             case SuiteEnd():
                 run.finish = event
+    for run in runs:
+        run.items = run.find_items()
     return runs
 
 
-def _keep_worst(items: Iterable[CheckItem]) -> tuple[CheckItem, ...]:
-    """Keep each test once, with its worst outcome in all runs of a script."""
-    found: dict[str, CheckItem] = {}
-    for item in items:
-        present = found.get(item.item_id)
-        if present is None or _RANK.index(item.outcome) > _RANK.index(present.outcome):
-            found[item.item_id] = item
-    return tuple(found.values())
+def _number_ids(runs: list[_Run]) -> Iterator[dict[str, str]]:
+    """Yield names by id for each run, with its number where an earlier run had the same id.
+
+    So a test that one run of a script breaks is not hidden by another run that fails on base.
+    """
+    seen: set[str] = set()
+    for number, run in enumerate(runs, 1):
+        ids = {*run.list_ids(), *run.items}
+        yield {one: f"{one} #{number}" if one in seen else one for one in ids}
+        seen |= ids
 
 
 def _covers(fixture: Fixture, test_id: str) -> bool:

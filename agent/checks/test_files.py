@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from agent.errors import EditFailed
 from agent.models.change import Change
-from agent.models.checks import SuiteFacts
+from agent.models.checks import SuiteFacts, strip_run_number
 from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 from repo_config.test_files import find_folder, has_test_name
@@ -253,7 +253,7 @@ class Places:
 
     def locate_test(self, test_id: str) -> tuple[str, str]:
         """Return file and qualified name of a test; nothing where it is not known."""
-        bare = test_id.partition("[")[0]
+        bare = strip_run_number(test_id).partition("[")[0]
         path, mark, inner = bare.partition("::")
         if mark:
             found = self._files.get(path, "")

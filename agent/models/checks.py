@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from agent.models.change import Finding
@@ -35,6 +36,15 @@ class CheckItem(Record):
     text: str = ""
     place: str = ""
     """`path:line` where the tool names one."""
+
+
+#: Follows the ids of tests that an earlier suite of the same script has run too.
+_RUN_NUMBER = re.compile(r" #\d+$")
+
+
+def strip_run_number(test_id: str) -> str:
+    """Return the id of a test as its runner reports it."""
+    return _RUN_NUMBER.sub("", test_id)
 
 
 UNPROVED = "unproved"
