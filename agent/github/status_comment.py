@@ -15,7 +15,7 @@ from agent.github import comments, status_text
 from agent.github.access import RepositorySession
 from agent.github.api_errors import RefusedRequest
 from agent.models.intake import EarlierRun
-from agent.models.run import Run
+from agent.models.run import RUN_ID, Run
 from agent.models.ticket import Snapshot
 from agent.telemetry import run_log
 
@@ -26,9 +26,7 @@ _SLOWER, _SLOWEST = 1.5, 15.0
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
 #: Whoever may write can edit our comments, too: what is no name of a run is none.
-_HEAD = re.compile(
-    r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16})(?: call=[a-z0-9_-]+)? -->"
-)
+_HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 

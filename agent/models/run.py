@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -250,6 +251,10 @@ class Remember(Protocol):
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         """Return the record of the step of that name; make the attempt if there is none."""
         ...
+
+
+RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
+"""As `make_run_id` names runs."""
 
 
 def make_run_id(started: int) -> str:

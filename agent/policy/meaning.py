@@ -13,39 +13,37 @@ _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncF
 _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def strip(content: bytes, *, strict: bool = True) -> ast.Module:
-    """Parse a module and take out docstrings, annotations, and imports for type checkers alone.
+def strip(content: bytes) -> ast.Module:
+    """Parse a module and take out docstrings, and annotations and imports for type checkers alone.
 
-    Args:
-        strict: Leave other imports, and annotations in a class where dataclasses and their kind
-            could read them: it has a decorator, a base or a metaclass.
+    Annotations in a class stay where dataclasses and their kind could read them: it has a
+    decorator, a base or a metaclass.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    module: ast.Module = _Bare(strict=strict).visit(foreign_python.parse_module(content))
+    module: ast.Module = _Bare().visit(foreign_python.parse_module(content))
     return module
 
 
-def is_same(before: bytes | None, after: bytes | None, *, strict: bool = True) -> bool:
+def is_same(before: bytes | None, after: bytes | None) -> bool:
     """Whether two versions of a module do the same; what cannot be read does not."""
     try:
-        one, other = (ast.dump(strip(content or b"", strict=strict)) for content in (before, after))
+        one, other = (ast.dump(strip(content or b"")) for content in (before, after))
     except UNREADABLE:
         return False
     return one == other
 
 
 class _Bare(ast.NodeTransformer):
-    def __init__(self, *, strict: bool) -> None:
-        self._strict = strict
+    def __init__(self) -> None:
         self._fields: set[ast.AnnAssign] = set()
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         return self._drop_docstring(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        if self._strict and (node.decorator_list or node.bases or node.keywords):
+        if node.decorator_list or node.bases or node.keywords:
             self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
         return self._drop_docstring(node)
 
@@ -67,11 +65,10 @@ class _Bare(ast.NodeTransformer):
         return None
 
     def visit_Import(self, node: ast.Import) -> ast.Import | None:
-        is_kept = self._strict and not {one.name for one in node.names} <= _OF_TYPES
-        return node if is_kept else None
+        return None if {one.name for one in node.names} <= _OF_TYPES else node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-        return node if self._strict and node.module not in _OF_TYPES else None
+        return None if node.module in _OF_TYPES else node
 
     def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
         # It tells readers and type checkers what is public.

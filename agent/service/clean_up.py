@@ -18,6 +18,7 @@ from agent.errors import AgentError
 from agent.git import branches, folders, mirror
 from agent.models.code_host import CodeHost
 from agent.models.outcome import StoredRun
+from agent.models.run import RUN_ID
 from agent.publishing import commits
 from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
@@ -39,7 +40,6 @@ _TEMPORARY = (
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),
 )
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 _PUBLISHING = '"step": "publish"'
 _LEDGER = "ledger.jsonl"
 #: Of the newest runs, those that are looked at for branches that they have left.
@@ -105,7 +105,7 @@ class Cleaner:
             ledger.parent
             for kind in ("runs", "replays")
             for ledger in (self._home / kind).glob(f"*/{_LEDGER}")
-            if _RUN_ID.fullmatch(ledger.parent.name)
+            if RUN_ID.fullmatch(ledger.parent.name)
             and not ledger.parent.is_symlink()
             and ledger.stat().st_mtime < before
         ]

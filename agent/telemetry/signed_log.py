@@ -18,13 +18,13 @@ from typing import IO
 
 from agent.errors import LedgerUnusable
 from agent.models.record import Record
+from agent.models.run import RUN_ID
 from agent.telemetry import ledger
 
 COMMIT = "commit-"
 """Before the id of a published commit: the file beside the ledger that has its object of git."""
 _MOST_BYTES = 512 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
 
 Read = Callable[[str], bytes | None]
 """Gives a file of a log; None: it has no such file."""
