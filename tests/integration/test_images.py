@@ -7,7 +7,7 @@ import secrets
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import maintenance
+from agent.cli.main import app
 from agent.errors import SandboxMissing
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox import docker_engine
@@ -36,7 +36,7 @@ def settings(home, monkeypatch):
 
 
 def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(settings):
-    done = CliRunner().invoke(maintenance.images_app, ["build", "3.11", "git"])
+    done = CliRunner().invoke(app, ["images", "build", "3.11", "git"])
     assert done.exit_code == 0, done.output
     assert f"built {settings.docker_image}:3.11" in done.stdout
     (root,) = DockerSandbox(settings).roots()
@@ -58,6 +58,6 @@ def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(sett
 def test_a_base_that_will_not_do_is_named(settings, monkeypatch, version, base, words):
     if base is not None:
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_BASE", base)
-    result = CliRunner().invoke(maintenance.images_app, ["build", version])
+    result = CliRunner().invoke(app, ["images", "build", version])
     assert isinstance(result.exception, SandboxMissing)
     assert words in result.exception.message
