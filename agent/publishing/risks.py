@@ -38,7 +38,7 @@ def list_unmeasured(evidence: Evidence) -> Iterator[str]:
     """Say what no check has measured, in sentences; foreign words are in some."""
     for check in evidence.compared:
         if not {check.base, check.head} <= {Status.PASSED, Status.FAILED}:
-            yield f"{check.name} (the reason stands under Checks)."
+            yield f"{check.name} (see Checks)."
         for words, count in (
             ("for which no time was left", len(check.unrun)),
             ("skipped more than before", check.head_skipped - check.base_skipped),

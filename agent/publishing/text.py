@@ -22,7 +22,6 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import Comparison
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
-from agent.models.review import Remark
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.publishing import messages, other_pulls, risks
@@ -287,18 +286,24 @@ class _Group(NamedTuple):
 
 
 def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
-    """Say each thing once, first what a person has to look at."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    """Say each thing once, first what a person has to look at; the fix of a rule once too."""
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for one in sorted(findings, key=lambda one: one.severity is Severity.INFO):
-        said = one.severity.value, one.rule, f"{one.message} {one.fix}".strip()
-        groups.setdefault(said, []).append(_place(one))
-    for said, places in groups.items():
-        yield _Group(*said, tuple(dict.fromkeys(places)))
+        groups.setdefault((one.severity.value, one.rule, one.message, one.fix), []).append(one)
+    fixes = set()
+    for (severity, rule, message, fix), same in groups.items():
+        words = message if (rule, fix) in fixes else f"{message} {fix}".strip()
+        fixes.add((rule, fix))
+        yield _Group(severity, rule, words, tuple(_fold_places(same)))
 
 
-def _place(one: Finding | Remark) -> str:
-    named = f"{one.path}:{one.line}" if one.line else one.path
-    return named or (one.rule if isinstance(one, Finding) else "")
+def _fold_places(findings: list[Finding]) -> Iterator[str]:
+    """Name the places of findings; lines that follow one another share a name."""
+    places = sorted({(one.path or one.rule, one.line or -1) for one in findings})
+    for _, run in groupby(enumerate(places), lambda at: (at[1][0], at[1][1] - at[0])):
+        same = [place for _, place in run]
+        (path, first), (_, last) = same[0], same[-1]
+        yield path if first < 0 else f"{path}:{first}–{last}" if last > first else f"{path}:{first}"
 
 
 def _log_place(path: str, run: Run | None) -> str:
@@ -378,7 +383,6 @@ def _get_environment() -> jinja2.Environment:
         quote=lambda text: sanitise.shorten(text, _LONGEST_QUOTE),
         excerpt=_cut_excerpt,
         minute=_format_minute,
-        place=_place,
         list_codes=_list_codes,
         in_all=ModelTotal.from_uses,
     )

@@ -240,7 +240,7 @@ class Facts:
         said = format_count(count, "new finding")
         if first.counts_tests:
             verb = "fails" if count == 1 else "fail"
-            said = f"{format_count(count, 'test')} {verb} with the change and not so without it"
+            said = f"{format_count(count, 'test')} {verb} with the change but not without it"
         shown = list_some([_format_item(item) for item in first.new_failures])
         others = ", ".join(check.name for check in failing[1:])
         also = f" Also red: {others}." if others else ""

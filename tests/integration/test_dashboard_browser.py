@@ -111,7 +111,7 @@ def is_alive(url: str) -> bool:
         return False
 
 
-def await_(true: Callable[[], object], seconds: float = 30) -> None:
+def await_(true: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

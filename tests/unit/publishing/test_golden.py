@@ -79,7 +79,7 @@ WORK = ModelWork(
     uses=USES,
     claims="`total` skipped the first price, since the slice began at 1. It now sums all of them.",
     rounds=(
-        "1 problem. Tests: 1 test fails with the change and not so without it: t::a.",
+        "1 problem. Tests: 1 test fails with the change but not without it: t::a.",
         "passed",
     ),
 )
@@ -145,10 +145,13 @@ def model_with_proof() -> str:
     return text.render_pull_request(evidence_of_issue(**MADE_BY_MODEL))
 
 
-def finding(severity: Severity, rule: str, path: str, line: int | None, message: str) -> Finding:
-    return Finding(
-        rule=rule, severity=severity, path=path, line=line, message=message, fix="See to it."
-    )
+def finding(
+    severity: Severity, rule: str, path: str, line: int | None, message: str, fix: str = ""
+) -> Finding:
+    return Finding(rule=rule, severity=severity, path=path, line=line, message=message, fix=fix)
+
+
+TIMEOUT = "Pass `timeout=` in seconds."
 
 
 def draft_with_findings() -> str:
@@ -159,11 +162,21 @@ def draft_with_findings() -> str:
             | {
                 "cleared": cleared(
                     finding(info, "size", "shop/prices.py", None, "The file has 700 lines."),
-                    finding(review, "http-timeout", "shop/prices.py", 9, "No `timeout` is given."),
+                    finding(
+                        review,
+                        "http-timeout",
+                        "shop/prices.py",
+                        9,
+                        "No `timeout` is given.",
+                        TIMEOUT,
+                    ),
+                    finding(
+                        review, "http-timeout", "shop/rates.py", 5, "`timeout` is None.", TIMEOUT
+                    ),
                     finding(review, "proof", "shop/prices.py", 21, "No test notices this part."),
                     *(
                         finding(review, "n-plus-one", "shop/views.py", at, "A query in a loop.")
-                        for at in range(30, 39)
+                        for at in (*range(30, 39), 50)
                     ),
                 ),
                 "verdict": READY.model_copy(update={"review": ("shop/prices.py:9",)}),
@@ -225,7 +238,7 @@ RED = TESTS.model_copy(
 
 def withheld() -> str:
     sentence = (
-        "Tests: 1 test fails with the change and not so without it:"
+        "Tests: 1 test fails with the change but not without it:"
         " shop/tests/test_export.py::test_every_field."
     )
     reason = Reason.NEW_FAILURES
