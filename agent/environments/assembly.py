@@ -65,7 +65,7 @@ class Assembly:
         self._known = (*declaration.known, *others)
         self._tree = Path(request.tree)
         self._files = WorkTreeFiles(self._tree, declaration.root)
-        self._version = version
+        self._version, self._tag = version, request.nearest_tag
         self._declaration = declaration
         self._build_context = build_context
         self._needs_project = request.needs_project
@@ -150,7 +150,7 @@ class Assembly:
         tree = WorkTreeFiles(self._tree)
         for folder in dict.fromkeys(project.folder for project in found.projects):
             try:
-                made = builder.build_project(self._tree, folder, self._version)
+                made = builder.build_project(self._tree, folder, self._version, self._tag)
             except EnvironmentFailed as problem:
                 if self._needs_project:
                     raise

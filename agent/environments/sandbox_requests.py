@@ -74,7 +74,7 @@ def make_request(
         collect=collect,
         limits=limits,
     )
-    return _with_git(ordered, tree)
+    return add_git(ordered, tree)
 
 
 def add_managers(order: SandboxRequest) -> SandboxRequest:
@@ -86,14 +86,18 @@ def add_managers(order: SandboxRequest) -> SandboxRequest:
     return order.model_copy(update={"environ": {**order.environ, "PATH": path}})
 
 
-def _with_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
-    """Add the throw-away repository of one commit that lies beside the tree, if there is one."""
+def add_git(order: SandboxRequest, tree: Path, tag: str | None = None) -> SandboxRequest:
+    """Add the throw-away repository of one commit that lies beside the tree, if there is one.
+
+    Args:
+        tag: What the commit is tagged with there.
+    """
     history = tree.with_name(one_commit.NAME)
     if not history.is_dir():
         return order
     own = (
         SandboxFile(path=f"{SANDBOX_TREE}/.git/{name}", content=content)
-        for name, content in one_commit.read_files(history).items()
+        for name, content in one_commit.read_files(history, tag).items()
     )
     told = SandboxFile(path=_GIT_CONFIG, content=one_commit.CONFIG)
     shown = Mount(source=str(history), target=one_commit.SHOWN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from packaging.metadata import parse_email
@@ -28,9 +28,7 @@ VERSION_VARIABLES = (
     "POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS",
     "HATCH_VCS_PRETEND_VERSION", "PBR_VERSION",
 )  # fmt: skip
-"""By which backends are told a version that they would otherwise ask git for."""
-#: They read no variable: without git, the metadata of a released archive tells them the version.
-_READ_METADATA = frozenset({"versioningit", "setuptools-git-versioning"})
+"""By which backends are told a version, however much of the tree is changed."""
 
 
 class Metadata(Record):
@@ -100,25 +98,6 @@ def read_build_system(table: object, origin: str) -> BuildSystem:
         "backend_path": tuple(map(str, path)) if isinstance(path, list) else None,
     }
     return BuildSystem.model_validate(given)
-
-
-def make_version_files(
-    requires: Iterable[str], names: Sequence[str], version: str
-) -> dict[str, bytes]:
-    """Files by name that hand a version to a backend which no variable reaches.
-
-    For these alone: others also take from such a file all that it does not say.
-
-    Args:
-        requires: What the backend is run with, as requirements.
-        names: Of the project, as far as it is known.
-        version: That of the tag.
-    """
-    used = {canonicalize_name(Requirement(text).name) for text in requires}
-    if not names or not used & _READ_METADATA:
-        return {}
-    text = f"Metadata-Version: 2.1\nName: {names[0]}\nVersion: {version}\n"
-    return {"PKG-INFO": text.encode()}
 
 
 def read_version(tag: str | None, files: WorkTreeFiles) -> str:

@@ -20,7 +20,14 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
-from agent.environments import declare, requirement_files, sources, storage, toolsets
+from agent.environments import (
+    declare,
+    requirement_files,
+    sandbox_requests,
+    sources,
+    storage,
+    toolsets,
+)
 from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher
 from agent.environments.requirement_files import Line
@@ -33,7 +40,6 @@ from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
     SANDBOX_OURS,
-    SANDBOX_TREE,
     Mount,
     SandboxFile,
     SandboxLimits,
@@ -181,10 +187,10 @@ class WheelBuilder:
 
     # --- the repository ----------------------------------------------------------------------
 
-    def build_project(self, tree: Path, folder: str, version: str) -> BuiltProject:
+    def build_project(self, tree: Path, folder: str, version: str, tag: str | None) -> BuiltProject:
         """Build a project of the tree so that it is imported from the tree.
 
-        The version is for backends that read it from version control, which the sandbox lacks.
+        Version and tag are for backends that read them from version control.
 
         Raises:
             EnvironmentFailed: Its backend fails; with its own words.
@@ -195,20 +201,10 @@ class WheelBuilder:
         label = f"the repository ({folder})" if folder else "the repository"
         self._build_context.say(f"building {label} itself, without network")
         names = declare.read_declared_names(files, folder)[:1]
-        told = sources.make_version_files(system.requires, names, version)
-        there = files.names(folder)
         order = self._make_request(_MOST_OF_TREE)
-        order = order.model_copy(
-            update={
-                "tree": str(tree),
-                "environ": order.environ | dict.fromkeys(sources.VERSION_VARIABLES, version),
-                "files": tuple(
-                    SandboxFile(path=posixpath.join(SANDBOX_TREE, folder, name), content=content)
-                    for name, content in told.items()
-                    if name not in there
-                ),
-            }
-        )
+        environ = order.environ | dict.fromkeys(sources.VERSION_VARIABLES, version)
+        order = order.model_copy(update={"tree": str(tree), "environ": environ})
+        order = sandbox_requests.add_git(order, tree, tag)
         job = {"folder": folder, "editable": True}
         report, result = self._build(order, job, system, label, self._under_way)
         self._projects += 1

@@ -12,6 +12,8 @@ import uv
 
 from agent.environments import storage
 from agent.errors import EnvironmentFailed
+from agent.git import worktree
+from tests.integration import git_samples
 from tests.integration.environment_building import ensure, lay, local, python
 from tests.unit.environments import local_index
 
@@ -80,6 +82,21 @@ def test_a_wheel_of_a_backend_without_build_editable_is_made_to_point_at_the_tre
     lay(folder, {"backend.py": in_tree_backend("mine", "1", more.replace("mine/", "other/"))})
     [left] = ensure(settings, folder).left_out
     assert "no build_editable" in left
+
+
+def test_a_build_finds_the_tag_of_the_commit_by_git(settings, folder):
+    backend = local_index.BACKEND.format(name="mine", version="1", build="pass", metadata="")
+    asks = (
+        "import subprocess\n"
+        "told = subprocess.check_output(['git', 'describe', '--tags', '--dirty'], text=True)\n"
+        "assert told.strip() == 'v1.2'\n"
+    )
+    files = {"pyproject.toml": local_index.PYPROJECT, "backend.py": asks + backend}
+    repository = git_samples.make(folder / "project", files)
+    git_samples.git(repository, "tag", "v1.2")
+    checkout = worktree.prepare_checkout(str(repository), None, settings.home / "mirrors")
+    tree = worktree.open_tree(checkout, folder / "base").folder
+    assert ensure(settings, tree, tag=checkout.nearest_tag).packages == ("mine==1",)
 
 
 def test_a_project_that_cannot_be_built_is_done_without_and_imported_from_its_tree(

@@ -15,14 +15,6 @@ def test_a_tag_gives_the_version(tag, version, tmp_path):
     assert sources.read_version(tag, WorkTreeFiles(tmp_path)) == version
 
 
-def test_a_backend_that_reads_no_variable_has_the_version_from_a_file():
-    def make(*requires: str) -> dict[str, bytes]:
-        return sources.make_version_files(requires, ("mine",), "1.2.3")
-
-    assert make("setuptools", "versioningit >=2")["PKG-INFO"].endswith(b"\nVersion: 1.2.3\n")
-    assert not make("setuptools", "setuptools_scm")
-
-
 def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
     archives = [
         SourceArchive(
