@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 
@@ -31,7 +30,6 @@ from starlette.responses import JSONResponse, Response
 
 from agent.errors import AgentError
 from agent.models.clock import read_clock
-from agent.service.pause import Pause, Switch
 from agent.store.sql_inbox import Counts, Inbox, ReceiptKind
 from agent.telemetry import metrics
 from webhooks.inbox import Committer
@@ -92,7 +90,7 @@ class _Probe:
     async def _ask(self) -> dict[str, object]:
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                counts, beat, paused = await self._committer.ask(_prove)
+                counts, beat = await self._committer.ask(_prove)
         except (AgentError, TimeoutError):
             return {
                 "ready": False,
@@ -112,8 +110,6 @@ class _Probe:
                 "unread": counts.unread,
                 "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
             },
-            # Why is the operator's own affair; runs wait meanwhile, and deliveries are taken.
-            "paused": None if paused is None else {"seconds": round(now - paused.since, 1)},
             "worker": {"heartbeat_seconds": None if beat is None else round(now - beat, 1)},
         }
 
@@ -130,10 +126,9 @@ def _stands_still(seconds: float | None) -> str | None:
     return None
 
 
-def _prove(inbox: Inbox) -> tuple[Counts, float | None, Pause | None]:
+def _prove(inbox: Inbox) -> tuple[Counts, float | None]:
     inbox.prove_writable()
-    switch = Switch(inbox.path.parent, inbox.notes)
-    return inbox.counts(), inbox.read_last_beat(), switch.get_pause()
+    return inbox.counts(), inbox.read_last_beat()
 
 
 # --- metrics ------------------------------------------------------------------------------------
@@ -167,7 +162,6 @@ class ListenerMetrics:
         self._oldest = self._gauge("inbox_oldest_seconds", "How long the oldest of them waits.")
         self._waiting = self._gauge("inbox_uncommitted", "Deliveries that wait for a commit.")
         self._readable = self._gauge("inbox_readable", "Whether the inbox could be asked: 0 or 1.")
-        self._paused = self._gauge("paused", "Whether everything is paused: 0 or 1.")
         self._alive = self._gauge(
             "worker_heartbeat_age_seconds", "Since the worker's sign of life; NaN: there is none."
         )
@@ -212,9 +206,6 @@ class ListenerMetrics:
             oldest = there.oldest_unread
             self._oldest.set(0.0 if oldest is None else max(0.0, now - oldest))
         self._waiting.set(self._committer.waiting)
-        with suppress(AgentError):  # `inbox_readable` tells
-            switch = Switch(self._home, self._inbox.notes)
-            self._paused.set(switch.get_pause() is not None)
         beat = self._inbox.read_last_beat()
         self._alive.set(float("nan") if beat is None else now - beat)
         of_worker, written = _of_worker(self._home / metrics.FILE_NAME)

@@ -21,14 +21,13 @@ from agent.errors import ActiveRun, RequestRefused
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason
-from agent.service.pause import Pause, Switch, open_switch
 from agent.settings import Settings
 from agent.store import step_file
 from agent.telemetry import signed_log
 from agent.text import sanitise
 
 if TYPE_CHECKING:
-    from agent.store.sql_pauses import RepositoryPause
+    from agent.store.sql_pauses import Pause, SqlPauses
     from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
@@ -275,7 +274,7 @@ def retry(
                 " stop it with `mergewright runs cancel`",
             ) from other
         where = f"with the step {begin_with!r}" if begin_with else "from its start"
-        paused = " once the service is resumed" if open_switch(loaded).get_pause() else ""
+        paused = " once the service is resumed" if store.pauses.find() else ""
         words = f"Run {one.run.run_id} goes on {where}{paused}."
         _report(store.get_run(one.run.run_id), words, as_json=as_json)
 
@@ -310,54 +309,46 @@ def pause(
     Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`.
     """
     loaded, words, now = settings.load_settings(), _cut(reason), read_clock()
-    if repository:
-        from agent.store.sql_pauses import OPERATOR, RepositoryPause
+    from agent.store.sql_pauses import Pause
 
-        with _find_repository(loaded, repository) as (store, repository_id):
-            changed = store.pauses.put(
-                RepositoryPause(
-                    repository_id=repository_id, repository=repository, since=now,
-                    by=OPERATOR, words=words,
-                )
-            )  # fmt: skip
-    else:
-        changed = open_switch(loaded).pause(words, now)
-    said = "Paused." if changed else "It was paused before."
-    _report_pause(loaded, repository, said, changed=changed, as_json=as_json)
+    with _find_paused(loaded, repository) as (pauses, number):
+        changed = pauses.put(
+            Pause(repository_id=number, repository=repository, since=now, words=words)
+        )
+        said = "Paused." if changed else "It was paused before."
+        _report_pause(pauses.find(number), repository, said, changed=changed, as_json=as_json)
 
 
 @app.command()
 def resume(repository: Repository = "", as_json: terminal.Json = False) -> None:
     """Let go on what `mergewright runs pause`, or somebody on the dashboard, has paused."""
-    loaded = settings.load_settings()
-    if repository:
-        with _find_repository(loaded, repository) as (store, repository_id):
-            changed = store.pauses.remove(repository_id)
-    else:
-        changed = open_switch(loaded).resume()
+    with _find_paused(settings.load_settings(), repository) as (pauses, number):
+        changed = pauses.remove(number)
     said = f"{repository or 'Everything'} goes on." if changed else "It was not paused."
-    _report_pause(loaded, repository, said, changed=changed, as_json=as_json)
+    _report_pause(None, repository, said, changed=changed, as_json=as_json)
 
 
 @contextmanager
-def _find_repository(loaded: Settings, name: str) -> Iterator[tuple[SqlRunStore, int]]:
-    """Open the runs, and give the number of a repository by that of its latest run."""
+def _find_paused(loaded: Settings, name: str) -> Iterator[tuple[SqlPauses, int]]:
+    """Open the pauses, and give the number of a repository by that of its latest run."""
+    from agent.store import sql_run_store, sql_tables
+
+    if not name:
+        # Before the first `serve` there are no runs yet.
+        with closing(sql_run_store.open_store(loaded)) as store:
+            yield store.pauses, sql_tables.EVERYTHING
+        return
     with open_store(loaded) as store:
         latest = store.list_latest(1, name) if store else ()
         if store is None or not latest or latest[0].run.snapshot is None:
             problem = f"no run there is of {name}; `mergewright runs list` shows them"
             raise typer.BadParameter(problem, param_hint="OWNER/NAME")
-        yield store, latest[0].run.snapshot.issue.repository_id
+        yield store.pauses, latest[0].run.snapshot.issue.repository_id
 
 
 def _report_pause(
-    loaded: Settings, repository: str, words: str, *, changed: bool, as_json: bool
+    paused: Pause | None, repository: str, words: str, *, changed: bool, as_json: bool
 ) -> None:
-    switch = open_switch(loaded)
-    paused: Pause | RepositoryPause | None = switch.get_pause()
-    if repository:
-        with _find_repository(loaded, repository) as (store, repository_id):
-            paused = store.pauses.find(repository_id)
     if as_json:
         facts = {
             "paused": paused is not None,
@@ -367,21 +358,18 @@ def _report_pause(
         }
         terminal.print_json(facts | ({"repository": repository} if repository else {}))
     else:
-        print(" ".join(filter(None, (words, "" if repository else _describe_pause(switch)))))
+        print(" ".join(filter(None, (words, _describe_pause(paused) if paused else ""))))
 
 
-def _describe_pause(switch: Switch) -> str:
-    paused = switch.get_pause()
-    if paused is None:
-        return ""
-    why = f" ({terminal.make_line(paused.words)})" if paused.words else ""
-    since = format_time(paused.since)
-    return f"Paused since {since}{why}: no run goes on until `mergewright runs resume`."
+def _describe_pause(paused: Pause) -> str:
+    what = f" {paused.repository}" if paused.repository else ""
+    return (
+        f"{terminal.make_line(paused.sentence)}, since {format_time(paused.since)}."
+        f" `mergewright runs resume{what}` lets its runs go on."
+    )
 
 
 def _show_pause(loaded: Settings) -> None:
     with open_store(loaded) as store:
-        paused = store.pauses.list() if store else []
-    for words in (_describe_pause(open_switch(loaded)), *(f"{one.sentence}." for one in paused)):
-        if words:
-            terminal.print_aside(words, style="yellow")
+        for one in store.pauses.list() if store else ():
+            terminal.print_aside(_describe_pause(one), style="yellow")

@@ -29,7 +29,6 @@ from agent.dashboard.index import RunEntry, RunIndex
 from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
-from agent.service.pause import Switch
 from agent.settings import HEARTBEAT
 from agent.store.sql_pauses import OPERATOR
 from agent.store.sql_run_store import SqlRunStore
@@ -251,11 +250,10 @@ class Dashboard:
     store: SqlRunStore
     index: RunIndex
     sessions: Sessions
-    switch: Switch
 
     def render(self, template: str, who: Visitor, **values: object) -> Response:
         """Make a page for a visitor."""
-        return pages.render(template, 200, who=who, paused=self.switch.get_pause(), **values)
+        return pages.render(template, 200, who=who, paused=self.store.pauses.find(), **values)
 
     def list_runs(self, visitor: Visitor) -> list[RunEntry]:
         """List the runs that a visitor may see, newest first."""

@@ -19,7 +19,6 @@ from agent.dashboard.access import ActionRefused, Dashboard, NotThere, Sessions,
 from agent.dashboard.github_people import GithubPeople, find_website
 from agent.dashboard.index import RunIndex
 from agent.errors import AgentError
-from agent.service.pause import open_switch
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.signing import PUBLIC_FILE
@@ -53,7 +52,6 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
         store=store,
         index=RunIndex(store),
         sessions=Sessions(_make_github(loaded, address), address),
-        switch=open_switch(loaded),
     )
     for part in (sign_in_pages, overview_pages, runs_pages):
         app.include_router(part.router)

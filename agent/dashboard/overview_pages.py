@@ -27,7 +27,7 @@ from agent.dashboard.index import RunEntry, summarize_runs
 from agent.dashboard.plots import Plot
 from agent.models.checks import Status
 from agent.models.clock import read_clock
-from agent.store.sql_pauses import OPERATOR, RepositoryPause
+from agent.store.sql_pauses import OPERATOR, Pause
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Statistics as Numbers
 
@@ -123,7 +123,7 @@ def act_on_repository(
     if action == "pause":
         words = _read_reason(form)
         pauses.put(
-            RepositoryPause(
+            Pause(
                 repository_id=repository_id, repository=repository, since=read_clock(),
                 by=who.login, words=words,
             )
@@ -188,10 +188,9 @@ def act(here: Here, who: Actor, form: Form, action: str) -> Response:
     if action not in ("pause", "resume") or not who.is_operator:
         raise ActionRefused("Only the operator can do this.")
     if action == "pause":
-        why = _read_reason(form)
-        here.switch.pause(f"{who.login}: {why}" if why else f"by {who.login}", read_clock())
+        here.store.pauses.put(Pause(since=read_clock(), by=who.login, words=_read_reason(form)))
     else:
-        here.switch.resume()
+        here.store.pauses.remove()
     return RedirectResponse("/queue", 303)
 
 

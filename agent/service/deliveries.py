@@ -25,7 +25,6 @@ from agent.service import event_handler, intake, loops
 from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.dispatch import Bounds
 from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
-from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
@@ -43,7 +42,6 @@ _SOON_SECONDS = 0.5
 _TRIES = 3
 
 
-_PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
 _QUOTA = (
     "This repository has begun or queued its {runs} of 24 hours. This one goes on by itself when"
     " the day of an earlier one is over."
@@ -83,7 +81,7 @@ class Intake:
         """
         self._alive = alive
         self._stop = stop or threading.Event()
-        self._bounds = bounds or Bounds(Switch(inbox.path.parent))
+        self._bounds = bounds or Bounds()
         self._bot_ids = bot_ids
         self._inbox = inbox
         self._store = store
@@ -214,12 +212,7 @@ class Intake:
             quota = self._store.find_quota(run.run_id, now, per_day) if per_day else None
             ahead = self._store.count_ahead(run.run_id, now, most=self._bounds.most)
             because = ""
-            pause = (
-                self._store.pauses.find(run.snapshot.issue.repository_id) if run.snapshot else None
-            )
-            if self._bounds.switch.get_pause() is not None:
-                because = _PAUSED
-            elif pause is not None:
+            if pause := self._store.pauses.find_holding(run):
                 because = f"{pause.sentence}; this run goes on by itself afterwards."
             elif quota is not None:
                 because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")

@@ -21,7 +21,6 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Remember, Run
 from agent.runs.waiting import RunPostponed
-from agent.service.pause import Switch
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_leases import ONLY_LEASE, Lease
@@ -60,8 +59,6 @@ class RunsPaused(BaseException):
 class Bounds(NamedTuple):
     """What holds runs back that could begin otherwise."""
 
-    switch: Switch
-    """Pauses everything."""
     most: int = 1
     """So many runs of this worker are under way at a time."""
     per_day: int | None = None
@@ -77,10 +74,9 @@ Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
 
 
 class Carrier:
-    def __init__(self, store: SqlRunStore, carry: Carry, switch: Switch) -> None:
+    def __init__(self, store: SqlRunStore, carry: Carry) -> None:
         self._store = store
         self._carry = carry
-        self._switch = switch
         self._lock = threading.Lock()
         self._cancellations: dict[str, Cancellation] = {}
 
@@ -134,9 +130,7 @@ class Carrier:
         return SegmentEnd(outcome=outcome)
 
     def _require_unpaused(self, run: Run) -> None:
-        if self._switch.get_pause() is not None:
-            raise RunsPaused("everything is paused")
-        if run.snapshot and (found := self._store.pauses.find(run.snapshot.issue.repository_id)):
+        if found := self._store.pauses.find_holding(run):
             raise RunsPaused(found.sentence)
 
     def cancellation(self, run_id: str) -> Cancellation:
@@ -175,7 +169,6 @@ class Dispatcher:
         self._engine = engine
         self._carrier = carrier
         self._bounds = bounds
-        self._paused = False
         self._deliver = deliver
 
     def turn(self) -> bool:
@@ -189,11 +182,10 @@ class Dispatcher:
                     moved = self._look_after(stored) or moved
                 except AgentError as problem:  # the others go on
                     _log.error("cannot be looked after", problem=problem.message)
-        most = 0 if self._is_paused() else self._bounds.most
         while not self._stop.is_set() and (
             claimed := self._store.claim_run(
                 read_clock(),
-                most=most,
+                most=self._bounds.most,
                 per_day=self._bounds.per_day,
                 shares=self._bounds.shares,
                 worker=self._lease.number,
@@ -203,16 +195,6 @@ class Dispatcher:
                 self._begin(claimed)
             moved = True
         return moved
-
-    def _is_paused(self) -> bool:
-        """Look at the switch; what it says is told when it changes."""
-        paused = self._bounds.switch.get_pause()
-        if paused is not None and not self._paused:
-            _log.warning("paused; no run goes on until `mergewright runs resume`", why=paused.words)
-        elif paused is None and self._paused:
-            _log.info("no longer paused")
-        self._paused = paused is not None
-        return self._paused
 
     def _look_after(self, stored: StoredRun) -> bool:
         """Bring one run that is with the engine up to date; return whether it is no longer."""

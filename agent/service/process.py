@@ -39,7 +39,6 @@ from agent.service import clean_up, loops, pull_outcomes, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.loops import FileWatch, Heartbeat, Interval, take_turns
-from agent.service.pause import Switch
 from agent.service.polling import Polling
 from agent.services import Execution, make_redactor
 from agent.settings import Settings, find_database, variable
@@ -97,7 +96,6 @@ class _Worker:
         self.way = wiring.way_to_github(settings, stop)
         self._compose = wiring.on_github(settings, self.way)
         self._bounds = Bounds(
-            Switch(settings.home, self.inbox.notes),
             settings.max_runs,
             settings.runs_per_day,
             settings.quiet_seconds,
@@ -108,7 +106,7 @@ class _Worker:
             ),
         )
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
-        carrier = Carrier(self._store, self._carry, self._bounds.switch)
+        carrier = Carrier(self._store, self._carry)
         self._engine = Engine(
             settings.home, carrier, url=find_database(settings), worker=self._lease.number
         )
@@ -272,7 +270,11 @@ def _thread(name: str, target: Callable[..., object], *args: object) -> threadin
 def _note_queue(store: SqlRunStore) -> None:
     there = store.count_backlog(read_clock())
     metrics.note_queue(
-        waiting=there.waiting, oldest=there.oldest, held_up=there.held_up, states=there.states
+        waiting=there.waiting,
+        oldest=there.oldest,
+        held_up=there.held_up,
+        is_paused=store.pauses.find() is not None,
+        states=there.states,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Table, text
-from sqlmodel import Field, SQLModel, col, delete
+from sqlmodel import Field, SQLModel
 
 from agent.errors import InboxUnavailable, InboxUnusable
 from agent.store.database import Database, Errors
@@ -52,12 +52,6 @@ class SqlNotes:
         with self._database.read() as session:
             row = session.get(NoteRow, name)
             return Note(row.at, row.words) if row else None
-
-    def remove(self, name: str) -> bool:
-        """Remove a note; return whether there was one."""
-        with self._database.connect() as connection:
-            gone = connection.execute(delete(NoteRow).where(col(NoteRow.name) == name))
-            return gone.rowcount > 0
 
     def close(self) -> None:
         self._database.close()

@@ -24,6 +24,7 @@ from agent.models.run import RunState
 from agent.store import sql_guidance
 from agent.store.database import Database
 from agent.store.sql_tables import (
+    EVERYTHING,
     NEWEST,
     LeaseRow,
     PauseRow,
@@ -246,7 +247,8 @@ def _select_waiting(
     # What has begun before goes on.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
-    unpaused = col(RunRow.repository_id).not_in(select(PauseRow.repository_id))
+    paused = col(PauseRow.repository_id).in_((EVERYTHING, col(RunRow.repository_id)))
+    unpaused = ~select(PauseRow).where(paused).correlate(RunRow).exists()
     may = col(RunRow.stop_request).is_not(None) | and_(room, today, unpaused)
     turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (

@@ -124,8 +124,12 @@ class PullOutcomeRow(SQLModel, table=True):
     __table_args__ = (Index("ends_due", "not_before"),)
 
 
+EVERYTHING = 0
+"""Stands for the number of a repository where all are paused."""
+
+
 class PauseRow(SQLModel, table=True):
-    """A repository whose runs do not go on."""
+    """A repository whose runs do not go on, or all of them."""
 
     __tablename__ = "pauses"
 

@@ -54,6 +54,7 @@ def _make_gauge(name: str, words: str, *labels: str) -> Gauge:
 _QUEUE = _make_gauge("queue_runs", "Runs that could begin and wait for their turn.")
 _OLDEST = _make_gauge("queue_oldest_seconds", "How long the run that waits for longest has waited.")
 _HELD_UP = _make_gauge("held_up_runs", "Runs that wait until a time, for what holds them up.")
+_PAUSED = _make_gauge("paused", "Whether everything is paused: 0 or 1.")
 _RUNS = _make_gauge("active_runs", "Runs that are not over, by where they stand.", "state")
 _ENDED = _make_counter("runs_ended", "Runs that have ended, by how.", "state", "reason")
 _WAITS = _make_counter("waits", "Times that a run was held up, by what.", "cause")
@@ -141,7 +142,7 @@ def github_allows(answered: Mapping[str, object]) -> None:
 
 
 def note_queue(
-    *, waiting: int, oldest: float | None, held_up: int, states: Mapping[str, int]
+    *, waiting: int, oldest: float | None, held_up: int, is_paused: bool, states: Mapping[str, int]
 ) -> None:
     """Note how the queue stands.
 
@@ -152,6 +153,7 @@ def note_queue(
     _QUEUE.set(waiting)
     _OLDEST.set(0.0 if oldest is None else max(0.0, read_clock() - oldest))
     _HELD_UP.set(held_up)
+    _PAUSED.set(is_paused)
     for state in RunState:
         if state not in ENDS and state is not RunState.OPEN:
             _RUNS.labels(state.value).set(states.get(state.value, 0))

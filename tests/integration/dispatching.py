@@ -13,7 +13,6 @@ from agent.errors import CodeHostUnavailable, StorageFull, StoreUnavailable
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
-from agent.service.pause import Switch
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 
@@ -36,14 +35,13 @@ class Service:
     ) -> None:
         self.store = SqlRunStore(home)
         self.told: list[tuple[str, Reason]] = []
-        self.switch = Switch(home)
-        self.carrier = Carrier(self.store, carry, self.switch)
+        self.carrier = Carrier(self.store, carry)
         self.engine = Engine(home, self.carrier)
         self.dispatcher = Dispatcher(
             self.store,
             self.engine,
             self.carrier,
-            bounds=Bounds(self.switch, most, per_day),
+            bounds=Bounds(most, per_day),
             deliver=self._deliver,
         )
         self.engine.launch()

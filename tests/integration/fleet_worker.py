@@ -18,7 +18,6 @@ from agent.models import fence
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Remember, RunState
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
-from agent.service.pause import Switch
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
@@ -60,14 +59,14 @@ def main() -> None:
     lease = store.take_lease(float(lease_seconds))
     lease.keep()
     fence.raise_fence(lease.require)
-    stop, switch = threading.Event(), Switch(folder)
-    carrier = Carrier(store, carry, switch)
+    stop = threading.Event()
+    carrier = Carrier(store, carry)
     engine = Engine(folder, carrier, url=url, worker=lease.number)
     dispatcher = Dispatcher(
         store,
         engine,
         carrier,
-        bounds=Bounds(switch, int(most)),
+        bounds=Bounds(int(most)),
         deliver=lambda *_: None,
         lease=lease,
         stop=stop,

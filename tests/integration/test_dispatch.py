@@ -12,7 +12,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch
-from agent.store.sql_pauses import RepositoryPause
+from agent.store.sql_pauses import Pause
 from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 
@@ -144,7 +144,7 @@ def test_a_paused_repository_is_held_and_the_others_go_on(service):
     one = service(stepping(asked, inside, go))
     one.store.add_run(run(1, 7), 1.0)
     one.until(inside.is_set)
-    one.store.pauses.put(RepositoryPause(repository_id=7, repository="o/n", since=5.0, by="ann"))
+    one.store.pauses.put(Pause(repository_id=7, repository="o/n", since=5.0, by="ann"))
     go.set()
     one.until(lambda: one.store.get_run("r1").segment == 2)
     one.store.add_run(run(2, 8), 2.0)
@@ -161,17 +161,21 @@ def test_a_run_under_way_is_held_before_its_next_step_and_does_nothing_again(ser
     one = service(stepping(asked, inside, go))
     one.store.add_run(run(1), 1.0)
     one.until(inside.is_set)
-    one.switch.pause("", 5.0)
+    one.store.pauses.put(Pause(since=5.0))
     go.set()
     one.until(lambda: one.store.get_run("r1").segment == 2)
     held = one.store.get_run("r1")
-    assert (held.active, held.waits_for, held.wait_count) == (True, "everything is paused", 0)
+    assert (held.active, held.waits_for, held.wait_count) == (
+        True,
+        "Everything is paused by the operator",
+        0,
+    )
     one = service(stepping(asked))
     for _ in range(5):
         one.dispatcher.turn()
         time.sleep(0.05)
     assert asked == ["first", "second"]
-    one.switch.resume()
+    one.store.pauses.remove()
     one.until(lambda: one.over("r1"))
     assert asked == ["first", "second", "third"]
 

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from agent.cli import runs
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
-from agent.service.pause import Switch
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit.stages import code_host_runs
 
@@ -79,8 +78,8 @@ def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, budget_mul
 def test_a_repository_is_paused_alone_and_by_name(store, home):
     name = code_host_runs.run().snapshot.issue.repository
     assert "Paused." in called("pause", name, "--reason", "freeze").stdout
-    assert f"{name} is paused by the operator (freeze)." in called("list").stderr
-    assert Switch(home).get_pause() is None
+    assert f"{name} is paused by the operator (freeze)" in called("list").stderr
+    assert store.pauses.find() is None
     assert called("pause", "no/where").exit_code == 2
     assert json.loads(called("resume", name, "--json").stdout)["paused"] is False
 
@@ -94,11 +93,10 @@ def test_pause_and_resume_say_what_they_changed_and_lists_show_it(store, home):
         assert done.exit_code == 0
         assert "new disk" in done.stderr
         assert "mergewright runs resume" in done.stderr
-    assert Switch(home).get_pause().words == "new disk"
-    assert (home / "paused.json").stat().st_mode & 0o777 == 0o600
+    assert store.pauses.find().words == "new disk"
     assert "Everything goes on." in called("resume").stdout
     assert json.loads(called("resume", "--json").stdout)["changed"] is False
-    assert "Paused" not in called("list").stderr
+    assert "paused" not in called("list").stderr
 
 
 def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):

@@ -34,7 +34,9 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     metrics.run_ended(RunState.OPEN, Reason.READY)
     metrics.run_waits(CodeHostUnavailable("away"))
     metrics.delivery_settled("accepted")
-    metrics.note_queue(waiting=3, oldest=time.time() - 60, held_up=1, states={"checking": 2})
+    metrics.note_queue(
+        waiting=3, oldest=time.time() - 60, held_up=1, is_paused=True, states={"checking": 2}
+    )
     after = written()
     ended = ("mergewright_runs_ended_total", ("reason", "ready"), ("state", "open"))
     waits = ("mergewright_waits_total", ("cause", "CodeHostUnavailable"))
@@ -45,7 +47,7 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     assert 60 <= after[("mergewright_queue_oldest_seconds",)] < 70
     assert after[("mergewright_held_up_runs",)] == 1
     assert after[("mergewright_active_runs", ("state", "checking"))] == 2
-    metrics.note_queue(waiting=0, oldest=None, held_up=0, states={})
+    metrics.note_queue(waiting=0, oldest=None, held_up=0, is_paused=False, states={})
     empty = written()
     assert empty[("mergewright_queue_oldest_seconds",)] == 0
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0

@@ -14,7 +14,6 @@ from agent.models.ticket import Delivery
 from agent.runs import commands
 from agent.service import deliveries
 from agent.service.dispatch import Bounds
-from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import name_command
@@ -45,8 +44,7 @@ class Gate(Open):
 class World:
     def __init__(self, home, **bounds):
         self.inbox, self.store, self.gate = Inbox(home), SqlRunStore(home), Gate()
-        self.switch = Switch(home)
-        self.bounds = Bounds(self.switch, **bounds)
+        self.bounds = Bounds(**bounds)
         self.restart()
 
     def restart(self):

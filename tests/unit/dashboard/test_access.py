@@ -157,7 +157,7 @@ def test_UI2_a_form_of_somebody_else_has_no_effect(store, operator, proof, heade
 def test_the_operator_alone_pauses_and_resumes_everything(store, operator, stranger):
     proof = operator.proof()
     operator.post("/queue/pause", proof=proof, reason="disk <b>full</b>")
-    assert "the operator: disk &lt;b&gt;full&lt;/b&gt;" in operator.get("/").text
+    assert "paused by the operator (disk &lt;b&gt;full&lt;/b&gt;)" in operator.get("/").text
     add_run(store)
     stranger.sign_in("ann", {100: True})  # who may write everywhere
     assert stranger.post("/queue/resume", proof=stranger.proof()).status_code == 409
