@@ -218,18 +218,19 @@ def playing(scenario: Scenario, settings: Settings, folder: Path) -> Iterator[Pl
 
 
 @contextmanager
-def staging(home: Path, folder: Path, **more: str) -> Iterator[Stage]:
+def staging(home: Path, folder: Path, world: World | None = None, **more: str) -> Iterator[Stage]:
     """Start the simulated GitHub with our App in it, and the service; both end with the block.
 
     Args:
         home: The service's data folder.
         folder: Scratch, gone when the caller says so.
+        world: The simulated GitHub; None: a new one.
         more: Further variables of the service.
 
     Raises:
         PermanentError: The service does not start.
     """
-    world = World(folder / "github")
+    world = world or World(folder / "github")
     with serving.running(world) as address:
         port, pages = _free_port(), _free_port()
         listener, dashboard = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{pages}"

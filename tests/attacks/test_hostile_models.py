@@ -18,6 +18,7 @@ from agent.demo import play
 from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
 from agent.telemetry.ledger import verify_ledger
+from tests import faulty_github
 from tests.attacks import ground as grounds
 from tests.attacks import hidden, hostile_models, planted
 from tests.attacks.ground import Ground
@@ -162,7 +163,7 @@ def theatre() -> Iterator[Theatre]:
         with serving(answer) as server:
             (home / "data").mkdir(mode=0o711)
             environ = _environ(home, ground, server)
-            with play.staging(home / "data", home, **environ) as stage:
+            with faulty_github.staging(home / "data", home, **environ) as stage:
                 made = Theatre(ground, server, stage, planted.state(*ground.watched()), obedient)
                 for name in scripts:
                     body = BUG

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from random import Random
 
-from agent.demo.simulator.request_log import Asked
 from tests.chaos import effects
 from tests.chaos.effects import Effects
 from tests.chaos.ground import Ground, Stuck
 from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Ticket, Tickets
+from tests.faulty_github import Asked
 
 _END_SECONDS = 240.0
 _LOOK_SECONDS = 0.02

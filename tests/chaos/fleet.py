@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from agent.demo.simulator.request_log import Asked
 from agent.store.sql_leases import EXIT_FENCED
 from tests.chaos.campaign import ALIVE, Campaign, Say
 from tests.chaos.ground import Ground, Stuck, Workers
 from tests.chaos.tickets import Ticket, Tickets
+from tests.faulty_github import Asked
 from tests.postgresql import Server
 
 #: A fifth of what is usual.

@@ -25,10 +25,10 @@ from agent.demo import play
 from agent.demo.play import MAINTAINER, OWNER, REPORTER
 from agent.demo.simulator import serving
 from agent.demo.simulator.records import App
-from agent.demo.simulator.world import World
 from agent.store import engine, sql_inbox, sql_run_store
 from tests.chaos import nursery_disk
 from tests.chaos.points import Point
+from tests.faulty_github import FaultyWorld
 from tests.postgresql import Server
 
 ROOT = Path(__file__).parents[2]
@@ -146,7 +146,7 @@ class Workers:
 class Ground:
     """Everything but what happens on it."""
 
-    world: World
+    world: FaultyWorld
     address: str
     app: App
     home: Path
@@ -240,7 +240,7 @@ def laid_out(
     scratch.mkdir(mode=0o711)
     if environments is not None:
         (home / "environments").symlink_to(environments)
-    world = World(folder / "github")
+    world = FaultyWorld(folder / "github")
     with serving.running(world) as address:
         for login in (MAINTAINER, REPORTER):
             world.add_user(login)

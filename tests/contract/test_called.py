@@ -225,7 +225,7 @@ def exchanged(tmp_path_factory) -> Iterator[tuple[list[Exchange], list[Delivery]
     found: list[Exchange] = []
     answer = serving._answer
 
-    def note(world: World, request: serving._Request) -> serving.Answer:
+    def note(world: World, request: serving.Request) -> serving.Answer:
         status, headers, body = answer(world, request)
         if request.path.startswith("/api/"):
             path, kind = request.path.removeprefix(API), headers.get("Content-Type", "")

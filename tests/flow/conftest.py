@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo import play
 from agent.demo.play import Stage
 from agent.demo.simulator.world import APP_EVENTS
+from tests import faulty_github
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository
@@ -77,7 +77,7 @@ def stage(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     """A simulated GitHub with the real service beside it: listener and worker, each a process."""
     # Nobody in a story writes a second thought later than this.
     quiet = {"MERGEWRIGHT_QUIET_SECONDS": "1"}
-    with play.staging(store, tmp_path_factory.mktemp("github"), **quiet) as made:
+    with faulty_github.staging(store, tmp_path_factory.mktemp("github"), **quiet) as made:
         # Whoever made the App may have asked for more than we have a use for.
         made.app.hook.events = APP_EVENTS
         yield made

@@ -20,14 +20,13 @@ import httpx
 
 from agent.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from agent.demo.simulator import actions
-from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
-from agent.demo.simulator.request_log import Asked
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import RunState
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signed_log, signing
+from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
 
 T = TypeVar("T")

@@ -18,6 +18,7 @@ from agent.demo.play import OWNER, Stage
 from agent.demo.scenarios import SCENARIOS
 from agent.demo.simulator import git_store
 from agent.models.run import Reason
+from tests import faulty_github
 from tests.folders import data_folder
 
 _CONFIG = ".github/mergewright.yml"
@@ -31,7 +32,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage for all of them."""
     with (
         data_folder("demo", built=True) as home,
-        play.staging(home, tmp_path_factory.mktemp("demo")) as made,
+        faulty_github.staging(home, tmp_path_factory.mktemp("demo")) as made,
     ):
         yield made
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent.demo import play
 from agent.demo.play import MAINTAINER, Stage
 from agent.demo.simulator.records import Issue
 from agent.demo.simulator.world import APP_EVENTS
 from agent.models.run import Reason
 from repo_config import load
+from tests import faulty_github
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_
 from tests.folders import data_folder
@@ -27,7 +27,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A service that asks first; it shares what the others of these tests have built."""
     with (
         data_folder("asking", built=True) as home,
-        play.staging(
+        faulty_github.staging(
             home, tmp_path_factory.mktemp("asking"), MERGEWRIGHT_ONBOARDING="wait"
         ) as made,
     ):

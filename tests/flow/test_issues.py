@@ -9,10 +9,10 @@ import pytest
 
 from agent.demo.play import LABEL, MAINTAINER, REPORTER
 from agent.demo.simulator import actions
-from agent.demo.simulator.hooks import HookFault
 from agent.demo.simulator.records import Comment
 from agent.models.run import Reason, RunState
 from tests.deep import deep
+from tests.faulty_github import HookFault
 from tests.flow.github_stories import (
     ALWAYS,
     BODY,

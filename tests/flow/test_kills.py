@@ -16,14 +16,15 @@ import pytest
 from agent.demo import play
 from agent.demo.play import MAINTAINER, Service, Stage
 from agent.demo.simulator import actions
-from agent.demo.simulator.hooks import HookFault
 from agent.demo.simulator.world import APP_EVENTS
+from tests import faulty_github
 from tests.chaos import effects, judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
 from tests.chaos.ground import Ground, Workers, laid_out
 from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Tickets
+from tests.faulty_github import HookFault
 from tests.flow.github_stories import FILES, Story, await_
 from tests.folders import data_folder
 
@@ -44,7 +45,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         (tools / "bwrap").write_text(SHIM.format(tools, shutil.which("bwrap")))
         (tools / "bwrap").chmod(0o755)
         more = {"PATH": f"{tools}:{os.environ['PATH']}", "MERGEWRIGHT_RECONCILE_MINUTES": "0.05"}
-        with play.staging(home, tmp_path_factory.mktemp("kills"), **more) as made:
+        with faulty_github.staging(home, tmp_path_factory.mktemp("kills"), **more) as made:
             made.app.hook.events = APP_EVENTS
             yield made
 

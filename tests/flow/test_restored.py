@@ -15,6 +15,7 @@ from agent.demo.play import MAINTAINER
 from agent.models.outcome import StoredRun
 from agent.service import backup
 from agent.store.sql_run_store import SqlRunStore
+from tests import faulty_github
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_
 from tests.folders import data_folder
@@ -59,7 +60,7 @@ def restored(
         first = stack.enter_context(data_folder("restored", built=True))
         homes = stack.enter_context(data_folder("restored"))
         second = homes / "second"
-        stage = stack.enter_context(play.staging(first, folder))
+        stage = stack.enter_context(faulty_github.staging(first, folder))
         stories = {since: github_stories.tell(stage, folder) for since in SINCE}
         slow = stories["nothing"].fault("slow", path="/*/info/refs", count=None, seconds=3)
         for told in stories.values():

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.demo import play
 from agent.demo.play import REPORTER, Stage
 from agent.demo.simulator.world import APP_EVENTS
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import RunState
+from tests import faulty_github
 from tests.flow import github_stories
 from tests.flow.github_stories import FILES, Story, await_
 from tests.flow.model_scripts import bash, calls, edit, write
@@ -46,7 +46,7 @@ def stage(voice: Voice, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     with (
         data_folder("review", built=True) as home,
         serving(voice) as server,
-        play.staging(
+        faulty_github.staging(
             home,
             tmp_path_factory.mktemp("review"),
             **server.environ("chat"),

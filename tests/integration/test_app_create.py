@@ -21,10 +21,9 @@ from agent import settings
 from agent.cli import app as app_create
 from agent.cli import app_page
 from agent.demo.simulator import serving
-from agent.demo.simulator.faults import Fault
-from agent.demo.simulator.world import World
 from agent.errors import PermanentError
 from agent.github import app_registration
+from tests.faulty_github import Fault, FaultyWorld
 
 PUBLIC = "https://m.example.org"
 PAGE = "https://github.com/settings/apps"
@@ -34,7 +33,7 @@ ACTION = re.compile(r'<form [^>]*action="([^"]*)"')
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    made = World(tmp_path_factory.mktemp("world"))
+    made = FaultyWorld(tmp_path_factory.mktemp("world"))
     with serving.running(made):
         made.add_user("maria")
         made.add_user("acme", "Organization")
@@ -65,7 +64,7 @@ def person():
 class Command:
     """The command in a process of its own, as somebody without a window starts it."""
 
-    def __init__(self, world: World, folder: Path, *words: str, **environ: str) -> None:
+    def __init__(self, world: FaultyWorld, folder: Path, *words: str, **environ: str) -> None:
         self.folder = folder
         plain = {k: v for k, v in os.environ.items() if not k.startswith("MERGEWRIGHT_")}
         self.process = subprocess.Popen(
@@ -171,7 +170,7 @@ def test_for_compose_each_service_finds_its_own_secret_alone(tmp_path):
 
 
 @contextmanager
-def page_of(world: World) -> Iterator[app_page.Page]:
+def page_of(world: FaultyWorld) -> Iterator[app_page.Page]:
     def form(back: str):
         return f"{world.base_url}/settings/apps/new", app_registration.make_manifest(
             PUBLIC, "Ours", back
@@ -196,14 +195,14 @@ def test_only_an_answer_to_this_registration_counts_and_only_the_first(world, pe
         assert page.wait(5) == code
 
 
-def code_of(world: World, person: httpx.Client) -> str:
+def code_of(world: FaultyWorld, person: httpx.Client) -> str:
     with page_of(world) as page:
         confirmed(person, page.address)
     (code,) = world.registrations
     return code
 
 
-def trade(world: World, code: str) -> app_registration.MadeApp:
+def trade(world: FaultyWorld, code: str) -> app_registration.MadeApp:
     return app_registration.exchange_code(f"{world.base_url}/api/v3", code, PAGE)
 
 

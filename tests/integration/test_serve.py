@@ -22,9 +22,8 @@ import pytest
 
 from agent.cli import serve
 from agent.demo.simulator import actions
-from agent.demo.simulator.faults import Fault
-from agent.demo.simulator.world import World
 from agent.store import worker_lock
+from tests.faulty_github import Fault, FaultyWorld
 from tests.integration import github_samples as samples
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +79,7 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[World]:
+def world(tmp_path_factory) -> Iterator[FaultyWorld]:
     with samples.serving_world(tmp_path_factory.mktemp("github")) as made:
         yield made
 
@@ -107,7 +106,7 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     shutil.rmtree(home)
 
 
-def settings_for(world: World, home: Path, tmp_path: Path) -> dict[str, str]:
+def settings_for(world: FaultyWorld, home: Path, tmp_path: Path) -> dict[str, str]:
     """What an operator sets for an App."""
     app = next(iter(world.apps.values()))
     files = {"app.pem": app.private_key, "webhook": secrets.token_hex(32)}
@@ -208,7 +207,7 @@ def variables(pid: int) -> dict[str, str]:
 # --- at work ---------------------------------------------------------------------------------
 
 
-def label_an_issue(world: World, service: Service, folder: Path) -> None:
+def label_an_issue(world: FaultyWorld, service: Service, folder: Path) -> None:
     """Let the App tell this service of a label that a person has set, in a new repository."""
     app = next(iter(world.apps.values()))
     app.hook.url = f"{service.address}/webhooks/github"
@@ -239,7 +238,7 @@ def git_of(home: Path) -> list[int]:
 
 
 @contextmanager
-def fetching(world: World, home: Path, service: Service, folder: Path) -> Iterator[list[int]]:
+def fetching(world: FaultyWorld, home: Path, service: Service, folder: Path) -> Iterator[list[int]]:
     """Let a run be under way whose fetch takes long to come to its end."""
     made = Fault(kind="slow", path="/*/info/refs", count=None, seconds=20)
     world.faults.add(made)

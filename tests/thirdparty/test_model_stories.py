@@ -15,6 +15,7 @@ import pytest
 from agent.demo import play
 from agent.demo.simulator import actions
 from agent.environments.package_index import SimpleIndex
+from tests import faulty_github
 from tests.flow import github_stories
 from tests.folders import data_folder
 from tests.scripted import Server, serving
@@ -58,7 +59,7 @@ def ground() -> Iterator[Ground]:
             "MERGEWRIGHT_MODEL_REVIEWER": f"openai:{REVIEWER}",
             "MERGEWRIGHT_MODEL_ALLOW": ",".join(every),
         }
-        with play.staging(home, folder, **environ) as stage:
+        with faulty_github.staging(home, folder, **environ) as stage:
             yield Ground(stage, server, script, folder)
 
 

@@ -1,4 +1,4 @@
-"""Deliver events: one thread, in order, signed, logged; with faults on demand."""
+"""Deliver events: one thread, in order, signed, logged; as GitHub has it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import httpx
 
 _TIMEOUT_SECONDS = 10.0
-_HELD_SECONDS = 2.0
-
-HookFaultKind = Literal["lose", "duplicate", "reorder"]
 
 
 @dataclass(eq=False)
@@ -49,15 +45,6 @@ class Delivery:
     status_code: int = 0
 
 
-@dataclass
-class HookFault:
-    """What goes wrong with the next delivery of an event; `reorder` lets a later one overtake."""
-
-    kind: HookFaultKind
-    event: str = "*"
-    """Shell pattern over EVENT or EVENT.ACTION."""
-
-
 class Hooks:
     """The queue of deliveries, their log, and the thread that sends them."""
 
@@ -65,12 +52,10 @@ class Hooks:
         self._next_id, self._now = next_id, now
         self._changed = threading.Condition()
         self._queue: deque[Delivery] = deque()
-        self._held: list[tuple[Delivery, float]] = []
         self._busy = False
         self._stopped = True
         self._thread: threading.Thread | None = None
         self.log: list[Delivery] = []
-        self.faults: list[HookFault] = []
 
     def start(self) -> None:
         self._stopped = False
@@ -89,7 +74,7 @@ class Hooks:
         """Wait until everything queued has been sent; False if that takes longer."""
         until = time.monotonic() + seconds
         with self._changed:
-            while self._queue or self._held or self._busy:
+            while self._queue or self._busy:
                 left = until - time.monotonic()
                 if left <= 0:
                     return False
@@ -119,7 +104,7 @@ class Hooks:
         with httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             while (delivery := self._next()) is not None:
                 try:
-                    self._send_with_faults(client, delivery)
+                    self.send(client, delivery)
                 finally:
                     with self._changed:
                         self._busy = False
@@ -129,38 +114,14 @@ class Hooks:
         """Wait for the next delivery; None when the thread is to end."""
         with self._changed:
             while not self._stopped:
-                if self._held and self._held[0][1] <= time.monotonic():
-                    self._busy = True
-                    return self._held.pop(0)[0]
                 if self._queue:
                     self._busy = True
                     return self._queue.popleft()
-                self._changed.wait(0.1 if self._held else None)
+                self._changed.wait()
         return None
 
-    def _send_with_faults(self, client: httpx.Client, delivery: Delivery) -> None:
-        fault = None if delivery.redelivery else self._strike(delivery)
-        if fault and fault.kind == "reorder":
-            with self._changed:
-                self._held.append((delivery, time.monotonic() + _HELD_SECONDS))
-            return
-        if fault and fault.kind == "lose":
-            delivery.state, delivery.delivered = "lost", self._now()
-        else:
-            for _ in range(2 if fault else 1):
-                self._send(client, delivery)
-        with self._changed:  # what was held back for another goes next
-            self._held = [(held, 0.0) for held, _ in self._held]
-
-    def _strike(self, delivery: Delivery) -> HookFault | None:
-        names = (delivery.event, f"{delivery.event}.{delivery.action}")
-        for fault in self.faults:
-            if any(fnmatchcase(name, fault.event) for name in names):
-                self.faults.remove(fault)
-                return fault
-        return None
-
-    def _send(self, client: httpx.Client, delivery: Delivery) -> None:
+    def send(self, client: httpx.Client, delivery: Delivery) -> None:
+        """Send one; tests let it go wrong here."""
         delivery.delivered = self._now()
         try:
             answer = client.post(

@@ -7,7 +7,6 @@ import socket
 import socketserver
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
@@ -29,7 +28,6 @@ from agent.demo.simulator import (
     sign_in,
 )
 from agent.demo.simulator.calls import REST, Caller, Refusal
-from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
 
 AREAS = (apps, checks, issues, pulls, repositories, sign_in)
@@ -40,7 +38,7 @@ _HOST = "127.0.0.1"
 Answer = tuple[int, dict[str, str], bytes]
 
 
-class _Request:
+class Request:
     """One request, read."""
 
     def __init__(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -55,7 +53,7 @@ class _Request:
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _answer(world: World, request: _Request) -> Answer:
+def _answer(world: World, request: Request) -> Answer:
     path = request.path
     is_api = path.startswith("/api/")
     try:
@@ -75,7 +73,7 @@ def _answer(world: World, request: _Request) -> Answer:
         return refusal.status, headers, text.encode()
 
 
-def _answer_api(world: World, request: _Request) -> Answer:
+def _answer_api(world: World, request: Request) -> Answer:
     if request.path == "/api/graphql":
         if request.caller.token is None:
             raise Refusal(401, "Requires authentication")
@@ -97,7 +95,7 @@ def _answer_api(world: World, request: _Request) -> Answer:
     return status, headers, body
 
 
-def _answer_others(world: World, request: _Request) -> Answer:
+def _answer_others(world: World, request: Request) -> Answer:
     path, method = request.path, request.method
     if path.endswith(("/info/refs", "/git-upload-pack", "/git-receive-pack")):
         given = (path, request.query, request.headers, request.body)
@@ -123,7 +121,7 @@ def _answer_others(world: World, request: _Request) -> Answer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers the requests of one connection, and carries out faults."""
+    """Answers the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -132,38 +130,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing."""
 
     def _handle(self) -> None:
-        world, begun = self.server.world, time.time()
-        number = world.requests.next_number()
+        world = self.server.world
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = _Request(self.command, self.path, headers, self._read(headers))
-        fault = world.faults.strike(request.method, request.path, request.body)
-        answered: Answer | None = None
-        if fault and fault.kind == "slow":
-            time.sleep(fault.seconds or 0)
-        if fault is None or fault.kind in ("slow", "lose_answer"):
-            answered = _answer(world, request)
-        if fault and (fault.kind == "drop" or (fault.kind == "lose_answer" and not fault.status)):
-            answered = None
-        elif fault and fault.kind != "slow":
-            answered = fault.answer()
-        is_api = request.path.startswith("/api/")
-        # Before the client can see that it is over.
-        world.requests.add(
-            Asked(
-                number=number,
-                at=begun,
-                method=request.method,
-                path=request.path,
-                query=request.query,
-                status=answered[0] if answered else 0,
-                seconds=round(time.time() - begun, 4),
-                caller=request.caller.identity,
-                agent=headers.get("user-agent", ""),
-                fault=fault.kind if fault else None,
-                body=request.body.decode("utf-8", "replace") if is_api else "",
-            )
-        )
-        if answered:
+        request = Request(self.command, self.path, headers, self._read(headers))
+        if answered := world.carry_out(request, lambda: _answer(world, request)):
             self._send(*answered)
         else:
             self.close_connection = True

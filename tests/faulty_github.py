@@ -1,0 +1,252 @@
+"""A simulated GitHub on which requests and deliveries go wrong on demand, and all are remembered.
+
+    answer       `status` (default 500), `headers` and `body` (JSON or text); nothing is performed
+    limit        a rate limit: `status` (403 or 429), Retry-After of `seconds` (None: no header);
+                 with `hourly` the limit of an hour, whose headers say when it ends
+    slow         `seconds` pass, then the request is performed
+    drop         the connection is closed without a byte; nothing is performed
+    lose_answer  performed; then as `answer` where there is a `status`, else as `drop`
+
+Git's HTTP library and some others send a request again by themselves when a kept connection ends
+without a byte: for one lost push take `count` None and remove the fault afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+
+from agent.demo import play
+from agent.demo.simulator.hooks import Delivery, Hooks
+from agent.demo.simulator.serving import Answer, Request
+from agent.demo.simulator.world import World
+
+Kind = Literal["answer", "limit", "slow", "drop", "lose_answer"]
+_LIMITED = (
+    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+)
+
+
+@dataclass
+class Fault:
+    """One fault: it lets the first `after` requests pass and then hits `count` of them."""
+
+    kind: Kind
+    method: str = "*"
+    path: str = "*"
+    """Shell pattern over the whole path, such as `/api/v3/repos/*/pulls`."""
+    contains: str = ""
+    """Text that the body has."""
+    after: int = 0
+    count: int | None = 1
+    """None: until it is removed."""
+    status: int | None = None
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float | None = None
+    hourly: bool = False
+    id: int = 0
+    hits: int = 0
+
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Give status, headers and body in place of the true answer."""
+        status = self.status or (403 if self.kind == "limit" else 500)
+        headers, body = dict(self.headers), self.body
+        if self.kind == "limit" and self.hourly:
+            headers |= {
+                "X-RateLimit-Limit": "5000",
+                "X-RateLimit-Remaining": "0",
+                "X-RateLimit-Reset": str(int(time.time() + (self.seconds or 0))),
+            }
+            body = {"message": "API rate limit exceeded for installation ID 1."}
+        elif self.kind == "limit":
+            body = {"message": _LIMITED}
+            headers |= {} if self.seconds is None else {"Retry-After": str(int(self.seconds))}
+        if isinstance(body, str):
+            return status, {"Content-Type": "text/html; charset=utf-8", **headers}, body.encode()
+        if body is None:
+            body = {"message": "Server Error"}
+        if isinstance(body, dict):
+            body = {"documentation_url": "https://docs.github.com", "status": str(status), **body}
+        return status, {"Content-Type": "application/json", **headers}, json.dumps(body).encode()
+
+
+class Faults:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._last = 0
+
+    def add(self, fault: Fault) -> None:
+        """Add a fault, and number it."""
+        with self._lock:
+            self._last += 1
+            fault.id = self._last
+            self._faults.append(fault)
+
+    def remove(self, number: int | None = None) -> None:
+        """Take away one fault, or all."""
+        with self._lock:
+            self._faults = [one for one in self._faults if number not in (None, one.id)]
+
+    def strike(self, method: str, path: str, body: bytes) -> Fault | None:
+        """Give the fault that hits a request, and count it."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.method not in ("*", method) or not fnmatchcase(path, fault.path):
+                    continue
+                if fault.contains.encode() not in body:
+                    continue
+                if fault.count is not None and fault.hits >= fault.count:
+                    continue
+                if fault.after > 0:
+                    fault.after -= 1
+                    continue
+                fault.hits += 1
+                return fault
+        return None
+
+
+# --- deliveries -------------------------------------------------------------------------------
+
+
+@dataclass
+class HookFault:
+    """What goes wrong with the next delivery of an event."""
+
+    kind: Literal["lose", "duplicate"]
+    event: str = "*"
+    """Shell pattern over EVENT or EVENT.ACTION."""
+
+
+class FaultyHooks(Hooks):
+    def __init__(self, next_id: Callable[[], int], now: Callable[[], float]) -> None:
+        super().__init__(next_id, now)
+        self.faults: list[HookFault] = []
+
+    def send(self, client: httpx.Client, delivery: Delivery) -> None:
+        names = (delivery.event, f"{delivery.event}.{delivery.action}")
+        struck = (
+            fault for fault in self.faults if any(fnmatchcase(name, fault.event) for name in names)
+        )
+        fault = None if delivery.redelivery else next(struck, None)
+        if fault:
+            self.faults.remove(fault)
+        if fault and fault.kind == "lose":
+            delivery.state, delivery.delivered = "lost", time.time()
+            return
+        for _ in range(2 if fault else 1):
+            super().send(client, delivery)
+
+
+# --- what was asked -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    number: int
+    at: float
+    method: str
+    path: str
+    query: str
+    status: int
+    """0: the connection was closed without an answer."""
+    seconds: float
+    caller: str
+    """"installation:7", "user:ada", "app:5", "anonymous" ..."""
+    agent: str
+    fault: str | None
+    body: str
+    """Of calls of the API."""
+
+
+class RequestLog:
+    """All requests, oldest first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: list[Asked] = []
+        self._number = 0
+
+    def next_number(self) -> int:
+        with self._lock:
+            self._number += 1
+            return self._number
+
+    def add(self, asked: Asked) -> None:
+        with self._lock:
+            self._asked.append(asked)
+
+    def find(self, path: str = "*", since: int = 0, method: str = "*") -> list[Asked]:
+        """Give requests whose path meets a shell pattern and whose number is higher."""
+        with self._lock:
+            return [
+                one
+                for one in self._asked
+                if one.number > since
+                and fnmatchcase(one.path, path)
+                and method in ("*", one.method)
+            ]
+
+    def clear(self) -> None:
+        """Forget all requests; numbers go on."""
+        with self._lock:
+            self._asked.clear()
+
+
+# --- the whole ----------------------------------------------------------------------------------
+
+
+class FaultyWorld(World):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self.hooks: FaultyHooks = FaultyHooks(self.next_id, self.now)
+
+    def carry_out(self, request: Request, answer: Callable[[], Answer]) -> Answer | None:
+        begun, number = time.time(), self.requests.next_number()
+        fault = self.faults.strike(request.method, request.path, request.body)
+        answered: Answer | None = None
+        if fault and fault.kind == "slow":
+            time.sleep(fault.seconds or 0)
+        if fault is None or fault.kind in ("slow", "lose_answer"):
+            answered = answer()
+        if fault and (fault.kind == "drop" or (fault.kind == "lose_answer" and not fault.status)):
+            answered = None
+        elif fault and fault.kind != "slow":
+            answered = fault.answer()
+        is_api = request.path.startswith("/api/")
+        # Before the client can see that it is over.
+        self.requests.add(
+            Asked(
+                number=number,
+                at=begun,
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                status=answered[0] if answered else 0,
+                seconds=round(time.time() - begun, 4),
+                caller=request.caller.identity,
+                agent=request.headers.get("user-agent", ""),
+                fault=fault.kind if fault else None,
+                body=request.body.decode("utf-8", "replace") if is_api else "",
+            )
+        )
+        return answered
+
+
+@contextmanager
+def staging(home: Path, folder: Path, **more: str) -> Iterator[play.Stage]:
+    """Start the service as `play.staging` does, beside a world where things go wrong."""
+    with play.staging(home, folder, FaultyWorld(folder / "github"), **more) as stage:
+        yield stage
