@@ -217,7 +217,7 @@ def test_rows_survive_with_the_stated_value(
     assert repository.rows("SELECT name, nickname FROM shop_customer") == [("Ada", held)]
 
 
-def test_what_base_has_no_migration_for_is_left_and_told(repository: Repository) -> None:
+def test_what_base_has_no_migration_for_is_left(repository: Repository) -> None:
     text = (repository.root / "shop/models.py").read_text()
     text = text.replace(
         "address = models.CharField(max_length=100)", "address = models.CharField(max_length=120)"
@@ -227,8 +227,7 @@ def test_what_base_has_no_migration_for_is_left_and_told(repository: Repository)
         form("shop.Customer", "nickname", "CharField", "max_length=50, null=True")
     )
     report, new, _ = repository.produce(parameters)
-    notes = RECIPE.accept_produced(parameters, report, new)
-    assert any("Alter field address on place" in one for one in notes)
+    RECIPE.accept_produced(parameters, report, new)
     assert [content.count(b"migrations.A") for content in new.values()] == [1]
 
 

@@ -17,7 +17,6 @@ from agent.recipes import tickets
 from agent.recipes.add_field.parameters import Carrier, Parameters
 from agent.recipes.modules import read_dotted_name
 from agent.recipes.recipe import ProducingCommand
-from agent.text.sanitise import list_some
 from repo_config import foreign_python
 from repo_config.detect import Project
 
@@ -65,9 +64,7 @@ def accept_migration(
         f"The settings switch migrations of {label} off; they were switched on to make this one."
         for label in _read_texts(said.get("switched_off"))
     ]
-    if left := _read_texts(said.get("left")):
-        notes.append(f"No migration was made for what base lacks one for: {list_some(list(left))}.")
-    unasked: list[str] = [str(line) for line in _read_texts(said.get("unasked"))]
+    unasked: list[str] = []
     covered: set[tuple[str, str]] = set()
     by_folder: dict[str, list[Carrier]] = {}
     for carrier in parameters.carriers:
@@ -184,7 +181,5 @@ def _explain_unasked(unasked: list[str], parameters: Parameters) -> UnaskedOpera
     return UnaskedOperations(
         f"Making the migration for {parameters.field.name} gives more than was asked for:\n"
         f"{listed}\n"
-        "The base branch has model changes without a migration, or was migrated with other "
-        f"settings. Run `python manage.py makemigrations {labels}` on the "
-        "base branch, commit the result, then ask again."
+        f"Make this migration by hand: `python manage.py makemigrations {labels}`."
     )

@@ -1,8 +1,8 @@
 """Runs in the sandbox: let Django make the migrations for one added field, and report on them.
 
-Django's own `makemigrations` detects, names and writes. Only two things are steered: questions
-get the one answer the ticket states and no other, and nothing is written for any app but those
-that were named. Needs nothing but the repository's own Django (3.2 or later) and Python 3.9.
+Django's own detector compares what the migrations make with the same and the field: it asks,
+names and depends as `makemigrations` does, and finds nothing else. Its questions get the one
+answer that the ticket states. Needs the repository's own Django (3.2 or later) and Python 3.9.
 
 Usage: make_migration.py REQUEST        (JSON; see `agent/recipes/add_field/migration.py`)
 The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out). What stands in the way is
@@ -15,7 +15,6 @@ import datetime as dt
 import decimal
 import importlib
 import importlib.util
-import io
 import json
 import os
 import re
@@ -49,7 +48,7 @@ class Problem(Exception):
 def main(argv):
     """Make the migrations; always leave a report."""
     request = json.loads(argv[1])
-    report = {"problem": None, "unasked": [], "left": [], "switched_off": []}
+    report = {"problem": None, "switched_off": []}
     try:
         make_project_migrations(request, report)
     except Problem as problem:
@@ -120,28 +119,24 @@ def start_django(settings):
 
 
 def make(request, report, root):
-    """Find the tables that get the column, run makemigrations, report what it made."""
+    """Find the tables that get the column, and write what Django's detector makes of it."""
+    from django.db.migrations.writer import MigrationWriter
+
     carriers = find_carriers(request)
     labels = sorted({model._meta.app_label for model in carriers})
     report["switched_off"] = switch_migrations_on(labels)
     for label in labels:
         check_migrations_module(label, root)
     for model in carriers:
-        check_field(model._meta.get_field(request["field"]), request["existing"])
-    before = migration_files(labels)
-    with without_gate_tools():
-        run_makemigrations(request, carriers, labels, report)
-    after = migration_files(labels)
-    new = sorted(path for path in after if path not in before)
-    changed = sorted(path for path in before if after.get(path) != before[path])
-    others = changed + [path for path in new if not path.endswith(".py")]
-    if others:
-        raise Problem(
-            "makemigrations also changed %s, which a change of this kind cannot carry; "
-            "make this migration by hand"
-            % ", ".join(os.path.relpath(path, root) for path in others)
-        )
-    format_files(request["formatters"], [os.path.relpath(path, root) for path in new], root)
+        check_field(model, request)
+    set_clock()
+    paths = []
+    for migration in find_migrations(request, carriers):
+        writer = MigrationWriter(migration)
+        paths.append(os.path.relpath(os.path.realpath(writer.path), os.path.realpath(root)))
+        with open(writer.path, "w", encoding="utf-8") as file:
+            file.write(writer.as_string())
+    format_files(request["formatters"], paths, root)
 
 
 # --- what gets the column --------------------------------------------------------------------
@@ -213,11 +208,13 @@ def check_migrations_module(label, root):
         )
 
 
-def check_field(field, existing):
+def check_field(model, request):
     """Django's own checks must allow the field, and the field its default and existing values."""
     from django.core import checks, exceptions
 
-    refused = [one.msg for one in field.check() if one.level >= checks.ERROR]
+    field, existing = model._meta.get_field(request["field"]), request["existing"]
+    found = field.check(from_model=model)
+    refused = [one.msg for one in found if one.level >= checks.ERROR]
     if refused:
         raise Problem("Django does not allow %s: %s" % (field.name, " ".join(refused)))
     given = [field.default] if field.has_default() else []
@@ -233,7 +230,7 @@ def check_field(field, existing):
             ) from problem
 
 
-# --- makemigrations --------------------------------------------------------------------------
+# --- the migrations ------------------------------------------------------------------------------
 
 
 def stated_value(given):
@@ -268,78 +265,46 @@ def set_clock():
         migration.get_migration_name_timestamp = lambda: began.strftime("%Y%m%d_%H%M")
 
 
-def run_makemigrations(request, carriers, labels, report):
-    """Run Django's own command with our questioner and a look at what it detects."""
-    from django.core import management
-    from django.core.management.base import CommandError
-    from django.core.management.commands import makemigrations
+def find_migrations(request, carriers):
+    """What Django's detector makes of the field alone, whatever else base has no migration for."""
+    from django.apps import apps
+    from django.core.exceptions import FieldDoesNotExist
+    from django.db.migrations import AddField
+    from django.db.migrations.autodetector import MigrationAutodetector
     from django.db.migrations.loader import MigrationLoader
 
-    # A database that happens to be configured has no say in what a migration looks like.
-    MigrationLoader.check_consistent_history = lambda self, connection: None
-    command = management.get_commands()["makemigrations"]
-    if isinstance(command, str):
-        command = management.load_command_class(command, "makemigrations")
-    set_clock()
-    makemigrations.NonInteractiveMigrationQuestioner = questioner_class(request, carriers)
-    base = getattr(command, "autodetector", None) or makemigrations.MigrationAutodetector
-    detector = detector_class(base, request, carriers, labels, report)
-    makemigrations.MigrationAutodetector = detector
-    if hasattr(command, "autodetector"):
-        command.autodetector = detector
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(printed):
-            management.call_command(
-                command, *labels, interactive=False, verbosity=1, stdout=printed, stderr=printed
-            )
-    except CommandError as problem:
-        raise Problem(str(problem)) from problem
-    except SystemExit as stopped:
-        if stopped.code:
-            text = "makemigrations ended with %r: %s" % (stopped.code, printed.getvalue())
-            raise Problem(text) from stopped
-    finally:
-        print(printed.getvalue())
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    before = loader.project_state()
+    after = before.clone()
+    for model in carriers:
+        label, name = model._meta.app_label, model._meta.model_name
+        if leaves := loader.detect_conflicts().get(label):
+            raise Problem("%s has several last migrations: %s" % (label, ", ".join(sorted(leaves))))
+        if (label, name) not in before.models:
+            raise Problem("no migration of base makes the table of %s" % model._meta.label)
+        # The table of its history has the same columns, but for those that it leaves out.
+        for each in (name, "historical" + name):
+            with contextlib.suppress(LookupError, FieldDoesNotExist):
+                field = apps.get_model(label, each)._meta.get_field(request["field"])
+                AddField(each, field.name, field.clone()).state_forwards(label, after)
+    detector = MigrationAutodetector(before, after, make_questioner(request))
+    return [one for made in detector.changes(graph=loader.graph).values() for one in made]
 
 
-def questioner_class(request, carriers):
-    """A questioner that takes nothing for renamed, and knows one answer.
-
-    That is the value for existing rows of the asked field.
-    """
+def make_questioner(request):
+    """One that knows the value for existing rows."""
     from django.db.migrations.questioner import MigrationQuestioner
 
-    known = {model._meta.model_name for model in carriers}
-    known |= {"historical" + name for name in known}
-    unasked = (
-        ", which is not what the ticket is about. The base branch has model changes without a "
-        "migration"
-    )
-
     class Questioner(MigrationQuestioner):
-        def __init__(self, *args, **kwargs):
-            kwargs = {k: v for k, v in kwargs.items() if k in ("specified_apps", "dry_run")}
-            super().__init__(**kwargs)
-
         def ask_not_null_addition(self, field_name, model_name):
-            question = "Django asks which value existing rows of %s get for the new %s" % (
-                model_name,
-                field_name,
-            )
-            if field_name != request["field"] or model_name.lower() not in known:
-                raise Problem(question + unasked)
             if request["existing"] is None:
-                raise Problem(question + ", and the ticket does not say")
+                raise Problem(
+                    "Django asks which value existing rows of %s get for the new %s, and the "
+                    "ticket does not say" % (model_name, field_name)
+                )
             return stated_value(request["existing"])
 
-        def ask_auto_now_add_addition(self, field_name, model_name):
-            return self.ask_not_null_addition(field_name, model_name)
-
-        def ask_not_null_alteration(self, field_name, model_name):
-            raise Problem(
-                "Django asks about %s of %s becoming NOT NULL%s" % (field_name, model_name, unasked)
-            )
+        ask_auto_now_add_addition = ask_not_null_addition
 
         def ask_unique_callable_default_addition(self, field_name, model_name):
             raise Problem(
@@ -347,87 +312,10 @@ def questioner_class(request, carriers):
                 % (field_name, model_name)
             )
 
-        def ask_rename(self, model_name, old_name, new_name, field_instance):
-            return False
-
-        def ask_rename_model(self, old_model_state, new_model_state):
-            return False
-
-        def ask_initial(self, app_label):
-            return False
-
-    return Questioner
-
-
-def detector_class(base, request, carriers, labels, report):
-    """Django's detector; what it finds beside the field is left out, or refused if needed.
-
-    Models of base may differ from their migrations; that is none of this change.
-    """
-    asked = {(model._meta.app_label, model._meta.model_name) for model in carriers}
-
-    def is_asked(label, operation):
-        model = getattr(operation, "model_name", "").lower()
-        is_field = getattr(operation, "name", "").lower() == request["field"].lower()
-        return is_field and (label, model.removeprefix("historical")) in asked
-
-    class Detector(base):
-        def _sort_migrations(self):
-            # Before migrations are named by what is in them.
-            for label in labels:
-                found = self.generated_operations.get(label, [])
-                kept = [one for one in found if is_asked(label, one)]
-                report["left"] += [
-                    "%s: %s" % (label, one.describe()) for one in found if one not in kept
-                ]
-                if label in self.generated_operations:
-                    self.generated_operations[label] = kept
-            super()._sort_migrations()
-
-        def changes(self, *args, **kwargs):
-            found = super().changes(*args, **kwargs)
-            for label in list(found):
-                if label not in labels:
-                    report["unasked"] += [
-                        "%s: %s" % (label, operation.describe())
-                        for migration in found.pop(label)
-                        for operation in migration.operations
-                    ]
-            return found
-
-    return Detector
+    return Questioner()
 
 
 # --- files -----------------------------------------------------------------------------------
-
-
-def migration_files(labels):
-    """Every file in the migrations folders, with its content."""
-    from django.db.migrations.loader import MigrationLoader
-
-    found = {}
-    for label in labels:
-        module = importlib.import_module(MigrationLoader.migrations_module(label)[0])
-        for folder, folders, names in os.walk(os.path.dirname(module.__file__)):
-            folders[:] = [name for name in folders if name != "__pycache__"]
-            for name in names:
-                path = os.path.join(folder, name)
-                if not name.endswith(".pyc") and os.path.isfile(path):
-                    with open(path, "rb") as file:
-                        found[path] = file.read()
-    return found
-
-
-@contextlib.contextmanager
-def without_gate_tools():
-    """Django formats with a `black` on PATH: only the repository's own may count."""
-    before = os.environ.get("PATH", "")
-    kept = [entry for entry in before.split(os.pathsep) if not entry.startswith("/gate/")]
-    os.environ["PATH"] = os.pathsep.join(kept)
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before
 
 
 def format_files(formatters, paths, root):

@@ -13,7 +13,7 @@ from tests.unit.recipes.trees import RECIPE, form, project, settle
 FILE = "shop/migrations/0002_customer_nickname.py"
 FIELD = "models.CharField(blank=True, max_length=50)"
 ADD = "migrations.AddField(model_name='customer', name='nickname', field={}),"
-OK = json.dumps({"problem": None, "unasked": []}).encode()
+OK = json.dumps({"problem": None}).encode()
 
 
 def migration(*operations: str, more: str = "", top: str = "") -> bytes:
@@ -84,9 +84,6 @@ def test_a_file_in_another_place_is_refused(path: str) -> None:
 def test_what_the_report_says_reaches_the_reader() -> None:
     report = json.dumps({"problem": "the app is away"}).encode()
     assert "the app is away" in refused({}, report).message
-    report = json.dumps({"unasked": ["crm: Create model Lead"]}).encode()
-    failure = refused({FILE: migration(ADD.format(FIELD))}, report)
-    assert "- crm: Create model Lead" in failure.message
     assert "cannot be read" in refused({}, b"[" * 100_000).message
     assert "cannot be read" in refused({}, b"[]").message
 
