@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, Specifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
+from poetry.core.constraints import version as poetry_versions
 from pydantic import BaseModel, ConfigDict
 
 from repo_config import tox, workflows
@@ -18,10 +20,8 @@ from repo_config.project_files import Detected, ProjectFiles
 _PYTHON_CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
 _FRAMEWORK_CLASSIFIER = re.compile(r"Framework :: ([^:]+?) :: (\d+(?:\.\d+)*)")
 _PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
-#: Patch releases that a range is probed with; the last stands for "any later one".
-_PATCHES = (*range(30), 999)
 _VERSION_KEY = re.compile(r"(?P<name>[a-z][a-z0-9-]*?)(?:-?versions?)?", re.IGNORECASE)
-_STARTS = frozenset({"==", "~=", ">="})
+_LONGEST = 500
 
 
 # --- Python -------------------------------------------------------------------------------------
@@ -68,42 +68,29 @@ def has_one_python(files: ProjectFiles) -> bool:
 
 def _list_minors(text: str) -> list[int]:
     """List the minor versions with a release in a range, also in Poetry's forms."""
-    found: set[int] = set()
-    for alternative in re.split(r"\|+", text):
-        try:
-            allowed = SpecifierSet(_standardize(alternative))
-        except InvalidSpecifier:
-            continue
-        found.update(
-            minor
-            for minor in range(100)
-            if any(allowed.contains(f"3.{minor}.{patch}") for patch in _PATCHES)
-        )
-    return sorted(found)
+    if (allowed := parse_range(text)) is None:
+        return []
+    minors = (poetry_versions.parse_constraint(f"~3.{minor}") for minor in range(100))
+    return [minor for minor, one in enumerate(minors) if allowed.allows_any(one)]
+
+
+def parse_range(text: str) -> poetry_versions.VersionConstraint | None:
+    """Read a range, also in Poetry's forms; None where it is none."""
+    try:
+        return poetry_versions.parse_constraint(text) if len(text) <= _LONGEST else None
+    except ValueError:
+        return None
 
 
 def standardize_range(text: str) -> str:
-    """Write a range as the standard does; of alternatives the minor versions."""
-    found = _list_minors(text) if "|" in text else []
-    if not found:
-        return text if "|" in text else _standardize(text)
+    """Write a range as the standard does; of Poetry's forms the minor versions."""
+    with suppress(InvalidSpecifier):
+        SpecifierSet(text)
+        return text
+    if not (found := _list_minors(text)):
+        return text
     left = (f"!=3.{minor}.*" for minor in range(found[0], found[-1]) if minor not in found)
     return ",".join((f">=3.{found[0]}", f"<3.{found[-1] + 1}", *left))
-
-
-def _standardize(text: str) -> str:
-    """Write Poetry's `^3.9`, `~3.9` and `3.9.*` as the standard does."""
-    parts = []
-    for part in re.split(r"[,\s]+", re.sub(r"([<>=!~^])\s+", r"\1", text.strip())):
-        if caret := re.fullmatch(r"\^([0-9]+)((?:\.[0-9]+)*)", part):
-            parts.append(f">={caret[1]}{caret[2]},<{int(caret[1][:9]) + 1}")
-        elif tilde := re.fullmatch(r"~([0-9]+\.[0-9]+)((?:\.[0-9]+)*)", part):
-            parts.append(f">={tilde[1]}{tilde[2]},=={tilde[1]}.*")
-        elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?", part):
-            parts.append(f"=={part.removesuffix('.*')}.*")
-        elif part not in ("*", ""):
-            parts.append(part)
-    return ",".join(parts)
 
 
 def list_python_ranges(files: ProjectFiles) -> Iterator[tuple[str, str]]:
@@ -151,9 +138,9 @@ class TestedVersions(BaseModel):
 def find_tested_versions(files: ProjectFiles) -> TestedVersions:
     """Find what classifiers, single factors of tox and the matrices of CI name."""
     in_tox = list(_read_factors(files))
-    found: dict[str, list[SpecifierSet]] = {}
-    for name, specifier in (*_read_frameworks(files), *in_tox, *_read_matrices(files)):
-        found.setdefault(name, []).append(specifier)
+    found: dict[str, list[str]] = {}
+    for name, versions in (*_read_frameworks(files), *in_tox, *_read_matrices(files)):
+        found.setdefault(name, []).append(versions)
     ranges = {name: text for name in sorted(found) if (text := _span(found[name]))}
     installed = dict.fromkeys(name for name, _ in in_tox)
     return TestedVersions(
@@ -164,40 +151,27 @@ def find_tested_versions(files: ProjectFiles) -> TestedVersions:
     )
 
 
-def _span(specifiers: list[SpecifierSet]) -> str:
+def _span(written: list[str]) -> str:
     """Span from the lowest version to the end of the highest range; empty where none begins."""
-    starts = {start: one for one in specifiers if (start := _find_start(one)) is not None}
-    if not starts:
+    read = filter(None, map(parse_range, written))
+    parts = (one.flatten() for one in read)
+    ends = {some[0].min: some[-1] for some in parts if some and some[0].min is not None}
+    if not ends:
         return ""
-    first, newest = min(starts), starts[max(starts)]
-    return ",".join([f">={first}", *filter(None, map(_find_end, newest))])
+    first, newest = min(ends).stable, ends[max(ends)]
+    # A run with one version exactly, often the oldest, says nothing of newer ones.
+    if newest.max is None or newest.min == newest.max:
+        return f">={first}"
+    return f">={first},{'<=' if newest.include_max else '<'}{newest.max.stable}"
 
 
-def _find_start(specifier: SpecifierSet) -> Version | None:
-    versions = (_parse_version(one.version) for one in specifier if one.operator in _STARTS)
-    return max((one for one in versions if one is not None), default=None)
-
-
-def _find_end(one: Specifier) -> str:
-    """Return the upper bound that a clause of a specifier sets."""
-    release = (_parse_version(one.version) or Version("0")).release
-    if one.operator in ("<", "<="):
-        return str(one)
-    if one.operator == "~=":
-        release = release[:-1]
-    elif one.operator != "==" or not one.version.endswith(".*"):
-        # A run with one version exactly, often the oldest, says nothing of newer ones.
-        return ""
-    return f"<{'.'.join(map(str, (*release[:-1], release[-1] + 1)))}"
-
-
-def _read_frameworks(files: ProjectFiles) -> Iterator[tuple[str, SpecifierSet]]:
+def _read_frameworks(files: ProjectFiles) -> Iterator[tuple[str, str]]:
     for lines, _ in list_classifiers(files):
         for match in filter(None, (_FRAMEWORK_CLASSIFIER.fullmatch(one.strip()) for one in lines)):
-            yield canonicalize_name(match[1].replace(" ", "-")), SpecifierSet(f"=={match[2]}.*")
+            yield canonicalize_name(match[1].replace(" ", "-")), f"~{match[2]}"
 
 
-def _read_factors(files: ProjectFiles) -> Iterator[tuple[str, SpecifierSet]]:
+def _read_factors(files: ProjectFiles) -> Iterator[tuple[str, str]]:
     found = tox.read_tox(files)
     for line in found.lines("deps") if found else ():
         factors, plain = tox.split_factors(line)
@@ -206,25 +180,14 @@ def _read_factors(files: ProjectFiles) -> Iterator[tuple[str, SpecifierSet]]:
         except InvalidRequirement:
             continue
         if factors:
-            yield canonicalize_name(requirement.name), requirement.specifier
+            yield canonicalize_name(requirement.name), str(requirement.specifier)
 
 
-def _read_matrices(files: ProjectFiles) -> Iterator[tuple[str, SpecifierSet]]:
+def _read_matrices(files: ProjectFiles) -> Iterator[tuple[str, str]]:
     for job in workflows.read_jobs(files):
         for key, values in job.matrix.items():
             match = _VERSION_KEY.fullmatch(key.replace("_", "-"))
             for value in values if match else ():
                 bare = re.fullmatch(r"\d+(\.\d+)*", value)
-                try:
-                    specifier = SpecifierSet(f"=={value}.*" if bare else value)
-                except InvalidSpecifier:
-                    continue
-                if match:
-                    yield canonicalize_name(match["name"]), specifier
-
-
-def _parse_version(text: str) -> Version | None:
-    try:
-        return Version(text.removesuffix(".*"))
-    except InvalidVersion:
-        return None
+                if match and (bare or value[:1] in tuple("<>=~^")):
+                    yield canonicalize_name(match["name"]), f"~{value}" if bare else value

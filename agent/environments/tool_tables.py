@@ -14,13 +14,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
+from poetry.core.constraints import version as poetry_versions
 
 from agent.environments import requirement_files
 from agent.environments.requirement_files import LeftOut, Requirements
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
+from repo_config import versions
 from repo_config.documents import table, texts
 
 _SOURCES = "pyproject.toml [tool.uv.sources]"
@@ -76,31 +79,17 @@ def convert_constraint(constraint: str, origin: str) -> str:
     Raises:
         EnvironmentFailed: It uses what PEP 440 cannot say, such as `||`.
     """
-    if "|" in constraint:
+    with suppress(InvalidSpecifier):
+        return str(SpecifierSet(constraint))
+    found = versions.parse_range(constraint)
+    if found is None or "||" in str(found):
         raise EnvironmentFailed(
-            f"{origin}: `{constraint}` has alternatives, which requirements cannot express."
+            f"{origin}: `{constraint}` has alternatives or is no version constraint, so that"
+            " requirements cannot express it."
         )
-    pieces = re.split(r"[,\s]+(?=[\^~<>=!*\d])", constraint.strip())
-    clauses = (_convert_clause(piece.strip().rstrip(","), origin) for piece in pieces)
-    return ",".join(filter(None, clauses))
-
-
-def _convert_clause(piece: str, origin: str) -> str:
-    if piece in ("*", ""):
+    if found.is_any():
         return ""
-    if match := re.fullmatch(r"(\^|~)\s*(\d+(?:\.\d+)*)(\S*)", piece):
-        sign, release, rest = match.groups()
-        numbers = [int(number) for number in release.split(".")]
-        # A caret fixes all up to the first number that is not zero.
-        first = next((place for place, number in enumerate(numbers) if number), len(numbers) - 1)
-        fixed = numbers[: first + 1] if sign == "^" else numbers[:2]
-        ceiling = ".".join(map(str, [*fixed[:-1], fixed[-1] + 1]))
-        return f">={release}{rest},<{ceiling}"
-    if re.fullmatch(r"(===|==|!=|<=|>=|~=|<|>)\s*\S+", piece):
-        return piece
-    if re.fullmatch(r"\d\S*", piece):
-        return f"=={piece}"
-    raise EnvironmentFailed(f"{origin}: `{piece}` is not a version constraint.")
+    return f"=={found}" if isinstance(found, poetry_versions.Version) else str(found)
 
 
 # --- indexes and sources -----------------------------------------------------------------------

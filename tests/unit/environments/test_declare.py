@@ -134,7 +134,7 @@ CASES = {
         constraints=["attrs<99"],
     ),
     "a Poetry application is read from its tables": Case(
-        {"pyproject.toml": POETRY}, ["django<5,>=4.2", "black"]
+        {"pyproject.toml": POETRY}, ["django<5.0,>=4.2", "black"]
     ),
 }
 

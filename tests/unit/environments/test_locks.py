@@ -70,7 +70,7 @@ def test_the_standards_lock_says_its_defaults_its_python_and_its_index(tmp_path)
         "https://packages.example.org/simple"
     ]
     assert found.may_build
-    assert declared(SAMPLES / "pipenv").python.requires == "==3.11.*"
+    assert declared(SAMPLES / "pipenv").python.requires == ">=3.11,<3.12"
 
 
 def test_where_a_compiled_file_does_not_fit_its_source_counts(tmp_path):

@@ -91,7 +91,7 @@ excel = ["openpyxl"]
         (PROJECT, "old", ()),
         (PROJECT, "mine", ()),
         (PROJECT, "elsewhere", ()),
-        (POETRY, "openpyxl", ("openpyxl<4,>=3.1",)),
+        (POETRY, "openpyxl", ("openpyxl<4.0,>=3.1",)),
     ],
 )
 def test_what_an_extra_of_the_project_names_is_found(environment, tmp_path, project, name, found):
