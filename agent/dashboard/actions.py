@@ -24,9 +24,11 @@ def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
     if snapshot is None or not visitor.may_write(snapshot.issue.repository_id):
         return ()
     if not run.active:
+        reason = run.outcome.reason if run.outcome else None
         if not visitor.is_operator:
-            return ("retry",) if run_commands.may_retry(run) else ()
-        settled = run.outcome is not None and run.outcome.reason in _SETTLED
+            is_stopped = reason is Reason.CANCELLED and run_commands.is_public(run.run)
+            return ("retry",) if is_stopped or run_commands.may_retry(run) else ()
+        settled = reason in _SETTLED
         ended_by_people = run.state in (RunState.MERGED, RunState.CLOSED)
         return () if settled or ended_by_people else ("retry",)
     if run.stop_request:
@@ -55,7 +57,7 @@ def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan:
                 run_commands.stop_run(speaker, run, store)
             case "approve":
                 run_commands.approve_plan(speaker, run, plan, store, now)
-            case "retry" if visitor.is_operator:
+            case "retry" if visitor.is_operator or not run_commands.may_retry(run):
                 begin_with = run.outcome.stopped_at if run.outcome else None
                 note = speaker.make_guidance("command", action)
                 store.retry_run(run.run.run_id, begin_with or "", now, said=note)

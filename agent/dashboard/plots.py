@@ -123,7 +123,7 @@ def _defuse(cell: str) -> str:
 #: By name: title, what is counted in a sentence, and the unit.
 _TEXTS = {
     "acceptance": ("Acceptance by category",
-        "How runs ended, by the kind of work that the ticket asks for.", "runs"),
+        "How runs ended, by the category of the ticket.", "runs"),
     "time-to-pull-request": ("Label to pull request",
         "Minutes from the label to the pull request, by the week of the label.", "minutes"),
     "first-round": ("Verdict on the first change",

@@ -47,15 +47,15 @@ _ON_ISSUE = {
     "ticket": "issue",
     "again": _AGAIN,
     "commit": _AGAIN,
-    "go_on": _AGAIN,
-    "doctor": "Ask the operator of the service to see to it",
+    "go_on": "comment `/mergewright retry`",
+    "doctor": "Ask the operator of the service to fix it",
     "models": "ask the operator to name another model",
 }
 _HERE = {
     "ticket": "ticket",
     "again": "then run the same command again",
     "commit": "commit it, then run the same command again",
-    "go_on": "then go on where it was: `mergewright run --resume {run}`",
+    "go_on": "go on where it was: `mergewright run --resume {run}`",
     "doctor": "See `mergewright doctor` for what is missing",
     "models": "name another one by `--model` (`mergewright models --check` tries those set)",
 }
@@ -94,14 +94,15 @@ _NEXT = {
         "Reword the {ticket} or make it smaller, {again}. Or a person takes it on."
     ),
     Reason.MODEL_REQUEST_REJECTED: (
-        "If the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
+        "If the request is too long, make the {ticket} smaller, {again}."
+        " Else {models}, then {go_on}."
     ),
-    Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
-    Reason.NO_SANDBOX: "{doctor}, {go_on}.",
+    Reason.MODEL_UNUSABLE: "Set what is named, or {models}, then {go_on}.",
+    Reason.NO_SANDBOX: "{doctor}, then {go_on}.",
     Reason.STORAGE_FULL: (
-        "Free space on the service's machine (`mergewright env prune --all`), {go_on}."
+        "Free space on the service's machine (`mergewright env prune --all`), then {go_on}."
     ),
-    Reason.UNAVAILABLE: "Wait a while, {go_on}.",
+    Reason.UNAVAILABLE: "Wait a while, then {go_on}.",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
 }
 #: Where a person on GitHub has another way, or the reason occurs there alone.

@@ -91,7 +91,7 @@ def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
     stranger.sign_in("ann", {100: True})
     assert stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof()).status_code == 303
     assert "ann" in (store.get_run(run.run_id).stop_request or "")
-    end_run(store, run.run_id, Reason.BUDGET_SPENT)
+    end_run(store, run.run_id, Reason.CANCELLED)
     assert stranger.post(f"/runs/{run.run_id}/retry", proof=stranger.proof()).status_code == 303
     assert store.get_run(run.run_id).active
     assert [(one.by, one.words) for one in store.list_guidance(run.run_id)] == [
