@@ -273,6 +273,7 @@ def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
         **given,
         "MERGEWRIGHT_LISTEN_PORT": str(urlsplit(listener).port or 80),
         "MERGEWRIGHT_PUBLIC_URL": listener,
+        "MERGEWRIGHT_DASHBOARD_URL": "http://127.0.0.1:8081",
     }
 
 

@@ -47,7 +47,7 @@ _TONES = {
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 #: Our own texts are shorter; whatever is longer is shown as it is.
 _LONGEST = 70_000
-_SUMMARY = re.compile(r"<details><summary>([A-Za-z ]{1,60})</summary>")
+_SUMMARY = re.compile(r"<details><summary>([^<>\n]{1,60})</summary>")
 _OURS = re.compile(r"<!-- mergewright:[^<>]* -->|</?details>")
 
 

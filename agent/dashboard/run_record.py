@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -121,11 +121,14 @@ class RunRecord:
         """Fold the steps into stages; those of a run under way that are still to come are there."""
         stages = {title: Stage(title) for title, _ in _STAGES}
         for step in self.steps.values():
-            if step.state == "running" and not is_active:
-                step.state = "broken off"
+            state = step.state
+            if state == "running" and not is_active:
+                state = "broken off"
+            elif state == "failed" and is_active and step.name == list(self.steps)[-1]:
+                state = "waiting"  # for a word of people, or to be tried again
             first = step.name.partition(" ")[0]
             title = _STAGE_OF.get(step.name) or _STAGE_OF.get(first, _OTHERS)
-            stages.setdefault(title, Stage(title)).steps.append(step)
+            stages.setdefault(title, Stage(title)).steps.append(replace(step, state=state))
         return [stage for stage in stages.values() if stage.steps or is_active]
 
 

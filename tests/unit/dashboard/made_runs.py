@@ -33,6 +33,7 @@ FAILURES = (
 )  # fmt: skip
 ACTIVE = (RunState.RECEIVED, RunState.EDITING, RunState.CHECKING, RunState.AWAITING_APPROVAL)
 DAY = 86_400.0
+GOLDEN = Path(__file__).parents[1] / "publishing/golden/draft_with_findings.md"
 
 
 def make_run(number: int, at: float, repository: str = REPOSITORIES[0], **changed: object) -> Run:
@@ -230,8 +231,7 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
     else:
         ledger.end(outcome=outcome.model_dump(mode="json"), text="")
         (folder / "pull_request.md").write_text(
-            "Closes #1\n\n## What\n\nCustomers have a `nickname`.\n\n| Check | Base | Head |\n"
-            "|---|---|---|\n| tests | 214 passed | 216 passed |\n\n<img src=x onerror=alert(1)>\n"
+            GOLDEN.read_text() + "\n\n<img src=x onerror=alert(1)>\n"
         )
     lines = [f"10:{number // 60:02}:{number % 60:02} line {number}" for number in range(60)]
     (folder / "run.log").write_text(

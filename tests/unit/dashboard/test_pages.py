@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from agent.dashboard import pages
+from agent.dashboard import pages, run_record
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
 from agent.settings import Settings
@@ -77,11 +77,12 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     page = operator.get(f"/runs/{run.run_id}").text
     for words in (
         "Add a field", "All checks passed.", "Check the base commit", "33 s", "migration-safety",
-        "test_customer_has_a_nickname", "openai:gpt-large", "django==5.2.19", "216 passed",
+        "test_customer_has_a_nickname", "openai:gpt-large", "django==5.2.19", "213 passed",
         "tests/test_orders.py::test_export", "Write a test that fails",
         'href="https://github.example/corner-shop/shop/pull/5001"',
     ):  # fmt: skip
         assert words in page, words
+    assert "&lt;/summary&gt;" not in page
     changes = operator.get(f"/runs/{run.run_id}/changes").text
     # The finding stands below the line that it is about.
     assert changes.index("nickname = models") < changes.index("locks the table")
@@ -90,6 +91,16 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     assert "I add the field, then its test." in conversation
     assert conversation.count("<details") >= 6
     assert "line 59" in operator.get(f"/runs/{run.run_id}/log").text
+
+
+def test_a_step_that_waits_for_people_has_not_failed():
+    record = run_record.RunRecord({
+        name: run_record.StepRecord(name, 1.0, state=state)
+        for name, state in (("plan", "done"), ("approval", "failed"))
+    })  # fmt: skip
+    states = {stage.title: stage.state for stage in record.list_stages(is_active=True)}
+    assert states["Plan"] == "waiting"
+    assert [stage.state for stage in record.list_stages(is_active=False)] == ["failed"]
 
 
 def test_a_run_without_a_folder_is_shown_all_the_same(store, operator):
