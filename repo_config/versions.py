@@ -83,10 +83,12 @@ def parse_range(text: str) -> poetry_versions.VersionConstraint | None:
 
 
 def standardize_range(text: str) -> str:
-    """Write a range as the standard does; of Poetry's forms the minor versions."""
+    """Write a range as the standard does; of alternatives the minor versions."""
     with suppress(InvalidSpecifier):
         SpecifierSet(text)
         return text
+    if isinstance(read := parse_range(text), poetry_versions.VersionRange):
+        return str(read).removeprefix("*")
     if not (found := _list_minors(text)):
         return text
     left = (f"!=3.{minor}.*" for minor in range(found[0], found[-1]) if minor not in found)
