@@ -68,10 +68,15 @@ def has_one_python(files: ProjectFiles) -> bool:
 
 def _list_minors(text: str) -> list[int]:
     """List the minor versions with a release in a range, also in Poetry's forms."""
-    if (allowed := parse_range(text)) is None:
+    if (allowed := _read_pythons(text)) is None:
         return []
     minors = (poetry_versions.parse_constraint(f"~3.{minor}") for minor in range(100))
     return [minor for minor, one in enumerate(minors) if allowed.allows_any(one)]
+
+
+def _read_pythons(text: str) -> poetry_versions.VersionConstraint | None:
+    """Read a range of Pythons; a version by itself stands for all its releases."""
+    return parse_range(f"~{text}" if re.fullmatch(r"[\d.]+", text) else text)
 
 
 def parse_range(text: str) -> poetry_versions.VersionConstraint | None:
@@ -87,7 +92,7 @@ def standardize_range(text: str) -> str:
     with suppress(InvalidSpecifier):
         SpecifierSet(text)
         return text
-    if isinstance(read := parse_range(text), poetry_versions.VersionRange):
+    if isinstance(read := _read_pythons(text), poetry_versions.VersionRange):
         return str(read).removeprefix("*")
     if not (found := _list_minors(text)):
         return text

@@ -56,6 +56,7 @@ def test_versions_are_named_from_the_oldest_to_the_end_of_the_newest(
     [
         ("~3.9 || ^3.11", ("3.9.1", "3.11.2", "3.13"), ("3.8.1", "3.10.1", "4.0")),
         ("^3.9 <3.12", ("3.9.0", "3.11.1"), ("3.12.0",)),
+        ("3", ("3.9.1", "3.13.0"), ("4.0",)),
     ],
 )
 def test_a_range_becomes_one_specifier(written, inside, outside):
