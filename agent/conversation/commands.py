@@ -1,4 +1,4 @@
-"""What people mean by a comment: a command, `/mergewright NAME words`, thanks, or us. Pure.
+"""What people mean by a comment: a command, `/mergewright NAME words`, or us. Pure.
 
 A command begins a line of what its writer says; in a quotation or in code it is somebody else's
 words, or an example. One comment holds one command: the first.
@@ -38,15 +38,6 @@ _MAY_HOLD = re.compile(r"/mergewright|change\s+the\s+plan", re.IGNORECASE)
 _LONGEST_NAME = 40
 _MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
 _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
-#: Words that thank, or lead over to remarks that stand elsewhere, and ask for nothing.
-_COURTESY = re.compile(
-    r"(?:@[\w-]+(?:\[bot\])?|[\W\d_]|(?:a|and|are|below|bot|comment|comments|couple|few|for|good|"
-    r"great|here|i|inline|is|it|job|just|left|lgtm|looks|minor|more|much|nice|nit|nits|of|ok|okay|"
-    r"one|only|other|others|otherwise|perfect|please|remark|remarks|see|small|so|some|suggestion|"
-    r"suggestions|thank|thanks|that|the|there|thing|things|this|three|thx|to|two|very|work|you)"
-    r"(?![\w])){0,60}",
-    re.IGNORECASE,
-)
 #: How the last answer of ours in a thread begins; whatever is said there then is for people.
 ROUNDS_OVER = "This pull request has had its"
 
@@ -116,12 +107,6 @@ def is_mentioned(words: str, logins: Collection[str]) -> bool:
     return any(
         re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
     )
-
-
-def is_courtesy(words: str) -> bool:
-    """Whether words are thanks, or lead over to remarks elsewhere, and ask for nothing."""
-    # A block or a quotation is more than that.
-    return "```" not in words and "?" not in words and _COURTESY.fullmatch(words) is not None
 
 
 def is_command(words: str) -> bool:

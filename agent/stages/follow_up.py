@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.conversation.commands import ROUNDS_OVER, is_command, is_courtesy, is_mentioned
+from agent.conversation.commands import ROUNDS_OVER, is_command, is_mentioned
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.git import pull_branch
 from agent.git.base import RepositoryLimits
@@ -127,7 +127,6 @@ def _is_asked(
     if before and not before.by_model and before.text.startswith(ROUNDS_OVER):
         return False
     fresh = _since_ours(thread, before.last_comment_id if before else 0)
-    fresh = [one for one in fresh if not is_courtesy(one.body)]
     if not thread.asks_changes and thread.place != "inline":
         fresh = [one for one in fresh if is_mentioned(one.body, names)]
     # Who spoke last first: strangers before them hide nobody.
