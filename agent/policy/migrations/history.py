@@ -7,11 +7,10 @@ Squashed ones may go, and a person looks at it.
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import layout
+from agent.policy import layout, meaning
 from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import reading
 from agent.policy.migrations.reading import Migration, Touched
@@ -62,34 +61,23 @@ def _describe_squash(one: Touched, change_context: ChangeContext) -> str:
         replaced = {name for _, other in others if other for name in other.replaces}
         return "is deleted; another one replaces it" if one.name in replaced else ""
     if before.replaces and after and not after.replaces:
-        if _dump_operations(before) == _dump_operations(after):
+        if _dump_code(before) == _dump_code(after):
             return "no longer says which migrations it replaces"
     return ""
 
 
 def _is_other(before: Migration, after: Migration | None) -> bool:
-    if after is None or _dump_operations(before) != _dump_operations(after):
+    if after is None or _dump_code(before) != _dump_code(after):
         return True
     names = ("replaces", "dependencies")
     return any(before.list_texts(name) != after.list_texts(name) for name in names)
 
 
-def _dump_operations(migration: Migration) -> list[str]:
+def _dump_code(migration: Migration) -> list[str]:
     """Write what is done, and the code that it calls, without types and docstrings."""
     kept: list[ast.AST] = [operation.node for operation in migration.operations]
-    for statement in migration.view.module.body:
+    for statement in meaning.strip(migration.view.content).body:
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Assign)):
-            if statement is not migration.node:
-                kept.append(copy.deepcopy(statement))
-    for node in (inner for one in kept for inner in ast.walk(one)):
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-            node.body = [one for one in node.body if not _is_text(one)]
-        elif isinstance(node, ast.arg):
-            node.annotation = None
+            if getattr(statement, "name", "") != migration.node.name:
+                kept.append(statement)
     return [ast.dump(one) for one in kept]
-
-
-def _is_text(node: ast.stmt) -> bool:
-    """Whether a statement is a docstring, or another constant alone."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
