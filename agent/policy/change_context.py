@@ -103,7 +103,10 @@ class ChangeContext:
     @cached_property
     def places(self) -> Modules:
         """Where names lead in the repository with the change applied."""
-        return Modules(self.change, self.project, self.tree)
+        project, changed = self.project, {file.path: file.after for file in self.change.files}
+        python_path = project.django.python_path if project.django else ()
+        inner = (project.root, f"{project.root}/src") if project.root else ()
+        return Modules(self.tree, ("src", *inner, *python_path), changed)
 
     @cached_property
     def python(self) -> tuple[PythonFile, ...]:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from agent.models.change import Change
 from agent.policy import source
 from agent.policy.names import DefinitionNode, Scope, bind_item, bind_target
-from repo_config.detect import Project, Tree
+from repo_config.detect import Tree
 
-#: How much is parsed in following names, over a whole change: about a second.
-_MOST_MODULES = 300
-_MOST_BYTES = 8_000_000
 #: For one name; what is longer than this leads in a circle.
 _MOST_STEPS = 200
 _MOST_DOTS = 24
@@ -38,20 +35,29 @@ class Definition:
 
 
 class Modules:
-    """The Python modules of the tree with the change applied."""
+    """The Python modules of a tree."""
 
-    def __init__(self, change: Change, project: Project, tree: Tree) -> None:
-        """Index the paths; nothing is read yet. New contents of the change win over the tree's."""
+    most_modules, most_bytes = 300, 8_000_000
+    """How much is parsed in following names, over a whole change: about a second."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        roots: Iterable[str] = (),
+        changed: Mapping[str, bytes | None] = MappingProxyType({}),
+    ) -> None:
+        """Index the paths; nothing is read yet.
+
+        Args:
+            roots: Folders that modules are imported from, besides the tree's own.
+            changed: New contents, which win over the tree's; None: the file is gone.
+        """
         self._parsed: dict[bytes, ast.Module] = {}
         self._tree = tree
-        self._changed = {file.path: file.after for file in change.files}
-        paths = {*tree.paths(), *self._changed}
-        gone = {path for path, content in self._changed.items() if content is None}
-        python_path = project.django.python_path if project.django else ()
-        inner = (project.root, f"{project.root}/src") if project.root else ()
-        roots = {"src", *inner, *python_path} - {""}
-        self._roots = sorted(roots, key=len, reverse=True)
-        self._paths = {self.name_module(path): path for path in paths - gone if path[-3:] == ".py"}
+        self._changed = changed
+        self._roots = sorted({*roots} - {""}, key=len, reverse=True)
+        paths = {path for path in {*tree.paths(), *changed} if changed.get(path, b"") is not None}
+        self._paths = {self.name_module(path): path for path in sorted(paths) if path[-3:] == ".py"}
         self._scopes: dict[str, Scope | None] = {}
         self._read_bytes = 0
         self._names: dict[str, frozenset[str]] = {}
@@ -79,9 +85,13 @@ class Modules:
 
     def find_path(self, dotted: str) -> str:
         """Return the path of the module that a dotted name begins with; "" outside of the tree."""
+        return self._paths.get(self._find_module(dotted), "")
+
+    def _find_module(self, dotted: str) -> str:
+        """Return the longest name of a module that a dotted name begins with."""
         parts = dotted.split(".")
         names = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-        return next((self._paths[name] for name in names if name in self._paths), "")
+        return next((name for name in names if name in self._paths), "")
 
     def list_names(self, dotted: str) -> frozenset[str]:
         """Return a name with all others by which the same could be imported.
@@ -103,20 +113,21 @@ class Modules:
         """Return the class or function of the tree that has exactly this name."""
         module, _, name = dotted.rpartition(".")
         path = self._paths.get(module)
-        scope = self._get_scope(path) if path else None
+        scope = self.get_scope(path) if path else None
         node = scope.defined.get(name) if scope else None
         return Definition(path, node, scope) if path and scope and node else None
 
     def _follow(self, dotted: str) -> list[str]:
         """Return what a name in a module of the tree stands for, one step further."""
-        path = self.find_path(dotted)
-        head, dot, rest = dotted.removeprefix(self.name_module(path)).lstrip(".").partition(".")
-        if not path or not head:
+        module = self._find_module(dotted)
+        head, dot, rest = dotted.removeprefix(module).lstrip(".").partition(".")
+        if not module or not head:
             return []
+        path = self._paths[module]
         text = self.read_text(path)
         if head.encode("utf-8", "replace") not in text and b"*" not in text:
             return []
-        scope = self._get_scope(path) or Scope()
+        scope = self.get_scope(path) or Scope()
         found = scope.names.get(head, [f"{star}.{head}" for star in scope.stars])
         return [f"{one}{dot}{rest}" for one in found]
 
@@ -125,11 +136,12 @@ class Modules:
         changed = self._changed.get(path)
         return self._tree.read(path) if changed is None else changed
 
-    def _get_scope(self, path: str) -> Scope | None:
+    def get_scope(self, path: str) -> Scope | None:
+        """Read what a module binds; None: it cannot be read, or too much was read before."""
         if path not in self._scopes:
             text = self.read_text(path)
             self._read_bytes += len(text)
-            if len(self._scopes) >= _MOST_MODULES or self._read_bytes > _MOST_BYTES:
+            if len(self._scopes) >= self.most_modules or self._read_bytes > self.most_bytes:
                 return None
             scope = Scope()
             try:
@@ -185,6 +197,21 @@ class Modules:
             folder = posixpath.dirname(folder)
         above = self.name_module(f"{folder}/__init__.py") if node.level and folder else ""
         return ".".join(filter(None, (above, node.module)))
+
+
+def read_scope(node: ast.Module) -> Scope:
+    """Read what a module by itself binds."""
+    scope = Scope()
+    Modules(_NoTree()).bind_block(node.body, scope, "")
+    return scope
+
+
+class _NoTree:
+    def paths(self) -> tuple[str, ...]:
+        return ()
+
+    def read(self, path: str) -> bytes:
+        raise KeyError(path)
 
 
 def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:

@@ -1,27 +1,20 @@
-"""Python modules of a tree, and what a name in one of them stands for. Static: no code runs.
+"""Python modules of a tree for recipes: which class a name stands for, wherever it is from.
 
-Follows imports, aliases, re-exports through packages and star imports. Knows nothing of Django.
+Static: no code runs. Names are followed as rules follow them (`agent.policy.modules`).
 """
 
 from __future__ import annotations
 
 import ast
-import itertools
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
-from repo_config import foreign_python
+from agent.policy import modules as places
+from agent.policy.names import Scope
+from agent.policy.source import UnreadableError
 from repo_config.detect import Tree
-
-
-@dataclass(frozen=True)
-class Binding:
-    """What an import binds a name to."""
-
-    module: str
-    name: str | None
-    """None: the module itself."""
 
 
 @dataclass(eq=False)
@@ -29,15 +22,16 @@ class Module:
     path: str
     dotted: str
     node: ast.Module
-    bindings: dict[str, Binding] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
-    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
-    assigned: set[str] = field(default_factory=set)
-    """Names that are bound at module level in any other way."""
+    scope: Scope
 
-    @property
-    def is_package(self) -> bool:
-        return os.path.basename(self.path) == "__init__.py"
+    @cached_property
+    def classes(self) -> dict[str, ast.ClassDef]:
+        found = self.scope.defined.items()
+        return {name: node for name, node in found if isinstance(node, ast.ClassDef)}
+
+    def imports(self, name: str) -> bool:
+        """Whether a name of the file is the module that is called so."""
+        return self.scope.names.get(name) == [name]
 
 
 @dataclass(frozen=True)
@@ -56,143 +50,88 @@ class External:
 Found = FoundClass | External
 
 
-class Modules:
+class Modules(places.Modules):
+    most_modules, most_bytes = 20_000, 200_000_000
+
     def __init__(self, tree: Tree, python_path: Iterable[str] = ()) -> None:
-        self._tree = tree
-        self.paths = tuple(path for path in tree.paths() if path.endswith(".py"))
-        self._packages = {os.path.dirname(p) for p in self.paths if p.endswith("__init__.py")}
-        self._parsed: dict[str, Module | None] = {}
-        self._by_name: dict[str, list[str]] = {}
         self._renamed: dict[str, str] = {}
+        self._read: dict[str, Module | None] = {}
         self.unreadable: dict[str, str] = {}
         """Files that could not be parsed, with the reason."""
-        roots = tuple(root.strip("/") for root in python_path)
-        for path in self.paths:
-            names = {
-                self._climb_packages(path),
-                *(_get_dotted_name(path, root) for root in ("", *roots)),
-            }
-            for dotted in names - {None, ""}:
-                self._by_name.setdefault(str(dotted), []).append(path)
+        packages = {os.path.dirname(path) for path in tree.paths() if path.endswith("__init__.py")}
+        around = {os.path.dirname(folder) for folder in packages} - packages
+        super().__init__(tree, {*(root.strip("/") for root in python_path), *around})
+        self.files = tuple(path for path in tree.paths() if path.endswith(".py"))
+        self._named: dict[str, list[str]] = {}
+        """By name; in one tree there may be two of a name, and each project means its own."""
+        for path in self.files:
+            # A folder may be imported without being a package.
+            for name in (self.name_module(path), _make_dotted(path)):
+                self._named.setdefault(name, []).append(path)
+                self._paths.setdefault(name, path)
 
-    def read_content(self, path: str) -> bytes:
-        return self._tree.read(path)
+    def name_module(self, path: str) -> str:
+        """Return the name under which a file is imported."""
+        above = [folder for folder in self._renamed if path.startswith(f"{folder}/")]
+        if above:
+            folder = max(above, key=len)
+            inner = _make_dotted(path[len(folder) + 1 :])
+            return ".".join(filter(None, (self._renamed[folder], inner)))
+        return super().name_module(path)
 
     def rename_package(self, folder: str, dotted: str) -> None:
         """Say under which name a folder is imported, where its `__init__.py` files do not."""
         self._renamed[folder] = dotted
-        for path in self.paths:
+        for path in self.files:
             if path.startswith(f"{folder}/"):
-                name = _make_dotted(dotted, path[len(folder) + 1 :])
-                known = self._by_name.setdefault(name, [])
-                if path not in known:
-                    known.insert(0, path)
+                self._paths[self.name_module(path)] = path
+                self._named.setdefault(self.name_module(path), []).insert(0, path)
 
-    def _climb_packages(self, path: str) -> str:
-        folder = os.path.dirname(path)
-        while folder in self._packages and os.path.dirname(folder) != folder:
-            folder = os.path.dirname(folder)
-        return _get_dotted_name(path, folder) or ""
+    def read_module(self, path: str) -> Module | None:
+        if path not in self._read:
+            self._read[path] = None
+            try:
+                node = self.parse(self.read_text(path))
+            except UnreadableError as problem:
+                self.unreadable[path] = problem.message
+            else:
+                scope = self.get_scope(path) or Scope()
+                self._read[path] = Module(path, self.name_module(path), node, scope)
+        return self._read[path]
 
-    def get_dotted_name(self, path: str) -> str:
-        """The name under which a file is imported."""
-        above = [f for f in self._renamed if path.startswith(f"{f}/")]
-        if above:
-            folder = max(above, key=len)
-            return _make_dotted(self._renamed[folder], path[len(folder) + 1 :])
-        return self._climb_packages(path)
-
-    def parse(self, path: str) -> Module | None:
-        if path not in self._parsed:
-            self._parsed[path] = self._read(path)
-        return self._parsed[path]
-
-    def _read(self, path: str) -> Module | None:
-        try:
-            node = foreign_python.parse_module(self._tree.read(path), path)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
-            self.unreadable[path] = str(problem)
-            return None
-        return read_names(path, node, self.get_dotted_name(path))
-
-    def find_module(self, dotted: str, near: str = "") -> Module | None:
-        candidates = self._by_name.get(dotted, [])
-        if not candidates:
-            return None
-        folders = near.split("/")
-
-        def shared(path: str) -> int:
-            pairs = itertools.takewhile(
-                lambda one: one[0] == one[1], zip(path.split("/"), folders, strict=False)
-            )
-            return sum(1 for _ in pairs)
-
-        return self.parse(max(candidates, key=shared))
+    def find_module(self, dotted: str, near: str) -> Module | None:
+        """Find the module of a name that is nearest to a file."""
+        paths = self._named.get(dotted, [])
+        path = max(paths, key=lambda one: len(os.path.commonpath((one, near))), default="")
+        return self.read_module(path) if path else None
 
     def resolve(self, module: Module, dotted: str) -> Found | None:
         """Say what a dotted name stands for at the module level of a file."""
-        return self._resolve(module, tuple(dotted.split(".")), set())
-
-    def _resolve(
-        self, module: Module, parts: tuple[str, ...], seen: set[tuple[str, str]]
-    ) -> Found | None:
-        first, rest = parts[0], parts[1:]
-        if (module.path, first) in seen:
-            return None
-        seen.add((module.path, first))
+        first, dot, rest = dotted.partition(".")
         if first in module.classes:
             return _find_nested(module, module.classes[first], rest)
-        if bound := module.bindings.get(first):
-            if bound.name is None:
-                return self._walk(bound.module, rest, module.path, seen)
-            return self._resolve_attribute(bound.module, bound.name, rest, module.path, seen)
-        for star in module.stars:
-            if source := self.find_module(star, module.path):
-                if found := self._resolve(source, parts, seen):
-                    return found
-            elif first not in module.assigned and star.startswith("django."):
-                return External(".".join((star, *parts)))
-        return None
+        meant = [f"{one}{dot}{rest}" for one in module.scope.look_up(first)]
+        names = sorted(frozenset[str]().union(*map(self.list_names, meant)))
+        for name in names:
+            if found := self._find_class(name, module.path):
+                return found
+        outside = [name for name in names if not self.find_path(name)]
+        return External(outside[0]) if outside else None
 
-    def _resolve_attribute(
-        self,
-        dotted: str,
-        name: str,
-        rest: tuple[str, ...],
-        near: str,
-        seen: set[tuple[str, str]],
-    ) -> Found | None:
-        source = self.find_module(dotted, near)
-        if source and (found := self._resolve(source, (name, *rest), seen)):
-            return found
-        if self.find_module(f"{dotted}.{name}", near):
-            return self._walk(f"{dotted}.{name}", rest, near, seen)
-        return None if source else External(".".join((dotted, name, *rest)))
-
-    def _walk(
-        self, dotted: str, rest: tuple[str, ...], near: str, seen: set[tuple[str, str]]
-    ) -> Found | None:
-        module = self.find_module(dotted, near)
-        if not rest:
-            return None if module else External(dotted)
-        return self._resolve_attribute(dotted, rest[0], rest[1:], near, seen)
+    def _find_class(self, dotted: str, near: str) -> FoundClass | None:
+        named = self._find_module(dotted)
+        module = self.find_module(named, near)
+        first, _, rest = dotted.removeprefix(f"{named}.").partition(".")
+        node = module.classes.get(first) if module else None
+        return _find_nested(module, node, rest) if module and node else None
 
 
-def _get_dotted_name(path: str, root: str) -> str | None:
-    if root and not path.startswith(f"{root}/"):
-        return None
-    return _make_dotted("", path[len(root) + 1 :] if root else path)
+def _make_dotted(path: str) -> str:
+    return f"/{path.removesuffix('.py')}".removesuffix("/__init__").strip("/").replace("/", ".")
 
 
-def _make_dotted(prefix: str, path: str) -> str:
-    parts = path.removesuffix(".py").split("/")
-    if parts[-1] == "__init__":
-        parts.pop()
-    return ".".join([prefix, *parts] if prefix else parts)
-
-
-def _find_nested(module: Module, node: ast.ClassDef, rest: tuple[str, ...]) -> Found | None:
-    for name in rest:
+def _find_nested(module: Module, node: ast.ClassDef, rest: str) -> FoundClass | None:
+    for name in filter(None, rest.split(".")):
         inner = [one for one in node.body if isinstance(one, ast.ClassDef) and one.name == name]
         if not inner:
             return None
@@ -211,45 +150,6 @@ def iterate_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             inner += getattr(statement, "finalbody", [])
             inner += (one for each in getattr(statement, "handlers", []) for one in each.body)
             waiting += inner[::-1]
-
-
-def read_names(path: str, node: ast.Module, dotted: str = "") -> Module:
-    module = Module(path, dotted, node)
-    for statement in iterate_statements(node.body):
-        _bind_statement(module, statement)
-    return module
-
-
-def _bind_statement(module: Module, statement: ast.stmt) -> None:
-    if isinstance(statement, ast.ClassDef):
-        module.classes.setdefault(statement.name, statement)
-    elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        module.assigned.add(statement.name)
-    elif isinstance(statement, ast.Import):
-        for alias in statement.names:
-            bound = alias.asname or alias.name.partition(".")[0]
-            module.bindings[bound] = Binding(alias.name if alias.asname else bound, None)
-    elif isinstance(statement, ast.ImportFrom):
-        source = resolve_from_import(module, statement)
-        for alias in statement.names:
-            if alias.name == "*":
-                module.stars.append(source)
-            else:
-                module.bindings.setdefault(alias.asname or alias.name, Binding(source, alias.name))
-    elif isinstance(statement, ast.Assign | ast.AnnAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        for target in targets:
-            module.assigned |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
-
-
-def resolve_from_import(module: Module, statement: ast.ImportFrom) -> str:
-    """The full name of the module that a from-import names."""
-    if not statement.level:
-        return statement.module or ""
-    parts = module.dotted.split(".") if module.dotted else []
-    up = statement.level - (1 if module.is_package else 0)
-    parts = parts[: len(parts) - up] if up else parts
-    return ".".join([*parts, *([statement.module] if statement.module else [])])
 
 
 def find_values(node: ast.ClassDef, name: str) -> list[ast.expr]:

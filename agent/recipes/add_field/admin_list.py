@@ -63,12 +63,12 @@ def _find_files_of(
     index: ModelsIndex, models: tuple[Model, ...], *words: bytes
 ) -> Iterator[Module]:
     names = [model.name.encode() for model in models]
-    for path in index.modules.paths:
+    for path in index.modules.files:
         if "/migrations/" in f"/{path}":
             continue
-        content = index.modules.read_content(path)
+        content = index.modules.read_text(path)
         if all(word in content for word in words) and any(name in content for name in names):
-            if module := index.modules.parse(path):
+            if module := index.modules.read_module(path):
                 yield module
 
 

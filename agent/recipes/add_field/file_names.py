@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent.errors import RequestRefused
-from agent.recipes import code_style, modules
+from agent.policy.modules import read_scope
+from agent.recipes import code_style
 from agent.recipes.add_field.parameters import Field, Option, Value
-from agent.recipes.modules import Binding
 from agent.recipes.source import SourceFile
 
 #: Modules that offer the same field types.
@@ -24,26 +24,21 @@ class FileNames:
 
     def __init__(self, source: SourceFile) -> None:
         self.source = source
-        module = modules.read_names(source.path, source.tree)
-        self._bound = module.bindings
-        self._other = module.classes.keys() | module.assigned
+        self._bound = read_scope(source.tree).names
         self.needed: list[tuple[str, str | None]] = []
         """Imports to add: (module, name or None)."""
 
     def _has_name(self, name: str) -> bool:
-        return name in self._bound or name in self._other
+        return name in self._bound
 
     def _find_reference(self, module: str, name: str) -> str | None:
         """Find how the file refers to a module's name with the imports it has."""
         first, _, rest = name.partition(".")
-        parent, _, last = module.rpartition(".")
-        of_name = Binding(module, first)
-        of_module = (Binding(module, None), Binding(parent, last))
-        for bound, origin in self._bound.items():
-            if origin == of_name:
+        for bound, origins in self._bound.items():
+            if f"{module}.{first}" in origins:
                 return f"{bound}.{rest}" if rest else bound
-        for bound, origin in self._bound.items():
-            if origin in of_module:
+        for bound, origins in self._bound.items():
+            if module in origins:
                 return f"{bound}.{name}"
         return None
 
@@ -80,7 +75,8 @@ class FileNames:
         for module in _MODELS:
             if found := self._find_reference(module, name):
                 return found
-            if any(one.module == module and one.name for one in self._bound.values()):
+            origins = [one for each in self._bound.values() for one in each]
+            if any(one.startswith(f"{module}.") for one in origins):
                 return self.refer(module, name)
         if self._has_name("models"):
             return self.refer("django.db.models", name)

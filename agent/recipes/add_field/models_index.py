@@ -144,11 +144,11 @@ class ModelsIndex:
 
     def __init__(self, tree: Tree, python_path: tuple[str, ...] = ()) -> None:
         self.modules = Modules(tree, python_path)
-        self._folders = {os.path.dirname(path) for path in self.modules.paths}
+        self._folders = {os.path.dirname(path) for path in self.modules.files}
         self._made: dict[tuple[str, int], Model | None] = {}
         self.models: list[Model] = []
         for path in self._list_candidates():
-            if module := self.modules.parse(path):
+            if module := self.modules.read_module(path):
                 for node in module.classes.values():
                     if model := self._make_model(FoundClass(module, node)):
                         self.models.append(model)
@@ -161,10 +161,10 @@ class ModelsIndex:
         chosen: set[str] = set()
         headers: dict[str, set[str]] = {}
         known: set[str] = set()
-        for path in self.modules.paths:
+        for path in self.modules.files:
             if "/migrations/" in f"/{path}":
                 continue
-            content = self.modules.read_content(path)
+            content = self.modules.read_text(path)
             if b"class" not in content:
                 continue
             bases = {
@@ -179,7 +179,7 @@ class ModelsIndex:
         fresh = set(chosen)
         while fresh:
             for path in fresh:
-                if module := self.modules.parse(path):
+                if module := self.modules.read_module(path):
                     known |= set(module.classes)
             fresh = {p for p, bases in headers.items() if p not in chosen and bases & known}
             chosen |= fresh
@@ -263,20 +263,17 @@ class ModelsIndex:
     @cached_property
     def apps(self) -> tuple[App, ...]:
         found: list[App] = []
-        for path in self.modules.paths:
+        for path in self.modules.files:
             if os.path.basename(path) not in ("apps.py", "__init__.py", "config.py", "app.py"):
                 continue
-            if b"AppConfig" not in self.modules.read_content(path):
+            if b"AppConfig" not in self.modules.read_text(path):
                 continue
-            module = self.modules.parse(path)
+            module = self.modules.read_module(path)
             for node in module.classes.values() if module else ():
                 if app := _find_app_config(path, node):
                     found.append(app)
         for app in found:
-            if (
-                app.folder
-                and self.modules.get_dotted_name(f"{app.folder}/__init__.py") != app.dotted
-            ):
+            if app.folder and self.modules.name_module(f"{app.folder}/__init__.py") != app.dotted:
                 self.modules.rename_package(app.folder, app.dotted)
         return tuple(found)
 
@@ -287,9 +284,7 @@ class ModelsIndex:
         nearest = max(configured, key=lambda app: len(app.folder), default=None)
         folder = self._make_conventional(module.path)
         if nearest is None or (len(folder) > len(nearest.folder) and self._is_app(folder)):
-            dotted = self.modules.get_dotted_name(
-                f"{folder}/__init__.py" if folder else "__init__.py"
-            )
+            dotted = self.modules.name_module(f"{folder}/__init__.py" if folder else "__init__.py")
             label = (dotted or folder).rpartition(".")[2].rpartition("/")[2]
             nearest = App(label or module.dotted.partition(".")[0], dotted, folder)
         stated = meta.get("app_label")
@@ -324,7 +319,7 @@ class ModelsIndex:
 
     @cached_property
     def _path_set(self) -> frozenset[str]:
-        return frozenset(self.modules.paths)
+        return frozenset(self.modules.files)
 
     def _find_folder(self, label: str) -> str | None:
         ends = [f for f in self._folders if f.rpartition("/")[2] == label and self._is_app(f)]
@@ -343,7 +338,7 @@ class ModelsIndex:
     def find_missing_migrations(self, app: App) -> str:
         """Say what is missing of the app's migrations; empty: nothing."""
         prefix = f"{app.migrations}/"
-        inside = [path for path in self.modules.paths if path.startswith(prefix)]
+        inside = [path for path in self.modules.files if path.startswith(prefix)]
         if not inside:
             return f"there is no {prefix}"
         if f"{prefix}__init__.py" not in inside:

@@ -37,7 +37,7 @@ def plan_test(model: Model, field: Field, index: ModelsIndex, project: Project) 
     nearby = _find_nearby_tests(model, index)
     if not nearby:
         return None
-    sources = [index.modules.read_content(path) for path in nearby]
+    sources = [index.modules.read_text(path) for path in nearby]
     annotated = sum(len(_ANNOTATED.findall(content)) for content in sources)
     plain = sum(len(_PLAIN.findall(content)) for content in sources)
     return NewTest(
@@ -51,7 +51,7 @@ def plan_test(model: Model, field: Field, index: ModelsIndex, project: Project) 
 
 def _find_nearby_tests(model: Model, index: ModelsIndex) -> list[str]:
     """Find the tests of the model's app, else those that import it, else any."""
-    files = [p for p in index.modules.paths if _TEST_FILE.search(p) and "/migrations/" not in p]
+    files = [p for p in index.modules.files if _TEST_FILE.search(p) and "/migrations/" not in p]
     folder, label = model.app.folder, model.app.label
     if folder and (own := [path for path in files if path.startswith(f"{folder}/")]):
         return own
@@ -60,7 +60,7 @@ def _find_nearby_tests(model: Model, index: ModelsIndex) -> list[str]:
     pattern = re.compile(
         rf"^\s*(?:from|import) {re.escape(model.app.dotted)}\b".encode(), re.MULTILINE
     )
-    return [path for path in files if pattern.search(index.modules.read_content(path))] or files
+    return [path for path in files if pattern.search(index.modules.read_text(path))] or files
 
 
 def _choose_path(model: Model, field: Field, nearby: list[str], index: ModelsIndex) -> str:
@@ -71,7 +71,7 @@ def _choose_path(model: Model, field: Field, nearby: list[str], index: ModelsInd
     ends = sum(path.endswith("_test.py") for path in nearby)
     shape = "{}_test.py" if ends * 2 > len(nearby) else "test_{}.py"
     # Test files of one name get in each other's way where their folders are no packages.
-    taken = {os.path.basename(path).lower() for path in index.modules.paths}
+    taken = {os.path.basename(path).lower() for path in index.modules.files}
     stem = f"{_to_snake_case(model.name)}_{field.name}"
     numbered = (f"{stem}_field_{number}" for number in itertools.count(2))
     names = map(shape.format, itertools.chain((stem, f"{stem}_field"), numbered))

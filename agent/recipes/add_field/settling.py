@@ -297,7 +297,7 @@ def _has_name(model: Model, name: str) -> bool:
     module = model.module
     last_field = max((one.line for one in model.fields.values()), default=model.line)
     in_body = model.names.get(name, last_field + 1) <= last_field
-    return in_body or name in module.bindings or name in module.classes
+    return in_body or name in module.scope.names
 
 
 def _is_named(model: Model, text: str) -> bool:

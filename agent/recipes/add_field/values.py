@@ -237,7 +237,7 @@ def find_target(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
 def _write_target(target: Model, model: Model, index: ModelsIndex, *, is_name: bool) -> Value:
     """Write the target as it was stated, if the file of the model has that name by then."""
     above = target.path == model.path and target.line < model.line
-    bound = target.name in model.module.bindings
+    bound = target.path != model.path and target.name in model.module.scope.names
     imported = bound and index.find_model(model.module, target.name) is target
     if is_name and (above or imported):
         return Value(kind="local", text=target.name)

@@ -40,11 +40,11 @@ class Converter:
         Raises:
             RequestRefused: It cannot be read, and the ticket names it.
         """
-        content = self._known.read_content(path)
+        content = self._known.read_text(path)
         if b"print" not in content:
             return Converted()
         try:
-            module = self._known.parse(path)
+            module = self._known.read_module(path)
             if module:
                 return self._convert(module, content, is_named=is_named)
             said = f"is not Python that can be read: {self._known.unreadable.get(path)}"
@@ -103,8 +103,9 @@ class _File:
         self._source = SourceFile(module.path, content)
         self._reader = Reader(self._source, bound)
         self._logger = around.choose_logger(module, self._source)
-        clash = not self._logger.line and self._logger.library in bound - module.bindings.keys()
-        self._clash = f"`{self._logger.library}` is another name here" if clash else ""
+        library = self._logger.library
+        clash = not self._logger.line and library in bound and not module.imports(library)
+        self._clash = f"`{library}` is another name here" if clash else ""
         self._begins = self._logger.line or _find_end_of_imports(module.node)
         self._left: list[RemainingPrint] = []
         self._logged: list[Level] = []
@@ -218,7 +219,7 @@ class _File:
 
     def _finish(self) -> bytes:
         path, made, library = self._module.path, self._source.result(), self._logger.library
-        is_new, bound = not self._logger.line, self._module.bindings.get(library)
+        is_new, bound = not self._logger.line, self._module.imports(library)
         if is_new and not bound:
             source = SourceFile(path, made)
             code_style.add_imports(source, [(library, None)], self._wish.width)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.recipes.modules import Module, Modules, read_dotted_name, resolve_from_import
+from agent.recipes.modules import Module, Modules, read_dotted_name
 from agent.recipes.print_to_logging.calls import Call, Context
 from agent.recipes.print_to_logging.message import Piece, Printed, Value
 from agent.recipes.print_to_logging.parameters import LEVELS, Level, Library
@@ -49,15 +49,14 @@ def _get_made_library(value: ast.expr, module: Module) -> Library | None:
     dotted = read_dotted_name(value.func) if isinstance(value, ast.Call) else None
     if not dotted or dotted.rpartition(".")[2] not in _GETTERS:
         return None
-    bound = module.bindings.get(dotted.partition(".")[0])
-    origin = bound.module if bound else dotted
-    return "structlog" if origin.partition(".")[0] == "structlog" else "logging"
+    origins = module.scope.look_up(dotted.partition(".")[0])
+    return "structlog" if any(one.startswith("structlog") for one in origins) else "logging"
 
 
 def _find_imported_loggers(
     statement: ast.ImportFrom, module: Module, known: Modules
 ) -> Iterator[Logger]:
-    source = resolve_from_import(module, statement)
+    source = known.name_origin(statement, module.path)
     for alias in statement.names:
         line, name = statement.end_lineno or statement.lineno, alias.asname or alias.name
         there = known.find_module(source, module.path) if _NAME.fullmatch(alias.name) else None
@@ -72,7 +71,7 @@ def _find_imported_loggers(
 def choose_library(module: Module, known: Modules) -> Library:
     """Choose what a new logger comes from: structlog where most of the package uses it."""
     top = module.path.rpartition("/")[0]
-    near = [known.read_content(path) for path in known.paths if path.startswith(f"{top}/")]
+    near = [known.read_text(path) for path in known.files if path.startswith(f"{top}/")]
     structlog = sum(b"import structlog" in one for one in near)
     return "structlog" if structlog > sum(b"import logging" in one for one in near) else "logging"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 
-from agent.recipes.modules import Modules, read_dotted_name, resolve_from_import
+from agent.recipes.modules import Modules, read_dotted_name
 from agent.recipes.print_to_logging import calls
 from agent.recipes.print_to_logging.calls import Call, Context, Function
 from repo_config.documents import table
@@ -121,18 +121,18 @@ class Programs:
 class Captures:
     def __init__(self, known: Modules) -> None:
         self._readers: list[tuple[str, frozenset[bytes], frozenset[str]]] = []
-        for path in known.paths:
+        for path in known.files:
             if "test" not in path or not explain_path(path):
                 continue
-            content = known.read_content(path)
-            if not _READS.search(content) or (module := known.parse(path)) is None:
+            content = known.read_text(path)
+            if not _READS.search(content) or (module := known.read_module(path)) is None:
                 continue
             imported: set[str] = set()
             for node in ast.walk(module.node):
                 if isinstance(node, ast.Import):
                     imported |= {one.name for one in node.names}
                 elif isinstance(node, ast.ImportFrom):
-                    source = resolve_from_import(module, node)
+                    source = known.name_origin(node, path)
                     imported |= {source, *(f"{source}.{one.name}" for one in node.names)}
             words = frozenset(re.findall(rb"\w+", content))
             self._readers.append((path, words, frozenset(imported)))
