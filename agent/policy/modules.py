@@ -75,8 +75,7 @@ class Modules:
     def name_module(self, path: str) -> str:
         """Return the dotted name by which a file is imported, from the innermost root."""
         start = next((f"{one}/" for one in self._roots if path.startswith(f"{one}/")), "")
-        stem = path.removeprefix(start).removesuffix(".py")
-        return stem.removesuffix("/__init__").replace("/", ".")
+        return make_dotted(path.removeprefix(start))
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -197,6 +196,11 @@ class Modules:
             folder = posixpath.dirname(folder)
         above = self.name_module(f"{folder}/__init__.py") if node.level and folder else ""
         return ".".join(filter(None, (above, node.module)))
+
+
+def make_dotted(path: str) -> str:
+    """Return the name of a module by its path; "" for the package of the root."""
+    return f"/{path.removesuffix('.py')}".removesuffix("/__init__").strip("/").replace("/", ".")
 
 
 def read_scope(node: ast.Module) -> Scope:

@@ -66,7 +66,7 @@ class Modules(places.Modules):
         """By name; in one tree there may be two of a name, and each project means its own."""
         for path in self.files:
             # A folder may be imported without being a package.
-            for name in (self.name_module(path), _make_dotted(path)):
+            for name in (self.name_module(path), places.make_dotted(path)):
                 self._named.setdefault(name, []).append(path)
                 self._paths.setdefault(name, path)
 
@@ -75,7 +75,7 @@ class Modules(places.Modules):
         above = [folder for folder in self._renamed if path.startswith(f"{folder}/")]
         if above:
             folder = max(above, key=len)
-            inner = _make_dotted(path[len(folder) + 1 :])
+            inner = places.make_dotted(path[len(folder) + 1 :])
             return ".".join(filter(None, (self._renamed[folder], inner)))
         return super().name_module(path)
 
@@ -93,7 +93,8 @@ class Modules(places.Modules):
             try:
                 node = self.parse(self.read_text(path))
             except UnreadableError as problem:
-                self.unreadable[path] = problem.message
+                where = f" (line {problem.line})" if problem.line else ""
+                self.unreadable[path] = f"{problem.message}{where}"
             else:
                 scope = self.get_scope(path) or Scope()
                 self._read[path] = Module(path, self.name_module(path), node, scope)
@@ -124,10 +125,6 @@ class Modules(places.Modules):
         first, _, rest = dotted.removeprefix(f"{named}.").partition(".")
         node = module.classes.get(first) if module else None
         return _find_nested(module, node, rest) if module and node else None
-
-
-def _make_dotted(path: str) -> str:
-    return f"/{path.removesuffix('.py')}".removesuffix("/__init__").strip("/").replace("/", ".")
 
 
 def _find_nested(module: Module, node: ast.ClassDef, rest: str) -> FoundClass | None:
