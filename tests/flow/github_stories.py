@@ -54,11 +54,6 @@ FILES: Mapping[str, str] = {
 WRONG = "Replace `print` with `logging` in `till/cuont.py`, level `info`.\n"
 #: Each plan waits for a word.
 ALWAYS = {**FILES, ".github/mergewright.yml": "plan: {approval: always}\n"}
-#: Its tests last for longer than any story.
-SLOW = {
-    **FILES,
-    "tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(300)\n",
-}
 _numbers = itertools.count(1)
 
 
@@ -173,11 +168,6 @@ class Story:
         world = self.stage.world
         with world.lock:
             actions.set_state(self.issue, "closed", world.user(MAINTAINER))
-
-    def lock(self) -> None:
-        world = self.stage.world
-        with world.lock:
-            actions.lock(self.issue, world.user(MAINTAINER))
 
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
         """Let requests fail; a path is below the repository's API, or begins with a slash."""

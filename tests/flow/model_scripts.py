@@ -141,9 +141,3 @@ class Scripts:
             begun.append(seen.messages[0][1])
         turns = self._parts[part][begun.index(seen.messages[0][1])]
         return turns(seen) if callable(turns) else turns[seen.turn - 1]
-
-
-def openings(requests: Sequence[Seen], part: str) -> list[str]:
-    """Return the first message of each conversation of a part."""
-    of_part = [seen for seen in requests if _PARTS[part] in seen.system]
-    return list(dict.fromkeys(seen.messages[0][1] for seen in of_part))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -55,14 +54,3 @@ def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> 
     branches = git_store.text(made.repository.git_dir, "for-each-ref", "refs/heads").splitlines()
     assert (made.pull() is not None) is (scenario.ends is Reason.READY)
     assert len(branches) == 1 + (scenario.ends is Reason.READY)
-
-
-def of_home(home: Path) -> list[int]:
-    """Processes, ended ones left out, to which somebody has named this data folder."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            if str(home).encode() in (folder / "environ").read_bytes() and state != "Z":
-                found.append(int(folder.name))
-    return found

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.demo.play import LABEL, MAINTAINER, REPORTER
+from agent.demo.play import MAINTAINER, REPORTER
 from agent.demo.simulator import actions
 from agent.demo.simulator.records import Comment
 from agent.models.run import Reason, RunState
@@ -226,18 +226,6 @@ def test_TC4_a_plan_is_changed_and_approved_once_before_anything_is_edited(story
     assert refused.reactions == []
 
 
-def test_a_run_that_a_command_has_begun_is_stopped_while_its_plan_waits(story):
-    told = story()
-    told.comment("/mergewright plan")
-    told.planned()
-    assert LABEL in told.labels()
-    assert told.sign(told.comment("/mergewright stop")) == ["+1"]
-    outcome = told.ended()
-    assert outcome.reason is Reason.CANCELLED
-    assert MAINTAINER in outcome.sentence
-    told.assert_nothing_pushed()
-
-
 # --- ended, held and gone on with -----------------------------------------------------------------
 
 
@@ -260,23 +248,6 @@ def test_a_red_change_is_withheld_and_tried_again_from_its_checks(story, stage):
     assert again[0] == "checks 1"
     assert "edit" not in again
     assert len(told.comments()) == 1
-
-
-@pytest.mark.deep
-def test_a_result_that_could_not_be_handed_over_is_handed_over_later(story, stage):
-    told = story()
-    told.fault("answer", "POST", "pulls", status=403, count=None)
-    told.label()
-    outcome = told.ended()
-    assert (outcome.reason, outcome.stopped_at) == (Reason.ACCESS_LOST, "publish")
-    assert told.branches() == [outcome.branch]
-    assert f"`{outcome.branch}`" in told.comments()[0].body
-    stage.world.faults.remove()
-    before = len(told.events())
-    told_by(stage, "retry", told.runs()[0].run.run_id)
-    await_(lambda: (told.pulls() and not told.runs()[0].active) or None, "the pull request", 90)
-    told.assert_ready()
-    assert told.started(before) == ["publish", "deliver"]
 
 
 # --- trouble with GitHub --------------------------------------------------------------------------

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 
 import pytest
 
 from agent.models.run import Reason, RunState
-from agent.store.sql_run_store import SqlRunStore
 from tests.flow.github_stories import Story, await_
 from tests.flow.test_issues import move_base
 
@@ -53,20 +51,6 @@ def test_the_label_set_again_makes_no_second_one_until_people_have_closed_the_fi
     assert second.number != pull.number
 
 
-def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushed(story, stage):
-    stage.world.add_user("careful-shop", "Organization")
-    granted = {
-        name: level for name, level in stage.app.permissions.items() if name != "pull_requests"
-    }
-    stage.world.install(stage.app, "careful-shop", permissions=granted)
-    told = story(owner="careful-shop")
-    told.label()
-    outcome = told.ended()
-    assert (outcome.reason, outcome.branch) == (Reason.ACCESS_LOST, None)
-    assert "pull_requests: write" in outcome.sentence
-    told.assert_nothing_pushed()
-
-
 @pytest.mark.parametrize("how", ["rewritten", "deleted", "another default"])
 def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
     told = story(fresh=True)
@@ -98,25 +82,3 @@ def test_WH6_a_repository_renamed_between_label_and_run_ends_without_a_pull_requ
     assert outcome.reason in (Reason.ACCESS_LOST, Reason.SUPERSEDED), outcome.sentence
     assert "renamed" in outcome.sentence
     assert told.pulls() == []
-
-
-def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
-    limited, other = story(), story()
-    limited.fault("limit", "POST", "pulls", seconds=3_000, hourly=True)
-    limited.label()
-
-    def put_back() -> float | None:
-        runs = limited.runs()
-        return runs[0].not_before if runs and runs[0].not_before > time.time() + 60 else None
-
-    until = await_(put_back, "the run's new time")
-    assert 2_900 < until - time.time() < 3_010
-    (waiting,) = limited.runs()
-    assert (waiting.active, waiting.outcome, limited.pulls()) == (True, None, [])
-    other.label()
-    other.assert_ready()
-    asked = len(limited.requests())
-    with closing(SqlRunStore(stage.home)) as store:
-        store._update(waiting.run.run_id, not_before=time.time())
-    limited.assert_ready()
-    assert len(limited.requests()) - asked < 40

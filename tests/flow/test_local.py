@@ -15,7 +15,6 @@ from tests.flow.github_stories import FILES
 from tests.flow.stories import TICKET, Repository
 
 MARKS = "Add `nickname = models.CharField(max_length=50, blank=True, default='')` to `Customer`.\n"
-ROOT = "services/till"
 #: What `git diff --name-status` says of the ticket.
 ADDED = [
     "M\tshop/admin.py",
@@ -77,25 +76,6 @@ def test_a_dry_run_makes_no_branch_and_a_hidden_comment_no_difference(sample, ru
     assert f"git apply {ended.result['patch_path']}\n" in ended.text
     assert "IntegerField" not in ended.text
     assert sample.branches() == ["main", "work"]
-
-
-def test_prints_of_one_project_of_several_alone_become_messages(tmp_path, run):
-    several = Repository(tmp_path / "several")
-    for folder in (ROOT, "services/old"):
-        for path, text in FILES.items():
-            several.write(f"{folder}/{path}", text)
-    several.write("services/old/tests/test_red.py", "def test_red():\n    assert False\n")
-    several.write("services/old/till/broken.py", "x = (\n")
-    several.write("pyproject.toml", '[project]\nname = "all"\ndependencies = ["no-such-x"]\n')
-    several.write(".github/mergewright.yml", f"root: {ROOT}\n")
-    several.git("init", "-q", "-b", "main")
-    several.commit("Add two services")
-    ended = run(several.path, "# Use `logging` instead of `print` in `till`, levels `by context`\n")
-    assert ended.exit_code == 0, ended.result["sentence"]
-    changed = several.git("diff", "--name-only", f"main..{ended.result['branch']}").split()
-    assert changed == [f"{ROOT}/till/count.py"]
-    assert ended.check("tests")["base"]["count"] == 1
-    assert {check["verdict"] for check in ended.result["checks"]} == {"passed"}
 
 
 def test_what_ci_does_before_the_tests_and_where_it_has_them_is_done_alone(tmp_path, run):

@@ -18,7 +18,6 @@ from tests.flow.model_scripts import (
     edit,
     read,
     submit,
-    write,
 )
 from tests.scripted import serving
 
@@ -118,15 +117,6 @@ def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
     assert "green" not in ended.text
 
 
-def test_a_model_may_ask_before_anything_is_edited(shop, carried):
-    asked = {"question": "Which prices, @everybody?", "suggestion": "AKIA2E0A8F3B244C9986"}
-    ended, requests = carried(Scripts(agent=[[calls(("ask", {"questions": [asked]}))]]))
-    assert (ended.exit_code, ended.result["reason"]) == (1, "unclear")
-    assert "AKIA2E0A8F3B244C9986" not in json.dumps(ended.result)
-    assert shop.branches() == ["main"]
-    assert len(requests) == 1
-
-
 def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
     shop.write("tests/conftest.py", "import sqlite3\n\nsqlite3.connect('data/prices.db')\n")
     shop.commit("Keep prices")
@@ -146,35 +136,3 @@ def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
         "shop/prices.py",
         "tests/test_total.py",
     ]
-
-
-def test_an_attempt_that_does_not_pass_is_followed_by_one_from_the_base(shop, carried):
-    wrong = calls(write("shop/extra.py", "x = 1\n"), edit("shop/prices.py", "= 0", "= 7"))
-    lost = [PLANNED, wrong, *[calls(submit())] * 4]
-    ended, requests = carried(Scripts(agent=[lost, [TESTED, model.FIXED, model.SUBMITTED]]))
-    assert ended.result["reason"] == "ready", ended.result["sentence"]
-    branch = ended.result["branch"]
-    assert shop.git("diff", "--name-only", f"main..{branch}").splitlines() == [
-        "shop/prices.py",
-        "tests/test_total.py",
-    ]
-    assert "test_nothing_costs_nothing" in model.openings(requests, "agent")[1]
-
-
-def test_of_attempts_that_are_equal_by_the_table_the_reviewer_picks_one(carried):
-    def attempt(path, begin=()):
-        wrong = calls(write(path, "x = 1\n"), edit("shop/prices.py", "= 0", "= 7"))
-        return [*begin, wrong, *[calls(submit())] * 4]
-
-    script = Scripts(
-        agent=[attempt("shop/one.py", [PLANNED]), attempt("shop/two.py")],
-        choose=[[calls(("choose", {"number": 2}))]],
-    )
-    ended, requests = carried(script, MERGEWRIGHT_MODEL="openai-chat:scripted")
-    assert ended.result["reason"] == "new_failures"
-    asked = [seen for seen in requests if "attempts at the ticket" in seen.system]
-    assert [seen.tools for seen in asked] == [("choose",)]
-    assert asked[0].text.index("shop/one.py") < asked[0].text.index("shop/two.py")
-    drafted = [one for one in ledger(ended) if one["event"] == "change.drafted"]
-    (second,) = {one["change_digest"] for one in drafted if "shop/two.py" in one["diff"]}
-    assert ledger(ended)[-2]["outcome"]["change_digest"] == second

@@ -114,24 +114,6 @@ def test_the_same_patch_and_text_come_out_without_a_key(recorded):
     assert code.stdout.strip() == recorded.result["commit"]
 
 
-def test_what_a_scout_has_found_is_found_again_and_kept_once(store, tmp_path):
-    shop = model.repository(tmp_path / "app")
-    shop.write("tests/conftest.py", "import sqlite3\n\nsqlite3.connect('data/prices.db')\n")
-    shop.commit("Keep prices")
-    ticket = tmp_path / "ticket.md"
-    ticket.write_text(model.TICKET)
-    tries = [("try_configuration", {"yaml": one}) for one in ("env: {A: b}", "setup: [mkdir data]")]
-    scripts = Scripts(scout=[[calls(bash("ls"), tries[0]), calls(tries[1])]], review=[APPROVED])
-    with serving(scripts) as server:
-        words = ("run", "--repo", str(shop.path), "--ticket", str(ticket), "--json")
-        result = json.loads(command(store, *words, **server.environ()).stdout)
-    assert result["reason"] == "ready", result["sentence"]
-    kept = {path: path.stat().st_mtime_ns for path in (store / "set-up").iterdir()}
-    _, told = Recorded(store, shop, result).replay(Path(result["log"]).parent.name)
-    assert told["same"], told
-    assert {path: path.stat().st_mtime_ns for path in (store / "set-up").iterdir()} == kept
-
-
 def test_a_run_of_an_issue_meets_a_simulated_github(story):
     title, _, body = model.TICKET.partition("\n\n")
     told = story(title=title.removeprefix("# "), body=body, files=model.PROJECT)

@@ -9,13 +9,10 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.store import step_file
-from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import CARRIED, Scripts, calls
 from tests.scripted import Said, serving
@@ -138,45 +135,3 @@ def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
         again = json.loads(command.another("replay", run_id, "--json"))
         assert (again["same"], again["turns"]) == (True, 5)
         assert not (store / "runs" / run_id / "steps.jsonl").exists()
-
-
-@pytest.mark.deep
-def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket):
-    review = [calls(("submit_review", {"approve": True, "remarks": []}))]
-    *begun, fixed, submitted = CARRIED
-    costly = [*begun, replace(fixed, input_tokens=100_000), submitted]
-    with serving(Scripts(agent=[costly], review=[review])) as server:
-        command = Command(store, server, shop.path)
-        command._environ["MERGEWRIGHT_MODEL_TOKENS"] = "250000"
-        code, out, _ = command.whole("--ticket", ticket, "--model", MODEL, "--json")
-        spent = json.loads(out)
-        assert (code, spent["reason"]) == (1, "budget_spent")
-        shop.git("apply", "--check", spent["patch_path"])
-        # The ledger is enough to come to the same end, without a key.
-        again = json.loads(command.another("replay", spent["run_id"], "--json"))
-        assert again["same"], again
-        code, out, _ = command.whole("--resume", "--json")
-        assert (code, json.loads(out)["reason"]) == (0, "ready"), out
-        assert set(replies(server.requests).values()) == {1}
-        # It is done, so there is nothing to go on with.
-        assert command.whole("--resume", spent["run_id"])[0] == 2
-        assert command.whole("--resume")[0] == 2
-
-
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        (("--resume", "--base", "main"), "a run goes on as it began"),
-        deep(("--resume", "../x"), "'../x'"),
-        deep(("--ticket", __file__, "--model", "gpt"), "provider:name"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(tmp_path, shop, args, words):
-    # One that could go on, and that none of these words mean.
-    left = tmp_path / "runs" / "20260101-000000-0123456789abcdef"
-    left.mkdir(parents=True)
-    (left / step_file.FILE_NAME).touch()
-    with serving([]) as server:
-        code, _, err = Command(tmp_path, server, shop.path).whole(*args)
-    assert code == 2
-    assert words in err

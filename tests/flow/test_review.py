@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -113,37 +112,6 @@ def approves(seen: Seen) -> Said | None:
 
 def rounds(told: Story) -> list[StoredRun]:
     return [one for one in told.runs() if one.run.follow_up]
-
-
-def test_TC2_a_remark_of_who_may_write_becomes_a_commit(opened, voice):
-    world, before = opened.stage.world, head(opened)
-    triage = world.add_user(f"triage-{opened.issue.id}")
-    world.grant(opened.repository, triage.login, "triage")
-    for who in (REPORTER, triage.login):
-        opened.review((PATH, line_of(opened, "info"), "Use error."), event="COMMENT", by=who)
-    word = opened.say("/mergewright rebase", by=triage.login)
-    # What is said afterwards is heard, so what came before was.
-    assert opened.sign(opened.say("/mergewright explain"))
-    assert (rounds(opened), word.reactions) == ([], [])
-    assert voice.seen == []
-    suggestion = "```suggestion\n    found = sum(coins, start=0)\n```"
-    opened.review((PATH, line_of(opened, "found = sum"), suggestion))
-    edited = edit(PATH, "sum(coins)", "sum(coins, start=0)")
-    voice.script = lambda seen: approves(seen) or calls(edited, answers((1, "done", "Done.")))
-    outcome = follow_up(opened)
-    assert outcome.reason.value == "ready", outcome.sentence
-    after = head(opened)
-    assert opened.git("rev-parse", f"{after}~").strip() == before
-    assert "start=0" in opened.git("show", f"{after}:{PATH}")
-    *strange, (said, resolved) = threads(opened)
-    assert [len(words) for words, _ in strange] == [1, 1]
-    assert said[-1][0] == opened.us.login
-    assert after in said[-1][1]
-    assert resolved is not None
-    (pull,) = opened.pulls()
-    assert after[:12] in pull.body
-    assert pull.pull.head_sha == after
-    assert opened.runs()[0].state is RunState.OPEN
 
 
 def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, voice):
@@ -272,20 +240,6 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
 
 
 @pytest.mark.deep
-def test_a_base_that_moved_is_merged_in_and_the_checks_run_on_that(opened, voice):
-    opened.push("till/other.py", '"""Other."""\n', "Add another module", branch="main")
-    tip, before = opened.git("rev-parse", "main").strip(), head(opened)
-    opened.say("/mergewright rebase")
-    outcome = follow_up(opened)
-    assert outcome.reason.value == "ready", outcome.sentence
-    assert opened.git("merge-base", "main", head(opened)).strip() == tip
-    assert before in opened.git("rev-list", "--parents", "-1", head(opened)).split()
-    assert voice.seen == []
-    (check,) = [one for one in opened.checks() if one.head_sha == head(opened)]
-    assert check.conclusion == "success"
-
-
-@pytest.mark.deep
 def test_a_conflict_with_the_base_is_stated_and_a_check_that_is_red_there_is_left(opened, voice):
     before = head(opened)
     opened.push(PATH, FILES[PATH].replace("counted", "has"), "Print otherwise", branch="main")
@@ -338,14 +292,3 @@ def test_TC7_GH4_a_suggestion_and_a_model_that_obeys_change_nothing_that_is_prot
     ((said, resolved),) = threads(opened)
     assert said[-1][0] == opened.us.login, outcome.sentence
     assert resolved is None
-
-
-def quiet(told: Story) -> None:
-    """Wait until nobody has said anything for a while, and nothing is under way."""
-
-    def stands() -> bool | None:
-        before = told.runs()
-        threading.Event().wait(6)
-        return (not any(one.active for one in before) and told.runs() == before) or None
-
-    await_(stands, "quiet", 150)

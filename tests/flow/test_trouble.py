@@ -9,8 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -36,14 +35,6 @@ ROOT = Path(__file__).parents[2]
 def whole(path: Path) -> bool:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-
-
-@contextmanager
-def write_locked(path: Path) -> Iterator[None]:
-    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
-        yield
-        holder.execute("ROLLBACK")
 
 
 def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_it_is_free(
@@ -84,41 +75,6 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
     assert one.store.get_run("r1").state is RunState.OPEN
     assert whole(disk / ENGINE)
     assert whole(one.store.path)
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("name", [sql_run_store.FILE_NAME, ENGINE])
-def test_PF4_a_write_lock_that_is_held_for_30_seconds_loses_nothing(services, home, name):
-    asked, inside, go = [], threading.Event(), threading.Event()
-
-    def carry(stored, remember, _):
-        def first() -> str:
-            asked.append("first")
-            inside.set()
-            return str(go.wait(30))
-
-        remember("first", first)
-        remember("second", lambda: asked.append("second") or "2")
-        return done(stored)
-
-    one = services(home, carry)
-    one.store.add_run(run(1), 1.0)
-    one.until(inside.is_set)
-    released = threading.Event()
-
-    def hold() -> None:
-        with write_locked(home / name):
-            go.set()
-            time.sleep(30)
-        released.set()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    one.until(lambda: released.is_set() and one.over(), 120)
-    holder.join()
-    assert one.store.get_run("r1").state is RunState.OPEN
-    assert sorted(set(asked)) == ["first", "second"]
-    assert asked.count("second") == 1
 
 
 def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(services, home):
