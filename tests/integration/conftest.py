@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from agent.models.sandbox import Sandbox
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.session import Session
 from agent.settings import Settings
+from agent.store.sql_run_store import SqlRunStore
 from tests import sandboxes as kinds
 from tests.folders import data_folder
-from tests.integration import github_samples
+from tests.integration import git_samples, github_samples
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
 from tests.integration.environment_building import with_our_tools
 from tests.integration.session_samples import LIMITS, Workplace
@@ -69,6 +71,27 @@ def folder(home: Path) -> Path:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with github_samples.serving_world(tmp_path_factory.mktemp("world")) as made:
         yield made
+
+
+@pytest.fixture
+def scene(world: World, tmp_path: Path) -> github_samples.Scene:
+    return github_samples.scene(world, tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlRunStore]:
+    with closing(SqlRunStore(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return git_samples.make(tmp_path / "project")
+
+
+@pytest.fixture
+def mirrors(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "mirrors"
 
 
 @pytest.fixture(scope="session")

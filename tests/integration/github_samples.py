@@ -92,11 +92,12 @@ class Scene:
 
 @contextmanager
 def serving_world(folder: Path) -> Iterator[FaultyWorld]:
-    """Serve a world with a person, a machine account and our App, for the tests of a module."""
+    """Serve a world with people, a machine account and our App, for the tests of a module."""
     world = FaultyWorld(folder)
     with serving.running(world):
-        for login in ("ann", "robot"):
+        for login in ("ann", "robot", "eve", "wanda", "max", "tria", "rita", "stranger"):
             world.add_user(login)
+        world.add_user("helper[bot]", "Bot")
         world.add_user("ourselves", "Organization")
         world.add_app("mergewright-test", "ourselves")
         yield world

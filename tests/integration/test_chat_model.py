@@ -475,13 +475,6 @@ def test_halves_of_surrogate_pairs_are_written_out(opened, wire):
     assert server.refused == []
 
 
-ENDLESS = {
-    "text": Said("x" * 500_001),
-    "an argument": Said(calls=(Call("read", {"path": "x" * 500_001}),)),
-    "calls": Said(calls=(Call("read"),) * 201),
-}
-
-
 def test_a_reply_that_takes_too_long_is_broken_off(opened, quick, monkeypatch):
     monkeypatch.setattr(provided, "_REPLY_SECONDS", 0.5)
     models, server = opened(lambda _: Fault(stall_seconds=4))

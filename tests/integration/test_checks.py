@@ -586,18 +586,6 @@ def test_a_kind_of_difference_that_is_no_longer_found_is_unverified(
     assert "made on purpose" in result.reason
 
 
-@pytest.mark.deep
-def test_a_project_that_does_not_start_says_why(workshop: Workshop) -> None:
-    files = {**DJANGO, "shop/models.py": "from nowhere import thing\n"}
-    report = workshop.measure(workshop.site(files, **NO_TESTS))
-    for name in ("makemigrations", "django check"):
-        result = report.result(name)
-        assert result is not None
-        assert result.status is Status.FAILED
-        assert "No module named 'nowhere'" in result.reason
-        assert "shop/models.py:1" in result.reason
-
-
 def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop) -> None:
     files = {
         **DJANGO,
@@ -1088,20 +1076,6 @@ def test_endpoints_are_held_to_the_dependency_of_their_path(served: Callable[...
     (auth,) = (one for one in found.findings if one.rule == "fastapi-auth")
     assert (auth.path, auth.line, auth.severity) == ("app/main.py", 7, Severity.REVIEW)
     assert "/orders" in auth.message
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("dependency", ["app.main.nobody", "app.main.current_user"])
-def test_a_contract_on_endpoints_is_not_passed_over_where_nothing_is_listed(
-    served: Callable[..., Stage], dependency: str
-) -> None:
-    auth = {"auth": [{"paths": ["/**"], "dependency": dependency}]}
-    text = GUARDED if dependency.endswith("nobody") else "raise RuntimeError('no settings')\n"
-    files = {"app/__init__.py": "", "app/main.py": text}
-    site = served(files, config={"fastapi": auth})
-    found = site.weighed(app__more_DOT_py="X = 1\n")["endpoints"]
-    assert found.verdict is Status.UNMEASURABLE
-    assert ("nobody" if dependency.endswith("nobody") else "no settings") in found.reason
 
 
 # --- coverage of a change --------------------------------------------------------------------

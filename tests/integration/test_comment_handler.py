@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
 from agent.conversation.events import Comment
 from agent.demo.simulator import actions
-from agent.demo.simulator.world import World
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Guidance
@@ -27,26 +24,12 @@ _deliveries = itertools.count(1)
 PLAN = "1a2b3c4d"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[World]:
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        for login in ("wanda", "max", "tria", "rita", "stranger"):
-            made.add_user(login)
-        yield made
-
-
 @pytest.fixture
 def scene(world, tmp_path) -> Scene:
     made = samples.scene(world, tmp_path)
     roles = made.repository.roles
     roles |= {"wanda": "write", "max": "maintain", "tria": "triage", "rita": "read"}
     return made
-
-
-@pytest.fixture
-def store(tmp_path) -> Iterator[SqlRunStore]:
-    with closing(SqlRunStore(tmp_path)) as made:
-        yield made
 
 
 class Talk:

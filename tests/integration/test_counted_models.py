@@ -26,18 +26,11 @@ from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.settings import Settings
 from agent.steps import DirectStep
-from agent.store.sql_run_store import SqlRunStore
 from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
 REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
 DAY = 86_400.0
-
-
-@pytest.fixture
-def store(tmp_path):
-    with closing(SqlRunStore(tmp_path)) as opened:
-        yield opened
 
 
 def spent(store):

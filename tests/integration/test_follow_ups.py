@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, RunState
 from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
@@ -14,13 +12,6 @@ REVIEW, CI = FollowUpRequest(kind="review", quiet=60.0), FollowUpRequest(kind="c
 ASKED = FollowUpRequest(kind="ci", by="ann")
 NOW = 1_800_000_000.0
 HEAD = "a" * 40
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = SqlRunStore(tmp_path)
-    yield store
-    store.close()
 
 
 def _opened(store):

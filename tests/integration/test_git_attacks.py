@@ -32,16 +32,6 @@ proc-receive push-to-checkout reference-transaction sendemail-validate update
 
 
 @pytest.fixture
-def mirrors(tmp_path):
-    return tmp_path / "home" / "mirrors"
-
-
-@pytest.fixture
-def repository(tmp_path):
-    return samples.make(tmp_path / "project")
-
-
-@pytest.fixture
 def canary(tmp_path):
     """A program that leaves a file with the name it was started for."""
     (tmp_path / "hits").mkdir()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 
 from agent.demo.simulator import actions, pull_actions
-from agent.demo.simulator.world import World
 from agent.errors import (
     AccessLost,
     CodeHostUnavailable,
@@ -21,20 +18,7 @@ from agent.models.code_host import OwnPullRequest, Progress, StageMark
 from agent.models.intake import EarlierRun
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
-from tests.integration.github_samples import BRANCH, RUN_ID, Scene, outcome, proposal
-
-T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[World]:
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
-
-@pytest.fixture
-def scene(world, tmp_path) -> Scene:
-    return samples.scene(world, tmp_path)
+from tests.integration.github_samples import BRANCH, RUN_ID, outcome, proposal
 
 
 def marks(*states: str) -> Progress:
@@ -235,7 +219,6 @@ def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_ca
 
 
 def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
-    scene.world.add_user("eve")
     commit = samples.push_branch(scene.repository)
     wanted = proposal(
         commit,

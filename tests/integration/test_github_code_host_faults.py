@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from agent.cli import doctor
 from agent.demo.simulator import pull_actions
 from agent.demo.simulator.records import ReviewComment, Thread
-from agent.demo.simulator.world import APP_PERMISSIONS, World
+from agent.demo.simulator.world import APP_PERMISSIONS
 from agent.errors import (
     AccessLost,
     CodeHostLimited,
@@ -34,17 +34,6 @@ from agent.models.outcome import PullRequest
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[World]:
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
-
-@pytest.fixture
-def scene(world, tmp_path) -> Scene:
-    return samples.scene(world, tmp_path)
 
 
 @pytest.fixture
@@ -75,10 +64,6 @@ class Write:
 
 def _begin(scene: Scene) -> None:
     scene.code_host.announce_start(scene.run)
-
-
-def _edit(scene: Scene) -> None:
-    scene.code_host.report_outcome(scene.run, outcome(text="the end"))
 
 
 def _end_well(scene: Scene) -> None:

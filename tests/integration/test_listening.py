@@ -16,7 +16,6 @@ from agent.conversation.events import Comment, Event
 from agent.demo.simulator import actions
 from agent.demo.simulator.records import Comment as StoredComment
 from agent.demo.simulator.records import Issue
-from agent.demo.simulator.world import World
 from agent.github.polling import Changed, GithubChanges
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
@@ -32,14 +31,6 @@ from tests.integration.github_samples import BRANCH, Scene
 
 LATER = 3
 """Seconds after which times without fractions can be told apart for certain."""
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[World]:
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        made.add_user("stranger")
-        made.add_user("helper[bot]", "Bot")
-        yield made
 
 
 class Ahead(GithubChanges):

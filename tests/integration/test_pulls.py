@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,6 @@ import httpx
 import pytest
 
 from agent.demo.simulator.records import WorkflowRun
-from agent.demo.simulator.world import World
 from agent.github.pulls import GithubPulls
 from agent.models.code_host import NewPullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
@@ -21,13 +19,6 @@ from tests.integration.workflow_runs import Job
 
 LINES = "".join(f"line_{number} = {number}\n" for number in range(1, 9))
 ASK = {"path": "new.py", "line": 2, "body": "Why two?"}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Iterator[World]:
-    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
-        made.add_user("eve")
-        yield made
 
 
 @dataclass
@@ -264,8 +255,3 @@ def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_t
     ]
     assert states(talk) == {"CI / lint": "passed", "CI / test": "failed", "Waits": "waiting"}
     assert talk.pulls.read_log(scene.run, seen["CI / test"]) == "1 failed\n"
-
-
-def red(talk: Talk, log: str | None) -> ProjectCheck:
-    workflow(talk, Job("test", "failure", log))
-    return checks(talk)["CI / test"]

@@ -14,16 +14,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 
 import httpx
 import pytest
 
 from agent.cli import serve
-from agent.demo.simulator import actions
 from agent.store import worker_lock
-from tests.faulty_github import Fault, FaultyWorld
+from tests.faulty_github import FaultyWorld
 from tests.integration import github_samples as samples
 
 ROOT = Path(__file__).parents[2]
@@ -205,49 +203,6 @@ def variables(pid: int) -> dict[str, str]:
 
 
 # --- at work ---------------------------------------------------------------------------------
-
-
-def label_an_issue(world: FaultyWorld, service: Service, folder: Path) -> None:
-    """Let the App tell this service of a label that a person has set, in a new repository."""
-    app = next(iter(world.apps.values()))
-    app.hook.url = f"{service.address}/webhooks/github"
-    app.hook.secret = service.secret
-    source = folder / "source"
-    source.mkdir()
-    (source / "shop.py").write_text("x = 1\n")
-    owner = f"shop{world.next_id()}"
-    repository = world.add_repository(f"{owner}/store", source)
-    world.grant(repository, "ann", "write")
-    label = world.add_label(repository, "mergewright", "0e8a16")
-    world.install(app, owner, [repository])
-    ann = world.user("ann")
-    title, _, body = resources.files("agent.demo").joinpath("ticket.md").read_text().partition("\n")
-    issue = actions.open_issue(repository, ann, title.removeprefix("# "), body, [])
-    with world.lock:
-        actions.add_labels(issue, [label], ann)
-
-
-def git_of(home: Path) -> list[int]:
-    """Git programs at work below this data folder."""
-    found = []
-    for pid in of_home(home):
-        with suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().startswith("git"):
-                found.append(pid)
-    return found
-
-
-@contextmanager
-def fetching(world: FaultyWorld, home: Path, service: Service, folder: Path) -> Iterator[list[int]]:
-    """Let a run be under way whose fetch takes long to come to its end."""
-    made = Fault(kind="slow", path="/*/info/refs", count=None, seconds=20)
-    world.faults.add(made)
-    try:
-        label_an_issue(world, service, folder)
-        service.wait(lambda: bool(git_of(home)))
-        yield git_of(home)
-    finally:
-        world.faults.remove()
 
 
 def test_the_processes_have_their_own_secrets_and_not_each_others(service):

@@ -64,7 +64,6 @@ def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
         yield Ground(str(request.param), home)
 
 
-PASSED = CheckResult(name="tests", status=Status.PASSED)
 REQUIREMENTS = {
     "requirements.txt": "django>=5.2,<5.3\npsycopg[binary]\nredis\npytest\npytest-django\n"
 }

@@ -20,16 +20,6 @@ __all__ = ["small_disk"]
 DATE = 1_700_000_000
 
 
-@pytest.fixture
-def repository(tmp_path):
-    return samples.make(tmp_path / "project")
-
-
-@pytest.fixture
-def mirrors(tmp_path):
-    return tmp_path / "home" / "mirrors"
-
-
 def test_the_base_is_what_is_checked_out(repository, mirrors):
     git(repository, "tag", "v1.0")
     second = samples.commit_all(repository, "Second: with words")

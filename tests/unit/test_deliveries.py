@@ -7,7 +7,6 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent.conversation.events import Event
 from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
@@ -89,9 +88,3 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
     assert len(heard) == len(store.list_latest(9)) == 3
     assert [one[0] for one in gate.waiting] == [2, 3]
     assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
-
-
-def closed():
-    return Event(
-        repository="o/r", repository_id=7, number=1, event="pull_request.closed", actor="maria"
-    )

@@ -136,18 +136,3 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     before = ledger.read_bytes()
     record("comment edited", {"comment": 1})
     assert ledger.read_bytes() == before
-
-
-class Timer:
-    """A timer that goes off when it is told to, also where it was cancelled too late."""
-
-    started: list[Timer] = []
-
-    def __init__(self, seconds, function):
-        self.go_off = function
-
-    def start(self):
-        self.started.append(self)
-
-    def cancel(self):
-        pass

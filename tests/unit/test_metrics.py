@@ -53,15 +53,6 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
 
 
-def allowed(left, *, resets, limit=5000, resource="core"):
-    return {
-        "x-ratelimit-limit": str(limit),
-        "x-ratelimit-remaining": str(left),
-        "x-ratelimit-reset": str(int(resets)),
-        "x-ratelimit-resource": resource,
-    }
-
-
 def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written):
     written()
     assert stat.S_IMODE((tmp_path / metrics.FILE_NAME).stat().st_mode) == 0o600

@@ -20,17 +20,10 @@ from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.testing import FakeModel, make_reply
 from agent.text.redaction import Redactor
+from tests.unit.editing import desks
 
 RUN = "20261120-101010-0123456789abcdef"
 KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
-
-
-class Silent:
-    def started(self, step):
-        """Nobody watches."""
-
-    def ended(self, step, seconds, *, ok):
-        """Nobody watches."""
 
 
 class Wrote:
@@ -43,7 +36,7 @@ class Wrote:
         self._note = self.ledger.make_appender("model", within=True)
         self.redactor = Redactor()
         log = RunLog(folder / "run.log", self.redactor)
-        self._step = Steps(self.ledger, log, Silent(), max_minutes=60)
+        self._step = Steps(self.ledger, log, desks.Watcher(), max_minutes=60)
         run = Run(run_id=RUN, repository="/shop", ticket="/t.md", started=0)
         facts = {"run_record": run.model_dump(mode="json"), "log": "/run.log", "version": "1"}
         self.ledger.begin(**facts)

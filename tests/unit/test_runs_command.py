@@ -73,12 +73,3 @@ def test_runs_of_ticket_files_are_among_them(kept):
     step_file.note_run(kept, run, 900.0, ended)
     assert (kept / "runs" / run.run_id / "run.json").stat().st_mode & 0o077 == 0
     assert json.loads(called("show", "20261122", "--json").stdout)["reason"] == "no_recipe"
-
-
-def test_a_beginning_that_fits_several_runs_lists_them(kept):
-    for command in ("show", "log"):
-        done = called(command, "20261120")
-        assert done.exit_code == 2
-        told = " ".join(done.stderr.replace("│", " ").split())
-        assert f"name one of {NEW}, {OLD}" in told
-        assert OTHER not in told

@@ -8,13 +8,11 @@ import random
 import string
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 
 from agent.text import secret_shapes
 
-ROOT = Path(__file__).parents[2]
 _CHANCE = random.Random(7)
 
 

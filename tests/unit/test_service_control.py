@@ -19,8 +19,6 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import name_command
 from tests.unit.delivery_samples import Open, snapshot
 
-DAY = 86_400.0
-
 
 def now(later=0.0):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))

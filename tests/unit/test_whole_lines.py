@@ -21,14 +21,3 @@ def test_a_key_in_a_line_without_an_end_shows_in_no_part(before):
     whole = "".join(shown)
     assert "[secret removed]" in whole
     assert not [at for at in range(len(KEY) - 5) if KEY[at : at + 6] in whole]
-
-
-def test_each_line_is_handed_on_once_it_ends():
-    shown = []
-    lines = WholeLines(shown.append)
-    for piece in ("one\ntw", "o", "\n\n  \nthree \nfo", "ur"):
-        lines(piece)
-    assert shown == ["one", "two", "three"]
-    lines.flush()
-    lines.flush()
-    assert shown == ["one", "two", "three", "four"]

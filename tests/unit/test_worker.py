@@ -38,6 +38,7 @@ from agent.telemetry.run_log import RunLog
 from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run
+from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
 
 
@@ -48,14 +49,6 @@ def left_over(home):
     holder = (folder / ".held").open("w")
     fcntl.flock(holder, fcntl.LOCK_EX)
     return holder
-
-
-class Watcher:
-    def started(self, step):
-        pass
-
-    def ended(self, step, seconds, *, ok):
-        pass
 
 
 def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, request=None, hide=()):
@@ -72,7 +65,7 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
     folder = folders.make_run_folder(home, run())
     ledger = Ledger(folder / "ledger.jsonl", "2026-1")
     log = RunLog(folder / "run.log", services.redactor)
-    step = Steps(ledger, log, Watcher(), max_minutes=60)
+    step = Steps(ledger, log, desks.Watcher(), max_minutes=60)
     waited = None if waits is None else PastWait(at, waits)
     return executor.carry_out(
         request or run(), step, services, ledger, log, waited=waited

@@ -55,14 +55,6 @@ def words(order: SandboxRequest) -> list[str]:
     return [word.replace(SECRET.module, "OURS") for word in order.argv[at + 1 :]]
 
 
-ALWAYS = {
-    "venvPath": "/",
-    "venv": "env",
-    "pythonVersion": "3.12",
-    "baselineFile": "/out/no-baseline",
-}
-
-
 def test_it_is_told_what_the_configuration_says_but_for_what_would_run_the_tree(
     tmp_path: Path,
 ) -> None:

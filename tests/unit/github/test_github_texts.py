@@ -7,7 +7,6 @@ import pytest
 from agent.github import status_text as status
 from agent.models.change import Plan
 from agent.models.code_host import Progress, StageMark
-from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.run import FollowUp, Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
@@ -32,10 +31,6 @@ PROGRESS = Progress(
 PAGE = "https://m/runs/r1"
 PLAN = Plan(recipe="add-field", title="Add *it*, @bob", parameters="{}", steps=("First.", "Then."))
 PULL = PullRequest(number=9, url="https://g/9")
-USE = ModelUse(
-    role="editor", model="fake:one", calls=3, input_tokens=10, cached_tokens=0, output_tokens=5,
-    usd=0.42, seconds=4.0,
-)  # fmt: skip
 
 
 def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = None) -> Outcome:

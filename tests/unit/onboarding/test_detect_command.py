@@ -37,18 +37,6 @@ def test_what_it_writes_is_valid_and_says_what_it_printed(repo):
     assert again.stderr == f"nothing differs from {CONFIG}\n"
 
 
-def test_a_file_that_is_there_is_left_alone_and_what_differs_is_said(repo):
-    (repo / ".github").mkdir()
-    (repo / CONFIG).write_text("limits: {minutes: 7}  # mine\n")
-    result = run("detect", "--repo", repo)
-    assert (repo / CONFIG).read_text() == "limits: {minutes: 7}  # mine\n"
-    assert "checks.types.tool: not in the file; detected mypy (mypy.ini)" in result.stderr
-    assert "minutes: 7" in result.stdout
-    run("detect", "--repo", repo, "--write")
-    assert "  minutes: 7\n" in (repo / CONFIG).read_text()
-    assert "tool: mypy" in (repo / CONFIG).read_text()
-
-
 def test_nothing_is_written_through_a_link(repo, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     (repo / ".github").symlink_to(outside, target_is_directory=True)

@@ -80,19 +80,6 @@ def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, 
     assert found["rules.http-client"][1].startswith("bounded by MERGEWRIGHT_RULE_FLOORS")
 
 
-def test_one_key_and_one_that_is_not_known(repo):
-    result = run("config", "explain", "checks.tests", "--repo", repo)
-    assert [line.split()[0] for line in result.output.splitlines() if line[0] != " "] == [
-        "checks.tests.runner", "checks.tests.script", "checks.tests.args", "checks.tests.minutes",
-        "checks.tests.reruns",
-    ]  # fmt: skip
-    within = run("config", "explain", "http_client.timeout", "--repo", repo)
-    assert within.output.startswith("http_client ")
-    wrong = run("config", "explain", "http_cleint", "--repo", repo)
-    assert wrong.exit_code == 2
-    assert "Did you mean http_client" in " ".join(wrong.output.replace("│", " ").split())
-
-
 def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
     assert written == reference.render(), "run `make reference`"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,12 @@ from agent import testing
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Finding, Level, Severity
 from agent.models.checks import Comparison, Status
-from agent.models.environment import Environment, Prepared
-from agent.models.run import Run
-from agent.models.sandbox import SandboxResult
 from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
-from agent.services import Execution, Services
-from agent.settings import Settings
 from agent.stages import checkout, policy
 from tests.unit.policy import cases
+from tests.unit.stages import code_host_runs
 
 TICKET = Ticket(ticket_id="1", title="t", body="b", digest="d")
 MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
@@ -86,69 +81,21 @@ def test_nothing_else_in_the_code_makes_a_cleared_change():
     assert makers == {"stages/policy.py"}
 
 
-def _git(folder: Path, *args: str) -> None:
-    subprocess.run(
-        ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *args],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        timeout=30,
-    )
-
-
-def _prepared(repository: Path, home: Path) -> tuple[Prepared, Services, list[str]]:
-    """Check a real repository out, as a run does."""
-    said: list[str] = []
-    sandbox = testing.FakeSandbox(
-        lambda order: SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0)
-    )
-    svc = Services(
-        settings=Settings(home=home),
-        code_host=testing.FakeCodeHost(TICKET),
-        sandbox=sandbox,
-        index=None,  # type: ignore[arg-type] # nothing here asks the index
-        execution=Execution(say=said.append),
-    )
-    run = Run(run_id="r1", repository=str(repository), ticket="t.md", started=0)
-    base = checkout.prepare_checkout(run, svc)
-    contract = checkout.read_contract(run, base, svc)
-    environment = Environment(
-        key="k",
-        path="/e",
-        gate_path="/g",
-        scripts_path="/s",
-        python="3.11.7",
-        interpreter_mounts=(),
-        interpreter="/p",
-        sources=(),
-        packages=(),
-    )
-    prepared = Prepared(run=run, checkout=base, contract=contract, environment=environment)
-    return prepared, svc, said
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    (tmp_path / ".github").mkdir()
-    (tmp_path / ".github/mergewright.yml").write_text("version: 1\nscope: {protect: [net/**]}\n")
-    (tmp_path / "net.py").write_text("import requests\n")
-    (tmp_path / "link.py").symlink_to("net.py")
-    _git(tmp_path, "init", "-q", "-b", "main")
-    _git(tmp_path, "add", ".")
-    _git(tmp_path, "commit", "-q", "-m", "first")
-    return tmp_path
-
-
-def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_base(repository, home):
-    prepared, svc, said = _prepared(repository, home)
+def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_base(tmp_path, home):
+    config = "version: 1\nscope: {protect: [net/**]}\n"
+    files = {".github/mergewright.yml": config, "net.py": "import requests\n"}
+    prepared = code_host_runs.prepared(tmp_path / "app", home, files, on_forge=False)
+    svc, said = code_host_runs.services(home, testing.FakeCodeHost(TICKET))
     # The user's own files and our copy may change in the meantime: the base commit counts.
-    (repository / ".github/mergewright.yml").write_text("version: 1\n")
+    (tmp_path / "app/.github/mergewright.yml").write_text("version: 1\n")
+    contract = checkout.read_contract(prepared.run, prepared.checkout, svc)
+    prepared = prepared.model_copy(update={"contract": contract})
     commit = prepared.checkout.commit
     file = ChangedFile(path="net/a.py", before=None, after=b"import httpx\n")
     with pytest.raises(PolicyRefused, match=r"paths: net/a.py "):
         policy.clear_change(Change(base_commit=commit, files=(file,)), TICKET, prepared, svc)
     assert "paths" in said[-1]
-    good = file.model_copy(update={"path": "a.py"})
+    good = file.model_copy(update={"path": "b.py"})
     change = Change(base_commit=commit, files=(good,))
     cleared = policy.clear_change(change, TICKET, prepared, svc)
     assert cleared.findings == ()

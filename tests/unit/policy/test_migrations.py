@@ -26,10 +26,6 @@ def found(asked: ChangeContext) -> list[Finding]:
     return [finding for module in MODULES for finding in module.check_change(asked)]
 
 
-def named(findings: list[Finding]) -> list[tuple[str, str, int | None]]:
-    return [(finding.rule, finding.path, finding.line) for finding in findings]
-
-
 def test_what_a_field_was_is_found_where_it_was_last_altered():
     longer = "migrations.AlterField('order', 'code', models.CharField(max_length=40, null=True))"
     base = {**SHOP, "shop/migrations/0003_code.py": migration(longer, after="0002_note")}

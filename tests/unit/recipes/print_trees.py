@@ -81,14 +81,6 @@ def left(files: Mapping[str, str | bytes], body: str = ASKS) -> dict[str, str]:
     return {one.format(): one.reason for one in settled.remaining}
 
 
-def refused(files: Mapping[str, str | bytes], body: str = ASKS) -> str:
-    try:
-        settle(files, body)
-    except RequestRefused as refusal:
-        return refusal.message
-    raise AssertionError("nothing was refused")
-
-
 def questions(
     files: Mapping[str, str | bytes],
     body: str = ASKS,

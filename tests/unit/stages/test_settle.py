@@ -12,7 +12,6 @@ from agent.stages import plan
 from agent.testing import FakeCodeHost, FakeModel, make_reply
 from tests.unit.stages import code_host_runs
 
-WHOLE = "Replace `print` with `logging` in `a.py`, level `info`."
 HALF = "Replace `print` with `logging` in `a.py`."
 DECISION = Decision(recipe="print-to-logging", sentence="recipe print-to-logging")
 
