@@ -1,8 +1,8 @@
 """How soon a delivery is acknowledged that is on disk by then: our listener, and a bare one.
 
 The bare one is what a person writes who wants only that: FastAPI, the signature, one queue, one
-transaction for what has gathered, `synchronous=FULL`. Both are processes of their own, and get
-such signed bodies over as many connections, in turns.
+transaction for what has gathered, on disk when it is answered. Both are processes of their own, and
+get such signed bodies over as many connections, in turns.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from tests.bench.timing import BareFailed, Row, Say, Section, wait_for
+from tests.postgresql import serving
 
 SECRET = "a secret of the bench, of no use"
 DELIVERIES = 3_000
@@ -38,17 +41,31 @@ _Waits = list[float]
 
 
 def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
-    """Deliver to both in turns; every round has deliveries that were never seen."""
-    say(f"acknowledge: {DELIVERIES:,} deliveries, {CONNECTIONS} connections, {rounds} rounds")
-    home, database = scratch / "ours", scratch / "bare.sqlite"
+    sections = []
+    with serving() as server:
+        for store, url in (("SQLite", None), ("PostgreSQL", server.create_database())):
+            say(f"acknowledge: {DELIVERIES:,} deliveries, {rounds} rounds, {store}")
+            bare = server.create_database() if url else str(scratch / "bare.sqlite")
+            sections.append(_measure_store(scratch / store, rounds, store, url, bare))
+    return sections
+
+
+def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: str) -> Section:
+    """Deliver to both in turns; every round has deliveries that were never seen.
+
+    Args:
+        url: Of our PostgreSQL; None: SQLite.
+        bare: Address or file of the bare server's database.
+    """
     measured: dict[str, list[tuple[float, _Waits]]] = {"ours": [], "bare": []}
     port, bare_port = _find_free_port(), _find_free_port()
     environ = {
         "MERGEWRIGHT_HOME": str(home),
         "MERGEWRIGHT_LISTEN_PORT": str(port),
         "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
+        **({"MERGEWRIGHT_DATABASE_URL": url} if url else {}),
     }
-    command = ["tests.bench.acknowledge", str(bare_port), str(database)]
+    command = ["tests.bench.acknowledge", str(bare_port), bare]
     with _serve(["webhooks"], port, environ), _serve(command, bare_port, {}):
         ports = {"ours": port, "bare": bare_port}
         for one in ports.values():
@@ -56,8 +73,8 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         for number in range(rounds):
             for name in list(ports)[:: 1 if number % 2 else -1]:
                 measured[name].append(_deliver(ports[name], DELIVERIES))
-    _require_all(home / "inbox.sqlite", "deliveries", rounds * DELIVERIES + WARM)
-    _require_all(database, "hooks", rounds * DELIVERIES + WARM)
+    _require_all(url or str(home / "inbox.sqlite"), "deliveries", rounds * DELIVERIES + WARM)
+    _require_all(bare, "hooks", rounds * DELIVERIES + WARM)
 
     def make_row(what: str, read: Callable[[tuple[float, _Waits]], float]) -> Row:
         ours, bare = ([read(one) for one in measured[name]] for name in ("ours", "bare"))
@@ -71,12 +88,12 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
     rows[0].bar = BAR
     rates = [DELIVERIES / statistics.median(side) for side in (rows[0].ours, rows[0].bare)]
     note = (
-        f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections. Counted in the files"
+        f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections. Counted in the database"
         f" afterwards. Per second: ours {rates[0]:,.0f}, bare {rates[1]:,.0f},"
         f" {rates[0] / rates[1]:.2f} of it."
     )
-    title = "Acknowledging a delivery that is on disk, and a bare server doing so"
-    return [Section("acknowledge", title, "bare", rows, note)]
+    title = f"Acknowledging a delivery that is on disk in {store}, and a bare server doing so"
+    return Section(f"acknowledge {store}", title, "bare", rows, note)
 
 
 @contextmanager
@@ -113,11 +130,17 @@ def _find_free_port() -> int:
         return int(door.getsockname()[1])
 
 
-def _require_all(database: Path, table: str, expected: int) -> None:
-    with sqlite3.connect(database) as connection:
+def _require_all(database: str, table: str, expected: int) -> None:
+    with closing(_connect(database)) as connection:
         (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     if count != expected:
-        raise BareFailed(f"{database.name}: {count:,} rows, {expected:,} were acknowledged")
+        raise BareFailed(f"{database}: {count:,} rows, {expected:,} were acknowledged")
+
+
+def _connect(database: str) -> Any:
+    if database.startswith("postgresql"):
+        return psycopg.connect(database.replace("+psycopg", ""), autocommit=True)
+    return sqlite3.connect(database, isolation_level=None, check_same_thread=False)
 
 
 # --- the sender ------------------------------------------------------------------------------
@@ -205,15 +228,19 @@ async def _send_all(port: int, requests: list[bytes]) -> tuple[float, _Waits]:
 def _make_bare_app(database: str) -> Any:
     from fastapi import FastAPI, HTTPException, Request
 
-    connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("CREATE TABLE hooks (id TEXT PRIMARY KEY, event TEXT, at REAL, body BLOB)")
+    connection, place, begin = _connect(database), "%s", "BEGIN"
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        place, begin = "?", "BEGIN IMMEDIATE"
+    columns = "id TEXT PRIMARY KEY, event TEXT, at DOUBLE PRECISION, body BYTEA"
+    connection.execute(f"CREATE TABLE hooks ({columns})")
+    add = f"INSERT INTO hooks VALUES ({', '.join([place] * 4)}) ON CONFLICT DO NOTHING"
     queue: asyncio.Queue[tuple[tuple[Any, ...], asyncio.Future[None]]] = asyncio.Queue()
 
     def commit(rows: list[tuple[Any, ...]]) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("INSERT OR IGNORE INTO hooks VALUES (?, ?, ?, ?)", rows)
+        connection.execute(begin)
+        connection.cursor().executemany(add, rows)
         connection.execute("COMMIT")
 
     async def commit_forever() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from random import Random
 
-from tests.chaos import effects
+from tests.chaos import effects, judge
 from tests.chaos.effects import Effects
 from tests.chaos.ground import Ground, Stuck
 from tests.chaos.points import AROUND, Point, When
@@ -23,6 +23,7 @@ from tests.faulty_github import Asked
 _END_SECONDS = 240.0
 _LOOK_SECONDS = 0.02
 _LONGEST_SECONDS = 6.0
+_CLEAN_SECONDS = 30.0
 #: So many are waiting or under way at a time while kills are at random.
 ALIVE = 5
 #: A run refuses to begin a step that has taken ten workers with it, which is not what is tried.
@@ -30,6 +31,7 @@ _MOST_LOST = 7
 _WRITE = re.compile(r"/api/v3/repos/[^/]+/[^/]+/(.+)|/[^/]+/[^/]+/(git-receive-pack)")
 #: What creates something, as `_write` names it.
 _CREATES = re.compile(r"POST (issues/N/(comments|reactions)|pulls|check-runs|git-receive-pack)")
+_WORKING = b'"event": "working"'
 ASKED = "while a model is asked"
 
 Say = Callable[[str], None]
@@ -46,8 +48,6 @@ class Campaign:
         self.tickets = tickets
         self._chance = Random(seed)
         self._say = say
-        self._start_seconds = 0.5
-        """What the start of a worker takes here."""
         self.expected: dict[str, Effects] = {}
         """What a ticket of each kind comes to without kills."""
         self.steps: dict[str, list[str]] = {}
@@ -61,10 +61,7 @@ class Campaign:
 
     def undisturbed(self, kinds: tuple[str, ...]) -> None:
         ground = self.ground
-        begun = time.monotonic()
         ground.workers.start()
-        self._until(lambda: b'"working"' in ground.workers.log.read_bytes(), "a worker")
-        self._start_seconds = time.monotonic() - begun
         for kind in kinds:
             since = ground.world.requests.next_number()
             ticket = self.tickets.label(kind)
@@ -201,6 +198,7 @@ class Campaign:
             tickets: At least so many.
         """
         ground, mix = self.ground, self.tickets.mixed(self.expected)
+        start_seconds = self._measure_start()
         done = opened = 0
         while True:
             while self._alive() < ALIVE and (opened < tickets or done < kills):
@@ -215,10 +213,9 @@ class Campaign:
                 continue
             # While a worker starts, soon after, and later, by what a start takes on this machine.
             low, high = self._chance.choice(((0.0, 1.0), (0.8, 3.0), (2.0, 8.0)))
-            delay = self._chance.uniform(low, high) * self._start_seconds
+            delay = self._chance.uniform(low, high) * start_seconds
             self._require_alive(min(delay, _LONGEST_SECONDS))
-            # A step that was lost too often already is spared.
-            self._until(lambda: max(self._lost(), default=0) < _MOST_LOST)
+            self._until(self._is_bearable)
             ground.workers.kill()
             done += 1
             self.kills["at random"] += 1
@@ -226,10 +223,30 @@ class Campaign:
                 self._say(f"{done} of {kills} kills at random, {opened} tickets")
         ground.workers.start()
         self._until(lambda: self._alive() == 0)
+        self._await_clean_up(self._until)
         self._stop()
 
-    def _lost(self) -> list[int]:
-        found: list[int] = []
+    def _await_clean_up(self, until: Callable[[Callable[[], bool], str], None]) -> None:
+        """Give workers time to remove what killed ones have left, as each does when it starts."""
+        end = time.monotonic() + _CLEAN_SECONDS
+        until(
+            lambda: not judge.find_left(self.ground) or time.monotonic() > end,
+            "the clean-up",
+        )
+
+    def _measure_start(self) -> float:
+        """Return the seconds from the start of a worker until it works, on this machine now."""
+        log = self.ground.workers.log
+        before, begun = log.read_bytes().count(_WORKING), time.monotonic()
+        self.ground.workers.start()
+        self._until(lambda: log.read_bytes().count(_WORKING) > before, "a worker")
+        seconds = time.monotonic() - begun
+        self._stop()
+        return seconds
+
+    def _is_bearable(self) -> bool:
+        """Whether no step was lost too often already."""
+        found = [0]
         for (run_id,) in self.ground.rows("SELECT run_id FROM runs WHERE active"):
             lost: Counter[str] = Counter()
             for event in self._events(run_id):
@@ -238,7 +255,7 @@ class Campaign:
                 elif event["event"] in ("done", "failed"):
                     lost[event["step"]] = 0
             found += lost.values()
-        return found
+        return max(found) < _MOST_LOST
 
     def _alive(self) -> int:
         ((active,),) = self.ground.rows("SELECT count(*) FROM runs WHERE active") or [(0,)]

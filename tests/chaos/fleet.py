@@ -32,22 +32,23 @@ class FleetCampaign(Campaign):
         assert ground.server is not None
         self._server: Server = ground.server
         self._strikes: tuple[tuple[int, str, Callable[[], None]], ...] = (
-            (60, "a worker is killed", self._kill),
-            (15, "a worker stands still for longer than its lease", self._stop_for_long),
+            (67, "a worker is killed", self._kill),
+            (8, "a worker stands still for longer than its lease", self._stop_for_long),
             (12, "PostgreSQL is killed", self._kill_server),
             (13, "connections are cut", self._server.cut_connections),
         )
 
     def at_random(self, kills: int, tickets: int) -> None:
         """Strike at random times while tickets come in; see the base class."""
-        mix = self.tickets.mixed(self.expected)
+        mix, start_seconds = self.tickets.mixed(self.expected), self._measure_start()
         opened = done = 0
         while done < kills or opened < tickets:
             self._start_all()
             while self._alive() < ALIVE:
                 self.tickets.label(next(mix))
                 opened += 1
-            time.sleep(self._chance.uniform(0.0, 2.0) * self._start_seconds)
+            time.sleep(self._chance.uniform(0.0, 2.0) * start_seconds)
+            self._wait_until(self._is_bearable, "a step")
             if done < kills:
                 weights = [weight for weight, _, _ in self._strikes]
                 ((_, name, strike),) = self._chance.choices(self._strikes, weights)
@@ -57,6 +58,7 @@ class FleetCampaign(Campaign):
                 if done % 20 == 0:
                     self._say(f"{done} of {kills} strikes at random, {opened} tickets")
         self._wait_until(lambda: self._alive() == 0, "the end of the runs")
+        self._await_clean_up(self._wait_until)
         self._stop_all()
 
     def at_every_look(self, kind: str, rounds: int) -> None:
@@ -163,9 +165,9 @@ class FleetCampaign(Campaign):
 
     def _stop_all(self) -> None:
         for workers in self.ground.crew:
-            if workers.pid is not None and (code := workers.stop()) not in (0, -signal.SIGTERM):
-                if not self.ground.is_faulty:
-                    raise Stuck(f"a worker that was asked to end did so with {code}")
+            code = workers.stop() if workers.pid is not None else 0
+            if code not in (0, -signal.SIGTERM, *_ENDS) and not self.ground.is_faulty:
+                raise Stuck(f"a worker that was asked to end did so with {code}")
 
 
 def _signal(workers: Workers, number: signal.Signals) -> None:

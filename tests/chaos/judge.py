@@ -51,7 +51,7 @@ def judge(ground: Ground, tickets: Iterable[Ticket], expected: Mapping[str, Effe
         here.update(per_ticket[ticket.kind.name])
     for name, made in effects.creations(ground).items():
         _count(verdict, f"created in {name}, ever", wanted_in.get(name, Counter()), made)
-    for words in (*_stored(ground), *_left(ground), *_unforeseen(ground.workers.log)):
+    for words in (*_stored(ground), *find_left(ground), *_unforeseen(ground.workers.log)):
         verdict.left += 1
         verdict.words.append(words)
     return verdict
@@ -130,7 +130,7 @@ def _unforeseen(log: Path) -> list[str]:
         return [f"a worker said: {line[:3000]}" for line in lines if '"unforeseen"' in line]
 
 
-def _left(ground: Ground) -> list[str]:
+def find_left(ground: Ground) -> list[str]:
     """What killed workers have left that is not ours any more."""
     found = [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
     for home in ground.homes:
