@@ -15,12 +15,12 @@ from random import Random
 
 from tests.chaos import effects, judge
 from tests.chaos.effects import Effects
-from tests.chaos.ground import Ground, Stuck
+from tests.chaos.ground import Ground, Stuck, Workers
 from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Ticket, Tickets
 from tests.faulty_github import Asked
 
-_END_SECONDS = 240.0
+_END_SECONDS = 300.0
 _LOOK_SECONDS = 0.02
 _LONGEST_SECONDS = 6.0
 _CLEAN_SECONDS = 30.0
@@ -38,6 +38,11 @@ Say = Callable[[str], None]
 
 
 class Campaign:
+    #: Bounds of the times between strikes, in starts of a worker: meanwhile, soon after, and later.
+    _gaps: tuple[tuple[float, float], ...] = ((0.0, 1.0), (0.8, 3.0), (2.0, 8.0))
+    #: What a worker may end with that nobody has ended.
+    _ends: tuple[int, ...] = ()
+
     def __init__(self, ground: Ground, tickets: Tickets, seed: int, say: Say) -> None:
         """Kill nobody yet.
 
@@ -48,6 +53,10 @@ class Campaign:
         self.tickets = tickets
         self._chance = Random(seed)
         self._say = say
+        self._strikes: tuple[tuple[int, str, Callable[[], object]], ...] = (
+            (1, "a worker is killed", self._kill),
+        )
+        """By name, and how often of all."""
         self.expected: dict[str, Effects] = {}
         """What a ticket of each kind comes to without kills."""
         self.steps: dict[str, list[str]] = {}
@@ -61,7 +70,7 @@ class Campaign:
 
     def undisturbed(self, kinds: tuple[str, ...]) -> None:
         ground = self.ground
-        ground.workers.start()
+        self._start()
         for kind in kinds:
             since = ground.world.requests.next_number()
             ticket = self.tickets.label(kind)
@@ -154,7 +163,6 @@ class Campaign:
         workers.kill()
 
     def finish(self, ticket: Ticket) -> None:
-        self.ground.workers.start()
         self._await_end(ticket)
         self._stop()
         self._say(f"{ticket.name}: {sum(self.kills.values())} kills so far")
@@ -191,58 +199,52 @@ class Campaign:
                 os.kill(pid, signal.SIGKILL)
 
     def at_random(self, kills: int, tickets: int) -> None:
-        """Kill at random times while tickets come in; more of them, if there is too little to do.
+        """Strike at random times while tickets come in; more of them, if there is too little to do.
 
         Args:
             kills: So many.
             tickets: At least so many.
         """
-        ground, mix = self.ground, self.tickets.mixed(self.expected)
-        start_seconds = self._measure_start()
+        mix, start_seconds = self.tickets.mixed(self.expected), self._measure_start()
         done = opened = 0
-        while True:
-            while self._alive() < ALIVE and (opened < tickets or done < kills):
+        while done < kills or opened < tickets:
+            self._start()
+            while self._alive() < ALIVE:
                 self.tickets.label(next(mix))
                 opened += 1
-            if done == kills and opened >= tickets:
-                break
-            ground.workers.start()
             if done == kills:
-                self._until(lambda: self._alive() < ALIVE)
-                self._stop()
+                time.sleep(_LOOK_SECONDS)
                 continue
-            # While a worker starts, soon after, and later, by what a start takes on this machine.
-            low, high = self._chance.choice(((0.0, 1.0), (0.8, 3.0), (2.0, 8.0)))
-            delay = self._chance.uniform(low, high) * start_seconds
-            self._require_alive(min(delay, _LONGEST_SECONDS))
-            self._until(self._is_bearable)
-            ground.workers.kill()
+            delay = self._chance.uniform(*self._chance.choice(self._gaps)) * start_seconds
+            time.sleep(min(delay, _LONGEST_SECONDS))
+            self._until(self._is_bearable, "a step that is done")
+            weights = [weight for weight, _, _ in self._strikes]
+            ((_, name, strike),) = self._chance.choices(self._strikes, weights)
+            strike()
             done += 1
-            self.kills["at random"] += 1
-            if done % 50 == 0:
-                self._say(f"{done} of {kills} kills at random, {opened} tickets")
-        ground.workers.start()
-        self._until(lambda: self._alive() == 0)
-        self._await_clean_up(self._until)
-        self._stop()
-
-    def _await_clean_up(self, until: Callable[[Callable[[], bool], str], None]) -> None:
-        """Give workers time to remove what killed ones have left, as each does when it starts."""
+            self.kills[name] += 1
+            if done % 20 == 0:
+                self._say(f"{done} of {kills} strikes at random, {opened} tickets")
+        self._until(lambda: self._alive() == 0, "the end of the runs")
+        # Each worker removes when it starts what killed ones have left.
         end = time.monotonic() + _CLEAN_SECONDS
-        until(
-            lambda: not judge.find_left(self.ground) or time.monotonic() > end,
-            "the clean-up",
+        self._until(
+            lambda: not judge.find_left(self.ground) or time.monotonic() > end, "the clean-up"
         )
+        self._stop()
 
     def _measure_start(self) -> float:
-        """Return the seconds from the start of a worker until it works, on this machine now."""
-        log = self.ground.workers.log
+        """Start all; return the seconds that one takes until it works, on this machine now."""
+        log, number = self.ground.workers.log, len(self._crew)
         before, begun = log.read_bytes().count(_WORKING), time.monotonic()
-        self.ground.workers.start()
-        self._until(lambda: log.read_bytes().count(_WORKING) > before, "a worker")
-        seconds = time.monotonic() - begun
-        self._stop()
-        return seconds
+        self._start()
+        self._until(lambda: log.read_bytes().count(_WORKING) >= before + number, "a worker")
+        return (time.monotonic() - begun) / number
+
+    def _kill(self) -> None:
+        workers = self._chance.choice(self._crew)
+        while workers.pid is None or workers.kill() != -signal.SIGKILL:
+            self._start()  # It had ended by itself.
 
     def _is_bearable(self) -> bool:
         """Whether no step was lost too often already."""
@@ -284,22 +286,34 @@ class Campaign:
     def _await_end(self, ticket: Ticket) -> None:
         self._until(lambda: self._ended(ticket), ticket.name)
 
-    def _until(self, true: Callable[[], bool], what: str = "the end of the runs") -> None:
+    def _until(self, true: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + _END_SECONDS
         while not true():
-            self._require_alive(_LOOK_SECONDS)
+            self._start()
+            time.sleep(_LOOK_SECONDS)
             if time.monotonic() > end:
                 raise Stuck(f"{what} does not come")
 
-    def _require_alive(self, seconds: float) -> None:
-        workers = self.ground.workers
-        if (code := workers.over(seconds)) is not None:
-            raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
+    # --- workers ---------------------------------------------------------------------------------
+
+    @property
+    def _crew(self) -> tuple[Workers, ...]:
+        return self.ground.crew or (self.ground.workers,)
+
+    def _start(self) -> None:
+        """Start those that are not there, as a supervisor does."""
+        for workers in self._crew:
+            if workers.pid is not None and (code := workers.over(0.0)) not in (None, *self._ends):
+                raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
+            if workers.pid is None:
+                workers.start()
 
     def _stop(self) -> None:
-        # One that has only begun to start knows no better than to die of it.
-        if (code := self.ground.workers.stop()) not in (0, -signal.SIGTERM):
-            raise Stuck(f"a worker that was asked to end did so with {code}")
+        for workers in self._crew:
+            code = workers.stop() if workers.pid is not None else 0
+            # One that has only begun to start knows no better than to die of it.
+            if code not in (0, -signal.SIGTERM, *self._ends) and not self.ground.is_faulty:
+                raise Stuck(f"a worker that was asked to end did so with {code}")
 
 
 def _write(asked: Asked, ticket: Ticket) -> str | None:

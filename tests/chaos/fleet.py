@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from agent.store.sql_leases import EXIT_FENCED
-from tests.chaos.campaign import ALIVE, Campaign, Say
+from tests.chaos.campaign import Campaign, Say
 from tests.chaos.ground import Ground, Stuck, Workers
 from tests.chaos.tickets import Ticket, Tickets
 from tests.faulty_github import Asked
@@ -20,46 +19,25 @@ from tests.postgresql import Server
 
 #: A fifth of what is usual.
 LEASE_SECONDS = 6.0
-#: What a worker ends with that has lost its lease, or finds no database when it starts.
-_ENDS = (EXIT_FENCED, 1)
 _BEYOND = 1.5
 _END_SECONDS = 30.0
 
 
 class FleetCampaign(Campaign):
+    _gaps = ((0.0, 2.0),)
+    #: Of one that has lost its lease, or finds no database when it starts.
+    _ends = (EXIT_FENCED, 1)
+
     def __init__(self, ground: Ground, tickets: Tickets, seed: int, say: Say) -> None:
         super().__init__(ground, tickets, seed, say)
         assert ground.server is not None
         self._server: Server = ground.server
-        self._strikes: tuple[tuple[int, str, Callable[[], None]], ...] = (
+        self._strikes = (
             (67, "a worker is killed", self._kill),
             (8, "a worker stands still for longer than its lease", self._stop_for_long),
             (12, "PostgreSQL is killed", self._kill_server),
             (13, "connections are cut", self._server.cut_connections),
         )
-
-    def at_random(self, kills: int, tickets: int) -> None:
-        """Strike at random times while tickets come in; see the base class."""
-        mix, start_seconds = self.tickets.mixed(self.expected), self._measure_start()
-        opened = done = 0
-        while done < kills or opened < tickets:
-            self._start_all()
-            while self._alive() < ALIVE:
-                self.tickets.label(next(mix))
-                opened += 1
-            time.sleep(self._chance.uniform(0.0, 2.0) * start_seconds)
-            self._wait_until(self._is_bearable, "a step")
-            if done < kills:
-                weights = [weight for weight, _, _ in self._strikes]
-                ((_, name, strike),) = self._chance.choices(self._strikes, weights)
-                strike()
-                done += 1
-                self.kills[name] += 1
-                if done % 20 == 0:
-                    self._say(f"{done} of {kills} strikes at random, {opened} tickets")
-        self._wait_until(lambda: self._alive() == 0, "the end of the runs")
-        self._await_clean_up(self._wait_until)
-        self._stop_all()
 
     def at_every_look(self, kind: str, rounds: int) -> None:
         """Stop a worker between its look for a comment and its write; let it go on when too late.
@@ -67,18 +45,18 @@ class FleetCampaign(Campaign):
         Another worker has written by then, so that a write of the first would be the second.
         """
         for _ in range(rounds):
-            self._start_all()
+            self._start()
             ticket = self.tickets.label(kind)
             stopped = self._stop_at_look(ticket)
             # Soon, since a request that has waited for 20 s is sent again, and looks again.
-            self._wait_until(lambda: bool(ticket.issue.comments), ticket.name)  # noqa: B023
+            self._until(lambda: bool(ticket.issue.comments), ticket.name)  # noqa: B023
             for workers in stopped:
                 self._let_go_on(workers)
-            self._wait_until(lambda: self._ended(ticket), ticket.name)  # noqa: B023 called at once
+            self._until(lambda: self._ended(ticket), ticket.name)  # noqa: B023 called at once
             self.kills["a worker stands still before it writes"] += len(stopped)
             if not stopped:
                 self.missed.append(f"{kind}: a look before a comment")
-        self._stop_all()
+        self._stop()
 
     def _stop_at_look(self, ticket: Ticket) -> list[Workers]:
         log, stopped = self.ground.world.requests, list[Workers]()
@@ -96,7 +74,7 @@ class FleetCampaign(Campaign):
 
         log.add = add  # type: ignore[method-assign]
         try:
-            self._wait_until(lambda: bool(stopped) or self._ended(ticket), ticket.name)
+            self._until(lambda: bool(stopped) or self._ended(ticket), ticket.name)
         finally:
             del log.add
         return stopped
@@ -114,20 +92,15 @@ class FleetCampaign(Campaign):
 
     # --- strikes ---------------------------------------------------------------------------------
 
-    def _kill(self) -> None:
-        workers = self._chance.choice(self.ground.crew)
-        if workers.pid is not None:
-            workers.kill()
-
     def _stop_for_long(self) -> None:
         workers = self._chance.choice(self.ground.crew)
         _signal(workers, signal.SIGSTOP)
-        self._wait(LEASE_SECONDS * _BEYOND, besides=workers)
+        time.sleep(LEASE_SECONDS * _BEYOND)
         self._let_go_on(workers)
 
     def _let_go_on(self, workers: Workers) -> None:
         _signal(workers, signal.SIGCONT)
-        if workers.pid is not None and (code := workers.over(_END_SECONDS)) not in _ENDS:
+        if workers.pid is not None and (code := workers.over(_END_SECONDS)) not in self._ends:
             if code is None and self.ground.is_faulty:
                 return  # it does not know that it has lost its runs
             raise Stuck(f"a worker that has lost its lease ended with {code}; see {workers.log}")
@@ -137,37 +110,6 @@ class FleetCampaign(Campaign):
         # Sometimes for longer than workers bear it.
         time.sleep(self._chance.choice((0.2, 1.0, LEASE_SECONDS)))
         self._server.start()
-
-    # --- workers ---------------------------------------------------------------------------------
-
-    def _start_all(self) -> None:
-        """Start those that are not there, as a supervisor does."""
-        for workers in self.ground.crew:
-            if workers.pid is not None and (code := workers.over(0.0)) not in (None, *_ENDS):
-                raise Stuck(f"a worker ended by itself, with {code}; see {workers.log}")
-            if workers.pid is None:
-                workers.start()
-
-    def _wait(self, seconds: float, besides: Workers | None = None) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            for workers in self.ground.crew:
-                if workers is not besides and workers.pid is not None:
-                    workers.over(0.05)
-
-    def _wait_until(self, true: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + 300.0
-        while not true():
-            self._start_all()
-            time.sleep(0.1)
-            if time.monotonic() > end:
-                raise Stuck(f"{what} does not come")
-
-    def _stop_all(self) -> None:
-        for workers in self.ground.crew:
-            code = workers.stop() if workers.pid is not None else 0
-            if code not in (0, -signal.SIGTERM, *_ENDS) and not self.ground.is_faulty:
-                raise Stuck(f"a worker that was asked to end did so with {code}")
 
 
 def _signal(workers: Workers, number: signal.Signals) -> None:
