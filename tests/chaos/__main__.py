@@ -45,6 +45,7 @@ def main() -> int:
         with _served(asked.database) as server, _lay_out(folder, server, asked.workers) as ground:
             tickets = Tickets(ground, folder / "repositories")
             campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
+            campaign.end = begun + asked.minutes * 60
             campaign.undisturbed(tuple(KINDS))
             with _at_fault(ground, asked.broken) as faulty:
                 campaign.ground = faulty
@@ -154,6 +155,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--break", dest="broken", default="", choices=["", *BREAKS])
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=int, default=3, help="of a fleet, with postgresql")
+    parser.add_argument("--minutes", type=float, default=1e9, help="then kills at random end")
     parser.add_argument("--short", action="store_true", help="the points of one ticket only")
     parser.add_argument("--keep", action="store_true", help="leave everything for a look")
     asked = parser.parse_args()
