@@ -72,7 +72,7 @@ class Campaign:
 
     def undisturbed(self, kinds: tuple[str, ...]) -> None:
         ground = self.ground
-        self._start()
+        self._start_measured()  # Tables are there then.
         for kind in kinds:
             since = ground.world.requests.next_number()
             ticket = self.tickets.label(kind)
@@ -207,7 +207,7 @@ class Campaign:
             kills: So many.
             tickets: At least so many.
         """
-        mix, start_seconds = self.tickets.mixed(self.expected), self._measure_start()
+        mix, start_seconds = self.tickets.mixed(self.expected), self._start_measured()
         done = opened = 0
         while done < kills or opened < tickets:
             self._start()
@@ -237,7 +237,7 @@ class Campaign:
         )
         self._stop()
 
-    def _measure_start(self) -> float:
+    def _start_measured(self) -> float:
         """Start all; return the seconds that one takes until it works, on this machine now."""
         log, number = self.ground.workers.log, len(self._crew)
         before, begun = log.read_bytes().count(_WORKING), time.monotonic()
