@@ -38,14 +38,14 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(READY) sandbox
+bench: $(READY) sandbox services
 	$(BIN)/python -m tests.bench $(ARGS)
 
 # What a turn of a model costs on our side, and the open sandbox.
 bench-model: $(READY) sandbox
 	$(BIN)/python -m tests.bench model session $(ARGS)
 
-bench-ack: $(READY)
+bench-ack: $(READY) services
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)
 
 # Released projects in sandboxes, each test held against a bare run; needs a package index.
@@ -66,7 +66,7 @@ KILLS   ?= $(if $(BREAK),71,500)
 TICKETS ?= $(if $(BREAK),8,50)
 SEED    ?= 1
 
-chaos: $(READY) sandbox
+chaos: $(READY) sandbox services
 	$(BIN)/python -m tests.chaos --kills $(KILLS) --tickets $(TICKETS) --seed $(SEED) \
 	  --break "$(BREAK)" --database $(DATABASE) --workers $(WORKERS) $(ARGS)
 
