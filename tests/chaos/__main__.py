@@ -46,10 +46,10 @@ def main() -> int:
             tickets = Tickets(ground, folder / "repositories")
             campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
             campaign.end = begun + asked.minutes * 60
-            campaign.undisturbed(tuple(KINDS))
+            campaign.undisturbed(tuple(asked.kinds))
             with _at_fault(ground, asked.broken) as faulty:
                 campaign.ground = faulty
-                _kill(campaign, asked.kills, asked.tickets, _at_points(asked))
+                _kill(campaign, asked.kills, asked.tickets, asked.broken)
             verdict = judge.judge(ground, tickets.all, campaign.expected)
             _tell(campaign, verdict)
             print(f"seconds: {time.monotonic() - begun:.0f}", flush=True)
@@ -103,27 +103,24 @@ def _lay_out(folder: Path, server: Server | None, workers: int) -> Iterator[Grou
         yield ground
 
 
-def _at_points(asked: argparse.Namespace) -> tuple[str, ...]:
-    if asked.broken:
-        return ("logging",)  # the quickest one that has a pull request
-    return ("add-field",) if asked.short else tuple(KINDS)
-
-
-def _kill(campaign: Campaign, kills: int, wanted: int, at_points: tuple[str, ...]) -> None:
+def _kill(campaign: Campaign, kills: int, wanted: int, broken: str) -> None:
     """Go through all kills.
 
     Args:
         kills: In all; those at points come first, and are all made.
         wanted: So many tickets in all, those of the undisturbed runs not counted.
+        broken: The fault on purpose, which the quickest ticket with a pull request shows.
     """
+    undisturbed = len(campaign.tickets.all)
+    at_points = ("logging",) if broken else tuple(campaign.expected)
     if isinstance(campaign, FleetCampaign):
-        campaign.at_every_look(at_points[-1], _LOOKS)
+        campaign.at_every_look(at_points[0], _LOOKS)
     else:
         for kind in at_points:
             campaign.at_every_step(kind)
         for kind in at_points:
             campaign.at_every_write(kind)
-    opened = len(campaign.tickets.all) - len(KINDS)
+    opened = len(campaign.tickets.all) - undisturbed
     campaign.at_random(max(0, kills - campaign.kills.total()), max(0, wanted - opened))
 
 
@@ -137,7 +134,7 @@ def _tell(campaign: Campaign, verdict: Verdict) -> None:
         print(f"  no worker came to this point: {words}")
     points = ", ".join(f"{count} {point}" for point, count in sorted(campaign.kills.items()))
     print(f"kills: {campaign.kills.total()} ({points})")
-    tickets = campaign.tickets.all[len(KINDS) :]
+    tickets = campaign.tickets.all[len(campaign.expected) :]
     ends = Counter(
         f"{one.kind.name} ({campaign.expected[one.kind.name]['run'][0].split()[1]})"
         for one in tickets
@@ -156,7 +153,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=int, default=3, help="of a fleet, with postgresql")
     parser.add_argument("--minutes", type=float, default=1e9, help="then kills at random end")
-    parser.add_argument("--short", action="store_true", help="the points of one ticket only")
+    parser.add_argument("--kinds", nargs="+", default=[*KINDS], choices=KINDS, help="of tickets")
     parser.add_argument("--keep", action="store_true", help="leave everything for a look")
     asked = parser.parse_args()
     if asked.broken == "fence" and asked.database == "sqlite":
