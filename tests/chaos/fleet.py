@@ -95,8 +95,13 @@ class FleetCampaign(Campaign):
     def _stop_for_long(self) -> None:
         workers = self._chance.choice(self.ground.crew)
         _signal(workers, signal.SIGSTOP)
+        leases = self.ground.rows("SELECT process FROM worker_lease")
+        has_lease = str(workers.pid) in {str(process).split()[1] for (process,) in leases}
         time.sleep(LEASE_SECONDS * _BEYOND)
-        self._let_go_on(workers)
+        if has_lease:
+            self._let_go_on(workers)
+        else:  # It was only starting, and has nothing to lose.
+            _signal(workers, signal.SIGCONT)
 
     def _let_go_on(self, workers: Workers) -> None:
         _signal(workers, signal.SIGCONT)
