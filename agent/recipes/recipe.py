@@ -58,18 +58,6 @@ class Recipe(Protocol):
         """
         ...
 
-    def settle_parameters(
-        self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
-    ) -> str:
-        """Turn named values into the recipe's parameters (JSON), as `settle` does.
-
-        Raises:
-            ValueError: A key is unknown, or a value is not what it asks for.
-            TicketUnclear: Facts are missing or do not fit.
-            RequestRefused: What is asked for cannot be done.
-        """
-        ...
-
     def steps(self, parameters: str) -> tuple[str, ...]: ...
 
     def list_touched(self, parameters: str) -> tuple[str, ...]: ...

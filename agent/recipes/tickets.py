@@ -7,7 +7,7 @@ what else a ticket says. What the keys and the code mean is left to the recipe t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
@@ -109,6 +109,16 @@ def normalise_key(text: str) -> str:
     """Return a key in lower case, without markup and punctuation at its end."""
     plain = re.sub(r"[*`#]", "", text).replace("_", " ").strip().rstrip("?:.")
     return " ".join(plain.split()).lower()
+
+
+def make_ticket(facts: Mapping[str, object]) -> Ticket:
+    """Write named values, texts among them, as the front matter of a ticket."""
+    lines = []
+    for key, value in facts.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        shown = ("no", "yes")[value] if isinstance(value, bool) else shown
+        lines.append(f"{key}: {' '.join(str(shown).split())}")
+    return Ticket(ticket_id="", title="", body="\n".join(["---", *lines, "---"]), digest="")
 
 
 def write_form(answers: dict[str, str]) -> str:

@@ -32,11 +32,6 @@ class AddDjangoField:
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         return _settle_request(request.read_request(ticket), tree, project)
 
-    def settle_parameters(
-        self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
-    ) -> str:
-        return _settle_request(request.read_parameters(given), tree, project)
-
     def steps(self, parameters: str) -> tuple[str, ...]:
         settled = Parameters.model_validate_json(parameters)
         words = [f"Add `{edits.format_field(settled)}` to {settled.model} in {settled.place.path}."]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.models.ticket import Ticket
@@ -73,30 +73,6 @@ def read_request(ticket: Ticket) -> FieldRequest:
     if not ({"model", "field"} & set(answers)) and marks.has_other_code:
         request.problems.append("the ticket has code that is no definition of a field")
     request.not_done = document.list_rest(*used)
-    return request
-
-
-def read_parameters(given: Mapping[str, object]) -> FieldRequest:
-    """Make a request of named values: the form's questions, with underscores for spaces.
-
-    Raises:
-        ValueError: A key is unknown, or its value is not what it asks for.
-    """
-    answers: dict[str, str] = {}
-    for key, value in given.items():
-        fact = _KEYS.get(tickets.normalise_key(key))
-        if fact is None:
-            known = ", ".join(one.replace(" ", "_") for one in _KEYS)
-            raise ValueError(f"`{key}` is no parameter; there are {known}")
-        answer = ("no", "yes")[value] if isinstance(value, bool) else value
-        answers[fact] = answer if isinstance(answer, str) else ""
-        if answer != answers[fact]:
-            raise ValueError(f"`{key}` has to be a text, as in a form")
-    request = FieldRequest()
-    _take_answers(request, answers)
-    if request.problems or not request.names_recipe:
-        problems = "; ".join(request.problems)
-        raise ValueError(problems or "`model` and `field` are needed, the field as in Python")
     return request
 
 

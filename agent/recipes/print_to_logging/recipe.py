@@ -47,12 +47,6 @@ class PrintToLogging:
             request.read_request(ticket), tree, config, project
         ).model_dump_json()
 
-    def settle_parameters(
-        self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
-    ) -> str:
-        asked = request.read_parameters(given)
-        return _settle_parameters(asked, tree, config, project).model_dump_json()
-
     def steps(self, parameters: str) -> tuple[str, ...]:
         settled = Parameters.model_validate_json(parameters)
         words = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pathspec
@@ -63,29 +62,6 @@ def read_request(ticket: Ticket) -> Request:
         request.problems.append(said or "the level is missing: info, or “by context”")
         request.level = ""
     request.not_done = document.list_rest(*used)
-    return request
-
-
-def read_parameters(given: Mapping[str, object]) -> Request:
-    """Make a request of `paths` and `leave_alone`, both lists or a text, and `level`.
-
-    Raises:
-        ValueError: A key is unknown or missing, or its value is not what it asks for.
-    """
-    if unknown := given.keys() - {"paths", "leave_alone", "level"}:
-        raise ValueError(f"`{min(unknown)}` is no parameter; there are paths, leave_alone, level")
-    texts: dict[str, str] = {}
-    for key, value in given.items():
-        parts = value if isinstance(value, list) and key != "level" else [value]
-        texts[key] = "\n".join(one for one in parts if isinstance(one, str))
-        if not all(isinstance(one, str) for one in parts):
-            raise ValueError(f"`{key}` has to be a text{' or a list' * (key != 'level')}")
-    places, excepted = (_list_places(texts.get(key, "")) for key in ("paths", "leave_alone"))
-    request = Request(places, excepted, texts.get("level", "").lower(), names_recipe=True)
-    if not places:
-        raise ValueError("`paths` is missing: files, folders or packages, or `.` for all")
-    if request.level not in _LEVELS:
-        raise ValueError(f"`level` has to be one of {', '.join(sorted(_LEVELS))}")
     return request
 
 
