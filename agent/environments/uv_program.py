@@ -18,6 +18,7 @@ import uv as uv_package
 from packaging.utils import canonicalize_name
 
 from agent.environments import storage
+from agent.errors import TransientError
 from agent.settings import Settings
 from agent.text import sanitise
 
@@ -49,7 +50,11 @@ def program(settings: Settings) -> Path:
 
 
 def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
-    """List the interpreters of a search path and those that uv has installed, as uv says it."""
+    """List the interpreters of a search path and those that uv has installed, as uv says it.
+
+    Raises:
+        TransientError: uv did not answer in time.
+    """
     named = ("HOME", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR")
     environ = {name: os.environ[name] for name in named if name in os.environ}
     try:
@@ -61,6 +66,9 @@ def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
             env={**environ, "PATH": search_path},
         )  # fmt: skip
         listed: list[dict[str, Any]] = json.loads(answer.stdout)
+    except subprocess.TimeoutExpired as problem:
+        # A busy machine has its Pythons all the same.
+        raise TransientError(f"uv did not list the Pythons within {_SECONDS} s.") from problem
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     return [row for row in listed if row["path"]]

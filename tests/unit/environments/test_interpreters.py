@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from agent.environments import interpreters
 from agent.environments.declare import PythonHints
 from agent.environments.interpreters import FoundPython
 from agent.environments.tree_files import WorkTreeFiles
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, TransientError
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
 from agent.testing import FakeSandbox
@@ -65,6 +66,15 @@ def alone(monkeypatch, home):
     """A machine that has nothing but what a test gives it."""
     monkeypatch.setattr(interpreters.uv_program, "list_pythons", lambda *_: [])
     return Settings(home=home)
+
+
+def test_a_machine_too_busy_to_list_its_pythons_is_waited_for(monkeypatch, home):
+    def run(*_args, timeout, **_more):
+        raise subprocess.TimeoutExpired("uv", timeout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(TransientError):
+        interpreters.find_pythons(Settings(home=home), ())
 
 
 def test_what_would_provide_one_is_named(alone):
