@@ -40,7 +40,7 @@ _TEMPORARY = (
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),
 )
-_PUBLISHING = '"step": "publish"'
+_PUBLISHING = b'"step": "publish"'
 _LEDGER = "ledger.jsonl"
 #: Of the newest runs, those that are looked at for branches that they have left.
 _MOST_RUNS = 500
@@ -146,11 +146,14 @@ class Cleaner:
         if not least < self._clock.now() - one.ended_at < _BRANCH_SECONDS:
             return False
         try:
-            ledger = self._home / "runs" / run.run_id / _LEDGER
-            with ledger.open(encoding="ascii", errors="replace") as lines:
-                return any(_PUBLISHING in line for line in lines)
+            # Of a fleet's runs the ledger may be that of a machine which never comes back.
+            if (files := self._store.files) is not None:
+                ledger = files.read(run.run_id, _LEDGER) or b""
+            else:
+                ledger = (self._home / "runs" / run.run_id / _LEDGER).read_bytes()
         except OSError:
             return False
+        return _PUBLISHING in ledger
 
     def _remove_from(self, runs: list[StoredRun]) -> int:
         """Remove the left branches of one repository."""

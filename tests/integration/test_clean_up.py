@@ -295,6 +295,18 @@ def test_PF2_a_branch_of_a_run_that_ended_without_a_pull_request_goes(pushed):
     assert pushed.github.world.requests.find("*", before, "*") == [], "nobody is asked twice"
 
 
+@pytest.mark.deep
+def test_PF2_a_branch_of_a_machine_that_never_comes_back_goes(place, world, tmp_path, postgresql):
+    place.store.close()
+    place.store = SqlRunStore(place.home, postgresql.create_database())
+    pushed = Pushed(place, samples.scene(world, tmp_path))
+    pushed.push()
+    pushed.over(ledger="")
+    elsewhere = place.store.files.open(pushed.run.run_id, tmp_path / "elsewhere")
+    elsewhere.append_to_ledger(b'{"step": "publish"}\n')
+    assert place.cleaner().turn()["branches"] == 1
+
+
 def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
     elsewhere = tmp_path / "mirrors"
     stay = {
