@@ -164,6 +164,9 @@ class Settings(Record):
     """0: any free port, which the listener logs."""
     public_url: str | None = None
     """Address under which GitHub reaches the listener; `mergewright app create` registers it."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of a worker's own `/metrics`, on all addresses, for Prometheus; None: it has none, and
+    the listener's shows the figures of the worker that has its data folder."""
     dashboard: Literal["on", "off"] = "on"
     """off: `mergewright serve` starts no dashboard."""
     dashboard_host: str = Field(default="127.0.0.1", min_length=1)

@@ -23,6 +23,7 @@ from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox import limit_probes, sandboxes, slots
 from agent.sandbox.session import SessionFactory
 from agent.settings import Settings
+from agent.telemetry import signing
 
 #: Enough for a model that thinks before it says one word.
 _CHECK_TOKENS = 1_024
@@ -65,6 +66,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         ("sandboxes", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
+        ("signing key", *examine_signing(given)),
         ("models", " ".join(models["problems"]), "each that is set can be asked"),
         ("GitHub", github, us),
     )
@@ -123,6 +125,19 @@ def _try_session(given: Settings) -> str:
         except (AgentError, OSError) as problem:
             return f"a session: {problem}"
     return "" if taken == ("touched", "written") else f"a session took {taken}: {ran.output}"
+
+
+def examine_signing(given: Settings) -> tuple[str, str]:
+    """Say what is wrong with the key that signs logs, and whose it is: one key for all workers."""
+    if settings.find_database(given) is None:
+        return "", "one of this data folder"
+    try:
+        if settings.read_secret(given, "signing_key") is not None:
+            return "", f"public key {signing.load_signer(given).public}"
+    except AgentError as problem:
+        return problem.message, ""
+    name = settings.variable("signing_key_file")
+    return f"worker {platform.node()} has none. Give all workers the same {name}.", ""
 
 
 def examine_github(given: Settings) -> tuple[str, str]:

@@ -79,6 +79,8 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         SettingsInvalid: GitHub is not where the settings say, or does not know us.
         PermanentError: One of the loops has ended.
     """
+    if settings.metrics_port is not None:
+        metrics.serve_metrics(settings.metrics_port)
     worker = _Worker(settings, stop)
     if wait_until_known(worker.way, worker.inbox, stop):
         worker.work()

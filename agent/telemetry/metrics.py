@@ -21,8 +21,10 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
+    start_http_server,
 )
 
+from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState, end_state
 
@@ -159,7 +161,7 @@ def note_queue(
             _RUNS.labels(state.value).set(states.get(state.value, 0))
 
 
-# --- the file ------------------------------------------------------------------------------------
+# --- the file, and the port ----------------------------------------------------------------------
 
 
 def write_metrics(home: Path) -> None:
@@ -169,3 +171,18 @@ def write_metrics(home: Path) -> None:
     with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
         file.write(generate_latest(REGISTRY))
     fresh.replace(home / FILE_NAME)
+
+
+def serve_metrics(port: int) -> None:
+    """Answer Prometheus from now on.
+
+    Raises:
+        SettingsInvalid: Something else listens there.
+    """
+    try:
+        start_http_server(port, registry=REGISTRY)
+    except OSError as problem:
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_METRICS_PORT: {port} cannot be listened on ({problem.strerror}). Choose"
+            " another port."
+        ) from problem
