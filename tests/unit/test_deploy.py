@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 
 from agent import settings
@@ -20,6 +21,7 @@ from agent.github import tokens
 from agent.sandbox import bwrap_arguments, seccomp
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
+from agent.telemetry.signing import PUBLIC_FILE
 from webhooks.health import ListenerMetrics
 from webhooks.inbox import Committer
 
@@ -41,6 +43,10 @@ def services() -> dict[str, dict[str, Any]]:
     return YAML(typ="safe").load(read("compose.yml"))["services"]
 
 
+def of_profile(fleet: str) -> list[dict[str, Any]]:
+    return [services()[f"{fleet}{name}"] for name in ("listener", "dashboard", "worker")]
+
+
 def test_the_app_asks_for_what_tokens_are_made_with():
     minted: dict[str, str] = {}
     for permissions in tokens.PERMISSIONS.values():
@@ -53,26 +59,31 @@ def test_the_app_subscribes_to_what_the_listener_reads():
     assert set(manifest()["default_events"]) == set(deliveries.READS)
 
 
-def test_each_service_has_its_own_secret_alone():
-    listener, worker = services()["listener"], services()["worker"]
-    assert (listener["secrets"], worker["secrets"]) == (["webhook"], ["github"])
+@pytest.mark.parametrize(("fleet", "shared"), [("", []), ("fleet-", ["database"])])
+def test_each_service_has_its_own_secret_alone(fleet, shared):
+    listener, dashboard, worker = of_profile(fleet)
     given = listener["environment"]
+    assert listener["secrets"] == ["webhook", *shared]
     assert settings.keep_for_listener(given) == given
     assert "env_file" not in listener
+    assert worker["secrets"] == ["github", *shared, *(["signing"] if fleet else [])]
     assert not [name for name in worker["environment"] if "WEBHOOK" in name]
-    dashboard = services()["dashboard"]
-    assert "secrets" not in dashboard
+    public = {"source": "public", "target": f"{HOME}/{PUBLIC_FILE}"}
+    assert dashboard.get("secrets", []) == [*shared, *([public] if fleet else [])]
     given = dashboard["environment"]
     assert settings.keep_for_dashboard(given) == given
 
 
-def test_no_service_reaches_another_or_the_engine():
-    each = [services()[name] for name in ("listener", "dashboard", "worker")]
+@pytest.mark.parametrize("fleet", ["", "fleet-"])
+def test_no_service_reaches_another_or_the_engine(fleet):
+    each = of_profile(fleet)
     listener, dashboard, worker = each
     assert len({name for one in each for name in one["networks"]}) == 3
     assert "ports" not in worker
-    assert all(port.startswith("127.0.0.1:") for port in listener["ports"] + dashboard["ports"])
-    assert all(one["volumes"] == [f"data:{HOME}"] for one in each)
+    reached = listener, dashboard, services()["proxy"]
+    assert all(port.startswith("127.0.0.1:") for one in reached for port in one["ports"])
+    # Workers of a fleet have a disk each.
+    assert all(one["volumes"] == ([] if fleet else [f"data:{HOME}"]) for one in each)
     for one in each:
         assert "privileged" not in one
         assert one["cap_drop"] == ["ALL"]
