@@ -16,6 +16,7 @@ from agent.sandbox import bwrap_arguments, docker_sandbox, limit_probes
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
+from agent.telemetry import signing
 from tests.deep import deep
 from tests.sandboxes import has_group, own_root, settings_for
 
@@ -175,3 +176,11 @@ def test_a_broken_wall_is_named_as_the_reason_to_refuse(home, weaken):
     report = doctor.examine(Settings(home=home))
     assert report["sound"] is False
     assert report["broken"] == ["no network", "own namespaces"]
+
+
+def test_a_worker_of_a_fleet_needs_a_key_that_it_is_given(tmp_path):
+    given = Settings(home=tmp_path, database_url="postgresql+psycopg://db.example.org/mergewright")
+    assert "MERGEWRIGHT_SIGNING_KEY_FILE" in doctor.examine_signing(given)[0]
+    made = signing.load_signer(given).public
+    shared = given.model_copy(update={"signing_key_file": tmp_path / "signing" / "key.pem"})
+    assert doctor.examine_signing(shared) == ("", f"public key {made}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 import time
+from urllib.request import urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent.errors import CodeHostUnavailable
+from agent.errors import CodeHostUnavailable, SettingsInvalid
 from agent.models.run import Reason, RunState
 from agent.telemetry import metrics
 
@@ -51,6 +53,16 @@ def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     empty = written()
     assert empty[("mergewright_queue_oldest_seconds",)] == 0
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
+
+
+def test_a_worker_serves_its_own_figures_at_its_port():
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_METRICS_PORT"):
+            metrics.serve_metrics(port)
+    metrics.serve_metrics(port)
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        assert b"mergewright_queue_runs" in answer.read()
 
 
 def test_nobody_else_may_read_the_file_and_no_link_is_followed(tmp_path, written):
