@@ -5,7 +5,6 @@ What is asked for is stored in the data folder, where the service finds it: it n
 
 from __future__ import annotations
 
-import glob
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -93,9 +92,10 @@ def require_one(prefix: str, run_ids: Sequence[str], listing: str) -> None:
 
 def find_folder(home: Path, run_id: str) -> Path:
     """Find the folder of the run whose id begins so, by its ledger."""
-    found = sorted((home / "runs").glob(f"{glob.escape(run_id)}*/ledger.jsonl"))
-    require_one(run_id, [one.parent.name for one in found], f"`ls {home / 'runs'}`")
-    return found[0].parent
+    ledgers = (home / "runs").glob("*/ledger.jsonl")
+    found = sorted(one.parent for one in ledgers if one.parent.name.startswith(run_id))
+    require_one(run_id, [one.name for one in found], f"`ls {home / 'runs'}`")
+    return found[0]
 
 
 def format_time(seconds: float | None) -> str | None:

@@ -145,6 +145,8 @@ def test_a_person_elsewhere_needs_the_zip_and_the_key(tmp_path, monkeypatch):
     with zipfile.ZipFile(archive, "a") as more, pytest.warns(UserWarning):
         more.writestr("change.patch", b"+admin\n")
     assert CliRunner().invoke(app, ["verify", str(archive), "--key", key]).exit_code == 1
+    archive.unlink()
+    assert CliRunner().invoke(app, ["verify", str(archive), "--key", key]).exit_code == 2
 
 
 def test_facts_of_others_never_stand_in_the_place_of_ours(tmp_path):
