@@ -25,6 +25,8 @@ _IN_COMMAND = re.compile(
 _TEST_COMMAND = re.compile(
     r"(?:-m +django|\bdjango-admin(?:\.py)?) +test\b[^\n]*--settings[= ][\"']?([A-Za-z_][\w.]*)"
 )
+#: The same by a project's own script, whose settings are often those for development.
+_MANAGE_TEST = re.compile(r"\bmanage(?:\.py)? +test\b[^\n]*--settings[= ][\"']?([A-Za-z_][\w.]*)")
 _COMMAND_FILES = (
     "tox.ini", "Makefile", "noxfile.py", "justfile", "hatch.toml", "pyproject.toml", "setup.cfg",
     "Taskfile.yml", "package.json", ".travis.yml", "mypy.ini", "CONTRIBUTING.rst",
@@ -73,6 +75,7 @@ def find_settings(files: ProjectFiles, manage: str | None) -> Detected | None:
 def _list_settings(files: ProjectFiles, manage: str | None) -> Iterator[Detected | None]:
     yield _find_in_pytest(files.pytest)
     yield _find_in_tox(files)
+    yield _find_in_commands(files, _MANAGE_TEST) if manage else None
     yield _find_in_script(files, manage)
     yield _find_in_script(files, suites.find_test_script(files))
     yield _find_in_commands(files, _TEST_COMMAND)
@@ -103,7 +106,9 @@ def is_known_to_runner(files: ProjectFiles, runner: str | None, script: str | No
         paths = _find_conftests(files)
         in_settings = _find_in_pytest(files.pytest) is not None
         return in_settings or any(_knows(files, one) for one in paths)
-    return not script or not script.endswith("manage.py") or _knows(files, script)
+    if not script or not script.endswith("manage.py"):
+        return True
+    return _knows(files, script) and _find_in_commands(files, _MANAGE_TEST) is None
 
 
 def _knows(files: ProjectFiles, path: str) -> bool:

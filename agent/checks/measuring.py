@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
@@ -39,6 +39,7 @@ def run_all_checks(
     tests: bool | None = None,
     also: tuple[Check, ...] = (),
     in_place: tuple[Check, Site] | None = None,
+    is_enough: Callable[[CheckResult], bool] = lambda _: False,
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
@@ -48,6 +49,7 @@ def run_all_checks(
         tests: Run the tests alone, or all but them; None stands for everything.
         also: Further checks, of this side alone.
         in_place: Runs in the place of the tests, and where.
+        is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
     """
     checks = [(one, site) for one in (also if tests else (*also, *_TOOLS))]
     if tests is not False:
@@ -68,6 +70,10 @@ def run_all_checks(
                     counts = f", {len(result.items)} items" if result.items else ""
                     said = f"{result.status.value}{counts} in {result.seconds:.1f} s"
                     say(f"{result.name}: {said}")
+                if is_enough(result):
+                    cancelled.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    return (result,)
         except BaseException:
             # An interruption, or a sandbox that is not to be had: nobody waits for the others.
             cancelled.set()

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from agent.checks import check, measuring, reports
 from agent.checks.check import Site
+from agent.environments import candidates
 from agent.git import worktree
-from agent.models.checks import CheckReport
+from agent.models.checks import TESTS, CheckReport, CheckResult
 from agent.models.environment import Prepared
 from agent.services import Services
 
 
 def measure_base(prepared: Prepared, svc: Services) -> CheckReport:
     """Measure the base commit, or take the stored measurement of it.
+
+    Where something else is to be tried for its tests, the report has nothing but these.
 
     Raises:
         StorageFull: The measurement could not be stored.
@@ -48,6 +51,7 @@ def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> Che
     others = _run_checks(prepared, svc, tests=False)
     report = tests.model_copy(update={"results": (*others.results, *tests.results)})
     reports.store_baseline(reports.locate_baseline(prepared, svc.settings), report)
+    svc.store_report(prepared.run, report)
     return report
 
 
@@ -61,7 +65,12 @@ def _run_checks(prepared: Prepared, svc: Services, *, tests: bool | None = None)
         limits=check.get_granted_limits(svc.settings),
         at_once=svc.settings.checks_at_once,
     )
-    results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests)
+
+    def is_enough(result: CheckResult) -> bool:
+        limits = site.config.limits
+        return tests is None and result.name == TESTS and candidates.may_improve(result, limits)
+
+    results = measuring.run_all_checks(site, svc.sandbox, svc.say, tests=tests, is_enough=is_enough)
     results = measuring.confirm_failures(results, site, svc.sandbox, svc.say)
     return CheckReport(
         side="base",

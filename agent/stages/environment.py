@@ -70,17 +70,10 @@ def prepare_environment(
     except EnvironmentFailed as refusal:
         problem = refusal
     first = tried[0] if tried else None
-    if first is None or candidates.may_improve(first[2].tests, limits):
+    if may_improve := first is None or candidates.may_improve(first[2].tests, limits):
         built, report = (first[1].environment, first[2]) if first else (None, None)
         proposed = step("candidates", propose_candidates, base, built, report, svc)
-        for number, candidate in enumerate(proposed, 2):
-            try:
-                attempts.make(candidate, f" {number}")
-            except (EnvironmentFailed, CheckUnfinished) as refusal:
-                svc.say(f"{candidate.why}: {refusal.message}")
-            else:
-                if not candidates.is_poor(tried[-1][2].tests, limits):
-                    break
+        attempts.make_until_good(proposed)
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
     elif scout is not None and candidates.lacks_modules(max(tried, key=_rank)[2].tests):
@@ -88,14 +81,13 @@ def prepare_environment(
         with suppress(EnvironmentFailed, RepositoryUnfit):
             tried.append(attempts.search(problem, scout))
     taken, prepared, before = max(tried, key=_rank)
+    if may_improve:
+        before = step("other checks", measures.others, prepared, before, svc)
     if not problem and len(tried) == 1:
         return prepared, before
-    before = step("other checks", measures.others, prepared, before, svc)
-    said = ["as declared: packages cannot be installed"] if problem else []
-    said += [f"{why}: {_count_tests(report)}" for why, _, report in tried]
-    why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
+    why = _compare_tried(taken, tried, is_buildable=problem is None)
     more = _find_difference(contract.config, _drop_left_out(prepared))
-    step("choose environment", choose_environment, run, why, more, before, svc)
+    step("choose environment", choose_environment, run, why, more, svc)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
         why += " To keep it, commit what `mergewright config detect` proposes."
@@ -126,6 +118,18 @@ class _Attempts:
         self.most = max(self.most, candidates.count_tests(report.tests))
         if all(one is not report for _, _, one in self.tried):
             self.tried.append((candidate.why, prepared, report))
+
+    def make_until_good(self, proposed: tuple[Candidate, ...]) -> None:
+        """Try candidates one after the other, until most tests pass with one."""
+        for number, candidate in enumerate(proposed, 2):
+            try:
+                self.make(candidate, f" {number}")
+            except (EnvironmentFailed, CheckUnfinished) as refusal:
+                self.svc.say(f"{candidate.why}: {refusal.message}")
+            else:
+                limits = self.base.contract.config.limits
+                if not candidates.is_poor(self.tried[-1][2].tests, limits):
+                    break
 
     def try_lines(self, text: str, name: str) -> Scouted:
         """Try lines of configuration, within what a scout may set."""
@@ -187,6 +191,12 @@ class _Attempts:
         # Of what is only tried, the tests decide.
         measure = self.measures.tests if name else self.measures.all
         return prepared, next(same, None) or step(f"baseline{name}", measure, prepared, svc)
+
+
+def _compare_tried(taken: str, tried: list[Tried], *, is_buildable: bool) -> str:
+    said = [] if is_buildable else ["as declared: packages cannot be installed"]
+    said += [f"{why}: {_count_tests(report)}" for why, _, report in tried]
+    return f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
 
 
 def find_obstacle(
@@ -295,11 +305,8 @@ def find_other_python(base: Opened, first: Environment | None, svc: Services) ->
     return interpreters.find_other_python(files, used, svc.sandbox, svc.settings)
 
 
-def choose_environment(
-    run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services
-) -> str:
-    """Keep the report of what is taken, and what to configure for it; say why it is taken."""
-    svc.store_report(run, report)
+def choose_environment(run: Run, why: str, more: dict[str, object], svc: Services) -> str:
+    """Keep what to configure for what is taken; say why it is taken."""
     facts.store_facts(svc.execution.places.set_ups or svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why

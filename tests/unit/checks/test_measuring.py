@@ -56,6 +56,16 @@ def test_as_many_checks_at_once_as_are_allowed_and_have_a_processor(
     assert counting.most == together
 
 
+def test_once_a_result_is_enough_nothing_else_is_waited_for(linted: Site) -> None:
+    [found] = measuring.run_all_checks(
+        linted,
+        FakeSandbox(lambda _: ended(2)),
+        lambda _: None,
+        is_enough=lambda result: result.status is not Status.ABSENT,
+    )
+    assert found.exit_code == 2
+
+
 def ended(code: int | None, limit: str | None = None) -> SandboxResult:
     return SandboxResult(exit_code=code, output="why", output_bytes=3, seconds=0.1, limit=limit)
 

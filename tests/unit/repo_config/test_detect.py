@@ -373,6 +373,16 @@ def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more,
     assert django.tests_know_settings is told
 
 
+def test_settings_that_a_command_gives_to_manage_py_come_before_its_own(tree):
+    command = "test:\n\tpython manage.py test --settings x.test\n"
+    files = {"Makefile": command, "manage.py": MANAGE.format("x.dev"), "tests.py": TESTS}
+    django = detected(tree(files | {"x/dev.py": APPS, "x/test.py": APPS})).django
+    assert django is not None
+    assert django.settings_module == "x.test"
+    assert not django.tests_know_settings
+    assert detected(tree(files | {"x/dev.py": APPS})).django.settings_module == "x.dev"
+
+
 def test_a_tree_full_of_candidates_is_not_read_whole(tree):
     files = {"requirements.txt": "django\n", "setup.cfg": "[flake8]\n"}
     for number in range(1_000):
