@@ -150,7 +150,9 @@ def _locate(test):
             # Of a module below a folder without `__init__.py` the name may be only the last one.
             paths += sorted(path for path in _LOADED if path.endswith(os.sep + end))
             return next(iter(paths), None)
-    return getattr(sys.modules.get(type(test).__module__), "__file__", None)
+    path = getattr(sys.modules.get(type(test).__module__), "__file__", None)
+    # A folder on the path may be named with dots, as that above an example's manage.py.
+    return path and os.path.abspath(path)
 
 
 def _look_around(suite, tree):

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib import resources
+from types import SimpleNamespace
+
+import pytest
 
 
-def test_a_module_that_cannot_be_imported_is_found_by_the_end_of_its_path(monkeypatch):
+@pytest.fixture
+def script(monkeypatch):
     monkeypatch.syspath_prepend(str(resources.files("agent.checks") / "sandbox_scripts"))
-    script = importlib.import_module("mergewright_django")
+    return importlib.import_module("mergewright_django")
+
+
+def test_a_file_below_a_folder_that_the_path_names_with_dots_has_one_name(script, monkeypatch):
+    module = SimpleNamespace(__file__="/tree/example/../app/tests.py")
+    monkeypatch.setitem(sys.modules, "dotted", module)
+    case = type("Case", (), {"__module__": "dotted", "id": lambda _: "dotted.Case.test"})
+    assert script._locate(case()) == "/tree/app/tests.py"
+
+
+def test_a_module_that_cannot_be_imported_is_found_by_the_end_of_its_path(script, monkeypatch):
     monkeypatch.setattr(script, "_LOADED", {"/tree/app/tests/test_a.py", "/tree/app/test_b.py"})
 
     class Failed:
