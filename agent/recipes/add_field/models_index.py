@@ -11,6 +11,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 from agent.recipes import modules
 from agent.recipes.modules import External, FoundClass, Module, Modules
@@ -198,7 +199,9 @@ class ModelsIndex:
         module, node = found.module, found.node
         parents: list[Model] = []
         external: list[str] = []
-        for base in node.bases:
+        # `with_metaclass(Meta, Base)` has Base as its base, too.
+        called = (base.args if isinstance(base, ast.Call) else [base] for base in node.bases)
+        for base in chain.from_iterable(called):
             dotted = modules.read_dotted_name(base)
             target = self.modules.resolve(module, dotted) if dotted else None
             if isinstance(target, FoundClass):

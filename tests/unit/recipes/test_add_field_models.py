@@ -63,6 +63,7 @@ def test_packages_of_models_and_sub_folders() -> None:
     [
         ("from django.db import models as m\n", "m.Model"),
         ("from .reexport import *\n", "Basis"),
+        ("from six import with_metaclass\nfrom .basis import Basis\n", "with_metaclass(M, Basis)"),
     ],
 )
 def test_bases_are_followed_through_imports(head: str, base: str) -> None:
