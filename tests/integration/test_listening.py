@@ -146,8 +146,7 @@ def test_WH3_a_word_that_a_webhook_tells_as_well_counts_once(heard):
         delivery_id="a-guid", event="issue_comment", action="created",
         content_key=polled.content_key, received_at=time.time(), body=polled.body,
     )  # fmt: skip
-    (receipt,) = heard.inbox.append([told])
-    assert receipt.reason == "another delivery said the same"
+    heard.inbox.append([told])
     assert len(heard.inbox.list_unread()) == 1
 
 

