@@ -127,7 +127,7 @@ def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
     ]
     ended, requests = carried(Scripts(scout=[scout]))
     assert ended.result["reason"] == "ready", ended.result["sentence"]
-    assert "**Draft: " in ended.text
+    assert "- `review` " in ended.text
     assert 'setup: ["mkdir -p data"]' in ended.text
     told = next(seen for seen in requests if "before any ticket" in seen.system)
     assert "unable to open database file" in told.text
