@@ -6,13 +6,13 @@ import pytest
 
 from agent.errors import Duplicate
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.models.checks import BlockedTest, CheckReport, CheckResult, Status
+from agent.models.checks import BlockedTest, CheckReport, CheckResult, Comparison, Status
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
-from agent.publishing import pull_request_content, text
+from agent.publishing import pull_request_content, risks, text
 from agent.text import sanitise
 from tests.unit.publishing.samples import (
     EVIL,
@@ -83,6 +83,11 @@ def test_files_that_ask_for_care_are_named_and_others_are_not():
     change = change.model_copy(update={"files": (*change.files, fewer)})
     found = dict(pull_request_content.list_sensitive(change, made.after, made.prepared))
     assert set(found) == {*paths, "pyproject.toml"}
+
+
+def test_a_check_of_the_change_alone_leaves_nothing_unmeasured():
+    alone = Comparison(name="names", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED)
+    assert list(risks.list_unmeasured(evidence(compared=(alone,)))) == []
 
 
 def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
