@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import configparser
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from repo_config import documents
 from repo_config.detect import Project
-from repo_config.tree import Below, Tree
+from repo_config.documents import table
+from repo_config.project_files import ProjectFiles
+from repo_config.tree import Tree
 
 #: black's and ruff's own default.
 _DEFAULT = 88
@@ -27,16 +26,11 @@ class Style:
 
 
 def read_style(whole: Tree, project: Project) -> Style:
-    tree, lint_tools = Below(whole, project.root), project.lint_tools
-    paths = frozenset(tree.paths())
-
-    def text(path: str) -> str:
-        return tree.read(path).decode("utf-8", "replace") if path in paths else ""
-
+    files, lint_tools = ProjectFiles(whole, project.root), project.lint_tools
     looking = _list_formatters(project)
     told = {check: one.args for check, one in project.tool_options.items()}
-    formatted = [*_read_toml(text), *_read_options({**told, "flake8": (), "isort": ()})]
-    linted = [*_read_ini(text), *_read_options({"flake8": told.get("flake8", ())})]
+    formatted = [*_read_toml(files), *_read_options({**told, "flake8": (), "isort": ()})]
+    linted = [*_read_ini(files), *_read_options({"flake8": told.get("flake8", ())})]
     if not formatted and {"black", "ruff"} & set(lint_tools):
         formatted = [_DEFAULT]
     if not linted and "flake8" in lint_tools:
@@ -61,44 +55,20 @@ def _read_options(told: dict[str, tuple[str, ...]]) -> list[int]:
     return [int(found) for found in _LENGTH.findall(joined)]
 
 
-def _get_table(content: str, *keys: str) -> dict[str, object] | None:
-    """A table of a TOML file, if it has it."""
-    try:
-        found: object = documents.parse_toml(content)
-    except documents.DocumentError:
-        return None
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else None
+def _read_toml(files: ProjectFiles) -> list[int]:
+    project, names = files.pyproject, ("black", "ruff", "flake8")
+    tables = [table(project, "tool", name) for name in names]
+    tables += [files.toml(path) for path in ("ruff.toml", ".ruff.toml")]
+    keys = ("line-length", "max-line-length", "max_line_length")
+    lengths = [one.get(key) for one in tables for key in keys]
+    return [length for length in lengths if isinstance(length, int)]
 
 
-def _read_toml(text: Callable[[str], str]) -> list[int]:
-    found: list[int] = []
-    for path, places in (
-        ("pyproject.toml", (("tool", "black"), ("tool", "ruff"), ("tool", "flake8"))),
-        ("ruff.toml", ((),)),
-        (".ruff.toml", ((),)),
-    ):
-        for place in places:
-            section = _get_table(text(path), *place)
-            if section is not None:
-                for key in ("line-length", "max-line-length", "max_line_length"):
-                    length = section.get(key)
-                    found += [length] if isinstance(length, int) else []
-    return found
-
-
-def _read_ini(text: Callable[[str], str]) -> list[int]:
+def _read_ini(files: ProjectFiles) -> list[int]:
     for path in (".flake8", "setup.cfg", "tox.ini"):
-        parser = configparser.RawConfigParser(strict=False)
-        try:
-            parser.read_string(text(path))
-        except configparser.Error:
-            continue
         for section in ("flake8", "pycodestyle"):
-            stated = parser.get(section, "max-line-length", fallback="") or parser.get(
-                section, "max_line_length", fallback=""
-            )
-            if number := re.match(r"\s*(\d+)", stated):
+            stated = files.ini(path).get(section, {})
+            length = stated.get("max-line-length") or stated.get("max_line_length") or ""
+            if number := re.match(r"\s*(\d+)", length):
                 return [int(number[1])]
     return []
