@@ -81,9 +81,7 @@ class Site:
 
     def has_package(self, package: str) -> bool:
         """Whether the repository's own environment has a package."""
-        wanted = canonicalize_name(package)
-        names = (entry.partition("==")[0] for entry in self.environment.packages)
-        return any(canonicalize_name(name) == wanted for name in names)
+        return canonicalize_name(package) in self.environment.versions
 
     def program(self, package: str) -> str:
         """Path of a tool in the sandbox: the pinned one, else the environment's, else ours."""

@@ -7,8 +7,6 @@ read. What follows from all of it is left to rules
 
 from __future__ import annotations
 
-from packaging.utils import canonicalize_name
-
 from agent.environments import distributions
 from agent.models.checks import AddedPackages, CheckResult, Package, Status
 from agent.models.environment import Environment
@@ -18,7 +16,7 @@ NAME = "packages"
 
 def check_packages(base: Environment, head: Environment) -> CheckResult:
     """Say what the environment of the change has that the one of base has not."""
-    old, new = _versions(base), _versions(head)
+    old, new = base.versions, head.versions
     other = {name for name, version in new.items() if old.get(name) != version}
     after = distributions.read_distributions(head.path, other)
     before = distributions.read_distributions(base.path, other & old.keys())
@@ -50,8 +48,3 @@ def check_packages(base: Environment, head: Environment) -> CheckResult:
         added_packages=added,
         output="\n".join(f"{one.name} {one.version}" for one in found),
     )
-
-
-def _versions(environment: Environment) -> dict[str, str]:
-    pairs = (entry.partition("==") for entry in environment.packages)
-    return {str(canonicalize_name(name)): version for name, _, version in pairs if version}

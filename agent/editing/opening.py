@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from operator import itemgetter
 
-from packaging.utils import canonicalize_name
-
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -247,18 +245,15 @@ def describe_base(run_context: RunContext) -> OpeningMessage:
 def _list_versions(run_context: RunContext) -> list[str]:
     files = ProjectFiles(Below(_open_base(run_context), run_context.base.contract.config.folder))
     declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
-    installed = {
-        str(canonicalize_name(package.partition("==")[0])): package
-        for package in run_context.prepared.environment.packages
-    }
-    found = dict.fromkeys(installed[one.name] for one in declared if one.name in installed)
-    return list(found)[:_MOST_VERSIONS]
+    versions = run_context.prepared.environment.versions
+    found = (f"{one.name}=={versions[one.name]}" for one in declared if one.name in versions)
+    return list(dict.fromkeys(found))[:_MOST_VERSIONS]
 
 
 def _make_command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     """Return the command as it is typed in the sandbox."""
     environment, words = prepared.environment, result.command
-    installed = {entry.partition("==")[0].lower() for entry in environment.packages}
+    installed = environment.versions
     if result.name == "mypy" and "mypy" not in installed:
         # Ours has to be told where the packages are.
         at = words.index("mypy") + 1

@@ -98,7 +98,7 @@ def propose_candidates(
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
     tested = versions.find_tested_versions(files)
-    has = _versions(known.built)
+    has = known.built.versions if known.built else {}
     starts = _other_starts(config, project, files, tree)
     if not may_vary(config.python):
         return (*_as_ci(config, given, ci, tested, has), *starts)
@@ -241,7 +241,7 @@ def _other_packages(
             every = given.model_copy(update={"extras": extras})
             yield Candidate(python=every, why="with all extras")
         return
-    has = _versions(first)
+    has = first.versions if first else {}
     install = tuple(one for one in tested.install if not _is_met(one, has))
     bounds = tuple(
         one
@@ -265,10 +265,6 @@ def _other_packages(
 def _name_extras(files: ProjectFiles) -> tuple[str, ...]:
     extras = table(files.pyproject, "project", "optional-dependencies")
     return tuple(extras or table(files.pyproject, "tool", "poetry", "extras"))
-
-
-def _versions(environment: Environment | None) -> dict[str, str]:
-    return dict(one.split("==", 1) for one in environment.packages) if environment else {}
 
 
 def _names(requirement: str, packages: Collection[str]) -> bool:

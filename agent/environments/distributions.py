@@ -57,8 +57,7 @@ class Offer(Record):
 
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
     """Say which requirements an environment does not meet, each with the version that it has."""
-    has = dict(one.split("==", 1) for one in environment.packages)
-    facts = _facts(environment)
+    has, facts = environment.versions, environment.marker_facts
     unmet = []
     for text in declared:
         one = Requirement(text)
@@ -87,7 +86,7 @@ def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[O
     """Yield what extras of installed packages need, of the wanted names alone."""
     for by, installed in sorted(list_installed(environment.path), key=lambda pair: pair[0]):
         named = installed.metadata.get_all("Provides-Extra") or []
-        extras = [{**_facts(environment), "extra": str(one)} for one in named[:_MOST_EXTRAS]]
+        extras = [{**environment.marker_facts, "extra": str(one)} for one in named[:_MOST_EXTRAS]]
         for line in (installed.requires or [])[:_MOST_ENTRIES]:
             with suppress(ValueError):  # no requirement, or a marker that compares nothing
                 one = Requirement(line)
@@ -114,9 +113,8 @@ def find_missing_packages(
     own = list(_list_own_extras(files, environment))
     # An extra that is called as the module brings it under whatever name.
     asked |= {offer.name for extra, offer in own if extra in asked}
-    has = {one.partition("==")[0] for one in environment.packages}
     found = {name: _DROPPED[name] for name in modules & _DROPPED.keys()}
-    wanted = (asked | words) - has
+    wanted = (asked | words) - environment.versions.keys()
     of_project = (offer for _, offer in own if offer.name in wanted)
     for offer in (*of_project, *find_offers(environment, wanted)):
         # A plain word may mean anything where nobody is named who needs a package called so.
@@ -134,7 +132,9 @@ def _list_own_extras(files: WorkTreeFiles, environment: Environment) -> Iterator
             with suppress(ValueError):
                 one = Requirement(text)
                 name, marker, one.marker = str(canonicalize_name(one.name)), one.marker, None
-                applies = marker is None or marker.evaluate({**_facts(environment), "extra": ""})
+                applies = marker is None or marker.evaluate(
+                    {**environment.marker_facts, "extra": ""}
+                )
                 # Under the project's own name, an index has its release and not the tree.
                 if applies and not one.url and name not in own:
                     offer = Offer(by=min(own, default=""), name=name, requirement=str(one))
@@ -165,10 +165,3 @@ def _read_metadata(name: str, one: metadata.Distribution) -> Distribution:
 
 def _field(one: metadata.Distribution, name: str) -> str:
     return str((one.metadata.get_all(name) or [""])[0]).strip()
-
-
-def _facts(environment: Environment) -> dict[str, str]:
-    return {
-        "python_version": ".".join(environment.python.split(".")[:2]),
-        "python_full_version": environment.python,
-    }

@@ -93,8 +93,7 @@ def _list_wanted(
     """Yield what to make, best first; nothing where the environment will do."""
     pin, *plugins = lines
     if pin == tool:
-        has = dict(one.split("==", 1) for one in environment.packages)
-        version = has.get(tool) or _find_version(tool, build_context)
+        version = environment.versions.get(tool) or _find_version(tool, build_context)
         pin = f"{tool}=={version}" if version else tool
     if distributions.find_unmet(plugins, environment):
         yield (pin, *plugins)

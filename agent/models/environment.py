@@ -121,6 +121,17 @@ class Environment(Record):
     system: str = ""
     """Folder with Debian packages that are laid over /usr; empty: none are."""
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of its packages, by their normalised names."""
+        return dict(one.split("==", 1) for one in self.packages)
+
+    @property
+    def marker_facts(self) -> dict[str, str]:
+        """What markers of requirements are held against."""
+        minor = ".".join(self.python.split(".")[:2])
+        return {"python_version": minor, "python_full_version": self.python}
+
 
 class Opened(Record):
     """A repository at the base commit, before anything of it is run."""

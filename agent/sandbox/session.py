@@ -292,7 +292,7 @@ class SessionFactory:
 def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
     """Call the tools that the gate runs in place of those that the PATH would lead to."""
     programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
-    if any(package.startswith("mypy==") for package in environment.packages):
+    if "mypy" in environment.versions:
         programs.pop("mypy", None)
     else:
         program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
