@@ -9,7 +9,12 @@ from agent.errors import EnvironmentFailed
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("^0.2.3", ">=0.2.3,<0.3"), ("~1.2.3", ">=1.2.3,<1.3"), ("^3.9 <3.12", ">=3.9,<3.12")],
+    [
+        ("^0.2.3", ">=0.2.3,<0.3"),
+        ("~1.2.3", ">=1.2.3,<1.3"),
+        ("^3.9 <3.12", ">=3.9,<3.12"),
+        (">= 4.6", ">=4.6"),
+    ],
 )
 def test_constraints_of_poetry_mean_the_same_in_pep_440(written, meant):
     assert SpecifierSet(tool_tables.convert_constraint(written, "x")) == SpecifierSet(meant)
