@@ -79,7 +79,7 @@ _NEXT = {
     ),
     Reason.EDIT_FAILED: "Read the log. Change the {ticket}, or {models}, {again}.",
     Reason.UNASKED_OPERATIONS: (
-        "Bring the base branch in order (`manage.py makemigrations`), {commit}."
+        "See what in the project adds to its migrations, {commit}. Or make this one by hand."
     ),
     Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, change it, {again}."),
     Reason.UNVERIFIED: "Fix what the check stumbled over, {commit}.",
