@@ -1,63 +1,134 @@
-"""The same suites by hand: a virtual environment, and the command that a developer types."""
+"""The same suites by hand: a virtual environment, and the command that a developer types.
+
+Packages are those that the product installed, so that what differs is not their versions. Test
+outcomes are read from the XML that pytest writes by itself, or noted by `unittest_notes.py`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from packaging.utils import canonicalize_name
+from uv import find_uv_bin
 
 from agent.models.checks import COLLECTION, CheckResult
 from agent.models.environment import Environment
 from agent.models.package_index import IndexAccess
+from tests import postgresql
 from tests.live.projects import Project
-from tests.thirdparty import bare
-from tests.thirdparty.bare import Bare, Outcomes
 
 _NOTES = Path(__file__).with_name("unittest_notes.py")
 #: pytest and what it needs, where a project leaves it to its developers to have one.
 _PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli")
 _RANK = ("passed", "skipped", "xfailed", "failed", "error")
-_SECONDS = 60
 #: Whom tests run as where this runs as root: a developer is not, and tests notice.
 _NOBODY = 65534
+
+Outcomes = dict[str, str]
+"""By test: module, classes and name, with dots between them."""
 
 
 class NotRun(Exception):
     """The other side could not be had."""
 
 
+@dataclass(frozen=True)
+class Bare:
+    """A copy of a project with a virtual environment of its own."""
+
+    project: Project
+    tree: Path
+    venv: Path
+    libraries: Mapping[str, str]
+    """Where its interpreter finds its own."""
+
+    def run(self, *argv: str, user: int | None = None, **environ: str) -> str:
+        """Run Python in the tree, whatever its exit code; return what it printed."""
+        done = subprocess.run(
+            [self.venv / "bin" / "python", *argv],
+            cwd=self.tree,
+            env={**_plain(self.venv.parent), **self.libraries, **self.project.environ, **environ},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, user=user, group=user,
+            timeout=600, check=False,
+        )  # fmt: skip
+        return done.stdout.decode(errors="replace")
+
+
 def build(project: Project, tree: Path, environment: Environment, access: IndexAccess) -> Bare:
-    """Make the virtual environment, with what is known of the tests of unittest besides."""
-    more = _missing_pytest(environment) if "pytest" in project.known.suite else ()
-    made = bare.build(project.known, tree, environment, access, more)
-    (site,) = made.venv.glob("lib/python3.*/site-packages")
+    """Make the virtual environment beside the tree, with the packages of a built one."""
+    # The sandbox shows a copy of an interpreter at the original's place.
+    copied = [str(Path(host, "lib")) for host, box in environment.interpreter_mounts if host != box]
+    libraries = {"LD_LIBRARY_PATH": os.pathsep.join(copied)} if copied else {}
+    bare = Bare(project, tree, tree.parent / "venv", libraries)
+    own = canonicalize_name(project.name)
+    packages = [one for one in environment.packages if one.partition("==")[0] != own]
+    if "pytest" in project.suite:
+        packages += _missing_pytest(environment)
+    listed = tree.parent / "packages.txt"
+    listed.write_text("\n".join(packages))
+    environ = _plain(tree.parent) | {
+        "UV_DEFAULT_INDEX": access.url,
+        "UV_NO_CONFIG": "1",
+        # Of all projects, and compiled, since no run below writes bytecode.
+        "UV_CACHE_DIR": str(tree.parents[2] / "uv-cache"),
+        "UV_COMPILE_BYTECODE": "1",
+    }
+    if access.ca_bundle:
+        environ["SSL_CERT_FILE"] = access.ca_bundle
+    install = ("pip", "install", "--quiet", "--no-deps", "--python", str(bare.venv))
+    for argv in (
+        ("venv", "--quiet", "--no-project", "--python", _on_host(environment), str(bare.venv)),
+        (*install, "-r", str(listed)),
+        (*install, "-e", str(tree)),
+    ):
+        done = subprocess.run(
+            [find_uv_bin(), *argv], env=environ, capture_output=True, text=True, timeout=600,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"uv {' '.join(argv)}:\n{done.stderr}"
+    (site,) = bare.venv.glob("lib/python3.*/site-packages")
     shutil.copy(_NOTES, site)
     line = 'import os; "LIVE_NOTES" in os.environ and __import__("unittest_notes")\n'
     (site / "unittest_notes.pth").write_text(line)
-    known = replace(made.known, environ={**made.known.environ, **_libraries(environment)})
-    return replace(made, known=known)
+    return bare
 
 
-def outcomes(project: Project, made: Bare, folder: Path) -> tuple[Outcomes, float]:
+def run_suite(bare: Bare) -> tuple[Outcomes, float]:
     """Run all tests; return how each ended, and the seconds that took."""
-    made = _given_away(made)
-    with _services(project, folder) as environ:
-        known = made.known
-        if "pytest" in known.suite:
+    user = _NOBODY if os.geteuid() == 0 else None
+    if user is not None:
+        # Sandboxes have no rights either.
+        for path in (bare.tree.parent, bare.tree, *bare.tree.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
+    with (
+        _services(bare.project) as environ,
+        tempfile.TemporaryDirectory(dir=bare.venv.parent) as place,
+    ):
+        if user is not None:
+            os.chown(place, user, user)
+        suite, notes, report = bare.project.suite, Path(place, "notes"), Path(place, "all.xml")
+        if "pytest" in suite:
             # A module that cannot be collected would keep all others from being run.
-            known = replace(known, suite=(*known.suite, "--continue-on-collection-errors"))
-        known = replace(known, environ={**known.environ, **environ})
-        made = replace(made, known=known)
+            more = ("--continue-on-collection-errors", "-p", "no:cacheprovider")
+            suite = (*suite, *more, f"--junitxml={report}")
         begun = time.monotonic()
-        found = made.outcomes() if "pytest" in known.suite else _by_unittest(made)
-    return found, time.monotonic() - begun
+        printed = bare.run(*suite, user=user, LIVE_NOTES=str(notes), **environ)
+        seconds = time.monotonic() - begun
+        found = _read_report(report) if report.exists() else read_notes(notes)
+    if not found:
+        raise NotRun(f"the bare run of {bare.project.name} ran no test:\n{printed[-2000:]}")
+    return found, seconds
 
 
 def in_sandbox(result: CheckResult) -> Outcomes:
@@ -67,52 +138,67 @@ def in_sandbox(result: CheckResult) -> Outcomes:
         name = item.item_id
         if name.endswith(COLLECTION):
             name = name.removesuffix(COLLECTION).removesuffix(".py").replace("/", ".")
-        name = bare.dotted(name)
+        name = dotted(name)
         if name in found:
             raise NotRun(f"two tests of the sandbox are called {name}")
         found[name] = "passed" if item.outcome == "xpassed" else item.outcome
     return found
 
 
-def _libraries(environment: Environment) -> dict[str, str]:
-    """Let an interpreter find its own library where it was copied to, so that others can read it.
-
-    The sandbox shows the copy at the original's place.
-    """
-    copied = [
-        Path(host, "lib") for host, sandbox in environment.interpreter_mounts if host != sandbox
-    ]
-    return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, copied))} if copied else {}
-
-
-def _given_away(made: Bare) -> Bare:
-    """Hand the tree over to somebody without rights, as sandboxes do."""
-    if os.geteuid() != 0:
-        return made
-    home = made.tree.parent
-    for path in (home, made.tree, *made.tree.rglob("*")):
-        os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
-    return replace(made, user=_NOBODY)
-
-
-def _by_unittest(made: Bare) -> Outcomes:
-    place = made.tree.parent / "notes"
-    printed = made.run(*made.known.suite, LIVE_NOTES=str(place))
-    if not place.exists():
-        raise NotRun(f"the bare run of {made.known.source.name} ran no test:\n{printed[-2000:]}")
-    return read_notes(place)
+def dotted(item_id: str) -> str:
+    """`tests/test_a.py::B::c[1/2]` as `tests.test_a.B.c[1/2]`; unittest's ids stay as they are."""
+    address, bracket, parameters = item_id.partition("[")
+    path, separator, rest = address.partition("::")
+    if separator or path.endswith(".py"):
+        address = re.sub(r"\.py$", "", path).replace("/", ".")
+        address += separator and "." + rest.replace("::", ".")
+    return address + bracket + parameters
 
 
 def read_notes(place: Path) -> Outcomes:
     """Outcomes by test; one that a later suite of the process has once more gets its number."""
-    notes = [json.loads(line) for line in place.read_text().splitlines()]
+    lines = place.read_text().splitlines() if place.exists() else []
     first: dict[str, int] = {}
     found: Outcomes = {}
-    for suite, test, outcome in notes:
+    for suite, test, outcome in map(json.loads, lines):
         plain = first.setdefault(test, suite) == suite
         name = test.removeprefix("unittest.loader._FailedTest.") if plain else f"{test} #{suite}"
         found[name] = max(found.get(name, outcome), outcome, key=_RANK.index)
     return found
+
+
+def _read_report(report: Path) -> Outcomes:
+    found: Outcomes = {}
+    for case in ET.parse(report).iter("testcase"):
+        name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
+        outcome = _outcome(case)
+        found[name] = max(found.get(name, outcome), outcome, key=_RANK.index)
+    return found
+
+
+def _outcome(case: ET.Element) -> str:
+    if case.find("error") is not None:
+        return "error"
+    if case.find("failure") is not None:
+        return "failed"
+    skipped = case.find("skipped")
+    if skipped is None:
+        return "passed"
+    return "xfailed" if skipped.get("type") == "pytest.xfail" else "skipped"
+
+
+def _plain(folder: Path) -> dict[str, str]:
+    """An environment without anything that a developer or an outer test run has set."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {**kept, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _on_host(environment: Environment) -> str:
+    """The interpreter as this machine sees it."""
+    for host, sandbox in environment.interpreter_mounts:
+        if environment.interpreter.startswith(f"{sandbox}/"):
+            return host + environment.interpreter.removeprefix(sandbox)
+    return environment.interpreter
 
 
 def _missing_pytest(environment: Environment) -> tuple[str, ...]:
@@ -129,70 +215,10 @@ def _missing_pytest(environment: Environment) -> tuple[str, ...]:
 
 
 @contextmanager
-def _services(project: Project, folder: Path) -> Iterator[dict[str, str]]:
+def _services(project: Project) -> Iterator[dict[str, str]]:
     """Start what the suite wants; give the variables that tell it where that is."""
     if project.postgres is None:
         yield {}
         return
-    with _postgres(folder) as port:
-        yield {name: value.format(port=port) for name, value in project.postgres.items()}
-
-
-@contextmanager
-def _postgres(folder: Path) -> Iterator[int]:
-    """Run a PostgreSQL of its own on loopback, which lets everybody in."""
-    programs = _postgres_programs()
-    data, user = folder / "postgres", _NOBODY if os.geteuid() == 0 else None
-    data.mkdir(mode=0o700)
-    if user is not None:
-        os.chown(data, user, user)  # the server refuses to run as root
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = subprocess.run(
-        [programs / "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "-D", data],
-        user=user, group=user, capture_output=True, text=True, timeout=_SECONDS, check=False,
-        cwd="/",
-    )  # fmt: skip
-    if made.returncode != 0:
-        raise NotRun(f"initdb: {made.stderr}")
-    options = {
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": str(data),
-        "fsync": "off",
-        "full_page_writes": "off",
-    }
-    words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    with (folder / "postgres.log").open("wb") as log:
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", str(port), *words],
-            user=user, group=user, stdout=log, stderr=log, cwd="/",
-        )  # fmt: skip
-        try:
-            _wait_for(port, server)
-            yield port
-        finally:
-            server.terminate()
-            server.wait(_SECONDS)
-
-
-def _postgres_programs() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    beside = shutil.which("initdb")
-    if not found and beside is None:
-        raise NotRun("PostgreSQL is not installed, as by `apt-get install postgresql`.")
-    return found[-1].parent if found else Path(str(beside)).resolve().parent
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _SECONDS
-    while time.monotonic() < until:
-        if server.poll() is not None:
-            raise NotRun(f"PostgreSQL ended with {server.returncode}")
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise NotRun("PostgreSQL did not come up")
+    with postgresql.serving() as server:
+        yield {name: value.format(port=server.port) for name, value in project.postgres.items()}

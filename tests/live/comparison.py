@@ -63,11 +63,6 @@ class Comparison:
         return len(self.outcomes)
 
     @property
-    def alike(self) -> int:
-        """How many of them end in the same way."""
-        return self.tests - len(self.known) - len(self.unknown)
-
-    @property
     def holds(self) -> bool:
         """Whether everything is as it must be."""
         return not self.unknown and not self.stale

@@ -23,11 +23,11 @@ from agent.models.environment import Environment
 from agent.models.run import Run
 from agent.services import Services
 from agent.stages import checkout, environment
-from tests.live import by_hand, comparison, differences
+from tests.live import by_hand, comparison
+from tests.live.by_hand import Bare
 from tests.live.comparison import Comparison
-from tests.live.projects import Project
+from tests.live.projects import DIFFERENCES, Project
 from tests.thirdparty import sources
-from tests.thirdparty.bare import Bare
 
 Say = Callable[[str], None]
 
@@ -55,13 +55,12 @@ class Measured:
 
 def measure(project: Project, folder: Path, svc: Services, say: Say) -> Measured:
     """Build the environment, run the suite in the sandbox and bare, and compare."""
-    known = project.known
     try:
         repository = sources.repository(
-            known.source, svc.index, folder, project.config, tag=project.tag
+            project.source, svc.index, folder, project.config, tag=project.tag
         )
         run = Run(
-            run_id=f"live-{known.source.name}-{time.time_ns()}",
+            run_id=f"live-{project.name}-{time.time_ns()}",
             repository=str(repository.path),
             ticket="",
             started=int(time.time()),
@@ -96,8 +95,9 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
     shutil.copytree(run.repository, copy, symlinks=True)
     say("the same packages in a plain virtual environment")
     bare = by_hand.build(project, copy, made, svc.index.list_accesses()[-1])
-    say(f"by hand: python {' '.join(project.known.suite)}")
-    outcomes, bare_seconds = by_hand.outcomes(project, bare, folder)
+    say(f"by hand: python {' '.join(project.suite)}")
+    known = [one for one in DIFFERENCES if one.project == project.name]
+    outcomes, bare_seconds = by_hand.run_suite(bare)
     return Measured(
         project=project,
         python=made.python,
@@ -105,7 +105,7 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
         environment_seconds=environment_seconds,
         sandbox_seconds=sandbox_seconds,
         bare_seconds=bare_seconds,
-        comparison=comparison.compare(outcomes, sandbox, differences.of(project.known.source.name)),
+        comparison=comparison.compare(outcomes, sandbox, known),
         problems=(
             *problems_of(result),
             *_undeclared(project, made, site.tree),
@@ -145,7 +145,7 @@ def _pins(lock: Path) -> dict[str, str]:
 
 def _version(made: Environment, bare: Bare) -> list[str]:
     """Whether the project's own version is the one that its backend makes of the tag itself."""
-    own = canonicalize_name(bare.known.source.name)
+    own = canonicalize_name(bare.project.name)
     given = next((one for one in made.packages if one.partition("==")[0] == own), None)
     if given is None:
         return []

@@ -6,13 +6,12 @@ alone, and what is declared is there to prove that the environment was made of j
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from tests.thirdparty.projects import Known
+from tests.live.comparison import Known
 from tests.thirdparty.sources import Source
-
-_PYTEST = ("-m", "pytest")
 
 #: Each has to be shown by one project at least.
 KINDS = frozenset(
@@ -27,40 +26,34 @@ KINDS = frozenset(
 class Project:
     """One project and why it is here."""
 
-    known: Known
-    kinds: tuple[str, ...]
+    source: Source
+    kind: str
     """How it declares what its tests need."""
     declared: tuple[str, ...]
     """What the environment must have been made of, as the product names it."""
     tag: str
     """What the release is called in the project's own repository."""
+    suite: tuple[str, ...] = ("-m", "pytest")
+    """Arguments for `python` that run all tests by hand, from the root of the tree."""
+    environ: Mapping[str, str] = field(default_factory=dict)
     version_from_tag: bool = False
     """Its files do not say which version they are."""
     config: str | None = None
     """What is configured nevertheless; nothing but services, of which archives do not tell."""
-    postgres: dict[str, str] | None = None
+    postgres: Mapping[str, str] | None = None
     """Its tests want PostgreSQL; the variables that tell a bare run its port."""
 
     @property
     def name(self) -> str:
         """As on the package index."""
-        return self.known.source.name
+        return self.source.name
 
 
 def _project(
-    name: str,
-    version: str,
-    sha256: str,
-    tag: str,
-    kind: str,
-    declared: tuple[str, ...],
-    *,
-    suite: tuple[str, ...] = _PYTEST,
-    environ: dict[str, str] | None = None,
+    name: str, version: str, sha256: str, tag: str, kind: str, declared: tuple[str, ...],
     **more: Any,
-) -> Project:
-    known = Known(Source(name, version, sha256), suite=suite, environ=environ or {})
-    return Project(known, kinds=(kind,), declared=declared, tag=tag, **more)
+) -> Project:  # fmt: skip
+    return Project(Source(name, version, sha256), kind, declared, tag, **more)
 
 
 PROJECTS = (
@@ -146,3 +139,22 @@ PROJECTS = (
         config="services: [postgres]\n", postgres={"DATABASE_PORT": "{port}"},
     ),
 )  # fmt: skip
+
+#: The tests that do not end alike in the sandbox and bare, each with its reason. `make live` fails
+#: on a difference that is not here, and on an entry that no longer holds.
+DIFFERENCES = (
+    Known(
+        project="stevedore",
+        tests=(
+            "stevedore.tests.test_cache.TestCache.test__get_data_for_path_replace_invalid",
+            "stevedore.tests.test_cache.TestCache.test__get_data_for_path_write",
+            "stevedore.tests.test_cache.TestCache.test_disable_caching_file",
+        ),
+        bare="failed",
+        sandbox="passed",
+        reason=(
+            "stevedore keeps no cache where its interpreter lies below /tmp, as that of the bare"
+            " run does; its tests do not expect that"
+        ),
+    ),
+)

@@ -17,7 +17,7 @@ _SHOWN = 20
 def lacking(found: Sequence[Measured]) -> tuple[str, ...]:
     """Say what a whole run has to show and has not; only what holds shows anything."""
     shown = [one for one in found if one.holds]
-    kinds = {kind for one in shown for kind in one.project.kinds}
+    kinds = {one.project.kind for one in shown}
     counts = {
         "projects": (len(shown), 12),
         "projects with a Python other than 3.11": (
@@ -56,7 +56,7 @@ def show(found: Sequence[Measured], lacks: Sequence[str], console: Console) -> N
 
 def _row(one: Measured) -> tuple[str, ...]:
     compared = one.comparison
-    source = one.project.known.source
+    source = one.project.source
     if compared is None:
         counts = [*[""] * 5, str(len(one.problems))]
     else:
@@ -64,7 +64,7 @@ def _row(one: Measured) -> tuple[str, ...]:
         counts = [str(compared.tests), *_by_outcome(compared), str(len(compared.known)), str(wrong)]
     seconds = (one.bare_seconds, one.sandbox_seconds, one.environment_seconds)
     return (
-        f"{source.name} {source.version}", ", ".join(one.project.kinds), one.python, one.runner,
+        f"{source.name} {source.version}", one.project.kind, one.python, one.runner,
         *counts, *(f"{number:.1f}" if number else "" for number in seconds),
     )  # fmt: skip
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from tests.flow.model_scripts import calls, read, run_tests, submit, write
 from tests.thirdparty.model_stories.story import Project, Story, when
-from tests.thirdparty.projects import SLUGIFY
+from tests.thirdparty.sources import Source
 
-PROJECT = Project(SLUGIFY.source, wire="chat", reviewed_by="anthropic")
+PROJECT = Project(
+    Source(
+        "python-slugify", "9.1.3",
+        "90e997f2e0987239ce95e12f700086eb18e1d1d3ee22624fbbdbd095afca42b6",
+    ),
+    wire="chat",
+    reviewed_by="anthropic",
+)  # fmt: skip
 
 _EDGES = "tests/test_modern_edges.py"
 
