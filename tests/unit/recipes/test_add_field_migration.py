@@ -90,9 +90,13 @@ def test_what_the_report_says_reaches_the_reader() -> None:
 
 def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     linted = project(lint=("ruff", "flake8"))
-    command = RECIPE.produce(settle(form(), detected=linted).model_dump_json(), linted)
+    asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
+    settled = settle(asked, detected=linted)
+    command = RECIPE.produce(settled.model_dump_json(), linted)
     assert command is not None
+    assert settled.existing is not None
     assert (command.script, command.globs) == ("make_migration.py", ("shop/migrations/*.py",))
     assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
     told = json.loads(command.args[0])
     assert (told["formatters"], told["models"]) == ([["ruff check", []]], [["shop", "Customer"]])
+    assert told["existing"] == json.loads(settled.existing.model_dump_json())
