@@ -9,7 +9,6 @@ from typing import Any
 from agent.github import comments, project_checks, pull_requests
 from agent.publishing import commits
 from agent.store import sql_leases
-from tests.chaos import holds
 
 
 def publish() -> None:
@@ -39,4 +38,3 @@ def fence() -> None:
 BREAKS: dict[str, Callable[[], None]] = {
     one.__name__: one for one in (publish, comment, report, fence)
 }
-BREAKS["hold"] = holds.arm

@@ -32,7 +32,6 @@ _WRITE = re.compile(r"/api/v3/repos/[^/]+/[^/]+/(.+)|/[^/]+/[^/]+/(git-receive-p
 #: What creates something, as `_write` names it.
 _CREATES = re.compile(r"POST (issues/N/(comments|reactions)|pulls|check-runs|git-receive-pack)")
 _WORKING = b'"event": "working"'
-ASKED = "while a model is asked"
 
 Say = Callable[[str], None]
 
@@ -101,29 +100,6 @@ class Campaign:
             self.ground.workers.start(Point(step, when))
             self._met(ticket, str(when), f"{kind}: {step}, {when}")
         self.finish(ticket)
-
-    def at_every_turn(
-        self, kind: str, at_next_request: Callable[[Callable[[], None]], None]
-    ) -> Ticket:
-        """Kill in every turn of the models that carry one ticket out.
-
-        Args:
-            at_next_request: Has something done when a model was asked, and before it answers.
-        """
-        ticket, workers = self.tickets.label(kind), self.ground.workers
-        for asked in self.turns(kind):
-            at_next_request(self._strike)
-            workers.start()
-            self._met(ticket, ASKED, f"{kind}: {asked}, {ASKED}")
-            called = f"{asked.removesuffix('reply')}calls"
-            for step, when in ((asked, When.RECORD), (called, When.CALL), (called, When.RECORD)):
-                workers.start(Point(step, when))
-                self._met(ticket, f"{step.split()[-1]}, {when}", f"{kind}: {step}, {when}")
-        self.finish(ticket)
-        return ticket
-
-    def turns(self, kind: str) -> list[str]:
-        return [step for step in self.steps[kind] if step.endswith(" reply")]
 
     def at_every_write(self, kind: str) -> None:
         """Kill at the moment that GitHub has done what one ticket asks for, before it says so.

@@ -10,9 +10,8 @@ import os
 import signal
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from agent.editing.tools import ToolExecutor
 from agent.store import engine
 
 
@@ -22,8 +21,6 @@ class When(StrEnum):
     BEFORE = "before the effect"
     EFFECT = "after the effect, before its record"
     RECORD = "after the record"
-    CALL = "after the first of its calls"
-    """Of a step that carries out what a model calls."""
 
 
 AROUND = (When.BEFORE, When.EFFECT, When.RECORD)
@@ -56,8 +53,6 @@ def arm(point: Point) -> None:
             nonlocal made
             made = True
             _die_if(name, When.BEFORE)
-            if (name, When.CALL) == point:
-                _die_after_a_call()
             result = attempt()
             _die_if(name, When.EFFECT)
             return result
@@ -72,19 +67,6 @@ def arm(point: Point) -> None:
             _die()
 
     engine._Kept.__call__ = kept  # type: ignore[method-assign]
-
-
-def _die_after_a_call() -> None:
-    """Have this process die when the next call of a tool, or the next form, is dealt with."""
-
-    def dying(plain: Callable[..., Any]) -> Callable[..., None]:
-        def dealt_with(*args: Any) -> None:
-            plain(*args)
-            _die()
-
-        return dealt_with
-
-    ToolExecutor._answer = dying(ToolExecutor._answer)  # type: ignore[method-assign,assignment]
 
 
 def _die() -> None:
