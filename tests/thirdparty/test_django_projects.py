@@ -125,9 +125,10 @@ def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, index, buil
     (test,) = (path for path in found if re.search(r"(^|/)test\w*\.py$|_tests?\.py$", path))
     found.pop(test)
     assert found == {path: "M" for path in (known.models_file, known.admin_file) if path}
-    # Where a list or an import gets longer, its line is another one; the models' are untouched.
+    # Where a list or an import gets longer, its line is another one; the models' are untouched,
+    # but for a `pass` that gives way.
     gone = repository.git(*changed, "--", known.models_file).splitlines()
-    assert [line for line in gone if re.match(r"-(?!--)", line)] == []
+    assert {line.strip("- ") for line in gone if re.match(r"-(?!--)", line)} <= {"pass"}
 
 
 def test_a_column_that_the_code_cannot_fill_is_withheld(index, built_home):
