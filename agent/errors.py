@@ -36,6 +36,8 @@ class AgentError(Exception):
     """What was done until then by a model, for people who go on by hand."""
     models: tuple[ModelUse, ...] = ()
     """What models did until then."""
+    is_recorded: bool = False
+    """Whether it is on record as what a step gave back."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
@@ -373,6 +375,7 @@ def restore_error(failure: Failure) -> AgentError:
     problem = kind(*_arguments(kind).validate_json(failure.made_of))
     problem.branch, problem.commit = failure.branch, failure.commit
     problem.details = failure.details
+    problem.is_recorded = True
     return problem
 
 

@@ -107,8 +107,9 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
         after = problem.look_again
     elif isinstance(problem, OwnerAwaited) and problem.again:
         until, after = read_clock() + 1.0, problem.again
-    elif isinstance(problem, StoreUnavailable | StoreUnusable):
-        # It is the records that cannot be had, of which none is to be left out.
+    elif isinstance(problem, StoreUnavailable | StoreUnusable) and not problem.is_recorded:
+        # It is the records that cannot be had, of which none is to be left out. What is a record
+        # itself would be met again for ever.
         after = None
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
     raise RunPostponed(problem.message, until, after, asked) from problem

@@ -114,7 +114,7 @@ def test_a_model_carries_the_ticket_out(ground: Ground, index: SimpleIndex, stor
     red = {name.strip("`").partition("[")[0] for name, without, _ in rows if without != "passed"}
     assert red == {*story.proof}
     assert {with_change for *_, with_change in rows} <= {"passed"}
-    assert body.index(f"> {story.words}") < body.index("The quote is the model's")
+    assert body.index("which nothing has verified:") < body.index(f"> {story.words}")
     where = body.index(f"{REVIEWER} reviewed the change: {int(story.remark is not None)} remark")
     assert story.remark is None or where < body.index(story.remark["text"])
 

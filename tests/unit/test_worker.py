@@ -19,6 +19,7 @@ from agent.errors import (
     ModelUnavailable,
     ModelUnusable,
     StorageFull,
+    StoreUnavailable,
 )
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
 from agent.models.chat import Reply
@@ -78,6 +79,13 @@ def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
         carry(home, CodeHostUnavailable("no reply"), waits)
     assert wait.value.until - time.time() == pytest.approx(seconds, abs=2)
     assert (wait.value.message, wait.value.after) == ("no reply", "read ticket")
+
+
+def test_a_step_that_the_database_broke_is_carried_again_and_its_failure_left_out(home):
+    with pytest.raises(RunPostponed) as wait:
+        carry(home, StoreUnavailable("the server is gone"), 1)
+    assert wait.value.after == "read ticket"
+    assert wait.value.until - time.time() == pytest.approx(10, abs=2)
 
 
 def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
