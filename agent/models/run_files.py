@@ -7,8 +7,8 @@ from typing import Protocol
 
 
 class StoredFolder(Protocol):
-    def append_to_ledger(self, lines: bytes) -> None:
-        """Store lines at once. Raises StoreUnavailable."""
+    def store_ledger(self) -> None:
+        """Store at once the lines that are not stored yet. Raises StoreUnavailable."""
         ...
 
     def started(self, step: str) -> None: ...

@@ -119,7 +119,7 @@ def carry_run(
         folder / LEDGER,
         run.run_id,
         signing.load_signer(settings),
-        copy=copy.append_to_ledger if copy else None,
+        store=copy.store_ledger if copy else None,
     )
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)

@@ -33,6 +33,8 @@ class SqlRunFiles:
 
     def open(self, run_id: str, folder: Path) -> FolderCopy:
         """Lay the folder of a run out as it was left; what is written there from now on is kept."""
+        # Of the ledger, what is not stored was never told to anybody.
+        (folder / LEDGER).unlink(missing_ok=True)
         self._lay_out(run_id, folder)
         return FolderCopy(self._database, run_id, folder)
 
@@ -83,9 +85,12 @@ class FolderCopy:
         self._database, self._run_id, self._folder = database, run_id, folder
         self._lock = threading.Lock()
         self._stored = {path.name: path.stat() for path in folder.iterdir()}
+        self._sizes: dict[str, int] = {}
+        """Bytes of the growing files that are stored, where that is known."""
 
-    def append_to_ledger(self, lines: bytes) -> None:
-        self._add(LEDGER, lines)
+    def store_ledger(self) -> None:
+        """Store the lines that the ledger has by now beyond those that are stored."""
+        self._store_growth(self._folder / LEDGER)
 
     def started(self, step: str) -> None:
         """What it writes is stored at its end."""
@@ -108,18 +113,30 @@ class FolderCopy:
         facts, before = path.stat(), self._stored.get(path.name)
         if before and (before.st_mtime_ns, before.st_size) == (facts.st_mtime_ns, facts.st_size):
             return
-        with path.open("rb") as file:
-            if path.name in _GROWING and before:
-                file.seek(before.st_size)
-                content = file.read(facts.st_size - before.st_size)
-            else:
-                content = file.read()
-        self._add(path.name, content, anew=path.name not in _GROWING)
+        if path.name in _GROWING:
+            self._store_growth(path)
+        else:
+            with self._database.write() as session:
+                session.execute(delete(RunFileRow).where(*self._pieces_of(path.name)))
+                session.add(self._make_piece(path.name, path.read_bytes()))
         self._stored[path.name] = facts
 
-    def _add(self, name: str, content: bytes, *, anew: bool = False) -> None:
+    def _store_growth(self, path: Path) -> None:
+        # Whether a piece is stored cannot be told where the connection breaks: then it is asked.
+        begin = self._sizes.pop(path.name, None)
         with self._database.write() as session:
-            if anew:
-                here = col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == name
-                session.execute(delete(RunFileRow).where(*here))
-            session.add(RunFileRow(run_id=self._run_id, name=name, content=content))
+            if begin is None:
+                sizes = func.sum(func.length(col(RunFileRow.content)))
+                stored = session.exec(select(sizes).where(*self._pieces_of(path.name))).one()
+                begin = int(stored or 0)
+            with path.open("rb") as file:
+                file.seek(begin)
+                if content := file.read():
+                    session.add(self._make_piece(path.name, content))
+        self._sizes[path.name] = begin + len(content)
+
+    def _pieces_of(self, name: str) -> tuple[ColumnElement[bool], ...]:
+        return col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == name
+
+    def _make_piece(self, name: str, content: bytes) -> RunFileRow:
+        return RunFileRow(run_id=self._run_id, name=name, content=content)

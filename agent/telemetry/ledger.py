@@ -53,16 +53,15 @@ class Ledger:
         run_id: str,
         signer: Signer | None = None,
         *,
-        copy: Callable[[bytes], None] | None = None,
+        store: Callable[[], None] | None = None,
     ) -> None:
         """Begin a ledger, or go on with one.
 
         Args:
-            copy: Stores further lines where other machines find them; raises AgentError.
+            store: Stores new lines where other machines find them; raises AgentError.
         """
         self._path = path
-        self._copy = copy
-        self._uncopied = b""
+        self._store = store
         self._run_id = run_id
         self._signer = signer
         self._seals = itertools.count(1)
@@ -120,10 +119,8 @@ class Ledger:
             wait: Until it is on disk. Else it outlives this process all the same, but not a
                 machine that loses its power before the step ends.
         """
-        self._append([(step, 1, "started", {"at": round(at, 3)})], sync=wait)
-        if wait:
-            with self._lock:
-                self._send_copy()
+        begun = (step, 1, "started", {"at": round(at, 3)})
+        self._append([begun], sync=wait, unstored=() if wait else (AgentError,))
 
     def begin(self, **facts: object) -> None:
         self.append("run", 0, _BEGUN, **facts)
@@ -138,7 +135,11 @@ class Ledger:
         self._append([("run", 1, ENDED, facts), ("run", 2, _CLOSED, {})], sync=True)
 
     def _append(
-        self, events: Sequence[tuple[str, int, str, Mapping[str, object]]], *, sync: bool
+        self,
+        events: Sequence[tuple[str, int, str, Mapping[str, object]]],
+        *,
+        sync: bool,
+        unstored: tuple[type[Exception], ...] = (AgentError,),
     ) -> str:
         with self._lock:
             previous, lines = self._previous, ""
@@ -155,15 +156,10 @@ class Ledger:
                 lines += f"{written}\n"
             self._write(lines.encode("ascii"), sync=sync)
             self._previous = previous
-            self._uncopied += lines.encode("ascii")
-            with suppress(AgentError):  # it is copied with the next
-                self._send_copy()
+            if self._store:
+                with suppress(*unstored):  # they are stored with the next
+                    self._store()
             return previous
-
-    def _send_copy(self) -> None:
-        if self._copy and self._uncopied:
-            self._copy(self._uncopied)
-        self._uncopied = b""
 
     def _write(self, line: bytes, *, sync: bool) -> None:
         with self._path.open("ab", buffering=0) as file:
