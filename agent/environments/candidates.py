@@ -299,7 +299,7 @@ def is_poor(tests: CheckResult, limits: LimitsSection) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
     if tests.status is Status.ABSENT:
         return False
-    if tests.limit or lacks_modules(tests):
+    if tests.limit or tests.status is Status.UNVERIFIED or lacks_modules(tests):
         return True
     passed, red = tests.count("passed"), tests.count("failed", "error")
     if passed > red and _is_slow(tests, limits):

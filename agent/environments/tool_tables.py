@@ -76,16 +76,20 @@ def _format_requirement(name: str, asked: dict[str, Any], origin: str) -> str:
 def convert_constraint(constraint: str, origin: str) -> str:
     """Turn Poetry's `^1.2`, `~1.2`, `1.2.*` and `*` into PEP 440.
 
+    Of alternatives, as `^5 || ^7`, all from the least to the greatest is taken: PEP 440 has no
+    "or".
+
     Raises:
-        EnvironmentFailed: It uses what PEP 440 cannot say, such as `||`.
+        EnvironmentFailed: It is no constraint.
     """
     with suppress(InvalidSpecifier):
         return str(SpecifierSet(constraint))
-    found = versions.parse_range(constraint)
-    if found is None or "||" in str(found):
-        raise EnvironmentFailed(
-            f"{origin}: `{constraint}` has alternatives or is no version constraint, so that"
-            " requirements cannot express it."
+    if (found := versions.parse_range(constraint)) is None:
+        raise EnvironmentFailed(f"{origin}: `{constraint}` is no version constraint.")
+    if isinstance(found, poetry_versions.VersionUnion) and "||" in str(found):
+        least, greatest = found.ranges[0], found.ranges[-1]
+        found = poetry_versions.VersionRange(
+            least.min, greatest.max, least.include_min, greatest.include_max
         )
     if found.is_any():
         return ""

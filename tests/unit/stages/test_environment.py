@@ -25,13 +25,13 @@ jobs: {lint: {strategy: {matrix: {django: ["4.2", "5.2"], flask: ["2"]}}, steps:
 ON_THE_DAY = "2024-10-17"
 
 
-def report(passed, red, seconds=0.0, kind="failed", *names, limit=""):
+def report(passed, red, seconds=0.0, kind="failed", *names, limit="", status=Status.FAILED):
     outcomes = ["passed"] * passed + [kind] * red
     ids = [f"test_0.py::{n}" for n in range(passed + red - len(names))] + [*names]
     items = tuple(CheckItem(item_id=n, outcome=one) for n, one in zip(ids, outcomes, strict=True))
     suite = None if outcomes else SuiteFacts()
     tests = CheckResult(
-        name="tests", status=Status.FAILED, items=items, suite=suite, seconds=seconds,
+        name="tests", status=status, items=items, suite=suite, seconds=seconds,
         limit=limit,
     )  # fmt: skip
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
@@ -133,6 +133,11 @@ def test_versions_that_are_tested_come_next_and_end_the_search_where_they_work(p
     assert run_context.baseline == report(179, 0)
     assert run_context.prepared.environment.section == run_context.sections[1]
     assert "179 of 179" in run_context.prepared.environment.why
+
+
+def test_a_run_of_the_tests_that_broke_off_is_followed_by_another_candidate(prepare):
+    run_context = prepare(report(58, 1, status=Status.UNVERIFIED), (719, 0))
+    assert run_context.baseline == report(719, 0)
 
 
 def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(prepare):
