@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import InboxUnavailable, StoreUnavailable, StoreUnusable
+from agent.models.ticket import Delivery
+from agent.store.sql_inbox import Inbox, ReceiptKind
 from agent.store.sql_leases import EXIT_FENCED
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration.run_samples import run
@@ -174,3 +177,29 @@ def test_a_dump_of_the_server_brings_everything_back_and_the_runs_go_on(fleet, p
     fleet.wait(fleet.over)
     begun = [line for line in fleet.words() if " began " in line]
     assert begun == ["a began r1 1", "a began r1 2", "b began r1 2", "b began r1 3"]
+
+
+def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_path, postgresql):
+    url = postgresql.create_database()
+    for one in (Inbox(tmp_path, url), SqlRunStore(tmp_path, url)):
+        one.close()
+    readme = (ROOT / "deploy/README.md").read_text()
+    for statement in readme.partition("```sql")[2].partition("```")[0].split(";")[:-1]:
+        postgresql.execute(statement, url.rpartition("/")[2])
+    with closing(Inbox(tmp_path, url.replace("postgres@", "listener@"))) as inbox:
+        inbox.prove_writable()
+        one = Delivery(
+            delivery_id="1",
+            event="issues",
+            action="labeled",
+            content_key="",
+            received_at=1.0,
+            body=b"{}",
+        )
+        assert [receipt.kept for receipt in inbox.append([one])] == [ReceiptKind.ACCEPTED]
+        assert [receipt.kept for receipt in inbox.append([one])] == [ReceiptKind.DUPLICATE]
+        assert (inbox.counts().unread, inbox.read_last_beat()) == (1, None)
+        with pytest.raises(InboxUnavailable):
+            inbox.settle("1", "done", "")
+    with pytest.raises((StoreUnavailable, StoreUnusable)):
+        SqlRunStore(tmp_path, url.replace("postgres@", "listener@")).get_run("x")
