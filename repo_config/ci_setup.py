@@ -115,11 +115,12 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
     linux = (job for job in workflows.read_jobs(files) if job.is_on_linux)
     scripts = NamedScripts(files)
     if jobs := [(job, tests) for job in linux if (tests := _find_test_line(job))]:
-        job, tests = min(
-            jobs, key=lambda found: _rank_job(found[0], found[1], scripts, files.folder)
-        )
-        return _read_job(job, tests, scripts, files)
-    found = _read_tox(files, scripts)
+        job, tests = min(jobs, key=lambda found: _rank_job(found[0], found[1], scripts, files))
+        found = _read_job(job, tests, scripts, files)
+        starts = any(map(job.mentions, ("docker compose", "docker-compose")))
+        is_known = _runs_python(tests.line, scripts, files)
+        return found if is_known and not starts else _add_servers(found, files)
+    found = _add_servers(_read_tox(files, scripts), files)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
     # A job that tests without the file would find other values in it.
     if example := next((match for match in examples if not files.has_file(match[1])), None):
@@ -129,21 +130,34 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
     return found.model_copy(update={"system_packages": ci_packages.find_debian_packages(files, "")})
 
 
-def _rank_job(job: Job, tests: _TestLine, scripts: NamedScripts, folder: str) -> tuple[object, ...]:
+def _rank_job(
+    job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectFiles
+) -> tuple[object, ...]:
     return (
         # The tests of a front end are run beside those of Python.
         not any(map(job.mentions, ("python", ".py", "pytest"))),
-        not job.mentions(folder),
+        not job.mentions(files.folder),
         # A script with "test" in its name may run those of something else.
-        not any(map(_RUNS_PYTHON.search, (tests.line, *scripts.expand_line(tests.line)))),
+        not _runs_python(tests.line, scripts, files),
         # What runs in an image needs little of the machine.
         _runs_image(tests.line),
         not job.sees_proposals,
         not tests.is_certain,
+        sum(not _name_services((image.partition(":")[0], name)) for name, image, _ in job.services),
         # Linters are run with one version of Python.
         -len(job.pythons),
         len(job.steps),
     )
+
+
+def _runs_python(line: str, scripts: NamedScripts, files: ProjectFiles) -> bool:
+    """Whether a line, or what it calls by name, runs tests of Python."""
+    words = [*unwrap_command(split_words(commands.join_lines(line)))]
+    named = words[words.index("-e") + 1 :][:1] if words[:1] == ["tox"] and "-e" in words else []
+    envs = (env for names in named for env in names.split(","))
+    lines = [one for env in envs for one in tox.list_commands(files, env)] or [line]
+    behind = (inner for one in lines for inner in scripts.expand_line(one))
+    return any(_RUNS_PYTHON.search(one) and not _is_needless(one) for one in (*lines, *behind))
 
 
 def _find_test_line(job: Job) -> _TestLine | None:
@@ -179,7 +193,7 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
         lines = _list_lines(step)
         lines = lines[: lines.index(tests.line)] if at == tests.step else lines
         # Tests in an earlier step are no preparation of these.
-        kept = [one for one in lines if not _RUNS_PYTHON.search(one)]
+        kept = [one for one in lines if not _runs_python(one, scripts, files)]
         # What a step only says to its own lines is of no use without them.
         if not _drop_needless((one for one in kept if not _KEEPS_STATE.match(one)), scripts):
             continue
@@ -220,6 +234,15 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
         test_args=behind.test_args or _read_places(tests.line, files),
         not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
     )
+
+
+def _add_servers(found: CiSetup, files: ProjectFiles) -> CiSetup:
+    """Take servers and variables of containers, where CI itself names no server."""
+    beside = _read_compose(files)
+    if found.services or not beside.services:
+        return found
+    update = {"services": beside.services, "env": beside.env | found.env}
+    return found.model_copy(update={"origin": found.origin or beside.origin, **update})
 
 
 def _name_services(images: Iterable[str]) -> tuple[str, ...]:

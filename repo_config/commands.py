@@ -235,7 +235,7 @@ class NamedScripts:
 
     def expand_line(self, line: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
         """Yield the lines behind the name that a line calls; nothing where it calls none."""
-        words = unwrap_command(split_words(line)) if len(seen) < _DEEPEST else ()
+        words = unwrap_command(split_words(join_lines(line))) if len(seen) < _DEEPEST else ()
         for name, scripts in self.find(words):
             if name not in seen:
                 for inner in (one for script in scripts for one in _list_lines(script)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -92,6 +92,24 @@ def _read_tables(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def read_tox(files: ProjectFiles) -> Tox | None:
     """Read the environment from which all others inherit."""
     return next((one for one in read_all(files) if one.is_base), None)
+
+
+def list_commands(files: ProjectFiles, name: str) -> Iterator[str]:
+    """Yield what an environment runs: its own commands, or those that all have for its factors."""
+    named = [one for one in read_all(files) if one.is_base or one.name.rpartition(":")[2] == name]
+    named.sort(key=lambda one: one.is_base)
+    found = next((one for one in named if "commands" in one.table), None)
+    parts = {*name.split("-")}
+    for line in found.lines("commands") if found else ():
+        factors, plain = split_factors(line)
+        rows = (one.split("-") for one in factors.split(","))
+        # What is generated may hold for it.
+        if "{" in factors or any(all(_holds(one, parts) for one in row if one) for row in rows):
+            yield plain.lstrip("- ")
+
+
+def _holds(factor: str, parts: Collection[str]) -> bool:
+    return (factor.lstrip("!") in parts) is not factor.startswith("!")
 
 
 def split_factors(line: str) -> tuple[str, str]:

@@ -36,8 +36,9 @@ class Job:
         """Where its steps run, unless they say otherwise."""
         self.may_fail = allows_failure(job)
         """Whether its result does not count."""
-        self.sees_proposals = "pull_request" in str(whole.get("on"))
-        """Whether it checks what is proposed, and is not only run at times."""
+        events = str(whole.get("on"))
+        self.sees_proposals = "pull_request" in events or "workflow_call" in events
+        """Whether it checks what is proposed, or another does by it; not only run at times."""
         self.services = [
             (str(name), _read_image(one), as_map(as_map(one).get("env")))
             for name, one in as_map(job.get("services")).items()
@@ -64,6 +65,8 @@ class Job:
         """Whether it runs on Linux, or does not say in words that can be known."""
         runner = str(self._job.get("runs-on"))
         named = [one for key in _OF_MATRIX.findall(runner) for one in self.matrix.get(key, ())]
+        # Rows that name none have what stands behind `||`.
+        named += re.findall(r"'([^']*)'", runner)
         return any("windows" not in one and "macos" not in one for one in named or [runner])
 
     @property

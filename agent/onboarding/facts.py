@@ -35,6 +35,7 @@ from repo_config import (
 )
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
+from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -135,7 +136,8 @@ def only_folder(tree: Tree) -> str | None:
     A folder of documents or examples holds none, nor one that all tests lie outside of.
     """
     paths = tree.paths()
-    if any(name in paths for name in _PROJECT_FILES):
+    at_root = [name for name in _PROJECT_FILES if name in paths]
+    if at_root and (at_root != ["pyproject.toml"] or _describes_project(tree)):
         return None
     folders = {
         folder
@@ -148,8 +150,17 @@ def only_folder(tree: Tree) -> str | None:
         return None
     folder = top.pop()
     tests = [path for path in paths if path.endswith(".py") and test_files.is_test(path)]
-    is_inside = any(path.startswith(f"{folder}/") for path in tests)
-    return folder if is_inside or not tests else None
+    inside = [path for path in tests if path.startswith(f"{folder}/")]
+    # Beside a pyproject.toml for tools or a workspace, tests at the root may be of the root.
+    return folder if inside == tests or (inside and not at_root) else None
+
+
+def _describes_project(tree: Tree) -> bool:
+    """Whether pyproject.toml at the root is more than settings of tools and of a workspace."""
+    pyproject = ProjectFiles(tree).pyproject
+    return bool({"project", "build-system"} & pyproject.keys()) or bool(
+        table(pyproject, "tool", "poetry")
+    )
 
 
 def _find_root(evidence: Evidence) -> Iterator[Fact]:

@@ -125,7 +125,10 @@ def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     assert found["checks.types.tool"] == "mypy"
     assert found["python.version"] == "3.11"
     assert "root" not in facts(tree(files | {"services/web/pyproject.toml": ""}))
-    assert "root" not in facts(tree(files | {"pyproject.toml": ""}))
+    assert "root" not in facts(tree(files | {"pyproject.toml": "[project]\nname = 'x'"}))
+    of_tools = {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['services/api']"}
+    assert facts(tree(files | of_tools))["root"] == "services/api"
+    assert "root" not in facts(tree(files | of_tools | {"tests/test_all.py": ""}))
     assert "root" not in facts(tree({"docs/requirements.txt": ""}))
     assert "root" not in facts(tree({"docker/requirements.txt": "", "tests/test_a.py": ""}))
 

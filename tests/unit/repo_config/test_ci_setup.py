@@ -91,8 +91,8 @@ def test_servers_that_an_action_or_a_script_starts_are_known():
 
 
 def test_tests_in_an_earlier_step_are_no_preparation():
-    steps = "{run: mkdir a}, {run: uv run py.test -v}, {run: pytest --cov}"
-    found = read(f"jobs: {{t: {{steps: [{steps}]}}}}")
+    steps = "{run: mkdir a}, {run: uv run py.test -v}, {run: make ci}, {run: pytest --cov}"
+    found = read(f"jobs: {{t: {{steps: [{steps}]}}}}", Makefile="ci:\n\tpytest\n\tmake docs\n")
     assert found.commands == ("mkdir a || true",)
 
 
@@ -182,6 +182,22 @@ def test_of_containers_the_servers_and_variables_are_taken():
     assert (found.env, found.services) == ({"A": "1", "C": "2"}, ("postgres",))
 
 
+@pytest.mark.parametrize(
+    "workflow",
+    [
+        "",
+        CALLS.format("pnpm test"),
+        "jobs: {t: {steps: [{run: docker compose up -d}, {run: pytest}]}}",
+    ],
+)
+def test_servers_of_containers_are_taken_where_ci_names_none(workflow):
+    compose = "services: {db: {image: 'cimg/postgres:15', environment: [POSTGRES_DB=app]}}"
+    found = read(workflow, **{"compose.yaml": compose})
+    assert (found.env, found.services) == ({"POSTGRES_DB": "app"}, ("postgres",))
+    job = "jobs: {t: {steps: [{run: pytest}]}}"
+    assert read(job, **{"compose.yaml": compose}).services == ()
+
+
 def test_of_several_jobs_the_one_on_linux_with_most_versions_of_python_is_taken():
     job = (
         "on: [pull_request]\njobs: {{test: {{runs-on: '${{{{ matrix.os }}}}', strategy: {{matrix: "
@@ -209,6 +225,32 @@ def test_a_job_that_runs_tests_of_python_goes_before_one_of_another_program(line
         },
     )
     assert found.env == {"A": "own"}
+
+
+OS_OF_SOME_ROWS = (
+    "runs-on: \"${{ matrix.os || 'ubuntu-24.04' }}\", steps: [{run: pytest}], "
+    "strategy: {matrix: {include: [{os: macos-15}, {os: windows-2025}]}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("other", "taken"),
+    [
+        ("services: {db: {image: 'mysql:8'}}, steps: [{run: pytest}]", "steps: [{run: pytest}]"),
+        ("steps: [{run: tox run -e typing}]", "steps: [{run: tox run -e py313}]"),
+        ("steps: [{run: tox -e py-lint}]", "steps: [{run: 'tox -e ${{ matrix.env }}'}, {run: ls}]"),
+        ("steps: [{run: ./run-api-tests.sh}]", OS_OF_SOME_ROWS),
+    ],
+)
+def test_a_job_whose_tests_can_run_here_goes_before_others(other, taken):
+    job = "on: [{}]\njobs: {{t: {{env: {{A: {}, PYTHON: x}}, {}}}}}\n"
+    texts = {
+        # Another workflow calls it for what is proposed.
+        ".github/workflows/z.yml": job.format("workflow_call", "taken", taken),
+        "tox.ini": "[testenv:typing]\ncommands = mypy\n[testenv]\ncommands =\n  lint: ruff check\n"
+        "  !lint: pytest\n",
+    }
+    assert read(job.format("pull_request", "other", other), **texts).env["A"] == "taken"
 
 
 def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
