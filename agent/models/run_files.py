@@ -16,7 +16,7 @@ class StoredFolder(Protocol):
     def ended(self, step: str, seconds: float, *, ok: bool) -> None: ...
 
     def store(self) -> None:
-        """Store what has changed since, as far as that is possible now."""
+        """Store the other files that have changed since. Raises StoreUnavailable."""
         ...
 
 

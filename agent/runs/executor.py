@@ -111,7 +111,7 @@ def carry_run(
     Raises:
         RunPostponed: Something holds the run up; it goes on later.
         SettingsInvalid: The operator's settings are wrong, and nobody takes the run up again.
-        AgentError: A durable run did not come to its first step.
+        AgentError: A durable run did not come to its first step, or its end is not stored.
     """
     folder = folders.make_run_folder(settings.home, run)
     copy = keeping.files.open(run.run_id, folder) if keeping.files else None
@@ -186,6 +186,9 @@ def carry_run(
         _show_again(run, svc, keeping.cancellation)
     try:
         outcome = carry_out(run, step, svc, ledger, log, waited=keeping.waited)
+        if copy is not None:
+            # Once the run is over, nobody stores what is missing.
+            copy.store()
     except RunPostponed as wait:
         _tell_wait(wait, run_progress)
         raise
@@ -195,7 +198,8 @@ def carry_run(
         svc.code_host.stop_updates(run)
         ledger.close()
         if copy is not None:
-            copy.store()
+            with suppress(AgentError):  # its next segment begins with what is stored
+                copy.store()
     return outcome, step.seconds
 
 

@@ -7,20 +7,26 @@ with a run, or shows it, lays its folder out anew from here.
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
 from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import col, select
 
-from agent.errors import AgentError
+from agent.errors import AgentError, StoreUnavailable
 from agent.store.database import Database
 from agent.store.sql_tables import RunFileRow, RunRow
 from agent.telemetry.ledger import FILE_NAME as LEDGER
 
 #: They only grow.
 _GROWING = (LEDGER, "run.log")
+#: Seconds between attempts while the database is away; where that lasts, the lease runs out first.
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _log = structlog.get_logger()
 
 
@@ -90,14 +96,17 @@ class FolderCopy:
 
     def store_ledger(self) -> None:
         """Store the lines that the ledger has by now beyond those that are stored."""
-        self._store_growth(self._folder / LEDGER)
+        _persist(partial(self._store_growth, self._folder / LEDGER))
 
     def started(self, step: str) -> None:
         """What it writes is stored at its end."""
 
     def ended(self, step: str, seconds: float, *, ok: bool) -> None:
         """Store what the step has written, or with the next one what cannot be stored now."""
-        self.store()
+        try:
+            self.store()
+        except AgentError as problem:
+            _log.warning("the files of a step are not stored", step=step, problem=problem.message)
 
     def store(self) -> None:
         """Store every file that has changed, but the ledger."""
@@ -105,8 +114,8 @@ class FolderCopy:
             for path in self._folder.iterdir():
                 try:
                     if path.name != LEDGER and path.is_file():
-                        self._store_file(path)
-                except (OSError, AgentError) as problem:
+                        _persist(partial(self._store_file, path))
+                except OSError as problem:
                     _log.warning("a file is not stored", file=path.name, problem=str(problem))
 
     def _store_file(self, path: Path) -> None:
@@ -140,3 +149,15 @@ class FolderCopy:
 
     def _make_piece(self, name: str, content: bytes) -> RunFileRow:
         return RunFileRow(run_id=self._run_id, name=name, content=content)
+
+
+def _persist(store: Callable[[], None]) -> None:
+    """Store something, again while the database is away.
+
+    A step whose files are not stored must not be on record, since no step writes them again.
+    """
+    for pause in _PAUSES:
+        with suppress(StoreUnavailable):
+            return store()
+        time.sleep(pause)
+    return store()

@@ -126,13 +126,18 @@ class Ledger:
         self.append("run", 0, _BEGUN, **facts)
 
     def seal(self, **facts: object) -> Seal:
-        """Sign what is published, and with it the ledger so far."""
-        digest = self._append([("seal", next(self._seals), SEALED, facts)], sync=True)
+        """Sign what is published, and with it the ledger so far; AgentError: it is not stored."""
+        sealed = [("seal", next(self._seals), SEALED, facts)]
+        digest = self._append(sealed, sync=True, unstored=())
         return Seal(digest=digest, key=self._signer.public) if self._signer else Seal()
 
     def end(self, **facts: object) -> None:
-        """Write how the run ended, and the signed closing line that has the hash of that."""
-        self._append([("run", 1, ENDED, facts), ("run", 2, _CLOSED, {})], sync=True)
+        """Write how the run ended, and the signed closing line that has the hash of that.
+
+        AgentError: It is written, but not stored where other machines find it.
+        """
+        ended = [("run", 1, ENDED, facts), ("run", 2, _CLOSED, {})]
+        self._append(ended, sync=True, unstored=())
 
     def _append(
         self,

@@ -1,4 +1,4 @@
-"""The ledger of a run in the database of a fleet, whatever becomes of the connection."""
+"""The folder of a run in the database of a fleet, whatever becomes of the connection."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from agent.errors import StoreUnavailable
+from agent.errors import StoreUnavailable, Superseded
+from agent.runs import executor
+from agent.runs.executor import RunSupport
+from agent.runs.waiting import PastWait
+from agent.services import Services
+from agent.settings import Settings
+from agent.steps import DirectStep
+from agent.store import sql_run_files
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.ledger import FILE_NAME, Ledger, verify_ledger
+from agent.testing import FakeCodeHost
 from tests.integration.run_samples import run
 
 
@@ -43,7 +51,8 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(tmp_path):
+def fleet(tmp_path, monkeypatch):
+    monkeypatch.setattr(sql_run_files, "_PAUSES", ())
     with closing(SqlRunStore(tmp_path)) as store:
         yield Fleet(store)
 
@@ -73,3 +82,35 @@ def test_who_goes_on_after_a_failed_write_stores_each_line_once(fleet, tmp_path,
     ledger.end()
     assert fleet.stored() == (tmp_path / "same" / FILE_NAME).read_bytes()
     assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
+
+
+def test_a_step_ends_only_when_its_files_are_stored(fleet, tmp_path, monkeypatch):
+    monkeypatch.setattr(sql_run_files, "_PAUSES", (0.5,))
+    monkeypatch.setattr(sql_run_files.time, "sleep", lambda seconds: setattr(fleet, "fault", ""))
+    copy = fleet.files.open(fleet.run_id, tmp_path)
+    (tmp_path / "change.patch").write_bytes(b"diff")
+    fleet.fault = "down"
+    copy.ended("edit", 1.0, ok=True)
+    assert fleet.files.read(fleet.run_id, "change.patch") == b"diff"
+
+
+def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
+    class Host(FakeCodeHost):
+        def read_ticket(self, run):
+            raise Superseded("The issue was closed.")
+
+        def report_outcome(self, run, outcome):
+            fleet.fault = faults.pop()
+            return super().report_outcome(run, outcome)
+
+    def compose(execution):
+        return Services(settings, Host(None), sandbox=None, index=None, execution=execution)
+
+    settings, faults = Settings(home=tmp_path), ["", "down"]
+    support = RunSupport(DirectStep(), waited=PastWait(), files=fleet.files)
+    with pytest.raises(StoreUnavailable):
+        executor.carry_run(run(1), settings, compose, support)
+    fleet.fault = ""
+    executor.carry_run(run(1), settings, compose, support)
+    assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
+    assert fleet.files.read(fleet.run_id, "pull_request.md")
