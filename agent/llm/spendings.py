@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.errors import BudgetSpent, ModelRequestRejected, ModelUnavailable, ModelUnusable
+import structlog
+
+from agent.errors import (
+    AgentError,
+    BudgetSpent,
+    ModelRequestRejected,
+    ModelUnavailable,
+    ModelUnusable,
+)
 from agent.models.chat import ChatModel, ChatRequest, Reply, Role, Worst
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
 from agent.models.sandbox import Flag
+
+_log = structlog.get_logger()
 
 
 def require_left(spent: float, usd: float, of_run: float, *, bound_by: str, then: str) -> None:
@@ -65,11 +75,18 @@ class CountedModels:
         try:
             reply = self._models.reply(request, stopped, hear, seconds)
         except ModelUnavailable as problem:
-            self._store.settle(number, problem.usd)
+            self._settle(number, problem.usd)
             raise
         except (ModelRequestRejected, ModelUnusable):
-            self._store.settle(number, 0.0)
+            self._settle(number, 0.0)
             raise
         # Of one that was broken off nobody knows what it cost: all of it stays aside.
-        self._store.settle(number, reply.cost_usd or 0.0)
+        self._settle(number, reply.cost_usd or 0.0)
         return reply
+
+    def _settle(self, number: int, usd: float) -> None:
+        """Note what a request cost; where that fails, all of it stays aside."""
+        try:
+            self._store.settle(number, usd)
+        except (AgentError, OSError) as problem:
+            _log.warning("the cost of a request is not noted", problem=str(problem))
