@@ -176,6 +176,7 @@ class Dispatcher:
         moved = False
         if dead := self._lease.take_over():
             _log.warning("the runs of dead workers are taken over", workers=dead)
+        self._store.end_dead_commands(read_clock())
         for stored in self._store.under_way(self._lease.number):
             with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
                 try:

@@ -37,6 +37,7 @@ FILE_NAME = "mergewright.sqlite"
 _BUSY_SECONDS = 10.0
 #: A command of another machine that was begun before that was killed there.
 _LONGEST_COMMAND = 86_400.0
+_COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
 _ERRORS = Errors(
     StoreUnavailable,
     StoreUnusable,
@@ -113,6 +114,14 @@ class SqlRunStore(RunQueue, RunReader):
                 )
             )
         return run
+
+    def end_dead_commands(self, now: float) -> None:
+        """End the runs of commands that were killed, so that they do not hold their issues up."""
+        with self._database.read() as session:
+            if not any(_is_dead(row, now) for row in session.exec(_COMMANDS)):
+                return
+        with self._database.write() as session:
+            _end_dead_commands(session, now)
 
     def note_labels(self, snapshot: Snapshot) -> None:
         """Let the labels that an issue has by now decide whether its run has priority."""
@@ -229,7 +238,6 @@ class SqlRunStore(RunQueue, RunReader):
                 if sql_guidance.was_heard(session, run_id, said.comment):
                     return
                 sql_guidance.store_guidance(session, run_id, said)
-            _end_dead_commands(session, now)
             if other := _find_active_row(session, row.repository_id, row.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
             if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
@@ -295,7 +303,6 @@ class SqlRunStore(RunQueue, RunReader):
                 return "again"
             revived = said.kind == "answer" and not row.active
             if revived:
-                _end_dead_commands(session, now)
                 if other := _find_active_row(session, row.repository_id, row.number):
                     raise ActiveRun(Run.model_validate_json(other.run))
                 if sql_guidance.is_full(session, row) or row.retries >= sql_guidance.MOST_ROUNDS:
@@ -341,18 +348,22 @@ def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
 
 
 def _end_dead_commands(session: Session, now: float) -> None:
-    """End the runs of commands that were killed, so that they do not hold their issues up."""
-    wanted = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
-    for row in session.exec(wanted):
-        worker = row.worker or ""
-        if is_dead_command(worker) or (row.started_at or now) < now - _LONGEST_COMMAND:
-            process = worker.split()[1]
+    for row in session.exec(_COMMANDS).all():
+        if _is_dead(row, now):
+            process = (row.worker or "").split()[1]
             sentence = f"The command (process {process}) was killed before the run ended."
             ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
             row.active, row.state, row.ended_at = False, ended.state.value, now
             row.outcome = _dump_outcome(ended)
             session.add(row)
+            session.flush()
+            sql_follow_ups.go_on(session, row, now)
     session.flush()
+
+
+def _is_dead(command: RunRow, now: float) -> bool:
+    began = command.started_at or now
+    return is_dead_command(command.worker or "") or began < now - _LONGEST_COMMAND
 
 
 def _requeue_run(row: RunRow, begin_with: str, now: float) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from functools import partial
 
 import pytest
 
-from agent.models.outcome import Outcome
+from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, RunState
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch
+from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_pauses import Pause
+from agent.store.sql_tables import name_command
 from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 
@@ -217,3 +220,21 @@ def test_who_asks_first_for_a_stop_is_heard_also_for_the_reason(service):
     assert not one.store.request_stop("r1", "too late")
     (problem,) = seen
     assert (problem.reason, problem.message) == (Reason.SUPERSEDED, "Issue #1 was closed.")
+
+
+def test_what_waits_behind_a_command_goes_on_when_that_was_killed(service):
+    def opened(stored, *_):
+        pull = PullRequest(number=7, url="https://forge.example/7")
+        return done(stored).model_copy(update={"pull_request": pull})
+
+    one = service(opened)
+    store, first = one.store, one.store.add_run(run(1), time.time())
+    one.until(one.over)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait(10)
+    command = run(1).model_copy(update={"run_id": "r2", "dry_run": True})
+    store.add_run(command, time.time(), worker=name_command(gone.pid))
+    wish = FollowUpRequest(kind="review")
+    assert store.queue_follow_up(first.run_id, wish, time.time()) == "after"
+    one.until(lambda: bool(store.follow_ups(first.run_id)), 10)
+    assert one.over("r2")
