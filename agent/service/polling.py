@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -34,6 +33,8 @@ from agent.store.sql_run_store import SqlRunStore
 _log = structlog.get_logger()
 
 FILE_NAME = "listening.json"
+#: Where a fleet remembers the same.
+_NOTE = "listening"
 #: Times there have no fractions: what is said in the second of a look may come after it.
 _UNSETTLED_SECONDS = 2
 #: What has changed is looked at so far in one look; the rest is in the next.
@@ -77,7 +78,7 @@ class Polling:
         seconds: float,
         found: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take what it works with, and read what is remembered beside the inbox.
+        """Take what it works with; what is remembered lies beside the inbox.
 
         Args:
             repositories: `owner/name` of each.
@@ -90,7 +91,8 @@ class Polling:
         self._seconds = seconds
         self._found = found
         self._path = inbox.path.parent / FILE_NAME
-        self._marks = _read_marks(self._path)
+        self._marks: dict[str, Mark] | None = None
+        """None: not read yet. Of a fleet another worker may have looked until now."""
         self._seen: dict[tuple[str, int], str] = {}
         """When what was looked at had changed last."""
         self._tries: dict[tuple[str, int], tuple[int, float]] = {}
@@ -152,6 +154,8 @@ class Polling:
 
     def listen(self, repository: str) -> None:
         """Look for what is new in one repository; what cannot be read is looked at again."""
+        if self._marks is None:
+            self._marks = self._read_marks()
         known = self._marks.get(repository)
         changed = self._changes.list_changed(repository, known.changed if known else None)
         mark = known or Mark(changed=changed.now, said=changed.now)
@@ -236,26 +240,33 @@ class Polling:
         self._seen = others | {key: at for key, at in self._seen.items() if key in there}
 
     def _note(self, repository: str, mark: Mark) -> None:
-        if self._marks.get(repository) == mark:
+        marks = self._marks = self._marks or {}
+        if marks.get(repository) == mark:
             return
-        self._marks[repository] = mark
+        marks[repository] = mark
+        written = _MARKS.dump_json(marks)
+        if self._inbox.notes is not None:
+            self._inbox.notes.put(_NOTE, written.decode())
+            return
         fresh = self._path.with_suffix(".new")
         try:
-            fresh.write_bytes(_MARKS.dump_json(self._marks))
+            fresh.write_bytes(written)
             fresh.replace(self._path)
         except OSError as problem:
             # After a restart, more is looked through than needs be.
             _log.warning("cannot save the polling position", problem=problem.strerror)
 
-
-def _read_marks(path: Path) -> dict[str, Mark]:
-    try:
-        return _MARKS.validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValidationError) as problem:
-        _log.warning("cannot read the polling position", problem=type(problem).__name__)
-        return {}
+    def _read_marks(self) -> dict[str, Mark]:
+        try:
+            if self._inbox.notes is None:
+                return _MARKS.validate_json(self._path.read_bytes())
+            note = self._inbox.notes.find(_NOTE)
+            return _MARKS.validate_json(note.words) if note else {}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValidationError) as problem:
+            _log.warning("cannot read the polling position", problem=type(problem).__name__)
+            return {}
 
 
 def _subtract_seconds(at: str, seconds: float) -> str:

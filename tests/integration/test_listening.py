@@ -109,6 +109,27 @@ def test_what_people_write_is_heard_once_however_often_is_looked(heard):
     assert heard.words() == []
 
 
+@pytest.mark.deep
+def test_another_worker_hears_what_was_said_since_the_last_look_of_the_one_before(
+    world, tmp_path, postgresql
+):
+    scene, url = samples.scene(world, tmp_path, app=False), postgresql.create_database()
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    with (
+        closing(Inbox(tmp_path / "first", url)) as inbox,
+        closing(Inbox(tmp_path / "second", url)) as other,
+        closing(SqlRunStore(tmp_path, url)) as store,
+    ):
+        first, second = Heard(scene, inbox, store), Heard(scene, other, store)
+        (label,) = first.look()
+        inbox.settle(label.delivery_id, "ignored", "looked at by a test")
+        first.later()
+        first.write("/mergewright help")
+        first.later()
+        assert second.words() == [("ann", "/mergewright help")]
+
+
 def test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_heard(heard):
     comment = heard.write("what a day")
     heard.words()
