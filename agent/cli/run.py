@@ -391,7 +391,8 @@ def replay(
     from agent.telemetry import run_recording
 
     loaded = settings.load_settings()
-    recording = run_recording.read_recording(runs.find_folder(loaded.home, run_id) / "ledger.jsonl")
+    with runs.open_folder(loaded, run_id) as folder:
+        recording = run_recording.read_recording(folder / "ledger.jsonl")
     wiring.make_home(loaded)
     with Progress(Console(stderr=True, quiet=as_json)) as progress:
         try:

@@ -6,6 +6,7 @@ What is asked for is stored in the data folder, where the service finds it: it n
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from agent.models.run import Reason
 from agent.settings import Settings
 from agent.store import step_file
 from agent.telemetry import signed_log
+from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -90,9 +92,24 @@ def require_one(prefix: str, run_ids: Sequence[str], listing: str) -> None:
     raise typer.BadParameter(problem, param_hint="RUN")
 
 
-def find_folder(home: Path, run_id: str) -> Path:
-    """Find the folder of the run whose id begins so, by its ledger."""
-    ledgers = (home / "runs").glob("*/ledger.jsonl")
+@contextmanager
+def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
+    """Give the folder of the run whose id begins so; of a fleet it comes from the database."""
+    if settings.find_database(loaded) is None:
+        yield _find_folder(loaded.home, run_id)
+        return
+    named = _find_shown(loaded, run_id).run.run_id
+    folder = loaded.home / "runs" / named
+    with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
+        # What a command carries stays on its machine.
+        if store and store.files and store.files.read(named, LEDGER) is not None:
+            folder = Path(copies, named)
+            store.files.show(named, folder)
+        yield folder
+
+
+def _find_folder(home: Path, run_id: str) -> Path:
+    ledgers = (home / "runs").glob(f"*/{LEDGER}")
     found = sorted(one.parent for one in ledgers if one.parent.name.startswith(run_id))
     require_one(run_id, [one.name for one in found], f"`ls {home / 'runs'}`")
     return found[0]
@@ -171,12 +188,12 @@ def log(
 ) -> None:
     """Print the log of a run as far as it is written; `show` names the file, for `tail -f`."""
     loaded = settings.load_settings()
+    if signed is not None:
+        with open_folder(loaded, run_id) as folder, signed.open("xb") as out:
+            signed_log.write_export(folder, out)
+        return
     one = _find_shown(loaded, run_id)
     path = loaded.home / "runs" / one.run.run_id / "run.log"
-    if signed is not None:
-        with signed.open("xb") as out:
-            signed_log.write_export(path.parent, out)
-        return
     with open_store(loaded) as store:
         # The worker of a fleet may be on another machine.
         stored = store.files.read(one.run.run_id, path.name) if store and store.files else None

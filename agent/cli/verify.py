@@ -32,15 +32,16 @@ def verify(
     with the one there. Exit code 0: all is as it was signed; 1: something was changed, each in a
     sentence; 2: it is no log, or there is no key.
     """
-    place, run_id = Path(log), None
-    if not place.exists():
-        home = settings.load_settings().home
-        place = runs.find_folder(home, log)
-        run_id = place.name
-        key = key or str(home / signing.PUBLIC_FILE)
-    if key is None:
-        raise LedgerUnusable("Name the public key with --key: its digits are in the pull request.")
-    found = signed_log.verify_log(place, signing.read_public_key(key), run_id)
+    if (place := Path(log)).exists():
+        if key is None:
+            words = "Name the public key with --key: its digits are in the pull request."
+            raise LedgerUnusable(words)
+        found = signed_log.verify_log(place, signing.read_public_key(key))
+    else:
+        loaded = settings.load_settings()
+        with runs.open_folder(loaded, log) as folder:
+            public = signing.read_public_key(key or loaded.home / signing.PUBLIC_FILE)
+            found = signed_log.verify_log(folder, public, folder.name)
     if as_json:
         terminal.print_json(found.model_dump(mode="json"))
     else:

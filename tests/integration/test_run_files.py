@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import closing, contextmanager
 
 import pytest
+from typer.testing import CliRunner
 
+from agent.cli import runs
 from agent.errors import StoreUnavailable, Superseded
 from agent.runs import executor
 from agent.runs.executor import RunSupport
@@ -114,3 +117,21 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
     executor.carry_run(run(1), settings, compose, support)
     assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
     assert fleet.files.read(fleet.run_id, "pull_request.md")
+
+
+@pytest.mark.deep
+def test_any_machine_of_a_fleet_exports_the_signed_log_of_a_run(tmp_path, postgresql, monkeypatch):
+    url, there = postgresql.create_database(), tmp_path / "there"
+    there.mkdir()
+    with closing(SqlRunStore(there, url)) as store:
+        store.add_run(run(1), 1.0)
+        copy = store.files.open("r1", there)
+        ledger = Ledger(there / FILE_NAME, "r1", store=copy.store_ledger)
+        ledger.begin()
+        ledger.end()
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
+    monkeypatch.setenv("MERGEWRIGHT_DATABASE_URL", url)
+    done = CliRunner().invoke(runs.app, ["log", "r1", "--signed", str(tmp_path / "r1.zip")])
+    assert done.exit_code == 0, done.output
+    with zipfile.ZipFile(tmp_path / "r1.zip") as exported:
+        assert list(verify_ledger(exported.read(FILE_NAME), "r1")) == []
