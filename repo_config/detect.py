@@ -178,9 +178,10 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
     framework = choose("framework", "framework", given, detected) or "none"
     django = _detect_django(files, config, origins) if framework == "django" else None
     manage = django.manage if django else None
-    start = suites.choose_suite_start(
-        files, config, declared, manage, is_django=framework == "django"
-    )
+    # A package may be for projects of Django, and be none.
+    script = manage or suites.find_test_script(files)
+    is_django = django is not None and bool(script or not django.missing)
+    start = suites.choose_suite_start(files, config, declared, manage, is_django=is_django)
     origins |= start.origins
     if start.runner == "django" and not start.script and django and django.settings_module:
         origins["test_script"] = "none is needed: python -m django test"

@@ -44,6 +44,8 @@ from repo_config.workflows import Job
 _SHOWN = 3
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
+#: So large a part of the tests.
+_NEARLY_ALL = 0.9
 #: Sandboxes have nothing older.
 _OLDEST = Version("3.9")
 #: Keys that a declared package answers, where it is the only one of its kind: key, value, package.
@@ -133,7 +135,8 @@ def find_notes(paths: Iterable[str]) -> list[str]:
 def only_folder(tree: Tree) -> str | None:
     """The one folder that holds the project, where the root itself does not.
 
-    A folder of documents or examples holds none, nor one that all tests lie outside of.
+    A folder of documents or examples holds none, nor one that all tests lie outside of; of several
+    it is the one with nearly all tests.
     """
     paths = tree.paths()
     at_root = [name for name in _PROJECT_FILES if name in paths]
@@ -146,13 +149,12 @@ def only_folder(tree: Tree) -> str | None:
     }
     top = {one for one in folders if not any(one.startswith(f"{other}/") for other in folders)}
     top = {one for one in top if not suites.ASIDE & {*one.split("/")}}
-    if len(top) != 1:
-        return None
-    folder = top.pop()
     tests = [path for path in paths if path.endswith(".py") and test_files.is_test(path)]
-    inside = [path for path in tests if path.startswith(f"{folder}/")]
+    counts = {folder: sum(one.startswith(f"{folder}/") for one in tests) for folder in top}
+    folder = max(top, key=counts.__getitem__, default="")
     # Beside a pyproject.toml for tools or a workspace, tests at the root may be of the root.
-    return folder if inside == tests or (inside and not at_root) else None
+    least = len(tests) if at_root else len(tests) * _NEARLY_ALL if len(top) > 1 else bool(tests)
+    return folder if folder and counts[folder] >= least and (tests or len(top) == 1) else None
 
 
 def _describes_project(tree: Tree) -> bool:

@@ -124,7 +124,9 @@ def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     assert found["root"] == "services/api"
     assert found["checks.types.tool"] == "mypy"
     assert found["python.version"] == "3.11"
-    assert "root" not in facts(tree(files | {"services/web/pyproject.toml": ""}))
+    several = files | {"services/web/pyproject.toml": ""}
+    assert facts(tree(several))["root"] == "services/api"
+    assert "root" not in facts(tree(several | {"services/web/test_x.py": ""}))
     assert "root" not in facts(tree(files | {"pyproject.toml": "[project]\nname = 'x'"}))
     of_tools = {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['services/api']"}
     assert facts(tree(files | of_tools))["root"] == "services/api"

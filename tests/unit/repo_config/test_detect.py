@@ -127,6 +127,14 @@ def test_a_command_that_starts_djangos_runner_counts_before_a_manage_py(tree):
     assert (project.django.settings_module, project.django.manage) == ("tests.settings", None)
 
 
+def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
+    pipfile = "[packages]\ndjango = '*'\n[dev-packages]\npytest = '*'\n"
+    files = {"Pipfile": pipfile, "tests/test_x.py": TESTS, "x/wsgi.py": ""}
+    assert detected(tree(files), "framework: django").test_runner == "pytest"
+    script = "from django.conf import settings\nsettings.configure(INSTALLED_APPS=[])\n"
+    assert detected(tree(files | {"runtests.py": script})).test_runner == "django"
+
+
 # --- Django ------------------------------------------------------------------------------------
 
 
