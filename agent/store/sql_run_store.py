@@ -281,12 +281,14 @@ class SqlRunStore(RunQueue, RunReader):
         """Queue a run that goes on with the pull request of this one; a command counts once."""
         with self._database.write() as session:
             first = session.get_one(RunRow, run_id)
-            if said is not None:
-                if sql_guidance.was_heard(session, run_id, said.comment):
-                    return "joined"
-                sql_guidance.store_guidance(session, run_id, said)
+            if said is not None and sql_guidance.was_heard(session, run_id, said.comment):
+                return "joined"
             active = _find_active_row(session, first.repository_id, first.number)
-            return sql_follow_ups.queue_follow_up(session, first, active, wish, now)
+            following = sql_follow_ups.queue_follow_up(session, first, active, wish, now)
+            if said is not None and following not in ("over", "full"):
+                # What is refused counts only once that was told.
+                sql_guidance.store_guidance(session, run_id, said)
+            return following
 
     def add_guidance(
         self, run_id: str, said: Guidance, now: float, quiet: float = sql_guidance.QUIET_SECONDS

@@ -10,9 +10,11 @@ import pytest
 
 from agent.conversation.events import Comment
 from agent.demo.simulator import actions
+from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Guidance
+from agent.service import run_commands
 from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.intake import Accepted, Ignored
 from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
@@ -433,6 +435,20 @@ def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind,
     assert _rounds(talk, opened) == [(kind, "wanda", True)]
     assert talk.reactions() == ["+1"]
     assert talk.store.claim_run(time.time() + 1, most=9).run.follow_up.kind == kind
+
+
+def test_a_refusal_is_told_though_the_code_host_was_away_at_first(talk, opened, monkeypatch):
+    def be_away(*_, **__):
+        raise CodeHostUnavailable("away")
+
+    talk.store.set_pull_state(opened.run_id, RunState.CLOSED)
+    said = talk.write("/mergewright rebase")
+    with monkeypatch.context() as away:
+        away.setattr(talk.scene.intake_api, "explain_refusal", be_away)
+        with pytest.raises(CodeHostUnavailable):
+            talk.hear(said)
+    talk.hear(said)
+    assert run_commands.ROUND_REFUSALS["over"] in talk.answered()
 
 
 def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkeypatch):
