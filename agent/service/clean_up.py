@@ -162,18 +162,18 @@ class Cleaner:
         if remote is None:
             return 0
         token = code_host.create_credential(run, write=True)
+        by_mark = {commits.get_branch_mark(one.run.run_id): one for one in runs}
         marks = {
-            commits.get_branch_mark(one.run.run_id): (
-                one.run.started,
-                one.outcome.commit if one.outcome else None,
-            )
-            for one in runs
+            mark: (one.run.started, one.outcome.commit if one.outcome else None)
+            for mark, one in by_mark.items()
         }
         gone = 0
         for left in branches.find_left_branches(remote.url, token, mirrors, marks):
-            if not code_host.has_pull_request(run, left.name) and branches.remove_branch(
-                remote.url, token, mirrors, left
-            ):
+            if code_host.has_pull_request(run, left.name):
+                continue
+            if self._store.get_run(by_mark[left.mark].run.run_id).active:
+                continue  # somebody has let it go on meanwhile
+            if branches.remove_branch(remote.url, token, mirrors, left):
                 _log.info("left branch removed", repository=remote.name, branch=left.name)
                 gone += 1
         return gone

@@ -349,6 +349,20 @@ def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_ru
     assert pushed.branches() == {name}
 
 
+def test_PF2_a_branch_of_a_run_that_goes_on_while_it_is_looked_at_stays(pushed, monkeypatch):
+    name, _ = pushed.push()
+    pushed.over()
+    host, store = pushed.github.code_host, pushed.place.store
+
+    def look(run, branch):
+        store.retry_run(pushed.run.run_id, "publish", 1.0)
+        return False
+
+    monkeypatch.setattr(host, "has_pull_request", look)
+    assert pushed.place.cleaner().turn()["branches"] == 0
+    assert pushed.branches() == {name}
+
+
 # --- what is kept for too long ----------------------------------------------------------------
 
 
