@@ -98,7 +98,7 @@ class Settings(Record):
     """Memory of one sandbox; checks have `checks_at_once` sandboxes open at a time."""
     checks_at_once: int = Field(default=2, ge=1, le=16)
     """Checks of one run at a time, each with a sandbox, where there are as many processors."""
-    sandbox_processes: int = Field(default=256, ge=1)
+    sandbox_processes: int = Field(default=1024, ge=1)
     """Processes and threads of one sandbox."""
     sandbox_disk_mb: int = Field(default=2048, ge=1)
     """Disk space that one sandbox can write."""

@@ -262,7 +262,7 @@ def _read_called(line: str, scripts: NamedScripts, files: ProjectFiles) -> CiSet
 
 
 def _runs_image(line: str) -> bool:
-    return "".join(unwrap_command(split_words(line))[:1]).startswith("docker")
+    return "".join(unwrap_command(split_words(line))[:1]) in ("docker", "docker-compose")
 
 
 def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: ProjectFiles) -> CiSetup:

@@ -1,4 +1,4 @@
-"""Read the jobs of GitHub's workflows: matrix, steps, services. Nothing is run."""
+"""Read the jobs of GitHub's workflows, and CircleCI's: matrix, steps, services. Nothing is run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from repo_config.documents import as_list, as_map
 from repo_config.project_files import ProjectFiles
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
+_CIRCLECI = ".circleci/config.yml"
 _MINOR = re.compile(r"3\.\d{1,2}")
 _OF_MATRIX = re.compile(r"matrix\.([\w-]+)")
 _MOST_VALUES, _MOST_VALUE = 100, 10_000
@@ -125,4 +126,39 @@ def read_jobs(files: ProjectFiles) -> list[Job]:
         document = files.whole.yaml(path)
         for name, job in as_map(document.get("jobs")).items():
             found.append(Job(f"{path} job {name}", as_map(job), document, files.whole))
+    for name, job in as_map(files.whole.yaml(_CIRCLECI).get("jobs")).items():
+        converted = _convert_circleci(as_map(job))
+        found.append(Job(f"{_CIRCLECI} job {name}", converted, {"on": "pull_request"}, files.whole))
     return found
+
+
+def _convert_circleci(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a job as GitHub would have it: its first container runs it, the others are servers."""
+    first, *others = [as_map(one) for one in as_list(job.get("docker"))] or [{}]
+    steps = [as_map(one) for one in as_list(job.get("steps"))]
+    place = str(job.get("working_directory", "."))
+    root = next(filter(None, (as_map(one.get("checkout")).get("path") for one in steps)), place)
+    env = {**as_map(first.get("environment")), **as_map(job.get("environment"))}
+    image = str(first.get("image"))
+    written: list[dict[str, Any]] = (
+        [{"with": {"python-version": image}}] if "python" in image else []
+    )
+    for run in (as_map(one["run"]) or {"command": one["run"]} for one in steps if "run" in one):
+        folder = str(run.get("working_directory", place))
+        if folder[:1] in ("/", "~"):
+            folder = posixpath.relpath(folder, str(root))
+        named = {
+            "name": run.get("name"),
+            "run": run.get("command", ""),
+            "env": run.get("environment"),
+        }
+        written.append({**named, "working-directory": folder})
+    return {
+        # Places outside the repository are of its machines alone.
+        "env": {name: value for name, value in env.items() if str(value)[:1] != "/"},
+        "services": {
+            str(one.get("name", at)): {"image": one.get("image"), "env": one.get("environment")}
+            for at, one in enumerate(others)
+        },
+        "steps": written,
+    }

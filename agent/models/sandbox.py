@@ -85,7 +85,7 @@ class SandboxLimits(Record):
 
     seconds: float = 600.0
     memory_bytes: int = 4 * 1024**3
-    processes: int = 256
+    processes: int = 1024
     disk_bytes: int = 2 * 1024**3
     """Size of each writable place."""
     output_bytes: int = 512 * 1024

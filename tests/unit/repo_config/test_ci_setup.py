@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repo_config import ci_setup
+from repo_config import ci_setup, workflows
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import ProjectFiles
 from tests.unit.trees import DictTree
@@ -196,6 +196,29 @@ def test_servers_of_containers_are_taken_where_ci_names_none(workflow):
     assert (found.env, found.services) == ({"POSTGRES_DB": "app"}, ("postgres",))
     job = "jobs: {t: {steps: [{run: pytest}]}}"
     assert read(job, **{"compose.yaml": compose}).services == ()
+
+
+CIRCLECI = """\
+jobs:
+  test:
+    docker:
+      - {image: "cimg/python:3.12", environment: {MODE: Test, PYTHONPATH: /home/circleci/shop/site}}
+      - {image: "cimg/postgres:16.4", environment: {POSTGRES_DB: shop}}
+    working_directory: ~/shop/site
+    steps:
+      - checkout: {path: ~/shop}
+      - run: mkdir data
+      - run: {name: Test, command: "dockerize -wait tcp://localhost:5432 pytest shop"}
+"""
+
+
+def test_jobs_of_circleci_are_read_as_those_of_github():
+    texts = {".circleci/config.yml": CIRCLECI, "site/shop/test_x.py": ""}
+    files = ProjectFiles(DictTree(texts), "site")
+    found = ci_setup.read_ci_setup(files)
+    assert (found.commands, found.services) == (("mkdir data || true",), ("postgres",))
+    assert (found.env, found.test_args) == ({"MODE": "Test", "POSTGRES_DB": "shop"}, ("shop",))
+    assert [job.pythons for job in workflows.read_jobs(files)] == [["3.12"]]
 
 
 def test_of_several_jobs_the_one_on_linux_with_most_versions_of_python_is_taken():
