@@ -36,8 +36,9 @@ _LONGEST_PUT_OFF = 2 * 3600.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 #: So many deliveries that cannot be decided one after the other: the code host itself is away.
 _FAILURES_IN_A_ROW = 3
-#: A run that was told to stop is over within two seconds, as a rule.
-_SOON_SECONDS = 0.5
+#: A run that was told to stop is over within two seconds, as a rule. What waits for a longer one is
+#: looked at after a part of the time that it has waited.
+_SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
 #: What fails in a way that nobody has foreseen is tried so often.
 _TRIES = 3
 
@@ -105,10 +106,13 @@ class Intake:
         settled = failed = 0
         now = read_clock()
         # Who waits for longer than anybody is told to had the clock put back behind him.
-        waiting = [
+        waiting = {
             one for one, until in self._put_off.items() if 0 < until - now < _LONGEST_PUT_OFF
-        ]
-        for delivery in self._inbox.list_unread(without=waiting):
+        }
+        due = self._inbox.list_unread(without=waiting)
+        # However many are put off, what was never looked at has its turn.
+        new = self._inbox.list_unread(without=self._put_off)
+        for delivery in {one.delivery_id: one for one in (*due, *new)}.values():
             if self._stop.is_set():
                 break
             self._alive()
@@ -116,7 +120,9 @@ class Intake:
                 decided = self._try_to_decide(delivery)
                 if isinstance(decided, PutOff):
                     _log.info("not yet", reason=decided.reason)
-                    self._put_off[delivery.delivery_id] = now + _SOON_SECONDS
+                    pause = (now - delivery.received_at) * _PUT_OFF_SHARE
+                    until = now + min(max(pause, _SOON_SECONDS), _LATE_SECONDS)
+                    self._put_off[delivery.delivery_id] = until
                 elif decided is not None:
                     self._settle(delivery, decided)
                     settled, failed = settled + 1, 0

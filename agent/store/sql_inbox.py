@@ -6,6 +6,7 @@ Signatures and HTTP are the listener's; what a delivery means is the intake's.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -31,8 +32,6 @@ _PAGE_BYTES = 8192
 _ERRORS = Errors(InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing.")
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
 _BODY_DAYS, _ROW_DAYS = 7, 90
-#: Ids that are left out of one look; databases bound the variables of a statement.
-_LEFT_OUT = 900
 #: Deliveries that are added by one statement.
 _ROWS_AT_ONCE = 1_000
 _DAY = 86_400.0
@@ -166,18 +165,18 @@ class Inbox:
         Args:
             without: Ids of deliveries that are left out, so that they hide none behind them.
         """
-        wanted = (
-            select(DeliveryRow)
-            .where(
-                col(DeliveryRow.outcome).is_(None),
-                col(DeliveryRow.delivery_id).not_in(sorted(without)[:_LEFT_OUT]),
-            )
+        unread = (
+            select(DeliveryRow.number, DeliveryRow.delivery_id)
+            .where(col(DeliveryRow.outcome).is_(None))
             .order_by(col(DeliveryRow.number))
-            .limit(limit)
+            .limit(limit + len(without))
         )
         good, bad = [], []
         with self._database.read() as session:
-            for row in session.exec(wanted):
+            others = (number for number, name in session.exec(unread) if name not in without)
+            numbers = list(itertools.islice(others, limit))
+            wanted = select(DeliveryRow).where(col(DeliveryRow.number).in_(numbers))
+            for row in session.exec(wanted.order_by(col(DeliveryRow.number))):
                 try:
                     good.append(_delivery(row))
                 except ValidationError:

@@ -7,9 +7,11 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
+from agent.conversation.events import Event
 from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
+from agent.models.ticket import Delivery
 from agent.service import deliveries
 from tests.unit.delivery_samples import Gate, Open, delivery, run
 
@@ -26,6 +28,25 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
     assert outcomes(inbox, 2) == [None, "ignored"]
     assert not intake.turn()
     assert gate.asked == [1, 2], "it is not asked again at once"
+
+
+def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(deliveries, "read_clock", lambda: now)
+    store.add_run(run(1), 1.0)
+    store.claim_run(1.0, most=1)
+    store.set_state("2026-1", RunState.FOLLOWING_UP)
+    red = Event(repository="o/r", repository_id=7, commit="a" * 40, event="status", actor="ci")
+    of_event = {"event": "status", "action": None, "content_key": "", "received_at": now}
+    body = red.model_dump_json().encode()
+    inbox.append(
+        [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(1_200)] + [delivery(2)]
+    )
+    intake = deliveries.Intake(inbox, store, Gate({}))
+    for _ in range(15):
+        intake.turn()
+        now += 1.0
+    assert inbox.find("d2").outcome == "ignored"
 
 
 def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_reason(inbox, store):
