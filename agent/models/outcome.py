@@ -115,6 +115,8 @@ class Outcome(Record):
     plan: Plan | None = None
     """That the change was made by, as far as one was published."""
     cost_usd: float = 0.0
+    told_at: float | None = None
+    """When people were about to be told, in seconds since the epoch; it is over only later."""
     code_host_calls: int | None = None
     """Requests that this attempt sent to the code host; None: the code host does not count them."""
 

@@ -29,6 +29,7 @@ from agent.git import worktree
 from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
+from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
@@ -380,7 +381,8 @@ def _deliver_outcome(
 
 
 def _report_outcome(run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.code_host.report_outcome(run, outcome)
+    told = outcome.model_copy(update={"told_at": read_clock()})
+    return svc.code_host.report_outcome(run, told)
 
 
 def _tell_on_pull(run: Run, outcome: Outcome, svc: Services) -> Outcome:

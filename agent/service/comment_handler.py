@@ -46,6 +46,9 @@ _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
 #: Runs of one issue that comments begin; whoever wants more sets the label.
 _MOST_BEGUN = 10
+#: So long it takes at most, as a rule, from a run's questions until it is over, also where another
+#: worker takes it over in between.
+_ENDING_SECONDS = 60.0
 #: By so much our clock and the code host's may differ.
 _SKEW_SECONDS = 5.0
 
@@ -96,7 +99,7 @@ class CommentHandler:
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
         # What asks for nothing costs no question about its writer.
-        if (nothing := self._asks_nothing(comment, run, command, request)) is not None:
+        if (nothing := self._asks_nothing(comment, run, command, request, now)) is not None:
             return nothing
         if run is not None and self._was_heard(comment, run):
             return Handled(reason="heard before")
@@ -135,8 +138,12 @@ class CommentHandler:
         run: StoredRun | None,
         command: Command | Change | Unknown | None,
         request: FollowUpRequest | None,
+        now: float,
     ) -> Ignored | PutOff | None:
         if command is None and request is None and not self._is_answer(comment, run):
+            age = now - intake.parse_moment(comment.at)
+            if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
+                return PutOff(reason=f"run {run.run.run_id} may just have asked for it")
             return Ignored(reason="no command, and nothing waits for an answer", routine=True)
         if comment.on_pull and run is None:
             if self._store.is_publishing(comment.subject.repository_id):
@@ -165,8 +172,10 @@ class CommentHandler:
         if run.active:
             # Another one may have let it go on a moment ago; the store knows.
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
-        asked = run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
-        return asked and intake.parse_moment(comment.at) >= (run.ended_at or 0.0) - _SKEW_SECONDS
+        if run.outcome is None or run.outcome.reason is not Reason.UNCLEAR:
+            return False
+        asked_at = run.outcome.told_at or run.ended_at or 0.0
+        return intake.parse_moment(comment.at) >= asked_at - _SKEW_SECONDS
 
     def _read_request(self, comment: Comment) -> FollowUpRequest | None:
         """Say what words without a command ask for; None: nothing of us."""

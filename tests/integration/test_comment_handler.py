@@ -16,7 +16,7 @@ from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Guidance
 from agent.service import run_commands
 from agent.service.comment_handler import CommentHandler, Handled
-from agent.service.intake import Accepted, Ignored
+from agent.service.intake import Accepted, Ignored, PutOff
 from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
@@ -363,9 +363,21 @@ def test_an_answer_lets_a_run_go_on_from_its_top(talk):
     assert [(one.kind, one.by) for one in said] == [("answer", "wanda"), ("answer", "max")]
 
 
+def test_an_answer_counts_that_comes_before_the_run_that_asked_is_over(talk):
+    run, told_at = talk.begun(), time.time()
+    answer = talk.write("It is till/count.py.")
+    assert isinstance(talk.hear(answer), PutOff)
+    outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which one?")
+    told = outcome.model_copy(update={"told_at": told_at})
+    talk.store.finish_run(run.run_id, told, told_at + 40)
+    assert isinstance(talk.hear(answer), Handled)
+    assert [one.words for one in talk.store.list_guidance(run.run_id)] == [answer.body]
+
+
 def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
     run = talk.begun()
-    assert isinstance(talk.say("Also rewrite the admin."), Ignored)
+    said = talk.write("Also rewrite the admin.", at="2026-11-20T10:00:01Z")
+    assert isinstance(talk.hear(said), Ignored)
     assert talk.store.list_guidance(run.run_id) == ()
     assert talk.reactions() == []
 
