@@ -30,6 +30,7 @@ _VALUES = frozenset(
     {"--with", "--python", "-p", "--package", "--project", "--group", "--extra", "--from", "--spec"}
 )
 _COVERAGE_VALUES = frozenset({"--source", "--rcfile", "--omit", "--include"})
+_PYTHON_VALUES = frozenset({"-X", "-W"})
 _VARIABLE = re.compile(r"[A-Za-z_]\w*=")
 _PYTHON = re.compile(r"python[0-9.]*|py")
 #: Bounded, so that what is opened again and again and never closed is not searched to its end.
@@ -180,8 +181,11 @@ def unwrap_command(words: Sequence[str]) -> Sequence[str]:
         elif wrapper is not None:
             values = _COVERAGE_VALUES if wrapper[0] == "coverage" else _VALUES
             at = _skip_options(words, at + len(wrapper), values)
-        elif _PYTHON.fullmatch(word.rsplit("/", 1)[-1]) and "-m" in words[at : at + 4]:
-            at = words.index("-m", at) + 1
+        elif _PYTHON.fullmatch(word.rsplit("/", 1)[-1]):
+            module = _skip_options(words, at + 1, _PYTHON_VALUES)
+            if words[module - 1] != "-m":
+                return words[at:]
+            at = module
         else:
             return words[at:]
     return ()

@@ -17,6 +17,7 @@ from repo_config.project_files import CONFIGURED, Detected, ProjectFiles, split_
 from repo_config.schema import RepoConfig
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
+_BY_UNITTEST = "pytest also runs the tests of unittest"
 #: Has pytest look where unittest does, for names that it would pass over.
 _AS_UNITTEST = ("-o", "python_files=test*.py *_tests.py")
 _DOCTESTS = "--doctest-modules"
@@ -92,9 +93,13 @@ def choose_suite_start(
     origins = {"test_runner": found.origin} if found else {}
     if found and found.value == "django" and chosen:
         origins["test_script"] = f"{CONFIGURED}: checks.tests.script" if given.script else chosen
-    if command and command.args:
-        origins["test_args"] = command.origin
-    return Start(found and found.value, chosen, command.args if command else (), origins)
+    args = command.args if command else ()
+    if is_django and found and found.origin == _BY_UNITTEST:
+        # Its tests set Django up, which can be done once.
+        args = ("-p", "no:django", *args)
+    if args and found:
+        origins["test_args"] = command.origin if command else found.origin
+    return Start(found and found.value, chosen, args, origins)
 
 
 def _find_runner(
@@ -114,10 +119,13 @@ def _find_runner(
     for path in files.find_named("conftest.py"):
         if not ASIDE & set(path.split("/")[:-1]):
             return Detected("pytest", path)
-    if is_django:
-        script = find_test_script(files) or manage
+    script = find_test_script(files) or manage
+    # A library may have tests for Django among others, which set it up themselves.
+    if is_django and (
+        script or not any(one.words[0] == "unittest" for one in _list_commands(files))
+    ):
         return Detected("django", script or "Django, and nothing of pytest")
-    return Detected("pytest", "pytest also runs the tests of unittest")
+    return Detected("pytest", _BY_UNITTEST)
 
 
 def _are_found(files: ProjectFiles, runner: Detected | None) -> bool:

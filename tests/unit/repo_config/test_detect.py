@@ -135,6 +135,15 @@ def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
     assert detected(tree(files | {"runtests.py": script})).test_runner == "django"
 
 
+def test_tests_that_a_command_runs_by_unittest_set_django_up_themselves(tree):
+    files = {"tests/test_x.py": TESTS, "tests/settings.py": "INSTALLED_APPS = []\n"}
+    files["setup.cfg"] = "[metadata]\nname = x\nclassifiers = Framework :: Django\n"
+    assert detected(tree(files)).test_runner == "django"
+    files["tox.ini"] = "[testenv]\ncommands = python -b -X dev -Werror -W default -m unittest\n"
+    project = detected(tree(files))
+    assert (project.test_runner, project.test_args) == ("pytest", ("-p", "no:django"))
+
+
 # --- Django ------------------------------------------------------------------------------------
 
 
