@@ -34,9 +34,10 @@ _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
 )
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-](?:local|test|ci|dev))*\.ya?ml")
+_COMPOSES = re.compile(r"\bdocker[ -]compose\b")
 _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 #: The servers that sandboxes can start, by the names of their images.
-SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
+SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis", "valkey": "redis"}
 #: Of a variable. Which of its environments tox runs is CI's own choice.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
 _SHELLS = ("bash", "sh")
@@ -117,7 +118,8 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
     if jobs := [(job, tests) for job in linux if (tests := _find_test_line(job))]:
         job, tests = min(jobs, key=lambda found: _rank_job(found[0], found[1], scripts, files))
         found = _read_job(job, tests, scripts, files)
-        starts = any(map(job.mentions, ("docker compose", "docker-compose")))
+        runs = "\n".join(str(step.get("run", "")) for step in job.steps)
+        starts = _COMPOSES.search("\n".join((runs, *found.commands)))
         is_known = _runs_python(tests.line, scripts, files)
         return found if is_known and not starts else _add_servers(found, files)
     found = _add_servers(_read_tox(files, scripts), files)

@@ -230,8 +230,8 @@ class NamedScripts:
             if path and not path.endswith(".py"):
                 yield path, [self._files.text(path)]
         else:
-            # Behind `poe`, or, where it was `hatch run`, the first word; an environment before it.
-            for word in words[:2]:
+            # Behind `poe` or `hatch run` the first; behind `task`, or Hatch's `+py=3.12`, the next.
+            for word in words[1:2] if program == "task" or program[:1] == "+" else words[:1]:
                 name = word.rpartition(":")[2] if word not in self._tasks else word
                 if name in self._tasks:
                     yield f"task {name}", self._tasks[name]

@@ -188,11 +188,13 @@ def test_of_containers_the_servers_and_variables_are_taken():
         "",
         CALLS.format("pnpm test"),
         "jobs: {t: {steps: [{run: docker compose up -d}, {run: pytest}]}}",
+        CALLS.format("make test"),
     ],
 )
 def test_servers_of_containers_are_taken_where_ci_names_none(workflow):
     compose = "services: {db: {image: 'cimg/postgres:15', environment: [POSTGRES_DB=app]}}"
-    found = read(workflow, **{"compose.yaml": compose})
+    makefile = "test: up\n\tpytest\nup:\n\tdocker compose up -d\n"
+    found = read(workflow, **{"compose.yaml": compose, "Makefile": makefile})
     assert (found.env, found.services) == ({"POSTGRES_DB": "app"}, ("postgres",))
     job = "jobs: {t: {steps: [{run: pytest}]}}"
     assert read(job, **{"compose.yaml": compose}).services == ()
@@ -263,6 +265,7 @@ OS_OF_SOME_ROWS = (
         ("steps: [{run: tox run -e typing}]", "steps: [{run: tox run -e py313}]"),
         ("steps: [{run: tox -e py-lint}]", "steps: [{run: 'tox -e ${{ matrix.env }}'}, {run: ls}]"),
         ("steps: [{run: ./run-api-tests.sh}]", OS_OF_SOME_ROWS),
+        ("steps: [{run: npx playwright test}]", "steps: [{run: uv run task test}, {run: ls}]"),
     ],
 )
 def test_a_job_whose_tests_can_run_here_goes_before_others(other, taken):
@@ -272,6 +275,7 @@ def test_a_job_whose_tests_can_run_here_goes_before_others(other, taken):
         ".github/workflows/z.yml": job.format("workflow_call", "taken", taken),
         "tox.ini": "[testenv:typing]\ncommands = mypy\n[testenv]\ncommands =\n  lint: ruff check\n"
         "  !lint: pytest\n",
+        "pyproject.toml": "[tool.taskipy.tasks]\ntest = 'pytest'\n",
     }
     assert read(job.format("pull_request", "other", other), **texts).env["A"] == "taken"
 
