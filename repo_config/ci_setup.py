@@ -24,7 +24,7 @@ from repo_config.tool_options import find_tool
 from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`.
-_RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=\s|\Z)")
+_RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.:-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=\s|\Z)")
 #: A command that runs tests of Python.
 _RUNS_PYTHON = re.compile(
     r"(?<![^\s/])"

@@ -96,6 +96,11 @@ def test_tests_in_an_earlier_step_are_no_preparation():
     assert found.commands == ("mkdir a || true",)
 
 
+def test_a_task_within_others_runs_the_tests():
+    steps = "{run: python test.py}, {run: mkdir a}, {run: 'task py:test'}"
+    assert read(f"jobs: {{t: {{steps: [{steps}]}}}}").commands == ("mkdir a || true",)
+
+
 def test_an_example_of_the_environment_file_is_copied_where_there_is_none():
     assert read(**{".env.example": "A=1\n"}).commands == ("cp .env.example .env",)
     assert read(**{".environment-example": ""}).commands == (
