@@ -17,7 +17,7 @@ from typing import TextIO
 import structlog
 
 from agent.errors import AgentError, SettingsInvalid, StorageFull, TransientError
-from agent.git import worktree
+from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
 from agent.models.run import Run
 
@@ -25,6 +25,7 @@ _log = structlog.get_logger()
 
 #: In a run's folder of work trees; locked as long as the run is at work.
 _HELD = ".held"
+_GONE = ".gone"
 _UNHELD_SECONDS = 3600.0
 #: So long is waited for what a killed attempt at the same run has left running.
 _LET_GO_SECONDS = 5.0
@@ -81,10 +82,11 @@ def hold_trees(folder: Path) -> Iterator[None]:
         # Behind the door as well: whoever looks for left-overs must not find half of it.
         try:
             with _lock_folder(trees):
-                worktree.remove_work_tree(folder)
+                _remove_folder(folder)
         except (OSError, AgentError) as problem:
             _log.warning("a work tree is left over", folder=str(folder), error=repr(problem))
-        holder.close()
+        finally:
+            holder.close()
 
 
 def _take_folder(folder: Path) -> TextIO | None:
@@ -93,7 +95,7 @@ def _take_folder(folder: Path) -> TextIO | None:
         _remove_left(folder.parent)
         if folder.exists() and not (folder / _HELD).exists():
             # Killed while it made or removed it; both is done behind the door, so nobody is at it.
-            worktree.remove_work_tree(folder)
+            _remove_folder(folder)
         try:
             folder.mkdir(mode=0o711)
         except FileExistsError:
@@ -133,6 +135,9 @@ def _remove_left(trees: Path) -> int:
 
 def _remove_unheld(folder: Path) -> bool:
     """Remove a folder that a run of ours has made and holds no longer; say whether it was one."""
+    if folder.name.endswith(_GONE):
+        delete_folder(folder)
+        return True
     try:
         with (folder / _HELD).open("r+") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,5 +150,14 @@ def _remove_unheld(folder: Path) -> bool:
             young = read_clock() - folder.stat().st_mtime < _UNHELD_SECONDS
         if young or not _RUN_ID.fullmatch(folder.name):
             return False
-    worktree.remove_work_tree(folder)
+    _remove_folder(folder)
     return True
+
+
+def _remove_folder(folder: Path) -> None:
+    # By its name it is a left-over, whatever of it is gone when this process is killed.
+    gone = folder.with_name(folder.name + _GONE)
+    delete_folder(gone)
+    with suppress(FileNotFoundError):
+        folder.rename(gone)
+    delete_folder(gone)

@@ -17,6 +17,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.publishing import commits
+from agent.runs.folders import hold_trees
 from agent.sandbox import cgroup, layout, slots
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
@@ -361,6 +362,20 @@ def test_PF2_a_branch_of_a_run_that_goes_on_while_it_is_looked_at_stays(pushed, 
     monkeypatch.setattr(host, "has_pull_request", look)
     assert pushed.place.cleaner().turn()["branches"] == 0
     assert pushed.branches() == {name}
+
+
+def test_a_work_tree_is_left_over_at_once_when_its_removal_was_killed(place, monkeypatch):
+    tree = place.home / "trees" / run(1).run_id
+
+    def be_killed(folder, **_):
+        (Path(folder) / ".held").unlink()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch, hold_trees(tree):
+        file(tree / "base.git" / "HEAD")
+        patch.setattr("agent.git.folders.shutil.rmtree", be_killed)
+    assert place.cleaner().turn()["trees"] == 1
+    assert [*tree.parent.glob("*")] == [tree.parent / ".lock"]
 
 
 # --- what is kept for too long ----------------------------------------------------------------
