@@ -111,7 +111,7 @@ class Intake:
         }
         due = self._inbox.list_unread(without=waiting)
         # However many are put off, what was never looked at has its turn.
-        new = self._inbox.list_unread(without=self._put_off)
+        new = self._inbox.list_unread(without=self._put_off) if self._put_off else ()
         for delivery in {one.delivery_id: one for one in (*due, *new)}.values():
             if self._stop.is_set():
                 break

@@ -61,14 +61,12 @@ class Database:
         *,
         url: str | None = None,
         busy_seconds: float,
-        page_bytes: int = 4096,
     ) -> None:
         """Open the database, and make file and tables where there are none.
 
         Args:
             url: Of PostgreSQL; None: the file is used.
             busy_seconds: How long to wait for a lock.
-            page_bytes: For a file that is still empty; larger ones suit larger rows.
 
         Raises:
             SettingsInvalid: The file cannot be made or opened there.
@@ -83,7 +81,7 @@ class Database:
         self._version = table(f"{tables[0].name}_version", column("version_num", String))
         if url is None:
             create_file(path)
-            self.engine = _open_file(path, busy_seconds, page_bytes)
+            self.engine = _open_file(path, busy_seconds)
             self._readers = self.engine.execution_options(reads_only=True)
         else:
             self.engine = _connect_to_server(url, busy_seconds)
@@ -208,7 +206,7 @@ def _lock_writers(engine: Engine, name: str, guard: Callable[[Connection], None]
             guard(connection)
 
 
-def _open_file(path: Path, busy_seconds: float, page_bytes: int) -> Engine:
+def _open_file(path: Path, busy_seconds: float) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}", connect_args={"timeout": busy_seconds, "check_same_thread": False}
     )
@@ -217,7 +215,6 @@ def _open_file(path: Path, busy_seconds: float, page_bytes: int) -> Engine:
     def _connected(connection: sqlite3.Connection, _: object) -> None:
         # Transactions are begun below, by name, not by the driver's guess.
         connection.isolation_level = None
-        connection.execute(f"PRAGMA page_size = {page_bytes}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
 

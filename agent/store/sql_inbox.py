@@ -27,8 +27,6 @@ from agent.store.sql_notes import SqlNotes
 
 FILE_NAME = "inbox.sqlite"
 _BUSY_SECONDS = 4.0
-#: Bodies are large.
-_PAGE_BYTES = 8192
 _ERRORS = Errors(InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing.")
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
 _BODY_DAYS, _ROW_DAYS = 7, 90
@@ -128,9 +126,7 @@ class Inbox:
         self.notes = SqlNotes(home, url) if url else None
         """What the processes of a fleet tell each other; None: files do."""
         self._one = threading.Lock()
-        self._database = Database(
-            self.path, [_ROWS], _ERRORS, url=url, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
-        )
+        self._database = Database(self.path, [_ROWS], _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
         self._database.require_sound()
         self._identity = _identity(self.path)
 

@@ -120,7 +120,7 @@ class Ledger:
                 machine that loses its power before the step ends.
         """
         begun = (step, 1, "started", {"at": round(at, 3)})
-        self._append([begun], sync=wait, unstored=() if wait else (AgentError,))
+        self._append([begun], sync=wait, must_store=wait)
 
     def begin(self, **facts: object) -> None:
         self.append("run", 0, _BEGUN, **facts)
@@ -128,7 +128,7 @@ class Ledger:
     def seal(self, **facts: object) -> Seal:
         """Sign what is published, and with it the ledger so far; AgentError: it is not stored."""
         sealed = [("seal", next(self._seals), SEALED, facts)]
-        digest = self._append(sealed, sync=True, unstored=())
+        digest = self._append(sealed, sync=True, must_store=True)
         return Seal(digest=digest, key=self._signer.public) if self._signer else Seal()
 
     def end(self, **facts: object) -> None:
@@ -137,14 +137,14 @@ class Ledger:
         AgentError: It is written, but not stored where other machines find it.
         """
         ended = [("run", 1, ENDED, facts), ("run", 2, _CLOSED, {})]
-        self._append(ended, sync=True, unstored=())
+        self._append(ended, sync=True, must_store=True)
 
     def _append(
         self,
         events: Sequence[tuple[str, int, str, Mapping[str, object]]],
         *,
         sync: bool,
-        unstored: tuple[type[Exception], ...] = (AgentError,),
+        must_store: bool = False,
     ) -> str:
         with self._lock:
             previous, lines = self._previous, ""
@@ -162,7 +162,7 @@ class Ledger:
             self._write(lines.encode("ascii"), sync=sync)
             self._previous = previous
             if self._store:
-                with suppress(*unstored):  # they are stored with the next
+                with suppress(*(() if must_store else (AgentError,))):  # stored with the next
                     self._store()
             return previous
 
