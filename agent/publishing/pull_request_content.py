@@ -181,8 +181,8 @@ def make_proposal(
         ),
         body=words,
         draft=wanted.draft or bool(decided.verdict.review),
-        # Whoever set the label is told by it that there is something to review.
-        reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot else ()),
+        # Whoever set the label is told so that there is something to review, if that is known.
+        reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot and snapshot.actor else ()),
         labels=wanted.labels,
         findings=svc.redactor.redact_record(decided.findings),
         summary=text.render_checks_summary(decided.compared, decided.verdict, svc.redactor),

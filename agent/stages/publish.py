@@ -192,7 +192,7 @@ def _tell_result(verdict: Verdict, placed: Placed | None, pull_request: PullRequ
         said.append(f"#{same.number} holds this very change already; no second pull request was")
         return " ".join((*said, "made."))
     if pull_request is not None and pull_request.notes:
-        said.append(f"Of the pull request: {'; '.join(pull_request.notes)}.")
+        said.append(f"Of the pull request: {'; '.join(pull_request.notes).rstrip('.')}.")
     return " ".join(said)
 
 

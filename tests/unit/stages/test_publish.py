@@ -230,6 +230,16 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem, kin
     assert getattr(raised.value, "until", 5.0) == 5.0
 
 
+@pytest.mark.parametrize(("actor", "asked"), [("grace", ("grace",)), ("", ())])
+def test_who_set_the_label_is_asked_to_review_if_anybody_did(tmp_path, home, actor, asked):
+    there, base = code_host(), runs.prepared(tmp_path / "app", home)
+    snapshot = base.run.snapshot.model_copy(update={"actor": actor})
+    base = base.model_copy(update={"run": base.run.model_copy(update={"snapshot": snapshot})})
+    svc, _ = runs.services(home, there)
+    publish.open_pull_request(base, runs.decided(base), svc)
+    assert there.proposals[0].reviewers == asked
+
+
 def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
     config = RepoConfig.model_validate(
         {
