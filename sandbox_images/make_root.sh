@@ -56,8 +56,12 @@ building=$target.building
 trap 'rm -rf --one-file-system "$building"' EXIT
 trap 'exit 130' INT TERM
 rm -rf --one-file-system "$building"
-# shellcheck disable=SC2086  # no mirror given means no argument
-debootstrap --variant=minbase --include="$include" "$suite" "$building" ${MIRROR:-}
+build() {
+    # shellcheck disable=SC2086  # no mirror given means no argument
+    debootstrap --variant=minbase --include="$include" "$suite" "$building" ${MIRROR:-}
+}
+# A mirror drops a download at times; the second try keeps what the first one has.
+build || build
 
 rm -rf "$building"/var/cache/apt/archives/*.deb "$building"/var/lib/apt/lists/* "${building:?}"/dev/*
 [ -x "$building/usr/bin/python3" ] || fail "the tree has no python3"
