@@ -252,13 +252,13 @@ def test_a_live_log_ends_when_its_reader_may_see_it_no_longer(
     stranger.sign_in("ann", {100: False})
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(stranger.get, f"/runs/{run.run_id}/log/events")
-        time.sleep(0.5)
-        assert not reading.done()
+        while not (_LogStream.under_way or reading.done()):
+            time.sleep(0.01)
         if what == "signed out":
             stranger.post("/sign-out", proof=stranger.proof())
         else:
             people.repositories["ann"] = {101: True}
-        assert reading.result(5).text.endswith("event: over\ndata:\n\n")
+        assert reading.result(30).text.endswith("event: over\ndata:\n\n")
     assert store.get_run(run.run_id).active
 
 
