@@ -65,7 +65,8 @@ class Cleaner:
         self._store = store
         self._engine = engine
         self._code_host = code_host
-        self._looked: set[str] = set()
+        self._looked: set[tuple[str, float | None]] = set()
+        """Runs that were looked at, and when each was over: it may go on and end again."""
         # Nothing is older because somebody puts the clock forward.
         self._clock = loops.SteadyClock()
 
@@ -132,13 +133,13 @@ class Cleaner:
             except AgentError as problem:
                 _log.info("branches not looked at", run=runs[0].run.run_id, why=problem.message)
             else:
-                self._looked |= {one.run.run_id for one in runs}
+                self._looked |= {(one.run.run_id, one.ended_at) for one in runs}
         return gone
 
     def _may_have_left(self, one: StoredRun) -> bool:
         """Whether a run has come as far as to push, and has ended without a pull request."""
         run, outcome = one.run, one.outcome
-        if one.active or one.ended_at is None or run.run_id in self._looked:
+        if one.active or one.ended_at is None or (run.run_id, one.ended_at) in self._looked:
             return False
         if outcome and (outcome.pull_request or run.dry_run):
             return False

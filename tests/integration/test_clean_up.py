@@ -294,6 +294,11 @@ def test_PF2_a_branch_of_a_run_that_ended_without_a_pull_request_goes(pushed):
     before = pushed.github.world.requests.next_number()
     assert cleaner.turn()["branches"] == 0
     assert pushed.github.world.requests.find("*", before, "*") == [], "nobody is asked twice"
+    pushed.place.store.retry_run(pushed.run.run_id, "publish", 1.0)
+    pushed.push()
+    again = Outcome.for_stopped_run(pushed.run.run_id, Reason.UNCLEAR, "x")
+    pushed.place.store.finish_run(pushed.run.run_id, again, time.time() - 2 * HOUR)
+    assert cleaner.turn()["branches"] == 1, "it has ended again since"
 
 
 @pytest.mark.deep
