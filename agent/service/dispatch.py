@@ -7,6 +7,7 @@ the process was killed.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,7 +21,8 @@ from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Remember, Run
-from agent.runs.waiting import RunPostponed
+from agent.runs import waiting
+from agent.runs.waiting import DELIVER, PastWait, RunPostponed
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_leases import ONLY_LEASE, Lease
@@ -170,6 +172,8 @@ class Dispatcher:
         self._carrier = carrier
         self._bounds = bounds
         self._deliver = deliver
+        self._untold: dict[str, tuple[int, float]] = {}
+        """By segments that broke: attempts to tell of the end, and when the next one is due."""
 
     def turn(self) -> bool:
         """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
@@ -211,13 +215,11 @@ class Dispatcher:
             return False
         self._carrier.forget_run(run_id)
         if status is EngineStatus.BROKEN:
-            self._end_for_it(stored.run, result)
-            return True
+            return self._end_for_it(stored, result)
         try:
             end = SegmentEnd.model_validate_json(result)
         except ValidationError as problem:
-            self._end_for_it(stored.run, f"its end makes no sense: {problem}")
-            return True
+            return self._end_for_it(stored, f"its end makes no sense: {problem}")
         if end.is_paused or end.outcome is None:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
@@ -240,25 +242,42 @@ class Dispatcher:
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
-    def _end_for_it(self, run: Run, problem: str) -> None:
-        """End a run that could not say so itself, and try once to tell whoever waits for it."""
-        _log.error("run broken", run=run.run_id, problem=problem)
+    def _end_for_it(self, stored: StoredRun, problem: str) -> bool:
+        """End a run that could not say so itself, once whoever waits for it was told.
+
+        Until then it is not over, so that the next process tells of it where this one ends.
+        """
+        name = _segment(stored).name
+        times, due = self._untold.get(name, (0, 0.0))
+        if read_clock() < due:
+            return False
+        _log.error("run broken", problem=problem)
+        self._untold[name] = times, math.inf
+        # The code host may be slow; the others do not wait for that.
+        telling = threading.Thread(target=self._tell, args=(stored.run, name, times), daemon=True)
+        telling.start()
+        return False
+
+    def _tell(self, run: Run, name: str, times: int) -> None:
         sentence = (
             "Mergewright itself failed, and cannot go on with this run. The operator finds the"
             " reason in the service's log. Take the label off and set it again to start anew."
         )
         outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERNAL, sentence)
-        self._store.finish_run(run.run_id, outcome, read_clock())
-        metrics.run_ended(outcome.state, outcome.reason)
-        # The code host may be slow; the others do not wait for that.
-        telling = threading.Thread(target=self._tell, args=(run, outcome), daemon=True)
-        telling.start()
-
-    def _tell(self, run: Run, outcome: Outcome) -> None:
         try:
-            self._deliver(run, outcome)
-        except Exception as unheard:  # noqa: BLE001  the end counts, told or not
-            _log.error("end not told", run=run.run_id, problem=repr(unheard))
+            try:
+                self._deliver(run, outcome)
+            except Exception as unheard:  # noqa: BLE001  what stays unheard ends the run as well
+                _log.error("end not told", run=run.run_id, problem=repr(unheard))
+                past = PastWait(DELIVER, times)
+                waiting.postpone_run(steps.make_agent_error(unheard), DELIVER, past)
+            self._store.finish_run(run.run_id, outcome, read_clock())
+            metrics.run_ended(outcome.state, outcome.reason)
+        except RunPostponed as wait:
+            self._untold[name] = times + 1, wait.until
+        except Exception as problem:  # noqa: BLE001  the run is still there
+            _log.error("end not stored", run=run.run_id, problem=repr(problem))
+            self._untold[name] = times, read_clock() + _TROUBLE_SECONDS
 
 
 def _segment(stored: StoredRun, *, back: int = 0) -> Segment:

@@ -11,6 +11,7 @@ import pytest
 
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, RunState
+from agent.runs import waiting
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch
 from agent.store.sql_follow_ups import FollowUpRequest
@@ -103,8 +104,10 @@ def test_a_worker_that_ended_between_claim_and_engine_loses_nothing(service):
     assert one.store.get_run("r1").state is RunState.OPEN
 
 
-def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
+@pytest.mark.parametrize("away", [0, 2])
+def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch, away):
     monkeypatch.setattr(dispatch, "_TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "_SHORTEST_WAIT", 0.1)
     tries = []
 
     def carry(stored, *_):
@@ -112,12 +115,28 @@ def test_a_bug_that_stays_is_told_once_where_people_wait(service, monkeypatch):
         raise ZeroDivisionError
 
     one = service(carry)
+    one.away = away
     one.store.add_run(run(1), 1.0)
     one.until(lambda: one.over("r1"))
     assert tries == [1, 2, 3, 4, 5]
     assert one.told == [("r1", Reason.INTERNAL)]
     ended = one.store.get_run("r1")
     assert (ended.state, ended.outcome.reason) == (RunState.FAILED, Reason.INTERNAL)
+
+
+def test_a_worker_that_ended_before_it_told_of_a_broken_run_loses_nothing(service, monkeypatch):
+    monkeypatch.setattr(dispatch, "_TROUBLE_SECONDS", 0.0)
+
+    def carry(*_):
+        raise ZeroDivisionError
+
+    one = service(carry)
+    one.away = 9
+    one.store.add_run(run(1), 1.0)
+    one.until(lambda: one.away < 9)
+    one = service(carry)
+    one.until(lambda: one.over("r1"))
+    assert one.told == [("r1", Reason.INTERNAL)]
 
 
 def stepping(asked, inside=None, go=None):
