@@ -6,8 +6,8 @@ engine, whose threads carry them (`agent.runs.executor`), and notes their end. E
 its own, so that a labelled issue is answered while runs are at work. A run that was under
 way when the process ended goes on with the step it was at.
 
-On PostgreSQL there may be several. Each carries runs; the oldest one takes deliveries in and asks
-the code host what it could not tell.
+On PostgreSQL there may be several. Each carries runs; the one that is at work for longest
+takes deliveries in and asks the code host what it could not tell.
 """
 
 from __future__ import annotations

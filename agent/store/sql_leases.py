@@ -54,7 +54,7 @@ class Lease:
         """Say whether this worker is at work, and may lead."""
 
     def leads(self) -> bool:
-        """Whether this worker is the one that decides on deliveries: the oldest at work."""
+        """Whether this worker is the one that decides on deliveries: the longest at work."""
         return True
 
     def take_over(self) -> int:
@@ -115,14 +115,16 @@ class SharedLease(Lease):
         self._seen = begun
 
     def set_ready(self, *, ready: bool) -> None:
+        # Nobody comes before who leads already: that one may be at a delivery.
+        last = select(func.coalesce(func.max(LeaseRow.turn), 0) + 1).scalar_subquery()
         with self._database.write() as session:
             mine = col(LeaseRow.number) == self.number
-            session.execute(update(LeaseRow).where(mine).values(may_lead=ready))
+            session.execute(update(LeaseRow).where(mine).values(turn=last if ready else None))
 
     def leads(self) -> bool:
-        first = select(func.min(LeaseRow.number)).where(col(LeaseRow.may_lead))
+        ready = select(LeaseRow.number).where(col(LeaseRow.turn).is_not(None))
         with self._database.read() as session:
-            return session.exec(first).one() == self.number
+            return session.exec(ready.order_by(col(LeaseRow.turn))).first() == self.number
 
     def take_over(self) -> int:
         silent = col(LeaseRow.last_seen) < _NOW - self._seconds

@@ -152,8 +152,8 @@ class LeaseRow(SQLModel, table=True):
     """Its data folder; records name places below it, so that all workers have the same."""
     last_seen: float
     """Seconds since the epoch, by the database's clock."""
-    may_lead: bool = False
-    """Whether it is at work: neither about to begin nor about to end."""
+    turn: int | None = None
+    """Its place among those at work, the first of which leads; None: it begins or ends just now."""
 
 
 class RunFileRow(SQLModel, table=True):

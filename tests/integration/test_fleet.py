@@ -128,18 +128,19 @@ def test_a_worker_that_is_cut_off_ends_before_its_lease_does(fleet, postgresql):
         postgresql.start()
 
 
-def test_the_oldest_worker_at_work_leads(tmp_path, postgresql):
+def test_who_was_at_work_first_leads_until_it_leaves(tmp_path, postgresql):
     url = postgresql.create_database()
     with closing(SqlRunStore(tmp_path, url)) as store:
         first, second = (store.take_lease(30.0) for _ in range(2))
         second.set_ready(ready=True)
         assert (first.leads(), second.leads()) == (False, True), "the first is still to begin"
         first.set_ready(ready=True)
+        assert (first.leads(), second.leads()) == (False, True), "it may be at a delivery"
+        second.set_ready(ready=False)
         assert (first.leads(), second.leads()) == (True, False)
-        first.set_ready(ready=False)
+        second.set_ready(ready=True)
+        first.give_back()
         assert (first.leads(), second.leads()) == (False, True)
-        second.give_back()
-        assert not second.leads()
 
 
 def test_who_is_asked_to_end_hands_its_runs_over_at_once(fleet):
