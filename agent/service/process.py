@@ -47,7 +47,7 @@ from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_queue import Shares
 from agent.store.sql_run_store import SqlRunStore, open_store
-from agent.telemetry import metrics
+from agent.telemetry import metrics, signing
 
 if TYPE_CHECKING:
     from agent.github.access import Access
@@ -92,11 +92,12 @@ class _Worker:
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
         self._settings, self._stop = settings, stop
         self.inbox, self._store = open_inbox(settings), open_store(settings)
-        self._lease = self._store.take_lease(settings.lease_seconds)
-        self._lease.keep()
-        fence.raise_fence(self._lease.require)
         self.way = wiring.way_to_github(settings, stop)
         self._compose = wiring.on_github(settings, self.way)
+        key = signing.load_signer(settings).public
+        self._lease = self._store.take_lease(settings.lease_seconds, key)
+        self._lease.keep()
+        fence.raise_fence(self._lease.require)
         self._bounds = Bounds(
             settings.max_runs,
             settings.runs_per_day,

@@ -71,30 +71,38 @@ ONLY_LEASE = Lease()
 class SharedLease(Lease):
     """That of one worker of several, from when it is made."""
 
-    def __init__(self, database: Database, home: Path, seconds: float) -> None:
+    def __init__(self, database: Database, home: Path, seconds: float, key: str) -> None:
         """Take a new number; the lease lasts only after `keep`.
 
         Args:
             home: Data folder of this worker.
             seconds: After so long without a sign of life the others take over.
+            key: Public half of the key that this worker signs logs with.
 
         Raises:
-            SettingsInvalid: Another worker has another data folder.
+            SettingsInvalid: Another worker has another data folder, or another key.
         """
         self._database = database
         self._seconds = seconds
         self._over = threading.Event()
         self._seen = _read_clock()
         process = f"{socket.gethostname()} {os.getpid()}"
-        row = LeaseRow(process=process, home=str(home), last_seen=0.0)
+        row = LeaseRow(process=process, home=str(home), key=key, last_seen=0.0)
         with database.write() as session:
             alive = col(LeaseRow.last_seen) >= _NOW - seconds
-            elsewhere = select(LeaseRow).where(LeaseRow.home != row.home, alive)
-            if other := session.exec(elsewhere).first():
-                raise SettingsInvalid(
-                    f"MERGEWRIGHT_HOME is {row.home} here and {other.home} with the worker of"
-                    f" {other.process}. Give all workers the same path, each on a disk of its own."
-                )
+            for other in session.exec(select(LeaseRow).where(alive)):
+                if other.home != row.home:
+                    raise SettingsInvalid(
+                        f"MERGEWRIGHT_HOME is {row.home} here and {other.home} with the worker of"
+                        f" {other.process}. Give all workers the same path, each on a disk of its"
+                        " own."
+                    )
+                if other.key != key:
+                    raise SettingsInvalid(
+                        f"Logs are signed with the key {key} here and {other.key} with the worker"
+                        f" of {other.process}. Give all workers the same"
+                        " MERGEWRIGHT_SIGNING_KEY_FILE; for a new key, stop all workers first."
+                    )
             session.add(row)
             session.flush()
             self.number = row.number or 0

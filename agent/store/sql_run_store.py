@@ -317,15 +317,19 @@ class SqlRunStore(RunQueue, RunReader):
         with self._database.write() as session:
             sql_guidance.store_guidance(session, run_id, said)
 
-    def take_lease(self, seconds: float) -> Lease:
+    def take_lease(self, seconds: float, key: str) -> Lease:
         """Become a worker: on PostgreSQL one of several, else the only one of the data folder.
 
         Args:
             seconds: After so long without a sign of life others take over.
+            key: Public half of the key that this worker signs logs with.
+
+        Raises:
+            SettingsInvalid: Another worker has another data folder, or another key.
         """
         if not self._database.is_server:
             return ONLY_LEASE
-        return SharedLease(self._database, self.path.parent, seconds)
+        return SharedLease(self._database, self.path.parent, seconds, key)
 
     def read_last_beat(self) -> float | None:
         """When one of several workers was last seen, in seconds since the epoch; None: none is."""

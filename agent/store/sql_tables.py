@@ -150,6 +150,8 @@ class LeaseRow(SQLModel, table=True):
     """Machine and process, for people."""
     home: str
     """Its data folder; records name places below it, so that all workers have the same."""
+    key: str
+    """Public half of the key that it signs logs with; all workers have the same."""
     last_seen: float
     """Seconds since the epoch, by the database's clock."""
     turn: int | None = None

@@ -106,9 +106,7 @@ class _Told:
         path = self._ground.find_ledger(run_id)
         if not path.exists():
             return ["the ledger is missing"]
-        # Workers with folders of their own have keys of their own.
-        one = None if self._ground.server else self._ground.home / signing.PUBLIC_FILE
-        key = signing.read_public_key(one) if one else None
+        key = signing.read_public_key(self._ground.home.parent / signing.PUBLIC_FILE)
         return list(verify_ledger(path.read_bytes(), run_id, key))
 
     def _branch(self, name: str, commit: str) -> str:

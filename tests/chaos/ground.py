@@ -26,6 +26,7 @@ from agent.demo.play import MAINTAINER, OWNER, REPORTER
 from agent.demo.simulator import serving
 from agent.demo.simulator.records import App
 from agent.store import engine, sql_inbox, sql_run_store
+from agent.telemetry import signing
 from tests.chaos import nursery_disk
 from tests.chaos.points import Point
 from tests.faulty_github import FaultyWorld
@@ -292,6 +293,7 @@ def _environ(
     for path, text in ((key, app.private_key), (shared, secret)):
         path.touch(mode=0o600)
         path.write_text(text)
+    signing.load_signer(settings.Settings(home=folder))
     plain = {
         name: value for name, value in os.environ.items() if not name.startswith("MERGEWRIGHT")
     }
@@ -300,6 +302,7 @@ def _environ(
         "github_url": f"{address}/api/v3",
         "github_app_id": app.id,
         "github_private_key_file": key,
+        "signing_key_file": folder / "signing" / "key.pem",
         "webhook_secret_file": shared,
         "listen_port": port,
         "dashboard_url": f"http://127.0.0.1:{port}",
