@@ -13,10 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 from sqlalchemy import ColumnElement, delete, func
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from agent.errors import AgentError, StoreUnavailable
 from agent.store.database import Database
@@ -25,6 +26,8 @@ from agent.telemetry.ledger import FILE_NAME as LEDGER
 
 #: They only grow.
 _GROWING = (LEDGER, "run.log")
+#: PostgreSQL takes no value of half a gigabyte.
+_PIECE_BYTES = 16 * 1024**2
 #: Seconds between attempts while the database is away; where that lasts, the lease runs out first.
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _log = structlog.get_logger()
@@ -125,9 +128,9 @@ class FolderCopy:
         if path.name in _GROWING:
             self._store_growth(path)
         else:
-            with self._database.write() as session:
+            with self._database.write() as session, path.open("rb") as file:
                 session.execute(delete(RunFileRow).where(*self._pieces_of(path.name)))
-                session.add(self._make_piece(path.name, path.read_bytes()))
+                self._store_pieces(session, file, path.name)
         self._stored[path.name] = facts
 
     def _store_growth(self, path: Path) -> None:
@@ -140,15 +143,21 @@ class FolderCopy:
                 begin = int(stored or 0)
             with path.open("rb") as file:
                 file.seek(begin)
-                if content := file.read():
-                    session.add(self._make_piece(path.name, content))
-        self._sizes[path.name] = begin + len(content)
+                self._store_pieces(session, file, path.name)
+                size = file.tell()
+        self._sizes[path.name] = size
 
     def _pieces_of(self, name: str) -> tuple[ColumnElement[bool], ...]:
         return col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == name
 
-    def _make_piece(self, name: str, content: bytes) -> RunFileRow:
-        return RunFileRow(run_id=self._run_id, name=name, content=content)
+    def _store_pieces(self, session: Session, file: BinaryIO, name: str) -> None:
+        """Store what is left of a file; an empty one is a piece as well."""
+        content = file.read(_PIECE_BYTES)
+        while True:
+            session.add(RunFileRow(run_id=self._run_id, name=name, content=content))
+            session.flush()
+            if not (content := file.read(_PIECE_BYTES)):
+                return
 
 
 def _persist(store: Callable[[], None]) -> None:
