@@ -67,7 +67,9 @@ class SqlRunFiles:
         )
         pieces: dict[str, list[bytes]] = defaultdict(list)
         with self._database.read() as session:
-            for name, content in session.exec(wanted.order_by(col(RunFileRow.number))):
+            ordered = wanted.order_by(col(RunFileRow.number))
+            # A server ends the transaction of a client that is busy for long with what it has.
+            for name, content in session.exec(ordered, execution_options={"yield_per": 8}):
                 pieces[name].append(content)
         return {name: b"".join(several) for name, several in pieces.items()}
 
