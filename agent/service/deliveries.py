@@ -39,6 +39,8 @@ _FAILURES_IN_A_ROW = 3
 #: A run that was told to stop is over within two seconds, as a rule. What waits for a longer one is
 #: looked at after a part of the time that it has waited.
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
+#: So long a run that waits does not begin while that is shown.
+_SHOWN_SECONDS = 30.0
 #: What fails in a way that nobody has foreseen is tried so often.
 _TRIES = 3
 
@@ -222,9 +224,13 @@ class Intake:
                 because = f"{pause.sentence}; this run goes on by itself afterwards."
             elif quota is not None:
                 because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")
-            if ahead or because:
+            # Another worker that began it meanwhile would make a second comment beside this one.
+            if (ahead or because) and self._store.hold_run(run.run_id, now + _SHOWN_SECONDS):
                 self._alive()
-                self._intake_api.show_queued(run, 0 if quota else ahead, because)
+                try:
+                    self._intake_api.show_queued(run, 0 if quota else ahead, because)
+                finally:
+                    self._store.hold_run(run.run_id, now)
                 _log.info("waits", ahead=ahead, because=because)
         except Exception as problem:  # noqa: BLE001  as above
             told = problem.message if isinstance(problem, AgentError) else repr(problem)

@@ -136,6 +136,13 @@ class SqlRunStore(RunQueue, RunReader):
     def _has_priority(self, snapshot: Snapshot) -> bool:
         return self._priority_label in {label.lower() for label in snapshot.labels}
 
+    def hold_run(self, run_id: str, until: float) -> bool:
+        """Let a run that has not begun wait until a time; return whether it has not."""
+        unbegun = col(RunRow.worker).is_(None), col(RunRow.started_at).is_(None)
+        held = update(RunRow).where(col(RunRow.run_id) == run_id, col(RunRow.active), *unbegun)
+        with self._database.write() as session:
+            return bool(session.execute(held.values(not_before=until)).rowcount)  # type: ignore[attr-defined]
+
     def set_state(self, run_id: str, state: RunState) -> None:
         self._update(run_id, state=state.value)
 

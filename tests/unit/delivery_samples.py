@@ -60,7 +60,7 @@ class Open(Gate):
 
     def __init__(self, problems):
         super().__init__(problems)
-        self.waiting = []
+        self.waiting, self.shown = [], lambda: None
 
     def read_start_label(self, issue):
         return "mergewright"
@@ -79,5 +79,6 @@ class Open(Gate):
 
     def show_queued(self, run, ahead, because=""):
         self.waiting.append((run.snapshot.issue.number, ahead))
+        self.shown()
         if run.snapshot.issue.number in self.problems:
             raise self.problems[run.snapshot.issue.number]

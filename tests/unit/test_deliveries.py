@@ -13,6 +13,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery
 from agent.service import deliveries
+from agent.store.sql_queue import Shares
 from tests.unit.delivery_samples import Gate, Open, delivery, run
 
 
@@ -101,7 +102,14 @@ def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, st
 
 @pytest.mark.parametrize("problem", [CodeHostUnavailable("away"), KeyError("bug")])
 def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store, problem):
-    gate, heard = Open({2: problem}), []
+    gate, heard, begun = Open({2: problem}), [], []
+
+    def begin():
+        for _ in range(2):
+            one = store.claim_run(time.time(), most=9, shares=Shares(per_repository=9))
+            begun.append(one and one.run.snapshot.issue.number)
+
+    gate.shown = begin
     inbox.append([delivery(1), delivery(2), delivery(3)])
     with capture_logs() as said:
         deliveries.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).turn()
@@ -109,3 +117,4 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
     assert len(heard) == len(store.list_latest(9)) == 3
     assert [one[0] for one in gate.waiting] == [2, 3]
     assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
+    assert begun == [1, None, 2, None], "nobody begins what is shown as waiting just now"
