@@ -66,7 +66,7 @@ build || build
 rm -rf "$building"/var/cache/apt/archives/*.deb "$building"/var/lib/apt/lists/* "${building:?}"/dev/*
 [ -x "$building/usr/bin/python3" ] || fail "the tree has no python3"
 chmod 0755 "$building"
-for name in hosts nsswitch.conf; do
+for name in hosts nsswitch.conf resolv.conf; do
     # A sandbox lays its own over these; that takes a file to lie on.
     [ -e "$building/etc/$name" ] || : >"$building/etc/$name"
 done

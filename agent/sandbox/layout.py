@@ -59,6 +59,9 @@ def make_etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
         "hosts": f"127.0.0.1 {' '.join(('localhost', HOSTNAME, *hosts))}\n"
         "::1 localhost ip6-localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        # Libraries that ask name servers themselves refuse to start without one. No way leads to
+        # this address, so they hear that at once; on 127.0.0.1 they would wait.
+        "resolv.conf": "nameserver 192.0.2.1\n",
     }
 
 

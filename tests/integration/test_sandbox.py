@@ -151,6 +151,13 @@ def test_ordinary_programs_find_what_they_need(sandbox):
             server = socket.create_server(("127.0.0.1", 0))
             socket.create_connection(server.getsockname())
             assert socket.gethostbyname("localhost") == "127.0.0.1"
+            (server,) = open("/etc/resolv.conf").read().removeprefix("nameserver ").splitlines()
+            try:
+                socket.socket(type=socket.SOCK_DGRAM).sendto(b"?", (server, 53))
+            except OSError as problem:
+                assert problem.strerror == "Network is unreachable"
+            else:
+                raise AssertionError("whoever asks there waits")
             trusted = ssl.get_default_verify_paths()
             assert trusted.cafile or len(os.listdir(trusted.capath)) > 50
             assert oct(os.umask(0)) == "0o22"
