@@ -19,7 +19,7 @@ from repo_config.values import DEBIAN_NAME
 from repo_config.workflows import Job
 
 #: A word by which packages are managed; which ones is known from what the project declares.
-MANAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
+MANAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|pip[ ]compile|cache)(?!\S)")
 #: Without network, `npm ci` would take away what is there.
 FETCHES = re.compile(r"(?<!\S)npm[ ]+(?:ci|install|i)(?:[ ]+--\S+)*(?!\S)")
 #: What picks extras or groups of the project: an option, or `.[these]`.

@@ -41,10 +41,14 @@ SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis", 
 #: Of a variable. Which of its environments tox runs is CI's own choice.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
 _SHELLS = ("bash", "sh")
+_WHOLE_OPTION = re.compile(r"--[\w-]+=")
 _MOST_COMMANDS, _MOST_TEXT, _MOST_LINES = 40, 4000, 100
 #: What a line begins with that holds for the lines behind it, and what spans several lines.
 _KEEPS_STATE = re.compile(
-    r"(?:cd|pushd|popd|export|set|unset|source|\.|alias|eval|shopt|umask|exec)(?!\S)|[A-Za-z_]\w*\+?="
+    r"(?:cd|pushd|popd|export|set|unset|source|\.|alias|eval|shopt|umask|exec)(?!\S)"
+    # A variable before a command is that command's alone.
+    r"|(?!(?:[A-Za-z_]\w*=(?:\"[^\"]*\"|'[^']*'|[^\s\"'(`])*+[ \t]+)++(?![A-Za-z_]\w*=)[^\s#;&|])"
+    r"[A-Za-z_]\w*\+?="
 )
 #: A comment, or the end of a command.
 _HAS_ENDS = re.compile(r"[#;]|(?<!&)&(?!&)")
@@ -288,7 +292,10 @@ def _write_commands(
     spans = any(_SPANS_LINES.match(one) or not split_words(one) for one in lines)
     if spans and not is_whole:
         return ()
-    needed = list(lines) if spans else _drop_needless(lines, scripts)
+    needed = list(lines)
+    if not spans:
+        wanted = _drop_needless(lines, scripts)
+        needed = [one for line in wanted for one in islice(scripts.expand_task(line), _MOST_LINES)]
     # Behind some `|| true` would be of no use.
     if spans or any(_KEEPS_STATE.match(one) or _HAS_ENDS.search(one) for one in needed):
         return ("\n".join(("set +e", *needed, "true")),)
@@ -296,10 +303,11 @@ def _write_commands(
 
 
 def _read_places(line: str, files: ProjectFiles) -> tuple[str, ...]:
-    """Read what stands right behind the word that runs tests, as far as it is there."""
+    """Read what stands behind the word that runs tests, up to an option that may have a value."""
     match = _RUNS_TESTS.search(line)
     behind = split_words(line[match.end() :]) if match else ()
-    words = tuple(takewhile(lambda word: word[:1] not in ("", "-"), behind))
+    plain = (word for word in behind if not _WHOLE_OPTION.match(word))
+    words = tuple(takewhile(lambda word: word[:1] not in ("", "-"), plain))
     return words if all(_is_there(word, files) for word in words) else ()
 
 

@@ -229,13 +229,22 @@ class NamedScripts:
             path = next(filter(self._files.has_file, paths), "")
             if path and not path.endswith(".py"):
                 yield path, [self._files.text(path)]
-        else:
-            # Behind `poe` or `hatch run` the first; behind `task`, or Hatch's `+py=3.12`, the next.
-            for word in words[1:2] if program == "task" or program[:1] == "+" else words[:1]:
-                name = word.rpartition(":")[2] if word not in self._tasks else word
-                if name in self._tasks:
-                    yield f"task {name}", self._tasks[name]
-                    return
+        elif task := self._find_task(words):
+            yield f"task {task}", self._tasks[task]
+
+    def _find_task(self, words: Sequence[str]) -> str | None:
+        """Name the task that a command calls: what no program is called, but for its runner."""
+        # Behind `poe` or `hatch run` the first; behind `task`, or Hatch's `+py=3.12`, the next.
+        called = words[1:2] if words[:1] == ["task"] or "".join(words[:1])[:1] == "+" else words[:1]
+        names = (one for word in called for one in (word, word.rpartition(":")[2]))
+        return next((name for name in names if name in self._tasks), None)
+
+    def expand_task(self, line: str) -> Iterator[str]:
+        """Yield the lines behind a task that a runner is called for; another line stays."""
+        words = split_words(join_lines(line))
+        command = unwrap_command(words)
+        runs_task = [*command] != words or command[:1] == ["task"]
+        yield from self.expand_line(line) if runs_task and self._find_task(command) else (line,)
 
     def expand_line(self, line: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
         """Yield the lines behind the name that a line calls; nothing where it calls none."""

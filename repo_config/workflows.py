@@ -110,8 +110,21 @@ def _expand_step(step: dict[str, Any], files: ProjectFiles) -> Iterator[dict[str
         yield step
         return
     held: dict[str, Any] = {k: step[k] for k in ("if", "continue-on-error") if k in step}
+    usual = {key: as_map(one).get("default") for key, one in as_map(action.get("inputs")).items()}
+    inputs = {
+        f"inputs.{key}": value for key, value in {**usual, **as_map(step.get("with"))}.items()
+    }
     for one in as_list(as_map(action.get("runs")).get("steps")):
-        yield {**as_map(one), **held}
+        yield {**_put_inputs(as_map(one), inputs), **held}
+
+
+def _put_inputs(part: Any, inputs: Mapping[str, Any]) -> Any:
+    """Put what an action is given in each text; what is given may itself be of the matrix."""
+    if isinstance(part, str):
+        return _EXPRESSION.sub(lambda at: str(inputs.get(at[1]) or at[0]), part, _MOST_VALUES)
+    if isinstance(part, list):
+        return [_put_inputs(one, inputs) for one in part]
+    return {key: _put_inputs(one, inputs) for key, one in part.items()} if part else part
 
 
 def allows_failure(part: Mapping[str, Any]) -> bool:

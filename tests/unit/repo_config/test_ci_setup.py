@@ -293,6 +293,35 @@ def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
     assert found.commands == ("mkdir data || true",)
 
 
+def test_what_an_action_of_the_repository_is_given_stands_in_its_steps():
+    action = """\
+inputs: {kind: {required: true}, size: {default: "9"}, other: {required: true}}
+runs:
+  steps:
+    - run: mkdir ${{ inputs.kind }}
+    - {run: pytest, env: {KIND: "${{ inputs.kind }}", SIZE: "${{inputs.size}}", O: "${{ inputs.other }}"}}
+"""
+    job = (
+        "strategy: {matrix: {db: [pg]}}, steps: [{uses: ./test, with: {kind: '${{ matrix.db }}'}}]"
+    )
+    found = read(f"jobs: {{t: {{{job}}}}}", **{"test/action.yml": action})
+    assert (found.commands, found.env) == (("mkdir pg || true",), {"KIND": "pg", "SIZE": "9"})
+
+
+def test_lines_that_need_their_own_words_alone_are_carried_out():
+    lines = ("A='b c' D=e flask migrate", "pybabel compile -d locale", "uv pip compile a.in")
+    steps = "".join(f'{{run: "{line}"}}, ' for line in lines)
+    found = read(f'jobs: {{t: {{steps: [{steps}{{run: "A=1"}}, {{run: pytest}}]}}}}')
+    assert found.commands == tuple(f"{line} || true" for line in lines[:2])
+
+
+def test_a_task_that_only_its_runner_knows_is_written_out():
+    tasks = "[tool.hatch.envs.default.scripts]\nmessages = 'msgfmt a.po'\nmkdir = 'rm a'\n"
+    line = "{run: hatch run messages}, {run: mkdir data}, {run: pytest}"
+    found = read(f"jobs: {{t: {{steps: [{line}]}}}}", **{"pyproject.toml": tasks})
+    assert found.commands == ("msgfmt a.po || true", "mkdir data || true")
+
+
 def test_debian_packages_are_those_that_commands_install_and_no_words_of_prose():
     found = read(
         "jobs: {t: {steps: [{run: 'sudo apt-get update && sudo -E apt-get install -y gcc-${{ matrix.v }}"
@@ -342,8 +371,9 @@ def test_packages_of_npm_are_fetched_by_the_files_that_lock_them():
 
 
 def test_where_ci_has_its_tests_is_read():
-    jobs = "jobs: {t: {steps: [{run: python -m pytest tests/core -n auto}]}}"
-    assert read(jobs, **{"tests/core/models.py": ""}).test_args == ("tests/core",)
+    jobs = "jobs: {t: {steps: [{run: python -m pytest shop --cov=shop tests/core -n auto}]}}"
+    files = {"tests/core/models.py": "", "shop/models.py": ""}
+    assert read(jobs, **files).test_args == ("shop", "tests/core")
 
 
 @pytest.mark.parametrize(
