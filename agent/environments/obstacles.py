@@ -45,9 +45,12 @@ class Obstacle(Record):
 
 def is_measured(tests: CheckResult) -> bool:
     """Whether a test came to an end of its own, or the runner found that there is none."""
-    if tests.status is Status.ABSENT or (tests.suite and not tests.items):
-        return True
-    return has_ended(tests)
+    return tests.status is Status.ABSENT or finds_none(tests) or has_ended(tests)
+
+
+def finds_none(tests: CheckResult) -> bool:
+    """Whether the runner looked for tests, and found none."""
+    return tests.suite is not None and not tests.items
 
 
 def has_ended(tests: CheckResult) -> bool:

@@ -116,7 +116,9 @@ class _Attempts:
         update = {"config": config, "project": candidate.project or known.project}
         prepared, report = self._measure(known.model_copy(update=update), number)
         self.most = max(self.most, candidates.count_tests(report.tests))
-        if all(one is not report for _, _, one in self.tried):
+        # That a candidate finds none where it looks does not mean that there is none.
+        found_none = candidate.checks is not None and obstacles.finds_none(report.tests)
+        if not found_none and all(one is not report for _, _, one in self.tried):
             self.tried.append((candidate.why, prepared, report))
 
     def make_until_good(self, proposed: tuple[Candidate, ...]) -> None:
@@ -162,8 +164,8 @@ class _Attempts:
             RunStopped: Nothing is found; the cause is said, with the way out.
         """
         base, step, svc = self.base, self.step, self.svc
-        # The last has what those before it lacked, so its tests got furthest.
-        last = self.tried[-1] if self.tried else None
+        # Of those that are alike, the last has what those before it lacked.
+        last = max(reversed(self.tried), key=_rank, default=None)
         said = problem.message if problem else _explain_lack(base, last, svc)
         obstacle = step("obstacle", find_obstacle, base, last and last[2], said, svc)
         known = step("known set-up", read_known, base.run, svc)
@@ -312,9 +314,10 @@ def choose_environment(run: Run, why: str, more: dict[str, object], svc: Service
     return why
 
 
-def _rank(tried: Tried) -> tuple[bool, float]:
-    report = tried[2]
-    return obstacles.is_measured(report.tests), candidates.rate_tests(report.tests)
+def _rank(tried: Tried) -> tuple[bool, float, int]:
+    """Rank by the tests that pass; where none does, by how far the runner got."""
+    tests = tried[2].tests
+    return obstacles.is_measured(tests), candidates.rate_tests(tests), len(tests.items)
 
 
 def _count_tests(report: CheckReport) -> str:

@@ -292,6 +292,12 @@ jobs:
         ("gdal-bin", "old-bin"),
     ]
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()
+    (tests,) = report(0, 0).results
+    unread = report(0, 0).model_copy(
+        update={"results": (tests.model_copy(update={"suite": None}),)}
+    )
+    run_context = prepare(unread, (0, 9, 0.0, "error"), (9, 0), ci=ci)
+    assert "mkdir data || true" in run_context.configs[2].setup, "with it modules were read"
 
 
 def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, monkeypatch):
@@ -326,6 +332,8 @@ def test_tests_that_ci_names_or_runs_by_a_script_are_tried_so(prepare):
     ci = "jobs: {test: {steps: [{run: python -m pytest checks/all.py}]}}"
     files = {"checks/all.py": "", "test_old.py": ""}
     assert prepare((0, 9), (9, 0), ci=ci, more=files).kept == {"checks.tests.args": [*files][:1]}
+    with pytest.raises(RepositoryUnfit, match="cannot start"):  # none is there: no measure
+        prepare((0, 9, 0.0, "error"), (0, 0), (0, 9, 0.0, "error"), ci=ci, more=files, same=True)
     files = {"pytest.ini": "[pytest]\n", "tests/test_a.py": "", "runtests.py": "import unittest\n"}
     ci = ci.replace("-m pytest checks/all.py", "runtests.py")
     run_context = prepare((70, 9), (505, 0), ci=ci, more=files, same=True)
