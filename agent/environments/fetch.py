@@ -92,7 +92,7 @@ class Fetcher:
         self.left_out: set[str] = set()
         """Projects that are not installed where that is tolerated."""
         self.unbuilt: dict[str, str] = {}
-        """Those of them that cannot be built, each with the reason."""
+        """Those of them that cannot be built or had, each with the reason."""
         self._network = ExitStack()
         self._proxy: egress.EgressProxy | None = None
 
@@ -124,6 +124,14 @@ class Fetcher:
                         " interpreter would start another way, so nothing is installed."
                     )
                 return venv
+            absent = {*uv_program.find_absent(result.output)} - self.left_out
+            if absent and wanted.is_tolerant and not _NETWORK.search(result.output):
+                notes = "; ".join(
+                    ("no index that is asked has it", *self._build_context.index.notes)
+                )
+                self.left_out |= absent
+                self.unbuilt |= dict.fromkeys(sorted(absent), notes)
+                continue
             missing = uv_program.needing_wheels(result.output)
             if not missing or _NETWORK.search(result.output):
                 raise self._make_failure(result, wanted)

@@ -32,6 +32,8 @@ _NO_WHEELS = re.compile(
     r"(?:versions of )?([A-Za-z0-9][\w.-]*?)(?:==\S+)? (?:has|have) no (?:usable )?wheels"
 )
 
+_ABSENT = re.compile(r"([A-Za-z0-9][\w.-]*) was not found in the package registry")
+
 
 def version() -> str:
     return metadata.version("uv")
@@ -78,6 +80,12 @@ def needing_wheels(output: str) -> tuple[str, ...]:
     """Names of projects that uv refused because they exist only as source."""
     text = sanitise.strip_terminal_codes(output)
     named = _NEEDS_WHEEL.findall(text) or _NO_WHEELS.findall(text)
+    return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
+
+
+def find_absent(output: str) -> tuple[str, ...]:
+    """Names of projects that uv found on no index."""
+    named = _ABSENT.findall(sanitise.strip_terminal_codes(output))
     return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
 
 

@@ -214,6 +214,17 @@ def test_what_cannot_be_built_is_left_out_also_where_another_package_needs_it(se
     assert "no compiler" in "\n".join(said)
 
 
+def test_what_no_index_has_is_left_out_also_where_another_package_needs_it(settings, folder):
+    with local_index.serving() as served:
+        served.add(local_index.wheel("user", "1.0", ("lost.part>=2",)))
+        lay(folder, {"requirements.txt": "user\nLost_too==1\n"})
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == ("user==1.0",)
+    assert sorted(environment.left_out) == [
+        f"{name}: no index that is asked has it" for name in ("lost-part", "lost-too")
+    ]
+
+
 def test_of_parts_for_tests_what_does_not_go_with_the_others_is_left_out(settings, folder):
     with local_index.serving() as served:
         served.add(
