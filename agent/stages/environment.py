@@ -111,7 +111,8 @@ class _Attempts:
 
     def make(self, candidate: Candidate, number: str) -> None:
         """Try a candidate; what was best so far stays, but for what the candidate says."""
-        known = max(self.tried, key=_rank)[1].contract if self.tried else self.base.contract
+        last = _find_furthest(self.tried)
+        known = last[1].contract if last else self.base.contract
         config = known.config.model_copy(update=candidate.update)
         update = {"config": config, "project": candidate.project or known.project}
         prepared, report = self._measure(known.model_copy(update=update), number)
@@ -164,8 +165,7 @@ class _Attempts:
             RunStopped: Nothing is found; the cause is said, with the way out.
         """
         base, step, svc = self.base, self.step, self.svc
-        # Of those that are alike, the last has what those before it lacked.
-        last = max(reversed(self.tried), key=_rank, default=None)
+        last = _find_furthest(self.tried)
         said = problem.message if problem else _explain_lack(base, last, svc)
         obstacle = step("obstacle", find_obstacle, base, last and last[2], said, svc)
         known = step("known set-up", read_known, base.run, svc)
@@ -318,6 +318,11 @@ def _rank(tried: Tried) -> tuple[bool, float, int]:
     """Rank by the tests that pass; where none does, by how far the runner got."""
     tests = tried[2].tests
     return obstacles.is_measured(tests), candidates.rate_tests(tests), len(tests.items)
+
+
+def _find_furthest(tried: list[Tried]) -> Tried | None:
+    """Find the best; of those that are alike, the last has what those before it lacked."""
+    return max(reversed(tried), key=_rank, default=None)
 
 
 def _count_tests(report: CheckReport) -> str:

@@ -296,8 +296,9 @@ jobs:
     unread = report(0, 0).model_copy(
         update={"results": (tests.model_copy(update={"suite": None}),)}
     )
-    run_context = prepare(unread, (0, 9, 0.0, "error"), (9, 0), ci=ci)
-    assert "mkdir data || true" in run_context.configs[2].setup, "with it modules were read"
+    for further in ((0, 9, 0.0, "error"), unread.model_copy()):
+        run_context = prepare(unread, further, (9, 0), ci=ci)
+        assert "mkdir data || true" in run_context.configs[2].setup, "nothing speaks against it"
 
 
 def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, monkeypatch):
