@@ -122,6 +122,11 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
     if jobs := [(job, tests) for job in linux if (tests := _find_test_line(job))]:
         job, tests = min(jobs, key=lambda found: _rank_job(found[0], found[1], scripts, files))
         found = _read_job(job, tests, scripts, files)
+        # Called once for each part of the tests, it runs all of them.
+        parts = [_read_places(line.line, files) for one, line in jobs if one.origin == job.origin]
+        places = dict.fromkeys(place for part in parts for place in part) if all(parts) else ()
+        if found.test_args and len(parts) > 1:
+            found = found.model_copy(update={"test_args": tuple(places)})
         runs = "\n".join(str(step.get("run", "")) for step in job.steps)
         starts = _COMPOSES.search("\n".join((runs, *found.commands)))
         is_known = _runs_python(tests.line, scripts, files)
@@ -185,7 +190,10 @@ def _find_test_line(job: Job) -> _TestLine | None:
 
 
 def _list_lines(step: Mapping[str, Any]) -> list[str]:
-    script = str(step.get("run", "")).replace("\\\n", " ")
+    # Some actions are given the command itself.
+    given = (str(one) for one in as_map(step.get("with")).values())
+    written = step.get("run") or "\n".join(filter(_RUNS_PYTHON.search, given))
+    script = str(written).replace("\\\n", " ")
     lines = [line for line in script.splitlines() if line.strip() and line.lstrip()[0] != "#"]
     return lines[:_MOST_LINES]
 

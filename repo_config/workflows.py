@@ -110,10 +110,7 @@ def _expand_step(step: dict[str, Any], files: ProjectFiles) -> Iterator[dict[str
         yield step
         return
     held: dict[str, Any] = {k: step[k] for k in ("if", "continue-on-error") if k in step}
-    usual = {key: as_map(one).get("default") for key, one in as_map(action.get("inputs")).items()}
-    inputs = {
-        f"inputs.{key}": value for key, value in {**usual, **as_map(step.get("with"))}.items()
-    }
+    inputs = _read_inputs(action, step)
     for one in as_list(as_map(action.get("runs")).get("steps")):
         yield {**_put_inputs(as_map(one), inputs), **held}
 
@@ -138,11 +135,31 @@ def read_jobs(files: ProjectFiles) -> list[Job]:
     for path in filter(_WORKFLOW.fullmatch, files.whole.paths):
         document = files.whole.yaml(path)
         for name, job in as_map(document.get("jobs")).items():
-            found.append(Job(f"{path} job {name}", as_map(job), document, files.whole))
+            called = list(_expand_job(as_map(job), files.whole))
+            own = Job(f"{path} job {name}", as_map(job), document, files.whole)
+            found += called or [own]
     for name, job in as_map(files.whole.yaml(_CIRCLECI).get("jobs")).items():
         converted = _convert_circleci(as_map(job))
         found.append(Job(f"{_CIRCLECI} job {name}", converted, {"on": "pull_request"}, files.whole))
     return found
+
+
+def _expand_job(job: dict[str, Any], files: ProjectFiles) -> Iterator[Job]:
+    """Yield the jobs of the repository's own workflow that a job calls, with what it gives them."""
+    path = posixpath.normpath(str(job.get("uses", "")))
+    document = files.yaml(path) if _WORKFLOW.fullmatch(path) and files.has_file(path) else {}
+    inputs = _read_inputs(as_map(as_map(document.get("on")).get("workflow_call")), job)
+    held = {"strategy": job["strategy"]} if "strategy" in job else {}
+    for name, one in as_map(document.get("jobs")).items():
+        whole = {**held, **as_map(_put_inputs(one, inputs))}
+        yield Job(f"{path} job {name}", whole, document, files)
+
+
+def _read_inputs(called: Mapping[str, Any], caller: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what an action or a workflow is given, or else has as its usual values."""
+    usual = {key: as_map(one).get("default") for key, one in as_map(called.get("inputs")).items()}
+    given = {**usual, **as_map(caller.get("with"))}
+    return {f"inputs.{key}": value for key, value in given.items()}
 
 
 def _convert_circleci(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -308,6 +308,22 @@ runs:
     assert (found.commands, found.env) == (("mkdir pg || true",), {"KIND": "pg", "SIZE": "9"})
 
 
+def test_a_workflow_that_is_called_for_each_part_of_the_tests_runs_all_of_them():
+    called = """\
+on: {workflow_call: {inputs: {command: {required: true}, kind: {default: fake}}}}
+jobs:
+  t:
+    env: {KIND: "${{ inputs.kind }}", VERSION: "${{ matrix.v }}"}
+    steps: [{run: mkdir a}, {uses: retry/it@v3, with: {command: "${{ inputs.command }}"}}]
+"""
+    call = "{{uses: ./.github/workflows/t.yml, strategy: {{matrix: {{v: ['1']}}}}, with: {{command: pytest tests/{0}}}}}"
+    jobs = ", ".join(f"{name}: {call.format(name)}" for name in "ab")
+    files = {f"tests/{name}/test_it.py": "" for name in "ab"}
+    found = read(f"jobs: {{{jobs}}}", **{".github/workflows/t.yml": called}, **files)
+    assert (found.commands, found.env) == (("mkdir a || true",), {"KIND": "fake", "VERSION": "1"})
+    assert found.test_args == ("tests/a", "tests/b")
+
+
 def test_lines_that_need_their_own_words_alone_are_carried_out():
     lines = ("A='b c' D=e flask migrate", "pybabel compile -d locale", "uv pip compile a.in")
     steps = "".join(f'{{run: "{line}"}}, ' for line in lines)
