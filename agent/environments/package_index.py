@@ -123,7 +123,7 @@ class SimpleIndex:
         )
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
-        """Source distributions with a sha256 that were not yanked, newest version first.
+        """Source distributions with a sha256, newest version first.
 
         Of several indexes the first one that knows the project counts, as it does for wheels.
         """
@@ -240,7 +240,7 @@ def _read_archive(
         name, version = parse_sdist_filename(package.filename)
     except (InvalidSdistFilename, InvalidVersion):
         return None
-    if name != canonicalize_name(project) or package.is_yanked or not digest:
+    if name != canonicalize_name(project) or not digest:
         return None
     return SourceArchive(
         name=name,
@@ -251,6 +251,7 @@ def _read_archive(
         requires_python=package.requires_python,
         uploaded=f"{package.upload_time:%Y-%m-%d}" if package.upload_time else "",
         has_wheel=package.version in wheels,
+        is_yanked=package.is_yanked,
     )
 
 

@@ -139,10 +139,13 @@ def list_candidates(
         if line.name == name and (not requirement.marker or requirement.marker.evaluate(facts)):
             allowed &= requirement.specifier
             hashes.update(one for one in line.hashes if one.startswith("sha256:"))
+    pinned = {one.version for one in allowed if one.operator in ("==", "===")}
     found = [
         archive
         for archive in archives
-        if (not hashes or f"sha256:{archive.sha256.lower()}" in hashes)
+        # As with wheels: what was yanked is taken only where it is named.
+        if (not archive.is_yanked or archive.version in pinned)
+        and (not hashes or f"sha256:{archive.sha256.lower()}" in hashes)
         and allowed.contains(archive.version, prereleases=allowed.prereleases or None)
         and _is_compatible(archive.requires_python, python)
     ]

@@ -20,6 +20,7 @@ class SourceArchive(Record):
     uploaded: str = ""
     """Day on which the index got it, as in `2024-05-31`; empty where the index does not say."""
     has_wheel: bool = False
+    is_yanked: bool = False
 
 
 class IndexAccess(Record):

@@ -23,7 +23,7 @@ def opened(served, settings):
     return SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
 
 
-def test_source_archives_come_newest_first_without_yanked_and_wheels(served, settings):
+def test_source_archives_come_newest_first_without_wheels(served, settings):
     served.add(
         local_index.sdist("mine", "1.9"), local_index.sdist("mine", "1.10"),
         local_index.sdist("mine", "2.0"), local_index.wheel("mine", "3.0"),
@@ -31,8 +31,9 @@ def test_source_archives_come_newest_first_without_yanked_and_wheels(served, set
     served.yanked.add("mine-2.0.tar.gz")
     served.requires_python["mine-1.10.tar.gz"] = ">=3.9,<4"
     archives = opened(served, settings).source_archives("Mine")
-    assert [archive.version for archive in archives] == ["1.10", "1.9"]
-    assert archives[0].requires_python == ">=3.9,<4"
+    assert [archive.version for archive in archives] == ["2.0", "1.10", "1.9"]
+    assert [archive.is_yanked for archive in archives] == [True, False, False]
+    assert archives[1].requires_python == ">=3.9,<4"
 
 
 def test_a_download_of_another_content_is_not_kept(served, settings, tmp_path):

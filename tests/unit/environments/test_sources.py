@@ -36,6 +36,21 @@ def test_where_a_lock_names_hashes_an_archive_has_one_of_them():
     assert chosen(f"sha256:{'d' * 64}") == []
 
 
+@pytest.mark.parametrize(
+    ("line", "versions"), [("mine", ["1.0"]), ("mine>=2", []), ("mine==2.0", ["2.0"])]
+)
+def test_what_was_yanked_is_taken_only_where_it_is_named(line, versions):
+    archives = [
+        SourceArchive(
+            name="mine", version=one, filename="f", url="u", sha256="a", is_yanked=one == "2.0"
+        )
+        for one in ("2.0", "1.0")
+    ]
+    known = [Line(text=line, origin="requirements.txt")]
+    found = sources.list_candidates("mine", archives, known, "", "3.11.2")
+    assert [archive.version for archive in found] == versions
+
+
 def test_a_dependency_on_an_address_is_done_without():
     facts = sources.Metadata(
         name="a", version="1", extras=(), requires=("x @ https://u:pw@example.org/x.whl",)
