@@ -117,7 +117,8 @@ def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
             in_trace = line.lstrip().startswith("File ")
         elif (shown and not in_block) or (in_trace and not shown and line[:1].strip()):
             error, place, at, in_trace = shown[1] if shown else line, at, "", False
-        in_block = bool(shown)
+        # A blank line of the block is an E by itself.
+        in_block = bool(shown) or (in_block and line.strip() == "E")
     return error, place
 
 

@@ -43,6 +43,8 @@ tests/test_a.py:1: in <module>
     import lib
 E   {error}
 E   and more of it
+E
+E   (Background: https://example.org/)
 /env/lib/python3.11/site-packages/lib/base.py:206: SomeError
 =========================== short test summary info ============================
 ERROR tests/test_a.py - some words
