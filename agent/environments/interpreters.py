@@ -31,6 +31,7 @@ FOLDER = "pythons"
 #: Our own scripts and pinned tools run on nothing older.
 OLDEST = Version("3.9")
 _MINORS = tuple(f"3.{minor}" for minor in range(14, OLDEST.minor - 1, -1))
+_WHOLE_MINOR = re.compile(r"(?<![=<>~!])==\s*\d+\.\d+(?=\s*(?:,|\Z))")
 #: Modules of the standard library that checks and builds rely on, and that a build may lack.
 _NEEDED = "import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest"
 
@@ -193,8 +194,10 @@ def _may_be(version: str, allowed: SpecifierSet) -> bool:
 
 
 def _read_specifiers(hints: PythonHints) -> SpecifierSet:
+    # Who writes `==3.12` means all its releases, not 3.12.0 alone.
+    written = _WHOLE_MINOR.sub(r"\g<0>.*", hints.requires or "")
     try:
-        return SpecifierSet(hints.requires or "")
+        return SpecifierSet(written)
     except InvalidSpecifier as problem:
         raise EnvironmentFailed(
             f"{hints.requires_origin}: `{hints.requires}` is not a version constraint."

@@ -41,6 +41,16 @@ def test_the_configuration_decides_or_the_systems_own_or_the_highest_that_is_all
     assert best(requires=">=3.12", requires_origin="x") == "3.13.0"
 
 
+@pytest.mark.parametrize("requires", ["==3.12", "== 3.12 , <4"])
+def test_a_minor_version_that_is_asked_for_stands_for_all_its_releases(requires):
+    assert best(requires=requires) == "3.12.1"
+
+
+def test_a_release_that_is_asked_for_is_that_one():
+    hints = PythonHints(requires="==3.12.0")
+    assert not interpreters.rank_interpreters(None, hints, HERE)
+
+
 def test_ci_counts_before_the_version_file_and_that_before_classifiers():
     hints = {"ci": ("3.12", "3.11"), "version_file": "3.12", "classifiers": ("3.13",)}
     assert best(**hints) == "3.12.1", "which CI tests as well"
