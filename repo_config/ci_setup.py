@@ -10,7 +10,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -237,7 +237,7 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
         origin=job.origin,
         fetched=fetched,
         commands=(*done, *behind.commands),
-        env=behind.env | env | _read_assigned(before, tests.line),
+        env=env | behind.env | _read_assigned(before, tests.line),
         # Of an extended server under the usual name, the plain one is better than none.
         services=_name_services((*images, *(name for name, *_ in job.services), *started))
         or behind.services,
@@ -268,11 +268,21 @@ def _name_services(images: Iterable[str]) -> tuple[str, ...]:
 
 def _read_called(line: str, scripts: NamedScripts, files: ProjectFiles) -> CiSetup:
     """Read what the line that runs the tests calls: tox, containers, or a name for other lines."""
-    if "tox" in unwrap_command(split_words(line)):
+    words = unwrap_command(split_words(line))
+    if "tox" in words:
         return _read_tox(files, scripts)
-    if _runs_image(line):
-        return _read_compose(files)
-    return _read_lines([*islice(scripts.expand_line(line), _MOST_LINES)], scripts, files)
+    if not _runs_image(line):
+        return _read_lines([*islice(scripts.expand_line(line), _MOST_LINES)], scripts, files)
+    beside = _read_compose(files)
+    # Behind options and the image stands what runs in it.
+    ends = (shlex.join(words[at:]) for at in range(1, len(words)))
+    inside = next(
+        filter(None, ([*islice(scripts.expand_line(end), _MOST_LINES)] for end in ends)), ()
+    )
+    given = [one for before, one in pairwise(words) if before in ("-e", "--env")]
+    behind = _read_lines(inside, scripts, files)
+    env = beside.env | _read_assigned("\n".join(given), "") | behind.env
+    return behind.model_copy(update={"env": env, "services": beside.services})
 
 
 def _runs_image(line: str) -> bool:
@@ -284,7 +294,8 @@ def _read_lines(lines: Sequence[str], scripts: NamedScripts, files: ProjectFiles
     before = [one.strip() for one in takewhile(lambda one: not _RUNS_TESTS.search(one), lines)]
     tests = "".join(lines[len(before) :][:1])
     done = _write_commands(before, scripts, is_whole=not tests)
-    return CiSetup(commands=done, test_args=_read_places(tests, files))
+    env = _read_assigned("\n".join(before), tests)
+    return CiSetup(commands=done, env=env, test_args=_read_places(tests, files))
 
 
 def _write_commands(
