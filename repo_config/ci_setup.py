@@ -34,6 +34,7 @@ _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
 )
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-](?:local|test|ci|dev))*\.ya?ml")
+_NAMES_FILE = re.compile(r"(?<!\S)(?:-f|--file)[ =](\S+\.ya?ml)(?!\S)")
 _COMPOSES = re.compile(r"\bdocker[ -]compose\b")
 _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 #: The servers that sandboxes can start, by the names of their images.
@@ -130,7 +131,7 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
         runs = "\n".join(str(step.get("run", "")) for step in job.steps)
         starts = _COMPOSES.search("\n".join((runs, *found.commands)))
         is_known = _runs_python(tests.line, scripts, files)
-        return found if is_known and not starts else _add_servers(found, files)
+        return found if is_known and not starts else _add_servers(found, files, runs)
     found = _add_servers(_read_tox(files, scripts), files)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
     # A job that tests without the file would find other values in it.
@@ -250,9 +251,9 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
     )
 
 
-def _add_servers(found: CiSetup, files: ProjectFiles) -> CiSetup:
+def _add_servers(found: CiSetup, files: ProjectFiles, lines: str = "") -> CiSetup:
     """Take servers and variables of containers, where CI itself names no server."""
-    beside = _read_compose(files)
+    beside = _read_compose(files, lines)
     if found.services or not beside.services:
         return found
     update = {"services": beside.services, "env": beside.env | found.env}
@@ -273,7 +274,7 @@ def _read_called(line: str, scripts: NamedScripts, files: ProjectFiles) -> CiSet
         return _read_tox(files, scripts)
     if not _runs_image(line):
         return _read_lines([*islice(scripts.expand_line(line), _MOST_LINES)], scripts, files)
-    beside = _read_compose(files)
+    beside = _read_compose(files, line)
     # Behind options and the image stands what runs in it.
     ends = (shlex.join(words[at:]) for at in range(1, len(words)))
     inside = next(
@@ -430,12 +431,20 @@ def _read_tox(files: ProjectFiles, scripts: NamedScripts) -> CiSetup:
     return read.model_copy(update={"origin": found.origin, "env": env, "test_args": places})
 
 
-def _read_compose(files: ProjectFiles) -> CiSetup:
-    """Read which servers stand beside what is built of the repository, and its variables."""
-    if not any(map(_COMPOSE.fullmatch, files.paths)):
+def _read_compose(files: ProjectFiles, lines: str) -> CiSetup:
+    """Read which servers stand beside what is built of the repository, and its variables.
+
+    Args:
+        lines: Of a shell, that may name the file.
+    """
+    chosen = [posixpath.normpath(one) for one in _NAMES_FILE.findall(lines)]
+    if not any(one in chosen or _COMPOSE.fullmatch(one) for one in files.paths):
         files = files.whole
-    path = next(filter(_COMPOSE.fullmatch, files.paths), "")
+    usual = filter(_COMPOSE.fullmatch, files.paths)
+    path = next(iter((*filter(files.has_file, chosen), *usual, "")))
     parts = {key: as_map(one) for key, one in as_map(files.yaml(path).get("services")).items()}
+    # Of what runs beside them in a container, the ports of the machine are not asked for.
+    is_built = any("build" in one for one in parts.values())
     names = [str(one.get("image", key)).rsplit("/", 1)[-1] for key, one in parts.items()]
     env: dict[str, str] = {}
     for one in parts.values():
@@ -444,6 +453,7 @@ def _read_compose(files: ProjectFiles) -> CiSetup:
             env |= _read_assigned(files.text(str(file).removeprefix("./")), "")
         env |= _read_assigned("\n".join(map(str, as_list(given))), "")
         env |= {key: value for key, value in as_map(given).items() if isinstance(value, str)}
+        env |= {} if is_built else workflows.read_ports(one)
     return CiSetup(
         origin=path,
         env={name: value for name, value in env.items() if "$" not in value},

@@ -15,6 +15,7 @@ _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _CIRCLECI = ".circleci/config.yml"
 _MINOR = re.compile(r"3\.\d{1,2}")
 _OF_MATRIX = re.compile(r"matrix\.([\w-]+)")
+_PORTS = {"5432": "PGPORT", "6379": "REDIS_PORT"}
 _MOST_VALUES, _MOST_VALUE = 100, 10_000
 _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,500}?)\s*\}\}", re.DOTALL)
 
@@ -40,8 +41,13 @@ class Job:
         events = str(whole.get("on"))
         self.sees_proposals = "pull_request" in events or "workflow_call" in events
         """Whether it checks what is proposed, or another does by it; not only run at times."""
+        inside = "container" in job
         self.services = [
-            (str(name), _read_image(one), as_map(as_map(one).get("env")))
+            (
+                str(name),
+                _read_image(one),
+                {**({} if inside else read_ports(one)), **as_map(as_map(one).get("env"))},
+            )
             for name, one in as_map(job.get("services")).items()
         ]
         """The servers beside it: what the job calls each, its image, and its variables."""
@@ -98,6 +104,14 @@ class Job:
 def _read_image(service: object) -> str:
     """Read the last part of an image's name, with its version."""
     return str(as_map(service).get("image", service)).rsplit("/", 1)[-1]
+
+
+def read_ports(service: object) -> dict[str, str]:
+    """Read at which unusual ports of its machine a container is reached, as clients' variables."""
+    published = as_list(as_map(service).get("ports"))
+    pairs = (str(one).partition("/")[0].rpartition(":") for one in published)
+    found = ((_PORTS.get(inner), outer.rpartition(":")[2], inner) for outer, _, inner in pairs)
+    return {name: port for name, port, usual in found if name and port.isdigit() and port != usual}
 
 
 def _expand_step(step: dict[str, Any], files: ProjectFiles) -> Iterator[dict[str, Any]]:

@@ -46,6 +46,13 @@ _DEFAULT = "postgres"
 _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
 _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
 _URL = "DATABASE_URL"
+_OF_URL = r"://(?:[^/]*@)?[^/:@]*:(\d{4,5})(?:[/?]|\Z)"
+#: Variables that name a port, with their values.
+_PORTS = {
+    "postgres": rf"(?:PG|POSTGRES_|DB_)PORT=(\d{{4,5}})\Z|{_URL}=(?:post|psql)\w*{_OF_URL}",
+    "redis": rf"REDIS_PORT=(\d{{4,5}})\Z|REDIS_URL=rediss?{_OF_URL}",
+}
+_USUAL_PORTS = {"postgres": 5432, "redis": 6379}
 #: As Debian, Red Hat, Alpine and source builds lay them out.
 _FIND = """
 for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres \\
@@ -72,7 +79,7 @@ _POSTGRES = (
     "max_logical_replication_workers=0", "min_wal_size=2MB", "max_wal_size=64MB",
     "shared_buffers=32MB", "autovacuum=off", "jit=off", "log_min_messages=log",
 )  # fmt: skip
-_REDIS = ("--bind", "127.0.0.1", "--port", "6379", "--save", "", "--appendonly", "no")
+_REDIS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 #: A subshell that ends at once starts the servers: so they belong to the sandbox and not to the
 #: command, which may count its children. The shell then becomes the command: nobody stands between
 #: it and whoever reads its exit code, and its variables are as they were handed in.
@@ -115,6 +122,7 @@ def provide_services(
     given = []
     for wanted in asked:
         program = choose_program(wanted, there, root)
+        program = program.model_copy(update={"port": find_port(program.name, env)})
         if program.name == "postgres":
             program = _provide_cluster(program, env, build_context)
         given.append(program)
@@ -157,7 +165,7 @@ def _list_programs(build_context: BuildContext) -> Iterator[SandboxService]:
     result = build_context.sandbox.run(_make_request(_FIND))
     for match in _FOUND.finditer(result.output):
         name = "postgres" if match["program"].endswith("postgres") else "redis"
-        yield SandboxService(name=name, **match.groupdict())
+        yield SandboxService(name=name, program=match["program"], version=match["version"])
 
 
 def _provide_cluster(
@@ -212,6 +220,12 @@ def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
     return _names(users), _names(databases)
 
 
+def find_port(name: str, env: Mapping[str, str]) -> int:
+    """Find the port at which variables look for a server; 0: none names one."""
+    matches = (re.match(_PORTS[name], f"{key}={value}") for key, value in env.items())
+    return next((int(match[1] or match[2]) for match in matches if match), 0)
+
+
 def _names(given: Sequence[str | None]) -> list[str]:
     return list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
 
@@ -255,22 +269,23 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
     """
     said: dict[str, str] = {}
     for one in services:
+        port = one.port or _USUAL_PORTS[one.name]
         if one.name == "postgres":
             for prefix, database in (("PG", "DATABASE"), ("POSTGRES_", "DB"), ("DB_", "NAME")):
                 said |= {
                     f"{prefix}HOST": "127.0.0.1",
-                    f"{prefix}PORT": "5432",
+                    f"{prefix}PORT": str(port),
                     f"{prefix}USER": one.user,
                     f"{prefix}PASSWORD": _DEFAULT,
                     f"{prefix}{database}": one.database,
                 }
             user, database = quote(one.user, safe=""), quote(one.database, safe="")
-            said[_URL] = f"postgresql://{user}:{_DEFAULT}@127.0.0.1:5432/{database}"
+            said[_URL] = f"postgresql://{user}:{_DEFAULT}@127.0.0.1:{port}/{database}"
         else:
             said |= {
-                "REDIS_URL": "redis://127.0.0.1:6379/0",
+                "REDIS_URL": f"redis://127.0.0.1:{port}/0",
                 "REDIS_HOST": "127.0.0.1",
-                "REDIS_PORT": "6379",
+                "REDIS_PORT": str(port),
             }
     return said
 
@@ -283,14 +298,15 @@ def add_services(order: SandboxRequest, services: Sequence[SandboxService]) -> S
     commands, waits, mounts = [], [], []
     for one in services:
         folder, template = f"{_FOLDER}/{one.name}", ""
+        port = str(one.port or _USUAL_PORTS[one.name])
         if data := one.filled or one.template:
             source = Path(data)
             template = f"{_TEMPLATES}/{one.name}/{source.name}"
             mounts.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{one.name}"))
-        arguments: tuple[str, ...] = _REDIS
+        arguments: tuple[str, ...] = ("--port", port, *_REDIS)
         if one.name == "postgres":
             settings = (word for setting in _POSTGRES for word in ("-c", setting))
-            arguments = ("-D", f"{folder}/data", "-p", "5432", *settings)
+            arguments = ("-D", f"{folder}/data", "-p", port, *settings)
         commands.append(shlex.join(("start", one.title, folder, template, one.program, *arguments)))
         waits.append(shlex.join(("await", one.title, folder)))
     seconds = min(_START_SECONDS, int(order.limits.seconds))

@@ -205,6 +205,30 @@ def test_of_containers_the_servers_and_variables_are_taken():
     assert (found.env, found.services) == ({"A": "1", "C": "2"}, ("postgres",))
 
 
+PORTS = "ports: [8080, '127.0.0.1:5433:5432', {target: 80, published: 5434}]"
+
+
+@pytest.mark.parametrize(
+    ("more", "env"), [("", {"PGPORT": "5433"}), ("container: 'python:3.12', ", {})]
+)
+def test_ports_of_the_machine_are_those_at_which_its_own_steps_find_a_server(more, env):
+    server = f"{{image: 'postgres:15', {PORTS}}}"
+    found = read(f"jobs: {{t: {{{more}services: {{db: {server}}}, steps: [{{run: pytest}}]}}}}")
+    assert found.env == env
+
+
+@pytest.mark.parametrize(("web", "env"), [("", {"PGPORT": "5433"}), (", web: {build: .}", {})])
+def test_servers_are_those_of_the_file_that_a_command_names(web, env):
+    found = read(
+        "jobs: {t: {steps: [{run: docker compose -f ./docker/x.yml up -d}, {run: pytest}]}}",
+        **{
+            "docker-compose.yml": "services: {cache: {image: redis}}",
+            "docker/x.yml": f"services: {{db: {{image: postgres, {PORTS}}}{web}}}",
+        },
+    )
+    assert (found.services, found.env) == (("postgres",), env)
+
+
 @pytest.mark.parametrize(
     "workflow",
     [
