@@ -282,7 +282,8 @@ def _read_called(line: str, scripts: NamedScripts, files: ProjectFiles) -> CiSet
     )
     given = [one for before, one in pairwise(words) if before in ("-e", "--env")]
     behind = _read_lines(inside, scripts, files)
-    env = beside.env | _read_assigned("\n".join(given), "") | behind.env
+    held = beside.env if _COMPOSES.search(line) else {}
+    env = held | _read_assigned("\n".join(given), "") | behind.env
     return behind.model_copy(update={"env": env, "services": beside.services})
 
 

@@ -133,12 +133,13 @@ MAKES = "RUN = B='2' PLACE=x pytest\ntest:\n\texport C=3\n\t$(RUN) -v\n"
     [
         ("make test", {"A": "0"}),
         ("docker run --rm -e A=1 --env D -v a=b:/c -it image make test", {"A": "1"}),
-        ("docker compose run -e A=1 web make test", {"A": "1"}),
+        ("docker compose run -e A=1 web make test", {"A": "1", "D": "2"}),
     ],
 )
 def test_variables_that_a_called_script_sets_before_the_tests_count_most(line, more):
     found = read(
-        f"jobs: {{t: {{env: {{A: '0', B: '0'}}, steps: [{{run: {line}}}]}}}}", Makefile=MAKES
+        f"jobs: {{t: {{env: {{A: '0', B: '0'}}, steps: [{{run: {line}}}]}}}}",
+        **{"Makefile": MAKES, "compose.yml": "services: {db: {environment: [A=2, D=2]}}"},
     )
     assert found.env == {"B": "2", "C": "3", "PLACE": "x"} | more
 
