@@ -176,7 +176,8 @@ class DjangoSuite:
 def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     """Return the folder to start in, and the script with its arguments.
 
-    manage.py looks for tests in the folder it is started in: its own, unless it has none there.
+    manage.py looks for tests in the folder it is started in: its own, unless it has none there, or
+    an argument names a place from the root.
     """
     path, root = site.project.test_script or "", site.project.root
     folder, name = posixpath.split(path)
@@ -186,8 +187,10 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
         return root, (from_root, *given)
+    own, top = site.tree / folder, site.tree / root
+    is_from_root = any((top / one).exists() and not (own / one).exists() for one in site.test_args)
     # What Django's runner looks for; a project around a package has its tests at the root.
-    if any((site.tree / folder).rglob("test*.py")):
+    if not is_from_root and any(own.rglob("test*.py")):
         return folder, (name, "test", *given)
     return root, (from_root, "test", *given)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import tempfile
 import textwrap
@@ -406,6 +407,20 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
     assert result.command == ("python", "manage.py", "test", *args)
 
 
+@pytest.mark.parametrize("label", ["src", "src/shop", "shop"])
+def test_what_the_runner_is_given_is_named_from_the_root_or_from_its_script(
+    workshop: Workshop, label: str
+) -> None:
+    files = {f"src/{path}": text for path, text in DJANGO.items()}
+    django = DjangoProject(
+        settings_module="proj.settings", manage="src/manage.py", python_path=("src",)
+    )
+    config = {"checks": {"tests": {"args": [label]}, "makemigrations": "off"}}
+    more = {**MANAGED, "test_script": "src/manage.py", "django": django}
+    result = workshop.tests(files, config=config, **more)
+    assert (result.status, len(result.items)) == (Status.PASSED, 1)
+
+
 def test_a_green_django_suite_passes(workshop: Workshop) -> None:
     site = workshop.site(DJANGO, **MANAGED)
     report = workshop.measure(site)
@@ -497,6 +512,19 @@ def test_a_missing_migration_is_named_with_app_and_field(workshop: Workshop) -> 
         "shop: Add field note to order as models.CharField(default='', max_length=20)"
     ]
     assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
+
+
+def test_a_migration_may_write_its_options_as_lists(workshop: Workshop) -> None:
+    first = "shop/migrations/0001_initial.py"
+    listed = "], options={'unique_together': [['id', 'name']]},\n        )"
+    files = {
+        **PENDING,
+        first: re.sub(r"\],\s*\)", listed, DJANGO[first]),
+        "shop/models.py": PENDING["shop/models.py"]
+        + "    class Meta:\n        unique_together = [['id', 'name']]\n",
+    }
+    result = workshop.one("makemigrations", files, **NO_TESTS)
+    assert [item.item_id.partition(" to ")[0] for item in result.items] == ["shop: Add field note"]
 
 
 MIGRATION_LIES = {

@@ -164,11 +164,17 @@ def _probe(loader, labels, name):
     """
     from django.db import models
     from django.db.migrations.state import ModelState
+    from django.db.models.options import normalize_together
 
     before = loader.project_state()
     after = before.clone()
     # Models that are made of a state are made anew.
     after.__dict__.pop("apps", None)
+    for state in after.models.values():
+        # Migrations may have lists there, states of models never do.
+        for option in {"unique_together", "index_together"}.intersection(state.options):
+            together = set(normalize_together(state.options[option]))
+            state.options = dict(state.options, **{option: together})
     probed = set()
     for label in labels:
         for model in _plain_models(before, label):
