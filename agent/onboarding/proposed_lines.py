@@ -114,11 +114,13 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
 
 
 def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
-    """Write each key as a line, each entry of a long list as one of its own."""
+    """Write each key as a line, each entry of what is long as one of its own."""
     for key, value in asked.items():
         whole = render({key: value})
-        if isinstance(value, list) and len(whole[0]) > obstacles.LONGEST:
-            whole = [line for one in value for line in render({key: [one]})]
+        if isinstance(value, list | dict) and len(whole[0]) > obstacles.LONGEST:
+            pairs = value.items() if isinstance(value, dict) else ()
+            parts: list[Any] = [{name: one} for name, one in pairs] or [[one] for one in value]
+            whole = [line for part in parts for line in render({key: part})]
         yield from whole
 
 

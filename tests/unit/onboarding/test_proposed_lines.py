@@ -67,6 +67,7 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
         "env: {SECRET_KEY: test, DATABASE_URL: 'postgres://u:p@localhost:5432/db', PYTHONPATH: app}",
         "setup: [{run: npm ci --ignore-scripts, network: packages, files: [package.json]}]",
         f"setup: [{', '.join(f'make {letter * 90}' for letter in 'abcd')}]",
+        f"env: {{{', '.join(f'{letter}: {letter * 90}' for letter in 'abcd')}}}",
         "version: 1\nroot: app\nchecks: {tests: {args: [tests.test_a, ./tests/test_b.py]}}",
     ],
 )
