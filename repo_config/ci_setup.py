@@ -41,6 +41,9 @@ _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis", "valkey": "redis"}
 #: Of a variable. Which of its environments tox runs is CI's own choice.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
+#: What images that are made of PostgreSQL's own are given, one of them at least.
+_OF_POSTGRES = {"POSTGRES_PASSWORD", "POSTGRES_HOST_AUTH_METHOD"}
+_PLAIN = re.compile(r"[a-z][a-z0-9-]*")
 _SHELLS = ("bash", "sh")
 _WHOLE_OPTION = re.compile(r"--[\w-]+=")
 _MOST_COMMANDS, _MOST_TEXT, _MOST_LINES = 40, 4000, 100
@@ -139,7 +142,8 @@ def read_ci_setup(files: ProjectFiles) -> CiSetup:
         copied = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": copied}
         found = found.model_copy(update=more)
-    return found.model_copy(update={"system_packages": ci_packages.find_debian_packages(files, "")})
+    system = (*found.system_packages, *ci_packages.find_debian_packages(files, ""))
+    return found.model_copy(update={"system_packages": system})
 
 
 def _rank_job(
@@ -225,7 +229,7 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
     given = [env for *_, env in job.services]
     given += [job.env, as_map(job.steps[tests.step].get("env"))]
     env = {key: value for one in given for key, value in _fill_variables(one, job)}
-    images = [image.partition(":")[0] for _, image, _ in job.services]
+    servers = [(image.partition(":")[0], name, env) for name, image, env in job.services]
     # Actions that start one are called so: `supercharge/redis-github-action`.
     started = [word for one in job.steps for word in re.split("[/@-]", str(one.get("uses", "")))]
     runs = (one.words for one in called if tuple(one.words[:2]) == ("docker", "run"))
@@ -239,15 +243,17 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
         fetched=fetched,
         commands=(*done, *behind.commands),
         env=env | behind.env | _read_assigned(before, tests.line),
-        # Of an extended server under the usual name, the plain one is better than none.
-        services=_name_services((*images, *(name for name, *_ in job.services), *started))
-        or behind.services,
+        services=_name_services((*_name_images(servers), *started)) or behind.services,
         install=tuple(dict.fromkeys((*ci_packages.read_installed(called, files), *node))),
         requirement_files=tuple(dict.fromkeys(ci_packages.list_requirement_files(called, files))),
         parts=tuple(dict.fromkeys(ci_packages.list_parts(called))),
-        system_packages=ci_packages.find_debian_packages(files, whole),
+        system_packages=(
+            *ci_packages.find_debian_packages(files, whole),
+            *_extend_postgres(servers),
+            *behind.system_packages,
+        ),
         test_args=behind.test_args or _read_places(tests.line, files),
-        not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
+        not_done=(*not_done, *(f"service {one}" for one, *_ in servers if one not in SERVICES)),
     )
 
 
@@ -256,12 +262,33 @@ def _add_servers(found: CiSetup, files: ProjectFiles, lines: str = "") -> CiSetu
     beside = _read_compose(files, lines)
     if found.services or not beside.services:
         return found
-    update = {"services": beside.services, "env": beside.env | found.env}
-    return found.model_copy(update={"origin": found.origin or beside.origin, **update})
+    update = {
+        "origin": found.origin or beside.origin,
+        "services": beside.services,
+        "env": beside.env | found.env,
+        "system_packages": (*found.system_packages, *beside.system_packages),
+    }
+    return found.model_copy(update=update)
 
 
 def _name_services(images: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(SERVICES[one] for one in images if one in SERVICES))
+
+
+def _name_images(servers: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[str]:
+    """Yield what servers may be known by: image, name, and the variables that they are given."""
+    for image, name, env in servers:
+        yield from (image, name)
+        if _OF_POSTGRES & env.keys() and "POSTGRES_HOST" not in env:
+            yield "postgres"
+
+
+def _extend_postgres(servers: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[str]:
+    """Yield the Debian packages with what images add to PostgreSQL, as they would be called."""
+    for image, name, env in servers:
+        is_postgres = "postgres" in _name_services(_name_images([(image, name, env)]))
+        if is_postgres and image not in SERVICES and _PLAIN.fullmatch(image):
+            yield f"postgresql-{image}"
 
 
 # --- lines of shell -----------------------------------------------------------------------------
@@ -284,7 +311,8 @@ def _read_called(line: str, scripts: NamedScripts, files: ProjectFiles) -> CiSet
     behind = _read_lines(inside, scripts, files)
     held = beside.env if _COMPOSES.search(line) else {}
     env = held | _read_assigned("\n".join(given), "") | behind.env
-    return behind.model_copy(update={"env": env, "services": beside.services})
+    update = {"services": beside.services, "system_packages": beside.system_packages}
+    return behind.model_copy(update={"env": env, **update})
 
 
 def _runs_image(line: str) -> bool:
@@ -446,17 +474,21 @@ def _read_compose(files: ProjectFiles, lines: str) -> CiSetup:
     parts = {key: as_map(one) for key, one in as_map(files.yaml(path).get("services")).items()}
     # Of what runs beside them in a container, the ports of the machine are not asked for.
     is_built = any("build" in one for one in parts.values())
-    names = [str(one.get("image", key)).rsplit("/", 1)[-1] for key, one in parts.items()]
+    servers: list[tuple[str, str, Mapping[str, Any]]] = []
     env: dict[str, str] = {}
-    for one in parts.values():
+    for key, one in parts.items():
         named, given = one.get("env_file"), one.get("environment")
+        own: dict[str, str] = {}
         for file in as_list(named) or [named]:
-            env |= _read_assigned(files.text(str(file).removeprefix("./")), "")
-        env |= _read_assigned("\n".join(map(str, as_list(given))), "")
-        env |= {key: value for key, value in as_map(given).items() if isinstance(value, str)}
-        env |= {} if is_built else workflows.read_ports(one)
+            own |= _read_assigned(files.text(str(file).removeprefix("./")), "")
+        own |= _read_assigned("\n".join(map(str, as_list(given))), "")
+        own |= {key: value for key, value in as_map(given).items() if isinstance(value, str)}
+        image = str(one.get("image", key)).rpartition("/")[2].partition(":")[0]
+        servers += [] if "build" in one else [(image, key, own)]
+        env |= own | ({} if is_built else workflows.read_ports(one))
     return CiSetup(
         origin=path,
         env={name: value for name, value in env.items() if "$" not in value},
-        services=_name_services(name.partition(":")[0] for name in (*names, *parts)),
+        services=_name_services(_name_images(servers)),
+        system_packages=tuple(_extend_postgres(servers)),
     )

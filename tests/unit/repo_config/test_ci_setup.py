@@ -206,6 +206,22 @@ def test_of_containers_the_servers_and_variables_are_taken():
     assert (found.env, found.services) == ({"A": "1", "C": "2"}, ("postgres",))
 
 
+@pytest.mark.parametrize(
+    ("place", "workflow"),
+    [
+        (".github/workflows/ci.yml", "jobs: {{t: {{services: {}, steps: [{{run: pytest}}]}}}}"),
+        ("compose.yml", "services: {}"),
+    ],
+)
+def test_an_image_that_extends_postgresql_is_it_with_the_package_of_that_name(place, workflow):
+    given = "{POSTGRES_PASSWORD: x, POSTGRES_DB: app}"
+    client = "{POSTGRES_PASSWORD: x, POSTGRES_HOST: db}"
+    servers = f"{{db: {{image: 'postgis/postgis:16-3.4', env: {given}, environment: {given}}}, "
+    servers += f"app: {{image: 'shop/app', env: {client}, environment: {client}}}}}"
+    found = read(**{place: workflow.format(servers)})
+    assert (found.services, found.system_packages) == (("postgres",), ("postgresql-postgis",))
+
+
 PORTS = "ports: [8080, '127.0.0.1:5433:5432', {target: 80, published: 5434}]"
 
 
