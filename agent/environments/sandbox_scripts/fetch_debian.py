@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -87,10 +88,11 @@ def simulate(names: list[str]) -> subprocess.CompletedProcess[str]:
     return run("apt-get", "--simulate", "install", "--", *names)
 
 
-def unpack(archive: str, target: str) -> tuple[str, bool]:
-    """Unpack one package; return its name with its version, and whether it has scripts to run."""
+def unpack(archive: str, target: str) -> tuple[str, bool, str]:
+    """Unpack a package; return its name with its version, whether it has scripts, and the last."""
     named = run("dpkg-deb", "--show", "--showformat=${Package}=${Version}", archive).stdout
     control = run("sh", "-c", 'dpkg-deb --ctrl-tarfile "$1" | tar -t', "sh", archive).stdout
+    last = run("dpkg-deb", "--info", archive, "postinst")
     done = run(
         "bash", "-c",
         'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink'
@@ -99,7 +101,8 @@ def unpack(archive: str, target: str) -> tuple[str, bool]:
     )  # fmt: skip
     if done.returncode != 0:
         sys.exit(shorten(done.stdout))
-    return named, any(line.endswith(("preinst", "postinst")) for line in control.splitlines())
+    has_scripts = any(line.endswith(("preinst", "postinst")) for line in control.splitlines())
+    return named, has_scripts, last.stdout if last.returncode == 0 else ""
 
 
 def show_alternatives(target: str) -> None:
@@ -109,6 +112,26 @@ def show_alternatives(target: str) -> None:
     os.makedirs(target + "/etc/ld.so.conf.d", exist_ok=True)
     with open(target + "/etc/ld.so.conf.d/zz-alternatives.conf", "w") as file:
         file.writelines(one + "\n" for one in folders)
+
+
+def link_alternatives(script: str, target: str) -> None:
+    """Make the links that a package's script asks update-alternatives for, where there are none."""
+    values: dict[str, str] = {}
+
+    def fill(text: str) -> str:
+        return re.sub(r"\$\{?(\w+)\}?", lambda name: values.get(name[1], name[0]), text)[:1000]
+
+    for line in script.replace("\\\n", " ").splitlines():
+        if assigned := re.fullmatch(r"\s*(\w+)=(\S+)", line):
+            values[assigned[1]] = fill(assigned[2].strip("\"'"))
+        words = fill(line).split() if "update-alternatives" in line else []
+        for kind, link, _, path in zip(words, words[1:], words[2:], words[3:], strict=False):
+            is_new = link.startswith("/usr/") and not os.path.lexists(link)
+            if kind not in ("--install", "--slave") or not is_new or ".." in link.split("/"):
+                continue
+            if os.path.isfile(target + path) and not os.path.lexists(target + link):
+                os.makedirs(os.path.dirname(target + link), exist_ok=True)
+                os.symlink(path, target + link)
 
 
 def main() -> None:
@@ -129,13 +152,16 @@ def main() -> None:
         if os.path.islink("/" + name):
             os.makedirs(target + "/usr/" + name, exist_ok=True)
             os.symlink("usr/" + name, target + "/" + name)
-    archives = order["place"] + "/cache/archives"
+    archives, scripts = order["place"] + "/cache/archives", []
     for entry in sorted(os.listdir(archives)):
         if entry.endswith(".deb"):
-            named, has_scripts = unpack(archives + "/" + entry, target)
+            named, has_scripts, last = unpack(archives + "/" + entry, target)
+            scripts.append(last)
             report["packages"].append(named)
             if has_scripts:
                 report["scripts"].append(named.partition("=")[0])
+    for last in scripts:
+        link_alternatives(last, target)
     show_alternatives(target)
     with open(order["report"], "w") as file:
         json.dump(report, file)
