@@ -15,6 +15,7 @@ from repo_config.project_files import ProjectFiles
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}|\[\]")
 _ROOT = re.compile(r"\{(?:toxinidir|tox_root)\}")
 _FOLDER = re.compile(r"\{(?:envbindir|env_bin_dir|toxinidir|tox_root)\}/")
+_PYTHON = re.compile(r"\{(?:envpython|env_python|base_?python)\}")
 _FACTORS = re.compile(r"^!?[\w.{},!-]+\s*:\s+")
 
 
@@ -120,5 +121,5 @@ def split_factors(line: str) -> tuple[str, str]:
 
 def fill_text(text: str) -> str:
     """Leave out what people hand to tox, and make paths relative to its file."""
-    text = _ROOT.sub(".", _FOLDER.sub("", text))
+    text = _PYTHON.sub("python", _ROOT.sub(".", _FOLDER.sub("", text)))
     return _POSARGS.sub(lambda match: match[1] or "", text)

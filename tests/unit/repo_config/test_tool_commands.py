@@ -163,6 +163,11 @@ def test_tests_are_shared_among_processes_where_ci_does_so(tree, line, shares):
     assert detected(tree(files)).tests_in_parallel is shares
 
 
+def test_the_python_of_tox_is_one(tree):
+    files = {**SOURCES, "tox.ini": tox("{envpython} -m pytest -n 4 {posargs}"), "test_a.py": ""}
+    assert detected(tree(files)).tests_in_parallel
+
+
 def test_schema_and_checks_have_the_tools_of_the_table():
     schema = ChecksSection.model_json_schema()
     types = schema["$defs"]["TypeCheckSection"]["properties"]["tool"]["anyOf"]
