@@ -92,6 +92,7 @@ class SetUp(Record):
 class _Stored(Record):
     altered: tuple[str, ...] = ()
     bulk: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class _Report(BaseModel):
@@ -156,6 +157,7 @@ def _add_layer(run: _Run) -> Environment:
     update: dict[str, object] = {
         "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
         "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
+        "left_out": tuple(dict.fromkeys((*environment.left_out, *layer.left_out))),
     }
     if (place / layer_files.ENVIRONMENT).is_dir():
         update["path"] = str(place / layer_files.ENVIRONMENT)
@@ -251,8 +253,9 @@ class _Run:
                 refused = proxy.refused_attempts
         else:
             result = context.sandbox.run(sandbox_services.add_services(order, self._services))
-        if refused:
-            context.say(f"set-up was denied access to {', '.join(refused)}")
+        left_out = [f"{'; '.join(self._texts)}: denied access to {one}" for one in refused]
+        for line in left_out:
+            context.say(f"set-up: {line}")
         report = _Report.read(result)
         if result.exit_code != 0:
             raise self._make_failure(result, report, refused)
@@ -263,7 +266,7 @@ class _Run:
             self._keep_environment(venv, before, known)
         context.say(f"set-up done in {time.monotonic() - began:.1f} s")
         bulk = layer_files.separate_large_folders(part, self._files.root)
-        return _Stored(altered=tuple(altered), bulk=tuple(bulk))
+        return _Stored(altered=tuple(altered), bulk=tuple(bulk), left_out=tuple(left_out))
 
     def _make_request(self, part: Path) -> SandboxRequest:
         cluster = None if self._is_online else sandbox_services.locate_cluster(self._services)

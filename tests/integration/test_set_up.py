@@ -173,6 +173,7 @@ def test_a_text_has_no_network_and_packages_see_named_files_alone(yard: Yard) ->
     online = yard.set_up("cat got.txt >had.txt", command)
     shown = yard.run(online, "cat ~/files ~/asked got.txt had.txt").output
     assert shown.split() == ["./package.json", "200", "403", "got", "got"]
+    assert [line for line in online.left_out if "example.org" in line]
     assert any("example.org" in line for line in yard.said)
     # What it does not see has no say in what it makes.
     lay(yard.tree, {"secret.txt": "other\n"})
