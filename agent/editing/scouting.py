@@ -109,8 +109,8 @@ def _search_configuration(
         result = words = try_lines(lines, f"try {number}")
         if not isinstance(result, str):
             best.append(result)
-            words, tests = describe_tests(*result), result[1].tests
-            if tests.count("passed") > tests.count("failed", "error"):
+            words = describe_tests(*result)
+            if not candidates.is_poor(result[1].tests, result[0].contract.config.limits):
                 break
         talk.answer(
             sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"), run_context

@@ -84,6 +84,15 @@ def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
     assert "OSError: no data" in answers[1]
 
 
+def test_where_many_tests_are_red_another_try_may_have_fewer_and_the_best_is_kept(scout):
+    most, some = report(passed=30, error=5), report(passed=20, error=15)
+    turns = [make_reply(try_("env: {A: a}")), make_reply(try_("env: {A: b}"))]
+    turns.append(make_reply(("decline", {"why": "The others need a browser."})))
+    found, answers, tried, _ = scout(turns, [most, some])
+    assert (found[1], len(tried)) == (most, 2)
+    assert "passed 30" in answers[0]
+
+
 def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).limits
     # The first costs a cent, and the next could cost as much as a quarter of the run.
