@@ -527,6 +527,24 @@ def test_a_migration_may_write_its_options_as_lists(workshop: Workshop) -> None:
     assert [item.item_id.partition(" to ")[0] for item in result.items] == ["shop: Add field note"]
 
 
+def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Workshop) -> None:
+    first, models, settings = (
+        "shop/migrations/0001_initial.py",
+        "shop/models.py",
+        "proj/settings.py",
+    )
+    files = {
+        **DJANGO,
+        settings: DJANGO[settings] + "LANGUAGE_CODE = 'es'\nUSE_I18N = True\n",
+        first: DJANGO[first].replace("max_length=10", "max_length=10, verbose_name='user'"),
+        models: "from django.utils.translation import gettext_lazy\n"
+        + DJANGO[models]
+        .replace("max_length=10", "'user', max_length=10")
+        .replace("'user'", "gettext_lazy('user')"),
+    }
+    assert workshop.one("makemigrations", files, **NO_TESTS).status is Status.PASSED
+
+
 MIGRATION_LIES = {
     "a command of the project lies": {
         "shop/management/__init__.py": "",

@@ -79,7 +79,10 @@ def migrations(order, report):
     from django.apps import apps
     from django.conf import settings
     from django.db.migrations.loader import MigrationLoader
+    from django.utils import translation
 
+    # As makemigrations does: migrations hold names as they are written.
+    translation.deactivate_all()
     own = {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
     switched_off = _switch_on(settings, own)
     loader = MigrationLoader(None, ignore_no_migrations=True)
