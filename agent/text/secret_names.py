@@ -145,7 +145,7 @@ _PLACES = tuple(
 _AT_NAME = _compile_pattern(_ASSIGNED)
 _NOTHING = re.compile(
     r"[*•.]+|[x_-]{3,}|\$(?:[A-Z_][A-Z0-9_]*|\{{1,2}[^{}]*\}{0,2}|\(.*)|<[^<>]*>|\{+[^{}]*\}*"
-    r"|%[srd]|%\(\w+\)[srd]|\|[+-]?|>[+-]?|(?i:null|nil|none|undefined|true|false)"
+    r"|%[srd]|%\(\w+\)[srd]|\|[+-]?|>[+-]?|(?i:null|nil|none|undefined|true|false|test)"
     # A rate, as throttles of sign-in have it.
     r"|\d{1,9}/(?:[smhd]|sec(?:ond)?|min(?:ute)?|hour|day|week|month|year)s?"
 )

@@ -84,6 +84,7 @@ ORDINARY = [
     "Authorization: required",
     "KeyError: 'password'",
     "DEFAULT_THROTTLE_RATES = {'auth': '10000/day', 'token': '5/min'}",
+    "SECRET_KEY: test",  # what a proposed configuration may say
 ]
 
 
