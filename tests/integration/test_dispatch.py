@@ -80,7 +80,7 @@ def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(servic
         remember("second", second)
         if away:
             away.pop()
-            raise RunPostponed("the code host is away", time.time() + 0.3, "second")
+            raise RunPostponed("the code host is away", time.time() + 1.0, "second")
         return done(stored)
 
     one = service(carry)
