@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 ROWS_PER_COMMIT = 256
 QUEUE_LENGTH = 1024
+_TURNS = 2
 #: GitHub stops listening after 10 seconds, and a delivery may have to wait for the commit before
 #: its own.
 COMMIT_SECONDS = 4.5
@@ -88,10 +89,15 @@ class Committer:
     async def _commit_forever(self) -> None:
         while True:
             batch = [await self._queue.get()]
-            # What has arrived, but was not read yet, shall not have to wait for the next one.
-            await asyncio.sleep(0)
-            while len(batch) < ROWS_PER_COMMIT and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+            # What has arrived, but was not read yet, shall not have to wait for the next one: in
+            # one turn of the loop it is read, in the next one it is here.
+            turns = 0
+            while turns < _TURNS and len(batch) < ROWS_PER_COMMIT:
+                await asyncio.sleep(0)
+                turns += 1
+                while len(batch) < ROWS_PER_COMMIT and not self._queue.empty():
+                    batch.append(self._queue.get_nowait())
+                    turns = 0
             rows = [delivery for delivery, _ in batch]
             try:
                 async with asyncio.timeout(COMMIT_SECONDS):
