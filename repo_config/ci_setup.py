@@ -200,7 +200,7 @@ def _list_lines(step: Mapping[str, Any]) -> list[str]:
     written = step.get("run") or "\n".join(filter(_RUNS_PYTHON.search, given))
     script = str(written).replace("\\\n", " ")
     lines = [line for line in script.splitlines() if line.strip() and line.lstrip()[0] != "#"]
-    return lines[:_MOST_LINES]
+    return [line[:_MOST_TEXT] for line in lines[:_MOST_LINES]]
 
 
 def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectFiles) -> CiSetup:
@@ -227,7 +227,7 @@ def _read_job(job: Job, tests: _TestLine, scripts: NamedScripts, files: ProjectF
             done += written
     before = "\n".join(_list_lines(job.steps[tests.step])).partition(tests.line)[0]
     given = [env for *_, env in job.services]
-    given += [job.env, as_map(job.steps[tests.step].get("env"))]
+    given += [job.ports, job.env, as_map(job.steps[tests.step].get("env"))]
     env = {key: value for one in given for key, value in _fill_variables(one, job)}
     servers = [(image.partition(":")[0], name, env) for name, image, env in job.services]
     # Actions that start one are called so: `supercharge/redis-github-action`.
@@ -403,7 +403,7 @@ def _write_step(
         text is None
         or len(text) > _MOST_TEXT
         or "if" in step
-        or str(step.get("shell", "bash")).split()[0] not in _SHELLS
+        or (str(step.get("shell", "")).split() or ["bash"])[0] not in _SHELLS
     ):
         return ()
     env = _fill_variables(as_map(step.get("env")), job)
@@ -475,7 +475,7 @@ def _read_compose(files: ProjectFiles, lines: str) -> CiSetup:
     # Of what runs beside them in a container, the ports of the machine are not asked for.
     is_built = any("build" in one for one in parts.values())
     servers: list[tuple[str, str, Mapping[str, Any]]] = []
-    env: dict[str, str] = {}
+    env = {} if is_built else workflows.read_ports(parts.values())
     for key, one in parts.items():
         named, given = one.get("env_file"), one.get("environment")
         own: dict[str, str] = {}
@@ -485,7 +485,7 @@ def _read_compose(files: ProjectFiles, lines: str) -> CiSetup:
         own |= {key: value for key, value in as_map(given).items() if isinstance(value, str)}
         image = str(one.get("image", key)).rpartition("/")[2].partition(":")[0]
         servers += [] if "build" in one else [(image, key, own)]
-        env |= own | ({} if is_built else workflows.read_ports(one))
+        env |= own
     return CiSetup(
         origin=path,
         env={name: value for name, value in env.items() if "$" not in value},

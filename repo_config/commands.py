@@ -240,11 +240,15 @@ class NamedScripts:
         return next((name for name in names if name in self._tasks), None)
 
     def expand_task(self, line: str) -> Iterator[str]:
-        """Yield the lines behind a task that a runner is called for; another line stays."""
+        """Yield the lines behind a task that a runner is called for alone; another line stays."""
         words = split_words(join_lines(line))
         command = unwrap_command(words)
         runs_task = [*command] != words or command[:1] == ["task"]
-        yield from self.expand_line(line) if runs_task and self._find_task(command) else (line,)
+        # What stands before or behind the task would be lost.
+        is_alone = command[-1:] == words[-1:] and len(command) == 1 + (words[-2:-1] == ["task"])
+        is_alone = is_alone and "=" not in "".join(words[:1])
+        is_task = runs_task and is_alone and self._find_task(command)
+        yield from self.expand_line(line) if is_task else (line,)
 
     def expand_line(self, line: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
         """Yield the lines behind the name that a line calls; nothing where it calls none."""

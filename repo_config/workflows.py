@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,9 @@ _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _CIRCLECI = ".circleci/config.yml"
 _MINOR = re.compile(r"3\.\d{1,2}")
 _OF_MATRIX = re.compile(r"matrix\.([\w-]+)")
+_PORT = re.compile(r"[0-9]{4,5}")
 _PORTS = {"5432": "PGPORT", "6379": "REDIS_PORT"}
-_MOST_VALUES, _MOST_VALUE = 100, 10_000
+_MOST_VALUES, _MOST_VALUE, _MOST_INPUT = 100, 10_000, 1_000
 _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,500}?)\s*\}\}", re.DOTALL)
 
 
@@ -41,16 +42,13 @@ class Job:
         events = str(whole.get("on"))
         self.sees_proposals = "pull_request" in events or "workflow_call" in events
         """Whether it checks what is proposed, or another does by it; not only run at times."""
-        inside = "container" in job
+        services = as_map(job.get("services"))
         self.services = [
-            (
-                str(name),
-                _read_image(one),
-                {**({} if inside else read_ports(one)), **as_map(as_map(one).get("env"))},
-            )
-            for name, one in as_map(job.get("services")).items()
+            (str(name), _read_image(one), as_map(as_map(one).get("env")))
+            for name, one in services.items()
         ]
         """The servers beside it: what the job calls each, its image, and its variables."""
+        self.ports = {} if "container" in job else read_ports(services.values())
 
     def mentions(self, text: str) -> bool:
         """Whether anything in the job has this text."""
@@ -106,12 +104,20 @@ def _read_image(service: object) -> str:
     return str(as_map(service).get("image", service)).rsplit("/", 1)[-1]
 
 
-def read_ports(service: object) -> dict[str, str]:
-    """Read at which unusual ports of its machine a container is reached, as clients' variables."""
-    published = as_list(as_map(service).get("ports"))
-    pairs = (str(one).partition("/")[0].rpartition(":") for one in published)
-    found = ((_PORTS.get(inner), outer.rpartition(":")[2], inner) for outer, _, inner in pairs)
-    return {name: port for name, port, usual in found if name and port.isdigit() and port != usual}
+def read_ports(services: Iterable[object]) -> dict[str, str]:
+    """Read at which ports of their machine servers are reached, as clients' variables.
+
+    Of several of a kind, nobody can tell which one is meant.
+    """
+    published = [str(one) for service in services for one in as_list(as_map(service).get("ports"))]
+    pairs = [one.partition("/")[0].rpartition(":") for one in published]
+    inner = [pair[2] for pair in pairs]
+    return {
+        _PORTS[usual]: port
+        for outer, _, usual in pairs
+        if usual in _PORTS and inner.count(usual) == 1
+        if _PORT.fullmatch(port := outer.rpartition(":")[2]) and port != usual
+    }
 
 
 def _expand_step(step: dict[str, Any], files: ProjectFiles) -> Iterator[dict[str, Any]]:
@@ -132,10 +138,16 @@ def _expand_step(step: dict[str, Any], files: ProjectFiles) -> Iterator[dict[str
 def _put_inputs(part: Any, inputs: Mapping[str, Any]) -> Any:
     """Put what an action is given in each text; what is given may itself be of the matrix."""
     if isinstance(part, str):
-        return _EXPRESSION.sub(lambda at: str(inputs.get(at[1]) or at[0]), part, _MOST_VALUES)
+        return _EXPRESSION.sub(lambda at: _give_input(at, inputs), part, _MOST_VALUES)
     if isinstance(part, list):
         return [_put_inputs(one, inputs) for one in part]
     return {key: _put_inputs(one, inputs) for key, one in part.items()} if part else part
+
+
+def _give_input(at: re.Match[str], inputs: Mapping[str, Any]) -> str:
+    # A long one would be multiplied.
+    value = str(inputs.get(at[1]) or at[0])
+    return value if len(value) <= _MOST_INPUT else at[0]
 
 
 def allows_failure(part: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field, replace
+from os.path import exists
 
 from agent.checks import check, suite
 from agent.checks.check import Part, Site
@@ -188,7 +189,9 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     if name != "manage.py":
         return root, (from_root, *given)
     own, top = site.tree / folder, site.tree / root
-    is_from_root = any((top / one).exists() and not (own / one).exists() for one in site.test_args)
+    named = [one for one in site.test_args if one[:1] not in ("-", "/", ".")]
+    # Of a name that is too long, this says no, where a Path raises.
+    is_from_root = any(exists(top / one) and not exists(own / one) for one in named)  # noqa: PTH110
     # What Django's runner looks for; a project around a package has its tests at the root.
     if not is_from_root and any(own.rglob("test*.py")):
         return folder, (name, "test", *given)

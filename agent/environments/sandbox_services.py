@@ -223,7 +223,8 @@ def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
 def find_port(name: str, env: Mapping[str, str]) -> int:
     """Find the port at which variables look for a server; 0: none names one."""
     matches = (re.match(_PORTS[name], f"{key}={value}") for key, value in env.items())
-    return next((int(match[1] or match[2]) for match in matches if match), 0)
+    ports = (int(match[1] or match[2]) for match in matches if match)
+    return next((port for port in ports if 1024 <= port <= 65535), 0)
 
 
 def _names(given: Sequence[str | None]) -> list[str]:

@@ -251,7 +251,8 @@ class Dispatcher:
         times, due = self._untold.get(name, (0, 0.0))
         if read_clock() < due:
             return False
-        _log.error("run broken", problem=problem)
+        if not times:
+            _log.error("run broken", problem=problem)
         self._untold[name] = times, math.inf
         # The code host may be slow; the others do not wait for that.
         telling = threading.Thread(target=self._tell, args=(stored.run, name, times), daemon=True)
@@ -273,6 +274,7 @@ class Dispatcher:
                 waiting.postpone_run(steps.make_agent_error(unheard), DELIVER, past)
             self._store.finish_run(run.run_id, outcome, read_clock())
             metrics.run_ended(outcome.state, outcome.reason)
+            del self._untold[name]
         except RunPostponed as wait:
             self._untold[name] = times + 1, wait.until
         except Exception as problem:  # noqa: BLE001  the run is still there

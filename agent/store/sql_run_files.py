@@ -6,6 +6,7 @@ with a run, or shows it, lays its folder out anew from here.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import defaultdict
@@ -144,9 +145,10 @@ class FolderCopy:
                 stored = session.exec(select(sizes).where(*self._pieces_of(path.name))).one()
                 begin = int(stored or 0)
             with path.open("rb") as file:
-                file.seek(begin)
-                self._store_pieces(session, file, path.name)
-                size = file.tell()
+                size = file.seek(0, os.SEEK_END)
+                if size > file.seek(begin):
+                    self._store_pieces(session, file, path.name)
+                    size = file.tell()
         self._sizes[path.name] = size
 
     def _pieces_of(self, name: str) -> tuple[ColumnElement[bool], ...]:

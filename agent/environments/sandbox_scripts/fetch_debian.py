@@ -6,6 +6,7 @@ library. apt checks the signatures. The argument names a JSON file with the orde
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -129,9 +130,12 @@ def link_alternatives(script: str, target: str) -> None:
             is_new = link.startswith("/usr/") and not os.path.lexists(link)
             if kind not in ("--install", "--slave") or not is_new or ".." in link.split("/"):
                 continue
-            if os.path.isfile(target + path) and not os.path.lexists(target + link):
-                os.makedirs(os.path.dirname(target + link), exist_ok=True)
-                os.symlink(path, target + link)
+            folder = os.path.dirname(target + link)
+            is_inside = os.path.realpath(folder).startswith(os.path.realpath(target) + "/")
+            if os.path.isfile(target + path) and is_inside and not os.path.lexists(target + link):
+                with contextlib.suppress(OSError):
+                    os.makedirs(folder, exist_ok=True)
+                    os.symlink(path, target + link)
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ def test_the_usual_variables_lead_to_the_servers():
     ("name", "env", "port"),
     [
         ("postgres", {"PGPORT": "5433"}, 5433),
+        ("postgres", {"PGPORT": "99999", "DB_PORT": "0080"}, 0),
         ("postgres", {"DB_PORT": "", "DATABASE_URL": "postgis://u:4444@db:5433/n?a"}, 5433),
         ("postgres", {"DATABASE_URL": "postgres://u:4444@db/n", "REDIS_PORT": "6380"}, 0),
         ("postgres", {"DATABASE_URL": "mysql://u@db:3307/n"}, 0),

@@ -226,12 +226,24 @@ PORTS = "ports: [8080, '127.0.0.1:5433:5432', {target: 80, published: 5434}]"
 
 
 @pytest.mark.parametrize(
-    ("more", "env"), [("", {"PGPORT": "5433"}), ("container: 'python:3.12', ", {})]
+    ("more", "env"),
+    [
+        ("", {"PGPORT": "5433"}),
+        ("env: {PGPORT: '6000'}, ", {"PGPORT": "6000"}),
+        ("container: 'python:3.12', ", {}),
+    ],
 )
 def test_ports_of_the_machine_are_those_at_which_its_own_steps_find_a_server(more, env):
     server = f"{{image: 'postgres:15', {PORTS}}}"
     found = read(f"jobs: {{t: {{{more}services: {{db: {server}}}, steps: [{{run: pytest}}]}}}}")
     assert found.env == env
+
+
+def test_of_two_servers_no_port_is_the_one_that_is_meant():
+    servers = (
+        "a: {image: postgres, ports: ['5432:5432']}, b: {image: postgres, ports: ['5433:5432']}"
+    )
+    assert read(f"jobs: {{t: {{services: {{{servers}}}, steps: [{{run: pytest}}]}}}}").env == {}
 
 
 @pytest.mark.parametrize(("web", "env"), [("", {"PGPORT": "5433"}), (", web: {build: .}", {})])
@@ -392,9 +404,18 @@ def test_lines_that_need_their_own_words_alone_are_carried_out():
 
 def test_a_task_that_only_its_runner_knows_is_written_out():
     tasks = "[tool.hatch.envs.default.scripts]\nmessages = 'msgfmt a.po'\nmkdir = 'rm a'\n"
-    line = "{run: hatch run messages}, {run: mkdir data}, {run: pytest}"
-    found = read(f"jobs: {{t: {{steps: [{line}]}}}}", **{"pyproject.toml": tasks})
-    assert found.commands == ("msgfmt a.po || true", "mkdir data || true")
+    more = "hatch run messages -v", "mkdir data", "hatch run messages && touch a"
+    lines = ", ".join(f"{{run: {one}}}" for one in ("hatch run messages", *more, "pytest"))
+    found = read(f"jobs: {{t: {{steps: [{lines}]}}}}", **{"pyproject.toml": tasks})
+    assert found.commands == tuple(f"{one} || true" for one in ("msgfmt a.po", *more))
+
+
+def test_what_strangers_write_is_read_within_bounds():
+    long = "A" * 5_000
+    step = f"{{uses: ./a, with: {{x: {long}}}}}, {{run: mkdir b, shell: ' '}}, {{run: pytest}}"
+    action = "inputs: {x: {}}\nruns: {steps: [{run: 'echo ${{ inputs.x }}'}]}"
+    found = read(f"jobs: {{t: {{steps: [{step}]}}}}", **{"a/action.yml": action})
+    assert found.commands == ("mkdir b || true",)
 
 
 def test_debian_packages_are_those_that_commands_install_and_no_words_of_prose():
