@@ -243,11 +243,9 @@ class NamedScripts:
         """Yield the lines behind a task that a runner is called for alone; another line stays."""
         words = split_words(join_lines(line))
         command = unwrap_command(words)
-        runs_task = [*command] != words or command[:1] == ["task"]
-        # What stands before or behind the task would be lost.
-        is_alone = command[-1:] == words[-1:] and len(command) == 1 + (words[-2:-1] == ["task"])
-        is_alone = is_alone and "=" not in "".join(words[:1])
-        is_task = runs_task and is_alone and self._find_task(command)
+        # A variable before the task, or what stands behind it, would be lost.
+        is_alone = len(words) > 1 and [*command] in (words[-1:], ["task", words[-1]])
+        is_task = is_alone and "=" not in words[0] and self._find_task(command)
         yield from self.expand_line(line) if is_task else (line,)
 
     def expand_line(self, line: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -181,7 +181,7 @@ def make_proposal(
         ),
         body=words,
         draft=wanted.draft or bool(decided.verdict.review),
-        # Whoever set the label is told so that there is something to review, if that is known.
+        # So whoever set the label, if that is known, hears that there is something to review.
         reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot and snapshot.actor else ()),
         labels=wanted.labels,
         findings=svc.redactor.redact_record(decided.findings),

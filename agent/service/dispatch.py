@@ -215,11 +215,13 @@ class Dispatcher:
             return False
         self._carrier.forget_run(run_id)
         if status is EngineStatus.BROKEN:
-            return self._end_for_it(stored, result)
+            self._end_for_it(stored, result)
+            return False
         try:
             end = SegmentEnd.model_validate_json(result)
         except ValidationError as problem:
-            return self._end_for_it(stored, f"its end makes no sense: {problem}")
+            self._end_for_it(stored, f"its end makes no sense: {problem}")
+            return False
         if end.is_paused or end.outcome is None:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
@@ -242,7 +244,7 @@ class Dispatcher:
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
-    def _end_for_it(self, stored: StoredRun, problem: str) -> bool:
+    def _end_for_it(self, stored: StoredRun, problem: str) -> None:
         """End a run that could not say so itself, once whoever waits for it was told.
 
         Until then it is not over, so that the next process tells of it where this one ends.
@@ -250,14 +252,13 @@ class Dispatcher:
         name = _segment(stored).name
         times, due = self._untold.get(name, (0, 0.0))
         if read_clock() < due:
-            return False
+            return
         if not times:
             _log.error("run broken", problem=problem)
         self._untold[name] = times, math.inf
         # The code host may be slow; the others do not wait for that.
         telling = threading.Thread(target=self._tell, args=(stored.run, name, times), daemon=True)
         telling.start()
-        return False
 
     def _tell(self, run: Run, name: str, times: int) -> None:
         sentence = (

@@ -90,10 +90,10 @@ def simulate(names: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def unpack(archive: str, target: str) -> tuple[str, bool, str]:
-    """Unpack a package; return its name with its version, whether it has scripts, and the last."""
+    """Unpack a package; return name=version, whether it has scripts to run, and its postinst."""
     named = run("dpkg-deb", "--show", "--showformat=${Package}=${Version}", archive).stdout
     control = run("sh", "-c", 'dpkg-deb --ctrl-tarfile "$1" | tar -t', "sh", archive).stdout
-    last = run("dpkg-deb", "--info", archive, "postinst")
+    postinst = run("dpkg-deb", "--info", archive, "postinst")
     done = run(
         "bash", "-c",
         'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink'
@@ -103,7 +103,7 @@ def unpack(archive: str, target: str) -> tuple[str, bool, str]:
     if done.returncode != 0:
         sys.exit(shorten(done.stdout))
     has_scripts = any(line.endswith(("preinst", "postinst")) for line in control.splitlines())
-    return named, has_scripts, last.stdout if last.returncode == 0 else ""
+    return named, has_scripts, postinst.stdout if postinst.returncode == 0 else ""
 
 
 def show_alternatives(target: str) -> None:
@@ -159,13 +159,13 @@ def main() -> None:
     archives, scripts = order["place"] + "/cache/archives", []
     for entry in sorted(os.listdir(archives)):
         if entry.endswith(".deb"):
-            named, has_scripts, last = unpack(archives + "/" + entry, target)
-            scripts.append(last)
+            named, has_scripts, postinst = unpack(archives + "/" + entry, target)
+            scripts.append(postinst)
             report["packages"].append(named)
             if has_scripts:
                 report["scripts"].append(named.partition("=")[0])
-    for last in scripts:
-        link_alternatives(last, target)
+    for postinst in scripts:
+        link_alternatives(postinst, target)
     show_alternatives(target)
     with open(order["report"], "w") as file:
         json.dump(report, file)
