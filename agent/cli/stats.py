@@ -112,9 +112,8 @@ def _summarize_runs(begun: float) -> list[RunSummary]:
     with runs.open_store(settings.load_settings()) as store:
         if store is None:
             return []
-        ends = {ended.run_id: (ended, found) for ended, found in store.ends}
         return [
-            statistics.summarize_run(one, ends.get(one.run.run_id))
+            statistics.summarize_run(one)
             for one in store.iterate_begun_since(begun)
             if not one.run.dry_run
         ]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields
 
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
-from agent.models.pulls import EndedPullRequest, PullOutcome
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
 from agent.telemetry.statistics import RunSummary
@@ -59,7 +58,6 @@ class RunIndex:
         self._lock = threading.Lock()
         self._read_at = self._read_whole_at = float("-inf")
         self._stamps: dict[str, tuple[object, ...]] = {}
-        self._ends: dict[str, tuple[object, ...]] = {}
         self._entries: dict[str, RunEntry] = {}
         self._newest: tuple[RunEntry, ...] = ()
 
@@ -88,34 +86,21 @@ class RunIndex:
         removed: set[str] = set()
         if is_whole:
             self._read_whole_at = time.monotonic()
-            ends = self._store.ends.read_stamps()
-            changed |= {run_id for run_id, at in ends.items() if self._ends.get(run_id) != at}
             removed = self._entries.keys() - stamps.keys()
-            self._ends = ends
         self._stamps.update(stamps)
         if not changed and not removed:
             return
         for run_id in removed:
             del self._entries[run_id], self._stamps[run_id]
-        ended = self._store.ends.load([run_id for run_id in changed if run_id in self._ends])
-        ends_of = {one.run_id: (one, found) for one, found in ended}
         for stored in self._store.load(sorted(changed)):
-            run_id = stored.run.run_id
-            self._entries[run_id] = make_entry(stored, ends_of.get(run_id))
+            self._entries[stored.run.run_id] = make_entry(stored)
         newest = sorted(self._entries.values(), key=lambda one: (one.queued_at, one.run_id))
         self._newest = tuple(reversed(newest))
 
 
-def make_entry(
-    stored: StoredRun, end: tuple[EndedPullRequest, PullOutcome | None] | None
-) -> RunEntry:
-    """Make the entry of a run.
-
-    Args:
-        end: How its pull request ended; None: it has not, or has none.
-    """
+def make_entry(stored: StoredRun) -> RunEntry:
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
-    summary = statistics.summarize_run(stored, end)
+    summary = statistics.summarize_run(stored)
     return RunEntry(
         **{one.name: getattr(summary, one.name) for one in fields(summary)},
         run_id=run.run_id,

@@ -149,11 +149,11 @@ _TEXTS = {
 
 def make_plots(runs: Sequence[RunSummary], now: float) -> tuple[Plot, ...]:
     weeks = _list_weeks(runs, now)
-    ends = [run.end for run in runs if run.end]
+    figures = [run.figures for run in runs if run.figures]
     judged = (run.first_round for run in runs if run.first_round)
     verdicts = Counter("passed" if one.passed else _word(one.reason) for one in judged)
-    rounds = Counter(_ROUNDS[min(end.rounds, len(_ROUNDS) - 1)] for end in ends)
-    distances = Counter(_name_distance(end.edits.distance) for end in ends if end.edits)
+    rounds = Counter(_ROUNDS[min(one.rounds, len(_ROUNDS) - 1)] for one in figures)
+    distances = Counter(_name_distance(one.edits.distance) for one in figures if one.edits)
     failed = Counter(
         _word(run.reason) for run in runs if run.reason and run.state not in statistics.OPENED
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.errors import RepositoryUnfit
 from agent.git import base, mirror, objects, process, remote
 from agent.git.process import Place
-from agent.models.pulls import HumanEdits
+from agent.models.outcome import HumanEdits
 from agent.models.record import Record
 from agent.models.sandbox import Flag
 

@@ -9,10 +9,8 @@ from typing import Literal
 
 from agent.models.change import Change
 from agent.models.environment import Checkout
-from agent.models.model_use import ModelTotal
-from agent.models.outcome import FirstRound, Place
+from agent.models.outcome import Place
 from agent.models.record import Record
-from agent.models.ticket import Category
 
 
 class ThreadComment(Record):
@@ -100,68 +98,3 @@ class ProjectCheck(Record):
     job: int | None = None
     """Number of the job whose log can be read; None: it has none."""
     summary: str = ""
-
-
-class EndedPullRequest(Record):
-    """A pull request of ours that people have merged or closed, as the code host tells of it."""
-
-    run_id: str
-    pull: int
-    state: Literal["merged", "closed"]
-    at: str | None
-    by: str = ""
-    commit: str = ""
-    """By which it was merged; empty: it was not, or that is not told."""
-    base: str = ""
-    """Commit of the base branch before, as far as that is told."""
-    attempts: int = 0
-    """So often its figures could not be put together."""
-
-
-class HumanEdits(Record):
-    """What people made of our change before they merged it, in lines as git counts them.
-
-    A changed line is one removed and one added.
-    """
-
-    head: str
-    merged_lines: int
-    """Lines that the pull request has added and removed in its base branch, whoever wrote them."""
-    distance: int
-    """Lines added and removed by commits on the branch that are not ours, merges aside."""
-
-    @property
-    def as_it_was(self) -> bool:
-        """Whether no line of our last commit was edited."""
-        return self.distance == 0
-
-
-class PullOutcome(Record):
-    run_id: str
-    """Of the run that opened it."""
-    repository: str
-    pull: int
-    state: Literal["merged", "closed"]
-    at: str | None
-    by: str
-    commit: str
-    """By which it was merged; empty: it was not, or that is not told."""
-    seconds_to_pull: float | None
-    """From the label to the end of the run that opened it; None: not known."""
-    seconds_to_end: float | None
-    """From the label to the merge, or the close; None: not known."""
-    category: Category | None
-    """None: not known."""
-    recipe: str | None
-    """That made the change; "": models did; None: not known."""
-    models: tuple[str, ...]
-    """`provider:name` of those that edited."""
-    used: ModelTotal
-    """By models, in all runs of the pull request."""
-    rounds: int
-    """Runs that have gone on with it, whatever came of them."""
-    first_round: FirstRound | None
-    edits: HumanEdits | None
-    """None: it was not merged, or that is not known."""
-    unknown: str = ""
-    """Why what people made of it is not known, where it was merged."""

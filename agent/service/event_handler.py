@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from agent.conversation.events import Event
 from agent.models.intake import IntakeApi, LivePull
-from agent.models.outcome import StoredRun
-from agent.models.pulls import EndedPullRequest
-from agent.models.run import Reason, RunState
+from agent.models.outcome import PullEnd, StoredRun
+from agent.models.run import Reason
 from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored, PutOff
 from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
-
-_STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
 
 
 def handle_event(
@@ -40,32 +37,27 @@ def handle_event(
     pull = intake_api.read_pull(found.run.snapshot.issue.model_copy(update=here))
     if pull is None:
         return Ignored(reason="the pull request is not there any more")
-    state, first = _STATES[pull.state], found.run.first
-    if state is not RunState.OPEN:
+    first = found.run.first
+    if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
-    _note_end(first, event, pull, store, now)
-    if not store.set_pull_state(first, state):
+    if not store.note_pull(first, _make_end(event, pull), now):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 
-def _note_end(first: str, event: Event, pull: LivePull, store: SqlRunStore, now: float) -> None:
-    """Note how it ended, or that it did not; first of all, so that a kill here loses nothing."""
-    if pull.state == "open" or event.number is None:
-        store.ends.forget(first)
-        return
+def _make_end(event: Event, pull: LivePull) -> PullEnd | None:
+    if pull.state == "open":
+        return None
     # Who closes one stands in the delivery alone.
     closed_by = event.actor if event.event == "pull_request.closed" else ""
-    ended = EndedPullRequest(
-        run_id=first,
-        pull=event.number,
+    return PullEnd(
+        pull=event.number or 0,
         state=pull.state,
         at=pull.ended_at,
         by=pull.merged_by if pull.state == "merged" else closed_by,
         commit=pull.merge_commit,
         base=pull.base,
     )
-    store.ends.note(ended, now)
 
 
 def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:

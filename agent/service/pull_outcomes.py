@@ -2,7 +2,7 @@
 
 Owns what is put together and when. `agent.service.event_handler` notes that one has ended, and
 waits for no git; what people changed before they merged it is asked of git here, beside everything
-else. Nothing is written but the row of the outcome, last, so whatever is cut off is done again.
+else. They are written last, in one row, so whatever is cut off is done again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from agent.git.merge_edits import MergedPullRequest
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost
 from agent.models.model_use import ModelTotal
-from agent.models.outcome import StoredRun
-from agent.models.pulls import EndedPullRequest, HumanEdits, PullOutcome
+from agent.models.outcome import HumanEdits, PullEnd, PullFigures, StoredRun
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import statistics
 
 _log = structlog.get_logger()
 
@@ -54,28 +52,36 @@ class PullOutcomeRecorder:
     def turn(self) -> float:
         """Put the figures of one end together; return the seconds until the next look."""
         now = read_clock()
-        ended = self._store.ends.find_due(now)
-        if ended is None:
+        first = self._store.find_ended_pull(now)
+        if first is None or (end := first.pull_end) is None:
             return EVERY_SECONDS
-        first, follow_ups = self._store.get_run(ended.run_id), self._store.follow_ups(ended.run_id)
+        run_id, follow_ups = first.run.run_id, self._store.follow_ups(first.run.run_id)
         edits, unknown = None, ""
-        if ended.state == "merged":
+        if end.state == "merged":
             try:
-                edits, unknown = self._edits(ended, first, follow_ups)
+                edits, unknown = self._edits(end, first, follow_ups)
             except Cancelled:
                 return EVERY_SECONDS
             except Exception as problem:  # noqa: BLE001  one end must not hold the others up
                 unknown = problem.message if isinstance(problem, AgentError) else repr(problem)
-                _log.info("merged, but not compared", run=ended.run_id, problem=unknown)
-                if ended.attempts + 1 < _MOST_TRIES:
-                    self._store.ends.put_off(ended, now + _AGAIN_SECONDS * 2.0**ended.attempts)
+                _log.info("merged, but not compared", run=run_id, problem=unknown)
+                again = end.model_copy(update={"attempts": end.attempts + 1})
+                if again.attempts < _MOST_TRIES:
+                    later = now + _AGAIN_SECONDS * 2.0**end.attempts
+                    self._store.update_pull_end(run_id, again, later)
                     return 0.0
-        found = build_pull_outcome(ended, first, follow_ups, edits, unknown[:_MOST_WORDS])
-        self._store.ends.complete(ended, found)
+        uses = [use for one in (first, *follow_ups) if one.outcome for use in one.outcome.models]
+        figures = PullFigures(
+            used=ModelTotal.from_uses(uses),
+            rounds=len(follow_ups),
+            edits=edits,
+            unknown=unknown[:_MOST_WORDS],
+        )
+        self._store.update_pull_end(run_id, end.model_copy(update={"figures": figures}), None)
         return 0.0
 
     def _edits(
-        self, ended: EndedPullRequest, first: StoredRun, follow_ups: Sequence[StoredRun]
+        self, end: PullEnd, first: StoredRun, follow_ups: Sequence[StoredRun]
     ) -> tuple[HumanEdits | None, str]:
         """Ask git what people changed; or say why there is nothing to compare."""
         commits = [commit for one in (first, *follow_ups) if (commit := _find_made_commit(one))]
@@ -86,8 +92,8 @@ class PullOutcomeRecorder:
         if remote is None:
             return None, "It is on no code host."
         asked = MergedPullRequest(
-            pull=ended.pull,
-            base=ended.base,
+            pull=end.pull,
+            base=end.base,
             first=commits[0],
             ours=commits[-1],
         )
@@ -107,42 +113,3 @@ def _find_made_commit(one: StoredRun) -> str | None:
     if one.outcome is None or (one.run.follow_up and one.outcome.change_digest is None):
         return None
     return one.outcome.commit
-
-
-def build_pull_outcome(
-    ended: EndedPullRequest,
-    first: StoredRun,
-    follow_ups: Sequence[StoredRun],
-    edits: HumanEdits | None = None,
-    unknown: str = "",
-) -> PullOutcome:
-    """Put together how a pull request ended.
-
-    Args:
-        first: The run that opened the pull request.
-        follow_ups: Those that have gone on with it, oldest first.
-        edits: What people made of it, where it was merged.
-        unknown: Why that is not known.
-    """
-    outcome, snapshot = first.outcome, first.run.snapshot
-    uses = [use for one in (first, *follow_ups) if one.outcome for use in one.outcome.models]
-    label = statistics.read_moment(snapshot.approved_at) if snapshot else None
-    return PullOutcome(
-        run_id=ended.run_id,
-        repository=snapshot.issue.repository if snapshot else first.run.repository,
-        pull=ended.pull,
-        state=ended.state,
-        at=ended.at,
-        by=ended.by,
-        commit=ended.commit,
-        seconds_to_pull=statistics.subtract_times(label, first.ended_at),
-        seconds_to_end=statistics.subtract_times(label, statistics.read_moment(ended.at)),
-        category=outcome.category if outcome else None,
-        recipe=outcome.recipe if outcome else None,
-        models=statistics.name_editors(uses),
-        used=ModelTotal.from_uses(uses),
-        rounds=len(follow_ups),
-        first_round=outcome.first_round if outcome else None,
-        edits=edits,
-        unknown=unknown,
-    )

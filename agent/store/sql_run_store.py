@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select, update
 
 from agent import settings
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
-from agent.models.outcome import Outcome
+from agent.models.outcome import Outcome, PullEnd
 from agent.models.run import CAPS_REACHED, Reason, Run, RunState
 from agent.models.ticket import Guidance, Snapshot
 from agent.settings import Settings
@@ -24,7 +24,6 @@ from agent.store.sql_follow_ups import Following, FollowUpRequest
 from agent.store.sql_guidance import Hearing
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
 from agent.store.sql_pauses import SqlPauses
-from agent.store.sql_pull_outcomes import SqlPullOutcomes
 from agent.store.sql_queue import RunQueue
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_runs import RunReader, is_of_issue
@@ -66,7 +65,6 @@ class SqlRunStore(RunQueue, RunReader):
         self.path = home / FILE_NAME
         self._priority_label = priority_label.lower()
         self._database = Database(self.path, TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
-        self.ends = SqlPullOutcomes(self._database)
         self.spendings = SqlSpendings(self._database)
         self.pauses = SqlPauses(self._database)
         self.files = SqlRunFiles(self._database) if url else None
@@ -267,20 +265,36 @@ class SqlRunStore(RunQueue, RunReader):
             session.flush()
             sql_follow_ups.go_on(session, row, now)
 
-    def set_pull_state(self, run_id: str, state: RunState) -> bool:
-        """Note that the pull request of the run that opened it is open, merged or closed.
+    def note_pull(self, run_id: str, end: PullEnd | None, now: float) -> bool:
+        """Note that the pull request of the run that opened it has ended, or is open again.
 
         Returns whether that is news. What follows it up is brought to its end by itself.
         """
+        state = RunState(end.state) if end else RunState.OPEN
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            if row.active or row.state == state.value:
-                return False
-            row.state = state.value
-            if state is not RunState.OPEN:
-                row.follow_up_requests = None
+            if end is None:
+                row.pull_end = row.pull_end_due = None
+            elif not _is_known(end, row):
+                row.pull_end, row.pull_end_due = end.model_dump_json(), now
+            is_news = not row.active and row.state != state.value
+            if is_news:
+                row.state = state.value
+                row.follow_up_requests = None if end else row.follow_up_requests
             session.add(row)
-            return True
+            return is_news
+
+    def update_pull_end(self, run_id: str, end: PullEnd, due: float | None) -> None:
+        """Keep what is known of an end by now, unless it has become another one meanwhile.
+
+        Args:
+            due: When its figures are to be put together; None: they are.
+        """
+        with self._database.write() as session:
+            row = session.get_one(RunRow, run_id)
+            if _is_known(end, row):
+                row.pull_end, row.pull_end_due = end.model_dump_json(), due
+                session.add(row)
 
     def queue_follow_up(
         self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
@@ -349,6 +363,12 @@ class SqlRunStore(RunQueue, RunReader):
     def _update(self, run_id: str, **values: object) -> None:
         with self._database.write() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
+
+
+def _is_known(end: PullEnd, row: RunRow) -> bool:
+    """Whether it is this end of its pull request that a run has."""
+    known = PullEnd.model_validate_json(row.pull_end) if row.pull_end else None
+    return known is not None and (known.state, known.at) == (end.state, end.at)
 
 
 def _find_active_row(session: Session, repository_id: int, number: int) -> RunRow | None:

@@ -91,7 +91,7 @@ class RunReader:
         """
         columns: tuple[Any, ...] = (
             *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),
-            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked),
+            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked, RunRow.pull_end_due),
         )
         wanted = select(RunRow.run_id).add_columns(*columns)
         if since is not None:
@@ -119,6 +119,17 @@ class RunReader:
     def find_run_of_head(self, repository_id: int, commit: str) -> StoredRun | None:
         """Return the newest run whose branch ended in a commit when it was over."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
+
+    def find_ended_pull(self, now: float) -> StoredRun | None:
+        """Return the run whose pull request has ended and whose figures are due first.
+
+        None: there is none, or runs are still at work on them.
+        """
+        at_work = select(RunRow.follows_run).where(
+            col(RunRow.active), col(RunRow.follows_run).is_not(None)
+        )
+        due = col(RunRow.pull_end_due) <= now, col(RunRow.run_id).not_in(at_work)
+        return self._first(*due, order=(col(RunRow.pull_end_due), col(RunRow.run_id)))
 
     def find_earlier_pull(self, run: Run) -> int | None:
         """Return the pull request that an earlier run of the issue opened, the newest.
@@ -174,7 +185,9 @@ class RunReader:
             return sql_guidance.was_heard(session, run_id, comment)
 
     def _first(
-        self, *which: ColumnExpressionArgument[bool], order: Sequence[ColumnElement[Any]] = NEWEST
+        self,
+        *which: ColumnExpressionArgument[bool],
+        order: Sequence[ColumnExpressionArgument[Any]] = NEWEST,
     ) -> StoredRun | None:
         with self._database.read() as session:
             wanted = select(RunRow).where(*which).order_by(*order).limit(1)

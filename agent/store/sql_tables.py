@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel, col
 
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome, PullEnd, StoredRun
 from agent.models.run import Reason, Run, RunState
 from agent.store.database import compute_version
 
@@ -51,6 +51,8 @@ class RunRow(SQLModel, table=True):
     follows_run: str | None = None
     follow_up_requests: str | None = None
     head: str | None = None
+    pull_end: str | None = None
+    pull_end_due: float | None = None
     run: str
     outcome: str | None = None
 
@@ -69,6 +71,7 @@ class RunRow(SQLModel, table=True):
         Index("runs_of_pull", "repository_id", "pull"),
         Index("runs_of_head", "repository_id", "head"),
         Index("runs_that_follow", "follows_run"),
+        Index("runs_of_ended_pulls", "pull_end_due"),
     )
 
 
@@ -103,25 +106,6 @@ class GuidanceRow(SQLModel, table=True):
     at: str
 
     __table_args__ = (Index("guidance_once", "run_id", "comment", unique=True),)
-
-
-class PullOutcomeRow(SQLModel, table=True):
-    """How the pull request of a run ended; the run is the one that opened it."""
-
-    __tablename__ = "pull_outcomes"
-
-    run_id: str = Field(primary_key=True)
-    pull: int
-    state: str
-    at: str | None = None
-    by: str
-    commit: str
-    base: str
-    attempts: int = 0
-    not_before: float | None = None
-    statistics: str | None = None
-
-    __table_args__ = (Index("ends_due", "not_before"),)
 
 
 EVERYTHING = 0
@@ -172,7 +156,7 @@ class RunFileRow(SQLModel, table=True):
 
 
 METADATA = RunRow.metadata
-_NAMES = ("runs", "spendings", "guidance", "pull_outcomes", "pauses", "worker_lease", "run_files")
+_NAMES = ("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files")
 TABLES = [METADATA.tables[name] for name in _NAMES]
 VERSION = compute_version(TABLES)
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
@@ -194,6 +178,7 @@ def make_stored_run(row: RunRow) -> StoredRun:
     kept = {name: getattr(row, name) for name in StoredRun.model_fields if hasattr(row, name)}
     kept["run"] = Run.model_validate_json(row.run)
     kept["outcome"] = Outcome.model_validate_json(row.outcome) if row.outcome else None
+    kept["pull_end"] = PullEnd.model_validate_json(row.pull_end) if row.pull_end else None
     kept["stop_reason"] = row.stop_reason or Reason.CANCELLED
     return StoredRun(**kept, command=_find_command(row))
 

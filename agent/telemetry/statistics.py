@@ -14,8 +14,7 @@ from statistics import median
 from typing import Literal
 
 from agent.models.model_use import ModelUse
-from agent.models.outcome import FirstRound, StoredRun
-from agent.models.pulls import EndedPullRequest, PullOutcome
+from agent.models.outcome import FirstRound, PullFigures, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Category
@@ -50,24 +49,20 @@ class RunSummary:
     first_round: FirstRound | None = None
     seconds_to_pull: float | None = None
     """From the label to the end of the run; None: it has opened no pull request, or not known."""
-    end: PullOutcome | None = None
-    """None: its pull request has not ended, or its figures are not put together yet."""
+    seconds_to_end: float | None = None
+    """From the label to the end of its pull request; None: it has not ended, or not known."""
+    figures: PullFigures | None = None
+    """None: its pull request has not ended, or they are not put together yet."""
 
 
-def summarize_run(
-    stored: StoredRun, end: tuple[EndedPullRequest, PullOutcome | None] | None
-) -> RunSummary:
-    """Take from a run what statistics need.
-
-    Args:
-        end: How its pull request ended; None: it has not, or has none.
-    """
-    outcome, snapshot = stored.outcome, stored.run.snapshot
+def summarize_run(stored: StoredRun) -> RunSummary:
+    """Take from a run what statistics need."""
+    outcome, snapshot, end = stored.outcome, stored.run.snapshot, stored.pull_end
     opened = outcome is not None and outcome.pull_request is not None
     label = read_moment(snapshot.approved_at) if snapshot else None
     return RunSummary(
         repository=snapshot.issue.repository if snapshot else stored.run.repository,
-        state=RunState(end[0].state) if end else stored.state,
+        state=RunState(end.state) if end else stored.state,
         reason=outcome.reason if outcome else None,
         queued_at=stored.queued_at,
         category=outcome.category if outcome else None,
@@ -75,7 +70,8 @@ def summarize_run(
         models=name_editors(outcome.models) if outcome else (),
         first_round=outcome.first_round if outcome else None,
         seconds_to_pull=subtract_times(label, stored.ended_at) if opened else None,
-        end=end[1] if end else None,
+        seconds_to_end=subtract_times(label, read_moment(end.at)) if end else None,
+        figures=end.figures if end else None,
     )
 
 
@@ -152,8 +148,7 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
     merged = [one for one in runs if one.state is RunState.MERGED]
     ended = [one for one in runs if one.state in (RunState.MERGED, RunState.CLOSED)]
     first = [one.first_round for one in runs if one.first_round or one.state in OPENED]
-    edits = [one.end.edits if one.end else None for one in merged]
-    to_merge = (one.end.seconds_to_end if one.end else None for one in merged)
+    edits = [one.figures.edits if one.figures else None for one in merged]
     used = [(get_usd(one), get_lines(one)) for one in merged]
     return Statistics(
         group=group,
@@ -166,10 +161,10 @@ def compute_statistics(group: str, runs: Sequence[RunSummary]) -> Statistics:
         merged=compute_share(one.state is RunState.MERGED for one in ended),
         first_round=compute_share(one.passed if one else None for one in first),
         seconds_to_pull=compute_median(one.seconds_to_pull for one in opened),
-        seconds_to_merge=compute_median(to_merge),
+        seconds_to_merge=compute_median(one.seconds_to_end for one in merged),
         edit_distance=compute_median(one.distance if one else None for one in edits),
         as_it_was=compute_share(one.as_it_was if one else None for one in edits),
-        review_rounds=compute_median(one.end.rounds if one.end else None for one in ended),
+        review_rounds=compute_median(one.figures.rounds if one.figures else None for one in ended),
         usd=compute_price(used),
         tokens=compute_price((get_tokens(one), get_lines(one)) for one in merged),
         merged_lines=sum(lines for usd, lines in used if usd is not None and lines is not None),
@@ -216,15 +211,16 @@ def _count_names(names: Iterable[str]) -> dict[str, int]:
 
 
 def get_usd(one: RunSummary) -> float | None:
-    return one.end.used.usd if one.end else None
+    return one.figures.used.usd if one.figures else None
 
 
 def get_tokens(one: RunSummary) -> float | None:
-    return one.end.used.input_tokens + one.end.used.output_tokens if one.end else None
+    used = one.figures.used if one.figures else None
+    return used.input_tokens + used.output_tokens if used else None
 
 
 def get_lines(one: RunSummary) -> int | None:
-    return one.end.edits.merged_lines if one.end and one.end.edits else None
+    return one.figures.edits.merged_lines if one.figures and one.figures.edits else None
 
 
 def _name_models(one: RunSummary) -> str:

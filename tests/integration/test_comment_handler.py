@@ -11,7 +11,7 @@ import pytest
 from agent.conversation.events import Comment
 from agent.demo.simulator import actions
 from agent.errors import CodeHostUnavailable
-from agent.models.outcome import Outcome, PullRequest
+from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import Guidance
 from agent.service import run_commands
@@ -453,7 +453,7 @@ def test_a_refusal_is_told_though_the_code_host_was_away_at_first(talk, opened, 
     def be_away(*_, **__):
         raise CodeHostUnavailable("away")
 
-    talk.store.set_pull_state(opened.run_id, RunState.CLOSED)
+    talk.store.note_pull(opened.run_id, PullEnd(pull=1, state="closed", at=None), time.time())
     said = talk.write("/mergewright rebase")
     with monkeypatch.context() as away:
         away.setattr(talk.scene.intake_api, "explain_refusal", be_away)

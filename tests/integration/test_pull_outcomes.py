@@ -22,6 +22,7 @@ from agent.service.intake import Ignored
 from agent.service.pull_outcomes import PullOutcomeRecorder
 from agent.store.sql_follow_ups import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry import statistics
 from tests.integration import github_samples as samples
 from tests.integration.git_samples import git
 from tests.integration.github_samples import BRANCH, Scene
@@ -112,9 +113,9 @@ class Opened:
         return [(one.run.follow_up.kind, one.state) for one in found]
 
     def known(self):
-        """The one end that is there: as it was told, and its figures."""
-        (found,) = self.store.ends
-        return found
+        """How it ended as it was told, and its figures."""
+        end = self.store.get_run(self.run.run_id).pull_end
+        return end, end.figures
 
 
 @pytest.fixture
@@ -130,13 +131,15 @@ def test_what_was_merged_as_it_was_is_on_record(opened):
     assert (told.state, told.by, told.commit, figures) == ("merged", "ann", commit, None)
     assert opened.ends.turn() == 0
     told, figures = opened.known()
-    assert (figures.pull, figures.repository) == (opened.pull.number, opened.scene.name)
+    assert told.pull == opened.pull.number
     assert (figures.edits.distance, figures.edits.as_it_was) == (0, True)
     assert figures.edits.merged_lines == 2
-    assert (figures.category, figures.recipe, figures.models) == ("feature", "", ("fake:editor",))
     assert (figures.used.calls, figures.used.input_tokens, figures.used.usd) == (4, 200, 0.75)
-    assert (figures.rounds, figures.first_round, figures.unknown) == (0, PASSED, "")
-    assert 0 <= figures.seconds_to_pull <= figures.seconds_to_end + 5 < 600
+    assert (figures.rounds, figures.unknown) == (0, "")
+    summary = statistics.summarize_run(opened.store.get_run(opened.run.run_id))
+    assert (summary.state, summary.first_round) == (RunState.MERGED, PASSED)
+    assert (summary.category, summary.recipe, summary.models) == ("feature", "", ("fake:editor",))
+    assert 0 <= summary.seconds_to_pull <= summary.seconds_to_end + 5 < 600
     assert opened.ends.turn() > 0, "once"
 
 
@@ -169,13 +172,12 @@ def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(o
         assert (told.attempts, figures) == (number, None)
         assert opened.ends.turn() > 0, "not at once"
         with closing(sqlite3.connect(opened.store.path)) as later, later:
-            later.execute("UPDATE pull_outcomes SET not_before = 1")
+            later.execute("UPDATE runs SET pull_end_due = 1")
     assert opened.ends.turn() == 0
     _, figures = opened.known()
     assert figures.edits is None
     assert "git cannot reach the code host" in figures.unknown
     assert opened.scene.world.token_for("ann") not in figures.unknown
-    assert figures.seconds_to_end is not None
     assert opened.ends.turn() > 0
 
 

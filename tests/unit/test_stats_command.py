@@ -12,10 +12,15 @@ from typer.testing import CliRunner
 
 from agent.cli import main
 from agent.models.model_use import ModelUse
-from agent.models.outcome import FirstRound, Outcome, PullRequest
-from agent.models.pulls import EndedPullRequest, HumanEdits
+from agent.models.outcome import (
+    FirstRound,
+    HumanEdits,
+    Outcome,
+    PullEnd,
+    PullFigures,
+    PullRequest,
+)
 from agent.models.run import Reason, RunState
-from agent.service.pull_outcomes import build_pull_outcome
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.statistics import Statistics
 from tests.unit.stages import code_host_runs
@@ -61,12 +66,12 @@ def add(store, number, ago=0.0, **more):
 def ends(store, run_id, *, edits=None, unknown="", known=True):
     """Let people merge its pull request."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
-    ended = EndedPullRequest(run_id=run_id, pull=1, state="merged", at=at, by="ann")
-    store.set_pull_state(run_id, RunState.MERGED)
-    store.ends.note(ended, NOW)
+    end = PullEnd(pull=1, state="merged", at=at, by="ann")
+    store.note_pull(run_id, end, NOW)
     if known:
-        first = store.get_run(run_id)
-        store.ends.complete(ended, build_pull_outcome(ended, first, (), edits, unknown))
+        used = store.get_run(run_id).outcome.total_usage
+        figures = PullFigures(used=used, rounds=0, edits=edits, unknown=unknown)
+        store.update_pull_end(run_id, end.model_copy(update={"figures": figures}), None)
 
 
 @pytest.fixture
@@ -98,7 +103,7 @@ def test_figures_are_read_from_what_the_service_keeps(kept):
     assert every.reasons == {"unclear": 1}
     assert (every.merged.value, every.merged.known) == (1.0, 4)
     assert (every.seconds_to_pull.value, every.seconds_to_pull.known) == (120, 6)
-    assert (every.seconds_to_merge.value, every.seconds_to_merge.unknown) == (7200, 1)
+    assert (every.seconds_to_merge.value, every.seconds_to_merge.known) == (7200, 4)
     assert (every.first_round.value, every.first_round.known) == (1.0, 6)
     assert (every.review_rounds.value, every.review_rounds.unknown) == (0, 1)
     assert (every.edit_distance.value, every.edit_distance.unknown) == (3, 2)

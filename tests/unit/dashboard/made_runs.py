@@ -10,13 +10,19 @@ from pathlib import Path
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.model_use import ModelTotal, ModelUse
-from agent.models.outcome import FirstRound, Outcome, PullRequest
-from agent.models.pulls import HumanEdits, PullOutcome
+from agent.models.outcome import (
+    FirstRound,
+    HumanEdits,
+    Outcome,
+    PullEnd,
+    PullFigures,
+    PullRequest,
+)
 from agent.models.review import Proof, ProofRow, SourcePart, TakenBack
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_run_store import SqlRunStore
-from agent.store.sql_tables import PullOutcomeRow, RunRow
+from agent.store.sql_tables import RunRow
 from agent.telemetry.ledger import Ledger
 
 REPOSITORIES = ("corner-shop/shop", "corner-shop/warehouse", "octo/api", "octo/site", "ann/notes")
@@ -114,10 +120,10 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
             reason = Reason.READY if luck.random() < 0.7 else luck.choice(FAILURES)
             outcome = None if is_active else make_outcome(run, reason, luck)
             took = luck.uniform(40, 1500)
-            state = luck.choice(ACTIVE) if is_active else outcome.state
+            state, end = luck.choice(ACTIVE) if is_active else outcome.state, None
             if outcome and reason is Reason.READY and at < now - 2 * DAY:
                 state = RunState.MERGED if luck.random() < 0.8 else RunState.CLOSED
-                session.add(_make_end(run, outcome, state, took, luck))
+                end = _make_end(outcome, state, luck)
             issue = run.snapshot.issue
             begun = None if state is RunState.RECEIVED else at
             session.add(
@@ -131,28 +137,21 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
                     pull=outcome.pull_request.number if outcome and outcome.pull_request else None,
                     run=run.model_dump_json(),
                     outcome=outcome.model_dump_json() if outcome else None,
+                    pull_end=end.model_dump_json() if end else None,
                 )
             )  # fmt: skip
 
 
-def _make_end(
-    run: Run, outcome: Outcome, state: RunState, took: float, luck: random.Random
-) -> PullOutcomeRow:
-    is_merged = state is RunState.MERGED
+def _make_end(outcome: Outcome, state: RunState, luck: random.Random) -> PullEnd:
     distance = luck.choice((0, 0, 0, 2, 4, 9, 30, 120))
-    end = PullOutcome(
-        run_id=run.run_id, repository=run.snapshot.issue.repository,
-        pull=outcome.pull_request.number, state=state.value, at="2026-11-01T10:00:00Z", by="maria",
-        commit="c" * 40, seconds_to_pull=took, seconds_to_end=took + 7000,
-        category=outcome.category, recipe=outcome.recipe, models=("openai:gpt-large",),
+    edits = HumanEdits(head="a" * 40, merged_lines=luck.randint(5, 300), distance=distance)
+    figures = PullFigures(
         used=ModelTotal.from_uses(outcome.models), rounds=luck.choice((0, 0, 0, 1, 1, 2, 3)),
-        first_round=outcome.first_round,
-        edits=HumanEdits(head="a" * 40, merged_lines=luck.randint(5, 300), distance=distance)
-        if is_merged else None,
+        edits=edits if state is RunState.MERGED else None,
     )  # fmt: skip
-    return PullOutcomeRow(
-        run_id=run.run_id, pull=end.pull, state=end.state, at=end.at, by="maria", commit=end.commit,
-        base="b" * 40, statistics=end.model_dump_json(),
+    return PullEnd(
+        pull=outcome.pull_request.number, state=state.value, at="2026-11-01T10:00:00Z", by="maria",
+        commit="c" * 40, base="b" * 40, figures=figures,
     )  # fmt: skip
 
 
