@@ -1,27 +1,40 @@
-"""List the packages that a project declares, and where.
+"""List what a project declares as its dependencies, by list and by package.
 
-Names only, without versions: enough to recognise frameworks and tools. What is installed is
+Enough to recognise frameworks and tools, and what a change declares anew. What is installed is
 decided elsewhere.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from repo_config import tox
+from repo_config import tox, versions
 from repo_config.documents import table, texts
 from repo_config.project_files import ProjectFiles
 
-_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+#: What stands behind a requirement in a file of them.
+_BEHIND = re.compile(r"\s(?:#|--hash=)|\\\Z")
+_EDITABLE = re.compile(r"\A(?:-e|--editable)[\s=]+")
+_EGG = re.compile(r"#egg=([\w.-]+)")
+_REMOTE = re.compile(r"(?:git|hg|svn|bzr)\+|(?:https?|ftp|ssh)://|git@", re.IGNORECASE)
+#: The name in a line that only older tools read, as `pytz>dev`.
+_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?=[\[<>=!~;@(]|\Z)")
 _ASIDE = frozenset(
     {"dev", "devel", "develop", "development", "test", "tests", "testing", "doc", "docs", "lint"}
     | {"linting", "ci", "qa", "example", "examples", "demo", "local", "typing", "build", "tools"}
 )
+#: Of a Pipfile, beside its groups.
+_PIPFILE_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})
 _MOST_FILES = 40
+
+LOCAL = "local"
+"""In place of bounds, of what lies in the tree or beside it."""
 
 
 class Dependency(NamedTuple):
@@ -30,29 +43,43 @@ class Dependency(NamedTuple):
     name: str
     """Normalised."""
     origin: str
+    """The file, and the list in it."""
     runtime: bool
     """Whether the project itself needs it, not only its development."""
+    version: str = ""
+    """The bounds, as the standard writes them, or `LOCAL`."""
+    source: str = ""
+    """Address, where it does not come from the index."""
+    marker: str = ""
+    """Where it holds."""
+
+    @property
+    def path(self) -> str:
+        """The file that declares it."""
+        return self.origin.partition(":")[0]
 
 
 def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:
     """All declared packages, in the order in which they were found."""
-    found: list[Dependency] = []
-    for lines, origin, runtime in list_requirements(files):
-        for line in lines:
-            name = _NAME.match(line)
-            if name and not line.lstrip().startswith("-"):
-                found.append(Dependency(canonicalize_name(name[1]), origin, runtime))
-    return tuple(found)
+    return tuple(
+        found
+        for lines, origin, runtime in list_requirements(files)
+        for line in lines
+        if (found := _parse_line(line, origin, runtime=runtime))
+    )
 
 
 def list_requirements(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
     """Yield each list of requirements as it is written, its origin, and whether it runs with them.
 
-    Of tables, as poetry and Pipenv have them, there are the names alone.
+    Tables, as Poetry and Pipenv have them, are written as lists; without bounds that cannot be.
     """
-    yield from _pyproject(files)
-    for entries, origin, runtime in tables(files):
-        yield list(entries), origin, runtime
+    yield from _list_pyproject(files)
+    pipfile = files.toml("Pipfile")
+    yield _write_all(table(pipfile, "packages")), "Pipfile: packages", True
+    for _, entries, origin in list_tool_groups(files.pyproject, pipfile):
+        found = _write_all(entries) if isinstance(entries, dict) else entries
+        yield found, origin, False
     setup = files.ini("setup.cfg")
     options = setup.get("options", {})
     yield options.get("install_requires", "").splitlines(), "setup.cfg: install_requires", True
@@ -63,7 +90,7 @@ def list_requirements(files: ProjectFiles) -> Iterator[tuple[list[str], str, boo
     yield call.get("install_requires", []), "setup.py: install_requires", True
     for key in ("tests_require", "extras_require"):
         yield call.get(key, []), f"setup.py: {key}", False
-    for path in _requirement_files(files):
+    for path in _list_requirement_files(files):
         yield (
             files.text(path).splitlines(),
             path,
@@ -77,20 +104,7 @@ def list_requirements(files: ProjectFiles) -> Iterator[tuple[list[str], str, boo
         )
 
 
-def tables(files: ProjectFiles) -> Iterator[tuple[dict[str, object], str, bool]]:
-    """Yield each table of packages that poetry or Pipenv reads, its origin, and as `written`."""
-    poetry = table(files.pyproject, "tool", "poetry")
-    start = "pyproject.toml: tool.poetry"
-    yield table(poetry, "dependencies"), f"{start}.dependencies", True
-    yield table(poetry, "dev-dependencies"), f"{start}.dev-dependencies", False
-    for group in table(poetry, "group"):
-        yield table(poetry, "group", group, "dependencies"), f"{start}.group.{group}", False
-    pipfile = files.toml("Pipfile")
-    yield table(pipfile, "packages"), "Pipfile: packages", True
-    yield table(pipfile, "dev-packages"), "Pipfile: dev-packages", False
-
-
-def _pyproject(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
+def _list_pyproject(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
     data, name = files.pyproject, "pyproject.toml"
     yield texts(table(data, "project").get("dependencies")), f"{name}: project.dependencies", True
     for place in (("project", "optional-dependencies"), ("dependency-groups",)):
@@ -100,17 +114,61 @@ def _pyproject(files: ProjectFiles) -> Iterator[tuple[list[str], str, bool]]:
     yield texts(flit.get("requires")), f"{name}: tool.flit.metadata.requires", True
     for key, value in table(flit, "requires-extra").items():
         yield texts(value), f"{name}: tool.flit.metadata.requires-extra.{key}", False
-    uv = table(data, "tool", "uv").get("dev-dependencies")
-    yield texts(uv), f"{name}: tool.uv.dev-dependencies", False
-    for key, value in table(data, "tool", "pdm", "dev-dependencies").items():
-        yield texts(value), f"{name}: tool.pdm.dev-dependencies.{key}", False
+    poetry = table(data, "tool", "poetry", "dependencies")
+    yield _write_all(poetry), f"{name}: tool.poetry.dependencies", True
     for environment in (hatch := table(data, "tool", "hatch", "envs")):
         for key in ("dependencies", "extra-dependencies"):
             origin = f"{name}: tool.hatch.envs.{environment}.{key}"
             yield texts(table(hatch, environment).get(key)), origin, False
 
 
-def _requirement_files(files: ProjectFiles) -> list[str]:
+def list_tool_groups(
+    pyproject: dict[str, Any], pipfile: dict[str, Any]
+) -> Iterator[tuple[str, list[str] | dict[str, Any], str]]:
+    """Yield the groups that tools have beside the standard's table.
+
+    Yields:
+        A name, which may come again; its list, or its table of Poetry or Pipenv; its origin.
+    """
+    tool, start = table(pyproject, "tool"), "pyproject.toml: tool"
+    older = table(tool, "poetry", "dev-dependencies")
+    yield "dev", older, f"{start}.poetry.dev-dependencies"
+    for name, group in table(tool, "poetry", "group").items():
+        yield name, table(group, "dependencies"), f"{start}.poetry.group.{name}"
+    for name in pipfile:
+        if name not in _PIPFILE_TABLES:
+            group = "develop" if name == "dev-packages" else name
+            yield group, table(pipfile, name), f"Pipfile: {name}"
+    for name, lines in table(tool, "pdm", "dev-dependencies").items():
+        yield name, texts(lines), f"{start}.pdm.dev-dependencies.{name}"
+    if listed := texts(table(tool, "uv").get("dev-dependencies")):
+        yield "dev", listed, f"{start}.uv.dev-dependencies"
+
+
+def read_extras(pyproject: dict[str, Any]) -> dict[str, list[str]]:
+    """The requirements of each extra of a project, of the standard's table or of Poetry's."""
+    if extras := table(pyproject, "project", "optional-dependencies"):
+        return {name: texts(listed) for name, listed in extras.items()}
+    poetry = table(pyproject, "tool", "poetry")
+    packages = table(poetry, "dependencies")
+    return {
+        extra: _write_all({name: packages.get(name, "*") for name in texts(names)})
+        for extra, names in table(poetry, "extras").items()
+    }
+
+
+def list_own_names(files: ProjectFiles) -> tuple[str, ...]:
+    """What the project calls itself, normalised; empty where only its backend knows."""
+    found = (
+        table(files.pyproject, "project").get("name"),
+        table(files.pyproject, "tool", "poetry").get("name"),
+        *files.setup_call.get("name", ())[:1],
+        files.ini("setup.cfg").get("metadata", {}).get("name"),
+    )
+    return tuple(canonicalize_name(str(name)) for name in found if name)
+
+
+def _list_requirement_files(files: ProjectFiles) -> list[str]:
     """Requirements files at the root or one folder below, the shortest paths first."""
     found = []
     for path in files.paths:
@@ -119,3 +177,72 @@ def _requirement_files(files: ProjectFiles) -> list[str]:
             if "requirements" in name.lower() or folder.lower() in ("requirements", "reqs"):
                 found.append(path)
     return sorted(found, key=lambda path: (path.count("/"), path))[:_MOST_FILES]
+
+
+# --- tables of Poetry and Pipenv ----------------------------------------------------------------
+
+
+def write_requirements(entries: dict[str, Any], *, optional: bool = False) -> Iterator[str]:
+    """Yield what a table asks for, as PEP 508 writes it.
+
+    Args:
+        entries: The table.
+        optional: Whether what extras alone bring is asked for as well.
+
+    Raises:
+        ValueError: Bounds cannot be read; the message names the package.
+    """
+    for name, entry in entries.items():
+        for one in entry if isinstance(entry, list) else [entry]:
+            asked = one if isinstance(one, dict) else {"version": str(one)}
+            if name.lower() != "python" and (optional or not asked.get("optional")):
+                try:
+                    yield _write_requirement(name, asked)
+                except ValueError as problem:
+                    raise ValueError(f"{name}: {problem}") from problem
+
+
+def _write_requirement(name: str, asked: dict[str, Any]) -> str:
+    extras = f"[{','.join(found)}]" if (found := texts(asked.get("extras"))) else ""
+    conditions = [f"({asked['markers']})"] if asked.get("markers") else []
+    if pythons := asked.get("python"):
+        parts = versions.convert_constraint(str(pythons)).split(",")
+        matches = (re.fullmatch(r"(\W+)\s*(\S+)", part) for part in parts)
+        conditions += [f'python_full_version {m[1]} "{m[2]}"' for m in matches if m]
+    marker = f" ; {' and '.join(conditions)}" if conditions else ""
+    for key, start in (("git", "git+"), ("path", "file:"), ("file", ""), ("url", "")):
+        if key in asked:
+            return f"{name}{extras} @ {start}{asked[key]}{marker}"
+    version = versions.convert_constraint(str(asked.get("version", "*")))
+    return f"{name}{extras}{version}{marker}"
+
+
+def _write_all(entries: dict[str, Any]) -> list[str]:
+    """List all that a table asks for; without bounds that requirements cannot express."""
+    found: list[str] = []
+    for name, entry in entries.items():
+        try:
+            found += write_requirements({name: entry}, optional=True)
+        except ValueError:
+            found.append(name)
+    return found
+
+
+def _parse_line(line: str, origin: str, *, runtime: bool) -> Dependency | None:
+    """Parse a line of a list or a file; None where it names no package."""
+    text = _EDITABLE.sub("", _BEHIND.split(line.strip(), maxsplit=1)[0].strip())
+    if _REMOTE.match(text):
+        egg = _EGG.search(text)
+        name = egg[1] if egg else posixpath.basename(text.partition("@")[0]).partition(".git")[0]
+        return Dependency(canonicalize_name(name or text), origin, runtime, source=text)
+    try:
+        required = Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        older = _NAME.match(text)
+        return Dependency(canonicalize_name(older[1]), origin, runtime) if older else None
+    url = required.url or ""
+    is_local = url.startswith(("file:", "."))
+    version = LOCAL if is_local else str(required.specifier)
+    source = "" if is_local else url
+    name = canonicalize_name(required.name)
+    return Dependency(name, origin, runtime, version, source, str(required.marker or ""))

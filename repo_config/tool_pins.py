@@ -115,11 +115,9 @@ def _pin_by_locks(files: ProjectFiles, tool: str) -> tuple[str, ...]:
 
 
 def _pin_by_requirements(files: ProjectFiles, tool: str) -> tuple[str, ...]:
-    for lines, _, _ in dependencies.list_requirements(files):
-        for requirement in _parse_all(line.partition(" #")[0].strip() for line in lines):
-            operators = [one.operator for one in requirement.specifier]
-            if canonicalize_name(requirement.name) == tool and operators == ["=="]:
-                return (f"{tool}{requirement.specifier}",)
+    for one in dependencies.list_declared(files):
+        if one.name == tool and not one.source and re.fullmatch(r"==[^=,]+", one.version):
+            return (f"{tool}{one.version}",)
     return ()
 
 

@@ -100,6 +100,29 @@ def standardize_range(text: str) -> str:
     return ",".join((f">=3.{found[0]}", f"<3.{found[-1] + 1}", *left))
 
 
+def convert_constraint(text: str) -> str:
+    """Turn Poetry's `^1.2`, `~1.2`, `1.2.*` and `*` into PEP 440.
+
+    Of alternatives, as `^5 || ^7`, all from the least to the greatest is taken: PEP 440 has no
+    "or".
+
+    Raises:
+        ValueError: It is no constraint.
+    """
+    with suppress(InvalidSpecifier):
+        return str(SpecifierSet(text))
+    if (found := parse_range(text)) is None:
+        raise ValueError(f"`{text}` is no version constraint.")
+    if isinstance(found, poetry_versions.VersionUnion) and "||" in str(found):
+        least, greatest = found.ranges[0], found.ranges[-1]
+        found = poetry_versions.VersionRange(
+            least.min, greatest.max, least.include_min, greatest.include_max
+        )
+    if found.is_any():
+        return ""
+    return f"=={found}" if isinstance(found, poetry_versions.Version) else str(found)
+
+
 def list_python_ranges(files: ProjectFiles) -> Iterator[tuple[str, str]]:
     """Yield what each place asks for, as it is written there, with its origin."""
     data, setup = files.pyproject, files.ini("setup.cfg").get("options", {})
@@ -144,7 +167,7 @@ class TestedVersions(BaseModel):
 
 def find_tested_versions(files: ProjectFiles) -> TestedVersions:
     """Find what classifiers, single factors of tox and the matrices of CI name."""
-    in_tox = list(_read_factors(files))
+    in_tox = list(read_factors(files))
     found: dict[str, list[str]] = {}
     for name, versions in (*_read_frameworks(files), *in_tox, *_read_matrices(files)):
         found.setdefault(name, []).append(versions)
@@ -178,7 +201,8 @@ def _read_frameworks(files: ProjectFiles) -> Iterator[tuple[str, str]]:
             yield canonicalize_name(match[1].replace(" ", "-")), f"~{match[2]}"
 
 
-def _read_factors(files: ProjectFiles) -> Iterator[tuple[str, str]]:
+def read_factors(files: ProjectFiles) -> Iterator[tuple[str, str]]:
+    """Yield what tox installs in some of its runs only, each with its bounds."""
     found = tox.read_tox(files)
     for line in found.lines("deps") if found else ():
         factors, plain = tox.split_factors(line)

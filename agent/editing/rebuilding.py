@@ -13,6 +13,7 @@ from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.services import Services
 from agent.text import sanitise
+from repo_config import dependencies
 
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
@@ -25,7 +26,7 @@ def make_declaration_mark(change: Change, prepared: Prepared, svc: Services) -> 
         return ""
     _, after = requirements.read_sides(change_context)
     locks = [(one.path, one.after) for one in requirements.list_changed_locks(change_context)]
-    said = repr((requirements.list_declared(after), locks))
+    said = repr((dependencies.list_declared(after), locks))
     return hashlib.sha256(said.encode()).hexdigest()
 
 

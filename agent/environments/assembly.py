@@ -36,6 +36,7 @@ from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
+from repo_config import dependencies
 
 PROJECT = "the project itself"
 #: Beside the virtual environment in the store.
@@ -158,8 +159,8 @@ class Assembly:
                 self._leave(folder or PROJECT, problem.message)
                 self._unbuilt.add(folder)
                 # Its release on the index is not what stands in the tree.
-                names = declare.read_declared_names(tree, folder)
-                fetcher.left_out |= {*parts.normalise_names(names)}
+                files = WorkTreeFiles(self._tree, folder).detection_files
+                fetcher.left_out |= {*dependencies.list_own_names(files)}
                 continue
             self._generated, left = generated.choose_generated_files(
                 {**self._generated, **made.generated}, tree

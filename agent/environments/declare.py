@@ -6,7 +6,6 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -141,19 +140,6 @@ def find_refusals(
             yield path, problem.message
             if not path:
                 return
-
-
-def read_declared_names(files: WorkTreeFiles, folder: str) -> tuple[str, ...]:
-    """What a project of the tree calls itself; empty where only its backend knows."""
-    pyproject = files.toml(posixpath.join(folder, "pyproject.toml"))
-    known = WorkTreeFiles(files.root, posixpath.join(files.base, folder)).detection_files
-    found = (
-        table(pyproject, "project").get("name"),
-        table(pyproject, "tool", "poetry").get("name"),
-        *known.setup_call.get("name", ())[:1],
-        known.ini("setup.cfg").get("metadata", {}).get("name"),
-    )
-    return tuple(str(name) for name in found if name)
 
 
 def read_python_hints(files: WorkTreeFiles, found_locks: Sequence[Lock]) -> PythonHints:
@@ -402,7 +388,11 @@ class _Reader:
 
     def _add_table(self, document: dict[str, Any], key: str, origin: str) -> None:
         place = f"{origin} {key}"
-        self._add_lines(tool_tables.read_requirements(table(document, key), place), place)
+        try:
+            lines = [*dependencies.write_requirements(table(document, key))]
+        except ValueError as problem:
+            raise EnvironmentFailed(f"{place}: {problem}") from problem
+        self._add_lines(lines, place)
 
     def _read_own_requirements(self, wanted: Sequence[str], origin: str) -> Requirements:
         """The project itself, with extras that something of it asks for."""

@@ -15,11 +15,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.environments import declare, parts, tool_tables
 from agent.environments.tree_files import WorkTreeFiles
 from agent.models.checks import CheckResult, Licensing
 from agent.models.environment import Environment
 from agent.models.record import Record
+from repo_config import dependencies
 
 _MOST_ENTRIES = 2_000
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)'")
@@ -126,8 +126,8 @@ def find_missing_packages(
 
 def _list_own_extras(files: WorkTreeFiles, environment: Environment) -> Iterator[tuple[str, Offer]]:
     """Yield what the project's own table of extras names: each extra, and a requirement of it."""
-    own = {*parts.normalise_names(declare.read_declared_names(files, ""))}
-    for extra, texts in tool_tables.read_extras(files.toml("pyproject.toml")).items():
+    own = {*dependencies.list_own_names(files.detection_files)}
+    for extra, texts in dependencies.read_extras(files.toml("pyproject.toml")).items():
         for text in texts:
             with suppress(ValueError):
                 one = Requirement(text)

@@ -11,17 +11,14 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from packaging.dependency_groups import DependencyGroupResolver
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.environments import tool_tables
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
-from repo_config import tox
+from repo_config import dependencies, tox, versions
 from repo_config.documents import table, texts
 
 #: What extras, groups and files for checks are called, what groups are called that no test needs,
@@ -34,8 +31,6 @@ _OTHER = re.compile(
 )
 _RUN = re.compile(r"base|common|main|default|core|runtime")
 _REQUIREMENTS = re.compile(r"requirements?|reqs?|deps|dependencies")
-#: Of a Pipfile, beside its groups.
-_PIPFILE_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})
 #: Requirements files lie no deeper than so many folders.
 _DEEPEST = 2
 
@@ -144,22 +139,15 @@ class Groups:
     """Dependency groups of a project: the standard's table, and those that tools had before it."""
 
     def __init__(self, pyproject: dict[str, Any], pipfile: dict[str, Any]) -> None:
-        poetry, tool = table(pyproject, "tool", "poetry"), table(pyproject, "tool")
-        self._tables = {"dev": table(poetry, "dev-dependencies")}
-        for name, group in table(poetry, "group").items():
-            self._tables[name] = self._tables.get(name, {}) | table(group, "dependencies")
-        for name in pipfile:
-            if name not in _PIPFILE_TABLES:
-                self._tables["develop" if name == "dev-packages" else name] = table(pipfile, name)
-        self._tables = {name: entries for name, entries in self._tables.items() if entries}
-        older = {**table(tool, "pdm", "dev-dependencies")}
-        if listed := table(tool, "uv").get("dev-dependencies"):
-            older.setdefault("dev", listed)
-        # An editable one is of the tree.
-        self._lists: dict[str, list[Any]] = {
-            name: [one for one in texts(lines) if not one.startswith("-")]
-            for name, lines in older.items()
-        }
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._lists: dict[str, list[Any]] = {}
+        for name, entries, _ in dependencies.list_tool_groups(pyproject, pipfile):
+            if isinstance(entries, list):
+                # An editable one is of the tree.
+                own = [one for one in entries if not one.startswith("-")]
+                self._lists[name] = [*self._lists.get(name, ()), *own]
+            elif entries:
+                self._tables[name] = self._tables.get(name, {}) | entries
         for name, lines in table(pyproject, "dependency-groups").items():
             own = lines if isinstance(lines, list) else [lines]
             self._lists[name] = [*self._lists.get(name, ()), *own]
@@ -171,11 +159,11 @@ class Groups:
         Raises:
             EnvironmentFailed: It cannot be read, or includes one that is not there, or itself.
         """
-        found = []
-        for written, entries in self._tables.items():
-            if canonicalize_name(written) == name:
-                found += tool_tables.read_requirements(entries, f"group {name}")
+        found: list[str] = []
         try:
+            for written, entries in self._tables.items():
+                if canonicalize_name(written) == name:
+                    found += dependencies.write_requirements(entries)
             if name in normalise_names(self._lists):
                 found += map(str, DependencyGroupResolver(self._lists).resolve(name))
         except (ValueError, LookupError, ExceptionGroup) as problem:
@@ -221,20 +209,13 @@ def _read_tox(files: WorkTreeFiles) -> Iterator[RunnerDeps]:
             name for line in found.lines(key) if is_for_all(line) for name in line.split(",")
         )
 
-    deps = [*found.lines("deps")]
+    # What has a version by factor, as Django may, is in each run.
+    names = Counter(name for name, _ in versions.read_factors(files.detection_files))
+    in_each = (name for name, number in names.items() if number > 1)
     constraints = (f"-c {line}" for line in found.lines("constraints"))
-    lines = (*filter(is_for_all, (*deps, *constraints)), *_find_in_each(deps))
+    lines = (*filter(is_for_all, (*found.lines("deps"), *constraints)), *in_each)
     extras, groups = read_names("extras"), read_names("dependency_groups")
     yield RunnerDeps(found.path, found.origin, lines, extras, groups)
-
-
-def _find_in_each(lines: Iterable[str]) -> tuple[str, ...]:
-    """Name what has a version by factor, as Django may: then each run has one of them."""
-    names: Counter[str] = Counter()
-    for factors, line in map(tox.split_factors, lines):
-        with suppress(InvalidRequirement):
-            names[canonicalize_name(Requirement(line).name)] += bool(factors)
-    return tuple(name for name, number in names.items() if number > 1)
 
 
 def _read_hatch(files: WorkTreeFiles, pyproject: dict[str, Any]) -> Iterator[RunnerDeps]:

@@ -1,7 +1,6 @@
-"""Read the tables that Poetry, Pipenv and uv have for dependencies, sources and indexes. Pure.
+"""Read the tables that Poetry and uv have for sources and indexes. Pure.
 
-Runtime dependencies of a package come from the metadata that its backend makes; what is read here
-is what that lacks. What lies elsewhere than in the repository is done without under its name: an
+What lies elsewhere than in the repository is done without under its name: an
 index may have something else that is called the same. For the same reason a project that is bound
 to an index comes from there alone.
 """
@@ -11,92 +10,18 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from poetry.core.constraints import version as poetry_versions
 
 from agent.environments import requirement_files
 from agent.environments.requirement_files import LeftOut, Requirements
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexRequest
-from repo_config import versions
-from repo_config.documents import table, texts
+from repo_config.documents import table
 
 _SOURCES = "pyproject.toml [tool.uv.sources]"
-
-
-def read_requirements(entries: dict[str, Any], origin: str) -> list[str]:
-    """The requirements of a table of Poetry or Pipenv, as PEP 508 writes them."""
-    found = []
-    for name, entry in entries.items():
-        for one in entry if isinstance(entry, list) else [entry]:
-            asked = one if isinstance(one, dict) else {"version": str(one)}
-            if name.lower() != "python" and not asked.get("optional"):
-                found.append(_format_requirement(name, asked, origin))
-    return found
-
-
-def read_extras(pyproject: dict[str, Any]) -> dict[str, list[str]]:
-    """The requirements of each extra of a project, of the standard's table or of Poetry's."""
-    if extras := table(pyproject, "project", "optional-dependencies"):
-        return {name: list(texts(listed)) for name, listed in extras.items()}
-    poetry = table(pyproject, "tool", "poetry")
-    packages = table(poetry, "dependencies")
-    origin, found = "tool.poetry.extras", {}
-    for extra, names in table(poetry, "extras").items():
-        entries = {name: packages.get(name, "*") for name in texts(names)}
-        bare = {
-            name: {**entry, "optional": False} if isinstance(entry, dict) else entry
-            for name, entry in entries.items()
-        }
-        with suppress(EnvironmentFailed):  # bounds that requirements cannot express
-            found[extra] = read_requirements(bare, origin)
-    return found
-
-
-def _format_requirement(name: str, asked: dict[str, Any], origin: str) -> str:
-    extras = f"[{','.join(asked['extras'])}]" if asked.get("extras") else ""
-    conditions = [f"({asked['markers']})"] if asked.get("markers") else []
-    if pythons := asked.get("python"):
-        parts = convert_constraint(str(pythons), origin).split(",")
-        matches = (re.fullmatch(r"(\W+)\s*(\S+)", part) for part in parts)
-        conditions += [f'python_full_version {m[1]} "{m[2]}"' for m in matches if m]
-    marker = f" ; {' and '.join(conditions)}" if conditions else ""
-    for key, start in (("git", "git+"), ("path", "file:"), ("file", ""), ("url", "")):
-        if key in asked:
-            return f"{name}{extras} @ {start}{asked[key]}{marker}"
-    version = convert_constraint(str(asked.get("version", "*")), f"{origin}: {name}")
-    return f"{name}{extras}{version}{marker}"
-
-
-def convert_constraint(constraint: str, origin: str) -> str:
-    """Turn Poetry's `^1.2`, `~1.2`, `1.2.*` and `*` into PEP 440.
-
-    Of alternatives, as `^5 || ^7`, all from the least to the greatest is taken: PEP 440 has no
-    "or".
-
-    Raises:
-        EnvironmentFailed: It is no constraint.
-    """
-    with suppress(InvalidSpecifier):
-        return str(SpecifierSet(constraint))
-    if (found := versions.parse_range(constraint)) is None:
-        raise EnvironmentFailed(f"{origin}: `{constraint}` is no version constraint.")
-    if isinstance(found, poetry_versions.VersionUnion) and "||" in str(found):
-        least, greatest = found.ranges[0], found.ranges[-1]
-        found = poetry_versions.VersionRange(
-            least.min, greatest.max, least.include_min, greatest.include_max
-        )
-    if found.is_any():
-        return ""
-    return f"=={found}" if isinstance(found, poetry_versions.Version) else str(found)
-
-
-# --- indexes and sources -----------------------------------------------------------------------
 
 
 def list_indexes(urls: Iterable[object], origin: str) -> tuple[IndexRequest, ...]:

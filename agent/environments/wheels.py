@@ -21,7 +21,6 @@ from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
 from agent.environments import (
-    declare,
     requirement_files,
     sandbox_requests,
     sources,
@@ -47,6 +46,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.text import sanitise
+from repo_config import dependencies
 
 _SCRIPT = f"{SANDBOX_OURS}/environments/build_wheel.py"
 _JOB = "/tmp/job.json"  # noqa: S108 - a sandbox's own
@@ -200,7 +200,7 @@ class WheelBuilder:
         system = sources.read_build_system(files.toml(where).get("build-system"), where)
         label = f"the repository ({folder})" if folder else "the repository"
         self._build_context.say(f"building {label} itself, without network")
-        names = declare.read_declared_names(files, folder)[:1]
+        names = dependencies.list_own_names(WorkTreeFiles(tree, folder).detection_files)[:1]
         order = self._make_request(_MOST_OF_TREE)
         environ = order.environ | dict.fromkeys(sources.VERSION_VARIABLES, version)
         order = order.model_copy(update={"tree": str(tree), "environ": environ})
@@ -335,7 +335,7 @@ def _keep_wheel(
         refused = "; ".join(result.refused) or "nothing was handed back"
         raise EnvironmentFailed(f"The wheel of {label} did not come out of the sandbox: {refused}")
     inside = canonicalize_name(sources.read_metadata(report.metadata).name)
-    if project != inside or (names and project != canonicalize_name(names[0])):
+    if project != inside or (names and project != names[0]):
         raise EnvironmentFailed(
             f"The build of {label} made a wheel of another project: {filename} of {inside}"
         )

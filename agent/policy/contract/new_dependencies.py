@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
-from agent.policy.contract.requirements import Declared
 from agent.policy.rule import Rule
+from repo_config import dependencies
+from repo_config.dependencies import Dependency
 
 NEW_DEPENDENCY = Rule(
     id="new-dependency",
@@ -41,13 +42,13 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     if not requirements.may_declare(change_context):
         return
     before, after = requirements.read_sides(change_context)
-    had = requirements.list_declared(before)
+    had = dependencies.list_declared(before)
     sources = {(one.name, one.source) for one in had}
     # Extras may name the project itself: `app[test]`.
-    known = {one.name for one in had} | {requirements.read_own_name(after)}
+    known = {one.name for one in had}.union(dependencies.list_own_names(after)[:1])
     root = f"{change_context.project.root}/" if change_context.project.root else ""
     told: set[tuple[str, str]] = set()
-    for one in requirements.list_declared(after):
+    for one in dependencies.list_declared(after):
         place = root + one.path, requirements.find_line(after, one.path, one.name)
         found = [] if one.name in known else [*_check_new(one, change_context, *place)]
         is_moved = one.name not in known or (one.name, "") in sources
@@ -62,7 +63,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _check_new(
-    one: Declared, change_context: ChangeContext, path: str, line: int | None
+    one: Dependency, change_context: ChangeContext, path: str, line: int | None
 ) -> Iterator[Finding]:
     demand = change_context.config.scope.new_dependencies
     if demand == "forbid":
