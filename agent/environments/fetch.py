@@ -299,7 +299,7 @@ class Fetcher:
 
     def _make_failure(self, result: SandboxResult, wanted: ResolutionRequest) -> Exception:
         words, index, proxy = self._shorten(result.output), self._build_context.index, self._proxy
-        if "No space left on device" in result.output or result.limit == "disk":
+        if "No space left on device" in result.output:
             return StorageFull(
                 "The disk that holds Mergewright's data is full: the packages do not fit. "
                 "Free some with `mergewright env prune --older-than 7`."

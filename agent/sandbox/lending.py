@@ -23,15 +23,17 @@ def prepare_request(
 ) -> Iterator[tuple[SandboxRequest, slots.Slot, int]]:
     """Yield the order within the limits of the settings, a slot, and the host user."""
     limits = order.limits
+    is_keeping = any(mount.retained_folder for mount in order.mounts)
     most = {
         "memory_bytes": min(limits.memory_bytes, settings.sandbox_memory_mb * 1024**2),
         "processes": min(limits.processes, settings.sandbox_processes),
-        "disk_bytes": min(limits.disk_bytes, settings.sandbox_disk_mb * 1024**2),
     }
+    # What fills a cache of ours runs no code of strangers, and single packages take gigabytes.
+    if not is_keeping:
+        most["disk_bytes"] = min(limits.disk_bytes, settings.sandbox_disk_mb * 1024**2)
     order = order.model_copy(update={"limits": limits.model_copy(update=most)})
     with slots.claim_slot(settings.home) as slot:
         # All sandboxes that keep a folder have one user.
-        is_keeping = any(mount.retained_folder for mount in order.mounts)
         uid = slots.find_keeper() if is_keeping else slot.uid
         with hand_over(order.mounts, uid):
             yield order, slot, uid

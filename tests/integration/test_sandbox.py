@@ -235,7 +235,7 @@ def _descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def test_the_operator_bounds_what_an_order_may_ask_for(sandboxes):
+def test_the_operator_bounds_what_an_order_may_ask_for_but_for_what_is_kept(sandboxes, home):
     sandbox = sandboxes(sandbox_processes=16, sandbox_disk_mb=8)
     order = shell(limit_probes.FORKS, processes=1000, disk_bytes=512 * MIB)
     result = sandbox.run(order)
@@ -246,6 +246,16 @@ def test_the_operator_bounds_what_an_order_may_ask_for(sandboxes):
         argv=("sh", "-c", "head -c 9M /dev/zero >/tmp/fill; sleep 5"), limits=more
     )
     assert sandbox.run(fill).limit == "disk"
+    (home / "store" / "cache").mkdir(parents=True)
+    keeping = Mount(
+        source=str(home / "store"), target="/store", writable=True, retained_folder="cache"
+    )
+    fetch = SandboxRequest(
+        argv=("sh", "-c", "head -c 9M /dev/zero >/store/cache/wheel; sleep 2"),
+        mounts=(keeping,),
+        limits=more,
+    )
+    assert sandbox.run(fetch).exit_code == 0
 
 
 _MAP = """
