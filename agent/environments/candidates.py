@@ -1,9 +1,9 @@
 """In which ways a repository is set up where it configures none.
 
-The first is what it declares. If modules of base's tests cannot be imported, the second adds what
-installed packages say these lack. The others follow only if base's tests hardly pass: what CI does
-before its tests; another Python if almost no test passes; the versions that the tests are said to
-run with; the versions of the day of the commit.
+The first is what it declares, with the servers that CI has for the tests. If modules of base's
+tests cannot be imported, the second adds what installed packages say these lack. The others follow
+only if base's tests hardly pass: what CI does before its tests; another Python if almost no test
+passes; the versions that the tests are said to run with; the versions of the day of the commit.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from repo_config.schema import (
 from repo_config.tree import Tree
 from repo_config.versions import TestedVersions
 
+_AS_DECLARED = "as declared"
 #: So many follow the first.
 _MOST = 3
 #: More of base's tests than these are red: then other versions are tried.
@@ -69,12 +70,28 @@ class Candidate(Record):
 class Known(Record):
     """What came of the first candidate."""
 
+    first: Candidate
     built: Environment | None = None
     """None: it could not be."""
     lacking: tuple[str, ...] = ()
     """Requirements that tests lack in it."""
     python: str = ""
     """Another Python, where hardly any test passes."""
+
+
+def propose_first(config: RepoConfig, tree: Tree) -> Candidate:
+    """Name the first: as declared, where CI has servers for the tests with these.
+
+    Without them, a suite that needs them fails test by test, which takes all of its time.
+    """
+    files = ProjectFiles(tree, config.folder)
+    ci = ci_setup.read_ci_setup(files)
+    if ci.services:
+        started = ci.model_copy(update={"install": (), "requirement_files": ()})
+        given = _extend_section(config.python, files, ci)
+        for candidate in _as_ci(config, given, started, TestedVersions(), ()):
+            return candidate
+    return Candidate(why=_AS_DECLARED)
 
 
 def propose_candidates(
@@ -94,18 +111,19 @@ def propose_candidates(
     """
     files = ProjectFiles(tree, config.folder)
     ci = ci_setup.read_ci_setup(files)
-    system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
-    update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
-    given = config.python.model_copy(update=update)
+    given = _extend_section(config.python, files, ci)
     tested = versions.find_tested_versions(files)
     has = known.built.versions if known.built else {}
     starts = _other_starts(config, project, files, tree)
     if not may_vary(config.python):
-        return (*_as_ci(config, given, ci, tested, has), *starts)
+        as_ci = _as_ci(config, given, ci, tested, has)
+        return (*as_ci, *_without_servers(config, known.first), *starts)
     given = given.model_copy(update={"install": known.lacking})
     as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
     others = _other_packages(run, given, base, known, files, tested)
-    return (*add_missing_packages(config, known.lacking), *as_ci, *starts, *others)[:_MOST]
+    bare = _without_servers(config, known.first)
+    more = (*add_missing_packages(config, known.lacking), *as_ci, *bare, *starts, *others)
+    return more[: _MOST + len(bare)]
 
 
 def complete_packages(
@@ -136,6 +154,20 @@ def add_missing_packages(config: RepoConfig, lacking: tuple[str, ...]) -> tuple[
     section = config.python.model_copy(update={"install": lacking})
     why = f"with {', '.join(lacking)}, which tests lack"
     return (Candidate(python=section, why=why),)
+
+
+def _extend_section(section: PythonSection, files: ProjectFiles, ci: CiSetup) -> PythonSection:
+    """Add the Debian packages, extras and groups that CI installs."""
+    system = dict.fromkeys((*section.system_packages, *ci.system_packages))
+    update = {"system_packages": tuple(system), **_choose_parts(section, files, ci.parts)}
+    return section.model_copy(update=update)
+
+
+def _without_servers(config: RepoConfig, first: Candidate) -> tuple[Candidate, ...]:
+    if not first.services:
+        return ()
+    given = {key: getattr(config, key) for key in first.update}
+    return (Candidate(why=_AS_DECLARED, **given),)
 
 
 def _as_ci(

@@ -65,14 +65,15 @@ def prepare_environment(
     limits = contract.config.limits
     attempts = _Attempts(base, step, svc, measures)
     tried, problem = attempts.tried, None
+    begun = step("first candidate", propose_first, base, svc)
     try:
-        attempts.make(Candidate(why="as declared"), "")
+        attempts.make(begun, "")
     except EnvironmentFailed as refusal:
         problem = refusal
     first = tried[0] if tried else None
     if may_improve := first is None or candidates.may_improve(first[2].tests, limits):
         built, report = (first[1].environment, first[2]) if first else (None, None)
-        proposed = step("candidates", propose_candidates, base, built, report, svc)
+        proposed = step("candidates", propose_candidates, base, begun, built, report, svc)
         attempts.make_until_good(proposed)
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
@@ -83,9 +84,9 @@ def prepare_environment(
     taken, prepared, before = max(tried, key=_rank)
     if may_improve:
         before = step("other checks", measures.others, prepared, before, svc)
-    if not problem and len(tried) == 1:
+    if not problem and len(tried) == 1 and not begun.update:
         return prepared, before
-    why = _compare_tried(taken, tried, is_buildable=problem is None)
+    why = _compare_tried(taken, tried, refused=begun.why if problem else "")
     more = _find_difference(contract.config, _drop_left_out(prepared))
     step("choose environment", choose_environment, run, why, more, svc)
     lines = json.dumps(more)
@@ -195,8 +196,8 @@ class _Attempts:
         return prepared, next(same, None) or step(f"baseline{name}", measure, prepared, svc)
 
 
-def _compare_tried(taken: str, tried: list[Tried], *, is_buildable: bool) -> str:
-    said = [] if is_buildable else ["as declared: packages cannot be installed"]
+def _compare_tried(taken: str, tried: list[Tried], refused: str) -> str:
+    said = [f"{refused}: packages cannot be installed"] if refused else []
     said += [f"{why}: {_count_tests(report)}" for why, _, report in tried]
     return f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
 
@@ -271,8 +272,18 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
     return next(parts) == next(parts) and next(configs) == next(configs)
 
 
+def propose_first(base: Opened, svc: Services) -> Candidate:
+    """Name what is tried first."""
+    tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
+    return candidates.propose_first(base.contract.config, tree)
+
+
 def propose_candidates(
-    base: Opened, first: Environment | None, report: CheckReport | None, svc: Services
+    base: Opened,
+    begun: Candidate,
+    first: Environment | None,
+    report: CheckReport | None,
+    svc: Services,
 ) -> tuple[Candidate, ...]:
     """Name what else is tried, from what the base commit says of its tests."""
     run, config = base.run, base.contract.config
@@ -285,7 +296,7 @@ def propose_candidates(
             return candidates.complete_packages(config, lacking, tree)
     is_close = report is not None and not candidates.is_hopeless(report.tests)
     python = "" if is_close else find_other_python(base, first, svc)
-    known = Known(built=first, lacking=lacking, python=python)
+    known = Known(first=begun, built=first, lacking=lacking, python=python)
     found = candidates.propose_candidates(
         run, config, base.contract.project, base.checkout, known, tree
     )

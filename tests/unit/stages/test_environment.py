@@ -114,7 +114,7 @@ def prepare(tmp_path, monkeypatch):
 @pytest.mark.parametrize("counts", [(96, 4), (5, 1), (9, 3, 1500.0)])
 def test_what_works_as_declared_pays_for_nothing_more(prepare, counts):
     run_context = prepare(counts)
-    assert run_context.names == ["environment", "baseline"]
+    assert run_context.names == ["first candidate", "environment", "baseline"]
     assert not run_context.prepared.environment.why
 
 
@@ -123,7 +123,7 @@ def test_versions_that_are_tested_come_next_and_end_the_search_where_they_work(p
     assert run_context.sections[1].constraints == ("django>=4.2,<5.3",), (
         "what is installed and newer"
     )
-    assert run_context.names[2:] == [
+    assert run_context.names[3:] == [
         "candidates",
         "environment 2",
         "baseline 2",
@@ -174,13 +174,32 @@ def test_another_python_comes_next_where_hardly_any_test_passes(prepare):
     assert prepare((3, 9), (9, 0), other="3.9").sections[1].version is None
 
 
-def test_tests_that_outrun_their_minutes_are_tried_with_the_servers_of_ci_and_no_other_versions(
+def test_servers_that_ci_has_for_the_tests_are_there_from_the_first_and_go_where_they_do_not_help(
     prepare,
 ):
+    ci = """\
+jobs:
+  t:
+    services: {db: {image: 'postgres:15'}}
+    steps: [{run: pip install freezegun}, {run: pytest, env: {A: "1"}}]
+"""
+    run_context = prepare((90, 0), ci=ci)
+    (first,) = run_context.configs
+    assert (first.services, first.env, first.python.install) == (("postgres",), {"A": "1"}, ())
+    assert run_context.kept["services"] == ["postgres"]
+    assert "90 of 90" in run_context.prepared.environment.why
+    for ends in ((RED, RED), (None, None)):
+        run_context = prepare(*ends, (9, 0), ci=ci)
+        assert run_context.configs[1].python.install == ("freezegun",)
+        assert (run_context.configs[2].services, run_context.configs[2].env) == ((), {})
+        assert (run_context.baseline, "services" in run_context.kept) == (report(9, 0), False)
+
+
+def test_tests_that_outrun_their_minutes_are_tried_as_ci_does_and_with_no_other_versions(prepare):
     late = report(60, 3, 600.0, limit="time")
-    ci = "jobs: {t: {services: {db: {image: 'postgres:15'}}, steps: [{run: pytest}]}}"
+    ci = "jobs: {t: {env: {A: '1'}, steps: [{run: pytest}]}}"
     run_context = prepare(late, (90, 0), ci=ci)
-    assert run_context.configs[1].services == ("postgres",)
+    assert run_context.configs[1].env == {"A": "1"}
     assert run_context.baseline == report(90, 0)
     for tried, ends in ((2, (late, late)), (1, (late,))):
         with pytest.raises(CheckUnfinished):
