@@ -59,12 +59,21 @@ class Candidate(Record):
     django: DjangoSection | None = None
     project: Project | None = None
     """As it is detected with these."""
+    resets: bool = False
+    """Whether nothing stays of what was tried before."""
 
     @property
     def update(self) -> dict[str, object]:
         """Values by key, as if they were configured."""
-        known = {key: value for key, value in self if value is not None}
-        return {key: value for key, value in known.items() if key not in ("why", "project")}
+        known = {key: getattr(self, key) for key in RepoConfig.model_fields if hasattr(self, key)}
+        return {key: value for key, value in known.items() if value is not None}
+
+    def extend(self, config: RepoConfig) -> RepoConfig:
+        """Lay it over a configuration, of which the packages that are installed stay."""
+        taken = config.model_copy(update=self.update)
+        install = tuple(dict.fromkeys((*config.python.install, *taken.python.install)))
+        python = taken.python.model_copy(update={"install": install})
+        return taken.model_copy(update={"python": python})
 
 
 class Known(Record):
@@ -117,11 +126,11 @@ def propose_candidates(
     starts = _other_starts(config, project, files, tree)
     if not may_vary(config.python):
         as_ci = _as_ci(config, given, ci, tested, has)
-        return (*as_ci, *_without_servers(config, known.first), *starts)
+        return (*as_ci, *_without_servers(known.first), *starts)
     given = given.model_copy(update={"install": known.lacking})
     as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
     others = _other_packages(run, given, base, known, files, tested)
-    bare = _without_servers(config, known.first)
+    bare = _without_servers(known.first)
     more = (*add_missing_packages(config, known.lacking), *as_ci, *bare, *starts, *others)
     return more[: _MOST + len(bare)]
 
@@ -163,11 +172,8 @@ def _extend_section(section: PythonSection, files: ProjectFiles, ci: CiSetup) ->
     return section.model_copy(update=update)
 
 
-def _without_servers(config: RepoConfig, first: Candidate) -> tuple[Candidate, ...]:
-    if not first.services:
-        return ()
-    given = {key: getattr(config, key) for key in first.update}
-    return (Candidate(why=_AS_DECLARED, **given),)
+def _without_servers(first: Candidate) -> tuple[Candidate, ...]:
+    return (Candidate(why=_AS_DECLARED, resets=True),) if first.services else ()
 
 
 def _as_ci(
@@ -218,7 +224,7 @@ def _other_starts(
         django = config.django.model_copy(update={"manage": other})
         found.append(Candidate(django=django, why=f"with {other}"))
     for one in found:
-        detected = detect.detect_project(tree, config.model_copy(update=one.update))
+        detected = detect.detect_project(tree, one.extend(config))
         yield one.model_copy(update={"project": detected})
 
 

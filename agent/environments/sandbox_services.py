@@ -37,6 +37,8 @@ from agent.text import sanitise
 #: Names of hosts by which settings written for containers look for them.
 _HOSTS = {"postgres": ("db", "postgres", "database"), "redis": ("redis", "cache")}
 _PACKAGES = {"postgres": "postgresql", "redis": "redis-server"}
+#: What a job of GitHub's is told; settings of projects choose CI's servers by one of these.
+_OF_CI = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_WORKFLOW": "tests"}
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _FAILURE = f"{SANDBOX_OUT}/services-"
@@ -268,7 +270,7 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
 
     Whatever the repository's configuration says by one of these names wins.
     """
-    said: dict[str, str] = {}
+    said = dict(_OF_CI) if services else {}
     for one in services:
         port = one.port or _USUAL_PORTS[one.name]
         if one.name == "postgres":

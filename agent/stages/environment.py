@@ -112,9 +112,9 @@ class _Attempts:
 
     def make(self, candidate: Candidate, number: str) -> None:
         """Try a candidate; what was best so far stays, but for what the candidate says."""
-        last = _find_furthest(self.tried)
+        last = None if candidate.resets else _find_furthest(self.tried)
         known = last[1].contract if last else self.base.contract
-        config = known.config.model_copy(update=candidate.update)
+        config = candidate.extend(known.config)
         update = {"config": config, "project": candidate.project or known.project}
         prepared, report = self._measure(known.model_copy(update=update), number)
         self.most = max(self.most, candidates.count_tests(report.tests))
