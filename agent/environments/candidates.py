@@ -357,6 +357,11 @@ def is_hopeless(tests: CheckResult) -> bool:
     return tests.count("passed") <= _HARDLY * tests.count("passed", "failed", "error")
 
 
+def says_little(tests: CheckResult) -> bool:
+    """Whether a model may do better: most modules are not imported, or hardly any test passes."""
+    return lacks_modules(tests) or (tests.count("failed", "error") > 0 and is_hopeless(tests))
+
+
 def lacks_modules(tests: CheckResult) -> bool:
     """Whether most modules of tests could not be imported."""
     lost, read = _count_modules(tests)

@@ -77,7 +77,7 @@ def prepare_environment(
         attempts.make_until_good(proposed)
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
-    elif scout is not None and candidates.lacks_modules(max(tried, key=_rank)[2].tests):
+    elif scout is not None and candidates.says_little(max(tried, key=_rank)[2].tests):
         # What few tests run are better than none.
         with suppress(EnvironmentFailed, RepositoryUnfit):
             tried.append(attempts.search(problem, scout))

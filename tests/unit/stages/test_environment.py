@@ -233,7 +233,9 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
     assert again.prepared.contract.config.env == {"A": "b"}
 
 
-def test_a_model_is_asked_where_most_modules_of_tests_are_not_imported(prepare):
+def test_a_model_is_asked_where_most_modules_of_tests_are_not_imported_or_hardly_a_test_passes(
+    prepare,
+):
     lost = [f"tests/test_{letter}.py (collection)" for letter in "abc"]
     few = (4, 3, 0.0, "error", *lost)
 
@@ -243,6 +245,8 @@ def test_a_model_is_asked_where_most_modules_of_tests_are_not_imported(prepare):
     assert prepare(few, few, few, (90, 0), scout=scout).baseline == report(90, 0)
     run_context = prepare(few, few, few, scout=lambda *_: "", version="3.12")
     assert run_context.baseline == report(*few), "few tests are better than none"
+    red = (9, 91)
+    assert prepare(red, red, red, (100, 0), scout=scout).baseline == report(100, 0)
 
 
 def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
