@@ -6,6 +6,7 @@ that is not there fail in a sandbox and do no harm.
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 import shlex
@@ -356,8 +357,18 @@ def _read_places(line: str, files: ProjectFiles) -> tuple[str, ...]:
     match = _RUNS_TESTS.search(line)
     behind = split_words(line[match.end() :]) if match else ()
     plain = (word for word in behind if not _WHOLE_OPTION.match(word))
-    words = tuple(takewhile(lambda word: word[:1] not in ("", "-"), plain))
+    written = takewhile(lambda word: word[:1] not in ("", "-"), plain)
+    words = tuple(one for word in written for one in _expand_pattern(word, files))
     return words if all(_is_there(word, files) for word in words) else ()
+
+
+def _expand_pattern(word: str, files: ProjectFiles) -> list[str]:
+    """Name the files that a shell would put in place of a word, or the word itself."""
+    pattern, depth = posixpath.normpath(word), word.count("/")
+    if "*" not in word:
+        return [word]
+    found = (one for one in sorted(files.paths) if one.count("/") == depth)
+    return [*islice(filter(re.compile(fnmatch.translate(pattern)).match, found), _MOST_LINES)]
 
 
 def _is_there(word: str, files: ProjectFiles) -> bool:
