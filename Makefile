@@ -49,8 +49,9 @@ bench-ack: $(READY) services
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)
 
 # Released projects in sandboxes, each test held against a bare run; needs a package index.
-live: $(READY) sandbox
-	$(BIN)/python -m tests.live $(ARGS)
+# ARGS="-k flask" takes one of them.
+live: $(READY) sandbox services
+	$(BIN)/python -m pytest -s tests/live/suites.py $(ARGS)
 
 # Every rule over whole released projects, judged in tests/false_positives; needs a package index.
 false-positives: $(READY)

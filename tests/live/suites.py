@@ -1,0 +1,128 @@
+"""The tests of released projects in the sandbox, each held against the same suite run by hand.
+
+A project is carried as a run carries it up to its baseline. Nothing is configured: the repository
+is what its people have released, with a tag on it. `make live` names this file, since it takes
+longer than any other test; `ARGS="-k flask"` runs one project.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from agent import settings, wiring
+from agent.checks import check, measuring
+from agent.checks.check import Site
+from agent.models.checks import Status
+from agent.models.environment import Environment
+from agent.models.run import Run
+from agent.services import Services
+from agent.stages import checkout, environment
+from tests.folders import data_folder
+from tests.live import by_hand
+from tests.live.by_hand import Bare, Outcomes
+from tests.live.projects import DIFFERENCES, PROJECTS, Project
+from tests.thirdparty import sources
+
+pytestmark = [pytest.mark.deep, pytest.mark.index]
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    with data_folder("live") as home:
+        yield wiring.make_local_services(
+            settings.load_settings({"MERGEWRIGHT_HOME": str(home)}), print
+        )
+
+
+@pytest.fixture
+def folder(services: Services, project: Project) -> Iterator[Path]:
+    place = services.settings.home / "projects" / project.name
+    place.mkdir(parents=True)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
+def test_tests_end_in_the_sandbox_as_they_do_by_hand(
+    project: Project, services: Services, folder: Path
+) -> None:
+    repository = sources.repository(
+        project.source, services.index, folder, project.config, tag=project.tag
+    )
+    run = Run(
+        run_id=f"live-{project.name}-{time.time_ns()}",
+        repository=str(repository.path),
+        ticket="",
+        started=int(time.time()),
+    )
+    base = checkout.prepare_checkout(run, services)
+    contract = checkout.read_contract(run, base, services)
+    made = environment.build_environment(run, base, contract, services)
+    site = Site(
+        tree=services.base_folder(run),
+        environment=made,
+        config=contract.config,
+        project=contract.project,
+        limits=check.get_granted_limits(services.settings),
+    )
+    begun = time.monotonic()
+    (result,) = measuring.run_all_checks(site, services.sandbox, print, tests=True)
+    seconds = time.monotonic() - begun
+    # A red suite needs no reason; one that a limit ended has one.
+    assert result.items
+    assert (result.reason, result.status is Status.UNVERIFIED) == ("", False)
+    assert set(project.declared) <= list_sources(made, site.tree)
+
+    copy = folder / "bare" / "tree"
+    copy.parent.mkdir()
+    shutil.copytree(run.repository, copy, symlinks=True)
+    bare = by_hand.build(project, copy, made, services.index.list_accesses()[-1])
+    outcomes, bare_seconds = by_hand.run_suite(bare)
+    count = f"{project.name}: {len(outcomes)} tests on Python {made.python}"
+    print(f"{count}, by hand {bare_seconds:.1f} s, in the sandbox {seconds:.1f} s")
+    assert find_differences(outcomes, by_hand.in_sandbox(result)) == DIFFERENCES.get(
+        project.name, {}
+    )
+    assert_same_version(made, bare)
+
+
+def find_differences(bare: Outcomes, sandbox: Outcomes) -> dict[str, tuple[str, str]]:
+    """Name every test that does not end alike, with both ends."""
+    both = {
+        test: (bare.get(test, "absent"), sandbox.get(test, "absent"))
+        for test in bare.keys() | sandbox.keys()
+    }
+    return {test: ends for test, ends in both.items() if len(set(ends)) == 2}
+
+
+def list_sources(made: Environment, tree: Path) -> set[str]:
+    """List the declarations that the environment was made of."""
+    taken = set(made.sources)
+    # PDM exports no lock of before its `inherit_metadata`; the versions in it are kept.
+    if made.refused_lock:
+        rows = tomllib.loads((tree / made.refused_lock).read_text()).get("package", [])
+        pins = {canonicalize_name(row["name"]): row["version"] for row in rows if "version" in row}
+        named = dict(one.split("==") for one in made.packages if one.partition("==")[0] in pins)
+        if named and all(pins[name] == version for name, version in named.items()):
+            taken.add(made.refused_lock)
+    return taken
+
+
+def assert_same_version(made: Environment, bare: Bare) -> None:
+    """Hold the project's own version against the one that its backend makes of the tag itself."""
+    own = canonicalize_name(bare.project.name)
+    given = next((one for one in made.packages if one.partition("==")[0] == own), None)
+    if given is None:
+        return
+    with tempfile.TemporaryDirectory(dir=bare.venv.parent) as place:
+        script = Path(place, "version.py")
+        script.write_text(f"import importlib.metadata as m\nprint(m.version({own!r}))\n")
+        assert given == f"{own}=={bare.run('-I', str(script)).strip()}"
