@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
 
 from agent.conversation import deliveries
 from agent.conversation.deliveries import Ignored
@@ -32,9 +31,6 @@ from agent.store.sql_run_store import SqlRunStore
 
 _log = structlog.get_logger()
 
-FILE_NAME = "listening.json"
-#: Where a fleet remembers the same.
-_NOTE = "listening"
 #: Times there have no fractions: what is said in the second of a look may come after it.
 _UNSETTLED_SECONDS = 2
 #: What has changed is looked at so far in one look; the rest is in the next.
@@ -46,7 +42,10 @@ _OF_PULLS = frozenset({RunState.OPEN, RunState.CLOSED, RunState.MERGED})
 
 
 class Mark(Record):
-    """How far a repository was listened to; both are times of the code host's, ISO 8601."""
+    """How far a repository was listened to; both are times of the code host's, ISO 8601.
+
+    Remembered across restarts, and by whichever worker looks next, as a note of the inbox.
+    """
 
     changed: str
     """What has not changed since then is not asked for."""
@@ -54,10 +53,6 @@ class Mark(Record):
     """What was written before is not heard."""
     unread: dict[int, str] = {}
     """What could not be read, by number, with its own `said`."""
-
-
-_MARKS = TypeAdapter(dict[str, Mark])
-"""What is remembered across restarts, by `owner/name` as the operator has it."""
 
 
 class Polling:
@@ -78,7 +73,7 @@ class Polling:
         seconds: float,
         found: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take what it works with; what is remembered lies beside the inbox.
+        """Take what it works with.
 
         Args:
             repositories: `owner/name` of each.
@@ -90,9 +85,6 @@ class Polling:
         self._repositories = repositories
         self._seconds = seconds
         self._found = found
-        self._path = inbox.path.parent / FILE_NAME
-        self._marks: dict[str, Mark] | None = None
-        """None: not read yet. Of a fleet another worker may have looked until now."""
         self._seen: dict[tuple[str, int], str] = {}
         """When what was looked at had changed last."""
         self._tries: dict[tuple[str, int], tuple[int, float]] = {}
@@ -154,9 +146,7 @@ class Polling:
 
     def listen(self, repository: str) -> None:
         """Look for what is new in one repository; what cannot be read is looked at again."""
-        if self._marks is None:
-            self._marks = self._read_marks()
-        known = self._marks.get(repository)
+        known = self._read_mark(repository)
         changed = self._changes.list_changed(repository, known.changed if known else None)
         mark = known or Mark(changed=changed.now, said=changed.now)
         settled = _subtract_seconds(changed.now, _UNSETTLED_SECONDS)
@@ -240,33 +230,16 @@ class Polling:
         self._seen = others | {key: at for key, at in self._seen.items() if key in there}
 
     def _note(self, repository: str, mark: Mark) -> None:
-        marks = self._marks = self._marks or {}
-        if marks.get(repository) == mark:
-            return
-        marks[repository] = mark
-        written = _MARKS.dump_json(marks)
-        if self._inbox.notes is not None:
-            self._inbox.notes.put(_NOTE, written.decode())
-            return
-        fresh = self._path.with_suffix(".new")
-        try:
-            fresh.write_bytes(written)
-            fresh.replace(self._path)
-        except OSError as problem:
-            # After a restart, more is looked through than needs be.
-            _log.warning("cannot save the polling position", problem=problem.strerror)
+        self._inbox.put_note(_name_note(repository), mark.model_dump_json())
 
-    def _read_marks(self) -> dict[str, Mark]:
-        try:
-            if self._inbox.notes is None:
-                return _MARKS.validate_json(self._path.read_bytes())
-            note = self._inbox.notes.find(_NOTE)
-            return _MARKS.validate_json(note.words) if note else {}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValidationError) as problem:
-            _log.warning("cannot read the polling position", problem=type(problem).__name__)
-            return {}
+    def _read_mark(self, repository: str) -> Mark | None:
+        note = self._inbox.find_note(_name_note(repository))
+        return Mark.model_validate_json(note.words) if note else None
+
+
+def _name_note(repository: str) -> str:
+    """Name the note about a repository; `owner/name` as the operator has it."""
+    return f"listening {repository}"
 
 
 def _subtract_seconds(at: str, seconds: float) -> str:

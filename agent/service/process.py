@@ -197,7 +197,7 @@ class _Worker:
             "intake": FileWatch(self.inbox.path),
             "dispatch": FileWatch(self._store.path, self._engine.path),
         }
-        if self.inbox.notes is not None:
+        if self.inbox.is_shared:
             written = {name: Interval(_LOOK_SECONDS) for name in turns}
         beats = {"intake": heartbeat.beat, "dispatch": lambda: None}
         threads = [
@@ -232,7 +232,7 @@ class _Worker:
             self._repeat("clean-up", clean),
             self._repeat("ends", self._while_leading(ended.turn)),
         ]
-        if self.inbox.notes is None:
+        if not self.inbox.is_shared:
             # The waits of a fleet are no matter of one machine's clock.
             threads.append(_thread("clock", loops.watch_clock, store.clock_moved, self._stop))
         return threads

@@ -1,7 +1,8 @@
 """The inbox: deliveries on their way from the listener to the intake; a SQLite file of its own.
 
-Owns its one table and what counts as the same delivery. An append is on disk when it returns.
-Signatures and HTTP are the listener's; what a delivery means is the intake's.
+Owns its tables and what counts as the same delivery. An append is on disk when it returns.
+Signatures and HTTP are the listener's; what a delivery means is the intake's. Beside them are
+notes: small facts by name, in words, with the time.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from sqlalchemy import BigInteger, ColumnElement, Connection, Index, Integer, Table, func, text
@@ -19,11 +21,11 @@ from sqlmodel import Field, SQLModel, col, select
 
 from agent import settings
 from agent.errors import InboxUnavailable, InboxUnusable
+from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
 from agent.store.database import Database, Errors, compute_version
-from agent.store.sql_notes import SqlNotes
 
 FILE_NAME = "inbox.sqlite"
 _BUSY_SECONDS = 4.0
@@ -73,10 +75,26 @@ class DeliveryRow(SQLModel, table=True):
     )
 
 
+class NoteRow(SQLModel, table=True):
+    __tablename__ = "notes"
+
+    name: str = Field(primary_key=True)
+    words: str
+    at: float
+
+
+class Note(NamedTuple):
+    at: float
+    """Seconds since the epoch; of a fleet by the database's clock."""
+    words: str
+
+
 _ROWS: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
+_TABLES = [_ROWS, NoteRow.metadata.tables[NoteRow.__tablename__]]
+_SERVER_NOW: Any = func.extract("epoch", func.clock_timestamp())
 _COLUMNS = [column.name for column in _ROWS.columns if column.name != "number"]
 _ADD_NEW = f"INSERT INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES"
-VERSION = compute_version([_ROWS])
+VERSION = compute_version(_TABLES)
 
 
 class ReceiptKind(StrEnum):
@@ -123,10 +141,10 @@ class Inbox:
         """
         self.path = home / FILE_NAME
         self._heartbeat = home / HEARTBEAT
-        self.notes = SqlNotes(home, url) if url else None
-        """What the processes of a fleet tell each other; None: files do."""
+        self.is_shared = url is not None
+        """Whether it is on a server, where a fleet uses it."""
         self._one = threading.Lock()
-        self._database = Database(self.path, [_ROWS], _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
+        self._database = Database(self.path, _TABLES, _ERRORS, url=url, busy_seconds=_BUSY_SECONDS)
         self._database.require_sound()
         self._identity = _identity(self.path)
 
@@ -216,18 +234,28 @@ class Inbox:
         """
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
-        if leads and self.notes is not None:
+        if leads and self.is_shared:
             with suppress(InboxUnavailable):
-                self.notes.put(_BEAT)
+                self.put_note(_BEAT)
 
     def read_last_beat(self) -> float | None:
         """When the reader last left a sign of life, in seconds since the epoch; None: never."""
-        if self.notes is not None:
+        if self.is_shared:
             with suppress(InboxUnavailable):
-                return beat.at if (beat := self.notes.find(_BEAT)) else None
+                return beat.at if (beat := self.find_note(_BEAT)) else None
         with suppress(OSError):
             return self._heartbeat.stat().st_mtime
         return None
+
+    def put_note(self, name: str, words: str = "") -> None:
+        at = _SERVER_NOW if self.is_shared else read_clock()
+        with self._database.write() as session:
+            session.merge(NoteRow(name=name, words=words, at=at))
+
+    def find_note(self, name: str) -> Note | None:
+        with self._database.read() as session:
+            row = session.get(NoteRow, name)
+            return Note(row.at, row.words) if row else None
 
     def prune(self, now: float) -> int:
         """Empty the bodies of old settled deliveries; remove the oldest, and return how many.
@@ -249,13 +277,11 @@ class Inbox:
 
     def close(self) -> None:
         self._database.close()
-        if self.notes is not None:
-            self.notes.close()
 
     def _require_same_file(self) -> None:
         # Whoever puts another file in its place must not have deliveries acknowledged that are
         # in a file without a name.
-        if not self._database.is_server and _identity(self.path) != self._identity:
+        if not self.is_shared and _identity(self.path) != self._identity:
             raise InboxUnusable(
                 f"{self.path} was removed or replaced while it was in use. Restart the service."
             )
