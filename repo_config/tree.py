@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -50,3 +51,22 @@ class Within:
     def read(self, path: str) -> bytes:
         """Content of one of these paths."""
         return self._tree.read(path)
+
+
+class Changed:
+    """A tree with a change applied."""
+
+    def __init__(self, tree: Tree, contents: Mapping[str, bytes | None]) -> None:
+        """Take new contents by path; None: the file is gone."""
+        self._tree = tree
+        self._contents = contents
+
+    def paths(self) -> tuple[str, ...]:
+        """All paths, sorted."""
+        every = {*self._tree.paths(), *self._contents}
+        return tuple(sorted(one for one in every if self._contents.get(one, b"") is not None))
+
+    def read(self, path: str) -> bytes:
+        """Content of one of these paths."""
+        content = self._contents.get(path)
+        return self._tree.read(path) if content is None else content

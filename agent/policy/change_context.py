@@ -18,6 +18,7 @@ from agent.policy.modules import Modules
 from agent.policy.view import View
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
+from repo_config.tree import Changed
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,17 @@ class ChangeContext:
         return cast(Result, self._computed[compute])
 
     @cached_property
+    def after(self) -> Tree:
+        """The files with the change applied."""
+        return Changed(self.tree, {file.path: file.after for file in self.change.files})
+
+    @cached_property
     def places(self) -> Modules:
         """Where names lead in the repository with the change applied."""
-        project, changed = self.project, {file.path: file.after for file in self.change.files}
+        project = self.project
         python_path = project.django.python_path if project.django else ()
         inner = (project.root, f"{project.root}/src") if project.root else ()
-        return Modules(self.tree, ("src", *inner, *python_path), changed)
+        return Modules(self.after, ("src", *inner, *python_path))
 
     @cached_property
     def python(self) -> tuple[PythonFile, ...]:

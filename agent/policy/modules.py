@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from agent.policy import source
 from agent.policy.names import DefinitionNode, Scope, bind_item, bind_target
@@ -40,24 +39,17 @@ class Modules:
     most_modules, most_bytes = 300, 8_000_000
     """How much is parsed in following names, over a whole change: about a second."""
 
-    def __init__(
-        self,
-        tree: Tree,
-        roots: Iterable[str] = (),
-        changed: Mapping[str, bytes | None] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, tree: Tree, roots: Iterable[str] = ()) -> None:
         """Index the paths; nothing is read yet.
 
         Args:
             roots: Folders that modules are imported from, besides the tree's own.
-            changed: New contents, which win over the tree's; None: the file is gone.
         """
         self._parsed: dict[bytes, ast.Module] = {}
         self._tree = tree
-        self._changed = changed
         self._roots = sorted({*roots} - {""}, key=len, reverse=True)
-        paths = {path for path in {*tree.paths(), *changed} if changed.get(path, b"") is not None}
-        self._paths = {self.name_module(path): path for path in sorted(paths) if path[-3:] == ".py"}
+        paths = (path for path in tree.paths() if path.endswith(".py"))
+        self._paths = {self.name_module(path): path for path in paths}
         self._scopes: dict[str, Scope | None] = {}
         self._read_bytes = 0
         self._names: dict[str, frozenset[str]] = {}
@@ -131,9 +123,8 @@ class Modules:
         return [f"{one}{dot}{rest}" for one in found]
 
     def read_text(self, path: str) -> bytes:
-        """Return the content of a module after the change."""
-        changed = self._changed.get(path)
-        return self._tree.read(path) if changed is None else changed
+        """Return the content of a module."""
+        return self._tree.read(path)
 
     def get_scope(self, path: str) -> Scope | None:
         """Read what a module binds; None: it cannot be read, or too much was read before."""

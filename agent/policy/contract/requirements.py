@@ -12,7 +12,6 @@ from agent.models.change import ChangedFile
 from agent.policy.change_context import ChangeContext
 from repo_config.dependencies import LOCAL, list_declared, list_own_names
 from repo_config.project_files import ProjectFiles
-from repo_config.tree import Below, Tree
 
 _FILES = re.compile(
     r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
@@ -24,30 +23,10 @@ _VERSIONS = re.compile(
 )
 
 
-class _Changed:
-    """The tree with the change applied."""
-
-    def __init__(self, change_context: ChangeContext) -> None:
-        self._tree = change_context.tree
-        self._changed = {file.path: file.after for file in change_context.change.files}
-
-    def paths(self) -> tuple[str, ...]:
-        """All paths, sorted."""
-        gone = {path for path, content in self._changed.items() if content is None}
-        there = {path for path, content in self._changed.items() if content is not None}
-        return tuple(sorted((set(self._tree.paths()) - gone) | there))
-
-    def read(self, path: str) -> bytes:
-        """Content of one of these paths."""
-        content = self._changed.get(path)
-        return self._tree.read(path) if content is None else content
-
-
 def read_sides(change_context: ChangeContext) -> tuple[ProjectFiles, ProjectFiles]:
+    """Return the project's files before the change and after it."""
     root = change_context.project.root
-    before: Tree = change_context.tree
-    after: Tree = _Changed(change_context)
-    return ProjectFiles(Below(before, root)), ProjectFiles(Below(after, root))
+    return ProjectFiles(change_context.tree, root), ProjectFiles(change_context.after, root)
 
 
 def may_declare(change_context: ChangeContext) -> bool:
