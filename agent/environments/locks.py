@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from repo_config.documents import table
 from repo_config.lock_files import PYTHON
 from repo_config.schema import PythonSection
 
+_Table = dict[str, Any]
 _PYPROJECT = "pyproject.toml"
 _META = "_meta"
 #: Keys and types of sources by which a package does not come from an index.
@@ -74,8 +75,12 @@ def find_locks(files: WorkTreeFiles, pyproject: dict[str, Any]) -> tuple[Lock, .
         if is_whole and place is not None and files.read(posixpath.join(place, path)) is not None:
             with _reading(path):
                 path = posixpath.join(place, path)  # noqa: PLW2901
-                facts = _READERS[kind](files, pyproject, path)
-                folder = files.from_root(place) or ""
+                rows, folder = _list_rows(files, path), files.from_root(place) or ""
+                facts = {
+                    "read": (beside,),
+                    "builds": any(_list_origins(row) & _IN_TREE for row in rows),
+                    **_READERS[kind](files, pyproject, path, rows),
+                }
                 found.append(Lock(kind=kind, path=path, folder=folder, root=files.base, **facts))
     return tuple(found)
 
@@ -124,9 +129,9 @@ def read_versions(
     found: dict[str, set[str]] = {}
     bound: list[IndexRequest] = []
     with _reading(lock.path):
-        for row in _rows(files, lock.path, ("default", *lock.groups)):
+        for row in _list_rows(files, lock.path):
             version = str(row.get("version", "")).removeprefix("==")
-            if version and not _origins(row) & _ELSEWHERE:
+            if version and not _list_origins(row) & _ELSEWHERE:
                 name = str(canonicalize_name(str(row["name"])))
                 found.setdefault(name, set()).add(version)
                 # No hash says any more whose package that is.
@@ -139,8 +144,8 @@ def read_versions(
 # --- the kinds ---------------------------------------------------------------------------------
 
 
-def _read_uv(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
-    rows, place = _rows(files, path), posixpath.dirname(path)
+def _read_uv(files: WorkTreeFiles, pyproject: _Table, path: str, rows: list[_Table]) -> _Table:
+    place = posixpath.dirname(path)
     needed = {_PYPROJECT, posixpath.join(place, _PYPROJECT)}
     for source in (table(row, "source") for row in rows):
         where = source.get("editable") or source.get("virtual") or source.get("directory")
@@ -154,28 +159,25 @@ def _read_uv(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dict
         "groups": groups,
         "default_groups": () if defaults == "all" else normalise_names(defaults),
         "usual_groups": groups if defaults == "all" else (),
-        "builds": _builds(rows),
         "indexes": list_indexes((table(row, "source").get("registry") for row in rows), path),
     }
 
 
-def _read_poetry(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
-    rows, own = _rows(files, path), table(pyproject, "tool", "poetry", "group")
+def _read_poetry(files: WorkTreeFiles, pyproject: _Table, path: str, rows: list[_Table]) -> _Table:
+    own = table(pyproject, "tool", "poetry", "group")
     optional = {name for name, group in own.items() if table(group).get("optional") is True}
     groups = parts.Groups(pyproject, {}).names
     sources = [table(row, "source") for row in rows]
     urls = [one.get("url") for one in sources if one.get("type") == "legacy"]
     return {
-        "read": (_PYPROJECT,),
         "extras": normalise_names(table(files.toml(path), "extras")),
         "groups": groups,
         "usual_groups": tuple(one for one in groups if one not in normalise_names(optional)),
-        "builds": _builds(rows),
         "indexes": list_indexes(urls, path),
     }
 
 
-def _read_pdm(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+def _read_pdm(files: WorkTreeFiles, pyproject: _Table, path: str, _rows: list[_Table]) -> _Table:
     extras = normalise_names(table(pyproject, "project", "optional-dependencies"))
     groups = parts.Groups(pyproject, {}).names
     listed = table(files.toml(path), "metadata").get("groups")
@@ -185,40 +187,36 @@ def _read_pdm(files: WorkTreeFiles, pyproject: dict[str, Any], path: str) -> dic
     # A source of links is a page, not an index.
     urls = [table(one).get("url") for one in sources if table(one).get("type", "index") == "index"]
     return {
-        "read": (_PYPROJECT,),
         "extras": tuple(name for name in extras if name in locked),
         "groups": groups,
         "usual_groups": groups,
-        "builds": _builds(_rows(files, path)),
         "indexes": list_indexes(urls, "pyproject.toml [[tool.pdm.source]]"),
     }
 
 
-def _read_pylock(files: WorkTreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
-    document, rows = files.toml(path), _rows(files, path)
+def _read_pylock(files: WorkTreeFiles, _pyproject: _Table, path: str, rows: list[_Table]) -> _Table:
+    document = files.toml(path)
     requires = document.get("requires-python")
     return {
-        "read": (_PYPROJECT,),
         "extras": normalise_names(document.get("extras", ())),
         "groups": normalise_names(document.get("dependency-groups", ())),
         "default_groups": normalise_names(document.get("default-groups", ())),
-        "builds": _builds(rows),
         "requires_python": str(requires) if requires else None,
         "indexes": list_indexes((row.get("index") for row in rows), path),
     }
 
 
-def _read_pipenv(files: WorkTreeFiles, _pyproject: dict[str, Any], path: str) -> dict[str, Any]:
+def _read_pipenv(
+    files: WorkTreeFiles, _pyproject: _Table, path: str, _rows: list[_Table]
+) -> _Table:
     document = _read_json(files, path)
     groups = normalise_names([name for name in document if name not in (_META, "default")])
     requires = table(document, _META, "requires")
     python = requires.get("python_full_version") or requires.get("python_version")
     sources = table(document, _META).get("sources", ())
     return {
-        "read": ("Pipfile",),
         "groups": groups,
         "default_groups": tuple({"develop"} & {*groups}),
-        "builds": _builds(_rows(files, path, ("default", *groups))),
         "requires_python": f"=={'.'.join(str(python).split('.')[:2])}.*" if python else None,
         "indexes": list_indexes((table(source).get("url") for source in sources), path),
     }
@@ -253,42 +251,33 @@ def _find_workspace(files: WorkTreeFiles, pyproject: dict[str, Any]) -> str | No
 # --- what they have in common ------------------------------------------------------------------
 
 
-def _rows(files: WorkTreeFiles, path: str, sections: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """The packages of a lock; of a Pipfile.lock those of some sections."""
+def _list_rows(files: WorkTreeFiles, path: str) -> list[_Table]:
+    """The packages of a lock."""
     if path == PYTHON["pipenv"]:
         document = _read_json(files, path)
-        return [
-            {**entry, "name": name}
-            for section in document
-            if canonicalize_name(section) in sections
-            for name, entry in table(document, section).items()
-        ]
-    document = files.toml(path)
-    rows = document.get("packages" if path == PYTHON["pylock"] else "package", [])
+        sections = [table(document, name) for name in document if name != _META]
+        return [{**entry, "name": name} for one in sections for name, entry in one.items()]
+    rows = files.toml(path).get("packages" if path == PYTHON["pylock"] else "package", [])
     return [{**row} for row in rows]
 
 
-def _read_json(files: WorkTreeFiles, path: str) -> dict[str, Any]:
+def _read_json(files: WorkTreeFiles, path: str) -> _Table:
     return {**json.loads(files.text(path) or "")}
 
 
-def _origins(row: dict[str, Any]) -> set[str]:
+def _list_origins(row: _Table) -> set[str]:
     """By which keys, or which type of source, a package says where it comes from."""
     source = table(row, "source")
     return {str(source["type"])} if "type" in source else {*row, *source}
 
 
-def _find_index(row: dict[str, Any], files: WorkTreeFiles, lock: Lock) -> object:
+def _find_index(row: _Table, files: WorkTreeFiles, lock: Lock) -> object:
     """Which index a package is locked from; a Pipfile.lock names its sources once."""
     source = table(row, "source")
     if lock.kind == "pipenv":
         named = table(_read_json(files, lock.path), _META).get("sources", ())
         return next((one["url"] for one in named if one["name"] == row.get("index")), None)
     return row.get("index") or source.get("registry") or source.get("url")
-
-
-def _builds(rows: Iterable[dict[str, Any]]) -> bool:
-    return any(_origins(row) & _IN_TREE for row in rows)
 
 
 @contextmanager
