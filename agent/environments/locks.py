@@ -129,7 +129,7 @@ def read_versions(
     found: dict[str, set[str]] = {}
     bound: list[IndexRequest] = []
     with _reading(lock.path):
-        for row in _list_rows(files, lock.path):
+        for row in _list_rows(files, lock.path, lock.left_groups):
             version = str(row.get("version", "")).removeprefix("==")
             if version and not _list_origins(row) & _ELSEWHERE:
                 name = str(canonicalize_name(str(row["name"])))
@@ -251,11 +251,12 @@ def _find_workspace(files: WorkTreeFiles, pyproject: dict[str, Any]) -> str | No
 # --- what they have in common ------------------------------------------------------------------
 
 
-def _list_rows(files: WorkTreeFiles, path: str) -> list[_Table]:
-    """The packages of a lock."""
+def _list_rows(files: WorkTreeFiles, path: str, left: Collection[str] = ()) -> list[_Table]:
+    """The packages of a lock; of a Pipfile.lock without those of some groups."""
     if path == PYTHON["pipenv"]:
         document = _read_json(files, path)
-        sections = [table(document, name) for name in document if name != _META]
+        names = (one for one in document if one != _META and canonicalize_name(one) not in left)
+        sections = [table(document, name) for name in names]
         return [{**entry, "name": name} for one in sections for name, entry in one.items()]
     rows = files.toml(path).get("packages" if path == PYTHON["pylock"] else "package", [])
     return [{**row} for row in rows]
