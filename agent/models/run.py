@@ -231,6 +231,21 @@ class Run(Record):
         return self.follow_up.of if self.follow_up else self.run_id
 
 
+class Wait(Record):
+    """What holds a run up, and what it goes on with, in a segment of its own."""
+
+    reason: str
+    """In words."""
+    until: float = 0.0
+    """Seconds since the epoch."""
+    begin_with: str | None = None
+    """The step that is tried again then; None: the first that has no record."""
+    plan_asked: str | None = None
+    """Number of the plan whose approval is waited for."""
+    is_pause: bool = False
+    """Whether people have paused it, which counts as no wait of its own."""
+
+
 T = TypeVar("T")
 
 

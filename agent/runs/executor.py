@@ -190,8 +190,8 @@ def carry_run(
         if copy is not None:
             # Once the run is over, nobody stores what is missing.
             copy.store()
-    except RunPostponed as wait:
-        _tell_wait(wait, run_progress)
+    except RunPostponed as postponed:
+        _tell_wait(postponed, run_progress)
         raise
     finally:
         # The next attempt has a code host and a ledger of its own: this one changes nothing any
@@ -215,15 +215,15 @@ def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingL
     )
 
 
-def _tell_wait(wait: RunPostponed, run_progress: RunProgress) -> None:
+def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
-    match wait.__cause__:
+    wait = postponed.wait
+    match postponed.__cause__:
         case ModelUnavailable():
-            run_progress.show_wait(wait.until, wait.message)
+            run_progress.show_wait(wait.until, wait.reason)
         case ModelUnusable():
-            run_progress.show_wait(
-                wait.until, "Whoever runs the service has to mend its model first."
-            )
+            words = "Whoever runs the service has to mend its model first."
+            run_progress.show_wait(wait.until, words)
 
 
 def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:

@@ -23,7 +23,7 @@ from agent.errors import (
     Unforeseen,
 )
 from agent.models.clock import read_clock
-from agent.models.run import Reason
+from agent.models.run import Reason, Wait
 
 #: What an operator has to act on, and how a run that does not wait for that ends.
 _REASONS: dict[type[AgentError], Reason] = {
@@ -57,21 +57,9 @@ class PastWait(NamedTuple):
 class RunPostponed(Exception):
     """The run cannot go on before a time, and goes on then; nothing of it is lost."""
 
-    def __init__(
-        self, message: str, until: float, after: str | None, plan_asked: str | None = None
-    ) -> None:
-        """Say when, and with what.
-
-        Args:
-            until: Seconds since the epoch.
-            after: The step that is tried again then; None: the first that has no record.
-            plan_asked: Number of the plan whose approval is waited for.
-        """
-        super().__init__(message)
-        self.message = message
-        self.until = until
-        self.after = after
-        self.plan_asked = plan_asked
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(wait.reason)
+        self.wait = wait
 
 
 def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> None:
@@ -112,7 +100,8 @@ def postpone_run(problem: AgentError, step_at: str, waited: PastWait | None) -> 
         # itself would be met again for ever.
         after = None
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
-    raise RunPostponed(problem.message, until, after, asked) from problem
+    wait = Wait(reason=problem.message, until=until, begin_with=after, plan_asked=asked)
+    raise RunPostponed(wait) from problem
 
 
 def write_sentence(problem: AgentError, waited: PastWait | None) -> str:

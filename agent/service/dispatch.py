@@ -20,7 +20,7 @@ from agent.errors import AgentError, PermanentError, TransientError
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
-from agent.models.run import Reason, Remember, Run
+from agent.models.run import Reason, Remember, Run, Wait
 from agent.runs import waiting
 from agent.runs.waiting import DELIVER, PastWait, RunPostponed
 from agent.steps import Cancellation
@@ -42,16 +42,7 @@ class SegmentEnd(Record):
     """How one segment of a run ended: with an outcome, or with a wait."""
 
     outcome: Outcome | None = None
-    until: float | None = None
-    """Seconds since the epoch."""
-    begin_with: str | None = ""
-    """The step that the next segment begins with; None: the first that has no record."""
-    waits_for: str = ""
-    """What holds the run up, in words."""
-    plan_asked: str | None = None
-    """Number of the plan whose approval it waits for."""
-    is_paused: bool = False
-    """Whether a pause stopped it, which `waits_for` names: it goes on with its next step."""
+    wait: Wait | None = None
 
 
 class RunsPaused(BaseException):
@@ -107,18 +98,13 @@ class Carrier:
             outcome = self._carry(stored, begin_step, cancellation)
         except RunsPaused as pause:
             _log.info("held", why=str(pause))
-            return SegmentEnd(is_paused=True, waits_for=str(pause))
-        except RunPostponed as wait:
-            metrics.run_waits(wait.__cause__)
-            _log.warning(
-                "waits", run=run_id, seconds=round(wait.until - read_clock()), reason=wait.message
-            )
-            return SegmentEnd(
-                until=wait.until,
-                begin_with=wait.after,
-                waits_for=wait.message,
-                plan_asked=wait.plan_asked,
-            )
+            return SegmentEnd(wait=Wait(reason=str(pause), is_pause=True))
+        except RunPostponed as postponed:
+            metrics.run_waits(postponed.__cause__)
+            wait = postponed.wait
+            seconds = round(wait.until - read_clock())
+            _log.warning("waits", run=run_id, seconds=seconds, reason=wait.reason)
+            return SegmentEnd(wait=wait)
         except Exception as problem:
             # What comes between the steps, such as a full disk or a locked database, ends no run;
             # nor does what nobody has foreseen, unless it stays.
@@ -127,8 +113,8 @@ class Carrier:
             if bug and stumbles + 1 >= _MOST_STUMBLES:
                 raise
             _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=known.message)
-            until = read_clock() + _TROUBLE_SECONDS
-            return SegmentEnd(until=until, begin_with=None, waits_for=known.message)
+            wait = Wait(reason=known.message, until=read_clock() + _TROUBLE_SECONDS)
+            return SegmentEnd(wait=wait)
         return SegmentEnd(outcome=outcome)
 
     def _require_unpaused(self, run: Run) -> None:
@@ -222,17 +208,11 @@ class Dispatcher:
         except ValidationError as problem:
             self._end_for_it(stored, f"its end makes no sense: {problem}")
             return False
-        if end.is_paused or end.outcome is None:
+        if end.wait is not None:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
-        if end.is_paused:
-            self._store.put_run_back(run_id, end.waits_for)
-        elif end.outcome is None:
-            self._store.postpone_run(
-                *(run_id, end.until or 0.0, end.begin_with, end.waits_for),
-                plan_asked=end.plan_asked,
-            )
-        else:
+            self._store.postpone_run(run_id, end.wait)
+        elif end.outcome is not None:
             self._store.finish_run(run_id, end.outcome, read_clock())
             metrics.run_ended(end.outcome.state, end.outcome.reason)
             _log.info("ended", run=run_id, state=end.outcome.state, reason=end.outcome.reason)
@@ -276,8 +256,8 @@ class Dispatcher:
             self._store.finish_run(run.run_id, outcome, read_clock())
             metrics.run_ended(outcome.state, outcome.reason)
             del self._untold[name]
-        except RunPostponed as wait:
-            self._untold[name] = times + 1, wait.until
+        except RunPostponed as postponed:
+            self._untold[name] = times + 1, postponed.wait.until
         except Exception as problem:  # noqa: BLE001  the run is still there
             _log.error("end not stored", run=run.run_id, problem=repr(problem))
             self._untold[name] = times, read_clock() + _TROUBLE_SECONDS

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select, update
 from agent import settings
 from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
 from agent.models.outcome import Outcome, PullEnd
-from agent.models.run import CAPS_REACHED, Reason, Run, RunState
+from agent.models.run import CAPS_REACHED, Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance, Snapshot
 from agent.settings import Settings
 from agent.store import sql_follow_ups, sql_guidance, sql_spendings
@@ -154,45 +154,23 @@ class SqlRunStore(RunQueue, RunReader):
             )
             sql_spendings.clock_moved(session, seconds)
 
-    def put_run_back(self, run_id: str, words: str) -> None:
-        """Put a run that was under way back to wait for its turn; nothing of it is done again."""
+    def postpone_run(self, run_id: str, wait: Wait) -> None:
+        """Put a run that was under way back to wait; nothing of it is done again."""
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            row.worker, row.segment, row.begin_with = None, row.segment + 1, None
-            row.wait_count, row.waits_for = 0, words
-            if sql_guidance.has_more(session, row):
-                row.begin_with, row.state = "", RunState.RECEIVED.value
-            session.add(row)
-
-    def postpone_run(
-        self,
-        run_id: str,
-        until: float,
-        begin_with: str | None,
-        waits_for: str,
-        *,
-        plan_asked: str | None = None,
-    ) -> None:
-        """Put a run back to wait; it goes on with a segment of its own.
-
-        Args:
-            until: Seconds since the epoch.
-            begin_with: The step that it goes on with; None: the first that has no record.
-            waits_for: What holds it up, in words.
-            plan_asked: Number of the plan whose approval it waits for.
-        """
-        with self._database.write() as session:
-            row = session.get_one(RunRow, run_id)
-            if plan_asked is not None:
-                row.plan_asked, row.state = plan_asked, RunState.AWAITING_APPROVAL.value
-                if row.stop_request or sql_guidance.is_approved(session, row, plan_asked):
+            until, begin_with = wait.until, wait.begin_with
+            if wait.plan_asked is not None:
+                row.plan_asked, row.state = wait.plan_asked, RunState.AWAITING_APPROVAL.value
+                if row.stop_request or sql_guidance.is_approved(session, row, wait.plan_asked):
                     # Somebody has spoken between its look and its wait.
                     until = 0.0
             if sql_guidance.has_more(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED.value
-            row.wait_count = row.wait_count + 1 if row.begin_with == begin_with else 1
+            if wait.is_pause or row.begin_with != begin_with:
+                row.wait_count = 0
+            row.wait_count += not wait.is_pause
             row.worker, row.segment, row.not_before = None, row.segment + 1, until
-            row.begin_with, row.waits_for = begin_with, waits_for
+            row.begin_with, row.waits_for = begin_with, wait.reason
             session.add(row)
 
     def request_stop(

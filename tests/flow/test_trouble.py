@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavailable
-from agent.models.run import RunState
+from agent.models.run import RunState, Wait
 from agent.models.sandbox import SandboxRequest
 from agent.runs.waiting import RunPostponed
 from agent.sandbox.bubblewrap import BubblewrapSandbox
@@ -53,7 +53,8 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
         try:
             remember("long", long)
         except StorageFull as problem:
-            raise RunPostponed(problem.message, time.time(), "long") from problem
+            wait = Wait(reason=problem.message, until=time.time(), begin_with="long")
+            raise RunPostponed(wait) from problem
         remember("next", lambda: asked.append("next") or "2")
         return done(stored)
 
@@ -130,7 +131,7 @@ def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(ho
     with closing(SqlRunStore(home)) as store:
         store.add_run(run(1), 1000.0)
         store.claim_run(1000.0, most=1)
-        store.postpone_run("r1", 1060.0, "x", "waits")
+        store.postpone_run("r1", Wait(reason="waits", until=1060.0, begin_with="x"))
         store.clock_moved(86_400.0)
         assert store.claim_run(1000.0 + 86_400.0, most=1) is None
         store.clock_moved(-2 * 86_400.0)

@@ -12,7 +12,7 @@ from agent.conversation.events import Comment
 from agent.demo.simulator import actions
 from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome, PullEnd, PullRequest
-from agent.models.run import Reason, Run, RunState
+from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
 from agent.service import run_commands
 from agent.service.comment_handler import CommentHandler, Handled
@@ -90,10 +90,8 @@ class Talk:
         return run
 
     def ask(self, run: Run, number: str) -> None:
-        until = time.time() + 9_000
-        self.store.postpone_run(
-            run.run_id, until, "approval", "a word is awaited", plan_asked=number
-        )
+        waits_for = {"reason": "a word is awaited", "begin_with": "approval", "plan_asked": number}
+        self.store.postpone_run(run.run_id, Wait(until=time.time() + 9_000, **waits_for))
 
     def ended(self, reason: Reason, **more: object) -> Run:
         run = self.begun()
@@ -244,9 +242,10 @@ def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, 
     if ending == "approval":
         talk.ask(run, PLAN)
     elif ending == "held":
-        talk.store.put_run_back(run.run_id, "paused")
+        talk.store.postpone_run(run.run_id, Wait(reason="paused", is_pause=True))
     else:
-        talk.store.postpone_run(run.run_id, time.time() - 1, "approval", "GitHub is silent")
+        silent = Wait(reason="silent", until=time.time() - 1, begin_with="approval")
+        talk.store.postpone_run(run.run_id, silent)
     # What is held goes on when it would have gone on before.
     again = talk.store.claim_run(time.time() + (99_999 if ending == "held" else 0), most=9)
     assert again is not None

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from agent.models.outcome import Outcome, PullRequest
-from agent.models.run import Reason, RunState
+from agent.models.run import Reason, RunState, Wait
 from agent.runs import waiting
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch
@@ -80,7 +80,8 @@ def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(servic
         remember("second", second)
         if away:
             away.pop()
-            raise RunPostponed("the code host is away", time.time() + 1.0, "second")
+            words = "the code host is away"
+            raise RunPostponed(Wait(reason=words, until=time.time() + 1.0, begin_with="second"))
         return done(stored)
 
     one = service(carry)

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 
 from agent.errors import ActiveRun, StoreUnusable
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState
+from agent.models.run import Reason, RunState, Wait
 from agent.store import sql_run_store, sql_tables
 from agent.store.sql_queue import Shares
 from agent.store.sql_run_store import SqlRunStore
@@ -33,6 +33,10 @@ def run(name="a", number=1, repository_id=7, *, name_of="", labels=(), **facts):
         "run_id": f"20261120-100000-{name}", "started": 1, "snapshot": snapshot, **facts
     }  # fmt: skip
     return made.model_copy(update=facts)
+
+
+def silent(step):
+    return Wait(reason="GitHub is silent", until=1000.0, begin_with=step)
 
 
 def outcome(name="a"):
@@ -230,11 +234,11 @@ def test_a_stopped_run_begins_at_once_and_then_waits_for_what_holds_its_end_up(s
     store.add_run(run(), 1.0)
     (claimed,) = (store.claim_run(2.0, most=1),)
     assert claimed is not None
-    store.postpone_run("20261120-100000-a", 1000.0, "checkout", "GitHub is silent")
+    store.postpone_run("20261120-100000-a", silent("checkout"))
     assert store.claim_run(3.0, most=1) is None
     assert store.request_stop("20261120-100000-a", "Somebody asked.")
     assert store.claim_run(3.0, most=0) is not None, "it has nobody to wait for"
-    store.postpone_run("20261120-100000-a", 1000.0, "deliver", "GitHub is silent")
+    store.postpone_run("20261120-100000-a", silent("deliver"))
     store.request_stop("20261120-100000-a", "Somebody else asked.")
     assert store.claim_run(999.0, most=1) is None
     assert store.claim_run(1000.0, most=1) is not None

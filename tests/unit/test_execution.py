@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from agent.errors import CodeHostLimited, ModelUnavailable
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, RunState
+from agent.models.run import Reason, RunState, Wait
 from agent.runs import executor
 from agent.runs.executor import RunSupport
 from agent.runs.progress import StateFile
@@ -111,7 +111,8 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
 
     def carry(run, step, svc, ledger, log, *, waited):
         step._watcher.started("edit 1 1 reply")
-        raise RunPostponed(problem.message, time.time() + 900, "edit 1 1 reply") from problem
+        wait = Wait(reason=problem.message, until=time.time() + 900, begin_with="edit 1 1 reply")
+        raise RunPostponed(wait) from problem
 
     monkeypatch.setattr(executor, "carry_out", carry)
     settings, compose = with_forge(home, code_host)

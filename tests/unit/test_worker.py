@@ -75,17 +75,20 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
 
 @pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (31, 900)])
 def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
-    with pytest.raises(RunPostponed) as wait:
+    with pytest.raises(RunPostponed) as postponed:
         carry(home, CodeHostUnavailable("no reply"), waits)
-    assert wait.value.until - time.time() == pytest.approx(seconds, abs=2)
-    assert (wait.value.message, wait.value.after) == ("no reply", "read ticket")
+    assert postponed.value.wait.until - time.time() == pytest.approx(seconds, abs=2)
+    assert (postponed.value.wait.reason, postponed.value.wait.begin_with) == (
+        "no reply",
+        "read ticket",
+    )
 
 
 def test_a_step_that_the_database_broke_is_carried_again_and_its_failure_left_out(home):
-    with pytest.raises(RunPostponed) as wait:
+    with pytest.raises(RunPostponed) as postponed:
         carry(home, StoreUnavailable("the server is gone"), 1)
-    assert wait.value.after == "read ticket"
-    assert wait.value.until - time.time() == pytest.approx(10, abs=2)
+    assert postponed.value.wait.begin_with == "read ticket"
+    assert postponed.value.wait.until - time.time() == pytest.approx(10, abs=2)
 
 
 def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
@@ -94,9 +97,9 @@ def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
             raise CodeHostUnavailable("no reply")
 
     problem = CodeHostUnavailable("no reply")
-    with pytest.raises(RunPostponed) as wait:
+    with pytest.raises(RunPostponed) as postponed:
         carry(home, problem, MOST_WAITS, code_host=Silent)
-    assert wait.value.after == "deliver"
+    assert postponed.value.wait.begin_with == "deliver"
     outcome, _ = carry(home, problem, 1, at="deliver")
     assert outcome.reason is Reason.UNAVAILABLE
 

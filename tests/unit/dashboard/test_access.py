@@ -13,7 +13,7 @@ from agent.dashboard import access, runs_pages, sign_in_links
 from agent.dashboard.github_people import find_website
 from agent.dashboard.runs_pages import _LogStream
 from agent.errors import CodeHostUnavailable
-from agent.models.run import Reason
+from agent.models.run import Reason, Wait
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 from tests.unit.dashboard.conftest import Browser
@@ -131,7 +131,7 @@ def test_an_action_asks_github_anew_and_without_an_answer_is_refused(store, stra
 def test_a_plan_is_approved_by_its_number(store, operator):
     run = add_run(store)
     store.postpone_run(
-        run.run_id, time.time() + 1000, "approval", "a person", plan_asked="0a1b2c3d"
+        run.run_id, Wait(reason="a person", until=time.time() + 1000, plan_asked="0a1b2c3d")
     )
     page, proof = operator.get(f"/runs/{run.run_id}").text, operator.proof()
     assert 'name="plan" value="0a1b2c3d"' in page
