@@ -28,7 +28,7 @@ from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.text import sanitise
 
 if TYPE_CHECKING:
-    from agent.store.sql_pauses import Pause, SqlPauses
+    from agent.store.sql_queue import Pause, SqlPauses
     from agent.store.sql_run_store import SqlRunStore
 
 app = typer.Typer(
@@ -326,7 +326,7 @@ def pause(
     Deliveries are taken and wait. It stays so over restarts, until `mergewright runs resume`.
     """
     loaded, words, now = settings.load_settings(), _cut(reason), read_clock()
-    from agent.store.sql_pauses import Pause
+    from agent.store.sql_queue import Pause
 
     with _find_paused(loaded, repository) as (pauses, number):
         changed = pauses.put(

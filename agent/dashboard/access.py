@@ -30,7 +30,7 @@ from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT
-from agent.store.sql_pauses import OPERATOR
+from agent.store.sql_queue import OPERATOR
 from agent.store.sql_run_store import SqlRunStore
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600

@@ -27,7 +27,7 @@ from agent.dashboard.index import RunEntry, summarize_runs
 from agent.dashboard.plots import Plot
 from agent.models.checks import Status
 from agent.models.clock import read_clock
-from agent.store.sql_pauses import OPERATOR, Pause
+from agent.store.sql_queue import OPERATOR, Pause
 from agent.telemetry import statistics
 from agent.telemetry.statistics import Statistics as Numbers
 

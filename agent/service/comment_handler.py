@@ -21,8 +21,7 @@ from agent.models.ticket import Snapshot
 from agent.service import intake, run_commands
 from agent.service.intake import Accepted, Ignored, PutOff
 from agent.service.run_commands import CannotNow, Speaker
-from agent.store.sql_follow_ups import FollowUpRequest
-from agent.store.sql_guidance import QUIET_SECONDS
+from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
 

@@ -11,7 +11,7 @@ from agent.models.outcome import PullEnd, StoredRun
 from agent.models.run import Reason
 from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored, PutOff
-from agent.store.sql_follow_ups import FollowUpRequest
+from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 
 

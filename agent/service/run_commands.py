@@ -8,9 +8,14 @@ from agent.errors import ActiveRun
 from agent.models.outcome import StoredRun
 from agent.models.run import CAPS_REACHED, Kind, Run, RunState
 from agent.models.ticket import Guidance
-from agent.store.sql_follow_ups import MOST_ROUNDS, Following, FollowUpRequest
-from agent.store.sql_guidance import MOST_ROUNDS as MOST_ANSWERED
-from agent.store.sql_guidance import MOST_WORDS, QUIET_SECONDS
+from agent.store.sql_requests import (
+    MOST_ANSWERED,
+    MOST_ROUNDS,
+    MOST_WORDS,
+    QUIET_SECONDS,
+    Following,
+    FollowUpRequest,
+)
 from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
 

@@ -9,26 +9,32 @@ from __future__ import annotations
 from pathlib import Path
 
 import structlog
-from sqlalchemy import case, func
+from sqlalchemy import func
 from sqlmodel import Session, col, select, update
 
 from agent import settings
-from agent.errors import ActiveRun, StoreUnavailable, StoreUnusable
+from agent.errors import StoreUnavailable, StoreUnusable
 from agent.models.outcome import Outcome, PullEnd
-from agent.models.run import CAPS_REACHED, Reason, Run, RunState, Wait
-from agent.models.ticket import Guidance, Snapshot
+from agent.models.run import Reason, Run, RunState, Wait
+from agent.models.ticket import Snapshot
 from agent.settings import Settings
-from agent.store import sql_follow_ups, sql_guidance, sql_spendings
+from agent.store import sql_requests, sql_spendings
 from agent.store.database import Database, Errors
-from agent.store.sql_follow_ups import Following, FollowUpRequest
-from agent.store.sql_guidance import Hearing
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
-from agent.store.sql_pauses import SqlPauses
-from agent.store.sql_queue import RunQueue
+from agent.store.sql_queue import RunQueue, SqlPauses
+from agent.store.sql_requests import RunRequests
 from agent.store.sql_run_files import SqlRunFiles
-from agent.store.sql_runs import RunReader, is_of_issue
+from agent.store.sql_runs import RunReader
 from agent.store.sql_spendings import SqlSpendings
-from agent.store.sql_tables import COMMAND, TABLES, LeaseRow, RunRow, is_dead_command
+from agent.store.sql_tables import (
+    COMMAND,
+    TABLES,
+    LeaseRow,
+    RunRow,
+    is_dead_command,
+    is_of_issue,
+    make_row,
+)
 
 _log = structlog.get_logger()
 
@@ -50,7 +56,7 @@ def open_store(loaded: Settings) -> SqlRunStore:
     return SqlRunStore(loaded.home, url, priority_label=loaded.priority_label)
 
 
-class SqlRunStore(RunQueue, RunReader):
+class SqlRunStore(RunQueue, RunRequests, RunReader):
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
     def __init__(
@@ -78,39 +84,21 @@ class SqlRunStore(RunQueue, RunReader):
         Returns the run that is kept: this one with its number, or the earlier one of the delivery;
         ActiveRun where the issue has one that is not over.
         """
-        snapshot = run.snapshot
-        if snapshot is None:
-            raise ValueError("only runs of an issue are kept here")
+        row = make_row(run, now)
+        row.has_priority = self._has_priority(run.snapshot)
+        row.delivery_id = delivery_id
+        if worker is not None:
+            row.worker, row.state, row.started_at = worker, RunState.TRIAGING.value, now
         with self._database.write() as session:
             if delivery_id is not None and (earlier := _of_delivery(session, delivery_id)):
                 return Run.model_validate_json(earlier.run)
             _end_dead_commands(session, now)
-            issue = snapshot.issue
-            of_issue = is_of_issue(issue.repository_id, issue.number)
-            if other := _find_active_row(session, issue.repository_id, issue.number):
-                raise ActiveRun(Run.model_validate_json(other.run))
-            attempts = select(func.max(col(RunRow.attempt))).where(of_issue)
-            before = session.exec(attempts).one() or 0
+            sql_requests.require_no_other(session, row)
+            of_issue = is_of_issue(row.repository_id, row.number)
+            before = session.exec(select(func.max(col(RunRow.attempt))).where(of_issue)).one() or 0
             run = run.model_copy(update={"attempt": before + 1})
-            session.add(
-                RunRow(
-                    run_id=run.run_id,
-                    repository=issue.repository,
-                    repository_id=issue.repository_id,
-                    number=issue.number,
-                    title=snapshot.title,
-                    attempt=run.attempt,
-                    state=(RunState.TRIAGING if worker else RunState.RECEIVED).value,
-                    active=True,
-                    not_before=now,
-                    queued_at=now,
-                    has_priority=self._has_priority(snapshot),
-                    started_at=now if worker else None,
-                    worker=worker,
-                    delivery_id=delivery_id,
-                    run=run.model_dump_json(),
-                )
-            )
+            row.attempt, row.run = run.attempt, run.model_dump_json()
+            session.add(row)
         return run
 
     def end_dead_commands(self, now: float) -> None:
@@ -131,8 +119,9 @@ class SqlRunStore(RunQueue, RunReader):
                 .values(has_priority=self._has_priority(snapshot))
             )
 
-    def _has_priority(self, snapshot: Snapshot) -> bool:
-        return self._priority_label in {label.lower() for label in snapshot.labels}
+    def _has_priority(self, snapshot: Snapshot | None) -> bool:
+        labels = snapshot.labels if snapshot else ()
+        return self._priority_label in {label.lower() for label in labels}
 
     def hold_run(self, run_id: str, until: float) -> bool:
         """Let a run that has not begun wait until a time; return whether it has not."""
@@ -161,72 +150,16 @@ class SqlRunStore(RunQueue, RunReader):
             until, begin_with = wait.until, wait.begin_with
             if wait.plan_asked is not None:
                 row.plan_asked, row.state = wait.plan_asked, RunState.AWAITING_APPROVAL.value
-                if row.stop_request or sql_guidance.is_approved(session, row, wait.plan_asked):
+                if row.stop_request or sql_requests.is_approved(session, row, wait.plan_asked):
                     # Somebody has spoken between its look and its wait.
                     until = 0.0
-            if sql_guidance.has_more(session, row):
+            if sql_requests.has_more(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED.value
             if wait.is_pause or row.begin_with != begin_with:
                 row.wait_count = 0
             row.wait_count += not wait.is_pause
             row.worker, row.segment, row.not_before = None, row.segment + 1, until
             row.begin_with, row.waits_for = begin_with, wait.reason
-            session.add(row)
-
-    def request_stop(
-        self,
-        run_id: str,
-        words: str,
-        reason: Reason = Reason.CANCELLED,
-        *,
-        said: Guidance | None = None,
-    ) -> bool:
-        """Ask for a run to be stopped; return whether it is not over yet. Who asks first is heard.
-
-        Args:
-            words: Who or what asks for it, as a sentence.
-            said: The command of whoever asks for it.
-        """
-        with self._database.write() as session:
-            if said is not None and not sql_guidance.was_heard(session, run_id, said.comment):
-                sql_guidance.store_guidance(session, run_id, said)
-            asked = session.execute(
-                update(RunRow)
-                .where(col(RunRow.run_id) == run_id, col(RunRow.active))
-                .values(
-                    # It need not wait to be stopped; only for what holds its end up.
-                    not_before=case(
-                        (col(RunRow.stop_request).is_(None), 0.0), else_=col(RunRow.not_before)
-                    ),
-                    stop_reason=func.coalesce(col(RunRow.stop_reason), reason.value),
-                    stop_request=func.coalesce(col(RunRow.stop_request), words),
-                )
-            )
-            return bool(getattr(asked, "rowcount", 0))
-
-    def retry_run(
-        self, run_id: str, begin_with: str, now: float, *, said: Guidance | None = None
-    ) -> None:
-        """Let a run that is over go on; one that has reached a cap may use as much again.
-
-        ActiveRun where its issue has a run that is not over, which may be this one.
-
-        Args:
-            begin_with: The step that it goes on with; empty: it begins at the top.
-            said: The command of whoever asks for it; counts once.
-        """
-        with self._database.write() as session:
-            row = session.get_one(RunRow, run_id)
-            if said is not None:
-                if sql_guidance.was_heard(session, run_id, said.comment):
-                    return
-                sql_guidance.store_guidance(session, run_id, said)
-            if other := _find_active_row(session, row.repository_id, row.number):
-                raise ActiveRun(Run.model_validate_json(other.run))
-            if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
-                row.budget_multiplier += 1
-            _requeue_run(row, begin_with, now)
-            session.add(row)
 
     def finish_run(self, run_id: str, outcome: Outcome, now: float) -> None:
         """Note how a run ended; the issue is free for another."""
@@ -234,14 +167,7 @@ class SqlRunStore(RunQueue, RunReader):
             row = session.get(RunRow, run_id)
             if row is None:
                 return
-            row.active, row.state, row.ended_at = False, outcome.state.value, now
-            row.outcome = _dump_outcome(outcome)
-            # A round that pushed nothing has left a commit of somebody else there.
-            row.head = outcome.commit if outcome.change_digest else None
-            row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
-            session.add(row)
-            session.flush()
-            sql_follow_ups.go_on(session, row, now)
+            _end_run(session, row, outcome, now)
 
     def note_pull(self, run_id: str, end: PullEnd | None, now: float) -> bool:
         """Note that the pull request of the run that opened it has ended, or is open again.
@@ -259,7 +185,6 @@ class SqlRunStore(RunQueue, RunReader):
             if is_news:
                 row.state = state.value
                 row.follow_up_requests = None if end else row.follow_up_requests
-            session.add(row)
             return is_news
 
     def update_pull_end(self, run_id: str, end: PullEnd, due: float | None) -> None:
@@ -272,49 +197,6 @@ class SqlRunStore(RunQueue, RunReader):
             row = session.get_one(RunRow, run_id)
             if _is_known(end, row):
                 row.pull_end, row.pull_end_due = end.model_dump_json(), due
-                session.add(row)
-
-    def queue_follow_up(
-        self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
-    ) -> Following:
-        """Queue a run that goes on with the pull request of this one; a command counts once."""
-        with self._database.write() as session:
-            first = session.get_one(RunRow, run_id)
-            if said is not None and sql_guidance.was_heard(session, run_id, said.comment):
-                return "joined"
-            active = _find_active_row(session, first.repository_id, first.number)
-            following = sql_follow_ups.queue_follow_up(session, first, active, wish, now)
-            if said is not None and following not in ("over", "full"):
-                # What is refused counts only once that was told.
-                sql_guidance.store_guidance(session, run_id, said)
-            return following
-
-    def add_guidance(
-        self, run_id: str, said: Guidance, now: float, quiet: float = sql_guidance.QUIET_SECONDS
-    ) -> Hearing:
-        """Let a run hear what somebody said: one that waits for it goes on.
-
-        A run that ended with questions goes on with the answer from its top; several answers may
-        come within `quiet` seconds, and are heard together. ActiveRun where the issue has another
-        run by now.
-        """
-        with self._database.write() as session:
-            row = session.get_one(RunRow, run_id)
-            if sql_guidance.was_heard(session, run_id, said.comment):
-                return "again"
-            revived = said.kind == "answer" and not row.active
-            if revived:
-                if other := _find_active_row(session, row.repository_id, row.number):
-                    raise ActiveRun(Run.model_validate_json(other.run))
-                if sql_guidance.is_full(session, row) or row.retries >= sql_guidance.MOST_ROUNDS:
-                    return "full"
-                _requeue_run(row, "", now)
-            return sql_guidance.add_guidance(session, row, said, now, quiet=quiet, revived=revived)
-
-    def note_guidance(self, run_id: str, said: Guidance) -> None:
-        """Keep what was said, with no effect of its own."""
-        with self._database.write() as session:
-            sql_guidance.store_guidance(session, run_id, said)
 
     def take_lease(self, seconds: float, key: str) -> Lease:
         """Become a worker: on PostgreSQL one of several, else the only one of the data folder.
@@ -349,11 +231,6 @@ def _is_known(end: PullEnd, row: RunRow) -> bool:
     return known is not None and (known.state, known.at) == (end.state, end.at)
 
 
-def _find_active_row(session: Session, repository_id: int, number: int) -> RunRow | None:
-    wanted = select(RunRow).where(is_of_issue(repository_id, number), col(RunRow.active))
-    return session.exec(wanted).first()
-
-
 def _of_delivery(session: Session, delivery_id: str) -> RunRow | None:
     return session.exec(select(RunRow).where(col(RunRow.delivery_id) == delivery_id)).first()
 
@@ -364,12 +241,7 @@ def _end_dead_commands(session: Session, now: float) -> None:
             process = (row.worker or "").split()[1]
             sentence = f"The command (process {process}) was killed before the run ended."
             ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
-            row.active, row.state, row.ended_at = False, ended.state.value, now
-            row.outcome = _dump_outcome(ended)
-            session.add(row)
-            session.flush()
-            sql_follow_ups.go_on(session, row, now)
-    session.flush()
+            _end_run(session, row, ended, now)
 
 
 def _is_dead(command: RunRow, now: float) -> bool:
@@ -377,15 +249,11 @@ def _is_dead(command: RunRow, now: float) -> bool:
     return is_dead_command(command.worker or "") or began < now - _LONGEST_COMMAND
 
 
-def _requeue_run(row: RunRow, begin_with: str, now: float) -> None:
-    """Let a run that is over wait for its turn again."""
-    row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
-    row.not_before = row.queued_at = now
-    row.segment, row.begin_with = row.segment + 1, begin_with
-    row.wait_count, row.waits_for, row.stop_request, row.stop_reason = 0, None, None, None
-    row.ended_at = row.outcome = row.plan_asked = None
-    row.retries += 1
-
-
-def _dump_outcome(outcome: Outcome) -> str:
-    return outcome.model_dump_json(exclude={"pull_request_text"})
+def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> None:
+    row.active, row.state, row.ended_at = False, outcome.state.value, now
+    row.outcome = outcome.model_dump_json(exclude={"pull_request_text"})
+    # A round that pushed nothing has left a commit of somebody else there.
+    row.head = outcome.commit if outcome.change_digest else None
+    row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
+    session.flush()
+    sql_requests.go_on(session, row, now)

@@ -7,15 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, and_, or_
+from sqlalchemy import ColumnExpressionArgument, or_
 from sqlmodel import col, select
 
 from agent.models.outcome import StoredRun
 from agent.models.run import Run, RunState
-from agent.models.ticket import Guidance
-from agent.store import sql_guidance
 from agent.store.database import Database
-from agent.store.sql_tables import NEWEST, RunRow, make_stored_run
+from agent.store.sql_tables import NEWEST, RunRow, is_of_issue, make_stored_run
 
 #: Rows that are held in memory at a time.
 _AT_A_LOOK = 10
@@ -176,14 +174,6 @@ class RunReader:
         later = (one for one in self.follow_ups(run.first) if one.run.run_id != run.run_id)
         return (self.get_run(run.first), *later)
 
-    def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        with self._database.read() as session:
-            return sql_guidance.of_run(session, run_id)
-
-    def was_heard(self, run_id: str, comment: str) -> bool:
-        with self._database.read() as session:
-            return sql_guidance.was_heard(session, run_id, comment)
-
     def _first(
         self,
         *which: ColumnExpressionArgument[bool],
@@ -193,7 +183,3 @@ class RunReader:
             wanted = select(RunRow).where(*which).order_by(*order).limit(1)
             row = session.exec(wanted).first()
             return make_stored_run(row) if row else None
-
-
-def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
-    return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)

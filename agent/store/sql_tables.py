@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Index, text
+from sqlalchemy import ColumnElement, Index, and_, text
 from sqlmodel import Field, SQLModel, col
 
 from agent.models.outcome import Outcome, PullEnd, StoredRun
@@ -164,6 +164,10 @@ COMMAND = "command "
 """What the name of a worker begins with that is one command; its process and machine follow."""
 
 
+def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
+    return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)
+
+
 def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
     """Pass the rows on that hold a run, and end the others."""
     for row in rows:
@@ -172,6 +176,29 @@ def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, 
         except ValidationError:
             _log.error("a row that holds no run was ended", run=row.run_id)
             row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
+
+
+def make_row(run: Run, now: float) -> RunRow:
+    """Make the row of a run of an issue that waits for its turn from now on."""
+    snapshot, about = run.snapshot, run.follow_up
+    if snapshot is None:
+        raise ValueError("only runs of an issue are stored here")
+    return RunRow(
+        run_id=run.run_id,
+        repository=snapshot.issue.repository,
+        repository_id=snapshot.issue.repository_id,
+        number=snapshot.issue.number,
+        title=snapshot.title,
+        attempt=run.attempt,
+        state=RunState.RECEIVED.value,
+        active=True,
+        not_before=now,
+        queued_at=now,
+        pull=about.pull if about else None,
+        round=about.round if about else 0,
+        follows_run=about.of if about else None,
+        run=run.model_dump_json(),
+    )
 
 
 def make_stored_run(row: RunRow) -> StoredRun:

@@ -17,7 +17,7 @@ from agent.models.ticket import Guidance
 from agent.service import run_commands
 from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.intake import Accepted, Ignored, PutOff
-from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
+from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import Scene

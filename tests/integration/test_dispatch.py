@@ -14,8 +14,8 @@ from agent.models.run import Reason, RunState, Wait
 from agent.runs import waiting
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch
-from agent.store.sql_follow_ups import FollowUpRequest
-from agent.store.sql_pauses import Pause
+from agent.store.sql_queue import Pause
+from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_tables import name_command
 from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, RunState
-from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
+from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
 

@@ -20,7 +20,7 @@ from agent.service import event_handler, pull_outcomes
 from agent.service.comment_handler import Handled
 from agent.service.intake import Ignored
 from agent.service.pull_outcomes import PullOutcomeRecorder
-from agent.store.sql_follow_ups import FollowUpRequest
+from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
 from tests.integration import github_samples as samples

@@ -1,0 +1,336 @@
+"""What people, and red checks, ask of runs: answers, approvals, stops, retries and follow-ups.
+
+A part of the store. An issue has one active run. A follow-up requested meanwhile is stored with the
+run that opened the pull request. It becomes a run of its own when the active run is over.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import TypeAdapter
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from agent.errors import ActiveRun
+from agent.models.outcome import Outcome
+from agent.models.record import Record
+from agent.models.run import CAPS_REACHED, FollowUp, Kind, Reason, Run, RunState, make_run_id
+from agent.models.ticket import Guidance, find_approval
+from agent.store.database import Database
+from agent.store.sql_tables import GuidanceRow, RunRow, is_of_issue, make_row
+
+Hearing = Literal["heard", "again", "late", "full"]
+"""What became of words: they count; the same comment counted before; the run does not wait for
+them (any more); it has heard as many as it may."""
+Following = Literal["queued", "joined", "after", "full", "over"]
+"""What became of a wish: a run of its own; part of one that has not begun; it comes after the run
+that is at work; there were too many; the pull request is not open."""
+
+MOST_WORDS = 20
+"""Answers and wishes that one run hears."""
+MOST_ANSWERED = 5
+"""So often a run that has ended with questions goes on with answers to them."""
+MOST_ROUNDS = 20
+"""Follow-ups of one pull request, whatever they are about."""
+#: So many of them are left to people: whatever reports red checks, it cannot use them up.
+_FOR_PEOPLE = 10
+#: What somebody says in several comments is heard together.
+QUIET_SECONDS = 5.0
+#: Who keeps on talking is not waited for any longer than this.
+_LONGEST_QUIET_SECONDS = 600.0
+
+
+class FollowUpRequest(Record):
+    """That somebody, or something, asks for a follow-up."""
+
+    kind: Kind
+    by: str = ""
+    """Login of whoever commands it; empty: nobody does."""
+    quiet: float = 0.0
+    """Seconds in which no further one may come before it begins."""
+
+
+_REQUESTS: TypeAdapter[tuple[FollowUpRequest, ...]] = TypeAdapter(tuple[FollowUpRequest, ...])
+
+
+class RunRequests:
+    """What is asked of the runs of one database; each comment counts once."""
+
+    _database: Database
+
+    def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
+        """List what was said to a run, in the order in which it was heard."""
+        with self._database.read() as session:
+            return _list_guidance(session, run_id)
+
+    def was_heard(self, run_id: str, comment: str) -> bool:
+        with self._database.read() as session:
+            return _was_heard(session, run_id, comment)
+
+    def note_guidance(self, run_id: str, said: Guidance) -> None:
+        """Keep what was said, with no effect of its own."""
+        with self._database.write() as session:
+            _store_guidance(session, run_id, said)
+
+    def add_guidance(
+        self, run_id: str, said: Guidance, now: float, quiet: float = QUIET_SECONDS
+    ) -> Hearing:
+        """Let a run hear what somebody said: one that waits for it goes on.
+
+        With its plan, or from its top with another one; a run that ended with questions goes on
+        with the answer from its top. ActiveRun where the issue has another run by now.
+
+        Args:
+            quiet: Seconds until it begins at its top, in which more may be said.
+        """
+        with self._database.write() as session:
+            row = session.get_one(RunRow, run_id)
+            if _was_heard(session, run_id, said.comment):
+                return "again"
+            is_full = len(_list_wishes(session, run_id)) >= MOST_WORDS
+            if said.kind == "answer" and not row.active:
+                require_no_other(session, row)
+                if is_full or row.retries >= MOST_ANSWERED:
+                    return "full"
+                _requeue_run(row, "", now)
+            elif not _is_awaited(session, row, said):
+                return "late"
+            elif said.kind != "approval" and is_full:
+                return "full"
+            _store_guidance(session, run_id, said)
+            if row.worker is None:
+                row.waits_for = None
+                if said.kind == "approval":
+                    row.not_before = min(row.not_before, now)
+                else:
+                    row.not_before = now + quiet
+                    row.begin_with, row.state = "", RunState.RECEIVED.value
+            # Else it is looking just now: what it has not heard is found when it waits again.
+            return "heard"
+
+    def request_stop(
+        self,
+        run_id: str,
+        words: str,
+        reason: Reason = Reason.CANCELLED,
+        *,
+        said: Guidance | None = None,
+    ) -> bool:
+        """Ask for a run to be stopped; return whether it is not over yet. Who asks first is heard.
+
+        Args:
+            words: Who or what asks for it, as a sentence.
+            said: The command of whoever asks for it.
+        """
+        with self._database.write() as session:
+            row = session.get(RunRow, run_id)
+            if row is None or not row.active:
+                return False
+            if said is not None and not _was_heard(session, run_id, said.comment):
+                _store_guidance(session, run_id, said)
+            if row.stop_request is None:
+                row.stop_request, row.stop_reason = words, reason.value
+                # It need not wait to be stopped; only for what holds its end up.
+                row.not_before = 0.0
+            return True
+
+    def retry_run(
+        self, run_id: str, begin_with: str, now: float, *, said: Guidance | None = None
+    ) -> None:
+        """Let a run that is over go on; one that has reached a cap may use as much again.
+
+        ActiveRun where its issue has a run that is not over, which may be this one.
+
+        Args:
+            begin_with: The step that it goes on with; empty: it begins at the top.
+            said: The command of whoever asks for it; counts once.
+        """
+        with self._database.write() as session:
+            row = session.get_one(RunRow, run_id)
+            if said is not None:
+                if _was_heard(session, run_id, said.comment):
+                    return
+                _store_guidance(session, run_id, said)
+            require_no_other(session, row)
+            if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
+                row.budget_multiplier += 1
+            _requeue_run(row, begin_with, now)
+
+    def queue_follow_up(
+        self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
+    ) -> Following:
+        """Queue a run that goes on with the pull request of this one; a command counts once."""
+        with self._database.write() as session:
+            first = session.get_one(RunRow, run_id)
+            if said is not None and _was_heard(session, run_id, said.comment):
+                return "joined"
+            active = _find_active_row(session, first)
+            following = _queue_follow_up(session, first, active, wish, now)
+            if said is not None and following not in ("over", "full"):
+                # What is refused counts only once that was told.
+                _store_guidance(session, run_id, said)
+            return following
+
+
+def require_no_other(session: Session, row: RunRow) -> None:
+    """Raise ActiveRun where the issue of a run has another one that is not over."""
+    if other := _find_active_row(session, row):
+        raise ActiveRun(Run.model_validate_json(other.run))
+
+
+def take_in(session: Session, row: RunRow) -> None:
+    """Note that the run begins with all that was said to it so far; its plan is made anew."""
+    newest = select(func.max(col(GuidanceRow.number))).where(col(GuidanceRow.run_id) == row.run_id)
+    row.guidance_seen, row.plan_asked = session.exec(newest).one() or 0, None
+
+
+def has_more(session: Session, row: RunRow) -> bool:
+    """Whether somebody has wished for something since the run began at its top."""
+    return any(number > row.guidance_seen for number in _list_wishes(session, row.run_id))
+
+
+def is_approved(session: Session, row: RunRow, plan: str) -> bool:
+    return find_approval(_list_guidance(session, row.run_id), plan) is not None
+
+
+def go_on(session: Session, over: RunRow, now: float) -> None:
+    """Queue what was wished for while a run of the issue was at work; it is over now."""
+    wanted = select(RunRow).where(
+        is_of_issue(over.repository_id, over.number), col(RunRow.follow_up_requests).is_not(None)
+    )
+    for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
+        stored = _read_requests(first)
+        for number, wish in enumerate(stored, 1):
+            others = stored[number:]
+            first.follow_up_requests = _REQUESTS.dump_json(others).decode() if others else None
+            if _queue_follow_up(session, first, None, wish, now) == "queued":
+                return
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def _list_guidance(session: Session, run_id: str) -> tuple[Guidance, ...]:
+    wanted = select(GuidanceRow).where(col(GuidanceRow.run_id) == run_id)
+    rows = session.exec(wanted.order_by(col(GuidanceRow.number)))
+    ours = {"number", "run_id"}
+    return tuple(Guidance.model_validate(row.model_dump(exclude=ours)) for row in rows)
+
+
+def _was_heard(session: Session, run_id: str, comment: str) -> bool:
+    wanted = select(GuidanceRow.number).where(
+        col(GuidanceRow.run_id) == run_id, col(GuidanceRow.comment) == comment
+    )
+    return session.exec(wanted).first() is not None
+
+
+def _store_guidance(session: Session, run_id: str, said: Guidance) -> None:
+    session.add(GuidanceRow(run_id=run_id, **said.model_dump()))
+
+
+def _list_wishes(session: Session, run_id: str) -> list[int]:
+    wanted = select(GuidanceRow.number).where(
+        col(GuidanceRow.run_id) == run_id, col(GuidanceRow.kind).in_(("answer", "change"))
+    )
+    return [number for number in session.exec(wanted) if number is not None]
+
+
+def _is_awaited(session: Session, row: RunRow, said: Guidance) -> bool:
+    """Whether the run waits for such a word."""
+    if not row.active or row.stop_request:
+        return False
+    begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
+    if said.kind == "answer":
+        # Another one has revived it a moment ago.
+        return begins_again and has_more(session, row)
+    waits = row.state == RunState.AWAITING_APPROVAL and row.plan_asked is not None
+    if said.kind == "approval":
+        return waits and said.words == row.plan_asked and not has_more(session, row)
+    if waits and not is_approved(session, row, row.plan_asked or ""):
+        return True
+    return begins_again and row.plan_asked is not None
+
+
+def _find_active_row(session: Session, of_issue: RunRow) -> RunRow | None:
+    """Find the run that is not over of the issue that a run is of."""
+    where = is_of_issue(of_issue.repository_id, of_issue.number)
+    return session.exec(select(RunRow).where(where, col(RunRow.active))).first()
+
+
+def _requeue_run(row: RunRow, begin_with: str, now: float) -> None:
+    """Let a run that is over wait for its turn again."""
+    row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
+    row.not_before = row.queued_at = now
+    row.segment, row.begin_with = row.segment + 1, begin_with
+    row.wait_count, row.waits_for, row.stop_request, row.stop_reason = 0, None, None, None
+    row.ended_at = row.outcome = row.plan_asked = None
+    row.retries += 1
+
+
+# --- follow-ups ----------------------------------------------------------------------------------
+
+
+def _queue_follow_up(
+    session: Session, first: RunRow, active: RunRow | None, wish: FollowUpRequest, now: float
+) -> Following:
+    """Queue a follow-up of a run that opened a pull request, or join one that is there.
+
+    `active` is the run of its issue that is not over.
+    """
+    if first.active or first.state != RunState.OPEN or first.pull is None:
+        return "over"
+    if active is not None:
+        if _may_join(active, first, wish):
+            latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
+            active.not_before = min(now + wish.quiet, latest)
+            if wish.by:
+                active.run = _mark_commanded(active, wish.by)
+            return "joined"
+        stored = {one.kind: one for one in _read_requests(first)}
+        same = stored.pop(wish.kind, wish)
+        # Whoever commanded it is to be told, whatever else asks for it afterwards.
+        wish = wish.model_copy(update={"by": wish.by or same.by})
+        first.follow_up_requests = _REQUESTS.dump_json((*stored.values(), wish)).decode()
+        return "after"
+    number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
+    # Tells of earlier rounds also where their rows are gone.
+    last = session.exec(number).one() or 0
+    unasked = wish.kind == "ci" and not wish.by
+    if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):
+        return "full"
+    _add_run(session, first, wish, last + 1, now)
+    return "queued"
+
+
+def _may_join(active: RunRow, first: RunRow, wish: FollowUpRequest) -> bool:
+    """Whether the active run is a follow-up for the same that has not begun."""
+    waits = active.worker is None and active.started_at is None and active.stop_request is None
+    about = Run.model_validate_json(active.run).follow_up
+    return waits and about is not None and (about.of, about.kind) == (first.run_id, wish.kind)
+
+
+def _add_run(
+    session: Session, first: RunRow, wish: FollowUpRequest, number: int, now: float
+) -> None:
+    run_id = make_run_id(int(now))
+    about = FollowUp(
+        of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
+    )
+    run = Run.model_validate_json(first.run).model_copy(
+        update={"run_id": run_id, "follow_up": about, "started": int(now), "plan_first": False}
+    )
+    row = make_row(run, now)
+    row.not_before = now + wish.quiet
+    session.add(row)
+
+
+def _mark_commanded(row: RunRow, by: str) -> str:
+    """Return the follow-up of a row as one that somebody commands."""
+    run = Run.model_validate_json(row.run)
+    about = run.about.model_copy(update={"by": by})
+    return run.model_copy(update={"follow_up": about}).model_dump_json()
+
+
+def _read_requests(first: RunRow) -> tuple[FollowUpRequest, ...]:
+    return _REQUESTS.validate_json(first.follow_up_requests) if first.follow_up_requests else ()
