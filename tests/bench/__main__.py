@@ -23,7 +23,6 @@ from tests.bench import (
     acknowledge,
     checkout,
     contained,
-    dashboard,
     fleet,
     label,
     model,
@@ -34,7 +33,7 @@ from tests.bench import (
 
 _SECTIONS = {
     one.__name__.rpartition(".")[2]: one.measure
-    for one in (label, contained, checkout, acknowledge, resume, model, session, dashboard, fleet)
+    for one in (label, contained, checkout, acknowledge, resume, model, session, fleet)
 }
 
 

@@ -109,7 +109,9 @@ def list_sources(made: Environment, tree: Path) -> set[str]:
     # PDM exports no lock of before its `inherit_metadata`; the versions in it are kept.
     if made.refused_lock:
         rows = tomllib.loads((tree / made.refused_lock).read_text()).get("package", [])
-        pins = {canonicalize_name(row["name"]): row["version"] for row in rows if "version" in row}
+        pins: dict[str, str] = {
+            canonicalize_name(row["name"]): row["version"] for row in rows if "version" in row
+        }
         named = dict(one.split("==") for one in made.packages if one.partition("==")[0] in pins)
         if named and all(
             pins[canonicalize_name(name)] == version for name, version in named.items()

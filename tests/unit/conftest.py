@@ -1,8 +1,8 @@
-"""The inbox and the store of a data folder, and one that commands share."""
+"""A tree that needs no folder; the inbox and the store of a data folder, and one of commands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +11,13 @@ import pytest
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from tests.folders import data_folder
+from tests.unit.trees import DictTree
+
+
+@pytest.fixture
+def tree() -> Callable[[Mapping[str, str | bytes]], DictTree]:
+    """Make a tree of path and content."""
+    return DictTree
 
 
 @pytest.fixture

@@ -39,12 +39,6 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_contracts_hold(copy):
-    done = lint(copy)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 broken" in done.stdout
-
-
 def test_breaking_a_contract_shows(copy):
     path = copy / "agent" / "stages" / "publish.py"
     path.write_text(path.read_text() + "\nimport httpx\nimport agent.stages.repair\n")

@@ -37,8 +37,8 @@ from agent.steps import Cancellation, Steps
 from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import REMOVED, Redactor
-from repo_config.detect import Project
 from repo_config.schema import LimitsSection, RepoConfig
+from tests.unit.policy.cases import project
 
 
 class Silent:
@@ -83,12 +83,8 @@ def step(tmp_path):
 
 
 def contract(minutes):
-    project = Project(
-        framework="none", python_version=None, django=None, test_runner=None, test_script=None,
-        type_tools=(), lint_tools=(),
-    )  # fmt: skip
     config = RepoConfig(limits=LimitsSection(minutes=minutes))
-    return Contract(config=config, project=project, source=None)
+    return Contract(config=config, project=project(), source=None)
 
 
 def nothing() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -61,14 +59,6 @@ def test_the_token_shows_in_no_representation(tmp_path):
     assert made.tokens.hide(f"https://x-access-token:{TOKEN}@host/") == (
         "https://x-access-token:(secret removed)@host/"
     )
-
-
-def test_a_refusal_survives_pickling_in_our_words():
-    from agent.github.api_errors import RateLimited
-
-    error = RateLimited("slow", 30).make_error("comment")
-    again = pickle.loads(pickle.dumps(error))
-    assert (again.message, again.until) == (error.message, error.until)
 
 
 def test_a_worker_that_does_not_know_its_lease_leaves_nothing_out(tmp_path):

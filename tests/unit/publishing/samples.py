@@ -14,8 +14,8 @@ from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.publishing.evidence import Evidence
-from repo_config.detect import Project
 from repo_config.schema import RepoConfig
+from tests.unit.policy.cases import project
 from tests.unit.stages import code_host_runs
 
 EVIL = (
@@ -41,10 +41,7 @@ def evidence(**changes) -> Evidence:
             ),
             contract=Contract(
                 config=RepoConfig(env={"GREETING": "a b"}),
-                project=Project(
-                    framework="django", python_version="3.11", django=None, test_runner="pytest",
-                    test_script=None, type_tools=(), lint_tools=(),
-                ),
+                project=project("3.11").model_copy(update={"framework": "django"}),
                 source=None,
             ),
             environment=Environment(

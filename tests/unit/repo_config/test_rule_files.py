@@ -36,8 +36,8 @@ DECIDE = [
 DO_NOT = ["shop/tests/test_a.py", "shop/pytest/x.py", "shop/conf.py", "shop/typings/x.py"]
 
 
-def change(path: str) -> Change:
-    file = ChangedFile(path=path, before=b"a = 1\n", after=b"a = 2\n")
+def change(path: str, before: bytes = b"a = 1\n", after: bytes = b"a = 2\n") -> Change:
+    file = ChangedFile(path=path, before=before, after=after)
     return Change(base_commit="0" * 40, files=(file,))
 
 
@@ -64,3 +64,17 @@ def test_any_other_file_is_neither(path):
         )
         == []
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rules"),
+    [
+        (b"[project]\nname='a'", b"[project]\nname='b'", False),
+        (b"[tool.ruff]\nline-length=1", b"[tool.ruff]\nline-length=2", True),
+        (b"[tool.ruff]\nline-length=1\n", b"# words\n[tool.ruff]\nline-length = 1\n", False),
+        (b"[tool", b"[tool.x", True),
+    ],
+)
+def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules: bool) -> None:
+    found = rule_changes.rule_files(change("pyproject.toml", before, after), PROJECT)
+    assert bool(found) is rules

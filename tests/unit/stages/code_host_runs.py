@@ -18,9 +18,9 @@ from agent.publishing.evidence import Decided
 from agent.services import Execution, ForgetfulMemory, Services
 from agent.settings import Settings
 from agent.testing import FakeCodeHost
-from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.integration import git_samples
+from tests.unit.policy.cases import project
 
 TICKET = Ticket(ticket_id="42", title="Log, do not print", body="", digest="d" * 64)
 SNAPSHOT = Snapshot(
@@ -140,10 +140,7 @@ def prepared(
         checkout=base,
         contract=Contract(
             config=config or RepoConfig(),
-            project=Project(
-                framework="none", python_version="3.11", django=None, test_runner="pytest",
-                test_script=None, type_tools=(), lint_tools=(),
-            ),
+            project=project("3.11"),
             source=None,
         ),
         environment=Environment(

@@ -30,7 +30,6 @@ from agent.models.review import Proof, SourcePart, TakenBack
 from agent.models.run import Reason
 from agent.stages import decide
 from agent.text.check_summary import format_count, summarize_check
-from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.policy.cases import change, project
 
@@ -106,12 +105,8 @@ def weigh(
 ) -> Verdict:
     change = Change(base_commit="0" * 40, files=files, not_done=not_done)
     cleared = ClearedChange(change=change, findings=findings)
-    project = Project(
-        framework="none", python_version=None, django=None, test_runner=None, test_script=None,
-        type_tools=(), lint_tools=(),
-    )  # fmt: skip
     config = RepoConfig.model_validate({"checks": {"tests": {"runner": runner}}})
-    contract = Contract(config=config, project=project, source=None)
+    contract = Contract(config=config, project=project(), source=None)
     return decide.decide_verdict(compared, cleared, contract, proof or Proof())
 
 

@@ -15,6 +15,7 @@ from tests.unit.webhooks.deliveries import (
     HEAD,
     checked,
     commented,
+    labeled,
     of_pull,
     raw,
     remarked,
@@ -147,6 +148,7 @@ def test_a_status_is_an_occasion_to_look_at_its_commit_once_it_is_no_longer_pend
 
 SAMPLES = [
     *((event, make()) for event, make in WRITTEN.items()),
+    ("issues", labeled()),
     ("pull_request", of_pull("closed")),
     ("check_run", checked("check_run", "failure")),
     ("check_suite", checked("check_suite", "failure")),
@@ -194,8 +196,9 @@ def test_WH6_any_odd_value_anywhere_is_kept_ignored_or_refused_and_never_repeate
                 assert SECRET not in parsed.reason
                 assert len(parsed.reason) < 200
             else:
-                assert len(parsed.about.model_dump_json()) < 400_000
-                assert events.read_event(parsed.about.model_dump_json().encode()) == parsed.about
+                kept = parsed.about.model_dump_json()
+                assert len(kept) < 400_000
+                assert type(parsed.about).model_validate_json(kept) == parsed.about
     assert outcomes == {"refused", "Ignored", "ParsedEvent"}
 
 

@@ -9,7 +9,6 @@ import pytest
 from agent.conversation.deliveries import Ignored, ParsedEvent
 from agent.conversation.events import TAKES_BACK, Request, Withdrawal
 from tests.unit.webhooks.deliveries import labeled, raw
-from webhooks import events
 from webhooks.admission import Refused
 from webhooks.events import parse_event
 
@@ -74,13 +73,6 @@ def test_WH6_other_actions_are_ignored(action, kept):
     ignored = parse_event("issues", changed("action", action))
     assert ignored == Ignored(action=kept, reason=ignored.reason)
     assert "rm -rf" not in ignored.reason
-
-
-def test_WH2_a_label_under_another_event_is_refused():
-    for event in sorted(set(events._HAS) - {"issues"}):
-        with pytest.raises(Refused, match=f"event {event}: ") as refused:
-            parse_event(event, raw(labeled()))
-        assert refused.value.status == 422
 
 
 @pytest.mark.parametrize(
