@@ -15,11 +15,10 @@ from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.models.intake import IntakeApi, Reaction
 from agent.models.outcome import StoredRun
-from agent.models.record import Record
 from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
 from agent.service import intake, run_commands
-from agent.service.intake import Accepted, Ignored, PutOff
+from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff
 from agent.service.run_commands import CannotNow, Speaker
 from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
@@ -50,15 +49,6 @@ _MOST_BEGUN = 10
 _ENDING_SECONDS = 60.0
 #: By so much our clock and the code host's may differ.
 _SKEW_SECONDS = 5.0
-
-
-class Handled(Record):
-    """Somebody's words had their effect, or were answered."""
-
-    reason: str
-
-
-Decision = Accepted | Handled | Ignored | PutOff
 
 
 class CommentHandler:
@@ -138,7 +128,7 @@ class CommentHandler:
         command: Command | Change | Unknown | None,
         request: FollowUpRequest | None,
         now: float,
-    ) -> Ignored | PutOff | None:
+    ) -> Decision | None:
         if command is None and request is None and not self._is_answer(comment, run):
             age = now - intake.parse_moment(comment.at)
             if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
@@ -210,7 +200,7 @@ class CommentHandler:
         self._refused_until[key] = now + _REFUSED_SECONDS
         return f"said by {comment.author}, whose permission is {found.level}; write is needed"
 
-    def _find_taken_back(self, comment: Comment) -> Handled | Ignored | None:
+    def _find_taken_back(self, comment: Comment) -> Decision | None:
         """Turn away what was deleted or edited meanwhile; remarks on a pull request stand."""
         if comment.place == "issue" and not self._intake_api.has_comment(
             comment.subject, comment.comment_id
@@ -222,7 +212,7 @@ class CommentHandler:
 
     # --- what words do -------------------------------------------------------------------------
 
-    def _name_approval(self, comment: Comment, run: StoredRun) -> Ignored:
+    def _name_approval(self, comment: Comment, run: StoredRun) -> Decision:
         """Say once for each plan that only a command approves it: words may mean anything."""
         plan = run.plan_asked
         words = (
@@ -234,9 +224,7 @@ class CommentHandler:
         self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
         return Ignored(reason=f"no command, and the plan {plan} waits for one")
 
-    def _take_answer(
-        self, comment: Comment, run: StoredRun | None, now: float
-    ) -> Handled | Ignored:
+    def _take_answer(self, comment: Comment, run: StoredRun | None, now: float) -> Decision:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
@@ -261,7 +249,7 @@ class CommentHandler:
 
     def _follow_up(
         self, comment: Comment, run: StoredRun, request: FollowUpRequest, now: float
-    ) -> Handled | Ignored:
+    ) -> Decision:
         note = _make_speaker(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
@@ -385,7 +373,7 @@ class CommentHandler:
 
     # --- how it is answered --------------------------------------------------------------------
 
-    def _refuse(self, comment: Comment, words: str, reason: str) -> Handled:
+    def _refuse(self, comment: Comment, words: str, reason: str) -> Decision:
         self._answer(comment, words)
         self._react(comment, _CANNOT)
         return Handled(reason=f"answered: {reason}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
 
 import structlog
 
@@ -21,10 +20,10 @@ from agent.models.clock import read_clock
 from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.ticket import Delivery
-from agent.service import event_handler, intake, loops
-from agent.service.comment_handler import CommentHandler, Handled
+from agent.service import intake, loops, pull_outcomes
+from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
-from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
+from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff, StoppedRun
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
@@ -51,12 +50,8 @@ _QUOTA = (
 )
 
 
-class _Failed(NamedTuple):
-    reason: str
-
-
-_Decision = Accepted | Ignored | StoppedRun | Handled | PutOff | _Failed
-_OUTCOMES: dict[type, str] = {_Failed: "failed", StoppedRun: "stopped", Handled: "heard"}
+class _Failed(Decision):
+    outcome = "failed"
 
 
 class Intake:
@@ -134,7 +129,7 @@ class Intake:
                         break
         return settled > 0
 
-    def _try_to_decide(self, delivery: Delivery) -> _Decision | None:
+    def _try_to_decide(self, delivery: Delivery) -> Decision | None:
         """Decide on a delivery; None: it cannot be decided now, and comes again."""
         until = None
         try:
@@ -154,11 +149,11 @@ class Intake:
             self._faults[name] += 1
             if self._faults[name] >= _TRIES:
                 told = f"{why}, {_TRIES} times; see the worker's log"
-                return _Failed(f"could not be decided: {told}")
+                return _Failed(reason=f"could not be decided: {told}")
         self._put_back(delivery.delivery_id, why, until)
         return None
 
-    def _decide(self, delivery: Delivery) -> _Decision:
+    def _decide(self, delivery: Delivery) -> Decision:
         of_issue = delivery.event == "issues"
         if of_issue and delivery.action in events.TAKES_BACK:
             withdrawal = events.Withdrawal.model_validate_json(delivery.body)
@@ -171,7 +166,7 @@ class Intake:
             event = events.read_event(delivery.body)
             if isinstance(event, Event):
                 quiet = self._bounds.quiet
-                return event_handler.handle_event(
+                return pull_outcomes.handle_event(
                     event, self._intake_api, self._store, now=read_clock(), quiet=quiet
                 )
             return self._comment_handler.handle(
@@ -187,28 +182,24 @@ class Intake:
             delivery_id=delivery.delivery_id,
         )
 
-    def _settle(self, delivery: Delivery, decided: _Decision) -> None:
+    def _settle(self, delivery: Delivery, decided: Decision) -> None:
         name = delivery.delivery_id
         self._put_off.pop(name, None)
         del self._failures[name], self._faults[name]  # of a Counter, also what is not in it
         if isinstance(decided, Accepted | Handled):
             # A run may begin, or go on, by it.
             self._accepted()
-        if isinstance(decided, Accepted):
-            self._inbox.settle(name, "accepted", decided.run.run_id)
-            metrics.delivery_settled("accepted")
-            with structlog.contextvars.bound_contextvars(run=decided.run.run_id):
-                _log.info("accepted")
-                self._show_waiting(decided.run)
-            return
-        outcome = _OUTCOMES.get(type(decided), "ignored")
         if isinstance(decided, StoppedRun):
             # It shows in the store, into which the others look.
             _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
-        self._inbox.settle(name, outcome, decided.reason)
-        metrics.delivery_settled(outcome)
+        reason = decided.run.run_id if isinstance(decided, Accepted) else decided.reason
+        self._inbox.settle(name, decided.outcome, reason)
+        metrics.delivery_settled(decided.outcome)
         routine = isinstance(decided, Ignored) and decided.routine
-        (_log.debug if routine else _log.info)(outcome, reason=decided.reason)
+        (_log.debug if routine else _log.info)(decided.outcome, reason=reason)
+        if isinstance(decided, Accepted):
+            with structlog.contextvars.bound_contextvars(run=reason):
+                self._show_waiting(decided.run)
 
     def _show_waiting(self, run: Run) -> None:
         """Give a run its sign now if its turn is not at once.

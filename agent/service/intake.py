@@ -7,6 +7,7 @@ late, doubled or out of order. So everything but the approved text is read again
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
@@ -23,27 +24,42 @@ MAY_START = frozenset({"admin", "maintain", "write"})
 _FRESH_SECONDS = 60.0
 
 
-class StoppedRun(Record):
-    """A run was told to stop, since its issue is no longer what was approved."""
+class Decision(Record):
+    """What is done about a delivery, or about what is polled."""
 
-    run_id: str
-    reason: str
-
-
-class PutOff(Record):
-    """Nothing can be decided before the present run of the issue is over, which is soon."""
-
-    reason: str
+    outcome: ClassVar[str]
+    """As the inbox stores it."""
+    reason: str = ""
 
 
-class Accepted(Record):
+class Accepted(Decision):
+    outcome = "accepted"
     run: Run
 
 
-class Ignored(Record):
-    reason: str
+class StoppedRun(Decision):
+    """A run was told to stop, since its issue is no longer what was approved."""
+
+    outcome = "stopped"
+    run_id: str
+
+
+class Handled(Decision):
+    """Somebody's words had their effect, or were answered; or something that happened was noted."""
+
+    outcome = "heard"
+
+
+class Ignored(Decision):
+    outcome = "ignored"
     routine: bool = False
     """Every run brings some of these about, so that nobody looks for them."""
+
+
+class PutOff(Decision):
+    """Nothing can be decided before the present run of the issue is over, which is soon."""
+
+    outcome = ""
 
 
 def accept_request(
@@ -54,7 +70,7 @@ def accept_request(
     now: float,
     bot_ids: frozenset[int] = frozenset(),
     delivery_id: str | None = None,
-) -> Accepted | Ignored | PutOff:
+) -> Decision:
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
@@ -96,9 +112,7 @@ def accept_request(
         return _decide_beside(other, request, intake_api, store)
 
 
-def reconsider_run(
-    withdrawal: Withdrawal, intake_api: IntakeApi, store: RunStore
-) -> StoppedRun | Ignored:
+def reconsider_run(withdrawal: Withdrawal, intake_api: IntakeApi, store: RunStore) -> Decision:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
     What the event says is only the occasion to look: events may be late, doubled or out of order.
@@ -126,7 +140,7 @@ def _is_late(snapshot: Snapshot, now: float) -> bool:
     return now - _get_approval_time(snapshot) > _FRESH_SECONDS
 
 
-def _by_runs(request: Request, last: StoredRun | None) -> Ignored | PutOff | None:
+def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         never = "the issue was opened anew, but no run of it was ended by its being closed"
@@ -161,7 +175,7 @@ def _refuse_edited(request: Request, last: StoredRun | None, intake_api: IntakeA
 
 def _decide_beside(
     other: ActiveRun, request: Request, intake_api: IntakeApi, store: RunStore
-) -> Ignored | PutOff:
+) -> Decision:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
     theirs = active.snapshot

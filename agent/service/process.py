@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import Future
@@ -323,36 +322,29 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     Raises:
         SettingsInvalid: What answers is not the code host, or does not know us.
     """
+    # Aside, since a code host that hangs holds up neither signs of life nor the end.
+    answer: Future[None] = Future()
+    _thread("login", _ask_until_known, way, answer, stop).start()
+    while not answer.done() and not stop.is_set():
+        inbox.beat()
+        futures.wait([answer], _BEAT_SECONDS)
+    if answer.done():
+        answer.result()
+    return answer.done() and not stop.is_set()
+
+
+def _ask_until_known(way: Access, answer: Future[None], stop: threading.Event) -> None:
+    """Log in, again and again while the code host is away; whatever else happens is the answer."""
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
-        # Aside, since a code host that hangs holds up neither signs of life nor the end.
-        answer: Future[str] = Future()
-        _thread("login", _settle, answer, way.login).start()
-        while not answer.done() and not stop.is_set():
-            inbox.beat()
-            futures.wait([answer], _BEAT_SECONDS)
-        if not answer.done():
-            break
         try:
-            _log.info("known to the code host", login=answer.result())
-        except SettingsInvalid:
-            raise
-        except AgentError as problem:
+            _log.info("known to the code host", login=way.login())
+            return answer.set_result(None)
+        except Exception as problem:  # noqa: BLE001  whoever waits for the answer meets it
+            if isinstance(problem, SettingsInvalid) or not isinstance(problem, AgentError):
+                return answer.set_exception(problem)
             _log.error(
                 "not known to the code host", problem=problem.message, again_in_seconds=pause
             )
-        else:
-            return True
-        until = time.monotonic() + pause
-        while not stop.is_set() and time.monotonic() < until:
-            inbox.beat()
-            stop.wait(min(_BEAT_SECONDS, pause))
-        if stop.is_set():
-            break
-    return False
-
-
-def _settle(answer: Future[str], ask: Callable[[], str]) -> None:
-    try:
-        answer.set_result(ask())
-    except Exception as problem:  # noqa: BLE001  whoever waits for the answer meets it
-        answer.set_exception(problem)
+        if stop.wait(pause):
+            return None
+    return None

@@ -1,8 +1,8 @@
-"""Ends of pull requests: the figures of each that people have merged or closed.
+"""What becomes of our pull requests: events about them, and the figures of each that has ended.
 
-Owns what is put together and when. `agent.service.event_handler` notes that one has ended, and
-waits for no git; what people changed before they merged it is asked of git here, beside everything
-else. They are written last, in one row, so whatever is cut off is done again.
+What a delivery says is only the occasion: how the pull request stands is asked. An event is handled
+without git; what people changed before they merged is asked of git beside everything else. Figures
+are written last, in one row, so whatever is cut off is done again.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from agent.conversation.events import Event
 from agent.errors import AgentError, Cancelled
 from agent.git import merge_edits
 from agent.git.merge_edits import MergedPullRequest
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost
+from agent.models.intake import IntakeApi, LivePull
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import HumanEdits, PullEnd, PullFigures, StoredRun
+from agent.models.run import Reason
+from agent.service.intake import Decision, Handled, Ignored, PutOff
 from agent.settings import Settings
+from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 
 _log = structlog.get_logger()
@@ -28,6 +33,75 @@ EVERY_SECONDS = 15.0
 #: What git could not tell is asked again after so long, each time twice as long: for 17 hours.
 _AGAIN_SECONDS, _MOST_TRIES = 60.0, 11
 _MOST_WORDS = 500
+
+
+def handle_event(
+    event: Event, intake_api: IntakeApi, store: SqlRunStore, *, now: float, quiet: float
+) -> Decision:
+    """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
+
+    Args:
+        quiet: Seconds in which nothing else may happen before red checks are seen to.
+    """
+    if event.commit:
+        return _handle_checks(event, store, now, quiet)
+    if event.number is None:
+        return Ignored(reason="it names neither a commit nor a pull request", routine=True)
+    found = store.find_run_of_pull(event.repository_id, event.number)
+    if found is None and store.is_publishing(event.repository_id):
+        return PutOff(reason="a run of this repository is about to tell of its pull request")
+    if found is None or found.run.snapshot is None:
+        return Ignored(reason="no pull request of ours", routine=True)
+    # In the repository as it is called by now.
+    here = {"repository": event.repository, "number": event.number, "issue_id": 0}
+    pull = intake_api.read_pull(found.run.snapshot.issue.model_copy(update=here))
+    if pull is None:
+        return Ignored(reason="the pull request is not there any more")
+    first = found.run.first
+    if pull.state != "open":
+        _stop_follow_up(found, pull.state, store)
+    if not store.note_pull(first, _make_end(event, pull), now):
+        return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
+    return Handled(reason=f"the pull request of run {first} is {pull.state}")
+
+
+def _make_end(event: Event, pull: LivePull) -> PullEnd | None:
+    if pull.state == "open":
+        return None
+    # Who closes one stands in the delivery alone.
+    closed_by = event.actor if event.event == "pull_request.closed" else ""
+    return PullEnd(
+        pull=event.number or 0,
+        state=pull.state,
+        at=pull.ended_at,
+        by=pull.merged_by if pull.state == "merged" else closed_by,
+        commit=pull.merge_commit,
+        base=pull.base,
+    )
+
+
+def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
+    about = found.run.follow_up
+    if about is not None and found.active:
+        words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
+        store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
+
+
+def _handle_checks(event: Event, store: SqlRunStore, now: float, quiet: float) -> Decision:
+    """Have red checks seen to, where they are of the commit that we have pushed last."""
+    wish = FollowUpRequest(kind="ci", quiet=quiet)
+    found = store.find_run_of_head(event.repository_id, event.commit)
+    if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
+        return PutOff(reason="a run of this repository is about to tell of its commit")
+    if found is None:
+        return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
+    following = store.queue_follow_up(found.run.first, wish, now)
+    if following in ("over", "full"):
+        return Ignored(reason=f"no follow-up for these checks ({following})")
+    return Handled(reason=f"checks of run {found.run.run_id}'s commit ({following})")
+
+
+# --- figures --------------------------------------------------------------------------------------
 
 
 class PullOutcomeRecorder:

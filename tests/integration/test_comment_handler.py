@@ -15,8 +15,8 @@ from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
 from agent.service import run_commands
-from agent.service.comment_handler import CommentHandler, Handled
-from agent.service.intake import Accepted, Ignored, PutOff
+from agent.service.comment_handler import CommentHandler
+from agent.service.intake import Accepted, Decision, Handled, Ignored, PutOff
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
@@ -59,12 +59,12 @@ class Talk:
         }
         return Comment.model_validate({**given, **more})
 
-    def hear(self, said: Comment) -> Accepted | Handled | Ignored:
+    def hear(self, said: Comment) -> Decision:
         return self.comment_handler.handle(
             said, now=time.time(), delivery_id=f"guid-{next(_deliveries)}"
         )
 
-    def say(self, body: str, by: str = "wanda", **more: object) -> Accepted | Handled | Ignored:
+    def say(self, body: str, by: str = "wanda", **more: object) -> Decision:
         return self.hear(self.write(body, by, **more))
 
     def reactions(self) -> list[str]:

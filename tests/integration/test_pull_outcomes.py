@@ -16,9 +16,8 @@ from agent.models.code_host import NewPullRequest
 from agent.models.model_use import ModelUse
 from agent.models.outcome import FirstRound, Outcome
 from agent.models.run import Reason, RunState
-from agent.service import event_handler, pull_outcomes
-from agent.service.comment_handler import Handled
-from agent.service.intake import Ignored
+from agent.service import pull_outcomes
+from agent.service.intake import Handled, Ignored
 from agent.service.pull_outcomes import PullOutcomeRecorder
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
@@ -95,7 +94,7 @@ class Opened:
             repository=self.scene.name, repository_id=self.scene.repository.id,
             number=self.pull.number, event=f"pull_request.{what}", actor="ann",
         ).model_copy(update=more)  # fmt: skip
-        return event_handler.handle_event(
+        return pull_outcomes.handle_event(
             happened, self.scene.intake_api, self.store, now=time.time(), quiet=0.0
         )
 
