@@ -14,7 +14,6 @@ from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost, Pulls
-from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.sandbox import Sandbox, Sessions
 from agent.runs.local_code_host import LocalCodeHost
@@ -27,6 +26,7 @@ from agent.text.redaction import Redactor
 
 if TYPE_CHECKING:
     from agent.github.access import Access
+    from agent.github.intake_api import GithubIntakeApi
     from agent.llm.provided import ProvidedModels
     from agent.llm.routes import Chains
 
@@ -168,7 +168,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
     return compose
 
 
-def make_intake_api(settings: Settings, way: Access) -> IntakeApi:
+def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
     """Make what the intake asks GitHub with."""
     from agent.github.intake_api import GithubIntakeApi
 

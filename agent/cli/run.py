@@ -19,7 +19,7 @@ from agent.cli import repository, result, runs, terminal
 from agent.cli.terminal import Progress
 from agent.errors import RepositoryUnfit, RequestRefused, SettingsInvalid
 from agent.models.clock import read_clock
-from agent.models.intake import IntakeApi, LiveIssue
+from agent.models.intake import LiveIssue
 from agent.models.outcome import Outcome
 from agent.models.run import Run, make_run_id
 from agent.models.ticket import Snapshot
@@ -27,6 +27,7 @@ from agent.text import sanitise
 
 if TYPE_CHECKING:
     from agent.github.access import Access
+    from agent.github.intake_api import GithubIntakeApi
     from agent.store.step_file import StepFile
 
 _MODEL = "MERGEWRIGHT_MODEL"
@@ -303,7 +304,7 @@ def carry_issue_run(
         )
 
 
-def _look_up(intake_api: IntakeApi, name: str, number: int) -> LiveIssue:
+def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
     """Find the issue.
 
     Raises:

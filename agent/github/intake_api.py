@@ -1,4 +1,4 @@
-"""What intake asks GitHub before a run is made, and tells it: implements `IntakeApi`."""
+"""What intake asks GitHub before a run is made, and tells it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
 
 @translating_errors
 class GithubIntakeApi:
-    """Asks GitHub about people, labels and issues; everything as it is now."""
+    """Asks GitHub about people, labels and issues; everything as it is now.
+
+    Raises CodeHostUnavailable, CodeHostLimited.
+    """
 
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access = access
@@ -42,24 +45,29 @@ class GithubIntakeApi:
         return (configured.label if configured else None) or self._label
 
     def read_runs_per_day(self, issue: IssueRef) -> int | None:
+        """Return how many runs a day the repository's configuration allows; None: any number."""
         configured = self._read_recent_config(issue)
         return configured.limits.runs_per_day if configured else None
 
     def read_issue(self, issue: IssueRef) -> LiveIssue | None:
+        """Read the issue now; None: it is not there any more, or in another repository."""
         return issues.read_issue(self._session(issue))
 
     def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
+        """Find what an earlier run of the same approval left on GitHub."""
         return status_comment.find_earlier_run(self._session(snapshot.issue), snapshot)
 
     def own_logins(self) -> frozenset[str]:
         return self._access.own_logins()
 
     def explain_refusal(self, issue: IssueRef, words: str, *, key: str) -> None:
+        """Leave one comment for a refused start; the same key never makes a second one."""
         mark = comments.make_marker("answer", f"key={_KEY.sub('-', key)}")
         text = sanitise.shorten_middle(words, sanitise.TEXT_LIMIT - 500, where="the service's log")
         comments.leave_comment(self._session(issue), mark, text)
 
     def read_text(self, issue: IssueRef) -> LiveIssue | None:
+        """Read an issue with when its text was changed; None: it is not there any more."""
         session = self._session(issue)
         live = issues.read_issue(session)
         read = issues.read_text(session, issue.number) if live else None
@@ -73,6 +81,8 @@ class GithubIntakeApi:
         return live.model_copy(update={**now, "changed_at": max(moments, default=None)})
 
     def read_pull(self, pull: IssueRef) -> LivePull | None:
+        """Read a pull request by its repository and number; None: it is not there."""
+
         def read(raw: Raw) -> LivePull:
             ended, merged = raw["merged_at"] or raw["closed_at"], bool(raw["merged"])
             return LivePull(
@@ -92,6 +102,7 @@ class GithubIntakeApi:
         return None
 
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
+        """Whether a comment of a conversation was not deleted meanwhile."""
         with ignore_statuses(*repositories.GONE):
             self._session(subject).call(
                 "GET",
@@ -102,6 +113,7 @@ class GithubIntakeApi:
         return False
 
     def set_label(self, issue: IssueRef, label: str) -> bool:
+        """Set a label on an issue; return False where GitHub refuses it."""
         session = self._session(issue)
         return not session.try_nicety(
             f"the label {label}",
@@ -114,6 +126,11 @@ class GithubIntakeApi:
     def add_reaction(
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
+        """React to a comment; what GitHub refuses is logged, since it is only a sign.
+
+        Args:
+            inline: Whether it stands on a line of a pull request.
+        """
         session, where = self._session(subject), "pulls" if inline else "issues"
         session.try_nicety(
             "a reaction",
@@ -127,6 +144,12 @@ class GithubIntakeApi:
         )
 
     def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
+        """Let people see that a run waits; its own `announce_start` goes on with what this leaves.
+
+        Args:
+            ahead: How many runs come before it.
+            because: What else it waits for, as a sentence.
+        """
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)

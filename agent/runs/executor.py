@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -33,7 +34,6 @@ from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, Run
-from agent.models.run_files import RunFiles
 from agent.publishing import text
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, waiting
@@ -48,6 +48,10 @@ from agent.telemetry.ledger import FILE_NAME as LEDGER
 from agent.telemetry.ledger import Ledger, LedgerClosed
 from agent.telemetry.run_log import RunLog
 from agent.text.whole_lines import WholeLines
+
+if TYPE_CHECKING:
+    # A run of a ticket file needs no database.
+    from agent.store.sql_run_files import SqlRunFiles
 
 _log = structlog.get_logger()
 
@@ -70,7 +74,7 @@ class RunSupport:
     spendings: Spendings | None = None
     """Counts what models cost; None: nobody counts requests without a reply."""
     memory: Memory = field(default_factory=ForgetfulMemory)
-    files: RunFiles | None = None
+    files: SqlRunFiles | None = None
     """Keeps its folder where other machines find it; None: there is no other."""
     go_on: str = "runs retry"
     """The command that lets the run go on, for texts."""

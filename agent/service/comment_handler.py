@@ -13,7 +13,8 @@ from agent.conversation import commands
 from agent.conversation.commands import Change, Command, Unknown
 from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
-from agent.models.intake import IntakeApi, Reaction
+from agent.github.intake_api import GithubIntakeApi
+from agent.models.intake import Reaction
 from agent.models.outcome import StoredRun
 from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
@@ -56,7 +57,7 @@ class CommentHandler:
 
     def __init__(
         self,
-        intake_api: IntakeApi,
+        intake_api: GithubIntakeApi,
         store: SqlRunStore,
         bot_ids: frozenset[int] = frozenset(),
         *,

@@ -16,8 +16,8 @@ import structlog
 from agent.conversation import events
 from agent.conversation.events import Event
 from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
+from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
-from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.ticket import Delivery
 from agent.service import intake, loops, pull_outcomes
@@ -61,7 +61,7 @@ class Intake:
         self,
         inbox: Inbox,
         store: SqlRunStore,
-        intake_api: IntakeApi,
+        intake_api: GithubIntakeApi,
         bot_ids: frozenset[int] = frozenset(),
         accepted: Callable[[], None] = lambda: None,
         alive: Callable[[], None] = lambda: None,

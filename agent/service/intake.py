@@ -7,16 +7,20 @@ late, doubled or out of order. So everything but the approved text is read again
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
-from agent.models.intake import IntakeApi, LiveIssue, RunStore
+from agent.models.intake import LiveIssue, RunStore
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
 from agent.models.ticket import Snapshot
 from agent.text import sanitise
+
+if TYPE_CHECKING:
+    # A command that starts a run loads no client of GitHub for that.
+    from agent.github.intake_api import GithubIntakeApi
 
 #: What of a code host's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
@@ -64,7 +68,7 @@ class PutOff(Decision):
 
 def accept_request(
     request: Request,
-    intake_api: IntakeApi,
+    intake_api: GithubIntakeApi,
     store: RunStore,
     *,
     now: float,
@@ -112,7 +116,9 @@ def accept_request(
         return _decide_beside(other, request, intake_api, store)
 
 
-def reconsider_run(withdrawal: Withdrawal, intake_api: IntakeApi, store: RunStore) -> Decision:
+def reconsider_run(
+    withdrawal: Withdrawal, intake_api: GithubIntakeApi, store: RunStore
+) -> Decision:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
     What the event says is only the occasion to look: events may be late, doubled or out of order.
@@ -159,7 +165,9 @@ def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
     return None
 
 
-def _refuse_edited(request: Request, last: StoredRun | None, intake_api: IntakeApi) -> Ignored:
+def _refuse_edited(
+    request: Request, last: StoredRun | None, intake_api: GithubIntakeApi
+) -> Ignored:
     """Refuse a text that nobody has approved as it is, and say once how that is done."""
     asked, done = request.snapshot, last.run.snapshot if last else None
     if last and last.active and done and done.approved_at == asked.approved_at:
@@ -174,7 +182,7 @@ def _refuse_edited(request: Request, last: StoredRun | None, intake_api: IntakeA
 
 
 def _decide_beside(
-    other: ActiveRun, request: Request, intake_api: IntakeApi, store: RunStore
+    other: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: RunStore
 ) -> Decision:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
@@ -193,7 +201,7 @@ def _decide_beside(
     return PutOff(reason=f"run {active.run_id} of the text before is being stopped")
 
 
-def _explain_active(active: Run, request: Request, intake_api: IntakeApi) -> None:
+def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:
     """Say once that a label starts nothing beside the run under way, and how it does later."""
     if active.dry_run:
         why = f"An operator is trying this issue out (run {active.run_id}), which publishes nothing"
@@ -221,7 +229,7 @@ def _get_approval_time(snapshot: Snapshot) -> float:
     return parse_moment(snapshot.approved_at)
 
 
-def _explain_withdrawal(snapshot: Snapshot, intake_api: IntakeApi) -> str | None:
+def _explain_withdrawal(snapshot: Snapshot, intake_api: GithubIntakeApi) -> str | None:
     live = intake_api.read_issue(snapshot.issue)
     number = snapshot.issue.number
     if live is None:
@@ -241,7 +249,7 @@ def _explain_withdrawal(snapshot: Snapshot, intake_api: IntakeApi) -> str | None
 
 
 def _explain_refusal(
-    request: Request, intake_api: IntakeApi, bot_ids: frozenset[int]
+    request: Request, intake_api: GithubIntakeApi, bot_ids: frozenset[int]
 ) -> str | None:
     """Say why the request starts nothing; what costs no question is looked at first."""
     snapshot = request.snapshot

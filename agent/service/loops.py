@@ -22,8 +22,8 @@ _log = structlog.get_logger()
 #: So often is asked whether anybody has written to what the turns look into: soon after the last
 #: time, then ever more seldom.
 _IDLE_SECONDS, _QUIET_SECONDS = 0.05, 0.25
-#: And so often a turn is taken in any case.
-_DUE_SECONDS = 2.0
+DUE_SECONDS = 2.0
+"""And so often a turn is taken in any case."""
 #: After a turn that failed.
 _TROUBLE_SECONDS, _SHORTEST_SECONDS = 1.0, 1.0
 #: A clock that is kept right is moved by less.
@@ -38,6 +38,7 @@ def take_turns(
     wake_up: threading.Event,
     alive: Callable[[], None] = lambda: None,
     written: Callable[[], bool] = lambda: False,
+    due_seconds: float = DUE_SECONDS,
 ) -> None:
     """Take turns until told to stop; a turn that fails is logged, and the next one taken.
 
@@ -48,6 +49,7 @@ def take_turns(
         wake_up: Set by whoever knows that there is something to do.
         alive: Called before every turn.
         written: Says whether somebody has written to what the turns look into since it was asked.
+        due_seconds: After so long the next turn is taken in any case.
     """
     pause = _IDLE_SECONDS
     while not stop.is_set():
@@ -64,7 +66,7 @@ def take_turns(
             _log.error("turn failed", loop=name, exc_info=problem)
             wake_up.wait(_TROUBLE_SECONDS)
         else:
-            heard = _wait_for_work(wake_up, written, pause)
+            heard = _wait_for_work(wake_up, written, pause, due_seconds)
             pause = _IDLE_SECONDS if heard else min(2 * pause, _QUIET_SECONDS)
         wake_up.clear()
 
@@ -93,9 +95,11 @@ def repeat(
                 _log.error("turn failed", loop=name, **cause)
 
 
-def _wait_for_work(wake_up: threading.Event, written: Callable[[], bool], pause: float) -> bool:
+def _wait_for_work(
+    wake_up: threading.Event, written: Callable[[], bool], pause: float, seconds: float
+) -> bool:
     """Wait until somebody rings or writes, and for a while at most; return whether one did."""
-    until = time.monotonic() + _DUE_SECONDS
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if wake_up.wait(pause) or written():
             return True
@@ -121,19 +125,6 @@ class FileWatch:
             there = log.stat()
             return there.st_mtime_ns, there.st_size
         return None
-
-
-class Interval:
-    """Says that it is time to look, where nobody tells whether there is anything to see."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._last = seconds, time.monotonic()
-
-    def __call__(self) -> bool:
-        is_due = time.monotonic() - self._last >= self._seconds
-        if is_due:
-            self._last = time.monotonic()
-        return is_due
 
 
 class Heartbeat:

@@ -17,9 +17,9 @@ from agent.conversation import deliveries
 from agent.conversation.deliveries import Ignored
 from agent.conversation.events import Comment, Event, Request, Withdrawal
 from agent.errors import AgentError, CodeHostLimited
+from agent.github.intake_api import GithubIntakeApi
 from agent.github.polling import Changed, Found, GithubChanges, Subject
 from agent.models.clock import read_clock
-from agent.models.intake import IntakeApi
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import RunState
@@ -65,7 +65,7 @@ class Polling:
     def __init__(
         self,
         changes: GithubChanges,
-        intake_api: IntakeApi,
+        intake_api: GithubIntakeApi,
         inbox: Inbox,
         store: SqlRunStore,
         repositories: tuple[str, ...],

@@ -37,7 +37,7 @@ from agent.runs.waiting import PastWait
 from agent.service import clean_up, loops, pull_outcomes, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
-from agent.service.loops import FileWatch, Heartbeat, Interval, take_turns
+from agent.service.loops import FileWatch, Heartbeat, take_turns
 from agent.service.polling import Polling
 from agent.services import Execution, make_redactor
 from agent.settings import Settings, find_database, variable
@@ -192,16 +192,17 @@ class _Worker:
             "intake": lambda: lease.leads() and intake.turn(),
             "dispatch": self._dispatcher.turn,
         }
-        written: dict[str, Callable[[], bool]] = {
+        written = {
             "intake": FileWatch(self.inbox.path),
             "dispatch": FileWatch(self._store.path, self._engine.path),
         }
-        if self.inbox.is_shared:
-            written = {name: Interval(_LOOK_SECONDS) for name in turns}
+        # Nobody tells of what others write to a server.
+        due = _LOOK_SECONDS if self.inbox.is_shared else loops.DUE_SECONDS
         beats = {"intake": heartbeat.beat, "dispatch": lambda: None}
         threads = [
             _thread(
-                name, take_turns, name, turn, self._stop, wake_ups[name], beats[name], written[name]
+                *(name, take_turns, name, turn, self._stop),
+                *(wake_ups[name], beats[name], written[name], due),
             )
             for name, turn in turns.items()
         ]

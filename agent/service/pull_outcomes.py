@@ -16,9 +16,10 @@ from agent.conversation.events import Event
 from agent.errors import AgentError, Cancelled
 from agent.git import merge_edits
 from agent.git.merge_edits import MergedPullRequest
+from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.models.code_host import CodeHost
-from agent.models.intake import IntakeApi, LivePull
+from agent.models.intake import LivePull
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import HumanEdits, PullEnd, PullFigures, StoredRun
 from agent.models.run import Reason
@@ -36,7 +37,7 @@ _MOST_WORDS = 500
 
 
 def handle_event(
-    event: Event, intake_api: IntakeApi, store: SqlRunStore, *, now: float, quiet: float
+    event: Event, intake_api: GithubIntakeApi, store: SqlRunStore, *, now: float, quiet: float
 ) -> Decision:
     """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
 

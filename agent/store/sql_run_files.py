@@ -101,7 +101,7 @@ class FolderCopy:
         """Bytes of the growing files that are stored, where that is known."""
 
     def store_ledger(self) -> None:
-        """Store the lines that the ledger has by now beyond those that are stored."""
+        """Store at once the lines that are not stored yet. Raises StoreUnavailable."""
         _persist(partial(self._store_growth, self._folder / LEDGER))
 
     def started(self, step: str) -> None:
@@ -115,7 +115,7 @@ class FolderCopy:
             _log.warning("the files of a step are not stored", step=step, problem=problem.message)
 
     def store(self) -> None:
-        """Store every file that has changed, but the ledger."""
+        """Store every file that has changed, but the ledger. Raises StoreUnavailable."""
         with self._lock:
             for path in self._folder.iterdir():
                 try:
