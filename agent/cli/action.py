@@ -22,9 +22,7 @@ from agent.conversation import deliveries
 from agent.conversation.events import Request
 from agent.errors import AgentError, SettingsInvalid
 from agent.models.clock import read_clock
-from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import Reason, Run
-from agent.models.ticket import Snapshot
+from agent.models.outcome import Outcome
 from agent.service import intake
 from agent.settings import Settings
 from agent.text import sanitise
@@ -75,29 +73,10 @@ def _carry(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     way = wiring.way_to_github(loaded)
     intake_api = wiring.make_intake_api(loaded, way)
     bots, now = frozenset(loaded.bot_ids), read_clock()
-    decided = intake.accept_request(parsed.about, intake_api, _NoRuns(), now=now, bot_ids=bots)
+    decided = intake.accept_request(parsed.about, intake_api, None, now=now, bot_ids=bots)
     if not isinstance(decided, intake.Accepted):
         return decided.reason
     return run.carry_issue_run(decided.run, Console(stderr=True), loaded, way)[0]
-
-
-class _NoRuns:
-    """A job remembers no run of another: what those have left is found on GitHub."""
-
-    def note_labels(self, snapshot: Snapshot) -> None:
-        """Nothing waits."""
-
-    def add_run(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
-        return run
-
-    def find_run(self, run_id: str) -> StoredRun | None:
-        return None
-
-    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
-        return None
-
-    def request_stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
-        return False
 
 
 def _read_event(path: Path) -> dict[str, Any]:

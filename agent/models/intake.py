@@ -1,42 +1,11 @@
-"""What is asked before a run is made, and where runs are kept."""
+"""What is asked of a code host before a run is made."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal
 
-from agent.models.outcome import StoredRun
 from agent.models.record import Record
-from agent.models.run import Reason, Run
-from agent.models.ticket import IssueRef, Snapshot
-
-
-class RunStore(Protocol):
-    """Where runs are kept. Raises StoreUnavailable, StorageFull."""
-
-    def add_run(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
-        """Queue a run of an issue as its next attempt, or find the one of the same delivery.
-
-        Raises:
-            ActiveRun: The issue has one that is not over.
-        """
-        ...
-
-    def note_labels(self, snapshot: Snapshot) -> None:
-        """Let the labels that an issue has by now decide whether its run has priority."""
-        ...
-
-    def find_run(self, run_id: str) -> StoredRun | None: ...
-
-    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None: ...
-
-    def request_stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
-        """Ask for a run to be stopped; return whether it is not over yet.
-
-        Args:
-            words: Who or what asks for it, as a sentence.
-            reason: That it ends with.
-        """
-        ...
+from agent.models.ticket import IssueRef
 
 
 class LiveIssue(Record):

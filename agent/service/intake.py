@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
-from agent.models.intake import LiveIssue, RunStore
+from agent.models.intake import LiveIssue
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
@@ -19,8 +19,9 @@ from agent.models.ticket import Snapshot
 from agent.text import sanitise
 
 if TYPE_CHECKING:
-    # A command that starts a run loads no client of GitHub for that.
+    # A command that starts a run loads neither for that.
     from agent.github.intake_api import GithubIntakeApi
+    from agent.store.sql_run_store import SqlRunStore
 
 #: What of a code host's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
@@ -69,7 +70,7 @@ class PutOff(Decision):
 def accept_request(
     request: Request,
     intake_api: GithubIntakeApi,
-    store: RunStore,
+    store: SqlRunStore | None,
     *,
     now: float,
     bot_ids: frozenset[int] = frozenset(),
@@ -78,12 +79,13 @@ def accept_request(
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
+        store: None: none is kept, as in a job; what earlier runs have left is found on GitHub.
         bot_ids: Numeric ids of accounts that never start a run, besides those of bots.
         delivery_id: Of the delivery that brought the request; it has at most one run.
     """
     asked = request.snapshot.issue
-    last = store.find_newest_run(asked.repository_id, asked.number)
-    if last is not None and last.active:
+    last = store.find_newest_run(asked.repository_id, asked.number) if store else None
+    if store and last is not None and last.active:
         store.note_labels(request.snapshot)
     if settled := _by_runs(request, last):
         return settled
@@ -94,7 +96,7 @@ def accept_request(
     if _is_late(request.snapshot, now) and (
         earlier := intake_api.find_earlier_run(request.snapshot)
     ):
-        if earlier.over or store.find_run(earlier.run_id) is not None:
+        if earlier.over or (store and store.find_run(earlier.run_id) is not None):
             return Ignored(reason=f"run {earlier.run_id} has answered this label already")
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
@@ -110,6 +112,8 @@ def accept_request(
         runs_per_day=intake_api.read_runs_per_day(issue),
         started=read_run_start(run_id),
     )
+    if store is None:
+        return Accepted(run=run)
     try:
         return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
@@ -117,7 +121,7 @@ def accept_request(
 
 
 def reconsider_run(
-    withdrawal: Withdrawal, intake_api: GithubIntakeApi, store: RunStore
+    withdrawal: Withdrawal, intake_api: GithubIntakeApi, store: SqlRunStore
 ) -> Decision:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
@@ -182,7 +186,7 @@ def _refuse_edited(
 
 
 def _decide_beside(
-    other: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: RunStore
+    other: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
 ) -> Decision:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
