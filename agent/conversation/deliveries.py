@@ -182,7 +182,6 @@ def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
         repository_id=parsed.repository.id,
         number=parsed.pull_request.number,
         event=f"pull_request.{action}",
-        actor=parsed.sender.login,
     )
     return ParsedEvent(action=action, about=happening)
 
@@ -218,7 +217,6 @@ def _make_checked(
         repository_id=parsed.repository.id,
         commit=commit,
         event=event,
-        actor=parsed.sender.login,
     )
     return ParsedEvent(action=action, about=happening)
 

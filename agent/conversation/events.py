@@ -106,8 +106,6 @@ class Event(Record):
     """That red checks are of, or such as wait for somebody; empty: it is about the pull request."""
     event: str
     """GitHub's words, as `pull_request.closed`."""
-    actor: str
-    """Login of who did it."""
 
     @property
     def content_key(self) -> str:

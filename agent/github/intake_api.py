@@ -84,14 +84,10 @@ class GithubIntakeApi:
         """Read a pull request by its repository and number; None: it is not there."""
 
         def read(raw: Raw) -> LivePull:
-            ended, merged = raw["merged_at"] or raw["closed_at"], bool(raw["merged"])
+            ended = raw["merged_at"] or raw["closed_at"]
             return LivePull(
-                state="merged" if merged else raw["state"],
-                head=str(raw["head"]["sha"]),
+                state="merged" if raw["merged"] else raw["state"],
                 ended_at=None if ended is None else str(ended),
-                merged_by=str((raw.get("merged_by") or {}).get("login") or ""),
-                # Before a merge it is that of a trial.
-                merge_commit=str(raw.get("merge_commit_sha") or "") if merged else "",
                 base=str(raw["base"]["sha"]),
             )
 

@@ -40,13 +40,8 @@ class EarlierRun(Record):
 
 class LivePull(Record):
     state: Literal["open", "closed", "merged"]
-    head: str
     ended_at: str | None = None
     """ISO 8601, UTC: when it was merged or closed."""
-    merged_by: str = ""
-    """Login; empty: it was not merged, or that is not told."""
-    merge_commit: str = ""
-    """By which it was merged; empty: it was not, or that is not told."""
     base: str = ""
     """Commit of the base branch, as it was last compared with."""
 

@@ -160,8 +160,6 @@ class PullFigures(Record):
     """Runs that have gone on with it, whatever came of them."""
     edits: HumanEdits | None
     """None: it was not merged, or that is not known."""
-    unknown: str = ""
-    """Why what people made of it is not known, where it was merged."""
 
 
 class PullEnd(Record):
@@ -171,9 +169,6 @@ class PullEnd(Record):
     """Its number."""
     state: Literal["merged", "closed"]
     at: str | None
-    by: str = ""
-    commit: str = ""
-    """By which it was merged; empty: it was not, or that is not told."""
     base: str = ""
     """Commit of the base branch before, as far as that is told."""
     attempts: int = 0

@@ -219,7 +219,6 @@ class Polling:
             repository_id=subject.ref.repository_id,
             number=subject.ref.number,
             event=f"pull_request.{action}",
-            actor="",
         )
         self._lay_in(name, "pull_request", action, happened)
 

@@ -33,7 +33,6 @@ _log = structlog.get_logger()
 EVERY_SECONDS = 15.0
 #: What git could not tell is asked again after so long, each time twice as long: for 17 hours.
 _AGAIN_SECONDS, _MOST_TRIES = 60.0, 11
-_MOST_WORDS = 500
 
 
 def handle_event(
@@ -61,24 +60,15 @@ def handle_event(
     first = found.run.first
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
-    if not store.note_pull(first, _make_end(event, pull), now):
+    if not store.note_pull(first, _make_end(event.number, pull), now):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 
-def _make_end(event: Event, pull: LivePull) -> PullEnd | None:
+def _make_end(number: int, pull: LivePull) -> PullEnd | None:
     if pull.state == "open":
         return None
-    # Who closes one stands in the delivery alone.
-    closed_by = event.actor if event.event == "pull_request.closed" else ""
-    return PullEnd(
-        pull=event.number or 0,
-        state=pull.state,
-        at=pull.ended_at,
-        by=pull.merged_by if pull.state == "merged" else closed_by,
-        commit=pull.merge_commit,
-        base=pull.base,
-    )
+    return PullEnd(pull=number, state=pull.state, at=pull.ended_at, base=pull.base)
 
 
 def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
@@ -131,15 +121,15 @@ class PullOutcomeRecorder:
         if first is None or (end := first.pull_end) is None:
             return EVERY_SECONDS
         run_id, follow_ups = first.run.run_id, self._store.follow_ups(first.run.run_id)
-        edits, unknown = None, ""
+        edits = None
         if end.state == "merged":
             try:
-                edits, unknown = self._edits(end, first, follow_ups)
+                edits = self._find_edits(end, first, follow_ups)
             except Cancelled:
                 return EVERY_SECONDS
             except Exception as problem:  # noqa: BLE001  one end must not hold the others up
-                unknown = problem.message if isinstance(problem, AgentError) else repr(problem)
-                _log.info("merged, but not compared", run=run_id, problem=unknown)
+                words = problem.message if isinstance(problem, AgentError) else repr(problem)
+                _log.info("merged, but not compared", run=run_id, problem=words)
                 again = end.model_copy(update={"attempts": end.attempts + 1})
                 if again.attempts < _MOST_TRIES:
                     later = now + _AGAIN_SECONDS * 2.0**end.attempts
@@ -150,29 +140,26 @@ class PullOutcomeRecorder:
             used=ModelTotal.from_uses(uses),
             rounds=len(follow_ups),
             edits=edits,
-            unknown=unknown[:_MOST_WORDS],
         )
         self._store.update_pull_end(run_id, end.model_copy(update={"figures": figures}), None)
         return 0.0
 
-    def _edits(
+    def _find_edits(
         self, end: PullEnd, first: StoredRun, follow_ups: Sequence[StoredRun]
-    ) -> tuple[HumanEdits | None, str]:
-        """Ask git what people changed; or say why there is nothing to compare."""
+    ) -> HumanEdits | None:
+        """Ask git what people changed; None: there is nothing to compare."""
         commits = [commit for one in (first, *follow_ups) if (commit := _find_made_commit(one))]
-        if not commits:
-            return None, "No commit of ours is known in it."
         code_host = self._code_host()
         remote = code_host.find_remote(first.run)
-        if remote is None:
-            return None, "It is on no code host."
+        if not commits or remote is None:
+            return None
         asked = MergedPullRequest(
             pull=end.pull,
             base=end.base,
             first=commits[0],
             ours=commits[-1],
         )
-        found = merge_edits.measure_edits(
+        return merge_edits.measure_edits(
             remote.url,
             code_host.create_credential(first.run, write=False),
             self._settings.home / "mirrors",
@@ -180,7 +167,6 @@ class PullOutcomeRecorder:
             max_bytes=self._settings.max_repository_mb * 1024**2,
             stopped=self._stop,
         )
-        return found, ""
 
 
 def _find_made_commit(one: StoredRun) -> str | None:

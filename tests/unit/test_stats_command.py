@@ -63,14 +63,14 @@ def add(store, number, ago=0.0, **more):
     return run.run_id
 
 
-def ends(store, run_id, *, edits=None, unknown="", known=True):
+def ends(store, run_id, *, edits=None, known=True):
     """Let people merge its pull request."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
-    end = PullEnd(pull=1, state="merged", at=at, by="ann")
+    end = PullEnd(pull=1, state="merged", at=at)
     store.note_pull(run_id, end, NOW)
     if known:
         used = store.get_run(run_id).outcome.total_usage
-        figures = PullFigures(used=used, rounds=0, edits=edits, unknown=unknown)
+        figures = PullFigures(used=used, rounds=0, edits=edits)
         store.update_pull_end(run_id, end.model_copy(update={"figures": figures}), None)
 
 
@@ -81,7 +81,7 @@ def kept(home):
         same = HumanEdits(head="h", merged_lines=10, distance=0)
         ends(store, add(store, 1), edits=changed)
         ends(store, add(store, 2, category="docs", recipe="add-model-field", models=()), edits=same)
-        ends(store, add(store, 3), unknown="It is gone.")
+        ends(store, add(store, 3))
         ends(store, add(store, 4), known=False)
         add(store, 5)
         declined = {"state": RunState.DECLINED, "reason": Reason.UNCLEAR, "pull_request": None}

@@ -150,8 +150,8 @@ def _make_end(outcome: Outcome, state: RunState, luck: random.Random) -> PullEnd
         edits=edits if state is RunState.MERGED else None,
     )  # fmt: skip
     return PullEnd(
-        pull=outcome.pull_request.number, state=state.value, at="2026-11-01T10:00:00Z", by="maria",
-        commit="c" * 40, base="b" * 40, figures=figures,
+        pull=outcome.pull_request.number, state=state.value, at="2026-11-01T10:00:00Z",
+        base="b" * 40, figures=figures,
     )  # fmt: skip
 
 

@@ -121,13 +121,12 @@ def test_the_end_of_a_pull_request_is_an_occasion_to_look(action):
     assert kept.content_key == "", "the same may be true again later"
     assert kept == Event(
         repository="octo/shop", repository_id=5, number=40, event=f"pull_request.{action}",
-        actor="octo",
     )  # fmt: skip
 
 
 def happened(event: str) -> Event:
     return Event(
-        repository="octo/shop", repository_id=5, commit=HEAD, event=event, actor="octo",
+        repository="octo/shop", repository_id=5, commit=HEAD, event=event,
     )  # fmt: skip
 
 
