@@ -13,6 +13,7 @@ from agent.models.environment import Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
+    SANDBOX_HOME,
     SANDBOX_OURS,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
@@ -26,7 +27,7 @@ from agent.models.sandbox import (
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
-_GIT_CONFIG = "/tmp/home/.gitconfig"  # noqa: S108 - in the sandbox, whose home this is
+_GIT_CONFIG = f"{SANDBOX_HOME}/.gitconfig"
 
 
 def make_request(

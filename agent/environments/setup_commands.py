@@ -36,6 +36,7 @@ from agent.models.environment import Environment, Layer
 from agent.models.record import Record
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
+    SANDBOX_HOME,
     SANDBOX_OURS,
     SANDBOX_OUT,
     SANDBOX_TREE,
@@ -54,7 +55,6 @@ from repo_config.schema import PackagesCommand
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _RECORD = "layer.json"
 _CLUSTER = "services/cluster.tar"
-_HOME = "/tmp/home"  # noqa: S108 - in the sandbox, whose home this is
 _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
 _REPORT = f"{SANDBOX_OUT}/set-up.json"
@@ -277,7 +277,7 @@ class _Run:
             "report": _REPORT,
             "places": {
                 "tree": {"from": SANDBOX_TREE, "to": f"{_MADE}/tree"},
-                "home": {"from": _HOME, "to": f"{_MADE}/home"},
+                "home": {"from": SANDBOX_HOME, "to": f"{_MADE}/home"},
             },
         }
         settings = self.build_context.settings

@@ -35,6 +35,9 @@ SANDBOX_OURS = "/mergewright"
 """Our own scripts that run inside the sandbox, read-only."""
 
 
+SANDBOX_HOME = "/home/sandbox"
+"""Of the user in it; beside /tmp, since tests tell the two apart."""
+
 SANDBOX_OUT = "/out"
 """Empty and writable: where a command leaves files that are to be handed back."""
 
@@ -106,7 +109,7 @@ class SandboxRequest(Record):
     mounts: tuple[Mount, ...] = ()
     files: tuple[SandboxFile, ...] = ()
     layers: tuple[Layer, ...] = ()
-    """What is laid to SANDBOX_TREE and HOME before all else, the later over the earlier."""
+    """What is laid to SANDBOX_TREE and SANDBOX_HOME before all else, the later over the earlier."""
     system: str = ""
     """Host folder whose `files/usr` is laid over /usr, with `ld.so.cache` for all of it; only for a
     root that can have it. Empty: none."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.environments import storage
-from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxRequest
+from agent.models.sandbox import SANDBOX_HOME, SANDBOX_OUT, SANDBOX_TREE, SandboxRequest
 
 SOURCE = "/src"
 """The work tree as it was handed in, read-only."""
@@ -28,8 +28,7 @@ PROXY = f"{SANDBOX}/proxy.sock"
 CERTIFICATES = f"{SANDBOX}/certificates.pem"
 TEMPORARY = "/tmp"  # noqa: S108 - the sandbox's own, not the host's
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
-HOME = f"{TEMPORARY}/home"
-WRITABLE = (TEMPORARY, SANDBOX_TREE, SANDBOX_OUT, SHARED_MEMORY)
+WRITABLE = (TEMPORARY, SANDBOX_TREE, SANDBOX_HOME, SANDBOX_OUT, SHARED_MEMORY)
 HOSTNAME = "sandbox"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -53,7 +52,8 @@ a user of a container may have others too, of another data folder."""
 def make_etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
     """Make up the files of `/etc` that name users and hosts."""
     return {
-        "passwd": f"root:x:0:0:root:/root:/bin/sh\nsandbox:x:{uid}:{uid}:sandbox:{HOME}:/bin/sh\n"
+        "passwd": "root:x:0:0:root:/root:/bin/sh\n"
+        f"sandbox:x:{uid}:{uid}:sandbox:{SANDBOX_HOME}:/bin/sh\n"
         "nobody:x:65534:65534:nobody:/:/bin/false\n",
         "group": f"root:x:0:\nsandbox:x:{uid}:\nnogroup:x:65534:\n",
         "hosts": f"127.0.0.1 {' '.join(('localhost', HOSTNAME, *hosts))}\n"
@@ -139,7 +139,7 @@ def encode_order(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) 
         "argv": order.argv,
         "environ": _environ(order) | order.environ,
         "directory": order.directory,
-        "home": HOME,
+        "home": SANDBOX_HOME,
         "source": SOURCE if order.tree is not None else None,
         "base": SOURCE,
         "guide": None,
@@ -171,7 +171,7 @@ def encode_message(message: dict[str, Any]) -> bytes:
 
 
 def _environ(order: SandboxRequest) -> dict[str, str]:
-    environ = {"PATH": PATH, "HOME": HOME, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY}
+    environ = {"PATH": PATH, "HOME": SANDBOX_HOME, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY}
     if order.proxy_socket is not None and read_certificates() is not None:
         names = (
             "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",

@@ -20,6 +20,7 @@ from agent.models.change import Change
 from agent.models.environment import Checkout, Environment, Prepared
 from agent.models.sandbox import (
     SANDBOX_GATE,
+    SANDBOX_HOME,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
     Flag,
@@ -28,7 +29,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     Taken,
 )
-from agent.sandbox import change_collection, layout, sandboxes
+from agent.sandbox import change_collection, sandboxes
 from agent.sandbox.running import Answer, RunningSandbox
 from agent.settings import Settings
 
@@ -232,7 +233,7 @@ def _read_entries(answer: Answer) -> tuple[list[change_collection.Entry], bool]:
 
 # --- opening ---------------------------------------------------------------------------------
 
-_FIRST_ON_PATH = f"{layout.HOME}/.local/bin"
+_FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 
 
 class SessionFactory:

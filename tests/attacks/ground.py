@@ -79,7 +79,7 @@ def opened(folder: Path, *, neighbours: Iterable[Path] = ()) -> Iterator[Ground]
         plant = [home, folder / "mirror" / "hooks", folder / "neighbour" / "lib", *neighbours]
         ground.aim = {
             **canary.aim(),
-            "folders": [str(home), "/root", "/proc/1/root/root", "/tmp/home"],
+            "folders": [str(home), "/root", "/proc/1/root/root", "/home/sandbox"],
             "beyond": list(BEYOND),
             "names": ["canary.invalid", "pypi.org"],
             "engines": list(ENGINES),

@@ -25,7 +25,7 @@ poisoned() {
     printf '[filter "evil"]\n\tclean = touch %s/clean\n\tsmudge = touch %s/smudge\n' "$canary" "$canary"
     printf '[diff]\n\texternal = "touch %s/external"\n' "$canary"
 }
-for place in . .. /tmp/home /work/pkg /out; do
+for place in . .. /home/sandbox /work/pkg /out; do
     cd "$place" || continue
     if [ -w . ] && mkdir -p .git/hooks .git/objects/info .git/refs/heads; then
         [ -e .git/HEAD ] || echo "ref: refs/heads/main" > .git/HEAD
@@ -39,7 +39,7 @@ for place in . .. /tmp/home /work/pkg /out; do
     fi
     cd /work
 done
-poisoned > /tmp/home/.gitconfig
+poisoned > /home/sandbox/.gitconfig
 printf '/nowhere/objects\n' > /out/.git/objects/info/alternates
 rm -rf pkg && ln -s / pkg
 rm a.py && mkfifo a.py
@@ -93,7 +93,7 @@ def test_GR2_the_same_poison_works_on_a_git_that_reads_it(tmp_path):
     canary, work = tmp_path / "canary", samples.make(tmp_path / "work")
     canary.mkdir()
     script = POISON.replace("/work", str(work)).replace("/out", str(tmp_path))
-    script = script.replace("/tmp/home", str(tmp_path / "home")).replace(
+    script = script.replace("/home/sandbox", str(tmp_path / "home")).replace(
         "for place in . ..", "for place in ."
     )
     script = script.replace("ln /etc/passwd passwd; ", "").replace("rm a.py && mkfifo a.py", "")

@@ -129,7 +129,7 @@ def test_the_environment_is_exactly_what_was_ordered(sandbox, monkeypatch):
     seen.pop("LC_CTYPE", None)  # Python's own, for LANG=C
     assert seen == {
         "GIVEN": "ü",
-        "HOME": "/tmp/home",
+        "HOME": "/home/sandbox",
         "LANG": "C",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "TMPDIR": "/tmp",
@@ -144,7 +144,7 @@ def test_ordinary_programs_find_what_they_need(sandbox):
             """
             import getpass, multiprocessing, os, pathlib, socket, ssl, tempfile, threading
             assert getpass.getuser() == "sandbox"
-            assert pathlib.Path.home() == pathlib.Path("/tmp/home")
+            assert pathlib.Path.home() == pathlib.Path("/home/sandbox")
             tempfile.TemporaryFile().close()
             threading.Thread(target=print, args=("thread",)).start()
             multiprocessing.Queue().put(1)
