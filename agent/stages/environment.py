@@ -141,6 +141,7 @@ class _Attempts:
         try:
             folder = svc.base_folder(self.base.run)
             asked = step(f"read {name}", proposed_lines.read_lines, text, self.base, folder)
+            asked = self._keep_debian_packages(asked)
             prepared, report = self._measure(asked, f" {name}")
             contract = step(
                 f"look at {name}",
@@ -158,6 +159,17 @@ class _Attempts:
         if not obstacles.has_ended(report.tests):
             return scouting.describe_tests(prepared, report)
         return prepared, report
+
+    def _keep_debian_packages(self, asked: Contract) -> Contract:
+        """Keep what CI installs with apt, unless the lines say otherwise."""
+        section = asked.config.python
+        named = [one.contract.config.python.system_packages for _, one, _ in self.tried]
+        if section.system_packages or not any(named):
+            return asked
+        python = section.model_copy(update={"system_packages": max(named, key=len)})
+        return asked.model_copy(
+            update={"config": asked.config.model_copy(update={"python": python})}
+        )
 
     def search(self, problem: EnvironmentFailed | None, scout: Scout | None) -> Tried:
         """Take what an earlier run has found, or let a model search.

@@ -316,6 +316,11 @@ jobs:
         ("gdal-bin", "old-bin"),
     ]
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()
+    run_context = prepare(
+        RED, RED, RED, RED, (9, 0), ci=ci, scout=lambda *_: _[2]("env: {B: b}", "try 1")
+    )
+    found = run_context.prepared.contract.config
+    assert (found.env, found.python.system_packages) == ({"B": "b"}, ("gdal-bin", "old-bin"))
     (tests,) = report(0, 0).results
     unread = report(0, 0).model_copy(
         update={"results": (tests.model_copy(update={"suite": None}),)}
