@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 import psycopg
+
+from tests.processes import find_free_port
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _USER = "postgres"
@@ -29,8 +30,7 @@ class Server:
         self.folder = folder
         if _AS:
             shutil.chown(folder, _USER, _USER)
-        with socket.create_server(("127.0.0.1", 0)) as door:
-            self.port = int(door.getsockname()[1])
+        self.port = find_free_port()
         self._data = folder / "data"
         self._run("initdb", "-D", self._data, "-A", "trust", "-U", _USER, "--no-sync")
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import textwrap
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.docker_sandbox import DockerSandbox
 from agent.settings import Settings
+from tests.processes import wait_until
 
 MIB = 1024**2
 PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
@@ -86,19 +86,11 @@ def alive(marker: str) -> list[int]:
 
 
 def wait_for(marker: str, count: int = 1) -> None:
-    for _ in range(400):
-        if len(alive(marker)) >= count:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"no process with {marker} came up")
+    wait_until(lambda: len(alive(marker)) >= count)
 
 
 def wait_until_gone(marker: str) -> None:
-    for _ in range(400):
-        if not alive(marker):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"a process with {marker} is still there")
+    wait_until(lambda: not alive(marker), tell=lambda: alive(marker))
 
 
 def left_of(backend: str, home: Path) -> set[str]:

@@ -28,6 +28,7 @@ import psycopg
 
 from tests.bench.timing import BareFailed, Row, Say, Section, wait_for
 from tests.postgresql import serving
+from tests.processes import find_free_port
 
 SECRET = "a secret of the bench, of no use"
 DELIVERIES = 3_000
@@ -58,7 +59,7 @@ def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: s
         bare: Address or file of the bare server's database.
     """
     measured: dict[str, list[tuple[float, _Waits]]] = {"ours": [], "bare": []}
-    port, bare_port = _find_free_port(), _find_free_port()
+    port, bare_port = find_free_port(), find_free_port()
     environ = {
         "MERGEWRIGHT_HOME": str(home),
         "MERGEWRIGHT_LISTEN_PORT": str(port),
@@ -123,11 +124,6 @@ def _serve(module: list[str], port: int, environ: dict[str, str]) -> Iterator[No
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
 
 
 def _require_all(database: str, table: str, expected: int) -> None:

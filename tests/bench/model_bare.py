@@ -21,6 +21,7 @@ from pydantic_ai.models import Model, ModelRequestParameters, infer_model
 from pydantic_ai.tools import ToolDefinition
 
 from tests.bench import model
+from tests.folders import lay_files
 
 _SYSTEM = "You fix one bug. Call one tool at a time: plan, bash, edit; submit ends it."
 _FIELDS = {
@@ -30,10 +31,7 @@ _FIELDS = {
 
 
 async def _talk(folder: Path, asked: Model) -> None:
-    for name, text in model.files():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+    lay_files(folder, dict(model.files()))
     system, ticket = parts.SystemPromptPart(_SYSTEM), parts.UserPromptPart(model.TICKET)
     messages: list[parts.ModelMessage] = [parts.ModelRequest([system, ticket])]
     while True:

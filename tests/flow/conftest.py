@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -17,8 +13,9 @@ from agent.demo.simulator.world import APP_EVENTS
 from tests import faulty_github
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
-from tests.flow.stories import SAMPLE, Ended, Repository
+from tests.flow.stories import SAMPLE, Ended, Repository, carry_out
 from tests.folders import data_folder
+from tests.processes import of_home
 
 
 @pytest.fixture(scope="session")
@@ -54,20 +51,7 @@ def run(store: Path, tmp_path: Path) -> Runner:
     ) -> Ended:
         path = tmp_path / "ticket.md"
         path.write_bytes(ticket.encode() if isinstance(ticket, str) else ticket)
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "agent", "run", "--repo", str(repository)),
-                *("--ticket", str(path), "--json", *args),
-            ],
-            env={**os.environ, "MERGEWRIGHT_HOME": str(home), **(environ or {})},
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        return Ended(done.returncode, json.loads(done.stdout), done.stderr)
+        return carry_out(repository, path, *args, environ=of_home(home, **(environ or {})))
 
     return runner
 

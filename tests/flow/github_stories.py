@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -28,6 +26,8 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signed_log, signing
 from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
+from tests.folders import lay_files
+from tests.processes import of_home, run_agent
 
 T = TypeVar("T")
 
@@ -402,9 +402,7 @@ def tell(
     else:
         number = next(_numbers)
         source = folder / f"till-{number}"
-        for path, text in files.items():
-            (source / path).parent.mkdir(parents=True, exist_ok=True)
-            (source / path).write_text(text)
+        lay_files(source, files)
         if not fresh:
             history = stories.Repository(source)
             history.git("init", "-q", "-b", "main")
@@ -418,10 +416,6 @@ def tell(
 
 def told_by(stage: Stage, *words: str, code: int = 0) -> dict[str, Any]:
     """Say something about runs to the service as an operator does; return its answer."""
-    done = subprocess.run(
-        [sys.executable, "-m", "agent", "runs", *words, "--json"],
-        env={**os.environ, "MERGEWRIGHT_HOME": str(stage.home)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = run_agent("runs", *words, "--json", environ=of_home(stage.home), timeout=60)
     assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.folders import lay_files
+from tests.processes import run_agent
 
 SAMPLE = Path(__file__).parents[2] / "agent" / "demo" / "sample_project"
 TICKET = SAMPLE.parent / "ticket.md"
@@ -30,9 +35,7 @@ class Repository:
         return done.stdout
 
     def write(self, path: str, content: str | bytes) -> None:
-        target = self.path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode() if isinstance(content, str) else content)
+        lay_files(self.path, {path: content})
 
     def commit(self, subject: str = "Change") -> str:
         self.git("add", "-A")
@@ -71,3 +74,11 @@ class Ended:
 
     def check(self, name: str) -> dict:
         return next(check for check in self.result["checks"] if check["name"] == name)
+
+
+def carry_out(repository: Path, ticket: Path, *args: str, environ: Mapping[str, str]) -> Ended:
+    """Run `mergewright run --json` as a process of its own."""
+    words = ("run", "--repo", str(repository), "--ticket", str(ticket), "--json", *args)
+    done = run_agent(*words, environ=environ, timeout=900)
+    assert done.stdout, done.stderr
+    return Ended(done.returncode, json.loads(done.stdout), done.stderr)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.deep import deep
+from tests.processes import run_agent
 
 
 @pytest.fixture
@@ -23,12 +22,7 @@ def command(stage):
             if not (without and name.startswith(f"MERGEWRIGHT_{without}"))
         }
         given = {f"MERGEWRIGHT_{name.upper()}": value for name, value in settings.items()}
-        return subprocess.run(
-            [sys.executable, "-m", "agent", *args],
-            env={**environ, **given, "COLUMNS": "200"},
-            cwd=Path(__file__).parents[2],
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        return run_agent(*args, environ={**environ, **given})
 
     return run
 

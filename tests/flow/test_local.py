@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ from agent.telemetry import signed_log, signing
 from tests.deep import deep
 from tests.flow.github_stories import FILES
 from tests.flow.stories import TICKET, Repository
+from tests.processes import of_home, run_agent
 
 MARKS = "Add `nickname = models.CharField(max_length=50, blank=True, default='')` to `Customer`.\n"
 #: What `git diff --name-status` says of the ticket.
@@ -146,15 +144,10 @@ def test_a_missing_program_is_named_with_the_command_that_installs_it(
     for program in Path("/usr/bin").iterdir():
         if program.name != missing:
             (tools / program.name).symlink_to(program)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "agent", "run"),
-            *("--repo", str(sample.path), "--ticket", str(TICKET)),
-        ],
-        env={**os.environ, "MERGEWRIGHT_HOME": str(store), "PATH": str(tools)},
-        cwd=Path(__file__).parents[2],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = run_agent(
+        *("run", "--repo", str(sample.path), "--ticket", str(TICKET)),
+        environ=of_home(store, PATH=str(tools)),
+    )
     assert done.returncode == 2
     assert "no_sandbox" in done.stdout
     assert f"apt-get install {package}" in done.stdout

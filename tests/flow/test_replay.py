@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from tests.flow.model_scripts import (
     read,
     submit,
 )
+from tests.processes import run_agent
 from tests.scripted import serving
 
 pytestmark = pytest.mark.deep
@@ -57,15 +57,7 @@ SCRIPTS = {
 def command(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run `mergewright` with nothing set but the data folder and what is said here."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_KEYS)}
-    return subprocess.run(
-        [sys.executable, "-m", "agent", *args],
-        env={**kept, "MERGEWRIGHT_HOME": str(home), "COLUMNS": "200", **environ},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_agent(*args, environ={**kept, "MERGEWRIGHT_HOME": str(home), **environ})
 
 
 class Recorded:

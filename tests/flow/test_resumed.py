@@ -15,6 +15,7 @@ import pytest
 
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import CARRIED, Scripts, calls
+from tests.processes import run_agent
 from tests.scripted import Said, serving
 
 MODEL = "openai-chat:scripted"
@@ -54,15 +55,7 @@ class Command:
             for name, value in self._environ.items()
             if not name.startswith(("MERGEWRIGHT_MODEL", "OPENAI", "ANTHROPIC"))
         }
-        return subprocess.run(
-            (sys.executable, "-m", "agent", *args),
-            env={**environ, "COLUMNS": "200"},
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        ).stdout
+        return run_agent(*args, environ=environ).stdout
 
 
 class Held:

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from contextlib import closing, suppress
@@ -27,6 +26,7 @@ from agent.store.sql_run_store import SqlRunStore
 from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
+from tests.processes import run_agent
 
 __all__ = ["services", "small_disk"]
 ROOT = Path(__file__).parents[2]
@@ -171,12 +171,10 @@ def test_PF8_a_database_of_another_version_is_refused_with_exit_code_2(home):
 
 def refused(home: Path, *words: str, **environ: str) -> str:
     """Start a worker that must refuse; return what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "agent", *(words or ("work",))], cwd=ROOT, text=True,
-        capture_output=True, timeout=60, check=False,
-        env={"PATH": os.environ["PATH"], "MERGEWRIGHT_HOME": str(home),
-             "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x", **environ},
-    )  # fmt: skip
+    given = {"MERGEWRIGHT_HOME": str(home), "MERGEWRIGHT_GITHUB_TOKEN": "ghp_x", **environ}
+    done = run_agent(
+        *(words or ("work",)), environ={"PATH": os.environ["PATH"], **given}, timeout=60
+    )
     assert done.returncode == 2, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
     (line,) = [one for one in done.stderr.splitlines() if one.startswith("mergewright: ")]

@@ -40,7 +40,8 @@ from agent.testing import FakeCodeHost
 from repo_config import detect
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
-from tests.folders import BUILT
+from tests.folders import BUILT, lay_files
+from tests.integration import git_samples
 
 Files = Mapping[str, str]
 TOOLS = (
@@ -289,16 +290,8 @@ def make_stage(
     **detected: object,
 ) -> Stage:
     """Commit these files, ready for the stages."""
-    flat = {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}
-    for path, text in flat.items():
-        (repository / path).parent.mkdir(parents=True, exist_ok=True)
-        (repository / path).write_text(text)
-    for arguments in (
-        ("init", "-q", "-b", "main"),
-        ("add", "-A"),
-        ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "Start"),
-    ):
-        subprocess.run(["git", "-C", str(repository), *arguments], check=True, timeout=60)
+    flat = make_flat(files)
+    git_samples.begin(lay_files(repository, flat), "Start")
     home = Path(tempfile.mkdtemp(dir=workshop.home))
     home.chmod(0o711)
     checkout = worktree.prepare_checkout(
@@ -331,8 +324,8 @@ def lay_tree(home: Path, files: Files) -> Path:
     """Make a folder below another one that every sandbox's user can read, with these files."""
     folder = Path(tempfile.mkdtemp(dir=home))
     folder.chmod(0o755)
-    for path, content in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(textwrap.dedent(content).lstrip("\n"))
-    return folder
+    return lay_files(folder, make_flat(files))
+
+
+def make_flat(files: Files) -> dict[str, str]:
+    return {path: textwrap.dedent(text).lstrip("\n") for path, text in files.items()}

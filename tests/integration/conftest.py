@@ -107,3 +107,13 @@ def stage(workshop: Workshop, tmp_path: Path) -> Callable[..., Stage]:
         return make_stage(workshop, tmp_path / "repository", files, **more)
 
     return make
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A program that leaves a file with the name it was started for."""
+    (tmp_path / "hits").mkdir()
+    program = tmp_path / "canary"
+    program.write_text(f'#!/bin/sh\ntouch "{tmp_path}/hits/${{0##*/}}-$1"\nexit 0\n')
+    program.chmod(0o755)
+    return program

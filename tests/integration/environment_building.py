@@ -8,23 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent import wiring
 from agent.environments import build, sandbox_requests
 from agent.environments.package_index import SimpleIndex
 from agent.environments.request import EnvironmentRequest
-from agent.models.environment import Environment
+from agent.models.environment import Environment, Prepared
+from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap import BubblewrapSandbox
+from agent.services import Services
 from agent.settings import Settings
+from agent.stages import checkout, environment
 from repo_config.schema import PythonSection
 from tests.folders import BUILT, data_folder
-
-
-def lay(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
+from tests.integration import git_samples
 
 
 def ensure(
@@ -70,12 +67,26 @@ def local(settings, served) -> SimpleIndex:
     return SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
 
 
-def python(settings, environment, folder, program: str) -> str:
+def python(settings, made, folder, program: str) -> str:
     """Run a program in a check sandbox and return what it prints."""
     order = sandbox_requests.make_request(
-        environment, folder, (sandbox_requests.PYTHON, "-c", program),
+        made, folder, (sandbox_requests.PYTHON, "-c", program),
         environ={}, limits=SandboxLimits(seconds=60),
     )  # fmt: skip
     result = BubblewrapSandbox(settings).run(order)
     assert result.exit_code == 0, result.output
     return result.output.strip()
+
+
+def begin_run(settings: Settings, files: dict[str, str | bytes]) -> tuple[Prepared, Services]:
+    """Carry a run on a repository of these files as far as its environment."""
+    repository = git_samples.make(settings.home / "repository", files)
+    run = Run(
+        run_id="20261120-101010-0123456789abcdef", repository=str(repository), ticket="t", started=1
+    )
+    svc = wiring.make_local_services(settings, lambda line: None)
+    svc.base_folder(run).parent.mkdir(parents=True)
+    base = checkout.prepare_checkout(run, svc)
+    contract = checkout.read_contract(run, base, svc)
+    built = environment.build_environment(run, base, contract, svc)
+    return Prepared(run=run, checkout=base, contract=contract, environment=built), svc

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import Checkout
+from tests.folders import lay_files
 
 OTHER_USER = 61_234
 IDENTITY = {
@@ -37,7 +38,7 @@ def git(folder: Path, *args: str, stdin: bytes | None = None, check: bool = True
 
 def make(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
     folder.mkdir(parents=True)
-    put(folder, {"a.py": "x = 1\n", "pkg/b.py": "y = 1\n"} if files is None else files)
+    lay_files(folder, {"a.py": "x = 1\n", "pkg/b.py": "y = 1\n"} if files is None else files)
     begin(folder, "First")
     return folder
 
@@ -45,13 +46,6 @@ def make(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
 def begin(folder: Path, subject: str) -> None:
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit_all(folder, subject)
-
-
-def put(folder: Path, files: dict[str, str | bytes]) -> None:
-    for path, content in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def commit_all(folder: Path, subject: str) -> str:

@@ -16,6 +16,7 @@ from agent.models.sandbox import Flag
 from agent.sandbox.session import Session, SessionFactory
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
+from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.integration.check_samples import project
 
@@ -43,7 +44,7 @@ class Workplace:
     ) -> None:
         home = settings.home
         repository = git_samples.make(home / "repository", {})
-        git_samples.put(repository, dict(files))
+        lay_files(repository, dict(files))
         if "run.sh" in files:
             (repository / "run.sh").chmod(0o755)
         (repository / "link").symlink_to("docs/index.md")

@@ -18,6 +18,7 @@ from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolOptions
 from tests.deep import deep
+from tests.folders import lay_files
 
 pytestmark = pytest.mark.index
 
@@ -61,9 +62,7 @@ class Repository:
     told: dict[str, ToolOptions] = field(default_factory=dict)
 
     def write(self, files: dict[str, str]) -> None:
-        for path, text in files.items():
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).write_text(text)
+        lay_files(self.root, files)
 
     def paths(self) -> tuple[str, ...]:
         found = (p for p in self.root.rglob("*") if p.is_file() and p.suffix in (".py", ".toml"))

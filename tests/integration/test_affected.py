@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from agent.checks import early_tests
-from agent.models.checks import Comparison
 from agent.models.run import Reason
-from agent.services import Execution
-from agent.stages import baseline, decide
-from agent.stages import checks as checks_stage
 from tests.integration.check_samples import Stage
-from tests.integration.test_flaky import Turns
+from tests.integration.test_flaky import Judged
 
 ADD = "def add(a, b):\n    return a + b\n"
 SUB = "def add(a, b):\n    return a - b\n"
@@ -29,23 +24,6 @@ PYTEST = {
 @pytest.fixture(autouse=True)
 def every_suite_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(early_tests, "SLOW_SECONDS", 0.0)
-
-
-class Judged:
-    """A change, and what became of it."""
-
-    def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
-        self.sandboxes = Turns(made.sandbox, base, head)
-        self.said: list[str] = []
-        services = replace(
-            made.services, sandbox=self.sandboxes, execution=Execution(say=self.said.append)
-        )
-        before = baseline.measure_base(made.prepared, services)
-        cleared = made.cleared(**edits)
-        report = checks_stage.run_checks(cleared, before, made.prepared, services)
-        compared = checks_stage.compare_sides(before, report, made.prepared, services)
-        self.tests: Comparison = next(one for one in compared if one.name == "tests")
-        self.verdict = decide.decide_verdict(compared, cleared, made.prepared.contract)
 
 
 @pytest.mark.deep

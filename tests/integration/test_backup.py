@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -27,8 +26,10 @@ from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import ledger
 from agent.telemetry.ledger import Ledger
+from tests.folders import lay_files
 from tests.integration.run_samples import run
 from tests.integration.small_disks import small_disk
+from tests.processes import of_home, run_agent, wait_until
 
 __all__ = ["small_disk"]
 ROOT = Path(__file__).parents[2]
@@ -65,18 +66,14 @@ def filled(home: Path) -> Path:
     for number in (1, 2, 3):
         work(data, number)
     for name in ("mirrors/m.git/HEAD", "environments/ready/e/x", "baselines/b.json", "trees/t/a"):
-        (data / name).parent.mkdir(parents=True)
-        (data / name).write_text("a cache")
+        lay_files(data, {name: "a cache"})
     (data / "app.pem").write_text("a secret")
     (data / "runs" / "r1" / "run.new").write_text("half")
     return data
 
 
 def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "agent", *words], cwd=ROOT, text=True, capture_output=True,
-        env={**os.environ, "MERGEWRIGHT_HOME": str(home)}, timeout=60, check=False,
-    )  # fmt: skip
+    return run_agent(*words, environ=of_home(home), timeout=60)
 
 
 def repacked(file: Path, change, out: Path) -> Path:
@@ -178,9 +175,7 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
     engine = Engine(data, carry)
     engine.launch()
     engine.begin(one)
-    end = time.monotonic() + 20
-    while "second" not in asked and time.monotonic() < end:
-        time.sleep(0.02)
+    wait_until(lambda: "second" in asked)
     backup.make(data, home / "b.tar.gz")
     hold.set()
     engine.drain(10)
@@ -189,8 +184,7 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
     engine = Engine(back, carry)
     engine.launch()
     try:
-        while engine.read_status(one)[0] is EngineStatus.ALIVE and time.monotonic() < end:
-            time.sleep(0.02)
+        wait_until(lambda: engine.read_status(one)[0] is not EngineStatus.ALIVE)
         assert engine.read_status(one) == (EngineStatus.ENDED, "1True")
     finally:
         engine.close()

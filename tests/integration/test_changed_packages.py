@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import uv
 
-from agent import wiring
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Severity
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import Prepared
-from agent.models.run import Run
 from agent.services import Services
-from agent.stages import baseline, checkout, checks, decide, environment
-from tests.integration import git_samples
-from tests.integration.environment_building import with_our_tools
+from agent.stages import baseline, checks, decide
+from tests.integration.environment_building import begin_run, with_our_tools
 
 pytestmark = pytest.mark.index
 
@@ -50,19 +46,7 @@ TESTS = (
 def begun() -> Iterator[tuple[Prepared, CheckReport, Services]]:
     """A run as far as its baseline."""
     with with_our_tools() as settings:
-        repository = git_samples.make(settings.home / "repository", dict(FILES))
-        svc = wiring.make_local_services(settings, lambda line: None)
-        run = Run(
-            run_id=f"20261120-101010-{time.time_ns():016x}"[:32],
-            repository=str(repository),
-            ticket="t",
-            started=1,
-        )
-        svc.base_folder(run).parent.mkdir(parents=True)
-        base = checkout.prepare_checkout(run, svc)
-        contract = checkout.read_contract(run, base, svc)
-        built = environment.build_environment(run, base, contract, svc)
-        prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
+        prepared, svc = begin_run(settings, dict(FILES))
         yield prepared, baseline.measure_base(prepared, svc), svc
 
 

@@ -26,6 +26,7 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.testing import FakeCodeHost
 from tests.integration import github_samples as samples
 from tests.integration import run_samples
+from tests.processes import is_alive
 
 HOUR, DAY = 3600.0, 86_400.0
 OLD = time.time() - 2 * HOUR
@@ -216,13 +217,6 @@ def orphan(*words: str) -> int:
         return int(parent.stdout.readline())
 
 
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     # The name of a program is what its starter says; these only wait.
     wait = ("-c", "sleep 30 & wait")
@@ -231,10 +225,10 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     try:
         assert cgroup.end_orphans() >= 1
         time.sleep(0.2)
-        assert [lives(pid) for pid in (ours, named, other)] == [False, True, True]
+        assert [is_alive(pid) for pid in (ours, named, other)] == [False, True, True]
     finally:
         for pid in (ours, named, other):
-            if lives(pid):
+            if is_alive(pid):
                 os.kill(pid, 9)
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +27,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.store.sql_run_store import SqlRunStore
 from tests.browsers import launched
+from tests.processes import find_free_port, wait_until
 from tests.unit.dashboard import made_runs
 
 pytestmark = pytest.mark.deep
@@ -85,8 +85,7 @@ def there(tmp_path_factory) -> Iterator[SimpleNamespace]:
 @contextmanager
 def serving_dashboard(home: Path, github: str, app) -> Iterator[tuple[str, int]]:
     """Run a dashboard; give its address and the number of its process."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+    port = find_free_port()
     url = f"http://127.0.0.1:{port}"
     given = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MERGEWRIGHT_HOME": str(home),
@@ -97,7 +96,7 @@ def serving_dashboard(home: Path, github: str, app) -> Iterator[tuple[str, int]]
     }  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "agent.dashboard"], env=given, cwd=ROOT)
     try:
-        await_(lambda: is_alive(url))
+        wait_until(lambda: is_alive(url), 120)
         yield url, process.pid
     finally:
         process.terminate()
@@ -109,13 +108,6 @@ def is_alive(url: str) -> bool:
         return httpx.get(f"{url}/healthz", timeout=2).is_success
     except httpx.HTTPError:
         return False
-
-
-def await_(true: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def add_run(there, number: int, *, outcome: bool = False, **more):
@@ -196,7 +188,7 @@ def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
         log = page.get_by_label("Log of the run")
         with (folder / "run.log").open("a") as file:
             file.write(f"10:59:59 fresh {EVIL}\n")
-        await_(lambda: f"fresh {EVIL}" in log.inner_text(), 10)
+        wait_until(lambda: f"fresh {EVIL}" in log.inner_text(), 10)
         ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
         there.store.finish_run(run.run_id, ended, time.time())
         page.wait_for_selector("[data-live]", state="detached", timeout=15_000)

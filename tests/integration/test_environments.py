@@ -13,8 +13,9 @@ import uv
 from agent.environments import storage
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
+from tests.folders import lay_files
 from tests.integration import git_samples
-from tests.integration.environment_building import ensure, lay, local, python
+from tests.integration.environment_building import ensure, local, python
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
@@ -26,7 +27,7 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 def test_a_requirements_file_becomes_a_read_only_environment_once(settings, folder):
-    lay(folder, {"requirements.txt": "six==1.17.0\niniconfig\n"})
+    lay_files(folder, {"requirements.txt": "six==1.17.0\niniconfig\n"})
     environment = ensure(settings, folder)
     assert "six==1.17.0" in environment.packages
     assert environment.sources == ("requirements.txt",)
@@ -47,7 +48,7 @@ def test_a_requirements_file_becomes_a_read_only_environment_once(settings, fold
 
 
 def test_a_package_is_imported_from_the_tree_with_its_test_extra(settings, folder):
-    lay(
+    lay_files(
         folder,
         {
             "pyproject.toml": '[build-system]\nrequires = ["setuptools>=64"]\n'
@@ -75,11 +76,11 @@ def test_a_wheel_of_a_backend_without_build_editable_is_made_to_point_at_the_tre
         "backend.py": in_tree_backend("mine", "1", more),
         "src/mine/__init__.py": "from mine._ver import v\n",
     }
-    environment = ensure(settings, lay(folder, files))
+    environment = ensure(settings, lay_files(folder, files))
     program = "import mine; print(mine.__file__, mine._ver.__file__)"
     said = python(settings, environment, folder, program)
     assert said == "/work/src/mine/__init__.py /work/src/mine/_ver.py"
-    lay(folder, {"backend.py": in_tree_backend("mine", "1", more.replace("mine/", "other/"))})
+    lay_files(folder, {"backend.py": in_tree_backend("mine", "1", more.replace("mine/", "other/"))})
     [left] = ensure(settings, folder).left_out
     assert "no build_editable" in left
 
@@ -117,19 +118,19 @@ def test_a_project_that_cannot_be_built_is_done_without_and_imported_from_its_tr
         needs = ("user", ("mine",)), ("mine", ()), ("extra", ())
         served.add(*(local_index.wheel(name, "1.0", some) for name, some in needs))
         index = local(settings, served)
-        environment = ensure(settings, lay(folder, files), index=index)
+        environment = ensure(settings, lay_files(folder, files), index=index)
         assert environment.packages == ("extra==1.0", "user==1.0")
         assert environment.left_out == (
             "the project itself: The build of the repository failed, without network: no compiler",
         )
         assert python(settings, environment, folder, "import mine; print(mine.value)") == "42"
-        lay(folder, {"backend.py": "raise SystemExit('now broken')\n"})
+        lay_files(folder, {"backend.py": "raise SystemExit('now broken')\n"})
         with pytest.raises(EnvironmentFailed, match="now broken"):
             ensure(settings, folder, index=index, needs_project=True)
 
 
 def test_a_lock_file_is_followed_to_the_version_and_hash(settings, folder):
-    lay(
+    lay_files(
         folder,
         {
             "pyproject.toml": '[project]\nname = "mine"\nversion = "1"\n'
@@ -164,7 +165,7 @@ def test_the_newest_release_is_taken_where_only_older_ones_have_wheels(settings,
             local_index.wheel("broken", "1.0"),
             local_index.sdist("broken", "2.0", build="raise RuntimeError('no compiler')"),
         )  # fmt: skip
-        lay(folder, {"requirements.txt": "search\nbounded<2\nbroken\n"})
+        lay_files(folder, {"requirements.txt": "search\nbounded<2\nbroken\n"})
         environment = ensure(settings, folder, index=local(settings, served))
     assert environment.packages == ("bounded==1.0", "broken==1.0", "search==3.4")
 
@@ -185,7 +186,7 @@ def test_a_day_and_bounds_hold_for_packages_and_not_for_what_builds_them(setting
         served.add(*built, local_index.wheel("tool", "2.0"))
         served.uploaded |= {built[0][0]: "2024-01-01", "tool-2.0-py3-none-any.whl": "2025-01-01"}
         served.uploaded[built[1][0]] = "2025-01-01"
-        lay(folder, {"requirements.txt": "bounded\nlib\nbuilt\n"})
+        lay_files(folder, {"requirements.txt": "bounded\nlib\nbuilt\n"})
         said: list[str] = []
         environment = ensure(
             settings, folder, index=local(settings, served), said=said,
@@ -193,7 +194,7 @@ def test_a_day_and_bounds_hold_for_packages_and_not_for_what_builds_them(setting
         )  # fmt: skip
         assert environment.packages == ("bounded==1.0", "built==1.0", "lib==2.0")
         assert [line for line in said if line.startswith("building the wheel")]
-        other = lay(folder.with_name("other"), {"requirements.txt": "built<2\n"})
+        other = lay_files(folder.with_name("other"), {"requirements.txt": "built<2\n"})
         said.clear()
         environment = ensure(settings, other, index=local(settings, served), said=said)
         assert environment.packages == ("built==1.0",)
@@ -207,7 +208,7 @@ def test_what_cannot_be_built_is_left_out_also_where_another_package_needs_it(se
             local_index.sdist("broken", "1.0", build="raise RuntimeError('no compiler')"),
             local_index.wheel("user", "1.0", ("broken",)),
         )
-        lay(folder, {"requirements.txt": "user\n"})
+        lay_files(folder, {"requirements.txt": "user\n"})
         environment = ensure(settings, folder, index=local(settings, served), said=said)
     assert environment.packages == ("user==1.0",)
     assert environment.left_out[0].startswith("broken: ")
@@ -217,7 +218,7 @@ def test_what_cannot_be_built_is_left_out_also_where_another_package_needs_it(se
 def test_what_no_index_has_is_left_out_also_where_another_package_needs_it(settings, folder):
     with local_index.serving() as served:
         served.add(local_index.wheel("user", "1.0", ("lost.part>=2",)))
-        lay(folder, {"requirements.txt": "user\nLost_too==1\n"})
+        lay_files(folder, {"requirements.txt": "user\nLost_too==1\n"})
         environment = ensure(settings, folder, index=local(settings, served))
     assert environment.packages == ("user==1.0",)
     assert sorted(environment.left_out) == [
@@ -231,7 +232,7 @@ def test_of_parts_for_tests_what_does_not_go_with_the_others_is_left_out(setting
             local_index.wheel("six", "1.0"), local_index.wheel("six", "2.0"),
             local_index.wheel("good", "1.0"),
         )  # fmt: skip
-        lay(
+        lay_files(
             folder,
             {
                 "pyproject.toml": '[project]\nname = "mine"\ndependencies = ["six<2"]\n',
@@ -249,7 +250,7 @@ def test_of_parts_for_tests_what_does_not_go_with_the_others_is_left_out(setting
 
 def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder):
     ready = set(storage.locate_environment(settings, "").glob("*"))
-    lay(folder, {"requirements.txt": "six<1.10\nsix>1.16\n"})
+    lay_files(folder, {"requirements.txt": "six<1.10\nsix>1.16\n"})
     with pytest.raises(EnvironmentFailed) as caught:
         ensure(settings, folder)
     for word in ("six<1.10", "six>1.16", "requirements.txt:1", "python.install"):
@@ -287,7 +288,7 @@ def test_a_wheel_of_another_name_than_the_projects_is_refused(settings, folder):
         "backend.py": in_tree_backend("hatchling", "99.0", "pass")
         + "build_editable = build_wheel\n",
     }
-    environment = ensure(settings, lay(folder, files))
+    environment = ensure(settings, lay_files(folder, files))
     assert not environment.packages
     assert "another project: hatchling" in environment.left_out[0]
 
@@ -310,9 +311,9 @@ def test_a_repository_cannot_plant_a_backend_that_builds_others(settings, home):
     with local_index.serving() as served:
         served.add(local_index.wheel("tool", "1.0"))
         index = local(settings, served)
-        hostile = ensure(settings, lay(home / "hostile", attacker), index=index)
+        hostile = ensure(settings, lay_files(home / "hostile", attacker), index=index)
         assert "tool==99.0" in hostile.packages
-        assert ensure(settings, lay(home / "victim", victim), index=index).packages == (
+        assert ensure(settings, lay_files(home / "victim", victim), index=index).packages == (
             "victim==1",
         )
     assert not list(storage.folder(settings).glob("builders/*/venv/lib/*/site-packages/tool-99*"))
@@ -328,7 +329,7 @@ def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settin
         packed.writestr("notes.txt", "x")
     with local_index.serving() as served:
         served.add((name, buffer.getvalue()))
-        lay(folder, {"requirements.txt": "sneaky\n"})
+        lay_files(folder, {"requirements.txt": "sneaky\n"})
         environment = ensure(settings, folder, index=local(settings, served))
     assert (next(Path(environment.path).glob("lib/*/site-packages")) / "trap.pth").exists()
     assert not (storage.locate_shared_folder(settings) / "caught").exists()

@@ -61,9 +61,9 @@ def _runs_tests(order: SandboxRequest) -> bool:
 
 
 class Judged:
-    """A change that touches nothing the tests look at, and what became of it."""
+    """A change, as a rule of nothing that the tests look at, and what became of it."""
 
-    def __init__(self, made: Stage, base: str, head: str, **edits: str) -> None:
+    def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
         self.sandboxes = Turns(made.sandbox, base, head)
         self.services = replace(made.services, sandbox=self.sandboxes)
         before = baseline.measure_base(made.prepared, self.services)

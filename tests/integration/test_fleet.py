@@ -19,6 +19,7 @@ from agent.store.sql_inbox import Inbox, ReceiptKind
 from agent.store.sql_leases import EXIT_FENCED
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration.run_samples import run
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.deep
 ROOT = Path(__file__).parents[2]
@@ -55,10 +56,7 @@ class Fleet:
         return next(float(line.partition(" ")[0]) for line in lines if line.endswith(f" {words}"))
 
     def wait(self, true, seconds: float = 60.0) -> None:
-        end = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < end, self.words()
-            time.sleep(0.02)
+        wait_until(true, seconds, self.words)
 
     def over(self) -> bool:
         return not self.store.list_active_ids()

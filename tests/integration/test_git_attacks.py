@@ -19,6 +19,7 @@ from agent.errors import RepositoryUnfit
 from agent.git import worktree
 from agent.git.base import RepositoryLimits
 from agent.models.environment import Checkout
+from tests.folders import lay_files
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
 
@@ -29,16 +30,6 @@ post-index-change post-merge post-receive post-rewrite post-update pre-applypatc
 pre-auto-gc pre-commit pre-merge-commit pre-push pre-rebase pre-receive prepare-commit-msg
 proc-receive push-to-checkout reference-transaction sendemail-validate update
 """
-
-
-@pytest.fixture
-def canary(tmp_path):
-    """A program that leaves a file with the name it was started for."""
-    (tmp_path / "hits").mkdir()
-    program = tmp_path / "canary"
-    program.write_text(f'#!/bin/sh\ntouch "{tmp_path}/hits/${{0##*/}}-$1"\nexit 0\n')
-    program.chmod(0o755)
-    return program
 
 
 def hits(canary: Path) -> list[str]:
@@ -133,7 +124,7 @@ def poison(repository: Path, canary: Path) -> None:
 
 
 def test_GR2_nothing_of_a_poisoned_repository_runs(repository, mirrors, canary, tmp_path):
-    samples.put(repository, {".gitattributes": "* filter=evil diff=evil merge=evil -text\n"})
+    lay_files(repository, {".gitattributes": "* filter=evil diff=evil merge=evil -text\n"})
     samples.commit_all(repository, "Attributes")
     samples.make(repository / "nested", {"n": ""})
     poison(repository / "nested", canary)
@@ -315,7 +306,7 @@ def test_GR5_dangerous_gitmodules_are_refused_by_name(repository, mirrors, modul
     if rule == "gitmodulesSymlink":
         samples.commit_tree(repository, link_tree(repository, ".gitmodules", modules))
     else:
-        samples.put(repository, {".gitmodules": modules})
+        lay_files(repository, {".gitmodules": modules})
         samples.commit_all(repository, "Submodule")
     refuse(repository, mirrors, f"refuses an object.*{rule}")
 
@@ -345,7 +336,7 @@ def test_GR5_submodules_are_not_entered(repository, mirrors, tmp_path, canary):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
         # The name ends in a carriage return, which older git loses between reading and writing.
         modules = f'[submodule "x"]\n\tpath = "sub\r"\n\turl = {url}\n[submodule "y"]\n\tpath = sub\n\turl = {url}\n'
-        samples.put(repository, {".gitmodules": modules})
+        lay_files(repository, {".gitmodules": modules})
         git(repository, "clone", "--quiet", str(inner), "sub")
         git(repository, "update-index", "--add", "--cacheinfo", f"160000,{head},sub")
         git(repository, "add", ".gitmodules")
@@ -467,7 +458,7 @@ def test_GR8_ten_billion_paths_are_refused_at_once(repository, mirrors, *, has_f
 
 
 def test_GR8_a_huge_file_is_refused_before_it_is_copied(repository, mirrors):
-    samples.put(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
+    lay_files(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
     samples.commit_all(repository, "Huge")
     refused_soon(
         repository,

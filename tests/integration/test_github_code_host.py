@@ -19,6 +19,7 @@ from agent.models.intake import EarlierRun
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, outcome, proposal
+from tests.processes import wait_until
 
 
 def marks(*states: str) -> Progress:
@@ -61,10 +62,7 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     for count in range(20):
         scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
         time.sleep(0.01)
-    deadline = time.monotonic() + 5
-    while "stage 19" not in scene.own_comments()[0].body and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert "**Now: stage 19**" in scene.own_comments()[0].body
+    wait_until(lambda: "**Now: stage 19**" in scene.own_comments()[0].body, 5)
     assert scene.asked("PATCH") <= 3
 
 

@@ -28,6 +28,7 @@ from agent.conversation.events import Request
 from agent.service import web_server
 from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
+from tests.processes import find_free_port
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
 
 ROOT = Path(__file__).parents[2]
@@ -69,11 +70,6 @@ class Listener:
         return self.process.communicate(timeout=30)[1]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return door.getsockname()[1]
-
-
 #: As `python -m webhooks`, with less patience for the head of a request.
 HURRIED = (
     "import runpy; from agent.service import web_server as w; w.HEAD_SECONDS = 1.0; {}".format(
@@ -86,7 +82,7 @@ def start(
     home: Path, *, _before: tuple[str, ...] = (), _program: tuple[str, ...] = ("-m", "webhooks"),
     **environ: str,
 ) -> Listener:  # fmt: skip
-    port = free_port()
+    port = find_free_port()
     process = subprocess.Popen(
         [*_before, sys.executable, *_program],
         cwd=ROOT,

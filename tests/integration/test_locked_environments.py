@@ -19,7 +19,8 @@ from agent.environments.request import EnvironmentRequest
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import SANDBOX_GATE, Mount
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from tests.integration.environment_building import ensure, lay, local
+from tests.folders import lay_files
+from tests.integration.environment_building import ensure, local
 from tests.unit.environments import local_index
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
@@ -67,8 +68,8 @@ def test_of_a_lock_that_its_tool_refuses_the_versions_are_kept_to(settings, fold
 @pytest.mark.deep
 def test_projects_of_the_tree_are_installed_and_git_sources_left_out(settings, folder):
     lock = lay_sample(folder, "pipenv")
-    lay(folder, {"lib/pyproject.toml": '[project]\nname = "lib"\nversion = "1"\n'})
-    lay(folder, {"lib/lib/__init__.py": ""})
+    lay_files(folder, {"lib/pyproject.toml": '[project]\nname = "lib"\nversion = "1"\n'})
+    lay_files(folder, {"lib/lib/__init__.py": ""})
     document = json.loads(lock.read_text())
     document["default"]["lib"] = {"path": "./lib", "editable": True}
     lock.write_text(json.dumps(document))
@@ -99,7 +100,7 @@ def served():
 @pytest.mark.index
 @pytest.mark.deep
 def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folder, served):
-    lay(folder, {"pyproject.toml": UV.format('"transitive==1.0"')})
+    lay_files(folder, {"pyproject.toml": UV.format('"transitive==1.0"')})
     locking = [uv.find_uv_bin(), "lock", "--quiet", "--default-index", served.url]
     subprocess.run(locking, cwd=folder, check=True)
 
@@ -109,11 +110,11 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
         return build.update_lock(request, *given)
 
     assert update() == {}
-    lay(folder, {"pyproject.toml": UV.format('"transitive", "checker"')})
+    lay_files(folder, {"pyproject.toml": UV.format('"transitive", "checker"')})
     (lock,) = update().values()
     assert b'name = "checker"' in lock
     assert lock.count(b'version = "1.0"') == 2, "what was locked stays"
-    lay(folder, {"pyproject.toml": UV.format('"transitive", "direct"')})
+    lay_files(folder, {"pyproject.toml": UV.format('"transitive", "direct"')})
     elsewhere = re.sub(rb"http://[^/]+", b"https://pypi.org", lock)
     for refused in (elsewhere, b"version = 1\n[[package]]\n"):
         (folder / "uv.lock").write_bytes(refused)
@@ -145,7 +146,7 @@ def test_what_an_exporter_is_led_to_run_sees_project_file_and_lock_alone(
 ):
     monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
     lay_sample(folder, "poetry")
-    lay(folder, {"settings.py": "SECRET_KEY = 'hunter2'", ".git/config": "hunter2"})
+    lay_files(folder, {"settings.py": "SECRET_KEY = 'hunter2'", ".git/config": "hunter2"})
     secret = folder.parent / "host-secret"
     secret.write_text("hunter2")
     secret.chmod(0o644)

@@ -13,8 +13,9 @@ from agent.environments.tree_files import WorkTreeFiles
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from repo_config import detect, load
 from repo_config.schema import PythonSection
+from tests.folders import lay_files
 from tests.integration.check_samples import outcomes
-from tests.integration.environment_building import lay, local, with_our_tools
+from tests.integration.environment_building import local, with_our_tools
 from tests.unit.environments import local_index
 
 ROOT = "services/api"
@@ -67,10 +68,10 @@ def test_the_lock_of_a_workspace_above_the_folder_fixes_what_its_member_gets(hom
     names = ("wanted", "shared", "checker", "elsewhere")
     with with_our_tools() as settings, local_index.serving() as served:
         served.add(*(local_index.wheel(name, "1.0") for name in names))
-        lay(tree, WORKSPACE)
-        lay(tree, member(ROOT, '"common", "wanted"', '"checker"'))
-        lay(tree, member("libs/common", '"shared"'))
-        lay(tree, member("libs/other", '"elsewhere"'))
+        lay_files(tree, WORKSPACE)
+        lay_files(tree, member(ROOT, '"common", "wanted"', '"checker"'))
+        lay_files(tree, member("libs/common", '"shared"'))
+        lay_files(tree, member("libs/other", '"elsewhere"'))
         subprocess.run(
             [uv.find_uv_bin(), "lock", "--quiet", "--no-config", "--default-index", served.url],
             cwd=tree, check=True, timeout=120,
@@ -104,8 +105,10 @@ source = { editable = "services/api" }
     ],
 )
 def test_a_lock_above_is_read_where_it_names_the_project_as_a_member(tmp_path, changed, taken):
-    lay(tmp_path / "repo", {"uv.lock": LOCK_ABOVE, **WORKSPACE, **member(ROOT, ""), **changed})
-    lay(tmp_path, {"uv.lock": LOCK_ABOVE, **WORKSPACE})
+    lay_files(
+        tmp_path / "repo", {"uv.lock": LOCK_ABOVE, **WORKSPACE, **member(ROOT, ""), **changed}
+    )
+    lay_files(tmp_path, {"uv.lock": LOCK_ABOVE, **WORKSPACE})
     found = declare.read_declaration(WorkTreeFiles(tmp_path / "repo", ROOT), PythonSection())
     assert (found.lock.path if found.lock else "") == taken
 

@@ -20,7 +20,8 @@ from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from tests.deep import deep
-from tests.integration.environment_building import ensure, lay
+from tests.folders import lay_files
+from tests.integration.environment_building import ensure
 from tests.integration.recording_proxy import recording
 from tests.unit.environments import local_index
 
@@ -129,7 +130,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
             "PIP_INDEX_URL": served.url.replace("://", f"://me:{PASSWORD}@"),
             **({"PIP_CERT": str(public)} if public else {}),
         }
-        lay(folder, {"requirements.txt": f"direct\n# {form} {absolute} {tls} {proxied}\n"})
+        lay_files(folder, {"requirements.txt": f"direct\n# {form} {absolute} {tls} {proxied}\n"})
         sandbox, said = Recorder(settings), []
         index, request = SimpleIndex(settings, environ), EnvironmentRequest(tree=str(folder))
         made = build.ensure_environment(request, sandbox, index, settings, said.append)
@@ -154,7 +155,7 @@ def test_a_further_index_of_the_host_is_asked_first(settings, folder):
             "PIP_INDEX_URL": default.url,
             "PIP_EXTRA_INDEX_URL": private.url.replace("://", f"://me:{PASSWORD}@"),
         }
-        lay(folder, {"requirements.txt": "direct\nother\n"})
+        lay_files(folder, {"requirements.txt": "direct\nother\n"})
         made = ensure(settings, folder, index=SimpleIndex(settings, environ))
         # The higher version of the default one might be somebody else's under the same name.
         assert made.packages == ("direct==1.0", "other==1.0")

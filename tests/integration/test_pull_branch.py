@@ -14,6 +14,7 @@ from agent.git import pull_branch, remote, worktree
 from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import BranchState
+from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
 
@@ -60,7 +61,7 @@ class Pull:
             if content is None:
                 (self.clone / path).unlink()
             else:
-                git_samples.put(self.clone, {path: content})
+                lay_files(self.clone, {path: content})
         self.git("add", "--all")
         self.git("commit", "--quiet", "-m", subject, author=author, committer=committer)
         return self.publish(branch)
@@ -235,20 +236,16 @@ def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     )
 
 
-def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, monkeypatch):
-    (tmp_path / "hits").mkdir()
-    canary = tmp_path / "canary"
-    canary.write_text(f'#!/bin/sh\ntouch "{tmp_path}/hits/${{0##*/}}-$1"\nexit 0\n')
-    canary.chmod(0o755)
+def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, monkeypatch, canary):
     hooks = tmp_path / "hooks"
     hooks.mkdir()
-    for name in (
+    for name in [
         "reference-transaction",
         "pre-merge-commit",
         "post-merge",
         "pre-push",
         "commit-msg",
-    ):
+    ]:
         (hooks / name).symlink_to(canary)
     settings = (
         f'[merge "evil"]\n\tdriver = {canary} driver %A\n[merge]\n\tdefault = evil\n'

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from agent import wiring
 from agent.environments import prune, storage
 from agent.errors import CacheGone
 from agent.git import worktree
 from agent.models.environment import Prepared
-from agent.models.run import Run
 from agent.services import Services
-from agent.stages import checkout, environment
+from agent.stages import checkout
 from tests.flow.github_stories import FILES
-from tests.integration import git_samples
-from tests.integration.environment_building import with_our_tools
+from tests.integration.environment_building import begin_run, with_our_tools
 
 pytestmark = pytest.mark.index
 
@@ -27,16 +24,7 @@ pytestmark = pytest.mark.index
 def begun() -> Iterator[tuple[Prepared, Services]]:
     """A run as far as its environment."""
     with with_our_tools() as settings:
-        repository = str(git_samples.make(settings.home / "repository", dict(FILES)))
-        run = Run(
-            run_id="20261120-101010-0123456789abcdef", repository=repository, ticket="t", started=1
-        )
-        svc = wiring.make_local_services(settings, lambda line: None)
-        svc.base_folder(run).parent.mkdir(parents=True)
-        base = checkout.prepare_checkout(run, svc)
-        contract = checkout.read_contract(run, base, svc)
-        built = environment.build_environment(run, base, contract, svc)
-        yield Prepared(run=run, checkout=base, contract=contract, environment=built), svc
+        yield begin_run(settings, dict(FILES))
 
 
 def forget(svc: Services, prepared: Prepared) -> None:

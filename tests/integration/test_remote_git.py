@@ -16,6 +16,7 @@ from agent.git.base import RepositoryLimits
 from agent.models.change import Change, ChangedFile
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
+from tests.processes import find_processes, wait_until
 
 MIB = 1024 * 1024
 
@@ -198,27 +199,6 @@ class Stopped:
         return problem
 
 
-def gits_below(home):
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(home).encode() in told and int(folder.name) != os.getpid():
-            found.append(told)
-    return found
-
-
-def seen(what):
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if what():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
-
-
 SLOW = 45
 
 
@@ -227,11 +207,11 @@ def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(githu
     wanted = grown(github, home / "scratch", [64 * 1024])
     fault = github.fault("slow", "POST", "/*/git-upload-pack", seconds=SLOW, count=1)
     slow = Stopped(github, home)
-    seen(lambda: fault.hits and gits_below(home / "mirrors"))
+    wait_until(lambda: fault.hits and find_processes(home / "mirrors"))
     problem = slow.stop()
     assert isinstance(problem, Cancelled), problem
     assert "git fetch was broken off" in problem.message
-    assert gits_below(home / "mirrors") == []
+    assert find_processes(home / "mirrors") == []
     left = [
         one for one in (home / "mirrors").rglob("*") if ".lock" in one.name or "tmp" in one.name
     ]

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from agent.cli import serve
 from agent.store import worker_lock
 from tests.faulty_github import FaultyWorld
 from tests.integration import github_samples as samples
+from tests.processes import find_free_port, find_processes, is_alive, run_agent, wait_until
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"
@@ -97,7 +97,7 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     given["MERGEWRIGHT_WEBHOOK_SECRET"] = (folder / "webhook").read_text()
     del given["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]
     given |= {"MERGEWRIGHT_PUBLIC_URL": "https://m.example.org", "GITHUB_TOKEN": "of-the-shell"}
-    given |= {"MERGEWRIGHT_DASHBOARD": "on", "MERGEWRIGHT_DASHBOARD_PORT": str(free_port())}
+    given |= {"MERGEWRIGHT_DASHBOARD": "on", "MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
     given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
     with running(given, folder / "log") as one:
         yield one
@@ -114,18 +114,13 @@ def settings_for(world: FaultyWorld, home: Path, tmp_path: Path) -> dict[str, st
     return {
         "PATH": os.environ["PATH"],
         "MERGEWRIGHT_HOME": str(home),
-        "MERGEWRIGHT_LISTEN_PORT": str(free_port()),
+        "MERGEWRIGHT_LISTEN_PORT": str(find_free_port()),
         "MERGEWRIGHT_GITHUB_URL": f"{world.base_url}/api/v3",
         "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(tmp_path / "app.pem"),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(tmp_path / "webhook"),
         "MERGEWRIGHT_DASHBOARD": "off",
     }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
 
 
 def command(*words: str) -> list[str]:
@@ -161,40 +156,10 @@ def running(environ: dict[str, str], log: Path, cwd: Path = ROOT) -> Iterator[Se
 
 def refused(environ: dict[str, str], *words: str, code: int = 2) -> str:
     """Start a command that must refuse; return what it says."""
-    done = subprocess.run(
-        command(*(words or ("serve",))), env=environ, cwd=ROOT, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    done = run_agent(*(words or ("serve",)), environ=environ, timeout=60)
     assert done.returncode == code, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
     return done.stderr
-
-
-def alive(pid: int) -> bool:
-    with suppress(OSError):
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z"
-    return False
-
-
-def gone(pids: list[int], seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while any(alive(pid) for pid in pids):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def of_home(home: Path) -> list[int]:
-    """Processes of which something names this data folder."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            told = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
-            if str(home).encode() in told and int(folder.name) != os.getpid():
-                found.append(int(folder.name))
-    return [pid for pid in found if alive(pid)]
 
 
 def variables(pid: int) -> dict[str, str]:
@@ -233,7 +198,7 @@ def test_a_second_worker_on_the_same_data_folder_is_refused(service):
     # One that was killed just now left its heartbeat: ready is not yet who holds the lock.
     held = service.home / worker_lock.FILE_NAME
     service.wait(lambda: f"process {service.pid(WORKER)} " in held.read_text())
-    other = service.environ | {"MERGEWRIGHT_LISTEN_PORT": str(free_port())}
+    other = service.environ | {"MERGEWRIGHT_LISTEN_PORT": str(find_free_port())}
     holder = f"{service.home} is worked on by process {service.pid(WORKER)} since "
     assert holder in refused(other, "work")
     assert service.ready()
@@ -250,7 +215,7 @@ def test_a_signal_ends_both_and_leaves_nothing(environ, home, tmp_path):
     environ["MERGEWRIGHT_WEBHOOK_SECRET_FILE"] = "../webhook"
     with running(environ, tmp_path / "log", tmp_path / "start") as service:
         assert service.stop(signal.SIGINT) == 0
-        assert of_home(home) == []
+        assert find_processes(home) == []
         for name in (LISTENER, WORKER):
             assert service.events("stopped", name)[0]["exit_code"] == 0
 
@@ -318,5 +283,5 @@ def test_both_end_with_a_supervisor_that_is_killed(service):
     children = [service.pid(name) for name in (LISTENER, WORKER)]
     service.process.kill()
     service.process.wait()
-    assert gone(children)
-    assert of_home(service.home) == []
+    wait_until(lambda: not any(map(is_alive, children)))
+    assert find_processes(service.home) == []

@@ -19,7 +19,7 @@ from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
 from repo_config.schema import PackagesCommand
-from tests.integration.environment_building import lay
+from tests.folders import lay_files
 from tests.integration.session_samples import Workplace, paths
 from tests.unit.environments import local_index
 
@@ -40,8 +40,10 @@ class Yard:
     def __init__(self, sandbox: Sandbox, home: Path, index_url: str) -> None:
         self.sandbox, self.settings = sandbox, Settings(home=home, index_url=index_url)
         self.index = SimpleIndex(self.settings, {})
-        self.tree = lay(home / "tree", FILES)
-        venv = lay(home / "environments" / "ready" / "env" / "venv", {"pyvenv.cfg": "home = x\n"})
+        self.tree = lay_files(home / "tree", FILES)
+        venv = lay_files(
+            home / "environments" / "ready" / "env" / "venv", {"pyvenv.cfg": "home = x\n"}
+        )
         (venv / "bin").mkdir()
         (venv / "bin" / "python").symlink_to("/usr/bin/python3")
         gate = home / "gate"
@@ -109,7 +111,7 @@ def test_what_commands_add_lies_under_every_check_and_what_they_alter_does_not(y
 
 
 def test_run_of_a_project_manager_runs_in_the_environment(yard: Yard) -> None:
-    lay(
+    lay_files(
         yard.tree,
         {"tell.py": "import sys; print(sys.argv[1:])\n", "Makefile": "it:\n\tpdm run ls\n"},
     )
@@ -133,7 +135,7 @@ def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(ya
     assert yard.set_up("touch made").services == services
     made = yard.set_up(f"{psql} -c 'CREATE TABLE kept (n int)' -c 'INSERT INTO kept VALUES (7)'")
     assert yard.run(made, look).output == "7\n"
-    lay(yard.tree, {"package.json": "{ }\n"})
+    lay_files(yard.tree, {"package.json": "{ }\n"})
     create = f"createdb -U postgres -h 127.0.0.1 x; {psql} -c 'CREATE TABLE kept (n int)'"
     changed = yard.set_up(create, base=made)
     assert changed.layers != made.layers
@@ -146,13 +148,13 @@ def test_a_second_time_nothing_runs_until_something_differs(yard: Yard) -> None:
     yard.said.clear()
     assert yard.set_up(command) == first
     assert yard.said == []
-    lay(yard.tree, {"package.json": "{ }\n"})
+    lay_files(yard.tree, {"package.json": "{ }\n"})
     assert yard.set_up(command).layers != first.layers
 
 
 def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) -> None:
     written = "setup:\n  - 'true'\n  - echo last words; false | cat\n"
-    lay(yard.tree, {".github/mergewright.yml": written})
+    lay_files(yard.tree, {".github/mergewright.yml": written})
     with pytest.raises(EnvironmentFailed) as caught:
         yard.set_up("true", "echo last words; false | cat")
     said = caught.value.message
@@ -176,7 +178,7 @@ def test_a_text_has_no_network_and_packages_see_named_files_alone(yard: Yard) ->
     assert [line for line in online.left_out if "example.org" in line]
     assert any("example.org" in line for line in yard.said)
     # What it does not see has no say in what it makes.
-    lay(yard.tree, {"secret.txt": "other\n"})
+    lay_files(yard.tree, {"secret.txt": "other\n"})
     again = yard.set_up("cat got.txt >had.txt", command)
     assert again.layers[0] == online.layers[0]
     assert again.layers[1] != online.layers[1]
@@ -189,16 +191,16 @@ def test_the_code_of_a_change_sets_up_neither_rules_nor_home_nor_packages(yard: 
         " mkdir large; (cd large; seq 2100 | xargs touch; touch setup.cfg)"
     )
     base = yard.set_up(command)
-    lay(yard.tree, {"package.json": "{'of': 'change'}\n"})
+    lay_files(yard.tree, {"package.json": "{'of': 'change'}\n"})
     changed = yard.set_up(command, base=base)
     shown = yard.run(changed, "cat made.json setup.cfg ~/x /env/x; ls -d run-*; ls large | wc -l")
     assert shown.output.splitlines() == ["{'of': 'change'}", "3", "3", "3", "run-17", "2100"]
-    lay(yard.tree, {"package.json": "{}\n"})
+    lay_files(yard.tree, {"package.json": "{}\n"})
     assert yard.set_up(command, base=base) == base
 
 
 def test_commands_find_no_secret_and_nothing_of_this_machine(yard: Yard, home: Path) -> None:
-    other = lay(home / "environments" / "ready" / "setup-other", {"tree/theirs": "private"})
+    other = lay_files(home / "environments" / "ready" / "setup-other", {"tree/theirs": "private"})
     (home / "key").write_text("private")
     hunt = f"cat {home}/key {other}/tree/theirs /etc/shadow /root/.bashrc 2>/dev/null; env"
     lead = f"ln -s {home}/key key; ln -s {home} ~/all; ln -s {home} /env/all; ln -s / slash"

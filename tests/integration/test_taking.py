@@ -16,6 +16,7 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.sandbox import Taken
 from agent.sandbox import change_collection
+from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.sandboxes import INSIDE
 
@@ -36,7 +37,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         repository = git_samples.make(folder / "repository", FILES)
-        git_samples.put(repository, {".gitignore": "*.log\n"})
+        lay_files(repository, {".gitignore": "*.log\n"})
         (repository / "d" / "link").symlink_to("x")
         (repository / "folder-link").symlink_to("d")
         head = git_samples.commit_all(repository, "Links")

@@ -12,6 +12,7 @@ import pytest
 
 from agent.errors import RepositoryUnfit
 from agent.git import worktree
+from tests.folders import lay_files
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
 from tests.integration.small_disks import small_disk
@@ -103,10 +104,10 @@ def test_what_is_not_a_repository_is_said(tmp_path, mirrors):
 
 
 def test_uncommitted_files_are_counted_and_left_alone(repository, mirrors):
-    samples.put(repository, {".gitignore": "*.log\n"})
+    lay_files(repository, {".gitignore": "*.log\n"})
     samples.commit_all(repository, "Ignore logs")
     (repository / ".git" / "info" / "exclude").write_text("local/\n")
-    samples.put(repository, {"a.py": "dirty\n", "new.py": "", "x.log": "", "local/y": ""})
+    lay_files(repository, {"a.py": "dirty\n", "new.py": "", "x.log": "", "local/y": ""})
     git(repository, "rm", "--quiet", "pkg/b.py")
     before = samples.state(repository)
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
@@ -163,7 +164,7 @@ def test_a_work_tree_holds_the_files_and_no_git(repository, mirrors, tmp_path):
 
 
 def test_a_diff_applies_whatever_the_files_are(repository, mirrors, tmp_path):
-    samples.put(repository, {"bin": b"\0\1\2", "latin.txt": b"caf\xe9\n", "gone": "x\n"})
+    lay_files(repository, {"bin": b"\0\1\2", "latin.txt": b"caf\xe9\n", "gone": "x\n"})
     samples.commit_all(repository, "More")
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     tree = worktree.lay_out(checkout, tmp_path / "tree")
@@ -189,7 +190,7 @@ def test_a_commit_leaves_every_other_file_as_it_is(repository, mirrors, tmp_path
     (repository / "run.sh").write_text("#!/bin/sh\n")
     (repository / "run.sh").chmod(0o755)
     (repository / "link").symlink_to("a.py")
-    samples.put(repository, {".gitattributes": "* text eol=crlf\n", "crlf": "a\r\n"})
+    lay_files(repository, {".gitattributes": "* text eol=crlf\n", "crlf": "a\r\n"})
     samples.commit_all(repository, "More")
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     tree = worktree.lay_out(checkout, tmp_path / "tree")
@@ -214,7 +215,7 @@ def test_a_commit_leaves_every_other_file_as_it_is(repository, mirrors, tmp_path
 
 
 def test_the_branch_arrives_and_nothing_else_is_touched(repository, mirrors):
-    samples.put(repository, {"a.py": "dirty\n", "untracked": "mine\n"})
+    lay_files(repository, {"a.py": "dirty\n", "untracked": "mine\n"})
     checkout = worktree.prepare_checkout(str(repository), None, mirrors)
     commit = worktree.make_commit(checkout, samples.edit(checkout), "Edit", date=DATE)
     before = samples.state(repository)

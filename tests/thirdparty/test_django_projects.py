@@ -6,17 +6,14 @@ by `tests/integration/test_add_field_django.py`.
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.flow.stories import Ended, Repository
+from tests.flow.stories import Ended, Repository, carry_out
+from tests.processes import of_home
 from tests.thirdparty import sources
 from tests.thirdparty.sources import Source
 
@@ -88,7 +85,9 @@ PROJECTS = (
 )  # fmt: skip
 
 
-def carry_out(repository: Repository, home: Path, known: Known, field: str, existing: str) -> Ended:
+def run_field_ticket(
+    repository: Repository, home: Path, known: Known, field: str, existing: str
+) -> Ended:
     """Run `mergewright run --json` with the ticket as GitHub's form makes it."""
     admin = "Yes" if known.admin_file else "_No response_"
     ticket = home / "ticket.md"
@@ -97,20 +96,13 @@ def carry_out(repository: Repository, home: Path, known: Known, field: str, exis
         f"### Default for existing rows\n\n{existing}\n\n### Show in admin list\n\n{admin}\n\n"
         "### Add a test\n\nYes\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "agent", "run", "--repo", str(repository.path), "--ticket",
-         str(ticket), "--json"],
-        env={**os.environ, "MERGEWRIGHT_HOME": str(home)}, cwd=ROOT, capture_output=True,
-        text=True, timeout=900, check=False,
-    )  # fmt: skip
-    assert done.stdout, done.stderr
-    return Ended(done.returncode, json.loads(done.stdout), done.stderr)
+    return carry_out(repository.path, ticket, environ=of_home(home))
 
 
 @pytest.mark.parametrize("known", PROJECTS, ids=lambda known: known.source.name)
 def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, index, built_home):
     repository = sources.repository(known.source, index, built_home, known.config)
-    ended = carry_out(repository, built_home, known, known.field, known.existing)
+    ended = run_field_ticket(repository, built_home, known, known.field, known.existing)
     assert (ended.exit_code, ended.result["outcome"]) == (0, "open"), ended.result["sentence"]
     assert {check["verdict"] for check in ended.result["checks"]} == {"passed"}
     tests = ended.check("tests")
@@ -136,7 +128,7 @@ def test_a_column_that_the_code_cannot_fill_is_withheld(index, built_home):
     repository = sources.repository(known.source, index, built_home, known.config)
     branches = repository.branches()
     field = "fee = models.DecimalField(max_digits=8, decimal_places=2)"
-    ended = carry_out(repository, built_home, known, field, "0")
+    ended = run_field_ticket(repository, built_home, known, field, "0")
     assert (ended.exit_code, ended.result["reason"]) == (1, "new_failures")
     assert (ended.result["branch"], ended.result["commit"]) == (None, None)
     assert repository.branches() == branches

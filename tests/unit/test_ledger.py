@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from agent.telemetry.ledger import Ledger, LedgerClosed, verify_ledger
+from tests.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,9 +92,7 @@ def test_PF1_after_kills_in_the_middle_of_writes_the_ledger_is_whole(tmp_path):
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
         before = path.stat().st_size if path.exists() else 0
-        until = time.monotonic() + 20
-        while not path.exists() or path.stat().st_size < before + 30_000:
-            assert time.monotonic() < until
+        wait_until(lambda most=before + 30_000: path.exists() and path.stat().st_size >= most)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
         assert Ledger(path, "run-1").count_lost("forge") == 0

@@ -17,6 +17,7 @@ from agent.service.dispatch import Bounds
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import name_command
+from tests.processes import wait_until
 from tests.unit.delivery_samples import Open, snapshot
 
 
@@ -127,8 +128,6 @@ def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(tmp_path, monkeyp
         time.sleep(0.1)
         assert not cancellation.is_set()
         store.request_stop("r1", "Not wanted.")
-        end = time.monotonic() + 5
-        while not cancellation.is_set() and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_until(cancellation.is_set, 5)
         assert cancellation.problem.message == "Not wanted."
     store.close()

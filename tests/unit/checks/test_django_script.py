@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from importlib import resources
 from types import SimpleNamespace
 
-import pytest
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(resources.files("agent.checks") / "sandbox_scripts"))
-    return importlib.import_module("mergewright_django")
+SCRIPT = "mergewright_django"
 
 
 def test_a_file_below_a_folder_that_the_path_names_with_dots_has_one_name(script, monkeypatch):

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-from importlib import resources
-from types import ModuleType
 from typing import Annotated
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security
 
-
-@pytest.fixture
-def script(monkeypatch) -> ModuleType:
-    path = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_endpoints.py"
-    monkeypatch.syspath_prepend(str(path.parent))  # type: ignore[attr-defined] # a real folder
-    spec = importlib.util.spec_from_file_location("mergewright_endpoints", str(path))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+SCRIPT = "mergewright_endpoints"
 
 
 def signed_in() -> None: ...

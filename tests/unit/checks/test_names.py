@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from importlib import resources
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.folders import lay_files
+
+SCRIPT = "mergewright_names"
 
 TREE = {
     "app/__init__.py": "from .text import clean\n",
@@ -18,24 +19,11 @@ TREE = {
 
 
 @pytest.fixture
-def script() -> ModuleType:
-    path = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_names.py"
-    spec = importlib.util.spec_from_file_location("mergewright_names", str(path))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
 def found(script, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def look(code: str, path: str = "app/views.py") -> list[tuple[int, str, str]]:
-        for name, text in {**TREE, path: code}.items():
-            Path(name).parent.mkdir(exist_ok=True)
-            Path(name).write_text(text)
+        lay_files(tmp_path, {**TREE, path: code})
         return sorted(script.FileNames(path, str(tmp_path), {"app", "built"}).found)
 
     return look

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agent.checks import changed_files
+from tests.folders import lay_files
 
 SCRIPT = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_api.py"
 BEFORE = {
@@ -29,13 +30,9 @@ SUMS = BEFORE["src/shop/sums.py"]
 
 def find_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: dict[str, str | None]):
     earlier, tree, report = tmp_path / "earlier", tmp_path / "tree", tmp_path / "report"
-    for path, text in {**BEFORE, **after}.items():
-        if text is not None:
-            (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).write_text(text)
-    for path in after:
-        (earlier / path).parent.mkdir(parents=True, exist_ok=True)
-        (earlier / path).write_text(BEFORE.get(path, ""))
+    now = {**BEFORE, **after}
+    lay_files(tree, {path: text for path, text in now.items() if text is not None})
+    lay_files(earlier, {path: BEFORE.get(path, "") for path in after})
     monkeypatch.chdir(tree)
     monkeypatch.setattr(sys, "argv", ["", str(report), str(earlier), *after])
     with pytest.raises(SystemExit):

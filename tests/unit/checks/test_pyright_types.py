@@ -14,6 +14,7 @@ from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import SandboxLimits, SandboxRequest, SandboxResult
 from repo_config.schema import RepoConfig
+from tests.folders import lay_files
 from tests.unit.checks.test_limits import ENVIRONMENT, PROJECT
 
 SECRET = Secret()
@@ -26,9 +27,7 @@ def site(
     config: dict[str, Any] | None = None,
     **detected: Any,
 ) -> Site:
-    for path, text in (files or {}).items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text(text)
+    lay_files(tree, files or {})
     return Site(
         tree=tree,
         environment=ENVIRONMENT.model_copy(update={"type_checker_path": "/t", "python": "3.12.1"}),

@@ -17,6 +17,7 @@ from agent.models.environment import SandboxService
 from agent.testing import FakeModel, make_reply
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
+from tests.folders import lay_files
 from tests.unit.editing import desks
 
 FORMS = {
@@ -97,11 +98,7 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(tmp_path, h
 
 
 def lay(folder: Path, files: dict[str, str]) -> WorkTree:
-    for path, content in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content)
-    return WorkTree(folder, files)
+    return WorkTree(lay_files(folder, files), files)
 
 
 def test_the_outline_shows_first_what_the_ticket_names(tmp_path: Path) -> None:

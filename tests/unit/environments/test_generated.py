@@ -5,6 +5,7 @@ import pytest
 from agent.environments import generated
 from agent.environments.tree_files import WorkTreeFiles
 from agent.errors import EnvironmentFailed
+from tests.folders import lay_files
 
 SHARED_OBJECT = ".cpython-311-x86_64-linux-gnu.so"
 
@@ -18,8 +19,7 @@ def files(tmp_path):
         "src/mine/management/__init__.py", "docs/index.md",
         "src/mine/locale/de/LC_MESSAGES/django.po",
     ):  # fmt: skip
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_text("")
+        lay_files(tree, {path: ""})
     (tree / "linked").symlink_to("src/mine")
     return WorkTreeFiles(tree)
 

@@ -9,6 +9,7 @@ from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, SettingsInvalid
 from agent.models.package_index import IndexRequest
 from agent.settings import Settings
+from tests.folders import lay_files
 
 A, B, C = (f"https://{name}.example.org/simple/" for name in "abc")
 PIP, UV = ".config/pip/pip.conf", ".config/uv/uv.toml"
@@ -22,10 +23,8 @@ def settings(tmp_path):
 @pytest.fixture
 def read(tmp_path, settings):
     def written(files: dict[str, str], **environ: str):
-        for name, text in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text.replace("{home}", str(tmp_path)))
+        home = str(tmp_path)
+        lay_files(tmp_path, {name: text.replace("{home}", home) for name, text in files.items()})
         known = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "system"), **environ}
         known = {name: value.replace("{home}", str(tmp_path)) for name, value in known.items()}
         return index_settings.read_indexes(settings, known)

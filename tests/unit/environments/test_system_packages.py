@@ -14,6 +14,7 @@ from agent.environments.system_packages import SystemPackages
 from agent.models.sandbox import Root, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.testing import FakeSandbox
+from tests.folders import lay_files
 
 STATUS = """\
 Package: gettext
@@ -58,11 +59,7 @@ def root(home: Path) -> Root:
         "etc/apt/sources.list": "deb https://me:word@debian.example/debian stable main\n",
         "etc/apt/auth.conf": "machine debian.example password word\n",
     }
-    for name, text in files.items():
-        place = home / "root" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-    return Root(folder=str(home / "root"), more="apt-get install", can_lay=True)
+    return Root(folder=str(lay_files(home / "root", files)), more="apt-get install", can_lay=True)
 
 
 def provide(

@@ -14,6 +14,7 @@ from agent.cli.main import app
 from agent.models.run import Reason
 from agent.policy import registry
 from agent.settings import Settings
+from tests.folders import lay_files
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,9 +32,7 @@ def repo(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, path: str, text: str) -> None:
-    file = folder / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    lay_files(folder, {path: text})
 
 
 def run(*args: object):

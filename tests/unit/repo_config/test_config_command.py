@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.config import app
+from tests.folders import lay_files
 
 MANAGE = (
     "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"
@@ -29,10 +30,7 @@ def repo(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, path: str, text: str) -> Path:
-    file = folder / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    return file
+    return lay_files(folder, {path: text}) / path
 
 
 def run(*args: object):

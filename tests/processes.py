@@ -1,0 +1,66 @@
+"""Processes of ours beside the tests: how they are run, where they listen, whether they live."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_agent(
+    *words: str, environ: Mapping[str, str], timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run `mergewright` with these variables alone."""
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *words],
+        env={"COLUMNS": "200", **environ},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def of_home(home: Path, **more: str) -> dict[str, str]:
+    """The variables of the tests, for another data folder."""
+    return {**os.environ, "MERGEWRIGHT_HOME": str(home), **more}
+
+
+def find_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def find_processes(folder: Path) -> list[int]:
+    """Find the processes of which a word or a variable names this folder."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            told = (one / "environ").read_bytes() + (one / "cmdline").read_bytes()
+            if str(folder).encode() in told and int(one.name) != os.getpid():
+                found.append(int(one.name))
+    return [pid for pid in found if is_alive(pid)]
+
+
+def wait_until(
+    true: Callable[[], object], seconds: float = 30, tell: Callable[[], object] = str
+) -> None:
+    """Wait until it is so; where it does not come to that, tell what there is instead."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"it did not come to that within {seconds} s: {tell()}"
+        time.sleep(0.05)

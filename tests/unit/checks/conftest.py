@@ -1,0 +1,16 @@
+"""Scripts that run in the sandboxes of the checks, imported here."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import resources
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture
+def script(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Import the script that a module of tests names as its `SCRIPT`."""
+    monkeypatch.syspath_prepend(str(resources.files("agent.checks") / "sandbox_scripts"))
+    return importlib.import_module(request.module.SCRIPT)
