@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from agent.checks import check, comparison, measuring, running
+from agent.checks import check, measuring, running
 from agent.checks.check import Part, Site
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
@@ -99,13 +99,6 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
     assert "mergewright" not in result.output
     assert result.command == ("python", "-m", "pytest")
     assert result.reason == ""
-
-
-def test_a_green_suite_passes_although_one_of_our_tests_failed(workshop: Workshop) -> None:
-    result = workshop.tests(GREEN)
-    assert (result.status, result.exit_code) == (Status.PASSED, 1)
-    assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
-    assert "1 passed" in result.output
 
 
 @pytest.mark.deep
@@ -419,16 +412,6 @@ def test_what_the_runner_is_given_is_named_from_the_root_or_from_its_script(
     more = {**MANAGED, "test_script": "src/manage.py", "django": django}
     result = workshop.tests(files, config=config, **more)
     assert (result.status, len(result.items)) == (Status.PASSED, 1)
-
-
-def test_a_green_django_suite_passes(workshop: Workshop) -> None:
-    site = workshop.site(DJANGO, **MANAGED)
-    report = workshop.measure(site)
-    ran = {one.name: one.status for one in report.results if one.status is not Status.ABSENT}
-    assert ran == dict.fromkeys(("django check", "makemigrations", "tests"), Status.PASSED)
-    tests = report.result("tests")
-    assert tests is not None
-    assert outcomes(tests) == {"shop.tests.OrderTests.test_saved": "passed"}
 
 
 RUNTESTS = """
@@ -1051,19 +1034,6 @@ def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]
     worse = made.compared(sums_DOT_py="def add(a, b):\n    return a - b\n")["tests"]
     assert worse.verdict is Status.FAILED
     assert [item.item_id for item in worse.new_failures] == ["test_add.py::test_add"]
-
-
-@pytest.mark.deep
-def test_a_change_of_the_type_rules_is_first_held_to_those_of_base(
-    stage: Callable[..., Stage],
-) -> None:
-    made = stage(TYPED, type_tools=("mypy",))
-    found = made.compared(
-        shop__sums_DOT_py=MISTYPED["shop/sums.py"],
-        mypy_DOT_ini="[mypy]\nstrict = True\n[mypy-shop.*]\nignore_errors = True\n",
-    )
-    assert found["mypy" + comparison.BASE_RULES].verdict is Status.FAILED
-    assert found["mypy" + comparison.BASE_RULES].new_failures[0].item_id == MISTAKE
 
 
 def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Stage]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.models.change import Change, ChangedFile
-from agent.models.ticket import IssueRef, Snapshot
+from tests.unit.delivery_samples import snapshot
 
 CHANGE = Change(
     base_commit="a" * 40,
@@ -28,11 +28,7 @@ def test_the_digest_covers_everything_that_is_published(update):
     assert CHANGE.model_copy(update=update).digest != CHANGE.digest
 
 
-SNAPSHOT = Snapshot(
-    issue=IssueRef(repository="o/r", repository_id=7, number=1, issue_id=9), url="u",
-    title="Add a field", body="nickname", labels=("bug", "mergewright"), author="carl",
-    actor="maria", actor_id=5, approved_at="2026-11-20T10:00:00Z",
-)  # fmt: skip
+SNAPSHOT = snapshot().model_copy(update={"labels": ("bug", "mergewright")})
 
 
 @pytest.mark.parametrize(

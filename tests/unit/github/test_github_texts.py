@@ -8,19 +8,10 @@ from agent.github import status_text as status
 from agent.models.change import Plan
 from agent.models.code_host import Progress, StageMark
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
-from agent.models.run import FollowUp, Reason, Run, end_state
-from agent.models.ticket import IssueRef, Snapshot
+from agent.models.run import FollowUp, Reason, end_state
+from tests.unit import delivery_samples
 
-SNAPSHOT = Snapshot(
-    issue=IssueRef(repository="shop/store", repository_id=1, number=42, issue_id=7),
-    url="https://github.example/shop/store/issues/42", title="Add a field", body="Add it.",
-    labels=("mergewright",), author="ann", actor="bob", actor_id=3,
-    approved_at="2026-11-20T10:00:00Z",
-)  # fmt: skip
-RUN = Run(
-    run_id="r1", repository="https://github.example/shop/store.git", ticket="#42",
-    snapshot=SNAPSHOT, started=0,
-)  # fmt: skip
+RUN = delivery_samples.run()
 PROGRESS = Progress(
     stages=(
         StageMark(stage="read ticket", state="done"),
