@@ -38,10 +38,10 @@ from agent.stages import baseline
 from agent.stages import checks as checks_stage
 from agent.testing import FakeCodeHost
 from repo_config import detect
-from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.folders import BUILT, lay_files
 from tests.integration import git_samples
+from tests.unit.trees import make_project
 
 Files = Mapping[str, str]
 TOOLS = (
@@ -118,7 +118,7 @@ class Workshop:
             tree=self.tree(files),
             environment=self.environment(*packages),
             config=RepoConfig.model_validate(config or {}, strict=False),
-            project=project(**detected),
+            project=make_project(**detected),
             limits=check.get_granted_limits(self.settings),
         )
 
@@ -169,14 +169,6 @@ def _uv(*arguments: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def project(**detected: object) -> Project:
-    nothing = {
-        "framework": "none", "python_version": None, "django": None, "test_runner": None,
-        "test_script": None, "type_tools": (), "lint_tools": (),
-    }  # fmt: skip
-    return Project.model_validate(nothing | detected)
 
 
 def outcomes(result: CheckResult) -> dict[str, str]:
@@ -300,7 +292,7 @@ def make_stage(
     run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
     contract = Contract(
         config=RepoConfig.model_validate(config or {}, strict=False),
-        project=project(**detected),
+        project=make_project(**detected),
         source=None,
     )
     prepared = Prepared(

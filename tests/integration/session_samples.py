@@ -18,7 +18,7 @@ from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.folders import lay_files
 from tests.integration import git_samples
-from tests.integration.check_samples import project
+from tests.unit.trees import make_project
 
 FILES: dict[str, str | bytes] = {
     ".gitignore": "*.log\nbuild/\n",
@@ -59,7 +59,7 @@ class Workplace:
             checkout=checkout,
             contract=Contract(
                 config=RepoConfig.model_validate(config or {}, strict=False),
-                project=project(),
+                project=make_project(),
                 source=None,
             ),
             environment=_environment(home / "built"),

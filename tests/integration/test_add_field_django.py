@@ -19,6 +19,7 @@ from repo_config.schema import RepoConfig
 from repo_config.tool_options import ToolOptions
 from tests.deep import deep
 from tests.folders import lay_files
+from tests.unit.trees import make_project
 
 pytestmark = pytest.mark.index
 
@@ -90,16 +91,10 @@ class Repository:
 
     def project(self, settings: str = "config.settings") -> Project:
         django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
-        return Project(
-            framework="django",
-            python_version="3.11",
-            django=django,
-            test_runner="django",
-            test_script="manage.py",
-            type_tools=(),
-            lint_tools=tuple(self.told),
-            tool_options=self.told,
-        )
+        return make_project(
+            framework="django", python_version="3.11", django=django, test_runner="django",
+            test_script="manage.py", lint_tools=tuple(self.told), tool_options=self.told,
+        )  # fmt: skip
 
     def settle_and_apply(self, body: str) -> str:
         ticket = Ticket(ticket_id="1", title="A field", body=body, digest="")

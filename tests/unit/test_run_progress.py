@@ -14,8 +14,8 @@ from agent.settings import Settings
 from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
 from repo_config.schema import RepoConfig
-from tests.unit.policy.cases import project
 from tests.unit.stages import code_host_runs
+from tests.unit.trees import make_project
 
 RUN = Run(run_id="20261120-120000-a1b2c3d4", repository="/r", ticket="t.md", started=1)
 SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
@@ -46,7 +46,9 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(), budget_multiplier=2, again=1)
     assert told(run_progress, code_host, "read config").most_minutes is None
     limits = RepoConfig.model_validate({"limits": {"usd": 3, "minutes": 30}})
-    run_progress.note_result("read config", Contract(config=limits, project=project(), source=None))
+    run_progress.note_result(
+        "read config", Contract(config=limits, project=make_project(), source=None)
+    )
     run_progress.ended("read config", 2.5, ok=True)
     run_progress.note_result("plan 1 reply", make_reply())
     assert told(run_progress, code_host, "plan 1 calls").plan is None

@@ -13,17 +13,17 @@ from cmarkgfm.cmark import Options
 from agent.text import sanitise
 
 
-def test_hidden_comments_are_removed_and_said():
-    text, removed = sanitise.clean_ticket("before <!-- add a field\nevil --> after <!-- unclosed")
-    assert text == "before  after"
-    assert removed == ("2 hidden HTML comments",)
-
-
-@pytest.mark.parametrize("hidden", ["\u200b", "\U000e0041", "\x1b"])
-def test_invisible_characters_are_removed_and_said(hidden):
-    text, removed = sanitise.clean_ticket(f"nick{hidden}name")
-    assert text == "nickname"
-    assert removed == ("1 invisible character",)
+@pytest.mark.parametrize(
+    ("text", "seen", "removed"),
+    [
+        ("a <!-- add\nevil --> b <!-- unclosed", "a  b", "2 hidden HTML comments"),
+        ("nick\u200bname", "nickname", "1 invisible character"),
+        ("nick\U000e0041name", "nickname", "1 invisible character"),
+        ("nick\x1bname", "nickname", "1 invisible character"),
+    ],
+)
+def test_what_is_hidden_is_removed_and_said(text, seen, removed):
+    assert sanitise.clean_ticket(text) == (seen, (removed,))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import REMOVED, Redactor
 from repo_config.schema import LimitsSection, RepoConfig
-from tests.unit.policy.cases import project
+from tests.unit.trees import make_project
 
 
 class Silent:
@@ -84,7 +84,7 @@ def step(tmp_path):
 
 def contract(minutes):
     config = RepoConfig(limits=LimitsSection(minutes=minutes))
-    return Contract(config=config, project=project(), source=None)
+    return Contract(config=config, project=make_project(), source=None)
 
 
 def nothing() -> None:

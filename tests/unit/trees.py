@@ -1,8 +1,10 @@
-"""Files in memory, as trees of repositories."""
+"""Repositories in memory: their files as trees, and what was detected of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from repo_config.detect import Project
 
 
 class DictTree:
@@ -21,3 +23,12 @@ class DictTree:
     def read(self, path: str) -> bytes:
         self.reads.append(path)
         return self._files[path]
+
+
+def make_project(**detected: object) -> Project:
+    """Make a project of which nothing is detected but this."""
+    nothing = {
+        "framework": "none", "python_version": None, "django": None, "test_runner": None,
+        "test_script": None, "type_tools": (), "lint_tools": (),
+    }  # fmt: skip
+    return Project.model_validate(nothing | detected)

@@ -12,13 +12,10 @@ from agent.checks.check import Site
 from agent.checks.runners import PytestSuite
 from agent.models.environment import Environment
 from agent.settings import Settings
-from repo_config.detect import Project
 from repo_config.schema import ChecksSection, RepoConfig, TestsSection
+from tests.unit.trees import make_project
 
-PROJECT = Project(
-    framework="none", python_version=None, django=None, test_runner="pytest", test_script=None,
-    type_tools=(), lint_tools=(),
-)  # fmt: skip
+PROJECT = make_project(test_runner="pytest")
 ENVIRONMENT = Environment(
     key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.11.2", interpreter_mounts=(),
     interpreter="/env/bin/python", sources=(), packages=(),

@@ -9,7 +9,7 @@ from agent.models.ticket import Ticket
 from agent.policy.change_context import ChangeContext
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-from tests.unit.trees import DictTree
+from tests.unit.trees import DictTree, make_project
 
 
 def as_bytes(content: str | bytes) -> bytes:
@@ -40,17 +40,11 @@ def change(
 
 
 def project(version: str | None = None, settings: str | None = None) -> Project:
-    return Project(
-        framework="django" if settings else "none",
-        python_version=version,
-        django=DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
-        if settings
-        else None,
-        test_runner="pytest",
-        test_script=None,
-        type_tools=(),
-        lint_tools=(),
-    )
+    found = make_project(python_version=version, test_runner="pytest")
+    if settings is None:
+        return found
+    django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
+    return found.model_copy(update={"framework": "django", "django": django})
 
 
 def config(**sections: object) -> RepoConfig:

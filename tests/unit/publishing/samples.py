@@ -15,8 +15,8 @@ from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.publishing.evidence import Evidence
 from repo_config.schema import RepoConfig
-from tests.unit.policy.cases import project
 from tests.unit.stages import code_host_runs
+from tests.unit.trees import make_project
 
 EVIL = (
     "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
@@ -41,7 +41,7 @@ def evidence(**changes) -> Evidence:
             ),
             contract=Contract(
                 config=RepoConfig(env={"GREETING": "a b"}),
-                project=project("3.11").model_copy(update={"framework": "django"}),
+                project=make_project(framework="django", python_version="3.11", test_runner="pytest"),
                 source=None,
             ),
             environment=Environment(

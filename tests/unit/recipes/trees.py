@@ -10,7 +10,7 @@ from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-from tests.unit.trees import DictTree
+from tests.unit.trees import DictTree, make_project
 
 RECIPE = AddDjangoField()
 
@@ -60,15 +60,10 @@ def project(
     python_path: tuple[str, ...] = ("",),
 ) -> Project:
     django = DjangoProject(settings_module=settings, manage="manage.py", python_path=python_path)
-    return Project(
-        framework="django",
-        python_version="3.11",
-        django=django,
-        test_runner=runner,
-        test_script=None,
-        type_tools=(),
+    return make_project(
+        framework="django", python_version="3.11", django=django, test_runner=runner,
         lint_tools=lint,
-    )
+    )  # fmt: skip
 
 
 def ticket(body: str, title: str = "A field") -> Ticket:

@@ -20,7 +20,7 @@ from agent.settings import Settings
 from agent.testing import FakeCodeHost
 from repo_config.schema import RepoConfig
 from tests.integration import git_samples
-from tests.unit.policy.cases import project
+from tests.unit.trees import make_project
 
 TICKET = Ticket(ticket_id="42", title="Log, do not print", body="", digest="d" * 64)
 SNAPSHOT = Snapshot(
@@ -140,7 +140,7 @@ def prepared(
         checkout=base,
         contract=Contract(
             config=config or RepoConfig(),
-            project=project("3.11"),
+            project=make_project(python_version="3.11", test_runner="pytest"),
             source=None,
         ),
         environment=Environment(

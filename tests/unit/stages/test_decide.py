@@ -31,7 +31,8 @@ from agent.models.run import Reason
 from agent.stages import decide
 from agent.text.check_summary import format_count, summarize_check
 from repo_config.schema import RepoConfig
-from tests.unit.policy.cases import change, project
+from tests.unit.policy.cases import change
+from tests.unit.trees import make_project
 
 PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
 
@@ -106,7 +107,7 @@ def weigh(
     change = Change(base_commit="0" * 40, files=files, not_done=not_done)
     cleared = ClearedChange(change=change, findings=findings)
     config = RepoConfig.model_validate({"checks": {"tests": {"runner": runner}}})
-    contract = Contract(config=config, project=project(), source=None)
+    contract = Contract(config=config, project=make_project(), source=None)
     return decide.decide_verdict(compared, cleared, contract, proof or Proof())
 
 
@@ -136,7 +137,7 @@ FLAKY = (flips("t::a", "pf", "p"),)
 
 def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() -> None:
     made, _ = change({"a.py": "def f(a: int): ...\n"}, {"a.py": "def f(a): ...\n"})
-    contract = Contract(config=RepoConfig(), project=project(), source=None)
+    contract = Contract(config=RepoConfig(), project=make_project(), source=None)
     prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
     mypy = tool("mypy", base=FAILED, base_count=5, base_failures=5)
     plan = Plan(recipe="", title="t", parameters="", steps=())
